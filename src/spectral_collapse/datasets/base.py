@@ -1,0 +1,116 @@
+"""What every data set is made of: two domains, a split, and the rule that keeps training unpaired."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+DataSource = Literal["real", "rendered"]
+Split = Literal["train", "test"]
+
+SOURCE, TARGET, NULL = 0, 1, 2
+"""Domain labels as both papers use them; further sources of one network count on from 3."""
+
+
+class Unpaired(NamedTuple):
+    """A training item: one image (3, H, W) in [-1, 1] of one domain, and its domain label."""
+
+    image: torch.Tensor
+    label: int
+
+
+class Pair(NamedTuple):
+    """A test item: the same scene in both domains, each (3, H, W) in [-1, 1]."""
+
+    source: torch.Tensor
+    target: torch.Tensor
+
+
+class DomainImages(Protocol):
+    """One split of one data set: images of both domains, read or rendered when asked for.
+
+    Every file in this package provides one such class per kind of data that it knows.
+    """
+
+    kind: DataSource
+    origin: str
+    """One sentence for captions: where the images come from."""
+    ids: Sequence[str]
+    """A stable name per image; two images with the same `group` never part across splits."""
+    fingerprint: str
+    """Short hex string that changes when the images do (files, sizes, seeds, renderer version)."""
+
+    def source(self, index: int) -> torch.Tensor: ...
+
+    def target(self, index: int) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What a study must know of a data set, whatever its images.
+
+    name: as in `datasets.load`; family: data sets that one network serves ('photos' for photos_x8
+    ... _x32), which is also the name of the shipped checkpoint; source_label: the label that this
+    data set's source domain has in that network; guidance: the papers' guidance scale in sampling.
+    structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
+    Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
+    threshold pipeline of Appendix B.5.
+    """
+
+    name: str
+    family: str
+    title: str
+    source_label: int
+    guidance: float
+    structure: Literal["color", "edges"]
+    structure_cutoff: Callable[[int], float]
+    open: Callable[[Split, int, Literal["auto", "real", "rendered"], Path | None], DomainImages]
+
+
+class DomainDataset(Dataset):
+    """A split of a data set, for torch's DataLoader.
+
+    Training items are `Unpaired`: every underlying image appears in one domain only, decided by a
+    hash of its id, so that the same image is never seen both as source and as target, in any of the
+    data sets of one family. Test items are `Pair`s.
+    """
+
+    def __init__(self, info: DatasetInfo, split: Split, size: int, images: DomainImages) -> None:
+        self.info, self.split, self.size, self.images = info, split, size, images
+        self.name, self.kind, self.origin, self.ids = info.name, images.kind, images.origin, images.ids
+        self.fingerprint = images.fingerprint
+
+    def __len__(self) -> int:
+        return len(self.images.ids)
+
+    def is_target(self, index: int) -> bool:
+        """Whether training shows this image as target (True) or as source (False)."""
+        return hashlib.sha256(self.images.ids[index].encode()).digest()[0] % 2 == 1
+
+    def __getitem__(self, index: int) -> Unpaired | Pair:
+        index = range(len(self))[index]
+        if self.split == "test":
+            return Pair(self.images.source(index), self.images.target(index))
+        if self.is_target(index):
+            return Unpaired(self.images.target(index), TARGET)
+        return Unpaired(self.images.source(index), self.info.source_label)
+
+    def stack(self, indices: Iterable[int] | None = None) -> Unpaired | Pair:
+        """The given items (all without `indices`) as one batch: images (N, 3, H, W), labels (N,).
+
+        Shows a progress bar when there are more than 500.
+        """
+        indices = list(range(len(self)) if indices is None else indices)
+        bar = tqdm(indices, desc=f"{self.name} {self.split}", disable=len(indices) <= 500, leave=False)
+        items = [self[i] for i in bar]
+        if self.split == "test":
+            return Pair(*(torch.stack(side) for side in zip(*items, strict=True)))
+        images, labels = zip(*items, strict=True)
+        return Unpaired(torch.stack(images), torch.tensor(labels))
