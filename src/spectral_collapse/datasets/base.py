@@ -71,7 +71,10 @@ class DatasetInfo:
     guidance: float
     structure: Literal["color", "edges"]
     structure_cutoff: Callable[[int], float]
-    open: Callable[[Split, int, Literal["auto", "real", "rendered"], Path | None], DomainImages]
+    open_real: Callable[[list[Path], Split, int], DomainImages | None]
+    """(folders to look in, split, size) -> the real images, or None where there are none."""
+    render: Callable[[Split, int], DomainImages] | None
+    """(split, size) -> the rendered twin; None for a data set that has no need of one."""
 
 
 class DomainDataset(Dataset):

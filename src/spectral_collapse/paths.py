@@ -1,0 +1,41 @@
+"""Where the project's files lie: one place, so that the library, the book and the tests agree."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def data() -> Path:
+    """The data folder: `SPECTRAL_COLLAPSE_HOME`, else `data/` of the checkout that holds this package,
+    else `data/` under the current folder (an installed package has no checkout)."""
+    named = os.environ.get("SPECTRAL_COLLAPSE_HOME")
+    if named:
+        return Path(named).expanduser()
+    checkout = Path(__file__).resolve().parents[2]
+    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "data"
+
+
+def downloads() -> Path:
+    """Downloaded data sets; ignored by git."""
+    return data() / "downloads"
+
+
+def checkpoints() -> Path:
+    """Shipped networks, a folder each."""
+    return data() / "checkpoints"
+
+
+def runs() -> Path:
+    """Training runs with their resumable state; ignored by git."""
+    return data() / "runs"
+
+
+def results() -> Path:
+    """The store of study results."""
+    return data() / "results"
+
+
+def cache() -> Path:
+    """What can be computed again: reference statistics, calibrated thresholds; ignored by git."""
+    return data() / "cache"
