@@ -1,0 +1,28 @@
+"""There and Back Again: forward diffusion in place of the first inversion steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spectral_collapse.inversion.base import InversionMethod, check_number
+
+
+@dataclass(frozen=True)
+class TABA(InversionMethod):
+    """Replaces the first steps by x = alpha * x0 + sigma * noise (Staniszewski et al. 2025, Sec. 5).
+
+    fraction: the share of the steps that is replaced, 0 to 1; the papers use 0.02 to 0.04. The noise
+    is drawn anew at each replaced step. With 0 this is standard inversion; with 1 the latent is the
+    forward diffusion of the image and the network is never asked.
+    """
+
+    fraction: float = 0.04
+
+    name = "taba"
+
+    def __post_init__(self) -> None:
+        check_number("fraction", self.fraction, 0, 1)
+
+    @property
+    def replaced_share(self) -> float:
+        return self.fraction

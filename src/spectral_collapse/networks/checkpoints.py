@@ -1,0 +1,162 @@
+"""Checkpoints: a folder with config.json and safetensors as diffusers writes them, and a card.json.
+
+    data/checkpoints/photos/
+        config.json                             the network's class and architecture
+        diffusion_pytorch_model.safetensors     its weights, float16
+        card.json                               process, prediction, data, recipe, seed, steps, seconds
+
+The card of a denoiser names its autoencoder's checkpoint, which lies beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spectral_collapse import paths, processes
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.errors import CheckpointError
+from spectral_collapse.networks import autoencoder as autoencoders
+
+ensure_torchvision()
+import diffusers  # noqa: E402
+
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+_PROCESSES = {"variance_preserving": processes.VariancePreserving, "variance_exploding": processes.VarianceExploding}
+_CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained denoiser with its autoencoder: images in [-1, 1] on one side, latents on the other.
+
+    autoencoder is None for a model in pixel space. hash identifies the weights of both.
+    """
+
+    denoiser: NetworkDenoiser
+    autoencoder: diffusers.AutoencoderKL | None
+    card: dict[str, Any]
+    hash: str
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Images N x 3 x H x W in [-1, 1] -> latents of unit variance, N x c x h x w."""
+        return images if self.autoencoder is None else autoencoders.encode(self.autoencoder, images)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents -> images N x 3 x H x W in [-1, 1]."""
+        return latents.clamp(-1, 1) if self.autoencoder is None else autoencoders.decode(self.autoencoder, latents)
+
+
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
+    """A model by its name (a shipped checkpoint or a training run) or by the path of its folder.
+
+    Raises CheckpointError, one sentence, where the folder, a file in it or a key of its card is
+    missing, and where weights are truncated, hold NaN, or don't fit the architecture beside them.
+    """
+    folder = find(name)
+    card = _read_json(folder / "card.json")
+    if missing := [key for key in _CARD_KEYS if key not in card]:
+        raise CheckpointError(f"{str(folder / 'card.json')!r} lacks {', '.join(missing)}; train the model again")
+    try:
+        settings = dict(card["process"])
+        process = _PROCESSES[settings.pop("kind")](**settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{str(folder / 'card.json')!r} names the process {card['process']!r}; known kinds are {', '.join(_PROCESSES)}"
+        ) from error
+    network, digest = _load_network(folder, device)
+    autoencoder = None
+    if card["autoencoder"] is not None:
+        beside = folder.parent / card["autoencoder"]
+        autoencoder, other = _load_network(beside if beside.is_dir() else find(card["autoencoder"]), device)
+        digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
+    denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5))
+    return Model(denoiser, autoencoder, card, digest[:12])
+
+
+def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.device = "cpu") -> diffusers.AutoencoderKL:
+    """An autoencoder by name or path. Raises CheckpointError as `load_model` does."""
+    return _load_network(find(name), device)[0]
+
+
+def find(name: str | Path) -> Path:
+    """The folder of a checkpoint: a path as it is, else a shipped one, else a training run's."""
+    candidates = [Path(name).expanduser(), paths.checkpoints() / name, paths.runs() / name / "model"]
+    for folder in candidates:
+        if (folder / "config.json").is_file():
+            return folder
+    for folder in candidates:
+        if folder.is_dir() and folder != Path(name):
+            raise CheckpointError(f"the checkpoint folder {str(folder)!r} has no config.json; train or copy it again")
+    there = sorted(p.parent.name for p in paths.checkpoints().glob("*/config.json"))
+    raise CheckpointError(
+        f"no checkpoint {str(name)!r}; shipped are: {', '.join(there) or 'none'}; "
+        f"'spectral-collapse train' makes one, and a path to a folder with config.json works too"
+    )
+
+
+def save_network(network: diffusers.ModelMixin, folder: Path, card: dict[str, Any]) -> None:
+    """Writes a network (weights in float16) and its card as one folder, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        with tempfile.TemporaryDirectory() as scratch:  # a half-precision copy; the network itself stays as it is
+            network.save_pretrained(scratch)
+            half = type(network).from_pretrained(scratch, torch_dtype=torch.float16)
+            half.save_pretrained(temporary)
+        (temporary / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _load_network(folder: Path, device: str | torch.device) -> tuple[diffusers.ModelMixin, str]:
+    weights = folder / _WEIGHTS
+    config = _read_json(folder / "config.json")
+    if not weights.is_file() or weights.stat().st_size == 0:
+        state = "is empty" if weights.is_file() else "is missing"
+        raise CheckpointError(f"{str(weights)!r} {state}; copy the checkpoint again or train it")
+    network_class = getattr(diffusers, str(config.get("_class_name")), None)
+    if network_class is None:
+        raise CheckpointError(
+            f"{str(folder / 'config.json')!r} names no diffusers class ({config.get('_class_name')!r} was read)"
+        )
+    try:
+        network = network_class.from_pretrained(
+            folder, torch_dtype=torch.float32, local_files_only=True, low_cpu_mem_usage=False
+        )
+    except Exception as error:  # diffusers and safetensors raise many types for one cause: these are not the weights
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{str(weights)!r} does not hold the weights that config.json describes ({reason[:200]}); "
+            "copy the checkpoint again or train it"
+        ) from error
+    bad = [name for name, weight in network.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if bad:
+        raise CheckpointError(f"{str(weights)!r} holds NaN or infinity in {bad[0]!r}; train the model again")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return network.eval().requires_grad_(False).to(device), digest
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{str(file)!r} is missing; copy the checkpoint again or train it") from None
+    except ValueError as error:
+        raise CheckpointError(f"{str(file)!r} is not JSON ({error}); copy the checkpoint again") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{str(file)!r} holds no JSON object; copy the checkpoint again")
+    return content

@@ -1,0 +1,165 @@
+"""Noise processes: which levels (alpha, sigma) an image passes on its way to noise and back.
+
+Every process corrupts an image as x = alpha * x0 + sigma * eps with eps ~ N(0, I).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+
+
+@dataclass(frozen=True)
+class Level:
+    """One point of a process: x = alpha * x0 + sigma * eps.
+
+    time is what a network is told there: the integer training timestep for a variance-preserving
+    process, log(sigma) / 4 (`c_noise` of Karras et al. 2022, Table 1) for a variance-exploding one.
+    """
+
+    alpha: float
+    sigma: float
+    time: float
+
+    @property
+    def norm(self) -> float:
+        """Standard deviation of a unit-variance image at this level, sqrt(alpha^2 + sigma^2)."""
+        return math.hypot(self.alpha, self.sigma)
+
+
+class Process(Protocol):
+    """What inversion, sampling and training ask of a noise schedule."""
+
+    def levels(self, num_steps: int) -> list[Level]:
+        """The num_steps + 1 levels of a discretised trajectory, cleanest first."""
+        ...
+
+    def interval(self, level: Level, following: Level) -> float:
+        """The length dt of a step in the unit in which OVG's step sizes are given."""
+        ...
+
+    def draw(
+        self, count: int, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """alpha, sigma and time, each of shape (count,), drawn as training draws them."""
+        ...
+
+
+def check_steps(num_steps: int, largest: int | None = None) -> None:
+    """Raises InvalidParameterError unless num_steps is an integer from 1 to largest."""
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int | np.integer):
+        raise InvalidParameterError(f"num_steps must be an integer; {num_steps!r} was given")
+    if num_steps < 1 or (largest is not None and num_steps > largest):
+        allowed = "at least 1" if largest is None else f"from 1 to {largest}"
+        raise InvalidParameterError(f"num_steps must be {allowed}; {num_steps} was given")
+
+
+@dataclass(frozen=True)
+class VariancePreserving:
+    """DDPM / DDIM's process (paper, Eq. 15) with the `scaled_linear` betas of Stable Diffusion.
+
+    sqrt(beta) is linear between sqrt(beta_start) and sqrt(beta_end); alpha_bar_t is the product of
+    1 - beta up to and including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
+    """
+
+    num_train_steps: int = 1000
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
+
+    def __post_init__(self) -> None:
+        if isinstance(self.num_train_steps, bool) or not isinstance(self.num_train_steps, int):
+            raise InvalidParameterError(f"num_train_steps must be an integer; {self.num_train_steps!r} was given")
+        if self.num_train_steps < 2:
+            raise InvalidParameterError(f"num_train_steps must be at least 2; {self.num_train_steps} was given")
+        if not 0 < self.beta_start <= self.beta_end < 1:
+            raise InvalidParameterError(
+                f"betas must satisfy 0 < beta_start <= beta_end < 1; {self.beta_start} and {self.beta_end} were given"
+            )
+
+    @functools.cached_property
+    def alpha_bars(self) -> np.ndarray:
+        """alpha_bar_t for t = 0 .. num_train_steps - 1, float64."""
+        roots = np.linspace(math.sqrt(self.beta_start), math.sqrt(self.beta_end), self.num_train_steps)
+        return np.cumprod(1 - roots**2)
+
+    def levels(self, num_steps: int) -> list[Level]:
+        """The levels at t = 0, 1, 1 + T/N, 1 + 2T/N, ... (N + 1 of them, cleanest first).
+
+        This is diffusers' spacing 'leading' with steps_offset 1, walked upwards, with t = 0 in place
+        of the final alpha. Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
+        """
+        check_steps(num_steps, self.num_train_steps - 1)
+        times = [0, *(1 + i * self.num_train_steps // num_steps for i in range(num_steps))]
+        return [self.level(t) for t in times]
+
+    def level(self, time: int) -> Level:
+        """The level of one training timestep."""
+        alpha_bar = float(self.alpha_bars[time])
+        return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), float(time))
+
+    def interval(self, level: Level, following: Level) -> float:
+        """t_next - t in training timesteps, the unit of the published eta (authors' code)."""
+        return following.time - level.time
+
+    def draw(
+        self, count: int, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Uniform over the training timesteps (Ho et al. 2020)."""
+        times = torch.randint(self.num_train_steps, (count,), generator=generator)
+        alpha_bars = torch.from_numpy(self.alpha_bars)[times]
+        return alpha_bars.sqrt().float(), (1 - alpha_bars).sqrt().float(), times.float()
+
+
+@dataclass(frozen=True)
+class VarianceExploding:
+    """EDM's process (Karras et al. 2022; paper, Eq. 24 and 25): alpha = 1, sigma from sigma_min to sigma_max.
+
+    log_mean and log_std are P_mean and P_std of the log-normal noise levels that training draws.
+    """
+
+    sigma_min: float = 0.002
+    sigma_max: float = 80.0
+    rho: float = 7.0
+    log_mean: float = -1.2
+    log_std: float = 1.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma_min < self.sigma_max:
+            raise InvalidParameterError(
+                f"sigmas must satisfy 0 < sigma_min < sigma_max; {self.sigma_min} and {self.sigma_max} were given"
+            )
+        if self.rho <= 0 or self.log_std <= 0:
+            raise InvalidParameterError(
+                f"rho and log_std must be positive; {self.rho} and {self.log_std} were given"
+            )
+
+    def levels(self, num_steps: int) -> list[Level]:
+        """Karras levels (paper, Eq. 25 with N + 1 points), cleanest first, without a final zero.
+
+        Raises InvalidParameterError unless num_steps >= 1.
+        """
+        check_steps(num_steps)
+        ends = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
+        return [self.level(float(root) ** self.rho) for root in np.linspace(*ends, num_steps + 1)]
+
+    def level(self, sigma: float) -> Level:
+        """The level of one noise standard deviation."""
+        return Level(1.0, sigma, math.log(sigma) / 4)
+
+    def interval(self, level: Level, following: Level) -> float:
+        """log(sigma_next / sigma), the unit of the published eta (authors' code)."""
+        return math.log(following.sigma / level.sigma)
+
+    def draw(
+        self, count: int, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """log(sigma) ~ N(log_mean, log_std^2) (Karras et al. 2022, Table 1)."""
+        logs = self.log_mean + self.log_std * torch.randn(count, generator=generator)
+        return torch.ones(count), logs.exp(), logs / 4

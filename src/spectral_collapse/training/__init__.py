@@ -1,0 +1,8 @@
+"""Training: recipes as data, one loop."""
+
+from __future__ import annotations
+
+from spectral_collapse.training.recipes import RECIPES, Recipe
+from spectral_collapse.training.trainer import train
+
+__all__ = ["RECIPES", "Recipe", "train"]

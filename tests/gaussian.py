@@ -1,0 +1,50 @@
+"""The closed form that many tests compare with: Gaussian data under a perfect denoiser."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+import numpy as np
+
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
+
+SIZE = 16
+
+
+class FineVariancePreserving(VariancePreserving):
+    """The same entry and terminal level, with as many levels between them as one likes.
+
+    The training timesteps are a grid: near t = 0 the noise variance doubles from one to the next
+    however many steps there are, so limits in the number of steps need a schedule without that grid.
+    """
+
+    def levels(self, num_steps: int) -> list[Level]:
+        first, last = self.level(0), self.level(981)
+        ratios = np.geomspace(first.sigma / first.alpha, last.sigma / last.alpha, num_steps + 1)
+        return [Level(1 / math.hypot(1, r), r / math.hypot(1, r), i) for i, r in enumerate(ratios.tolist())]
+
+
+FINE_PROCESSES = [FineVariancePreserving(), VarianceExploding()]
+
+
+def flat(process: Process, variance: float, size: int = SIZE, labels: tuple[int, ...] = (0, 1, 2)) -> GaussianDenoiser:
+    """The perfect denoiser of white data of one variance, the same under every label."""
+    return GaussianDenoiser(process, {label: torch.full((size, size), variance, dtype=torch.float64) for label in labels})
+
+
+def draw(variance: float, count: int = 8, channels: int = 3, size: int = SIZE) -> torch.Tensor:
+    return torch.randn(count, channels, size, size, dtype=torch.float64) * math.sqrt(variance)
+
+
+def flow_gain(variance: float, level: Level, terminal: Level) -> float:
+    """What the exact probability flow multiplies a state's amplitude by on its way between two levels.
+
+    For Gaussian data the flow carries the marginal N(0, alpha^2 S + sigma^2) of one level into that
+    of the other, linearly, so it is the ratio of the two standard deviations.
+    """
+    return math.sqrt(
+        (terminal.alpha**2 * variance + terminal.sigma**2) / (level.alpha**2 * variance + level.sigma**2)
+    )

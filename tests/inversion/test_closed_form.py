@@ -1,0 +1,101 @@
+"""Inversion of Gaussian data, where every answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.inversion import create
+from spectral_collapse.processes import Process, VariancePreserving
+from spectral_collapse.sampling import sample
+from tests.gaussian import FINE_PROCESSES, FineVariancePreserving, draw, flat, flow_gain
+
+VARIANCES = [1e-6, 1e-4, 1e-2, 1.0]
+
+
+def _terminal_variance(process: Process, variance: float, num_steps: int) -> float:
+    """The variance of the latent of data of one variance."""
+    return variance * _terminal_gain(process, variance, num_steps) ** 2
+
+
+def _terminal_gain(process: Process, variance: float, num_steps: int) -> float:
+    """What the inversion multiplies an amplitude by: it is linear, so one image tells."""
+    x = draw(variance, count=1)
+    latent = create("standard").invert(flat(process, variance), x, 0, num_steps).latent
+    gains = (latent / x).flatten()
+    torch.testing.assert_close(gains, gains[:1].expand_as(gains))  # the same for every coefficient of a flat spectrum
+    return gains[0].item()
+
+
+@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_terminal_variance_converges_at_first_order_to_the_exact_flow(process: Process, variance: float) -> None:
+    errors = []
+    for num_steps in (250, 500):
+        levels = process.levels(num_steps)
+        exact = flow_gain(variance, levels[0], levels[-1]) / levels[-1].norm
+        errors.append(abs(_terminal_gain(process, variance, num_steps) / exact - 1))
+    # First order: twice the steps, half the error, up to the second-order term at these N.
+    assert 1.8 < errors[0] / errors[1] < 2.2, errors
+    assert errors[1] < 0.02
+
+
+@pytest.mark.parametrize("variance", VARIANCES)
+def test_terminal_variance_is_s_over_s_plus_entry_noise(variance: float) -> None:
+    """The collapse of a perfect network: S / (S + s0^2), s0 = sigma / alpha at the entry level.
+
+    Two runs extrapolate the O(1/N) error away (Richardson); the image enters unscaled, and the last
+    level still holds alpha^2 = 0.006 of the signal: together within 1 % of the formula.
+    """
+    process = FineVariancePreserving()
+    coarse, fine = (_terminal_variance(process, variance, num_steps) for num_steps in (500, 1000))
+    entry = process.levels(2)[0]
+    expected = variance / (variance + (entry.sigma / entry.alpha) ** 2)
+    assert 2 * fine - coarse == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "variance", "measured"),
+    [
+        *((50, 10.0**-k, value) for k, value in zip(range(6, 0, -1), (0.001, 0.012, 0.101, 0.43, 0.62), strict=False)),
+        *((500, 10.0**-k, value) for k, value in zip(range(6, 0, -1), (0.001, 0.012, 0.103, 0.50, 0.87), strict=False)),
+        (50, 1.0, 0.95),
+        (500, 1.0, 0.99),
+    ],
+)
+def test_terminal_variance_on_the_published_schedule(num_steps: int, variance: float, measured: float) -> None:
+    """Values of an independent implementation, given to two or three digits: half a unit of the last."""
+    got = _terminal_variance(VariancePreserving(), variance, num_steps)
+    assert got == pytest.approx(measured, abs=5e-4 if measured < 0.4 else 5e-3)
+
+
+def test_frequencies_do_not_mix() -> None:
+    """A spectrum that falls with frequency: each coefficient meets its own gain."""
+    process, size = VariancePreserving(), 16
+    radius = torch.fft.fftfreq(size, dtype=torch.float64)[:, None].hypot(torch.fft.fftfreq(size, dtype=torch.float64))
+    spectrum = 1e-3 / (radius + 0.05) ** 3
+    x = draw(1.0, count=1)
+    latent = create("standard").invert(GaussianDenoiser(process, {0: spectrum}), x, 0).latent
+    gains = (torch.fft.fft2(latent) / torch.fft.fft2(x))[0, 0]
+    assert gains.imag.abs().max() < 1e-9
+    for i, j in [(0, 0), (1, 0), (3, 5), (8, 8)]:
+        expected = _terminal_gain(process, spectrum[i, j].item(), 50)
+        assert gains.real[i, j].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_translation_between_gaussians_is_optimal_transport() -> None:
+    """Inverting under S_0 and sampling under S_1 scales amplitudes by sqrt((S_1 + s0^2) / (S_0 + s0^2))."""
+    process = FineVariancePreserving()
+    source, target = 0.25, 1.0
+    shape = (16, 16)
+    denoiser = GaussianDenoiser(process, {0: torch.full(shape, source), 1: torch.full(shape, target)})
+    x = draw(source)
+    entry = process.levels(2)[0]
+    noise = (entry.sigma / entry.alpha) ** 2
+    gains = []
+    for num_steps in (500, 1000):
+        latent = create("standard").invert(denoiser, x, 0, num_steps).latent
+        gains.append((sample(denoiser, latent, 1, num_steps) / x).flatten()[0].item())
+    # Richardson again; the second-order rest is 0.2 % at this N.
+    assert 2 * gains[1] - gains[0] == pytest.approx(((target + noise) / (source + noise)) ** 0.5, rel=4e-3)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import NetworkDenoiser, Prediction
+from spectral_collapse.inversion import OVG, create
+from spectral_collapse.inversion.ovg import project_conflicting
+from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import ode_step
+from tests.gaussian import draw, flat
+from tests.test_denoisers import tiny_unet
+
+
+def test_both_etas_zero_is_standard_inversion_bit_for_bit() -> None:
+    denoiser, x = NetworkDenoiser(tiny_unet(), VariancePreserving()), torch.randn(2, 4, 16, 16)
+    ovg = OVG(0, 0).invert(denoiser, x, 0, 5)
+    assert torch.equal(ovg.latent, create("standard").invert(denoiser, x, 0, 5).latent)
+    assert not ovg.diagnostics
+
+
+class _Counting:
+    """Counts forward passes and vector-Jacobian products of a denoiser."""
+
+    def __init__(self) -> None:
+        self.inner, self.process = flat(VariancePreserving(), 0.1), VariancePreserving()
+        self.forward = self.backward = 0
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        self.forward += 1
+        if x.requires_grad:
+            y = x.view_as(x)
+            y.register_hook(lambda gradient: setattr(self, "backward", self.backward + 1))
+            x = y
+        return self.inner(x, level, label)
+
+
+@pytest.mark.parametrize(("eta_hf", "eta_lf", "products"), [(0, 0, 0), (1, 0, 1), (0, 1e-3, 1), (1, 1e-3, 2)])
+def test_a_step_costs_one_forward_pass_and_a_product_per_eta(eta_hf: float, eta_lf: float, products: int) -> None:
+    denoiser, x = _Counting(), draw(0.1, 2)
+    OVG(eta_hf, eta_lf).invert(denoiser, x, 0, 4)
+    assert (denoiser.forward, denoiser.backward) == (4, 4 * products)
+
+
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+def test_gradients_match_the_closed_form(process: VariancePreserving | VarianceExploding) -> None:
+    """For flat Gaussian data noise = a x and clean = b x, so g_HF = 4 (a^2 |x|^2 - d) a^2 x and
+    g_LF = 2 b (b x - x0); with no projection or clip the literal Eq. (14) follows by hand."""
+    variance, eta_hf, eta_lf = 0.3, 1e-7, 1e-3
+    denoiser, clean = flat(process, variance), draw(variance)
+    level, following = process.levels(10)[4:6]
+    x = level.alpha * clean + level.sigma * torch.randn_like(clean)
+    label = torch.zeros(len(x), dtype=torch.long)
+    total = level.alpha**2 * variance + level.sigma**2
+    a, b = level.sigma / total, level.alpha * variance / total
+    excess = a**2 * x.square().sum((1, 2, 3), keepdim=True) - x[0].numel()
+    g_hf, g_lf = 4 * excess * a**2 * x, 2 * b * (b * x - clean)
+    expected = ode_step(denoiser(x, level, label), following) - eta_hf * g_hf - eta_lf * g_lf
+    method = OVG(eta_hf, eta_lf, project=False, scale="none")
+    got, _ = method.step(denoiser, x, level, following, label, clean, {})
+    torch.testing.assert_close(got, expected)
+
+
+def test_published_rule_multiplies_by_the_step_length() -> None:
+    """Far below the clip, scale='step' is scale='none' with eta times dt."""
+    process = VariancePreserving()
+    denoiser, clean = flat(process, 0.3), draw(0.3)
+    level, following = process.levels(10)[4:6]
+    label = torch.zeros(len(clean), dtype=torch.long)
+    step, _ = OVG(1e-9, 1e-6).step(denoiser, clean, level, following, label, clean, {})
+    literal, _ = OVG(1e-9 * 100, 1e-6 * 100, scale="none").step(denoiser, clean, level, following, label, clean, {})
+    torch.testing.assert_close(step, literal, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("eta_hf", [1e3, 1e9, 1e30])
+def test_the_clip_bounds_each_correction(eta_hf: float) -> None:
+    """With the published eta the variance correction is exactly as long as clip allows, also in float32."""
+    process = VariancePreserving()
+    denoiser, clean = flat(process, 0.01), draw(0.01).float()
+    level, following = process.levels(50)[10:12]
+    label = torch.zeros(len(clean), dtype=torch.long)
+    base = ode_step(denoiser(clean, level, label), following)
+    for clip in (0.25, 1.0):
+        got, _ = OVG(eta_hf, 0, clip=clip).step(denoiser, clean, level, following, label, clean, {})
+        ratio = (got - base).flatten(1).norm(dim=1) / (base - clean).flatten(1).norm(dim=1)
+        # Differences of float32 states that are 30 times longer than the step: 30 * 2^-23 relative.
+        torch.testing.assert_close(ratio, torch.full_like(ratio, clip), rtol=1e-4, atol=0)
+
+
+def test_conflicting_gradients_become_orthogonal_and_others_stay() -> None:
+    first, second = torch.randn(2, 6, 3, 8, 8, dtype=torch.float64)
+    second[:3] -= 2 * first[:3]  # these three conflict
+    second[3:] += 2 * first[3:]  # these agree
+    new_first, new_second = project_conflicting(first, second)
+
+    def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.cosine_similarity(a.flatten(1), b.flatten(1))
+
+    # 1e-6 in the denominator against squared norms of about 200 leaves a cosine of about 1e-8.
+    assert cosine(new_first[:3], second[:3]).abs().max() < 1e-7
+    assert cosine(new_second[:3], first[:3]).abs().max() < 1e-7
+    assert torch.equal(new_first[3:], first[3:]) and torch.equal(new_second[3:], second[3:])
+
+
+def test_projection_happens_only_where_it_is_asked_for() -> None:
+    denoiser, x = flat(VariancePreserving(), 0.01), draw(0.01)
+    with_projection = OVG(1000, 1e-2).invert(denoiser, x, 0, 10)
+    without = OVG(1000, 1e-2, project=False).invert(denoiser, x, 0, 10)
+    assert with_projection.diagnostics["conflict"].max() == 1
+    assert not torch.allclose(with_projection.latent, without.latent)
+
+
+def test_the_variance_gradient_amplifies_only_what_is_there() -> None:
+    """g_HF is a multiple of J^T noise: for Gaussian data it is diagonal in frequency, so an empty
+    frequency stays empty however large eta is."""
+    denoiser, x = flat(VariancePreserving(), 0.01), draw(0.01)
+    spectrum = torch.fft.fft2(x)
+    spectrum[..., 5, :] = 0
+    spectrum[..., -5, :] = 0
+    latent = OVG(1000, 0).invert(denoiser, torch.fft.ifft2(spectrum).real, 0).latent
+    power = torch.fft.fft2(latent, norm="ortho").abs().square()
+    assert power[..., 5, :].max() < 1e-20 * power.mean()
+    assert latent.var() > create("standard").invert(denoiser, x, 0).latent.var()
+
+
+def test_float32_and_float64_agree_on_a_step() -> None:
+    """One step: over many, the published clip makes OVG overshoot ||noise||^2 = d back and forth, and
+    rounding decides the side."""
+    process = VariancePreserving()
+    denoiser, clean = flat(process, 0.01), draw(0.01)
+    level, following = process.levels(50)[10:12]
+    label = torch.zeros(len(clean), dtype=torch.long)
+    double, single = (
+        OVG(1000, 1e-4).step(denoiser, x, level, following, label, x, {})[0] for x in (clean, clean.float())
+    )
+    # The gradient's outer sum cancels from d = 768 to some tens: two of float32's seven digits.
+    torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)

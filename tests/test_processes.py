@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.processes import VarianceExploding, VariancePreserving
+
+
+def test_variance_preserving_visits_the_published_timesteps() -> None:
+    times = [level.time for level in VariancePreserving().levels(50)]
+    assert times == [0, *range(1, 1000, 20)]
+
+
+def test_variance_preserving_equals_diffusers_schedule() -> None:
+    ensure_torchvision()
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    ours = VariancePreserving().alpha_bars
+    # diffusers multiplies 1000 factors in float32: relative error up to 1000 * 2^-24.
+    np.testing.assert_allclose(ours, scheduler.alphas_cumprod.numpy(), rtol=1000 * 2**-24)
+    assert ours[0] == pytest.approx(1 - 0.00085, abs=1e-15)
+
+
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("num_steps", [1, 7, 50, 999])
+def test_levels_rise_from_clean_to_noise(process: VariancePreserving | VarianceExploding, num_steps: int) -> None:
+    levels = process.levels(num_steps)
+    assert len(levels) == num_steps + 1
+    ratios = [level.sigma / level.alpha for level in levels]
+    assert all(low < high for low, high in pairwise(ratios))
+    assert all(process.interval(low, high) > 0 for low, high in pairwise(levels))
+
+
+def test_variance_preserving_keeps_the_variance() -> None:
+    assert all(level.norm == pytest.approx(1, abs=1e-12) for level in VariancePreserving().levels(20))
+
+
+def test_karras_levels_end_at_the_extremes_and_are_even_in_the_seventh_root() -> None:
+    sigmas = np.array([level.sigma for level in VarianceExploding().levels(18)])
+    assert sigmas[0] == pytest.approx(0.002)
+    assert sigmas[-1] == pytest.approx(80)
+    np.testing.assert_allclose(np.diff(sigmas ** (1 / 7)), (80 ** (1 / 7) - 0.002 ** (1 / 7)) / 18, rtol=1e-9)
+
+
+def test_step_lengths_are_timesteps_and_log_sigma_ratios() -> None:
+    low, high = VariancePreserving().levels(50)[5:7]
+    assert VariancePreserving().interval(low, high) == 20
+    low, high = VarianceExploding().levels(50)[5:7]
+    assert VarianceExploding().interval(low, high) == pytest.approx(math.log(high.sigma / low.sigma))
+
+
+def test_training_draws_the_levels_that_it_names(generator: torch.Generator) -> None:
+    alpha, sigma, time = VariancePreserving().draw(256, generator)
+    torch.testing.assert_close(alpha**2 + sigma**2, torch.ones(256))
+    assert 0 <= time.min() and time.max() <= 999
+    process = VarianceExploding(log_mean=-0.4, log_std=1.2)
+    _, sigma, time = process.draw(20000, generator)
+    torch.testing.assert_close(time, sigma.log() / 4)
+    # Mean and deviation of 20000 normal draws: standard errors 1.2 / sqrt(20000) = 0.0085 and 0.006.
+    assert sigma.log().mean().item() == pytest.approx(-0.4, abs=5 * 0.0085)
+    assert sigma.log().std().item() == pytest.approx(1.2, abs=5 * 0.006)
+
+
+@pytest.mark.parametrize("num_steps", [0, -3, 1000, 2.5, True, "50"])
+def test_steps_out_of_range_are_refused_in_one_sentence(num_steps: object) -> None:
+    with pytest.raises(InvalidParameterError, match="num_steps must be") as error:
+        VariancePreserving().levels(num_steps)  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+
+
+def test_impossible_schedules_are_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="beta_start"):
+        VariancePreserving(beta_start=0.02, beta_end=0.01)
+    with pytest.raises(InvalidParameterError, match="num_train_steps"):
+        VariancePreserving(num_train_steps=1)
+    with pytest.raises(InvalidParameterError, match="sigma_min"):
+        VarianceExploding(sigma_min=0)
+    with pytest.raises(InvalidParameterError, match="rho"):
+        VarianceExploding(rho=0)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.errors import InvalidParameterError, NotFiniteError
+from spectral_collapse.inversion import create
+from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import GuidedDenoiser, ode_step, sample
+from tests.gaussian import FINE_PROCESSES, draw, flat
+
+
+class LabelledDenoiser:
+    """Noise = the label, so that guidance can be read off; counts the images it was asked about."""
+
+    process = VariancePreserving()
+
+    def __init__(self) -> None:
+        self.images = 0
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        self.images += len(x)
+        noise = label.to(x).view(-1, 1, 1, 1).expand_as(x)
+        return Prediction(noise, (x - level.sigma * noise) / level.alpha)
+
+
+def test_one_line_step_is_ddims_equation_23() -> None:
+    """x_{t-1} = sqrt(abar_{t-1}) (x - sqrt(1 - abar) eps) / sqrt(abar) + sqrt(1 - abar_{t-1}) eps."""
+    process = VariancePreserving()
+    level, following = process.level(601), process.level(581)
+    x, noise = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
+    clean = (x - level.sigma * noise) / level.alpha
+    bar, bar_following = process.alpha_bars[601], process.alpha_bars[581]
+    expected = math.sqrt(bar_following) * (x - math.sqrt(1 - bar) * noise) / math.sqrt(bar) + math.sqrt(
+        1 - bar_following
+    ) * noise
+    torch.testing.assert_close(ode_step(Prediction(noise, clean), following), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_one_line_step_is_edms_euler_step() -> None:
+    """Eq. (2) with Eq. (6): x' = a x + b F, a = sigma' / sigma, b = (sigma - sigma') / sigma."""
+    level, following = VarianceExploding().level(3.0), VarianceExploding().level(2.0)
+    x, clean = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
+    expected = (2 / 3) * x + (1 / 3) * clean
+    got = ode_step(Prediction((x - clean) / level.sigma, clean), following)
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("variance", [1e-3, 1.0])
+def test_round_trip_error_shrinks_at_first_order(process: Process, variance: float) -> None:
+    """Inverting and sampling with Euler steps errs by O(1/N): twice the steps, half the error."""
+    denoiser, x = flat(process, variance), draw(variance)
+    errors = []
+    for num_steps in (250, 500):
+        latent = create("standard").invert(denoiser, x, 0, num_steps).latent
+        errors.append(((sample(denoiser, latent, 0, num_steps) - x).norm() / x.norm()).item())
+    # 1.8 to 2.2 leaves room for the second-order term at these N; zero or second order gives 1 or 4.
+    assert 1.8 < errors[0] / errors[1] < 2.2, errors
+    assert errors[1] < 0.05
+
+
+def test_guidance_combines_the_two_labels() -> None:
+    denoiser = LabelledDenoiser()
+    x, level = torch.zeros(2, 1, 4, 4), denoiser.process.levels(5)[3]
+    label = torch.tensor([1, 1])
+    for weight in (0.0, 0.5, 1.0, 7.5):
+        noise, clean = GuidedDenoiser(denoiser, weight, null_label=2)(x, level, label)
+        torch.testing.assert_close(noise, torch.full_like(x, 2 + weight * (1 - 2)))
+        torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("weight", "passes"), [(0.0, 1), (1.0, 1), (7.5, 2)])
+def test_guidance_asks_only_the_labels_that_it_needs(weight: float, passes: int) -> None:
+    denoiser = LabelledDenoiser()
+    sample(denoiser, torch.randn(3, 1, 4, 4), 1, num_steps=4, guidance=weight)
+    assert denoiser.images == 3 * 4 * passes
+
+
+def test_the_callback_sees_every_step() -> None:
+    denoiser = flat(VariancePreserving(), 1.0)
+    steps = []
+    out = sample(denoiser, draw(1.0), 0, num_steps=4, callback=steps.append)
+    assert [step.index for step in steps] == [0, 1, 2, 3]
+    assert [step.level.time for step in steps] == [751, 501, 251, 1]
+    torch.testing.assert_close(steps[-1].following_x, out)
+
+
+def test_bad_input_is_refused_in_one_sentence() -> None:
+    denoiser, latent = flat(VariancePreserving(), 1.0), draw(1.0, count=2)
+    for arguments, words in [
+        ({"guidance": -1}, "guidance must be"),
+        ({"num_steps": 0}, "num_steps must be"),
+        ({"label": torch.tensor([0, 1, 0])}, "2 images need 2 domain labels"),
+        ({"label": torch.tensor([0.0, 1.0])}, "must be integers"),
+        ({"latent": latent[0]}, "N x C x H x W"),
+        ({"latent": latent[:0]}, "N x C x H x W"),
+    ]:
+        with pytest.raises(InvalidParameterError, match=words):
+            sample(**{"denoiser": denoiser, "latent": latent, "label": 0, **arguments})
+    latent[1, 0, 0, 0] = float("nan")
+    with pytest.raises(NotFiniteError, match=r"latent: NaN .*samples \[1\]"):
+        sample(denoiser, latent, 0)
