@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 import numpy as np
+import torch
 
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving

@@ -134,14 +134,13 @@ def test_a_really_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     results.save(make(1.0))
-    opened = os.fdopen
 
-    def full(handle: int, mode: str) -> object:
-        os.close(handle)
-        return opened(os.open("/dev/full", os.O_WRONLY), mode)
+    def full(file: Path, mode: str) -> object:
+        file.symlink_to("/dev/full")
+        return file.open(mode.replace("x", "w"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(os, "fdopen", full)
+        broken.setattr(results, "open", full, raising=False)
         with pytest.raises(DataError, match="No space left on device"):
             results.save(make(2.0))
     assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shutil
+import stat
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spectral_collapse.datasets import download
+from spectral_collapse.datasets.download import Archive, fetch
+from spectral_collapse.errors import DownloadError
+
+CONTENT = bytes(range(256)) * 40_000  # 10 MB: more than a chunk, so that a break falls inside
+
+
+class Server:
+    """Serves `files` on 127.0.0.1 with ranges and ETags; can break connections and counts requests."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.break_after: list[int] = []  # bytes after which the next answers end, one entry an answer
+        self.ranges: list[str | None] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                wanted = self.headers.get("Range")
+                outer.ranges.append(wanted)
+                content = outer.files.get(self.path.lstrip("/"))
+                if content is None:
+                    self.send_error(404)
+                    return
+                etag = f'"{hashlib.md5(content).hexdigest()}"'
+                start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
+                if self.headers.get("If-Range", etag) != etag:
+                    start = 0
+                if start >= len(content):
+                    self.send_error(416)
+                    return
+                self.send_response(206 if start else 200)
+                self.send_header("Content-Length", str(len(content) - start))
+                self.send_header("ETag", etag)
+                self.end_headers()
+                end = start + outer.break_after.pop(0) if outer.break_after else len(content)
+                self.wfile.write(content[start:end])
+                self.close_connection = True
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        class Quiet(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A client that hangs up is part of these tests."""
+
+        self.http = Quiet(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.http.server_port}"
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def offer(self, name: str, content: bytes, **known: object) -> Archive:
+        self.files[name] = content
+        return Archive(f"{self.address}/{name}", name, **known)
+
+    def stop(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(download, "_PAUSE", 0.0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    running = Server()
+    yield running
+    running.stop()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tarred(members: dict[str, bytes], *specials: tarfile.TarInfo, mode: str = "w") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for special in specials:
+            archive.addfile(special)
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def test_downloads_checks_and_is_content_with_what_is_there(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
+    [path] = fetch([archive], tmp_path / "new", progress=False)
+    assert path.read_bytes() == CONTENT
+    fetch([archive], tmp_path / "new", progress=False)
+    assert len(server.ranges) == 1
+    assert visible(tmp_path / "new") == ["images.bin"]
+
+
+def test_goes_on_after_a_break_within_one_call(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
+    server.break_after = [3_000_000, 4_000_000]
+    [path] = fetch([archive], tmp_path, progress=False)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges[0] is None
+    assert len(server.ranges) == 3
+    assert all(wanted != "bytes=0-" for wanted in server.ranges[1:])
+
+
+def test_goes_on_in_a_later_call(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT))
+    server.break_after = [5_000_000] + [0] * download._ATTEMPTS
+    with pytest.raises(DownloadError, match="it broke"):
+        fetch([archive], tmp_path, progress=False)
+    kept = (tmp_path / "images.bin.part").stat().st_size
+    assert 5_000_000 - download._CHUNK < kept <= 5_000_000  # a broken chunk is not kept
+    [path] = fetch([archive], tmp_path, progress=False)
+    assert path.read_bytes() == CONTENT
+    assert server.ranges[-1] == f"bytes={kept}-"
+    assert visible(tmp_path) == ["images.bin"]
+
+
+def test_a_file_that_changed_between_two_attempts_is_not_joined(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT)
+    server.break_after = [5_000_000] + [0] * download._ATTEMPTS
+    with pytest.raises(DownloadError):
+        fetch([archive], tmp_path, progress=False)
+    newer = CONTENT[::-1]
+    [path] = fetch([server.offer("images.bin", newer)], tmp_path, progress=False)
+    assert path.read_bytes() == newer
+
+
+def test_a_complete_part_needs_no_more_bytes(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
+    (tmp_path / "images.bin.part").write_bytes(CONTENT)
+    [path] = fetch([archive], tmp_path, progress=False)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_wrong_hash_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(b"something else"))
+    with pytest.raises(DownloadError, match="does not have the sha256"):
+        fetch([archive], tmp_path, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_size_is_noticed_before_the_download(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, size=len(CONTENT) + 1)
+    with pytest.raises(DownloadError, match=r"has 10240000 bytes where 10240001 are expected"):
+        fetch([archive], tmp_path, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unpublished_hash_is_written_down_and_binds(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = server.offer("images.bin", CONTENT)
+    [path] = fetch([archive], tmp_path)
+    assert sha256(CONTENT) in "".join(capsys.readouterr())
+    assert (tmp_path / "images.bin.sha256").read_text() == f"{sha256(CONTENT)}  images.bin\n"
+    path.write_bytes(b"other bytes")
+    with pytest.raises(DownloadError, match="delete it to have it downloaded again"):
+        fetch([archive], tmp_path, progress=False)
+
+
+def test_a_file_put_there_by_hand_is_checked(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
+    (tmp_path / "images.bin").write_bytes(CONTENT[:-1])
+    with pytest.raises(DownloadError, match="has 10239999 bytes where 10240000 belong"):
+        fetch([archive], tmp_path, progress=False)
+    (tmp_path / "images.bin").write_bytes(CONTENT)
+    fetch([archive], tmp_path, progress=False)
+    assert server.ranges == []
+
+
+def test_offline_says_in_one_sentence_what_to_do(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("images.zip", b"")
+    server.stop()
+    with pytest.raises(DownloadError) as caught:
+        fetch([archive], tmp_path, progress=False)
+    message = str(caught.value)
+    assert "no connection" in message
+    assert "\n" not in message
+    assert all(part in message for part in (archive.url, str(tmp_path / "images.zip"), "SPECTRAL_COLLAPSE_DATA"))
+
+
+def test_a_refusal_is_not_tried_again(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="404"):
+        fetch([Archive(f"{server.address}/gone.zip", "gone.zip")], tmp_path, progress=False)
+    assert len(server.ranges) == 1
+
+
+def test_a_full_disk_is_noticed_before_the_download(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = server.offer("images.bin", CONTENT)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DownloadError, match=r"GiB are needed in .* make room"):
+        fetch([archive], tmp_path, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("plate.zip", zipped),
+        ("plate.tar", tarred),
+        ("plate.tar.gz", lambda members: tarred(members, mode="w:gz")),
+    ],
+)
+def test_unpacks_once_and_remembers(
+    server: Server, tmp_path: Path, name: str, pack: Callable[[dict[str, bytes]], bytes]
+) -> None:
+    members = {"Week1/a.tif": b"a" * 5000, "Week1/deep/b.tif": b"b"}
+    archive = server.offer(name, pack(members))
+    [path] = fetch([archive], tmp_path, progress=False)
+    assert {name: (tmp_path / name).read_bytes() for name in members} == members
+    path.unlink()  # 30 GB of archives need not stay
+    (tmp_path / "Week1" / "a.tif").write_bytes(b"touched")
+    fetch([archive], tmp_path, progress=False)
+    assert len(server.ranges) == 1
+    assert (tmp_path / "Week1" / "a.tif").read_bytes() == b"touched"
+
+
+def test_two_archives_may_share_a_folder(server: Server, tmp_path: Path) -> None:
+    first, second = (server.offer(f"{name}.zip", zipped({f"Week1/{name}.tif": b"x"})) for name in "ab")
+    fetch([first, second], tmp_path, progress=False)
+    assert visible(tmp_path / "Week1") == ["a.tif", "b.tif"]
+
+
+def device() -> tarfile.TarInfo:
+    member = tarfile.TarInfo("inside/device")
+    member.type = tarfile.CHRTYPE
+    return member
+
+
+def zipped_link() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        member = zipfile.ZipInfo("inside/link")
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, "/etc")
+    return buffer.getvalue()
+
+
+EVIL = [
+    ("up.zip", zipped({"good": b"", "../evil": b"x"}), "../evil"),
+    ("root.zip", zipped({"good": b"", "/evil": b"x"}), "/evil"),
+    ("backslash.zip", zipped({"good": b"", "a\\..\\..\\evil": b"x"}), "evil"),
+    ("link.zip", zipped_link(), "inside/link"),
+    ("up.tar", tarred({"good": b"", "a/../../evil": b"x"}), "a/../../evil"),
+    ("root.tar", tarred({"good": b"", "/evil": b"x"}), "/evil"),
+    ("symlink.tar", tarred({}, link("inside/link", "../../evil")), "inside/link"),
+    ("absolute.tar", tarred({}, link("inside/link", "/evil")), "inside/link"),
+    ("hardlink.tar", tarred({}, link("inside/link", "../evil", tarfile.LNKTYPE)), "inside/link"),
+    ("behind.tar", tarred({"there/evil": b"x"}, link("there", ".")), "there/evil"),
+    ("device.tar.gz", tarred({}, device(), mode="w:gz"), "inside/device"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "member"), EVIL, ids=[name for name, _, _ in EVIL])
+def test_a_member_outside_the_folder_is_named_and_nothing_unpacked(
+    server: Server, tmp_path: Path, name: str, content: bytes, member: str
+) -> None:
+    folder = tmp_path / "outer" / "target"
+    with pytest.raises(DownloadError, match=f"was not unpacked: its member .*{re.escape(member)}"):
+        fetch([server.offer(name, content)], folder, progress=False)
+    assert visible(folder) == [name, f"{name}.sha256"]
+    assert visible(tmp_path) == ["outer"]
+    assert visible(tmp_path / "outer") == ["target"]
+
+
+def test_links_that_stay_inside_are_allowed(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("inner.tar", tarred({"there/file": b"x"}, link("there/link", "file")))
+    fetch([archive], tmp_path, progress=False)
+    assert (tmp_path / "there" / "link").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cut.zip", zipped({f"{i}.tif": bytes(2000) for i in range(20)})),
+        # 2560 bytes a member, so that some cuts fall exactly between two of them
+        ("cut.tar", tarred({f"{i}.tif": bytes(2048) for i in range(20)})[: 20 * 2560 + 1024]),
+        ("cut.tar.gz", tarred({f"{i}.tif": hashlib.sha256(bytes(i)).digest() * 60 for i in range(20)}, mode="w:gz")),
+    ],
+)
+def test_a_truncated_archive_is_named(server: Server, tmp_path: Path, name: str, content: bytes, cut: float) -> None:
+    end = int(len(content) * cut)
+    shorter = content[: end // 2560 * 2560] if name == "cut.tar" else content[:end]
+    with pytest.raises(DownloadError, match=f"{re.escape(name)}' is truncated or damaged"):
+        fetch([server.offer(name, shorter)], tmp_path, progress=False)
+    assert visible(tmp_path) == [name, f"{name}.sha256"]

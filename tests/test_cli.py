@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spectral_collapse import __version__, cli, datasets, results, training
+from spectral_collapse.datasets import bbbc021, download
+from spectral_collapse.errors import CheckpointError
+from spectral_collapse.studies import pareto
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.strip() == __version__
+
+
+def test_data_list_tells_real_from_rendered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    assert cli.main(["data", "list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(lines) == set(datasets.DATASETS)
+    assert "real, " in lines["photos_x8"]
+    assert "rendered; 'spectral-collapse data fetch bbbc021'" in lines["bbbc021_x8"]
+
+
+def test_data_fetch_hands_over_the_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, Path]] = []
+    monkeypatch.setattr(download, "fetch", lambda archives, folder: calls.append((archives, folder)))
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    assert cli.main(["data", "fetch", "bbbc021"]) == 0
+    assert cli.main(["data", "fetch", "bbbc021", "--folder", str(tmp_path / "mine")]) == 0
+    assert calls == [
+        (bbbc021.ARCHIVES, tmp_path / "downloads" / "bbbc021"),
+        (bbbc021.ARCHIVES, tmp_path / "mine"),
+    ]
+
+
+def test_an_unknown_name_is_one_line_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "fetch", "mnist"]) == 2
+    message = one_line(capsys)
+    assert all(name in message for name in ("mnist", "bbbc021", "edges2shoes"))
+
+
+def test_train_passes_its_options_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, dict[str, object]]] = []
+
+    def train(recipe: str, **options: object) -> Path:
+        calls.append((recipe, options))
+        return tmp_path
+
+    monkeypatch.setattr(training, "train", train)
+    assert cli.main(["train", "photos", "--resume", "--steps", "7", "--source", "real"]) == 0
+    assert calls == [("photos", {"resume": True, "steps": 7, "source": "real"})]
+    assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_study_pareto_says_where_the_result_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attrs = {"study": "pareto", "parameters": '{"dataset": "photos_x16", "profile": "smoke"}'}
+    calls: list[tuple[object, ...]] = []
+
+    def run(*arguments: object) -> SimpleNamespace:
+        calls.append(arguments)
+        return SimpleNamespace(attrs=attrs)
+
+    monkeypatch.setattr(pareto, "run", run)
+    assert cli.main(["study", "pareto", "--dataset", "photos_x16", "--profile", "smoke", "--seeds", "2"]) == 0
+    assert calls == [("photos_x16", "smoke", 2)]
+    assert "pareto-photos_x16-smoke-" in capsys.readouterr().out
+
+
+def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import xarray as xr
+
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    assert cli.main(["results", "list"]) == 0
+    assert "nothing is stored" in capsys.readouterr().out
+    attrs = results.provenance(
+        study="pareto", parameters='{"dataset":"photos_x8"}', data_source="real", seconds=12.0
+    )
+    results.save(xr.Dataset({"a": ("x", [1.0])}, {"x": [0]}, attrs))
+    assert cli.main(["results", "list"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("pareto-photos_x8-")
+    assert "real images" in line
+
+
+def test_what_the_user_can_mend_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*arguments: object) -> None:
+        raise CheckpointError("the checkpoint is empty; train it again")
+
+    monkeypatch.setattr(pareto, "run", run)
+    assert cli.main(["study", "pareto"]) == 2
+    assert one_line(capsys) == "spectral-collapse: the checkpoint is empty; train it again\n"
+
+
+def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pareto, "run", run)
+    assert cli.main(["study", "pareto"]) == 130
+    assert "interrupted" in one_line(capsys)

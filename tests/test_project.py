@@ -1,0 +1,99 @@
+"""The project's own files agree with each other."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def pinned() -> dict[str, str]:
+    """Name -> version of every line of constraints.txt."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    found = {}
+    for line in lines:
+        name, version = line.split("==")  # nothing but exact versions
+        found[canonicalize_name(name)] = version
+    return found
+
+
+def direct() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(text) for text in (*PROJECT["dependencies"], *(text for extra in extras for text in extra))]
+
+
+def test_importing_the_package_loads_none_of_the_heavy_ones() -> None:
+    script = "import sys, spectral_collapse, spectral_collapse.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "diffusers", "xarray", "altair", "numpy", "pandas", "skimage", "requests"} & set(loaded)
+
+
+@pytest.mark.parametrize("requirement", direct(), ids=str)
+def test_every_direct_dependency_is_pinned_within_its_bounds(requirement: Requirement) -> None:
+    assert requirement.specifier.contains(pinned()[canonicalize_name(requirement.name)])
+
+
+def test_the_pins_that_the_cpu_build_and_the_book_need() -> None:
+    assert pinned()["torch"] == "2.13.0"  # no local tag: the CPU build is taken where one is at hand
+    assert pinned()["torchvision"] == "0.28.0"
+    assert pinned()["jupyter-book"].startswith("1.")
+
+
+def test_conda_users_get_the_same_set_as_make_installs() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    [python] = [entry for entry in environment["dependencies"] if str(entry).startswith("python=")]
+    assert Requirement(f"python>={python.split('=')[1]}").specifier.contains("3.11")
+    [by_pip] = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    [install] = re.findall(r"pip install .*--constraint (\S+) --editable '(\S+)'", MAKEFILE)
+    assert by_pip == [f"-c {install[0]}", f"-e {install[1]}"]
+    assert set(re.findall(r"\w+", install[1])) == set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_stored_without_outputs_and_take_literal_parameters(path: Path) -> None:
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
+    [parameters] = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
+    names: dict[str, object] = {}
+    exec("".join(parameters["source"]), {"__builtins__": {}}, names)  # literals need no builtins
+    assert names
+
+
+def test_the_book_has_every_notebook() -> None:
+    contents = (ROOT / "_toc.yml").read_text()
+    assert NOTEBOOKS
+    assert all(f"notebooks/{path.stem}\n" in contents for path in NOTEBOOKS)
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|^    .*|^make.*", readme, re.MULTILINE))))
+    assert {"book", "test", "lint", "bench", "clean"} <= named
+    assert named <= targets
+    for notebook in re.findall(r"notebooks/(\w+\.ipynb)", readme):
+        assert (ROOT / "notebooks" / notebook).is_file()
+
+
+def test_the_readmes_commands_are_understood() -> None:
+    from spectral_collapse.cli import _parser
+
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^(?:    )?spectral-collapse ([^#\n|]+)", readme, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        _parser().parse_args(command.split())

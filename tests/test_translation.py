@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import create
+from spectral_collapse.networks import Model
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.translation import translate
+from tests.gaussian import draw
+
+SIZE = 8
+
+
+@pytest.fixture
+def model() -> Model:
+    """A pixel-space model with closed-form denoisers: a dark source domain and a brighter target domain."""
+    spectra = {label: torch.full((SIZE, SIZE), 0.01) for label in (0, 1, 2)}
+    means = {0: torch.tensor([[[-0.5]]]), 1: torch.tensor([[[0.5]]]), 2: torch.tensor([[[0.0]]])}
+    return Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, {}, "")
+
+
+def test_translation_moves_an_image_from_one_mean_to_the_other(model: Model) -> None:
+    """With equal spectra the exact translation adds the difference of the means."""
+    images = draw(0.01, 4, 3, SIZE) - 0.5
+    translated = translate(model, create("standard"), images, 0, num_steps=500).images
+    # Euler's contraction of deviations at S = 0.01 (0.87 twice); the mean itself is exact to 1e-2.
+    assert translated.mean().item() == pytest.approx(0.5, abs=0.01)
+    correlation = torch.corrcoef(torch.stack([images.flatten(), translated.flatten()]))[0, 1]
+    assert correlation > 0.999
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_batch_size_changes_nothing_and_calls_are_counted(model: Model, guidance: float) -> None:
+    images = draw(0.01, 5, 3, SIZE)
+    results = [
+        translate(
+            model, create("taba", fraction=0.2), images, 0, num_steps=10, guidance=guidance,
+            generator=torch.Generator().manual_seed(0), batch_size=batch_size,
+        )
+        for batch_size in (2, 5)
+    ]  # fmt: skip
+    torch.testing.assert_close(results[0].images, results[1].images)
+    torch.testing.assert_close(results[0].latents, results[1].latents)
+    assert results[0].network_calls == 8 + (10 if guidance == 1 else 20)
+
+
+def test_diagnostics_cover_all_images(model: Model) -> None:
+    images = draw(0.01, 5, 3, SIZE)
+    diagnostics = translate(model, create("ovg"), images, 0, num_steps=3, batch_size=2).diagnostics
+    assert diagnostics["conflict"].shape == (3, 5)
+
+
+def test_bad_batch_sizes_are_refused(model: Model) -> None:
+    with pytest.raises(InvalidParameterError, match="batch_size"):
+        translate(model, create("standard"), draw(0.01, 1, 3, SIZE), 0, batch_size=0)
