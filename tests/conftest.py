@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,10 +11,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(autouse=True)
-def _reproducible() -> Iterator[None]:
+def _reproducible() -> None:
     """Each test starts from the same random state, whatever ran before it."""
     torch.manual_seed(0)
-    yield
 
 
 @pytest.fixture

@@ -31,7 +31,8 @@ FINE_PROCESSES = [FineVariancePreserving(), VarianceExploding()]
 
 def flat(process: Process, variance: float, size: int = SIZE, labels: tuple[int, ...] = (0, 1, 2)) -> GaussianDenoiser:
     """The perfect denoiser of white data of one variance, the same under every label."""
-    return GaussianDenoiser(process, {label: torch.full((size, size), variance, dtype=torch.float64) for label in labels})
+    spectrum = torch.full((size, size), variance, dtype=torch.float64)
+    return GaussianDenoiser(process, dict.fromkeys(labels, spectrum))
 
 
 def draw(variance: float, count: int = 8, channels: int = 3, size: int = SIZE) -> torch.Tensor:

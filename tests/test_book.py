@@ -7,7 +7,10 @@ from spectral_collapse import book
 
 
 def notebook(parameters: str, tags: list[str]) -> str:
-    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": tags}), nbformat.v4.new_code_cell("print(profile)")]
+    cells = [
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": tags}),
+        nbformat.v4.new_code_cell("print(profile)"),
+    ]
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
 
 

@@ -43,10 +43,10 @@ def test_data_fetch_hands_over_the_archives(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(download, "fetch", lambda archives, folder: calls.append((archives, folder)))
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     assert cli.main(["data", "fetch", "bbbc021"]) == 0
-    assert cli.main(["data", "fetch", "bbbc021", "--folder", str(tmp_path / "mine")]) == 0
+    assert cli.main(["data", "fetch", "bbbc021", "--first", "2", "--folder", str(tmp_path / "mine")]) == 0
     assert calls == [
         (bbbc021.ARCHIVES, tmp_path / "downloads" / "bbbc021"),
-        (bbbc021.ARCHIVES, tmp_path / "mine"),
+        (bbbc021.ARCHIVES[:2], tmp_path / "mine"),
     ]
 
 
@@ -54,6 +54,8 @@ def test_an_unknown_name_is_one_line_with_the_known_ones(capsys: pytest.CaptureF
     assert cli.main(["data", "fetch", "mnist"]) == 2
     message = one_line(capsys)
     assert all(name in message for name in ("mnist", "bbbc021", "edges2shoes"))
+    assert cli.main(["data", "fetch", "bbbc021", "--first", "0"]) == 2
+    assert "at least 1" in one_line(capsys)
 
 
 def test_train_passes_its_options_on(
@@ -93,9 +95,7 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     assert cli.main(["results", "list"]) == 0
     assert "nothing is stored" in capsys.readouterr().out
-    attrs = results.provenance(
-        study="pareto", parameters='{"dataset":"photos_x8"}', data_source="real", seconds=12.0
-    )
+    attrs = results.provenance(study="pareto", parameters='{"dataset":"photos_x8"}', data_source="real", seconds=12.0)
     results.save(xr.Dataset({"a": ("x", [1.0])}, {"x": [0]}, attrs))
     assert cli.main(["results", "list"]) == 0
     [line] = capsys.readouterr().out.splitlines()
@@ -103,7 +103,9 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
     assert "real images" in line
 
 
-def test_what_the_user_can_mend_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_user_can_mend_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def run(*arguments: object) -> None:
         raise CheckpointError("the checkpoint is empty; train it again")
 

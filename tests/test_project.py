@@ -82,7 +82,9 @@ def test_the_book_has_every_notebook() -> None:
 def test_the_readme_names_only_commands_that_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|^    .*|^make.*", readme, re.MULTILINE))))
+    named = set(
+        re.findall(r"\bmake ([a-z]+)\b", "\n".join(re.findall(r"`[^`]+`|^    .*|^make.*", readme, re.MULTILINE)))
+    )
     assert {"book", "test", "lint", "bench", "clean"} <= named
     assert named <= targets
     for notebook in re.findall(r"notebooks/(\w+\.ipynb)", readme):

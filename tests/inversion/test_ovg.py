@@ -99,7 +99,8 @@ def test_conflicting_gradients_become_orthogonal_and_others_stay() -> None:
     # 1e-6 in the denominator against squared norms of about 200 leaves a cosine of about 1e-8.
     assert cosine(new_first[:3], second[:3]).abs().max() < 1e-7
     assert cosine(new_second[:3], first[:3]).abs().max() < 1e-7
-    assert torch.equal(new_first[3:], first[3:]) and torch.equal(new_second[3:], second[3:])
+    assert torch.equal(new_first[3:], first[3:])
+    assert torch.equal(new_second[3:], second[3:])
 
 
 def test_projection_happens_only_where_it_is_asked_for() -> None:

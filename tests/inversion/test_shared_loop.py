@@ -50,9 +50,7 @@ def test_record_calls_and_determinism(method: InversionMethod, process: Variance
     denoiser, x, steps = flat(process, 0.5), draw(0.5, 2), 10
     seen: list[int] = []
     runs = [
-        method.invert(
-            denoiser, x, 0, steps, torch.Generator().manual_seed(3), record=True, callback=lambda s: seen.append(s.index)
-        )
+        method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(3), True, lambda s: seen.append(s.index))
         for _ in range(2)
     ]
     assert torch.equal(runs[0].latent, runs[1].latent)
@@ -73,7 +71,9 @@ def test_the_denoiser_and_the_input_are_left_as_they_were(method: InversionMetho
     x = torch.randn(2, 4, 16, 16)
     original = x.clone()
     latent = method.invert(NetworkDenoiser(network, VariancePreserving()), x, 0, 3).latent
-    assert torch.equal(x, original) and not x.requires_grad and not latent.requires_grad
+    assert torch.equal(x, original)
+    assert not x.requires_grad
+    assert not latent.requires_grad
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(weight.requires_grad and weight.grad is None for weight in network.parameters())
 
@@ -111,8 +111,17 @@ def test_fractions_out_of_range_are_refused(value: object) -> None:
         create("taba", fraction=value)
 
 
-@pytest.mark.parametrize("params", [{"eta_hf": -1}, {"eta_lf": float("inf")}, {"clip": 0}, {"project": 1}, {"scale": "dt"},
-                                    {"scale": "none", "clip": 2.0}])  # fmt: skip
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"eta_hf": -1},
+        {"eta_lf": float("inf")},
+        {"clip": 0},
+        {"project": 1},
+        {"scale": "dt"},
+        {"scale": "none", "clip": 2.0},
+    ],
+)
 def test_impossible_ovg_parameters_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(InvalidParameterError):
         create("ovg", **params)

@@ -9,7 +9,7 @@ import torch
 
 from spectral_collapse import networks
 from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.denoisers import PREDICTION_TYPES, PredictionType
+from spectral_collapse.denoisers import PREDICTION_TYPES, PredictionType, coefficients
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.processes import VarianceExploding, VariancePreserving
@@ -30,7 +30,7 @@ def _tiny_unet(*arguments: int) -> UNet2DModel:
 
 
 @pytest.fixture
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data folder, small networks, and sixteen images of two domains."""
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     monkeypatch.setattr(trainer, "small_autoencoder", _tiny_autoencoder)
@@ -47,11 +47,11 @@ def _short(name: str, steps: int) -> recipes.Recipe:
     return dataclasses.replace(RECIPES[name], size=32, steps=steps, batch_size=4, warmup=1, precision="no")
 
 
-@pytest.mark.usefixtures("_home")
-def test_a_trained_checkpoint_loads_as_a_model(_home: Path) -> None:
-    trainer.train(_short("autoencoder", 2), output=_home / "checkpoints" / "autoencoder")
+@pytest.mark.usefixtures("home")
+def test_a_trained_checkpoint_loads_as_a_model(home: Path) -> None:
+    trainer.train(_short("autoencoder", 2), output=home / "checkpoints" / "autoencoder")
     folder = trainer.train(_short("photos", 2))
-    assert folder == _home / "runs" / "photos" / "model"
+    assert folder == home / "runs" / "photos" / "model"
     model = networks.load_model("photos")
     images = torch.rand(2, 3, 32, 32) * 2 - 1
     latents = model.encode(images)
@@ -60,10 +60,10 @@ def test_a_trained_checkpoint_loads_as_a_model(_home: Path) -> None:
     noise, _ = model.denoiser(latents, model.denoiser.process.levels(5)[2], torch.tensor([0, 4]))
     assert noise.shape == latents.shape
     card = json.loads((folder / "card.json").read_text())
-    assert card["data"] == "random numbers" and card["recipe"]["steps"] == 2 and card["data_source"] == "rendered"
+    assert (card["data"], card["data_source"], card["recipe"]["steps"]) == ("random numbers", "rendered", 2)
 
 
-def test_resumed_training_gives_the_same_weights_as_uninterrupted(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_training_gives_the_same_weights_as_uninterrupted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = _short("autoencoder", 5)
     whole = trainer.train(recipe, name="whole")
     save = trainer._save
@@ -81,7 +81,7 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(_home: Path, m
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_an_interrupt_saves_the_state(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_saves_the_state(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = _short("autoencoder", 5)
     draw, calls = Pool.draw, []
 
@@ -94,18 +94,18 @@ def test_an_interrupt_saves_the_state(_home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Pool, "draw", press_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         trainer.train(recipe, name="run")
-    progress = json.loads((_home / "runs" / "run" / "step-0000003" / "progress.json").read_text())
+    progress = json.loads((home / "runs" / "run" / "step-0000003" / "progress.json").read_text())
     assert progress["step"] == 3
     monkeypatch.undo()
 
 
-def test_a_nan_loss_stops_the_run(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nan_loss_stops_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "autoencoding_loss", lambda network, *_: torch.tensor(float("nan")))
     with pytest.raises(NotFiniteError, match="the loss is nan at step 0"):
         trainer.train(_short("autoencoder", 3))
 
 
-@pytest.mark.usefixtures("_home")
+@pytest.mark.usefixtures("home")
 def test_bad_arguments_are_refused_in_one_sentence() -> None:
     with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, photos"):
         trainer.train("cats")
@@ -127,8 +127,6 @@ def test_the_loss_is_zero_for_the_output_that_the_denoiser_needs(
 
     class Oracle(torch.nn.Module):
         def forward(self, x: torch.Tensor, time: torch.Tensor, class_labels: torch.Tensor) -> object:
-            from spectral_collapse.denoisers import coefficients
-
             if isinstance(process, VariancePreserving):
                 levels = [process.level(int(t)) for t in time]
             else:

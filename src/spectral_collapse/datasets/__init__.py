@@ -58,6 +58,7 @@ def load(
     size: int = 64,
     source: Literal["auto", "real", "rendered"] = "auto",
     root: str | Path | None = None,
+    skip_corrupt: bool = False,
 ) -> DomainDataset:
     """One split of a data set, unpaired for training and paired for testing.
 
@@ -68,6 +69,8 @@ def load(
         source: 'real' images, the 'rendered' twin, or 'auto': real where they are found and else
             the twin, with a warning, once.
         root: a folder with the data; otherwise `SPECTRAL_COLLAPSE_DATA`, then data/downloads.
+        skip_corrupt: leave out files that cannot be read, with a warning that counts them; without
+            it such a file raises an error that names it.
 
     Returns:
         A torch data set of float32 images in [-1, 1], 3 x size x size; its `kind` and `origin` say
@@ -85,7 +88,7 @@ def load(
     if isinstance(size, bool) or not isinstance(size, int) or size < 32 or size % 32:
         raise InvalidParameterError(f"size must be a multiple of 32, at least 32; {size!r} was given")
     roots = data_roots(root)
-    images = entry.open_real(roots, split, size) if source != "rendered" else None
+    images = entry.open_real(roots, split, size, skip_corrupt) if source != "rendered" else None
     if images is None:
         images = _twin(entry, split, size, source, roots)
     return DomainDataset(entry, split, size, images)

@@ -43,7 +43,10 @@ class DomainImages(Protocol):
     origin: str
     """One sentence for captions: where the images come from."""
     ids: Sequence[str]
-    """A stable name per image; two images with the same `group` never part across splits."""
+    """A stable, unique name per image."""
+    groups: Sequence[str]
+    """A stable name per image: images that share pixels share a group, and training shows a group in
+    one domain only. Where no two images share pixels, the ids."""
     fingerprint: str
     """Short hex string that changes when the images do (files, sizes, seeds, renderer version)."""
 
@@ -71,8 +74,8 @@ class DatasetInfo:
     guidance: float
     structure: Literal["color", "edges"]
     structure_cutoff: Callable[[int], float]
-    open_real: Callable[[list[Path], Split, int], DomainImages | None]
-    """(folders to look in, split, size) -> the real images, or None where there are none."""
+    open_real: Callable[[list[Path], Split, int, bool], DomainImages | None]
+    """(folders to look in, split, size, skip_corrupt) -> the real images, or None where there are none."""
     render: Callable[[Split, int], DomainImages] | None
     """(split, size) -> the rendered twin; None for a data set that has no need of one."""
 
@@ -81,8 +84,8 @@ class DomainDataset(Dataset):
     """A split of a data set, for torch's DataLoader.
 
     Training items are `Unpaired`: every underlying image appears in one domain only, decided by a
-    hash of its id, so that the same image is never seen both as source and as target, in any of the
-    data sets of one family. Test items are `Pair`s.
+    hash of its group, so that the same pixels are never seen both as source and as target, in any of
+    the data sets of one family. Test items are `Pair`s.
     """
 
     def __init__(self, info: DatasetInfo, split: Split, size: int, images: DomainImages) -> None:
@@ -95,7 +98,7 @@ class DomainDataset(Dataset):
 
     def is_target(self, index: int) -> bool:
         """Whether training shows this image as target (True) or as source (False)."""
-        return hashlib.sha256(self.images.ids[index].encode()).digest()[0] % 2 == 1
+        return hashlib.sha256(self.images.groups[index].encode()).digest()[0] % 2 == 1
 
     def __getitem__(self, index: int) -> Unpaired | Pair:
         index = range(len(self))[index]

@@ -71,7 +71,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
         process = _PROCESSES[settings.pop("kind")](**settings)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{str(folder / 'card.json')!r} names the process {card['process']!r}; known kinds are {', '.join(_PROCESSES)}"
+            f"{str(folder / 'card.json')!r} names the process {card['process']!r}; "
+            f"known kinds are {', '.join(_PROCESSES)}"
         ) from error
     network, digest = _load_network(folder, device)
     autoencoder = None
@@ -114,7 +115,7 @@ def save_network(network: diffusers.ModelMixin, folder: Path, card: dict[str, An
             half = type(network).from_pretrained(scratch, torch_dtype=torch.float16)
             half.save_pretrained(temporary)
         (temporary / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-        temporary.chmod(0o755)
+        temporary.chmod(0o755)  # mkdtemp's folders are private
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(temporary, folder)

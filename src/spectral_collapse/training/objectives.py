@@ -28,7 +28,10 @@ def denoising_loss(
     x = alpha * clean + sigma * noise
     c = coefficients(prediction, alpha, sigma, sigma_data)
     # Both halves give the same target; the noise's is exact where the clean image's divides by a small sigma.
-    target = (noise - c.noise_skip * x) / c.noise_out if prediction == "epsilon" else (clean - c.clean_skip * x) / c.clean_out
+    if prediction == "epsilon":
+        target = (noise - c.noise_skip * x) / c.noise_out
+    else:
+        target = (clean - c.clean_skip * x) / c.clean_out
     output = network(c.input_scale * x, time.to(clean), class_labels=label.to(clean.device)).sample
     return torch.nn.functional.mse_loss(output.float(), target)
 

@@ -44,16 +44,17 @@ def load_pool(recipe: Recipe, source: str, root: str | None) -> Pool:
         split = datasets.load(name, "train", recipe.size, "real" if real_only else source, root)
         batch = split.stack()
         # Every image of the target domain is the same in all data sets of a family: count it once.
-        fresh = torch.ones(len(split), dtype=torch.bool) if not items or recipe.kind == "autoencoder" else (
-            batch.label != TARGET
-        )
+        repeated = bool(items) and recipe.kind == "denoiser"
+        fresh = batch.label != TARGET if repeated else torch.ones(len(split), dtype=torch.bool)
         items.append(((batch.image[fresh] + 1) * 127.5).round().to(torch.uint8))
         labels.append(batch.label[fresh])
         origins.append(split.origin)
         kinds.add(split.kind)
     pool = Pool(torch.cat(items), torch.cat(labels), " ".join(dict.fromkeys(origins)), "+".join(sorted(kinds)))
     if not bool((pool.labels == TARGET).any()) or not bool((pool.labels != TARGET).any()):
-        raise DataError(f"recipe {recipe.name!r} found {len(pool.labels)} training images, all of one domain; add images")
+        raise DataError(
+            f"recipe {recipe.name!r} found {len(pool.labels)} training images, all of one domain; add images"
+        )
     return pool
 
 

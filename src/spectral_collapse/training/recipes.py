@@ -39,18 +39,18 @@ class Recipe:
     seed: int = 0
 
 
-def _denoiser(family: str, datasets: tuple[str, ...], source: Literal["real", "rendered"], flips: tuple[int, ...]) -> Recipe:
+def _denoiser(family: str, datasets: tuple[str, ...], source: Literal["real", "rendered"], steps: int) -> Recipe:
     return Recipe(
         name=family,
         kind="denoiser",
         family=family,
         datasets=datasets,
         source=source,
-        steps=2500,
+        steps=steps,
         batch_size=32,
         learning_rate=5e-4,
         ema_decay=0.995,
-        flips=flips,
+        flips=(-1,),
     )
 
 
@@ -66,16 +66,16 @@ RECIPES: dict[str, Recipe] = {
             family="autoencoder",
             datasets=("photos_x8", "bbbc021_x8", "edges2shoes"),
             source="rendered",
-            steps=4000,
+            steps=2400,
             batch_size=8,
             learning_rate=5e-4,
             ema_decay=0.99,
             flips=(-1,),
             autoencoder=None,
         ),
-        _denoiser("photos", _PHOTOS, "real", flips=(-1,)),
-        _denoiser("bbbc021", _BBBC021, "rendered", flips=(-1, -2)),
-        _denoiser("edges2shoes", ("edges2shoes",), "rendered", flips=(-1,)),
+        _denoiser("photos", _PHOTOS, "real", steps=2500),
+        _denoiser("bbbc021", _BBBC021, "rendered", steps=1600),
+        _denoiser("edges2shoes", ("edges2shoes",), "rendered", steps=1600),
     )
 }
 

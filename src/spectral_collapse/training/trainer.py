@@ -21,8 +21,8 @@ from tqdm.auto import tqdm
 from spectral_collapse import paths
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
-from spectral_collapse.networks import load_autoencoder, save_network, small_autoencoder, small_unet
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks import load_autoencoder, save_network, small_autoencoder, small_unet
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.objectives import autoencoding_loss, denoising_loss
@@ -92,19 +92,24 @@ def _task(recipe: Recipe, pool: Pool, device: torch.device) -> tuple[torch.nn.Mo
     """The network, its loss on (network, items, labels, generator), and the pool that it draws from."""
     if recipe.kind == "autoencoder":
 
-        def loss_of(network: torch.nn.Module, items: torch.Tensor, _: torch.Tensor, generator: torch.Generator):  # noqa: ANN202
-            return autoencoding_loss(network, flip_randomly(items, recipe.flips, generator), generator, recipe.kl_weight)
+        def reconstruct(
+            network: torch.nn.Module, items: torch.Tensor, _: torch.Tensor, generator: torch.Generator
+        ) -> torch.Tensor:
+            items = flip_randomly(items, recipe.flips, generator)
+            return autoencoding_loss(network, items, generator, recipe.kl_weight)
 
-        return small_autoencoder(), loss_of, pool
+        return small_autoencoder(), reconstruct, pool
     autoencoder = load_autoencoder(recipe.autoencoder, device)
     latents = encode_pool(pool, lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(), recipe.flips)
     process = VariancePreserving()
 
-    def loss_of(network: torch.nn.Module, items: torch.Tensor, labels: torch.Tensor, generator: torch.Generator):  # noqa: ANN202
+    def denoise(
+        network: torch.nn.Module, items: torch.Tensor, labels: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
         labels = drop_labels(labels, recipe.label_dropout, generator)
         return denoising_loss(network, process, recipe.prediction, items, labels, generator)
 
-    return small_unet(latents.items.shape[-1], latents.items.shape[1], _NUM_LABELS), loss_of, latents
+    return small_unet(latents.items.shape[-1], latents.items.shape[1], _NUM_LABELS), denoise, latents
 
 
 def _optimise(
@@ -116,7 +121,7 @@ def _optimise(
     run: Path,
     resume: bool,
 ) -> float:
-    """Runs the loop and leaves the averaged weights in the network; returns the seconds spent, resumed ones included."""
+    """Runs the loop and leaves the averaged weights in the network; returns its seconds, with those before a resume."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate)
     schedule = get_scheduler("cosine", optimizer, num_warmup_steps=recipe.warmup, num_training_steps=recipe.steps)
     average = EMAModel(network.parameters(), decay=recipe.ema_decay)

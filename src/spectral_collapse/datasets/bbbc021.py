@@ -1,0 +1,414 @@
+"""BBBC021: MCF7 cells in fluorescence against their x8, x16 and x32 nearest-neighbour versions.
+
+R is actin, G tubulin, B DNA. Source: Caie et al. 2010, image set BBBC021v1 of the Broad Bioimage
+Benchmark Collection. Real images, in the first folder that has any:
+
+- cut-out crops with a `manifest.csv` beside them (columns `CROP_COLUMNS`; `file` is relative to it,
+  `size` in pixels, `coverage` the share of measured pixels). Crops of the asked size are taken, else the
+  centres of the next larger ones; they are never enlarged.
+- the official layout: `BBBC021_v1_image.csv` and the plates as ZIP archives or unpacked. Three 16-bit
+  TIFFs make one field, stretched per channel and cut into crops that do not overlap.
+
+`TEST_SHARE` of the *fields* is for testing, chosen by a hash of their names: crops of one field share
+pixels or at least staining, so a field is never on both sides. The twin is drawn by `cells`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from spectral_collapse.datasets import cells
+from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
+from spectral_collapse.datasets.download import Archive
+from spectral_collapse.datasets.files import fingerprint, held_out, readable
+from spectral_collapse.datasets.resample import source_cutoff, sparsify
+from spectral_collapse.errors import DataError
+
+ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC021/"
+METADATA = "BBBC021_v1_image.csv"
+PLATES = {
+    "Week1": (22123, 22141, 22161, 22361, 22381, 22401),
+    "Week2": (24121, 24141, 24161, 24361, 24381, 24401),
+    "Week3": (25421, 25441, 25461, 25681, 25701, 25721),
+    "Week4": (27481, 27521, 27542, 27801, 27821, 27861),
+    "Week5": (28901, 28921, 28961, 29301, 29321, 29341),
+    "Week6": (31641, 31661, 31681, 32061, 32121, 32161),
+    "Week7": (34341, 34381, 34641, 34661, 34681),
+    "Week8": (38203, 38221, 38241, 38341, 38342),
+    "Week9": (39206, 39221, 39222, 39282, 39283, 39301),
+    "Week10": (40111, 40115, 40119),
+}
+"""The 55 plates. An archive holds one plate, is 0.7 to 0.9 GB large, and can be used without the others."""
+
+# The collection publishes neither checksums nor sizes in bytes.
+ARCHIVES = [
+    Archive(ADDRESS + name, name)
+    for name in (
+        METADATA,
+        *(f"BBBC021_v1_images_{week}_{plate}.zip" for week, plates in PLATES.items() for plate in plates),
+    )
+]
+
+CROP_COLUMNS = ("file", "size", "field", "coverage")
+LEAST_COVERAGE = 0.95
+"""Crops with fewer measured pixels than this share are left out."""
+CHANNELS = ("Actin", "Tubulin", "DAPI")
+"""As the official metadata names them, in the order R, G, B."""
+STRETCH = (0.5, 99.8)
+"""Percentiles of a field's channel that become 0 and 255."""
+TEST_SHARE = 0.15
+RENDERED = {"train": 6000, "test": 512}
+"""How many pictures the twin has."""
+
+_TWIN_MEMORY = 128 << 20
+"""Bytes of rendered pictures to keep: the data sets of this family, x8 to x32, show the same ones."""
+
+
+class CellImages:
+    """`DomainImages` whose source is the nearest-neighbour `factor`-fold reduction of its target.
+
+    A subclass sets `kind`, `origin`, `ids`, `groups` and `fingerprint`, and reads or draws `pixels`.
+    """
+
+    kind: DataSource = "real"
+    origin: str
+    ids: list[str]
+    groups: list[str]
+    fingerprint: str
+
+    def __init__(self, size: int, factor: int) -> None:
+        self.size, self.factor = size, factor
+
+    def target(self, index: int) -> torch.Tensor:
+        """The sharp image, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
+        channels = np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1), dtype=np.float32)
+        return torch.from_numpy(channels) / 127.5 - 1
+
+    def source(self, index: int) -> torch.Tensor:
+        """The same, reduced: 3 x size x size in [-1, 1]. Raises DataError as `target` does."""
+        return sparsify(self.target(index), self.factor)
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """size x size x 3, 0..255."""
+        raise NotImplementedError
+
+
+class RenderedCells(CellImages):
+    """The twin. Picture i of a split depends on i and the size only."""
+
+    kind: DataSource = "rendered"
+    origin = "rendered cells (actin, tubulin, DNA)"
+
+    def __init__(self, split: Split, size: int, factor: int) -> None:
+        super().__init__(size, factor)
+        self.seed = list(RENDERED).index(split)
+        self.ids = [f"cells-{split}-{i:05d}" for i in range(RENDERED[split])]
+        self.groups = self.ids
+        self.fingerprint = fingerprint([f"cells {cells.VERSION} {size} {factor}", *self.ids])
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        return _drawer(self.size)(self.seed, index)
+
+
+class Crop(NamedTuple):
+    """A line of the manifest."""
+
+    path: Path
+    size: int
+    field: str
+
+
+class CropFiles(CellImages):
+    """Crops with a manifest.
+
+    Raises:
+        DataError: no crop is left.
+    """
+
+    def __init__(self, folder: Path, crops: list[Crop], size: int, factor: int, skip_corrupt: bool) -> None:
+        super().__init__(size, factor)
+        if skip_corrupt:
+            crops = readable(crops, self._read, "crops")
+        if not crops:
+            raise DataError(f"no readable crop of this split is left in {str(folder)!r}; check the folder")
+        self.crops = crops
+        self.origin = "crops of BBBC021 fields, split by field"
+        self.ids = [crop.path.relative_to(folder).as_posix() for crop in crops]
+        self.groups = [crop.field for crop in crops]
+        described = (f"{name}:{crop.path.stat().st_size}" for name, crop in zip(self.ids, crops, strict=True))
+        self.fingerprint = fingerprint([f"{size} {factor}", *described])
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        return self._read(self.crops[index])
+
+    def _read(self, crop: Crop) -> NDArray[np.uint8]:
+        try:
+            with Image.open(crop.path) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except FileNotFoundError as error:
+            raise DataError(f"the manifest names {str(crop.path)!r}, which does not exist") from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{str(crop.path)!r} cannot be read as an image; remove it, or ask to skip it") from error
+        if pixels.shape[:2] != (crop.size, crop.size):
+            raise DataError(
+                f"{str(crop.path)!r} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
+                f"{crop.size} x {crop.size}; mend the manifest, or ask to skip it"
+            )
+        margin = (crop.size - self.size) // 2
+        return pixels[margin : margin + self.size, margin : margin + self.size]
+
+
+class Member(NamedTuple):
+    """A file of so many bytes in a folder or a ZIP archive."""
+
+    container: Path
+    name: str
+    size: int
+
+    def __str__(self) -> str:
+        return repr(str(self.container / self.name))
+
+    def plane(self) -> NDArray[np.uint16]:
+        """The one-channel image in it, height x width. Raises DataError for a file that cannot be read."""
+        try:
+            if self.container.is_dir():
+                data = (self.container / self.name).read_bytes()
+            else:
+                with zipfile.ZipFile(self.container) as archive:
+                    data = archive.read(self.name)
+            with Image.open(io.BytesIO(data)) as image:
+                pixels = np.asarray(image)
+        except (OSError, SyntaxError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{self} cannot be read as an image; fetch it again, or ask to skip it") from error
+        if pixels.ndim != 2 or pixels.dtype.kind != "u":
+            raise DataError(f"{self} is no image of one unsigned channel; fetch it again, or ask to skip it")
+        return pixels
+
+
+class Field(NamedTuple):
+    """One field of view: its plate, well and site, and its files in the order of `CHANNELS`."""
+
+    name: str
+    members: tuple[Member, Member, Member]
+
+
+class FieldCrops(CellImages):
+    """Crops of fields in the official layout, in rows from the upper left; margins that fill no crop are unused.
+
+    Raises:
+        DataError: no field is left, or fields are smaller than `size`.
+    """
+
+    def __init__(self, folder: Path, fields: list[Field], size: int, factor: int, skip_corrupt: bool) -> None:
+        super().__init__(size, factor)
+        if skip_corrupt:
+            fields = readable(fields, _joined, "fields")
+        if not fields:
+            raise DataError(f"no readable field of this split is left in {str(folder)!r}; fetch more plates")
+        # All fields of the collection have one size: reading a single one keeps the opening quick.
+        self.height, self.width = fields[0].members[0].plane().shape
+        rows, columns = self.height // size, self.width // size
+        if not rows or not columns:
+            raise DataError(
+                f"fields are {self.width} x {self.height} px, too small for images of {size} px; use a smaller size"
+            )
+        corners = [(size * row, size * column) for row in range(rows) for column in range(columns)]
+        self.places = [(field, top, left) for field in fields for top, left in corners]
+        self.origin = "BBBC021, crops of whole fields, split by field"
+        self.ids = [f"{field.name}_y{top:04d}x{left:04d}" for field, top, left in self.places]
+        self.groups = [field.name for field, _, _ in self.places]
+        described = (f"{member.name}:{member.size}" for field in fields for member in field.members)
+        self.fingerprint = fingerprint([f"{size} {factor} {STRETCH}", *self.ids, *described])
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        field, top, left = self.places[index]
+        joined = _joined(field)
+        if joined.shape[:2] != (self.height, self.width):
+            raise DataError(
+                f"field {field.name!r} is {joined.shape[1]} x {joined.shape[0]} px where the first is "
+                f"{self.width} x {self.height}; remove its files and its line in {METADATA}"
+            )
+        return joined[top : top + self.size, left : left + self.size]
+
+
+def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corrupt: bool = False) -> CellImages | None:
+    """The real images of a split in the first folder that has any, or None.
+
+    Each root is looked at in its folder `bbbc021` and then itself.
+
+    Raises:
+        DataError: a folder `bbbc021` without images, a manifest or metadata that lacks a column or names
+            a file that is not there, crops that are all smaller than `size`, or a split without a field.
+    """
+    for root in roots:
+        for folder in (root / "bbbc021", root):
+            if (folder / "manifest.csv").is_file():
+                return _open_crops(folder, split, size, factor, skip_corrupt)
+            if (folder / METADATA).is_file() or any(folder.glob("BBBC021_v1_images_*.zip")):
+                return _open_official(folder, split, size, factor, skip_corrupt)
+        if (root / "bbbc021").is_dir():
+            raise DataError(
+                f"{str(root / 'bbbc021')!r} has neither manifest.csv nor {METADATA}; run 'spectral-collapse data "
+                "fetch bbbc021', or remove the folder"
+            )
+    return None
+
+
+def render(factor: int, split: Split, size: int) -> RenderedCells:
+    """The rendered twin."""
+    return RenderedCells(split, size, factor)
+
+
+def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> CropFiles:
+    manifest = folder / "manifest.csv"
+    crops = []
+    for row in _rows(manifest, CROP_COLUMNS):
+        try:
+            if float(row["coverage"]) >= LEAST_COVERAGE:
+                crops.append(Crop(folder / row["file"], int(row["size"]), row["field"]))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{str(manifest)!r} lacks the size or coverage of {row['file']!r}; mend it") from error
+    sizes = sorted({crop.size for crop in crops})
+    if not sizes:
+        raise DataError(f"{str(manifest)!r} names no crop with a coverage of {LEAST_COVERAGE} or more; add some")
+    fitting = [each for each in sizes if each >= size]
+    if not fitting:
+        raise DataError(
+            f"the largest crops in {str(folder)!r} are {sizes[-1]} px and are not enlarged to {size} px; use size="
+            f"{sizes[-1]} or less, or fields from 'spectral-collapse data fetch bbbc021'"
+        )
+    # One size only: crops of different sizes may show the same pixels.
+    chosen = [
+        crop for crop in crops if crop.size == fitting[0] and held_out(crop.field, TEST_SHARE) == (split == "test")
+    ]
+    missing = next((crop.path for crop in chosen if not crop.path.is_file()), None)
+    if missing and not skip_corrupt:
+        raise DataError(f"{str(manifest)!r} names {str(missing)!r}, which does not exist; mend it, or ask to skip it")
+    return CropFiles(folder, chosen, size, factor, skip_corrupt)
+
+
+def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> FieldCrops:
+    metadata = folder / METADATA
+    if not metadata.is_file():
+        raise DataError(f"{str(folder)!r} has plates but no {METADATA}; get it from {ADDRESS}{METADATA}")
+    plate_column, well_column = "Image_Metadata_Plate_DAPI", "Image_Metadata_Well_DAPI"
+    places = [(f"Image_PathName_{channel}", f"Image_FileName_{channel}") for channel in CHANNELS]
+    plates: dict[str, dict[str, Member]] = {}
+    fields = []
+    for row in _rows(metadata, (plate_column, well_column, *(column for place in places for column in place))):
+        dna = row["Image_FileName_DAPI"]
+        site = re.search(r"_(s\d+)_", dna)
+        name = "_".join((row[plate_column], row[well_column], site[1] if site else Path(dna).stem))
+        if held_out(name, TEST_SHARE) != (split == "test"):
+            continue
+        members = []
+        for path_column, file_column in places:
+            path, file = row[path_column], row[file_column]
+            if path not in plates:
+                plates[path] = _plate(folder, path)
+            if not plates[path]:
+                break  # a plate that was not fetched is no error, a plate with a gap is
+            if file not in plates[path] and not skip_corrupt:
+                raise DataError(
+                    f"{str(metadata)!r} names {file!r}, which plate {path!r} lacks; fetch it again, or ask to skip it"
+                )
+            members.append(plates[path].get(file, Member(folder / path, file, 0)))
+        else:
+            fields.append(Field(name, tuple(members)))
+    if not any(plates.values()):
+        raise DataError(f"{str(folder)!r} has none of the plates in {METADATA}; fetch at least one beside it")
+    return FieldCrops(folder, fields, size, factor, skip_corrupt)
+
+
+def _plate(folder: Path, path: str) -> dict[str, Member]:
+    """The files of a plate by name, unpacked or in its archive; none where the plate was not fetched.
+
+    path: as in the metadata, such as 'Week1/Week1_22123'; archives unpack to its last part.
+    """
+    plate = path.split("/")[-1]
+    for unpacked in (folder / plate, folder / path):
+        if unpacked.is_dir():
+            return {file.name: Member(unpacked, file.name, file.stat().st_size) for file in unpacked.iterdir()}
+    archive_path = folder / f"BBBC021_v1_images_{plate}.zip"
+    if not archive_path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(archive_path) as archive:
+            return {
+                info.filename.split("/")[-1]: Member(archive_path, info.filename, info.file_size)
+                for info in archive.infolist()
+                if not info.is_dir()
+            }
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{str(archive_path)!r} is no whole ZIP archive; delete it and fetch it again") from error
+
+
+@lru_cache(maxsize=8)
+def _joined(field: Field) -> NDArray[np.uint8]:
+    """A field, height x width x 3, stretched per channel; kept, since its crops are mostly read one after another."""
+    planes = [member.plane() for member in field.members]
+    if len({plane.shape for plane in planes}) > 1:
+        shapes = ", ".join(f"{width} x {height}" for height, width in (plane.shape for plane in planes))
+        raise DataError(f"the channels of field {field.name!r} have different sizes: {shapes}; fetch its plate again")
+    return np.stack([_stretched(plane) for plane in planes], axis=-1)
+
+
+def _stretched(plane: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    low, high = np.percentile(plane, STRETCH)
+    # A channel without any contrast has none to show.
+    scaled = (plane - low) / max(high - low, 1)
+    return (255 * scaled.clip(0, 1)).round().astype(np.uint8)
+
+
+def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """The lines of a CSV file. Raises DataError for a missing column."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{str(path)!r} lacks the column {missing[0]!r}; it needs {', '.join(columns)}")
+            return list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{str(path)!r} cannot be read as a table ({error}); get it again") from error
+
+
+@cache
+def _drawer(size: int) -> Callable[[int, int], NDArray[np.uint8]]:
+    """(seed, index) -> a rendered picture of `size` px, with a memory of `_TWIN_MEMORY` bytes."""
+
+    @lru_cache(maxsize=_TWIN_MEMORY // (3 * size * size))
+    def draw(seed: int, index: int) -> NDArray[np.uint8]:
+        return (255 * cells.draw((seed, index), size)).round().astype(np.uint8).transpose(1, 2, 0)
+
+    return draw
+
+
+def _entry(factor: int, source_label: int) -> DatasetInfo:
+    return DatasetInfo(
+        name=f"bbbc021_x{factor}",
+        family="bbbc021",
+        title=f"BBBC021, x{factor}",
+        source_label=source_label,
+        guidance=1.0,
+        structure="color",
+        structure_cutoff=partial(source_cutoff, factor),
+        open_real=partial(open_real, factor),
+        render=partial(render, factor),
+    )
+
+
+DATASETS = [_entry(8, 0), _entry(16, 3), _entry(32, 4)]

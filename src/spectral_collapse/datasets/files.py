@@ -1,0 +1,47 @@
+"""What data sets that are read from files share: stable splits, fingerprints, leaving out what is corrupt."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from tqdm.auto import tqdm
+
+from spectral_collapse.errors import DataError
+
+Item = TypeVar("Item")
+
+
+def fingerprint(parts: Iterable[str]) -> str:
+    """16 hex digits that change when any of the parts does."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def held_out(name: str, share: float) -> bool:
+    """Whether a name falls to the test split, which gets about that share of all names.
+
+    The choice depends on the name alone: it is the same on every machine and whatever other files
+    there are.
+    """
+    return int(fingerprint([name]), 16) < share * 16**16
+
+
+def readable(items: Sequence[Item], read: Callable[[Item], object], what: str) -> list[Item]:
+    """The items that `read` does not refuse with a DataError; a warning counts the others.
+
+    what: the items in the plural, for the warning. Shows a progress bar when there are more than 500.
+    """
+    kept, refused = [], []
+    for item in tqdm(items, desc=f"checking {what}", disable=len(items) <= 500, leave=False):
+        try:
+            read(item)
+            kept.append(item)
+        except DataError as error:
+            refused.append(str(error))
+    if refused:
+        warnings.warn(
+            f"{len(refused)} of {len(items)} {what} are left out, the first because: {refused[0]}", stacklevel=2
+        )
+    return kept

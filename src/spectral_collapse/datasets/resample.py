@@ -1,0 +1,44 @@
+"""The nearest-neighbour resampling that makes sparse sources out of sharp images."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from spectral_collapse.errors import InvalidParameterError
+
+
+def sparsify(images: Tensor, factor: int) -> Tensor:
+    """Reduce images by nearest neighbour and repeat the pixels back to the old size, as the paper's x8, x16
+    and x32 sources are made (Appendix B.2).
+
+    Of each `factor` x `factor` block the pixel at row and column `factor // 2` is kept: the centre, and for
+    an even factor, which has none, the one below and to the right of it. This is PyTorch's
+    'nearest-exact'. Frequencies above 1 / (2 factor) cycles per pixel fold back; nothing is averaged.
+
+    Args:
+        images: any float or integer tensor (..., C, H, W); H and W are multiples of `factor`.
+        factor: side of a block in pixels, at least 1.
+
+    Returns:
+        A new tensor of the same shape and type, constant in every block.
+
+    Raises:
+        InvalidParameterError: a factor that is no positive integer, or does not divide H and W.
+    """
+    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
+        raise InvalidParameterError(f"factor must be a positive integer; {factor!r} was given")
+    height, width = images.shape[-2:]
+    if height % factor or width % factor:
+        raise InvalidParameterError(
+            f"factor {factor} does not divide images of {height} x {width} pixels; use a size that is a multiple of it"
+        )
+    kept = images[..., factor // 2 :: factor, factor // 2 :: factor]
+    return kept.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
+
+
+def source_cutoff(factor: int, size: int) -> float:
+    """Where S_LF cuts a source made by `sparsify`: its Nyquist limit as a fraction of the image's.
+
+    It is the same at every size; at factor 16 it is about the paper's 0.06.
+    """
+    return 1 / factor

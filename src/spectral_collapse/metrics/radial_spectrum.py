@@ -1,0 +1,84 @@
+"""Radially averaged power spectra and the slope of their decay."""
+
+from __future__ import annotations
+
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics.ranges import check_latents, pieces
+
+BAND = (0.005, 0.4)
+"""Frequencies of the slope's fit in cycles per pixel (Appendix B.4 of 'Spectral Collapse')."""
+
+
+def radial_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frequencies (F,) in cycles per pixel and power (N, F), both float64, of images or latents (N, C, H, W).
+
+    Power is the squared magnitude of the orthonormal FFT (white noise of variance v has v at every
+    frequency), averaged over each ring of width 1 / min(H, W) and over channels. Ring 0 is the mean;
+    rings run to the Nyquist frequency, 0.5, and the corners beyond it, where rings are incomplete,
+    are left out. A ring's frequency is the mean radius of its coefficients.
+
+    Raises InvalidParameterError (not a batch), DataError (empty), NotFiniteError.
+    """
+    frequencies, power = _channel_spectrum(check_latents("radial spectrum", images))
+    return frequencies, power.mean(1)
+
+
+def spectral_slope(images: torch.Tensor) -> float:
+    """Exponent of the power law that the spectrum of images (N, C, H, W) follows, about -2 to -4 for photos.
+
+    Least-squares line through log power against log frequency over BAND, the log power averaged
+    over images and channels; since the fit is linear in log power this is also the mean of the
+    channels' slopes (Appendix B.4). Constant channels have no spectrum and are left out.
+
+    Raises DataError where every channel is constant, InvalidParameterError for images too small to
+    have three rings in BAND.
+    """
+    pixels = check_latents("spectral slope", images).double()
+    # Without its first pixel's value a constant channel is 0 to the last bit; only ring 0, outside BAND, changes.
+    frequencies, power = _channel_spectrum(pixels - pixels[..., :1, :1])
+    band = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
+    if band.sum() < 3:
+        raise InvalidParameterError(
+            f"spectral slope: images {tuple(images.shape[2:])} are too small for a fit; use 8 x 8 pixels or more"
+        )
+    power = power[..., band].flatten(0, 1)
+    strongest = power.amax(1, keepdim=True)
+    if not strongest.any():
+        raise DataError("spectral slope: every channel of every image is constant, so there is no spectrum to fit")
+    # A ring without any power (a drawn pattern can have one) counts as the FFT's rounding error, not as log 0.
+    power = power.clamp_min(strongest * torch.finfo(power.dtype).eps)[strongest[:, 0] > 0]
+    distance = frequencies[band].log()
+    distance = distance - distance.mean()
+    return float((distance @ power.log().mean(0)) / (distance @ distance))
+
+
+def _channel_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frequencies (F,) and power (N, C, F), not yet averaged over channels."""
+    height, width = images.shape[-2:]
+    side = min(height, width)
+    options = {"dtype": torch.float64, "device": images.device}
+    down, across = torch.fft.fftfreq(height, **options), torch.fft.rfftfreq(width, **options)
+    radius = torch.hypot(down[:, None], across)
+    # rfft2 gives half of the plane: every column but the first (and the last of an even width) counts twice.
+    weight = torch.full_like(radius, 2)
+    weight[:, 0] = 1
+    if width % 2 == 0:
+        weight[:, -1] = 1
+    ring = (radius * side).round().long()
+    inside = ring <= side // 2
+    members, weights = ring[inside], weight[inside]
+
+    def ring_means(values: torch.Tensor) -> torch.Tensor:
+        """(M, number of coefficients inside) -> (M, F)."""
+        sums = values.new_zeros(len(values), side // 2 + 1)
+        sums.scatter_add_(1, members.expand(len(values), -1), values * weights)
+        return sums / weights.new_zeros(side // 2 + 1).scatter_add_(0, members, weights)
+
+    power = [
+        ring_means(torch.fft.rfft2(piece.double(), norm="ortho").abs().square()[..., inside].flatten(0, 1))
+        for (piece,) in pieces(images)
+    ]
+    frequencies = ring_means(radius[inside][None])[0]
+    return frequencies, torch.cat(power).unflatten(0, images.shape[:2])

@@ -1,0 +1,73 @@
+"""Input checks and range conversion, the same for every score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+
+SLACK = 1e-3
+"""How far an image may leave [-1, 1]: rounding, not an undecoded latent or a 0..255 image."""
+
+CHUNK = 1 << 19
+"""Values per piece in `pieces`: a few temporaries of this size stay in a CPU's cache, and memory
+stays bounded for any number of images."""
+
+
+def check_latents(score: str, latents: torch.Tensor) -> torch.Tensor:
+    """`latents` (N, C, H, W) as they came, once they are known to be a finite, non-empty batch.
+
+    Raises InvalidParameterError (not a floating-point batch), DataError (empty), NotFiniteError.
+    """
+    _bounds(score, latents, "latents")
+    return latents
+
+
+def check_images(score: str, images: torch.Tensor, name: str = "images") -> torch.Tensor:
+    """`images` (N, C, H, W) as they came, once they are known to be finite and inside [-1, 1].
+
+    Raises as `check_latents` does, and InvalidParameterError beyond [-1 - SLACK, 1 + SLACK].
+    """
+    low, high = _bounds(score, images, name)
+    if low < -1 - SLACK or high > 1 + SLACK:
+        raise InvalidParameterError(
+            f"{score}: {name} span [{low:.4g}, {high:.4g}], but must lie in [-1, 1]; rescale or clamp them first"
+        )
+    return images
+
+
+def check_pair(score: str, images: torch.Tensor, references: torch.Tensor, name: str) -> None:
+    """Checks two batches of images that are compared one to one; `name` is what the second is called."""
+    check_images(score, images)
+    check_images(score, references, name)
+    if images.shape != references.shape:
+        raise InvalidParameterError(
+            f"{score}: images {tuple(images.shape)} and {name} {tuple(references.shape)} must have the same shape"
+        )
+
+
+def rescale(images: torch.Tensor, top: float) -> torch.Tensor:
+    """Images from [-1, 1] to [0, top], in single precision at least: FFT and wavelets know no half."""
+    return (images.to(torch.promote_types(images.dtype, torch.float32)) + 1) * (top / 2)
+
+
+def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The batches cut alike along samples, into pieces of about CHUNK values (one sample at least)."""
+    count = max(1, CHUNK // batches[0][0].numel())
+    return zip(*(batch.split(count) for batch in batches), strict=True)
+
+
+def _bounds(score: str, values: torch.Tensor, name: str) -> tuple[float, float]:
+    if values.ndim != 4 or not values.is_floating_point():
+        raise InvalidParameterError(
+            f"{score}: {name} must be a floating-point tensor (N, C, H, W), got {values.dtype} {tuple(values.shape)}"
+        )
+    if values.numel() == 0:
+        raise DataError(f"{score}: {name} {tuple(values.shape)} are empty; give at least one sample")
+    low, high = torch.aminmax(values)  # passes NaN on
+    if not torch.isfinite(low) or not torch.isfinite(high):
+        first = int((~torch.isfinite(values)).flatten(1).any(1).nonzero()[0])
+        raise NotFiniteError(f"{score}: {name} hold NaN or infinity, first in sample {first}")
+    return float(low), float(high)

@@ -1,0 +1,49 @@
+"""S_G: whether the squared norms of latents are those of white Gaussian noise."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from scipy import stats
+
+from spectral_collapse.errors import DataError
+from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.ranges import check_latents
+
+SCORE = Score(
+    name="s_g",
+    symbol="S_G",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    arity="latent",
+    unit="set",
+    source="Spectral Collapse, Appendix B.2, Eq. (31)-(33)",
+)
+
+
+class SG(NamedTuple):
+    """score: S_G = 1 - statistic; statistic: the Kolmogorov-Smirnov distance; pvalue: of its test."""
+
+    score: float
+    statistic: float
+    pvalue: float
+
+
+def s_g(latents: torch.Tensor) -> SG:
+    """Gaussianity of a set of latents (N, C, H, W), Eq. (31)-(33) of 'Spectral Collapse'.
+
+    Kolmogorov-Smirnov distance between the N squared norms and chi-square with d = C H W degrees of
+    freedom. It belongs to the set, not to a sample, and depends on N: N white latents score about
+    1 - 0.87 / sqrt(N), so compare sets of equal size. The norms are summed in float64: the law's
+    standard deviation is only sqrt(2 / d) of its mean.
+
+    Raises DataError (fewer than two latents), InvalidParameterError (not a batch), NotFiniteError.
+    """
+    check_latents("S_G", latents)
+    count, dimension = len(latents), latents[0].numel()
+    if count < 2:
+        raise DataError("S_G is a score of a set and got 1 latent; give at least 2, better 100")
+    norms = latents.flatten(1).double().square().sum(1)
+    test = stats.kstest(norms.cpu().numpy(), stats.chi2(dimension).cdf)
+    return SG(1 - float(test.statistic), float(test.statistic), float(test.pvalue))

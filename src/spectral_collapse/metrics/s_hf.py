@@ -1,0 +1,101 @@
+"""S_HF: whether an image has the high-frequency energy that is usual for its data set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pywt
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.radial_spectrum import spectral_slope
+from spectral_collapse.metrics.ranges import check_images, pieces, rescale
+
+SCORE = Score(
+    name="s_hf",
+    symbol="S_HF",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    arity="image and set",
+    unit="sample",
+    source="Spectral Collapse, Appendix B.4, Eq. (37)-(40)",
+)
+
+TOP = 255.0
+"""White on the scale of the energies. Eq. (40) divides by |mu|, so the score depends on the scale:
+on 0..1 a mean log-energy can come near 0 and the score breaks down; on 0..255 it is 10 to 17."""
+
+MODE = "symmetric"
+"""Border of the wavelet transform. A mirrored border adds no edge; a periodic one joins opposite
+sides, and that jump would count as texture just in the smooth images that the score must catch."""
+
+
+@dataclass(frozen=True)
+class HFReference:
+    """What S_HF knows of a data set's real images.
+
+    mean_log_energy: mu of Eq. (39), natural logarithm, on 0..255; wavelet: pywt's name; slope: of
+    the radial spectrum, which chose the wavelet; count: number of images; shape: (C, H, W) of each,
+    since the energy is a sum over pixels and channels.
+    """
+
+    mean_log_energy: float
+    wavelet: str
+    slope: float
+    count: int
+    shape: tuple[int, int, int]
+
+
+def hf_reference(images: torch.Tensor) -> HFReference:
+    """Reference statistics of real images (N, C, H, W) in [-1, 1], Eq. (37)-(39) of 'Spectral Collapse'.
+
+    The wavelet is sym{ceil |slope|}, within pywt's sym2 to sym20.
+
+    Raises DataError (no images, or images without high frequencies), InvalidParameterError (range,
+    shape), NotFiniteError.
+    """
+    check_images("S_HF", images, "real images")
+    slope = spectral_slope(images)
+    wavelet = f"sym{min(max(math.ceil(abs(slope)), 2), 20)}"
+    mean = float(_log_energy(images, wavelet).mean())
+    if not mean > 0:  # includes the -inf of a constant image
+        raise DataError(
+            f"S_HF: the real images' mean log-energy is {mean:.3g}, but must be positive; "
+            "leave out images that are constant or nearly so"
+        )
+    return HFReference(mean, wavelet, slope, len(images), tuple(images.shape[1:]))
+
+
+def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.Tensor:
+    """High-frequency realism per sample, (N,) float64, of images (N, C, H, W) in [-1, 1], Eq. (40).
+
+    reference: from `hf_reference`, or the real images themselves. Too much energy lowers the score as
+    too little does; an image without any detail, a constant one, scores 0.
+
+    Raises InvalidParameterError (range, or another shape than the reference's), DataError, NotFiniteError.
+    """
+    check_images("S_HF", images)
+    if isinstance(reference, torch.Tensor):
+        reference = hf_reference(reference)
+    if tuple(images.shape[1:]) != reference.shape:
+        raise InvalidParameterError(
+            f"S_HF: images of shape {tuple(images.shape[1:])} cannot be scored against a reference "
+            f"of shape {reference.shape}; compute the reference at the same size"
+        )
+    distance = (_log_energy(images, reference.wavelet) - reference.mean_log_energy).abs()
+    return 1 - (distance / abs(reference.mean_log_energy)).clip(0, 1)
+
+
+def _log_energy(images: torch.Tensor, wavelet: str) -> torch.Tensor:
+    """log E_HF of Eq. (38), (N,) float64: the finest details of all channels; -inf for a constant image."""
+    energies = []
+    for (piece,) in pieces(images):
+        pixels = rescale(piece, TOP)
+        # Detail filters sum to 0, so a constant may go; taken away beforehand it leaves no rounding error behind.
+        pixels = (pixels - pixels[..., :1, :1]).cpu().numpy()
+        _, details = pywt.dwt2(pixels, wavelet, mode=MODE, axes=(-2, -1))
+        energies.append(sum(np.einsum("nchw,nchw->n", band, band, dtype=np.float64) for band in details))
+    return torch.from_numpy(np.concatenate(energies)).log().to(images.device)

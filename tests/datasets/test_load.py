@@ -1,0 +1,145 @@
+"""`datasets.load`: names, errors, the rule that training is unpaired, and the warning before the twin."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from spectral_collapse import datasets
+from spectral_collapse.datasets import NULL, SOURCE, TARGET, Pair, Unpaired
+from spectral_collapse.errors import DataError, InvalidParameterError
+
+
+@pytest.fixture(autouse=True)
+def _nothing_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "_announced", set())
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_every_entry_is_complete(name: str) -> None:
+    entry = datasets.info(name)
+    assert entry.name == name
+    assert name.startswith(entry.family)
+    assert entry.title
+    assert entry.source_label not in (TARGET, NULL)
+    assert all(0 < entry.structure_cutoff(size) <= 1 for size in (32, 64, 128, 256))
+
+
+def test_the_registered_data_sets() -> None:
+    kinds = {f"{family}_x{factor}" for family in ("photos", "bbbc021") for factor in (8, 16, 32)}
+    assert set(datasets.DATASETS) == kinds | {"edges2shoes"}
+
+
+def test_labels_of_a_family_differ() -> None:
+    for family in {entry.family for entry in datasets.DATASETS.values()}:
+        labels = [entry.source_label for entry in datasets.DATASETS.values() if entry.family == family]
+        assert len(set(labels)) == len(labels)
+        assert SOURCE in labels
+
+
+def test_structure_cutoffs() -> None:
+    """The Nyquist limit of the source for photos; the paper's 7.7 cycles per image for edges."""
+    assert datasets.info("photos_x16").structure_cutoff(64) == 1 / 16
+    edges = datasets.info("edges2shoes").structure_cutoff
+    assert edges(256) == 0.06
+    assert edges(64) * 64 / 2 == pytest.approx(edges(256) * 256 / 2)
+
+
+def test_test_items_are_pairs() -> None:
+    data = datasets.load("photos_x8", "test", 64)
+    pair = data[3]
+    assert isinstance(pair, Pair)
+    assert pair.source.shape == pair.target.shape == (3, 64, 64)
+    batch = data.stack([0, 3])
+    assert torch.equal(batch.target[1], pair.target)
+
+
+@pytest.mark.parametrize("name", ["photos_x16", "edges2shoes"])
+def test_training_items_are_unpaired(name: str) -> None:
+    source = "real" if name.startswith("photos") else "rendered"
+    data = datasets.load(name, "train", 64, source=source)
+    chosen = range(0, len(data), len(data) // 40)
+    for index in chosen:
+        item = data[index]
+        assert isinstance(item, Unpaired)
+        assert item.label == (TARGET if data.is_target(index) else data.info.source_label)
+        side = data.images.target if data.is_target(index) else data.images.source
+        assert torch.equal(item.image, side(index))
+    assert {data.is_target(index) for index in chosen} == {True, False}
+
+
+def test_groups_decide_the_domain() -> None:
+    data = datasets.load("photos_x8", "train", 64)
+    domain: dict[str, bool] = {}
+    for index, group in enumerate(data.images.groups):
+        assert domain.setdefault(group, data.is_target(index)) == data.is_target(index)
+
+
+def test_items_behave_like_a_sequence() -> None:
+    data = datasets.load("edges2shoes", "test", 32, source="rendered")
+    assert torch.equal(data[-1].target, data[len(data) - 1].target)
+    with pytest.raises(IndexError):
+        data[len(data)]
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_entries_reach_worker_processes(name: str) -> None:
+    """A DataLoader that starts its workers afresh pickles the data set with its entry."""
+    entry = datasets.info(name)
+    assert pickle.loads(pickle.dumps(entry)).structure_cutoff(64) == entry.structure_cutoff(64)
+
+
+def test_auto_warns_once_of_the_twin(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"RENDERED.*'spectral-collapse data fetch edges2shoes'"):
+        data = datasets.load("edges2shoes", "test", 64, root=tmp_path)
+    assert data.kind == "rendered"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        datasets.load("edges2shoes", "test", 64, root=tmp_path)
+
+
+def test_a_twin_that_was_asked_for_is_not_warned_of(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert datasets.load("edges2shoes", "test", 64, source="rendered", root=tmp_path).kind == "rendered"
+
+
+def test_photos_are_real_and_always_there(tmp_path: Path) -> None:
+    assert datasets.load("photos_x8", "test", 64, source="real", root=tmp_path).kind == "real"
+    with pytest.raises(InvalidParameterError, match="always at hand"):
+        datasets.load("photos_x8", "test", 64, source="rendered")
+
+
+def test_real_images_that_are_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no real images of 'edges2shoes'.*data fetch edges2shoes"):
+        datasets.load("edges2shoes", "test", 64, source="real", root=tmp_path)
+
+
+def test_a_named_folder_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"root names .*nowhere"):
+        datasets.load("edges2shoes", root=tmp_path / "nowhere")
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="SPECTRAL_COLLAPSE_DATA names"):
+        datasets.load("edges2shoes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "photos_x4"}, "unknown data set 'photos_x4'; known are: photos_x8"),
+        ({"split": "validation"}, "unknown split 'validation'; known are: train, test"),
+        ({"source": "fake"}, "unknown source 'fake'; known are: auto, real, rendered"),
+        ({"size": 0}, "size must be a multiple of 32"),
+        ({"size": 50}, "size must be a multiple of 32"),
+        ({"size": 64.0}, "size must be a multiple of 32"),
+        ({"size": True}, "size must be a multiple of 32"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidParameterError, match=message):
+        datasets.load(**{"name": "photos_x8", **arguments})

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics import radial_spectrum, spectral_slope
+
+from .images import textures, wave
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (33, 33), (24, 40), (40, 24)])
+def test_white_noise_has_its_variance_at_every_frequency(shape: tuple[int, int], generator: torch.Generator) -> None:
+    frequencies, power = radial_spectrum(2 * torch.randn(200, 3, *shape, generator=generator))
+    assert frequencies[0] == 0
+    assert frequencies[-1] == pytest.approx(0.5, abs=0.5 / min(shape))
+    assert power.shape == (200, min(shape) // 2 + 1)
+    # Ring 0 is one real coefficient in 600 channels, variance of its square 2: standard error 4 sqrt(2 / 600).
+    torch.testing.assert_close(power.mean(0), torch.full_like(power[0], 4.0), rtol=0, atol=5 * 4 * (2 / 600) ** 0.5)
+
+
+@pytest.mark.parametrize("size", [32, 33])
+@pytest.mark.parametrize("cycles", [1, 5, 16])
+def test_rings_average_the_whole_plane(size: int, cycles: int) -> None:
+    # The mean over a ring of all coefficients, by the full FFT; a wave has its power in one ring only.
+    image = wave(size, cycles)
+    _, power = radial_spectrum(image)
+    full = torch.fft.fft2(image, norm="ortho").abs().square()[0, 0]
+    axis = torch.fft.fftfreq(size, dtype=torch.float64) * size
+    ring = torch.hypot(axis[:, None], axis).round() == cycles
+    assert power[0, cycles] == pytest.approx(full[ring].mean().item(), rel=1e-9)
+    assert power[0].sum() == pytest.approx(power[0, cycles].item(), rel=1e-9)
+
+
+def test_power_is_averaged_over_channels(generator: torch.Generator) -> None:
+    images = torch.randn(2, 3, 16, 16, generator=generator)
+    _, power = radial_spectrum(images)
+    parts = torch.stack([radial_spectrum(images[:, c : c + 1])[1] for c in range(3)])
+    torch.testing.assert_close(power, parts.mean(0))
+
+
+@pytest.mark.parametrize("slope", [-1.0, -2.0, -3.5])
+def test_slope_of_a_power_law(slope: float, generator: torch.Generator) -> None:
+    # The first rings are wide on the log scale and hold few coefficients: a bias of up to 0.1, and noise
+    # of about 1 / sqrt(8 x 90) per log power there, which the fit over two octaves turns into 0.02.
+    assert spectral_slope(textures(30, generator, slope=slope)) == pytest.approx(slope, abs=0.15)
+
+
+def test_slope_does_not_depend_on_scale_or_mean(generator: torch.Generator) -> None:
+    images = textures(4, generator)
+    assert spectral_slope(0.1 * images + 0.5) == pytest.approx(spectral_slope(images), abs=1e-5)
+
+
+def test_slope_needs_three_rings() -> None:
+    with pytest.raises(InvalidParameterError, match="too small"):
+        spectral_slope(torch.rand(2, 3, 4, 4))
+    assert spectral_slope(torch.rand(2, 3, 8, 8)) < 5
+
+
+def test_slope_of_a_pattern_with_empty_rings() -> None:
+    # A step has its power at odd multiples of its base frequency only.
+    step = torch.ones(1, 1, 32, 32)
+    step[..., 16:] = -1
+    assert -100 < spectral_slope(step) < 100

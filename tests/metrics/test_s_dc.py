@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics import s_dc, s_dc_mask, white_noise_level
+from spectral_collapse.metrics.s_dc import DRAWS, threshold
+
+CALIBRATION_ERROR = np.sqrt(0.05 * 0.95 / DRAWS)
+
+
+def roughness_cdf(limit: float, patch: int) -> float:
+    """P(rho <= limit) in white noise, exactly (Imhof, 1961).
+
+    Eq. (34) is a quadratic form in the grid's Laplacian, whose eigenvalues are known in closed form.
+    """
+    axis = 2 - 2 * np.cos(np.pi * np.arange(patch) / patch)
+    weights = (axis[:, None] + axis).ravel()[1:] / (2 * patch * (patch - 1))
+
+    def integrand(u: float) -> float:
+        angle = 0.5 * np.arctan(weights * u).sum() - 0.5 * limit * u
+        return np.sin(angle) / (u * np.prod((1 + (weights * u) ** 2) ** 0.25))
+
+    return 0.5 - integrate.quad(integrand, 0, np.inf, limit=500)[0] / np.pi
+
+
+@pytest.mark.parametrize("patch", [3, 5])
+def test_threshold_is_the_quantile_of_the_exact_law(patch: int) -> None:
+    # Four standard errors of the Monte Carlo; the seed is fixed.
+    assert roughness_cdf(threshold(patch, 0.05), patch) == pytest.approx(0.05, abs=4 * CALIBRATION_ERROR)
+
+
+@pytest.mark.parametrize(("channels", "nominal"), [(1, 0.95), (3, 0.99275), (4, 0.98598)])
+@pytest.mark.parametrize("shape", [(16, 16), (24, 32)])
+def test_white_noise_scores_its_nominal_level(
+    channels: int, nominal: float, shape: tuple[int, int], generator: torch.Generator
+) -> None:
+    assert white_noise_level(channels) == pytest.approx(nominal, abs=1e-5)
+    scores = s_dc(torch.randn(500, channels, *shape, generator=generator))
+    # Patches overlap, latents do not: the spread over latents is the honest standard error. A channel
+    # adds at most (channels * P(exactly one short)) <= 1 times the threshold's own error.
+    error = np.hypot(scores.std().item() / len(scores) ** 0.5, CALIBRATION_ERROR)
+    assert scores.mean().item() == pytest.approx(nominal, abs=4 * error)
+    assert error < 2e-3  # or the test would pass anything
+
+
+def test_roughness_is_eq_34(generator: torch.Generator) -> None:
+    latent = torch.randn(7, 9, generator=generator)
+    flags = torch.zeros(3, 5, dtype=torch.bool)
+    for i in range(3):
+        for j in range(5):
+            window = latent[i : i + 5, j : j + 5]
+            pairs = [(window[a, b] - window[a + 1, b]) ** 2 for a in range(4) for b in range(5)]
+            pairs += [(window[a, b] - window[a, b + 1]) ** 2 for a in range(5) for b in range(4)]
+            flags[i, j] = sum(pairs) / 40 <= threshold(5, 0.4)
+    assert 0 < flags.sum() < 15
+    assert torch.equal(s_dc_mask(latent[None, None], fpr=0.4)[0], flags)
+
+
+def test_a_smooth_square_is_flagged_where_enough_channels_have_it(generator: torch.Generator) -> None:
+    latents = torch.randn(1, 4, 32, 32, generator=generator)
+    one, two = latents.clone(), latents.clone()
+    one[:, :1, 8:20, 8:20] = 0.3
+    two[:, :2, 8:20, 8:20] = 0.3
+    inside = (slice(None), slice(8, 16), slice(8, 16))  # windows wholly in the square, by their first pixel
+    assert s_dc_mask(two)[inside].all()
+    # One channel is not half of four; each of the other three then has its chance of 5 %.
+    assert s_dc_mask(one)[inside].double().mean() < 0.5
+    assert s_dc_mask(one, fraction=0.25)[inside].all()
+    outside = s_dc_mask(two)
+    outside[:, 4:20, 4:20] = False
+    reference = s_dc_mask(latents)
+    reference[:, 4:20, 4:20] = False
+    assert torch.equal(outside, reference)
+
+
+def test_score_falls_with_correlation(generator: torch.Generator) -> None:
+    noise = torch.randn(16, 4, 32, 32, generator=generator)
+    scores = []
+    for mix in (0.0, 0.2, 0.4, 0.6, 0.8):
+        mixed = noise + mix * (noise.roll(1, -1) + noise.roll(1, -2))
+        scores.append(s_dc(mixed / mixed.std()).mean().item())
+    assert all(a > b for a, b in pairwise(scores))
+    assert s_dc(torch.zeros(1, 4, 8, 8)).item() == 0
+
+
+def test_calibration_leaves_the_random_state_alone() -> None:
+    threshold.cache_clear()
+    before = torch.get_rng_state()
+    threshold(2, 0.1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"patch": 1}, "patch"),
+        ({"patch": 2.5}, "patch"),
+        ({"patch": 9}, "does not fit"),
+        ({"fpr": 0.0}, "fpr"),
+        ({"fpr": 5}, "fpr"),
+        ({"fraction": 0.0}, "fraction"),
+        ({"fraction": 1.5}, "fraction"),
+    ],
+)
+def test_bad_parameters_are_named(options: dict[str, float], message: str) -> None:
+    with pytest.raises(InvalidParameterError, match=message):
+        s_dc(torch.zeros(1, 4, 8, 8), **options)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import pywt
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics import hf_reference, low_pass, s_hf, spectral_slope
+
+from .images import textures
+
+
+@pytest.fixture
+def real(generator: torch.Generator) -> torch.Tensor:
+    return textures(20, generator)
+
+
+def test_energies_are_eq_38_and_39(real: torch.Tensor) -> None:
+    reference = hf_reference(real)
+    logs = []
+    for image in real.double().numpy():
+        energy = 0.0
+        for channel in (image + 1) * 127.5:
+            _, details = pywt.dwt2(channel, reference.wavelet)  # pywt's border is 'symmetric' unless told otherwise
+            energy += sum(float((band**2).sum()) for band in details)
+        logs.append(math.log(energy))
+    mean = np.mean(logs)
+    assert reference.mean_log_energy == pytest.approx(mean, abs=1e-6)
+    expected = 1 - np.clip(np.abs(np.array(logs) - mean) / mean, 0, 1)
+    np.testing.assert_allclose(s_hf(real, reference), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("slope", "wavelet"), [(-0.5, "sym2"), (-2.5, "sym3"), (-3.5, "sym4"), (-4.5, "sym5")])
+def test_wavelet_follows_the_slope(slope: float, wavelet: str, generator: torch.Generator) -> None:
+    reference = hf_reference(textures(20, generator, slope=slope))
+    assert reference.slope == pytest.approx(slope, abs=0.3)
+    assert reference.wavelet == wavelet
+    assert (reference.count, reference.shape) == (20, (3, 64, 64))
+
+
+def test_real_images_score_near_one_and_a_tensor_serves_as_reference(real: torch.Tensor) -> None:
+    scores = s_hf(real, real)
+    assert torch.equal(scores, s_hf(real, hf_reference(real)))
+    assert scores.mean() > 0.95
+    # Against itself alone an image has exactly the mean log-energy.
+    assert s_hf(real[:1], real[:1]).item() == 1
+
+
+def test_contrast_shifts_the_log_energy(real: torch.Tensor) -> None:
+    # Half the contrast divides the energy by 4, whatever the image: S_HF = 1 - log 4 / mu.
+    reference = hf_reference(real[:1])
+    expected = 1 - math.log(4) / reference.mean_log_energy
+    assert s_hf(real[:1] / 2, reference).item() == pytest.approx(expected, abs=1e-6)
+    assert s_hf(real[:1] / 2 + 0.3, reference).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_both_deficit_and_excess_cost(real: torch.Tensor, generator: torch.Generator) -> None:
+    reference = hf_reference(real)
+    blurred = [s_hf(low_pass(real, cutoff).clamp(-1, 1), reference).mean() for cutoff in (1.0, 0.6, 0.4, 0.2)]
+    assert all(a > b for a, b in pairwise(blurred))
+    noise = torch.randn(real.shape, generator=generator)
+    noisy = [s_hf((real + level * noise).clamp(-1, 1), reference).mean() for level in (0.0, 0.1, 0.2, 0.4)]
+    assert all(a > b for a, b in pairwise(noisy))
+
+
+def test_a_border_does_not_count_as_texture(generator: torch.Generator) -> None:
+    # A linear ramp is perfectly smooth; with opposite sides joined it has an edge and would score 0.85.
+    ramp = torch.linspace(-1, 1, 64).expand(1, 1, 64, 64)
+    assert s_hf(ramp, textures(20, generator, channels=1)).item() < 0.5
+
+
+@pytest.mark.parametrize("level", [-1.0, 0.3, 1.0])
+def test_a_constant_image_scores_zero(level: float, real: torch.Tensor) -> None:
+    assert s_hf(torch.full_like(real[:2], level), real).tolist() == [0, 0]
+
+
+def test_a_reference_needs_high_frequencies(real: torch.Tensor) -> None:
+    with pytest.raises(DataError, match="constant"):
+        hf_reference(torch.zeros(3, 3, 32, 32))
+    with pytest.raises(DataError, match="constant"):
+        hf_reference(torch.cat([real, torch.zeros_like(real[:1])]))
+
+
+def test_a_reference_belongs_to_a_size(real: torch.Tensor) -> None:
+    with pytest.raises(InvalidParameterError, match="same size"):
+        s_hf(real[..., :32, :32], hf_reference(real))
+
+
+def test_slope_ignores_constant_channels(real: torch.Tensor) -> None:
+    with_empty = torch.cat([real, torch.full_like(real[:, :1], 0.2)], dim=1)
+    assert spectral_slope(with_empty) == pytest.approx(spectral_slope(real), abs=1e-12)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics import low_pass, s_lf, structure_view
+
+from .images import textures, wave
+
+
+def disc(size: int = 64, radius: float = 0.3, tone: float = 0.0, shift: int = 0) -> torch.Tensor:
+    """A disc of one tone on white, (1, 3, size, size) in [-1, 1]."""
+    axis = torch.linspace(-1, 1, size)
+    inside = torch.hypot(axis[:, None], axis).roll(shift, 1) < 2 * radius
+    return torch.where(inside, 2 * tone - 1, 1.0).expand(1, 3, size, size)
+
+
+@pytest.mark.parametrize("structure", ["color", "edges"])
+def test_an_image_against_itself_is_one(structure: str, generator: torch.Generator) -> None:
+    images = torch.cat([textures(4, generator), disc(), torch.ones(1, 3, 64, 64), torch.full((1, 3, 64, 64), 0.1)])
+    assert (s_lf(images, images, 0.25, structure) == 1).all()
+
+
+def test_follows_eq_41_to_44(generator: torch.Generator) -> None:
+    images, sources = textures(3, generator, slope=-2), textures(3, generator, slope=-2)
+    radius = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.fftfreq(64))
+
+    def filtered(image: torch.Tensor) -> np.ndarray:
+        return np.fft.ifft2(np.fft.fft2((image.double().numpy() + 1) / 2) * (radius <= 0.3 / 2)).real
+
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = [
+        structural_similarity(filtered(x), filtered(y), data_range=1.0, channel_axis=0, **options)
+        for x, y in zip(images, sources, strict=True)
+    ]
+    # float32 FFT and squares: see test_ssim.
+    np.testing.assert_allclose(s_lf(images, sources, 0.3), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (63, 63), (48, 64)])
+def test_low_pass_keeps_below_and_drops_above(shape: tuple[int, int], generator: torch.Generator) -> None:
+    images = torch.rand(2, 3, *shape, generator=generator, dtype=torch.float64)
+    spectrum = torch.fft.fft2(images)
+    radius = torch.hypot(torch.fft.fftfreq(shape[0])[:, None], torch.fft.fftfreq(shape[1]))
+    kept = torch.fft.fft2(low_pass(images, 0.25))
+    inside, outside = radius <= 0.12, radius > 0.13
+    torch.testing.assert_close(kept[..., inside], spectrum[..., inside])
+    assert kept[..., outside].abs().max() < 1e-10
+
+
+def test_the_cutoff_itself_is_kept() -> None:
+    on, above = wave(64, 4), wave(64, 5)
+    torch.testing.assert_close(low_pass(on, 4 / 32), on)
+    assert low_pass(above, 4 / 32).abs().max() < 1e-12
+
+
+def test_texture_above_the_cutoff_does_not_count(generator: torch.Generator) -> None:
+    sources = 0.5 * textures(3, generator)
+    texture = torch.randn(sources.shape, generator=generator) * 0.05
+    texture = texture - low_pass(texture, 0.25)
+    # Equal up to float32 in the FFT.
+    torch.testing.assert_close(s_lf(sources + texture, sources, 0.25), torch.ones(3).double(), rtol=0, atol=1e-5)
+    assert s_lf(sources + texture, sources, 0.8).max() < 0.9
+
+
+@pytest.mark.parametrize("structure", ["color", "edges"])
+def test_falls_as_the_structure_moves(structure: str) -> None:
+    scores = [s_lf(disc(shift=shift), disc(), 0.25, structure).item() for shift in (0, 1, 2, 3, 4)]
+    assert all(a > b for a, b in pairwise(scores))
+
+
+def test_edges_see_the_shape_and_not_its_tone() -> None:
+    dark, light = disc(tone=0.0), disc(tone=0.4)
+    tone = {structure: s_lf(light, dark, 0.25, structure).item() for structure in ("color", "edges")}
+    assert tone["edges"] > tone["color"] + 0.1
+    assert tone["edges"] > s_lf(disc(shift=4), dark, 0.25, "edges").item() + 0.5
+    # Almost white is background.
+    faint = disc(tone=0.96)
+    assert structure_view(faint, 0.25, "edges").max() == 0
+    red = dark.clone()
+    red[:, 0] = 1
+    view = structure_view(red, 0.25, "edges")
+    assert view.shape == (1, 1, 64, 64)
+    assert set(view.unique().tolist()) == {0, 1}
+    assert view[0, 0, 32, 32] == 1
+    assert view[0, 0, 2, 2] == 0
+
+
+def test_a_thin_line_survives_as_shape() -> None:
+    # 2 px wide at 256 px under the paper's cutoff: its darkness drops to about 0.12, above INK.
+    page = torch.ones(1, 1, 256, 256)
+    page[..., 127:129] = -1
+    assert structure_view(page, 0.06, "edges")[0, 0, :, 127:129].min() == 1
+    assert low_pass((1 - page) / 2, 0.06).max() == pytest.approx(2 * 15 / 256, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "structure", "message"),
+    [
+        (0.0, "color", r"\(0, 1\]"),
+        (1.2, "color", r"\(0, 1\]"),
+        (0.06, "color", "only the mean"),
+        (0.3, "colour", "unknown structure 'colour'; known are: color, edges"),
+    ],
+)
+def test_bad_parameters_are_named(cutoff: float, structure: str, message: str) -> None:
+    images = torch.zeros(1, 3, 32, 32)
+    with pytest.raises(InvalidParameterError, match=message):
+        s_lf(images, images, cutoff, structure)
+
+
+def test_edges_need_grey_or_color() -> None:
+    images = torch.zeros(1, 4, 32, 32)
+    with pytest.raises(InvalidParameterError, match="1 or 3 channels"):
+        s_lf(images, images, 0.3, "edges")
