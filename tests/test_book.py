@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import nbformat
 import pytest
+from sphinx.application import Sphinx
 
 from spectral_collapse import book
+from spectral_collapse.charts import theme
 
 
 def notebook(parameters: str, tags: list[str]) -> str:
@@ -24,3 +29,36 @@ def test_the_profile_goes_below_the_parameters() -> None:
 def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> None:
     text = notebook(parameters, tags)
     assert book.with_profile(text, "smoke") == text
+
+
+def test_pages_have_formulas_and_chart_scripts_without_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (theme.IN_BOOK, "TQDM_DISABLE", "PYTHONWARNINGS"):
+        monkeypatch.setenv(name, "")  # the extension sets them for its kernels; put back afterwards
+    (tmp_path / "index.md").write_text(
+        f'# With a chart\n\n<div class="{theme.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
+    )
+    (tmp_path / "formula.md").write_text("# With formulas\n\nInline $S_0^2$ and\n\n$$\n\\frac{S}{S + s_0^2}\n$$ (eq)\n")
+    app = Sphinx(
+        tmp_path,
+        None,
+        tmp_path / "out",
+        tmp_path / "trees",
+        "html",
+        confoverrides={
+            "extensions": ["myst_parser", "spectral_collapse.book"],
+            "myst_enable_extensions": ["dollarmath"],
+            "html_math_renderer": "mathml",
+        },
+        status=None,
+        warningiserror=True,
+    )
+    app.build()
+    chart, formula = ((tmp_path / "out" / f"{name}.html").read_text() for name in ("index", "formula"))
+    assert "_static/charts.js" in chart
+    assert "_static/charts.js" not in formula
+    assert (tmp_path / "out" / "_static" / "charts.js").read_text() == theme.javascript()
+    assert formula.count("<math ") == 2
+    assert '<span class="eqno">(1)</span>' in formula
+    assert not re.search(r'src="https?:', chart + formula)

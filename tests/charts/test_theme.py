@@ -38,9 +38,7 @@ def test_the_palette_keeps_its_colours_apart_for_common_colour_blindness() -> No
         "protanope": ((0.11238, 0.88762, 0), (0.11238, 0.88762, 0), (0.00401, -0.00401, 1)),
         "deuteranope": ((0.29275, 0.70725, 0), (0.29275, 0.70725, 0), (-0.02234, 0.02234, 1)),
     }
-    linear = [
-        tuple((int(color[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)) for color in theme.PALETTE
-    ]
+    linear = [tuple((int(color[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)) for color in theme.PALETTE]
     for rows in seen.values():
         colors = [
             tuple(max(0.0, sum(w * c for w, c in zip(row, color, strict=True))) ** (1 / 2.2) for row in rows)

@@ -142,7 +142,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(
     assert len(stored) == 4
     stored[1].write_bytes(b"damaged")
     study = run()
-    assert translations == ["standard", "taba", "taba", "standard", "ovg", "ovg", "ovg", "ovg"]
+    assert translations == ["standard", "taba", "taba", "taba", "ovg", "ovg", "ovg", "ovg"]
     translations.clear()
     results.path("pareto", json.loads(study.attrs["parameters"])).unlink()
     uninterrupted = run()

@@ -1,0 +1,47 @@
+# Nothing here needs root, and every target can be run again at any time.
+.DEFAULT_GOAL := help
+.PHONY: help book test lint bench clean
+
+# smoke, quick or paper: how much compute the studies may use.
+PROFILE ?= quick
+# A Python 3.11 or 3.12, the first one found.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Written once the environment is complete; older than either of its two sources, it is brought up to date.
+READY := $(VENV)/ready
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE))"
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "== Setting up $(VENV) with $(PYTHON) and the packages of constraints.txt"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[book,test]'
+	@touch $@
+
+book: $(READY)  ## set up, run the Pareto study and build the book
+	@echo "== Running the Pareto study (profile $(PROFILE)); its result goes to the store under data/results"
+	@mkdir -p build
+	$(BIN)/papermill notebooks/pareto.ipynb build/pareto.ipynb -p profile $(PROFILE)
+	@echo "== Building the book: every notebook is executed, studies that are in the store are not computed again"
+	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
+	@echo "== The book is at book/_build/html/index.html"
+
+test: $(READY)  ## set up and run the tests
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: $(READY)  ## set up, check style and formatting
+	$(BIN)/ruff check .
+
+bench: $(READY)  ## set up and measure speed and memory
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:  ## remove what was built; the environment, downloads, runs and stored results stay
+	rm -rf build dist book/_build .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

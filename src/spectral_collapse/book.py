@@ -1,0 +1,96 @@
+"""A Sphinx extension for this project's book: pages that need no network, fresh studies, the profile.
+
+Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.util.math import get_node_equation_number
+
+from spectral_collapse.charts import theme
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+    from sphinx.writers.html5 import HTML5Translator
+
+PROFILE = "SPECTRAL_COLLAPSE_PROFILE"
+"""Environment variable: the profile for every notebook that has one; without it each keeps its own."""
+
+_SCRIPT = "charts.js"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Registers the extension."""
+    # MathJax would come from another machine; browsers draw MathML by themselves.
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
+    app.connect("builder-inited", _prepare)
+    app.connect("env-get-outdated", _notebooks)
+    app.connect("source-read", _set_profile)
+    app.connect("html-page-context", _load_script)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def with_profile(notebook: str, profile: str) -> str:
+    """The text of a notebook with papermill's cell `profile = ...` below its parameters.
+
+    A notebook without a `profile` among its parameters is returned as it is.
+    """
+    content = nbformat.reads(notebook, as_version=4)
+    for index, cell in enumerate(content.cells):
+        if "parameters" in cell.metadata.get("tags", []) and "profile =" in cell.source:
+            injected = nbformat.v4.new_code_cell(f"# Parameters\nprofile = {json.dumps(profile)}\n")
+            injected.metadata["tags"] = ["injected-parameters"]
+            content.cells.insert(index + 1, injected)
+            return nbformat.writes(content)
+    return notebook
+
+
+def _prepare(app: Sphinx) -> None:
+    if app.builder.format != "html":
+        return
+    os.environ[theme.IN_BOOK] = "1"
+    # Progress bars, and tqdm's complaint that it cannot draw them, are of no use on a page.
+    os.environ["TQDM_DISABLE"] = "1"
+    known = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [known, "ignore:IProgress not found"]))
+    static = Path(app.outdir) / "_static"
+    static.mkdir(parents=True, exist_ok=True)
+    (static / _SCRIPT).write_text(theme.javascript(), encoding="utf-8")
+
+
+def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Every notebook, always: what it shows also depends on the package and on the stored results."""
+    return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+
+
+def _set_profile(app: Sphinx, name: str, source: list[str]) -> None:
+    profile = os.environ.get(PROFILE)
+    if profile and app.env.doc2path(name).endswith(".ipynb"):
+        source[0] = with_profile(source[0], profile)
+
+
+def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    if theme.CHART_CLASS in context.get("body", ""):
+        app.add_js_file(_SCRIPT, loading_method="defer")
+
+
+def _inline_formula(translator: HTML5Translator, node: nodes.math) -> None:
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _formula(translator: HTML5Translator, node: nodes.math_block) -> None:
+    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    if node["number"]:
+        translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})</span>')
+    translator.body.append(f'{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode

@@ -1,0 +1,148 @@
+"""The Pareto study drawn: texture against structure, and the same numbers as a table."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.metrics import SCORES
+from spectral_collapse.studies import tradeoff
+
+KINDS = {
+    "standard": ("Standard", PALETTE[6], "square"),
+    "taba": ("TABA", PALETTE[0], "triangle-up"),
+    "ovg": ("OVG", PALETTE[1], "circle"),
+    "ovg+taba": ("OVG + TABA", PALETTE[3], "diamond"),
+    "target": ("True target", PALETTE[2], "cross"),
+    "autoencoder": ("Target after the autoencoder", PALETTE[2], "triangle-down"),
+}
+"""What each kind of point is called, its colour and its shape; colour is never the only difference."""
+
+_DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
+_PLAIN = (
+    ("s_g", f"{SCORES['s_g'].symbol} {SCORES['s_g'].arrow}", "{:.3f}"),
+    ("clipped_hf", "Clipped steps", "{:.0%}"),
+    ("network_calls", "Network calls", "{:.0f}"),
+    ("seeds", "Seeds", "{:.0f}"),
+)
+_TITLES = {
+    name: score.symbol + (f" ({score.measured_in})" if score.measured_in != "1" else "")
+    for name, score in SCORES.items()
+}
+
+
+def front(study: xr.Dataset, width: int = 520, height: int = 400) -> alt.LayerChart:
+    """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
+
+    A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals over
+    images. OVG's points are joined along eta_HF where they share eta_LF. Click a name in the legend
+    to single it out, drag and scroll to move and zoom, hover for all numbers. The study is a result
+    of `studies.pareto.run`.
+    """
+    table = tradeoff.summary(study)
+    table["kind"] = table["method"].map(lambda method: KINDS[method][0])
+    for score, digits in _DIGITS.items():
+        table[f"{score}_text"] = _intervals(table, score, digits)
+    published = tradeoff.published(study).get("ovg")
+    table["published"] = table["point"].eq(published)
+    table["label"] = table["point"].map(_labels(study, published)).fillna("")
+    kinds = [kind for kind in KINDS if kind in set(table["method"])]
+    names, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
+    picked = alt.selection_point(fields=["kind"], bind="legend")
+    x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
+    y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
+    legend = alt.Legend(title=None, symbolOpacity=1)
+    color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=names, range=colors))
+    shape = alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=names, range=shapes))
+    shown = alt.condition(picked, alt.value(1.0), alt.value(0.12))
+    base = alt.Chart(table).encode(color=color, opacity=shown)
+    marks = (
+        base.mark_point(filled=True, size=95, stroke="white", strokeWidth=0.8)
+        .encode(x, y, shape=shape, tooltip=_tooltips())
+        .add_params(picked)
+    )
+    bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
+    layers = [
+        *_fronts(table, x, y),
+        _grid_lines(table, x, y),
+        bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
+        bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
+        marks,
+        # the published point's name goes below its marker: it may lie next to the best one
+        base.transform_filter("!datum.published").mark_text(align="left", dx=8, dy=-8).encode(x, y, text="label:N"),
+        base.transform_filter("datum.published").mark_text(align="right", dx=-8, dy=10).encode(x, y, text="label:N"),
+    ]
+    return alt.layer(*layers).properties(width=width, height=height, description=_described(study)).interactive()
+
+
+def table(study: xr.Dataset) -> pd.DataFrame:
+    """The numbers behind `front`, a row per point and reference, '-' where there is no value.
+
+    Scores are means over images with their 95 % intervals; S_G is of the whole set, a mean over seeds.
+    'Clipped steps' is the share of OVG's steps whose variance correction is as long as the clip allows.
+    """
+    rows = tradeoff.summary(study)
+    shown = pd.DataFrame({"Point": rows["point"].replace({kind: KINDS[kind][0] for kind in tradeoff.REFERENCES})})
+    for score, digits in _DIGITS.items():
+        shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
+    for column, title, form in _PLAIN:
+        shown[title] = rows[column].map(form.format, na_action="ignore").fillna("-")
+    shown["Images"] = rows["images"]
+    shown["On the front"] = rows["on_front"].map({True: "yes", False: ""})
+    return shown.set_index("Point")
+
+
+def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The staircases of all points and of the baselines: what lies below and left of them is dominated."""
+    lines = []
+    for column, dash, color in (("on_front", [1, 0], "#bbbbbb"), ("on_baseline_front", [6, 4], PALETTE[0])):
+        lines.append(
+            alt.Chart(rows[rows[column]])
+            .mark_line(interpolate="step-before", strokeDash=dash, color=color, strokeWidth=1.5, opacity=0.8)
+            .encode(x, y, order="s_lf:Q")
+        )
+    return lines
+
+
+def _intervals(rows: pd.DataFrame, score: str, digits: int) -> pd.Series:
+    """'mean [low, high]' of a score, '-' where it has no value."""
+    texts = [
+        "-" if pd.isna(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        for mean, low, high in zip(rows[score], rows[f"{score}_low"], rows[f"{score}_high"], strict=True)
+    ]
+    return pd.Series(texts, index=rows.index)
+
+
+def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
+    """OVG's points of equal eta_LF, joined in the order of eta_HF; the standard inversion is the point (0, 0)."""
+    grid = rows[rows["method"].isin(["standard", "ovg"])].fillna({"eta_hf": 0, "eta_lf": 0})
+    mark = alt.Chart(grid).mark_line(strokeWidth=1, strokeDash=[2, 2], color=KINDS["ovg"][1], opacity=0.6)
+    return mark.encode(x, y, detail="eta_lf:N", order="eta_hf:Q")
+
+
+def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
+    """What is written beside points: TABA's fractions, and which OVG point is published and which is best."""
+    taba = [str(point) for point in study["point"].to_numpy()[study["method"] == "taba"]]
+    best = tradeoff.best_ovg(study)
+    named = {best: "best of the grid", published: "published"}
+    if best == published:
+        named = {best: "published, best of the grid"}
+    return named | {point: point.removeprefix("TABA ") for point in taba}
+
+
+def _tooltips() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("point:N", title="Point"),
+        *(alt.Tooltip(f"{score}_text:N", title=f"{_TITLES[score]}, mean [95 %]") for score in _DIGITS),
+        alt.Tooltip("s_g:Q", title="S_G", format=".3f"),
+        alt.Tooltip("clipped_hf:Q", title="Steps with clipped variance correction", format=".0%"),
+        alt.Tooltip("network_calls:Q", title="Network calls per image"),
+        alt.Tooltip("images:Q", title="Images"),
+        alt.Tooltip("seeds:Q", title="Seeds"),
+    ]
+
+
+def _described(study: xr.Dataset) -> str:
+    return f"Pareto study on {study.attrs['title']}: structure S_LF against texture S_HF of every inversion method"

@@ -1,0 +1,48 @@
+"""A grid of pictures as one chart."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+
+def grid(columns: Mapping[str, np.ndarray], names: Sequence[str], side: int = 104, description: str = "") -> alt.Chart:
+    """Pictures in rows and columns; pixels stay as they are, hovering tells what is shown.
+
+    Args:
+        columns: title -> bytes, rows x H x W x 3; '|' in a title breaks the line.
+        names: a name per row, for the tooltip.
+        side: width and height of a picture on the page, in pixels.
+        description: for readers who do not see the picture.
+    """
+    table = pd.DataFrame(
+        {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])}
+        for title, pictures in columns.items()
+        for row, name in enumerate(names)
+    )
+    return (
+        alt.Chart(table)
+        .mark_image(width=side - 4, height=side - 4, smooth=False)
+        .encode(
+            x=alt.X("column:N", sort=list(columns), title=None).axis(
+                orient="top", labelAngle=0, labelExpr="split(datum.label, '|')", domain=False, ticks=False, grid=False
+            ),
+            y=alt.Y("row:O").axis(None),
+            url="url:N",
+            tooltip=[alt.Tooltip("column:N", title="Column"), alt.Tooltip("name:N", title="Image")],
+        )
+        .properties(width=side * len(columns), height=side * len(names), description=description)
+    )
+
+
+def data_uri(pixels: np.ndarray) -> str:
+    """An image, H x W x 3 bytes, as a PNG inside a URL: the page needs no other file."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

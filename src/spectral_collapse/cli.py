@@ -1,0 +1,124 @@
+"""The command line: data, training, studies, results.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import spectral_collapse
+from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status: 0, 2 for what the user can mend, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except SpectralCollapseError as error:
+        print(f"spectral-collapse: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("spectral-collapse: interrupted; what was finished is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("spectral-collapse", description=spectral_collapse.__doc__)
+    parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="data sets: what there is, and their download")
+    data_commands = data.add_subparsers(required=True, metavar="COMMAND")
+    listing = data_commands.add_parser("list", help="list the data sets and where their images come from")
+    listing.set_defaults(command=_data_list)
+    fetch = data_commands.add_parser("fetch", help="download the real images of a data set from their official address")
+    fetch.add_argument("name", metavar="NAME", help="bbbc021 or edges2shoes")
+    fetch.add_argument("--folder", type=Path, help="where to put them (default: data/downloads/NAME)")
+    fetch.add_argument("--first", type=int, metavar="N", help="only the first N files (bbbc021: a table, 55 plates)")
+    fetch.set_defaults(command=_data_fetch)
+
+    train = commands.add_parser("train", help="train a network")
+    train.add_argument("recipe", metavar="RECIPE", help="such as autoencoder, photos, bbbc021, edges2shoes")
+    train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
+    train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
+    train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
+    train.set_defaults(command=_train)
+
+    study = commands.add_parser("study", help="run a study and store its result")
+    study_commands = study.add_subparsers(required=True, metavar="STUDY")
+    pareto = study_commands.add_parser("pareto", help="texture against structure for OVG and the baselines")
+    pareto.add_argument("--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)")
+    pareto.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
+    pareto.add_argument("--seeds", type=int, help="draws of the stochastic methods (default: the profile's)")
+    pareto.set_defaults(command=_study_pareto)
+
+    results = commands.add_parser("results", help="stored results")
+    results_commands = results.add_subparsers(required=True, metavar="COMMAND")
+    stored = results_commands.add_parser("list", help="list what is stored")
+    stored.set_defaults(command=_results_list)
+    return parser
+
+
+def _data_list(options: argparse.Namespace) -> None:
+    from spectral_collapse import datasets
+
+    roots = datasets.data_roots()
+    for info in datasets.DATASETS.values():
+        real = info.open_real(roots, "test", 64, False)
+        if real is not None:
+            state = f"real, {len(real.ids)} test images"
+        else:
+            state = f"rendered; 'spectral-collapse data fetch {info.family}' gets the real images"
+        print(f"{info.name:<12}  {info.title}: {state}")
+
+
+def _data_fetch(options: argparse.Namespace) -> None:
+    from spectral_collapse import paths
+    from spectral_collapse.datasets import bbbc021, edges2shoes
+    from spectral_collapse.datasets.download import fetch
+
+    archives = {"bbbc021": bbbc021.ARCHIVES, "edges2shoes": edges2shoes.ARCHIVES}
+    if options.name not in archives:
+        raise unknown("data set to download", options.name, archives)
+    if options.first is not None and options.first < 1:
+        raise InvalidParameterError(f"--first must be at least 1; {options.first} was given")
+    folder = options.folder or paths.downloads() / options.name
+    fetch(archives[options.name][: options.first], folder)
+    print(f"{options.name} is in {folder}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from spectral_collapse import training
+
+    folder = training.train(options.recipe, resume=options.resume, steps=options.steps, source=options.source)
+    print(f"the checkpoint is in {folder}")
+
+
+def _study_pareto(options: argparse.Namespace) -> None:
+    from spectral_collapse import results
+    from spectral_collapse.studies import pareto
+
+    result = pareto.run(options.dataset, options.profile, options.seeds)
+    print(f"stored as {results.path(result.attrs['study'], json.loads(result.attrs['parameters']))}")
+
+
+def _results_list(options: argparse.Namespace) -> None:
+    from spectral_collapse import paths, results
+
+    files = sorted(paths.results().glob("*.nc"))
+    for file in files:
+        attrs = results.read(file).attrs
+        print(f"{file.name}  {attrs['created']}  {attrs['data_source']} images  {attrs['seconds']:g} s")
+    if not files:
+        print(f"nothing is stored in {paths.results()} yet; 'spectral-collapse study pareto' makes a result")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,404 @@
+"""The Pareto study: what each inversion method pays in structure for the texture that it restores.
+
+Every method inverts the same source images and samples them in the target domain; a point is a
+method with its parameters, its place is (S_LF, S_HF). OVG's points are a grid over (eta_HF, eta_LF);
+the standard inversion and TABA with several fractions are the baselines (Spectral Collapse in
+Diffusion Inversion, Sec. 5.2 and Fig. 6).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import xarray as xr
+from tqdm.auto import tqdm
+
+from spectral_collapse import datasets, inversion, metrics, results
+from spectral_collapse.datasets import TARGET, DatasetInfo, DomainDataset, Pair
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.inversion.base import check_number
+from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.studies.common import PIXELS, check_model, pictures, spread
+from spectral_collapse.studies.profiles import Profile, count, numbers
+from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.translation import translate
+
+STUDY = "pareto"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The papers' settings on one family of data: OVG's step sizes and the share of replaced steps."""
+
+    eta_hf: float
+    eta_lf: float
+    fraction: float
+
+
+PUBLISHED = {
+    "bbbc021": Published(eta_hf=1000.0, eta_lf=1e-4, fraction=0.04),
+    "edges2shoes": Published(eta_hf=1e9, eta_lf=7.08e-5, fraction=0.02),
+}
+_SUPER_RESOLUTION = PUBLISHED["bbbc021"]  # for families that the papers do not know
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The default points of a profile.
+
+    eta_hf: values between 0 and the published one, which are always there. The published one is so
+    large that the clip alone sets the length of the correction; at 1e-7 and 1e-6 the correction is
+    about as long as the step itself (the gradient's norm is some 1e5 in latents of 1024 numbers, dt 20).
+    eta_lf: multiples of the published one. replaced: steps that TABA replaces, of every 50 (the papers
+    count in fractions of 50 steps; at least one step is replaced).
+    """
+
+    eta_hf: tuple[float, ...]
+    eta_lf: tuple[float, ...]
+    replaced: tuple[int, ...]
+
+
+GRIDS = {
+    "smoke": Grid(eta_hf=(), eta_lf=(0, 1), replaced=(2, 20)),
+    "quick": Grid(eta_hf=(1e-7, 1e-6), eta_lf=(0, 1, 100), replaced=(1, 2, 10)),
+    "paper": Grid(eta_hf=(1e-7, 1e-6), eta_lf=(0, 1, 10, 100), replaced=(1, 2, 3, 5, 10, 20)),
+}
+
+_CODE = (
+    "compat",
+    "datasets.base",
+    "denoisers",
+    "inversion",
+    "metrics",
+    "networks",
+    "processes",
+    "sampling",
+    "studies.common",
+    "studies.pareto",
+    "translation",
+)
+"""What computes the stored values; a data set's own code is part of its fingerprint."""
+
+SAMPLE_SCORES = {
+    "s_hf": ("high-frequency realism S_HF", "1"),
+    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
+    "s_dc": ("decorrelation of the latent S_DC", "1"),
+    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
+}
+SET_SCORES = {
+    "s_g": ("Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic", "1"),
+    "s_g_pvalue": ("p-value of the Kolmogorov-Smirnov test of S_G", "1"),
+    "conflict": ("share of OVG's steps whose two gradients conflict", "1"),
+    "clipped_hf": ("share of OVG's steps whose variance correction is clipped", "1"),
+    "clipped_lf": ("share of OVG's steps whose structure correction is clipped", "1"),
+    "network_calls": ("network calls per image, inversion and sampling", "1"),
+}
+REFERENCE_SCORES = ("s_hf", "s_lf", "psnr")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method with its parameters, as it appears in a result: `kind` is a method's name or 'ovg+taba'."""
+
+    kind: Literal["standard", "taba", "ovg", "ovg+taba"]
+    eta_hf: float = float("nan")
+    eta_lf: float = float("nan")
+    fraction: float = float("nan")
+
+    @cached_property
+    def method(self) -> InversionMethod:
+        if self.kind == "standard":
+            return inversion.create("standard")
+        if self.kind == "taba":
+            return inversion.create("taba", fraction=self.fraction)
+        fraction = self.fraction if self.kind == "ovg+taba" else 0.0
+        return inversion.create("ovg", eta_hf=self.eta_hf, eta_lf=self.eta_lf, forward_fraction=fraction)
+
+    @property
+    def label(self) -> str:
+        if self.kind == "standard":
+            return "standard"
+        if self.kind == "taba":
+            return f"TABA {self.fraction:g}"
+        etas = f"OVG ({self.eta_hf:g}, {self.eta_lf:g})"
+        return etas if self.kind == "ovg" else f"{etas} + TABA {self.fraction:g}"
+
+
+def run(
+    dataset: str = "photos_x8",
+    profile: str = "quick",
+    seeds: int | None = None,
+    *,
+    images: int | None = None,
+    num_steps: int | None = None,
+    eta_hf: Sequence[float] | None = None,
+    eta_lf: Sequence[float] | None = None,
+    fractions: Sequence[float] | None = None,
+    guidance: float | None = None,
+    checkpoint: str | Path | Model | None = None,
+    source: Literal["auto", "real", "rendered"] = "auto",
+    root: str | Path | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Runs the Pareto study, or goes on with an interrupted one, or loads a finished one from the store.
+
+    Args:
+        dataset: a name of `datasets.DATASETS`.
+        profile: 'smoke', 'quick' or 'paper' (see `profiles`); None below means the profile's value.
+        seeds: how many draws (seeds 0, 1, ...) of the stochastic methods.
+        images: how many test images, spread evenly over the test split; the profile's number shrinks
+            to the split's size, a number given here does not.
+        num_steps: steps of inversion and of sampling.
+        eta_hf, eta_lf: OVG's step sizes, all pairs of which are run but (0, 0), which is the standard
+            inversion. Without them: 0, the published ones and some between or above (`PUBLISHED`, `GRIDS`).
+        fractions: shares of the steps that TABA replaces; each must replace at least one step.
+        guidance: guidance scale in sampling; without it the published one of this data set.
+        checkpoint: name or folder of a network, or a loaded Model; without it the one shipped for
+            this family of data sets.
+        source, root: as in `datasets.load`.
+        progress: whether to show a progress bar, a tick for each point and seed.
+
+    Returns:
+        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc and
+        psnr; per set of images s_g with the p-value of its test, OVG's shares of conflicting and clipped
+        steps, network calls; `reference_*`: the same scores for the true targets and for their way
+        through the autoencoder, the ceiling of every method; pictures (image, source_image,
+        target_image) of some of the samples (`shown`), at seed 0. Methods that draw nothing
+        (`stochastic` False) are computed once and repeated along seed.
+
+    Raises:
+        InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
+    """
+    info, size, grid = datasets.info(dataset), profile_named(profile), GRIDS[profile]
+    seeds, num_steps = count("seeds", seeds, size.seeds), count("num_steps", num_steps, size.num_steps)
+    guidance = info.guidance if guidance is None else guidance
+    check_number("guidance", guidance, 0)
+    points = _points(PUBLISHED.get(info.family, _SUPER_RESOLUTION), grid, num_steps, eta_hf, eta_lf, fractions)
+    test = datasets.load(dataset, "test", size.size, source, root)
+    train = datasets.load(dataset, "train", size.size, source, root)
+    if count("images", images, 2, least=2) > len(test):  # S_G is a score of a set
+        raise InvalidParameterError(f"images must be at most {len(test)}, all that {dataset!r} has; {images} was given")
+    chosen = spread(len(test), images or min(size.images, len(test)))
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
+    check_model(model, info, size.size)
+    parameters = {
+        "dataset": dataset,
+        "profile": profile,
+        "size": size.size,
+        "images": len(chosen),
+        "seeds": seeds,
+        "num_steps": num_steps,
+        "guidance": float(guidance),
+        "reference": size.reference,
+        "shown": size.shown,
+        "points": [point.label for point in points],
+        "source": test.kind,
+        "data": [test.fingerprint, train.fingerprint],
+        "checkpoint": model.hash,
+        "code": results.code_hash(_CODE),
+    }
+    stored = results.get(STUDY, parameters)
+    if stored is not None:
+        return stored
+    parts = results.parts(STUDY, results.key(STUDY, parameters))
+    task = _Task(info, model, test, train, points, chosen, seeds, num_steps, guidance, size, parameters)
+    result = task.assemble(parts, progress)
+    results.save(result)
+    parts.clear()
+    return result
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A checked request: data, model and points, and in `parameters` all that decides the values."""
+
+    info: DatasetInfo
+    model: Model
+    test: DomainDataset
+    train: DomainDataset
+    points: tuple[Point, ...]
+    chosen: list[int]
+    seeds: int
+    num_steps: int
+    guidance: float
+    size: Profile
+    parameters: dict[str, object]
+
+    @cached_property
+    def pair(self) -> Pair:
+        return self.test.stack(self.chosen)
+
+    @property
+    def shown(self) -> list[int]:
+        """Which of the images are stored as pictures."""
+        return spread(len(self.chosen), min(self.size.shown, len(self.chosen)))
+
+    @cached_property
+    def hf_reference(self) -> metrics.HFReference:
+        targets = [index for index in range(len(self.train)) if self.train.is_target(index)]
+        chosen = spread(len(targets), min(self.size.reference, len(targets)))
+        return metrics.hf_reference(torch.stack([self.train.images.target(targets[i]) for i in chosen]))
+
+    def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
+        """The result from its parts, those that are missing computed now."""
+        draws = [self.seeds if point.method.stochastic else 1 for point in self.points]
+        jobs = [(p, seed) for p, seeds in enumerate(draws) for seed in range(seeds)]
+        done = {"references": _part(parts, "references", self.references)}
+        hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
+        with tqdm(jobs, desc="Pareto study", leave=False, **hidden) as bar:
+            for p, s in bar:
+                bar.set_postfix_str(f"{self.points[p].label}, seed {s}")
+                done[p, s] = _part(parts, f"point{p:02d}-seed{s}", lambda p=p, s=s: self.measure(self.points[p], s))
+        return self.dataset(done)
+
+    def references(self) -> dict[str, np.ndarray]:
+        """Scores of the true targets and of their reconstruction by the autoencoder, (2, N) each."""
+        target = self.pair.target
+        rebuilt = self.model.decode(self.model.encode(target)).cpu()
+        scores = [self.image_scores(images) for images in (target, rebuilt)]
+        found = {name: np.stack([score[name] for score in scores]) for name in REFERENCE_SCORES}
+        found["psnr"][np.isinf(found["psnr"])] = np.nan  # an image against itself has no finite PSNR
+        return found
+
+    def measure(self, point: Point, seed: int) -> dict[str, np.ndarray]:
+        """Everything that is stored of one point at one seed."""
+        translation = translate(
+            self.model,
+            point.method,
+            self.pair.source,
+            self.info.source_label,
+            TARGET,
+            num_steps=self.num_steps,
+            guidance=self.guidance,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        gaussianity = metrics.s_g(translation.latents)
+        shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
+        return {
+            **self.image_scores(translation.images),
+            "s_dc": _numpy(metrics.s_dc(translation.latents)),
+            "s_g": np.float64(gaussianity.score),
+            "s_g_pvalue": np.float64(gaussianity.pvalue),
+            **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},
+            "network_calls": np.float64(translation.network_calls),
+            "image": pictures(translation.images[self.shown]),
+        }
+
+    def image_scores(self, images: torch.Tensor) -> dict[str, np.ndarray]:
+        """S_HF, S_LF and PSNR of N images, (N,) each."""
+        cutoff = self.info.structure_cutoff(self.size.size)
+        return {
+            "s_hf": _numpy(metrics.s_hf(images, self.hf_reference)),
+            "s_lf": _numpy(metrics.s_lf(images, self.pair.source, cutoff=cutoff, structure=self.info.structure)),
+            "psnr": _numpy(metrics.psnr(images, self.pair.target)),
+        }
+
+    def dataset(self, done: Mapping[object, Mapping[str, np.ndarray]]) -> xr.Dataset:
+        """The parts as one Dataset, as the schema in `results` says."""
+
+        def gather(name: str) -> np.ndarray:
+            return np.stack(
+                [[done.get((p, s), done[p, 0])[name] for s in range(self.seeds)] for p in range(len(self.points))]
+            )
+
+        def images(of: torch.Tensor) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+            return ("shown", *PIXELS), pictures(of[self.shown]), {"long_name": "picture", "units": "1"}
+
+        variables: dict[str, object] = {}
+        for name, (long_name, units) in SAMPLE_SCORES.items():
+            described = {"long_name": long_name, "units": units}
+            variables[name] = (("point", "seed", "sample"), gather(name), described)
+            if name in REFERENCE_SCORES:
+                variables[f"reference_{name}"] = (("reference", "sample"), done["references"][name], described)
+        for name, (long_name, units) in SET_SCORES.items():
+            variables[name] = (("point", "seed"), gather(name), {"long_name": long_name, "units": units})
+        variables["image"] = (
+            ("point", "shown", *PIXELS),
+            np.stack([done[p, 0]["image"] for p in range(len(self.points))]),
+            {"long_name": "translated picture, seed 0", "units": "1"},
+        )
+        variables["source_image"], variables["target_image"] = images(self.pair.source), images(self.pair.target)
+        names = np.array([self.test.ids[index] for index in self.chosen])
+        coords = {
+            "point": [point.label for point in self.points],
+            "method": ("point", [point.kind for point in self.points]),
+            "eta_hf": ("point", [point.eta_hf for point in self.points], {"long_name": "OVG's eta_HF", "units": "1"}),
+            "eta_lf": ("point", [point.eta_lf for point in self.points], {"long_name": "OVG's eta_LF", "units": "1"}),
+            "fraction": (
+                "point",
+                [point.fraction for point in self.points],
+                {"long_name": "share of steps replaced by forward diffusion", "units": "1"},
+            ),
+            "stochastic": ("point", [point.method.stochastic for point in self.points]),
+            "seed": np.arange(self.seeds),
+            "sample": names,
+            "reference": ["target", "autoencoder"],
+            "shown": names[self.shown],
+            "row": np.arange(self.size.size),
+            "col": np.arange(self.size.size),
+            "rgb": ["red", "green", "blue"],
+        }
+        attrs = results.provenance(
+            study=STUDY,
+            parameters=results.canonical(self.parameters),
+            title=self.info.title,
+            structure=self.info.structure,
+            data_source=self.test.kind,
+            origin=self.test.origin,
+            checkpoint_hash=self.model.hash,
+            s_hf_reference=results.canonical(asdict(self.hf_reference)),
+            s_lf_cutoff=self.info.structure_cutoff(self.size.size),
+            white_s_dc=metrics.white_noise_level(self.model.encode(self.pair.source[:1]).shape[1]),
+            device=str(self.model.encode(self.pair.source[:1]).device),
+            seconds=round(float(sum(part["seconds"] for part in done.values())), 1),
+        )
+        return xr.Dataset(variables, coords, attrs)
+
+
+def _points(
+    published: Published,
+    grid: Grid,
+    num_steps: int,
+    eta_hf: Sequence[float] | None,
+    eta_lf: Sequence[float] | None,
+    fractions: Sequence[float] | None,
+) -> tuple[Point, ...]:
+    """The baselines, OVG's grid without (0, 0), and OVG + TABA as published."""
+    least = 1 / num_steps
+    etas_hf = numbers("eta_hf", eta_hf, [0, *grid.eta_hf, published.eta_hf])
+    etas_lf = numbers("eta_lf", eta_lf, [published.eta_lf * factor for factor in grid.eta_lf])
+    shares = numbers("fractions", fractions, [max(steps / 50, least) for steps in grid.replaced], high=1)
+    taba = [Point("taba", fraction=share) for share in shares]
+    for point in taba:
+        if not point.method.replaced_steps(num_steps):
+            raise InvalidParameterError(
+                f"TABA with the fraction {point.fraction:g} replaces none of {num_steps} steps; use {least:g} or more"
+            )
+    ovg = [Point("ovg", hf, lf) for hf in etas_hf for lf in etas_lf if hf or lf]
+    if not ovg:
+        raise InvalidParameterError("eta_hf and eta_lf must give OVG a point; (0, 0) alone is the standard inversion")
+    both = Point("ovg+taba", published.eta_hf, published.eta_lf, max(published.fraction, least))
+    return (Point("standard"), *taba, *ovg, both)
+
+
+def _part(parts: results.Parts, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    stored = parts.get(name)
+    if stored is not None:
+        return stored
+    started = time.perf_counter()
+    arrays = compute()
+    arrays["seconds"] = np.float64(time.perf_counter() - started)
+    parts.put(name, arrays)
+    return arrays
+
+
+def _numpy(values: torch.Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy().astype(np.float64)

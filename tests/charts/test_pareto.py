@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import altair as alt
+import numpy as np
+import pytest
+import vl_convert
+import xarray as xr
+from PIL import Image
+
+from spectral_collapse.charts import gallery as pictures
+from spectral_collapse.charts import pareto as charts
+from spectral_collapse.studies import pareto, tradeoff
+from tests.pareto_model import model
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
+        return pareto.run(profile="smoke", checkpoint=model(), progress=False)
+
+
+def drawn(chart: alt.TopLevelMixin) -> str:
+    """The chart as the renderer draws it; a chart that does not compile raises here."""
+    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
+
+
+def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> None:
+    svg = drawn(charts.front(study))
+    for name, *_ in charts.KINDS.values():
+        assert f">{name}</text>" in svg
+    assert "structure kept, S_LF (dimensionless) →" in svg
+    assert "texture restored, S_HF (dimensionless) →" in svg
+    rows = len(tradeoff.summary(study))
+    assert svg.count('aria-roledescription="point"') == rows
+    assert svg.count('aria-roledescription="rule mark"') == 2 * rows
+    for label in ("0.2", "0.4", "published"):
+        assert f">{label}" in svg
+
+
+def test_a_study_without_the_published_points_is_drawn(study: xr.Dataset) -> None:
+    known = tradeoff.published(study)
+    fewer = study.drop_sel(point=[known["ovg"], *study["point"].to_numpy()[study["method"] == "taba"]])
+    svg = drawn(charts.front(fewer))
+    assert ">published" not in svg
+    assert ">TABA<" not in svg
+    assert ">best of the grid<" in svg
+
+
+def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
+    table = charts.table(study)
+    assert table.index.tolist() == [*study["point"].to_numpy(), "True target", "Target after the autoencoder"]
+    mean = float(study["s_lf"].sel(point="standard").mean())
+    assert table.loc["standard", "S_LF ↑"].startswith(f"{mean:.3f} [")
+    assert table.loc["True target", "PSNR (dB) ↑"] == table.loc["True target", "S_DC ↑"] == "-"
+    assert table.loc["TABA 0.2", "Seeds"] == "2"
+    assert not table.map(lambda text: "nan" in str(text)).any(axis=None)
+
+
+def test_the_gallery_holds_the_stored_pictures(study: xr.Dataset) -> None:
+    chart = pictures.gallery(study, rows=1)
+    data = chart.to_dict()["datasets"].popitem()[1]
+    columns = ["Source", "Standard", "TABA 0.2"]
+    assert [cell["column"] for cell in data][:3] == columns
+    assert data[-1]["column"] == "True target"
+    assert len(data) == len(tradeoff.choose(study)) + 2
+    stored = [study["source_image"], study["image"].sel(point="standard"), study["image"].sel(point="TABA 0.2")]
+    for cell, expected in zip(data[:3], stored, strict=True):
+        png = base64.b64decode(cell["url"].removeprefix("data:image/png;base64,"))
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), expected.isel(shown=0))
+        assert cell["name"] == study["shown"].to_numpy()[0]
+    assert data[0]["S_HF"] == "-"
+    index = study["sample"].to_numpy().tolist().index(data[1]["name"])
+    assert data[1]["S_HF"] == f"{float(study['s_hf'].sel(point='standard')[0, index]):.3f}"
+    assert drawn(chart).count("<image") == len(data)
+
+
+def test_charts_need_no_network(study: xr.Dataset, tmp_path: Path) -> None:
+    for chart in (charts.front(study), pictures.gallery(study)):
+        chart.save(tmp_path / "chart.png")
+        assert "http" not in chart.to_json().replace("https://vega.github.io/schema/vega-lite", "")

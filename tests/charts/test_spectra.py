@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from PIL import Image
+
+from spectral_collapse.charts import pictures, spectra
+from spectral_collapse.studies import collapse
+
+FREQUENCY = np.arange(1, 9) / 16
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    """A small result of `studies.collapse.run`, made up."""
+    random = np.random.default_rng(0)
+    images, latents = list(spectra._IMAGES), list(spectra._LATENTS)
+    return xr.Dataset(
+        {
+            "image_power": (("image_series", "sample", "image_frequency"), random.random((3, 5, 8)) + 0.1),
+            "latent_power": (("latent_series", "sample", "latent_frequency"), random.random((4, 5, 8)) + 0.1),
+            "image": (
+                ("image_series", "shown", "row", "col", "rgb"),
+                random.integers(256, size=(3, 2, 4, 4, 3)).astype(np.uint8),
+            ),
+        },
+        {
+            "image_series": images,
+            "latent_series": latents,
+            "sample": list("abcde"),
+            "shown": ["a", "b"],
+            "image_frequency": FREQUENCY,
+            "latent_frequency": FREQUENCY,
+        },
+        {"title": "Made up"},
+    )
+
+
+def rows(chart: object) -> pd.DataFrame:
+    """All data that a chart carries."""
+    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
+
+
+def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> None:
+    table = rows(spectra.latent_spectra(study))
+    white = table[table["series"] == "white noise, drawn"].sort_values("frequency")
+    expected = study["latent_power"].sel(latent_series="white noise").mean("sample")
+    np.testing.assert_allclose(white["mean"], expected)
+    assert ((table["low"] < table["mean"]) & (table["mean"] < table["high"])).all()
+    assert table["series"].nunique() == 4
+
+
+def test_what_a_logarithmic_axis_cannot_show_is_left_out(study: xr.Dataset) -> None:
+    study["image_power"][0, :, 3] = 0
+    table = rows(spectra.image_spectra(study))
+    source = table[table["series"] == "source"]
+    assert FREQUENCY[3] not in source["frequency"].to_numpy()
+    assert len(source) == 7
+
+
+def test_the_closed_form_chart_has_the_limit_and_every_number_of_steps() -> None:
+    table = rows(spectra.closed_form(collapse.closed_form(num_steps=(5, 10), size=16)))
+    assert set(table["kind"].dropna()) == {"limit of many steps", "5 steps, measured", "10 steps, measured"}
+
+
+def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
+    table = rows(spectra.collapse_pictures(study))
+    assert len(table) == 6
+    url = table[(table["column"] == "True target") & (table["name"] == "b")]["url"].item()
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
+    np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))
+
+
+def test_a_grid_keeps_the_order_of_its_columns() -> None:
+    blank = np.zeros((1, 2, 2, 3), np.uint8)
+    chart = pictures.grid({"z": blank, "a": blank}, ["only"]).to_dict()
+    assert chart["encoding"]["x"]["sort"] == ["z", "a"]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import xarray as xr
+
+from spectral_collapse import datasets
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import CheckpointError
+from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.studies import collapse
+
+
+class Thumbnails(Model):
+    """A model whose latents are 16 x 16 thumbnails of unit variance or so, and whose network is the closed form."""
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return 2 * F.avg_pool2d(images, 4)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(latents / 2, scale_factor=4).clamp(-1, 1)
+
+
+def thumbnails(**card: object) -> Thumbnails:
+    axis = torch.fft.fftfreq(16, dtype=torch.float64) * 16
+    spectrum = 40 / torch.hypot(axis[:, None], axis[None, :]).clamp_min(1) ** 3
+    denoiser = GaussianDenoiser(VariancePreserving(), {0: spectrum, 1: spectrum})
+    return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64} | card, "0" * 12)
+
+
+@pytest.fixture
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:
+    return collapse.run("photos_x8", "smoke", checkpoint=thumbnails())
+
+
+def test_closed_form_approaches_its_limit_with_more_steps() -> None:
+    result = collapse.closed_form(num_steps=(50, 200, 800), size=32)
+    errors = np.abs(result["measured"] - result["limit"]).max("variance").to_numpy()
+    assert errors[0] > 2 * errors[1] > 0
+    assert errors[1] > errors[2]
+
+
+def test_closed_form_holds_in_any_number_of_steps_where_the_data_has_next_to_no_power() -> None:
+    # There the latent is the image scaled by the slope of the ODE's solution at the entry level, which Euler's
+    # method meets to first order in S: 2 % at S = s_0^2 / 50.
+    result = collapse.closed_form(size=32)
+    faint = result.where(result["variance"] < result.attrs["entry"] / 50, drop=True)
+    assert faint.sizes["variance"] >= 3
+    np.testing.assert_allclose(faint["measured"], faint["limit"].broadcast_like(faint["measured"]), rtol=0.03)
+
+
+def test_the_entry_level_is_the_processs_first() -> None:
+    assert collapse.closed_form(num_steps=(5,), size=8).attrs["entry"] == pytest.approx(0.00085 / (1 - 0.00085))
+
+
+def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
+    power = study["latent_power"].mean("sample").sel(latent_frequency=slice(0.25, None)).mean("latent_frequency")
+    # 4 images x 3 channels x about 160 coefficients, in conjugate pairs: standard error 0.03; five of them
+    assert float(power.sel(latent_series="white noise")) == pytest.approx(1, abs=0.15)
+    assert float(study["latent_variance"].sel(latent_series="white noise").mean()) == pytest.approx(1, abs=0.15)
+    assert set(study["latent_series"].to_numpy()) == {
+        "white noise",
+        "source, network",
+        "source, closed form",
+        "target, network",
+    }
+    assert study["image"].dtype == np.uint8
+    assert study.attrs["data_source"] == "real"
+
+
+def test_a_stored_result_is_not_computed_again(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(collapse, "translate")
+    again = collapse.run("photos_x8", "smoke", checkpoint=thumbnails())
+    xr.testing.assert_identical(again, study)
+
+
+def test_the_verdict_names_each_number_with_its_interval(study: xr.Dataset) -> None:
+    text = collapse.verdict(study)
+    assert text.count("\n- ") == 1
+    assert text.count("[") == 4
+
+
+def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> None:
+    model, train = thumbnails(), datasets.load("photos_x16", "train", 64)
+    denoiser = collapse.gaussian_denoiser(model, train, count=64)
+    label = train.info.source_label
+    sources = [index for index in range(len(train)) if not train.is_target(index)]
+    chosen = [sources[i * len(sources) // 64] for i in range(64)]
+    encoded = model.encode(torch.stack([train.images.source(index) for index in chosen]))
+    # the optimal denoiser leaves, on average over its own data, the residual variance of a Wiener filter
+    level = denoiser.process.levels(2)[1]
+    noisy = level.alpha * encoded + level.sigma * torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0))
+    error = (denoiser(noisy, level, torch.full((64,), label)).clean - encoded).square().mean()
+    centred = encoded - encoded.mean((0, 2, 3), keepdim=True)
+    spectrum = torch.fft.fft2(centred.double(), norm="ortho").abs().square().mean((0, 1))
+    expected = (spectrum * level.sigma**2 / (level.alpha**2 * spectrum + level.sigma**2)).mean()
+    # 64 x 3 x 256 errors, dominated by few strong coefficients
+    assert float(error) == pytest.approx(float(expected), rel=0.15)
+
+
+@pytest.mark.parametrize("card", [{"family": "bbbc021"}, {"image_size": 128}])
+def test_a_network_for_other_images_is_refused(own_store: None, card: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError, match="name another with checkpoint="):
+        collapse.run("photos_x8", "smoke", checkpoint=thumbnails(**card))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.studies import pareto
+from spectral_collapse.studies.notebook import check_parameters
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "pareto.ipynb"
+
+
+def study(dataset: str = "x", seeds: int = 3) -> None: ...
+
+
+def test_known_parameters_pass() -> None:
+    check_parameters(study, ["", "# Parameters\ndataset = 'x'\nseeds = 3\n", "other = 1"])
+
+
+def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
+    with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'sedes'; known are: dataset, seeds"):
+        check_parameters(study, ["# Parameters\ndataset = 'x'\nsedes = 3\n"])
+
+
+def test_outside_a_notebook_there_is_nothing_to_refuse() -> None:
+    check_parameters(study)
+
+
+def test_the_pareto_notebook_has_the_parameters_of_its_study() -> None:
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    (parameters,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(parameters).body}
+    assert list(given) == list(inspect.signature(pareto.run).parameters)
+    assert (given["dataset"], given["profile"]) == ("photos_x8", "quick")
+
+
+def test_the_notebook_is_stored_without_outputs_and_computes_nothing_itself() -> None:
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
+    banned = (ast.For, ast.While, ast.FunctionDef, ast.BinOp, ast.ListComp)
+    for cell in cells:
+        assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, banned)]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.studies import tradeoff
+
+POINTS = {
+    "standard": ("standard", np.nan, np.nan, np.nan),
+    "TABA 0.02": ("taba", np.nan, np.nan, 0.02),
+    "TABA 0.04": ("taba", np.nan, np.nan, 0.04),
+    "OVG (0, 0.0001)": ("ovg", 0.0, 1e-4, np.nan),
+    "OVG (1000, 0)": ("ovg", 1000.0, 0.0, np.nan),
+    "OVG (1000, 0.0001)": ("ovg", 1000.0, 1e-4, np.nan),
+    "OVG (1000, 0.0001) + TABA 0.04": ("ovg+taba", 1000.0, 1e-4, 0.04),
+}
+# (S_LF, S_HF): TABA 0.04 and OVG (1000, 0) are dominated, the others form the front
+PLACES = [(0.2, 0.5), (0.6, 0.7), (0.5, 0.6), (0.9, 0.4), (0.3, 0.8), (0.4, 0.9), (0.7, 0.6)]
+IMAGES, SEEDS = 40, 3
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    """Points at known places; noise over images that is shared by all points, noise over seeds that cancels."""
+    random = np.random.default_rng(0)
+    shared = random.normal(0, 0.05, IMAGES)
+    shared -= shared.mean()
+    over_seeds = random.normal(0, 0.3, (SEEDS, IMAGES))
+    over_seeds -= over_seeds.mean(0)
+    noise = shared + over_seeds
+    lf, hf = (np.array(side)[:, None, None] + noise for side in zip(*PLACES, strict=True))
+    method, eta_hf, eta_lf, fraction = (list(column) for column in zip(*POINTS.values(), strict=True))
+    scores = {"s_lf": lf, "s_hf": hf, "s_dc": 0.5 + 0 * lf, "psnr": 20 + noise + 0 * lf}
+    references = {"s_lf": 0.6 + 0 * shared, "s_hf": 0.95 + shared, "psnr": np.full(IMAGES, np.nan)}
+    return xr.Dataset(
+        {name: (("point", "seed", "sample"), values) for name, values in scores.items()}
+        | {f"reference_{name}": (("reference", "sample"), np.stack([v, v])) for name, v in references.items()}
+        | {
+            "s_g": (("point", "seed"), np.full((len(POINTS), SEEDS), 0.5)),
+            "clipped_hf": (("point", "seed"), np.full((len(POINTS), SEEDS), np.nan)),
+            "network_calls": (("point", "seed"), np.full((len(POINTS), SEEDS), 100.0)),
+        },
+        {
+            "point": list(POINTS),
+            "method": ("point", method),
+            "eta_hf": ("point", eta_hf),
+            "eta_lf": ("point", eta_lf),
+            "fraction": ("point", fraction),
+            "stochastic": ("point", ["taba" in name for name in method]),
+            "seed": np.arange(SEEDS),
+            "sample": np.arange(IMAGES),
+            "reference": ["target", "autoencoder"],
+        },
+        {
+            "white_s_dc": 0.986,
+            "title": "Made up",
+            "origin": "a random generator",
+            "data_source": "rendered",
+            "parameters": '{"num_steps": 50, "guidance": 7.5}',
+            "checkpoint_hash": "none",
+            "device": "cpu",
+            "seconds": 1.2,
+            "created": "2025-01-01T00:00:00+00:00",
+        },
+    )
+
+
+def test_seeds_are_averaged_within_an_image_before_the_interval(study: xr.Dataset) -> None:
+    table = tradeoff.summary(study).set_index("point")
+    row = table.loc["TABA 0.02"]
+    assert row["s_lf"] == pytest.approx(0.6)
+    # the standard error of the mean over images; were seeds samples of their own, it would be 0.3 / sqrt(120) = 0.027
+    error = tradeoff.per_image(study, "TABA 0.02", "s_lf").std() / IMAGES**0.5
+    assert error < 0.01
+    # a percentile of 2000 resamples of 40 images is within some 8 % of the normal one
+    assert row["s_lf_high"] - row["s_lf_low"] == pytest.approx(2 * 1.96 * error, rel=0.08)
+    assert (row["images"], row["seeds"]) == (IMAGES, SEEDS)
+    assert table.loc["standard", "seeds"] == 1
+    assert table.loc["target", "s_hf"] == pytest.approx(0.95)
+    assert np.isnan(table.loc["target", "psnr"])
+
+
+def test_the_fronts_leave_the_references_out(study: xr.Dataset) -> None:
+    table = tradeoff.summary(study)
+    on_front = set(table.loc[table["on_front"], "point"])
+    assert on_front == {"TABA 0.02", "OVG (0, 0.0001)", "OVG (1000, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"}
+    assert set(table.loc[table["on_baseline_front"], "point"]) == {"TABA 0.02"}
+
+
+def test_differences_are_paired(study: xr.Dataset) -> None:
+    gap = tradeoff.difference(study, "TABA 0.02", "standard", "s_lf")
+    # the images' noise is common to both points, so nothing of it is left
+    np.testing.assert_allclose(gap, [0.4, 0.4, 0.4], atol=1e-12)
+
+
+def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr.Dataset) -> None:
+    gain = tradeoff.hypervolume_gain(study)
+    # staircases: OVG's 0.4 x 0.9, (0.7 - 0.4) x 0.6, (0.9 - 0.7) x 0.4; the baselines' 0.6 x 0.7
+    assert gain.candidates == pytest.approx(0.36 + 0.18 + 0.08)
+    assert gain.baselines == pytest.approx(0.42)
+    assert gain.gain.low <= gain.gain.mean == pytest.approx(0.2)
+
+
+def test_the_points_worth_a_picture(study: xr.Dataset) -> None:
+    assert tradeoff.published(study) == {
+        "taba": "TABA 0.04",
+        "ovg": "OVG (1000, 0.0001)",
+        "ovg+taba": "OVG (1000, 0.0001) + TABA 0.04",
+    }
+    # 0.9 x 0.4 and 0.4 x 0.9 tie, 0.3 x 0.8 is less; a little more S_HF decides
+    study["s_hf"][{"point": 3}] += 0.01
+    assert tradeoff.best_ovg(study) == "OVG (0, 0.0001)"
+    assert tradeoff.choose(study) == [
+        "standard",
+        "TABA 0.04",
+        "OVG (1000, 0.0001)",
+        "OVG (0, 0.0001)",
+        "OVG (1000, 0.0001) + TABA 0.04",
+    ]
+    fewer = study.drop_sel(point=["TABA 0.04", "OVG (1000, 0.0001)"])
+    assert tradeoff.choose(fewer) == ["standard", "OVG (0, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"]
+
+
+def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> None:
+    text = tradeoff.verdict(study)
+    assert text.count("\n- ") == 3
+    assert "latents are not white: S_DC is 0.500 [0.500, 0.500]; white noise has 0.986" in text
+    assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100])" in text
+    assert "is larger than the baselines' (0.200" in text
+    noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
+    study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())
+    assert "With TABA 0.04 S_HF is not told apart from that of the standard inversion" in tradeoff.verdict(study)
+
+
+def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
+    assert "40 test images (a random generator), 7 points, 3 seeds, 50 steps" in tradeoff.setting(study)
+    assert "rendered, not real" in tradeoff.setting(study)
+    assert "rendered" not in tradeoff.setting(study.assign_attrs(data_source="real"))
