@@ -1,6 +1,6 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book test lint bench clean
+.PHONY: help book test lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use.
 PROFILE ?= quick
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE))"
 
 $(READY): pyproject.toml constraints.txt
@@ -38,6 +38,11 @@ test: $(READY)  ## set up and run the tests
 
 lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .
+
+checkpoints: $(READY)  ## set up and train the shipped networks again (an hour on two cores; goes on where it stopped)
+	@set -e; for recipe in autoencoder photos bbbc021 edges2shoes; do \
+	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
+	  $(BIN)/spectral-collapse train $$recipe $$resume --output data/checkpoints/$$recipe; done
 
 bench: $(READY)  ## set up and measure speed and memory
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

@@ -9,6 +9,9 @@ import torch
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # the workers share the cores; threads on top would wait for each other
+
 
 @pytest.fixture(autouse=True)
 def _reproducible() -> None:

@@ -34,8 +34,7 @@ def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> N
 def test_pages_have_formulas_and_chart_scripts_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (theme.IN_BOOK, "TQDM_DISABLE", "PYTHONWARNINGS"):
-        monkeypatch.setenv(name, "")  # the extension sets them for its kernels; put back afterwards
+    monkeypatch.setenv(theme.IN_BOOK, "")  # the extension sets it for its kernels; put back afterwards
     (tmp_path / "index.md").write_text(
         f'# With a chart\n\n<div class="{theme.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -61,15 +62,13 @@ def test_an_unknown_name_is_one_line_with_the_known_ones(capsys: pytest.CaptureF
 def test_train_passes_its_options_on(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[str, dict[str, object]]] = []
-
-    def train(recipe: str, **options: object) -> Path:
-        calls.append((recipe, options))
-        return tmp_path
-
+    train = create_autospec(training.train, return_value=tmp_path)
     monkeypatch.setattr(training, "train", train)
-    assert cli.main(["train", "photos", "--resume", "--steps", "7", "--source", "real"]) == 0
-    assert calls == [("photos", {"resume": True, "steps": 7, "source": "real"})]
+    command = ["train", "photos", "--resume", "--steps", "7", "--source", "real", "--root", "there"]
+    assert cli.main([*command, "--name", "mine", "--output", "here"]) == 0
+    train.assert_called_once_with(
+        "photos", resume=True, steps=7, source="real", root=Path("there"), name="mine", output=Path("here")
+    )
     assert str(tmp_path) in capsys.readouterr().out
 
 
@@ -77,15 +76,11 @@ def test_study_pareto_says_where_the_result_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attrs = {"study": "pareto", "parameters": '{"dataset": "photos_x16", "profile": "smoke"}'}
-    calls: list[tuple[object, ...]] = []
-
-    def run(*arguments: object) -> SimpleNamespace:
-        calls.append(arguments)
-        return SimpleNamespace(attrs=attrs)
-
+    run = create_autospec(pareto.run, return_value=SimpleNamespace(attrs=attrs))
     monkeypatch.setattr(pareto, "run", run)
-    assert cli.main(["study", "pareto", "--dataset", "photos_x16", "--profile", "smoke", "--seeds", "2"]) == 0
-    assert calls == [("photos_x16", "smoke", 2)]
+    command = ["study", "pareto", "--dataset", "photos_x16", "--profile", "smoke", "--seeds", "2", "--source", "real"]
+    assert cli.main([*command, "--checkpoint", "mine"]) == 0
+    run.assert_called_once_with("photos_x16", "smoke", seeds=2, checkpoint="mine", source="real", root=None)
     assert "pareto-photos_x16-smoke-" in capsys.readouterr().out
 
 
@@ -106,7 +101,7 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
 def test_what_the_user_can_mend_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(*arguments: object) -> None:
+    def run(*arguments: object, **options: object) -> None:
         raise CheckpointError("the checkpoint is empty; train it again")
 
     monkeypatch.setattr(pareto, "run", run)
@@ -115,7 +110,7 @@ def test_what_the_user_can_mend_is_one_line(
 
 
 def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*arguments: object) -> None:
+    def run(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pareto, "run", run)

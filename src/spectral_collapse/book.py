@@ -58,10 +58,6 @@ def _prepare(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
     os.environ[theme.IN_BOOK] = "1"
-    # Progress bars, and tqdm's complaint that it cannot draw them, are of no use on a page.
-    os.environ["TQDM_DISABLE"] = "1"
-    known = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [known, "ignore:IProgress not found"]))
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
     (static / _SCRIPT).write_text(theme.javascript(), encoding="utf-8")

@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
     train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
     train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
+    train.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
+    train.add_argument("--name", help="name of the run under data/runs (default: the recipe's)")
+    train.add_argument("--output", type=Path, help="folder of the checkpoint (default: data/runs/NAME/model)")
     train.set_defaults(command=_train)
 
     study = commands.add_parser("study", help="run a study and store its result")
@@ -57,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     pareto.add_argument("--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)")
     pareto.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     pareto.add_argument("--seeds", type=int, help="draws of the stochastic methods (default: the profile's)")
+    pareto.add_argument("--checkpoint", help="name or folder of a network (default: the one that ships)")
+    pareto.add_argument("--source", default="auto", help="real, rendered or auto images (default: %(default)s)")
+    pareto.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     pareto.set_defaults(command=_study_pareto)
 
     results = commands.add_parser("results", help="stored results")
@@ -97,7 +103,9 @@ def _data_fetch(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from spectral_collapse import training
 
-    folder = training.train(options.recipe, resume=options.resume, steps=options.steps, source=options.source)
+    folder = training.train(
+        options.recipe, options.resume, options.steps, options.source, options.root, options.name, options.output
+    )
     print(f"the checkpoint is in {folder}")
 
 
@@ -105,7 +113,14 @@ def _study_pareto(options: argparse.Namespace) -> None:
     from spectral_collapse import results
     from spectral_collapse.studies import pareto
 
-    result = pareto.run(options.dataset, options.profile, options.seeds)
+    result = pareto.run(
+        options.dataset,
+        options.profile,
+        options.seeds,
+        checkpoint=options.checkpoint,
+        source=options.source,
+        root=options.root,
+    )
     print(f"stored as {results.path(result.attrs['study'], json.loads(result.attrs['parameters']))}")
 
 

@@ -76,7 +76,10 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(home: Path, mo
     monkeypatch.setattr(trainer, "_save", interrupt_after_saving)
     with pytest.raises(RuntimeError, match="power cut"):
         trainer.train(recipe, name="parts")
+    with pytest.raises(CheckpointError, match=r"unfinished run .* step-0000002"):
+        trainer.train(recipe, name="parts")
     parts = trainer.train(recipe, name="parts", resume=True)
+    assert not list((home / "runs" / "parts").glob("step-*"))
     first, second = (networks.load_autoencoder(folder).state_dict() for folder in (whole, parts))
     assert all(torch.equal(first[key], second[key]) for key in first)
 

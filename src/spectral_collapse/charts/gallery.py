@@ -15,7 +15,7 @@ from PIL import Image
 from spectral_collapse.studies import tradeoff
 
 
-def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 104) -> alt.Chart:
+def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 96) -> alt.Chart:
     """Sources, what each method makes of them, and the true targets.
 
     Args:

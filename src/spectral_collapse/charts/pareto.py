@@ -25,7 +25,6 @@ _PLAIN = (
     ("s_g", f"{SCORES['s_g'].symbol} {SCORES['s_g'].arrow}", "{:.3f}"),
     ("clipped_hf", "Clipped steps", "{:.0%}"),
     ("network_calls", "Network calls", "{:.0f}"),
-    ("seeds", "Seeds", "{:.0f}"),
 )
 _TITLES = {
     name: score.symbol + (f" ({score.measured_in})" if score.measured_in != "1" else "")
@@ -33,7 +32,7 @@ _TITLES = {
 }
 
 
-def front(study: xr.Dataset, width: int = 520, height: int = 400) -> alt.LayerChart:
+def front(study: xr.Dataset, width: int = 600, height: int = 400) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals over
@@ -53,7 +52,7 @@ def front(study: xr.Dataset, width: int = 520, height: int = 400) -> alt.LayerCh
     picked = alt.selection_point(fields=["kind"], bind="legend")
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
-    legend = alt.Legend(title=None, symbolOpacity=1)
+    legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)
     color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=names, range=colors))
     shape = alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=names, range=shapes))
     shown = alt.condition(picked, alt.value(1.0), alt.value(0.12))
@@ -89,9 +88,11 @@ def table(study: xr.Dataset) -> pd.DataFrame:
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
     for column, title, form in _PLAIN:
         shown[title] = rows[column].map(form.format, na_action="ignore").fillna("-")
-    shown["Images"] = rows["images"]
+    shown["Images x seeds"] = rows["images"].map(str) + rows["seeds"].map(
+        " x {:.0f}".format, na_action="ignore"
+    ).fillna("")
     shown["On the front"] = rows["on_front"].map({True: "yes", False: ""})
-    return shown.set_index("Point")
+    return shown.set_index("Point").rename_axis(index=None, columns="Point")
 
 
 def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
@@ -107,9 +108,9 @@ def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 
 def _intervals(rows: pd.DataFrame, score: str, digits: int) -> pd.Series:
-    """'mean [low, high]' of a score, '-' where it has no value."""
+    """'mean [low, high]' of a score, the interval not to be broken; '-' where it has no value."""
     texts = [
-        "-" if pd.isna(mean) else f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        "-" if pd.isna(mean) else f"{mean:.{digits}f} [{low:.{digits}f},\u00a0{high:.{digits}f}]"
         for mean, low, high in zip(rows[score], rows[f"{score}_low"], rows[f"{score}_high"], strict=True)
     ]
     return pd.Series(texts, index=rows.index)

@@ -151,7 +151,7 @@ class _ResumingDownloader:
             except requests.RequestException as error:
                 fruitless = 0 if self._have() > before else fruitless + 1
                 if fruitless == _ATTEMPTS:
-                    reason = "no answer in time" if isinstance(error, requests.Timeout) else "no connection, or it broke"
+                    reason = "no answer in time" if isinstance(error, requests.Timeout) else "no connection or it broke"
                     raise DownloadError(
                         f"could not download {url} ({reason}); download it by hand to {str(self.target)!r}, "
                         f"or name the folder that has the data by SPECTRAL_COLLAPSE_DATA"

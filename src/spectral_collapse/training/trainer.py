@@ -63,7 +63,7 @@ def train(
 
     Raises:
         InvalidParameterError: an unknown recipe, or steps < 1.
-        CheckpointError: resume without a saved state, or a missing autoencoder.
+        CheckpointError: resume without a saved state, a saved state without resume, or a missing autoencoder.
         NotFiniteError: the loss became NaN or infinite; the last saved state is kept.
         KeyboardInterrupt: after the state was saved.
     """
@@ -72,6 +72,11 @@ def train(
         raise InvalidParameterError(f"steps must be an integer of at least 1; {steps!r} was given")
     recipe = dataclasses.replace(recipe, steps=steps or recipe.steps, source=source or recipe.source)
     run = paths.runs() / (name or recipe.name)
+    states = sorted(run.glob("step-*"))
+    if states and not resume:
+        raise CheckpointError(
+            f"an unfinished run is in {str(run)!r}, saved at {states[-1].name}; go on with resume, or delete the folder"
+        )
     set_seed(recipe.seed)
     accelerator = accelerate.Accelerator(mixed_precision=recipe.precision)
     pool = load_pool(recipe, recipe.source, None if root is None else str(root))
@@ -129,8 +134,6 @@ def _optimise(
     accelerator.register_for_checkpointing(average)
     average.to(accelerator.device)
     first, seconds = _restore(accelerator, run) if resume else (0, 0.0)
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
     started = time.monotonic() - seconds
     bar = tqdm(range(first, recipe.steps), desc=recipe.name, initial=first, total=recipe.steps)
     with _sigterm_interrupts():
@@ -161,6 +164,8 @@ def _optimise(
             _save(accelerator, run, step, time.monotonic() - started)
             raise
     average.copy_to(network.parameters())
+    for state in run.glob("step-*"):  # of use to an unfinished run only
+        shutil.rmtree(state)
     return time.monotonic() - started
 
 
