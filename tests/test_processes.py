@@ -59,7 +59,7 @@ def test_step_lengths_are_timesteps_and_log_sigma_ratios() -> None:
 def test_training_draws_the_levels_that_it_names(generator: torch.Generator) -> None:
     alpha, sigma, time = VariancePreserving().draw(256, generator)
     torch.testing.assert_close(alpha**2 + sigma**2, torch.ones(256))
-    assert time.min() >= 0 and time.max() <= 999
+    assert set(time.tolist()) <= set(range(1000))
     process = VarianceExploding(log_mean=-0.4, log_std=1.2)
     _, sigma, time = process.draw(20000, generator)
     torch.testing.assert_close(time, sigma.log() / 4)

@@ -27,7 +27,7 @@ _SUBMODULES = (
     "translation",
 )
 
-__all__ = [*_SUBMODULES, "__version__"]  # noqa: PLE0604 (the names are strings)
+__all__ = [*_SUBMODULES, "__version__"]
 
 
 def __getattr__(name: str) -> ModuleType:
