@@ -53,7 +53,7 @@ def structure_view(images: torch.Tensor, cutoff: float, structure: Structure = "
     cutoff: kappa of Eq. (41), as a fraction of the Nyquist frequency; it has no default, because the
     paper's 0.06 means 7.7 cycles per image at 256 px and something else at any other size.
 
-    structure 'color': the low-passed channels (with the overshoots of an ideal filter). structure
+    structure 'color': the low-passed channels, the overshoots of an ideal filter clipped. structure
     'edges': a silhouette in four steps. Appendix B.5 has grey conversion, 'mask on the non-white
     pixels', low-pass, and further down 'thresholded low-passed images', without levels. Read here:
     (1) grey; (2) darkness 1 - grey where grey < WHITE, 0 elsewhere, so that the background is 0 (kept
@@ -73,7 +73,7 @@ def structure_view(images: torch.Tensor, cutoff: float, structure: Structure = "
         raise unknown("structure", structure, get_args(Structure))
     values = rescale(images, 1.0)
     if structure == "color":
-        return low_pass(values, cutoff)
+        return low_pass(values, cutoff).clamp(0, 1)
     grey = _grey(values)
     darkness = torch.where(grey < WHITE, 1 - grey, 0)
     return (low_pass(darkness, cutoff) > INK).to(images.dtype)
