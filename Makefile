@@ -38,6 +38,7 @@ test: $(READY)  ## set up and run the tests
 
 lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 checkpoints: $(READY)  ## set up and train the shipped networks again (an hour on two cores; goes on where it stopped)
 	@set -e; for recipe in autoencoder photos bbbc021 edges2shoes; do \

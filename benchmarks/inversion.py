@@ -46,9 +46,11 @@ def measure(name: str, batch: int, steps: int, repeats: int) -> None:
         # Reading a number back waits for the device.
         create(method, **params).invert(denoiser, latents, 0, steps).latent.sum().item()
         seconds.append((time.perf_counter() - start) / steps / batch)
-    peak = torch.cuda.max_memory_allocated() / 2**20 if device == "cuda" else (
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    ) / 2**10
+    peak = (
+        torch.cuda.max_memory_allocated() / 2**20
+        if device == "cuda"
+        else (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
+    )
     print(json.dumps({"seconds": statistics.median(seconds[1:]), "megabytes": peak, "device": device}))
 
 

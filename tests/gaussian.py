@@ -45,6 +45,4 @@ def flow_gain(variance: float, level: Level, terminal: Level) -> float:
     For Gaussian data the flow carries the marginal N(0, alpha^2 S + sigma^2) of one level into that
     of the other, linearly, so it is the ratio of the two standard deviations.
     """
-    return math.sqrt(
-        (terminal.alpha**2 * variance + terminal.sigma**2) / (level.alpha**2 * variance + level.sigma**2)
-    )
+    return math.sqrt((terminal.alpha**2 * variance + terminal.sigma**2) / (level.alpha**2 * variance + level.sigma**2))

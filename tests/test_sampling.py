@@ -34,9 +34,10 @@ def test_one_line_step_is_ddims_equation_23() -> None:
     x, noise = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
     clean = (x - level.sigma * noise) / level.alpha
     bar, bar_following = process.alpha_bars[601], process.alpha_bars[581]
-    expected = math.sqrt(bar_following) * (x - math.sqrt(1 - bar) * noise) / math.sqrt(bar) + math.sqrt(
-        1 - bar_following
-    ) * noise
+    expected = (
+        math.sqrt(bar_following) * (x - math.sqrt(1 - bar) * noise) / math.sqrt(bar)
+        + math.sqrt(1 - bar_following) * noise
+    )
     torch.testing.assert_close(ode_step(Prediction(noise, clean), following), expected, rtol=1e-12, atol=1e-12)
 
 

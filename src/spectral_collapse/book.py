@@ -88,5 +88,5 @@ def _formula(translator: HTML5Translator, node: nodes.math_block) -> None:
     translator.body.append(translator.starttag(node, "div", CLASS="math"))
     if node["number"]:
         translator.body.append(f'<span class="eqno">({get_node_equation_number(translator, node)})</span>')
-    translator.body.append(f'{convert(node.astext(), display="block")}</div>')
+    translator.body.append(f"{convert(node.astext(), display='block')}</div>")
     raise nodes.SkipNode

@@ -136,9 +136,7 @@ class VarianceExploding:
                 f"sigmas must satisfy 0 < sigma_min < sigma_max; {self.sigma_min} and {self.sigma_max} were given"
             )
         if self.rho <= 0 or self.log_std <= 0:
-            raise InvalidParameterError(
-                f"rho and log_std must be positive; {self.rho} and {self.log_std} were given"
-            )
+            raise InvalidParameterError(f"rho and log_std must be positive; {self.rho} and {self.log_std} were given")
 
     def levels(self, num_steps: int) -> list[Level]:
         """Karras levels (paper, Eq. 25 with N + 1 points), cleanest first, without a final zero.

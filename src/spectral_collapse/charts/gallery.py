@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 
 import altair as alt
 import numpy as np
-import pandas as pd
 import xarray as xr
-from PIL import Image
 
+from spectral_collapse.charts import pictures
 from spectral_collapse.studies import tradeoff
 
 
@@ -27,44 +24,19 @@ def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 
     Pictures keep their pixels (no smoothing); hovering tells an example's name and scores.
     """
     points = tradeoff.choose(study) if points is None else list(points)
-    columns = [("Source", study["source_image"], None)]
-    columns += [(_wrapped(point), study["image"].sel(point=point), point) for point in points]
-    columns += [("True target", study["target_image"], "target")]
-    shown = study["shown"].to_numpy()[:rows]
-    table = pd.DataFrame(
-        {"column": title, "row": str(number + 1), "name": name, "url": _data_uri(images.sel(shown=name).to_numpy())}
-        | _scores(study, point, name)
-        for title, images, point in columns
-        for number, name in enumerate(shown)
-    )
-    titles = [title for title, *_ in columns]
-    tooltips = [alt.Tooltip("column:N", title="Method"), alt.Tooltip("name:N", title="Image")]
-    tooltips += [alt.Tooltip(f"{name}:N", title=name) for name in ("S_HF", "S_LF", "PSNR (dB)")]
-    return (
-        alt.Chart(table)
-        .mark_image(width=side - 4, height=side - 4, smooth=False)
-        .encode(
-            x=alt.X("column:N", sort=titles, title=None).axis(
-                orient="top",
-                labelAngle=0,
-                labelExpr="split(datum.label, '|')",
-                labelPadding=4 + 13 * max(title.count("|") for title in titles),
-                labelFontSize=11,
-                domain=False,
-                ticks=False,
-                grid=False,
-            ),
-            y=alt.Y("row:N", title=None).axis(None),
-            url="url:N",
-            tooltip=tooltips,
-        )
-        .properties(
-            width=side * len(titles),
-            height=side * len(shown),
-            description=f"Pictures from the Pareto study on {study.attrs['title']}: {', '.join(titles)}".replace(
-                "|", " "
-            ),
-        )
+    names = study["shown"].to_numpy()[:rows]
+    shown = study.sel(shown=names)
+    columns = {"Source": shown["source_image"].to_numpy()}
+    columns |= {_wrapped(point): shown["image"].sel(point=point).to_numpy() for point in points}
+    columns["True target"] = shown["target_image"].to_numpy()
+    scored = {_wrapped(point): point for point in points} | {"True target": "target"}
+    titles = ", ".join(columns).replace("|", " ")
+    return pictures.grid(
+        columns,
+        list(names),
+        side,
+        description=f"Pictures from the Pareto study on {study.attrs['title']}: {titles}",
+        details=lambda title, name: _scores(study, scored.get(title), name),
     )
 
 
@@ -83,10 +55,3 @@ def _scores(study: xr.Dataset, point: str | None, name: str) -> dict[str, str]:
             value = tradeoff.per_image(study, point, score)[index]
         texts[title] = "-" if np.isnan(value) else f"{value:.{digits}f}"
     return texts
-
-
-def _data_uri(pixels: np.ndarray) -> str:
-    """An image, H x W x 3 bytes, as a PNG inside a URL: the page needs no other file."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+Details = Callable[[str, str], dict[str, str]]
 
-def grid(columns: Mapping[str, np.ndarray], names: Sequence[str], side: int = 104, description: str = "") -> alt.Chart:
+
+def grid(
+    columns: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    side: int = 104,
+    description: str = "",
+    details: Details = lambda title, name: {},
+) -> alt.Chart:
     """Pictures in rows and columns; pixels stay as they are, hovering tells what is shown.
 
     Args:
@@ -20,22 +28,35 @@ def grid(columns: Mapping[str, np.ndarray], names: Sequence[str], side: int = 10
         names: a name per row, for the tooltip.
         side: width and height of a picture on the page, in pixels.
         description: for readers who do not see the picture.
+        details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
     """
     table = pd.DataFrame(
-        {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])}
+        {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
         for title, pictures in columns.items()
         for row, name in enumerate(names)
     )
+    further = [column for column in table.columns if column not in ("column", "row", "name", "url")]
     return (
         alt.Chart(table)
         .mark_image(width=side - 4, height=side - 4, smooth=False)
         .encode(
             x=alt.X("column:N", sort=list(columns), title=None).axis(
-                orient="top", labelAngle=0, labelExpr="split(datum.label, '|')", domain=False, ticks=False, grid=False
+                orient="top",
+                labelAngle=0,
+                labelExpr="split(datum.label, '|')",
+                labelPadding=4 + 13 * max(title.count("|") for title in columns),
+                labelFontSize=11,
+                domain=False,
+                ticks=False,
+                grid=False,
             ),
             y=alt.Y("row:O").axis(None),
             url="url:N",
-            tooltip=[alt.Tooltip("column:N", title="Column"), alt.Tooltip("name:N", title="Image")],
+            tooltip=[
+                alt.Tooltip("column:N", title="Column"),
+                alt.Tooltip("name:N", title="Image"),
+                *(alt.Tooltip(f"{name}:N", title=name) for name in further),
+            ],
         )
         .properties(width=side * len(columns), height=side * len(names), description=description)
     )

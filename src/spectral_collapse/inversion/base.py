@@ -159,9 +159,7 @@ class InversionMethod:
                     following_x, prediction = following.alpha * clean + following.sigma * noise[index], None
                 else:
                     following_x, prediction = self.step(counting, x, level, following, labels, clean, seen)
-                check_finite(
-                    following_x, f"{self.name} inversion: NaN or infinity at step {index + 1} of {num_steps}"
-                )
+                check_finite(following_x, f"{self.name} inversion: NaN or infinity at step {index + 1} of {num_steps}")
                 if callback is not None:
                     callback(Step(index, level, following, x, prediction, following_x))
                 x = following_x
@@ -191,5 +189,3 @@ def check_number(name: str, value: object, low: float, high: float = float("inf"
     if not low <= value <= high or value == float("inf"):
         allowed = f"at least {low:g} and finite" if high == float("inf") else f"from {low:g} to {high:g}"
         raise InvalidParameterError(f"{name} must be {allowed}; {value!r} was given")
-
-

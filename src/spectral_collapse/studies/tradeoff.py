@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.studies import front
+from spectral_collapse.studies.common import text
 from spectral_collapse.studies.front import HypervolumeGain, Interval
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
@@ -117,14 +118,14 @@ def verdict(study: xr.Dataset) -> str:
     area = _direction(gain.gain, "larger than", "smaller than", "not told apart from")
     after, true = "the targets after the autoencoder", "the true targets"
     lines = [
-        f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {_text(s_dc)}; white noise has "
+        f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
         f"{noise:.3f}. S_HF is {_compared(study, 'standard', 'autoencoder', 's_hf', after)}. "
         f"S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
         f"{_compared(study, taba, 'standard', 's_hf')} and S_LF is {_compared(study, taba, 'standard', 's_lf')}.",
         f"**Where does OVG lie?** {' '.join(_placed(study, point, taba) for point in ovg)} Of the grid, {best} is the "
         "best by S_LF times S_HF, chosen on these same images, so its intervals flatter it.",
-        f"**Does OVG expand the front?** The area under its front is {area} the baselines' ({_text(gain.gain)}; "
+        f"**Does OVG expand the front?** The area under its front is {area} the baselines' ({text(gain.gain)}; "
         f"{gain.candidates:.3f} against {gain.baselines:.3f}).",
     ]
     return "\n".join(f"- {line}" for line in lines)
@@ -141,7 +142,7 @@ def _placed(study: xr.Dataset, point: str, taba: str) -> str:
 def _compared(study: xr.Dataset, point: str, other: str, score: str, name: str = "the standard inversion") -> str:
     """The difference of two points in words."""
     gap = difference(study, point, other, score)
-    return f"{_direction(gap, 'above', 'below', 'not told apart from')} that of {name} ({_text(gap)})"
+    return f"{_direction(gap, 'above', 'below', 'not told apart from')} that of {name} ({text(gap)})"
 
 
 def _direction(gap: Interval, above: str, below: str, neither: str) -> str:
@@ -149,10 +150,6 @@ def _direction(gap: Interval, above: str, below: str, neither: str) -> str:
     if gap.low <= 0 <= gap.high:
         return neither
     return above if gap.mean > 0 else below
-
-
-def _text(value: Interval) -> str:
-    return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
 
 def _point_row(study: xr.Dataset, label: str) -> dict[str, object]:

@@ -62,9 +62,7 @@ def encode_pool(pool: Pool, encode: Callable[[torch.Tensor], torch.Tensor], flip
     """The latents of all images and of their mirrored copies: the autoencoder runs once, not at every step."""
     views = list(_mirrored(flips))
     chunks = [(axes, chunk) for axes in views for chunk in pool.items.split(256)]
-    latents = [
-        encode(as_images(chunk).flip(axes)) for axes, chunk in tqdm(chunks, desc="encoding the training images")
-    ]
+    latents = [encode(as_images(chunk).flip(axes)) for axes, chunk in tqdm(chunks, desc="encoding the training images")]
     return Pool(torch.cat(latents), pool.labels.repeat(len(views)), pool.origin, pool.data_source)
 
 
