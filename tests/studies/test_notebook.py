@@ -26,6 +26,12 @@ def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
         check_parameters(study, ["# Parameters\ndataset = 'x'\nsedes = 3\n"])
 
 
+def test_names_alone_will_do() -> None:
+    check_parameters(["profile"], ["# Parameters\nprofile = 'smoke'\n"])
+    with pytest.raises(InvalidParameterError, match="known are: profile"):
+        check_parameters(["profile"], ["# Parameters\ndataset = 'x'\n"])
+
+
 def test_outside_a_notebook_there_is_nothing_to_refuse() -> None:
     check_parameters(study)
 

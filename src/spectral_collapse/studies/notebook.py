@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from spectral_collapse.errors import unknown
 
@@ -12,17 +12,17 @@ _INJECTED = "# Parameters"
 """The first line of the cell that papermill adds below the one tagged `parameters`."""
 
 
-def check_parameters(study: Callable[..., object], history: Iterable[str] | None = None) -> None:
+def check_parameters(known: Callable[..., object] | Sequence[str], history: Iterable[str] | None = None) -> None:
     """Refuses parameters that the notebook does not have; papermill itself only warns of them.
 
     Args:
-        study: the function that the notebook calls; its arguments are the notebook's parameters.
+        known: the names of the notebook's parameters, or the study that it calls with all of them.
         history: the sources of the cells run so far; without it those of the running kernel. In
             JupyterLab, where nothing is injected, there is nothing to refuse.
 
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """
-    known = list(inspect.signature(study).parameters)
+    names = list(inspect.signature(known).parameters) if callable(known) else known
     if history is None:
         from IPython import get_ipython
 
@@ -31,8 +31,8 @@ def check_parameters(study: Callable[..., object], history: Iterable[str] | None
     for source in history:
         if source.lstrip().startswith(_INJECTED):
             for name in _assigned(source):
-                if name not in known:
-                    raise unknown("notebook parameter", name, known)
+                if name not in names:
+                    raise unknown("notebook parameter", name, names)
 
 
 def _assigned(source: str) -> list[str]:
