@@ -134,6 +134,6 @@ def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> 
 
 
 def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
-    assert "40 test images (a random generator), 7 points, 3 seeds, 50 steps" in tradeoff.setting(study)
+    assert "40 rendered test images (a random generator), 7 points, 3 seeds, 50 steps" in tradeoff.setting(study)
     assert "rendered, not real" in tradeoff.setting(study)
     assert "rendered" not in tradeoff.setting(study.assign_attrs(data_source="real"))

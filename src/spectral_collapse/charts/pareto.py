@@ -32,7 +32,7 @@ _TITLES = {
 }
 
 
-def front(study: xr.Dataset, width: int = 600, height: int = 400) -> alt.LayerChart:
+def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals over
@@ -97,12 +97,15 @@ def table(study: xr.Dataset) -> pd.DataFrame:
 
 def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The staircases of all points and of the baselines: what lies below and left of them is dominated."""
+    left, floor = rows["s_lf_low"].min(), rows["s_hf_low"].min()
     lines = []
-    for column, dash, color in (("on_front", [1, 0], "#bbbbbb"), ("on_baseline_front", [6, 4], PALETTE[0])):
+    for column, dash, color in (("on_front", [1, 0], "#777777"), ("on_baseline_front", [6, 4], PALETTE[0])):
+        corners = rows.loc[rows[column], ["s_lf", "s_hf"]].sort_values("s_lf")
+        steps = [(left, corners["s_hf"].max()), *corners.itertuples(index=False), (corners["s_lf"].max(), floor)]
         lines.append(
-            alt.Chart(rows[rows[column]])
+            alt.Chart(pd.DataFrame(steps, columns=["s_lf", "s_hf"]).reset_index())
             .mark_line(interpolate="step-before", strokeDash=dash, color=color, strokeWidth=1.5, opacity=0.8)
-            .encode(x, y, order="s_lf:Q")
+            .encode(x, y, order="index:Q")
         )
     return lines
 

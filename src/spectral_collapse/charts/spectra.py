@@ -73,8 +73,9 @@ def closed_form(result: xr.Dataset) -> alt.LayerChart:
     kinds = ["limit of many steps", *measured["kind"].unique()]
     x = alt.X("variance:Q", title="variance S of the data at a frequency").scale(type="log").axis(format="~e")
     y = alt.Y("value:Q", title="variance of the latent there (white noise = 1)")
-    color = alt.Color("kind:N", title=None).scale(domain=kinds, range=[PALETTE[6], PALETTE[1], PALETTE[0]])
-    shape = alt.Shape("kind:N", title=None).scale(domain=kinds, range=["stroke", "circle", "triangle-up"])
+    legend = alt.Legend(title=None, orient="bottom")
+    color = alt.Color("kind:N", legend=legend).scale(domain=kinds, range=[PALETTE[6], PALETTE[1], PALETTE[0]])
+    shape = alt.Shape("kind:N", legend=legend).scale(domain=kinds, range=["stroke", "circle", "triangle-up"])
     tooltip = [
         alt.Tooltip("kind:N", title=" "),
         alt.Tooltip("variance:Q", title="S", format=".2~e"),

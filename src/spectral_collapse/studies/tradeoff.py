@@ -99,8 +99,8 @@ def setting(study: xr.Dataset) -> str:
     seeds = "1 seed" if study.sizes["seed"] == 1 else f"{study.sizes['seed']} seeds"
     kind = "" if study.attrs["data_source"] == "real" else " **These images are rendered, not real.**"
     return (
-        f"*{study.attrs['title']}*: {study.sizes['sample']} test images ({study.attrs['origin']}), "
-        f"{study.sizes['point']} points, {seeds}, {parameters['num_steps']} steps each way, "
+        f"*{study.attrs['title']}*: {study.sizes['sample']} {study.attrs['data_source']} test images "
+        f"({study.attrs['origin']}), {study.sizes['point']} points, {seeds}, {parameters['num_steps']} steps each way, "
         f"guidance {parameters['guidance']:g}, network `{study.attrs['checkpoint_hash']}`; "
         f"{study.attrs['seconds']:.0f} s of computing on {study.attrs['device']}, {study.attrs['created']}.{kind}"
     )
