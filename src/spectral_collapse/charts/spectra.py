@@ -101,11 +101,11 @@ def _pairs(domains: xr.Dataset, count: int = 3) -> alt.Chart:
     """Sources above their targets."""
     image = domains["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
     columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
-    return pictures.grid(columns, ["source", "target"], side=104)
+    return pictures.grid(columns, ["source", "target"], side=80)
 
 
 def _domain_spectra(domains: xr.Dataset) -> alt.LayerChart:
-    return _spectra(domains["power"].rename(domain="series"), _DOMAINS, "power (log scale)", width=260, height=208)
+    return _spectra(domains["power"].rename(domain="series"), _DOMAINS, "power (log scale)", width=220, height=160)
 
 
 def domains_table(domains: list[xr.Dataset]) -> pd.DataFrame:
