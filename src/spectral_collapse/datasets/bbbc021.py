@@ -20,6 +20,7 @@ import io
 import re
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -77,7 +78,7 @@ _TWIN_MEMORY = 128 << 20
 """Bytes of rendered pictures to keep: the data sets of this family, x8 to x32, show the same ones."""
 
 
-class CellImages:
+class CellImages(ABC):
     """`DomainImages` whose source is the nearest-neighbour `factor`-fold reduction of its target.
 
     A subclass sets `kind`, `origin`, `ids`, `groups` and `fingerprint`, and reads or draws `pixels`.
@@ -101,9 +102,9 @@ class CellImages:
         """The same, reduced: 3 x size x size in [-1, 1]. Raises DataError as `target` does."""
         return sparsify(self.target(index), self.factor)
 
+    @abstractmethod
     def pixels(self, index: int) -> NDArray[np.uint8]:
         """size x size x 3, 0..255."""
-        raise NotImplementedError
 
 
 class RenderedCells(CellImages):

@@ -14,6 +14,7 @@ Where a folder has both, the one with more images is taken. The twin is drawn by
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ RENDERED = {"train": 6000, "test": 512}
 """How many shoes the twin has."""
 
 
-class ShoeFiles:
+class ShoeFiles(ABC):
     """`DomainImages` of image files; what a file holds is a subclass's to say.
 
     Args:
@@ -70,13 +71,13 @@ class ShoeFiles:
         """The photograph, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
         return resized(self.photo(self.files[index]), self.size)
 
+    @abstractmethod
     def drawing(self, path: Path) -> NDArray[np.uint8]:
         """256 x 256 grey values, 0..255."""
-        raise NotImplementedError
 
+    @abstractmethod
     def photo(self, path: Path) -> NDArray[np.uint8]:
         """256 x 256 x 3, 0..255."""
-        raise NotImplementedError
 
 
 class PairFiles(ShoeFiles):
