@@ -29,7 +29,7 @@ class Profile:
 
 PROFILES: dict[str, Profile] = {
     "smoke": Profile(size=64, images=4, seeds=2, num_steps=5, reference=32, shown=2),
-    "quick": Profile(size=64, images=20, seeds=3, num_steps=50, reference=512, shown=6),
+    "quick": Profile(size=64, images=16, seeds=3, num_steps=50, reference=512, shown=6),
     "paper": Profile(size=256, images=32, seeds=3, num_steps=50, reference=2048, shown=2),
 }
 """smoke: seconds, shows that everything runs; quick: minutes on two cores, for the book; paper: the
