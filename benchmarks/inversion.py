@@ -1,10 +1,11 @@
-"""What a step of each inversion method costs: seconds over a standard step's, and peak memory.
+"""What each inversion method costs: seconds and network calls per image over the standard one's, and peak memory.
 
-    python benchmarks/inversion.py [--batch 16] [--steps 10] [--repeats 5]
+    python benchmarks/inversion.py [--batch 16] [--steps 10] [--repeats 5] [--methods standard ovg ...]
 
 Each method runs in a process of its own, so that its peak memory is its own. The floor of OVG is one
-forward pass and two vector-Jacobian products, about three forward passes. The network is the shipped
-latent U-Net with random weights: the cost does not depend on them.
+forward pass and two vector-Jacobian products, about three forward passes; the methods that stop on a
+tolerance take as many calls as this network, with random weights, needs. The network is the shipped
+latent U-Net; a call's cost does not depend on its weights.
 """
 
 from __future__ import annotations
@@ -16,13 +17,21 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
-METHODS = {
-    "standard": ("standard", {}),
+VARIANTS = {
+    "edm, Heun": ("edm", {"heun": True}),
+    "renoise, no losses": ("renoise", {"lambda_pair": 0.0, "lambda_patch": 0.0}),
     "ovg, HF only": ("ovg", {"eta_lf": 0.0}),
     "ovg, LF only": ("ovg", {"eta_hf": 0.0}),
-    "ovg": ("ovg", {}),
 }
+"""Beside every method with its defaults."""
+
+
+def methods() -> dict[str, tuple[str, dict[str, Any]]]:
+    from spectral_collapse.inversion import METHODS
+
+    return {name: (name, {}) for name in METHODS} | VARIANTS
 
 
 def measure(name: str, batch: int, steps: int, repeats: int) -> None:
@@ -38,20 +47,22 @@ def measure(name: str, batch: int, steps: int, repeats: int) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     denoiser = NetworkDenoiser(small_unet().eval().to(device), VariancePreserving())
     latents = torch.randn(batch, 4, 16, 16, device=device)
-    method, params = METHODS[name]
+    method, params = methods()[name]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = []
+    seconds, calls = [], 0
     for _ in range(repeats + 1):
         start = time.perf_counter()
         # Reading a number back waits for the device.
-        create(method, **params).invert(denoiser, latents, 0, steps).latent.sum().item()
+        inverted = create(method, **params).invert(denoiser, latents, 0, steps)
+        inverted.latent.sum().item()
+        calls = inverted.network_calls
         seconds.append((time.perf_counter() - start) / steps / batch)
     peak = (
         torch.cuda.max_memory_allocated() / 2**20
         if device == "cuda"
         else (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
     )
-    print(json.dumps({"seconds": statistics.median(seconds[1:]), "megabytes": peak, "device": device}))
+    print(json.dumps({"seconds": statistics.median(seconds[1:]), "megabytes": peak, "device": device, "calls": calls}))
 
 
 def main() -> None:
@@ -59,22 +70,26 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", choices=METHODS, help=argparse.SUPPRESS)
+    parser.add_argument("--methods", nargs="+", choices=methods(), default=list(methods()))
+    parser.add_argument("--only", choices=methods(), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only:
         measure(arguments.only, arguments.batch, arguments.steps, arguments.repeats)
         return
     rows = {}
-    for name in METHODS:
+    for name in dict.fromkeys(["standard", *arguments.methods]):
         command = [sys.executable, __file__, "--only", name]
         for option in ("batch", "steps", "repeats"):
             command += [f"--{option}", str(getattr(arguments, option))]
         rows[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    base = rows["standard"]["seconds"]
-    print(f"batch {arguments.batch}, {arguments.steps} steps, device {rows['standard']['device']}")
-    print(f"{'method':16} {'ms per step and image':>22} {'over standard':>14} {'peak memory, MB':>16}")
+    base = rows["standard"]
+    print(f"batch {arguments.batch}, {arguments.steps} steps, device {base['device']}; both ratios over standard")
+    print(f"{'method':20} {'ms per image':>13} {'time':>6} {'calls':>6} {'peak memory, MB':>16}")
     for name, row in rows.items():
-        print(f"{name:16} {row['seconds'] * 1e3:22.2f} {row['seconds'] / base:14.2f} {row['megabytes']:16.0f}")
+        print(
+            f"{name:20} {row['seconds'] * arguments.steps * 1e3:13.1f} {row['seconds'] / base['seconds']:6.2f} "
+            f"{row['calls'] / base['calls']:6.2f} {row['megabytes']:16.0f}"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.processes import VarianceExploding, VariancePreserving
+from spectral_collapse.processes import BetaSchedule, VarianceExploding, VariancePreserving
 
 
 def test_variance_preserving_visits_the_published_timesteps() -> None:
@@ -17,15 +17,16 @@ def test_variance_preserving_visits_the_published_timesteps() -> None:
     assert times == [0, *range(1, 1000, 20)]
 
 
-def test_variance_preserving_equals_diffusers_schedule() -> None:
+@pytest.mark.parametrize(("schedule", "start", "end"), [("scaled_linear", 0.00085, 0.012), ("linear", 1e-4, 0.02)])
+def test_variance_preserving_equals_diffusers_schedule(schedule: BetaSchedule, start: float, end: float) -> None:
     ensure_torchvision()
-    from diffusers import DDIMScheduler
+    from diffusers import DDPMScheduler
 
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
-    ours = VariancePreserving().alpha_bars
+    scheduler = DDPMScheduler(beta_start=start, beta_end=end, beta_schedule=schedule)
+    ours = VariancePreserving(beta_start=start, beta_end=end, schedule=schedule).alpha_bars
     # diffusers multiplies 1000 factors in float32: relative error up to 1000 * 2^-24.
     np.testing.assert_allclose(ours, scheduler.alphas_cumprod.numpy(), rtol=1000 * 2**-24)
-    assert ours[0] == pytest.approx(1 - 0.00085, abs=1e-15)
+    assert ours[0] == pytest.approx(1 - start, abs=1e-15)
 
 
 @pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
@@ -80,6 +81,8 @@ def test_impossible_schedules_are_refused() -> None:
         VariancePreserving(beta_start=0.02, beta_end=0.01)
     with pytest.raises(InvalidParameterError, match="num_train_steps"):
         VariancePreserving(num_train_steps=1)
+    with pytest.raises(InvalidParameterError, match="unknown beta schedule 'cosine'; known are: scaled_linear, linear"):
+        VariancePreserving(schedule="cosine")  # type: ignore[arg-type]
     with pytest.raises(InvalidParameterError, match="sigma_min"):
         VarianceExploding(sigma_min=0)
     with pytest.raises(InvalidParameterError, match="rho"):

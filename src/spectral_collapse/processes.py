@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
 
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.errors import InvalidParameterError, unknown
+
+BetaSchedule = Literal["scaled_linear", "linear"]
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,17 @@ def check_steps(num_steps: int, largest: int | None = None) -> None:
 
 @dataclass(frozen=True)
 class VariancePreserving:
-    """DDPM / DDIM's process (paper, Eq. 15) with the `scaled_linear` betas of Stable Diffusion.
+    """DDPM / DDIM's process (paper, Eq. 15), with the betas of Stable Diffusion unless others are given.
 
-    sqrt(beta) is linear between sqrt(beta_start) and sqrt(beta_end); alpha_bar_t is the product of
+    schedule 'scaled_linear' (Stable Diffusion): sqrt(beta) is linear between sqrt(beta_start) and
+    sqrt(beta_end). 'linear' (DDPM, and DiT from 1e-4 to 0.02): beta is. alpha_bar_t is the product of
     1 - beta up to and including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
     """
 
     num_train_steps: int = 1000
     beta_start: float = 0.00085
     beta_end: float = 0.012
+    schedule: BetaSchedule = "scaled_linear"
 
     def __post_init__(self) -> None:
         if isinstance(self.num_train_steps, bool) or not isinstance(self.num_train_steps, int):
@@ -82,12 +86,15 @@ class VariancePreserving:
             raise InvalidParameterError(
                 f"betas must satisfy 0 < beta_start <= beta_end < 1; {self.beta_start} and {self.beta_end} were given"
             )
+        if self.schedule not in get_args(BetaSchedule):
+            raise unknown("beta schedule", self.schedule, get_args(BetaSchedule))
 
     @functools.cached_property
     def alpha_bars(self) -> np.ndarray:
         """alpha_bar_t for t = 0 .. num_train_steps - 1, float64."""
-        roots = np.linspace(math.sqrt(self.beta_start), math.sqrt(self.beta_end), self.num_train_steps)
-        return np.cumprod(1 - roots**2)
+        power = 1 if self.schedule == "linear" else 2
+        ends = self.beta_start ** (1 / power), self.beta_end ** (1 / power)
+        return np.cumprod(1 - np.linspace(*ends, self.num_train_steps) ** power)
 
     def levels(self, num_steps: int) -> list[Level]:
         """The levels at t = 0, 1, 1 + T/N, 1 + 2T/N, ... (N + 1 of them, cleanest first).

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import torch
 
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
-from spectral_collapse.processes import Level, Process
+from spectral_collapse.processes import Level
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ def ode_step(prediction: Prediction, following: Level) -> torch.Tensor:
     variance-exploding one it is EDM's Euler step (paper, Eq. 6).
     """
     return following.alpha * prediction.clean + following.sigma * prediction.noise
+
+
+def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Level) -> torch.Tensor:
+    """`ode_step` from x at `level` with any noise; clean is then what the noise leaves of x.
+
+    With the same noise the step back from the result is its inverse.
+    """
+    clean = (x - level.sigma * noise) / level.alpha
+    return ode_step(Prediction(noise, clean), following)
 
 
 def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
@@ -75,11 +85,23 @@ def check_finite(x: torch.Tensor, message: str) -> None:
             raise NotFiniteError(f"{message} (samples {bad} of the batch)")
 
 
-def trajectory_levels(process: Process, num_steps: int, *, descending: bool) -> Iterator[tuple[int, Level, Level]]:
-    """(index, level, following level) of each step, upwards from the image or down from the noise."""
-    levels = process.levels(num_steps)
-    for index, (level, following) in enumerate(pairwise(reversed(levels) if descending else levels)):
-        yield index, level, following
+Advance = Callable[[int, Level, Level, torch.Tensor], tuple[torch.Tensor, Prediction | None]]
+
+
+def walk(
+    levels: Sequence[Level], x: torch.Tensor, advance: Advance, what: str, callback: Callback | None
+) -> torch.Tensor:
+    """The one loop, up or down: `advance(index, level, following, x)` from each level to the next.
+
+    Raises NotFiniteError, with `what` and the step, as soon as a state is not finite.
+    """
+    for index, (level, following) in enumerate(pairwise(levels)):
+        following_x, prediction = advance(index, level, following, x)
+        check_finite(following_x, f"{what}: NaN or infinity at step {index + 1} of {len(levels) - 1}")
+        if callback is not None:
+            callback(Step(index, level, following, x, prediction, following_x))
+        x = following_x
+    return x
 
 
 class GuidedDenoiser:
@@ -87,12 +109,13 @@ class GuidedDenoiser:
 
     weight 1 is the conditional prediction and weight 0 the null one, each for one network call; any
     other weight runs both labels as one batch. Both halves of the prediction are affine in the
-    network's output with the same coefficients, so guiding both is guiding the noise.
+    network's output with the same coefficients, so guiding both is guiding the noise. null_label: one
+    label, or N.
 
     Raises InvalidParameterError for a weight that is negative or not finite.
     """
 
-    def __init__(self, denoiser: Denoiser, weight: float, null_label: int = 2) -> None:
+    def __init__(self, denoiser: Denoiser, weight: float, null_label: torch.Tensor | int = 2) -> None:
         if not 0 <= weight < float("inf"):
             raise InvalidParameterError(f"guidance must be a finite number of at least 0; {weight!r} was given")
         self.denoiser, self.weight, self.null_label, self.process = denoiser, weight, null_label, denoiser.process
@@ -100,11 +123,69 @@ class GuidedDenoiser:
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         if self.weight == 1:
             return self.denoiser(x, level, label)
-        null = torch.full_like(label, self.null_label)
+        null = as_labels(self.null_label, x)
         if self.weight == 0:
             return self.denoiser(x, level, null)
         both = self.denoiser(torch.cat([x, x]), level, torch.cat([null, label]))
-        return Prediction(*(torch.lerp(*half.chunk(2), self.weight) for half in both))
+        null_half, label_half = (Prediction(*halves) for halves in zip(*(half.chunk(2) for half in both), strict=True))
+        return guide(null_half, label_half, self.weight)
+
+
+def guide(null: Prediction, conditional: Prediction, weight: float) -> Prediction:
+    """null + weight * (conditional - null), of both halves."""
+    return Prediction(*(torch.lerp(*halves, weight) for halves in zip(null, conditional, strict=True)))
+
+
+@dataclass
+class Descent:
+    """What a step on the way down may use: the model, what is asked of it, and where the walk is.
+
+    labels: N domain labels to sample in. levels: those walked, cleanest first. guided: the denoiser
+    under guidance. memory: what the inversion left for its way back, free to be written to.
+    """
+
+    denoiser: Denoiser
+    labels: torch.Tensor
+    levels: list[Level]
+    guidance: float
+    null_label: torch.Tensor | int
+    memory: dict[str, Any] = field(default_factory=dict)
+    position: int = -1
+
+    def __post_init__(self) -> None:
+        self.guided = GuidedDenoiser(self.denoiser, self.guidance, self.null_label)
+
+    @property
+    def level(self) -> Level:
+        """The level of the state."""
+        return self.levels[self.position + 1]
+
+    @property
+    def following(self) -> Level:
+        """The level that the step leads to, `levels[position]`."""
+        return self.levels[self.position]
+
+
+def plain_step(run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    """One step of deterministic sampling."""
+    prediction = run.guided(x, run.level, run.labels)
+    return ode_step(prediction, run.following), prediction
+
+
+def descend(
+    run: Descent,
+    latent: torch.Tensor,
+    step: Callable[[Descent, torch.Tensor], tuple[torch.Tensor, Prediction | None]],
+    callback: Callback | None,
+) -> torch.Tensor:
+    """From a latent of unit variance at the last of `run.levels` to the state at the first, by `step`."""
+
+    def advance(index: int, level: Level, following: Level, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+        run.position = len(run.levels) - 2 - index
+        return step(run, x)
+
+    with torch.no_grad():
+        return walk(run.levels[::-1], latent * run.levels[-1].norm, advance, "sampling", callback)
 
 
 def sample(
@@ -136,15 +217,6 @@ def sample(
         NotFiniteError: NaN or infinity in the latent or after a step, which is named.
     """
     check_images(latent, "latent")
-    labels = as_labels(label, latent)
-    guided = GuidedDenoiser(denoiser, guidance, null_label)
-    x = latent * denoiser.process.levels(num_steps)[-1].norm
-    with torch.no_grad():
-        for index, level, following in trajectory_levels(denoiser.process, num_steps, descending=True):
-            prediction = guided(x, level, labels)
-            following_x = ode_step(prediction, following)
-            check_finite(following_x, f"sampling: NaN or infinity at step {index + 1} of {num_steps}")
-            if callback is not None:
-                callback(Step(index, level, following, x, prediction, following_x))
-            x = following_x
-    return x
+    levels = denoiser.process.levels(num_steps)
+    run = Descent(denoiser, as_labels(label, latent), levels, guidance, null_label)
+    return descend(run, latent, plain_step, callback)

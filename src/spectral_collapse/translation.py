@@ -10,14 +10,16 @@ from tqdm.auto import tqdm
 from spectral_collapse.datasets.base import NULL, TARGET
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.inversion.base import CountingDenoiser
 from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.sampling import check_images, sample
+from spectral_collapse.sampling import check_images
 
 
 @dataclass(frozen=True)
 class Translation:
     """images: N x 3 x H x W in [-1, 1]; latents: N x c x h x w, unit variance if the inversion is
-    perfect; network_calls per image, both ways; diagnostics: name -> (num_steps, N) of the inversion.
+    perfect; network_calls per image, both ways, the most of any batch; diagnostics: name ->
+    (num_steps, N) of the inversion.
     """
 
     images: torch.Tensor
@@ -60,12 +62,11 @@ def translate(
     outputs, latents, diagnostics, calls = [], [], [], 0
     for batch in tqdm(images.split(batch_size), desc=method.name, disable=not progress):
         inverted = method.invert(model.denoiser, model.encode(batch), source_label, num_steps, generator)
-        translated = sample(model.denoiser, inverted.latent, target_label, num_steps, guidance, null_label)
-        outputs.append(model.decode(translated))
+        counting = CountingDenoiser(model.denoiser, len(batch))
+        outputs.append(model.decode(method.sample(counting, inverted, target_label, guidance, null_label)))
         latents.append(inverted.latent)
         diagnostics.append(inverted.diagnostics)
-        # Guidance asks the network under two labels; 0 and 1 need only one of them.
-        calls = inverted.network_calls + num_steps * (1 if guidance in (0, 1) else 2)
+        calls = max(calls, inverted.network_calls + counting.calls)
     return Translation(
         images=torch.cat(outputs),
         latents=torch.cat(latents),

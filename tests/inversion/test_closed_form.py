@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.inversion import create
+from spectral_collapse.inversion import InversionMethod, create
 from spectral_collapse.processes import Process, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.gaussian import FINE_PROCESSES, FineVariancePreserving, draw, flat, flow_gain
 
 VARIANCES = [1e-6, 1e-4, 1e-2, 1.0]
+STANDARD = create("standard")
 
 
 def _terminal_variance(process: Process, variance: float, num_steps: int) -> float:
@@ -19,26 +20,42 @@ def _terminal_variance(process: Process, variance: float, num_steps: int) -> flo
     return variance * _terminal_gain(process, variance, num_steps) ** 2
 
 
-def _terminal_gain(process: Process, variance: float, num_steps: int) -> float:
+def _terminal_gain(process: Process, variance: float, num_steps: int, method: InversionMethod = STANDARD) -> float:
     """What the inversion multiplies an amplitude by: it is linear, so one image tells."""
     x = draw(variance, count=1)
-    latent = create("standard").invert(flat(process, variance), x, 0, num_steps).latent
+    latent = method.invert(flat(process, variance), x, 0, num_steps).latent
     gains = (latent / x).flatten()
     torch.testing.assert_close(gains, gains[:1].expand_as(gains))  # the same for every coefficient of a flat spectrum
     return gains[0].item()
 
 
+ORDERS = {
+    STANDARD: 1,
+    create("edm", entry_noise=False): 1,
+    create("edm", entry_noise=False, heun=True): 2,
+    create("negative_prompt"): 1,
+    create("direct"): 1,
+    create("renoise", iterations=8, lambda_pair=0.0, lambda_patch=0.0): 1,
+    create("fixed_point", tolerance=1e-12): 1,
+    create("edict", mixing=1.0): 1,
+    create("bdia"): 2,
+    create("taba", fraction=0.0): 1,
+    create("ovg", eta_hf=0.0, eta_lf=0.0): 1,
+}
+"""The order at which each deterministic method's latent converges to the exact flow's."""
+
+
 @pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
 @pytest.mark.parametrize("variance", VARIANCES)
-def test_terminal_variance_converges_at_first_order_to_the_exact_flow(process: Process, variance: float) -> None:
+@pytest.mark.parametrize("method", ORDERS, ids=str)
+def test_the_latent_converges_to_the_exact_flow(process: Process, variance: float, method: InversionMethod) -> None:
     errors = []
-    for num_steps in (250, 500):
+    for num_steps in (100, 200):
         levels = process.levels(num_steps)
         exact = flow_gain(variance, levels[0], levels[-1]) / levels[-1].norm
-        errors.append(abs(_terminal_gain(process, variance, num_steps) / exact - 1))
-    # First order: twice the steps, half the error, up to the second-order term at these N.
-    assert 1.8 < errors[0] / errors[1] < 2.2, errors
-    assert errors[1] < 0.02
+        errors.append(abs(_terminal_gain(process, variance, num_steps, method) / exact - 1))
+    # Twice the steps divide the error by 2^order, up to the next term at these N.
+    assert errors[0] / errors[1] == pytest.approx(2 ** ORDERS[method], rel=0.15), errors
 
 
 @pytest.mark.parametrize("variance", VARIANCES)

@@ -9,7 +9,8 @@ from spectral_collapse.inversion.ovg import project_conflicting
 from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
 from tests.gaussian import draw, flat
-from tests.test_denoisers import tiny_unet
+from tests.inversion.steps import one_step
+from tests.networks_tiny import tiny_unet
 
 
 def test_both_etas_zero_is_standard_inversion_bit_for_bit() -> None:
@@ -57,8 +58,19 @@ def test_gradients_match_the_closed_form(process: VariancePreserving | VarianceE
     g_hf, g_lf = 4 * excess * a**2 * x, 2 * b * (b * x - clean)
     expected = ode_step(denoiser(x, level, label), following) - eta_hf * g_hf - eta_lf * g_lf
     method = OVG(eta_hf, eta_lf, project=False, scale="none")
-    got, _ = method.step(denoiser, x, level, following, label, clean, {})
+    got = one_step(method, denoiser, clean, 10, 4, x)
     torch.testing.assert_close(got, expected)
+
+
+def test_entry_noise_is_the_only_difference_it_makes() -> None:
+    """OVG + EDM: the image enters with sigma_min noise, and all steps are OVG's."""
+    process = VarianceExploding()
+    denoiser, x = flat(process, 0.3), draw(0.3)
+    noisy = OVG(1.0, 1e-3, entry_noise=True).invert(denoiser, x, 0, 6, torch.Generator().manual_seed(7), record=True)
+    spread = (noisy.trajectory[0] - x).std().item()
+    assert spread == pytest.approx(process.sigma_min, rel=5 / x.numel() ** 0.5)
+    first = one_step(OVG(1.0, 1e-3), denoiser, x, 6, 0, noisy.trajectory[0])
+    assert torch.equal(noisy.trajectory[1], first)
 
 
 def test_published_rule_multiplies_by_the_step_length() -> None:
@@ -66,9 +78,9 @@ def test_published_rule_multiplies_by_the_step_length() -> None:
     process = VariancePreserving()
     denoiser, clean = flat(process, 0.3), draw(0.3)
     level, following = process.levels(10)[4:6]
-    label = torch.zeros(len(clean), dtype=torch.long)
-    step, _ = OVG(1e-9, 1e-6).step(denoiser, clean, level, following, label, clean, {})
-    literal, _ = OVG(1e-9 * 100, 1e-6 * 100, scale="none").step(denoiser, clean, level, following, label, clean, {})
+    step = one_step(OVG(1e-9, 1e-6), denoiser, clean, 10, 4)
+    dt = following.time - level.time
+    literal = one_step(OVG(1e-9 * dt, 1e-6 * dt, scale="none"), denoiser, clean, 10, 4)
     torch.testing.assert_close(step, literal, rtol=1e-12, atol=1e-12)
 
 
@@ -81,7 +93,7 @@ def test_the_clip_bounds_each_correction(eta_hf: float) -> None:
     label = torch.zeros(len(clean), dtype=torch.long)
     base = ode_step(denoiser(clean, level, label), following)
     for clip in (0.25, 1.0):
-        got, _ = OVG(eta_hf, 0, clip=clip).step(denoiser, clean, level, following, label, clean, {})
+        got = one_step(OVG(eta_hf, 0, clip=clip), denoiser, clean, 50, 10)
         ratio = (got - base).flatten(1).norm(dim=1) / (base - clean).flatten(1).norm(dim=1)
         # Differences of float32 states that are 30 times longer than the step: 30 * 2^-23 relative.
         torch.testing.assert_close(ratio, torch.full_like(ratio, clip), rtol=1e-4, atol=0)
@@ -129,10 +141,6 @@ def test_float32_and_float64_agree_on_a_step() -> None:
     rounding decides the side."""
     process = VariancePreserving()
     denoiser, clean = flat(process, 0.01), draw(0.01)
-    level, following = process.levels(50)[10:12]
-    label = torch.zeros(len(clean), dtype=torch.long)
-    double, single = (
-        OVG(1000, 1e-4).step(denoiser, x, level, following, label, x, {})[0] for x in (clean, clean.float())
-    )
+    double, single = (one_step(OVG(1000, 1e-4), denoiser, x, 50, 10) for x in (clean, clean.float()))
     # The gradient's outer sum cancels from d = 768 to some tens: two of float32's seven digits.
     torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)

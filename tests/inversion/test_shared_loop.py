@@ -7,19 +7,46 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectral_collapse.denoisers import NetworkDenoiser, Prediction
+from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.inversion import METHODS, InversionMethod, create
-from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
-from tests.test_denoisers import tiny_unet
+from tests.inversion.steps import EmbeddedGaussian
+from tests.networks_tiny import tiny_unet
 
-EXAMPLES = [
-    create("standard"),
-    create("taba", fraction=0.3),
-    create("ovg", eta_hf=10.0, eta_lf=1e-3),
-    create("ovg", eta_hf=10.0, eta_lf=1e-3, forward_fraction=0.3),
-]
+EXAMPLES: dict[InversionMethod, int | None] = {
+    create("standard"): 10,
+    create("edm", heun=True): 20,
+    create("null_class", iterations=4): None,
+    create("negative_prompt"): 10,
+    create("direct"): 10,
+    create("renoise", iterations=2, averaged=2): 40,
+    create("renoise", iterations=2, lambda_pair=0.0, lambda_patch=0.0): 30,
+    create("fixed_point", tolerance=1e-12, iterations=20): None,
+    create("taba", fraction=0.3): 7,
+    create("taba", fraction=0.3, fresh=False): 7,
+    create("edict"): 20,
+    create("bdia"): 10,
+    create("sdedit", strength=0.6): 0,
+    create("cycle_diffusion"): 10,
+    create("ddpm_friendly", skip=0.36): 6,
+    create("ovg", eta_hf=10.0, eta_lf=1e-3): 10,
+    create("ovg", eta_hf=10.0, eta_lf=1e-3, forward_fraction=0.3): 7,
+    create("ovg", eta_hf=10.0, eta_lf=1e-3, entry_noise=True): 10,
+    create("noise_floor"): 10,
+    create("nullspace", k=1, projector=0.1): 9,
+    create("spectral_swap"): 10,
+}
+"""Every method, and its network calls per image in 10 steps; None where it stops on a tolerance."""
+
+
+def denoiser_for(method: InversionMethod, process: Process, size: int = 16) -> Denoiser:
+    return EmbeddedGaussian(process, 0.5, size) if method.name == "null_class" else flat(process, 0.5, size)
+
+
+def test_every_method_is_an_example() -> None:
+    assert {method.name for method in EXAMPLES} == set(METHODS)
 
 
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
@@ -35,7 +62,8 @@ EXAMPLES = [
 def test_a_batch_split_changes_nothing(
     method: InversionMethod, count: int, split: int, channels: int, size: int, steps: int, double: bool
 ) -> None:
-    denoiser = flat(VariancePreserving(), 0.5, size)
+    size = max(size, 8) if method.name == "renoise" else size  # its losses need 8 pixels
+    denoiser = denoiser_for(method, VariancePreserving(), size)
     x = draw(0.5, count, channels, size).to(torch.float64 if double else torch.float32)
     whole = method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(1)).latent
     generator = torch.Generator().manual_seed(1)
@@ -47,21 +75,36 @@ def test_a_batch_split_changes_nothing(
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
 @pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
 def test_record_calls_and_determinism(method: InversionMethod, process: VariancePreserving | VarianceExploding) -> None:
-    denoiser, x, steps = flat(process, 0.5), draw(0.5, 2), 10
+    denoiser, x, steps = denoiser_for(method, process), draw(0.5, 2), 10
     seen: list[int] = []
     runs = [
         method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(3), True, lambda s: seen.append(s.index))
         for _ in range(2)
     ]
+    walked = method.walked_steps(steps)
     assert torch.equal(runs[0].latent, runs[1].latent)
-    assert runs[0].network_calls == steps - method.replaced_steps(steps)
-    assert runs[0].trajectory.shape == (steps + 1, *x.shape)
-    assert torch.equal(runs[0].trajectory[0], x)
-    assert torch.equal(runs[0].trajectory[-1] / process.levels(steps)[-1].norm, runs[0].latent)
-    assert seen == [*range(steps)] * 2
+    assert EXAMPLES[method] in (runs[0].network_calls, None)
+    assert runs[0].levels == process.levels(steps)[: walked + 1]
+    assert runs[0].trajectory.shape == (walked + 1, *x.shape)
+    assert torch.equal(runs[0].trajectory[0], x) != method.entry_noise
+    assert torch.equal(runs[0].trajectory[-1] / runs[0].levels[-1].norm, runs[0].latent)
+    assert seen == [*range(walked)] * 2
+    assert all(values.shape == (walked, 2) for values in runs[0].diagnostics.values())
     assert method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(3)).trajectory is None
     other = method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(4)).latent
     assert torch.equal(other, runs[0].latent) != method.stochastic
+
+
+@pytest.mark.parametrize("method", EXAMPLES, ids=str)
+def test_the_way_back_is_counted_watched_and_repeatable(method: InversionMethod) -> None:
+    denoiser, x = denoiser_for(method, VariancePreserving()), draw(0.5, 2)
+    inverted = method.invert(denoiser, x, 0, 5, torch.Generator().manual_seed(3))
+    seen: list[int] = []
+    images = [method.sample(denoiser, inverted, 1, 3.0, callback=lambda s: seen.append(s.index)) for _ in range(2)]
+    assert torch.equal(*images)
+    assert seen == [*range(len(inverted.levels) - 1)] * 2
+    with pytest.raises(InvalidParameterError, match="guidance"):
+        method.sample(denoiser, inverted, 1, -1.0)
 
 
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
@@ -70,7 +113,10 @@ def test_the_denoiser_and_the_input_are_left_as_they_were(method: InversionMetho
     before = {name: value.clone() for name, value in network.state_dict().items()}
     x = torch.randn(2, 4, 16, 16)
     original = x.clone()
-    latent = method.invert(NetworkDenoiser(network, VariancePreserving()), x, 0, 3).latent
+    denoiser = NetworkDenoiser(network, VariancePreserving())
+    inverted = method.invert(denoiser, x, 0, 4)
+    latent = inverted.latent
+    method.sample(denoiser, inverted, 1, 2.0)
     assert torch.equal(x, original)
     assert not x.requires_grad
     assert not latent.requires_grad
@@ -96,13 +142,14 @@ def test_nan_names_the_method_the_step_and_the_sample() -> None:
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
-    with pytest.raises(InvalidParameterError, match="unknown inversion method 'ddim'; known are: standard, taba, ovg"):
+    with pytest.raises(
+        InvalidParameterError, match="unknown inversion method 'ddim'; known are: standard, edm, null_class"
+    ):
         create("ddim")
-    with pytest.raises(InvalidParameterError, match="known are: fraction"):
+    with pytest.raises(InvalidParameterError, match="known are: fraction, fresh"):
         create("taba", share=0.1)
     with pytest.raises(InvalidParameterError, match="has no parameters"):
         create("standard", eta=1)
-    assert set(METHODS) >= {"standard", "taba", "ovg"}
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, "0.1", True, float("nan")])

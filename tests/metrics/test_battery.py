@@ -1,8 +1,9 @@
-"""The same checks for every score."""
+"""The same checks for every score; the scores are listed in `cases_<area>.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,105 +11,192 @@ import torch
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, SpectralCollapseError
 
+from .case import Case
 from .images import textures
 
-Evaluate = Callable[[torch.Tensor], torch.Tensor]
-
-IMAGE_SCORES: dict[str, Evaluate] = {
-    "s_hf": lambda x: metrics.s_hf(x, metrics.HFReference(12.0, "sym3", -3.0, 1, (3, 32, 32))),
-    "s_lf": lambda x: metrics.s_lf(x, x.flip(-1), cutoff=0.25),
-    "s_lf edges": lambda x: metrics.s_lf(x, x.flip(-1), cutoff=0.25, structure="edges"),
-    "psnr": lambda x: metrics.psnr(x, x.flip(-1)),
+CASES: dict[str, Case] = {
+    name: case
+    for path in sorted(Path(__file__).parent.glob("cases_*.py"))
+    for name, case in importlib.import_module(f".{path.stem}", __package__).CASES.items()
 }
-PER_SAMPLE: dict[str, Evaluate] = {
-    **IMAGE_SCORES,
-    "s_dc": metrics.s_dc,
-    "radial_spectrum": lambda x: metrics.radial_spectrum(x)[1],
-}
-ALL: dict[str, Callable[[torch.Tensor], object]] = {**PER_SAMPLE, "s_g": metrics.s_g}
+PER_SAMPLE = [name for name, case in CASES.items() if case.per_sample]
+IMAGES = [name for name, case in CASES.items() if case.images]
+COMPARED = [name for name, case in CASES.items() if case.compare]
 
 
-@pytest.fixture
-def images(generator: torch.Generator) -> torch.Tensor:
-    return textures(5, generator, size=32)
+def batch(case: Case) -> torch.Tensor:
+    return textures(5, torch.Generator().manual_seed(0), size=case.size)
 
 
-def test_every_score_has_a_card() -> None:
-    assert set(metrics.SCORES) == {"s_hf", "s_lf", "s_dc", "s_g", "psnr"}
-    for name, card in metrics.SCORES.items():
-        assert card.name == name
-        assert callable(getattr(metrics, name))
-        assert card.range[0] < card.range[1]
-        assert card.arrow == "↑"
+def values(result: object) -> torch.Tensor:
+    """A score's numbers as one tensor: it may be a tensor, a number or a tuple of them; words are left out."""
+    if isinstance(result, tuple):
+        return torch.cat([values(part).flatten() for part in result])
+    if result is None or isinstance(result, str):
+        return torch.zeros(0, dtype=torch.float64)
+    return torch.as_tensor(result, dtype=None if isinstance(result, torch.Tensor) else torch.float64)
+
+
+def per_sample(case: Case, images: torch.Tensor) -> torch.Tensor:
+    """(N, ...), the fields of a named tuple side by side."""
+    result = case.evaluate(images)
+    if not isinstance(result, tuple):
+        return result
+    return torch.cat([field.reshape(len(field), -1) for field in result], 1)
+
+
+@pytest.mark.parametrize("name", metrics.SCORES)
+def test_every_score_has_a_card_a_function_and_a_case(name: str) -> None:
+    card = metrics.SCORES[name]
+    function = card.function or card.name
+    assert card.name == name
+    assert callable(getattr(metrics, function))
+    assert function in metrics.__all__
+    assert card.range[0] < card.range[1]
+    assert (
+        card.arrow
+        == {True: "↑", False: "↓", None: "" if card.target is None else f"→ {card.target:g}"}[card.higher_is_better]
+    )
+    assert function in {case.split()[0] for case in CASES}
+
+
+@pytest.mark.parametrize("name", metrics.SCORES)
+def test_values_lie_in_their_range(name: str) -> None:
+    card = metrics.SCORES[name]
+    for case in (case for key, case in CASES.items() if key.split()[0] == (card.function or card.name)):
+        result = case.evaluate(batch(case))
+        found = torch.as_tensor(getattr(result, card.field) if card.field else result)
+        assert found.ndim == (1 if card.unit == "sample" else 0)
+        assert ((found >= card.range[0]) & (found <= card.range[1])).all()
 
 
 @pytest.mark.parametrize("name", PER_SAMPLE)
-def test_a_sample_does_not_see_its_batch(name: str, images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = PER_SAMPLE[name](images)
+def test_a_sample_does_not_see_its_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASES[name]
+    images = batch(case)
+    whole = per_sample(case, images)
     assert whole.shape[0] == len(images)
     assert whole.dtype == torch.float64
-    alone = torch.cat([PER_SAMPLE[name](image[None]) for image in images])
+    alone = torch.cat([per_sample(case, image[None]) for image in images])
     # Only the order of float32 sums may differ between batch sizes.
     torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-6)
     monkeypatch.setattr("spectral_collapse.metrics.ranges.CHUNK", 2 * images[0].numel())
-    torch.testing.assert_close(PER_SAMPLE[name](images), alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(per_sample(case, images), alone, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", PER_SAMPLE)
-def test_single_precision_is_enough(name: str, images: torch.Tensor) -> None:
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", CASES)
+def test_the_device_makes_no_difference(name: str) -> None:
+    case = CASES[name]
+    there = values(case.evaluate(batch(case).cuda()))
+    torch.testing.assert_close(there.cpu(), values(case.evaluate(batch(case))), rtol=1e-4, atol=case.tolerance)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_single_precision_is_enough(name: str) -> None:
     # float32 carries 6e-8; SSIM divides differences of squares by C2 = 9e-4, which may cost a factor 1e3.
-    torch.testing.assert_close(PER_SAMPLE[name](images), PER_SAMPLE[name](images.double()), rtol=1e-4, atol=1e-4)
+    case = CASES[name]
+    found, exact = (values(case.evaluate(batch(case).to(dtype))) for dtype in (torch.float32, torch.float64))
+    torch.testing.assert_close(found, exact, rtol=case.tolerance, atol=case.tolerance)
 
 
-@pytest.mark.parametrize("name", PER_SAMPLE)
-def test_the_input_is_left_alone(name: str, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_the_input_is_left_alone(name: str) -> None:
+    images = batch(CASES[name])
     before = images.clone()
-    PER_SAMPLE[name](images)
+    CASES[name].evaluate(images)
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", CASES)
+def test_the_random_state_is_left_alone(name: str) -> None:
+    images, before = batch(CASES[name]), torch.get_rng_state()
+    first, second = (values(CASES[name].evaluate(images)) for _ in range(2))
+    torch.testing.assert_close(first, second, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_what_is_not_finite_is_refused(name: str, value: float, images: torch.Tensor) -> None:
+def test_what_is_not_finite_is_refused(name: str, value: float) -> None:
+    images = batch(CASES[name])
     images[3, 1, 4, 5] = value
     with pytest.raises(NotFiniteError, match="sample 3"):
-        ALL[name](images)
+        CASES[name].evaluate(images)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_no_samples_are_refused(name: str, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_no_samples_are_refused(name: str) -> None:
     with pytest.raises(DataError, match="empty"):
-        ALL[name](images[:0])
+        CASES[name].evaluate(batch(CASES[name])[:0])
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_only_batches_of_floats_are_taken(name: str, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_only_batches_of_floats_are_taken(name: str) -> None:
+    images = batch(CASES[name])
     for wrong in (images[0], (images * 100).to(torch.uint8)):
         with pytest.raises(InvalidParameterError, match="floating-point tensor"):
-            ALL[name](wrong)
+            CASES[name].evaluate(wrong)
 
 
-@pytest.mark.parametrize("name", IMAGE_SCORES)
-def test_images_must_lie_in_their_range(name: str, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.least])
+def test_the_smallest_size(name: str) -> None:
+    case = CASES[name]
+    case.evaluate(batch(case)[..., : case.least, : case.least])
+    if case.least > 1:
+        with pytest.raises(InvalidParameterError) as caught:
+            case.evaluate(batch(case)[..., : case.least - 1, :])
+        assert str(caught.value).lower().startswith(case.label.lower())
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_constant_batches(name: str, level: float) -> None:
+    case = CASES[name]
+    constant = torch.full_like(batch(case), level)
+    if isinstance(case.constant, type):
+        with pytest.raises(case.constant):
+            case.evaluate(constant)
+    else:
+        assert values(case.evaluate(constant)).isnan().any() == (case.constant == "undefined")
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_must_lie_in_their_range(name: str) -> None:
+    evaluate, images = CASES[name].evaluate, batch(CASES[name])
     for side in (-1, 1):
         images[1, 2, 3, 4] = side * 1.0005  # rounding
-        IMAGE_SCORES[name](images)
+        evaluate(images)
         images[1, 2, 3, 4] = side * 1.1
         with pytest.raises(InvalidParameterError, match=r"\[-1, 1\]"):
-            IMAGE_SCORES[name](images)
+            evaluate(images)
         images[1, 2, 3, 4] = 0
 
 
-@pytest.mark.parametrize("compare", [metrics.psnr, lambda x, y: metrics.s_lf(x, y, 0.25)])
-def test_compared_images_must_match(
-    compare: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], images: torch.Tensor
-) -> None:
+@pytest.mark.parametrize("name", [name for name in COMPARED if CASES[name].matched])
+def test_compared_batches_must_match(name: str) -> None:
+    images = batch(CASES[name])
     with pytest.raises(InvalidParameterError, match="same shape"):
-        compare(images, images[:3])
+        CASES[name].compare(images, images[:3])
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_errors_name_the_score(name: str, images: torch.Tensor) -> None:
+@pytest.mark.parametrize("name", [name for name in COMPARED if CASES[name].identity is not None])
+def test_a_batch_against_itself(name: str) -> None:
+    case = CASES[name]
+    found = values(case.compare(batch(case), batch(case).clone()))
+    # Sums of float32 rounding; an infinite identity must be met exactly.
+    torch.testing.assert_close(found, torch.full_like(found, case.identity), rtol=0, atol=case.tolerance)
+
+
+@pytest.mark.parametrize("name", [name for name in COMPARED if CASES[name].symmetric])
+def test_the_order_does_not_matter(name: str) -> None:
+    case = CASES[name]
+    x, y = batch(case), batch(case).flip(-1)
+    torch.testing.assert_close(values(case.compare(x, y)), values(case.compare(y, x)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_errors_name_the_score(name: str) -> None:
     with pytest.raises(SpectralCollapseError) as caught:
-        ALL[name](images * torch.nan)
-    assert str(caught.value).lower().startswith(name.split()[0].replace("_spectrum", ""))
+        CASES[name].evaluate(batch(CASES[name]) * torch.nan)
+    assert str(caught.value).lower().startswith(CASES[name].label.lower())

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from spectral_collapse.errors import DataError
-from spectral_collapse.metrics import s_g
+from spectral_collapse.metrics import low_pass, s_g
 
 
 def test_white_noise_is_rejected_at_the_nominal_rate(generator: torch.Generator) -> None:
@@ -42,3 +44,10 @@ def test_a_wrong_variance_is_found(scale: float, generator: torch.Generator) -> 
 def test_one_latent_is_not_a_set() -> None:
     with pytest.raises(DataError, match="at least 2"):
         s_g(torch.zeros(1, 4, 8, 8))
+
+
+def test_falls_as_high_frequencies_fade(generator: torch.Generator) -> None:
+    noise = torch.randn(100, 4, 32, 32, generator=generator)
+    high = noise - low_pass(noise, 0.5)
+    scores = [s_g(noise - faded * high).score for faded in (0.0, 0.01, 0.02, 0.03, 0.04)]
+    assert all(a > b for a, b in pairwise(scores))

@@ -8,6 +8,8 @@ from skimage.metrics import structural_similarity
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.ssim import ssim
 
+from .images import textures
+
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 11, 25), (3, 40, 33)])
 def test_agrees_with_scikit_image(shape: tuple[int, int, int], generator: torch.Generator) -> None:
@@ -18,23 +20,28 @@ def test_agrees_with_scikit_image(shape: tuple[int, int, int], generator: torch.
         structural_similarity(a, b, data_range=1.0, channel_axis=0, **options)
         for a, b in zip(x.numpy(), y.numpy(), strict=True)
     ]
-    np.testing.assert_allclose(ssim(x, y), expected, atol=1e-10)
-    # The inputs rounded to float32 lose 6e-8, divided by at least C2 = 9e-4.
-    np.testing.assert_allclose(ssim(x.float(), y.float()), expected, atol=1e-4)
+    np.testing.assert_allclose(ssim(2 * x - 1, 2 * y - 1), expected, atol=1e-10)
+    # float32 carries 6e-8, divided by at least C2 = 9e-4.
+    np.testing.assert_allclose(ssim((2 * x - 1).float(), (2 * y - 1).float()), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
-def test_flat_images_are_like_themselves(level: float) -> None:
-    flat = torch.full((2, 3, 16, 16), level)
-    # Variances are differences of squares: 1e-16, divided by C2 = 9e-4, over 121 pixels.
-    assert ssim(flat, flat).tolist() == pytest.approx([1, 1], abs=1e-10)
+@pytest.mark.parametrize("level", [-1.0, -0.4, 1.0])
+def test_an_image_is_exactly_like_itself(level: float, generator: torch.Generator) -> None:
+    images = torch.cat((torch.full((1, 3, 16, 16), level), textures(1, generator, size=16)))
+    assert ssim(images, images).tolist() == [1, 1]
 
 
-def test_is_symmetric(generator: torch.Generator) -> None:
-    x, y = torch.rand(2, 4, 3, 20, 20, generator=generator)
-    torch.testing.assert_close(ssim(x, y), ssim(y, x))
+def test_flat_images_differ_by_their_luminance() -> None:
+    dark, light = torch.full((1, 1, 16, 16), -0.6), torch.full((1, 1, 16, 16), 0.2)  # 0.2 and 0.6 on 0..1
+    expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
+    assert ssim(dark, light).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_inverted_texture_has_negative_similarity(generator: torch.Generator) -> None:
+    x = textures(2, generator, slope=0.0)
+    assert (ssim(x, -x) < -0.8).all()
 
 
 def test_needs_a_window() -> None:
     with pytest.raises(InvalidParameterError, match="11 x 11"):
-        ssim(torch.rand(1, 3, 10, 32), torch.rand(1, 3, 10, 32))
+        ssim(torch.zeros(1, 3, 10, 32), torch.zeros(1, 3, 10, 32))

@@ -22,7 +22,14 @@ from spectral_collapse.studies import pareto
 from spectral_collapse.studies.profiles import PROFILES
 from tests.pareto_model import model
 
-SMALL = {"profile": "smoke", "eta_hf": [0, 1000], "eta_lf": [1e-4], "fractions": [0.2], "progress": False}
+SMALL = {
+    "profile": "smoke",
+    "eta_hf": [0, 1000],
+    "eta_lf": [1e-4],
+    "fractions": [0.2],
+    "methods": [],
+    "progress": False,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +79,31 @@ def test_the_result_follows_the_schema() -> None:
     # 5 steps up and 5 down; the step that TABA replaces asks no network
     assert study["network_calls"].sel(seed=0).to_numpy().tolist() == [10, 9, 10, 10, 9]
     xr.testing.assert_identical(results.load("pareto", dataset="photos_x8", profile="smoke"), study)
+
+
+def test_further_methods_join_by_name_or_with_parameters() -> None:
+    study = run(methods={"noise_floor": {}, "nullspace": {"k": 1, "projector": 0.1}})
+    assert study["point"].to_numpy()[-2:].tolist() == ["noise_floor", "nullspace (k 1, projector 0.1)"]
+    assert study["method"].to_numpy()[-2:].tolist() == ["noise_floor", "nullspace"]
+    assert study["stochastic"].to_numpy()[-2:].all()
+    assert study["network_calls"].sel(seed=0).to_numpy()[-2:].tolist() == [10, 9]
+    # 1/16 cycle per pixel is the band of an x8 source; this model inverts pixels, so it is not widened.
+    default = run(methods=None)
+    assert default["point"].to_numpy()[-1] == "nullspace (k 1, projector 0.0625)"
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        (["ddim"], "unknown inversion method 'ddim'"),
+        ({"edict": {"p": 1}}, "known are: mixing"),
+        ("edict", "must be a list of names"),
+        (["taba"], "is in the study anyway"),
+    ],
+)
+def test_methods_that_cannot_be_run_are_refused(methods: object, message: str) -> None:
+    with pytest.raises(InvalidParameterError, match=message):
+        run(methods=methods)
 
 
 def test_the_scores_are_those_of_the_images_and_latents() -> None:

@@ -15,6 +15,7 @@ KINDS = {
     "taba": ("TABA", PALETTE[0], "triangle-up"),
     "ovg": ("OVG", PALETTE[1], "circle"),
     "ovg+taba": ("OVG + TABA", PALETTE[3], "diamond"),
+    "other": ("Other methods", PALETTE[4], "triangle-left"),
     "target": ("True target", PALETTE[2], "cross"),
     "autoencoder": ("Target after the autoencoder", PALETTE[2], "triangle-down"),
 }
@@ -41,13 +42,14 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     of `studies.pareto.run`.
     """
     table = tradeoff.summary(study)
-    table["kind"] = table["method"].map(lambda method: KINDS[method][0])
+    table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
+    table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     published = tradeoff.published(study).get("ovg")
     table["published"] = table["point"].eq(published)
     table["label"] = table["point"].map(_labels(study, published)).fillna("")
-    kinds = [kind for kind in KINDS if kind in set(table["method"])]
+    kinds = [kind for kind in KINDS if kind in set(table["style"])]
     names, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
     picked = alt.selection_point(fields=["kind"], bind="legend")
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
@@ -133,7 +135,8 @@ def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
     named = {best: "best of the grid", published: "published"}
     if best == published:
         named = {best: "published, best of the grid"}
-    return named | {point: point.removeprefix("TABA ") for point in taba}
+    own = {point: point.partition(" (")[0] for point in tradeoff.others(study)}
+    return named | own | {point: point.removeprefix("TABA ") for point in taba}
 
 
 def _tooltips() -> list[alt.Tooltip]:

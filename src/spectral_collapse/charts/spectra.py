@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -50,6 +52,21 @@ def latent_spectra(study: xr.Dataset) -> alt.LayerChart:
         _LATENTS,
         "power of the latent, white noise = 1 (log scale)",
     ).properties(description=f"Radial spectra of inverted latents, {study.attrs['title']}")
+
+
+def method_spectra(study: xr.Dataset) -> alt.LayerChart:
+    """Power against frequency of several methods' latents, a result of `studies.own_method.compare`.
+
+    Lines are means over images, bands their 95 % bootstrap intervals. At most six methods.
+    """
+    names = [str(name) for name in study["series"].to_numpy()]
+    looks = zip(
+        [PALETTE[6], *PALETTE[:6]], [[2, 2], [1, 0], [6, 3], [8, 2, 2, 2], [4, 4], [10, 4], [1, 3]], strict=True
+    )
+    series = {name: (name, color, dashes) for name, (color, dashes) in zip(names, looks, strict=False)}
+    return _spectra(study["power"], series, "power of the latent (white noise = 1)", scale="linear").properties(
+        description=f"Radial spectra of inverted latents per method, {study.attrs['title']}"
+    )
 
 
 def collapse_pictures(study: xr.Dataset, rows: int = 4) -> alt.Chart:
@@ -137,6 +154,7 @@ def _spectra(
     title: str,
     width: int = 440,
     height: int = 300,
+    scale: Literal["log", "linear"] = "log",
 ) -> alt.LayerChart:
     """Mean power (series, sample, frequency) over samples as lines with their intervals as bands.
 
@@ -154,7 +172,7 @@ def _spectra(
         alt.X("frequency:Q", title=_CYCLES).scale(type="log", nice=False).axis(format="~g"),
         alt.Color("series:N", title=None).scale(domain=labels, range=colors).legend(**_LINES),
     )
-    y = alt.Y("mean:Q", title=title).scale(type="log").axis(format="~g", tickCount=6)
+    y = alt.Y("mean:Q", title=title).scale(type=scale).axis(format="~g", tickCount=6)
     tooltip = [
         alt.Tooltip("series:N", title=" "),
         alt.Tooltip("frequency:Q", title=_CYCLES, format=".3f"),
@@ -163,7 +181,7 @@ def _spectra(
         alt.Tooltip("high:Q", title="to", format=".3~g"),
     ]
     return alt.layer(
-        base.mark_area(opacity=0.2).encode(alt.Y("low:Q").scale(type="log"), alt.Y2("high:Q")),
+        base.mark_area(opacity=0.2).encode(alt.Y("low:Q").scale(type=scale), alt.Y2("high:Q")),
         base.mark_line().encode(
             y,
             alt.StrokeDash("series:N", title=None).scale(domain=labels, range=dashes).legend(**_LINES),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -13,12 +14,14 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import (
     Callback,
-    Step,
+    Descent,
     as_labels,
     check_finite,
     check_images,
+    descend,
     ode_step,
-    trajectory_levels,
+    plain_step,
+    walk,
 )
 
 
@@ -28,9 +31,11 @@ class Inversion:
 
     latent: N x C x H x W, the terminal state divided by the last level's norm sqrt(alpha^2 + sigma^2)
     (1 for variance-preserving processes), so that a perfect latent is white noise of unit variance
-    whatever the process. levels: the N + 1 levels passed, cleanest first. network_calls: forward
-    passes per image. trajectory: (num_steps + 1) x N x C x H x W states in the process's own scale,
-    if it was recorded. diagnostics: name -> one value per step and sample, (num_steps, N).
+    whatever the process. levels: the levels passed, cleanest first; all N + 1 of them unless the
+    method stops below the noisiest one. network_calls: forward passes per image, rounded up where
+    images differ. trajectory: len(levels) x N x C x H x W states in the process's own scale, if it
+    was recorded. diagnostics: name -> one value per step and sample, (steps, N). memory: what the
+    method's own way back (`InversionMethod.sample`) needs beside the latent.
     """
 
     latent: torch.Tensor
@@ -38,17 +43,28 @@ class Inversion:
     network_calls: int
     trajectory: torch.Tensor | None = None
     diagnostics: dict[str, torch.Tensor] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
 
 
 class CountingDenoiser:
-    """A denoiser that counts its calls; one call asks the network once for each image of the batch."""
+    """A denoiser that counts how often the network is asked, per image of a batch of `images`."""
 
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser, self.process, self.calls = denoiser, denoiser.process, 0
+    def __init__(self, denoiser: Denoiser, images: int) -> None:
+        self.denoiser, self.process, self.images, self.rows = denoiser, denoiser.process, images, 0
+
+    @property
+    def calls(self) -> int:
+        """Forward passes per image, rounded up where images differ."""
+        return math.ceil(self.rows / self.images)
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
-        self.calls += 1
+        self.rows += len(x)
         return self.denoiser(x, level, label)
+
+    def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
+        """The prediction under embeddings in place of labels; for denoisers that have it."""
+        self.rows += len(x)
+        return self.denoiser.conditioned(x, level, embedding)
 
 
 class ForwardNoise:
@@ -71,18 +87,63 @@ class ForwardNoise:
         return self._draws[:, index]
 
 
+@dataclass
+class Ascent:
+    """What a step on the way up may use: the model, the images, and where the walk is.
+
+    labels: N domain labels to invert under. levels: those to be walked, cleanest first. clean: the
+    encoded input. noise: the method's draws, `noise[0]` and on, N x C x H x W each. memory: what the
+    way back will need. diagnostics: a dict per step, name -> N values.
+    """
+
+    denoiser: CountingDenoiser
+    labels: torch.Tensor
+    levels: list[Level]
+    clean: torch.Tensor
+    noise: ForwardNoise
+    memory: dict[str, Any] = field(default_factory=dict)
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.diagnostics: list[dict[str, torch.Tensor]] = [{} for _ in self.levels[1:]]
+
+    @property
+    def seen(self) -> dict[str, torch.Tensor]:
+        """The diagnostics of this step."""
+        return self.diagnostics[self.position]
+
+    @property
+    def level(self) -> Level:
+        """The level of the state, `levels[position]`."""
+        return self.levels[self.position]
+
+    @property
+    def following(self) -> Level:
+        """The level that the step leads to."""
+        return self.levels[self.position + 1]
+
+
 @dataclass(frozen=True)
 class InversionMethod:
-    """A deterministic or stochastic way from an image to a latent; subclasses say what they change.
+    """A way from an image to a latent; subclasses say what they change.
 
-    The shared loop walks the process's levels upwards. A share `forward_fraction` of the steps, at
-    the start, may be replaced by forward diffusion (TABA); each other step is `step`.
+    The shared loop walks the process's levels upwards. It can let noise in: where the image enters
+    (`entry_noise`), and by replacing the first steps by forward diffusion (`replaced_steps`). Each
+    other step is `step`. `sample` is the way back, each of its steps `step_back`.
+
+    entry_noise: the image enters as alpha_0 * x0 + sigma_0 * noise, not as it is. fresh: each replaced
+    step draws noise of its own; else one draw serves them all. keeps_states: `finish` is given the
+    states of all levels.
     """
 
     name: ClassVar[str]
+    # Without annotations: an annotated one would come first among the fields of a method that makes it a field.
+    entry_noise = False
+    fresh = True
+    keeps_states = False
 
     @property
-    def params(self) -> dict[str, float | bool | str]:
+    def params(self) -> dict[str, Any]:
         """The method's parameters as they were given or defaulted."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
@@ -94,29 +155,40 @@ class InversionMethod:
     @property
     def stochastic(self) -> bool:
         """Whether the latent depends on the generator."""
-        return self.replaced_share > 0
+        return self.replaced_share > 0 or self.entry_noise
 
     def replaced_steps(self, num_steps: int) -> int:
         """How many steps forward diffusion replaces: round(num_steps * share), as the papers count."""
         return round(num_steps * self.replaced_share)
 
-    def step(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        label: torch.Tensor,
-        clean: torch.Tensor,
-        diagnostics: dict[str, torch.Tensor],
-    ) -> tuple[torch.Tensor, Prediction]:
-        """One inversion step: the state at `following`, and the prediction that led there.
+    def walked_steps(self, num_steps: int) -> int:
+        """How many of the process's steps are walked at all: the latent lies at that level."""
+        return num_steps
 
-        clean is the encoded input, the reference of methods that guide; a method may leave one value
-        per sample in `diagnostics`.
-        """
-        prediction = denoiser(x, level, label)
-        return ode_step(prediction, following), prediction
+    def draws(self, num_steps: int) -> int:
+        """How many noise maps are drawn for each image."""
+        replaced = self.replaced_steps(num_steps)
+        return replaced + self.entry_noise if self.fresh else int(replaced > 0 or self.entry_noise)
+
+    def let_in(self, noise: torch.Tensor) -> torch.Tensor:
+        """The part of a noise map, N x C x H x W, that enters the image."""
+        return noise
+
+    def prepare(self, run: Ascent) -> None:
+        """Called before the first step; raises where the method can't work with this denoiser."""
+
+    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+        """One inversion step from x at `run.level`: the state at `run.following`, and what the denoiser said of x."""
+        prediction = run.denoiser(x, run.level, run.labels)
+        return ode_step(prediction, run.following), prediction
+
+    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+        """The terminal state; states holds that of each level, or the last alone unless `keeps_states`."""
+        return states[-1]
+
+    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+        """One sampling step from x at `run.level` to `run.following`."""
+        return plain_step(run, x)
 
     def invert(
         self,
@@ -132,8 +204,9 @@ class InversionMethod:
 
         Args:
             denoiser: any callable `(x, level, label) -> Prediction` with a `.process`; it is not changed.
-            clean: N x C x H x W. It enters at the process's cleanest level as it is: no noise is added
-                and it is not scaled by that level's alpha (authors' code; alpha_0 = 0.9996).
+            clean: N x C x H x W. Unless the method says otherwise it enters at the process's cleanest
+                level as it is: no noise is added and it is not scaled by that level's alpha (authors'
+                code; alpha_0 = 0.9996).
             label: the domain to invert under, N labels or one.
             num_steps: N of `process.levels(N)`.
             generator: for stochastic methods. With a CPU generator the result of an image depends
@@ -142,37 +215,65 @@ class InversionMethod:
             callback: called with a `sampling.Step` after each step.
 
         Raises:
-            InvalidParameterError: a parameter out of range, of the wrong type or of the wrong shape.
+            InvalidParameterError: a parameter out of range, of the wrong type or of the wrong shape,
+                or a denoiser that the method can't work with.
             NotFiniteError: NaN or infinity in the input or after a step; step and method are named.
         """
         check_images(clean, "clean")
-        labels = as_labels(label, clean)
-        counting = CountingDenoiser(denoiser)
-        levels = denoiser.process.levels(num_steps)
+        levels = denoiser.process.levels(num_steps)[: self.walked_steps(num_steps) + 1]
         replaced = self.replaced_steps(num_steps)
-        noise = ForwardNoise(clean, replaced, generator) if replaced else None
-        x, states, diagnostics = clean, [clean], []
+        noise = ForwardNoise(clean, self.draws(num_steps), generator)
+        run = Ascent(CountingDenoiser(denoiser, len(clean)), as_labels(label, clean), levels, clean, noise)
+
+        def forward(level: Level, draw: int) -> torch.Tensor:
+            return level.alpha * clean + level.sigma * self.let_in(noise[draw])
+
+        def advance(index: int, level: Level, following: Level, x: torch.Tensor) -> tuple[torch.Tensor, Any]:
+            run.position = index
+            if index < replaced:
+                following_x, prediction = forward(following, index if self.fresh else 0), None
+            else:
+                following_x, prediction = self.step(run, x)
+            if not (record or self.keeps_states):
+                states.clear()
+            states.append(following_x)
+            return following_x, prediction
+
         with torch.no_grad():
-            for index, level, following in trajectory_levels(denoiser.process, num_steps, descending=False):
-                seen: dict[str, torch.Tensor] = {}
-                if noise is not None and index < replaced:
-                    following_x, prediction = following.alpha * clean + following.sigma * noise[index], None
-                else:
-                    following_x, prediction = self.step(counting, x, level, following, labels, clean, seen)
-                check_finite(following_x, f"{self.name} inversion: NaN or infinity at step {index + 1} of {num_steps}")
-                if callback is not None:
-                    callback(Step(index, level, following, x, prediction, following_x))
-                x = following_x
-                diagnostics.append(seen)
-                if record:
-                    states.append(x)
+            states = [forward(levels[0], -1) if self.entry_noise else clean]
+            self.prepare(run)
+            walk(levels, states[0], advance, f"{self.name} inversion", callback)
+            states[-1] = self.finish(run, states)
+        check_finite(states[-1], f"{self.name} inversion: NaN or infinity in the latent")
         return Inversion(
-            latent=x / levels[-1].norm,
+            latent=states[-1] / levels[-1].norm,
             levels=levels,
-            network_calls=counting.calls,
+            network_calls=run.denoiser.calls,
             trajectory=torch.stack(states) if record else None,
-            diagnostics=_stack_steps(diagnostics, x),
+            diagnostics=_stack_steps(run.diagnostics, clean),
+            memory=run.memory,
         )
+
+    def sample(
+        self,
+        denoiser: Denoiser,
+        inversion: Inversion,
+        label: torch.Tensor | int,
+        guidance: float = 1.0,
+        null_label: torch.Tensor | int = 2,
+        callback: Callback | None = None,
+    ) -> torch.Tensor:
+        """The method's way back from its latent to an image, N x C x H x W, in any domain.
+
+        Args as in `sampling.sample`, and `inversion`, what `invert` returned. For methods whose way
+        back is plain sampling it is `sampling.sample` from the latent.
+
+        Raises InvalidParameterError and NotFiniteError as `sampling.sample` does.
+        """
+        check_images(inversion.latent, "latent")
+        labels = as_labels(label, inversion.latent)
+        run = Descent(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
+        return descend(run, inversion.latent, self.step_back, callback)
 
 
 def _stack_steps(steps: list[dict[str, torch.Tensor]], x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -189,3 +290,15 @@ def check_number(name: str, value: object, low: float, high: float = float("inf"
     if not low <= value <= high or value == float("inf"):
         allowed = f"at least {low:g} and finite" if high == float("inf") else f"from {low:g} to {high:g}"
         raise InvalidParameterError(f"{name} must be {allowed}; {value!r} was given")
+
+
+def check_count(name: str, value: object, low: int) -> None:
+    """Raises InvalidParameterError unless value is a whole number of at least low."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise InvalidParameterError(f"{name} must be a whole number of at least {low}; {value!r} was given")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raises InvalidParameterError unless value is True or False."""
+    if not isinstance(value, bool):
+        raise InvalidParameterError(f"{name} must be True or False; {value!r} was given")

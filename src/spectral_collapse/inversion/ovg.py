@@ -9,7 +9,7 @@ import torch
 
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, unknown
-from spectral_collapse.inversion.base import InversionMethod, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod, check_flag, check_number
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
@@ -33,6 +33,8 @@ class OVG(InversionMethod):
             > 0; infinity never shrinks.
         project: whether conflicting gradients are projected.
         forward_fraction: share of the steps, at the start, that forward diffusion replaces (OVG + TABA).
+        entry_noise: whether the image enters with the entry level's noise (OVG + EDM in the paper, on a
+            variance-exploding process).
         scale: 'step' is the rule behind the published numbers (authors' code): the correction is
             -eta * g * dt, dt being `process.interval`, and then clipped. 'none' is the literal
             Eq. (14): -eta * g, neither scaled nor clipped; `clip` must then keep its default.
@@ -48,6 +50,7 @@ class OVG(InversionMethod):
     project: bool = True
     forward_fraction: float = 0.0
     scale: Literal["step", "none"] = "step"
+    entry_noise: bool = False
 
     name = "ovg"
 
@@ -57,8 +60,8 @@ class OVG(InversionMethod):
         check_number("forward_fraction", self.forward_fraction, 0, 1)
         if isinstance(self.clip, bool) or not isinstance(self.clip, int | float) or not self.clip > 0:
             raise InvalidParameterError(f"clip must be a number above 0; {self.clip!r} was given")
-        if not isinstance(self.project, bool):
-            raise InvalidParameterError(f"project must be True or False; {self.project!r} was given")
+        check_flag("project", self.project)
+        check_flag("entry_noise", self.entry_noise)
         if self.scale not in ("step", "none"):
             raise unknown("scale", self.scale, ("step", "none"))
         if self.scale == "none" and self.clip not in (OVG.clip, float("inf")):
@@ -70,26 +73,18 @@ class OVG(InversionMethod):
     def replaced_share(self) -> float:
         return self.forward_fraction
 
-    def step(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        label: torch.Tensor,
-        clean: torch.Tensor,
-        diagnostics: dict[str, torch.Tensor],
-    ) -> tuple[torch.Tensor, Prediction]:
+    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         if not self.eta_hf and not self.eta_lf:
-            return super().step(denoiser, x, level, following, label, clean, diagnostics)
-        prediction, g_hf, g_lf = self._gradients(denoiser, x, level, label, clean)
+            return super().step(run, x)
+        level, following = run.level, run.following
+        prediction, g_hf, g_lf = self._gradients(run.denoiser, x, level, run.labels, run.clean)
         base = ode_step(prediction, following)
         if g_hf is not None and g_lf is not None:
             conflict = _inner(g_hf, g_lf) < 0
-            diagnostics["conflict"] = conflict.flatten()
+            run.seen["conflict"] = conflict.flatten()
             if self.project:
                 g_hf, g_lf = project_conflicting(g_hf, g_lf)
-        dt = denoiser.process.interval(level, following) if self.scale == "step" else 1.0
+        dt = run.denoiser.process.interval(level, following) if self.scale == "step" else 1.0
         limit = self.clip * _norm(base - x)
         following_x = base
         for name, eta, gradient in (("clipped_lf", self.eta_lf, g_lf), ("clipped_hf", self.eta_hf, g_hf)):
@@ -99,7 +94,7 @@ class OVG(InversionMethod):
             # The factor is formed in float64 before it meets the gradient: eta * g can leave float32.
             factor = torch.full_like(length, eta * dt)
             if self.scale == "step":
-                diagnostics[name] = (length > limit).flatten()
+                run.seen[name] = (length > limit).flatten()
                 factor = torch.where(length > limit, limit / _norm(gradient), factor)
             following_x = following_x - (factor * gradient.double()).to(x.dtype)
         return following_x, prediction

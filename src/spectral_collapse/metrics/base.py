@@ -5,27 +5,48 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Arity = Literal[
+    "latent",
+    "noise, image and latent",
+    "noise and image",
+    "image",
+    "image and reference",
+    "image and set",
+    "two sets",
+    "trajectory",
+]
+"""What a score is computed from; every word stands for a batch (N, C, H, W) of such maps, matched one
+to one except in 'image and set' and 'two sets'."""
+
 
 @dataclass(frozen=True)
 class Score:
     """The card of one score.
 
     name: the key in `metrics.SCORES` and in stored results; symbol: how figures write it;
-    range: smallest and largest possible value; arity: what one evaluation takes; unit: what one
-    value belongs to, a sample or the whole set, and so what a mean or a bootstrap runs over;
-    source: the paper's equations; measured_in: physical unit, "1" for a plain number.
+    higher_is_better: None where neither side is; range: smallest and largest possible value; arity:
+    what it is computed from; unit: what one value belongs to, a sample or the whole set, and so
+    what a mean or a bootstrap runs over; source: the paper's equations; measured_in: physical unit,
+    "1" for a plain number; target: the ideal value, where it is neither end of the range; function:
+    the name in `metrics` of the function that computes it, if not the score's own; field: where
+    that returns a named tuple, the field that holds the value.
     """
 
     name: str
     symbol: str
-    higher_is_better: bool
+    higher_is_better: bool | None
     range: tuple[float, float]
-    arity: Literal["latent", "image", "image and reference", "image and set", "two sets"]
+    arity: Arity
     unit: Literal["sample", "set"]
     source: str
     measured_in: str = "1"
+    target: float | None = None
+    function: str = ""
+    field: str = ""
 
     @property
     def arrow(self) -> str:
-        """The direction of better values, as tables print it."""
+        """The direction of better values, as tables print it: up, down, to the target, or nothing."""
+        if self.higher_is_better is None:
+            return "" if self.target is None else f"→ {self.target:g}"
         return "↑" if self.higher_is_better else "↓"

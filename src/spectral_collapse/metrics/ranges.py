@@ -16,12 +16,12 @@ CHUNK = 1 << 19
 stays bounded for any number of images."""
 
 
-def check_latents(score: str, latents: torch.Tensor) -> torch.Tensor:
+def check_latents(score: str, latents: torch.Tensor, name: str = "latents") -> torch.Tensor:
     """`latents` (N, C, H, W) as they came, once they are known to be a finite, non-empty batch.
 
     Raises InvalidParameterError (not a floating-point batch), DataError (empty), NotFiniteError.
     """
-    _bounds(score, latents, "latents")
+    _bounds(score, latents, name)
     return latents
 
 
@@ -51,6 +51,11 @@ def check_pair(score: str, images: torch.Tensor, references: torch.Tensor, name:
 def rescale(images: torch.Tensor, top: float) -> torch.Tensor:
     """Images from [-1, 1] to [0, top], in single precision at least: FFT and wavelets know no half."""
     return (images.to(torch.promote_types(images.dtype, torch.float32)) + 1) * (top / 2)
+
+
+def unit(images: torch.Tensor) -> torch.Tensor:
+    """Images from [-1, 1] to [0, 1], rounding beyond it cut off: piq refuses what leaves its range by a bit."""
+    return rescale(images, 1.0).clamp_(0, 1)
 
 
 def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:

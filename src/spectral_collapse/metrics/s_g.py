@@ -19,6 +19,7 @@ SCORE = Score(
     arity="latent",
     unit="set",
     source="Spectral Collapse, Appendix B.2, Eq. (31)-(33)",
+    field="score",
 )
 
 

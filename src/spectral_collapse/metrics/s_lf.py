@@ -8,8 +8,8 @@ import torch
 
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.metrics.base import Score
-from spectral_collapse.metrics.ranges import check_images, check_pair, rescale
-from spectral_collapse.metrics.ssim import ssim
+from spectral_collapse.metrics.ranges import check_images, check_pair, pieces, rescale
+from spectral_collapse.metrics.ssim import check_window, similarity
 
 SCORE = Score(
     name="s_lf",
@@ -44,7 +44,9 @@ def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: 
     images), NotFiniteError.
     """
     check_pair("S_LF", images, sources, "sources")
-    return ssim(structure_view(images, cutoff, structure), structure_view(sources, cutoff, structure))
+    check_window("S_LF", images)
+    views = ([structure_view(z, cutoff, structure) for z in piece] for piece in pieces(images, sources))
+    return torch.cat([similarity(x, y) for x, y in views])
 
 
 def structure_view(images: torch.Tensor, cutoff: float, structure: Structure = "color") -> torch.Tensor:

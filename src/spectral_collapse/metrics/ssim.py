@@ -1,4 +1,4 @@
-"""The structural similarity index, by piq, per sample and in double precision.
+"""The structural similarity index, by piq, per sample.
 
 piq because it agrees with scikit-image to rounding; torchmetrics 1.9 differs from both by about 0.01.
 """
@@ -9,27 +9,48 @@ import torch
 
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.ranges import pieces
+from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.ranges import check_pair, pieces, unit
+
+SCORE = Score(
+    name="ssim",
+    symbol="SSIM",
+    higher_is_better=True,
+    range=(-1.0, 1.0),
+    arity="image and reference",
+    unit="sample",
+    source="Wang et al. 2004, Eq. (13); Spectral Collapse, Table 2",
+)
 
 WINDOW = 11
 """Side of the Gaussian window of standard deviation 1.5, and with it the smallest image (Wang et al. 2004)."""
 
 
 def ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-    """Mean SSIM per sample, (N,) float64, of two batches (N, C, H, W) in [0, 1], Eq. (43).
+    """Mean SSIM per sample, (N,) float64, of images (N, C, H, W) in [-1, 1] to their references.
 
-    Gaussian window, averaged over channels and over the pixels whose window lies inside the image.
-    Double precision because the variances are differences of squares.
+    Averaged over channels and over the pixels whose window lies inside the image. Its variances are
+    differences of squares: float32 costs 1e-4 at most.
 
-    Raises InvalidParameterError for images smaller than the window.
+    Raises InvalidParameterError (range, shapes, under 11 px), DataError (no images), NotFiniteError.
     """
+    check_pair("SSIM", images, references, "references")
+    check_window("SSIM", images)
+    return torch.cat([similarity(unit(x), unit(y)) for x, y in pieces(images, references)])
+
+
+def check_window(score: str, images: torch.Tensor) -> None:
+    """Raises InvalidParameterError unless the images hold the window."""
     height, width = images.shape[-2:]
     if min(height, width) < WINDOW:
-        raise InvalidParameterError(f"SSIM needs images of at least {WINDOW} x {WINDOW} pixels, got {height} x {width}")
+        raise InvalidParameterError(
+            f"{score} needs images of at least {WINDOW} x {WINDOW} pixels, got {height} x {width}"
+        )
+
+
+def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """`ssim` of checked batches in [0, 1], (N,) float64."""
     ensure_torchvision()
     import piq
 
-    def score(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return piq.ssim(x.double(), y.double(), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False)
-
-    return torch.cat([score(x, y) for x, y in pieces(images, references)])
+    return piq.ssim(x, y, kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()

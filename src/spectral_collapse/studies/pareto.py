@@ -3,17 +3,18 @@
 Every method inverts the same source images and samples them in the target domain; a point is a
 method with its parameters, its place is (S_LF, S_HF). OVG's points are a grid over (eta_HF, eta_LF);
 the standard inversion and TABA with several fractions are the baselines (Spectral Collapse in
-Diffusion Inversion, Sec. 5.2 and Fig. 6).
+Diffusion Inversion, Sec. 5.2 and Fig. 6). Any other method of `inversion.METHODS`, among them one's
+own, can stand beside them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -59,7 +60,8 @@ class Grid:
     about 1e-6 on, without the clip, and 1e-7 lies half way.
     eta_lf: multiples of the published one. Above it nearly nothing changes; below it lies the trade.
     replaced: steps that TABA replaces, of every 50 (the papers count in fractions of 50 steps; at
-    least one step is replaced).
+    least one step is replaced). methods: names of further methods; 'nullspace' enters where TABA with
+    the published fraction does, with noise above the source's band.
 
     OVG's values were chosen after trial runs on 8 test images of photos_x8 and of edges2shoes, so its
     points are not blind to the images that they are judged on.
@@ -68,12 +70,31 @@ class Grid:
     eta_hf: tuple[float, ...]
     eta_lf: tuple[float, ...]
     replaced: tuple[int, ...]
+    methods: tuple[str, ...] = ("noise_floor", "nullspace")
 
 
 GRIDS = {
     "smoke": Grid(eta_hf=(), eta_lf=(0, 1), replaced=(2, 20)),
     "quick": Grid(eta_hf=(1e-7,), eta_lf=(0, 0.1, 0.3, 1), replaced=(1, 2, 10)),
-    "paper": Grid(eta_hf=(1e-8, 1e-7), eta_lf=(0, 0.1, 0.3, 1), replaced=(1, 2, 3, 5, 10, 20)),
+    "paper": Grid(
+        eta_hf=(1e-8, 1e-7),
+        eta_lf=(0, 0.1, 0.3, 1),
+        replaced=(1, 2, 3, 5, 10, 20),
+        methods=(
+            "noise_floor",
+            "nullspace",
+            "negative_prompt",
+            "direct",
+            "fixed_point",
+            "renoise",
+            "edict",
+            "bdia",
+            "sdedit",
+            "cycle_diffusion",
+            "ddpm_friendly",
+            "spectral_swap",
+        ),
+    ),
 }
 
 _CODE = (
@@ -110,30 +131,35 @@ REFERENCE_SCORES = ("s_hf", "s_lf", "psnr")
 
 @dataclass(frozen=True)
 class Point:
-    """A method with its parameters, as it appears in a result: `kind` is a method's name or 'ovg+taba'."""
+    """A method with its parameters, as it appears in a result.
 
-    kind: Literal["standard", "taba", "ovg", "ovg+taba"]
+    kind: 'standard', 'taba', 'ovg', 'ovg+taba', or the name of another method with its `params`.
+    """
+
+    kind: str
     eta_hf: float = float("nan")
     eta_lf: float = float("nan")
     fraction: float = float("nan")
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def method(self) -> InversionMethod:
-        if self.kind == "standard":
-            return inversion.create("standard")
         if self.kind == "taba":
             return inversion.create("taba", fraction=self.fraction)
-        fraction = self.fraction if self.kind == "ovg+taba" else 0.0
-        return inversion.create("ovg", eta_hf=self.eta_hf, eta_lf=self.eta_lf, forward_fraction=fraction)
+        if self.kind in ("ovg", "ovg+taba"):
+            fraction = self.fraction if self.kind == "ovg+taba" else 0.0
+            return inversion.create("ovg", eta_hf=self.eta_hf, eta_lf=self.eta_lf, forward_fraction=fraction)
+        return inversion.create(self.kind, **self.params)
 
     @property
     def label(self) -> str:
-        if self.kind == "standard":
-            return "standard"
         if self.kind == "taba":
             return f"TABA {self.fraction:g}"
         etas = f"OVG ({self.eta_hf:g}, {self.eta_lf:g})"
-        return etas if self.kind == "ovg" else f"{etas} + TABA {self.fraction:g}"
+        if self.kind in ("ovg", "ovg+taba"):
+            return etas if self.kind == "ovg" else f"{etas} + TABA {self.fraction:g}"
+        params = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in self.params.items())
+        return f"{self.kind} ({params})" if params else self.kind
 
 
 def run(
@@ -146,6 +172,7 @@ def run(
     eta_hf: Sequence[float] | None = None,
     eta_lf: Sequence[float] | None = None,
     fractions: Sequence[float] | None = None,
+    methods: Mapping[str, Mapping[str, Any]] | Sequence[str] | None = None,
     guidance: float | None = None,
     checkpoint: str | Path | Model | None = None,
     source: Literal["auto", "real", "rendered"] = "auto",
@@ -164,6 +191,8 @@ def run(
         eta_hf, eta_lf: OVG's step sizes, all pairs of which are run but (0, 0), which is the standard
             inversion. Without them: 0, the published ones and some between (`PUBLISHED`, `GRIDS`).
         fractions: shares of the steps that TABA replaces; each must replace at least one step.
+        methods: further methods of `inversion.METHODS`, by name with their defaults, or name ->
+            parameters; without it the profile's (`GRIDS`).
         guidance: guidance scale in sampling; without it the published one of this data set.
         checkpoint: name or folder of a network, or a loaded Model; without it the one shipped for
             this family of data sets.
@@ -185,7 +214,8 @@ def run(
     seeds, num_steps = count("seeds", seeds, size.seeds), count("num_steps", num_steps, size.num_steps)
     guidance = info.guidance if guidance is None else guidance
     check_number("guidance", guidance, 0)
-    points = _points(PUBLISHED.get(info.family, _SUPER_RESOLUTION), grid, num_steps, eta_hf, eta_lf, fractions)
+    published = PUBLISHED.get(info.family, _SUPER_RESOLUTION)
+    points = _points(published, grid, num_steps, eta_hf, eta_lf, fractions)
     test = datasets.load(dataset, "test", size.size, source, root)
     train = datasets.load(dataset, "train", size.size, source, root)
     if count("images", images, 2, least=2) > len(test):  # S_G is a score of a set
@@ -193,6 +223,9 @@ def run(
     chosen = spread(len(test), images or min(size.images, len(test)))
     model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
     check_model(model, info, size.size)
+    if methods is None:
+        methods = _default_methods(grid, published, num_steps, info.structure_cutoff(size.size) / 2, test, model)
+    points += _further(methods)
     parameters = {
         "dataset": dataset,
         "profile": profile,
@@ -391,6 +424,38 @@ def _points(
         raise InvalidParameterError("eta_hf and eta_lf must give OVG a point; (0, 0) alone is the standard inversion")
     both = Point("ovg+taba", published.eta_hf, published.eta_lf, max(published.fraction, least))
     return (Point("standard"), *taba, *ovg, both)
+
+
+def _default_methods(
+    grid: Grid, published: Published, num_steps: int, band: float, test: DomainDataset, model: Model
+) -> dict[str, dict[str, Any]]:
+    """The profile's further methods; band: the source's own, in cycles per pixel of the image."""
+    image = test.stack([0]).source
+    # What is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more.
+    wider = image.shape[-1] / model.encode(image).shape[-1]
+    nullspace = {
+        "k": max(1, round(num_steps * published.fraction)),
+        "projector": float(f"{min(band * wider, 0.5):g}"),
+    }
+    return {name: nullspace if name == "nullspace" else {} for name in grid.methods}
+
+
+def _further(methods: Mapping[str, Mapping[str, Any]] | Sequence[str]) -> tuple[Point, ...]:
+    """Points of methods by name; those that have points of their own are refused."""
+    if isinstance(methods, str) or not isinstance(methods, Mapping | Sequence):
+        raise InvalidParameterError(
+            f"methods must be a list of names or a mapping from names to parameters; {methods!r} was given"
+        )
+    named = methods if isinstance(methods, Mapping) else {name: {} for name in methods}
+    for name in named:
+        if name in ("standard", "taba", "ovg"):
+            raise InvalidParameterError(
+                f"{name!r} is in the study anyway; its parameters are eta_hf, eta_lf and fractions"
+            )
+    points = tuple(Point(name, params=dict(params)) for name, params in named.items())
+    for point in points:
+        _ = point.method  # an unknown name or parameter is refused before anything is computed
+    return points
 
 
 def _part(parts: results.Parts, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

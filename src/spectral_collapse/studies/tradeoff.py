@@ -19,6 +19,7 @@ from spectral_collapse.studies.front import HypervolumeGain, Interval
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
+OVG = ("ovg", "ovg+taba")
 REFERENCES = ("target", "autoencoder")
 
 
@@ -59,8 +60,8 @@ def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
     A side with more points profits more from chance: OVG has a grid and the baselines have a line.
     """
     values = np.stack([study[score].mean("seed").to_numpy() for score in ("s_lf", "s_hf")], axis=-1)
-    baseline = study["method"].isin(BASELINES).to_numpy()
-    return front.hypervolume_gain(values[~baseline], values[baseline])
+    ovg, baseline = (study["method"].isin(kinds).to_numpy() for kinds in (OVG, BASELINES))
+    return front.hypervolume_gain(values[ovg], values[baseline])
 
 
 def published(study: xr.Dataset) -> dict[str, str]:
@@ -86,10 +87,16 @@ def best_ovg(study: xr.Dataset) -> str:
     return str(grid["point"].to_numpy()[int(joint.to_numpy().argmax())])
 
 
+def others(study: xr.Dataset) -> list[str]:
+    """The points of further methods, in their order."""
+    return [str(label) for label in study["point"].to_numpy()[~study["method"].isin((*BASELINES, *OVG))]]
+
+
 def choose(study: xr.Dataset) -> list[str]:
-    """The points to show as pictures: the standard inversion, the published settings, and the best of OVG's grid."""
+    """The points to show as pictures: the standard inversion, the published settings, the first of the
+    further methods, and the best of OVG's grid."""
     known = published(study)
-    labels = ["standard", known.get("taba"), known.get("ovg"), best_ovg(study), known["ovg+taba"]]
+    labels = ["standard", known.get("taba"), *others(study)[:2], known.get("ovg"), best_ovg(study), known["ovg+taba"]]
     return list(dict.fromkeys(label for label in labels if label is not None))
 
 
@@ -123,6 +130,7 @@ def verdict(study: xr.Dataset) -> str:
         f"S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
         f"{_compared(study, taba, 'standard', 's_hf')} and S_LF is {_compared(study, taba, 'standard', 's_lf')}.",
+        *(f"**And {point}?** {_placed(study, point, taba)}" for point in others(study)),
         f"**Where does OVG lie?** {' '.join(_placed(study, point, taba) for point in ovg)} Of the grid, {best} is the "
         "best by S_LF times S_HF, chosen on these same images, so its intervals flatter it.",
         f"**Does OVG expand the front?** The area under its front is {area} the baselines' ({text(gain.gain)}; "

@@ -1,0 +1,30 @@
+"""Denoisers: what turns a noisy image into a noise and a clean image, whatever it predicts inside.
+
+A denoiser is any callable `(x, level, label) -> Prediction` with a `.process`. Its Prediction always
+satisfies x = alpha * clean + sigma * noise, so nothing downstream asks what kind of network it is.
+"""
+
+from __future__ import annotations
+
+from spectral_collapse.denoisers.base import Denoiser, Prediction
+from spectral_collapse.denoisers.gaussian import GaussianDenoiser
+from spectral_collapse.denoisers.network import (
+    PREDICTION_TYPES,
+    Coefficients,
+    NetworkDenoiser,
+    PredictionType,
+    coefficients,
+)
+from spectral_collapse.denoisers.pipelines import from_pipeline
+
+__all__ = [
+    "PREDICTION_TYPES",
+    "Coefficients",
+    "Denoiser",
+    "GaussianDenoiser",
+    "NetworkDenoiser",
+    "Prediction",
+    "PredictionType",
+    "coefficients",
+    "from_pipeline",
+]

@@ -1,0 +1,78 @@
+"""The closed form: the optimal denoiser of Gaussian data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from spectral_collapse.denoisers.base import Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.processes import Level, Process
+
+
+class GaussianDenoiser:
+    """The optimal denoiser of stationary Gaussian data, in closed form: a perfect network.
+
+    Data of label y has, for each coefficient f of its orthonormal 2-D FFT, the variance
+    spectra[y][f] around the FFT of means[y]. Then (Wiener filter, per frequency)
+
+        noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2),
+        clean = mean + alpha * S * (x - alpha * mean) / (alpha^2 S + sigma^2).
+
+    Args:
+        process: a noise process.
+        spectra: label -> H x W tensor of variances >= 0 in `torch.fft.fft2`'s order; it must be
+            symmetric under f -> -f, as the spectrum of real images is.
+        means: label -> image that broadcasts to C x H x W; zero without it.
+
+    Raises InvalidParameterError for spectra of differing shapes, negative or asymmetric ones, and,
+    when called, for a label without a spectrum or an image of another size.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        spectra: Mapping[int, torch.Tensor],
+        means: Mapping[int, torch.Tensor] | None = None,
+    ) -> None:
+        shapes = {tuple(spectrum.shape) for spectrum in spectra.values()}
+        if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+            raise InvalidParameterError(f"spectra must be H x W tensors of one shape; {sorted(shapes)} were given")
+        for label, spectrum in spectra.items():
+            mirrored = torch.roll(spectrum.flip(0, 1), (1, 1), (0, 1))
+            if not bool((spectrum >= 0).all()) or not torch.allclose(spectrum, mirrored):
+                raise InvalidParameterError(
+                    f"the spectrum of label {label} must be non-negative and symmetric under f -> -f"
+                )
+        self.process = process
+        self._labels = sorted(spectra)
+        self._shape = next(iter(shapes))
+        half = self._shape[1] // 2 + 1
+        self._spectra = torch.stack([spectra[label][:, :half].double() for label in self._labels])
+        means = means or {}
+        if stray := set(means) - set(spectra):
+            raise InvalidParameterError(f"means were given for the labels {sorted(stray)}, which have no spectrum")
+        zero = torch.zeros(1, 1, 1)
+        shared = torch.broadcast_tensors(*(means.get(label, zero).double() for label in self._labels))
+        self._means = torch.stack(shared)
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """Both halves of x (N x C x H x W) at `level` under `label` (LongTensor of N)."""
+        if tuple(x.shape[-2:]) != self._shape:
+            raise InvalidParameterError(
+                f"this denoiser is for images of {self._shape}; images of {tuple(x.shape[-2:])} were given"
+            )
+        if missing := set(label.tolist()) - set(self._labels):
+            raise InvalidParameterError(
+                f"no spectrum for the domain labels {sorted(missing)}; there are spectra for {self._labels}"
+            )
+        rows = torch.searchsorted(torch.tensor(self._labels), label.cpu().contiguous())
+        spectrum = self._spectra[rows].unsqueeze(1)
+        gain = (1 / (level.alpha**2 * spectrum + level.sigma**2)).to(x)
+        spectrum, mean = spectrum.to(x), self._means[rows].to(x)
+        # gain * residual is computed once; both halves are multiples of it.
+        whitened = gain * torch.fft.rfft2(x - level.alpha * mean, norm="ortho")
+        halves = torch.stack([level.sigma * whitened, level.alpha * spectrum * whitened])
+        noise, detail = torch.fft.irfft2(halves, s=self._shape, norm="ortho")
+        return Prediction(noise, mean + detail)

@@ -1,0 +1,273 @@
+"""Networks as denoisers: what a network predicts, and how a domain label reaches it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import torch
+
+from spectral_collapse.denoisers.base import Prediction
+from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.processes import Level, Process
+
+PredictionType = Literal["epsilon", "sample", "velocity", "edm"]
+PREDICTION_TYPES: tuple[PredictionType, ...] = ("epsilon", "sample", "velocity", "edm")
+_Number = TypeVar("_Number", float, torch.Tensor)
+_CONTEXT = "encoder_hidden_states"
+_NEED_ADDED = ("text_image", "text_time", "image", "image_hint")
+"""The values of a UNet2DConditionModel's addition_embed_type for which it reads added_cond_kwargs."""
+
+
+class Coefficients(NamedTuple):
+    """The linear maps around a network F: both halves of x from F's output.
+
+    output = F(input_scale * x);  noise = noise_skip * x + noise_out * output;
+    clean = clean_skip * x + clean_out * output.
+    """
+
+    input_scale: float | torch.Tensor
+    noise_skip: float | torch.Tensor
+    noise_out: float | torch.Tensor
+    clean_skip: float | torch.Tensor
+    clean_out: float | torch.Tensor
+
+
+def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sigma_data: float = 0.5) -> Coefficients:
+    """The coefficients of a prediction type at a level; the denoiser and the training loss share them.
+
+    'epsilon': the output is the noise (paper, Eq. 17, 22). 'sample': the clean image (Eq. 21).
+    'velocity': alpha * noise - sigma * clean (Salimans and Ho 2022), for any alpha and sigma.
+    'edm': Karras' preconditioning (paper, Eq. 26, 27) of x / alpha = x0 + (sigma / alpha) * eps.
+
+    alpha and sigma are floats, or tensors that broadcast against x. Raises InvalidParameterError for
+    an unknown prediction type.
+    """
+    if prediction == "epsilon":
+        return Coefficients(1.0, 0.0, 1.0, 1 / alpha, -sigma / alpha)
+    if prediction == "sample":
+        return Coefficients(1.0, 1 / sigma, -alpha / sigma, 0.0, 1.0)
+    if prediction == "velocity":
+        power = alpha**2 + sigma**2
+        return Coefficients(1.0, sigma / power, alpha / power, alpha / power, -sigma / power)
+    if prediction == "edm":
+        ratio = sigma / alpha
+        power = ratio**2 + sigma_data**2
+        skip, out = sigma_data**2 / power, ratio * sigma_data / power**0.5
+        # 1 - skip is written as ratio^2 / power: at small sigma the difference would cancel.
+        return Coefficients(
+            1 / (alpha * power**0.5), (ratio / power) / alpha, -sigma_data / power**0.5, skip / alpha, out
+        )
+    raise unknown("prediction type", prediction, PREDICTION_TYPES)
+
+
+class NetworkDenoiser:
+    """A diffusers network as a denoiser.
+
+    Args:
+        network: UNet2DModel, UNet2DConditionModel or DiTTransformer2DModel, or any module that takes
+            `(x, time, class_labels=...)` and answers with a tensor or with `.sample`. A network whose
+            output has twice the channels of x (a learned variance) is read by its first half.
+        process: the noise process it was trained on.
+        prediction: what it predicts: 'epsilon', 'sample', 'velocity' or 'edm'.
+        sigma_data: standard deviation of the data, for 'edm' only.
+        context: for UNet2DConditionModel, the cross-attention states of each domain label, a tensor
+            (labels, tokens, channels).
+        classes: the network's own class index of each domain label, where the two differ; for an
+            ImageNet DiT, say, [207, 360, 1000], whose class 1000 is the null one.
+        added: for UNet2DConditionModel of the SDXL kind, the `added_cond_kwargs` by name, each with a
+            row per domain label, or with one row that all labels share (`time_ids`).
+
+    The network is used as it is: it is put into evaluation mode for the call where it is not, and its
+    weights never receive a gradient through a denoiser; x does. It is called in its own precision, and
+    everything around the call is done in that of x.
+
+    Raises:
+        InvalidParameterError: an unknown prediction type, sigma_data <= 0, a label that the network
+            does not have, classes that it does not have, or a UNet2DConditionModel without any
+            conditioning on the label or without the `added` that it needs.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        process: Process,
+        prediction: PredictionType = "epsilon",
+        sigma_data: float = 0.5,
+        context: torch.Tensor | None = None,
+        classes: torch.Tensor | Sequence[int] | None = None,
+        added: Mapping[str, torch.Tensor] | None = None,
+    ) -> None:
+        if prediction not in PREDICTION_TYPES:
+            raise unknown("prediction type", prediction, PREDICTION_TYPES)
+        if sigma_data <= 0:
+            raise InvalidParameterError(f"sigma_data must be positive; {sigma_data} was given")
+        self.network, self.process, self.prediction, self.sigma_data = network, process, prediction, sigma_data
+        self.context = context
+        self._takes_class = _takes_class_labels(network)
+        self._classes = None if classes is None else torch.as_tensor(classes).long()
+        config = getattr(network, "config", {})
+        self._cross_attention = config.get("cross_attention_dim") if hasattr(network, "encoder_hid_proj") else None
+        self._needs_added = config.get("addition_embed_type") in _NEED_ADDED
+        # What reaches the network as an argument: per label, and the same for all.
+        self._shared = {name: rows for name, rows in (added or {}).items() if len(rows) == 1}
+        self._told = {name: rows for name, rows in (added or {}).items() if name not in self._shared}
+        if context is not None:
+            self._told = {_CONTEXT: context, **self._told}
+        tables = list(self._class_tables().values())
+        self._check(min(map(len, tables), default=0), takes_added=bool(added))
+        rows = [self._classes] if self._classes is not None else tables
+        self.num_labels = min(map(len, (*rows, *self._told.values())), default=None)
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """Both halves of x (N x C x H x W) at `level` under `label` (LongTensor of N)."""
+        label = self._known(label).to(x.device)
+        told = {name: rows.to(x.device)[label] for name, rows in self._told.items()}
+        return self._predict(x, level, self._class_of(label), told, {})
+
+    def embed(self, label: torch.Tensor) -> torch.Tensor:
+        """What the network is told of N domain labels, N x E: all that depends on the label, side by side.
+
+        These are the label's rows of the network's class embeddings (each block of a DiT has its own),
+        of `context`, and of what in `added` has a row per label, flattened; a copy, at least float32.
+        Raises InvalidParameterError for a label that there is not, and for a network that is told
+        nothing of labels, or in another way than by a table of embeddings.
+        """
+        classes = self._class_of(self._known(label))
+        tables = self._conditioning()
+        indices = ((label if name in self._told else classes).to(table.device) for name, table in tables.items())
+        rows = [table.detach()[index] for table, index in zip(tables.values(), indices, strict=True)]
+        dtype = torch.promote_types(rows[0].dtype, torch.float32)
+        return torch.cat([row.flatten(1).to(label.device, dtype) for row in rows], dim=1)
+
+    def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
+        """Both halves of x (N x C x H x W) at `level` under any conditioning, an N x E tensor as `embed` gives.
+
+        conditioned(x, level, embed(label)) is the denoiser's own answer under `label`. It is
+        differentiable with respect to x and to the embedding. Raises InvalidParameterError for an
+        embedding of another shape, for a network with gradient checkpointing, and as `embed` does.
+        """
+        tables = self._conditioning()
+        sizes = [table[0].numel() for table in tables.values()]
+        if tuple(embedding.shape) != (len(x), sum(sizes)):
+            raise InvalidParameterError(
+                f"the embedding of {len(x)} images must have the shape {(len(x), sum(sizes))}; "
+                f"{tuple(embedding.shape)} was given"
+            )
+        if getattr(self.network, "is_gradient_checkpointing", False):
+            # Its second forward pass, in backward(), would find the network's own tables again.
+            raise InvalidParameterError(
+                "conditioned() does not go with gradient checkpointing; call the network's "
+                "disable_gradient_checkpointing() first"
+            )
+        pieces = zip(tables.items(), embedding.split(sizes, dim=1), strict=True)
+        rows = {name: piece.reshape(len(x), *table.shape[1:]) for (name, table), piece in pieces}
+        told = {name: rows.pop(name) for name in self._told}
+        return self._predict(x, level, torch.arange(len(x), device=x.device), told, rows)
+
+    def _predict(
+        self,
+        x: torch.Tensor,
+        level: Level,
+        classes: torch.Tensor,
+        told: Mapping[str, torch.Tensor],
+        tables: Mapping[str, torch.Tensor],
+    ) -> Prediction:
+        """Both halves of x, given the network's class indices, its other conditioning and tables to use instead."""
+        c = coefficients(self.prediction, level.alpha, level.sigma, self.sigma_data)
+        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), x.dtype)
+        # Half precision cannot hold every timestep; networks embed the time before they cast it.
+        time = torch.full((len(x),), level.time, device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
+        conditioning: dict[str, Any] = {"class_labels": classes} if self._takes_class else {}
+        added = {name: rows.to(x.device).expand(len(x), *rows.shape[1:]) for name, rows in self._shared.items()} | told
+        added = {name: rows.to(dtype) for name, rows in added.items()}
+        if _CONTEXT in added:
+            conditioning[_CONTEXT] = added.pop(_CONTEXT)
+        elif self._cross_attention:  # the label arrives through the class embedding; the text is empty
+            conditioning[_CONTEXT] = x.new_zeros(len(x), 1, self._cross_attention, dtype=dtype)
+        if self._needs_added:
+            conditioning["added_cond_kwargs"] = added
+        weights = {name: table.to(dtype) for name, table in tables.items()}
+        if torch.is_grad_enabled():  # only x and the conditioning are differentiated, at no cost for the weights
+            weights = {name: weight.detach() for name, weight in self.network.named_parameters()} | weights
+        with _evaluating(self.network):
+            arguments = (c.input_scale * x).to(dtype), time
+            output = torch.func.functional_call(self.network, weights, arguments, conditioning)
+        output = output if isinstance(output, torch.Tensor) else output.sample
+        output = output[:, : x.shape[1]].to(x.dtype)
+        return Prediction(c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output)
+
+    def _known(self, label: torch.Tensor) -> torch.Tensor:
+        """The labels as they are, if there are such labels."""
+        known = self.num_labels
+        if known is not None and not 0 <= int(label.min()) <= int(label.max()) < known:
+            raise InvalidParameterError(
+                f"domain labels {sorted(set(label.tolist()))} were given to a network that has 0 to {known - 1}"
+            )
+        return label
+
+    def _class_of(self, label: torch.Tensor) -> torch.Tensor:
+        """The network's own class indices of domain labels."""
+        return label if self._classes is None else self._classes.to(label.device)[label]
+
+    def _class_tables(self) -> dict[str, torch.Tensor]:
+        """The embeddings of the class labels, by parameter name (U-Net: one, DiT: one per block)."""
+        return {
+            f"{name}.weight": module.weight
+            for name, module in self.network.named_modules()
+            if self._takes_class and "class_embed" in name and isinstance(module, torch.nn.Embedding)
+        }
+
+    def _conditioning(self) -> dict[str, torch.Tensor]:
+        """All that has a row per label, or per class of the network, by the parameter's or argument's name."""
+        tables, kind = self._class_tables(), type(self.network).__name__
+        if self._takes_class and not tables:
+            raise InvalidParameterError(
+                f"the class labels of this {kind} do not pass through an nn.Embedding called class_embedding "
+                "or class_embedder, so its conditioning cannot be replaced"
+            )
+        if not tables and not self._told:
+            raise InvalidParameterError(f"this {kind} is told nothing of domain labels, so it has no conditioning")
+        return tables | self._told
+
+    def _check(self, num_classes: int, takes_added: bool) -> None:
+        """Raises InvalidParameterError where the label cannot reach the network, or classes are not its own."""
+        kind = type(self.network).__name__
+        if self._cross_attention and self.context is None and not num_classes:
+            raise InvalidParameterError(
+                f"this {kind} has no class embedding, so the domain label must reach it through "
+                "context=, a tensor (labels, tokens, channels) of cross-attention states"
+            )
+        if self._needs_added != takes_added:
+            needs = "needs added=, its added_cond_kwargs by name" if self._needs_added else "takes no added="
+            raise InvalidParameterError(f"this {kind} {needs}")
+        if self._classes is None:
+            return
+        if not self._takes_class:
+            raise InvalidParameterError(f"this {kind} takes no class labels, so it takes no classes=")
+        if num_classes and not 0 <= int(self._classes.min()) <= int(self._classes.max()) < num_classes:
+            raise InvalidParameterError(
+                f"classes {self._classes.tolist()} were given to a network that has 0 to {num_classes - 1}"
+            )
+
+
+@contextmanager
+def _evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a call: dropout, and DiT's own label dropout, belong to training alone."""
+    training = network.training
+    if training:
+        network.eval()
+    try:
+        yield
+    finally:
+        if training:
+            network.train()
+
+
+def _takes_class_labels(network: torch.nn.Module) -> bool:
+    """Whether the network is called with class_labels: diffusers' U-Nets refuse them without an embedding."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    accepts = any(p.name == "class_labels" or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    return accepts and getattr(network, "class_embedding", True) is not None

@@ -1,0 +1,27 @@
+"""Edit-friendly DDPM inversion: noise maps from independently noised images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spectral_collapse.inversion.base import Ascent
+from spectral_collapse.inversion.noise_maps import NoiseMaps
+
+
+@dataclass(frozen=True)
+class DDPMFriendly(NoiseMaps):
+    """Edit-friendly noise maps (Huberman-Spiegelglas et al. 2023, Alg. 1), eta = 1.
+
+    The path is no sample of the diffusion process: each state is the image with a noise of its own,
+    x_t = alpha_t x_0 + sigma_t noise_t, so neighbours differ more and the noise maps are stronger.
+    The paper skips 36 % of the steps (`skip`) when it edits.
+    """
+
+    name = "ddpm_friendly"
+
+    def path(self, run: Ascent) -> list[torch.Tensor]:
+        return [
+            level.alpha * run.clean + level.sigma * run.noise[position] for position, level in enumerate(run.levels[1:])
+        ]

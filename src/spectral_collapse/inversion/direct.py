@@ -1,0 +1,36 @@
+"""DirectInversion: the source branch is held on the recorded trajectory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.sampling import Descent, ode_step
+
+
+@dataclass(frozen=True)
+class Direct(InversionMethod):
+    """Standard inversion; each sampling step corrects the source branch to the inversion's own state.
+
+    Two branches are sampled together, under the source and the target label (Ju et al. 2023, Alg. 1).
+    What the correction adds to the source branch it adds to the target branch, which so keeps its
+    difference to it; the paper leaves the target branch to attention control, which needs a network
+    with text attention. Under the source label the image comes back to float error, at any guidance.
+    """
+
+    name = "direct"
+    keeps_states = True
+
+    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+        run.memory.update(source=run.labels, states=list(states))
+        return states[-1]
+
+    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        recorded = run.memory["states"]
+        branches = torch.cat([x, recorded[run.position + 1]])
+        prediction = run.guided(branches, run.level, torch.cat([run.labels, run.memory["source"]]))
+        target, source = ode_step(prediction, run.following).chunk(2)
+        return target + (recorded[run.position] - source), Prediction(*(half.chunk(2)[0] for half in prediction))

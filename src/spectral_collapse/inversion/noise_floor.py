@@ -1,0 +1,19 @@
+"""Noise floor: the image enters with the noise that the entry level stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spectral_collapse.inversion.base import InversionMethod
+
+
+@dataclass(frozen=True)
+class NoiseFloor(InversionMethod):
+    """Standard inversion of alpha_0 * x0 + sigma_0 * noise (ours).
+
+    The least that the marginal of the entry level asks for, and what a perfect denoiser of Gaussian
+    data needs for a white latent. It is `nullspace` at k = 0 with the identity for a projector.
+    """
+
+    name = "noise_floor"
+    entry_noise = True

@@ -1,0 +1,75 @@
+"""What the stochastic encoders share: the noise that each sampling step must be given to retrace a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.base import Ascent, InversionMethod, check_number
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import Descent
+
+
+@dataclass(frozen=True)
+class NoiseMaps(InversionMethod):
+    """A path of noisy images from forward diffusion, and a noise map per step that leads down it.
+
+    Subclasses say how the path is drawn (`path`), and with which `eta` sampling is stochastic. Under
+    the source label `sample` retraces the path to the image, to float error. skip: the share of the
+    steps, from the noisiest, that is left out: the latent lies at a lower level and keeps more of the
+    image; 0 to below 1.
+    """
+
+    skip: float = 0.0
+
+    eta = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("skip", self.skip, 0, 1)
+
+    @property
+    def stochastic(self) -> bool:
+        return True
+
+    def walked_steps(self, num_steps: int) -> int:
+        return max(1, num_steps - round(num_steps * self.skip))
+
+    def draws(self, num_steps: int) -> int:
+        return self.walked_steps(num_steps)
+
+    def path(self, run: Ascent) -> list[torch.Tensor]:
+        """The states at all levels but the cleanest, from that level's neighbour on."""
+        raise NotImplementedError
+
+    def prepare(self, run: Ascent) -> None:
+        run.memory.update(path=self.path(run), maps=[])
+
+    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        following_x = run.memory["path"][run.position]
+        mean, spread = reverse_step(
+            run.denoiser(following_x, run.following, run.labels), run.following, run.level, self.eta
+        )
+        run.memory["maps"].append((x - mean) / spread)
+        return following_x, None
+
+    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+        del run.memory["path"]
+        return states[-1]
+
+    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        prediction = run.guided(x, run.level, run.labels)
+        mean, spread = reverse_step(prediction, run.level, run.following, self.eta)
+        return mean + spread * run.memory["maps"][run.position], prediction
+
+
+def reverse_step(prediction: Prediction, level: Level, following: Level, eta: float) -> tuple[torch.Tensor, float]:
+    """Mean and standard deviation of a stochastic step down (Song et al. 2020, Eq. 12, 16).
+
+    eta 1 is the posterior of the forward process (DDPM), 0 would be the deterministic step.
+    """
+    ratio = (following.sigma / following.alpha) / (level.sigma / level.alpha)
+    spread = eta * following.sigma * (1 - ratio**2) ** 0.5
+    kept = (following.sigma**2 - spread**2) ** 0.5
+    return following.alpha * prediction.clean + kept * prediction.noise, spread

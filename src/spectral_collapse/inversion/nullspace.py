@@ -1,0 +1,45 @@
+"""Null-space noise: forward diffusion into the part of the image that the source leaves empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import InversionMethod, check_count
+from spectral_collapse.inversion.projectors import HighPass, Projector
+
+
+@dataclass(frozen=True)
+class NullSpace(InversionMethod):
+    """Enters the ODE at level k as alpha_k * x0 + sigma_k * P noise, P a projector (ours).
+
+    k: the level of entry, 0 to num_steps; the steps below it are skipped. projector: a cutoff
+    frequency in cycles per pixel (of what is inverted: a latent's pixel is as many image pixels wide
+    as the autoencoder compresses), above which the noise lives, or a callable such as those of
+    `inversion.projectors`, or your own. The band of the source that P leaves out enters without noise.
+
+    With the identity this is TABA with one draw, at k = 0 the noise floor.
+    """
+
+    k: int = 2
+    projector: float | Projector = 0.0625
+
+    name = "nullspace"
+    entry_noise = True
+    fresh = False
+
+    def __post_init__(self) -> None:
+        check_count("k", self.k, 0)
+        if not callable(self.projector):
+            HighPass(self.projector)
+
+    def replaced_steps(self, num_steps: int) -> int:
+        if self.k > num_steps:
+            raise InvalidParameterError(f"nullspace can't enter at level {self.k} of {num_steps}; use k <= num_steps")
+        return self.k
+
+    def let_in(self, noise: torch.Tensor) -> torch.Tensor:
+        projector = self.projector if callable(self.projector) else HighPass(self.projector)
+        return projector(noise)

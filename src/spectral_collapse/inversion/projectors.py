@@ -1,0 +1,60 @@
+"""Projectors: the parts of an image that a sparse source leaves empty.
+
+A projector is any callable on N x C x H x W; these are linear, idempotent and self-adjoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import check_number
+
+Projector = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class HighPass:
+    """Keeps the frequencies with |f_x| or |f_y| above `cutoff`, in cycles per pixel, 0 to 0.5.
+
+    The complement is the square that an image of 2 * cutoff times the resolution can hold.
+    """
+
+    cutoff: float
+
+    def __post_init__(self) -> None:
+        check_number("cutoff", self.cutoff, 0, 0.5)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = x.shape[-2:]
+        # The frequencies are compared in float64, so that a cutoff that is one of them stays out.
+        down = torch.fft.fftfreq(height, dtype=torch.float64).abs()[:, None] > self.cutoff
+        across = torch.fft.rfftfreq(width, dtype=torch.float64) > self.cutoff
+        kept = (down | across).to(x.device)
+        return torch.fft.irfft2(torch.fft.rfft2(x) * kept, s=(height, width))
+
+
+@dataclass(frozen=True)
+class DownsamplingNullSpace:
+    """Keeps what averaging over blocks of factor x factor pixels does not see: P = I - A^+ A.
+
+    factor: a whole number of at least 2 that divides height and width.
+    """
+
+    factor: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, bool) or not isinstance(self.factor, int) or self.factor < 2:
+            raise InvalidParameterError(f"factor must be a whole number of at least 2; {self.factor!r} was given")
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[-2] % self.factor or x.shape[-1] % self.factor:
+            raise InvalidParameterError(
+                f"the factor {self.factor} must divide height and width; {tuple(x.shape[-2:])} was given"
+            )
+        means = F.avg_pool2d(x, self.factor)
+        return x - means.repeat_interleave(self.factor, -2).repeat_interleave(self.factor, -1)

@@ -1,0 +1,125 @@
+"""Where a latent lies between the noise that an image was made from and the image itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics.base import Arity, Score
+from spectral_collapse.metrics.blocks import element_blocks
+from spectral_collapse.metrics.ranges import check_latents, pieces
+
+
+class Triangle(NamedTuple):
+    """Angles in degrees at each corner and L2 lengths of each side of noise - image - latent; float64 (N,)."""
+
+    angle_at_noise: torch.Tensor
+    angle_at_image: torch.Tensor
+    angle_at_latent: torch.Tensor
+    noise_to_image: torch.Tensor
+    image_to_latent: torch.Tensor
+    noise_to_latent: torch.Tensor
+
+
+class NearestNoise(NamedTuple):
+    """noise_of_image: share of images whose nearest noise is their own; image_of_noise: share of noises
+    whose nearest image is their own.
+    """
+
+    noise_of_image: float
+    image_of_noise: float
+
+
+def _card(
+    name: str,
+    symbol: str,
+    top: float,
+    measured_in: str,
+    function: str = "triangle",
+    arity: Arity = "noise, image and latent",
+    unit: Literal["sample", "set"] = "sample",
+    higher_is_better: bool | None = None,
+) -> Score:
+    source = "There and Back Again, relation of noise, image and latent"
+    return Score(
+        name, symbol, higher_is_better, (0.0, top), arity, unit, source, measured_in, function=function, field=name
+    )
+
+
+SCORES = (
+    _card("angle_at_noise", "∠ noise", 180.0, "°"),
+    _card("angle_at_image", "∠ image", 180.0, "°"),
+    _card("angle_at_latent", "∠ latent", 180.0, "°"),
+    _card("noise_to_image", "|noise - image|", math.inf, "1"),
+    _card("image_to_latent", "|image - latent|", math.inf, "1"),
+    _card("noise_to_latent", "|noise - latent|", math.inf, "1", higher_is_better=False),
+    _card("noise_of_image", "Noise found from image", 1.0, "1", "nearest_noise", "noise and image", "set"),
+    _card("image_of_noise", "Image found from noise", 1.0, "1", "nearest_noise", "noise and image", "set"),
+)
+
+
+def triangle(noises: torch.Tensor, images: torch.Tensor, latents: torch.Tensor) -> Triangle:
+    """The triangle of each noise, the image sampled from it and the latent inverted from that, all (N, C, H, W).
+
+    The angles of a sample sum to 180 degrees. TABA's code averages cosines over samples before it
+    takes the angle; here each sample has its own. An angle with a side of length 0 does not exist and
+    is NaN: those at noise and latent, where the inversion is perfect. Images are those in the
+    latents' space (encoded, for a latent diffusion model).
+
+    Raises InvalidParameterError (shapes differ, not a batch), DataError (empty), NotFiniteError.
+    """
+    _check("triangle", noises=noises, images=images, latents=latents)
+    sides = []
+    for piece in pieces(noises, images, latents):
+        noise, image, latent = (part.flatten(1).double() for part in piece)
+        sides.append(torch.stack([(a - b).norm(dim=1) for a, b in ((noise, image), (image, latent), (noise, latent))]))
+    noise_image, image_latent, noise_latent = torch.cat(sides, 1)
+    return Triangle(
+        _angle(noise_image, noise_latent, image_latent),
+        _angle(noise_image, image_latent, noise_latent),
+        _angle(image_latent, noise_latent, noise_image),
+        noise_image,
+        image_latent,
+        noise_latent,
+    )
+
+
+def nearest_noise(noises: torch.Tensor, images: torch.Tensor) -> NearestNoise:
+    """Whether noises and the images made from them, both (N, C, H, W), find each other by L2 distance.
+
+    By chance either accuracy is 1 / N, so compare sets of equal N. For latents in place of images, or
+    of noises, pass them in their place. Distances are exact, from inner products in float64 over
+    blocks of elements.
+
+    Raises InvalidParameterError (shapes differ, not a batch), DataError (fewer than two), NotFiniteError.
+    """
+    _check("nearest noise", noises=noises, images=images)
+    count = len(noises)
+    if count < 2:
+        raise DataError("nearest noise is of a set and got 1 pair; give at least 2, better 100")
+    distances = torch.zeros(count, count, dtype=torch.float64, device=noises.device)
+    for noise, image in element_blocks(noises, images):
+        distances += noise.square().sum(1, keepdim=True) + image.square().sum(1)
+        distances.addmm_(noise, image.T, alpha=-2)
+    own = torch.arange(count, device=noises.device)
+    found = ((distances.argmin(dim) == own).double().mean().item() for dim in (0, 1))
+    return NearestNoise(*found)
+
+
+def _angle(left: torch.Tensor, right: torch.Tensor, opposite: torch.Tensor) -> torch.Tensor:
+    """Degrees between two sides of a triangle, by the half-angle formula: exact near 0 and 180, where acos is not."""
+    half = (left + right + opposite) / 2
+    across = ((half - left) * (half - right)).clamp_min(0).sqrt()
+    along = (half * (half - opposite)).clamp_min(0).sqrt()
+    angle = 2 * torch.atan2(across, along).rad2deg()
+    return torch.where((left == 0) | (right == 0), torch.nan, angle)
+
+
+def _check(score: str, **batches: torch.Tensor) -> None:
+    shapes = {name: tuple(check_latents(score, batch, name).shape) for name, batch in batches.items()}
+    if len(set(shapes.values())) > 1:
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise InvalidParameterError(f"{score}: all batches must have the same shape, got {given}")

@@ -1,0 +1,104 @@
+"""Errors in the plain areas of an image against those elsewhere."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces
+
+_SOURCE = "Staniszewski et al. 2024 (TABA), analysis of the first inversion steps"
+
+SCORES = tuple(
+    Score(
+        name=name,
+        symbol=symbol,
+        higher_is_better=better,
+        range=(0.0, float("inf")),
+        arity="image and reference",
+        unit="sample",
+        source=_SOURCE,
+        target=target,
+        function="plain_error",
+        field=field,
+    )
+    for name, symbol, better, target, field in (
+        ("plain_error", "error, plain", False, None, "plain"),
+        ("other_error", "error, other", False, None, "other"),
+        ("plain_error_ratio", "error, plain / other", None, 1.0, "ratio"),
+    )
+)
+
+THRESHOLD = 0.025
+"""Mean absolute difference to the two neighbours under which a pixel is plain, for images in [-1, 1]."""
+
+
+class PlainError(NamedTuple):
+    """Mean absolute errors per sample, each (N,) float64.
+
+    plain, other: in plain areas and elsewhere, NaN where an image has no such area; ratio: plain
+    through other, NaN where either is missing or both are 0.
+    """
+
+    plain: torch.Tensor
+    other: torch.Tensor
+    ratio: torch.Tensor
+
+
+def plain_error(images: torch.Tensor, references: torch.Tensor) -> PlainError:
+    """Errors of images (N, C, H, W) in [-1, 1] in the plain areas of their references and elsewhere.
+
+    Raises InvalidParameterError (range, shapes, under 2 px), DataError (no images), NotFiniteError.
+    """
+    check_pair("plain error", images, references, "references")
+    return area_error(references, images, references)
+
+
+def area_error(images: torch.Tensor, predicted: torch.Tensor, true: torch.Tensor) -> PlainError:
+    """Errors |predicted - true| of any values (N, D, H, W) in the plain areas of images (N, C, H, W) and elsewhere.
+
+    TABA's use: noise predicted in the first inversion steps against the noise that was added.
+
+    Raises as `plain_error` does, and InvalidParameterError if height and width differ.
+    """
+    mask = plain_mask(images)
+    for values in (predicted, true):
+        check_latents("plain error", values)
+    area = (len(images), *images.shape[2:])
+    if predicted.shape != true.shape or (len(predicted), *predicted.shape[2:]) != area:
+        raise InvalidParameterError(
+            f"plain error: predicted {tuple(predicted.shape)} and true values {tuple(true.shape)} must have the same "
+            f"shape, with the number, height and width of the images {tuple(images.shape)}"
+        )
+    sums = []
+    for x, y, plain in pieces(predicted, true, mask):
+        error = (x - y)[..., :-1, :-1].abs_().mean(1)
+        sums.append(torch.stack([z.sum((1, 2), dtype=torch.float64) for z in (error, error * plain, plain)]))
+    total, inside, count = torch.cat(sums, 1)
+    plain, other = inside / count, (total - inside) / (mask[0].numel() - count)
+    return PlainError(plain, other, plain / other)
+
+
+def plain_mask(images: torch.Tensor) -> torch.Tensor:
+    """Which pixels of images (N, C, H, W) in [-1, 1] are plain: boolean (N, H - 1, W - 1).
+
+    A pixel is plain where, in every channel, the mean of its absolute differences to the right and the
+    lower neighbour is under THRESHOLD; the last row and column have no such neighbours and are left out.
+
+    Raises InvalidParameterError (range, under 2 px), DataError (no images), NotFiniteError.
+    """
+    check_images("plain error", images)
+    if min(images.shape[-2:]) < 2:
+        raise InvalidParameterError(
+            f"plain error needs images of at least 2 x 2 pixels, got {images.shape[2]} x {images.shape[3]}"
+        )
+    return torch.cat([_plain(piece) for (piece,) in pieces(images)])
+
+
+def _plain(images: torch.Tensor) -> torch.Tensor:
+    inner = images[..., :-1, :-1]
+    right, below = (images[..., :-1, 1:] - inner).abs_(), (images[..., 1:, :-1] - inner).abs_()
+    return (right.add_(below) < 2 * THRESHOLD).all(1)

@@ -1,0 +1,48 @@
+"""What the scores of two sets share: checks, and the value that chance alone gives at these sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics.ranges import check_images
+
+DRAWS = 8
+"""Random divisions in `chance`; they share all samples, so that few are enough for their mean."""
+
+
+def check_sets(score: str, images: torch.Tensor, references: torch.Tensor, smallest: int = 2) -> None:
+    """Checks two sets of images of the same number of channels, each with `smallest` images at least."""
+    check_images(score, images)
+    check_images(score, references, "references")
+    if images.shape[1] != references.shape[1]:
+        raise InvalidParameterError(
+            f"{score}: images have {images.shape[1]} channels and references {references.shape[1]}; "
+            "both sets need the same"
+        )
+    if min(len(images), len(references)) < smallest:
+        raise DataError(
+            f"{score} compares sets of at least {smallest} images, got {len(images)} images and "
+            f"{len(references)} references"
+        )
+
+
+def chance(
+    value: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], images: torch.Tensor, references: torch.Tensor
+) -> float:
+    """The mean of value(first, second) over random divisions of both sets together into two of the same sizes.
+
+    That is what sets of these sizes score if they do not differ at all: the small-sample bias, and the
+    null hypothesis of a permutation test. Fixed seed.
+    """
+    together = torch.cat((images, references))
+    values = [value(together[first], together[~first]) for first in divisions(len(images), len(references))]
+    return float(torch.stack(values).mean())
+
+
+def divisions(count: int, others: int) -> torch.Tensor:
+    """Random choices of `count` out of count + others, boolean (DRAWS, count + others), always the same."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(DRAWS, count + others, generator=generator).argsort(1) < count

@@ -1,0 +1,141 @@
+"""What happens on the way between an image and its latent, step by step, seen through the callback."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spectral_collapse.denoisers import Denoiser
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.radial_spectrum import radial_spectrum
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import Step, as_labels
+
+
+def _card(name: str, symbol: str, source: str, better: bool | None = None, target: float | None = None) -> Score:
+    return Score(name, symbol, better, (0.0, math.inf), "trajectory", "sample", source, target=target)
+
+
+SCORES = (
+    _card("velocity", "|F Δz|", "Spectral Collapse, Appendix E.2, Fig. 17"),
+    _card("unit_velocity", "|F Δ(z / norm)|", "as Fig. 17 of Spectral Collapse, of states of unit variance"),
+    _card("noise_norm", "|ε|² / d", "Spectral Collapse, Eq. (7): the norm that OVG restores", target=1.0),
+    _card("clean_error", "|x̂0 - x0|² / d", "Spectral Collapse, Eq. (9): the distance that OVG bounds", better=False),
+    _card("label_sensitivity", "|ε_other - ε| / |ε|", "ours: relative L2 change of the predicted noise"),
+)
+"""The cards of what `Trajectory` measures at each step and of each sample; its `diagnostics` are the methods' own."""
+
+
+@dataclass
+class Trajectory:
+    """A callback for `invert` and `sample` that measures each step with what the step has computed anyway.
+
+        watch = Trajectory(clean=images)
+        inverted = method.invert(denoiser, images, label=0, callback=watch)
+        found = watch.dataset(inverted.diagnostics)
+
+    clean: the encoded input, N x C x H x W; without it there is no clean_error. denoiser and other_label
+    (N labels, or one): together, and only for label_sensitivity, which costs a network call per step;
+    under guidance the prediction that is compared with is the guided one. A new walk (index 0) starts
+    anew, so a second batch needs its own Trajectory, and `xarray.concat(..., 'sample')` joins them.
+
+    Raises InvalidParameterError if only one of denoiser and other_label is given, or if clean has
+    another shape than the states.
+    """
+
+    clean: torch.Tensor | None = None
+    denoiser: Denoiser | None = None
+    other_label: torch.Tensor | int | None = None
+    _levels: list[Level] = field(default_factory=list, init=False, repr=False)
+    _steps: list[dict[str, np.ndarray]] = field(default_factory=list, init=False, repr=False)
+    _frequencies: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.denoiser is None) != (self.other_label is None):
+            raise InvalidParameterError("label_sensitivity needs both denoiser and other_label; only one was given")
+
+    @torch.no_grad()
+    def __call__(self, step: Step) -> None:
+        if step.index == 0:
+            self._levels.clear()
+            self._steps.clear()
+        x, following = step.x.double(), step.following_x.double()
+        if self.clean is not None and self.clean.shape != x.shape:
+            raise InvalidParameterError(
+                f"clean {tuple(self.clean.shape)} must have the shape of the states, {tuple(x.shape)}"
+            )
+        frequencies, power = radial_spectrum(following - x)
+        _, unit_power = radial_spectrum(following / step.following.norm - x / step.level.norm)
+        found = {"velocity": power.sqrt(), "unit_velocity": unit_power.sqrt(), **self._predicted(step)}
+        self._frequencies = frequencies.cpu().numpy()
+        self._levels.append(step.level)
+        self._steps.append({name: values.cpu().numpy() for name, values in found.items()})
+
+    def _predicted(self, step: Step) -> dict[str, torch.Tensor]:
+        """What needs a prediction, each (N,): NaN at a step that asked the denoiser nothing."""
+        if step.prediction is None:
+            missing = step.x.new_full((len(step.x),), torch.nan, dtype=torch.float64)
+            return dict.fromkeys(self._names, missing)
+        noise = step.prediction.noise.double()
+        found = {"noise_norm": noise.square().mean((1, 2, 3))}
+        if self.clean is not None:
+            found["clean_error"] = (step.prediction.clean.double() - self.clean).square().mean((1, 2, 3))
+        if self.denoiser is not None:
+            other = self.denoiser(step.x, step.level, as_labels(self.other_label, step.x)).noise
+            change = (other.double() - noise).square().mean((1, 2, 3))
+            found["label_sensitivity"] = (change / found["noise_norm"]).sqrt()
+        return found
+
+    @property
+    def _names(self) -> list[str]:
+        """What needs a prediction and is measured."""
+        asked = {"clean_error": self.clean is not None, "label_sensitivity": self.denoiser is not None}
+        return ["noise_norm", *(name for name, wanted in asked.items() if wanted)]
+
+    def dataset(self, diagnostics: Mapping[str, torch.Tensor] | None = None) -> xr.Dataset:
+        """All steps, in the order of the walk: dims step, sample and, for the two velocities, frequency.
+
+        velocity is the root mean square, over each ring of width 1 / min(H, W) and over channels, of the
+        orthonormal FFT of the update z_next - z, in the state's own scale. Fig. 17 shows its logarithm
+        and says neither which nor how it is averaged. A variance-exploding process's states grow to
+        sigma_max, and so do its updates, whatever their spectrum; unit_velocity divides each state by
+        its level's norm first, and is the same on both kinds of process. noise_norm and clean_error are
+        means of squares over the d elements; a white prediction has noise_norm 1.
+
+        diagnostics: `Inversion.diagnostics`, among them OVG's 'conflict', whose mean over steps is the
+        share of steps in conflict.
+
+        Raises DataError before any step was seen, InvalidParameterError for diagnostics of another walk.
+        """
+        if not self._steps:
+            raise DataError("this Trajectory has seen no step; give it to invert or sample as callback=")
+        cards = {card.name: card for card in SCORES}
+        variables: dict[str, xr.Variable] = {}
+        for name in self._steps[0]:
+            values = np.stack([step[name] for step in self._steps])
+            dims = ("step", "sample", "frequency")[: values.ndim]
+            card = cards[name]
+            attrs = {"long_name": card.symbol, "units": card.measured_in, "source": card.source}
+            variables[name] = xr.Variable(dims, values, attrs)
+        shape = variables["noise_norm"].shape
+        for name, values in (diagnostics or {}).items():
+            if tuple(values.shape) != shape:
+                raise InvalidParameterError(
+                    f"diagnostics {name!r} {tuple(values.shape)} are not of this walk of {shape[0]} steps "
+                    f"and {shape[1]} samples"
+                )
+            attrs = {"long_name": name.replace("_", " "), "units": "1"}
+            variables[name] = xr.Variable(("step", "sample"), values.double().cpu().numpy(), attrs)
+        coords = {
+            "step": np.arange(shape[0]),
+            "sample": np.arange(shape[1]),
+            "frequency": ("frequency", self._frequencies, {"long_name": "frequency", "units": "cycles per pixel"}),
+            **{name: ("step", [getattr(level, name) for level in self._levels]) for name in ("alpha", "sigma", "time")},
+        }
+        return xr.Dataset(variables, coords, {"title": "Trajectory"})

@@ -1,0 +1,161 @@
+"""Pipelines of random weights, a few thousand parameters each: for trying code out without a download."""
+
+from __future__ import annotations
+
+import json
+import string
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
+
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.errors import unknown
+from spectral_collapse.networks.autoencoder import small_autoencoder
+
+ensure_torchvision()
+from diffusers import (  # noqa: E402
+    DDIMScheduler,
+    DiTPipeline,
+    DiTTransformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+    from transformers import CLIPTextConfig, CLIPTokenizer
+
+Kind = Literal["stable-diffusion", "stable-diffusion-xl", "dit"]
+_TEXT = 16
+"""Channels of a tiny text encoder."""
+
+
+def tiny_pipeline(kind: Kind = "stable-diffusion", seed: int = 0) -> DiffusionPipeline:
+    """A pipeline built as Stable Diffusion, SDXL or DiT is, small and with random weights.
+
+    Images are 3 x 64 x 64, latents 4 x 16 x 16. What it makes means nothing: it shows that code runs.
+    'stable-diffusion' and 'stable-diffusion-xl' read prompts letter by letter, at most 14 of them, and
+    need the package transformers; 'dit' has 10 classes, of which it can name two. Raises
+    InvalidParameterError for another kind.
+    """
+    if kind not in get_args(Kind):
+        raise unknown("kind of pipeline", kind, get_args(Kind))
+    make = {"stable-diffusion": _stable_diffusion, "stable-diffusion-xl": _stable_diffusion_xl, "dit": _dit}[kind]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        pipe = make()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _stable_diffusion() -> StableDiffusionPipeline:
+    from transformers import CLIPTextModel
+
+    tokenizer = _tokenizer()
+    return StableDiffusionPipeline(
+        vae=small_autoencoder((16, 16, 16)),
+        text_encoder=CLIPTextModel(_text_config(tokenizer)).eval(),
+        tokenizer=tokenizer,
+        unet=_unet(cross_attention_dim=_TEXT),
+        scheduler=_scheduler("scaled_linear", 0.00085, 0.012),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _stable_diffusion_xl() -> StableDiffusionXLPipeline:
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    tokenizer, time_channels = _tokenizer(), 8
+    config = _text_config(tokenizer)
+    return StableDiffusionXLPipeline(
+        vae=small_autoencoder((16, 16, 16)),
+        text_encoder=CLIPTextModel(config).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=_unet(
+            cross_attention_dim=2 * _TEXT,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=time_channels,
+            projection_class_embeddings_input_dim=_TEXT + 6 * time_channels,
+        ),
+        scheduler=_scheduler("scaled_linear", 0.00085, 0.012),
+        add_watermarker=False,
+    )
+
+
+def _dit() -> DiTPipeline:
+    transformer = DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,  # noise and variance
+        num_layers=2,
+        sample_size=16,
+        patch_size=2,
+        num_embeds_ada_norm=10,
+    )
+    return DiTPipeline(
+        transformer=transformer.eval(),
+        vae=small_autoencoder((16, 16, 16)),
+        scheduler=_scheduler("linear", 1e-4, 0.02),
+        id2label={3: "sketch, drawing", 7: "shoe"},
+    )
+
+
+def _unet(**config: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=16,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        attention_head_dim=8,
+        norm_num_groups=8,
+        **config,
+    ).eval()
+
+
+def _scheduler(schedule: str, start: float, end: float) -> DDIMScheduler:
+    return DDIMScheduler(
+        beta_schedule=schedule,
+        beta_start=start,
+        beta_end=end,
+        steps_offset=1,
+        clip_sample=False,
+        set_alpha_to_one=False,
+    )
+
+
+def _tokenizer() -> CLIPTokenizer:
+    """A CLIP tokenizer whose words are single letters, digits and marks."""
+    from transformers import CLIPTokenizer
+
+    letters = string.ascii_lowercase + string.digits + ",.-"
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+        (Path(folder) / "merges.txt").write_text("#version: 0.2\n")
+        return CLIPTokenizer.from_pretrained(folder, model_max_length=16, local_files_only=True)
+
+
+def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    from transformers import CLIPTextConfig
+
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=_TEXT,
+        intermediate_size=2 * _TEXT,
+        projection_dim=_TEXT,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )

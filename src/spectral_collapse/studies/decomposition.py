@@ -1,0 +1,657 @@
+"""Where the collapse comes from: the deficit of a latent split into three causes, by intervention.
+
+Two things are wrong with a standard inversion whatever the denoiser: the image enters without the
+noise of the first level, and the steps are coarse. Each can be put right alone, with the same network,
+the same image and the same noise, so each one's share of the deficit can be read off; what is left when
+both are right is the denoiser's own error. Where along the way that error is made shows when the first
+predictions are swapped for true ones ('There and Back Again' does so for the first steps).
+
+Two denoisers that are perfect for Gaussian data stand beside the network: one knows the spectrum of the
+encoded sources, one their covariance, which a spectrum does not describe where images are not stationary.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from tqdm.auto import tqdm
+
+from spectral_collapse import datasets, inversion, metrics, results
+from spectral_collapse.datasets import DatasetInfo, DomainDataset
+from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.metrics.s_dc import white_noise_level
+from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.processes import Level, Process
+from spectral_collapse.sampling import Step, as_labels
+from spectral_collapse.studies import common, front
+from spectral_collapse.studies.collapse import gaussian_denoiser
+from spectral_collapse.studies.profiles import Profile
+from spectral_collapse.studies.profiles import profile as profile_named
+
+STUDY = "decomposition"
+
+CODE = (
+    "compat",
+    "datasets.base",
+    "denoisers",
+    "inversion",
+    "metrics.radial_spectrum",
+    "metrics.s_dc",
+    "networks",
+    "processes",
+    "sampling",
+    "studies.collapse",
+    "studies.common",
+    "studies.decomposition",
+)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """fine: steps of the refined walks. replaced: after how many of the profile's steps true predictions end."""
+
+    fine: int
+    replaced: tuple[int, ...]
+
+
+EFFORTS = {
+    "smoke": Effort(fine=20, replaced=(1, 2)),
+    "quick": Effort(fine=200, replaced=(1, 2, 4, 11)),
+    "paper": Effort(fine=999, replaced=(1, 2, 3, 5, 11, 26)),
+}
+
+MEASURES = {
+    "high_power": "power of the latent above half the Nyquist frequency",
+    "s_dc": "decorrelation of the latent S_DC",
+    "plain": "local variance of the latent in plain areas",
+    "other": "local variance of the latent in the other areas",
+}
+"""Measures of a latent: white noise has 1; in S_DC the attr `white_s_dc`, 0.986 with four channels."""
+
+DENOISERS = ("network", "spectrum", "covariance")
+"""The trained network, and the optimal denoisers of Gaussian data with the sources' spectrum or covariance."""
+
+PARTS = ("entry", "discretisation", "own error")
+
+BANDS = {"low": (0.0, 0.125), "middle": (0.125, 0.25), "high": (0.25, 0.5)}
+"""Bands of the noise predictions, in cycles per pixel of the latent; the mean is in none."""
+
+_PLAIN_DIFFERENCE = 0.025  # TABA's: of neighbouring pixels, images in [-1, 1]
+_PLAIN_SHARE = 0.05  # of an image; with fewer places its local variance is mostly chance
+
+
+class CovarianceDenoiser:
+    """The optimal denoiser of Gaussian data with a mean and a covariance, whatever the covariance.
+
+    The covariance has `variances` (r,) along the orthonormal `directions` (d, r) and `rest` in all
+    directions orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
+    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2). It knows one domain and ignores labels.
+    """
+
+    def __init__(
+        self, process: Process, mean: torch.Tensor, directions: torch.Tensor, variances: torch.Tensor, rest: float
+    ) -> None:
+        self.process, self.mean = process, mean.double()
+        self.directions, self.variances, self.rest = directions.double(), variances.double(), rest
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """Both halves of x (N x C x H x W) at `level`."""
+        outer = 1 / (level.alpha**2 * self.rest + level.sigma**2)
+        inner = 1 / (level.alpha**2 * self.variances + level.sigma**2)
+        residual = (x.double() - level.alpha * self.mean).flatten(1)
+        along = residual @ self.directions
+        # Sigma^-1 residual; clean = mean + alpha S Sigma^-1 residual follows from x = alpha clean + sigma noise
+        whitened = outer * residual + ((inner - outer) * along) @ self.directions.T
+        noise = level.sigma * whitened
+        clean = self.mean + (residual - level.sigma * noise).view(x.shape) / level.alpha
+        return Prediction(noise.view(x.shape).to(x), clean.to(x))
+
+
+class TrueBelow:
+    """A denoiser that knows image and noise apart below a noise ratio sigma / alpha, and asks another one above."""
+
+    def __init__(self, denoiser: Denoiser, truth: Prediction, ratio: float) -> None:
+        self.denoiser, self.truth, self.ratio, self.process = denoiser, truth, ratio, denoiser.process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        # a level that both walks share may differ in its last bits
+        known = noise_ratio(level) < self.ratio * (1 - 1e-9)
+        return self.truth if known else self.denoiser(x, level, label)
+
+
+def noise_ratio(level: Level) -> float:
+    """sigma / alpha: the standard deviation of the noise in units of the image."""
+    return level.sigma / level.alpha
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A checked request: model, data and size, and in `parameters` all that decides a study's values."""
+
+    info: DatasetInfo
+    model: Model
+    test: DomainDataset
+    train: DomainDataset
+    size: Profile
+    chosen: list[int]
+    parameters: dict[str, object]
+
+    @property
+    def names(self) -> list[str]:
+        return [self.test.ids[index] for index in self.chosen]
+
+    @cached_property
+    def sources(self) -> torch.Tensor:
+        """The chosen test sources, N x 3 x H x W."""
+        return self.test.stack(self.chosen).source
+
+    @cached_property
+    def encoded(self) -> torch.Tensor:
+        return self.model.encode(self.sources)
+
+    @cached_property
+    def noise(self) -> torch.Tensor:
+        """The one draw of white noise that every intervention shares."""
+        drawn = torch.randn(self.encoded.shape, generator=torch.Generator().manual_seed(0))
+        return drawn.to(self.encoded)
+
+    @cached_property
+    def plain(self) -> torch.Tensor:
+        return plain_places(self.sources, self.encoded.shape[-1])
+
+    @cached_property
+    def denoisers(self) -> dict[str, Denoiser]:
+        """By name, as in `DENOISERS`; the closed forms are fitted to training sources."""
+        return {
+            "network": self.model.denoiser,
+            "spectrum": gaussian_denoiser(self.model, self.train, self.size.reference),
+            "covariance": covariance_denoiser(
+                self.model.denoiser.process, self.training_sources(3 * self.size.reference)
+            ),
+        }
+
+    def training_sources(self, count: int) -> torch.Tensor:
+        """At most `count` encoded images that training shows as sources."""
+        sources = [index for index in range(len(self.train)) if not self.train.is_target(index)]
+        chosen = common.spread(len(sources), min(count, len(sources)))
+        images = torch.stack([self.train.images.source(sources[index]) for index in chosen])
+        return torch.cat([self.model.encode(batch) for batch in images.split(64)])
+
+    def provenance(self, study: str, started: float) -> dict[str, str | float]:
+        """The attrs of a result, computed since `started` (`time.perf_counter`)."""
+        return results.provenance(
+            study=study,
+            parameters=results.canonical(self.parameters),
+            title=self.info.title,
+            data_source=self.test.kind,
+            origin=self.test.origin,
+            checkpoint_hash=self.model.hash,
+            prediction=self.model.card["prediction"],
+            space="pixels" if self.model.autoencoder is None else "latents of an autoencoder",
+            device=str(self.encoded.device),
+            seconds=round(time.perf_counter() - started, 1),
+        )
+
+
+def setting(
+    dataset: str,
+    profile: str,
+    checkpoint: str | Path | Model | None,
+    source: Literal["auto", "real", "rendered"],
+    root: str | Path | None,
+    code: tuple[str, ...],
+    **further: object,
+) -> Setting:
+    """Loads and checks what a study of inverted sources needs; `further` are its own parameters, `code` its modules.
+
+    Raises InvalidParameterError, DataError, CheckpointError: one sentence each.
+    """
+    info, size = datasets.info(dataset), profile_named(profile)
+    test = datasets.load(dataset, "test", size.size, source, root)
+    train = datasets.load(dataset, "train", size.size, source, root)
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
+    common.check_model(model, info, size.size)
+    chosen = common.spread(len(test), min(size.images, len(test)))
+    parameters = {
+        "dataset": dataset,
+        "profile": profile,
+        "size": size.size,
+        "images": len(chosen),
+        "num_steps": size.num_steps,
+        "reference": size.reference,
+        "source": test.kind,
+        "data": [test.fingerprint, train.fingerprint],
+        "checkpoint": model.hash,
+        "code": results.code_hash(code),
+        **further,
+    }
+    return Setting(info, model, test, train, size, chosen, parameters)
+
+
+def run(
+    dataset: str = "photos_x8",
+    profile: str = "quick",
+    checkpoint: str | Path | Model | None = None,
+    source: Literal["auto", "real", "rendered"] = "auto",
+    root: str | Path | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Runs the decomposition, goes on with an interrupted one, or loads a finished one from the store.
+
+    Args:
+        dataset: a name of `datasets.DATASETS`.
+        profile: 'smoke', 'quick' or 'paper'; `EFFORTS` says how many fine steps it takes.
+        checkpoint: name or folder of a network (with an autoencoder or in pixel space), or a loaded
+            Model; without it the one shipped for this family of data sets.
+        source, root: as in `datasets.load`.
+        progress: whether to show a progress bar, a tick for each inversion.
+
+    Returns:
+        The result, also stored (`results`). Of the source images inverted under their own label:
+
+        - `value` (denoiser, entry, resolution, measure, sample): the four combinations of entering
+          without or with the noise of the first level, in the profile's steps or in fine ones;
+        - `corrected` (denoiser, resolution, replaced, measure, sample): entered with the noise, and
+          true predictions up to the level that `replaced` of the profile's steps reach
+          (`replaced_ratio`, its sigma / alpha); replaced = 0 is the walk of the denoiser alone;
+        - `ideal` (measure, sample): all predictions true, so the same noise without any deficit;
+        - `noise_norm` (denoiser, entry, step, sample): ||predicted noise||^2 / d in the coarse walks;
+        - of noised sources at the level of every coarse step (`level`, its sigma / alpha): `error` and
+          `predicted` (denoiser, step, band, sample), mean squares of the error of the predicted noise
+          and of the predicted noise itself per band; `area_error` (denoiser, step, area, sample);
+        - `empty` (): share of the latent's directions in which held-out training sources have less
+          variance than the first level's noise, (sigma / alpha)^2.
+
+        Samples with too few plain places have NaN there.
+
+    Raises:
+        InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
+    """
+    profile_named(profile)  # refuses an unknown one
+    effort = EFFORTS[profile]
+    given = setting(
+        dataset,
+        profile,
+        checkpoint,
+        source,
+        root,
+        CODE,
+        fine=effort.fine,
+        replaced=list(effort.replaced),
+    )
+    stored = results.get(STUDY, given.parameters)
+    if stored is not None:
+        return stored
+    started = time.perf_counter()
+    parts = results.parts(STUDY, results.key(STUDY, given.parameters))
+    result = _Task(given, effort).assemble(parts, progress)
+    result.attrs |= given.provenance(STUDY, started)
+    results.save(result)
+    parts.clear()
+    return result
+
+
+def finish(
+    parts: results.Parts, jobs: Mapping[str, Callable[[], dict[str, np.ndarray]]], title: str, progress: bool
+) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of every job by its name: from the parts where an earlier run got that far, else computed now."""
+    done = {}
+    hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
+    with tqdm(jobs.items(), desc=title, leave=False, **hidden) as bar:
+        for name, compute in bar:
+            bar.set_postfix_str(name)
+            stored = parts.get(name)
+            done[name] = compute() if stored is None else stored
+            if stored is None:
+                parts.put(name, done[name])
+    return done
+
+
+def plain_places(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Where images are plain, boolean N x (side - 1) x (side - 1), on the windows that `local_variance` looks at.
+
+    A pixel is plain when it differs from its right and lower neighbour by less than 0.025 on average,
+    in every channel (Staniszewski et al. 2025; images in [-1, 1]); a window of 2 x 2 latent pixels is
+    when all of its pixels are.
+
+    images: N x C x H x W with H = W a multiple of `side`. Raises InvalidParameterError otherwise.
+    """
+    height, width = images.shape[-2:]
+    if height != width or height % side:
+        raise InvalidParameterError(f"latents of side {side} do not fit images of {height} x {width}; use square ones")
+    padded = F.pad(images, (0, 1, 0, 1), mode="replicate")
+    right = (padded[..., :-1, 1:] - images).abs()
+    below = (padded[..., 1:, :-1] - images).abs()
+    uneven = ((right + below) / 2 >= _PLAIN_DIFFERENCE).any(1, keepdim=True).float()
+    factor = height // side
+    return F.max_pool2d(uneven, 2 * factor, factor)[:, 0] == 0
+
+
+def local_variance(latents: torch.Tensor) -> torch.Tensor:
+    """Half the mean squared difference of neighbours, N x (H - 1) x (W - 1): 1 on average for white noise.
+
+    Right and lower neighbour and all channels are averaged; structure larger than a pixel cancels.
+    """
+    right = latents.diff(dim=-1)[..., :-1, :].square()
+    below = latents.diff(dim=-2)[..., :, :-1].square()
+    return ((right + below) / 4).mean(1)
+
+
+def measure(latents: torch.Tensor, plain: torch.Tensor) -> np.ndarray:
+    """The measures of latents N x C x H x W, in the order of `MEASURES`: (measure, N)."""
+    frequencies, power = radial_spectrum(latents)
+    low, high = BANDS["high"]
+    rows = [
+        power[:, (frequencies > low) & (frequencies <= high)].mean(1),
+        metrics.s_dc(latents),
+        *(_area_mean(local_variance(latents), area) for area in (plain, ~plain)),
+    ]
+    return np.stack([row.detach().cpu().double().numpy() for row in rows])
+
+
+def covariance_denoiser(process: Process, encoded: torch.Tensor) -> CovarianceDenoiser:
+    """The optimal denoiser of Gaussian data with the mean and covariance of encoded images N x C x H x W.
+
+    Directions are the principal ones of two thirds of the images; the variances along them, and the
+    mean variance in all directions beyond, are measured on the other third: along a direction that was
+    fitted to them, few images always have too much or too little.
+    """
+    held = torch.arange(len(encoded)) % 3 == 2
+    fitted, others = encoded[~held].double().flatten(1), encoded[held].double().flatten(1)
+    mean = fitted.mean(0)
+    # the last direction of centred data has no variance: one fewer than there are images
+    directions = torch.linalg.svd(fitted - mean, full_matrices=False).Vh[: len(fitted) - 1].T
+    residual = others - mean
+    along = residual @ directions
+    variances = along.square().mean(0)
+    beyond = directions.shape[0] - directions.shape[1]
+    rest = (residual.square().sum() - along.square().sum()).item() / max(beyond * len(others), 1)
+    return CovarianceDenoiser(process, mean.view(encoded.shape[1:]), directions, variances, max(rest, 0.0))
+
+
+def empty_share(denoiser: CovarianceDenoiser) -> float:
+    """Share of all directions with less variance than the noise of the first level, (sigma / alpha)^2."""
+    entry = noise_ratio(denoiser.process.levels(1)[0]) ** 2
+    dimensions, known = denoiser.directions.shape
+    empty = int((denoiser.variances < entry).sum()) + (dimensions - known) * (denoiser.rest < entry)
+    return empty / dimensions
+
+
+def enter(encoded: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
+    """The images at a level as a denoiser expects them: with the level's noise."""
+    return level.alpha * encoded + level.sigma * noise
+
+
+def split(study: xr.Dataset, reference: xr.DataArray | None = None) -> xr.DataArray:
+    """The deficit of each latent and its parts: (part, denoiser, measure, sample); the first three add up to 'total'.
+
+    With D the deficit of a walk, `ideal` minus its value: 'own error' is D with the noise and fine
+    steps. 'entry' and 'discretisation' share the rest; what each gains is averaged over both orders of
+    putting them right (Shapley's value), and 'interaction' is what the entry noise gains more in coarse
+    steps than in fine ones. 'total' is the deficit of the standard inversion.
+
+    Args:
+        study: a result of `run`.
+        reference: what counts as no deficit, (measure, sample); without it the study's `ideal`.
+    """
+    deficit = (study["ideal"] if reference is None else reference) - study["value"]
+    standard, refined, entered, both = (
+        deficit.sel(entry=entry, resolution=resolution, drop=True)
+        for entry in ("none", "noise")
+        for resolution in ("coarse", "fine")
+    )
+    gains = {
+        "entry": (standard - entered + refined - both) / 2,
+        "discretisation": (standard - refined + entered - both) / 2,
+        "own error": both,
+        "total": standard,
+        "interaction": standard - entered - refined + both,
+    }
+    return xr.concat(list(gains.values()), xr.Variable("part", list(gains)), coords="minimal", compat="override")
+
+
+def interval(values: xr.DataArray) -> front.Interval:
+    """Mean over samples with its 95 % bootstrap interval; samples without the measure (NaN) are left out."""
+    numbers = values.to_numpy()
+    known = numbers[~np.isnan(numbers)]
+    return front.bootstrap_mean(known) if len(known) else front.Interval(*[np.nan] * 3)
+
+
+def ratio(numerator: xr.DataArray, denominator: xr.DataArray) -> front.Interval:
+    """Ratio of two means over samples, with its 95 % bootstrap interval; both are resampled together."""
+    top, bottom = (values.transpose(..., "sample").to_numpy() for values in (numerator, denominator))
+    drawn = front.bootstrap_indices(top.shape[-1])
+    draws = top[..., drawn].mean(-1) / bottom[..., drawn].mean(-1)
+    low, high = np.quantile(draws, [(1 - front.COVERAGE) / 2, (1 + front.COVERAGE) / 2], axis=-1)
+    return front.Interval(top.mean(-1) / bottom.mean(-1), low, high)
+
+
+def summary(study: xr.Dataset) -> str:
+    """What was measured, as one line of Markdown."""
+    coarse, fine = study["num_steps"].to_numpy()
+    return (
+        f"**{study.attrs['title']}**, {study.sizes['sample']} {study.attrs['data_source']} test images: "
+        f"{study.attrs['origin']}. Inverted are {study.attrs['space']}, in {coarse} and in {fine} steps, by a network "
+        f"of prediction type {study.attrs['prediction']}; one draw of noise."
+    )
+
+
+def verdict(study: xr.Dataset) -> str:
+    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals over images."""
+    parts = split(study)
+    lines = [
+        f"- **{title}** A standard inversion lacks {_text(parts, 'total', name)} of {_ideal(study, name)}. Of this the "
+        f"missing entry noise makes {_text(parts, 'entry', name)}, the coarse steps "
+        f"{_text(parts, 'discretisation', name)}, and the network's own error {_text(parts, 'own error', name)}."
+        for name, title in (
+            ("high_power", "High frequencies."),
+            ("s_dc", "Neighbouring places (S_DC)."),
+            ("plain", "Plain areas."),
+        )
+        if np.isfinite(parts.sel(denoiser="network", measure=name).to_numpy()).any()
+    ]
+    closed = parts.sel(denoiser="covariance")
+    lines.append(
+        f"- **A perfect network of Gaussian data** with the sources' covariance lacks "
+        f"{common.text(interval(closed.sel(part='total', measure='high_power')))} at high frequencies, of which the "
+        f"entry makes {common.text(interval(closed.sel(part='entry', measure='high_power')))}; in S_DC it lacks "
+        f"{common.text(interval(closed.sel(part='total', measure='s_dc')))} and "
+        f"{common.text(interval(closed.sel(part='entry', measure='s_dc')))}. In {float(study['empty']):.0%} of the "
+        f"latents' directions the sources have less variance than the noise that the first level asks for."
+    )
+    return "\n".join(lines)
+
+
+def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
+    """What true predictions in the first steps change after entering with the right noise, as Markdown."""
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure=measure)
+    coarse, fine = study["num_steps"].to_numpy()
+    sentences = [
+        f"- With true predictions in the first {int(count)} of {coarse} steps (up to "
+        f"sigma / alpha = {float(ratio):.2f}) it is {common.text(interval(row.sel(resolution='coarse')))}, and with "
+        f"{fine} steps and true predictions up to the same level {common.text(interval(row.sel(resolution='fine')))}."
+        for count, ratio, row in zip(
+            left["replaced"], left["replaced_ratio"], left.transpose("replaced", ...), strict=True
+        )
+        if count
+    ]
+    start = left.sel(replaced=0)
+    return (
+        f"Entered with the right noise, the network's deficit of {MEASURES[measure]} is "
+        f"{common.text(interval(start.sel(resolution='coarse')))} in {coarse} steps and "
+        f"{common.text(interval(start.sel(resolution='fine')))} in {fine}.\n\n" + "\n".join(sentences)
+    )
+
+
+def bias(study: xr.Dataset) -> str:
+    """The network's error of the predicted noise over the closed form's, per band, as one sentence of Markdown."""
+    error = study["error"].sum("step")
+    found = {
+        band: common.text(ratio(*(error.sel(denoiser=name, band=band) for name in ("network", "covariance"))), 2)
+        for band in BANDS
+    }
+    listed = ", ".join(f"{text} in the {band} band" for band, text in found.items())
+    return (
+        f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
+        f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian does."
+    )
+
+
+def _text(parts: xr.DataArray, part: str, name: str) -> str:
+    return common.text(interval(parts.sel(denoiser="network", part=part, measure=name)))
+
+
+def _ideal(study: xr.Dataset, name: str) -> str:
+    known = study["ideal"].sel(measure=name)
+    return f"{float(known.mean()):.3f}"
+
+
+def _area_mean(values: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
+    """Mean of values (N, H, W) over a boolean area of each; NaN where that is too small to tell."""
+    share = area.double().mean((1, 2))
+    mean = torch.where(area, values, 0).double().mean((1, 2)) / share
+    return torch.where(share >= _PLAIN_SHARE, mean, torch.nan)
+
+
+def _bands(images: torch.Tensor) -> np.ndarray:
+    """Mean power of N images per band, (band, N)."""
+    frequencies, power = radial_spectrum(images)
+    inside = [(frequencies > low) & (frequencies <= high) for low, high in BANDS.values()]
+    return np.stack([power[:, ring].mean(1).numpy() for ring in inside])
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The walks of one request, each a part that an interrupted run does not repeat."""
+
+    given: Setting
+    effort: Effort
+
+    @property
+    def steps(self) -> dict[str, int]:
+        return {"coarse": self.given.size.num_steps, "fine": self.effort.fine}
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        return self.given.model.denoiser.process.levels(self.given.size.num_steps)
+
+    @cached_property
+    def start(self) -> dict[str, torch.Tensor]:
+        """What enters at the first level."""
+        encoded = self.given.encoded
+        return {"none": encoded, "noise": enter(encoded, self.given.noise, self.levels[0])}
+
+    def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
+        """The result from its parts, those that are missing computed now."""
+        jobs: dict[str, Callable[[], dict[str, np.ndarray]]] = {}
+        for name in DENOISERS:
+            jobs[f"{name}-noised"] = lambda n=name: self.noised(n)
+            for resolution in self.steps:
+                for entry in self.start:
+                    jobs[f"{name}-{resolution}-{entry}"] = lambda n=name, r=resolution, e=entry: self.walk(n, r, e)
+                for count in self.effort.replaced:
+                    jobs[f"{name}-{resolution}-{count}"] = lambda n=name, r=resolution, c=count: self.walk(
+                        n, r, "noise", c
+                    )
+        jobs["directions"] = lambda: {"empty": np.float64(empty_share(self.given.denoisers["covariance"]))}
+        return self.dataset(finish(parts, jobs, "Decomposition", progress))
+
+    def walk(self, name: str, resolution: str, entry: str, replaced: int = 0) -> dict[str, np.ndarray]:
+        """A standard inversion, with true predictions up to the level that `replaced` coarse steps reach."""
+        given, norms = self.given, []
+        truth = Prediction(given.noise, given.encoded)
+        denoiser = TrueBelow(given.denoisers[name], truth, noise_ratio(self.levels[replaced]) if replaced else 0.0)
+
+        def keep(step: Step) -> None:
+            norms.append(step.prediction.noise.square().mean((1, 2, 3)).cpu().numpy())
+
+        latent = (
+            inversion.create("standard")
+            .invert(denoiser, self.start[entry], given.info.source_label, self.steps[resolution], callback=keep)
+            .latent
+        )
+        return {"value": measure(latent, given.plain), "noise_norm": np.stack(norms)}
+
+    def noised(self, name: str) -> dict[str, np.ndarray]:
+        """What a denoiser says of noised images at every level that a walk asks it at."""
+        given = self.given
+        labels, found = as_labels(given.info.source_label, given.encoded), []
+        for level in self.levels[:-1]:
+            with torch.no_grad():
+                said = given.denoisers[name](enter(given.encoded, given.noise, level), level, labels).noise
+            wrong = said - given.noise
+            places = wrong.square().mean(1)[:, :-1, :-1]
+            areas = [_area_mean(places, area).cpu().numpy() for area in (given.plain, ~given.plain)]
+            found.append({"error": _bands(wrong), "predicted": _bands(said), "area_error": np.stack(areas)})
+        return {key: np.stack([one[key] for one in found]) for key in found[0]}
+
+    def ideal(self) -> np.ndarray:
+        """The measures of what all true predictions lead to."""
+        last = self.given.model.denoiser.process.levels(self.effort.fine)[-1]
+        return measure(enter(self.given.encoded, self.given.noise, last) / last.norm, self.given.plain)
+
+    def dataset(self, done: Mapping[str, Mapping[str, np.ndarray]]) -> xr.Dataset:
+        """The parts as one Dataset, as the schema in `results` says."""
+        replaced, resolutions, entries = (0, *self.effort.replaced), list(self.steps), list(self.start)
+
+        def noised(key: str) -> np.ndarray:
+            return np.stack([done[f"{name}-noised"][key] for name in DENOISERS])
+
+        walks, one = ("measure", "sample"), {"units": "1"}
+        square = {"long_name": "mean square per pixel or coefficient of the noise, white noise has 1", **one}
+        value = [[[done[f"{n}-{r}-{e}"]["value"] for r in resolutions] for e in entries] for n in DENOISERS]
+        corrected = [
+            [[done[f"{n}-{r}-{c or 'noise'}"]["value"] for c in replaced] for r in resolutions] for n in DENOISERS
+        ]
+        norms = [[done[f"{n}-coarse-{e}"]["noise_norm"] for e in entries] for n in DENOISERS]
+        ratios = {"long_name": "noise ratio sigma / alpha of a level", **one}
+        return xr.Dataset(
+            {
+                "value": (
+                    ("denoiser", "entry", "resolution", *walks),
+                    np.array(value),
+                    {"long_name": "measure of the inverted latent", **one},
+                ),
+                "corrected": (
+                    ("denoiser", "resolution", "replaced", *walks),
+                    np.array(corrected),
+                    {"long_name": "measure of the latent after true predictions in the first steps", **one},
+                ),
+                "ideal": (walks, self.ideal(), {"long_name": "measure of the latent of true predictions", **one}),
+                "noise_norm": (("denoiser", "entry", "step", "sample"), np.array(norms), square),
+                "error": (("denoiser", "step", "band", "sample"), noised("error"), square),
+                "predicted": (("denoiser", "step", "band", "sample"), noised("predicted"), square),
+                "area_error": (("denoiser", "step", "area", "sample"), noised("area_error"), square),
+                "empty": (
+                    (),
+                    done["directions"]["empty"],
+                    {"long_name": "share of directions with less variance than the entry noise", **one},
+                ),
+            },
+            {
+                "denoiser": list(DENOISERS),
+                "entry": entries,
+                "resolution": resolutions,
+                "num_steps": ("resolution", list(self.steps.values()), {"long_name": "inversion steps", **one}),
+                "replaced": list(replaced),
+                "replaced_ratio": ("replaced", [noise_ratio(self.levels[c]) for c in replaced], ratios),
+                "measure": list(MEASURES),
+                "sample": self.given.names,
+                "step": np.arange(len(self.levels) - 1),
+                "level": ("step", [noise_ratio(level) for level in self.levels[:-1]], ratios),
+                "band": list(BANDS),
+                "area": ["plain", "other"],
+            },
+            {"white_s_dc": white_noise_level(self.given.encoded.shape[1])},
+        )

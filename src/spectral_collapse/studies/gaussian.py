@@ -1,0 +1,589 @@
+"""Inversion of Gaussian data under a perfect denoiser: what each method does, frequency by frequency, exactly.
+
+For stationary Gaussian data of power S(f) the optimal denoiser is known (`denoisers.GaussianDenoiser`)
+and linear in each Fourier coefficient. So is every inversion method here but OVG: a latent is a gain
+times the source plus a gain times the noise that the method lets in. The gains are measured with the
+library's own `invert` on one image whose coefficients are all 1, so nothing about them is random;
+closed forms stand beside them, and where a method draws noise, drawn images too.
+
+Two sets of powers S are used: a ladder of powers, for curves against S, and the two-dimensional
+spectrum of a data set's sources, in pixel space.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+from tqdm.auto import tqdm
+
+from spectral_collapse import datasets, inversion, results
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import NotFiniteError
+from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.inversion.projectors import HighPass
+from spectral_collapse.metrics import spectral_slope
+from spectral_collapse.metrics.radial_spectrum import BAND
+from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.studies import common
+from spectral_collapse.studies.front import bootstrap_mean
+from spectral_collapse.studies.profiles import profile as profile_named
+
+STUDY = "gaussian"
+
+PRESERVING, EXPLODING = "variance preserving", "variance exploding"
+PROCESSES: dict[str, Process] = {PRESERVING: VariancePreserving(), EXPLODING: VarianceExploding()}
+
+DETERMINISTIC: dict[str, tuple[str, dict[str, Any]]] = {
+    "Euler (standard)": ("standard", {}),
+    "Heun (EDM)": ("edm", {"entry_noise": False, "heun": True}),
+    "fixed point": ("fixed_point", {"tolerance": 1e-12}),
+    "ReNoise": ("renoise", {"lambda_pair": 0.0, "lambda_patch": 0.0}),
+    "EDICT": ("edict", {}),
+    "BDIA": ("bdia", {}),
+    "BDIA, gamma 0.9": ("bdia", {"gamma": 0.9}),
+}
+"""Methods without noise whose latents differ: title -> name and parameters. The regularisation of
+ReNoise's noise is off: it is meant for networks, and not linear."""
+
+ROUND_TRIPS = DETERMINISTIC | {
+    "DirectInversion": ("direct", {}),
+    "cycle diffusion": ("cycle_diffusion", {}),
+    "edit-friendly DDPM": ("ddpm_friendly", {}),
+    "noise floor": ("noise_floor", {}),
+    "TABA": ("taba", {"fraction": 0.04}),
+}
+"""Methods whose way there and back is measured."""
+
+OVG_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "standard": ("standard", {}),
+    "OVG": ("ovg", {"eta_hf": 1000.0, "eta_lf": 1e-4}),
+    "OVG, variance gradient alone": ("ovg", {"eta_hf": 1000.0, "eta_lf": 0.0}),
+    "OVG + TABA": ("ovg", {"eta_hf": 1000.0, "eta_lf": 1e-4, "forward_fraction": 0.04}),
+}
+"""OVG with the published step sizes of BBBC021, its parts and its partner."""
+
+NOISES = ("everywhere", "empty band")
+"""Where the noise lives that a method lets in: at all frequencies (noise floor at k = 0, TABA), or at
+those that the source can't hold (nullspace)."""
+
+EMPTIED = (0.2, 0.3)
+"""The band, in cycles per pixel, that is emptied to see what OVG does with it."""
+
+_LADDER_SIDE, _LADDER = 32, (1.0, -8.0)
+"""Side of the ladder's images in pixels, and log10 of its largest and smallest power."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """images: test images whose spectra are measured. inversion_steps: of all that is shown at one number
+    of steps. num_steps: numbers of steps for the orders of convergence. entry_steps: for EDM's entry noise.
+    replaced: k, the levels at which noise enters. draws: images of three channels for what is drawn."""
+
+    images: int
+    inversion_steps: int
+    num_steps: tuple[int, ...]
+    entry_steps: tuple[int, ...]
+    replaced: tuple[int, ...]
+    draws: int
+
+
+SETTINGS = {
+    "smoke": Settings(8, 25, (16, 32, 64), (10, 50), (0, 1, 2), 4),
+    "quick": Settings(64, 50, (16, 32, 64, 128, 256, 512), (50, 500), (0, 2, 5, 10), 32),
+    "paper": Settings(64, 50, (16, 32, 64, 128, 256, 512), (50, 500), (0, 2, 5, 10), 32),
+}
+
+_CODE = (
+    "datasets.base",
+    "denoisers",
+    "inversion",
+    "metrics.radial_spectrum",
+    "processes",
+    "sampling",
+    "studies.common",
+    "studies.gaussian",
+)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Stationary Gaussian data, and the bands of frequencies in which it is looked at.
+
+    spectrum: H x W, the power S of each coefficient. band: H x W, the number of the coefficient's band,
+    0 to B - 1, or -1 in none.
+    """
+
+    spectrum: torch.Tensor
+    band: torch.Tensor
+
+    def mean(self, values: torch.Tensor, among: torch.Tensor | None = None) -> torch.Tensor:
+        """Real values (..., H, W) averaged over each band, or over those of its coefficients that are `among`."""
+        band = self.band if among is None else torch.where(among, self.band, -1)
+        member = torch.nn.functional.one_hot(band.flatten() + 1, int(self.band.max()) + 2)[:, 1:].double()
+        return values.double().flatten(-2) @ (member / member.sum(0))
+
+    def without(self, bands: torch.Tensor) -> Gaussian:
+        """The same data with no power in some bands, a boolean of B."""
+        inside = bands[self.band.clamp(min=0)] & (self.band >= 0)
+        return Gaussian(self.spectrum.where(~inside, 0), self.band)
+
+    def denoiser(self, process: Process) -> GaussianDenoiser:
+        """The perfect denoiser of this data under label 0."""
+        return GaussianDenoiser(process, {0: self.spectrum})
+
+    def draw(self, count: int, seed: int) -> torch.Tensor:
+        """Images of this data, count x 3 x H x W."""
+        generator = torch.Generator().manual_seed(seed)
+        white = torch.randn(count, 3, *self.spectrum.shape, generator=generator, dtype=torch.float64)
+        return torch.fft.ifft2(torch.fft.fft2(white) * self.spectrum.sqrt()).real
+
+    def power(self, images: torch.Tensor) -> torch.Tensor:
+        """Power per band of images N x C x H x W, averaged over channels, (N, B)."""
+        return self.mean(_fourier(images).abs().square().mean(1))
+
+    def correlation(self, latents: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Correlation of the coefficients of latents with those of images in each band, (N, B).
+
+        Each coefficient is divided by its own standard deviation over all N images and their channels, so
+        that within a band strong and weak ones count alike. Those without power are left out.
+        """
+        one, other = (
+            values / values.abs().square().mean((0, 1)).sqrt() for values in (_fourier(latents), _fourier(images))
+        )
+        present = self.spectrum > 0
+
+        def banded(values: torch.Tensor) -> torch.Tensor:
+            return self.mean(values.mean(1).where(present, 0), present)
+
+        cross = banded((one * other.conj()).real)
+        return cross / (banded(one.abs().square()) * banded(other.abs().square())).sqrt()
+
+    def gain(self, method: InversionMethod, process: Process, num_steps: int) -> torch.Tensor:
+        """What an inversion multiplies each coefficient of the source by, H x W; NaN where it overflows.
+
+        What a method adds without looking at the image, its noise, is the latent of a black image under the
+        same generator; the difference to it is the source's part, since all is linear.
+        """
+        impulse = torch.fft.ifft2(torch.ones_like(self.spectrum), norm="ortho").real[None, None]
+        denoiser = self.denoiser(process)
+        try:
+            latent, *noise = (
+                method.invert(denoiser, image, 0, num_steps, torch.Generator().manual_seed(0)).latent
+                for image in ((impulse, torch.zeros_like(impulse)) if method.stochastic else (impulse,))
+            )
+        except NotFiniteError:
+            return torch.full_like(self.spectrum, float("nan"))
+        return _fourier(latent - sum(noise))[0, 0].real
+
+
+def ladder() -> tuple[Gaussian, np.ndarray]:
+    """Gaussian data with powers from 10 down to 1e-8 in even steps of the logarithm, and these powers.
+
+    A band is one power; S falls with |f_x| + |f_y|, so most bands have many coefficients.
+    """
+    axis = (torch.fft.fftfreq(_LADDER_SIDE, dtype=torch.float64) * _LADDER_SIDE).abs().long()
+    band = axis[:, None] + axis[None, :]
+    powers = torch.logspace(*_LADDER, _LADDER_SIDE + 1, dtype=torch.float64)
+    return Gaussian(powers[band], band), powers.numpy()
+
+
+def modelled(images: torch.Tensor) -> Gaussian:
+    """Gaussian data with the two-dimensional spectrum of images N x C x H x W, averaged over N and C.
+
+    The bands are the rings of `metrics.radial_spectrum` without ring 0. Power that is no more than
+    rounding error is set to 0.
+    """
+    centred = images.double() - images.double().mean((0, 2, 3), keepdim=True)
+    spectrum = _fourier(centred).abs().square().mean((0, 1))
+    spectrum = spectrum.where(spectrum > torch.finfo(torch.float32).eps ** 2 * spectrum.max(), 0)
+    down, across = (torch.fft.fftfreq(side, dtype=torch.float64) for side in spectrum.shape)
+    side = min(spectrum.shape)
+    ring = (down[:, None].hypot(across) * side).round().long()
+    return Gaussian(spectrum, torch.where(ring <= side // 2, ring - 1, -1))
+
+
+def flow_gain(spectrum: torch.Tensor, process: Process, num_steps: int) -> torch.Tensor:
+    """What the exact probability flow from the entry level to the last one multiplies an amplitude by.
+
+    The flow carries N(0, alpha^2 S + sigma^2) of one level into that of another, linearly, so it is the
+    ratio of the two standard deviations; the latent is divided by the last level's norm. With
+    alpha_0 = 1 and no signal left at the last level, S * gain^2 = S / (S + s_0^2).
+    """
+    levels = process.levels(num_steps)
+    start, end = (level.alpha**2 * spectrum + level.sigma**2 for level in (levels[0], levels[-1]))
+    return (end / start).sqrt() / levels[-1].norm
+
+
+def entry(process: Process) -> float:
+    """s_0^2, the variance of the noise relative to the signal at the level where an image enters."""
+    level = process.levels(1)[0]
+    return (level.sigma / level.alpha) ** 2
+
+
+def run(
+    dataset: str = "photos_x8",
+    profile: str = "quick",
+    source: Literal["auto", "real", "rendered"] = "auto",
+    root: str | Path | None = None,
+) -> xr.Dataset:
+    """Every method on Gaussian data; from the store where these parameters were run before.
+
+    Args:
+        dataset: a name of `datasets.DATASETS`; its sources' spectrum, in pixel space, is one of the two
+            sets of powers.
+        profile: 'smoke', 'quick' or 'paper'.
+        source, root: as in `datasets.load`.
+
+    Returns:
+        The result, also stored (`results`). Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS);
+        variance, the ladder of powers S; frequency, the rings of a spectrum; steps; draw.
+
+        - `power` (domain, sample, frequency): radial spectra of the data; `slope` (sample) and `power_law`
+          (frequency): of its targets; `entry` (process), s_0^2; `below_entry` (process), the share of the
+          sources' Fourier coefficients with less mean power than that; `empty`, the share without any;
+          `data_limit` (process, frequency), the closed form's variance of the sources' latents.
+        - `terminal` (process, method, variance): variance of the latent; `limit` (process, variance),
+          S / (S + s_0^2); `error` (process, method, steps): largest relative error of the gain, over the
+          ladder, against the exact flow.
+        - `edm_variance` (entry_noise, edm_steps, variance) and `edm_drawn` (entry_noise, draw, variance).
+        - `ovg_power` (ovg_series, frequency), `ovg_image` (frequency): power of latents and of the one
+          image that they come from, whose band EMPTIED is empty.
+        - `standard_variance` (frequency); `variance_expected` and `correlation_expected` (noise, replaced,
+          frequency), `variance_drawn` and `correlation_drawn` (noise, replaced, draw, frequency): latents of
+          noise that enters at level k = replaced.
+        - `round_trip` (process, trip): error of the reconstruction relative to the image, in float64;
+          `calls` (process, trip), network calls of the inversion per image.
+
+    Raises InvalidParameterError and DataError, one sentence each.
+    """
+    info, size, settings = datasets.info(dataset), profile_named(profile), SETTINGS[profile]
+    test = datasets.load(dataset, "test", size.size, source, root)
+    chosen = common.spread(len(test), min(settings.images, len(test)))
+    parameters = {
+        "dataset": dataset,
+        "profile": profile,
+        "size": size.size,
+        "settings": asdict(settings),
+        "source": test.kind,
+        "data": test.fingerprint,
+        "code": results.code_hash(_CODE),
+    }
+    stored = results.get(STUDY, parameters)
+    if stored is not None:
+        return stored
+
+    started = time.perf_counter()
+    pair = test.stack(chosen)
+    data = modelled(pair.source)
+    measured = _measured(pair, data, [test.ids[index] for index in chosen])
+    cutoff = info.structure_cutoff(size.size) / 2
+    sections = {
+        "terminal variance": lambda: _terminal(settings.inversion_steps),
+        "orders of convergence": lambda: _convergence(settings.num_steps),
+        "entry noise": lambda: _entry_noise(settings),
+        "OVG": lambda: _guided(data, emptied_rings(measured).to_numpy(), settings.inversion_steps),
+        "noise at level k": lambda: _entered(data, settings.inversion_steps, cutoff, settings),
+        "round trips": lambda: _round_trips(data, settings.inversion_steps),
+    }
+    bar = tqdm(sections.items(), desc="Gaussian data", leave=False)
+    result = xr.merge([measured, *(compute() for _, compute in bar)], compat="no_conflicts")
+    result.attrs = results.provenance(
+        study=STUDY,
+        parameters=results.canonical(parameters),
+        title=info.title,
+        data_source=test.kind,
+        origin=test.origin,
+        checkpoint_hash="",
+        device="cpu",
+        num_steps=settings.inversion_steps,
+        cutoff=cutoff,
+        seconds=round(time.perf_counter() - started, 1),
+    )
+    results.save(result)
+    return result
+
+
+def orders(study: xr.Dataset) -> xr.DataArray:
+    """Orders of convergence (process, method): minus the slope of log error against log steps.
+
+    A least-squares line through the three finest runs; NaN where one of them overflowed.
+    """
+    finest = np.log(study["error"].isel(steps=slice(-3, None)))
+    distance = np.log(finest["steps"]) - np.log(finest["steps"]).mean()
+    return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()
+
+
+def half_power(study: xr.Dataset) -> xr.DataArray:
+    """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced).
+
+    There the correlation with the source falls below 1 / sqrt(2); NaN where it never does.
+    """
+    lost = study["correlation_expected"] ** 2 < 0.5
+    return study["frequency"].where(lost).min("frequency")
+
+
+def emptied_rings(study: xr.Dataset) -> xr.DataArray:
+    """Which of the spectrum's rings lie in the band EMPTIED (frequency)."""
+    return (study["frequency"] > EMPTIED[0]) & (study["frequency"] < EMPTIED[1])
+
+
+def high(values: xr.DataArray) -> xr.DataArray:
+    """The mean over the frequencies above half the Nyquist frequency."""
+    return values.where(values["frequency"] > 0.25, drop=True).mean("frequency")
+
+
+def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+    """The mean over the frequencies that the source can hold, up to its own Nyquist frequency."""
+    return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
+
+
+def verdict(study: xr.Dataset) -> str:
+    """What the numbers say, as a Markdown list. Intervals are 95 % bootstrap intervals over images or draws."""
+    preserving = {"process": PRESERVING}
+    entry_noise = float(study["entry"].sel(preserving))
+    below = study["below_entry"].to_series()
+    faint = study.sel(variance=float(study["entry"].sel(process=EXPLODING)) / 10, method="nearest")
+    added = bootstrap_mean(faint["edm_drawn"].sel(entry_noise=True).to_numpy())
+    edm = faint["edm_variance"].isel(edm_steps=0)
+    order = orders(study).sel(process=EXPLODING)
+    inside = emptied_rings(study)
+    filled = study["ovg_power"].where(inside).max("frequency").to_series()
+    guided = high(study["ovg_power"].where(~inside)).to_series()
+    most = study["replaced"].to_numpy()[-1]
+    everywhere, empty = ({"noise": noise, "replaced": most} for noise in NOISES)
+    kept, lowest = own_band(study, study["correlation_expected"]), study["variance_expected"].min("frequency")
+    wild = study["error"].max("steps").to_series().unstack("method").max()
+    unstable = ", ".join(f"{name} (up to {value:.0e})" for name, value in wild.items() if not value < 1)
+    steps = study.attrs["num_steps"]
+    return (
+        f"- **The data.** The targets' power falls with frequency to the power "
+        f"{common.text(bootstrap_mean(study['slope'].to_numpy()), 2)} ({study.sizes['sample']} "
+        f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
+        f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
+        f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, and "
+        f"{float(study['empty']):.0%} have none.\n"
+        f"- **Collapse of a perfect network.** Above half the Nyquist frequency the latents of the Gaussian data have "
+        f"the variance {float(high(study['standard_variance'])):.2f} after {steps} steps of the standard inversion, "
+        f"and {float(high(study['data_limit'].sel(preserving))):.2f} in the limit of many steps; white noise has 1.\n"
+        f"- **Orders of convergence** (variance exploding): "
+        f"{', '.join(f'{name} {value:.2f}' for name, value in order.to_series().items() if value > 0)}. "
+        f"With errors above 1 in one of the runs: {unstable or 'none'}.\n"
+        f"- **EDM's entry noise.** Where the data has $S$ = {float(faint['variance']):.0e}, the latent's variance is "
+        f"{float(edm.sel(entry_noise=False)):.2f} without and {float(edm.sel(entry_noise=True)):.2f} with the noise; "
+        f"drawn, {common.text(added, 2)} ({study.sizes['draw']} draws).\n"
+        f"- **OVG** raises the high frequencies from {guided['standard']:.2f} to "
+        f"{guided['OVG, variance gradient alone']:.2f} with its variance gradient alone, and to {guided['OVG']:.2f} "
+        f"with both gradients (one draw). In the emptied band its latent has at most the power {filled['OVG']:.0e}, "
+        f"which is rounding error; with TABA the band has up to {filled['OVG + TABA']:.2f}.\n"
+        f"- **Structure.** At k = {most} the latent's correlation with the source, averaged over the source's own "
+        f"band, is {float(kept.sel(everywhere)):.3f} with noise everywhere and {float(kept.sel(empty)):.3f} with noise "
+        f"in the empty band alone; the lowest power of the latent at any frequency is "
+        f"{float(lowest.sel(everywhere)):.2f} and {float(lowest.sel(empty)):.2f}."
+    )
+
+
+def _measured(pair: datasets.Pair, data: Gaussian, names: list[str]) -> xr.Dataset:
+    frequency, power = common.spectra(pair._asdict())
+    slopes = [spectral_slope(image[None]) for image in pair.target]
+    # with the slope given, the law's level is what makes the mean residual over the fitted band vanish
+    law, fitted = np.mean(slopes) * np.log(frequency), (frequency >= BAND[0]) & (frequency <= BAND[1])
+    law += (np.log(power[pair._fields.index("target")].mean(0)) - law)[fitted].mean()
+    entries = [entry(process) for process in PROCESSES.values()]
+    below = [float((data.spectrum < noise).double().mean()) for noise in entries]
+    limits = [data.mean(data.spectrum / (data.spectrum + noise)).numpy() for noise in entries]
+    return xr.Dataset(
+        {
+            "power": (("domain", "sample", "frequency"), power, _named("power per coefficient")),
+            "slope": ("sample", slopes, _named("exponent of the target's spectrum")),
+            "power_law": ("frequency", np.exp(law), _named("power law fitted to the targets")),
+            "entry": ("process", entries, _named("s_0^2")),
+            "below_entry": ("process", below, _named("share of the sources' coefficients below s_0^2")),
+            "empty": ((), float((data.spectrum == 0).double().mean()), _named("share of coefficients without power")),
+            "data_limit": (("process", "frequency"), np.array(limits), _named("S / (S + s_0^2)")),
+        },
+        {
+            "domain": list(pair._fields),
+            "sample": names,
+            "process": list(PROCESSES),
+            "frequency": ("frequency", frequency, {"long_name": "spatial frequency", "units": "cycles per pixel"}),
+        },
+    )
+
+
+def _terminal(num_steps: int) -> xr.Dataset:
+    data, powers = ladder()
+    gains = [
+        [data.mean(data.gain(method, process, num_steps)) for method in _methods(DETERMINISTIC)]
+        for process in PROCESSES.values()
+    ]
+    limit = [powers / (powers + entry(process)) for process in PROCESSES.values()]
+    return xr.Dataset(
+        {
+            "terminal": (
+                ("process", "method", "variance"),
+                np.square(_stack(gains)) * powers,
+                _named("variance of the latent"),
+            ),
+            "limit": (("process", "variance"), np.array(limit), _named("S / (S + s_0^2)")),
+        },
+        {"process": list(PROCESSES), "method": list(DETERMINISTIC), "variance": _powers(powers)},
+    )
+
+
+def _convergence(steps: tuple[int, ...]) -> xr.Dataset:
+    data, _ = ladder()
+
+    def error(method: InversionMethod, process: Process, num_steps: int) -> float:
+        exact = flow_gain(data.spectrum, process, num_steps)
+        return float((data.gain(method, process, num_steps) / exact - 1).abs().max())
+
+    errors = [
+        [[error(method, process, num_steps) for num_steps in steps] for method in _methods(DETERMINISTIC)]
+        for process in PROCESSES.values()
+    ]
+    name = _named("largest relative error of the gain, against the exact flow")
+    return xr.Dataset(
+        {"error": (("process", "method", "steps"), np.array(errors), name)},
+        {"process": list(PROCESSES), "method": list(DETERMINISTIC), "steps": list(steps)},
+    )
+
+
+def _entry_noise(settings: Settings) -> xr.Dataset:
+    data, powers = ladder()
+    process = PROCESSES[EXPLODING]
+    denoiser, images = data.denoiser(process), data.draw(settings.draws, seed=1)
+    expected, drawn = [], []
+    for added in (False, True):
+        method = inversion.create("edm", entry_noise=added)
+        total = data.spectrum + added * entry(process)
+        expected.append(
+            [data.mean(data.gain(method, process, steps).square() * total) for steps in settings.entry_steps]
+        )
+        generator = torch.Generator().manual_seed(2)
+        drawn.append(data.power(method.invert(denoiser, images, 0, settings.entry_steps[0], generator).latent))
+    name = _named("variance of the latent")
+    return xr.Dataset(
+        {
+            "edm_variance": (("entry_noise", "edm_steps", "variance"), _stack(expected), name),
+            "edm_drawn": (("entry_noise", "draw", "variance"), _stack(drawn), name),
+        },
+        {
+            "entry_noise": [False, True],
+            "edm_steps": list(settings.entry_steps),
+            "draw": range(settings.draws),
+            "variance": _powers(powers),
+        },
+    )
+
+
+def _guided(data: Gaussian, bands: np.ndarray, num_steps: int) -> xr.Dataset:
+    """OVG looks at the norm of the whole image, so it isn't linear: one drawn image stands for its kind."""
+    emptied = data.without(torch.from_numpy(bands))
+    image, denoiser = emptied.draw(1, seed=3), emptied.denoiser(PROCESSES[PRESERVING])
+    latents = torch.cat(
+        [
+            method.invert(denoiser, image, 0, num_steps, torch.Generator().manual_seed(4)).latent
+            for method in _methods(OVG_SERIES)
+        ]
+    )
+    return xr.Dataset(
+        {
+            "ovg_power": (("ovg_series", "frequency"), emptied.power(latents), _named("power of the latent")),
+            "ovg_image": ("frequency", emptied.power(image)[0], _named("power of the image")),
+        },
+        {"ovg_series": list(OVG_SERIES)},
+    )
+
+
+def _entered(data: Gaussian, num_steps: int, cutoff: float, settings: Settings) -> xr.Dataset:
+    """Latents of noise that enters at level k, expected and drawn.
+
+    With the gain g of the steps that remain from level k on, the latent's variance at a frequency is
+    g^2 (alpha_k^2 S + sigma_k^2 P), P being 1 where noise is let in and 0 elsewhere, and its correlation
+    with the source alpha_k sqrt(S) / sqrt(alpha_k^2 S + sigma_k^2 P). `Gaussian.gain` measures g alpha_k.
+    """
+    process = PROCESSES[PRESERVING]
+    levels, spectrum = process.levels(num_steps), data.spectrum
+    denoiser, images = data.denoiser(process), data.draw(settings.draws, seed=5)
+    quantities = {"variance": "variance of the latent", "correlation": "correlation of the latent with the source"}
+    expected, drawn = [], []
+    for noise in NOISES:
+        for k in settings.replaced:
+            method, passed = _entering(noise, k, num_steps, cutoff, spectrum)
+            gain = data.gain(method, process, num_steps)
+            total = spectrum + (levels[k].sigma / levels[k].alpha) ** 2 * passed
+            share = (spectrum / total).sqrt().where(spectrum > 0, 0)
+            expected.append(torch.stack([data.mean(gain.square() * total), data.mean(share, spectrum > 0)]))
+            latents = method.invert(denoiser, images, 0, num_steps, torch.Generator().manual_seed(6)).latent
+            drawn.append(torch.stack([data.power(latents), data.correlation(latents, images)]))
+    variables: dict[str, tuple[Any, ...]] = {}
+    for kind, values in (("expected", expected), ("drawn", drawn)):
+        stacked = torch.stack(values, 1).unflatten(1, (len(NOISES), -1)).numpy()
+        dims = ("noise", "replaced", *(("draw",) if kind == "drawn" else ()), "frequency")
+        for (quantity, name), array in zip(quantities.items(), stacked, strict=True):
+            variables[f"{quantity}_{kind}"] = (dims, array, _named(name))
+    standard = data.gain(inversion.create("standard"), process, num_steps).square() * spectrum
+    variables["standard_variance"] = ("frequency", data.mean(standard), _named(quantities["variance"]))
+    coordinates = {"noise": list(NOISES), "replaced": list(settings.replaced), "draw": range(settings.draws)}
+    return xr.Dataset(variables, coordinates)
+
+
+def _entering(
+    noise: str, k: int, num_steps: int, cutoff: float, spectrum: torch.Tensor
+) -> tuple[InversionMethod, torch.Tensor]:
+    """The method that lets noise in at level k, and where it does: P of each coefficient, H x W."""
+    if noise == "empty band":
+        impulse = torch.fft.ifft2(torch.ones_like(spectrum)).real
+        return inversion.create("nullspace", k=k, projector=cutoff), torch.fft.fft2(HighPass(cutoff)(impulse)).real
+    white = inversion.create("taba", fraction=k / num_steps) if k else inversion.create("noise_floor")
+    return white, torch.ones_like(spectrum)
+
+
+def _round_trips(data: Gaussian, num_steps: int) -> xr.Dataset:
+    images = data.draw(2, seed=7)
+    errors, calls = [], []
+    for process in PROCESSES.values():
+        denoiser = data.denoiser(process)
+        for method in _methods(ROUND_TRIPS):
+            latent = method.invert(denoiser, images, 0, num_steps, torch.Generator().manual_seed(8))
+            errors.append(float((method.sample(denoiser, latent, 0) - images).norm() / images.norm()))
+            calls.append(latent.network_calls)
+    shape = (len(PROCESSES), len(ROUND_TRIPS))
+    return xr.Dataset(
+        {
+            "round_trip": (
+                ("process", "trip"),
+                np.reshape(errors, shape),
+                _named("error of the reconstruction, relative to the image"),
+            ),
+            "calls": (("process", "trip"), np.reshape(calls, shape), _named("network calls per image, inversion")),
+        },
+        {"process": list(PROCESSES), "trip": list(ROUND_TRIPS)},
+    )
+
+
+def _methods(table: Mapping[str, tuple[str, dict[str, Any]]]) -> list[InversionMethod]:
+    return [inversion.create(name, **params) for name, params in table.values()]
+
+
+def _fourier(images: torch.Tensor) -> torch.Tensor:
+    return torch.fft.fft2(images.double(), norm="ortho")
+
+
+def _stack(nested: Sequence[torch.Tensor | Sequence[torch.Tensor]]) -> np.ndarray:
+    return np.array([row.numpy() if isinstance(row, torch.Tensor) else _stack(row) for row in nested])
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"long_name": name, "units": "1"}
+
+
+def _powers(powers: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
+    return "variance", powers, _named("variance S of the data at a frequency")

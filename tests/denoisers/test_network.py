@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, Prediction, PredictionType, coefficients
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from tests.networks_tiny import tiny_conditional_unet, tiny_dit, tiny_unet
+
+LEVELS = [process.levels(50)[i] for process in (VariancePreserving(), VarianceExploding()) for i in (0, 25, 50)]
+
+
+@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionType, level: Level) -> None:
+    """With the output that the definition of each type demands, noise and clean are recovered."""
+    clean, noise = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
+    x = level.alpha * clean + level.sigma * noise
+    data = 0.7
+    ratio = level.sigma / level.alpha
+    skip, out = data**2 / (ratio**2 + data**2), ratio * data / (ratio**2 + data**2) ** 0.5
+    output = {
+        "epsilon": noise,
+        "sample": clean,
+        "velocity": level.alpha * noise - level.sigma * clean,
+        "edm": (clean - skip * x / level.alpha) / out,  # paper, Eq. 26, solved for the network
+    }[prediction]
+    c = coefficients(prediction, level.alpha, level.sigma, data)
+    # Dividing by sigma = 0.002 or multiplying by sigma / alpha = 80 loses three of float64's sixteen digits.
+    torch.testing.assert_close(c.noise_skip * x + c.noise_out * output, noise, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(c.clean_skip * x + c.clean_out * output, clean, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_any_network_output_splits_x_exactly(prediction: PredictionType, level: Level) -> None:
+    x, output = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
+    c = coefficients(prediction, level.alpha, level.sigma)
+    noise, clean = c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output
+    torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-9, atol=1e-9)
+
+
+def test_edm_input_has_unit_variance_for_data_of_sigma_data() -> None:
+    for level in LEVELS:
+        c = coefficients("edm", level.alpha, level.sigma, 0.7)
+        variance = level.alpha**2 * 0.7**2 + level.sigma**2
+        assert c.input_scale * variance**0.5 == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [tiny_unet(), tiny_unet(num_class_embeds=None), tiny_conditional_unet(num_class_embeds=3), tiny_dit()],
+    ids=["unet", "unet without labels", "conditional unet", "dit"],
+)
+@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
+def test_diffusers_networks_become_denoisers(network: torch.nn.Module, prediction: PredictionType) -> None:
+    denoiser = NetworkDenoiser(network, VariancePreserving(), prediction)
+    level = denoiser.process.levels(10)[4]
+    x, label = torch.randn(3, 4, 16, 16), torch.tensor([0, 1, 2])
+    noise, clean = denoiser(x, level, label)
+    assert noise.shape == clean.shape == x.shape
+    # The sum of two float32 terms of the size of x: a few rounding errors.
+    torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-4, atol=1e-5)
+
+
+def test_labels_reach_a_conditional_unet_through_its_context() -> None:
+    network = tiny_conditional_unet()
+    denoiser = NetworkDenoiser(network, VariancePreserving(), context=torch.randn(3, 5, 6))
+    x, level = torch.randn(1, 4, 16, 16), denoiser.process.levels(10)[4]
+    zero, one = (denoiser(x, level, torch.tensor([label])).noise for label in (0, 1))
+    assert not torch.allclose(zero, one)
+    expected = network(x, level.time, encoder_hidden_states=denoiser.context[:1]).sample
+    torch.testing.assert_close(zero, expected)
+
+
+def test_only_x_receives_a_gradient_and_the_network_stays_as_it_was() -> None:
+    network = tiny_unet().train()
+    denoiser = NetworkDenoiser(network, VariancePreserving())
+    x = torch.randn(2, 4, 16, 16, requires_grad=True)
+    denoiser(x, denoiser.process.levels(10)[4], torch.tensor([0, 1])).noise.square().sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert all(weight.grad is None and weight.requires_grad for weight in network.parameters())
+    assert network.training
+
+
+def test_bad_arguments_are_refused_in_one_sentence() -> None:
+    process = VariancePreserving()
+    with pytest.raises(InvalidParameterError, match="unknown prediction type 'eps'; known are: epsilon"):
+        NetworkDenoiser(tiny_unet(), process, "eps")  # type: ignore[arg-type]
+    with pytest.raises(InvalidParameterError, match="sigma_data"):
+        NetworkDenoiser(tiny_unet(), process, "edm", sigma_data=0)
+    with pytest.raises(InvalidParameterError, match="context="):
+        NetworkDenoiser(tiny_conditional_unet(), process)
+    with pytest.raises(InvalidParameterError, match=r"domain labels \[3\] .* 0 to 2"):
+        NetworkDenoiser(tiny_unet(), process)(torch.randn(1, 4, 16, 16), process.levels(5)[1], torch.tensor([3]))
+
+
+def test_a_prediction_unpacks_as_noise_then_clean() -> None:
+    assert Prediction._fields == ("noise", "clean")
+
+
+def _conditioned_kinds() -> dict[str, NetworkDenoiser]:
+    """Every way in which a label reaches a network, three labels each."""
+    process = VariancePreserving()
+    sdxl = tiny_conditional_unet(
+        addition_embed_type="text_time", addition_time_embed_dim=2, projection_class_embeddings_input_dim=2 * 2 + 3
+    )
+    added = {"text_embeds": torch.randn(3, 3), "time_ids": torch.tensor([[16.0, 0.0]])}
+    return {
+        "unet": NetworkDenoiser(tiny_unet(), process, "velocity"),
+        "class embedding": NetworkDenoiser(tiny_conditional_unet(num_class_embeds=3), process),
+        "context": NetworkDenoiser(tiny_conditional_unet(), process, context=torch.randn(3, 5, 6)),
+        "context and class": NetworkDenoiser(
+            tiny_conditional_unet(num_class_embeds=7), process, context=torch.randn(3, 5, 6), classes=[5, 0, 6]
+        ),
+        "sdxl": NetworkDenoiser(sdxl, process, context=torch.randn(3, 5, 6), added=added),
+        "dit": NetworkDenoiser(tiny_dit(num_layers=2), process),
+        "dit classes": NetworkDenoiser(tiny_dit(num_embeds_ada_norm=9), process, classes=[7, 3, 9]),
+    }
+
+
+KINDS = list(_conditioned_kinds())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_embedding_of_a_label_stands_for_the_label(kind: str) -> None:
+    denoiser = _conditioned_kinds()[kind]
+    before = {name: weight.clone() for name, weight in denoiser.network.state_dict().items()}
+    x, label, level = torch.randn(4, 4, 16, 16), torch.tensor([2, 0, 1, 0]), denoiser.process.levels(10)[4]
+    embedding = denoiser.embed(label)
+    assert embedding.shape[0] == 4
+    assert not torch.allclose(embedding[0], embedding[1])
+    torch.testing.assert_close(embedding[1], embedding[3], rtol=0, atol=0)
+    # The same arithmetic on the same numbers, whichever table they are read from.
+    torch.testing.assert_close(denoiser.conditioned(x, level, embedding), denoiser(x, level, label))
+    # Labels make a difference, and conditioning under another's embedding is being the other.
+    swapped = denoiser.conditioned(x, level, embedding.flip(0))
+    assert not torch.allclose(swapped.noise, denoiser(x, level, label).noise)
+    torch.testing.assert_close(swapped, denoiser(x, level, label.flip(0)))
+    for name, weight in denoiser.network.state_dict().items():
+        torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_conditioning_of_one_image_does_not_reach_another(kind: str) -> None:
+    denoiser = _conditioned_kinds()[kind]
+    level = denoiser.process.levels(10)[4]
+    x, label = torch.randn(3, 4, 16, 16), torch.tensor([0, 1, 2])
+    embedding = denoiser.embed(label) + 0.1 * torch.randn_like(denoiser.embed(label))
+    whole = denoiser.conditioned(x, level, embedding).noise
+    parts = [denoiser.conditioned(x[i : i + 1], level, embedding[i : i + 1]).noise for i in range(3)]
+    # Batches of three and of one may be summed in another order: a few float32 roundings.
+    torch.testing.assert_close(whole, torch.cat(parts), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_with_respect_to_the_embedding(kind: str) -> None:
+    """Against a central difference in float64, along one random direction per image."""
+    denoiser = _conditioned_kinds()[kind]
+    denoiser.network.double()
+    x, level = torch.randn(2, 4, 16, 16, dtype=torch.float64), denoiser.process.levels(10)[4]
+    embedding = denoiser.embed(torch.tensor([0, 2])).double().requires_grad_()
+
+    def loss(at: torch.Tensor) -> torch.Tensor:
+        return denoiser.conditioned(x, level, at).noise.square().sum((1, 2, 3))
+
+    loss(embedding).sum().backward()
+    assert torch.isfinite(embedding.grad).all()
+    assert all(weight.grad is None for weight in denoiser.network.parameters())
+    direction, step = torch.randn_like(embedding), 1e-5
+    with torch.no_grad():
+        slope = (loss(embedding + step * direction) - loss(embedding - step * direction)) / (2 * step)
+    # The central difference errs by step^2 times a third derivative, and by 1e-16 / step of the loss.
+    torch.testing.assert_close((embedding.grad * direction).sum(1), slope, rtol=1e-5, atol=1e-7)
+
+
+def test_an_embedding_is_a_copy_that_does_not_share_what_labels_share() -> None:
+    denoiser = _conditioned_kinds()["sdxl"]
+    label = torch.tensor([0])
+    embedding = denoiser.embed(label)
+    assert embedding.shape == (1, 5 * 6 + 3)  # tokens and pooled text; time_ids belong to no label
+    embedding.zero_()
+    assert denoiser.embed(label).abs().sum() > 0
+
+
+def test_classes_are_what_the_network_is_called_with() -> None:
+    network = tiny_dit(num_embeds_ada_norm=9)
+    level = VariancePreserving().levels(10)[4]
+    x = torch.randn(3, 4, 16, 16)
+    own = NetworkDenoiser(network, VariancePreserving())(x, level, torch.tensor([7, 3, 9]))
+    mapped = NetworkDenoiser(network, VariancePreserving(), classes=[7, 3, 9])(x, level, torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(mapped, own, rtol=0, atol=0)
+
+
+def test_a_network_in_half_precision_answers_in_the_precision_of_x() -> None:
+    network = tiny_unet()
+    denoiser = NetworkDenoiser(network, VariancePreserving())
+    x, label, level = torch.randn(2, 4, 16, 16), torch.tensor([0, 1]), denoiser.process.levels(10)[9]
+    full = denoiser(x, level, label).noise
+    network.to(torch.bfloat16)
+    half = denoiser(x, level, label)
+    assert half.noise.dtype == half.clean.dtype == denoiser.embed(label).dtype == torch.float32
+    # bfloat16 keeps 8 bits, and a network of some twenty layers loses a few of them; a timestep
+    # rounded to 8 bits (801 -> 800) or a wrong label would not.
+    assert (half.noise - full).norm() < 0.03 * full.norm()
+    torch.testing.assert_close(level.alpha * half.clean + level.sigma * half.noise, x)
+
+
+def test_what_has_no_table_of_embeddings_cannot_be_conditioned() -> None:
+    process, x, label = VariancePreserving(), torch.randn(1, 4, 16, 16), torch.tensor([0])
+    with pytest.raises(InvalidParameterError, match=r"do not pass through an nn\.Embedding"):
+        NetworkDenoiser(tiny_unet(class_embed_type="timestep"), process).embed(label)
+    with pytest.raises(InvalidParameterError, match="told nothing of domain labels"):
+        NetworkDenoiser(tiny_unet(num_class_embeds=None), process).embed(label)
+    denoiser = NetworkDenoiser(tiny_unet(), process)
+    with pytest.raises(InvalidParameterError, match=r"shape \(1, 32\); \(1, 31\) was given"):
+        denoiser.conditioned(x, process.levels(5)[1], denoiser.embed(label)[:, :31])
+    denoiser.network.enable_gradient_checkpointing()
+    with pytest.raises(InvalidParameterError, match="gradient checkpointing"):
+        denoiser.conditioned(x, process.levels(5)[1], denoiser.embed(label))
+
+
+def test_conditioning_that_the_network_does_not_have_is_refused() -> None:
+    process = VariancePreserving()
+    with pytest.raises(InvalidParameterError, match=r"classes \[0, 1, 3\] .* 0 to 2"):
+        NetworkDenoiser(tiny_unet(), process, classes=[0, 1, 3])
+    with pytest.raises(InvalidParameterError, match="takes no class labels"):
+        NetworkDenoiser(tiny_unet(num_class_embeds=None), process, classes=[0])
+    with pytest.raises(InvalidParameterError, match="takes no added="):
+        NetworkDenoiser(tiny_unet(), process, added={"text_embeds": torch.zeros(3, 4)})
+    with pytest.raises(InvalidParameterError, match="needs added="):
+        NetworkDenoiser(
+            tiny_conditional_unet(
+                addition_embed_type="text_time", addition_time_embed_dim=2, projection_class_embeddings_input_dim=7
+            ),
+            process,
+            context=torch.randn(3, 5, 6),
+        )

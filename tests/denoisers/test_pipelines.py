@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+
+from spectral_collapse import inversion
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.denoisers import NetworkDenoiser, from_pipeline
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks.tiny import Kind, tiny_pipeline
+from spectral_collapse.sampling import sample
+
+pytest.importorskip("transformers")
+ensure_torchvision()
+from diffusers import (  # noqa: E402
+    DDIMScheduler,
+    DDPMPipeline,
+    DDPMScheduler,
+    DiffusionPipeline,
+    EDMEulerScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
+
+DOMAINS: dict[Kind, dict[str, str | int]] = {
+    "stable-diffusion": {"source": "ink", "target": "oil", "prompt": "a cat"},
+    "stable-diffusion-xl": {"source": "ink", "target": "oil", "prompt": "a {} cat"},
+    "dit": {"source": "drawing", "target": 5},
+}
+
+
+def wrap(pipe: DiffusionPipeline, kind: Kind) -> NetworkDenoiser:
+    return from_pipeline(pipe, **DOMAINS[kind])  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def by_hand(pipe: DiffusionPipeline, kind: Kind, x: torch.Tensor, time: float) -> torch.Tensor:
+    """The network's answers under source, target and null, as the pipelines themselves would ask it."""
+    if kind == "dit":
+        return pipe.transformer(x, torch.full((3,), time), class_labels=torch.tensor([3, 5, 10])).sample[:, :4]
+    prompts = {"stable-diffusion": ["a cat, ink", "a cat, oil"], "stable-diffusion-xl": ["a ink cat", "a oil cat"]}
+    encoded = pipe.encode_prompt(
+        prompts[kind], device=torch.device("cpu"), num_images_per_prompt=1, do_classifier_free_guidance=True
+    )
+    states = torch.cat([encoded[0], encoded[1][:1]])
+    if kind == "stable-diffusion":
+        return pipe.unet(x, time, encoder_hidden_states=states).sample
+    [ids] = pipe._get_add_time_ids((64, 64), (0, 0), (64, 64), torch.float32, pipe.text_encoder_2.config.projection_dim)
+    added = {"text_embeds": torch.cat([encoded[2], encoded[3][:1]]), "time_ids": ids.expand(3, -1)}
+    return pipe.unet(x, time, encoder_hidden_states=states, added_cond_kwargs=added).sample
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+def test_a_pipelines_denoiser_answers_as_its_network_does(kind: Kind) -> None:
+    pipe = tiny_pipeline(kind)
+    denoiser = wrap(pipe, kind)
+    x, level = torch.randn(1, 4, 16, 16).expand(3, -1, -1, -1), denoiser.process.levels(10)[6]
+    noise, clean = denoiser(x, level, torch.tensor([0, 1, 2]))
+    # The same network on the same numbers; batches of rows may be encoded in another order of sums.
+    torch.testing.assert_close(noise, by_hand(pipe, kind, x, level.time), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-4, atol=1e-5)
+    assert not any(torch.allclose(noise[i], noise[j]) for i, j in ((0, 1), (1, 2), (0, 2)))
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+@pytest.mark.parametrize("method", ["standard", "ovg"])
+def test_an_image_goes_up_and_down_a_pipeline(kind: Kind, method: str) -> None:
+    denoiser = wrap(tiny_pipeline(kind), kind)
+    latent = inversion.create(method).invert(denoiser, torch.randn(2, 4, 16, 16), 0, 3).latent
+    image = sample(denoiser, latent, 1, 3, guidance=2.0)
+    assert image.shape == (2, 4, 16, 16)
+    assert torch.isfinite(image).all()
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+def test_the_embedding_of_a_pipelines_labels_stands_for_them(kind: Kind) -> None:
+    denoiser = wrap(tiny_pipeline(kind), kind)
+    x, label, level = torch.randn(3, 4, 16, 16), torch.tensor([2, 0, 1]), denoiser.process.levels(10)[6]
+    torch.testing.assert_close(denoiser.conditioned(x, level, denoiser.embed(label)), denoiser(x, level, label))
+
+
+def test_the_null_label_is_the_empty_prompt() -> None:
+    pipe = tiny_pipeline()
+    denoiser = from_pipeline(pipe, source="", target="oil", prompt="")
+    torch.testing.assert_close(*denoiser.embed(torch.tensor([0, 2])), rtol=0, atol=0)
+    xl = tiny_pipeline("stable-diffusion-xl")
+    # Configured as the released SDXL: zeros in place of the empty prompt.
+    assert not from_pipeline(xl, source="ink", target="oil").embed(torch.tensor([2])).any()
+    xl.register_to_config(force_zeros_for_empty_prompt=False)
+    torch.testing.assert_close(*from_pipeline(xl, source="", target="oil").embed(torch.tensor([0, 2])), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words", "read"),
+    [("", "ink", "ink"), ("a cat", "ink", "a cat, ink"), ("a {} cat", "ink", "a ink cat"), ("a cat", "", "a cat")],
+)
+def test_prompts_are_templates(prompt: str, words: str, read: str) -> None:
+    pipe = tiny_pipeline()
+    filled = from_pipeline(pipe, source=words, target="", prompt=prompt).embed(torch.tensor([0]))
+    torch.testing.assert_close(filled, from_pipeline(pipe, source=read, target="").embed(torch.tensor([0])))
+
+
+@pytest.mark.parametrize("kind", ["stable-diffusion", "dit"])
+def test_the_levels_are_those_of_the_scheduler(kind: Kind) -> None:
+    pipe = tiny_pipeline(kind)
+    levels = wrap(pipe, kind).process.levels(20)
+    pipe.scheduler.set_timesteps(20)
+    times = pipe.scheduler.timesteps.flip(0)
+    assert [level.time for level in levels] == [0, *times.tolist()]
+    signal = torch.tensor([level.alpha**2 for level in levels[1:]])
+    # diffusers multiplies up to 1000 factors in float32.
+    torch.testing.assert_close(signal, pipe.scheduler.alphas_cumprod[times], rtol=1000 * 2**-24, atol=0)
+
+
+@pytest.mark.parametrize("given", ["epsilon", "v_prediction", "sample"])
+def test_a_step_is_that_of_the_scheduler(given: str) -> None:
+    """DDIM's own step from the same network output ends where ours ends."""
+    pipe = tiny_pipeline()
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, prediction_type=given)
+    denoiser = wrap(pipe, "stable-diffusion")
+    level, following = (denoiser.process.levels(10)[i] for i in (6, 5))
+    x = torch.randn(3, 4, 16, 16)
+    pipe.scheduler.set_timesteps(10)
+    output = by_hand(pipe, "stable-diffusion", x, level.time)
+    expected = pipe.scheduler.step(output, int(level.time), x).prev_sample
+    noise, clean = denoiser(x, level, torch.tensor([0, 1, 2]))
+    torch.testing.assert_close(following.alpha * clean + following.sigma * noise, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+def test_a_pipeline_in_half_precision_works(kind: Kind) -> None:
+    denoiser = wrap(tiny_pipeline(kind).to(dtype=torch.bfloat16), kind)
+    x, label = torch.randn(2, 4, 16, 16), torch.tensor([0, 1])
+    level = denoiser.process.levels(10)[6]
+    noise = denoiser(x, level, label).noise
+    assert noise.dtype == torch.float32
+    full = wrap(tiny_pipeline(kind), kind)(x, level, label).noise
+    # Weights and activations of 8 bits.
+    assert (noise - full).norm() < 0.05 * full.norm()
+    torch.testing.assert_close(denoiser.conditioned(x, level, denoiser.embed(label)).noise, noise)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "config", "sentence"),
+    [
+        (FlowMatchEulerDiscreteScheduler, {}, "FlowMatchEulerDiscreteScheduler is not supported, for it has no betas"),
+        (EDMEulerScheduler, {}, "EDMEulerScheduler is not supported, for it has no betas"),
+        (DDPMScheduler, {"beta_schedule": "squaredcos_cap_v2"}, "its beta_schedule is 'squaredcos_cap_v2'"),
+        (DDPMScheduler, {"trained_betas": [0.1, 0.2]}, "it has trained_betas"),
+        (DDIMScheduler, {"rescale_betas_zero_snr": True}, "no signal at the last level"),
+        (DDPMScheduler, {"prediction_type": "flow_prediction"}, "'flow_prediction' was given"),
+    ],
+)
+def test_other_processes_are_refused(scheduler: type, config: Mapping[str, object], sentence: str) -> None:
+    pipe = tiny_pipeline()
+    pipe.scheduler = scheduler(**config)
+    with pytest.raises(InvalidParameterError, match=sentence):
+        wrap(pipe, "stable-diffusion")
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"in_channels": 9}, "takes 9 channels and gives 4, as for inpainting"),
+        ({"time_cond_proj_dim": 8}, "guidance-distilled"),
+        ({"num_class_embeds": 5}, "needs class labels"),
+        ({"addition_embed_type": "image", "encoder_hid_dim": 4}, "addition_embed_type 'image'"),
+        ({"encoder_hid_dim_type": "image_proj", "encoder_hid_dim": 4}, "encoder_hid_dim_type 'image_proj'"),
+        (
+            {"addition_embed_type": "text_time", "addition_time_embed_dim": 7},
+            "added embedding of 64 numbers, and size and text make 58",
+        ),
+    ],
+    ids=["inpainting", "distilled", "classes", "image", "image prompt", "refiner"],
+)
+def test_networks_that_need_more_are_refused(config: dict[str, object], sentence: str) -> None:
+    pipe = tiny_pipeline("stable-diffusion-xl")
+    settings = {name: value for name, value in pipe.unet.config.items() if not name.startswith("_")}
+    pipe.unet = UNet2DConditionModel(**settings | {"addition_embed_type": None} | config)
+    with pytest.raises(InvalidParameterError, match=sentence):
+        wrap(pipe, "stable-diffusion-xl")
+
+
+def test_other_pipelines_and_domains_are_refused() -> None:
+    unconditional = DDPMPipeline(UNet2DModel(sample_size=8, block_out_channels=(32,) * 4), DDPMScheduler())
+    with pytest.raises(
+        InvalidParameterError, match="a DDPMPipeline was given; for another network use NetworkDenoiser"
+    ):
+        from_pipeline(unconditional, source="ink", target="oil")
+    with pytest.raises(InvalidParameterError, match="takes words"):
+        from_pipeline(tiny_pipeline(), source=3, target="oil")
+    dit = tiny_pipeline("dit")
+    with pytest.raises(InvalidParameterError, match="takes no prompt; 'a cat' was given"):
+        from_pipeline(dit, source=1, target=2, prompt="a cat")
+    with pytest.raises(InvalidParameterError, match="'oil' is none of the 3 names"):
+        from_pipeline(dit, source="oil", target=2)
+    with pytest.raises(InvalidParameterError, match="from 0 to 9; 10 was given"):
+        from_pipeline(dit, source=10, target=2)
+    denoiser = from_pipeline(dit, source=1, target=2)
+    with pytest.raises(InvalidParameterError, match=r"domain labels \[3\] .* 0 to 2"):
+        denoiser(torch.randn(1, 4, 16, 16), denoiser.process.levels(5)[1], torch.tensor([3]))
+
+
+def test_a_scheduler_of_another_class_but_the_same_betas_will_do() -> None:
+    pipe = tiny_pipeline()
+    process = wrap(pipe, "stable-diffusion").process
+    pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    assert wrap(pipe, "stable-diffusion").process == process

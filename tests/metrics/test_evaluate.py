@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse import metrics
+from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+from spectral_collapse.metrics.evaluate import INPUTS, evaluate
+
+from .images import textures
+from .made_weights import made_weights
+
+COUNT, SIZE = 6, 32
+LATENTS = ("s_dc", "moments", "map_effective_rank", "shapiro_wilk")
+IMAGES = ("psnr", "ssim", "ms_ssim", "haarpsi", "plain_error")
+
+
+@pytest.fixture(scope="module")
+def given() -> dict[str, torch.Tensor | float]:
+    generator = torch.Generator().manual_seed(0)
+    images = textures(5 * COUNT, generator, size=SIZE).split(COUNT)
+    noise, clean, latents = torch.randn(3, COUNT, 4, 16, 16, generator=generator)
+    return {
+        "images": images[0],
+        "references": images[1],
+        "sources": images[2],
+        "reference_set": torch.cat(images[3:]),
+        "noise": noise,
+        "clean": 0.3 * clean,
+        "latents": 0.8 * noise + 0.4 * latents,
+        "cutoff": 0.5,
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No weights of this machine take part."""
+    empty = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("SPECTRAL_COLLAPSE_WEIGHTS", raising=False)
+        patched.setattr("spectral_collapse.metrics.weights._caches", lambda: (empty,))
+        yield
+
+
+@pytest.fixture(scope="module")
+def everything(given: dict[str, torch.Tensor | float]) -> xr.Dataset:
+    return evaluate("all", **given)
+
+
+def test_the_values_are_those_of_each_score_called_by_itself(
+    given: dict[str, torch.Tensor | float], everything: xr.Dataset
+) -> None:
+    geometry = metrics.triangle(given["noise"], given["clean"], given["latents"])
+    nearest = metrics.nearest_noise(given["noise"], given["clean"])
+    expected = {
+        "s_hf": metrics.s_hf(given["images"], given["reference_set"]),
+        "s_lf": metrics.s_lf(given["images"], given["sources"], cutoff=0.5),
+        "s_dc": metrics.s_dc(given["latents"]),
+        "s_g": metrics.s_g(given["latents"]).score,
+        "psnr": metrics.psnr(given["images"], given["references"]),
+        "effective_rank": metrics.pca(given["latents"]).effective_rank,
+        "components_95": metrics.pca(given["latents"]).components_95,
+        "kurtosis": metrics.moments(given["latents"]).kurtosis,
+        "angle_at_image": geometry.angle_at_image,
+        "noise_to_latent": geometry.noise_to_latent,
+        "noise_of_image": nearest.noise_of_image,
+        "sliced_wasserstein": metrics.sliced_wasserstein(given["images"], given["reference_set"]).score,
+        "other_error": metrics.plain_error(given["images"], given["references"]).other,
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(everything[name], values, err_msg=name)
+    assert set(everything) == set(metrics.SCORES)
+
+
+def test_variables_carry_their_cards_and_are_stored(everything: xr.Dataset, tmp_path: Path) -> None:
+    for name, variable in everything.items():
+        card = metrics.SCORES[name]
+        assert variable.dims == (("sample",) if card.unit == "sample" else ())
+        assert variable.attrs["range"] == list(card.range)
+        assert (variable.attrs["long_name"], variable.attrs["units"]) == (card.symbol, card.measured_in)
+        assert variable.attrs["n"] == COUNT
+        if "missing" not in variable.attrs:
+            valid = variable.to_numpy()[~np.isnan(variable.to_numpy())]
+            assert ((valid >= card.range[0]) & (valid <= card.range[1])).all()
+    everything.to_netcdf(tmp_path / "scores.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as again:
+        xr.testing.assert_equal(again.load(), everything)
+
+
+def test_a_sample_does_not_see_its_batch(given: dict[str, torch.Tensor | float]) -> None:
+    names = [*LATENTS, *IMAGES, "s_hf", "s_lf", "triangle", "high_frequency_deficit"]
+    reference = metrics.hf_reference(given["reference_set"])
+
+    def of(part: slice) -> xr.Dataset:
+        batches = {name: value[part] for name, value in given.items() if name not in ("cutoff", "reference_set")}
+        return evaluate(names, **batches, cutoff=0.5, hf_reference=reference)
+
+    whole = of(slice(None))
+    split = xr.concat([of(slice(4)), of(slice(4, None))], "sample").assign_coords(sample=whole["sample"])
+    # only the order of float32 sums may differ between batch sizes
+    xr.testing.assert_allclose(whole, split, rtol=1e-5, atol=1e-6)
+
+
+def test_a_functions_name_stands_for_its_scores_and_is_called_once(
+    given: dict[str, torch.Tensor | float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, original = [], metrics.pca
+    monkeypatch.setattr(metrics, "pca", lambda latents: calls.append(1) or original(latents))
+    found = evaluate(["pca", "components_95"], latents=given["latents"])
+    assert list(found) == ["effective_rank", "components_95"]
+    assert len(calls) == 1
+    assert list(evaluate(["plain_error"], images=given["images"], references=given["references"])) == [
+        "plain_error",
+        "other_error",
+        "plain_error_ratio",
+    ]
+
+
+def test_all_is_what_the_inputs_allow(given: dict[str, torch.Tensor | float]) -> None:
+    found = evaluate("all", latents=given["latents"])
+    assert set(found) == {name for name, card in metrics.SCORES.items() if card.arity == "latent"}
+    assert set(evaluate("all", noise=given["noise"], clean=given["clean"])) == {"noise_of_image", "image_of_noise"}
+    with pytest.raises(InvalidParameterError, match="no score can do with what was given"):
+        evaluate("all", noise=given["noise"])
+
+
+def test_every_arity_of_a_card_has_its_inputs() -> None:
+    assert {card.arity for card in metrics.SCORES.values()} <= set(INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("names", "missing", "message"),
+    [
+        (["psnr"], "references", r"'psnr' needs references= \(the true targets, one per image\)"),
+        (["s_lf"], "sources", r"'s_lf' needs sources= "),
+        (["s_lf"], "cutoff", r"'s_lf' needs cutoff= \(a fraction of the Nyquist frequency\)"),
+        (["s_hf"], "reference_set", r"'s_hf' needs hf_reference= .* or reference_set= "),
+        (["s_dc", "triangle"], "clean", r"'angle_at_noise' needs clean= "),
+    ],
+)
+def test_a_missing_input_is_named_with_its_score(
+    given: dict[str, torch.Tensor | float], names: list[str], missing: str, message: str
+) -> None:
+    rest = {name: value for name, value in given.items() if name != missing}
+    with pytest.raises(InvalidParameterError, match=message):
+        evaluate(names, **rest)
+
+
+def test_bad_input_is_one_sentence(given: dict[str, torch.Tensor | float]) -> None:
+    with pytest.raises(InvalidParameterError, match="unknown score 'beauty'; known are: s_hf, "):
+        evaluate(["beauty"], **given)
+    with pytest.raises(InvalidParameterError, match="names must be a list of scores or 'all'; 'psnr' was given"):
+        evaluate("psnr", **given)
+    with pytest.raises(InvalidParameterError, match="got 6 images, 5 references"):
+        evaluate(["psnr"], images=given["images"], references=given["references"][:5])
+    with pytest.raises(InvalidParameterError, match=r"evaluate: sources span .* must lie in \[-1, 1\]"):
+        evaluate("all", **{**given, "sources": 100 * given["sources"]})
+    with pytest.raises(NotFiniteError, match="evaluate: latents hold NaN or infinity, first in sample 0"):
+        evaluate("all", **{**given, "latents": given["latents"] * torch.nan})
+    with pytest.raises(InvalidParameterError, match=r"latents must be a torch\.Tensor, got ndarray"):
+        evaluate(["s_dc"], latents=given["latents"].numpy())
+    with pytest.raises(InvalidParameterError, match="device 'nowhere' is not there"):
+        evaluate(["s_dc"], latents=given["latents"], device="nowhere")
+
+
+def test_missing_weights_are_missing_values_with_a_reason(given: dict[str, torch.Tensor | float]) -> None:
+    found = evaluate(["psnr", "lpips_alex", "fid"], **given)
+    for name, shape in (("lpips_alex", (COUNT,)), ("fid", ())):
+        assert found[name].shape == shape
+        assert found[name].isnull().all()
+        assert "are not on this machine" in found[name].attrs["missing"]
+    assert "missing" not in found["psnr"].attrs
+
+
+def test_weights_leave_their_hash_in_the_result(given: dict[str, torch.Tensor | float]) -> None:
+    folder = made_weights("inception")
+    found = evaluate(["fid", "kid"], **given, weights=folder)
+    expected = metrics.fid(given["images"], given["reference_set"], folder)
+    assert float(found["fid"]) == expected.score
+    attrs = found["fid"].attrs
+    assert (attrs["chance"], attrs["n_images"], attrs["n_references"]) == (expected.chance, COUNT, 2 * COUNT)
+    assert attrs["weights_published"] == "no"
+    assert len(attrs["weights_sha256"]) == 64
+    assert found["kid"].attrs["standard_error"] > 0
+
+
+def test_a_score_that_refuses_is_missing_among_all_and_an_error_by_name(
+    given: dict[str, torch.Tensor | float],
+) -> None:
+    small = {name: given[name][..., :12, :12] for name in ("images", "references")}
+    found = evaluate("all", **small)
+    assert found["haarpsi"].attrs["missing"].startswith("HaarPSI needs images of at least 16 x 16")
+    assert found["haarpsi"].isnull().all()
+    assert found["ssim"].notnull().all()
+    with pytest.raises(InvalidParameterError, match="HaarPSI needs images of at least 16 x 16"):
+        evaluate(["haarpsi"], **small)
+    with pytest.raises(DataError, match="S_G is a score of a set and got 1 latent"):
+        evaluate(["s_g"], latents=given["latents"][:1])
+
+
+def test_the_values_of_white_noise_stand_beside_those_found() -> None:
+    # Three standard errors: of S_DC as if a latent held one patch, of KS 0.26 / 20, of a share 0.22 / 20, of KL
+    # 1 / 400 per element over 16.
+    latents = torch.randn(400, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    found = evaluate("all", latents=latents)
+    for name, tolerance in {"s_dc": 0.018, "s_g": 0.039, "shapiro_wilk": 0.033, "kl_divergence": 5e-4}.items():
+        assert float(found[name].mean()) == pytest.approx(found[name].attrs["white_noise"], abs=tolerance), name
+    # The ranks' formula is a limit of large maps, and 8 pixels are few; a single patch has a largest |r| of its own.
+    for name in ("patch_correlation", "effective_rank", "map_effective_rank"):
+        assert float(found[name].mean()) == pytest.approx(found[name].attrs["white_noise"], rel=0.02), name
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_the_mean_of_the_kolmogorov_statistic(count: int) -> None:
+    found = evaluate(["s_g"], latents=torch.randn(count, 1, 4, 4))["s_g"].attrs["white_noise"]
+    distance = np.linspace(0, 1, 400)
+    exact = np.trapezoid(stats.kstwo(count).sf(distance), distance)
+    assert 1 - found == pytest.approx(exact, rel=0.01)  # Vrbik's correction leaves O(n^-1.5): 0.7 % at 6
+
+
+def test_settings_are_recorded(given: dict[str, torch.Tensor | float]) -> None:
+    found = evaluate(["s_lf", "ms_ssim"], **given, structure="edges")
+    assert (found["s_lf"].attrs["cutoff"], found["s_lf"].attrs["structure"]) == (0.5, "edges")
+    assert found["ms_ssim"].attrs["scales"] == 2  # 32 px hold the window of 11 px at half the size, not at a quarter

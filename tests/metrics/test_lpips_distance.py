@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.metrics import low_pass
+from spectral_collapse.metrics.lpips_distance import SMALLEST, lpips
+from spectral_collapse.metrics.weights import SOURCES, MissingWeightsError, find
+
+from .images import textures
+from .made_weights import made_weights
+
+
+@pytest.mark.parametrize("network", ["alex", "vgg", "squeeze"])
+def test_agrees_with_torchmetrics(network: str, generator: torch.Generator) -> None:
+    ensure_torchvision()
+    from torchmetrics.functional.image import lpips as torchmetrics_lpips
+
+    with torch.device("meta"):
+        theirs = torchmetrics_lpips._LPIPS(pretrained=False, net=network, pnet_rand=True)
+    heads = Path(torchmetrics_lpips.__file__).parent / "lpips_models" / f"{network}.pth"
+    theirs.load_state_dict(torch.load(heads, map_location="cpu"), strict=False, assign=True)
+    x, y = textures(3, generator, size=40), textures(3, generator, size=40)
+    state = torch.load(made_weights(network) / SOURCES[network].filename)
+    features = [value for key, value in state.items() if key.startswith("features.")]
+    # The same layers in the same order, under other names.
+    theirs.net.load_state_dict(dict(zip(theirs.net.state_dict(), features, strict=True)), assign=True)
+    with torch.no_grad():
+        expected = theirs.eval()(x, y).flatten()
+    # The same operations in another package; features are sums of up to 5000 float32 products.
+    torch.testing.assert_close(lpips(x, y, network, made_weights(network)).float(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_published_values() -> None:
+    """torchmetrics' example: two pairs of uniform noise, torch.manual_seed 42."""
+    try:
+        found = find("squeeze")
+    except MissingWeightsError as missing:
+        pytest.skip(str(missing))
+    assert found.published
+    generator = torch.Generator().manual_seed(42)
+    x, y = (torch.rand(2, 3, 100, 100, generator=generator) * 2 - 1 for _ in range(2))
+    assert lpips(x, y, "squeeze").tolist() == pytest.approx([0.1024, 0.0938], abs=1e-4)
+
+
+def test_grey_counts_as_three_equal_channels(generator: torch.Generator) -> None:
+    x, y = textures(2, generator, channels=1), textures(2, generator, channels=1)
+    folder = made_weights("squeeze")
+    expected = lpips(x.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1), "squeeze", folder)
+    torch.testing.assert_close(lpips(x, y, "squeeze", folder), expected)
+
+
+def test_bad_input() -> None:
+    images = torch.zeros(1, 3, 40, 40)
+    with pytest.raises(InvalidParameterError, match="alex, vgg, squeeze"):
+        lpips(images, images, "resnet")
+    with pytest.raises(InvalidParameterError, match="1 or 3 channels, got 4"):
+        lpips(torch.zeros(1, 4, 40, 40), torch.zeros(1, 4, 40, 40), "alex")
+    small = images[..., : SMALLEST["alex"] - 1]
+    with pytest.raises(InvalidParameterError, match="31 x 31"):
+        lpips(small, small, "alex")
+
+
+@pytest.mark.parametrize("content", ["nothing", "another network", "no weights at all"])
+def test_a_wrong_file_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / SOURCES["alex"].filename
+    if content == "another network":
+        torch.save(torch.load(made_weights("vgg") / SOURCES["vgg"].filename), path)
+    else:
+        path.write_bytes(b"" if content == "nothing" else b"<html>404</html>")
+    images = torch.zeros(1, 3, 40, 40)
+    with pytest.raises(CheckpointError, match="does not hold torchvision's features"):
+        lpips(images, images, "alex", tmp_path)
+
+
+def test_a_smooth_copy_is_further_away_the_smoother_it_is(generator: torch.Generator) -> None:
+    x = textures(4, generator, slope=-2.0)
+    distances = [
+        lpips(low_pass(x, c).clamp(-1, 1), x, "squeeze", made_weights("squeeze")).mean() for c in (0.6, 0.3, 0.1)
+    ]
+    assert 0 < distances[0] < distances[1] < distances[2]

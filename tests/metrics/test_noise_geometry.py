@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.metrics import nearest_noise, triangle
+
+from .images import textures
+
+
+def test_a_right_triangle(generator: torch.Generator) -> None:
+    noises = torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64)
+    images, latents = noises.clone(), noises.clone()
+    images[:, 0, 0, 0] += 3
+    latents[:, 1, 2, 3] += 4
+    result = triangle(noises, images, latents)
+    for angle, expected in zip(
+        result[:3], (90, math.degrees(math.atan(4 / 3)), math.degrees(math.atan(3 / 4))), strict=True
+    ):
+        assert angle.tolist() == pytest.approx([expected] * 2)
+    for side, expected in zip(result[3:], (3, 5, 4), strict=True):
+        assert side.tolist() == pytest.approx([expected] * 2)
+
+
+def test_angles_are_those_between_vectors(generator: torch.Generator) -> None:
+    corners = torch.randn(3, 6, 3, 8, 8, generator=generator, dtype=torch.float64).cumsum(0)
+    result = triangle(*corners)
+    for at, (a, b) in enumerate(((1, 2), (0, 2), (0, 1))):
+        left, right = ((corners[other] - corners[at]).flatten(1) for other in (a, b))
+        expected = torch.nn.functional.cosine_similarity(left, right).acos().rad2deg()
+        torch.testing.assert_close(result[at], expected)
+    torch.testing.assert_close(sum(result[:3]), torch.full((6,), 180.0, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(4, 32, 32), (3, 24, 40)])
+def test_independent_noises_form_equilateral_triangles(shape: tuple[int, int, int], generator: torch.Generator) -> None:
+    result = triangle(*torch.randn(3, 20, *shape, generator=generator))
+    # A squared side is 2 chi-square(d): relative standard deviation sqrt(2 / d) of it, 0.03 at most.
+    for angle in result[:3]:
+        assert angle.mean().item() == pytest.approx(60, abs=1)
+    for side in result[3:]:
+        assert side.mean().item() == pytest.approx((2 * math.prod(shape)) ** 0.5, rel=0.02)
+
+
+def test_flat_and_degenerate_triangles(generator: torch.Generator) -> None:
+    noises, images = torch.randn(2, 4, 3, 8, 8, generator=generator, dtype=torch.float64)
+    between = triangle(noises, images, (noises + images) / 2)
+    # Half-angles are exact where acos is not; what is left is the rounding of the lengths, 1e-16 under a square root.
+    assert between.angle_at_latent.tolist() == pytest.approx([180] * 4, abs=1e-5)
+    assert between.angle_at_image.tolist() == pytest.approx([0] * 4, abs=1e-5)
+    perfect = triangle(noises, images, noises)
+    assert perfect.angle_at_image.tolist() == [0] * 4
+    assert perfect.noise_to_latent.tolist() == [0] * 4
+    assert perfect.angle_at_noise.isnan().all()
+    assert perfect.angle_at_latent.isnan().all()
+
+
+def test_latents_leave_their_noise_as_they_collapse(generator: torch.Generator) -> None:
+    noises = torch.randn(20, 3, 32, 32, generator=generator)
+    images = textures(20, generator, size=32)
+    graded = [triangle(noises, images, (1 - t) * noises + t * images.roll(1, 0)) for t in (0.2, 0.4, 0.6, 0.8)]
+    assert all((a.noise_to_latent < b.noise_to_latent).all() for a, b in pairwise(graded))
+    assert all((a.image_to_latent > b.image_to_latent).all() for a, b in pairwise(graded))
+    assert all((a.angle_at_image < b.angle_at_image).all() for a, b in pairwise(graded))
+
+
+def test_nearest_agrees_with_cdist(generator: torch.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    noises = torch.randn(40, 2, 3, 3, generator=generator, dtype=torch.float64)
+    images = 0.5 * noises + torch.randn(40, 2, 3, 3, generator=generator, dtype=torch.float64)
+    images[::2] *= 2  # or both directions would fare alike
+    monkeypatch.setattr("spectral_collapse.metrics.blocks.BLOCK", 40 * 5)
+    distances = torch.cdist(noises.flatten(1), images.flatten(1), compute_mode="donot_use_mm_for_euclid_dist")
+    own = torch.arange(40)
+    result = nearest_noise(noises, images)
+    assert result.noise_of_image == (distances.argmin(0) == own).double().mean().item()
+    assert result.image_of_noise == (distances.argmin(1) == own).double().mean().item()
+    assert result.noise_of_image != result.image_of_noise
+    assert nearest_noise(images, noises) == (result.image_of_noise, result.noise_of_image)
+
+
+def test_a_bright_image_attracts_nothing(generator: torch.Generator) -> None:
+    # Images far out find their own noise, but the one image at the centre is nearest to every noise.
+    noises = torch.randn(10, 1, 8, 8, generator=generator)
+    images = 10 * noises
+    images[3] = 0
+    result = nearest_noise(noises, images)
+    assert result.image_of_noise == 0.1
+    assert result.noise_of_image >= 0.9
+
+
+def test_unrelated_sets_meet_by_chance(generator: torch.Generator) -> None:
+    found = [nearest_noise(*torch.randn(2, 10, 1, 4, 4, generator=generator)).noise_of_image for _ in range(300)]
+    # One in ten; 3000 draws, of which those of one set are not independent.
+    assert sum(found) / 300 == pytest.approx(0.1, abs=0.03)
+
+
+def test_accuracy_falls_as_images_forget_their_noise(generator: torch.Generator) -> None:
+    noises, others = torch.randn(2, 200, 1, 8, 8, generator=generator)
+    found = [nearest_noise(noises, (1 - t) * noises + t * others) for t in (0.0, 0.6, 0.7, 0.8, 1.0)]
+    assert found[0] == (1, 1)
+    assert all(a.noise_of_image > b.noise_of_image for a, b in pairwise(found))
+    assert all(a.image_of_noise > b.image_of_noise for a, b in pairwise(found))
+
+
+def test_bad_input_is_named() -> None:
+    noises = torch.zeros(3, 1, 4, 4)
+    with pytest.raises(InvalidParameterError, match=r"same shape, got noises \(3, 1, 4, 4\)"):
+        triangle(noises, noises, noises[:2])
+    with pytest.raises(DataError, match="at least 2"):
+        nearest_noise(noises[:1], noises[:1])

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics.plain_error import area_error, plain_error, plain_mask
+
+
+def striped(height: int = 12, width: int = 16) -> torch.Tensor:
+    """Flat on the left half, alternating columns on the right: (1, 3, height, width)."""
+    image = torch.zeros(1, 3, height, width)
+    image[..., width // 2 :: 2] = 0.5
+    return image
+
+
+def test_the_mask_is_where_neighbours_agree() -> None:
+    expected = torch.zeros(1, 11, 15, dtype=torch.bool)
+    expected[..., :7] = True  # column 7 has the first stripe as its right neighbour
+    assert torch.equal(plain_mask(striped()), expected)
+
+
+def test_every_channel_must_be_plain_and_the_threshold_is_a_mean() -> None:
+    image = torch.zeros(1, 3, 3, 3)
+    image[0, 1, 0, 1] = 0.049  # differs from pixel (0, 0) to the right only: a mean of 0.0245
+    image[0, 2, 2, 0] = 0.051  # differs from pixel (1, 0) downwards only: a mean of 0.0255
+    assert plain_mask(image)[0].tolist() == [[True, False], [False, True]]
+
+
+def test_errors_are_told_apart_by_area() -> None:
+    references = striped()
+    images = references.clone()
+    images[..., :7] += 0.1
+    images[..., 7:] += 0.4
+    found = plain_error(images, references)
+    assert [float(value) for value in found] == pytest.approx([0.1, 0.4, 0.25], rel=1e-6)
+    noise = torch.zeros(1, 5, 12, 16)
+    assert [
+        float(v) for v in area_error(references, noise + images[:, :1] - references[:, :1], noise)
+    ] == pytest.approx([0.1, 0.4, 0.25], rel=1e-6)
+
+
+def test_a_missing_area_is_nan() -> None:
+    flat, checks = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    checks[..., ::2, ::2] = checks[..., 1::2, 1::2] = 1.0
+    plain, other, ratio = plain_error(torch.cat((flat, checks)) * 0.5, torch.cat((flat, checks)))
+    assert plain.isnan().tolist() == [False, True]
+    assert other.isnan().tolist() == [True, False]
+    assert ratio.isnan().all()
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InvalidParameterError, match="2 x 2"):
+        plain_mask(torch.zeros(1, 3, 1, 8))
+    with pytest.raises(InvalidParameterError, match="number, height and width"):
+        area_error(striped(), torch.zeros(1, 3, 6, 8), torch.zeros(1, 3, 6, 8))
+    with pytest.raises(InvalidParameterError, match="the same shape"):
+        area_error(striped(), torch.zeros(1, 3, 12, 16), torch.zeros(1, 2, 12, 16))

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from spectral_collapse import datasets, inversion
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.studies import gaussian
+
+EVERYWHERE, EMPTY_BAND = gaussian.NOISES
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+        return gaussian.run("photos_x8", "smoke")
+
+
+def white(power: float, side: int = 16) -> gaussian.Gaussian:
+    """Gaussian data with one power in one band."""
+    shape = (side, side)
+    return gaussian.Gaussian(torch.full(shape, power, dtype=torch.float64), torch.zeros(shape, dtype=torch.long))
+
+
+def test_bands_of_a_modelled_spectrum_are_the_rings_of_the_radial_spectrum() -> None:
+    images = torch.randn(6, 3, 32, 32)
+    images -= images.mean((0, 2, 3), keepdim=True)
+    data = gaussian.modelled(images)
+    _, power = radial_spectrum(images)
+    torch.testing.assert_close(data.mean(data.spectrum), power[:, 1:].mean(0))
+
+
+def test_drawn_images_have_the_spectrum() -> None:
+    data, powers = gaussian.ladder()
+    drawn = data.power(data.draw(64, seed=0)).mean(0).numpy()
+    # 192 samples of each of up to 62 coefficients; the two bands with a single one have an error of 10 %
+    np.testing.assert_allclose(drawn, powers, rtol=0.45)
+    np.testing.assert_allclose(drawn[4:-4], powers[4:-4], rtol=0.15)
+
+
+def test_coefficients_that_an_enlarged_image_cannot_have_are_exactly_empty() -> None:
+    small = torch.randn(4, 3, 4, 4)
+    data = gaussian.modelled(small.repeat_interleave(8, -1).repeat_interleave(8, -2))
+    # the multiples of 1/8 on either axis, but for 0: 7 rows and 7 columns of 32
+    assert int((data.spectrum == 0).sum()) == 32**2 - 25**2
+
+
+@pytest.mark.parametrize("name", ["taba", "noise_floor", "edm"])
+def test_the_gain_of_a_method_that_draws_noise_is_the_sources_alone(name: str) -> None:
+    data, process = white(0.01), VariancePreserving()
+    gain = data.gain(inversion.create(name), process, 10)
+    standard = data.gain(inversion.create("standard"), process, 10)
+    assert gain.std() / gain.mean() < 1e-10  # the noise has cancelled
+    if name != "taba":  # which skips its first steps
+        alpha = process.levels(10)[0].alpha
+        torch.testing.assert_close(gain, alpha * standard)
+
+
+def test_an_overflow_is_a_missing_value_and_no_error() -> None:
+    edict = inversion.create("edict", mixing=0.001)
+    assert bool(white(1.0).gain(edict, VariancePreserving(), 200).isnan().all())
+
+
+def test_latents_of_forward_diffusion_alone_are_as_white_as_the_last_level() -> None:
+    """TABA at k = all: alpha_T^2 S + sigma_T^2, whatever the denoiser; for S = 1 that is 1."""
+    data, process = white(1.0, side=32), VariancePreserving()
+    latents = inversion.create("taba", fraction=1.0).invert(
+        data.denoiser(process), data.draw(16, seed=0), 0, 10, torch.Generator().manual_seed(1)
+    )
+    assert latents.network_calls == 0
+    # 16 x 3 x 1024 coefficients, half of them independent pairs: standard error 0.6 %
+    assert float(data.power(latents.latent).mean()) == pytest.approx(1, abs=0.03)
+    gain = data.gain(inversion.create("taba", fraction=1.0), process, 10)
+    torch.testing.assert_close(gain, torch.full_like(gain, process.levels(10)[-1].alpha))
+
+
+def test_terminal_variance_falls_like_the_closed_form_below_the_entry_noise(study: xr.Dataset) -> None:
+    for process in study["process"].to_numpy():
+        one = study.sel(process=process)
+        faint = one.where(one["variance"] < one["entry"] / 100, drop=True)
+        assert faint.sizes["variance"] >= 2
+        for method in ("Euler (standard)", "Heun (EDM)", "fixed point", "ReNoise", "BDIA"):
+            # with next to no data only the flow's slope at the entry level counts, which 25 coarse steps and the
+            # signal that the last level still holds change by a few per cent
+            np.testing.assert_allclose(faint["terminal"].sel({"method": method}), faint["limit"], rtol=0.06)
+
+
+def test_orders_of_convergence() -> None:
+    result = gaussian._convergence((32, 64, 128))
+    order = gaussian.orders(result).sel(process=gaussian.EXPLODING)
+    for method, expected in {"Euler (standard)": 1, "fixed point": 1, "ReNoise": 1, "Heun (EDM)": 2, "BDIA": 2}.items():
+        # the next term of the error still moves the fitted order at so few steps
+        assert float(order.sel({"method": method})) == pytest.approx(expected, abs=0.15), method
+    assert float(order.sel({"method": "EDICT"})) < 0
+
+
+def test_an_order_is_minus_the_slope_and_missing_where_an_error_is() -> None:
+    steps = np.array([10, 20, 40, 80])
+    error = np.stack([3.0 * steps**-2.0, np.where(steps == 80, np.nan, 1.0 / steps)])
+    made_up = xr.Dataset({"error": (("method", "steps"), error)}, {"steps": steps})
+    order = gaussian.orders(made_up).to_numpy()
+    assert order[0] == pytest.approx(2)
+    assert np.isnan(order[1])
+
+
+def test_entry_noise_fills_what_is_empty_and_drawn_images_agree(study: xr.Dataset) -> None:
+    faint = study.isel(variance=slice(-8, None)).isel(edm_steps=-1)
+    assert float(faint["edm_variance"].sel(entry_noise=True).min()) > 0.95
+    assert float(faint["edm_variance"].sel(entry_noise=False).max()) < 0.2
+    expected = study["edm_variance"].isel(edm_steps=0)
+    ratio = (study["edm_drawn"].mean("draw") / expected).isel(variance=slice(2, -2)).mean("variance")
+    # 4 images x 3 channels x about 1000 coefficients in conjugate pairs, unevenly weighted: a few per cent
+    np.testing.assert_allclose(ratio, 1, atol=0.08)
+
+
+def test_ovg_amplifies_but_does_not_fill(study: xr.Dataset) -> None:
+    inside = gaussian.emptied_rings(study)
+    assert int(inside.sum()) >= 3
+    power = study["ovg_power"]
+    for series in ("standard", "OVG", "OVG, variance gradient alone"):
+        # amplitudes of 1e-16 times the largest, squared, with gains of a few tens on the way
+        assert float(power.sel(ovg_series=series).where(inside).max()) < 1e-20
+    assert float(power.sel(ovg_series="OVG + TABA").where(inside).min()) > 0.3
+    high = gaussian.high(power.where(~inside))
+    assert float(high.sel(ovg_series="OVG, variance gradient alone")) > 1.2 * float(high.sel(ovg_series="standard"))
+
+
+@pytest.mark.parametrize("quantity", ["variance", "correlation"])
+@pytest.mark.parametrize("noise", gaussian.NOISES)
+def test_formulas_agree_with_drawn_images(noise: str, quantity: str) -> None:
+    """Monte Carlo with the library's own inversion against g^2 (alpha^2 S + sigma^2 P) and the correlation."""
+    images = datasets.load("photos_x8", "test", 32).stack(range(0, 64, 2)).source
+    data = gaussian.modelled(images)
+    settings = gaussian.Settings(0, 0, (), (), (0, 3), draws=48)
+    result = gaussian._entered(data, 10, 1 / 16, settings).sel(noise=noise)
+    expected, drawn = result[f"{quantity}_expected"], result[f"{quantity}_drawn"]
+    error = drawn.std("draw", ddof=1) / np.sqrt(settings.draws)
+    # 5 standard errors, which 2 x 16 comparisons hardly ever leave; 0.01 for the pooled standard deviations
+    assert bool((np.abs(drawn.mean("draw") - expected) < 5 * error + 0.01).all())
+
+
+def test_null_space_noise_leaves_the_sources_band_correlated(study: xr.Dataset) -> None:
+    correlation = study["correlation_expected"].isel(replaced=-1)
+    own = correlation.where(study["frequency"] < study.attrs["cutoff"] - 1 / 64, drop=True)
+    np.testing.assert_allclose(own.sel(noise=EMPTY_BAND), 1, rtol=1e-12)
+    assert float(own.sel(noise=EVERYWHERE).min()) < 0.999
+
+
+def test_noise_costs_more_correlation_the_later_it_enters(study: xr.Dataset) -> None:
+    assert bool((study["correlation_expected"].diff("replaced") <= 1e-12).all())
+    half = gaussian.half_power(study)
+    assert bool((half.diff("replaced") <= 0).all())
+
+
+def test_exact_methods_return_the_image(study: xr.Dataset) -> None:
+    exact = ["EDICT", "BDIA", "DirectInversion", "cycle diffusion", "edit-friendly DDPM", "fixed point"]
+    assert float(study["round_trip"].sel(trip=exact).max()) < 1e-8  # float64, amplified by the gains on the way
+    assert float(study["round_trip"].sel(trip="Euler (standard)").min()) > 1e-3
+
+
+def test_the_result_follows_the_schema_and_is_stored(
+    study: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all({"long_name", "units"} <= set(variable.attrs) for variable in study.data_vars.values())
+    assert set(study.dims) <= set(study.coords)
+    assert json.loads(study.attrs["parameters"])["dataset"] == "photos_x8"
+    assert study.attrs["data_source"] == "real"
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.setattr(gaussian.results, "get", lambda *_: study)
+    assert gaussian.run("photos_x8", "smoke") is study
+
+
+def test_the_verdict_names_every_method_that_diverges(study: xr.Dataset) -> None:
+    text = gaussian.verdict(study)
+    assert text.count("\n- ") == 5
+    assert "nan" not in text
+    wild = study.copy()
+    wild["error"] = study["error"].where(study["method"] != "EDICT", np.inf)
+    assert "EDICT" in gaussian.verdict(wild).split("With errors above 1")[1].split("\n")[0]
+
+
+def test_an_unknown_profile_is_named_with_the_known_ones() -> None:
+    with pytest.raises(InvalidParameterError, match="smoke, quick, paper"):
+        gaussian.run("photos_x8", "large")
