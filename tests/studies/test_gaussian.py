@@ -13,6 +13,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import gaussian
+from tests.gaussian import flow_gain
 
 EVERYWHERE, EMPTY_BAND = gaussian.NOISES
 
@@ -92,6 +93,17 @@ def test_terminal_variance_falls_like_the_closed_form_below_the_entry_noise(stud
             # with next to no data only the flow's slope at the entry level counts, which 25 coarse steps and the
             # signal that the last level still holds change by a few per cent
             np.testing.assert_allclose(faint["terminal"].sel({"method": method}), faint["limit"], rtol=0.06)
+
+
+@pytest.mark.parametrize("name", list(gaussian.PROCESSES))
+def test_the_exact_flow_is_what_many_heun_steps_approach(name: str) -> None:
+    process, data = gaussian.PROCESSES[name], white(0.02)
+    heun = data.gain(inversion.create("edm", entry_noise=False, heun=True), process, 900)
+    exact = gaussian.flow_gain(data.spectrum, process, 900)
+    # second order: below 1 % on the training timesteps, whose first steps stay coarse
+    torch.testing.assert_close(heun, exact, rtol=0.01, atol=0)
+    levels = process.levels(900)
+    assert float(exact[0, 0]) == pytest.approx(flow_gain(0.02, levels[0], levels[-1]) / levels[-1].norm)
 
 
 def test_orders_of_convergence() -> None:

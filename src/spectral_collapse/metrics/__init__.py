@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.frechet import FID, KID, fid, kid
 from spectral_collapse.metrics.haarpsi import haarpsi
 from spectral_collapse.metrics.high_frequency import high_frequency_deficit
@@ -26,6 +27,7 @@ from spectral_collapse.metrics.s_lf import low_pass, s_lf, structure_view
 from spectral_collapse.metrics.shapiro_wilk import ShapiroWilk, shapiro_wilk
 from spectral_collapse.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from spectral_collapse.metrics.ssim import ssim
+from spectral_collapse.metrics.trajectories import Trajectory
 
 _FILES = (
     "s_hf",
@@ -75,7 +77,9 @@ __all__ = [
     "Score",
     "ShapiroWilk",
     "SlicedWasserstein",
+    "Trajectory",
     "Triangle",
+    "evaluate",
     "fid",
     "haarpsi",
     "hf_reference",

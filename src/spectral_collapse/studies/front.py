@@ -88,7 +88,7 @@ def bootstrap_mean(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
     values = np.asarray(values, float)
     indices = bootstrap_indices(values.shape[-1], resamples, seed)
     finite = np.isfinite(values).all(-1, keepdims=True) & (values.shape[-1] > 1)
-    low, high = _percentiles(_resampled_means(np.where(finite, values, np.nan), indices))
+    low, high = percentiles(resampled_means(np.where(finite, values, np.nan), indices))
     return Interval(values.mean(-1), low, high)
 
 
@@ -121,12 +121,12 @@ def hypervolume_gain(
     indices = bootstrap_indices(candidates.shape[1], resamples, seed)
 
     def area(values: np.ndarray) -> tuple[float, np.ndarray]:
-        means = _resampled_means(np.moveaxis(values, 1, -1), indices)  # (points, 2, resamples)
+        means = resampled_means(np.moveaxis(values, 1, -1), indices)  # (points, 2, resamples)
         return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
     draws = candidate_draws - baseline_draws
-    low, high = _percentiles(draws if candidates.shape[1] > 1 else np.full_like(draws, np.nan))
+    low, high = percentiles(draws if candidates.shape[1] > 1 else np.full_like(draws, np.nan))
     return HypervolumeGain(Interval(candidate_area - baseline_area, low, high), candidate_area, baseline_area)
 
 
@@ -137,14 +137,16 @@ def _points(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def _resampled_means(values: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """(..., N) -> (..., resamples). A product with the draws' counts, so that no (..., resamples, N) is built."""
+def resampled_means(values: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Means of the resamples, (..., N) -> (..., resamples), of indices as `bootstrap_indices` gives them."""
+    # A product with the draws' counts, so that no (..., resamples, N) is built.
     resamples, count = indices.shape
     drawn = np.zeros((resamples, count))
     np.add.at(drawn, (np.arange(resamples)[:, None], indices), 1 / count)
     return values @ drawn.T
 
 
-def _percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the 95 % interval of draws along the last dimension."""
     low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=-1)
     return low, high

@@ -1,0 +1,187 @@
+"""Methods against a baseline, scores against each other, and the table of what was scored."""
+
+from __future__ import annotations
+
+import math
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.metrics import SCORES, Score
+from spectral_collapse.studies.common import text
+from spectral_collapse.studies.front import Interval, bootstrap_mean
+
+_VERDICTS = {
+    "better": ("better", PALETTE[0], "circle"),
+    "worse": ("worse", PALETTE[1], "square"),
+    "open": ("not told apart", "#777777", "diamond"),
+    "higher": ("higher", PALETTE[3], "triangle-up"),
+    "lower": ("lower", PALETTE[4], "triangle-down"),
+}
+"""What a difference's interval says, its colour and its shape; the last two where a score has no direction."""
+
+_CELL, _ROW, _WIDTH, _COLUMNS = 62, 20, 150, 2
+"""Side of a cell of the matrix, height of a point's row and width of a panel in pixels; panels side by side."""
+
+
+def correlation(matrix: xr.Dataset) -> alt.LayerChart:
+    """How scores go together, Fig. 14 of Spectral Collapse: a result of `studies.comparison.correlation`.
+
+    Blue goes together, orange against each other. A value in brackets has a 95 % interval that holds 0;
+    hover for the intervals. Each pair stands once, below the diagonal.
+    """
+    names = [str(name) for name in matrix["score"].to_numpy()]
+    symbols = {name: SCORES[name].symbol for name in names}
+    table = matrix[["r", "r_low", "r_high"]].to_dataframe().reset_index()
+    place = {name: number for number, name in enumerate(names)}
+    table = table[table["score"].map(place) > table["other"].map(place)]
+    table["open"] = (table["r_low"] <= 0) & (table["r_high"] >= 0)
+    table["label"] = ["-" if pd.isna(r) else f"{r:.2f}".replace("-", "\u2212") for r in table["r"]]
+    table["label"] = table["label"].mask(table["open"], "(" + table["label"] + ")")
+    table["interval"] = [f"[{low:.2f}, {high:.2f}]" for low, high in zip(table["r_low"], table["r_high"], strict=True)]
+    table["row"], table["column"] = table["score"].map(symbols), table["other"].map(symbols)
+    axis = {"title": None, "domain": False, "ticks": False}
+    kind = matrix["r"].attrs["long_name"]
+    base = alt.Chart(table).encode(
+        alt.X("column:N", sort=[symbols[name] for name in names[:-1]]).axis(**axis, labelAngle=-35),
+        alt.Y("row:N", sort=[symbols[name] for name in names[1:]]).axis(**axis),
+        tooltip=[
+            alt.Tooltip("row:N", title="score"),
+            alt.Tooltip("column:N", title="and"),
+            alt.Tooltip("r:Q", title=kind, format=".3f"),
+            alt.Tooltip("interval:N", title="95 %"),
+        ],
+    )
+    color = (
+        alt.Color("r:Q", title=kind)
+        .scale(domain=[-1, 0, 1], range=[PALETTE[1], "#f7f7f7", PALETTE[0]], interpolate="lab")
+        .legend(orient="right", gradientLength=160, format=".1f", values=[-1, -0.5, 0, 0.5, 1])
+    )
+    ink = alt.condition("abs(datum.r) > 0.6", alt.value("white"), alt.value("#222222"))
+    side = _CELL * (len(names) - 1)
+    units = "points" if matrix.attrs["over"] == "point" else "images of all points"
+    return alt.layer(
+        base.mark_rect(stroke="white", strokeWidth=2).encode(color),
+        base.mark_text(fontSize=13).encode(text="label:N", color=ink),
+    ).properties(
+        width=side,
+        height=side,
+        description=f"{kind} between scores over {units}; in brackets where the 95 % interval holds 0",
+    )
+
+
+def differences(pairs: xr.Dataset) -> alt.ConcatChart:
+    """Each point minus the baseline with its interval, a panel per score: a result of `studies.comparison.paired`.
+
+    Markers are means over images, bars their 95 % bootstrap intervals; the colour and shape say whether
+    the interval leaves 0 out, and to which side. On the right the share of images that are better.
+    """
+    names = [str(name) for name in pairs["score"].to_numpy()]
+    points = [str(point) for point in pairs["point"].to_numpy()]
+    table = pairs.to_dataframe().reset_index()
+    table["verdict"] = [
+        _VERDICTS[_verdict(SCORES[row.score], row.difference_low, row.difference_high)][0] for row in table.itertuples()
+    ]
+    table["share"] = table["improved"].map("{:.0%}".format, na_action="ignore").fillna("-")
+    ends = [table[f"improved_{end}"].map("{:.0%}".format, na_action="ignore") for end in ("low", "high")]
+    table["bounds"] = (ends[0] + " to " + ends[1]).fillna("-")
+    looks = [look for look in _VERDICTS.values() if look[0] in set(table["verdict"])]
+    panels = [
+        _panel(table[table["score"] == name], SCORES[name], points, looks, labels=number % _COLUMNS == 0)
+        for number, name in enumerate(names)
+    ]
+    against = pairs.attrs["baseline"]
+    return alt.concat(*panels, columns=_COLUMNS, spacing=18).properties(
+        description=f"Differences of {', '.join(SCORES[name].symbol for name in names)} from {against}, "
+        f"{pairs.attrs['n']} images, with 95 % intervals"
+    )
+
+
+def _panel(
+    table: pd.DataFrame, card: Score, points: list[str], looks: list[tuple[str, str, str]], labels: bool
+) -> alt.LayerChart:
+    """One score's differences; the labels of the points stand in the first column only."""
+    domain, colors, shapes = zip(*looks, strict=True)
+    legend = alt.Legend(title=None, orient="bottom", direction="horizontal", symbolOpacity=1)
+    unit = f" ({card.measured_in})" if card.measured_in != "1" else ""
+    y = alt.Y("point:N", sort=points, title=None).axis(
+        labels=labels, ticks=False, domain=False, grid=True, labelLimit=260
+    )
+    x = alt.X("difference:Q", title=f"Δ {card.symbol}{unit} {card.arrow}".rstrip()).axis(tickCount=4)
+    base = alt.Chart(table).encode(
+        y,
+        alt.Color("verdict:N", legend=legend).scale(domain=domain, range=colors),
+        tooltip=[
+            alt.Tooltip("point:N", title="point"),
+            alt.Tooltip("difference:Q", title=f"Δ {card.symbol}{unit}", format=".3f"),
+            alt.Tooltip("difference_low:Q", title="95 % from", format=".3f"),
+            alt.Tooltip("difference_high:Q", title="to", format=".3f"),
+            alt.Tooltip("share:N", title="images improved"),
+            alt.Tooltip("bounds:N", title="95 %"),
+        ],
+    )
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color="#555555", strokeDash=[4, 4]).encode(x="zero:Q")
+    shares = base.mark_text(align="right", fontSize=11).encode(
+        x=alt.value(_WIDTH + 36), text="share:N", color=alt.value("#222222")
+    )
+    head = alt.Chart(pd.DataFrame({"text": ["better"]})).mark_text(align="right", fontSize=11, fontStyle="italic")
+    return alt.layer(
+        zero,
+        base.mark_rule(strokeWidth=1.5).encode(alt.X("difference_low:Q"), alt.X2("difference_high:Q")),
+        base.mark_point(filled=True, size=55, opacity=1).encode(
+            x, alt.Shape("verdict:N", legend=legend).scale(domain=domain, range=shapes)
+        ),
+        shares,
+        head.encode(x=alt.value(_WIDTH + 36), y=alt.value(-8), text="text:N"),
+    ).properties(width=_WIDTH, height=_ROW * len(points))
+
+
+def _verdict(card: Score, low: float, high: float) -> str:
+    if not (low > 0 or high < 0):  # NaN is open too
+        return "open"
+    if card.higher_is_better is None:
+        return "higher" if low > 0 else "lower"
+    return "better" if (low > 0) == card.higher_is_better else "worse"
+
+
+def score_table(scores: xr.Dataset) -> pd.DataFrame:
+    """The values of `metrics.evaluate` as a table, a row per score.
+
+    Mean with its 95 % bootstrap interval over the samples that have a value, or the set's value; n, for
+    distances of sets 'images / references'; the direction; the value without any defect at this n and
+    shape (white noise, or two sets that do not differ), where it is known. 'missing' with the reason
+    where a score could not be computed.
+    """
+    rows = []
+    for variable in scores.values():
+        attrs = variable.attrs
+        values = variable.to_numpy()[~np.isnan(variable.to_numpy())]
+        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(values.size)
+        if not variable.ndim:
+            n = n if "n_references" in attrs else str(attrs["n"])
+        unit = f" ({attrs['units']})" if attrs["units"] != "1" else ""
+        null = attrs.get("white_noise", attrs.get("chance"))
+        rows.append(
+            {
+                "Score": attrs["long_name"] + unit,
+                "Mean [95 %]": f"missing: {attrs['missing']}" if "missing" in attrs else _value(values, variable.ndim),
+                "n": "-" if "missing" in attrs else n,
+                "Direction": attrs["arrow"] or "-",
+                "Without defect": "-" if null is None else f"{null:.3f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index("Score")
+
+
+def _value(values: np.ndarray, ndim: int) -> str:
+    if not values.size:
+        return "-"
+    mean = float(values.mean())
+    if not math.isfinite(mean):
+        return f"{mean:g}"
+    digits = 3 if abs(mean) < 10 else 1
+    interval = bootstrap_mean(values) if ndim and values.size > 1 else Interval(mean, math.nan, math.nan)
+    return text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"

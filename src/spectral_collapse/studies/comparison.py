@@ -1,0 +1,286 @@
+"""Methods compared on the same images, and scores with each other.
+
+Works on any dataset with the dims point and sample, and seed where there is one, whose variables are
+named as the cards of `metrics.SCORES`: a result of `studies.pareto.run`, for example. The unit is the
+image, as in `tradeoff`: seeds are averaged within an image first, and intervals resample images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse import metrics
+from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.metrics import Score
+from spectral_collapse.studies.front import (
+    RESAMPLES,
+    Interval,
+    bootstrap_indices,
+    bootstrap_mean,
+    percentiles,
+    resampled_means,
+)
+
+Kind = Literal["spearman", "pearson"]
+Over = Literal["point", "sample"]
+
+_BLOCK = 1 << 22
+"""Values per block of resamples in `correlation`, 32 MB."""
+
+_CONFIDENT = float(stats.norm.ppf(0.975))
+"""Standard deviations either side in a 95 % interval."""
+
+
+def scores_of(study: xr.Dataset) -> list[str]:
+    """The variables that are scores of single images at each point, in the study's order."""
+    return [str(name) for name in study if name in metrics.SCORES and {"point", "sample"} <= set(study[name].dims)]
+
+
+def paired(
+    study: xr.Dataset,
+    baseline: str = "standard",
+    points: Sequence[str] | None = None,
+    scores: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Each point against a baseline on the same images.
+
+    Args:
+        study: dims point, sample, and seed if there is one.
+        baseline: a point.
+        points: those to compare with it; without it all others.
+        scores: without it `scores_of(study)`.
+
+    Returns:
+        dims score, point. difference: mean over images of point minus baseline, with its bootstrap
+        interval (difference_low, difference_high). improved: the share of images that are better at the
+        point, by the score's direction, ties not counted; NaN where a score has no direction. Its
+        interval (improved_low, improved_high) is Wilson's (1927), since resampling gives a share of 0 or
+        1 an interval without width. Tables 1 and 6 of Spectral Collapse count settings instead of
+        images (93.8 % is 15 of 16): `cases`.
+
+    Raises InvalidParameterError for unknown points and scores, DataError where nothing can be compared.
+    """
+    names = _chosen(study, scores)
+    if points is None:
+        points = [str(point) for point in study["point"].to_numpy() if point != baseline]
+    for point in (baseline, *points):
+        if point not in study["point"].to_numpy():
+            raise unknown("point", point, study["point"].to_numpy())
+    if not points:
+        raise DataError(f"there is no other point than {baseline!r} to compare; run more methods")
+    values = _per_image(study, names)
+    candidates, reference = values.sel(point=list(points)), values.sel(point=baseline)
+    gap = (candidates - reference).transpose("score", "point", "sample").to_numpy()
+    better = np.stack(
+        [_goodness(name, candidates.sel(score=name)) > _goodness(name, reference.sel(score=name)) for name in names]
+    )
+    directed = np.array([[_directed(metrics.SCORES[name])] for name in names])
+    share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
+    low, high = _wilson(share, gap.shape[-1])
+    found = {
+        "difference": (bootstrap_mean(gap), "difference, point minus baseline"),
+        "improved": (Interval(share, low, high), "share of images improved"),
+    }
+    return xr.Dataset(
+        _intervals(found, ("score", "point")),
+        {"score": names, "point": list(points)},
+        _attrs(study, baseline=baseline),
+    )
+
+
+def cases(
+    studies: Sequence[xr.Dataset],
+    candidates: Sequence[str],
+    baselines: Sequence[str],
+    scores: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """The share of settings in which one kind of method is better than another, as Tables 1 and 6 count it.
+
+    A case is a study, a seed, a point whose `method` is among `candidates` and one whose method is among
+    `baselines`; it is improved where the candidate's mean over images is strictly better. The interval
+    resamples the images of each study: it says how sure the counted cases are, not how other data sets
+    or methods would do.
+
+    Args:
+        studies: dims point, sample, and seed if there is one; coordinate `method` along point.
+        candidates, baselines: kinds of method, for Table 1 stochastic and deterministic ones.
+        scores: without it those with a direction that all studies have.
+
+    Returns:
+        dim score: improved with improved_low and improved_high; the attr `cases` is their number.
+
+    Raises DataError where no study has both kinds, InvalidParameterError for unknown scores.
+    """
+    if not studies:
+        raise DataError("cases are counted in studies; give at least one")
+    if scores is None:
+        scores = [name for name in scores_of(studies[0]) if all(name in scores_of(study) for study in studies)]
+    for study in studies:
+        _chosen(study, scores)
+    names = [name for name in scores if _directed(metrics.SCORES[name])]
+    actual, drawn = [], []
+    for study in studies:
+        kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
+        values = np.stack([_seeds(study[name]).to_numpy() for name in names])  # (score, point, seed, sample)
+        indices = bootstrap_indices(values.shape[-1])
+        for means, kept in ((values.mean(-1, keepdims=True), actual), (resampled_means(values, indices), drawn)):
+            good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
+            ours, theirs = (good[:, kind] for kind in kinds)
+            wins = ours[:, :, None] > theirs[:, None]  # (score, candidate, baseline, seed, resample)
+            kept.append(wins.reshape(len(names), -1, wins.shape[-1]))
+    counted = np.concatenate(actual, 1)
+    if not counted.shape[1]:
+        raise DataError(f"no study has points of both {list(candidates)} and {list(baselines)}; name other methods")
+    interval = Interval(counted.mean((1, 2)), *percentiles(np.concatenate(drawn, 1).mean(1)))
+    return xr.Dataset(
+        _intervals({"improved": (interval, "share of cases improved")}, ("score",)),
+        {"score": names},
+        {"cases": counted.shape[1], "candidates": ", ".join(candidates), "baselines": ", ".join(baselines)},
+    )
+
+
+def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
+    """The rank of each point's mean, 1 for the best, with its bootstrap interval over images.
+
+    Equal means share the mean of their ranks. Scores without a direction have no ranks and are left out.
+
+    Returns dims score, point: rank, rank_low, rank_high; and along point mean_rank, over the scores, with
+    its interval.
+
+    Raises InvalidParameterError for unknown scores, DataError where none has a direction.
+    """
+    names = [name for name in _chosen(study, scores) if _directed(metrics.SCORES[name])]
+    if not names:
+        raise DataError("no score of this study has a direction, so points have no ranks")
+    values = _per_image(study, names).to_numpy()
+
+    def placed(means: np.ndarray) -> np.ndarray:
+        good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
+        return stats.rankdata(-good, axis=1)
+
+    actual = placed(values.mean(-1))
+    drawn = placed(resampled_means(values, bootstrap_indices(values.shape[-1])))
+    single = {"rank": (Interval(actual, *percentiles(drawn)), "rank, 1 is best")}
+    mean = {"mean_rank": (Interval(actual.mean(0), *percentiles(drawn.mean(0))), "mean rank over scores")}
+    return xr.Dataset(
+        {**_intervals(single, ("score", "point")), **_intervals(mean, ("point",))},
+        {"score": names, "point": study["point"].to_numpy()},
+        _attrs(study),
+    )
+
+
+def correlation(
+    study: xr.Dataset, scores: Sequence[str] | None = None, kind: Kind = "spearman", over: Over = "point"
+) -> xr.Dataset:
+    """The correlation of each score with each other, as Fig. 14 of Spectral Collapse, with intervals over images.
+
+    Args:
+        study: dims point, sample, and seed if there is one.
+        scores: two at least; without it `scores_of(study)`.
+        kind: of coefficient. The paper names neither; Spearman's does not depend on a score's scale.
+        over: 'point', between the points' means, which is the paper's reading ('for different methods');
+            'sample', between all images of all points.
+
+    Returns:
+        dims score, other: r, with r_low and r_high, the 95 % bootstrap interval over images. It says how
+        sure the correlation among these points is, not how other methods would correlate. NaN where a
+        score is the same everywhere or not finite.
+
+    Raises InvalidParameterError for unknown scores, kind or over, DataError for fewer than two scores or
+    three points (images and points, over 'sample').
+    """
+    for name, value, allowed in (("kind", kind, get_args(Kind)), ("over", over, get_args(Over))):
+        if value not in allowed:
+            raise unknown(name, value, allowed)
+    names = _chosen(study, scores)
+    values = _per_image(study, names).to_numpy()
+    _, points, samples = values.shape
+    count = points if over == "point" else points * samples
+    if len(names) < 2 or count < 3:
+        raise DataError(f"a correlation needs 2 scores and 3 values of each, got {len(names)} and {count}")
+
+    def of(chosen: np.ndarray) -> np.ndarray:
+        """(resamples, samples) indices -> (score, other, resamples)."""
+        drawn = values[..., chosen]  # (score, point, resample, sample)
+        drawn = drawn.mean(-1) if over == "point" else np.moveaxis(drawn, -1, 2).reshape(len(names), count, -1)
+        return _correlations(drawn, kind)
+
+    indices = bootstrap_indices(samples)
+    blocks = np.array_split(indices, max(1, values.size * RESAMPLES // _BLOCK))
+    low, high = percentiles(np.concatenate([of(block) for block in blocks], axis=-1))
+    r = of(np.arange(samples)[None])[..., 0]
+    intervals = _intervals({"r": (Interval(r, low, high), f"{kind.title()} correlation")}, ("score", "other"))
+    return xr.Dataset(intervals, {"score": names, "other": names}, _attrs(study, kind=kind, over=over, points=points))
+
+
+def _correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
+    """(score, values, resamples) -> (score, score, resamples)."""
+    if kind == "spearman":
+        values = stats.rankdata(values, axis=1, nan_policy="propagate")
+    centred = values - values.mean(1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # a constant score: 0 / 0, which is NaN, as it should be
+        unit = centred / np.sqrt((centred**2).sum(1, keepdims=True))
+    return np.einsum("apr,bpr->abr", unit, unit).clip(-1, 1)
+
+
+def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:
+    known = scores_of(study)
+    if scores is None:
+        if not known:
+            raise DataError("the study has no score with the dims point and sample")
+        return known
+    for name in scores:
+        if name not in known:
+            raise unknown("score of this study", name, known)
+    return list(scores)
+
+
+def _seeds(values: xr.DataArray) -> xr.DataArray:
+    """(point, seed, sample), with one seed where there was none."""
+    values = values if "seed" in values.dims else values.expand_dims("seed")
+    return values.transpose("point", "seed", "sample")
+
+
+def _per_image(study: xr.Dataset, names: Sequence[str]) -> xr.DataArray:
+    """(score, point, sample), seeds averaged; missing where a seed's value is."""
+    means = [_seeds(study[name]).mean("seed", skipna=False) for name in names]
+    return xr.concat(means, "score").assign_coords(score=list(names))
+
+
+def _directed(card: Score) -> bool:
+    return card.higher_is_better is not None or card.target is not None
+
+
+def _goodness(name: str, values: np.ndarray | xr.DataArray) -> np.ndarray:
+    """The values turned so that more is better; as they are where a score has no direction."""
+    card, values = metrics.SCORES[name], np.asarray(values)
+    if card.higher_is_better is None and card.target is not None:
+        return -np.abs(values - card.target)
+    return -values if card.higher_is_better is False else values
+
+
+def _wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of a share of `count` independent cases."""
+    z2 = _CONFIDENT**2 / count
+    centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
+    return centre - half, centre + half
+
+
+def _intervals(found: dict[str, tuple[Interval, str]], dims: tuple[str, ...]) -> dict[str, xr.Variable]:
+    variables = {}
+    for name, (interval, long_name) in found.items():
+        for end, values in zip(("", "_low", "_high"), interval, strict=True):
+            title = long_name + {"": "", "_low": ", 95 % from", "_high": ", 95 % to"}[end]
+            variables[name + end] = xr.Variable(dims, values, {"long_name": title, "units": "1"})
+    return variables
+
+
+def _attrs(study: xr.Dataset, **more: object) -> dict[str, object]:
+    """What a caption needs: number of images, and what the study says of its data."""
+    kept = {name: study.attrs[name] for name in ("title", "data_source", "origin") if name in study.attrs}
+    return {**kept, "n": study.sizes["sample"], "seeds": study.sizes.get("seed", 1), **more}

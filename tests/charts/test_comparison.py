@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pytest
+import vl_convert
+import xarray as xr
+
+from spectral_collapse.charts import comparison as charts
+from spectral_collapse.studies import comparison
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    s_hf = 0.5 + 0.1 * rng.random((4, 12))
+    values = {
+        "s_hf": s_hf + np.array([0, 0.2, 0, -0.2])[:, None],
+        "psnr": 20 - 9 * s_hf + np.array([0, 5, -0.1, -3])[:, None],
+        "s_lf": rng.random((4, 12)),
+        "angle_at_image": 40 + np.array([0, 9, 0, -9])[:, None] + rng.random((4, 12)),
+    }
+    return xr.Dataset(
+        {name: (("point", "sample"), value) for name, value in values.items()},
+        {"point": ["standard", "up", "same", "down"]},
+    )
+
+
+def drawn(chart: alt.TopLevelMixin) -> str:
+    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
+
+
+def test_the_matrix_shows_each_pair_once_and_marks_the_uncertain(study: xr.Dataset) -> None:
+    matrix = comparison.correlation(study, kind="pearson", over="sample")
+    matrix["r_low"].loc[{"score": "s_lf", "other": "psnr"}] = -0.9
+    matrix["r_high"].loc[{"score": "s_lf", "other": "psnr"}] = 0.9
+    svg = drawn(charts.correlation(matrix))
+    rows = charts.correlation(matrix).to_dict()["datasets"].popitem()[1]
+    assert len(rows) == 6
+    for row in rows:
+        held = row["r_low"] <= 0 <= row["r_high"]
+        assert row["label"].startswith("(") == held
+        assert f">{row['label']}</text>" in svg
+        assert row["interval"] == f"[{row['r_low']:.2f}, {row['r_high']:.2f}]"
+    assert any(row["label"].startswith("(") for row in rows)
+    assert not all(row["label"].startswith("(") for row in rows)
+    assert "Pearson correlation" in svg
+
+
+def test_the_colours_are_centred_at_zero(study: xr.Dataset) -> None:
+    [scale] = [
+        layer["encoding"]["color"]["scale"]
+        for layer in charts.correlation(comparison.correlation(study)).to_dict()["layer"]
+        if "scale" in layer["encoding"]["color"]
+    ]
+    assert scale["domain"] == [-1, 0, 1]
+
+
+def test_differences_have_a_panel_per_score(study: xr.Dataset) -> None:
+    pairs = comparison.paired(study)
+    svg = drawn(charts.differences(pairs))
+    for title in ("Δ S_HF ↑", "Δ PSNR (dB) ↑", "Δ S_LF ↑", "Δ ∠ image (°)"):
+        assert f">{title}</text>" in svg
+    for look in ("better", "worse", "not told apart", "higher", "lower"):
+        assert f">{look}</text>" in svg
+    for name in ("s_hf", "psnr", "s_lf"):
+        for share in pairs["improved"].sel(score=name).to_numpy():
+            assert f">{share:.0%}</text>" in svg
+    assert "nan" not in svg.lower()
+
+
+def test_the_table_says_what_is_missing_and_what_a_set_is() -> None:
+    cards = {
+        "psnr": (("sample",), [20.0, 22.0, np.nan], {"long_name": "PSNR", "units": "dB", "arrow": "↑", "n": 3}),
+        "s_g": ((), 0.9, {"long_name": "S_G", "units": "1", "arrow": "↑", "n": 3, "white_noise": 0.55}),
+        "fid": (
+            (),
+            12.0,
+            {"long_name": "FID", "units": "1", "arrow": "↓", "n": 3, "n_images": 3, "n_references": 7, "chance": 40.0},
+        ),
+        "lpips": (
+            ("sample",),
+            [np.nan] * 3,
+            {"long_name": "LPIPS", "units": "1", "arrow": "↓", "n": 3, "missing": "no weights"},
+        ),
+    }
+    table = charts.score_table(xr.Dataset(cards))
+    assert table.loc["PSNR (dB)", "Mean [95 %]"] == "21.0 [20.0, 22.0]"
+    assert table["n"].tolist() == ["2", "3", "3 / 7", "-"]
+    assert table.loc["S_G", "Mean [95 %]"] == "0.900"
+    assert table["Without defect"].tolist() == ["-", "0.550", "40.000", "-"]
+    assert table.loc["LPIPS", "Mean [95 %]"] == "missing: no weights"
+    assert table["Direction"].tolist() == ["↑", "↑", "↓", "↓"]

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.studies import comparison
+from spectral_collapse.studies.front import bootstrap_mean
+
+POINTS = ("standard", "a", "b", "c", "d")
+SCORES = ("s_hf", "psnr", "noise_to_latent", "kurtosis", "angle_at_image")
+"""More is better twice, less is better, best at 0, and neither."""
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    shift = np.linspace(0, 1, len(POINTS))[:, None, None]
+    shape = (len(POINTS), 2, 30)
+    values = {
+        "s_hf": 0.5 + 0.2 * shift + 0.1 * rng.standard_normal(shape),
+        "psnr": 20 - 5 * shift + rng.standard_normal(shape),
+        "noise_to_latent": 9 - shift + rng.standard_normal(shape),
+        "kurtosis": shift - 0.5 + 0.1 * rng.standard_normal(shape),
+        "angle_at_image": 40 + rng.standard_normal(shape),
+    }
+    variables = {name: (("point", "seed", "sample"), value) for name, value in values.items()}
+    variables["s_g"] = (("point", "seed"), values["s_hf"][..., 0])  # of the set: no images to resample
+    coords = {"point": list(POINTS), "method": ("point", ["standard", "x", "x", "y", "y"]), "seed": [0, 1]}
+    return xr.Dataset(variables, {**coords, "sample": np.arange(30)}, {"title": "made up"})
+
+
+def test_scores_are_those_of_single_images(study: xr.Dataset) -> None:
+    assert comparison.scores_of(study) == list(SCORES)
+
+
+def test_differences_are_paired(study: xr.Dataset) -> None:
+    found = comparison.paired(study)
+    assert found["point"].to_numpy().tolist() == list(POINTS[1:])
+    gap = (study["psnr"].sel(point="b") - study["psnr"].sel(point="standard")).mean("seed").to_numpy()
+    cell = found.sel(score="psnr", point="b")
+    interval = bootstrap_mean(gap)
+    assert (float(cell["difference"]), float(cell["difference_low"])) == pytest.approx((interval.mean, interval.low))
+    # what all points share cancels
+    moved = study.assign(psnr=study["psnr"] + 5 * np.sin(study["sample"]))
+    xr.testing.assert_allclose(comparison.paired(moved), found, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("score", "good"),
+    [
+        ("s_hf", lambda values: values),
+        ("noise_to_latent", lambda values: -values),
+        ("kurtosis", lambda values: -abs(values)),
+    ],
+)
+def test_improved_follows_the_scores_direction(study: xr.Dataset, score: str, good: object) -> None:
+    found = comparison.paired(study, scores=[score]).sel(score=score, point="c")
+    means = study[score].mean("seed")
+    better = (good(means.sel(point="c")) > good(means.sel(point="standard"))).to_numpy()
+    assert float(found["improved"]) == better.mean()
+    expected = stats.binomtest(int(better.sum()), 30).proportion_ci(method="wilson")
+    assert (float(found["improved_low"]), float(found["improved_high"])) == pytest.approx((expected.low, expected.high))
+
+
+def test_ties_and_missing_values_are_no_improvement(study: xr.Dataset) -> None:
+    same = study.copy(deep=True)
+    same["s_hf"].loc[{"point": "a"}] = same["s_hf"].sel(point="standard")
+    same["psnr"][1, 0, 0] = np.nan
+    found = comparison.paired(same).sel(point="a")
+    assert float(found["improved"].sel(score="s_hf")) == 0
+    assert np.isnan(found["improved"].sel(score="psnr"))
+    assert np.isnan(found["improved"].sel(score="angle_at_image"))  # neither side is better
+
+
+def test_cases_count_settings(study: xr.Dataset) -> None:
+    # x's and y's points, 2 each, and 2 seeds: 4 cases against the standard inversion in each study
+    found = comparison.cases([study, study], ["y"], ["standard"])
+    assert found.attrs["cases"] == 8
+    assert found["score"].to_numpy().tolist() == list(SCORES[:-1])
+    means = study["kurtosis"].mean("sample")
+    wins = abs(means.sel(point=["c", "d"])) < abs(means.sel(point="standard"))
+    assert float(found["improved"].sel(score="kurtosis")) == float(wins.mean())
+    assert float(found["improved"].sel(score="psnr")) == 0
+    assert float(found["improved_low"].sel(score="psnr")) == float(found["improved_high"].sel(score="psnr")) == 0
+    both = comparison.cases([study], ["y"], ["x"], scores=["s_hf"])
+    assert both.attrs["cases"] == 8
+    assert float(both["improved_low"][0]) <= float(both["improved"][0]) <= float(both["improved_high"][0])
+
+
+def test_ranks(study: xr.Dataset) -> None:
+    found = comparison.ranks(study)
+    means = {name: study[name].mean(("seed", "sample")).to_numpy() for name in SCORES}
+    expected = [
+        stats.rankdata(-means["s_hf"]),
+        stats.rankdata(-means["psnr"]),
+        stats.rankdata(means["noise_to_latent"]),
+        stats.rankdata(abs(means["kurtosis"])),
+    ]
+    np.testing.assert_array_equal(found["rank"], expected)
+    np.testing.assert_allclose(found["mean_rank"], np.mean(expected, 0))
+    assert (found["rank_low"] <= found["rank"]).all()
+    assert (found["rank"] <= found["rank_high"]).all()
+    # PSNR falls by 1.25 from point to point and its mean's standard error is 0.13: no resample changes the order
+    assert (found["rank_low"] == found["rank_high"]).sel(score="psnr").all()
+
+
+@pytest.mark.parametrize("kind", ["pearson", "spearman"])
+def test_correlations_against_scipy(study: xr.Dataset, kind: str) -> None:
+    function = {"pearson": stats.pearsonr, "spearman": stats.spearmanr}[kind]
+    values = {name: study[name].mean("seed") for name in SCORES}
+    for over, of in (("point", lambda v: v.mean("sample").to_numpy()), ("sample", lambda v: v.to_numpy().ravel())):
+        found = comparison.correlation(study, kind=kind, over=over)
+        for first in SCORES:
+            for second in SCORES:
+                expected = function(of(values[first]), of(values[second])).statistic
+                assert float(found["r"].sel(score=first, other=second)) == pytest.approx(expected, abs=1e-9)
+        assert (found["r_low"] <= found["r_high"] + 1e-12).all()
+        np.testing.assert_allclose(found["r_low"], found["r_low"].to_numpy().T, atol=1e-12)
+
+
+def test_the_interval_of_a_correlation_covers_what_is_true() -> None:
+    """Pairs of unit normals with correlation 0.6: about 95 of 100 intervals hold it."""
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(24):
+        first = rng.standard_normal((1, 80))
+        second = 0.6 * first + 0.8 * rng.standard_normal((1, 80))
+        study = xr.Dataset(
+            {"s_hf": (("point", "sample"), first), "psnr": (("point", "sample"), second)}, {"point": ["only"]}
+        )
+        found = comparison.correlation(study, kind="pearson", over="sample")
+        held.append(float(found["r_low"][0, 1]) <= 0.6 <= float(found["r_high"][0, 1]))
+    # 24 draws at 0.93 (the percentile interval is a little narrow): 18 or fewer have a probability of 0.5 %
+    assert sum(held) > 18
+
+
+def test_blocks_of_resamples_make_no_difference(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = comparison.correlation(study, over="sample")
+    monkeypatch.setattr(comparison, "_BLOCK", 1 << 16)
+    xr.testing.assert_allclose(comparison.correlation(study, over="sample"), whole)
+
+
+def test_a_constant_score_correlates_with_nothing(study: xr.Dataset) -> None:
+    found = comparison.correlation(study.assign(psnr=study["psnr"] * 0), ["psnr", "s_hf"])
+    assert found["r"].sel(score="psnr").isnull().all()
+
+
+def test_a_study_without_seeds(study: xr.Dataset) -> None:
+    averaged = study.mean("seed", keep_attrs=True)
+    xr.testing.assert_allclose(comparison.paired(averaged), comparison.paired(study))
+    assert comparison.ranks(averaged).attrs["seeds"] == 1
+    assert comparison.cases([averaged], ["y"], ["standard"]).attrs["cases"] == 2
+
+
+def test_bad_input_is_one_sentence(study: xr.Dataset) -> None:
+    with pytest.raises(InvalidParameterError, match="unknown point 'none'; known are: standard, a"):
+        comparison.paired(study, "none")
+    with pytest.raises(InvalidParameterError, match="unknown score of this study 's_g'; known are: s_hf"):
+        comparison.paired(study, scores=["s_g"])
+    with pytest.raises(DataError, match="no other point than 'standard'"):
+        comparison.paired(study.sel(point=["standard"]))
+    with pytest.raises(InvalidParameterError, match="unknown kind 'kendall'"):
+        comparison.correlation(study, kind="kendall")
+    with pytest.raises(DataError, match="2 scores and 3 values of each, got 1 and 5"):
+        comparison.correlation(study, ["s_hf"])
+    with pytest.raises(DataError, match="no study has points of both"):
+        comparison.cases([study], ["z"], ["standard"])
+    with pytest.raises(DataError, match="give at least one"):
+        comparison.cases([], ["y"], ["x"])
+    with pytest.raises(DataError, match="no score of this study has a direction"):
+        comparison.ranks(study, ["angle_at_image"])
+    with pytest.raises(DataError, match="no score with the dims point and sample"):
+        comparison.ranks(study[["s_g"]])
