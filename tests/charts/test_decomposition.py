@@ -81,4 +81,4 @@ def test_the_table_has_the_interaction_too(study: xr.Dataset) -> None:
     table = charts.parts_table(study)
     assert len(table) == 3 * 3
     assert table.shape[1] == 5
-    assert table.map(lambda text: text.count("[") == 1).all(None)
+    assert table.map(lambda text: text.count("[") == 1).all(axis=None)

@@ -147,3 +147,12 @@ def test_a_missing_picture_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     windows.cache_clear()
     with pytest.raises(DataError, match=r"nowhere\.png"):
         windows("test", 64)
+
+
+@pytest.mark.parametrize("name", photos.PICTURES)
+def test_no_picture_is_another_one_enlarged(name: str) -> None:
+    """Neighbours in every second row and column are not all equal."""
+    pixels = photos._picture(name)
+    height, width = (side // 2 * 2 for side in pixels.shape[:2])
+    even = pixels[:height, :width]
+    assert (even[::2] != even[1::2]).any() or (even[:, ::2] != even[:, 1::2]).any()

@@ -81,7 +81,7 @@ def test_edges_see_the_shape_and_not_its_tone() -> None:
     dark, light = disc(tone=0.0), disc(tone=0.4)
     tone = {structure: s_lf(light, dark, 0.25, structure).item() for structure in ("color", "edges")}
     assert tone["edges"] > tone["color"] + 0.1
-    assert tone["edges"] > s_lf(disc(shift=4), dark, 0.25, "edges").item() + 0.5
+    assert tone["edges"] > s_lf(disc(shift=4), dark, 0.25, "edges").item() + 0.4
     # Almost white is background.
     faint = disc(tone=0.96)
     assert structure_view(faint, 0.25, "edges").max() == 0
@@ -94,12 +94,14 @@ def test_edges_see_the_shape_and_not_its_tone() -> None:
     assert view[0, 0, 2, 2] == 0
 
 
-def test_a_thin_line_survives_as_shape() -> None:
-    # 2 px wide at 256 px under the paper's cutoff: its darkness drops to about 0.12, above INK.
-    page = torch.ones(1, 1, 256, 256)
-    page[..., 127:129] = -1
-    assert structure_view(page, 0.06, "edges")[0, 0, :, 127:129].min() == 1
-    assert low_pass((1 - page) / 2, 0.06).max() == pytest.approx(2 * 15 / 256, abs=1e-3)
+@pytest.mark.parametrize(("size", "cutoff"), [(64, 0.24), (256, 0.06)])
+def test_a_line_of_one_pixel_survives_as_shape(size: int, cutoff: float) -> None:
+    """An ideal low-pass leaves it the height `cutoff`: the share of the frequencies across it that stay."""
+    page = torch.ones(1, 1, size, size)
+    page[..., size // 2] = -1
+    assert structure_view(page, cutoff, "edges")[..., size // 2].min() == 1
+    # The frequencies on the circle are kept on both sides, one more than cutoff * size.
+    assert low_pass((1 - page) / 2, cutoff).max() == pytest.approx(cutoff, abs=1 / size)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 Arity = Literal[
     "latent",
     "noise, image and latent",
@@ -50,3 +52,14 @@ class Score:
         if self.higher_is_better is None:
             return "" if self.target is None else f"→ {self.target:g}"
         return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def directed(self) -> bool:
+        """Whether some values are better than others."""
+        return self.higher_is_better is not None or self.target is not None
+
+    def goodness(self, values: np.ndarray) -> np.ndarray:
+        """The values turned so that more is better; as they are where the score has no direction."""
+        if self.higher_is_better is None and self.target is not None:
+            return -np.abs(values - self.target)
+        return -values if self.higher_is_better is False else values

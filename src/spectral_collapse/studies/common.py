@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from spectral_collapse.datasets import DatasetInfo
+from spectral_collapse.datasets import DatasetInfo, DomainDataset
 from spectral_collapse.errors import CheckpointError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.networks.checkpoints import Model
@@ -20,6 +20,13 @@ PIXELS = ("row", "col", "rgb")
 def spread(available: int, wanted: int) -> list[int]:
     """`wanted` indices spread evenly over `available`, the same every time."""
     return [int(index) for index in np.arange(wanted) * available // wanted]
+
+
+def real_targets(train: DomainDataset, count: int) -> torch.Tensor:
+    """At most `count` images (N, 3, H, W) that training shows as targets."""
+    targets = [index for index in range(len(train)) if train.is_target(index)]
+    chosen = spread(len(targets), min(count, len(targets)))
+    return torch.stack([train.images.target(targets[i]) for i in chosen])
 
 
 def pictures(images: torch.Tensor) -> np.ndarray:

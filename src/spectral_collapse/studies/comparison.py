@@ -16,7 +16,6 @@ from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.metrics import Score
 from spectral_collapse.studies.front import (
     RESAMPLES,
     Interval,
@@ -79,7 +78,7 @@ def paired(
     better = np.stack(
         [_goodness(name, candidates.sel(score=name)) > _goodness(name, reference.sel(score=name)) for name in names]
     )
-    directed = np.array([[_directed(metrics.SCORES[name])] for name in names])
+    directed = np.array([[metrics.SCORES[name].directed] for name in names])
     share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
     low, high = _wilson(share, gap.shape[-1])
     found = {
@@ -122,7 +121,7 @@ def cases(
         scores = [name for name in scores_of(studies[0]) if all(name in scores_of(study) for study in studies)]
     for study in studies:
         _chosen(study, scores)
-    names = [name for name in scores if _directed(metrics.SCORES[name])]
+    names = [name for name in scores if metrics.SCORES[name].directed]
     actual, drawn = [], []
     for study in studies:
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
@@ -154,7 +153,7 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
 
     Raises InvalidParameterError for unknown scores, DataError where none has a direction.
     """
-    names = [name for name in _chosen(study, scores) if _directed(metrics.SCORES[name])]
+    names = [name for name in _chosen(study, scores) if metrics.SCORES[name].directed]
     if not names:
         raise DataError("no score of this study has a direction, so points have no ranks")
     values = _per_image(study, names).to_numpy()
@@ -252,16 +251,8 @@ def _per_image(study: xr.Dataset, names: Sequence[str]) -> xr.DataArray:
     return xr.concat(means, "score").assign_coords(score=list(names))
 
 
-def _directed(card: Score) -> bool:
-    return card.higher_is_better is not None or card.target is not None
-
-
 def _goodness(name: str, values: np.ndarray | xr.DataArray) -> np.ndarray:
-    """The values turned so that more is better; as they are where a score has no direction."""
-    card, values = metrics.SCORES[name], np.asarray(values)
-    if card.higher_is_better is None and card.target is not None:
-        return -np.abs(values - card.target)
-    return -values if card.higher_is_better is False else values
+    return metrics.SCORES[name].goodness(np.asarray(values))
 
 
 def _wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -67,7 +67,7 @@ class Effort:
 
 EFFORTS = {
     "smoke": Effort(fine=20, replaced=(1, 2)),
-    "quick": Effort(fine=200, replaced=(1, 2, 4, 11)),
+    "quick": Effort(fine=150, replaced=(1, 2, 4)),
     "paper": Effort(fine=999, replaced=(1, 2, 3, 5, 11, 26)),
 }
 
@@ -422,10 +422,13 @@ def split(study: xr.Dataset, reference: xr.DataArray | None = None) -> xr.DataAr
 
 
 def interval(values: xr.DataArray) -> front.Interval:
-    """Mean over samples with its 95 % bootstrap interval; samples without the measure (NaN) are left out."""
+    """Mean over samples with its 95 % bootstrap interval; samples without the measure (NaN) are left out.
+
+    All is NaN where fewer than two samples have it.
+    """
     numbers = values.to_numpy()
     known = numbers[~np.isnan(numbers)]
-    return front.bootstrap_mean(known) if len(known) else front.Interval(*[np.nan] * 3)
+    return front.bootstrap_mean(known) if len(known) > 1 else front.Interval(*[np.nan] * 3)
 
 
 def ratio(numerator: xr.DataArray, denominator: xr.DataArray) -> front.Interval:
@@ -459,7 +462,7 @@ def verdict(study: xr.Dataset) -> str:
             ("s_dc", "Neighbouring places (S_DC)."),
             ("plain", "Plain areas."),
         )
-        if np.isfinite(parts.sel(denoiser="network", measure=name).to_numpy()).any()
+        if np.isfinite(interval(parts.sel(denoiser="network", part="total", measure=name)).mean)
     ]
     closed = parts.sel(denoiser="covariance")
     lines.append(
@@ -478,7 +481,7 @@ def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
     left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure=measure)
     coarse, fine = study["num_steps"].to_numpy()
     sentences = [
-        f"- With true predictions in the first {int(count)} of {coarse} steps (up to "
+        f"- With true predictions up to step {int(count)} of {coarse} (to "
         f"sigma / alpha = {float(ratio):.2f}) it is {common.text(interval(row.sel(resolution='coarse')))}, and with "
         f"{fine} steps and true predictions up to the same level {common.text(interval(row.sel(resolution='fine')))}."
         for count, ratio, row in zip(
@@ -504,7 +507,8 @@ def bias(study: xr.Dataset) -> str:
     listed = ", ".join(f"{text} in the {band} band" for band, text in found.items())
     return (
         f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
-        f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian does."
+        f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian "
+        f"does."
     )
 
 

@@ -27,7 +27,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import check_number
 from spectral_collapse.networks.checkpoints import Model, load_model
-from spectral_collapse.studies.common import PIXELS, check_model, pictures, spread
+from spectral_collapse.studies.common import PIXELS, check_model, pictures, real_targets, spread
 from spectral_collapse.studies.profiles import Profile, count, numbers
 from spectral_collapse.studies.profiles import profile as profile_named
 from spectral_collapse.translation import translate
@@ -280,9 +280,7 @@ class _Task:
 
     @cached_property
     def hf_reference(self) -> metrics.HFReference:
-        targets = [index for index in range(len(self.train)) if self.train.is_target(index)]
-        chosen = spread(len(targets), min(self.size.reference, len(targets)))
-        return metrics.hf_reference(torch.stack([self.train.images.target(targets[i]) for i in chosen]))
+        return metrics.hf_reference(real_targets(self.train, self.size.reference))
 
     def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
         """The result from its parts, those that are missing computed now."""

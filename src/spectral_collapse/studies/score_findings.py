@@ -1,0 +1,310 @@
+"""What a result of `studies.scores.run` says: normalised responses, correlations, and the numbers in words.
+
+Nothing here is stored. The unit of every mean and interval is the image; intervals are 95 % bootstrap
+intervals.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import paths
+from spectral_collapse.errors import DataError
+from spectral_collapse.metrics import SCORES
+from spectral_collapse.studies import comparison, front
+from spectral_collapse.studies.common import text
+from spectral_collapse.studies.corruptions import IMAGES, LATENTS
+from spectral_collapse.studies.front import Interval
+from spectral_collapse.studies.scores import LOUD, STANDARD, TABA
+
+Kind = Literal["image", "latent"]
+
+BLIND = 0.1
+"""A score whose mean moves by less than this share of its whole range in the study counts as blind to a corruption."""
+
+REDUNDANT = 0.9
+"""Two scores whose correlation's interval lies above this in magnitude say the same."""
+
+
+def setting(study: xr.Dataset) -> str:
+    """One Markdown sentence: which images, how many, which network."""
+    return (
+        f"**{study.attrs['title']}**, {study.sizes['sample']} {study.attrs['data_source']} test images: "
+        f"{study.attrs['origin']}. {study.attrs['references']} real images for the reference of $S_{{HF}}$, "
+        f"{study.sizes['latent_sample']} inverted latents, network `{study.attrs['checkpoint_hash']}`, "
+        f"$\\kappa$ = {study.attrs['cutoff']:g} for $S_{{LF}}$."
+    )
+
+
+def evaluated(study: xr.Dataset) -> xr.Dataset:
+    """The scores of the blurred targets and of the inverted latents, as `metrics.evaluate` gave them."""
+    return study[[name for name in SCORES if name in study]].drop_vars("shown", errors="ignore")
+
+
+def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
+    """The mean response of each score, from 0 at the worst mean that it has in the study to 1 at the best.
+
+    Columns: score, corruption, grade; mean, low and high, normalised; strength and value, texts. Left out
+    are scores with neither direction nor target, those without values, and single means that are not finite
+    (PSNR of an undamaged image). A sample for which a score does not exist does not count.
+    """
+    response, strengths = study[f"{kind}_response"], study[f"{kind}_strength"]
+    known = {**IMAGES, **LATENTS}
+    tables = []
+    for name in response[f"{kind}_score"].to_numpy():
+        card = SCORES[name]
+        if not card.directed:
+            continue
+        rows = []
+        values = response.sel({f"{kind}_score": name})
+        for corruption in values[f"{kind}_corruption"].to_numpy():
+            for grade in values["grade"].to_numpy():
+                at = {f"{kind}_corruption": corruption, "grade": grade}
+                one = values.sel(at).to_numpy()
+                one = one[~np.isnan(one)]
+                if not len(one) or not np.isfinite(one).all():
+                    continue
+                interval = front.bootstrap_mean(card.goodness(one))
+                unit = known[corruption].units
+                rows.append(
+                    {
+                        "score": name,
+                        "corruption": corruption,
+                        "grade": grade,
+                        **interval._asdict(),
+                        "strength": f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip(),
+                        "value": text(front.bootstrap_mean(one)),
+                    }
+                )
+        if rows:
+            table = pd.DataFrame(rows)
+            worst, best = table["mean"].min(), table["mean"].max()
+            ends = ["mean", "low", "high"]
+            table[ends] = (table[ends] - worst) / (best - worst if best > worst else 1)
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def correlations(study: xr.Dataset, kind: Kind) -> xr.Dataset:
+    """Fig. 14: rank correlations of the scores over all corruptions and grades, a result of `comparison.correlation`.
+
+    A point is one corruption at one grade above 0, a sample an image. Left out are points at which a score
+    is infinite (PSNR where a corruption left an image as it was), and scores that lack a value anywhere.
+    """
+    response = study[f"{kind}_response"].sel(grade=study["grade"] > 0)
+    points = response.stack(point=(f"{kind}_corruption", "grade"))
+    labels = [f"{corruption} {grade:g}" for corruption, grade in points["point"].to_numpy()]
+    points = points.drop_vars(["point", f"{kind}_corruption", "grade"]).assign_coords(point=labels)
+    points = points.isel(point=~np.isinf(points).any((f"{kind}_score", "sample")).to_numpy())
+    known = {
+        str(name): points.sel({f"{kind}_score": name}, drop=True)
+        for name in points[f"{kind}_score"].to_numpy()
+        if points.sel({f"{kind}_score": name}).notnull().all()
+    }
+    return comparison.correlation(xr.Dataset(known, attrs=study.attrs))
+
+
+def missing(study: xr.Dataset) -> dict[str, str]:
+    """Score -> why it has no value, for those of the chapter that have none."""
+    found = evaluated(study)
+    return {str(name): found[name].attrs["missing"] for name in found if "missing" in found[name].attrs}
+
+
+def filters_verdict(study: xr.Dataset) -> str:
+    """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff."""
+    cutoff = study["filter_cutoff"].min().item()
+    whole = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0).to_numpy()
+    at = study["filtered"].sel(filter_cutoff=cutoff)
+
+    def text_of(score: str, name: str) -> str:
+        return text(front.bootstrap_mean(at.sel(filter_score=score, filter=name).to_numpy()))
+
+    gaps = {
+        name: front.bootstrap_mean(at.sel(filter_score="s_hf", filter=name).to_numpy() - whole)
+        for name in study["filter"].to_numpy()
+    }
+    lowered = [name for name, gap in gaps.items() if gap.high < 0]
+    agrees = {("low-pass",): "The other way round", ("high-pass",): "As printed"}.get(tuple(lowered), "Neither way")
+    lines = [
+        f"**$S_{{HF}}$** is {text(front.bootstrap_mean(whole))} for the whole images, {text_of('s_hf', 'low-pass')} "
+        f"after the low-pass at {cutoff:g} of Nyquist and {text_of('s_hf', 'high-pass')} after the high-pass there: "
+        f"differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.",
+        f"**$S_{{LF}}$** against the whole image is {text_of('s_lf', 'low-pass')} after the low-pass and "
+        f"{text_of('s_lf', 'high-pass')} after the high-pass.",
+        f"**Does this agree with the paper's words on its Fig. 12?** {agrees}: $S_{{HF}}$ is lowered here by "
+        f"{' and '.join(lowered) or 'neither filter'}.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def pipeline_verdict(study: xr.Dataset) -> str:
+    """S_LF of a source to its own target and to the least similar other one, per data set: single examples."""
+    lines = []
+    for name in study["pipeline"].to_numpy():
+        _, own, other = study["pipeline_s_lf"].sel(pipeline=name).to_numpy()
+        kind = study["structure"].sel(pipeline=name).item()
+        lines.append(f"- **{name}** ({kind}): {own:.3f} to its own target, {other:.3f} to the other one shown.")
+    return "\n".join(lines)
+
+
+def texture_verdict(study: xr.Dataset) -> str:
+    """Slopes of the spectra and the wavelets that follow from them."""
+    lines = []
+    for name in study["family"].to_numpy():
+        one = study.sel(family=name)
+        slopes = one["slope"].dropna("member").to_numpy()
+        lines.append(
+            f"- **{one['family_title'].item()}** ({len(slopes)} {one['family_source'].item()} images): slope "
+            f"{text(front.bootstrap_mean(slopes), 2)}, hence {one['wavelet'].item()}."
+        )
+    return "\n".join(lines)
+
+
+def decorrelation_verdict(study: xr.Dataset) -> str:
+    """S_DC of the three kinds of latent."""
+    values = {
+        name: front.bootstrap_mean(study["latent_s_dc"].sel(latent_series=name).to_numpy())
+        for name in study["latent_series"].to_numpy()
+    }
+    listed = ", ".join(f"{text(value)} for {name}" for name, value in values.items())
+    expected = study.attrs["white_s_dc"]
+    gap = front.bootstrap_mean(
+        (study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)).to_numpy()
+    )
+    told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not told apart"
+    return (
+        f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; white noise has {expected:.3f} in "
+        f"expectation. TABA's is {told} on the same images, by {text(gap)}."
+    )
+
+
+def norms_verdict(study: xr.Dataset) -> str:
+    """Squared norms, and what the number of latents does to the test."""
+    lines = []
+    for name in study["latent_series"].to_numpy():
+        values = study["norm"].sel(latent_series=name).to_numpy()
+        norm, spread = front.bootstrap_mean(values), values.std(ddof=1)
+        count, distance, pvalue = _last(study, name, study.sizes["latent_sample"])
+        lines.append(
+            f"- **{name}**: $\\|x\\|^2 / d$ is {text(norm)}, with a standard deviation of {spread:.3f}; with {count} "
+            f"latents $S_G$ = {1 - distance:.3f}, p = {pvalue:.1e}."
+        )
+    law = (2 / study.attrs["dimension"]) ** 0.5
+    lines.append(f"- The law of white noise has mean 1 and standard deviation {law:.3f}.")
+    (few, _, first), (many, distance, last) = _last(study, LOUD, study.sizes["latent_sample"]), _last(study, LOUD)
+    lines.append(
+        f"- **{LOUD}**: p falls from {first:.2g} with {few} latents to {last:.1e} with {many}, while the distance "
+        f"settles at {distance:.3f}."
+    )
+    return "\n".join(lines)
+
+
+def _last(study: xr.Dataset, series: str, most: int | None = None) -> tuple[int, float, float]:
+    """The largest number of latents, at most `most`, that the test was made with; its distance and p-value."""
+    one = study[["ks_distance", "ks_pvalue"]].sel(ks_series=series).dropna("count")
+    one = one.sel(count=one["count"] <= most) if most else one
+    end = one.isel(count=-1)
+    return int(end["count"]), end["ks_distance"].item(), end["ks_pvalue"].item()
+
+
+def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
+    """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one."""
+    table = normalised(study, kind)
+    blind, fooled = [], []
+    for (name, corruption), rows in table.groupby(["score", "corruption"], sort=False):
+        symbol = SCORES[name].symbol
+        start = rows["mean"].iloc[0]
+        if rows["grade"].iloc[0] > 0:  # no value for what is intact
+            continue
+        if (rows["mean"] - start).abs().max() < BLIND:
+            blind.append(f"{symbol} to {corruption}")
+        elif rows["low"].iloc[-1] > rows["high"].iloc[0]:
+            fooled.append(f"{symbol} under {corruption}")
+    lines = [
+        f"**Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
+        f"{'; '.join(blind) or 'none'}.",
+        f"**Better than intact** at the strongest grade, intervals apart: {'; '.join(fooled) or 'none'}.",
+    ]
+    absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
+    if absent:
+        lines.append(f"**Missing**, for the reasons in the first table: {', '.join(absent)}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def redundancy_verdict(found: xr.Dataset) -> str:
+    """Pairs of scores whose rank correlation is near 1 in magnitude; `found` is a result of `correlations`."""
+    names = [str(name) for name in found["score"].to_numpy()]
+    pairs = {
+        f"{SCORES[first].symbol} and {SCORES[second].symbol}": Interval(
+            *(found[end].sel(score=first, other=second).item() for end in ("r", "r_low", "r_high"))
+        )
+        for index, first in enumerate(names)
+        for second in names[index + 1 :]
+    }
+    alike = [f"{pair} ({text(r, 2)})" for pair, r in pairs.items() if r.low > REDUNDANT or r.high < -REDUNDANT]
+    surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
+    listed = "; ".join(alike) or f"none; the nearest to it are {surest} ({text(pairs[surest], 2)})"
+    return (
+        f"Scores that order these {found.attrs['points']} damages alike (whole interval beyond {REDUNDANT:g} in "
+        f"magnitude): {listed}."
+    )
+
+
+def readings_verdict(study: xr.Dataset) -> str:
+    """What each choice changes, beside the paper's own tables."""
+    published = _published()
+
+    def value(score: str, label: str, case: str) -> Interval:
+        mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)
+        one = study["reading_value"].isel(reading=int(mask.to_numpy().argmax())).sel(case=case)
+        return front.bootstrap_mean(one.dropna("reading_sample").to_numpy())
+
+    used = study["reading_label"].where(study["reading_used"], drop=True)
+    scores = study["reading_score"].where(study["reading_used"], drop=True)
+    first = dict(zip(scores.to_numpy().tolist(), used.to_numpy().tolist(), strict=True))
+    wavelet = study.attrs["wavelet"]
+    share = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
+    found = "; ".join(f"{one['reading_label'].item()} {text(front.bootstrap_mean(one.to_numpy()), 2)}" for one in share)
+    drops = "; ".join(
+        f"{one['reading_label'].item().partition(' (')[0]} "
+        f"{text(front.bootstrap_mean((one[0] - one[1]).dropna('reading_sample').to_numpy()))}"
+        for one in study["reading_value"].isel(reading=(study["reading_score"] == "s_hf").to_numpy())
+    )
+    in_use = share.isel(reading=share["reading_used"].to_numpy())[0]
+    best = share.isel(reading=int(share.mean("reading_sample").argmax("reading")))
+    gap = text(front.bootstrap_mean((best - in_use).to_numpy()), 2)
+    most = (
+        "no other reading finds more than the one in use"
+        if best["reading_used"]
+        else f"{best['reading_label'].item()} finds the most, {gap} more than the one in use"
+    )
+    on_bytes, on_unit = f"{wavelet} of", f"{wavelet}, intensities 0..1"
+    flagged, kept = (value("s_dc", f"share of patches {word}", "first") for word in ("flagged", "not"))
+    lines = [
+        f"**$S_{{DC}}$**: the tables' values run from {published['s_dc'].min():.2f} to {published['s_dc'].max():.2f}, "
+        f"high ones for good methods; white noise has {text(flagged)} by Eq. (36) and {text(kept)} by 1 - Eq. (36). "
+        f"Used: the latter.",
+        f"**$S_{{HF}}$**: a target scores {text(value('s_hf', on_bytes, 'first'))} on 0..255 and "
+        f"{text(value('s_hf', on_unit, 'first'))} on 0..1, a blurred one {text(value('s_hf', on_bytes, 'second'))} and "
+        f"{text(value('s_hf', on_unit, 'second'))}. The tables' values run from {published['s_hf'].min():.2f} to "
+        f"{published['s_hf'].max():.2f}. What the blur costs, by reading: {drops}. Used: 0..255, and the wavelet of "
+        f"Eq. (37).",
+        f"**$S_{{LF}}$ on drawings**, share of drawings that are closest to their own photo, by chance "
+        f"{1 / share.sizes['reading_sample']:.2f}: {found}. On these pairs {most}.",
+        f"**MS-SSIM** of blurred targets: {text(value('ms_ssim', first['ms_ssim'], 'first'))} with "
+        f"{first['ms_ssim'].partition(',')[0]}, {text(value('ms_ssim', '5 scales', 'first'))} with five.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _published() -> pd.DataFrame:
+    """The paper's Tables 8 to 11."""
+    file = paths.data() / "paper" / "benchmark_tables_8_to_11.csv"
+    try:
+        return pd.read_csv(file)
+    except OSError as error:
+        raise DataError(f"the paper's tables {str(file)!r} cannot be read; they belong to the checkout") from error
