@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 import altair as alt
+import pandas as pd
 import vl_convert
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -28,7 +29,9 @@ _VEGA_LITE = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
 
 
 def enable() -> None:
-    """Gives all Altair charts of this process the project's theme and its offline renderer."""
+    """Gives all Altair charts of this process the project's theme and its offline renderer, and lets tables
+    show their sentences whole."""
+    pd.set_option("display.max_colwidth", None)
     alt.theme.register(_NAME, enable=True)(_theme)
     alt.renderers.register(_NAME, _render)
     alt.renderers.enable(_NAME)

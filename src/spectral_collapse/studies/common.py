@@ -55,5 +55,7 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
 
 
 def text(interval: Interval, digits: int = 3) -> str:
-    """'mean [low, high]'."""
+    """'mean [low, high]', or '-' where nothing was measured."""
+    if np.isnan(interval.mean):
+        return "-"
     return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
