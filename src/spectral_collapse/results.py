@@ -49,6 +49,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import uuid
@@ -182,6 +183,8 @@ def load(study: str, **params: Any) -> xr.Dataset:
 class Parts:
     """Finished parts of a study that is under way, a file each, so that it can go on after any break.
 
+    Names may hold any characters; they must differ in their letters and digits.
+
     Runs of the same study at once may share the folder: each part appears whole or not at all, and
     both would write the same arrays.
     """
@@ -213,7 +216,7 @@ class Parts:
             self.folder.parent.rmdir()
 
     def _file(self, name: str) -> Path:
-        return self.folder / f"{name}.npz"
+        return self.folder / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', name)}.npz"
 
 
 def parts(study: str, key: str) -> Parts:

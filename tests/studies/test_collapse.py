@@ -14,6 +14,7 @@ from spectral_collapse.errors import CheckpointError
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import collapse
+from spectral_collapse.studies.setting import Setting
 
 
 class Thumbnails(Model):
@@ -93,11 +94,13 @@ def test_the_verdict_names_each_number_with_its_interval(study: xr.Dataset) -> N
 
 def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> None:
     model, train = thumbnails(), datasets.load("photos_x16", "train", 64)
-    denoiser = collapse.gaussian_denoiser(model, train, count=64)
     label = train.info.source_label
     sources = [index for index in range(len(train)) if not train.is_target(index)]
     chosen = [sources[i * len(sources) // 64] for i in range(64)]
     encoded = model.encode(torch.stack([train.images.source(index) for index in chosen]))
+    given = Setting.load("photos_x16", "smoke", model, "auto", None, ())
+    torch.testing.assert_close(given.training_sources(64), encoded)
+    denoiser = collapse.gaussian_denoiser(model.denoiser.process, encoded, label)
     # the optimal denoiser leaves, on average over its own data, the residual variance of a Wiener filter
     level = denoiser.process.levels(2)[1]
     noisy = level.alpha * encoded + level.sigma * torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0))

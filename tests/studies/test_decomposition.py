@@ -40,12 +40,12 @@ def model() -> Model:
     return Pixels(found.denoiser, None, found.card | CARD, found.hash)
 
 
-def white_data(process: Process, variance: float, num_steps: int, images: int = 16) -> decomposition.Setting:
+def white_data(process: Process, variance: float, num_steps: int, images: int = 16) -> decomposition.Inverted:
     """Sources that are white, under the denoiser that is perfect for them, in place of every denoiser."""
     perfect = flat(process, variance)
     size = Profile(size=16, images=images, seeds=1, num_steps=num_steps, reference=1, shown=1)
     info = datasets.info("photos_x8")
-    given = decomposition.Setting(info, Model(perfect, None, CARD, ""), None, None, size, [], {})
+    given = decomposition.Inverted(info, Model(perfect, None, CARD, ""), None, None, size, [], {})
     encoded = draw(variance, images, channels=4)
     # what the other properties would load and fit
     vars(given).update(
@@ -61,11 +61,11 @@ def isotropic(process: Process, variance: float) -> decomposition.CovarianceDeno
     return decomposition.CovarianceDenoiser(process, mean, none, torch.zeros(0), variance)
 
 
-def decompose(given: decomposition.Setting, fine: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+def decompose(given: decomposition.Inverted, fine: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
     names = property(lambda self: [str(number) for number in range(len(self.encoded))])
-    monkeypatch.setattr(decomposition.Setting, "names", names)
+    monkeypatch.setattr(decomposition.Inverted, "names", names)
     effort = decomposition.Effort(fine=fine, replaced=(1,))
-    return decomposition._Task(given, effort).assemble(results.Parts(folder), progress=False)
+    return decomposition._Task(given, effort).assemble(results.Parts(folder), progress=False)[0]
 
 
 @pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])

@@ -76,7 +76,7 @@ def test_masks_show_what_s_dc_counts(study: xr.Dataset) -> None:
 
 def test_a_result_says_what_it_is_made_of(study: xr.Dataset) -> None:
     parameters = json.loads(study.attrs["parameters"])
-    assert len(parameters["data"]) == 4
+    assert len(parameters["data"]) == len(parameters["companions"]) == 2
     assert set(parameters["weights"]) == {"alex", "vgg", "squeeze", "inception"}
     assert list(study["family"].to_numpy()) == ["photos_x8", "bbbc021_x8", "edges2shoes"]
     assert study.attrs["data_source"] == "real"

@@ -8,7 +8,6 @@ a perfect network of Gaussian data, predicts another one. Both stand beside the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +29,14 @@ from spectral_collapse.studies.decomposition import (
     CODE,
     DENOISERS,
     MEASURES,
-    Setting,
+    Inverted,
     enter,
-    finish,
     interval,
     measure,
     ratio,
-    setting,
+    space,
 )
-from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.setting import finish, total_seconds
 
 STUDY = "appendix_c"
 
@@ -91,18 +89,15 @@ def run(
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
     """
-    profile_named(profile)  # refuses an unknown one
+    given = Inverted.load(dataset, profile, checkpoint, source, root, (*CODE, "studies.appendix_c"))
     gammas = GAMMAS[profile]
-    code = (*CODE, "studies.appendix_c")
-    given = setting(dataset, profile, checkpoint, source, root, code, gammas=list(gammas))
-    stored = results.get(STUDY, given.parameters)
+    given.parameters["gammas"] = list(gammas)
+    stored = given.stored(STUDY)
     if stored is not None:
         return stored
-    started = time.perf_counter()
-    parts = results.parts(STUDY, results.key(STUDY, given.parameters))
-    result = _Task(given, gammas).assemble(parts, progress)
-    result.attrs |= given.provenance(STUDY, started)
-    results.save(result)
+    parts = given.parts(STUDY)
+    result, seconds = _Task(given, gammas).assemble(parts, progress)
+    given.save(STUDY, result, seconds, **space(given.model))
     parts.clear()
     return result
 
@@ -289,11 +284,11 @@ def _rings(first: torch.Tensor, second: torch.Tensor) -> np.ndarray:
 class _Task:
     """The measurements of one request, each a part that an interrupted run does not repeat."""
 
-    given: Setting
+    given: Inverted
     gammas: tuple[float, ...]
 
-    def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
-        """The result from its parts, those that are missing computed now."""
+    def assemble(self, parts: results.Parts, progress: bool) -> tuple[xr.Dataset, float]:
+        """The result from its parts, those that are missing computed now, and their seconds."""
         jobs: dict[str, Callable[[], dict[str, np.ndarray]]] = {}
         for name in DENOISERS:
             for gamma in self.gammas:
@@ -301,7 +296,8 @@ class _Task:
         for method in RECONSTRUCTIONS:
             jobs[f"back-{method}"] = lambda m=method: self.back(m)
         jobs["parameterisation"] = self.parameterisation
-        return self.dataset(finish(parts, jobs, "Appendix C", progress))
+        done = finish(parts, jobs, "Appendix C", progress)
+        return self.dataset(done), total_seconds(done)
 
     def latent(self, denoiser: Denoiser, start: torch.Tensor) -> torch.Tensor:
         label, steps = self.given.info.source_label, self.given.size.num_steps

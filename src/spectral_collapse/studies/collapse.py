@@ -16,30 +16,18 @@ import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, results
-from spectral_collapse.datasets import TARGET, DomainDataset
+from spectral_collapse import inversion
+from spectral_collapse.datasets import TARGET
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.networks.checkpoints import Model, load_model
-from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.processes import Process, VariancePreserving
 from spectral_collapse.studies import common, front
-from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.setting import Setting
 from spectral_collapse.translation import translate
 
 STUDY = "collapse"
 
-_CODE = (
-    "compat",
-    "datasets.base",
-    "denoisers",
-    "inversion",
-    "metrics.radial_spectrum",
-    "networks",
-    "processes",
-    "sampling",
-    "studies.collapse",
-    "studies.common",
-    "translation",
-)
+_CODE = ("metrics.radial_spectrum", "studies.collapse", "translation")
 
 
 def run(
@@ -69,58 +57,29 @@ def run(
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
     """
-    info, size = datasets.info(dataset), profile_named(profile)
-    test = datasets.load(dataset, "test", size.size, source, root)
-    train = datasets.load(dataset, "train", size.size, source, root)
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
-    common.check_model(model, info, size.size)
-    chosen = common.spread(len(test), min(size.images, len(test)))
-    parameters = {
-        "dataset": dataset,
-        "profile": profile,
-        "size": size.size,
-        "images": len(chosen),
-        "num_steps": size.num_steps,
-        "guidance": info.guidance,
-        "reference": size.reference,
-        "shown": size.shown,
-        "source": test.kind,
-        "data": [test.fingerprint, train.fingerprint],
-        "checkpoint": model.hash,
-        "code": results.code_hash(_CODE),
-    }
-    stored = results.get(STUDY, parameters)
+    given = Setting.load(dataset, profile, checkpoint, source, root, _CODE)
+    given.parameters["guidance"] = given.info.guidance
+    stored = given.stored(STUDY)
     if stored is not None:
         return stored
 
     started = time.perf_counter()
-    pair = test.stack(chosen)
+    model, info, size, encoded = given.model, given.info, given.size, given.encoded
     standard = inversion.create("standard")
     translation = translate(
-        model, standard, pair.source, info.source_label, num_steps=size.num_steps, guidance=info.guidance
+        model, standard, given.pair.source, info.source_label, num_steps=size.num_steps, guidance=info.guidance
     )
-    encoded = model.encode(pair.source)
-    perfect = gaussian_denoiser(model, train, size.reference)
+    perfect = gaussian_denoiser(model.denoiser.process, given.training_sources(size.reference), info.source_label)
+    encoded_target = model.encode(given.pair.target)
     latents = {
         "white noise": torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0)),
         "source, network": translation.latents,
         "source, closed form": standard.invert(perfect, encoded, info.source_label, size.num_steps).latent,
-        "target, network": standard.invert(model.denoiser, model.encode(pair.target), TARGET, size.num_steps).latent,
+        "target, network": standard.invert(model.denoiser, encoded_target, TARGET, size.num_steps).latent,
     }
-    images = {"source": pair.source, "target": pair.target, "output": translation.images}
-    result = _dataset(images, latents, [test.ids[index] for index in chosen], size.shown)
-    result.attrs = results.provenance(
-        study=STUDY,
-        parameters=results.canonical(parameters),
-        title=info.title,
-        data_source=test.kind,
-        origin=test.origin,
-        checkpoint_hash=model.hash,
-        device=str(encoded.device),
-        seconds=round(time.perf_counter() - started, 1),
-    )
-    results.save(result)
-    return result
+    images = {"source": given.pair.source, "target": given.pair.target, "output": translation.images}
+    result = _dataset(images, latents, given.names, size.shown)
+    return given.save(STUDY, result, time.perf_counter() - started)
 
 
 def verdict(study: xr.Dataset) -> str:
@@ -149,20 +108,14 @@ def _high(power: xr.DataArray, frequency: str) -> xr.DataArray:
     return power.where(power[frequency] > 0.25, drop=True).mean(frequency)
 
 
-def gaussian_denoiser(model: Model, train: DomainDataset, count: int) -> GaussianDenoiser:
-    """The optimal denoiser of Gaussian data with the mean and the spectrum of encoded training sources.
+def gaussian_denoiser(process: Process, encoded: torch.Tensor, label: int) -> GaussianDenoiser:
+    """The optimal denoiser of Gaussian data with the mean and the spectrum of encoded images, N x C x H x W.
 
-    One spectrum for all latent channels (their average) and one mean per channel, from at most
-    `count` images that training shows as sources. Its label is the data set's source label.
+    One spectrum for all channels (their average) and one mean per channel. It knows one domain, `label`.
     """
-    sources = [index for index in range(len(train)) if not train.is_target(index)]
-    chosen = common.spread(len(sources), min(count, len(sources)))
-    images = torch.stack([train.images.source(sources[i]) for i in chosen])
-    encoded = torch.cat([model.encode(batch) for batch in images.split(64)])
     mean = encoded.mean((0, 2, 3), keepdim=True)[0]
     spectrum = torch.fft.fft2((encoded - mean).double(), norm="ortho").abs().square().mean((0, 1))
-    label = train.info.source_label
-    return GaussianDenoiser(model.denoiser.process, {label: spectrum}, {label: mean})
+    return GaussianDenoiser(process, {label: spectrum}, {label: mean})
 
 
 def closed_form(num_steps: tuple[int, ...] = (50, 500), size: int = 64) -> xr.Dataset:

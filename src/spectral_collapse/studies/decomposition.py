@@ -12,7 +12,6 @@ encoded sources, one their covariance, which a spectrum does not describe where 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,38 +22,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
-from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, inversion, metrics, results
-from spectral_collapse.datasets import DatasetInfo, DomainDataset
+from spectral_collapse import inversion, metrics, results
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.s_dc import white_noise_level
-from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import Level, Process
 from spectral_collapse.sampling import Step, as_labels
 from spectral_collapse.studies import common, front
 from spectral_collapse.studies.collapse import gaussian_denoiser
-from spectral_collapse.studies.profiles import Profile
-from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.setting import Setting, finish, total_seconds
 
 STUDY = "decomposition"
 
-CODE = (
-    "compat",
-    "datasets.base",
-    "denoisers",
-    "inversion",
-    "metrics.radial_spectrum",
-    "metrics.s_dc",
-    "networks",
-    "processes",
-    "sampling",
-    "studies.collapse",
-    "studies.common",
-    "studies.decomposition",
-)
+CODE = ("metrics.radial_spectrum", "metrics.s_dc", "studies.collapse", "studies.decomposition")
 
 
 @dataclass(frozen=True)
@@ -135,30 +118,8 @@ def noise_ratio(level: Level) -> float:
     return level.sigma / level.alpha
 
 
-@dataclass(frozen=True)
-class Setting:
-    """A checked request: model, data and size, and in `parameters` all that decides a study's values."""
-
-    info: DatasetInfo
-    model: Model
-    test: DomainDataset
-    train: DomainDataset
-    size: Profile
-    chosen: list[int]
-    parameters: dict[str, object]
-
-    @property
-    def names(self) -> list[str]:
-        return [self.test.ids[index] for index in self.chosen]
-
-    @cached_property
-    def sources(self) -> torch.Tensor:
-        """The chosen test sources, N x 3 x H x W."""
-        return self.test.stack(self.chosen).source
-
-    @cached_property
-    def encoded(self) -> torch.Tensor:
-        return self.model.encode(self.sources)
+class Inverted(Setting):
+    """A setting with what all interventions share: one draw of noise, the plain places, the denoisers."""
 
     @cached_property
     def noise(self) -> torch.Tensor:
@@ -168,75 +129,18 @@ class Setting:
 
     @cached_property
     def plain(self) -> torch.Tensor:
-        return plain_places(self.sources, self.encoded.shape[-1])
+        return plain_places(self.pair.source, self.encoded.shape[-1])
 
     @cached_property
     def denoisers(self) -> dict[str, Denoiser]:
         """By name, as in `DENOISERS`; the closed forms are fitted to training sources."""
+        process, encoded = self.model.denoiser.process, self.training_sources(3 * self.size.reference)
+        few = encoded[common.spread(len(encoded), min(self.size.reference, len(encoded)))]
         return {
             "network": self.model.denoiser,
-            "spectrum": gaussian_denoiser(self.model, self.train, self.size.reference),
-            "covariance": covariance_denoiser(
-                self.model.denoiser.process, self.training_sources(3 * self.size.reference)
-            ),
+            "spectrum": gaussian_denoiser(process, few, self.info.source_label),
+            "covariance": covariance_denoiser(process, encoded),
         }
-
-    def training_sources(self, count: int) -> torch.Tensor:
-        """At most `count` encoded images that training shows as sources."""
-        sources = [index for index in range(len(self.train)) if not self.train.is_target(index)]
-        chosen = common.spread(len(sources), min(count, len(sources)))
-        images = torch.stack([self.train.images.source(sources[index]) for index in chosen])
-        return torch.cat([self.model.encode(batch) for batch in images.split(64)])
-
-    def provenance(self, study: str, started: float) -> dict[str, str | float]:
-        """The attrs of a result, computed since `started` (`time.perf_counter`)."""
-        return results.provenance(
-            study=study,
-            parameters=results.canonical(self.parameters),
-            title=self.info.title,
-            data_source=self.test.kind,
-            origin=self.test.origin,
-            checkpoint_hash=self.model.hash,
-            prediction=self.model.card["prediction"],
-            space="pixels" if self.model.autoencoder is None else "latents of an autoencoder",
-            device=str(self.encoded.device),
-            seconds=round(time.perf_counter() - started, 1),
-        )
-
-
-def setting(
-    dataset: str,
-    profile: str,
-    checkpoint: str | Path | Model | None,
-    source: Literal["auto", "real", "rendered"],
-    root: str | Path | None,
-    code: tuple[str, ...],
-    **further: object,
-) -> Setting:
-    """Loads and checks what a study of inverted sources needs; `further` are its own parameters, `code` its modules.
-
-    Raises InvalidParameterError, DataError, CheckpointError: one sentence each.
-    """
-    info, size = datasets.info(dataset), profile_named(profile)
-    test = datasets.load(dataset, "test", size.size, source, root)
-    train = datasets.load(dataset, "train", size.size, source, root)
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
-    common.check_model(model, info, size.size)
-    chosen = common.spread(len(test), min(size.images, len(test)))
-    parameters = {
-        "dataset": dataset,
-        "profile": profile,
-        "size": size.size,
-        "images": len(chosen),
-        "num_steps": size.num_steps,
-        "reference": size.reference,
-        "source": test.kind,
-        "data": [test.fingerprint, train.fingerprint],
-        "checkpoint": model.hash,
-        "code": results.code_hash(code),
-        **further,
-    }
-    return Setting(info, model, test, train, size, chosen, parameters)
 
 
 def run(
@@ -278,44 +182,25 @@ def run(
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
     """
-    profile_named(profile)  # refuses an unknown one
+    given = Inverted.load(dataset, profile, checkpoint, source, root, CODE)
     effort = EFFORTS[profile]
-    given = setting(
-        dataset,
-        profile,
-        checkpoint,
-        source,
-        root,
-        CODE,
-        fine=effort.fine,
-        replaced=list(effort.replaced),
-    )
-    stored = results.get(STUDY, given.parameters)
+    given.parameters.update(fine=effort.fine, replaced=list(effort.replaced))
+    stored = given.stored(STUDY)
     if stored is not None:
         return stored
-    started = time.perf_counter()
-    parts = results.parts(STUDY, results.key(STUDY, given.parameters))
-    result = _Task(given, effort).assemble(parts, progress)
-    result.attrs |= given.provenance(STUDY, started)
-    results.save(result)
+    parts = given.parts(STUDY)
+    result, seconds = _Task(given, effort).assemble(parts, progress)
+    given.save(STUDY, result, seconds, **space(given.model))
     parts.clear()
     return result
 
 
-def finish(
-    parts: results.Parts, jobs: Mapping[str, Callable[[], dict[str, np.ndarray]]], title: str, progress: bool
-) -> dict[str, dict[str, np.ndarray]]:
-    """The arrays of every job by its name: from the parts where an earlier run got that far, else computed now."""
-    done = {}
-    hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
-    with tqdm(jobs.items(), desc=title, leave=False, **hidden) as bar:
-        for name, compute in bar:
-            bar.set_postfix_str(name)
-            stored = parts.get(name)
-            done[name] = compute() if stored is None else stored
-            if stored is None:
-                parts.put(name, done[name])
-    return done
+def space(model: Model) -> dict[str, str]:
+    """What is inverted, and what the network predicts, as attrs of a result."""
+    return {
+        "prediction": model.card["prediction"],
+        "space": "pixels" if model.autoencoder is None else "latents of an autoencoder",
+    }
 
 
 def plain_places(images: torch.Tensor, side: int) -> torch.Tensor:
@@ -539,7 +424,7 @@ def _bands(images: torch.Tensor) -> np.ndarray:
 class _Task:
     """The walks of one request, each a part that an interrupted run does not repeat."""
 
-    given: Setting
+    given: Inverted
     effort: Effort
 
     @property
@@ -556,8 +441,8 @@ class _Task:
         encoded = self.given.encoded
         return {"none": encoded, "noise": enter(encoded, self.given.noise, self.levels[0])}
 
-    def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
-        """The result from its parts, those that are missing computed now."""
+    def assemble(self, parts: results.Parts, progress: bool) -> tuple[xr.Dataset, float]:
+        """The result from its parts, those that are missing computed now, and their seconds."""
         jobs: dict[str, Callable[[], dict[str, np.ndarray]]] = {}
         for name in DENOISERS:
             jobs[f"{name}-noised"] = lambda n=name: self.noised(n)
@@ -569,7 +454,8 @@ class _Task:
                         n, r, "noise", c
                     )
         jobs["directions"] = lambda: {"empty": np.float64(empty_share(self.given.denoisers["covariance"]))}
-        return self.dataset(finish(parts, jobs, "Decomposition", progress))
+        done = finish(parts, jobs, "Decomposition", progress)
+        return self.dataset(done), total_seconds(done)
 
     def walk(self, name: str, resolution: str, entry: str, replaced: int = 0) -> dict[str, np.ndarray]:
         """A standard inversion, with true predictions up to the level that `replaced` coarse steps reach."""

@@ -9,7 +9,6 @@ own, can stand beside them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,17 +18,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import xarray as xr
-from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, inversion, metrics, results
-from spectral_collapse.datasets import TARGET, DatasetInfo, DomainDataset, Pair
+from spectral_collapse.datasets import TARGET
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import check_number
-from spectral_collapse.networks.checkpoints import Model, load_model
-from spectral_collapse.studies.common import PIXELS, check_model, pictures, real_targets, spread
-from spectral_collapse.studies.profiles import Profile, count, numbers
+from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.studies.common import PIXELS, pictures, real_targets, spread
+from spectral_collapse.studies.profiles import count, numbers
 from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.setting import Setting, finish, total_seconds
 from spectral_collapse.translation import translate
 
 STUDY = "pareto"
@@ -97,19 +96,7 @@ GRIDS = {
     ),
 }
 
-_CODE = (
-    "compat",
-    "datasets.base",
-    "denoisers",
-    "inversion",
-    "metrics",
-    "networks",
-    "processes",
-    "sampling",
-    "studies.common",
-    "studies.pareto",
-    "translation",
-)
+_CODE = ("metrics", "studies.pareto", "translation")
 """What computes the stored values; a data set's own code is part of its fingerprint."""
 
 SAMPLE_SCORES = {
@@ -158,8 +145,13 @@ class Point:
         etas = f"OVG ({self.eta_hf:g}, {self.eta_lf:g})"
         if self.kind in ("ovg", "ovg+taba"):
             return etas if self.kind == "ovg" else f"{etas} + TABA {self.fraction:g}"
-        params = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in self.params.items())
+        params = ", ".join(f"{name} {_written(value)}" for name, value in self.params.items())
         return f"{self.kind} ({params})" if params else self.kind
+
+
+def _written(value: object) -> str:
+    """A parameter in a label: short, and the same in every process."""
+    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "__name__", value))
 
 
 def run(
@@ -210,94 +202,60 @@ def run(
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
     """
-    info, size, grid = datasets.info(dataset), profile_named(profile), GRIDS[profile]
+    info, size = datasets.info(dataset), profile_named(profile)
+    grid, published = GRIDS[profile], PUBLISHED.get(info.family, _SUPER_RESOLUTION)
     seeds, num_steps = count("seeds", seeds, size.seeds), count("num_steps", num_steps, size.num_steps)
+    count("images", images, 2, least=2)  # S_G is a score of a set
     guidance = info.guidance if guidance is None else guidance
     check_number("guidance", guidance, 0)
-    published = PUBLISHED.get(info.family, _SUPER_RESOLUTION)
     points = _points(published, grid, num_steps, eta_hf, eta_lf, fractions)
-    test = datasets.load(dataset, "test", size.size, source, root)
-    train = datasets.load(dataset, "train", size.size, source, root)
-    if count("images", images, 2, least=2) > len(test):  # S_G is a score of a set
-        raise InvalidParameterError(f"images must be at most {len(test)}, all that {dataset!r} has; {images} was given")
-    chosen = spread(len(test), images or min(size.images, len(test)))
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
-    check_model(model, info, size.size)
-    if methods is None:
-        methods = _default_methods(grid, published, num_steps, info.structure_cutoff(size.size) / 2, test, model)
-    points += _further(methods)
-    parameters = {
-        "dataset": dataset,
-        "profile": profile,
-        "size": size.size,
-        "images": len(chosen),
-        "seeds": seeds,
-        "num_steps": num_steps,
-        "guidance": float(guidance),
-        "reference": size.reference,
-        "shown": size.shown,
-        "points": [point.label for point in points],
-        "source": test.kind,
-        "data": [test.fingerprint, train.fingerprint],
-        "checkpoint": model.hash,
-        "code": results.code_hash(_CODE),
-    }
-    stored = results.get(STUDY, parameters)
+    given = Setting.load(dataset, profile, checkpoint, source, root, _CODE, images)
+    points += _further(_default_methods(given, grid, published, num_steps) if methods is None else methods)
+    given.parameters.update(
+        seeds=seeds, num_steps=num_steps, guidance=float(guidance), points=[point.label for point in points]
+    )
+    stored = given.stored(STUDY)
     if stored is not None:
         return stored
-    parts = results.parts(STUDY, results.key(STUDY, parameters))
-    task = _Task(info, model, test, train, points, chosen, seeds, num_steps, guidance, size, parameters)
-    result = task.assemble(parts, progress)
-    results.save(result)
+    parts = given.parts(STUDY)
+    result = _Task(given, points, seeds, num_steps, guidance).assemble(parts, progress)
     parts.clear()
     return result
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A checked request: data, model and points, and in `parameters` all that decides the values."""
+    """A setting and the points to be run on it."""
 
-    info: DatasetInfo
-    model: Model
-    test: DomainDataset
-    train: DomainDataset
+    given: Setting
     points: tuple[Point, ...]
-    chosen: list[int]
     seeds: int
     num_steps: int
     guidance: float
-    size: Profile
-    parameters: dict[str, object]
-
-    @cached_property
-    def pair(self) -> Pair:
-        return self.test.stack(self.chosen)
 
     @property
     def shown(self) -> list[int]:
         """Which of the images are stored as pictures."""
-        return spread(len(self.chosen), min(self.size.shown, len(self.chosen)))
+        chosen = self.given.chosen
+        return spread(len(chosen), min(self.given.size.shown, len(chosen)))
 
     @cached_property
     def hf_reference(self) -> metrics.HFReference:
-        return metrics.hf_reference(real_targets(self.train, self.size.reference))
+        return metrics.hf_reference(real_targets(self.given.train, self.given.size.reference))
 
     def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
         """The result from its parts, those that are missing computed now."""
-        draws = [self.seeds if point.method.stochastic else 1 for point in self.points]
-        jobs = [(p, seed) for p, seeds in enumerate(draws) for seed in range(seeds)]
-        done = {"references": _part(parts, "references", self.references)}
-        hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
-        with tqdm(jobs, desc="Pareto study", leave=False, **hidden) as bar:
-            for p, s in bar:
-                bar.set_postfix_str(f"{self.points[p].label}, seed {s}")
-                done[p, s] = _part(parts, f"point{p:02d}-seed{s}", lambda p=p, s=s: self.measure(self.points[p], s))
-        return self.dataset(done)
+        jobs: dict[str, Callable[[], dict[str, np.ndarray]]] = {"references": self.references}
+        for p, point in enumerate(self.points):
+            for s in range(self.seeds if point.method.stochastic else 1):
+                jobs[_job(p, point, s)] = lambda point=point, s=s: self.measure(point, s)
+        done = finish(parts, jobs, "Pareto study", progress)
+        return self.given.save(STUDY, self.dataset(done), total_seconds(done), **self.attrs())
 
     def references(self) -> dict[str, np.ndarray]:
         """Scores of the true targets and of their reconstruction by the autoencoder, (2, N) each."""
-        target = self.pair.target
-        rebuilt = self.model.decode(self.model.encode(target)).cpu()
+        target = self.given.pair.target
+        rebuilt = self.given.model.decode(self.given.model.encode(target)).cpu()
         scores = [self.image_scores(images) for images in (target, rebuilt)]
         found = {name: np.stack([score[name] for score in scores]) for name in REFERENCE_SCORES}
         found["psnr"][np.isinf(found["psnr"])] = np.nan  # an image against itself has no finite PSNR
@@ -306,10 +264,10 @@ class _Task:
     def measure(self, point: Point, seed: int) -> dict[str, np.ndarray]:
         """Everything that is stored of one point at one seed."""
         translation = translate(
-            self.model,
+            self.given.model,
             point.method,
-            self.pair.source,
-            self.info.source_label,
+            self.given.pair.source,
+            self.given.info.source_label,
             TARGET,
             num_steps=self.num_steps,
             guidance=self.guidance,
@@ -329,20 +287,26 @@ class _Task:
 
     def image_scores(self, images: torch.Tensor) -> dict[str, np.ndarray]:
         """S_HF, S_LF and PSNR of N images, (N,) each."""
-        cutoff = self.info.structure_cutoff(self.size.size)
+        cutoff = self.given.info.structure_cutoff(self.given.size.size)
         return {
             "s_hf": _numpy(metrics.s_hf(images, self.hf_reference)),
-            "s_lf": _numpy(metrics.s_lf(images, self.pair.source, cutoff=cutoff, structure=self.info.structure)),
-            "psnr": _numpy(metrics.psnr(images, self.pair.target)),
+            "s_lf": _numpy(
+                metrics.s_lf(images, self.given.pair.source, cutoff=cutoff, structure=self.given.info.structure)
+            ),
+            "psnr": _numpy(metrics.psnr(images, self.given.pair.target)),
         }
 
-    def dataset(self, done: Mapping[object, Mapping[str, np.ndarray]]) -> xr.Dataset:
+    def dataset(self, done: Mapping[str, Mapping[str, np.ndarray]]) -> xr.Dataset:
         """The parts as one Dataset, as the schema in `results` says."""
 
+        # what draws nothing was run once
+        runs = [
+            [done.get(_job(p, point, s), done[_job(p, point, 0)]) for s in range(self.seeds)]
+            for p, point in enumerate(self.points)
+        ]
+
         def gather(name: str) -> np.ndarray:
-            return np.stack(
-                [[done.get((p, s), done[p, 0])[name] for s in range(self.seeds)] for p in range(len(self.points))]
-            )
+            return np.stack([[part[name] for part in parts] for parts in runs])
 
         def images(of: torch.Tensor) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
             return ("shown", *PIXELS), pictures(of[self.shown]), {"long_name": "picture", "units": "1"}
@@ -357,11 +321,14 @@ class _Task:
             variables[name] = (("point", "seed"), gather(name), {"long_name": long_name, "units": units})
         variables["image"] = (
             ("point", "shown", *PIXELS),
-            np.stack([done[p, 0]["image"] for p in range(len(self.points))]),
+            np.stack([parts[0]["image"] for parts in runs]),
             {"long_name": "translated picture, seed 0", "units": "1"},
         )
-        variables["source_image"], variables["target_image"] = images(self.pair.source), images(self.pair.target)
-        names = np.array([self.test.ids[index] for index in self.chosen])
+        variables["source_image"], variables["target_image"] = (
+            images(self.given.pair.source),
+            images(self.given.pair.target),
+        )
+        names = np.array(self.given.names)
         coords = {
             "point": [point.label for point in self.points],
             "method": ("point", [point.kind for point in self.points]),
@@ -377,25 +344,26 @@ class _Task:
             "sample": names,
             "reference": ["target", "autoencoder"],
             "shown": names[self.shown],
-            "row": np.arange(self.size.size),
-            "col": np.arange(self.size.size),
+            "row": np.arange(self.given.size.size),
+            "col": np.arange(self.given.size.size),
             "rgb": ["red", "green", "blue"],
         }
-        attrs = results.provenance(
-            study=STUDY,
-            parameters=results.canonical(self.parameters),
-            title=self.info.title,
-            structure=self.info.structure,
-            data_source=self.test.kind,
-            origin=self.test.origin,
-            checkpoint_hash=self.model.hash,
-            s_hf_reference=results.canonical(asdict(self.hf_reference)),
-            s_lf_cutoff=self.info.structure_cutoff(self.size.size),
-            white_s_dc=metrics.white_noise_level(self.model.encode(self.pair.source[:1]).shape[1]),
-            device=str(self.model.encode(self.pair.source[:1]).device),
-            seconds=round(float(sum(part["seconds"] for part in done.values())), 1),
-        )
-        return xr.Dataset(variables, coords, attrs)
+        return xr.Dataset(variables, coords)
+
+    def attrs(self) -> dict[str, str | float]:
+        """What the result says beside its provenance."""
+        info = self.given.info
+        return {
+            "structure": info.structure,
+            "s_hf_reference": results.canonical(asdict(self.hf_reference)),
+            "s_lf_cutoff": info.structure_cutoff(self.given.size.size),
+            "white_s_dc": metrics.white_noise_level(self.given.encoded.shape[1]),
+        }
+
+
+def _job(number: int, point: Point, seed: int) -> str:
+    """The name of a part, and what the progress bar says."""
+    return f"{number:02d} {point.label}, seed {seed}"
 
 
 def _points(
@@ -424,13 +392,12 @@ def _points(
     return (Point("standard"), *taba, *ovg, both)
 
 
-def _default_methods(
-    grid: Grid, published: Published, num_steps: int, band: float, test: DomainDataset, model: Model
-) -> dict[str, dict[str, Any]]:
-    """The profile's further methods; band: the source's own, in cycles per pixel of the image."""
-    image = test.stack([0]).source
+def _default_methods(given: Setting, grid: Grid, published: Published, num_steps: int) -> dict[str, dict[str, Any]]:
+    """The profile's further methods, those with a projector for the source's own band."""
+    image = given.pair.source
+    band = given.info.structure_cutoff(given.size.size) / 2  # cycles per pixel of the image
     # What is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more.
-    wider = image.shape[-1] / model.encode(image).shape[-1]
+    wider = image.shape[-1] / given.encoded.shape[-1]
     nullspace = {
         "k": max(1, round(num_steps * published.fraction)),
         "projector": float(f"{min(band * wider, 0.5):g}"),
@@ -454,17 +421,6 @@ def _further(methods: Mapping[str, Mapping[str, Any]] | Sequence[str]) -> tuple[
     for point in points:
         _ = point.method  # an unknown name or parameter is refused before anything is computed
     return points
-
-
-def _part(parts: results.Parts, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    stored = parts.get(name)
-    if stored is not None:
-        return stored
-    started = time.perf_counter()
-    arrays = compute()
-    arrays["seconds"] = np.float64(time.perf_counter() - started)
-    parts.put(name, arrays)
-    return arrays
 
 
 def _numpy(values: torch.Tensor) -> np.ndarray:

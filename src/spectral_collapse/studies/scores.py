@@ -18,17 +18,17 @@ import pywt
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, metrics, results
+from spectral_collapse import datasets, inversion, metrics
 from spectral_collapse.datasets import DatasetInfo, Pair
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.metrics.s_lf import Structure, grey, mask
 from spectral_collapse.metrics.weights import SOURCES, find
-from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.studies import common, corruptions, domains, readings
 from spectral_collapse.studies.corruptions import Corruption
-from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.setting import Setting
 
 STUDY = "scores"
 
@@ -56,20 +56,7 @@ LATENTS = 4
 DRAWS = 1024
 """Latents of white noise that the Kolmogorov-Smirnov test is shown on."""
 
-_CODE = (
-    "compat",
-    "datasets.base",
-    "denoisers",
-    "inversion",
-    "metrics",
-    "networks",
-    "processes",
-    "studies.common",
-    "studies.corruptions",
-    "studies.domains",
-    "studies.readings",
-    "studies.scores",
-)
+_CODE = ("metrics", "studies.corruptions", "studies.domains", "studies.readings", "studies.scores")
 
 
 def run(
@@ -99,28 +86,13 @@ def run(
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
     """
-    info, size = datasets.info(dataset), profile_named(profile)
-    test = datasets.load(dataset, "test", size.size, source, root)
-    train = datasets.load(dataset, "train", size.size, source, root)
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint or info.family)
-    common.check_model(model, info, size.size)
+    given = Setting.load(dataset, profile, checkpoint, source, root, _CODE)
+    info, size, model, test, chosen = given.info, given.size, given.model, given.test, given.chosen
     beside = [name for name in COMPANIONS if datasets.info(name).family != info.family]
     companions = {name: datasets.load(name, "test", size.size, "auto", root) for name in beside}
-    chosen = common.spread(len(test), min(size.images, len(test)))
-    parameters = {
-        "dataset": dataset,
-        "profile": profile,
-        "size": size.size,
-        "images": len(chosen),
-        "num_steps": size.num_steps,
-        "reference": size.reference,
-        "source": test.kind,
-        "data": [test.fingerprint, train.fingerprint, *(other.fingerprint for other in companions.values())],
-        "checkpoint": model.hash,
-        "weights": {name: _found(name) for name in SOURCES},
-        "code": results.code_hash(_CODE),
-    }
-    stored = results.get(STUDY, parameters)
+    given.parameters["companions"] = [other.fingerprint for other in companions.values()]
+    given.parameters["weights"] = {name: _found(name) for name in SOURCES}
+    stored = given.stored(STUDY)
     if stored is not None:
         return stored
 
@@ -128,9 +100,9 @@ def run(
     pairs = {
         name: other.stack(common.spread(len(other), min(len(chosen), len(other)))) for name, other in companions.items()
     }
-    pairs = {dataset: test.stack(chosen), **pairs}
+    pairs = {dataset: given.pair, **pairs}
     pair = pairs[dataset]
-    real = common.real_targets(train, size.reference)
+    real = common.real_targets(given.train, size.reference)
     reference = metrics.hf_reference(real)
     settings = {"cutoff": info.structure_cutoff(size.size), "structure": info.structure}
     compared = [next(n for n in pairs if datasets.info(n).structure == kind) for kind in ("color", "edges")]
@@ -174,27 +146,20 @@ def run(
         ),
     ]
     result = xr.merge(parts, combine_attrs="override")
-    names = [test.ids[index] for index in chosen]
     ids = [test.ids[index] for index in inverted_ids]
-    result = result.assign_coords(sample=names, latent_sample=ids, shown=names[: result.sizes["shown"]])
-    result.attrs = results.provenance(
-        study=STUDY,
-        parameters=results.canonical(parameters),
-        title=info.title,
-        data_source=test.kind,
-        origin=test.origin,
-        checkpoint_hash=model.hash,
-        device=str(latents[STANDARD].device),
+    result = result.assign_coords(sample=given.names, latent_sample=ids, shown=given.names[: result.sizes["shown"]])
+    result.attrs = {}
+    return given.save(
+        STUDY,
+        result,
+        time.perf_counter() - started,
         **settings,
         wavelet=reference.wavelet,
         mean_log_energy=reference.mean_log_energy,
         references=reference.count,
         white_s_dc=metrics.white_noise_level(latents[WHITE].shape[1]),
         dimension=latents[WHITE][0].numel(),
-        seconds=round(time.perf_counter() - started, 1),
     )
-    results.save(result)
-    return result
 
 
 def _found(name: str) -> str:
