@@ -50,7 +50,7 @@ class Effort:
 
 EFFORTS = {
     "smoke": Effort(fine=20, replaced=(1, 2)),
-    "quick": Effort(fine=150, replaced=(1, 2, 4)),
+    "quick": Effort(fine=100, replaced=(1, 2, 4)),
     "paper": Effort(fine=999, replaced=(1, 2, 3, 5, 11, 26)),
 }
 
