@@ -42,7 +42,9 @@ def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 
 
 def _wrapped(point: str) -> str:
     """A point's label in up to four lines, parted by '|', narrow enough for a column."""
-    return f"{point[0].upper()}{point[1:]}".replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
+    return (
+        f"{point[0].upper()}{point[1:]}".replace("_", " ").replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
+    )
 
 
 def _scores(study: xr.Dataset, point: str | None, name: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -20,6 +21,13 @@ KINDS = {
     "autoencoder": ("Target after the autoencoder", PALETTE[2], "triangle-down"),
 }
 """What each kind of point is called, its colour and its shape; colour is never the only difference."""
+
+_SIDES = {
+    "above": {"align": "left", "dx": 8, "dy": -8},
+    "left": {"align": "right", "dx": -8, "dy": 10},
+    "below": {"align": "left", "dx": 8, "dy": 12},
+}
+"""Where a point's name stands beside its marker."""
 
 _DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
 _PLAIN = (
@@ -47,7 +55,7 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     published = tradeoff.published(study).get("ovg")
-    table["published"] = table["point"].eq(published)
+    table["side"] = np.select([table["point"].eq(published), table["style"].eq("other")], ["left", "below"], "above")
     table["label"] = table["point"].map(_labels(study, published)).fillna("")
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
     names, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
@@ -71,9 +79,11 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         marks,
-        # the published point's name goes below its marker: it may lie next to the best one
-        base.transform_filter("!datum.published").mark_text(align="left", dx=8, dy=-8).encode(x, y, text="label:N"),
-        base.transform_filter("datum.published").mark_text(align="right", dx=-8, dy=10).encode(x, y, text="label:N"),
+        # names on three sides, by kind: the published point may lie next to the best one, other methods next to TABA
+        *(
+            base.transform_filter(f"datum.side == '{side}'").mark_text(**place).encode(x, y, text="label:N")
+            for side, place in _SIDES.items()
+        ),
     ]
     return alt.layer(*layers).properties(width=width, height=height, description=_described(study)).interactive()
 
