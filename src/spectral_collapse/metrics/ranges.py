@@ -54,8 +54,9 @@ def rescale(images: torch.Tensor, top: float) -> torch.Tensor:
 
 
 def unit(images: torch.Tensor) -> torch.Tensor:
-    """Images from [-1, 1] to [0, 1], rounding beyond it cut off: piq refuses what leaves its range by a bit."""
-    return rescale(images, 1.0).clamp_(0, 1)
+    """Images from [-1, 1] to [0, 1] for piq: rounding beyond it cut off, which it refuses, and channels last,
+    where its filters take half the time."""
+    return rescale(images, 1.0).clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:

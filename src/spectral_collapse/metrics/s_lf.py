@@ -41,7 +41,7 @@ def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: 
     """
     check_pair("S_LF", images, sources, "sources")
     check_window("S_LF", images)
-    views = ([structure_view(z, cutoff, structure) for z in piece] for piece in pieces(images, sources))
+    views = ([2 * structure_view(z, cutoff, structure) - 1 for z in piece] for piece in pieces(images, sources))
     return torch.cat([similarity(x, y) for x, y in views])
 
 

@@ -36,7 +36,7 @@ def ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """
     check_pair("SSIM", images, references, "references")
     check_window("SSIM", images)
-    return torch.cat([similarity(unit(x), unit(y)) for x, y in pieces(images, references)])
+    return torch.cat([similarity(x, y) for x, y in pieces(images, references)])
 
 
 def check_window(score: str, images: torch.Tensor) -> None:
@@ -49,8 +49,8 @@ def check_window(score: str, images: torch.Tensor) -> None:
 
 
 def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """`ssim` of checked batches in [0, 1], (N,) float64."""
+    """`ssim` of checked batches, (N,) float64."""
     ensure_torchvision()
     import piq
 
-    return piq.ssim(x, y, kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()
+    return piq.ssim(unit(x), unit(y), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()
