@@ -9,6 +9,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+# What `make checkpoints` trains: the autoencoder first, the others use it.
+RECIPES ?= autoencoder $(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample -pixel))
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Written once the environment is complete; older than either of its two sources, it is brought up to date.
@@ -40,8 +43,8 @@ lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-checkpoints: $(READY)  ## set up and train the shipped networks again (an hour on two cores; goes on where it stopped)
-	@set -e; for recipe in autoencoder photos bbbc021 edges2shoes; do \
+checkpoints: $(READY)  ## set up and train the shipped networks again (hours on two cores; goes on where it stopped)
+	@set -e; for recipe in $(RECIPES); do \
 	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
 	  $(BIN)/spectral-collapse train $$recipe $$resume --output data/checkpoints/$$recipe; done
 

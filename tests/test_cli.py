@@ -64,10 +64,18 @@ def test_train_passes_its_options_on(
 ) -> None:
     train = create_autospec(training.train, return_value=tmp_path)
     monkeypatch.setattr(training, "train", train)
-    command = ["train", "photos", "--resume", "--steps", "7", "--source", "real", "--root", "there"]
+    command = ["train", "photos", "--profile", "paper", "--resume", "--steps", "7", "--source", "real"]
+    command += ["--root", "there"]
     assert cli.main([*command, "--name", "mine", "--output", "here"]) == 0
     train.assert_called_once_with(
-        "photos", resume=True, steps=7, source="real", root=Path("there"), name="mine", output=Path("here")
+        "photos",
+        resume=True,
+        steps=7,
+        source="real",
+        root=Path("there"),
+        name="mine",
+        output=Path("here"),
+        profile="paper",
     )
     assert str(tmp_path) in capsys.readouterr().out
 

@@ -45,7 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch.set_defaults(command=_data_fetch)
 
     train = commands.add_parser("train", help="train a network")
-    train.add_argument("recipe", metavar="RECIPE", help="such as autoencoder, photos, bbbc021, edges2shoes")
+    train.add_argument(
+        "recipe", metavar="RECIPE", help="such as photos, bbbc021-edm, edges2shoes-dit, or a TOML file of your own"
+    )
+    train.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
     train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
     train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
@@ -104,7 +107,14 @@ def _train(options: argparse.Namespace) -> None:
     from spectral_collapse import training
 
     folder = training.train(
-        options.recipe, options.resume, options.steps, options.source, options.root, options.name, options.output
+        options.recipe,
+        options.resume,
+        options.steps,
+        options.source,
+        options.root,
+        options.name,
+        options.output,
+        profile=options.profile,
     )
     print(f"the checkpoint is in {folder}")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,8 +9,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spectral_collapse import networks
-from spectral_collapse.errors import CheckpointError
+from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.unet import label_arguments
+from spectral_collapse.processes import VarianceExploding
+
+ensure_torchvision()
+import diffusers  # noqa: E402
 
 CARD = {
     "family": "photos",
@@ -124,7 +131,100 @@ def test_a_failed_write_leaves_the_old_checkpoint(folder: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CheckpointError, match=r"photos' could not be written \(No space left on device\); make room"):
         networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
     assert (folder / WEIGHTS).read_bytes() == before
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_weights_in_another_memory_layout_are_saved(folder: Path) -> None:
+    network = networks.small_unet(16, 4, 5, (16, 32)).to(memory_format=torch.channels_last)
+    networks.save_network(network, folder, CARD)
+    loaded = networks.load_model("photos").denoiser.network.state_dict()
+    assert all(torch.equal(loaded[name], weight.half().float()) for name, weight in network.state_dict().items())
+
+
+def test_the_card_gets_the_hash_and_the_folder_its_files(folder: Path) -> None:
+    networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD, {"samples.png": b"a picture"})
+    card = json.loads((folder / "card.json").read_text())
+    assert card["hash"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
+    assert (folder / "samples.png").read_bytes() == b"a picture"
+    assert "_name_or_path" not in json.loads((folder / "config.json").read_text())
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", ["small_unet", "paper_unet", "small_dit"])
+def test_every_kind_of_network_comes_back_with_its_labels(folder: Path, kind: str) -> None:
+    small = {"paper_unet": {"widths": (32, 32), "layers": 1, "states": 8}, "small_unet": {"widths": (16, 32)}}
+    network = networks.create(kind, 16, 4, 5, **small.get(kind, {"width": 16, "depth": 2, "heads": 2}))
+    for weight in network.parameters():  # a fresh DiT answers with zero; weights are stored in half precision
+        weight.data = (0.1 * torch.randn(weight.shape)).half().float()
+    x, label = torch.randn(5, 4, 16, 16), torch.arange(5)
+    with torch.no_grad():
+        expected = network(x, torch.full((5,), 261.0), **label_arguments(network, label)).sample
+    networks.save_network(network, folder, CARD)
+    model = networks.load_model("photos")
+    assert model.denoiser.num_labels == 5
+    found = model.denoiser(x, model.denoiser.process.level(261), label).noise
+    # the same weights; a U-Net's label state is looked up rather than multiplied out
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(InvalidParameterError, match=r"domain labels \[7\] .* has 0 to 4"):
+        model.denoiser(x, model.denoiser.process.level(261), torch.full((5,), 7))
+
+
+def test_the_card_has_the_process_and_the_scale_of_the_latents(folder: Path) -> None:
+    process = {"kind": "variance_exploding", "sigma_max": 60.0, "log_mean": -0.4, "log_std": 1.2}
+    statistics = {"latents_mean": [1.0, 0.0, 0.0, 0.0], "latents_std": [2.0] * 4}
+    card = {**CARD, "prediction": "edm", "process": process, "sigma_data": 0.7, **statistics}
+    networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, card)
+    model = networks.load_model("photos")
+    assert model.denoiser.process == VarianceExploding(sigma_max=60.0, log_mean=-0.4)
+    assert (model.denoiser.prediction, model.denoiser.sigma_data) == ("edm", 0.7)
+    images = torch.rand(2, 3, 32, 32) * 2 - 1
+    raw = model.autoencoder.encode(images).latent_dist.mean
+    expected = (raw - torch.tensor([1.0, 0, 0, 0]).view(1, 4, 1, 1)) / 2
+    torch.testing.assert_close(model.encode(images), expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 30, 32), (2, 1, 32, 32), (3, 32, 32), (2, 3, 0, 0)])
+def test_images_that_the_networks_cannot_take_are_refused(folder: Path, shape: tuple[int, ...]) -> None:
+    """Two pixels to a latent, and a U-Net that halves latents once."""
+    with pytest.raises(InvalidParameterError, match=r"images N x 3 x H x W with H and W multiples of 4; .* was given"):
+        networks.load_model("photos").encode(torch.zeros(shape))
+
+
+def test_a_stable_diffusion_folder_gives_its_autoencoder(tmp_path: Path) -> None:
+    autoencoder = networks.small_autoencoder((16, 16))
+    autoencoder.save_pretrained(tmp_path / "stable-diffusion" / "vae")
+    loaded = networks.load_autoencoder(tmp_path / "stable-diffusion").state_dict()
+    assert all(torch.equal(loaded[name], weight) for name, weight in autoencoder.state_dict().items())
+
+
+def test_a_hub_autoencoder_is_asked_for_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    autoencoder = networks.small_autoencoder((16, 16))
+    asked: list[str] = []
+
+    def from_pretrained(name: str, **_: object) -> object:
+        asked.append(name)
+        if name == "somebody/nothing":
+            raise OSError("somebody/nothing is not cached\nand there is no network")
+        return autoencoder
+
+    monkeypatch.setattr(diffusers.AutoencoderKL, "from_pretrained", from_pretrained)
+    assert networks.load_autoencoder("stabilityai/sd-vae-ft-mse") is autoencoder
+    assert asked == ["stabilityai/sd-vae-ft-mse"]
+    with pytest.raises(CheckpointError, match=r"'somebody/nothing' could not be had .* name its folder") as error:
+        networks.load_autoencoder("somebody/nothing")
+    assert "\n" not in str(error.value)
+
+
+def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="holds a UNet2DModel, not an autoencoder"):
+        networks.load_autoencoder(folder)
+
+
+def test_the_shipped_checkpoints_load() -> None:
+    for name in ("photos", "bbbc021", "edges2shoes"):
+        model = networks.load_model(name)
+        assert model.encode(torch.zeros(1, 3, 64, 64)).shape == (1, 4, 16, 16)
+        assert model.denoiser.num_labels == 5

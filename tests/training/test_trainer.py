@@ -1,210 +1,303 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
-from spectral_collapse import networks
+from spectral_collapse import networks, results
 from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.denoisers import PREDICTION_TYPES, PredictionType, coefficients
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
-from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.processes import VarianceExploding, VariancePreserving
-from spectral_collapse.training import RECIPES, recipes, trainer
-from spectral_collapse.training.objectives import autoencoding_loss, denoising_loss
-from spectral_collapse.training.pool import Pool, drop_labels, encode_pool, flip_randomly
+from spectral_collapse.processes import VarianceExploding
+from spectral_collapse.training import recipes, tasks, trainer
+from spectral_collapse.training.objectives import denoising_loss
+from spectral_collapse.training.pool import Pool
+from tests.training.tiny import tiny_pool, tiny_recipe
 
 ensure_torchvision()
-from diffusers import AutoencoderKL, UNet2DModel  # noqa: E402
+from diffusers.training_utils import EMAModel  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("home")
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
-def _tiny_autoencoder() -> AutoencoderKL:
-    return networks.small_autoencoder(widths=(16, 16, 16))
+def _images() -> torch.Tensor:
+    """What the tiny recipes are trained on."""
+    return tiny_pool(recipes.get("photos", "smoke"), "auto", None).take(torch.arange(16))
 
 
-def _tiny_unet(*arguments: int) -> UNet2DModel:
-    return networks.small_unet(*arguments, widths=(16, 32))
+def _weights(folder: Path) -> bytes:
+    return (folder / WEIGHTS).read_bytes()
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder, small networks, and sixteen images of two domains."""
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.setattr(trainer, "small_autoencoder", _tiny_autoencoder)
-    monkeypatch.setattr(trainer, "small_unet", _tiny_unet)
-    pool = Pool(
-        torch.randint(0, 256, (16, 3, 32, 32), dtype=torch.uint8), torch.arange(16) % 2, "random numbers", "rendered"
+def _cut_power(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Makes training fail right after it saved the state of a step."""
+    save = trainer._Saver.save
+
+    def save_and_fail(self: trainer._Saver, step: int, seconds: float) -> None:
+        save(self, step, seconds)
+        if step == after:
+            raise RuntimeError("power cut")
+
+    monkeypatch.setattr(trainer._Saver, "save", save_and_fail)
+
+
+def _interrupted(monkeypatch: pytest.MonkeyPatch, recipe: recipes.Recipe, after: int) -> Path:
+    """The folder of a run called 'parts' that was cut off after a step."""
+    with monkeypatch.context() as patch:
+        _cut_power(patch, after)
+        with pytest.raises(RuntimeError, match="power cut"):
+            trainer.train(recipe, name="parts")
+    return trainer.paths.runs() / "parts"
+
+
+@pytest.mark.parametrize("name", ["photos", "photos-edm", "photos-dit-sample", "photos-pixel"])
+def test_a_trained_checkpoint_loads_as_a_model(name: str) -> None:
+    folder = trainer.train(
+        tiny_recipe(name, 2, validate_every=2, network="small_dit" if "dit" in name else "small_unet")
     )
-    monkeypatch.setattr(trainer, "load_pool", lambda *_: pool)
-    monkeypatch.setattr(trainer, "_SAVE_EVERY", 2)
-    return tmp_path
-
-
-def _short(name: str, steps: int) -> recipes.Recipe:
-    return dataclasses.replace(RECIPES[name], size=32, steps=steps, batch_size=4, warmup=1, precision="no")
-
-
-@pytest.mark.usefixtures("home")
-def test_a_trained_checkpoint_loads_as_a_model(home: Path) -> None:
-    trainer.train(_short("autoencoder", 2), output=home / "checkpoints" / "autoencoder")
-    folder = trainer.train(_short("photos", 2))
-    assert folder == home / "runs" / "photos" / "model"
-    model = networks.load_model("photos")
+    assert folder == trainer.paths.runs() / f"{name}-smoke" / "model"
+    model = networks.load_model(folder)
     images = torch.rand(2, 3, 32, 32) * 2 - 1
     latents = model.encode(images)
-    assert latents.shape == (2, 4, 8, 8)
+    assert latents.shape == ((2, 3, 32, 32) if "pixel" in name else (2, 4, 8, 8))
     assert model.decode(latents).shape == images.shape
     noise, _ = model.denoiser(latents, model.denoiser.process.levels(5)[2], torch.tensor([0, 4]))
     assert noise.shape == latents.shape
     card = json.loads((folder / "card.json").read_text())
     assert (card["data"], card["data_source"], card["recipe"]["steps"]) == ("random numbers", "rendered", 2)
+    assert {"s_hf", "loss"} <= set(card["scores"])
+    assert {"card.json", "config.json", WEIGHTS, "samples.png", "training.nc"} == {p.name for p in folder.iterdir()}
+    if name == "photos-edm":
+        assert isinstance(model.denoiser.process, VarianceExploding)
+        assert model.denoiser.sigma_data == card["sigma_data"]
+        # the standard deviation of the latents that the network was trained on
+        assert card["sigma_data"] == pytest.approx(model.encode(_images()).std().item(), rel=0.02)
 
 
-def test_resumed_training_gives_the_same_weights_as_uninterrupted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = _short("autoencoder", 5)
+def test_the_papers_unet_is_told_its_labels_after_a_round_trip() -> None:
+    """Its table of labels is trained, saved and read back: each label gives another answer."""
+    small = {"widths": (32, 32), "layers": 1, "states": 8}
+    folder = trainer.train(
+        tiny_recipe("photos", 3, network="paper_unet", architecture=small, gradient_checkpointing=True)
+    )
+    model = networks.load_model(folder)
+    assert model.denoiser.context.shape == (5, 1, 8)
+    x, level = torch.randn(1, 4, 8, 8).expand(5, -1, -1, -1), model.denoiser.process.levels(5)[2]
+    noise = model.denoiser(x, level, torch.arange(5)).noise
+    assert all(not torch.allclose(noise[i], noise[j], atol=1e-6) for i in range(5) for j in range(i))
+    fresh = networks.paper_unet(8, 4, 5, **small)
+    assert not torch.allclose(fresh.encoder_hid_proj.weight.T[:, None], model.denoiser.context)
+
+
+def test_an_autoencoders_latents_are_measured() -> None:
+    recipe = dataclasses.replace(tiny_recipe("photos", 1), measure_latents=True)
+    folder = trainer.paths.checkpoints() / "autoencoder"
+    published = networks.small_autoencoder((16, 16, 16))  # as Stable Diffusion's: with a scaling_factor only
+    networks.save_network(published, folder, {})
+    model = networks.load_model(trainer.train(recipe))
+    latents = model.encode(_images())
+    # 2048 draws from the sixteen images, both domains alike
+    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=0.1)
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=0.05, atol=0)
+    kept = networks.load_model(trainer.train(dataclasses.replace(recipe, measure_latents=False), name="kept"))
+    assert "latents_mean" not in kept.card
+    torch.testing.assert_close(kept.encode(_images()), 0.18215 * kept.autoencoder.encode(_images()).latent_dist.mean)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "photos-edm"])
+def test_resumed_training_gives_the_same_weights_as_uninterrupted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe(name, 5, validate_every=2, device_batch=2)
     whole = trainer.train(recipe, name="whole")
-    save = trainer._save
-
-    def interrupt_after_saving(*arguments: object) -> None:
-        save(*arguments)
-        if arguments[2] == 2:
-            raise RuntimeError("power cut")
-
-    monkeypatch.setattr(trainer, "_save", interrupt_after_saving)
-    with pytest.raises(RuntimeError, match="power cut"):
-        trainer.train(recipe, name="parts")
+    run = _interrupted(monkeypatch, recipe, after=2)
     with pytest.raises(CheckpointError, match=r"unfinished run .* step-0000002"):
         trainer.train(recipe, name="parts")
     parts = trainer.train(recipe, name="parts", resume=True)
-    assert not list((home / "runs" / "parts").glob("step-*"))
-    first, second = (networks.load_autoencoder(folder).state_dict() for folder in (whole, parts))
-    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert not list(run.glob("step-*"))
+    assert _weights(whole) == _weights(parts)
+    histories = [results.read(trainer.paths.runs() / part / "training.nc") for part in ("whole", "parts")]
+    assert histories[0].equals(histories[1])
+    assert histories[0].sizes["iteration"] == 5
+    assert histories[0]["step"].values.tolist() == [2, 4, 5]
 
 
-def test_an_interrupt_saves_the_state(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = _short("autoencoder", 5)
-    draw, calls = Pool.draw, []
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "a file is missing"])
+def test_a_damaged_state_falls_back_to_the_one_before_it(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 6)
+    whole = trainer.train(recipe, name="whole")
+    run = _interrupted(monkeypatch, recipe, after=4)
+    file = run / "step-0000004" / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    if damage == "a file is missing":
+        file.unlink()
+    else:
+        file.write_bytes(content[:100] if damage == "truncated" else content)
+    with pytest.warns(UserWarning, match=r"step-0000004' cannot be read .*; trying the one before it"):
+        parts = trainer.train(recipe, name="parts", resume=True)
+    assert _weights(whole) == _weights(parts)
 
-    def press_ctrl_c(self: Pool, *arguments: object) -> object:
+
+def test_without_a_readable_state_there_is_nothing_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 6)
+    with pytest.raises(CheckpointError, match="no readable saved state"):
+        trainer.train(recipe, resume=True)
+    run = _interrupted(monkeypatch, recipe, after=2)
+    (run / "step-0000002" / "progress.json").write_text("{")
+    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(CheckpointError, match="no readable saved"):
+        trainer.train(recipe, name="parts", resume=True)
+
+
+def test_a_state_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 4)
+    _interrupted(monkeypatch, recipe, after=2)
+    with pytest.raises(CheckpointError, match=r"was trained with learning_rate 0\.0005, but the recipe now has 0\.1"):
+        trainer.train(dataclasses.replace(recipe, learning_rate=0.1), name="parts", resume=True)
+
+
+def test_the_last_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _interrupted(monkeypatch, tiny_recipe("photos", 9), after=8)
+    assert [state.name for state in sorted(run.glob("step-*"))] == ["step-0000006", "step-0000008"]
+
+
+def test_sigterm_saves_the_state_after_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 6, save_every=100)
+    whole = trainer.train(recipe, name="whole")
+    step = trainer._step
+    calls: list[int] = []
+
+    def terminate(*arguments: object) -> object:
         calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return draw(self, *arguments)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(*arguments)
 
-    monkeypatch.setattr(Pool, "draw", press_ctrl_c)
-    with pytest.raises(KeyboardInterrupt):
-        trainer.train(recipe, name="run")
-    progress = json.loads((home / "runs" / "run" / "step-0000003" / "progress.json").read_text())
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_step", terminate)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train(recipe, name="run")
+    assert signal.getsignal(signal.SIGTERM) == before
+    progress = json.loads((trainer.paths.runs() / "run" / "step-0000003" / "progress.json").read_text())
     assert progress["step"] == 3
-    monkeypatch.undo()
+    assert _weights(trainer.train(recipe, name="run", resume=True)) == _weights(whole)
 
 
-def test_a_nan_loss_stops_the_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "autoencoding_loss", lambda network, *_: torch.tensor(float("nan")))
-    with pytest.raises(NotFiniteError, match="the loss is nan at step 0"):
-        trainer.train(_short("autoencoder", 3))
+def test_a_full_disk_is_one_sentence_and_leaves_the_earlier_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 6)
+    whole = trainer.train(recipe, name="whole")
+    rename = Path.rename
+
+    def full(self: Path, target: Path) -> Path:
+        if target.name == "step-0000004":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full)
+        with pytest.raises(CheckpointError) as error:
+            trainer.train(recipe, name="run")
+    message = str(error.value)
+    assert "\n" not in message
+    assert "the state of step 4 could not be written (No space left on device); the last saved state is" in message
+    run = trainer.paths.runs() / "run"
+    assert sorted(entry.name for entry in run.iterdir()) == ["step-0000002", "training.nc"]
+    assert _weights(trainer.train(recipe, name="run", resume=True)) == _weights(whole)
 
 
-@pytest.mark.usefixtures("home")
-def test_bad_arguments_are_refused_in_one_sentence() -> None:
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_what_is_not_finite_stops_the_run_and_names_the_last_state(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def spoilt(*arguments: object) -> torch.Tensor:
+        loss = denoising_loss(*arguments)
+        calls.append(1)
+        if len(calls) < 4:
+            return loss
+        # the root's slope at 0 is infinite
+        return loss * float("nan") if where == "loss" else loss + (loss - loss.detach()).abs().sqrt()
+
+    monkeypatch.setattr(tasks, "denoising_loss", spoilt)
+    with pytest.raises(NotFiniteError, match=r"NaN or infinite at step 3; the last saved state is .*step-0000002'"):
+        trainer.train(tiny_recipe("photos", 6), name="run")
+
+
+def test_one_batch_can_be_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = trainer._step_generator
+    monkeypatch.setattr(trainer, "_step_generator", lambda seed, step: draw(seed, 0))
+    trainer.train(tiny_recipe("photos", 150, learning_rate=4e-3, ema_decay=0.9, save_every=1000), name="run")
+    losses = results.read(trainer.paths.runs() / "run" / "training.nc")["train_loss"].values
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_a_batch_in_parts_gives_the_same_losses() -> None:
+    """Gradient accumulation, to float32's rounding, which training amplifies a little."""
+    losses = []
+    for device_batch in (0, 1):
+        trainer.train(tiny_recipe("photos", 4, device_batch=device_batch), name=f"by-{device_batch}")
+        losses.append(results.read(trainer.paths.runs() / f"by-{device_batch}" / "training.nc")["train_loss"].values)
+    torch.testing.assert_close(*map(torch.from_numpy, losses), rtol=1e-5, atol=0)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match=r"a batch of 5 .* shared out evenly among 1 devices, at most 2 at"):
+        trainer.train(tiny_recipe("photos", 1, batch_size=5, device_batch=2))
+
+
+def test_the_averaged_weights_follow_the_closed_form() -> None:
+    """For weights w_k = k: the sum of (1 - decay) decay^(n - k) w_k, once diffusers' own warm-up is over."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    average = EMAModel([weight], decay=0.5)
+    values, decays = [], []
+    for step in range(1, 30):
+        weight.data.fill_(step)
+        average.step([weight])
+        values.append(step)
+        decays.append(average.cur_decay_value)
+    # the warm-up: (1 + k) / (10 + k) until it reaches the decay, and a copy at the first step
+    assert decays[:3] == pytest.approx([0, 2 / 11, 3 / 12])
+    assert decays[-1] == 0.5
+    expected = sum(
+        value * (1 - decay) * torch.tensor(decays[k + 1 :]).double().prod().item()
+        for k, (value, decay) in enumerate(zip(values, decays, strict=True))
+    )
+    assert average.shadow_params[0].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_checkpoint_holds_the_averaged_weights() -> None:
+    """A decay of 1 keeps the weights of the only step that is copied, the one before averaging begins."""
+    still, moving = (
+        networks.load_model(trainer.train(tiny_recipe("photos", 4, ema_decay=decay, ema_start=9), name=str(decay)))
+        for decay in (1.0, 0.0)
+    )
+    # before ema_start the average is a copy, whatever the decay
+    assert still.hash == moving.hash
+    late = networks.load_model(trainer.train(tiny_recipe("photos", 4, ema_decay=1.0), name="late"))
+    assert late.hash != moving.hash
+
+
+def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
     with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, photos"):
         trainer.train("cats")
-    with pytest.raises(InvalidParameterError, match="steps must be"):
+    with pytest.raises(InvalidParameterError, match="steps in the recipe 'photos' must be"):
         trainer.train("photos", steps=0)
-    with pytest.raises(CheckpointError, match="no saved state"):
-        trainer.train(_short("autoencoder", 2), resume=True)
+    with pytest.raises(InvalidParameterError, match="unknown source in the recipe 'photos' 'both'"):
+        trainer.train("photos", source="both")
+    with pytest.raises(
+        InvalidParameterError, match="unknown argument 'depth' of the network 'small_unet'; known are: wi"
+    ):
+        trainer.train(tiny_recipe("photos", 1, architecture={"depth": 3}))
+    shutil.rmtree(home / "checkpoints")
     with pytest.raises(CheckpointError, match="no checkpoint 'autoencoder'"):
-        trainer.train(_short("photos", 2))
+        trainer.train(tiny_recipe("photos", 2))
 
 
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
-def test_the_loss_is_zero_for_the_output_that_the_denoiser_needs(
-    prediction: PredictionType, process: VariancePreserving | VarianceExploding
-) -> None:
-    """A network that answers for a known clean image makes the denoiser exact, and costs nothing."""
-    clean = torch.randn(1, 4, 8, 8, dtype=torch.float64).expand(16, -1, -1, -1)
-
-    class Oracle(torch.nn.Module):
-        def forward(self, x: torch.Tensor, time: torch.Tensor, class_labels: torch.Tensor) -> object:
-            if isinstance(process, VariancePreserving):
-                levels = [process.level(int(t)) for t in time]
-            else:
-                levels = [process.level(float((4 * t).exp())) for t in time.double()]
-            alpha, sigma = (
-                torch.tensor([getattr(level, part) for level in levels]).double().view(-1, 1, 1, 1)
-                for part in ("alpha", "sigma")
-            )
-            c = coefficients(prediction, alpha, sigma)
-            x = x / c.input_scale
-            output = ((x - alpha * clean) / sigma - c.noise_skip * x) / c.noise_out
-            return type("Output", (), {"sample": output})
-
-    generator = torch.Generator().manual_seed(0)
-    loss = denoising_loss(Oracle(), process, prediction, clean, torch.zeros(16).long(), generator)
-    # float32 levels and times of up to 80 (sigma) against a target of order 1, relative 2^-24 each; squared.
-    assert loss.item() < 1e-6
-
-
-def test_one_batch_can_be_learnt() -> None:
-    network = _tiny_unet(8, 4, 3)
-    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
-    clean, label = torch.randn(4, 4, 8, 8), torch.tensor([0, 1, 0, 1])
-    losses = []
-    for step in range(150):
-        generator = torch.Generator().manual_seed(step % 2)
-        loss = denoising_loss(network, VariancePreserving(), "epsilon", clean, label, generator)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.25 * losses[0]
-
-
-def test_autoencoder_kl_term_is_the_closed_form() -> None:
-    """KL(N(m, s^2) || N(0, 1)) summed over an image; the difference of two weights isolates it."""
-    autoencoder, images = _tiny_autoencoder(), torch.rand(2, 3, 32, 32) * 2 - 1
-    losses = [autoencoding_loss(autoencoder, images, torch.Generator().manual_seed(0), weight) for weight in (0.0, 1.0)]
-    posterior = autoencoder.encode(images).latent_dist
-    expected = torch.distributions.kl_divergence(
-        torch.distributions.Normal(posterior.mean, posterior.std), torch.distributions.Normal(0.0, 1.0)
-    )
-    torch.testing.assert_close(losses[1] - losses[0], expected.sum((1, 2, 3)).mean(), rtol=1e-4, atol=1e-4)
-
-
-def test_measured_latents_have_zero_mean_and_unit_variance() -> None:
-    autoencoder, images = _tiny_autoencoder(), torch.rand(32, 3, 32, 32) * 2 - 1
-    autoencoders.measure_latents(autoencoder, images)
-    latents = autoencoders.encode(autoencoder, images)
-    torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=1e-4)
-    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=1e-4, atol=0)
-
-
-def test_a_pool_draws_both_domains_equally(generator: torch.Generator) -> None:
-    labels = torch.tensor([1] * 90 + [0] * 6 + [3] * 4)
-    pool = Pool(torch.zeros(100, 1, 2, 2), labels, "", "real")
-    _, drawn = pool.draw(4000, generator)
-    # A share of 1/2 over 4000 draws: standard error 0.008.
-    assert (drawn == 1).float().mean().item() == pytest.approx(0.5, abs=0.04)
-
-
-def test_labels_are_dropped_at_their_rate(generator: torch.Generator) -> None:
-    labels = drop_labels(torch.zeros(10000, dtype=torch.long), 0.1, generator)
-    assert set(labels.tolist()) == {0, 2}
-    assert (labels == 2).float().mean().item() == pytest.approx(0.1, abs=5 * (0.09 / 10000) ** 0.5)
-
-
-def test_flips_mirror_whole_images(generator: torch.Generator) -> None:
-    images = torch.arange(2.0).expand(64, 1, 1, 2)
-    flipped = flip_randomly(images, (-1,), generator)[:, 0, 0]
-    assert {tuple(row) for row in flipped.tolist()} == {(0.0, 1.0), (1.0, 0.0)}
-
-
-def test_encoding_a_pool_adds_every_mirror_image() -> None:
-    images = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2)
-    views = encode_pool(Pool(images, torch.tensor([1]), "", "real"), lambda x: x, (-1, -2)).items
-    assert len({tuple(view.flatten().tolist()) for view in views}) == 4
-    assert torch.equal(views[3].flip(-1, -2), views[0])
+def test_the_profile_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pool, "choose", lambda self, count, generator: torch.arange(count) % len(self.labels))
+    assert trainer.train("photos", profile="smoke", steps=1).parent.name == "photos-smoke"

@@ -27,6 +27,11 @@ def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: i
     )
 
 
+def downsampling(autoencoder: AutoencoderKL) -> int:
+    """How many pixels, along each axis, one latent pixel stands for."""
+    return 2 ** (len(autoencoder.config.block_out_channels) - 1)
+
+
 def measure_latents(autoencoder: AutoencoderKL, images: torch.Tensor) -> None:
     """Stores the mean and standard deviation per channel of the latents of `images` in the config.
 
@@ -62,7 +67,7 @@ def decode(autoencoder: AutoencoderKL, latents: torch.Tensor, batch_size: int = 
 def latent_statistics(autoencoder: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `measure_latents` left them.
 
-    An autoencoder without them, such as Stable Diffusion's, has its `scaling_factor` and
+    An autoencoder that nobody measured, such as Stable Diffusion's, has its `scaling_factor` and
     `shift_factor` instead.
     """
     config, like = autoencoder.config, next(autoencoder.parameters())

@@ -3,29 +3,38 @@
     data/checkpoints/photos/
         config.json                             the network's class and architecture
         diffusion_pytorch_model.safetensors     its weights, float16
-        card.json                               process, prediction, data, recipe, seed, steps, seconds
+        card.json                               process, prediction, data, recipe, seed, seconds, hash, scores
+        samples.png, training.nc                what it makes, and its curves, where training watched them
 
-The card of a denoiser names its autoencoder's checkpoint, which lies beside it.
+The card of a denoiser names its autoencoder: a checkpoint that lies beside it, the folder of another
+one, or a name on the Hugging Face hub. `latents_mean` and `latents_std` in the card are per channel and
+replace the autoencoder's own scale.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from spectral_collapse import paths, processes
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers import NetworkDenoiser
-from spectral_collapse.errors import CheckpointError
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.build import granularity
+from spectral_collapse.networks.unet import take_label_states
 
 ensure_torchvision()
 import diffusers  # noqa: E402
@@ -48,12 +57,27 @@ class Model:
     hash: str
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Images N x 3 x H x W in [-1, 1] -> latents of unit variance, N x c x h x w."""
+        """Images N x 3 x H x W in [-1, 1] -> latents of unit variance, N x c x h x w.
+
+        Raises InvalidParameterError for images of a size that the networks cannot take.
+        """
+        step = self._granularity()
+        if images.ndim != 4 or images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
+            raise InvalidParameterError(
+                f"this model takes images N x 3 x H x W with H and W multiples of {step}; "
+                f"{tuple(images.shape)} was given"
+            )
         return images if self.autoencoder is None else autoencoders.encode(self.autoencoder, images)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents -> images N x 3 x H x W in [-1, 1]."""
         return latents.clamp(-1, 1) if self.autoencoder is None else autoencoders.decode(self.autoencoder, latents)
+
+    def _granularity(self) -> int:
+        """What the height and width of an image must be a multiple of."""
+        pixels = 1 if self.autoencoder is None else autoencoders.downsampling(self.autoencoder)
+        network = getattr(self.denoiser, "network", None)  # a closed form has none
+        return pixels * (granularity(network) if isinstance(network, diffusers.ModelMixin) else 1)
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -76,17 +100,29 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
         ) from error
     network, digest = _load_network(folder, device)
     autoencoder = None
-    if card["autoencoder"] is not None:
+    if card["autoencoder"]:
         beside = folder.parent / card["autoencoder"]
-        autoencoder, other = _load_network(beside if beside.is_dir() else find(card["autoencoder"]), device)
+        autoencoder, other = _load_autoencoder(beside if beside.is_dir() else card["autoencoder"], device)
         digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
-    denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5))
+        if "latents_mean" in card:
+            autoencoder.register_to_config(latents_mean=card["latents_mean"], latents_std=card["latents_std"])
+    states = take_label_states(network)
+    denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5), states)
     return Model(denoiser, autoencoder, card, digest[:12])
 
 
 def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.device = "cpu") -> diffusers.AutoencoderKL:
-    """An autoencoder by name or path. Raises CheckpointError as `load_model` does."""
-    return _load_network(find(name), device)[0]
+    """An autoencoder: a checkpoint by name or path, the folder of a Stable Diffusion (its vae), or a hub id.
+
+    A hub id, such as 'stabilityai/sd-vae-ft-mse', is downloaded once, by diffusers, into its own cache.
+    Raises CheckpointError as `load_model` does.
+    """
+    return _load_autoencoder(name, device)[0]
+
+
+def autoencoder_hash(name: str | Path) -> str:
+    """The twelve hex digits that identify the weights of `load_autoencoder(name)`."""
+    return _load_autoencoder(name, "cpu")[1][:12]
 
 
 def find(name: str | Path) -> Path:
@@ -105,22 +141,69 @@ def find(name: str | Path) -> Path:
     )
 
 
-def save_network(network: diffusers.ModelMixin, folder: Path, card: dict[str, Any]) -> None:
-    """Writes a network (weights in float16) and its card as one folder, whole or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+def save_network(
+    network: diffusers.ModelMixin, folder: Path, card: dict[str, Any], files: Mapping[str, bytes] | None = None
+) -> None:
+    """Writes a network (weights in float16), its card and further files as one folder, whole or not at all.
+
+    The card gets the hash of the weights. Raises CheckpointError when it cannot be written (a full disk,
+    say); what was there before is then untouched.
+    """
+    temporary = folder.with_name(f".{folder.name}.new")
     try:
-        with tempfile.TemporaryDirectory() as scratch:  # a half-precision copy; the network itself stays as it is
-            network.save_pretrained(scratch)
-            half = type(network).from_pretrained(scratch, torch_dtype=torch.float16)
-            half.save_pretrained(temporary)
-        (temporary / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        # A copy, so that the network itself stays as it is; safetensors knows no channels-last weights.
+        half = copy.deepcopy(network).half().to(memory_format=torch.contiguous_format)
+        half.save_pretrained(temporary)
+        digest = hashlib.sha256((temporary / _WEIGHTS).read_bytes()).hexdigest()
+        (temporary / "card.json").write_text(json.dumps({**card, "hash": digest[:12]}, indent=2) + "\n")
+        for name, content in (files or {}).items():
+            (temporary / name).write_bytes(content)
         temporary.chmod(0o755)  # mkdtemp's folders are private
+        (temporary / _WEIGHTS).chmod(0o644)  # and so are safetensors' files
         if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(temporary, folder)
+            former = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            os.replace(folder, former)
+            os.replace(temporary, folder)
+            shutil.rmtree(former)
+        else:
+            os.replace(temporary, folder)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"the checkpoint {str(folder)!r} could not be written ({getattr(error, 'strerror', None) or error}); "
+            "make room or name another folder"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _load_autoencoder(name: str | Path, device: str | torch.device) -> tuple[diffusers.AutoencoderKL, str]:
+    """An autoencoder and the SHA-256 of its weights."""
+    inside = Path(name).expanduser() / "vae"
+    if (inside / "config.json").is_file():
+        name = inside
+    elif re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not Path(name).is_dir():
+        return _from_hub(str(name), device)
+    autoencoder, digest = _load_network(find(name), device)
+    if not isinstance(autoencoder, diffusers.AutoencoderKL):
+        raise CheckpointError(f"{str(name)!r} holds a {type(autoencoder).__name__}, not an autoencoder; name another")
+    return autoencoder, digest
+
+
+def _from_hub(name: str, device: str | torch.device) -> tuple[diffusers.AutoencoderKL, str]:
+    try:
+        autoencoder = diffusers.AutoencoderKL.from_pretrained(name, torch_dtype=torch.float32)
+    except Exception as error:  # what the hub's client raises depends on its version and on what went wrong
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"the autoencoder {name!r} could not be had from the Hugging Face hub ({reason[:200]}); "
+            "download it elsewhere and name its folder"
+        ) from error
+    digest = hashlib.sha256()
+    for key, weight in autoencoder.state_dict().items():
+        digest.update(key.encode() + weight.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return autoencoder.eval().requires_grad_(False).to(device), digest.hexdigest()
 
 
 def _load_network(folder: Path, device: str | torch.device) -> tuple[diffusers.ModelMixin, str]:

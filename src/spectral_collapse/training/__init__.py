@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectral_collapse.training.recipes import RECIPES, Recipe
+from spectral_collapse.training.recipes import Recipe
 from spectral_collapse.training.trainer import train
 
-__all__ = ["RECIPES", "Recipe", "train"]
+__all__ = ["Recipe", "train"]

@@ -1,6 +1,9 @@
-"""What training minimises: one function per objective, each a mean over the batch."""
+"""What training minimises: one function per objective, each with one number per image."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 
@@ -8,23 +11,46 @@ from spectral_collapse.denoisers import PredictionType, coefficients
 from spectral_collapse.processes import Process
 
 
+class Corruption(NamedTuple):
+    """What training does to N clean images: noise N x C x H x W, and alpha, sigma and time, each of N."""
+
+    noise: torch.Tensor
+    alpha: torch.Tensor
+    sigma: torch.Tensor
+    time: torch.Tensor
+
+
+def draw_corruption(process: Process, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Corruption:
+    """The corruption of a batch of this shape, at levels drawn as the process draws them for training."""
+    alpha, sigma, time = process.draw(shape[0], generator)
+    return Corruption(torch.randn(shape, generator=generator), alpha, sigma, time)
+
+
 def denoising_loss(
     network: torch.nn.Module,
-    process: Process,
     prediction: PredictionType,
     clean: torch.Tensor,
-    label: torch.Tensor,
-    generator: torch.Generator | None = None,
+    corruption: Corruption,
+    told: Mapping[str, torch.Tensor],
     sigma_data: float = 0.5,
+    min_snr_gamma: float = 0.0,
 ) -> torch.Tensor:
-    """Mean squared error of the network's own output (paper, Eq. 19; for 'edm' Eq. 28 with the weight of Eq. 29).
+    """Mean squared error of the network's own output, per image, (N,).
 
-    clean is N x C x H x W, label a LongTensor of N. The target is the output that makes the
-    denoiser's clean image exact, by the coefficients that the denoiser itself uses.
+    For 'epsilon' this is Eq. (19) of the paper, for 'edm' Eq. (28) with the weight of Eq. (29), which is
+    1 / clean_out^2. The target is the output that makes the denoiser's clean image exact, by the
+    coefficients that the denoiser itself uses.
+
+    Args:
+        network: called with (x, time, **told).
+        clean: N x C x H x W.
+        told: what tells the network its labels, from `label_arguments`.
+        sigma_data: standard deviation of the clean images, for 'edm' only.
+        min_snr_gamma: where positive, the error of the clean image is weighted by min(SNR, gamma)
+            (Hang et al. 2023), whatever the prediction type; 0 leaves the output's error as it is.
     """
-    alpha, sigma, time = process.draw(len(clean), generator)
-    noise = torch.randn(clean.shape, generator=generator).to(clean)
-    alpha, sigma = (value.view(-1, 1, 1, 1).to(clean) for value in (alpha, sigma))
+    noise = corruption.noise.to(clean)
+    alpha, sigma = (value.view(-1, 1, 1, 1).to(clean) for value in (corruption.alpha, corruption.sigma))
     x = alpha * clean + sigma * noise
     c = coefficients(prediction, alpha, sigma, sigma_data)
     # Both halves give the same target; the noise's is exact where the clean image's divides by a small sigma.
@@ -32,17 +58,35 @@ def denoising_loss(
         target = (noise - c.noise_skip * x) / c.noise_out
     else:
         target = (clean - c.clean_skip * x) / c.clean_out
-    output = network(c.input_scale * x, time.to(clean), class_labels=label.to(clean.device)).sample
-    return torch.nn.functional.mse_loss(output.float(), target)
+    output = network(c.input_scale * x, corruption.time.to(clean), **told).sample
+    errors = (output.float() - target).square().mean((1, 2, 3))
+    if min_snr_gamma:
+        slope = torch.as_tensor(c.clean_out).expand_as(alpha)
+        errors = errors * ((alpha / sigma).square().clamp(max=min_snr_gamma) * slope.square()).flatten()
+    return errors
+
+
+class Reconstruction(torch.nn.Module):
+    """An autoencoder's training step as one call, since several processes only synchronise calls of `forward`."""
+
+    def __init__(self, autoencoder: torch.nn.Module) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mean and log-variance of the posterior, and the reconstruction from mean + deviation * noise."""
+        posterior = self.autoencoder.encode(images).latent_dist
+        mean, logvar = posterior.mean.float(), posterior.logvar.float()
+        return mean, logvar, self.autoencoder.decode(mean + (logvar / 2).exp() * noise).sample
 
 
 def autoencoding_loss(
-    network: torch.nn.Module, images: torch.Tensor, generator: torch.Generator | None = None, kl_weight: float = 1e-6
+    model: torch.nn.Module, images: torch.Tensor, noise: torch.Tensor, kl_weight: float = 1e-6
 ) -> torch.Tensor:
-    """L1 distance of the reconstruction plus kl_weight times the KL divergence per image (Rombach et al. 2022)."""
-    posterior = network.encode(images).latent_dist
-    mean, logvar = posterior.mean.float(), posterior.logvar.float()
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
-    reconstruction = network.decode(mean + (logvar / 2).exp() * noise).sample
-    divergence = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3)).mean()
-    return (reconstruction.float() - images).abs().mean() + kl_weight * divergence
+    """L1 distance of the reconstruction plus kl_weight times the KL divergence (Rombach et al. 2022), per image, (N,).
+
+    model: a `Reconstruction`. noise: N x c x h x w, what the posterior is sampled with.
+    """
+    mean, logvar, reconstruction = model(images, noise)
+    divergence = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3))
+    return (reconstruction.float() - images).abs().mean((1, 2, 3)) + kl_weight * divergence

@@ -1,34 +1,58 @@
-"""The training images of a run, in memory, drawn so that any step can be drawn again."""
+"""The training images of a run, in a file that is read as needed, drawn so that any step can be drawn again."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets
-from spectral_collapse.datasets.base import NULL, TARGET
+from spectral_collapse import datasets, paths, results
+from spectral_collapse.datasets.base import NULL, TARGET, DomainDataset
 from spectral_collapse.errors import DataError
 from spectral_collapse.training.recipes import Recipe
+
+_CHUNK = 128
+"""Images that are read and encoded at once."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Images or latents (M x C x H x W, float32 or uint8) with a domain label each."""
+    """Images (uint8) or latents (float32), M x C x H x W, with a domain label each.
+
+    fingerprint changes when the images, or what was made of them, do.
+    """
 
     items: torch.Tensor
     labels: torch.Tensor
     origin: str
     data_source: str
+    fingerprint: str
 
-    def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """`count` items and labels: half target, half source, the source domains in equal shares."""
+    def choose(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """`count` indices of items: half target, half source, the source domains in equal shares."""
         targets, sources = self.labels == TARGET, self.labels != TARGET
         weights = targets / targets.sum().clamp(min=1) + sources / sources.sum().clamp(min=1)
-        chosen = torch.multinomial(weights.float(), count, replacement=True, generator=generator)
-        return as_images(self.items[chosen]), self.labels[chosen]
+        return torch.multinomial(weights.float(), count, replacement=True, generator=generator)
+
+    def take(self, chosen: torch.Tensor) -> torch.Tensor:
+        """Items by index: images as float32 in [-1, 1], latents as they are."""
+        return as_images(self.items[chosen])
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A frozen autoencoder: images N x 3 x H x W -> latents on the CPU; hash identifies what it gives."""
+
+    encode: Callable[[torch.Tensor], torch.Tensor]
+    hash: str
 
 
 def as_images(items: torch.Tensor) -> torch.Tensor:
@@ -36,34 +60,49 @@ def as_images(items: torch.Tensor) -> torch.Tensor:
     return items.float() / 127.5 - 1 if items.dtype == torch.uint8 else items
 
 
-def load_pool(recipe: Recipe, source: str, root: str | None) -> Pool:
-    """The unpaired training images of a recipe's data sets, as uint8."""
-    items, labels, origins, kinds = [], [], [], set()
-    for name in recipe.datasets:
-        real_only = datasets.info(name).render is None
-        split = datasets.load(name, "train", recipe.size, "real" if real_only else source, root)
-        batch = split.stack()
-        # Every image of the target domain is the same in all data sets of a family: count it once.
-        repeated = bool(items) and recipe.kind == "denoiser"
-        fresh = batch.label != TARGET if repeated else torch.ones(len(split), dtype=torch.bool)
-        items.append(((batch.image[fresh] + 1) * 127.5).round().to(torch.uint8))
-        labels.append(batch.label[fresh])
-        origins.append(split.origin)
-        kinds.add(split.kind)
-    pool = Pool(torch.cat(items), torch.cat(labels), " ".join(dict.fromkeys(origins)), "+".join(sorted(kinds)))
-    if not bool((pool.labels == TARGET).any()) or not bool((pool.labels != TARGET).any()):
+def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Encoder | None = None) -> Pool:
+    """The unpaired training images of a recipe's data sets, or their latents with those of every mirror image.
+
+    They are made once and kept under data/cache, keyed by the images, the autoencoder and the flips.
+
+    Raises DataError for data sets with too few training images, or where the cache cannot be written.
+    """
+    splits = [open_split(name, "train", recipe, source, root) for name in recipe.datasets]
+    chosen = list(_chosen(splits, recipe.images))
+    labels = torch.tensor([TARGET if split.is_target(i) else split.info.source_label for split, i in chosen])
+    if not bool((labels == TARGET).any()) or not bool((labels != TARGET).any()):
         raise DataError(
-            f"recipe {recipe.name!r} found {len(pool.labels)} training images, all of one domain; add images"
+            f"the recipe {recipe.name!r} found {len(labels)} training images in {', '.join(recipe.datasets)}, "
+            "too few for both domains; add images"
         )
-    return pool
+    views = list(_mirrored(recipe.flips)) if encoder else [()]
+    key = {
+        "images": [split.fingerprint for split in splits],
+        "size": recipe.size,
+        "count": recipe.images,
+        "encoder": encoder.hash if encoder else "",
+        "views": views,
+    }
+    fingerprint = hashlib.sha256(results.canonical(key).encode()).hexdigest()[:16]
+    file = paths.cache() / "training" / f"{recipe.family}-{fingerprint}.npy"
+    if not file.is_file():
+        try:
+            _write(file, chosen, views, encoder)
+        except OSError as error:
+            raise DataError(
+                f"the training images could not be kept in {str(file)!r} ({error.strerror or error}); make room there"
+            ) from error
+    # Mapped copy-on-write: torch wants memory that it may write to, the file stays as it is.
+    items = torch.from_numpy(np.load(file, mmap_mode="c"))
+    origins = dict.fromkeys(split.origin for split in splits)
+    kinds = sorted({split.kind for split in splits})
+    return Pool(items, labels.repeat_interleave(len(views)), " ".join(origins), "+".join(kinds), fingerprint)
 
 
-def encode_pool(pool: Pool, encode: Callable[[torch.Tensor], torch.Tensor], flips: tuple[int, ...]) -> Pool:
-    """The latents of all images and of their mirrored copies: the autoencoder runs once, not at every step."""
-    views = list(_mirrored(flips))
-    chunks = [(axes, chunk) for axes in views for chunk in pool.items.split(256)]
-    latents = [encode(as_images(chunk).flip(axes)) for axes, chunk in tqdm(chunks, desc="encoding the training images")]
-    return Pool(torch.cat(latents), pool.labels.repeat(len(views)), pool.origin, pool.data_source)
+def open_split(name: str, split: str, recipe: Recipe, source: str, root: str | Path | None) -> DomainDataset:
+    """One split of a data set at the recipe's size; of a data set without a rendered twin, the real images."""
+    real_only = datasets.info(name).render is None
+    return datasets.load(name, split, recipe.size, "real" if real_only else source, root)
 
 
 def drop_labels(labels: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
@@ -71,12 +110,58 @@ def drop_labels(labels: torch.Tensor, share: float, generator: torch.Generator) 
     return torch.where(torch.rand(len(labels), generator=generator) < share, NULL, labels)
 
 
-def flip_randomly(images: torch.Tensor, axes: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Images, each mirrored along each axis with probability 1/2."""
-    for axis in axes:
-        chosen = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-        images = torch.where(chosen, images.flip(axis), images)
+def draw_flips(count: int, axes: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Which of `count` images are mirrored along which axis, count x axes, each with probability 1/2."""
+    return torch.rand(count, len(axes), generator=generator) < 0.5
+
+
+def flip(images: torch.Tensor, axes: tuple[int, ...], chosen: torch.Tensor) -> torch.Tensor:
+    """Images, each mirrored along the axes that `draw_flips` chose for it."""
+    for axis, mirrored in zip(axes, chosen.T, strict=True):
+        images = torch.where(mirrored.view(-1, 1, 1, 1), images.flip(axis), images)
     return images
+
+
+def _chosen(splits: list[DomainDataset], limit: int) -> Iterator[tuple[DomainDataset, int]]:
+    """The images of all data sets; the target domain is the same in all of one family and counts once."""
+    families: set[str] = set()
+    for split in splits:
+        count = min(limit or len(split), len(split))
+        for index in (i * len(split) // count for i in range(count)):
+            if split.info.family not in families or not split.is_target(index):
+                yield split, index
+        families.add(split.info.family)
+
+
+def _write(
+    file: Path, chosen: list[tuple[DomainDataset, int]], views: list[tuple[int, ...]], encoder: Encoder | None
+) -> None:
+    """Writes the items, views side by side, chunk by chunk: they need not fit into memory."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".", dir=file.parent))
+    try:
+        store, row = None, 0
+        bar = tqdm(total=len(chosen), desc="preparing the training images", unit="image")
+        for split, group in itertools.groupby(chosen, key=lambda entry: entry[0]):
+            indices = [index for _, index in group]
+            for start in range(0, len(indices), _CHUNK):
+                images = split.stack(indices[start : start + _CHUNK]).image
+                items = torch.stack([_item(images.flip(axes), encoder) for axes in views], dim=1).flatten(0, 1).numpy()
+                if store is None:
+                    shape = (len(chosen) * len(views), *items.shape[1:])
+                    store = np.lib.format.open_memmap(folder / file.name, "w+", items.dtype, shape)
+                store[row : row + len(items)] = items
+                row += len(items)
+                bar.update(len(images))
+        bar.close()
+        store.flush()
+        (folder / file.name).replace(file)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _item(images: torch.Tensor, encoder: Encoder | None) -> torch.Tensor:
+    return ((images + 1) * 127.5).round().to(torch.uint8) if encoder is None else encoder.encode(images)
 
 
 def _mirrored(axes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

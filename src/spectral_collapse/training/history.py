@@ -1,0 +1,129 @@
+"""What a training run leaves to be looked at: its loss at every step and its validations, as one xarray file."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spectral_collapse import results
+from spectral_collapse.errors import DataError
+from spectral_collapse.processes import Level
+from spectral_collapse.training.validation import Record
+
+FILE = "training.nc"
+_ABOUT = {
+    "train_loss": ("training loss", "1"),
+    "loss": ("validation loss", "1"),
+    "sigma_over_alpha": ("noise-to-signal ratio", "1"),
+    "s_hf": ("S_HF of samples", "1"),
+    "s_hf_reconstructed": ("S_HF of the autoencoder's reconstructions", "1"),
+    "psnr": ("PSNR of the autoencoder's reconstructions", "dB"),
+    "image": ("sample", "1"),
+}
+_DIMS = {
+    "loss": ("step", "level"),
+    "s_hf": ("step", "sample"),
+    "s_hf_reconstructed": ("step", "test_image"),
+    "psnr": ("step", "test_image"),
+    "image": ("step", "sample", "row", "col", "rgb"),
+}
+
+
+class History:
+    """Losses and validations of one run.
+
+    The dataset has `train_loss` (iteration), the mean over the batch at every optimizer step, and over
+    `step`, the number of optimizer steps before each validation: `loss` (step, level) at levels of
+    noise-to-signal ratio `sigma_over_alpha`, `s_hf` (step, sample), `psnr` and `s_hf_reconstructed` (step,
+    test_image), and `image` (step, sample, row, col, rgb), bytes. What a run does not measure is not there.
+    """
+
+    def __init__(self, levels: list[Level] | None = None) -> None:
+        self.losses: list[float] = []
+        self.steps: list[int] = []
+        self.levels = levels
+        self._series: dict[str, list[np.ndarray]] = {}
+
+    def add(self, step: int, record: Record) -> None:
+        """One validation, made after `step` optimizer steps."""
+        self.steps.append(step)
+        arrays = {
+            "loss": record.loss,
+            "s_hf": record.s_hf,
+            "s_hf_reconstructed": record.s_hf_reconstructed,
+            "psnr": record.psnr,
+            "image": ((record.images + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1),
+        }
+        for name, values in arrays.items():
+            if values is not None:
+                self._series.setdefault(name, []).append(values.numpy())
+
+    def dataset(self, attrs: dict[str, Any] | None = None) -> xr.Dataset:
+        """All of it, with the schema of `results`."""
+        stacked = {name: (_DIMS[name], np.stack(values)) for name, values in self._series.items()}
+        found = xr.Dataset({"train_loss": ("iteration", np.array(self.losses)), **stacked}, attrs=attrs)
+        coordinates = {dim: np.arange(size) for dim, size in found.sizes.items()}
+        if "step" in coordinates:
+            coordinates["step"] = np.array(self.steps)
+        found = found.assign_coords(coordinates)
+        if self.levels is not None and "level" in found.dims:
+            found = found.assign_coords(
+                sigma_over_alpha=("level", [level.sigma / level.alpha for level in self.levels])
+            )
+        for name in (*found.data_vars, *(found.coords.keys() & _ABOUT.keys())):
+            long_name, units = _ABOUT[name]
+            found[name].attrs.update(long_name=long_name, units=units)
+        return found
+
+    def scores(self) -> dict[str, float]:
+        """Means of the last validation, for the model card."""
+        means = {name: float(values[-1].mean()) for name, values in self._series.items() if name != "image"}
+        return {name: round(mean, 4) for name, mean in means.items()}
+
+    def files(self, attrs: dict[str, Any]) -> dict[str, bytes]:
+        """What goes with a checkpoint: the curves without pictures, and the last samples as one PNG."""
+        found = {FILE: _bytes(self.dataset(attrs).drop_vars(["image", "row", "col", "rgb"], errors="ignore"))}
+        if "image" in self._series:
+            found["samples.png"] = _png(self._series["image"][-1][:8])
+        return found
+
+    def save(self, folder: Path, attrs: dict[str, Any]) -> None:
+        """Writes training.nc, whole or not at all. Raises DataError when it cannot be written."""
+        try:
+            results.write_atomically(folder / FILE, _bytes(self.dataset(attrs)))
+        except OSError as error:
+            raise DataError(f"could not write {str(folder / FILE)!r}: {error.strerror or error}") from error
+
+    def load(self, folder: Path, step: int) -> None:
+        """Takes over what an interrupted run left of the first `step` optimizer steps."""
+        if not (folder / FILE).is_file():
+            return
+        found = results.read(folder / FILE)
+        self.losses = found["train_loss"].values[:step].tolist()
+        if "step" in found.dims:
+            found = found.sel(step=found["step"] <= step)
+            self.steps = found["step"].values.tolist()
+            self._series = {str(name): list(found[name].values) for name in found.data_vars if name in _DIMS}
+
+
+def _bytes(dataset: xr.Dataset) -> bytes:
+    compressed = {name: {"zlib": True, "complevel": 4} for name in dataset.data_vars}
+    return bytes(dataset.to_netcdf(engine="h5netcdf", encoding=compressed))
+
+
+def _png(images: np.ndarray) -> bytes:
+    """Images N x H x W x 3, bytes, as a picture with four of them to a row."""
+    from PIL import Image
+
+    count, height, width, _ = images.shape
+    columns = min(4, count)
+    rows = images[: count // columns * columns].reshape(-1, columns, height, width, 3)
+    picture = Image.fromarray(rows.transpose(0, 2, 1, 3, 4).reshape(-1, columns * width, 3))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -1,0 +1,169 @@
+"""What a recipe trains: its network, its pool, how a batch is drawn and what it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from spectral_collapse import networks
+from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks import Model, load_autoencoder, small_autoencoder
+from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.checkpoints import autoencoder_hash
+from spectral_collapse.networks.unet import label_arguments
+from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.training.objectives import (
+    Corruption,
+    Reconstruction,
+    autoencoding_loss,
+    denoising_loss,
+    draw_corruption,
+)
+from spectral_collapse.training.pool import Encoder, Pool, draw_flips, drop_labels, flip, load_pool
+from spectral_collapse.training.recipes import Recipe
+from spectral_collapse.training.validation import (
+    Record,
+    held_out,
+    levels_of,
+    validate_autoencoder,
+    validate_denoiser,
+)
+
+if TYPE_CHECKING:
+    from diffusers import ModelMixin
+
+NUM_LABELS = 5
+"""x8 or the only source, target, null, x16, x32."""
+_MEASURED = 2048
+"""Images on which latents, and sigma_data, are measured."""
+
+Batch = tuple[torch.Tensor, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One training run, but for the optimisation.
+
+    network: what is saved; model: what is called in training, the network or a module around it.
+    draw: all the randomness of one optimizer step, tensors with a row per image, from its generator.
+    take: a part of those rows with the images that they name. loss: per image, from what `take` gave.
+    validate: without it, nothing is looked at. levels: of the loss in a `Record`. finish: what is left to
+    be done to the trained network. card: what the checkpoint's card says beside the recipe.
+    """
+
+    network: ModelMixin
+    model: torch.nn.Module
+    pool: Pool
+    draw: Callable[[torch.Generator], Batch]
+    take: Callable[[Batch], Batch]
+    loss: Callable[..., torch.Tensor]
+    validate: Callable[[], Record] | None
+    levels: list[Level] | None
+    finish: Callable[[], None]
+    card: dict[str, Any]
+
+
+def prepare(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
+    """The task of a recipe. Raises DataError, CheckpointError or InvalidParameterError as its parts do."""
+    return (_autoencoding if recipe.kind == "autoencoder" else _denoising)(recipe, root, device)
+
+
+def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
+    pool = load_pool(recipe, recipe.source, root)
+    if recipe.network != "small_autoencoder":
+        raise InvalidParameterError(
+            f"network in the recipe {recipe.name!r} must be 'small_autoencoder'; {recipe.network!r} was given"
+        )
+    network = small_autoencoder(**{key: tuple(value) for key, value in recipe.architecture.items()}).to(device)
+    side = recipe.size // autoencoders.downsampling(network)
+    model = Reconstruction(network)
+
+    def draw(generator: torch.Generator) -> Batch:
+        chosen = pool.choose(recipe.batch_size, generator)
+        flips = draw_flips(len(chosen), recipe.flips, generator)
+        return chosen, flips, torch.randn(len(chosen), network.config.latent_channels, side, side, generator=generator)
+
+    def take(drawn: Batch) -> Batch:
+        chosen, flips, noise = drawn
+        return flip(pool.take(chosen), recipe.flips, flips), noise
+
+    def loss(called: torch.nn.Module, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        return autoencoding_loss(called, images, noise, recipe.kl_weight)
+
+    def finish() -> None:
+        images = pool.take(pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
+        autoencoders.measure_latents(network, images.to(device))
+
+    images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
+    validate = None if images is None else lambda: validate_autoencoder(network, images)
+    card = {"prediction": None, "process": None, "autoencoder": None}
+    return Task(network, model, pool, draw, take, loss, validate, None, finish, card)
+
+
+def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
+    autoencoder = load_autoencoder(recipe.autoencoder, device) if recipe.autoencoder else None
+    statistics: dict[str, Any] = {}
+    if autoencoder is None:
+        pool = load_pool(recipe, recipe.source, root)
+    else:
+        if recipe.measure_latents and autoencoder.config.get("latents_mean") is None:
+            pixels = load_pool(recipe, recipe.source, root)
+            images = pixels.take(pixels.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
+            autoencoders.measure_latents(autoencoder, images.to(device))
+            statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
+        encoder = Encoder(
+            lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(),
+            f"{autoencoder_hash(recipe.autoencoder)} {statistics}",
+        )
+        pool = load_pool(recipe, recipe.source, root, encoder)
+    channels, side = pool.items.shape[1], pool.items.shape[-1]
+    network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture).to(device)
+    edm = recipe.prediction == "edm"
+    process = VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std) if edm else VariancePreserving()
+    sigma_data = _sigma_data(recipe, pool)
+    flips = () if recipe.autoencoder else recipe.flips  # a pool of latents holds the mirrored ones
+
+    def draw(generator: torch.Generator) -> Batch:
+        chosen = pool.choose(recipe.batch_size, generator)
+        labels = drop_labels(pool.labels[chosen], recipe.label_dropout, generator)
+        mirrored = draw_flips(len(chosen), flips, generator)
+        return chosen, labels, mirrored, *draw_corruption(process, (len(chosen), channels, side, side), generator)
+
+    def take(drawn: Batch) -> Batch:
+        chosen, labels, mirrored, *corruption = drawn
+        return flip(pool.take(chosen), flips, mirrored), labels, *corruption
+
+    def loss(
+        called: torch.nn.Module, clean: torch.Tensor, labels: torch.Tensor, *corruption: torch.Tensor
+    ) -> torch.Tensor:
+        told = label_arguments(network, labels)
+        return denoising_loss(
+            called, recipe.prediction, clean, Corruption(*corruption), told, sigma_data, recipe.min_snr_gamma
+        )
+
+    states = label_arguments(network, torch.arange(NUM_LABELS, device=device)).get("encoder_hidden_states")
+    denoiser = NetworkDenoiser(network, process, recipe.prediction, sigma_data, states)
+    images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
+    validate = None if images is None else lambda: validate_denoiser(Model(denoiser, autoencoder, {}, ""), images)
+    kind = "variance_exploding" if edm else "variance_preserving"
+    card = {
+        "prediction": recipe.prediction,
+        "process": {"kind": kind, **dataclasses.asdict(process)},
+        "autoencoder": recipe.autoencoder or None,
+        **({"sigma_data": sigma_data} if edm else {}),
+        **statistics,
+    }
+    return Task(network, network, pool, draw, take, loss, validate, levels_of(denoiser), lambda: None, card)
+
+
+def _sigma_data(recipe: Recipe, pool: Pool) -> float:
+    """Standard deviation of what the network is trained on, unless the recipe gives one."""
+    if recipe.sigma_data != "measured":
+        return float(recipe.sigma_data)
+    chosen = pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
+    return round(float(pool.take(chosen).std()), 4)

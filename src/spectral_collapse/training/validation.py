@@ -1,0 +1,125 @@
+"""What is looked at while a network trains: loss per noise level, samples, and their S_HF."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from spectral_collapse import metrics
+from spectral_collapse.datasets.base import TARGET
+from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.networks.unet import label_arguments
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import sample
+from spectral_collapse.training.objectives import Corruption, denoising_loss
+from spectral_collapse.training.pool import open_split
+from spectral_collapse.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+
+_IMAGES = 64
+_SAMPLES = 16
+_NUM_STEPS = 25
+_NUM_LEVELS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """Test images of a recipe's first data set, N x 3 x H x W in [-1, 1]; label: of its source domain."""
+
+    source: torch.Tensor
+    target: torch.Tensor
+    label: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One look at a network.
+
+    s_hf: (samples,), of `images`, against real ones; images: (samples, 3, H, W) in [-1, 1], made from
+    noise or, by an autoencoder, from held-out images. loss: (levels,), for a denoiser. psnr: (test images,)
+    in dB, of what the autoencoder reconstructs; s_hf_reconstructed: (test images,), of the same. Both are
+    what every result in this latent space is bounded by, and None in pixel space.
+    """
+
+    s_hf: torch.Tensor
+    images: torch.Tensor
+    loss: torch.Tensor | None
+    psnr: torch.Tensor | None
+    s_hf_reconstructed: torch.Tensor | None
+
+
+def held_out(recipe: Recipe, source: str, root: str | Path | None) -> HeldOut:
+    """Some test images, spread evenly over the split."""
+    split = open_split(recipe.datasets[0], "test", recipe, source, root)
+    count = min(_IMAGES, len(split))
+    pair = split.stack(i * len(split) // count for i in range(count))
+    return HeldOut(pair.source, pair.target, split.info.source_label)
+
+
+def validate_autoencoder(network: AutoencoderKL, images: HeldOut) -> Record:
+    """Reconstructions of held-out target images."""
+    with _evaluating(network):
+        target = images.target[:_SAMPLES].to(network.device)
+        means = autoencoders.posterior_means(network, target)
+        with torch.no_grad():
+            made = network.decode(means).sample.clamp(-1, 1)
+    scores = metrics.s_hf(made, metrics.hf_reference(images.target)).cpu()
+    return Record(scores, made.cpu(), None, metrics.psnr(made, target).cpu(), scores)
+
+
+def validate_denoiser(model: Model, images: HeldOut) -> Record:
+    """Samples of the target domain, and the loss on held-out images of both domains at ten levels."""
+    network, denoiser = model.denoiser.network, model.denoiser
+    reference = metrics.hf_reference(images.target)
+    with _evaluating(network), torch.no_grad():
+        source, target = images.source[:_SAMPLES], images.target[:_SAMPLES]
+        clean = model.encode(torch.cat([source, target]).to(network.device))
+        labels = torch.tensor([images.label] * len(source) + [TARGET] * len(target))
+        generator = torch.Generator().manual_seed(0)  # the same noise at every look
+        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        told = label_arguments(network, labels.to(clean.device))
+        levels = denoiser.process.levels(_NUM_LEVELS - 1)
+        loss = [
+            denoising_loss(
+                network, denoiser.prediction, clean, _at(level, noise), told, sigma_data=denoiser.sigma_data
+            ).mean()
+            for level in levels
+        ]
+        latent = torch.randn((_SAMPLES, *clean.shape[1:]), generator=generator).to(clean)
+        made = model.decode(sample(denoiser, latent, TARGET, _NUM_STEPS))
+        again = None if model.autoencoder is None else model.decode(clean[len(source) :]).cpu()
+    return Record(
+        metrics.s_hf(made, reference).cpu(),
+        made.cpu(),
+        torch.stack(loss).cpu(),
+        None if again is None else metrics.psnr(again, target),
+        None if again is None else metrics.s_hf(again, reference),
+    )
+
+
+def levels_of(denoiser: NetworkDenoiser) -> list[Level]:
+    """The levels of `Record.loss`."""
+    return denoiser.process.levels(_NUM_LEVELS - 1)
+
+
+def _at(level: Level, noise: torch.Tensor) -> Corruption:
+    alpha, sigma, time = (torch.full((len(noise),), value) for value in (level.alpha, level.sigma, level.time))
+    return Corruption(noise, alpha, sigma, time)
+
+
+@contextmanager
+def _evaluating(network: torch.nn.Module) -> Iterator[None]:
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse import networks
+from spectral_collapse.errors import InvalidParameterError
+
+
+def _parameters(network: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def test_the_papers_networks_have_the_published_sizes() -> None:
+    with torch.device("meta"):
+        unet, dit = networks.paper_unet(), networks.paper_dit()
+    # Stable Diffusion v1.5's U-Net has 859.52 million; the table of labels comes on top.
+    assert _parameters(unet) - 6 * 768 == 859_520_964
+    # DiT-L/2 has 458 million (Peebles and Xie 2023, Table 1), in which the time is embedded once and there are
+    # 1000 classes and a learned variance; diffusers has an embedding of 256 -> 1024 -> 1024 in each of 24 blocks.
+    repeated = 23 * (256 * 1024 + 1024 + 1024 * 1024 + 1024) + 24 * 5 * 1024
+    published = _parameters(dit) - repeated + 1001 * 1024 + 16 * 1025
+    assert published == pytest.approx(458e6, rel=0.003)
+
+
+def test_a_fresh_dit_answers_with_zero_and_each_block_is_the_identity() -> None:
+    """adaLN-zero (Peebles and Xie 2023, Sec. 3.2)."""
+    network = networks.small_dit(8, width=16, depth=2, heads=2)
+    x, label = torch.randn(3, 4, 8, 8), torch.tensor([0, 1, 2])
+    assert not network(x, torch.full((3,), 500.0), class_labels=label).sample.any()
+    tokens = torch.randn(3, 16, 16)
+    out = network.transformer_blocks[0](tokens, timestep=torch.full((3,), 500.0), class_labels=label)
+    assert torch.equal(out, tokens)
+
+
+def test_a_dit_in_training_drops_no_labels_of_its_own() -> None:
+    """diffusers would replace every tenth label by its last class, in each block another."""
+    network = networks.small_dit(8, width=16, depth=1, heads=2).train()
+    embedder = network.transformer_blocks[0].norm1.emb.class_embedder
+    label = torch.arange(5).repeat(200)
+    assert len(embedder.embedding_table.weight) == 5
+    assert torch.equal(embedder(label), embedder.embedding_table.weight[label])
+
+
+def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
+    cases = [
+        (("resnet", 16, {}), "unknown network 'resnet'; known are: small_unet, paper_unet, small_dit, paper_dit"),
+        (("small_unet", 16, {"width": 3}), "unknown argument 'width' .* known are: widths, attention"),
+        (("paper_dit", 16, {"width": 3}), "unknown argument 'width' .* known are: none"),
+        (("small_unet", 16, {"widths": [15, 20]}), "'small_unet' cannot be built with"),
+        (("small_unet", 18, {"widths": [16, 16, 16]}), "multiples of 4; 18 was given"),
+        (("small_dit", 15, {}), "multiples of 2; 15 was given"),
+    ]
+    for (name, size, architecture), message in cases:
+        with pytest.raises(InvalidParameterError, match=message):
+            networks.create(name, size, 4, 5, **architecture)
+
+
+def test_attention_is_where_it_is_asked_for() -> None:
+    network = networks.small_unet(32, 3, 5, (16, 16, 32, 32), attention=1)
+    assert network.config.down_block_types == ("DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D")
+    assert network.config.up_block_types == ("AttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D")
+    out = network(torch.randn(2, 3, 32, 32), torch.zeros(2), class_labels=torch.tensor([0, 4])).sample
+    assert out.shape == (2, 3, 32, 32)

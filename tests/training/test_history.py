@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spectral_collapse import networks, results
+from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.errors import DataError
+from spectral_collapse.networks import Model
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.training import recipes
+from spectral_collapse.training.history import FILE, History
+from spectral_collapse.training.validation import Record, levels_of, validate_denoiser
+from tests.training.tiny import tiny_held_out
+
+ATTRS = {"study": "training", "parameters": "{}"}
+
+
+def _history(levels: int = 3) -> History:
+    history = History(VariancePreserving().levels(levels - 1))
+    history.losses = [float(i) for i in range(10)]
+    for step in (4, 8):
+        images = torch.full((8, 3, 16, 16), step / 8)
+        history.add(step, Record(torch.full((8,), 0.5), images, torch.full((levels,), 1 / step), None, None))
+    return history
+
+
+def test_the_file_has_the_schema_of_results(tmp_path: Path) -> None:
+    _history().save(tmp_path, ATTRS)
+    found = results.read(tmp_path / FILE)
+    assert set(found.dims) == set(found.indexes) == {"iteration", "step", "level", "sample", "row", "col", "rgb"}
+    assert all({"long_name", "units"} <= set(variable.attrs) for variable in found.data_vars.values())
+    np.testing.assert_allclose(found["loss"].sel(step=4), 1 / 4)
+    assert found["sigma_over_alpha"].values[0] == pytest.approx((0.00085 / (1 - 0.00085)) ** 0.5)
+    assert found["image"].dtype == np.uint8
+
+
+def test_what_came_after_a_state_is_forgotten(tmp_path: Path) -> None:
+    _history().save(tmp_path, ATTRS)
+    again = History(VariancePreserving().levels(2))
+    again.load(tmp_path, 6)
+    assert again.losses == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert again.steps == [4]
+    assert again.dataset()["image"].equals(_history().dataset()["image"].sel(step=[4]))
+    empty = History()
+    empty.load(tmp_path / "nowhere", 6)
+    assert empty.losses == []
+
+
+def test_a_checkpoint_gets_the_curves_and_the_last_samples(tmp_path: Path) -> None:
+    files = _history().files(ATTRS)
+    (tmp_path / FILE).write_bytes(files[FILE])
+    assert "image" not in results.read(tmp_path / FILE)
+    (tmp_path / "samples.png").write_bytes(files["samples.png"])
+    picture = np.asarray(Image.open(tmp_path / "samples.png"))
+    assert picture.shape == (32, 64, 3)
+    assert (picture == 255).all()
+    assert _history().scores() == {"loss": 0.125, "s_hf": 0.5}
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results, "write_atomically", full)
+    with pytest.raises(DataError, match=r"could not write .*training.nc': No space left on device"):
+        _history().save(tmp_path, ATTRS)
+
+
+def test_a_network_that_says_nothing_costs_the_power_of_the_noise() -> None:
+    """A network of zeros predicts no noise: its loss is 1 at every level; its samples are the scaled latent."""
+    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")
+    record = validate_denoiser(model, tiny_held_out(recipes.get("photos-pixel", "smoke"), "auto", None))
+    assert len(record.loss) == len(levels_of(model.denoiser)) == 10
+    # 16 images of 3072 numbers: the mean square has a standard error of sqrt(2 / 49152) = 0.6 %
+    torch.testing.assert_close(record.loss, torch.ones(10), rtol=0.03, atol=0)
+    assert record.psnr is None
+    assert record.images.shape == (16, 3, 32, 32)
+    assert network.training
