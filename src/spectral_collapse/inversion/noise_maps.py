@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from spectral_collapse.sampling import Descent
 
 
 @dataclass(frozen=True)
-class NoiseMaps(InversionMethod):
+class NoiseMaps(InversionMethod, ABC):
     """A path of noisy images from forward diffusion, and a noise map per step that leads down it.
 
     Subclasses say how the path is drawn (`path`), and with which `eta` sampling is stochastic. Under
@@ -39,9 +40,9 @@ class NoiseMaps(InversionMethod):
     def draws(self, num_steps: int) -> int:
         return self.walked_steps(num_steps)
 
+    @abstractmethod
     def path(self, run: Ascent) -> list[torch.Tensor]:
         """The states at all levels but the cleanest, from that level's neighbour on."""
-        raise NotImplementedError
 
     def prepare(self, run: Ascent) -> None:
         run.memory.update(path=self.path(run), maps=[])
