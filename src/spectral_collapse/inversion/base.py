@@ -35,7 +35,8 @@ class Inversion:
     method stops below the noisiest one. network_calls: forward passes per image, rounded up where
     images differ. trajectory: len(levels) x N x C x H x W states in the process's own scale, if it
     was recorded. diagnostics: name -> one value per step and sample, (steps, N). memory: what the
-    method's own way back (`InversionMethod.sample`) needs beside the latent.
+    method's own way back (`InversionMethod.sample`) needs beside the latent; a 'null_label' in it is
+    what sampling is guided away from.
     """
 
     latent: torch.Tensor
@@ -272,6 +273,7 @@ class InversionMethod:
         """
         check_images(inversion.latent, "latent")
         labels = as_labels(label, inversion.latent)
+        null_label = inversion.memory.get("null_label", null_label)
         run = Descent(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
         return descend(run, inversion.latent, self.step_back, callback)
 

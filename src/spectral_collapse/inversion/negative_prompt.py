@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from spectral_collapse.denoisers import Denoiser
-from spectral_collapse.inversion.base import Ascent, Inversion, InversionMethod
-from spectral_collapse.sampling import Callback
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 
 
 @dataclass(frozen=True)
@@ -22,15 +18,4 @@ class NegativePrompt(InversionMethod):
     name = "negative_prompt"
 
     def prepare(self, run: Ascent) -> None:
-        run.memory["source"] = run.labels
-
-    def sample(
-        self,
-        denoiser: Denoiser,
-        inversion: Inversion,
-        label: torch.Tensor | int,
-        guidance: float = 1.0,
-        null_label: torch.Tensor | int = 2,
-        callback: Callback | None = None,
-    ) -> torch.Tensor:
-        return super().sample(denoiser, inversion, label, guidance, inversion.memory["source"], callback)
+        run.memory["null_label"] = run.labels
