@@ -43,7 +43,7 @@ lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-checkpoints: $(READY)  ## set up and train the shipped networks again (hours on two cores; goes on where it stopped)
+checkpoints: $(READY)  ## set up and train the recipes at quick into data/checkpoints, replacing what is there (hours; goes on where it stopped)
 	@set -e; for recipe in $(RECIPES); do \
 	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
 	  $(BIN)/spectral-collapse train $$recipe $$resume --output data/checkpoints/$$recipe; done
