@@ -4,12 +4,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import create_autospec
 
+import pandas as pd
 import pytest
 
 from spectral_collapse import __version__, cli, datasets, results, training
+from spectral_collapse.charts import training as charts
 from spectral_collapse.datasets import bbbc021, download
 from spectral_collapse.errors import CheckpointError
 from spectral_collapse.studies import pareto
+from spectral_collapse.studies import training as networks
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -78,6 +81,20 @@ def test_train_passes_its_options_on(
         profile="paper",
     )
     assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_study_training_prints_a_row_per_network(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "smoke"}'}
+    run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(networks, "run", run)
+    monkeypatch.setattr(charts, "table", lambda _: pd.DataFrame({"S_DC": ["0.5"]}, index=["mine"]))
+    assert cli.main(["study", "training", "--checkpoints", "photos", "mine", "--profile", "smoke"]) == 0
+    run.assert_called_once_with("photos_x8", "smoke", ["photos", "mine"], "auto", None)
+    out = capsys.readouterr().out
+    assert out.startswith("mine\nS_DC")
+    assert "training-photos_x8-smoke-" in out
 
 
 def test_study_pareto_says_where_the_result_is(

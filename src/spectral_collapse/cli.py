@@ -10,9 +10,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import spectral_collapse
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,13 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     study = commands.add_parser("study", help="run a study and store its result")
     study_commands = study.add_subparsers(required=True, metavar="STUDY")
     pareto = study_commands.add_parser("pareto", help="texture against structure for OVG and the baselines")
-    pareto.add_argument("--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)")
-    pareto.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     pareto.add_argument("--seeds", type=int, help="draws of the stochastic methods (default: the profile's)")
     pareto.add_argument("--checkpoint", help="name or folder of a network (default: the one that ships)")
-    pareto.add_argument("--source", default="auto", help="real, rendered or auto images (default: %(default)s)")
-    pareto.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     pareto.set_defaults(command=_study_pareto)
+    networks = study_commands.add_parser("training", help="how good networks are, before anything is inverted")
+    networks.add_argument(
+        "--checkpoints", nargs="+", metavar="NAME", help="names or folders of networks (default: all that ship)"
+    )
+    networks.set_defaults(command=_study_training)
+    for parameters in (pareto, networks):
+        parameters.add_argument(
+            "--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)"
+        )
+        parameters.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
+        parameters.add_argument("--source", default="auto", help="real, rendered or auto images (default: %(default)s)")
+        parameters.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
 
     results = commands.add_parser("results", help="stored results")
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
@@ -120,7 +132,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _study_pareto(options: argparse.Namespace) -> None:
-    from spectral_collapse import results
     from spectral_collapse.studies import pareto
 
     result = pareto.run(
@@ -131,6 +142,22 @@ def _study_pareto(options: argparse.Namespace) -> None:
         source=options.source,
         root=options.root,
     )
+    _tell_where(result)
+
+
+def _study_training(options: argparse.Namespace) -> None:
+    from spectral_collapse.charts.training import table
+    from spectral_collapse.studies import training
+
+    result = training.run(options.dataset, options.profile, options.checkpoints, options.source, options.root)
+    for name, row in table([result]).iterrows():
+        print(f"{name}\n{row.to_string()}\n")
+    _tell_where(result)
+
+
+def _tell_where(result: xr.Dataset) -> None:
+    from spectral_collapse import results
+
     print(f"stored as {results.path(result.attrs['study'], json.loads(result.attrs['parameters']))}")
 
 

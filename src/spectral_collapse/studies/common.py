@@ -29,6 +29,13 @@ def real_targets(train: DomainDataset, count: int) -> torch.Tensor:
     return torch.stack([train.images.target(targets[i]) for i in chosen])
 
 
+def training_sources(train: DomainDataset, count: int) -> torch.Tensor:
+    """At most `count` images (N, 3, H, W) that training shows as sources."""
+    sources = [index for index in range(len(train)) if not train.is_target(index)]
+    chosen = spread(len(sources), min(count, len(sources)))
+    return torch.stack([train.images.source(sources[i]) for i in chosen])
+
+
 def pictures(images: torch.Tensor) -> np.ndarray:
     """Images in [-1, 1], N x 3 x H x W, as N x H x W x 3 bytes."""
     scaled = (images.detach().cpu().clamp(-1, 1) + 1) * 127.5

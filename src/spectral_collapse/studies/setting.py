@@ -113,9 +113,7 @@ class Setting:
 
     def training_sources(self, count: int) -> torch.Tensor:
         """At most `count` encoded images that training shows as sources."""
-        sources = [index for index in range(len(self.train)) if not self.train.is_target(index)]
-        chosen = common.spread(len(sources), min(count, len(sources)))
-        images = torch.stack([self.train.images.source(sources[index]) for index in chosen])
+        images = common.training_sources(self.train, count)
         return torch.cat([self.model.encode(batch) for batch in images.split(64)])
 
     def stored(self, study: str) -> xr.Dataset | None:

@@ -1,0 +1,285 @@
+"""Networks drawn side by side: their training, what they know, what they make, and what bounds them.
+
+All but `curves` take a result of `studies.training.run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.charts import pictures
+from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.errors import DataError
+from spectral_collapse.studies import front
+from spectral_collapse.studies.common import text
+from spectral_collapse.studies.decomposition import ratio
+
+_PREDICTIONS = {
+    "epsilon": "noise (epsilon)",
+    "sample": "clean image (x0)",
+    "edm": "EDM",
+    "velocity": "velocity",
+}
+"""What a prediction type is called."""
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [12, 4], [4, 4])
+_CLOSED_FORM = "perfect for Gaussian data"
+_STAGES = {
+    "real": ("real test targets", PALETTE[6], "circle"),
+    "ceiling": ("… after the autoencoder", PALETTE[0], "square"),
+    "noise": ("samples from white noise", PALETTE[2], "triangle-up"),
+    "translated": ("translations: samples from inverted sources", PALETTE[1], "diamond"),
+}
+"""From what no network can exceed to what an inversion leaves: name, colour, shape."""
+_LEGEND = {"orient": "bottom", "symbolOpacity": 1, "labelLimit": 320}
+
+
+def curves(runs: xr.Dataset) -> alt.FacetChart:
+    """Training loss of every run in the units of its objective, and its mean S_HF of samples at validations.
+
+    runs: a result of `studies.training.curves`; without any run the chart is empty.
+    """
+    panels = {"loss": runs.get("train_loss"), "s_hf": runs.get("s_hf")}
+    rows = []
+    for panel, values in panels.items():
+        if values is None:
+            continue
+        means = values if panel == "loss" else values.mean("test_sample")
+        step = "train_step" if panel == "loss" else "step"
+        for name in runs["model"].data:
+            for at, value in means.sel(model=name).dropna(step).to_series().items():
+                rows.append({"panel": panel, "model": name, "step": float(at), "value": value})
+    table = pd.DataFrame(rows, columns=["panel", "model", "step", "value"])
+    models = list(dict.fromkeys(table["model"]))
+    base = (
+        alt.Chart(table)
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            alt.X("step:Q", title="optimizer steps").axis(format="~s", tickCount=5),
+            *_told_apart("model", models),
+            tooltip=[
+                alt.Tooltip("model:N", title="Network"),
+                alt.Tooltip("step:Q", title="Steps", format=".0f"),
+                alt.Tooltip("value:Q", title="Value", format=".3f"),
+            ],
+        )
+        .properties(width=290, height=230)
+    )
+    loss = base.transform_filter(alt.datum.panel == "loss").encode(
+        alt.Y("value:Q", title="training loss").scale(type="log", nice=False).axis(format="~g")
+    )
+    texture = base.transform_filter(alt.datum.panel == "s_hf").encode(
+        alt.Y("value:Q", title="S_HF of 16 samples").scale(zero=False)
+    )
+    return (loss | texture).properties(description="Training loss and S_HF of samples during training")
+
+
+def errors(study: xr.Dataset) -> alt.FacetChart:
+    """Error of the predicted clean images against the noise, with 95 % intervals; 1: no better than the mean image.
+
+    A column per domain, a row per space; in each the closed form beside the networks.
+    """
+    rows = []
+    for name, architecture, predicts, space in _about(study):
+        one = study.sel(model=name)
+        first = name == study["model"].data[study["space"] == space][0]
+        who = {"network": f"{architecture}: {predicts}"} | ({"closed form": _CLOSED_FORM} if first else {})
+        for predictor, called in who.items():
+            for domain in study["domain"].data:
+                errors = one["error"].sel(predictor=predictor, domain=domain).transpose("level", "sample")
+                means = front.bootstrap_mean(errors.to_numpy())
+                for level, mean, low, high in zip(one["ratio"].data, *means, strict=True):
+                    place = {"network": called, "panel": f"{domain}s, {space}", "ratio": level}
+                    rows.append(place | {"mean": mean, "low": low, "high": high})
+    found = pd.DataFrame(rows)
+    names = [*(name for name in dict.fromkeys(found["network"]) if name != _CLOSED_FORM), _CLOSED_FORM]
+    color, dash = _told_apart("network", names)
+    scale = alt.Scale(type="log", nice=False)
+    base = alt.Chart().encode(
+        alt.X("ratio:Q", title="noise ratio sigma / alpha")
+        .scale(type="log", nice=False)
+        .axis(format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10]),
+        color,
+    )
+    layers = alt.layer(
+        base.mark_area(opacity=0.12).encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
+        base.mark_line(strokeWidth=1.8).encode(
+            alt.Y("mean:Q", title="error of the clean image / variance", scale=scale).axis(
+                format="~g", values=[10.0**power for power in range(-5, 3)]
+            ),
+            dash,
+            tooltip=[
+                alt.Tooltip("network:N", title="Network"),
+                alt.Tooltip("ratio:Q", title="sigma / alpha", format=".2f"),
+                *_interval("error"),
+            ],
+        ),
+    )
+    panels = list(dict.fromkeys(found["panel"]))
+    return (
+        layers.properties(width=290, height=220)
+        .facet(alt.Facet("panel:N", title=None, sort=panels), data=found, columns=2)
+        .properties(description=f"Error of the predicted clean image per noise ratio, {study.attrs['title']}")
+    )
+
+
+def quality(study: xr.Dataset) -> alt.HConcatChart:
+    """S_HF from real images down to translations, and S_DC of the inverted latents, a row per network."""
+    rows, latents = [], []
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        for stage, values in {
+            "real": one["s_hf_real"],
+            "ceiling": one["s_hf_ceiling"],
+            "noise": one["s_hf_noise"].stack(every=("draw", "drawn")),
+            "translated": one["s_hf_translated"],
+        }.items():
+            rows.append(_row(str(name), _STAGES[stage][0], values))
+        latents.append(_row(str(name), "inverted", one["s_dc"]) | {"white": float(one["white_s_dc"])})
+    names = list(study["model"].data)
+    height = 60 * len(names)
+    called, colors, shapes = zip(*_STAGES.values(), strict=True)
+    legend = alt.Legend(**_LEGEND, columns=2, symbolSize=90)
+    y = alt.Y("model:N", sort=names, title=None).axis(grid=True, labelLimit=220)
+    points = alt.Chart(pd.DataFrame(rows)).encode(
+        y,
+        alt.YOffset("stage:N", sort=called).scale(paddingOuter=0.4),
+        alt.Color("stage:N", title=None, legend=legend).scale(domain=called, range=colors),
+        tooltip=[alt.Tooltip("model:N", title="Network"), alt.Tooltip("stage:N", title=" "), *_interval("S_HF")],
+    )
+    shape = alt.Shape("stage:N", title=None, legend=legend).scale(domain=called, range=shapes)
+    texture = alt.layer(
+        points.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        points.mark_point(size=55).encode(alt.X("mean:Q", title="texture S_HF").scale(zero=False), shape),
+    ).properties(width=330, height=height)
+    base = alt.Chart(pd.DataFrame(latents)).encode(
+        y.axis(labels=False, ticks=False, grid=True),
+        tooltip=[alt.Tooltip("model:N", title="Network"), *_interval("S_DC")],
+    )
+    collapse = alt.layer(
+        base.mark_tick(color="#555555", thickness=2, size=30).encode(
+            y.axis(labels=False, ticks=False, grid=True),
+            alt.X("white:Q"),
+            tooltip=[alt.Tooltip("white:Q", title="S_DC of white noise", format=".3f")],
+        ),
+        base.mark_rule(strokeWidth=2, color=PALETTE[1]).encode(alt.X("low:Q"), alt.X2("high:Q")),
+        base.mark_point(size=55, color=PALETTE[1], shape="diamond").encode(
+            alt.X("mean:Q", title="decorrelation of the latents S_DC").scale(domain=[0, 1])
+        ),
+    ).properties(width=210, height=height)
+    return alt.hconcat(texture, collapse).properties(
+        description=f"S_HF of samples and translations, S_DC of latents, per network, {study.attrs['title']}"
+    )
+
+
+def samples(study: xr.Dataset) -> alt.Chart:
+    """What each network makes of the same white noise, beside real targets."""
+    columns = {"real targets|(not the same)": study["real_image"].to_numpy()} | {
+        str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data
+    }
+    names = [f"draw 0, sample {row}" for row in range(study.sizes["shown"])]
+    return pictures.grid(columns, names, side=96, description=f"Samples from white noise, {study.attrs['title']}")
+
+
+def ceiling(study: xr.Dataset) -> alt.LayerChart:
+    """How much of the targets' power is left after the autoencoder, per frequency, with 95 % intervals.
+
+    Raises DataError where no network has one.
+    """
+    latent = study["model"][study["space"] == "latents"].data
+    if not len(latent):
+        raise DataError("none of these networks has an autoencoder; give one that works on latents for this figure")
+    mean, low, high = ratio(study["reconstructed_power"].sel(model=latent[0]), study["target_power"])
+    table = pd.DataFrame({"frequency": study["frequency"].data, "mean": mean, "low": low, "high": high})
+    base = alt.Chart(table).encode(alt.X("frequency:Q", title="spatial frequency in cycles per pixel"))
+    scale = alt.Scale(type="log", nice=False)
+    return alt.layer(
+        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(y=alt.datum(1.0)),
+        base.mark_area(opacity=0.2).encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
+        base.mark_line().encode(
+            alt.Y("mean:Q", title="power after the autoencoder / before", scale=scale).axis(
+                format="~g", values=[0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5]
+            ),
+            tooltip=[alt.Tooltip("frequency:Q", title="Cycles per pixel", format=".3f"), *_interval("power left")],
+        ),
+    ).properties(width=420, height=240, description=f"Power left by the autoencoder, {study.attrs['title']}")
+
+
+def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per network of all results, with 95 % bootstrap intervals over images.
+
+    SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
+    real test targets.
+    """
+    rows = []
+    for study in studies:
+        for name in study["model"].data:
+            one = study.sel(model=name)
+            swd = one["swd"].to_numpy()
+            rows.append(
+                {
+                    "Network": str(name),
+                    "Judged on": f"{study.attrs['title']}, {study.attrs['data_source']}",
+                    "Predicts": _PREDICTIONS[str(one["prediction"].item())],
+                    "Architecture": f"{one['network'].item()}, {one['space'].item()}",
+                    "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
+                    "Steps": _whole(one["steps"]),
+                    "Seconds": _whole(one["train_seconds"]),
+                    "S_HF, real": _mean(one["s_hf_real"]),
+                    "S_HF, autoencoder": _mean(one["s_hf_ceiling"]),
+                    "PSNR, autoencoder (dB)": _mean(one["psnr_ceiling"], 1),
+                    "S_HF, from white noise": _mean(one["s_hf_noise"].stack(every=("draw", "drawn"))),
+                    "S_HF, translated": _mean(one["s_hf_translated"]),
+                    "SWD (real)": f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] ({float(one['swd_real']):.2f})",
+                    "KID": "missing: no weights" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+                    "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
+                }
+            )
+    return pd.DataFrame(rows).set_index("Network")
+
+
+def _about(study: xr.Dataset) -> list[tuple[str, str, str, str]]:
+    """Name, architecture, what is predicted, and space of each network."""
+    columns = (study[name].data for name in ("model", "network", "prediction", "space"))
+    return [
+        (str(name), str(network), _PREDICTIONS[prediction], str(space))
+        for name, network, prediction, space in zip(*columns, strict=True)
+    ]
+
+
+def _told_apart(field: str, names: Sequence[str]) -> tuple[alt.Color, alt.StrokeDash]:
+    """Colours and dashes for lines, one legend for both."""
+    legend = alt.Legend(**_LEGEND, columns=3, symbolType="stroke", symbolSize=300)
+    colors = [PALETTE[index % len(PALETTE)] for index in range(len(names))]
+    dashes = [_DASHES[index % len(_DASHES)] for index in range(len(names))]
+    if names and names[-1] == _CLOSED_FORM:
+        colors[-1], dashes[-1] = "#777777", [1, 3]
+    return (
+        alt.Color(f"{field}:N", title=None, legend=legend).scale(domain=names, range=colors),
+        alt.StrokeDash(f"{field}:N", title=None, legend=legend).scale(domain=names, range=dashes),
+    )
+
+
+def _row(model: str, stage: str, values: xr.DataArray) -> dict[str, str | float]:
+    mean, low, high = front.bootstrap_mean(values.to_numpy())
+    return {"model": model, "stage": stage, "mean": mean, "low": low, "high": high}
+
+
+def _interval(title: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("mean:Q", title=title, format=".3f"),
+        alt.Tooltip("low:Q", title="95 % from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+    ]
+
+
+def _mean(values: xr.DataArray, digits: int = 3) -> str:
+    return text(front.bootstrap_mean(values.to_numpy()), digits)
+
+
+def _whole(value: xr.DataArray) -> str:
+    return "-" if np.isnan(value) else f"{value.item():,.0f}"

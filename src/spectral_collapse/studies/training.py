@@ -1,0 +1,450 @@
+"""How good the networks are: what training was like, what they make from noise, and what bounds them.
+
+A translation loses texture for three reasons: the autoencoder cannot write it, the network has not
+learnt it, or the inversion handed over a latent that is no noise. Samples from true white noise are
+free of the third, the autoencoder's reconstructions of the first two, so all three can be told apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spectral_collapse import datasets, inversion, metrics, paths, results
+from spectral_collapse.datasets import TARGET
+from spectral_collapse.denoisers import Denoiser
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.metrics.evaluate import evaluate
+from spectral_collapse.metrics.s_dc import white_noise_level
+from spectral_collapse.networks.checkpoints import Model, find, load_model
+from spectral_collapse.processes import Level, Process
+from spectral_collapse.sampling import as_labels, sample
+from spectral_collapse.studies import common, front
+from spectral_collapse.studies.collapse import gaussian_denoiser
+from spectral_collapse.studies.decomposition import ratio
+from spectral_collapse.studies.setting import Setting, finish, total_seconds
+from spectral_collapse.training import history, recipes
+from spectral_collapse.translation import translate
+
+STUDY = "training"
+
+_CODE = ("metrics", "studies.collapse", "studies.decomposition", "studies.training", "translation")
+
+DOMAINS = ("source", "target")
+
+RATIOS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
+"""Noise ratios sigma / alpha at which predictions are judged; a process takes its nearest levels."""
+
+BIN = 50
+"""Optimizer steps whose training losses are drawn as one point."""
+
+_COMPANIONS = ("photos_x8", "bbbc021_x8", "edges2shoes")
+_NETWORKS = {"UNet2DModel": "U-Net", "UNet2DConditionModel": "U-Net", "DiTTransformer2DModel": "DiT"}
+_PER_MODEL = {
+    "s_hf_noise": (("draw", "drawn"), "S_HF of samples from white noise", "1"),
+    "s_hf_translated": (("sample",), "S_HF of translations", "1"),
+    "s_hf_ceiling": (("sample",), "S_HF of targets after the autoencoder", "1"),
+    "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
+    "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
+    "white_s_dc": ((), "S_DC of white noise", "1"),
+    "swd": (("draw",), "sliced Wasserstein distance of samples to real images", "1"),
+    "kid": ((), "kernel Inception distance of samples to real images", "1"),
+    "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
+    "ratio": (("level",), "noise ratio sigma / alpha", "1"),
+    "reconstructed_power": (("sample", "frequency"), "power after the autoencoder", "1"),
+    "image": (("shown", *common.PIXELS), "sample from white noise", "1"),
+}
+"""What is stored of each model: dimensions after `model`, long name, units."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What all networks of one data set are judged against, N x 3 x H x W: images that training shows in
+    each domain, the test targets, and what S_HF takes from real targets."""
+
+    sources: torch.Tensor
+    targets: torch.Tensor
+    held: torch.Tensor
+    reference: metrics.HFReference
+
+
+class Candidate(Setting):
+    """A setting whose model is one of those that are compared."""
+
+    @cached_property
+    def translated(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images and latents of the standard inversion and its sampling in the target domain."""
+        made = translate(
+            self.model,
+            inversion.create("standard"),
+            self.pair.source,
+            self.info.source_label,
+            num_steps=self.size.num_steps,
+            guidance=self.info.guidance,
+        )
+        return made.images, made.latents
+
+    def drawn(self, seed: int) -> torch.Tensor:
+        """As many samples of the target domain as there are test images, from white noise."""
+        noise = torch.randn(self.encoded.shape, generator=torch.Generator().manual_seed(seed)).to(self.encoded)
+        return self.model.decode(
+            sample(self.model.denoiser, noise, TARGET, self.size.num_steps, guidance=self.info.guidance)
+        )
+
+
+def run(
+    dataset: str = "photos_x8",
+    profile: str = "quick",
+    checkpoints: Sequence[str | Path] | None = None,
+    source: Literal["auto", "real", "rendered"] = "auto",
+    root: str | Path | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Judges networks of one family side by side, goes on with an interrupted run, or loads a finished one.
+
+    Args:
+        dataset: a name of `datasets.DATASETS`.
+        profile: 'smoke', 'quick' or 'paper'.
+        checkpoints: names or folders of networks; without them all that ship for this family (`shipped`).
+        source, root: as in `datasets.load`.
+        progress: whether to show a progress bar, a tick for each network.
+
+    Returns:
+        The result, also stored (`results`). Along `model`, whose coordinates say what it is
+        (`prediction`, `network`, `space`, `parameters`, `steps`, `train_seconds`, `train_images`,
+        `hash`), and with the standard inversion in the profile's steps:
+
+        - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
+          `s_hf_translated` (sample): test sources inverted, sampled in the target domain; both with the
+          data set's guidance. `image` (shown, row, col, rgb): some of the former;
+        - `s_hf_ceiling`, `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets
+          encoded and decoded; PSNR is NaN in pixel space;
+        - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
+        - `swd` (draw), `kid`: samples against real targets of the training split; `kid` is NaN with the
+          attr `missing` where its weights are not there;
+        - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of
+          noised test images, over the variance of the domain's training images, of the network and of
+          the optimal denoiser of Gaussian data with the mean and the spectrum of those (`closed form`),
+          at levels of `ratio` = sigma / alpha.
+
+        And of the real test targets: `s_hf_real` (sample), `target_power` (sample, frequency), `swd_real`,
+        `real_image` (shown, row, col, rgb).
+
+    Raises:
+        InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
+    """
+    given = _chosen(dataset, checkpoints)
+    first = Candidate.load(dataset, profile, next(iter(given.values())), source, root, _CODE)
+    candidates = {label: replace(first, model=load_model(name)) for label, name in given.items()}
+    for candidate in candidates.values():
+        common.check_model(candidate.model, first.info, first.size.size)
+    first.parameters.update(
+        checkpoint={label: candidate.model.hash for label, candidate in candidates.items()},
+        seeds=first.size.seeds,
+        guidance=first.info.guidance,
+    )
+    stored = first.stored(STUDY)
+    if stored is not None:
+        return stored
+    images = _images(first)
+    parts = first.parts(STUDY)
+    jobs = {label: _job(candidate, images) for label, candidate in candidates.items()}
+    done = finish(parts, jobs, f"{STUDY} {dataset}", progress)
+    result = _dataset(first, candidates, done, images).assign_coords(
+        checkpoint=("model", [str(name) for name in given.values()], {"long_name": "name or folder"})
+    )
+    first.save(STUDY, result, total_seconds(done))
+    parts.clear()
+    return result
+
+
+def families(profile: str = "quick", progress: bool = True) -> list[xr.Dataset]:
+    """`run` for one data set of each family, with all networks that ship. Raises what `run` raises."""
+    return [run(name, profile, progress=progress) for name in _COMPANIONS]
+
+
+def shipped(family: str) -> list[str]:
+    """The checkpoints that ship for a family of data sets, those of recipes in their order, then others."""
+    found = {}
+    for card in sorted(paths.checkpoints().glob("*/card.json")):
+        try:
+            found[card.parent.name] = json.loads(card.read_text()).get("family")
+        except (ValueError, OSError, AttributeError) as error:
+            raise CheckpointError(f"{str(card)!r} is no readable card; copy the checkpoint again") from error
+    mine = [name for name, of in found.items() if of == family]
+    known = [name for name in recipes.names() if name in mine]
+    return known + [name for name in mine if name not in known]
+
+
+def curves(study: xr.Dataset) -> xr.Dataset:
+    """The curves of the training runs of a result's networks, from the training.nc beside each checkpoint.
+
+    Returns `train_loss` (model, train_step), the mean over `BIN` optimizer steps, in the units of the
+    network's own objective, and of the validations along `step` `loss` (model, step, level) and `s_hf`
+    (model, step, test_sample); NaN where a run has no such step. Runs without the file are left out.
+    """
+    found = {}
+    for label, checkpoint in zip(study["model"].data, study["checkpoint"].data, strict=True):
+        file = find(str(checkpoint)) / history.FILE
+        if file.is_file():
+            run = results.read(file)
+            binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
+            found[str(label)] = xr.Dataset(
+                {
+                    "train_loss": ("train_step", binned.data, run["train_loss"].attrs),
+                    "s_hf": (("step", "test_sample"), run["s_hf"].data, run["s_hf"].attrs),
+                    "loss": (("step", "level"), run["loss"].data, run["loss"].attrs),
+                },
+                {"train_step": binned["iteration"].data, "step": run["step"].data},
+            )
+    if not found:
+        return xr.Dataset(coords={"model": np.array([], str)})
+    return xr.concat(list(found.values()), xr.Variable("model", list(found)), join="outer")
+
+
+def predictor_error(
+    denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level], variance: float
+) -> np.ndarray:
+    """Mean squared error of the predicted clean images over `variance`, (level, N), of noised clean N x C x H x W."""
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
+    labels = as_labels(label, clean)
+    with torch.no_grad():
+        found = [denoiser(x.alpha * clean + x.sigma * noise, x, labels).clean - clean for x in levels]
+    return np.stack([one.square().mean((1, 2, 3)).cpu().numpy() for one in found]) / variance
+
+
+def nearest_levels(process: Process) -> list[Level]:
+    """Of the process's finest levels those nearest to `RATIOS`."""
+    finest = process.levels(999)
+    return [min(finest, key=lambda level: abs(np.log(level.sigma / level.alpha / ratio))) for ratio in RATIOS]
+
+
+def setting(study: xr.Dataset) -> str:
+    """What was measured, as one line of Markdown."""
+    return (
+        f"**{study.attrs['title']}**: {study.sizes['sample']} {study.attrs['data_source']} test images "
+        f"({study.attrs['origin']}); {study.sizes['draw']} draws of {study.sizes['drawn']} samples from white noise; "
+        f"{study.attrs['num_steps']} steps."
+    )
+
+
+def verdict(study: xr.Dataset) -> str:
+    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals over images."""
+    real = study["s_hf_real"]
+    lines = [f"- **Real targets** have an S_HF of {_mean(real)}."]
+    latent = study["model"][study["space"] == "latents"]
+    if latent.size:
+        one = study.sel(model=latent.data[0])
+        lines.append(
+            f"- **The autoencoder** changes it by {_mean(one['s_hf_ceiling'] - real)}, at "
+            f"{_mean(one['psnr_ceiling'], 1)} dB."
+        )
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        lines.append(
+            f"- **{name}** samples with an S_HF of {_mean(_drawn(one['s_hf_noise']))} from white noise and "
+            f"{_mean(one['s_hf_translated'])} from inverted sources, {_compared(one)}. Its latents have an S_DC of "
+            f"{_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
+        )
+    return "\n".join(lines)
+
+
+def learnt(study: xr.Dataset, domain: str = "source") -> str:
+    """How the networks' errors compare with the closed form's at the lowest, the middle and the highest noise."""
+    lines = []
+    for name in study["model"].data:
+        one = study.sel(model=name, domain=domain)
+        found = []
+        for level in (0, int(np.argmin(np.abs(np.log(one["ratio"].data)))), -1):
+            errors = (one["error"].isel(level=level).sel(predictor=who) for who in ("network", "closed form"))
+            at = float(one["ratio"][level])
+            found.append(f"{common.text(ratio(*errors), 2)} at {at:.2g}")
+        lines.append(f"- **{name}**: {', '.join(found)}")
+    return (
+        f"On {domain}s the networks' error is so many times that of the optimal denoiser of Gaussian data, at three "
+        "noise ratios (below 1: more is known than the spectrum; 95 % bootstrap intervals over images):\n\n"
+        + "\n".join(lines)
+    )
+
+
+def _chosen(dataset: str, checkpoints: Sequence[str | Path] | None) -> dict[str, str | Path]:
+    """Names or folders of the networks to compare by what they are called, checked."""
+    family = datasets.info(dataset).family
+    if checkpoints is None:
+        checkpoints = shipped(family) or [family]
+    if isinstance(checkpoints, str | Path) or not checkpoints:
+        raise InvalidParameterError(
+            f"checkpoints must be a list of names or folders, one at least; {checkpoints!r} was given"
+        )
+    labels = [_label(Path(name)) for name in checkpoints]
+    if len(set(labels)) < len(labels):
+        raise InvalidParameterError(f"checkpoints must have different names; {', '.join(labels)} were given")
+    return dict(zip(labels, checkpoints, strict=True))
+
+
+def _label(folder: Path) -> str:
+    """A checkpoint's own name; the folder 'model' of a training run is called as the run is."""
+    return folder.resolve().parent.name if folder.name == "model" else folder.name
+
+
+def _images(given: Setting) -> Images:
+    targets = common.real_targets(given.train, given.size.reference)
+    sources = common.training_sources(given.train, given.size.reference)
+    return Images(sources, targets, given.pair.target, metrics.hf_reference(targets))
+
+
+def _job(candidate: Candidate, images: Images) -> Callable[[], dict[str, np.ndarray]]:
+    return lambda: _measure(candidate, images)
+
+
+def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
+    """The arrays of `_PER_MODEL` for one network, and why KID is missing, if it is."""
+    model, held = given.model, images.held
+    encoded = model.encode(held)
+    again = model.decode(encoded)
+    draws = [given.drawn(seed) for seed in range(given.size.seeds)]
+    scored = evaluate(["kid"], images=torch.cat(draws), reference_set=images.targets)["kid"]
+    translated, latents = given.translated
+    levels = nearest_levels(model.denoiser.process)
+    errors = [
+        _errors(model, clean, label, levels, model.encode(known))
+        for clean, label, known in (
+            (given.encoded, given.info.source_label, images.sources),
+            (encoded, TARGET, images.targets),
+        )
+    ]
+    in_pixels = model.autoencoder is None
+    return {
+        "s_hf_noise": np.stack([metrics.s_hf(one, images.reference).numpy() for one in draws]),
+        "s_hf_translated": metrics.s_hf(translated, images.reference).numpy(),
+        "s_hf_ceiling": metrics.s_hf(again, images.reference).numpy(),
+        "psnr_ceiling": np.full(len(held), np.nan) if in_pixels else metrics.psnr(again, held).numpy(),
+        "s_dc": metrics.s_dc(latents).numpy(),
+        "white_s_dc": np.float64(white_noise_level(latents.shape[1])),
+        "swd": np.array([metrics.sliced_wasserstein(one, images.targets).score for one in draws]),
+        "kid": np.float64(scored),
+        "kid_missing": np.array(scored.attrs.get("missing", "")),
+        "error": np.stack(errors, axis=1),
+        "ratio": np.array([level.sigma / level.alpha for level in levels]),
+        "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
+        "image": common.pictures(draws[0][: given.size.shown]),
+    }
+
+
+def _errors(model: Model, clean: torch.Tensor, label: int, levels: list[Level], known: torch.Tensor) -> np.ndarray:
+    """Errors (predictor, level, N) of the network and of the closed form that is fitted to `known`."""
+    variance = float((known - known.mean((0, 2, 3), keepdim=True)).square().mean())
+    fitted = gaussian_denoiser(model.denoiser.process, known, label)
+    return np.stack([predictor_error(one, clean, label, levels, variance) for one in (model.denoiser, fitted)])
+
+
+def _dataset(
+    first: Setting,
+    candidates: Mapping[str, Candidate],
+    done: Mapping[str, Mapping[str, np.ndarray]],
+    images: Images,
+) -> xr.Dataset:
+    frequency, power = radial_spectrum(images.held)
+    shown = first.size.shown
+    variables: dict[str, Any] = {
+        name: (("model", *dims), np.stack([part[name] for part in done.values()]), {"long_name": text, "units": units})
+        for name, (dims, text, units) in _PER_MODEL.items()
+    }
+    missing = {str(part["kid_missing"]) for part in done.values()} - {""}
+    if missing:
+        variables["kid"][2]["missing"] = missing.pop()
+    variables |= {
+        "s_hf_real": (
+            "sample",
+            metrics.s_hf(images.held, images.reference).numpy(),
+            {"long_name": "S_HF of real test targets", "units": "1"},
+        ),
+        "target_power": (("sample", "frequency"), power[:, 1:].numpy(), {"long_name": "power", "units": "1"}),
+        "swd_real": (
+            (),
+            metrics.sliced_wasserstein(images.held, images.targets).score,
+            {"long_name": "sliced Wasserstein distance of real test targets to real images", "units": "1"},
+        ),
+        "real_image": (
+            ("shown", *common.PIXELS),
+            common.pictures(images.held[:shown]),
+            {"long_name": "test target", "units": "1"},
+        ),
+    }
+    about = {name: [_about(one.model)[name] for one in candidates.values()] for name in _ABOUT}
+    coordinates = {
+        "model": list(candidates),
+        "sample": first.names,
+        "shown": first.names[:shown],
+        "draw": np.arange(first.size.seeds),
+        "drawn": np.arange(len(first.names)),
+        "domain": list(DOMAINS),
+        "predictor": ["network", "closed form"],
+        "level": np.arange(len(RATIOS)),
+        "frequency": (
+            "frequency",
+            frequency[1:].numpy(),
+            {"long_name": "spatial frequency", "units": "cycles per pixel"},
+        ),
+        **{name: ("model", values, {"long_name": _ABOUT[name]}) for name, values in about.items()},
+    }
+    side = first.size.size
+    coordinates |= {"row": np.arange(side), "col": np.arange(side), "rgb": ["red", "green", "blue"]}
+    return xr.Dataset(variables, coordinates, {"num_steps": first.size.num_steps, "family": first.info.family})
+
+
+_ABOUT = {
+    "prediction": "what the network predicts",
+    "network": "architecture",
+    "space": "what it is trained on",
+    "parameters": "number of weights",
+    "steps": "optimizer steps",
+    "train_seconds": "seconds of training",
+    "train_images": "training images",
+    "hash": "hash of the weights",
+}
+
+
+def _about(model: Model) -> dict[str, str | float]:
+    """What the card says, NaN where it does not: cards of models from elsewhere have no recipe."""
+    card, network = model.card, type(model.denoiser.network).__name__
+    return {
+        "prediction": card["prediction"],
+        "network": _NETWORKS.get(network, network),
+        "space": "pixels" if model.autoencoder is None else "latents",
+        "parameters": sum(weight.numel() for weight in model.denoiser.network.parameters()),
+        "steps": card.get("recipe", {}).get("steps", np.nan),
+        "train_seconds": card.get("seconds", np.nan),
+        "train_images": card.get("training_images", np.nan),
+        "hash": model.hash,
+    }
+
+
+def _drawn(values: xr.DataArray) -> xr.DataArray:
+    return values.stack(every=("draw", "drawn"))
+
+
+def _mean(values: xr.DataArray, digits: int = 3) -> str:
+    return common.text(front.bootstrap_mean(values.to_numpy()), digits)
+
+
+def _compared(one: xr.Dataset) -> str:
+    """Whether samples from white noise and translations can be told apart by S_HF, two independent sets."""
+    noise, translated = (
+        front.resampled_means(values.to_numpy(), front.bootstrap_indices(values.size, seed=seed))
+        for seed, values in enumerate((_drawn(one["s_hf_noise"]), one["s_hf_translated"]))
+    )
+    low, high = front.percentiles(translated - noise)
+    if low <= 0 <= high or np.isnan(low):
+        return "not told apart"
+    difference = float(one["s_hf_translated"].mean() - one["s_hf_noise"].mean())
+    return f"a difference of {common.text(front.Interval(difference, low, high))}"

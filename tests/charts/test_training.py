@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from spectral_collapse.charts import training as charts
+from spectral_collapse.errors import DataError
+from spectral_collapse.studies import training
+from spectral_collapse.studies.front import bootstrap_mean
+
+MODELS = {"photos": ("epsilon", "U-Net", "latents"), "photos-sample": ("sample", "U-Net", "latents")}
+MODELS |= {"photos-dit": ("epsilon", "DiT", "latents"), "photos-pixel": ("epsilon", "U-Net", "pixels")}
+KINDS = ("prediction", "network", "space")
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    """A small result of `studies.training.run`, made up."""
+    random = np.random.default_rng(0)
+    sizes = {"draw": 2, "drawn": 3, "sample": 3, "predictor": 2, "domain": 2, "level": 4, "frequency": 5, "shown": 2}
+    sizes |= {"row": 8, "col": 8, "rgb": 3}
+    found = xr.Dataset(
+        {
+            name: (("model", *dims), random.random([len(MODELS), *(sizes[dim] for dim in dims)]) + 0.1)
+            for name, (dims, _, _) in training._PER_MODEL.items()
+        },
+        {
+            "model": list(MODELS),
+            **{kind: ("model", [about[index] for about in MODELS.values()]) for index, kind in enumerate(KINDS)},
+            "domain": list(training.DOMAINS),
+            "predictor": ["network", "closed form"],
+            "frequency": np.linspace(0.1, 0.5, 5),
+            "parameters": ("model", [3e6, 1e6, 1e6, 1e6]),
+            "steps": ("model", [2500, 5000, np.nan, 10]),
+            "train_seconds": ("model", [600.0, 600, np.nan, 3]),
+        },
+        {"title": "Made up", "data_source": "rendered"},
+    )
+    found["s_hf_real"] = "sample", random.random(3)
+    found["target_power"] = ("sample", "frequency"), random.random((3, 5)) + 1
+    found["swd_real"] = (), 0.1
+    found["kid"][:] = np.nan
+    found["image"] = found["image"].astype(np.uint8)
+    found["real_image"] = found["image"].isel(model=0, drop=True)
+    return found
+
+
+def rows(chart: object) -> pd.DataFrame:
+    """All data that a chart carries."""
+    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
+
+
+def test_each_space_has_its_closed_form_once(study: xr.Dataset) -> None:
+    table = rows(charts.errors(study))
+    assert set(table["panel"]) == {
+        f"{domain}s, {space}" for domain in training.DOMAINS for space in ("latents", "pixels")
+    }
+    assert set(table["network"]) == {
+        "U-Net: noise (epsilon)",
+        "U-Net: clean image (x0)",
+        "DiT: noise (epsilon)",
+        "perfect for Gaussian data",
+    }
+    assert not table.duplicated(["panel", "network", "ratio"]).any()
+    assert len(table) == (len(MODELS) + 2) * 2 * 4  # networks and spaces, domains, levels
+    row = table[(table["panel"] == "targets, pixels") & (table["network"] == "U-Net: noise (epsilon)")].iloc[0]
+    expected = bootstrap_mean(study["error"].sel(model="photos-pixel", domain="target", predictor="network")[0])
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
+
+
+def test_every_stage_of_every_network_has_its_interval(study: xr.Dataset) -> None:
+    table = rows(charts.quality(study))
+    assert len(table) == len(MODELS) * (4 + 1)
+    row = table[(table["model"] == "photos-dit") & (table["stage"] == "samples from white noise")].iloc[0]
+    expected = bootstrap_mean(study["s_hf_noise"].sel(model="photos-dit").to_numpy().ravel())
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
+
+
+def test_the_ceiling_is_a_ratio_of_means(study: xr.Dataset) -> None:
+    table = rows(charts.ceiling(study)).dropna()
+    power = study["reconstructed_power"].sel(model="photos").mean("sample") / study["target_power"].mean("sample")
+    np.testing.assert_allclose(table["mean"], power)
+    with pytest.raises(DataError, match="none of these networks has an autoencoder"):
+        charts.ceiling(study.sel(model=["photos-pixel"]))
+
+
+def test_curves_leave_out_what_a_run_has_not(study: xr.Dataset) -> None:
+    loss = xr.DataArray([[3.0, 2.0, np.nan], [3.0, 2.0, 1.0]], dims=("model", "train_step"))
+    texture = xr.DataArray([[[0.2, 0.4]], [[0.5, 0.7]]], dims=("model", "step", "test_sample"))
+    runs = xr.Dataset(
+        {"train_loss": loss, "s_hf": texture}, {"model": ["a", "b"], "train_step": [1, 2, 3], "step": [3]}
+    )
+    table = rows(charts.curves(runs))
+    assert table[table["panel"] == "loss"].groupby("model")["value"].apply(list).to_dict() == {
+        "a": [3, 2],
+        "b": [3, 2, 1],
+    }
+    assert table[table["panel"] == "s_hf"]["value"].tolist() == pytest.approx([0.3, 0.6])
+    assert charts.curves(xr.Dataset(coords={"model": np.array([], str)})).to_dict()["hconcat"]
+
+
+def test_samples_stand_beside_real_targets(study: xr.Dataset) -> None:
+    table = rows(charts.samples(study))
+    assert len(table) == (len(MODELS) + 1) * 2
+    assert table["column"].iloc[0].startswith("real targets")
+
+
+def test_the_table_has_a_row_per_network_of_every_study(study: xr.Dataset) -> None:
+    table = charts.table([study, study.assign_attrs(title="Another")])
+    assert table.index.tolist() == list(MODELS) * 2
+    row = table.iloc[2]
+    assert (row["Steps"], row["Seconds"], row["KID"]) == ("-", "-", "missing: no weights")
+    assert row["Architecture"] == "DiT, latents"
+    assert table.iloc[1]["Steps"] == "5,000"
+    swd = study["swd"].sel(model="photos-dit").to_numpy()
+    assert row["SWD (real)"] == f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] (0.10)"

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from spectral_collapse import networks, paths
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.studies import training
+from spectral_collapse.training.history import History
+from spectral_collapse.training.validation import Record
+
+VP = {"kind": "variance_preserving"}
+VE = {"kind": "variance_exploding"}
+
+
+def checkpoint(folder: Path, prediction: str, process: dict[str, str], steps: int = 8) -> Path:
+    """An untrained U-Net in pixel space, with the curves of a training that never was."""
+    network = networks.create("small_unet", 64, 3, 6, widths=[16, 16], attention=0)
+    card = {"family": "photos", "image_size": 64, "prediction": prediction, "process": process, "autoencoder": ""}
+    history = History(VariancePreserving().levels(2))
+    history.losses = [float(step) for step in range(steps)]
+    for step in range(4, steps + 1, 4):
+        images = torch.zeros(8, 3, 16, 16)
+        history.add(step, Record(torch.full((8,), 0.1 * step), images, torch.full((3,), 1 / step), None, None))
+    about = {"study": "training", "parameters": json.dumps({"prediction": prediction})}
+    networks.save_network(network, folder, {**card, "recipe": {"steps": steps}, "seconds": 3}, history.files(about))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def two(home: Path) -> list[str]:
+    """One with a process of each kind, the second trained for longer."""
+    checkpoint(paths.checkpoints() / "photos-edm", "edm", VE, 16)
+    checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
+    return ["photos", "photos-edm"]
+
+
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+def test_the_error_of_a_perfect_denoiser_is_the_posterior_variance(process: Process) -> None:
+    variance, levels = 0.5, training.nearest_levels(process)
+    denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
+    clean = variance**0.5 * torch.randn(16, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    found = training.predictor_error(denoiser, clean, 1, levels, variance).mean(1)
+    # var(x0 | x) = S sigma^2 / (alpha^2 S + sigma^2); 65,536 squares have a relative error of 0.6 %, 5 of them here
+    expected = [level.sigma**2 / (level.alpha**2 * variance + level.sigma**2) for level in levels]
+    np.testing.assert_allclose(found, expected, rtol=0.03)
+
+
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+def test_levels_have_the_noise_ratios_asked_for(process: Process) -> None:
+    found = [level.sigma / level.alpha for level in training.nearest_levels(process)]
+    # the first of 1000 trained timesteps has 0.029, the last 14.6; neighbours lie at most 12 % apart
+    np.testing.assert_allclose(found, training.RATIOS, rtol=0.12)
+
+
+def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = training.run("photos_x8", "smoke", progress=False)
+    assert study["model"].data.tolist() == two
+    assert study["steps"].data.tolist() == [8, 16]
+    assert all(np.isfinite(study[name]).all() for name in study.data_vars if name not in ("psnr_ceiling", "kid"))
+    # in pixel space nothing is lost: decoding is a clamp
+    np.testing.assert_array_equal(study["s_hf_ceiling"], study["s_hf_real"].expand_dims(model=2))
+    np.testing.assert_allclose(study["reconstructed_power"][0], study["target_power"])
+    assert np.isnan(study["psnr_ceiling"]).all()
+    draws = study["s_hf_noise"].sel(model="photos")
+    assert not np.allclose(draws.sel(draw=0), draws.sel(draw=1))
+    assert "4 real test images" in training.setting(study)
+    lines = training.verdict(study).splitlines()
+    assert [line.split("**")[1] for line in lines] == ["Real targets", *two]  # no autoencoder to speak of
+    error = study["error"].sel(model="photos", domain="source").isel(level=-1).mean("sample")
+    times = float(error.sel(predictor="network") / error.sel(predictor="closed form"))
+    assert f"{times:.2f} [" in training.learnt(study).splitlines()[2].split(",")[-2]
+    monkeypatch.delattr(training, "_measure")  # so the second one is read
+    xr.testing.assert_identical(training.run("photos_x8", "smoke", two, progress=False), study)
+    assert not (home / "results" / "parts").exists()
+
+
+def test_an_interrupted_study_goes_on(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    measure, seen = training._measure, []
+
+    def once(given: training.Candidate, images: training.Images) -> dict[str, np.ndarray]:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(given.model.card["prediction"])
+        return measure(given, images)
+
+    monkeypatch.setattr(training, "_measure", once)
+    with pytest.raises(KeyboardInterrupt):
+        training.run("photos_x8", "smoke", progress=False)
+    seen.clear()
+    training.run("photos_x8", "smoke", progress=False)
+    assert seen == ["edm"]
+
+
+def test_the_networks_that_ship_are_found_in_the_order_of_the_recipes(two: list[str]) -> None:
+    checkpoint(paths.checkpoints() / "a-guest", "velocity", VP)
+    assert training.shipped("photos") == [*two, "a-guest"]
+    assert training.shipped("bbbc021") == []
+    (paths.checkpoints() / "photos" / "card.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"photos/card.json' is no readable card"):
+        training.shipped("photos")
+
+
+def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "BIN", 4)
+    bare = checkpoint(paths.runs() / "mine" / "model", "epsilon", VP)
+    (bare / "training.nc").unlink()
+    study = xr.Dataset(coords={"model": [*two, "mine"], "checkpoint": ("model", [*two, str(bare)])})
+    found = training.curves(study)
+    assert found["model"].data.tolist() == two
+    # losses 0, 1, 2, ... in bins of four
+    np.testing.assert_allclose(found["train_loss"], [[1.5, 5.5, np.nan, np.nan], [1.5, 5.5, 9.5, 13.5]])
+    np.testing.assert_allclose(found["s_hf"].mean("test_sample")[0], [0.4, 0.8, np.nan, np.nan])
+    assert training.curves(study.isel(model=[2])).sizes["model"] == 0
+
+
+def test_a_run_is_called_by_its_name(two: list[str]) -> None:
+    mine = checkpoint(paths.runs() / "mine" / "model", "epsilon", VP)
+    assert list(training._chosen("photos_x8", ["photos", str(mine)])) == ["photos", "mine"]
+    with pytest.raises(InvalidParameterError, match="checkpoints must have different names; photos, photos were given"):
+        training.run("photos_x8", "smoke", ["photos", paths.checkpoints() / "photos"])
+    for wrong in ("photos", []):
+        with pytest.raises(InvalidParameterError, match="checkpoints must be a list of names or folders, one at least"):
+            training.run("photos_x8", "smoke", wrong)
+
+
+def test_a_network_of_another_family_is_refused(two: list[str]) -> None:
+    with pytest.raises(CheckpointError, match="the checkpoint is for family 'photos'"):
+        training.run("bbbc021_x8", "smoke", ["photos"])
+
+
+def test_without_any_network_the_missing_one_is_named(home: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint 'photos'"):
+        training.run("photos_x8", "smoke")
