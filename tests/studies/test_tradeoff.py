@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spectral_collapse.errors import DataError
 from spectral_collapse.studies import tradeoff
 
 POINTS = {
@@ -120,6 +121,20 @@ def test_the_points_worth_a_picture(study: xr.Dataset) -> None:
     ]
     fewer = study.drop_sel(point=["TABA 0.04", "OVG (1000, 0.0001)"])
     assert tradeoff.choose(fewer) == ["standard", "OVG (0, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"]
+
+
+def test_a_choice_on_the_others_does_not_see_the_image_that_it_is_judged_on(study: xr.Dataset) -> None:
+    here, there = "OVG (0, 0.0001)", "OVG (1000, 0.0001)"
+    study["s_lf"][:], study["s_hf"][:] = 0.5, 0.5
+    study["s_hf"].loc[{"point": there}] = 0.51
+    study["s_hf"].loc[{"point": here, "sample": 0}] = 0.99  # one lucky image carries the mean of all
+    assert tradeoff.best_ovg(study) == here
+    found = tradeoff.chosen_on_others(study, "s_hf")
+    # for it the others choose the other point; for each of the others it is still among those that choose
+    np.testing.assert_allclose(found, [0.51] + [0.5] * (IMAGES - 1))
+    assert "With the point chosen for each image on all the others instead, S_HF is" in tradeoff.verdict(study)
+    with pytest.raises(DataError, match="needs 2 images at least"):
+        tradeoff.chosen_on_others(study.isel(sample=[0]), "s_hf")
 
 
 def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> None:
