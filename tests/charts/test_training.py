@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.charts import training as charts
-from spectral_collapse.errors import DataError
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import training
 from spectral_collapse.studies.front import bootstrap_mean
 
@@ -82,13 +82,13 @@ def test_the_ceiling_is_a_ratio_of_means(study: xr.Dataset) -> None:
     table = rows(charts.ceiling(study)).dropna()
     power = study["reconstructed_power"].sel(model="photos").mean("sample") / study["target_power"].mean("sample")
     np.testing.assert_allclose(table["mean"], power)
-    with pytest.raises(DataError, match="none of these networks has an autoencoder"):
-        charts.ceiling(study.sel(model=["photos-pixel"]))
+    table = rows(charts.ceiling(study.sel(model=["photos-pixel"])))
+    assert table["words"].tolist() == ["none of these networks has an autoencoder"]
 
 
 def test_curves_leave_out_what_a_run_has_not(study: xr.Dataset) -> None:
     loss = xr.DataArray([[3.0, 2.0, np.nan], [3.0, 2.0, 1.0]], dims=("model", "train_step"))
-    texture = xr.DataArray([[[0.2, 0.4]], [[0.5, 0.7]]], dims=("model", "step", "test_sample"))
+    texture = xr.DataArray([[[0.2, 0.4]], [[0.5, 0.7]]], dims=("model", "step", "sample"))
     runs = xr.Dataset(
         {"train_loss": loss, "s_hf": texture}, {"model": ["a", "b"], "train_step": [1, 2, 3], "step": [3]}
     )
@@ -99,6 +99,24 @@ def test_curves_leave_out_what_a_run_has_not(study: xr.Dataset) -> None:
     }
     assert table[table["panel"] == "s_hf"]["value"].tolist() == pytest.approx([0.3, 0.6])
     assert charts.curves(xr.Dataset(coords={"model": np.array([], str)})).to_dict()["hconcat"]
+
+
+def test_learning_is_shown_per_band_where_a_run_recorded_it() -> None:
+    random = np.random.default_rng(0)
+    errors = random.random((2, 3, 10, 3, 2, 5))
+    errors[1, :2] = np.nan  # the second run was looked at once
+    dims = ("model", "step", "level", "band", "domain", "pair")
+    runs = xr.Dataset(
+        {"noise_error": (dims, errors), "ratio": (("model", "level"), np.geomspace(0.03, 14, 20).reshape(2, 10))},
+        {"model": ["a", "b"], "step": [1, 2, 3], "band": list(BANDS), "domain": list(training.DOMAINS)},
+    )
+    table = rows(charts.learning(runs, "a"))
+    assert len(table) == 4 * 3 * 3  # levels, bands, steps
+    assert len(rows(charts.learning(runs, "b"))) == 4 * 3
+    assert rows(charts.learning(runs, "c"))["words"].tolist() == ["c has no record of its errors per frequency"]
+    first = table.iloc[0]
+    expected = bootstrap_mean(errors[0, 0, 0, 0, 0])
+    assert (first["mean"], first["low"], first["high"]) == pytest.approx(expected)
 
 
 def test_samples_stand_beside_real_targets(study: xr.Dataset) -> None:

@@ -5,6 +5,7 @@ import torch
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum, spectral_slope
+from spectral_collapse.metrics.radial_spectrum import band_power
 
 from .images import textures, wave
 
@@ -62,3 +63,13 @@ def test_slope_of_a_pattern_with_empty_rings() -> None:
     step = torch.ones(1, 1, 32, 32)
     step[..., 16:] = -1
     assert -100 < spectral_slope(step) < 100
+
+
+@pytest.mark.parametrize(("cycles", "band"), [(1, 0), (3, 0), (6, 1), (12, 2), (15, 2)])
+def test_a_wave_is_in_the_band_of_its_frequency(cycles: int, band: int) -> None:
+    """32 pixels: the bands end at 4, 8 and 16 cycles."""
+    wave = torch.cos(2 * torch.pi * cycles * torch.arange(32) / 32).expand(1, 1, 32, 32)
+    power = band_power(wave + 3)  # the mean is in no band
+    assert power[0, band] > 0.1
+    others = [index for index in range(3) if index != band]
+    torch.testing.assert_close(power[0, others], torch.zeros(2, dtype=torch.float64), atol=1e-9, rtol=0)

@@ -11,6 +11,7 @@ import xarray as xr
 from spectral_collapse import networks, paths
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import training
 from spectral_collapse.training.history import History
@@ -28,7 +29,8 @@ def checkpoint(folder: Path, prediction: str, process: dict[str, str], steps: in
     history.losses = [float(step) for step in range(steps)]
     for step in range(4, steps + 1, 4):
         images = torch.zeros(8, 3, 16, 16)
-        history.add(step, Record(torch.full((8,), 0.1 * step), images, torch.full((3,), 1 / step), None, None))
+        record = Record(torch.full((8,), 0.1 * step), images, None, None, torch.full((3,), 1 / step))
+        history.add(step, record)
     about = {"study": "training", "parameters": json.dumps({"prediction": prediction})}
     networks.save_network(network, folder, {**card, "recipe": {"steps": steps}, "seconds": 3}, history.files(about))
     return folder
@@ -124,8 +126,42 @@ def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], mo
     assert found["model"].data.tolist() == two
     # losses 0, 1, 2, ... in bins of four
     np.testing.assert_allclose(found["train_loss"], [[1.5, 5.5, np.nan, np.nan], [1.5, 5.5, 9.5, 13.5]])
-    np.testing.assert_allclose(found["s_hf"].mean("test_sample")[0], [0.4, 0.8, np.nan, np.nan])
+    np.testing.assert_allclose(found["s_hf"].mean("sample")[0], [0.4, 0.8, np.nan, np.nan])
     assert training.curves(study.isel(model=[2])).sizes["model"] == 0
+
+
+def test_half_is_learnt_halfway_between_no_noise_and_the_end() -> None:
+    steps = np.array([1.0, 10.0, 100.0, 1000.0])
+    linear = 1 - 0.6 * np.log10(steps) / 3  # in the logarithm of the step, which interpolation takes it for
+    late = np.array([1.5, 1.0, 1.0, 0.2])  # half is 0.6, in the middle of the last decade
+    early = np.array([0.4, 0.3, 0.2, 0.2])  # there at the first look
+    found = training.half_learnt(np.stack([linear, late, early], 1), steps)
+    np.testing.assert_allclose(found, [10**1.5, 10**2.5, 1.0])
+
+
+def test_bands_of_which_nothing_is_learnt_are_left_out() -> None:
+    random = np.random.default_rng(0)
+    errors = np.empty((4, 2, 3, 2, 6))  # steps 1, 10, 100, 1000; levels; bands; domains; pairs
+    errors[:] = np.array([1.0, 0.9, 0.6, 0.2]).reshape(4, 1, 1, 1, 1)  # half, 0.6, at step 100
+    errors[:, 0, :2] = 1.0
+    errors[:, 0, 2] = np.array([1.0, 0.6, 0.4, 0.2]).reshape(4, 1, 1)  # at step 10
+    errors += random.normal(0, 1e-6, errors.shape)
+    dims = ("model", "step", "level", "band", "domain", "pair")
+    runs = xr.Dataset(
+        {"noise_error": (dims, errors[None]), "ratio": (("model", "level"), [[0.03, 1.0]])},
+        {"model": ["mine"], "step": [1, 10, 100, 1000], "band": list(BANDS), "domain": list(training.DOMAINS)},
+    )
+    found = training.learnt_first(runs, "mine")
+    assert found[["ratio", "band"]].to_numpy().tolist() == [
+        [0.03, "high"],
+        [1.0, "low"],
+        [1.0, "middle"],
+        [1.0, "high"],
+    ]
+    np.testing.assert_allclose(found[["mean", "low", "high"]], [[10] * 3] + [[100] * 3] * 3, rtol=1e-4)
+    np.testing.assert_allclose(found["error"], 0.2, atol=1e-5)
+    assert "- sigma / alpha = 0.03: high 10 [10, 10]" in training.bias(runs, "mine")
+    assert training.bias(runs, "another").startswith("another has no record of its errors per frequency")
 
 
 def test_a_run_is_called_by_its_name(two: list[str]) -> None:

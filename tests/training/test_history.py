@@ -11,9 +11,10 @@ from spectral_collapse import networks, results
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import DataError
 from spectral_collapse.networks import Model
-from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.processes import VarianceExploding, VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.history import FILE, History
+from spectral_collapse.training.objectives import Corruption, denoising_loss
 from spectral_collapse.training.validation import Record, levels_of, validate_denoiser
 from tests.training.tiny import tiny_held_out
 
@@ -25,7 +26,7 @@ def _history(levels: int = 3) -> History:
     history.losses = [float(i) for i in range(10)]
     for step in (4, 8):
         images = torch.full((8, 3, 16, 16), step / 8)
-        history.add(step, Record(torch.full((8,), 0.5), images, torch.full((levels,), 1 / step), None, None))
+        history.add(step, Record(torch.full((8,), 0.5), images, None, None, torch.full((levels,), 1 / step)))
     return history
 
 
@@ -81,6 +82,27 @@ def test_a_network_that_says_nothing_costs_the_power_of_the_noise() -> None:
     assert len(record.loss) == len(levels_of(model.denoiser)) == 10
     # 16 images of 3072 numbers: the mean square has a standard error of sqrt(2 / 49152) = 0.6 %
     torch.testing.assert_close(record.loss, torch.ones(10), rtol=0.03, atol=0)
+    # in every band, too: the low one has 3 rings of 8 to 25 coefficients in each of 3 channels of 8 images, 5 %
+    assert record.noise_error.shape == (10, 3, 2, 8)
+    torch.testing.assert_close(record.noise_error.mean(3), torch.ones(10, 3, 2), rtol=0.2, atol=0)
     assert record.psnr is None
     assert record.images.shape == (16, 3, 32, 32)
     assert network.training
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "sample", "velocity", "edm"])
+def test_the_validation_loss_is_the_training_loss(prediction: str) -> None:
+    process = VarianceExploding() if prediction == "edm" else VariancePreserving()
+    network = networks.small_unet(32, 3, 5, (16, 16), attention=0).eval()
+    denoiser = NetworkDenoiser(network, process, prediction, sigma_data=0.5)
+    held = tiny_held_out(recipes.get("photos-pixel", "smoke"), "auto", None)
+    record = validate_denoiser(Model(denoiser, None, {}, ""), held)
+    clean = torch.cat([held.source, held.target])
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    told = {"class_labels": torch.tensor([0] * 8 + [1] * 8)}
+    for level, found in zip(levels_of(denoiser), record.loss, strict=True):
+        alpha, sigma, time = (torch.full((16,), value) for value in (level.alpha, level.sigma, level.time))
+        with torch.no_grad():
+            expected = denoising_loss(network, prediction, clean, Corruption(noise, alpha, sigma, time), told).mean()
+        # float32: the noise is what is left of x, divided by sigma, from 0.002 on for EDM
+        assert float(found) == pytest.approx(float(expected), rel=2e-3)

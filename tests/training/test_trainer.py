@@ -124,7 +124,7 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(name: str, mon
     histories = [results.read(trainer.paths.runs() / part / "training.nc") for part in ("whole", "parts")]
     assert histories[0].equals(histories[1])
     assert histories[0].sizes["iteration"] == 5
-    assert histories[0]["step"].values.tolist() == [2, 4, 5]
+    assert histories[0]["step"].values.tolist() == [1, 2, 4, 5]  # early looks halve the interval
 
 
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "a file is missing"])

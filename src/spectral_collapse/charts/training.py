@@ -14,10 +14,11 @@ import xarray as xr
 
 from spectral_collapse.charts import pictures
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.errors import DataError
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import front
 from spectral_collapse.studies.common import text
 from spectral_collapse.studies.decomposition import ratio
+from spectral_collapse.studies.training import recorded
 
 _PREDICTIONS = {
     "epsilon": "noise (epsilon)",
@@ -48,7 +49,7 @@ def curves(runs: xr.Dataset) -> alt.FacetChart:
     for panel, values in panels.items():
         if values is None:
             continue
-        means = values if panel == "loss" else values.mean("test_sample")
+        means = values if panel == "loss" else values.mean("sample")
         step = "train_step" if panel == "loss" else "step"
         for name in runs["model"].data:
             for at, value in means.sel(model=name).dropna(step).to_series().items():
@@ -76,6 +77,51 @@ def curves(runs: xr.Dataset) -> alt.FacetChart:
         alt.Y("value:Q", title="S_HF of 16 samples").scale(zero=False)
     )
     return (loss | texture).properties(description="Training loss and S_HF of samples during training")
+
+
+def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
+    """Error of the noise that a network predicts for sources during its training, per band, at four noise levels.
+
+    With 95 % bootstrap intervals over images. runs: a result of `studies.training.curves`; of a network
+    without a record of it there is only a sentence.
+    """
+    if not recorded(runs, name):
+        return _sentence(f"{name} has no record of its errors per frequency")
+    one = runs["noise_error"].sel(model=name, domain="source").dropna("step", how="all")
+    ratios = runs["ratio"].sel(model=name).to_numpy()
+    rows = []
+    for level in np.linspace(0, len(ratios) - 2, 4).round().astype(int):
+        for band, (low, high) in BANDS.items():
+            values = one.isel(level=level).sel(band=band).transpose("step", "pair").to_numpy()
+            called = f"{band}: {low:g} to {high:g} cycles/px"
+            for step, *interval in zip(one["step"].data, *front.bootstrap_mean(values), strict=True):
+                place = {"panel": f"sigma / alpha = {ratios[level]:.2g}", "band": called, "step": step}
+                rows.append(place | dict(zip(("mean", "low", "high"), interval, strict=True)))
+    found = pd.DataFrame(rows)
+    color, dash = _told_apart("band", list(dict.fromkeys(found["band"])))
+    base = alt.Chart().encode(
+        alt.X("step:Q", title="optimizer steps")
+        .scale(type="log", nice=False)
+        .axis(format="~s", values=[10, 30, 100, 300, 1000, 3000]),
+        color,
+    )
+    layers = alt.layer(
+        base.mark_area(opacity=0.2).encode(alt.Y("low:Q"), alt.Y2("high:Q")),
+        base.mark_line(strokeWidth=1.8).encode(
+            alt.Y("mean:Q", title="squared error of the predicted noise"),
+            dash,
+            tooltip=[
+                alt.Tooltip("band:N", title="Band"),
+                alt.Tooltip("step:Q", title="Steps"),
+                *_interval("error"),
+            ],
+        ),
+    )
+    return (
+        layers.properties(width=280, height=170)
+        .facet(alt.Facet("panel:N", title=None, sort=list(dict.fromkeys(found["panel"]))), data=found, columns=2)
+        .properties(description=f"Error of the predicted noise per band during the training of {name}")
+    )
 
 
 def errors(study: xr.Dataset) -> alt.FacetChart:
@@ -185,14 +231,14 @@ def samples(study: xr.Dataset) -> alt.Chart:
     return pictures.grid(columns, names, side=96, description=f"Samples from white noise, {study.attrs['title']}")
 
 
-def ceiling(study: xr.Dataset) -> alt.LayerChart:
+def ceiling(study: xr.Dataset) -> alt.LayerChart | alt.Chart:
     """How much of the targets' power is left after the autoencoder, per frequency, with 95 % intervals.
 
-    Raises DataError where no network has one.
+    Where no network has one there is only a sentence.
     """
     latent = study["model"][study["space"] == "latents"].data
     if not len(latent):
-        raise DataError("none of these networks has an autoencoder; give one that works on latents for this figure")
+        return _sentence("none of these networks has an autoencoder")
     mean, low, high = ratio(study["reconstructed_power"].sel(model=latent[0]), study["target_power"])
     table = pd.DataFrame({"frequency": study["frequency"].data, "mean": mean, "low": low, "high": high})
     base = alt.Chart(table).encode(alt.X("frequency:Q", title="spatial frequency in cycles per pixel"))
@@ -249,6 +295,11 @@ def _about(study: xr.Dataset) -> list[tuple[str, str, str, str]]:
         (str(name), str(network), _PREDICTIONS[prediction], str(space))
         for name, network, prediction, space in zip(*columns, strict=True)
     ]
+
+
+def _sentence(words: str) -> alt.Chart:
+    """What stands in place of a chart that has nothing to show."""
+    return alt.Chart(pd.DataFrame({"words": [words]})).mark_text(size=14).encode(alt.Text("words:N"))
 
 
 def _told_apart(field: str, names: Sequence[str]) -> tuple[alt.Color, alt.StrokeDash]:

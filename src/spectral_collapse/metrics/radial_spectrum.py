@@ -10,6 +10,9 @@ from spectral_collapse.metrics.ranges import check_latents, pieces
 BAND = (0.005, 0.4)
 """Frequencies of the slope's fit in cycles per pixel (Appendix B.4 of 'Spectral Collapse')."""
 
+BANDS = {"low": (0.0, 0.125), "middle": (0.125, 0.25), "high": (0.25, 0.5)}
+"""Bands in cycles per pixel, each without its lower end, so that the mean is in none."""
+
 
 def radial_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Frequencies (F,) in cycles per pixel and power (N, F), both float64, of images or latents (N, C, H, W).
@@ -23,6 +26,16 @@ def radial_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     frequencies, power = _channel_spectrum(check_latents("radial spectrum", images))
     return frequencies, power.mean(1)
+
+
+def band_power(images: torch.Tensor) -> torch.Tensor:
+    """Mean power per ring in each of `BANDS`, (N, 3) float64, of images or latents (N, C, H, W).
+
+    A ring counts as much as another, whatever its number of coefficients. Raises as `radial_spectrum` does.
+    """
+    frequencies, power = radial_spectrum(images)
+    inside = [(frequencies > low) & (frequencies <= high) for low, high in BANDS.values()]
+    return torch.stack([power[:, ring].mean(1) for ring in inside], 1)
 
 
 def spectral_slope(images: torch.Tensor) -> float:

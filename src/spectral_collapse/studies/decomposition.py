@@ -26,7 +26,7 @@ import xarray as xr
 from spectral_collapse import inversion, metrics, results
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import Level, Process
@@ -66,9 +66,6 @@ DENOISERS = ("network", "spectrum", "covariance")
 """The trained network, and the optimal denoisers of Gaussian data with the sources' spectrum or covariance."""
 
 PARTS = ("entry", "discretisation", "own error")
-
-BANDS = {"low": (0.0, 0.125), "middle": (0.125, 0.25), "high": (0.25, 0.5)}
-"""Bands of the noise predictions, in cycles per pixel of the latent; the mean is in none."""
 
 _PLAIN_DIFFERENCE = 0.025  # TABA's: of neighbouring pixels, images in [-1, 1]
 _PLAIN_SHARE = 0.05  # of an image; with fewer places its local variance is mostly chance
@@ -235,10 +232,8 @@ def local_variance(latents: torch.Tensor) -> torch.Tensor:
 
 def measure(latents: torch.Tensor, plain: torch.Tensor) -> np.ndarray:
     """The measures of latents N x C x H x W, in the order of `MEASURES`: (measure, N)."""
-    frequencies, power = radial_spectrum(latents)
-    low, high = BANDS["high"]
     rows = [
-        power[:, (frequencies > low) & (frequencies <= high)].mean(1),
+        band_power(latents)[:, list(BANDS).index("high")],
         metrics.s_dc(latents),
         *(_area_mean(local_variance(latents), area) for area in (plain, ~plain)),
     ]
@@ -415,9 +410,7 @@ def _area_mean(values: torch.Tensor, area: torch.Tensor) -> torch.Tensor:
 
 def _bands(images: torch.Tensor) -> np.ndarray:
     """Mean power of N images per band, (band, N)."""
-    frequencies, power = radial_spectrum(images)
-    inside = [(frequencies > low) & (frequencies <= high) for low, high in BANDS.values()]
-    return np.stack([power[:, ring].mean(1).numpy() for ring in inside])
+    return band_power(images).T.cpu().numpy()
 
 
 @dataclass(frozen=True)

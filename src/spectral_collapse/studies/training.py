@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 
@@ -43,6 +44,9 @@ DOMAINS = ("source", "target")
 
 RATIOS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
 """Noise ratios sigma / alpha at which predictions are judged; a process takes its nearest levels."""
+
+LEARNT = 0.8
+"""Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
 
 BIN = 50
 """Optimizer steps whose training losses are drawn as one point."""
@@ -189,8 +193,9 @@ def curves(study: xr.Dataset) -> xr.Dataset:
     """The curves of the training runs of a result's networks, from the training.nc beside each checkpoint.
 
     Returns `train_loss` (model, train_step), the mean over `BIN` optimizer steps, in the units of the
-    network's own objective, and of the validations along `step` `loss` (model, step, level) and `s_hf`
-    (model, step, test_sample); NaN where a run has no such step. Runs without the file are left out.
+    network's own objective, and of the validations along `step` `s_hf` (model, step, sample) and
+    `noise_error` (model, step, level, band, domain, pair) at levels of `ratio` (model, level) = sigma / alpha;
+    NaN where a run has no such step. Runs without the file are left out.
     """
     found = {}
     for label, checkpoint in zip(study["model"].data, study["checkpoint"].data, strict=True):
@@ -198,17 +203,82 @@ def curves(study: xr.Dataset) -> xr.Dataset:
         if file.is_file():
             run = results.read(file)
             binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
-            found[str(label)] = xr.Dataset(
-                {
-                    "train_loss": ("train_step", binned.data, run["train_loss"].attrs),
-                    "s_hf": (("step", "test_sample"), run["s_hf"].data, run["s_hf"].attrs),
-                    "loss": (("step", "level"), run["loss"].data, run["loss"].attrs),
-                },
-                {"train_step": binned["iteration"].data, "step": run["step"].data},
-            )
+            looks = run[[name for name in ("s_hf", "noise_error") if name in run]]
+            ratios = ("level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs)
+            losses = binned.rename(iteration="train_step")
+            found[str(label)] = looks.reset_coords(drop=True).assign(train_loss=losses, ratio=ratios)
     if not found:
         return xr.Dataset(coords={"model": np.array([], str)})
     return xr.concat(list(found.values()), xr.Variable("model", list(found)), join="outer")
+
+
+def recorded(runs: xr.Dataset, name: str) -> bool:
+    """Whether a run, of those in `curves`, kept its errors per frequency band."""
+    there = name in runs["model"] and "noise_error" in runs
+    return there and bool(runs["noise_error"].sel(model=name).notnull().any())
+
+
+def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Steps (...) after which half of all that a run learns is learnt, from its errors (step, ...).
+
+    Half of the way from an error of 1, that of predicting no noise at all, to the run's last; between looks
+    the error is taken as linear in the logarithm of the step. The first look where it is already below.
+    """
+    half = (1 + errors[-1]) / 2
+    after = (errors <= half).argmax(0)
+    before = np.maximum(after - 1, 0)
+    high, low = (np.take_along_axis(errors, at[None], 0)[0] for at in (before, after))
+    share = np.divide(high - half, high - low, out=np.zeros_like(half), where=after > 0)
+    return np.exp(np.log(steps[before]) + share * (np.log(steps[after]) - np.log(steps[before])))
+
+
+def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
+    """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals over images.
+
+    A row per level and band of which anything is learnt, that is, at whose end the error of the predicted
+    noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). runs: from `curves`.
+    """
+    one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
+    values = one.transpose("step", "level", "band", "pair").to_numpy()
+    steps = one["step"].to_numpy().astype(float)
+    drawn = front.resampled_means(values, front.bootstrap_indices(values.shape[-1]))
+    means = values.mean(-1)
+    found, (low, high) = half_learnt(means, steps), front.percentiles(half_learnt(drawn, steps))
+    rows = [
+        {
+            "ratio": float(runs["ratio"].sel(model=name)[level]),
+            "band": str(one["band"].data[band]),
+            "mean": found[level, band],
+            "low": low[level, band],
+            "high": high[level, band],
+            "error": means[-1, level, band],
+        }
+        for level, band in np.argwhere(means[-1] < LEARNT)
+    ]
+    return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
+
+
+def bias(runs: xr.Dataset, name: str) -> str:
+    """Which frequencies a run learns first, as Markdown: the test of the paper's Eq. 48.
+
+    By Eq. 48 the rate at which frequency k is learnt falls as 1 / k or faster, so the high band, at about
+    five times the frequency of the low one, should take five times as long.
+    """
+    if not recorded(runs, name):
+        return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
+    found = learnt_first(runs, name).set_index(["ratio", "band"])
+    lines = []
+    for level in found.index.unique("ratio"):
+        at = found.xs(level)
+        listed = ", ".join(
+            f"{band} {row['mean']:.0f} [{row['low']:.0f}, {row['high']:.0f}]" for band, row in at.iterrows()
+        )
+        lines.append(f"- sigma / alpha = {level:.2g}: {listed}")
+    return (
+        f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
+        f"frequency band (bands in which it never gets below an error of {LEARNT:g} are left out):\n\n"
+        + "\n".join(lines)
+    )
 
 
 def predictor_error(

@@ -12,6 +12,7 @@ import xarray as xr
 
 from spectral_collapse import results
 from spectral_collapse.errors import DataError
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.processes import Level
 from spectral_collapse.training.validation import Record
 
@@ -19,6 +20,7 @@ FILE = "training.nc"
 _ABOUT = {
     "train_loss": ("training loss", "1"),
     "loss": ("validation loss", "1"),
+    "noise_error": ("squared error of the predicted noise", "1"),
     "sigma_over_alpha": ("noise-to-signal ratio", "1"),
     "s_hf": ("S_HF of samples", "1"),
     "s_hf_reconstructed": ("S_HF of the autoencoder's reconstructions", "1"),
@@ -27,6 +29,7 @@ _ABOUT = {
 }
 _DIMS = {
     "loss": ("step", "level"),
+    "noise_error": ("step", "level", "band", "domain", "pair"),
     "s_hf": ("step", "sample"),
     "s_hf_reconstructed": ("step", "test_image"),
     "psnr": ("step", "test_image"),
@@ -39,8 +42,9 @@ class History:
 
     The dataset has `train_loss` (iteration), the mean over the batch at every optimizer step, and over
     `step`, the number of optimizer steps before each validation: `loss` (step, level) at levels of
-    noise-to-signal ratio `sigma_over_alpha`, `s_hf` (step, sample), `psnr` and `s_hf_reconstructed` (step,
-    test_image), and `image` (step, sample, row, col, rgb), bytes. What a run does not measure is not there.
+    noise-to-signal ratio `sigma_over_alpha`, `noise_error` (step, level, band, domain, pair) of held-out
+    images at the same levels, `s_hf` (step, sample), `psnr` and `s_hf_reconstructed` (step, test_image),
+    and `image` (step, sample, row, col, rgb), bytes. What a run does not measure is not there.
     """
 
     def __init__(self, levels: list[Level] | None = None) -> None:
@@ -54,6 +58,7 @@ class History:
         self.steps.append(step)
         arrays = {
             "loss": record.loss,
+            "noise_error": record.noise_error,
             "s_hf": record.s_hf,
             "s_hf_reconstructed": record.s_hf_reconstructed,
             "psnr": record.psnr,
@@ -68,8 +73,8 @@ class History:
         stacked = {name: (_DIMS[name], np.stack(values)) for name, values in self._series.items()}
         found = xr.Dataset({"train_loss": ("iteration", np.array(self.losses)), **stacked}, attrs=attrs)
         coordinates = {dim: np.arange(size) for dim, size in found.sizes.items()}
-        if "step" in coordinates:
-            coordinates["step"] = np.array(self.steps)
+        known = {"step": np.array(self.steps), "band": list(BANDS), "domain": ["source", "target"]}
+        coordinates |= {dim: values for dim, values in known.items() if dim in coordinates}
         found = found.assign_coords(coordinates)
         if self.levels is not None and "level" in found.dims:
             found = found.assign_coords(

@@ -38,6 +38,7 @@ from diffusers.optimization import get_scheduler  # noqa: E402
 from diffusers.training_utils import EMAModel  # noqa: E402
 
 _KEEP = 2
+_EARLY_LOOKS = 6
 _PROGRESS = "progress.json"
 _FREE_TO_CHANGE = {"steps", "save_every", "validate_every", "device_batch", "gradient_checkpointing", "compile"}
 """What may differ between a saved state and the recipe that goes on from it."""
@@ -171,7 +172,7 @@ def _optimise(
                 bar.set_postfix(loss=f"{loss:.4f}")
             done = step + 1
             stopped = accelerator.check_trigger()
-            if task.validate is not None and (done % recipe.validate_every == 0 or done == recipe.steps):
+            if task.validate is not None and _is_looked_at(done, recipe):
                 if accelerator.is_main_process:
                     average.store(network.parameters())
                     average.copy_to(network.parameters())
@@ -235,6 +236,12 @@ def _batches(
 def _step_generator(seed: int, step: int) -> torch.Generator:
     """The randomness of one step: nothing carries over, so nothing has to be saved."""
     return torch.Generator().manual_seed((seed << 32) + step + 1)
+
+
+def _is_looked_at(done: int, recipe: Recipe) -> bool:
+    """Whether there is a validation after so many steps: most is learnt early, so it begins with small intervals."""
+    early = [recipe.validate_every >> halvings for halvings in range(1, _EARLY_LOOKS + 1)]
+    return done % recipe.validate_every == 0 or done == recipe.steps or done in early
 
 
 class _Saver:

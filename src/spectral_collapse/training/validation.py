@@ -12,13 +12,12 @@ import torch
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets.base import TARGET
-from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.denoisers import NetworkDenoiser, coefficients
+from spectral_collapse.metrics.radial_spectrum import band_power
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import sample
-from spectral_collapse.training.objectives import Corruption, denoising_loss
 from spectral_collapse.training.pool import open_split
 from spectral_collapse.training.recipes import Recipe
 
@@ -45,16 +44,19 @@ class Record:
     """One look at a network.
 
     s_hf: (samples,), of `images`, against real ones; images: (samples, 3, H, W) in [-1, 1], made from
-    noise or, by an autoencoder, from held-out images. loss: (levels,), for a denoiser. psnr: (test images,)
-    in dB, of what the autoencoder reconstructs; s_hf_reconstructed: (test images,), of the same. Both are
-    what every result in this latent space is bounded by, and None in pixel space.
+    noise or, by an autoencoder, from held-out images. psnr: (test images,) in dB, of what the autoencoder
+    reconstructs; s_hf_reconstructed: (test images,), of the same. Both are what every result in this latent
+    space is bounded by, and None in pixel space. For a denoiser, loss: (levels,), without any weight of
+    min-SNR; noise_error: (levels, bands, domains, pairs), mean square of the error of the predicted noise
+    per band (`metrics.radial_spectrum.BANDS`) of held-out source and target images.
     """
 
     s_hf: torch.Tensor
     images: torch.Tensor
-    loss: torch.Tensor | None
     psnr: torch.Tensor | None
     s_hf_reconstructed: torch.Tensor | None
+    loss: torch.Tensor | None = None
+    noise_error: torch.Tensor | None = None
 
 
 def held_out(recipe: Recipe, source: str, root: str | Path | None) -> HeldOut:
@@ -73,36 +75,36 @@ def validate_autoencoder(network: AutoencoderKL, images: HeldOut) -> Record:
         with torch.no_grad():
             made = network.decode(means).sample.clamp(-1, 1)
     scores = metrics.s_hf(made, metrics.hf_reference(images.target)).cpu()
-    return Record(scores, made.cpu(), None, metrics.psnr(made, target).cpu(), scores)
+    return Record(scores, made.cpu(), metrics.psnr(made, target).cpu(), scores)
 
 
 def validate_denoiser(model: Model, images: HeldOut) -> Record:
     """Samples of the target domain, and the loss on held-out images of both domains at ten levels."""
-    network, denoiser = model.denoiser.network, model.denoiser
+    denoiser = model.denoiser
     reference = metrics.hf_reference(images.target)
-    with _evaluating(network), torch.no_grad():
+    with _evaluating(denoiser.network), torch.no_grad():
         source, target = images.source[:_SAMPLES], images.target[:_SAMPLES]
-        clean = model.encode(torch.cat([source, target]).to(network.device))
-        labels = torch.tensor([images.label] * len(source) + [TARGET] * len(target))
+        clean = model.encode(torch.cat([source, target]).to(denoiser.network.device))
+        labels = torch.tensor([images.label] * len(source) + [TARGET] * len(target), device=clean.device)
         generator = torch.Generator().manual_seed(0)  # the same noise at every look
         noise = torch.randn(clean.shape, generator=generator).to(clean)
-        told = label_arguments(network, labels.to(clean.device))
-        levels = denoiser.process.levels(_NUM_LEVELS - 1)
+        levels = levels_of(denoiser)
+        wrong = [denoiser(x.alpha * clean + x.sigma * noise, x, labels).noise - noise for x in levels]
+        # noise = noise_skip * x + noise_out * output, so this is the error of the output
         loss = [
-            denoising_loss(
-                network, denoiser.prediction, clean, _at(level, noise), told, sigma_data=denoiser.sigma_data
-            ).mean()
-            for level in levels
+            error.square().mean() / _noise_out(denoiser, level) ** 2 for error, level in zip(wrong, levels, strict=True)
         ]
+        noise_error = torch.stack([band_power(error).T.unflatten(1, (2, len(source))) for error in wrong])
         latent = torch.randn((_SAMPLES, *clean.shape[1:]), generator=generator).to(clean)
         made = model.decode(sample(denoiser, latent, TARGET, _NUM_STEPS))
         again = None if model.autoencoder is None else model.decode(clean[len(source) :]).cpu()
     return Record(
         metrics.s_hf(made, reference).cpu(),
         made.cpu(),
-        torch.stack(loss).cpu(),
         None if again is None else metrics.psnr(again, target),
         None if again is None else metrics.s_hf(again, reference),
+        torch.stack(loss).cpu(),
+        noise_error.float().cpu(),
     )
 
 
@@ -111,9 +113,8 @@ def levels_of(denoiser: NetworkDenoiser) -> list[Level]:
     return denoiser.process.levels(_NUM_LEVELS - 1)
 
 
-def _at(level: Level, noise: torch.Tensor) -> Corruption:
-    alpha, sigma, time = (torch.full((len(noise),), value) for value in (level.alpha, level.sigma, level.time))
-    return Corruption(noise, alpha, sigma, time)
+def _noise_out(denoiser: NetworkDenoiser, level: Level) -> float:
+    return coefficients(denoiser.prediction, level.alpha, level.sigma, denoiser.sigma_data).noise_out
 
 
 @contextmanager

@@ -64,7 +64,8 @@ class Recipe:
         ema_decay, ema_start: decay of the averaged weights, and the step at which averaging begins.
         gradient_checkpointing: less memory, more time. precision: 'bf16' autocasts.
         compile, channels_last: torch.compile, and the memory layout of convolutions on GPUs.
-        seed, save_every: steps between saved states. validate_every: steps between validations, 0 for none.
+        seed, save_every: steps between saved states. validate_every: steps between validations,
+            with some more before the first of them; 0 for none.
     """
 
     name: str
