@@ -10,9 +10,13 @@ from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import training
 from spectral_collapse.studies.front import bootstrap_mean
 
-MODELS = {"photos": ("epsilon", "U-Net", "latents"), "photos-sample": ("sample", "U-Net", "latents")}
-MODELS |= {"photos-dit": ("epsilon", "DiT", "latents"), "photos-pixel": ("epsilon", "U-Net", "pixels")}
-KINDS = ("prediction", "network", "space")
+KINDS = ("prediction", "network", "space", "autoencoder")
+MODELS = {
+    "photos": ("epsilon", "U-Net", "latents", "autoencoder"),
+    "mine": ("epsilon", "U-Net", "latents", "autoencoder"),  # alike in all but the name
+    "photos-dit": ("sample", "DiT", "latents", "another"),
+    "photos-pixel": ("epsilon", "U-Net", "pixels", ""),
+}
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def study() -> xr.Dataset:
         },
         {"title": "Made up", "data_source": "rendered"},
     )
+    found["ratio"][:] = np.geomspace(0.03, 14, 4)
     found["s_hf_real"] = "sample", random.random(3)
+    found["excess_real"] = "sample", random.normal(size=3)
     found["target_power"] = ("sample", "frequency"), random.random((3, 5)) + 1
     found["swd_real"] = (), 0.1
     found["kid"][:] = np.nan
@@ -52,36 +58,31 @@ def rows(chart: object) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
 
 
-def test_each_space_has_its_closed_form_once(study: xr.Dataset) -> None:
+def test_every_network_has_its_line_and_each_space_its_filter(study: xr.Dataset) -> None:
     table = rows(charts.errors(study))
-    assert set(table["panel"]) == {
-        f"{domain}s, {space}" for domain in training.DOMAINS for space in ("latents", "pixels")
-    }
-    assert set(table["network"]) == {
-        "U-Net: noise (epsilon)",
-        "U-Net: clean image (x0)",
-        "DiT: noise (epsilon)",
-        "perfect for Gaussian data",
-    }
+    spaces = ("latents of autoencoder", "latents of another", "pixels")
+    assert set(table["panel"]) == {f"{domain}s, {space}" for domain in training.DOMAINS for space in spaces}
+    assert set(table["network"]) == {*MODELS, "filter by the mean spectrum"}
     assert not table.duplicated(["panel", "network", "ratio"]).any()
-    assert len(table) == (len(MODELS) + 2) * 2 * 4  # networks and spaces, domains, levels
-    row = table[(table["panel"] == "targets, pixels") & (table["network"] == "U-Net: noise (epsilon)")].iloc[0]
+    assert len(table) == (len(MODELS) + len(spaces)) * 2 * 4  # domains, levels
+    row = table[(table["panel"] == "targets, pixels") & (table["network"] == "photos-pixel")].iloc[0]
     expected = bootstrap_mean(study["error"].sel(model="photos-pixel", domain="target", predictor="network")[0])
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
 
 
 def test_every_stage_of_every_network_has_its_interval(study: xr.Dataset) -> None:
-    table = rows(charts.quality(study))
-    assert len(table) == len(MODELS) * (4 + 1)
+    table = rows(charts.quality(study)).dropna(subset="model")
+    assert len(table) == len(MODELS) * (4 + 1) - 1  # in pixel space there is no autoencoder
     row = table[(table["model"] == "photos-dit") & (table["stage"] == "samples from white noise")].iloc[0]
-    expected = bootstrap_mean(study["s_hf_noise"].sel(model="photos-dit").to_numpy().ravel())
-    assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
+    expected = bootstrap_mean(study["excess_noise"].sel(model="photos-dit").to_numpy().ravel())
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx(np.exp(expected))
 
 
 def test_the_ceiling_is_a_ratio_of_means(study: xr.Dataset) -> None:
     table = rows(charts.ceiling(study)).dropna()
-    power = study["reconstructed_power"].sel(model="photos").mean("sample") / study["target_power"].mean("sample")
-    np.testing.assert_allclose(table["mean"], power)
+    for autoencoder, model in {"autoencoder": "photos", "another": "photos-dit"}.items():
+        power = study["reconstructed_power"].sel(model=model).mean("sample") / study["target_power"].mean("sample")
+        np.testing.assert_allclose(table[table["autoencoder"] == autoencoder]["mean"], power)
     table = rows(charts.ceiling(study.sel(model=["photos-pixel"])))
     assert table["words"].tolist() == ["none of these networks has an autoencoder"]
 
@@ -132,5 +133,9 @@ def test_the_table_has_a_row_per_network_of_every_study(study: xr.Dataset) -> No
     assert (row["Steps"], row["Seconds"], row["KID"]) == ("-", "-", "missing: no weights")
     assert row["Architecture"] == "DiT, latents"
     assert table.iloc[1]["Steps"] == "5,000"
+    assert table.iloc[3]["autoencoder"] == "-"
+    real, translated = (bootstrap_mean(study[name].to_numpy()) for name in ("s_hf_real", "s_hf_translated"))
+    assert row["S_HF: real"].startswith(f"{real.mean:.3f} [")
+    assert row["translated"].startswith(f"{translated.mean[2]:.3f} [")
     swd = study["swd"].sel(model="photos-dit").to_numpy()
     assert row["SWD (real)"] == f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] (0.10)"

@@ -9,7 +9,7 @@ import pywt
 import torch
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics import hf_reference, low_pass, s_hf, spectral_slope
+from spectral_collapse.metrics import hf_excess, hf_reference, low_pass, s_hf, spectral_slope
 
 from .images import textures
 
@@ -93,3 +93,14 @@ def test_a_reference_belongs_to_a_size(real: torch.Tensor) -> None:
 def test_slope_ignores_constant_channels(real: torch.Tensor) -> None:
     with_empty = torch.cat([real, torch.full_like(real[:, :1], 0.2)], dim=1)
     assert spectral_slope(with_empty) == pytest.approx(spectral_slope(real), abs=1e-12)
+
+
+def test_the_excess_is_the_score_with_a_sign(generator: torch.Generator) -> None:
+    images = 0.5 * textures(4, generator)
+    reference = hf_reference(images)
+    for factor in (0.5, 2.0):
+        # amplitudes times f are energies times f squared
+        found = hf_excess(factor * images, reference)
+        torch.testing.assert_close(found - hf_excess(images, reference), torch.full_like(found, 2 * math.log(factor)))
+        torch.testing.assert_close(s_hf(factor * images, reference), 1 - found.abs() / reference.mean_log_energy)
+    assert hf_excess(images, reference).mean() == pytest.approx(0, abs=1e-9)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import networks, paths
+from spectral_collapse import networks, paths, results
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -21,10 +21,25 @@ VP = {"kind": "variance_preserving"}
 VE = {"kind": "variance_exploding"}
 
 
-def checkpoint(folder: Path, prediction: str, process: dict[str, str], steps: int = 8) -> Path:
-    """An untrained U-Net in pixel space, with the curves of a training that never was."""
-    network = networks.create("small_unet", 64, 3, 6, widths=[16, 16], attention=0)
-    card = {"family": "photos", "image_size": 64, "prediction": prediction, "process": process, "autoencoder": ""}
+def checkpoint(
+    folder: Path,
+    prediction: str,
+    process: dict[str, str],
+    steps: int = 8,
+    autoencoder: str = "",
+    family: str = "photos",
+) -> Path:
+    """An untrained U-Net with the curves of a training that never was, in pixel space or on latents of 4 x 16 x 16."""
+    torch.manual_seed(0)
+    size, channels = (16, 4) if autoencoder else (64, 3)
+    network = networks.create("small_unet", size, channels, 6, widths=[16, 16], attention=0)
+    card = {
+        "family": family,
+        "image_size": 64,
+        "prediction": prediction,
+        "process": process,
+        "autoencoder": autoencoder,
+    }
     history = History(VariancePreserving().levels(2))
     history.losses = [float(step) for step in range(steps)]
     for step in range(4, steps + 1, 4):
@@ -74,21 +89,70 @@ def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypat
     assert study["model"].data.tolist() == two
     assert study["steps"].data.tolist() == [8, 16]
     assert all(np.isfinite(study[name]).all() for name in study.data_vars if name not in ("psnr_ceiling", "kid"))
+    assert study["checkpoint"].data.tolist() == [str(home / "checkpoints" / name) for name in two]
     # in pixel space nothing is lost: decoding is a clamp
     np.testing.assert_array_equal(study["s_hf_ceiling"], study["s_hf_real"].expand_dims(model=2))
+    np.testing.assert_array_equal(study["excess_ceiling"], study["excess_real"].expand_dims(model=2))
     np.testing.assert_allclose(study["reconstructed_power"][0], study["target_power"])
     assert np.isnan(study["psnr_ceiling"]).all()
     draws = study["s_hf_noise"].sel(model="photos")
     assert not np.allclose(draws.sel(draw=0), draws.sel(draw=1))
     assert "4 real test images" in training.setting(study)
     lines = training.verdict(study).splitlines()
-    assert [line.split("**")[1] for line in lines] == ["Real targets", *two]  # no autoencoder to speak of
+    assert [line.split("**")[1] for line in lines] == ["Real test targets", *two]  # no autoencoder to speak of
+    assert f"{np.exp(study['excess_real'].mean().item()):.2f} [" in lines[0]
     error = study["error"].sel(model="photos", domain="source").isel(level=-1).mean("sample")
     times = float(error.sel(predictor="network") / error.sel(predictor="closed form"))
     assert f"{times:.2f} [" in training.learnt(study).splitlines()[2].split(",")[-2]
     monkeypatch.delattr(training, "_measure")  # so the second one is read
     xr.testing.assert_identical(training.run("photos_x8", "smoke", two, progress=False), study)
+    turned = training.run("photos_x8", "smoke", two[::-1], progress=False)
+    xr.testing.assert_identical(turned.sel(model=two), study)
+    assert turned["model"].data.tolist() == two[::-1]
     assert not (home / "results" / "parts").exists()
+
+
+def test_a_network_on_latents_is_judged_through_its_autoencoder(home: Path) -> None:
+    autoencoder = networks.small_autoencoder((16, 16, 16))
+    with torch.no_grad():
+        autoencoder.decoder.conv_out.weight.zero_()
+        autoencoder.decoder.conv_out.bias.copy_(torch.tensor([0.5, 0.0, -0.5]))  # whatever it is given, one colour
+    kind = {"family": "autoencoder", "image_size": 64, "prediction": None, "process": None, "autoencoder": None}
+    networks.save_network(autoencoder, paths.checkpoints() / "flat", kind)
+    checkpoint(paths.checkpoints() / "photos", "epsilon", VP, autoencoder="flat")
+    study = training.run("photos_x8", "smoke", progress=False).isel(model=0)
+    assert (study["space"].item(), study["autoencoder"].item()) == ("latents", "flat")
+    for stage in ("ceiling", "translated", "noise"):
+        assert not study[f"s_hf_{stage}"].any()  # no detail at all
+        assert (study[f"excess_{stage}"] == -np.inf).all()
+    held = study["real_image"].astype(float) / 127.5 - 1
+    wrong = ((held - np.array([0.5, 0.0, -0.5])) ** 2).mean(("row", "col", "rgb"))
+    # weights in half precision and pictures in bytes: 0.01 dB
+    np.testing.assert_allclose(study["psnr_ceiling"][:2], 10 * np.log10(4 / wrong), atol=0.01)
+    np.testing.assert_allclose(study["reconstructed_power"], 0, atol=1e-9)
+
+
+def test_the_filter_is_fitted_to_the_domain_that_it_judges(two: list[str]) -> None:
+    study = training.run("photos_x8", "smoke", ["photos"], progress=False).isel(model=0)
+    filtered = study["error"].sel(predictor="closed form").mean("sample")
+    # at much noise the mean is all there is to say: an error of about 1 for test images that are like the others
+    np.testing.assert_allclose(filtered.isel(level=-1), 1, atol=0.6)
+    assert (filtered.diff("level") > 0).all()
+    # thumbnails are smoother than photographs, so a filter recovers them better
+    assert (filtered.sel(domain="source") < filtered.sel(domain="target"))[:3].all()
+
+
+def test_others_are_judged_on_a_data_set_of_their_own(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint(paths.checkpoints() / "bbbc021", "epsilon", VP, family="bbbc021")
+    card = checkpoint(paths.checkpoints() / "bbbc021-large", "epsilon", VP, family="bbbc021") / "card.json"
+    card.write_text(card.read_text().replace('"image_size": 64', '"image_size": 256'))
+    (paths.checkpoints() / ".half-written").mkdir()
+    (paths.checkpoints() / ".half-written" / "card.json").write_text("{")
+    asked = []
+    monkeypatch.setattr(training, "run", lambda *args, **named: asked.append((args, named)))
+    training.others(xr.Dataset(attrs={"family": "photos"}), "smoke", "there", progress=False)
+    # edges2shoes has none that ships, and one of the cells' is for larger images
+    assert asked == [(("bbbc021_x8", "smoke", ["bbbc021"]), {"root": "there", "progress": False})]
 
 
 def test_an_interrupted_study_goes_on(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +192,20 @@ def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], mo
     np.testing.assert_allclose(found["train_loss"], [[1.5, 5.5, np.nan, np.nan], [1.5, 5.5, 9.5, 13.5]])
     np.testing.assert_allclose(found["s_hf"].mean("sample")[0], [0.4, 0.8, np.nan, np.nan])
     assert training.curves(study.isel(model=[2])).sizes["model"] == 0
+    # none of these kept its errors per band
+    assert not training.recorded(found, "photos")
+
+
+def test_curves_of_old_and_new_runs_lie_side_by_side(two: list[str]) -> None:
+    file = paths.checkpoints() / "photos-edm" / "training.nc"
+    run = results.read(file)
+    errors = np.arange(4 * 3 * 3 * 2 * 5, dtype=float).reshape(4, 3, 3, 2, 5)
+    run["noise_error"] = ("step", "level", "band", "domain", "pair"), errors
+    file.write_bytes(bytes(run.to_netcdf(engine="h5netcdf")))
+    found = training.curves(xr.Dataset(coords={"model": two, "checkpoint": ("model", two)}))
+    assert [training.recorded(found, name) for name in (*two, "nobody")] == [False, True, False]
+    np.testing.assert_array_equal(found["noise_error"].sel(model="photos-edm"), errors)
+    np.testing.assert_allclose(found["ratio"].sel(model="photos-edm"), run["sigma_over_alpha"])
 
 
 def test_half_is_learnt_halfway_between_no_noise_and_the_end() -> None:
@@ -152,14 +230,10 @@ def test_bands_of_which_nothing_is_learnt_are_left_out() -> None:
         {"model": ["mine"], "step": [1, 10, 100, 1000], "band": list(BANDS), "domain": list(training.DOMAINS)},
     )
     found = training.learnt_first(runs, "mine")
-    assert found[["ratio", "band"]].to_numpy().tolist() == [
-        [0.03, "high"],
-        [1.0, "low"],
-        [1.0, "middle"],
-        [1.0, "high"],
-    ]
-    np.testing.assert_allclose(found[["mean", "low", "high"]], [[10] * 3] + [[100] * 3] * 3, rtol=1e-4)
-    np.testing.assert_allclose(found["error"], 0.2, atol=1e-5)
+    bands = [(0.03, "high"), (1.0, "low"), (1.0, "middle"), (1.0, "high"), (1.0, "high over low")]
+    assert list(zip(found["ratio"], found["band"], strict=True)) == bands
+    np.testing.assert_allclose(found[["mean", "low", "high"]], np.outer([10, 100, 100, 100, 1], np.ones(3)), rtol=1e-4)
+    np.testing.assert_allclose(found["error"][:4], 0.2, atol=1e-5)
     assert "- sigma / alpha = 0.03: high 10 [10, 10]" in training.bias(runs, "mine")
     assert training.bias(runs, "another").startswith("another has no record of its errors per frequency")
 

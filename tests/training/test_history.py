@@ -15,7 +15,7 @@ from spectral_collapse.processes import VarianceExploding, VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.history import FILE, History
 from spectral_collapse.training.objectives import Corruption, denoising_loss
-from spectral_collapse.training.validation import Record, levels_of, validate_denoiser
+from spectral_collapse.training.validation import HeldOut, Record, levels_of, validate_denoiser
 from tests.training.tiny import tiny_held_out
 
 ATTRS = {"study": "training", "parameters": "{}"}
@@ -106,3 +106,21 @@ def test_the_validation_loss_is_the_training_loss(prediction: str) -> None:
             expected = denoising_loss(network, prediction, clean, Corruption(noise, alpha, sigma, time), told).mean()
         # float32: the noise is what is left of x, divided by sigma, from 0.002 on for EDM
         assert float(found) == pytest.approx(float(expected), rel=2e-3)
+
+
+def test_errors_are_kept_by_band_and_domain() -> None:
+    """A network that answers 0 as the clean image is wrong by the image itself: alpha / sigma times it, as noise."""
+    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    across = torch.arange(32) / 32
+    waves = [torch.cos(2 * torch.pi * cycles * across).expand(4, 3, 32, 32) for cycles in (2, 12)]
+    held = HeldOut(0.5 * waves[0], 0.9 * waves[1], 0)  # sources in the low band, targets in the high one
+    denoiser = NetworkDenoiser(network, VariancePreserving(), "sample")
+    found = validate_denoiser(Model(denoiser, None, {}, ""), held).noise_error
+    assert found.shape == (10, 3, 2, 4)
+    assert (found[:, 0, 0] > 100 * found[:, 1:, 0].amax(1)).all()
+    assert (found[:, 2, 1] > 100 * found[:, :2, 1].amax(1)).all()
+    gains = torch.tensor([(level.alpha / level.sigma) ** 2 for level in levels_of(denoiser)])
+    torch.testing.assert_close(found[:, 0, 0, 0] / found[0, 0, 0, 0], gains / gains[0], rtol=1e-4, atol=0)
+    assert "noise_error" not in _history().scores()

@@ -18,7 +18,7 @@ from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import front
 from spectral_collapse.studies.common import text
 from spectral_collapse.studies.decomposition import ratio
-from spectral_collapse.studies.training import recorded
+from spectral_collapse.studies.training import every_draw, first_with, recorded
 
 _PREDICTIONS = {
     "epsilon": "noise (epsilon)",
@@ -28,14 +28,14 @@ _PREDICTIONS = {
 }
 """What a prediction type is called."""
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [12, 4], [4, 4])
-_CLOSED_FORM = "perfect for Gaussian data"
+_CLOSED_FORM = "filter by the mean spectrum"
 _STAGES = {
     "real": ("real test targets", PALETTE[6], "circle"),
     "ceiling": ("… after the autoencoder", PALETTE[0], "square"),
     "noise": ("samples from white noise", PALETTE[2], "triangle-up"),
     "translated": ("translations: samples from inverted sources", PALETTE[1], "diamond"),
 }
-"""From what no network can exceed to what an inversion leaves: name, colour, shape."""
+"""Name, colour, shape; each stage has one more possible culprit than the one before."""
 _LEGEND = {"orient": "bottom", "symbolOpacity": 1, "labelLimit": 320}
 
 
@@ -99,16 +99,19 @@ def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
                 rows.append(place | dict(zip(("mean", "low", "high"), interval, strict=True)))
     found = pd.DataFrame(rows)
     color, dash = _told_apart("band", list(dict.fromkeys(found["band"])))
+    scale = alt.Scale(type="log", nice=False)
     base = alt.Chart().encode(
         alt.X("step:Q", title="optimizer steps")
         .scale(type="log", nice=False)
-        .axis(format="~s", values=[10, 30, 100, 300, 1000, 3000]),
+        .axis(format="~s", values=[10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]),
         color,
     )
     layers = alt.layer(
-        base.mark_area(opacity=0.2).encode(alt.Y("low:Q"), alt.Y2("high:Q")),
+        base.mark_area(opacity=0.2).encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
         base.mark_line(strokeWidth=1.8).encode(
-            alt.Y("mean:Q", title="squared error of the predicted noise"),
+            alt.Y("mean:Q", title="error of the predicted noise", scale=scale).axis(
+                format="~g", values=[0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000]
+            ),
             dash,
             tooltip=[
                 alt.Tooltip("band:N", title="Band"),
@@ -125,15 +128,17 @@ def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
 
 
 def errors(study: xr.Dataset) -> alt.FacetChart:
-    """Error of the predicted clean images against the noise, with 95 % intervals; 1: no better than the mean image.
+    """Error of the predicted clean images against the noise, with 95 % intervals; 1: that of the mean colour.
 
-    A column per domain, a row per space; in each the closed form beside the networks.
+    A column per domain, a row per autoencoder or pixel space; in each the closed form beside the networks.
     """
     rows = []
-    for name, architecture, predicts, space in _about(study):
+    first = first_with(study)
+    for name in study["model"].data:
         one = study.sel(model=name)
-        first = name == study["model"].data[study["space"] == space][0]
-        who = {"network": f"{architecture}: {predicts}"} | ({"closed form": _CLOSED_FORM} if first else {})
+        autoencoder = str(one["autoencoder"].item())
+        space = f"latents of {autoencoder}" if autoencoder else "pixels"
+        who = {"network": str(name)} | ({"closed form": _CLOSED_FORM} if name in first else {})
         for predictor, called in who.items():
             for domain in study["domain"].data:
                 errors = one["error"].sel(predictor=predictor, domain=domain).transpose("level", "sample")
@@ -174,20 +179,23 @@ def errors(study: xr.Dataset) -> alt.FacetChart:
 
 
 def quality(study: xr.Dataset) -> alt.HConcatChart:
-    """S_HF from real images down to translations, and S_DC of the inverted latents, a row per network."""
+    """High-frequency energy from real images down to translations, and S_DC of the latents, a row per network."""
     rows, latents = [], []
     for name in study["model"].data:
         one = study.sel(model=name)
-        for stage, values in {
-            "real": one["s_hf_real"],
-            "ceiling": one["s_hf_ceiling"],
-            "noise": one["s_hf_noise"].stack(every=("draw", "drawn")),
-            "translated": one["s_hf_translated"],
-        }.items():
-            rows.append(_row(str(name), _STAGES[stage][0], values))
+        stages = {
+            "real": one["excess_real"],
+            "ceiling": one["excess_ceiling"],
+            "noise": every_draw(one["excess_noise"]),
+        }
+        if not one["autoencoder"].item():
+            del stages["ceiling"]
+        for stage, values in (stages | {"translated": one["excess_translated"]}).items():
+            logarithms = _row(str(name), _STAGES[stage][0], values)
+            rows.append(logarithms | {key: np.exp(logarithms[key]) for key in ("mean", "low", "high")})
         latents.append(_row(str(name), "inverted", one["s_dc"]) | {"white": float(one["white_s_dc"])})
     names = list(study["model"].data)
-    height = 60 * len(names)
+    height, scale = 60 * len(names), alt.Scale(type="log", nice=False)
     called, colors, shapes = zip(*_STAGES.values(), strict=True)
     legend = alt.Legend(**_LEGEND, columns=2, symbolSize=90)
     y = alt.Y("model:N", sort=names, title=None).axis(grid=True, labelLimit=220)
@@ -195,12 +203,18 @@ def quality(study: xr.Dataset) -> alt.HConcatChart:
         y,
         alt.YOffset("stage:N", sort=called).scale(paddingOuter=0.4),
         alt.Color("stage:N", title=None, legend=legend).scale(domain=called, range=colors),
-        tooltip=[alt.Tooltip("model:N", title="Network"), alt.Tooltip("stage:N", title=" "), *_interval("S_HF")],
+        tooltip=[alt.Tooltip("model:N", title="Network"), alt.Tooltip("stage:N", title=" "), *_interval("times")],
     )
     shape = alt.Shape("stage:N", title=None, legend=legend).scale(domain=called, range=shapes)
     texture = alt.layer(
-        points.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
-        points.mark_point(size=55).encode(alt.X("mean:Q", title="texture S_HF").scale(zero=False), shape),
+        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(x=alt.datum(1.0)),
+        points.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q")),
+        points.mark_point(size=55).encode(
+            alt.X("mean:Q", title="high-frequency energy / the usual of real targets", scale=scale).axis(
+                format="~g", values=[0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 30]
+            ),
+            shape,
+        ),
     ).properties(width=330, height=height)
     base = alt.Chart(pd.DataFrame(latents)).encode(
         y.axis(labels=False, ticks=False, grid=True),
@@ -218,7 +232,7 @@ def quality(study: xr.Dataset) -> alt.HConcatChart:
         ),
     ).properties(width=210, height=height)
     return alt.hconcat(texture, collapse).properties(
-        description=f"S_HF of samples and translations, S_DC of latents, per network, {study.attrs['title']}"
+        description=f"High-frequency energy of samples, S_DC of latents, per network, {study.attrs['title']}"
     )
 
 
@@ -232,16 +246,23 @@ def samples(study: xr.Dataset) -> alt.Chart:
 
 
 def ceiling(study: xr.Dataset) -> alt.LayerChart | alt.Chart:
-    """How much of the targets' power is left after the autoencoder, per frequency, with 95 % intervals.
+    """How much of the targets' power is left after each autoencoder, per frequency, with 95 % intervals.
 
     Where no network has one there is only a sentence.
     """
-    latent = study["model"][study["space"] == "latents"].data
-    if not len(latent):
+    rows = []
+    for name, autoencoder in first_with(study).items():
+        if autoencoder:
+            found = ratio(study["reconstructed_power"].sel(model=name), study["target_power"])
+            for frequency, mean, low, high in zip(study["frequency"].data, *found, strict=True):
+                rows.append(
+                    {"autoencoder": autoencoder, "frequency": frequency, "mean": mean, "low": low, "high": high}
+                )
+    if not rows:
         return _sentence("none of these networks has an autoencoder")
-    mean, low, high = ratio(study["reconstructed_power"].sel(model=latent[0]), study["target_power"])
-    table = pd.DataFrame({"frequency": study["frequency"].data, "mean": mean, "low": low, "high": high})
-    base = alt.Chart(table).encode(alt.X("frequency:Q", title="spatial frequency in cycles per pixel"))
+    found = pd.DataFrame(rows)
+    color, dash = _told_apart("autoencoder", list(dict.fromkeys(found["autoencoder"])))
+    base = alt.Chart(found).encode(alt.X("frequency:Q", title="spatial frequency in cycles per pixel"), color)
     scale = alt.Scale(type="log", nice=False)
     return alt.layer(
         alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(y=alt.datum(1.0)),
@@ -250,7 +271,12 @@ def ceiling(study: xr.Dataset) -> alt.LayerChart | alt.Chart:
             alt.Y("mean:Q", title="power after the autoencoder / before", scale=scale).axis(
                 format="~g", values=[0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5]
             ),
-            tooltip=[alt.Tooltip("frequency:Q", title="Cycles per pixel", format=".3f"), *_interval("power left")],
+            dash,
+            tooltip=[
+                alt.Tooltip("autoencoder:N", title="Autoencoder"),
+                alt.Tooltip("frequency:Q", title="Cycles per pixel", format=".3f"),
+                *_interval("power left"),
+            ],
         ),
     ).properties(width=420, height=240, description=f"Power left by the autoencoder, {study.attrs['title']}")
 
@@ -275,26 +301,17 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
                     "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
                     "Steps": _whole(one["steps"]),
                     "Seconds": _whole(one["train_seconds"]),
-                    "S_HF, real": _mean(one["s_hf_real"]),
-                    "S_HF, autoencoder": _mean(one["s_hf_ceiling"]),
-                    "PSNR, autoencoder (dB)": _mean(one["psnr_ceiling"], 1),
-                    "S_HF, from white noise": _mean(one["s_hf_noise"].stack(every=("draw", "drawn"))),
-                    "S_HF, translated": _mean(one["s_hf_translated"]),
+                    "S_HF: real": _mean(one["s_hf_real"]),
+                    "autoencoder": _mean(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+                    "PSNR of that (dB)": _mean(one["psnr_ceiling"], 1),
+                    "white noise": _mean(every_draw(one["s_hf_noise"])),
+                    "translated": _mean(one["s_hf_translated"]),
                     "SWD (real)": f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] ({float(one['swd_real']):.2f})",
                     "KID": "missing: no weights" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
                     "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
                 }
             )
     return pd.DataFrame(rows).set_index("Network")
-
-
-def _about(study: xr.Dataset) -> list[tuple[str, str, str, str]]:
-    """Name, architecture, what is predicted, and space of each network."""
-    columns = (study[name].data for name in ("model", "network", "prediction", "space"))
-    return [
-        (str(name), str(network), _PREDICTIONS[prediction], str(space))
-        for name, network, prediction, space in zip(*columns, strict=True)
-    ]
 
 
 def _sentence(words: str) -> alt.Chart:

@@ -22,7 +22,7 @@ from spectral_collapse.metrics.psnr import psnr
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum, spectral_slope
 from spectral_collapse.metrics.s_dc import s_dc, s_dc_mask, white_noise_level
 from spectral_collapse.metrics.s_g import SG, s_g
-from spectral_collapse.metrics.s_hf import HFReference, hf_reference, s_hf
+from spectral_collapse.metrics.s_hf import HFReference, hf_excess, hf_reference, s_hf
 from spectral_collapse.metrics.s_lf import low_pass, s_lf, structure_view
 from spectral_collapse.metrics.shapiro_wilk import ShapiroWilk, shapiro_wilk
 from spectral_collapse.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
@@ -82,6 +82,7 @@ __all__ = [
     "evaluate",
     "fid",
     "haarpsi",
+    "hf_excess",
     "hf_reference",
     "high_frequency_deficit",
     "kid",

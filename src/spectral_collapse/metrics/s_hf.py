@@ -69,6 +69,21 @@ def hf_reference(images: torch.Tensor) -> HFReference:
     return HFReference(mean, wavelet, slope, len(images), tuple(images.shape[1:]))
 
 
+def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
+    """Logarithm of the high-frequency energy over the reference's usual one, per sample, (N,) float64.
+
+    S_HF with its sign: 0 is usual, log(1/2) half the energy, -inf no detail at all. images: (N, C, H, W) in
+    [-1, 1]. Raises as `s_hf` does.
+    """
+    check_images("S_HF", images)
+    if tuple(images.shape[1:]) != reference.shape:
+        raise InvalidParameterError(
+            f"S_HF: images of shape {tuple(images.shape[1:])} cannot be scored against a reference "
+            f"of shape {reference.shape}; compute the reference at the same size"
+        )
+    return _log_energy(images, reference.wavelet) - reference.mean_log_energy
+
+
 def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.Tensor:
     """High-frequency realism per sample, (N,) float64, of images (N, C, H, W) in [-1, 1], Eq. (40).
 
@@ -77,16 +92,10 @@ def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.T
 
     Raises InvalidParameterError (range, or another shape than the reference's), DataError, NotFiniteError.
     """
-    check_images("S_HF", images)
     if isinstance(reference, torch.Tensor):
+        check_images("S_HF", images)
         reference = hf_reference(reference)
-    if tuple(images.shape[1:]) != reference.shape:
-        raise InvalidParameterError(
-            f"S_HF: images of shape {tuple(images.shape[1:])} cannot be scored against a reference "
-            f"of shape {reference.shape}; compute the reference at the same size"
-        )
-    distance = (_log_energy(images, reference.wavelet) - reference.mean_log_energy).abs()
-    return 1 - (distance / abs(reference.mean_log_energy)).clip(0, 1)
+    return 1 - (hf_excess(images, reference).abs() / abs(reference.mean_log_energy)).clip(0, 1)
 
 
 def _log_energy(images: torch.Tensor, wavelet: str) -> torch.Tensor:

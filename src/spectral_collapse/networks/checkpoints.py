@@ -41,6 +41,7 @@ import diffusers  # noqa: E402
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _PROCESSES = {"variance_preserving": processes.VariancePreserving, "variance_exploding": processes.VarianceExploding}
+_READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
 
 
@@ -48,7 +49,8 @@ _CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
 class Model:
     """A trained denoiser with its autoencoder: images in [-1, 1] on one side, latents on the other.
 
-    autoencoder is None for a model in pixel space. hash identifies the weights of both.
+    autoencoder is None for a model in pixel space. hash identifies the weights of both, and what the card
+    says of how they are read.
     """
 
     denoiser: NetworkDenoiser
@@ -106,6 +108,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
         digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
         if "latents_mean" in card:
             autoencoder.register_to_config(latents_mean=card["latents_mean"], latents_std=card["latents_std"])
+    reading = {key: card[key] for key in _READING if key in card}
+    digest = hashlib.sha256(f"{digest}{json.dumps(reading, sort_keys=True)}".encode()).hexdigest()
     states = take_label_states(network)
     denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5), states)
     return Model(denoiser, autoencoder, card, digest[:12])

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from spectral_collapse.datasets import DatasetInfo, DomainDataset
-from spectral_collapse.errors import CheckpointError
+from spectral_collapse.errors import CheckpointError, DataError
 from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.metrics.weights import find
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.studies.front import Interval
 
@@ -59,6 +60,14 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
     """
     found = [radial_spectrum(images) for images in series.values()]
     return found[0][0][1:].numpy(), np.stack([power[:, 1:].numpy() for _, power in found])
+
+
+def checksum(weights: str) -> str:
+    """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
+    try:
+        return find(weights).sha256
+    except DataError:
+        return ""
 
 
 def text(interval: Interval, digits: int = 3) -> str:

@@ -20,11 +20,10 @@ import xarray as xr
 
 from spectral_collapse import datasets, inversion, metrics
 from spectral_collapse.datasets import DatasetInfo, Pair
-from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.metrics.s_lf import Structure, grey, mask
-from spectral_collapse.metrics.weights import SOURCES, find
+from spectral_collapse.metrics.weights import SOURCES
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.studies import common, corruptions, domains, readings
 from spectral_collapse.studies.corruptions import Corruption
@@ -91,7 +90,7 @@ def run(
     beside = [name for name in COMPANIONS if datasets.info(name).family != info.family]
     companions = {name: datasets.load(name, "test", size.size, "auto", root) for name in beside}
     given.parameters["companions"] = [other.fingerprint for other in companions.values()]
-    given.parameters["weights"] = {name: _found(name) for name in SOURCES}
+    given.parameters["weights"] = {name: common.checksum(name) for name in SOURCES}
     stored = given.stored(STUDY)
     if stored is not None:
         return stored
@@ -160,14 +159,6 @@ def run(
         white_s_dc=metrics.white_noise_level(latents[WHITE].shape[1]),
         dimension=latents[WHITE][0].numel(),
     )
-
-
-def _found(name: str) -> str:
-    """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
-    try:
-        return find(name).sha256
-    except DataError:
-        return ""
 
 
 def inverted(model: Model, sources: torch.Tensor, label: int, num_steps: int) -> dict[str, torch.Tensor]:

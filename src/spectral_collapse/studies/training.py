@@ -1,8 +1,8 @@
 """How good the networks are: what training was like, what they make from noise, and what bounds them.
 
-A translation loses texture for three reasons: the autoencoder cannot write it, the network has not
-learnt it, or the inversion handed over a latent that is no noise. Samples from true white noise are
-free of the third, the autoencoder's reconstructions of the first two, so all three can be told apart.
+A translation loses texture for three reasons: the autoencoder does not write it, the network has not
+learnt it, or the inversion handed over a latent that is no noise. Real images after the autoencoder show
+the first alone, samples from true white noise the first two, translations all three.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from spectral_collapse.denoisers import Denoiser
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.evaluate import evaluate
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks.checkpoints import Model, find, load_model
 from spectral_collapse.processes import Level, Process
@@ -32,6 +33,7 @@ from spectral_collapse.sampling import as_labels, sample
 from spectral_collapse.studies import common, front
 from spectral_collapse.studies.collapse import gaussian_denoiser
 from spectral_collapse.studies.decomposition import ratio
+from spectral_collapse.studies.profiles import profile as profile_named
 from spectral_collapse.studies.setting import Setting, finish, total_seconds
 from spectral_collapse.training import history, recipes
 from spectral_collapse.translation import translate
@@ -57,6 +59,9 @@ _PER_MODEL = {
     "s_hf_noise": (("draw", "drawn"), "S_HF of samples from white noise", "1"),
     "s_hf_translated": (("sample",), "S_HF of translations", "1"),
     "s_hf_ceiling": (("sample",), "S_HF of targets after the autoencoder", "1"),
+    "excess_noise": (("draw", "drawn"), "log high-frequency energy over the usual, samples from white noise", "1"),
+    "excess_translated": (("sample",), "log high-frequency energy over the usual, translations", "1"),
+    "excess_ceiling": (("sample",), "log high-frequency energy over the usual, targets after the autoencoder", "1"),
     "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
     "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
     "white_s_dc": ((), "S_DC of white noise", "1"),
@@ -93,16 +98,13 @@ class Candidate(Setting):
             self.pair.source,
             self.info.source_label,
             num_steps=self.size.num_steps,
-            guidance=self.info.guidance,
         )
         return made.images, made.latents
 
     def drawn(self, seed: int) -> torch.Tensor:
         """As many samples of the target domain as there are test images, from white noise."""
         noise = torch.randn(self.encoded.shape, generator=torch.Generator().manual_seed(seed)).to(self.encoded)
-        return self.model.decode(
-            sample(self.model.denoiser, noise, TARGET, self.size.num_steps, guidance=self.info.guidance)
-        )
+        return self.model.decode(sample(self.model.denoiser, noise, TARGET, self.size.num_steps))
 
 
 def run(
@@ -124,24 +126,26 @@ def run(
 
     Returns:
         The result, also stored (`results`). Along `model`, whose coordinates say what it is
-        (`prediction`, `network`, `space`, `parameters`, `steps`, `train_seconds`, `train_images`,
-        `hash`), and with the standard inversion in the profile's steps:
+        (`checkpoint`, `prediction`, `network`, `space`, `autoencoder`, `parameters`, `steps`,
+        `train_seconds`, `train_images`, `hash`), and with the standard inversion in the profile's steps and
+        no guidance, whatever the data set's:
 
         - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
-          `s_hf_translated` (sample): test sources inverted, sampled in the target domain; both with the
-          data set's guidance. `image` (shown, row, col, rgb): some of the former;
-        - `s_hf_ceiling`, `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets
-          encoded and decoded; PSNR is NaN in pixel space;
+          `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling`
+          (sample): test targets encoded and decoded. `excess_...`: the same images' `metrics.hf_excess`, in
+          which too little and too much differ. `image` (shown, row, col, rgb): some samples from white noise;
+        - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded;
+          PSNR is NaN in pixel space;
         - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
         - `swd` (draw), `kid`: samples against real targets of the training split; `kid` is NaN with the
           attr `missing` where its weights are not there;
         - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of
-          noised test images, over the variance of the domain's training images, of the network and of
-          the optimal denoiser of Gaussian data with the mean and the spectrum of those (`closed form`),
-          at levels of `ratio` = sigma / alpha.
+          noised test images, over the variance of the domain's training images about their mean colour, of
+          the network and of `collapse.gaussian_denoiser` of those (`closed form`), which knows their mean
+          colour and how their power falls with frequency, at levels of `ratio` = sigma / alpha.
 
-        And of the real test targets: `s_hf_real` (sample), `target_power` (sample, frequency), `swd_real`,
-        `real_image` (shown, row, col, rgb).
+        And of the real test targets: `s_hf_real`, `excess_real` (sample), `target_power` (sample, frequency),
+        `swd_real`, `real_image` (shown, row, col, rgb).
 
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
@@ -153,38 +157,40 @@ def run(
         common.check_model(candidate.model, first.info, first.size.size)
     first.parameters.update(
         checkpoint={label: candidate.model.hash for label, candidate in candidates.items()},
+        weights=common.checksum("inception"),
         seeds=first.size.seeds,
-        guidance=first.info.guidance,
     )
-    stored = first.stored(STUDY)
-    if stored is not None:
-        return stored
-    images = _images(first)
-    parts = first.parts(STUDY)
-    jobs = {label: _job(candidate, images) for label, candidate in candidates.items()}
-    done = finish(parts, jobs, f"{STUDY} {dataset}", progress)
-    result = _dataset(first, candidates, done, images).assign_coords(
-        checkpoint=("model", [str(name) for name in given.values()], {"long_name": "name or folder"})
-    )
-    first.save(STUDY, result, total_seconds(done))
-    parts.clear()
-    return result
+    result = first.stored(STUDY)
+    if result is None:
+        images = _images(first)
+        parts = first.parts(STUDY)
+        jobs = {f"{label} {one.model.hash}": _job(one, images) for label, one in candidates.items()}
+        done = finish(parts, jobs, f"{STUDY} {dataset}", progress)
+        result = _dataset(first, candidates, dict(zip(candidates, done.values(), strict=True)), images)
+        first.save(STUDY, result, total_seconds(done))
+        parts.clear()
+    # The key knows neither the order nor the folders: whoever stored the result may have had others.
+    folders = [str(find(name).resolve()) for name in given.values()]
+    return result.sel(model=list(given)).assign_coords(checkpoint=("model", folders, {"long_name": "folder"}))
 
 
-def families(profile: str = "quick", progress: bool = True) -> list[xr.Dataset]:
-    """`run` for one data set of each family, with all networks that ship. Raises what `run` raises."""
-    return [run(name, profile, progress=progress) for name in _COMPANIONS]
+def others(
+    study: xr.Dataset, profile: str = "quick", root: str | Path | None = None, progress: bool = True
+) -> list[xr.Dataset]:
+    """`run` for a data set of each other family than a study's, with those of its shipped networks that are
+    made for the profile's images. A family without any is left out."""
+    size, found = profile_named(profile).size, []
+    for name in _COMPANIONS:
+        family = datasets.info(name).family
+        fitting = [one for one in shipped(family) if _cards()[one].get("image_size") == size]
+        if family != study.attrs["family"] and fitting:
+            found.append(run(name, profile, fitting, root=root, progress=progress))
+    return found
 
 
 def shipped(family: str) -> list[str]:
     """The checkpoints that ship for a family of data sets, those of recipes in their order, then others."""
-    found = {}
-    for card in sorted(paths.checkpoints().glob("*/card.json")):
-        try:
-            found[card.parent.name] = json.loads(card.read_text()).get("family")
-        except (ValueError, OSError, AttributeError) as error:
-            raise CheckpointError(f"{str(card)!r} is no readable card; copy the checkpoint again") from error
-    mine = [name for name, of in found.items() if of == family]
+    mine = [name for name, card in _cards().items() if card.get("family") == family]
     known = [name for name in recipes.names() if name in mine]
     return known + [name for name in mine if name not in known]
 
@@ -203,10 +209,11 @@ def curves(study: xr.Dataset) -> xr.Dataset:
         if file.is_file():
             run = results.read(file)
             binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
-            looks = run[[name for name in ("s_hf", "noise_error") if name in run]]
-            ratios = ("level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs)
-            losses = binned.rename(iteration="train_step")
-            found[str(label)] = looks.reset_coords(drop=True).assign(train_loss=losses, ratio=ratios)
+            looks = run[[name for name in ("s_hf", "noise_error") if name in run]].reset_coords(drop=True)
+            looks = looks.assign(train_loss=binned.rename(iteration="train_step"))
+            if "noise_error" in looks:
+                looks["ratio"] = "level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs
+            found[str(label)] = looks
     if not found:
         return xr.Dataset(coords={"model": np.array([], str)})
     return xr.concat(list(found.values()), xr.Variable("model", list(found)), join="outer")
@@ -236,47 +243,45 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals over images.
 
     A row per level and band of which anything is learnt, that is, at whose end the error of the predicted
-    noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). runs: from `curves`.
+    noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). The band 'high over low'
+    is the quotient of the two, resampled together, where both are learnt. runs: from `curves`.
     """
     one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps = one["step"].to_numpy().astype(float)
-    drawn = front.resampled_means(values, front.bootstrap_indices(values.shape[-1]))
     means = values.mean(-1)
-    found, (low, high) = half_learnt(means, steps), front.percentiles(half_learnt(drawn, steps))
-    rows = [
-        {
-            "ratio": float(runs["ratio"].sel(model=name)[level]),
-            "band": str(one["band"].data[band]),
-            "mean": found[level, band],
-            "low": low[level, band],
-            "high": high[level, band],
-            "error": means[-1, level, band],
-        }
-        for level, band in np.argwhere(means[-1] < LEARNT)
-    ]
+    found = half_learnt(means, steps)
+    drawn = half_learnt(front.resampled_means(values, front.bootstrap_indices(values.shape[-1])), steps)
+    ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
+    low, high = bands.index("low"), bands.index("high")
+    rows = []
+    for level, learnt in enumerate(means[-1] < LEARNT):
+        of = {bands[band]: (found[level, band], drawn[level, band]) for band in np.flatnonzero(learnt)}
+        if learnt[low] and learnt[high]:
+            of["high over low"] = (found[level, high] / found[level, low], drawn[level, high] / drawn[level, low])
+        for band, (value, draws) in of.items():
+            error = means[-1, level, bands.index(band)] if band in bands else np.nan
+            rows.append((ratios[level], band, value, *front.percentiles(draws), error))
     return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
 
 
 def bias(runs: xr.Dataset, name: str) -> str:
-    """Which frequencies a run learns first, as Markdown: the test of the paper's Eq. 48.
-
-    By Eq. 48 the rate at which frequency k is learnt falls as 1 / k or faster, so the high band, at about
-    five times the frequency of the low one, should take five times as long.
-    """
+    """Which frequencies a run learns first, as Markdown: what the paper's Eq. 48 speaks of."""
     if not recorded(runs, name):
         return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
     found = learnt_first(runs, name).set_index(["ratio", "band"])
     lines = []
     for level in found.index.unique("ratio"):
-        at = found.xs(level)
-        listed = ", ".join(
-            f"{band} {row['mean']:.0f} [{row['low']:.0f}, {row['high']:.0f}]" for band, row in at.iterrows()
-        )
-        lines.append(f"- sigma / alpha = {level:.2g}: {listed}")
+        listed = []
+        for band, row in found.xs(level).iterrows():
+            digits = 0 if band in BANDS else 2
+            interval = front.Interval(row["mean"], row["low"], row["high"])
+            listed.append(f"{band} {common.text(interval, digits)}")
+        lines.append(f"- sigma / alpha = {level:.2g}: {', '.join(listed)}")
     return (
         f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
-        f"frequency band (bands in which it never gets below an error of {LEARNT:g} are left out):\n\n"
+        f"frequency band, and how many times as long the high band takes as the low one (bands in which it never gets "
+        f"below an error of {LEARNT:g} are left out; intervals over images, of this one training):\n\n"
         + "\n".join(lines)
     )
 
@@ -294,7 +299,7 @@ def predictor_error(
 
 def nearest_levels(process: Process) -> list[Level]:
     """Of the process's finest levels those nearest to `RATIOS`."""
-    finest = process.levels(999)
+    finest = process.levels(getattr(process, "num_train_steps", 1000) - 1)
     return [min(finest, key=lambda level: abs(np.log(level.sigma / level.alpha / ratio))) for ratio in RATIOS]
 
 
@@ -309,23 +314,36 @@ def setting(study: xr.Dataset) -> str:
 
 def verdict(study: xr.Dataset) -> str:
     """What the numbers say, as a Markdown list, with 95 % bootstrap intervals over images."""
-    real = study["s_hf_real"]
-    lines = [f"- **Real targets** have an S_HF of {_mean(real)}."]
-    latent = study["model"][study["space"] == "latents"]
-    if latent.size:
-        one = study.sel(model=latent.data[0])
-        lines.append(
-            f"- **The autoencoder** changes it by {_mean(one['s_hf_ceiling'] - real)}, at "
-            f"{_mean(one['psnr_ceiling'], 1)} dB."
-        )
+    real = study["excess_real"]
+    lines = [f"- **Real test targets** have {_times(real)} times the usual high-frequency energy of training targets."]
+    for name, autoencoder in first_with(study).items():
+        one = study.sel(model=name)
+        if autoencoder:
+            lines.append(
+                f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of real "
+                f"targets, at {_mean(one['psnr_ceiling'], 1)} dB."
+            )
     for name in study["model"].data:
         one = study.sel(model=name)
         lines.append(
-            f"- **{name}** samples with an S_HF of {_mean(_drawn(one['s_hf_noise']))} from white noise and "
-            f"{_mean(one['s_hf_translated'])} from inverted sources, {_compared(one)}. Its latents have an S_DC of "
-            f"{_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
+            f"- **{name}** samples with {_times(every_draw(one['excess_noise']))} times the usual energy from white "
+            f"noise and {_times(one['excess_translated'])} times from inverted sources, {_compared(one)}. Its latents "
+            f"have an S_DC of {_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
         )
     return "\n".join(lines)
+
+
+def first_with(study: xr.Dataset) -> dict[str, str]:
+    """For each autoencoder ('' for pixel space) the first network that works with it: its name -> the autoencoder."""
+    found: dict[str, str] = {}
+    for name, autoencoder in zip(study["model"].data, study["autoencoder"].data, strict=True):
+        found.setdefault(str(autoencoder), str(name))
+    return {name: autoencoder for autoencoder, name in found.items()}
+
+
+def every_draw(values: xr.DataArray) -> xr.DataArray:
+    """Values (draw, drawn) of all samples from white noise, one after the other."""
+    return values.stack(every=("draw", "drawn"))
 
 
 def learnt(study: xr.Dataset, domain: str = "source") -> str:
@@ -340,9 +358,8 @@ def learnt(study: xr.Dataset, domain: str = "source") -> str:
             found.append(f"{common.text(ratio(*errors), 2)} at {at:.2g}")
         lines.append(f"- **{name}**: {', '.join(found)}")
     return (
-        f"On {domain}s the networks' error is so many times that of the optimal denoiser of Gaussian data, at three "
-        "noise ratios (below 1: more is known than the spectrum; 95 % bootstrap intervals over images):\n\n"
-        + "\n".join(lines)
+        f"On {domain}s the networks' error is so many times that of the filter, at three noise ratios (below 1: more "
+        "is known than a mean colour and a spectrum; 95 % bootstrap intervals over images):\n\n" + "\n".join(lines)
     )
 
 
@@ -368,7 +385,7 @@ def _label(folder: Path) -> str:
 
 def _images(given: Setting) -> Images:
     targets = common.real_targets(given.train, given.size.reference)
-    sources = common.training_sources(given.train, given.size.reference)
+    sources = common.training_sources(given.train, given.size.reference // 2)  # for a mean and a spectrum, enough
     return Images(sources, targets, given.pair.target, metrics.hf_reference(targets))
 
 
@@ -382,8 +399,8 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
     encoded = model.encode(held)
     again = model.decode(encoded)
     draws = [given.drawn(seed) for seed in range(given.size.seeds)]
-    scored = evaluate(["kid"], images=torch.cat(draws), reference_set=images.targets)["kid"]
     translated, latents = given.translated
+    scored = evaluate(["kid"], images=torch.cat(draws), reference_set=images.targets)["kid"]
     levels = nearest_levels(model.denoiser.process)
     errors = [
         _errors(model, clean, label, levels, model.encode(known))
@@ -394,9 +411,9 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
     ]
     in_pixels = model.autoencoder is None
     return {
-        "s_hf_noise": np.stack([metrics.s_hf(one, images.reference).numpy() for one in draws]),
-        "s_hf_translated": metrics.s_hf(translated, images.reference).numpy(),
-        "s_hf_ceiling": metrics.s_hf(again, images.reference).numpy(),
+        **_texture("noise", torch.stack(draws), images.reference),
+        **_texture("translated", translated, images.reference),
+        **_texture("ceiling", again, images.reference),
         "psnr_ceiling": np.full(len(held), np.nan) if in_pixels else metrics.psnr(again, held).numpy(),
         "s_dc": metrics.s_dc(latents).numpy(),
         "white_s_dc": np.float64(white_noise_level(latents.shape[1])),
@@ -408,6 +425,13 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
         "image": common.pictures(draws[0][: given.size.shown]),
     }
+
+
+def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> dict[str, np.ndarray]:
+    """S_HF of images (..., 3, H, W) and its logarithm with a sign, each (...)."""
+    flat = made.flatten(0, -4)
+    found = {"s_hf": metrics.s_hf(flat, reference), "excess": metrics.hf_excess(flat, reference)}
+    return {f"{name}_{stage}": values.view(made.shape[:-3]).numpy() for name, values in found.items()}
 
 
 def _errors(model: Model, clean: torch.Tensor, label: int, levels: list[Level], known: torch.Tensor) -> np.ndarray:
@@ -432,12 +456,10 @@ def _dataset(
     missing = {str(part["kid_missing"]) for part in done.values()} - {""}
     if missing:
         variables["kid"][2]["missing"] = missing.pop()
+    names = {"s_hf_real": "S_HF of real test targets", "excess_real": "their log high-frequency energy over the usual"}
+    real = _texture("real", images.held, images.reference)
+    variables |= {name: ("sample", real[name], {"long_name": text, "units": "1"}) for name, text in names.items()}
     variables |= {
-        "s_hf_real": (
-            "sample",
-            metrics.s_hf(images.held, images.reference).numpy(),
-            {"long_name": "S_HF of real test targets", "units": "1"},
-        ),
         "target_power": (("sample", "frequency"), power[:, 1:].numpy(), {"long_name": "power", "units": "1"}),
         "swd_real": (
             (),
@@ -476,6 +498,7 @@ _ABOUT = {
     "prediction": "what the network predicts",
     "network": "architecture",
     "space": "what it is trained on",
+    "autoencoder": "its autoencoder",
     "parameters": "number of weights",
     "steps": "optimizer steps",
     "train_seconds": "seconds of training",
@@ -491,6 +514,7 @@ def _about(model: Model) -> dict[str, str | float]:
         "prediction": card["prediction"],
         "network": _NETWORKS.get(network, network),
         "space": "pixels" if model.autoencoder is None else "latents",
+        "autoencoder": card["autoencoder"] or "",
         "parameters": sum(weight.numel() for weight in model.denoiser.network.parameters()),
         "steps": card.get("recipe", {}).get("steps", np.nan),
         "train_seconds": card.get("seconds", np.nan),
@@ -499,8 +523,20 @@ def _about(model: Model) -> dict[str, str | float]:
     }
 
 
-def _drawn(values: xr.DataArray) -> xr.DataArray:
-    return values.stack(every=("draw", "drawn"))
+def _cards() -> dict[str, dict[str, Any]]:
+    """The cards of all checkpoints that ship, by name."""
+    found = {}
+    for file in sorted(paths.checkpoints().glob("[!.]*/card.json")):
+        try:
+            found[file.parent.name] = dict(json.loads(file.read_text()))
+        except (ValueError, TypeError, OSError) as error:
+            raise CheckpointError(f"{str(file)!r} is no readable card; copy the checkpoint again") from error
+    return found
+
+
+def _times(logarithms: xr.DataArray) -> str:
+    """The geometric mean of what values are the logarithms of."""
+    return common.text(front.Interval(*np.exp(front.bootstrap_mean(logarithms.to_numpy()))), 2)
 
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
@@ -508,13 +544,14 @@ def _mean(values: xr.DataArray, digits: int = 3) -> str:
 
 
 def _compared(one: xr.Dataset) -> str:
-    """Whether samples from white noise and translations can be told apart by S_HF, two independent sets."""
-    noise, translated = (
-        front.resampled_means(values.to_numpy(), front.bootstrap_indices(values.size, seed=seed))
-        for seed, values in enumerate((_drawn(one["s_hf_noise"]), one["s_hf_translated"]))
-    )
-    low, high = front.percentiles(translated - noise)
+    """The energy of translations over that of samples from white noise, two independent sets."""
+    noise, translated = (every_draw(one["excess_noise"]).to_numpy(), one["excess_translated"].to_numpy())
+    draws = [
+        front.resampled_means(values, front.bootstrap_indices(values.size, seed=seed))
+        for seed, values in enumerate((noise, translated))
+    ]
+    low, high = front.percentiles(draws[1] - draws[0])
     if low <= 0 <= high or np.isnan(low):
         return "not told apart"
-    difference = float(one["s_hf_translated"].mean() - one["s_hf_noise"].mean())
-    return f"a difference of {common.text(front.Interval(difference, low, high))}"
+    gap = front.Interval(*np.exp([translated.mean() - noise.mean(), low, high]))
+    return f"{common.text(gap, 2)} times as much"

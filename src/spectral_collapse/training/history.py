@@ -87,7 +87,8 @@ class History:
 
     def scores(self) -> dict[str, float]:
         """Means of the last validation, for the model card."""
-        means = {name: float(values[-1].mean()) for name, values in self._series.items() if name != "image"}
+        scored = {name: values[-1] for name, values in self._series.items() if name not in ("image", "noise_error")}
+        means = {name: float(values.mean()) for name, values in scored.items()}
         return {name: round(mean, 4) for name, mean in means.items()}
 
     def files(self, attrs: dict[str, Any]) -> dict[str, bytes]:
