@@ -141,3 +141,12 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setattr(pareto, "run", run)
     assert cli.main(["study", "pareto"]) == 130
     assert "interrupted" in one_line(capsys)
+
+
+def test_study_training_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "quick"}'}
+    run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(networks, "run", run)
+    monkeypatch.setattr(charts, "table", lambda _: pd.DataFrame())
+    assert cli.main(["study", "training"]) == 0
+    run.assert_called_once_with("photos_x8", "quick", None, "auto", None)

@@ -8,6 +8,7 @@ import xarray as xr
 from spectral_collapse.charts import training as charts
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import training
+from spectral_collapse.studies.common import text
 from spectral_collapse.studies.front import bootstrap_mean
 
 KINDS = ("prediction", "network", "space", "autoencoder")
@@ -139,3 +140,62 @@ def test_the_table_has_a_row_per_network_of_every_study(study: xr.Dataset) -> No
     assert row["translated"].startswith(f"{translated.mean[2]:.3f} [")
     swd = study["swd"].sel(model="photos-dit").to_numpy()
     assert row["SWD (real)"] == f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] (0.10)"
+
+
+def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None:
+    one = study.sel(model="photos-dit")
+    row = charts.table([study]).loc["photos-dit"]
+    columns = {
+        "S_HF: real": "s_hf_real",
+        "autoencoder": "s_hf_ceiling",
+        "white noise": "s_hf_noise",
+        "translated": "s_hf_translated",
+    }
+    for column, name in columns.items():
+        assert row[column] == text(bootstrap_mean(one[name].to_numpy().ravel())), column
+    assert row["PSNR of that (dB)"] == text(bootstrap_mean(one["psnr_ceiling"].to_numpy()), 1)
+    assert row["S_DC (white noise)"].startswith(text(bootstrap_mean(one["s_dc"].to_numpy())))
+
+
+def test_every_stage_has_its_own_scores(study: xr.Dataset) -> None:
+    table = rows(charts.quality(study)).set_index(["model", "stage"])["mean"]
+    for model in MODELS:
+        one = study.sel(model=model)
+        for stage, (called, *_) in charts._STAGES.items():
+            if stage != "ceiling" or model != "photos-pixel":
+                assert table[model, called] == pytest.approx(float(np.exp(one[f"excess_{stage}"].mean())))
+        assert table[model, "inverted"] == pytest.approx(float(one["s_dc"].mean()))
+
+
+def test_learning_shows_the_first_to_the_last_but_one_level() -> None:
+    dims = ("model", "step", "level", "band", "domain", "pair")
+    ratios = np.geomspace(0.03, 14, 10)
+    runs = xr.Dataset(
+        {"noise_error": (dims, np.ones((1, 3, 10, 3, 2, 5))), "ratio": (("model", "level"), ratios[None])},
+        {"model": ["a"], "step": [1, 2, 3], "band": list(BANDS), "domain": ["source", "target"]},
+    )
+    panels = list(dict.fromkeys(rows(charts.learning(runs, "a"))["panel"]))
+    assert panels == [f"sigma / alpha = {ratios[level]:.2g}" for level in (0, 3, 5, 8)]
+
+
+def test_the_closed_form_is_that_of_the_first_network_of_its_space(study: xr.Dataset) -> None:
+    table = rows(charts.errors(study))
+    row = table[(table["panel"] == "sources, latents of autoencoder") & (table["network"] == charts._CLOSED_FORM)].iloc[
+        0
+    ]
+    values = study["error"].sel(model="photos", domain="source", predictor="closed form")[0]
+    assert row["mean"] == pytest.approx(float(values.mean()))
+
+
+def test_every_network_has_its_own_samples(study: xr.Dataset) -> None:
+    random = np.random.default_rng(0)
+    for name in ("image", "real_image"):
+        study[name] = study[name].dims, random.integers(0, 256, study[name].shape, np.uint8)
+    table = rows(charts.samples(study)).set_index(["column", "row"])["url"]
+    for row in range(2):
+        assert table["real targets|(not the same)", row] == charts.pictures.data_uri(
+            study["real_image"][row].to_numpy()
+        )
+        for model in MODELS:
+            expected = charts.pictures.data_uri(study["image"].sel(model=model)[row].to_numpy())
+            assert table[model.replace("-", "-|", 1), row] == expected

@@ -65,9 +65,9 @@ def test_slope_of_a_pattern_with_empty_rings() -> None:
     assert -100 < spectral_slope(step) < 100
 
 
-@pytest.mark.parametrize(("cycles", "band"), [(1, 0), (3, 0), (6, 1), (12, 2), (15, 2)])
+@pytest.mark.parametrize(("cycles", "band"), [(1, 0), (3, 0), (4, 1), (7, 1), (8, 2), (16, 2)])
 def test_a_wave_is_in_the_band_of_its_frequency(cycles: int, band: int) -> None:
-    """32 pixels: the bands end at 4, 8 and 16 cycles."""
+    """32 pixels: the bands end near 4 and 8 cycles, whose rings have a mean radius that is a little larger."""
     wave = torch.cos(2 * torch.pi * cycles * torch.arange(32) / 32).expand(1, 1, 32, 32)
     power = band_power(wave + 3)  # the mean is in no band
     assert power[0, band] > 0.1

@@ -152,3 +152,18 @@ def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
     assert "40 rendered test images (a random generator), 7 points, 3 seeds, 50 steps" in tradeoff.setting(study)
     assert "rendered, not real" in tradeoff.setting(study)
     assert "rendered" not in tradeoff.setting(study.assign_attrs(data_source="real"))
+
+
+def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study: xr.Dataset) -> None:
+    study["s_lf"][:], study["s_hf"][:] = 0.9, 0.9  # every other method is better
+    # by the sum or by one score alone it would be another
+    places = {"OVG (0, 0.0001)": (0.9, 0.1), "OVG (1000, 0)": (0.5, 0.45), "OVG (1000, 0.0001)": (0.1, 0.95)}
+    for point, (lf, hf) in places.items():
+        study["s_lf"].loc[{"point": point}], study["s_hf"].loc[{"point": point}] = lf, hf
+    study["s_hf"].loc[{"point": "OVG (1000, 0)"}] += xr.DataArray([-0.4, 0.4, 0.0], dims="seed")
+    study["psnr"].loc[{"point": "OVG (1000, 0)"}] = 33.0
+    np.testing.assert_allclose(tradeoff.chosen_on_others(study, "s_hf"), 0.45)
+    np.testing.assert_allclose(tradeoff.chosen_on_others(study, "psnr"), 33)
+    verdict = tradeoff.verdict(study).split("on all the others instead, ")[1]
+    assert verdict.startswith("S_HF is below that of the standard inversion (-0.450 [-0.450, -0.450])")
+    assert "S_LF is below that of the standard inversion (-0.400 [-0.400, -0.400])" in verdict

@@ -2,23 +2,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import networks, paths, results
+from spectral_collapse import datasets, metrics, networks, paths, results
+from spectral_collapse.datasets import TARGET, Pair
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
-from spectral_collapse.studies import training
-from spectral_collapse.training.history import History
+from spectral_collapse.studies import common, training
+from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.training.history import FILE, History
 from spectral_collapse.training.validation import Record
 
 VP = {"kind": "variance_preserving"}
 VE = {"kind": "variance_exploding"}
+SOURCE = datasets.info("photos_x8").source_label
 
 
 def checkpoint(
@@ -256,3 +263,211 @@ def test_a_network_of_another_family_is_refused(two: list[str]) -> None:
 def test_without_any_network_the_missing_one_is_named(home: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint 'photos'"):
         training.run("photos_x8", "smoke")
+
+
+def grey(count: int, std: float, seed: int, mean: float = 0.3) -> torch.Tensor:
+    """White images N x 3 x 64 x 64 around a grey."""
+    return mean + std * torch.randn(count, 3, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+def candidate() -> training.Candidate:
+    """Latents are images times two, decoding halves the contrast; the network thinks all images have no bound."""
+    flat = torch.full((64, 64), 1e9)
+    model = SimpleNamespace(
+        denoiser=GaussianDenoiser(VariancePreserving(), {SOURCE: flat, TARGET: flat}),
+        autoencoder=object(),
+        encode=lambda images: 2 * images,
+        decode=lambda latents: latents / 4,
+    )
+    made = training.Candidate(datasets.info("photos_x8"), model, None, None, profile_named("smoke"), [0, 1], {})
+    made.__dict__["pair"] = Pair(grey(4, 0.02, 11), grey(4, 0.05, 12))
+    return made
+
+
+def test_draws_and_translations_have_their_labels_and_no_guidance(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = candidate()
+    sample = create_autospec(training.sample, side_effect=lambda _, noise, *__, **___: noise)
+    translate = create_autospec(training.translate, return_value=SimpleNamespace(images="images", latents="latents"))
+    monkeypatch.setattr(training, "sample", sample)
+    monkeypatch.setattr(training, "translate", translate)
+    first, second = given.drawn(0), given.drawn(1)
+    noise = torch.randn(given.encoded.shape, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(first, noise / 4)  # decoded
+    assert not torch.allclose(first, second)
+    assert sample.call_args.args[2:] == (TARGET, given.size.num_steps)
+    assert not sample.call_args.kwargs
+    assert given.translated == ("images", "latents")
+    model, method, images, label = translate.call_args.args
+    assert (model, type(method).__name__, images, label) == (given.model, "Standard", given.pair.source, SOURCE)
+    assert translate.call_args.kwargs == {"num_steps": given.size.num_steps}
+
+
+def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = candidate()
+    held = given.pair.target
+    images = training.Images(grey(8, 0.04, 2), grey(8, 0.1, 3), held, metrics.hf_reference(grey(8, 0.1, 3)))
+    draws = [grey(4, 0.03, 4 + seed) for seed in range(given.size.seeds)]
+    translated, latents = grey(4, 0.07, 9), torch.randn(4, 4, 16, 16, generator=torch.Generator().manual_seed(10))
+    given.__dict__["translated"] = translated, latents
+    monkeypatch.setattr(training.Candidate, "drawn", lambda _, seed: draws[seed])
+    kid = create_autospec(training.evaluate, return_value={"kid": xr.DataArray(0.5)})
+    monkeypatch.setattr(training, "evaluate", kid)
+    found = training._measure(given, images)
+    again = held / 2
+    assert found["kid"] == 0.5
+    torch.testing.assert_close(kid.call_args.kwargs, {"images": torch.cat(draws), "reference_set": images.targets})
+    expected = {
+        "s_hf_noise": torch.stack([metrics.s_hf(one, images.reference) for one in draws]),
+        "s_hf_translated": metrics.s_hf(translated, images.reference),
+        "s_hf_ceiling": metrics.s_hf(again, images.reference),
+        "excess_noise": torch.stack([metrics.hf_excess(one, images.reference) for one in draws]),
+        "excess_translated": metrics.hf_excess(translated, images.reference),
+        "excess_ceiling": metrics.hf_excess(again, images.reference),
+        "psnr_ceiling": metrics.psnr(again, held),
+        "s_dc": metrics.s_dc(latents),
+        "white_s_dc": white_noise_level(4),
+        "swd": [metrics.sliced_wasserstein(one, images.targets).score for one in draws],
+        "reconstructed_power": radial_spectrum(again)[1][:, 1:],
+        "image": common.pictures(draws[0][: given.size.shown]),
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, err_msg=name)
+    # the network says clean = x / alpha, so its error is (sigma / alpha)^2; the closed form shrinks towards
+    # the training images' mean by k alpha, k = alpha V / (alpha^2 V + sigma^2), V their variance and W the test's
+    levels = training.nearest_levels(given.model.denoiser.process)
+    alpha, sigma = (np.array([getattr(level, name) for level in levels]) for name in ("alpha", "sigma"))
+    for domain, known, tested in (("source", 0.04, 0.02), ("target", 0.1, 0.05)):
+        v, w = (2 * known) ** 2, (2 * tested) ** 2
+        k = alpha * v / (alpha**2 * v + sigma**2)
+        fitted = (k**2 * sigma**2 + (1 - k * alpha) ** 2 * w) / v
+        errors = found["error"][:, training.DOMAINS.index(domain)].mean(-1)
+        # 8 images of 12288 numbers: 0.5 % on the variance, and the spectrum is of 24 numbers per coefficient
+        np.testing.assert_allclose(errors, [(sigma / alpha) ** 2 / v, fitted], rtol=0.05)
+
+
+def test_networks_are_judged_against_images_of_the_training_split() -> None:
+    pattern = grey(1, 0.05, 0)[0]
+    pattern = pattern - pattern.mean()
+
+    class Tagged:
+        """Image i has a mean of i / 100 as a source, of -i / 100 as a target."""
+
+        images = SimpleNamespace(source=lambda i: pattern + i / 100, target=lambda i: pattern - i / 100)
+
+        def __len__(self) -> int:
+            return 40
+
+        @staticmethod
+        def is_target(index: int) -> bool:
+            return index % 3 == 0
+
+    given = candidate()
+    given.__dict__["train"] = Tagged()
+    found = training._images(given)
+    assert found.held is given.pair.target
+    assert {round(float(one.mean()) * 100) for one in found.sources} <= {i for i in range(40) if i % 3}
+    assert {round(float(one.mean()) * -100) for one in found.targets} <= {i for i in range(40) if i % 3 == 0}
+    assert len(found.sources) == given.size.reference // 2
+
+
+@pytest.fixture
+def result() -> xr.Dataset:
+    """The part of a result that sentences are made of: one network with an autoencoder, 200 images."""
+    noise = np.random.default_rng(0).normal(0, 0.01, (2, 200))
+    errors = np.array([[2.0, 3.0, 4.0, 5.0], [1.0, 1.0, 1.0, 1.0]])[None, :, None, :, None]
+    return xr.Dataset(
+        {
+            "excess_real": ("sample", -0.2 + noise[0]),
+            "excess_ceiling": (("model", "sample"), -0.7 + noise[:1]),
+            "psnr_ceiling": (("model", "sample"), 20 + 0 * noise[:1]),
+            "excess_noise": (("model", "draw", "drawn"), -0.5 + noise[None]),
+            "excess_translated": (("model", "sample"), -1.5 + noise[1:]),
+            "s_dc": (("model", "sample"), 0.9 + 0 * noise[:1]),
+            "white_s_dc": ("model", [0.987]),
+            "error": (("model", "predictor", "domain", "level", "sample"), errors * np.ones((1, 2, 2, 4, 200))),
+            "ratio": (("model", "level"), [[0.03, 0.5, 1.0, 14.0]]),
+        },
+        {
+            "model": ["mine"],
+            "autoencoder": ("model", ["small"]),
+            "domain": list(training.DOMAINS),
+            "predictor": ["network", "closed form"],
+        },
+    )
+
+
+def test_the_verdict_says_what_is_lost_where(result: xr.Dataset) -> None:
+    real, autoencoder, network = training.verdict(result).splitlines()
+    # e to the power of -0.2, of -0.7 + 0.2, of -0.5, of -1.5, of -1.5 + 0.5; deviations of 0.01 in 200 to 400 images
+    assert real.startswith("- **Real test targets** have 0.82 [0.82, 0.82] times the usual")
+    assert "`small` leaves 0.61 [0.61, 0.61] of that of real targets, at 20.0 [20.0, 20.0] dB" in autoencoder
+    assert "with 0.61 [0.61, 0.61] times the usual energy from white noise and 0.22 [0.22, 0.22] times" in network
+    assert "from inverted sources, 0.37 [0.37, 0.37] times as much." in network
+    assert "S_DC of 0.900 [0.900, 0.900] (white noise 0.987)" in network
+    result["excess_translated"] = ("model", "sample"), result["excess_noise"].isel(draw=0).to_numpy()
+    assert "not told apart" in training.verdict(result)
+
+
+def test_the_network_is_compared_at_the_lowest_middle_and_highest_noise(result: xr.Dataset) -> None:
+    line = training.learnt(result).splitlines()[-1]
+    assert line == "- **mine**: 2.00 [2.00, 2.00] at 0.03, 4.00 [4.00, 4.00] at 1, 5.00 [5.00, 5.00] at 14"
+
+
+def test_sources_and_targets_are_learnt_at_their_own_steps() -> None:
+    steps, fast = [1, 10, 100, 1000], np.array([1.0, 0.5, 0.2, 0.2])
+    errors = np.ones((2, 4, 2, 3, 2, 6))  # runs, steps, levels, bands, domains, pairs
+    errors[0, ..., 0, :] = fast.reshape(4, 1, 1, 1)  # sources: half, 0.6, before step 10
+    errors[0, :, 0, :, 1] = np.array([1.0, 0.7, 0.5, 0.9]).reshape(4, 1, 1)  # forgotten again, so not learnt
+    errors[0, :, 1, :, 1] = np.array([1.0, 1.0, 0.6, 0.2]).reshape(4, 1, 1)
+    errors[1] = np.nan
+    errors[1, :2, :, :2] = 0.5  # a run that was looked at twice, and whose third band is missing
+    runs = xr.Dataset(
+        {
+            "noise_error": (("model", "step", "level", "band", "domain", "pair"), errors),
+            "ratio": (("model", "level"), [[0.03, 1.0], [0.1, 2.0]]),
+        },
+        {"model": ["mine", "short"], "step": steps, "band": list(BANDS), "domain": list(training.DOMAINS)},
+    )
+    found = training.learnt_first(runs, "mine")
+    np.testing.assert_allclose(found["mean"], [10**0.8, 10**0.8, 10**0.8, 1] * 2)
+    found = training.learnt_first(runs, "mine", "target")
+    assert found["ratio"].tolist() == [1.0] * 4
+    np.testing.assert_allclose(found["mean"], [100, 100, 100, 1])
+    assert training.recorded(runs, "short")
+    runs["noise_error"][1] = np.nan
+    assert not training.recorded(runs, "short")
+
+
+def test_another_network_of_the_same_name_is_another_result(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def stored(given: training.Candidate, study: str) -> xr.Dataset:
+        seen.append(dict(given.parameters))
+        return xr.Dataset(coords={"model": two})
+
+    monkeypatch.setattr(training.Candidate, "stored", stored)
+    training.run("photos_x8", "smoke", progress=False)
+    card = paths.checkpoints() / "photos" / "card.json"
+    card.write_text(card.read_text().replace('"epsilon"', '"velocity"'))  # the same weights, read otherwise
+    training.run("photos_x8", "smoke", progress=False)
+    first, second = seen
+    assert list(first["checkpoint"]) == two
+    assert first["checkpoint"]["photos"] != second["checkpoint"]["photos"]
+    assert first | {"checkpoint": 0} == second | {"checkpoint": 0}
+    assert first["checkpoint"]["photos-edm"] == second["checkpoint"]["photos-edm"]
+    assert {"seeds", "weights"} <= set(first)
+
+
+def test_curves_have_the_errors_of_the_noise_and_their_ratios(home: Path) -> None:
+    folder = checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
+    levels = VariancePreserving().levels(2)
+    history = History(levels)
+    history.losses = [1.0] * 4
+    errors = torch.arange(3.0 * 3 * 2 * 2).reshape(3, 3, 2, 2)
+    history.add(4, Record(torch.zeros(8), torch.zeros(8, 3, 16, 16), None, None, torch.ones(3), errors))
+    (folder / FILE).write_bytes(history.files({"study": "training", "parameters": "{}"})[FILE])
+    found = training.curves(xr.Dataset(coords={"model": ["photos"], "checkpoint": ("model", ["photos"])}))
+    np.testing.assert_allclose(found["ratio"].sel(model="photos"), [level.sigma / level.alpha for level in levels])
+    place = {"model": "photos", "step": 4, "level": 2, "band": list(BANDS)[1], "domain": "target", "pair": 0}
+    assert float(found["noise_error"].sel(place)) == errors[2, 1, 1, 0]
+    assert training.recorded(found, "photos")

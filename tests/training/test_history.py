@@ -10,6 +10,7 @@ from PIL import Image
 from spectral_collapse import networks, results
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import DataError
+from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import VarianceExploding, VariancePreserving
 from spectral_collapse.training import recipes
@@ -124,3 +125,32 @@ def test_errors_are_kept_by_band_and_domain() -> None:
     gains = torch.tensor([(level.alpha / level.sigma) ** 2 for level in levels_of(denoiser)])
     torch.testing.assert_close(found[:, 0, 0, 0] / found[0, 0, 0, 0], gains / gains[0], rtol=1e-4, atol=0)
     assert "noise_error" not in _history().scores()
+
+
+def test_each_held_out_image_has_its_label_and_its_place() -> None:
+    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    labels = []
+    network.register_forward_pre_hook(lambda _, __, given: labels.append(given["class_labels"]), with_kwargs=True)
+    model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")
+    record = validate_denoiser(model, tiny_held_out(recipes.get("photos-pixel", "smoke"), "auto", None))
+    assert labels[0].tolist() == [0] * 8 + [1] * 8
+    # the error of a prediction of zero is the noise itself, that of 8 sources and then of 8 targets
+    noise = torch.randn((16, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    expected = band_power(noise).float().T
+    torch.testing.assert_close(record.noise_error[4, :, 0], expected[:, :8])
+    torch.testing.assert_close(record.noise_error[4, :, 1], expected[:, 8:])
+
+
+def test_errors_of_the_noise_keep_their_places(tmp_path: Path) -> None:
+    history = History(VariancePreserving().levels(9))
+    history.losses = [1.0] * 4
+    error = torch.arange(10.0 * 3 * 2 * 8).reshape(10, 3, 2, 8)
+    images = torch.zeros(8, 3, 16, 16)
+    history.add(4, Record(torch.zeros(8), images, None, None, torch.ones(10), error))
+    history.save(tmp_path, ATTRS)
+    found = results.read(tmp_path / FILE)["noise_error"]
+    for band, domain in ((0, "source"), (2, "target")):
+        place = {"step": 4, "level": 1, "band": list(BANDS)[band], "domain": domain, "pair": 5}
+        assert float(found.sel(place)) == error[1, band, ["source", "target"].index(domain), 5]

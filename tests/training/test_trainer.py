@@ -301,3 +301,9 @@ def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
 def test_the_profile_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pool, "choose", lambda self, count, generator: torch.arange(count) % len(self.labels))
     assert trainer.train("photos", profile="smoke", steps=1).parent.name == "photos-smoke"
+
+
+def test_early_looks_halve_the_interval() -> None:
+    recipe = tiny_recipe("photos", 1100, validate_every=500)
+    looks = [step for step in range(1, 1101) if trainer._is_looked_at(step, recipe)]
+    assert looks == [7, 15, 31, 62, 125, 250, 500, 1000, 1100]
