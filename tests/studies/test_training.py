@@ -204,14 +204,18 @@ def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], mo
 
 
 def test_curves_of_old_and_new_runs_lie_side_by_side(two: list[str]) -> None:
-    file = paths.checkpoints() / "photos-edm" / "training.nc"
-    run = results.read(file)
+    checkpoint(paths.checkpoints() / "photos-dit", "epsilon", VP)
     errors = np.arange(4 * 3 * 3 * 2 * 5, dtype=float).reshape(4, 3, 3, 2, 5)
-    run["noise_error"] = ("step", "level", "band", "domain", "pair"), errors
-    file.write_bytes(bytes(run.to_netcdf(engine="h5netcdf")))
-    found = training.curves(xr.Dataset(coords={"model": two, "checkpoint": ("model", two)}))
-    assert [training.recorded(found, name) for name in (*two, "nobody")] == [False, True, False]
+    for name, steps in (("photos-edm", 4), ("photos-dit", 2)):
+        file = paths.checkpoints() / name / "training.nc"
+        run = results.read(file)
+        run["noise_error"] = ("step", "level", "band", "domain", "pair"), errors[:steps]
+        file.write_bytes(bytes(run.to_netcdf(engine="h5netcdf")))
+    names = [*two, "photos-dit"]
+    found = training.curves(xr.Dataset(coords={"model": names, "checkpoint": ("model", names)}))
+    assert [training.recorded(found, name) for name in (*names, "nobody")] == [False, True, True, False]
     np.testing.assert_array_equal(found["noise_error"].sel(model="photos-edm"), errors)
+    np.testing.assert_array_equal(found["noise_error"].sel(model="photos-dit").isel(step=slice(2)), errors[:2])
     np.testing.assert_allclose(found["ratio"].sel(model="photos-edm"), run["sigma_over_alpha"])
 
 

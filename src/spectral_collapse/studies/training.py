@@ -216,7 +216,8 @@ def curves(study: xr.Dataset) -> xr.Dataset:
             found[str(label)] = looks
     if not found:
         return xr.Dataset(coords={"model": np.array([], str)})
-    return xr.concat(list(found.values()), xr.Variable("model", list(found)), join="outer")
+    names = xr.Variable("model", list(found))
+    return xr.concat(list(found.values()), names, join="outer", coords="minimal", compat="override")
 
 
 def recorded(runs: xr.Dataset, name: str) -> bool:
