@@ -211,9 +211,9 @@ def test_curves_of_old_and_new_runs_lie_side_by_side(two: list[str]) -> None:
         run = results.read(file)
         run["noise_error"] = ("step", "level", "band", "domain", "pair"), errors[:steps]
         file.write_bytes(bytes(run.to_netcdf(engine="h5netcdf")))
-    names = [*two, "photos-dit"]
+    names = ["photos-edm", "photos", "photos-dit"]
     found = training.curves(xr.Dataset(coords={"model": names, "checkpoint": ("model", names)}))
-    assert [training.recorded(found, name) for name in (*names, "nobody")] == [False, True, True, False]
+    assert [training.recorded(found, name) for name in (*names, "nobody")] == [True, False, True, False]
     np.testing.assert_array_equal(found["noise_error"].sel(model="photos-edm"), errors)
     np.testing.assert_array_equal(found["noise_error"].sel(model="photos-dit").isel(step=slice(2)), errors[:2])
     np.testing.assert_allclose(found["ratio"].sel(model="photos-edm"), run["sigma_over_alpha"])
