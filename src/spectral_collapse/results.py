@@ -126,16 +126,20 @@ def save(dataset: xr.Dataset) -> Path:
     if missing:
         raise InvalidParameterError(f"a result needs the attrs 'study' and 'parameters'; missing: {', '.join(missing)}")
     target = path(dataset.attrs["study"], json.loads(dataset.attrs["parameters"]))
-    # zlib's checksum also lets a damaged file be noticed and not believed
-    numeric = [name for name, variable in dataset.variables.items() if variable.ndim and variable.dtype.kind in "iufb"]
-    encoding = {name: {"zlib": True, "complevel": 4} for name in numeric}
-    payload = dataset.to_netcdf(engine="h5netcdf", encoding=encoding)
     try:
-        write_atomically(target, payload)
+        write_atomically(target, encode(dataset))
     except OSError as error:
         kept = "; the earlier result is untouched" if target.exists() else ""
         raise DataError(f"could not write {str(target)!r}: {error.strerror or error}{kept}") from error
     return target
+
+
+def encode(dataset: xr.Dataset) -> bytes:
+    """A dataset as the bytes of a netCDF file, compressed."""
+    # zlib's checksum also lets a damaged file be noticed and not believed
+    numeric = [name for name, variable in dataset.variables.items() if variable.ndim and variable.dtype.kind in "iufb"]
+    encoding = {name: {"zlib": True, "complevel": 4, "shuffle": True} for name in numeric}
+    return bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
 
 
 def read(file: Path) -> xr.Dataset:
