@@ -89,11 +89,12 @@ def test_study_training_prints_a_row_per_network(
     attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "smoke"}'}
     run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
     monkeypatch.setattr(networks, "run", run)
+    monkeypatch.setattr(charts, "recipes", lambda _: pd.DataFrame({"Steps": ["7"]}, index=["mine"]))
     monkeypatch.setattr(charts, "table", lambda _: pd.DataFrame({"S_DC": ["0.5"]}, index=["mine"]))
     assert cli.main(["study", "training", "--checkpoints", "photos", "mine", "--profile", "smoke"]) == 0
     run.assert_called_once_with("photos_x8", "smoke", ["photos", "mine"], "auto", None)
     out = capsys.readouterr().out
-    assert out.startswith("mine\nS_DC")
+    assert out.startswith("mine\nSteps      7\nS_DC     0.5")
     assert "training-photos_x8-smoke-" in out
 
 
@@ -147,6 +148,7 @@ def test_study_training_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "quick"}'}
     run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
     monkeypatch.setattr(networks, "run", run)
-    monkeypatch.setattr(charts, "table", lambda _: pd.DataFrame())
+    for name in ("recipes", "table"):
+        monkeypatch.setattr(charts, name, lambda _: pd.DataFrame())
     assert cli.main(["study", "training"]) == 0
     run.assert_called_once_with("photos_x8", "quick", None, "auto", None)

@@ -146,11 +146,11 @@ def _study_pareto(options: argparse.Namespace) -> None:
 
 
 def _study_training(options: argparse.Namespace) -> None:
-    from spectral_collapse.charts.training import table
+    from spectral_collapse.charts.training import recipes, table
     from spectral_collapse.studies import training
 
     result = training.run(options.dataset, options.profile, options.checkpoints, options.source, options.root)
-    for name, row in table([result]).iterrows():
+    for name, row in recipes([result]).join(table([result])).iterrows():
         print(f"{name}\n{row.to_string()}\n")
     _tell_where(result)
 

@@ -39,6 +39,7 @@ def study() -> xr.Dataset:
             "frequency": np.linspace(0.1, 0.5, 5),
             "parameters": ("model", [3e6, 1e6, 1e6, 1e6]),
             "steps": ("model", [2500, 5000, np.nan, 10]),
+            "train_images": ("model", [100, 100, np.nan, 100]),
             "train_seconds": ("model", [600.0, 600, np.nan, 3]),
         },
         {"title": "Made up", "data_source": "rendered"},
@@ -127,17 +128,16 @@ def test_samples_stand_beside_real_targets(study: xr.Dataset) -> None:
     assert table["column"].iloc[0].startswith("real targets")
 
 
-def test_the_table_has_a_row_per_network_of_every_study(study: xr.Dataset) -> None:
-    table = charts.table([study, study.assign_attrs(title="Another")])
-    assert table.index.tolist() == list(MODELS) * 2
-    row = table.iloc[2]
-    assert (row["Steps"], row["Seconds"], row["KID"]) == ("-", "-", "missing: no weights")
-    assert row["Architecture"] == "DiT, latents"
-    assert table.iloc[1]["Steps"] == "5,000"
+def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> None:
+    both = [study, study.assign_attrs(title="Another")]
+    what, table = charts.recipes(both), charts.table(both)
+    assert what.index.tolist() == table.index.tolist() == list(MODELS) * 2
+    about, row = what.iloc[2], table.iloc[2]
+    assert (about["Steps"], about["Seconds"], row["KID"]) == ("-", "-", "no weights")
+    assert (about["Architecture"], about["Predicts"]) == ("DiT, latents", "clean image (x0)")
+    assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000", "1.00 M")
+    assert what["Judged on"].tolist() == ["Made up, rendered"] * 4 + ["Another, rendered"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
-    real, translated = (bootstrap_mean(study[name].to_numpy()) for name in ("s_hf_real", "s_hf_translated"))
-    assert row["S_HF: real"].startswith(f"{real.mean:.3f} [")
-    assert row["translated"].startswith(f"{translated.mean[2]:.3f} [")
     swd = study["swd"].sel(model="photos-dit").to_numpy()
     assert row["SWD (real)"] == f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] (0.10)"
 
@@ -153,7 +153,7 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
     }
     for column, name in columns.items():
         assert row[column] == text(bootstrap_mean(one[name].to_numpy().ravel())), column
-    assert row["PSNR of that (dB)"] == text(bootstrap_mean(one["psnr_ceiling"].to_numpy()), 1)
+    assert row["PSNR of autoencoder (dB)"] == text(bootstrap_mean(one["psnr_ceiling"].to_numpy()), 1)
     assert row["S_DC (white noise)"].startswith(text(bootstrap_mean(one["s_dc"].to_numpy())))
 
 

@@ -5,7 +5,7 @@ All but `curves` take a result of `studies.training.run`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import altair as alt
 import numpy as np
@@ -281,36 +281,45 @@ def ceiling(study: xr.Dataset) -> alt.LayerChart | alt.Chart:
     ).properties(width=420, height=240, description=f"Power left by the autoencoder, {study.attrs['title']}")
 
 
+def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per network of all results: what it is, and how it was trained."""
+    return _per_network(
+        studies,
+        lambda one: {
+            "Predicts": _PREDICTIONS[str(one["prediction"].item())],
+            "Architecture": f"{one['network'].item()}, {one['space'].item()}",
+            "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
+            "Training images": _whole(one["train_images"]),
+            "Steps": _whole(one["steps"]),
+            "Seconds": _whole(one["train_seconds"]),
+            "Judged on": f"{one.attrs['title']}, {one.attrs['data_source']}",
+        },
+    )
+
+
 def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row per network of all results, with 95 % bootstrap intervals over images.
 
     SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
     real test targets.
     """
-    rows = []
-    for study in studies:
-        for name in study["model"].data:
-            one = study.sel(model=name)
-            swd = one["swd"].to_numpy()
-            rows.append(
-                {
-                    "Network": str(name),
-                    "Judged on": f"{study.attrs['title']}, {study.attrs['data_source']}",
-                    "Predicts": _PREDICTIONS[str(one["prediction"].item())],
-                    "Architecture": f"{one['network'].item()}, {one['space'].item()}",
-                    "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
-                    "Steps": _whole(one["steps"]),
-                    "Seconds": _whole(one["train_seconds"]),
-                    "S_HF: real": _mean(one["s_hf_real"]),
-                    "autoencoder": _mean(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
-                    "PSNR of that (dB)": _mean(one["psnr_ceiling"], 1),
-                    "white noise": _mean(every_draw(one["s_hf_noise"])),
-                    "translated": _mean(one["s_hf_translated"]),
-                    "SWD (real)": f"{swd.mean():.2f} [{swd.min():.2f}, {swd.max():.2f}] ({float(one['swd_real']):.2f})",
-                    "KID": "missing: no weights" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-                    "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
-                }
-            )
+    return _per_network(
+        studies,
+        lambda one: {
+            "S_HF: real": _mean(one["s_hf_real"]),
+            "autoencoder": _mean(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+            "white noise": _mean(every_draw(one["s_hf_noise"])),
+            "translated": _mean(one["s_hf_translated"]),
+            "PSNR of autoencoder (dB)": _mean(one["psnr_ceiling"], 1),
+            "SWD (real)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
+            "KID": "no weights" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+            "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
+        },
+    )
+
+
+def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
+    rows = [{"Network": str(name)} | row(study.sel(model=name)) for study in studies for name in study["model"].data]
     return pd.DataFrame(rows).set_index("Network")
 
 
@@ -347,6 +356,12 @@ def _interval(title: str) -> list[alt.Tooltip]:
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
     return text(front.bootstrap_mean(values.to_numpy()), digits)
+
+
+def _extent(values: xr.DataArray) -> str:
+    """Mean, smallest and largest."""
+    numbers = values.to_numpy()
+    return f"{numbers.mean():.2f} [{numbers.min():.2f}, {numbers.max():.2f}]"
 
 
 def _whole(value: xr.DataArray) -> str:
