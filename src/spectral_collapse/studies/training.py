@@ -47,6 +47,10 @@ DOMAINS = ("source", "target")
 RATIOS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
 """Noise ratios sigma / alpha at which predictions are judged; a process takes its nearest levels."""
 
+SWD_REFERENCES = 128
+"""Real targets that samples are compared with: the time of the distance grows with their number, and its
+error hardly falls while there are fewer samples than that."""
+
 LEARNT = 0.8
 """Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
 
@@ -84,6 +88,11 @@ class Images:
     targets: torch.Tensor
     held: torch.Tensor
     reference: metrics.HFReference
+
+    @property
+    def compared(self) -> torch.Tensor:
+        """At most `SWD_REFERENCES` of the targets, spread evenly."""
+        return self.targets[common.spread(len(self.targets), min(SWD_REFERENCES, len(self.targets)))]
 
 
 class Candidate(Setting):
@@ -418,7 +427,7 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "psnr_ceiling": np.full(len(held), np.nan) if in_pixels else metrics.psnr(again, held).numpy(),
         "s_dc": metrics.s_dc(latents).numpy(),
         "white_s_dc": np.float64(white_noise_level(latents.shape[1])),
-        "swd": np.array([metrics.sliced_wasserstein(one, images.targets).score for one in draws]),
+        "swd": np.array([metrics.sliced_wasserstein(one, images.compared).score for one in draws]),
         "kid": np.float64(scored),
         "kid_missing": np.array(scored.attrs.get("missing", "")),
         "error": np.stack(errors, axis=1),
@@ -464,7 +473,7 @@ def _dataset(
         "target_power": (("sample", "frequency"), power[:, 1:].numpy(), {"long_name": "power", "units": "1"}),
         "swd_real": (
             (),
-            metrics.sliced_wasserstein(images.held, images.targets).score,
+            metrics.sliced_wasserstein(images.held, images.compared).score,
             {"long_name": "sliced Wasserstein distance of real test targets to real images", "units": "1"},
         ),
         "real_image": (
