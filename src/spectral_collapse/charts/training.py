@@ -1,6 +1,6 @@
 """Networks drawn side by side: their training, what they know, what they make, and what bounds them.
 
-All but `curves` take a result of `studies.training.run`.
+`curves` and `learning` take a result of `studies.training.curves`, the others of `studies.training.run`.
 """
 
 from __future__ import annotations
