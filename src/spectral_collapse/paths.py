@@ -26,6 +26,11 @@ def checkpoints() -> Path:
     return data() / "checkpoints"
 
 
+def records() -> Path:
+    """What training left of networks that do not ship, a folder each, weights not in git."""
+    return data() / "records"
+
+
 def runs() -> Path:
     """Training runs with their resumable state; ignored by git."""
     return data() / "runs"

@@ -80,6 +80,16 @@ def test_every_stage_of_every_network_has_its_interval(study: xr.Dataset) -> Non
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(np.exp(expected))
 
 
+def test_sharing_is_drawn_per_domain_or_said_to_be_unknown() -> None:
+    columns = ["network", "alone", "domain", "ratio", "mean", "low", "high"]
+    found = [("photos", "photos-x8only", domain, at, 1.1, 1.0, 1.2) for domain in training.DOMAINS for at in (0.1, 2.0)]
+    table = rows(charts.sharing(pd.DataFrame(found, columns=columns)))
+    assert set(table["panel"]) == {"held-out sources", "held-out targets"}
+    assert set(table["called"]) == {"photos / photos-x8only"}
+    nothing = rows(charts.sharing(pd.DataFrame(columns=columns)))
+    assert nothing["words"].tolist() == ["there is no record of a network that shares and of one that does not"]
+
+
 def test_the_ceiling_is_a_ratio_of_means(study: xr.Dataset) -> None:
     table = rows(charts.ceiling(study)).dropna()
     for autoencoder, model in {"autoencoder": "photos", "another": "photos-dit"}.items():

@@ -249,6 +249,60 @@ def test_bands_of_which_nothing_is_learnt_are_left_out() -> None:
     assert training.bias(runs, "another").startswith("another has no record of its errors per frequency")
 
 
+def shared_and_alone(
+    errors: dict[str, np.ndarray], s_hf: dict[str, np.ndarray], **differing: dict[str, object]
+) -> None:
+    """Records of `photos` and `photos-x8only` whose last errors (level, band, domain, pair) and scores are these."""
+    for name, folder in (("photos", paths.checkpoints()), ("photos-x8only", paths.records())):
+        values = errors[name]
+        recipe = {"name": name, "recipe": name, "datasets": name, "data": name, "steps": 8} | differing.get(name, {})
+        record = xr.Dataset(
+            {
+                "noise_error": (("step", "level", "band", "domain", "pair"), np.stack([np.ones_like(values), values])),
+                "s_hf": (("step", "sample"), np.stack([np.zeros_like(s_hf[name]), s_hf[name]])),
+            },
+            {"sigma_over_alpha": ("level", [0.1, 2.0]), "domain": list(training.DOMAINS)},
+            results.provenance(study="training", parameters=json.dumps(recipe), data_source="real", origin="made up"),
+        )
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / FILE).write_bytes(results.encode(record))
+
+
+def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
+    alone = np.random.default_rng(0).uniform(0.5, 1, (2, 3, 2, 6))
+    cost = np.array([[1.5, 1.0], [1.2, 0.8]])  # level, domain
+    errors = {"photos-x8only": alone, "photos": alone * cost[:, None, :, None]}
+    scores = {"photos-x8only": np.full(4, 0.75), "photos": np.full(4, 0.5)}
+    shared_and_alone(errors, scores)
+    found = training.sharing()
+    assert found[["network", "alone"]].drop_duplicates().to_numpy().tolist() == [["photos", "photos-x8only"]]
+    assert list(zip(found["domain"], found["ratio"], strict=True)) == [
+        ("source", 0.1),
+        ("source", 2.0),
+        ("target", 0.1),
+        ("target", 2.0),
+    ]
+    # both errors of an image differ by one factor, so no draw of images changes the quotient
+    np.testing.assert_allclose(found[["mean", "low", "high"]], np.outer(cost.T.ravel(), np.ones(3)))
+    lines = training.sharing_verdict().splitlines()
+    sums = alone.mean((1, 3))  # level, domain
+    times = (sums * cost).sum(0) / sums.sum(0)
+    assert f"**photos** has {times[0]:.3f} [" in lines[0]
+    assert f" on sources and {times[1]:.3f} [" in lines[0]
+    assert "is 0.500, against 0.750: a difference of -0.250 [-0.250, -0.250]" in lines[0]
+    assert lines[1] == "- **bbbc021** and bbbc021-x8only have no records that can be compared."
+
+
+def test_trainings_that_differ_in_more_than_their_data_are_not_compared(home: Path) -> None:
+    errors, scores = np.ones((2, 3, 2, 6)), np.ones(4)
+    both = {"photos": errors, "photos-x8only": errors}
+    shared_and_alone(both, dict.fromkeys(both, scores), photos={"steps": 9})
+    assert training.sharing().empty
+    assert training.sharing_verdict().splitlines()[0].endswith("photos-x8only have no records that can be compared.")
+    shared_and_alone(both, dict.fromkeys(both, scores))
+    assert len(training.sharing()) == 4
+
+
 def test_a_run_is_called_by_its_name(two: list[str]) -> None:
     mine = checkpoint(paths.runs() / "mine" / "model", "epsilon", VP)
     assert list(training._chosen("photos_x8", ["photos", str(mine)])) == ["photos", "mine"]

@@ -108,7 +108,7 @@ def test_a_bad_recipe_is_refused_in_one_sentence(tmp_path: Path, text: str, mess
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, photos, photos-sam"
+        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, photos, photos-x8only, photos-sam"
     ):
         recipes.get("cats")
     with pytest.raises(InvalidParameterError, match="unknown profile 'huge'; known are: smoke, quick, paper"):

@@ -127,6 +127,45 @@ def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
     )
 
 
+def sharing(found: pd.DataFrame) -> alt.FacetChart | alt.Chart:
+    """Error of networks that data sets share over that of networks of one data set, with 95 % intervals.
+
+    found: from `studies.training.sharing`; without rows there is only a sentence.
+    """
+    if found.empty:
+        return _sentence("there is no record of a network that shares and of one that does not")
+    dodged = found.assign(
+        panel="held-out " + found["domain"] + "s",
+        called=found["network"] + " / " + found["alone"],
+    )
+    names = list(dict.fromkeys(dodged["called"]))
+    color, dash = _told_apart("called", names)
+    base = alt.Chart().encode(
+        alt.X("ratio:Q", title="noise ratio sigma / alpha")
+        .scale(type="log", nice=False)
+        .axis(format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10]),
+        color,
+    )
+    layers = alt.layer(
+        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(y=alt.datum(1.0)),
+        base.mark_area(opacity=0.15).encode(alt.Y("low:Q").scale(zero=False), alt.Y2("high:Q")),
+        base.mark_line(strokeWidth=1.8, point=True).encode(
+            alt.Y("mean:Q", title="error, shared / alone"),
+            dash,
+            tooltip=[
+                alt.Tooltip("called:N", title="Networks"),
+                alt.Tooltip("ratio:Q", title="sigma / alpha", format=".2f"),
+                *_interval("times"),
+            ],
+        ),
+    )
+    return (
+        layers.properties(width=290, height=200)
+        .facet(alt.Facet("panel:N", title=None, sort=list(dict.fromkeys(dodged["panel"]))), data=dodged, columns=2)
+        .properties(description="Error of the predicted noise, networks that data sets share over those of one")
+    )
+
+
 def errors(study: xr.Dataset) -> alt.FacetChart:
     """Error of the predicted clean images against the noise, with 95 % intervals; 1: that of the mean colour.
 

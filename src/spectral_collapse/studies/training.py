@@ -57,6 +57,9 @@ LEARNT = 0.8
 BIN = 50
 """Optimizer steps whose training losses are drawn as one point."""
 
+SHARED = {"photos": "photos-x8only", "bbbc021": "bbbc021-x8only"}
+"""Networks of several data sets, and recipes that differ from theirs in having the first of these alone."""
+
 _COMPANIONS = ("photos_x8", "bbbc021_x8", "edges2shoes")
 _NETWORKS = {"UNet2DModel": "U-Net", "UNet2DConditionModel": "U-Net", "DiTTransformer2DModel": "DiT"}
 _PER_MODEL = {
@@ -296,6 +299,47 @@ def bias(runs: xr.Dataset, name: str) -> str:
     )
 
 
+def sharing() -> pd.DataFrame:
+    """How much larger the error of the predicted noise is where data sets share a network.
+
+    A row per network of `SHARED`, domain and noise level: network, alone, domain, ratio (sigma / alpha), and
+    mean, low, high: the error of the shared network over that of the other one, each the mean over the
+    frequency bands at the end of the training, on the same held-out images of the data set that they have in
+    common, with 95 % bootstrap intervals over images. Pairs of which a record is missing, or whose recipes
+    differ in more than the data sets, are left out.
+    """
+    rows = []
+    for shared, alone in SHARED.items():
+        records = _compared_records(shared, alone)
+        if records is None:
+            continue
+        ends = [run["noise_error"].isel(step=-1).mean("band").rename(pair="sample") for run in records]
+        for domain in DOMAINS:
+            found = ratio(*(end.sel(domain=domain) for end in ends))
+            for at, *interval in zip(ends[0]["sigma_over_alpha"].data, *found, strict=True):
+                rows.append((shared, alone, domain, at, *interval))
+    return pd.DataFrame(rows, columns=["network", "alone", "domain", "ratio", "mean", "low", "high"])
+
+
+def sharing_verdict() -> str:
+    """What sharing a network costs, over all noise levels and in the S_HF of samples, as Markdown."""
+    lines = []
+    for shared, alone in SHARED.items():
+        records = _compared_records(shared, alone)
+        if records is None:
+            lines.append(f"- **{shared}** and {alone} have no records that can be compared.")
+            continue
+        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]).rename(pair="sample") for run in records]
+        times = [common.text(ratio(*(one.sel(domain=domain) for one in errors)), 3) for domain in DOMAINS]
+        scores = [run["s_hf"].isel(step=-1) for run in records]  # of the same white noise
+        lines.append(
+            f"- **{shared}** has {times[0]} times the error of {alone} on sources and {times[1]} times on targets, "
+            f"the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is {float(scores[0].mean()):.3f}, "
+            f"against {float(scores[1].mean()):.3f}: a difference of {_mean(scores[0] - scores[1])}."
+        )
+    return "\n".join(lines)
+
+
 def predictor_error(
     denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level], variance: float
 ) -> np.ndarray:
@@ -531,6 +575,20 @@ def _about(model: Model) -> dict[str, str | float]:
         "train_images": card.get("training_images", np.nan),
         "hash": model.hash,
     }
+
+
+def _compared_records(shared: str, alone: str) -> tuple[xr.Dataset, xr.Dataset] | None:
+    """What both trainings recorded, None where that is missing or where more than their data differs."""
+    files = [paths.checkpoints() / shared / history.FILE, paths.records() / alone / history.FILE]
+    if not all(file.is_file() for file in files):
+        return None
+    first, second = (results.read(file) for file in files)
+    recipes_of = [json.loads(run.attrs["parameters"]) for run in (first, second)]
+    for recipe in recipes_of:
+        for key in ("name", "recipe", "datasets", "data"):
+            recipe.pop(key, None)
+    alike = recipes_of[0] == recipes_of[1] and all("noise_error" in run for run in (first, second))
+    return (first, second) if alike else None
 
 
 def _cards() -> dict[str, dict[str, Any]]:
