@@ -72,7 +72,8 @@ class History:
     def dataset(self, attrs: dict[str, Any] | None = None) -> xr.Dataset:
         """All of it, with the schema of `results`."""
         stacked = {name: (_DIMS[name], np.stack(values)) for name, values in self._series.items()}
-        found = xr.Dataset({"train_loss": ("iteration", np.array(self.losses)), **stacked}, attrs=attrs)
+        losses = np.array(self.losses, np.float32)  # what they were computed in
+        found = xr.Dataset({"train_loss": ("iteration", losses), **stacked}, attrs=attrs)
         coordinates = {dim: np.arange(size) for dim, size in found.sizes.items()}
         known = {"step": np.array(self.steps), "band": list(BANDS), "domain": ["source", "target"]}
         coordinates |= {dim: values for dim, values in known.items() if dim in coordinates}
