@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -77,6 +78,26 @@ def test_the_book_has_every_notebook() -> None:
     contents = (ROOT / "_toc.yml").read_text()
     assert NOTEBOOKS
     assert all(f"notebooks/{path.stem}\n" in contents for path in NOTEBOOKS)
+
+
+CHECKPOINTS = sorted((ROOT / "data" / "checkpoints").glob("*/card.json"))
+
+
+@pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.parent.name)
+def test_what_ships_was_trained_by_the_recipe_of_its_name(path: Path) -> None:
+    from spectral_collapse.training import recipes
+
+    trained = json.loads(path.read_text())["recipe"]
+    trained["autoencoder"] = trained["autoencoder"] or ""  # None in the autoencoder's older card
+    recipe = json.loads(json.dumps(dataclasses.asdict(recipes.get(path.parent.name, "quick"))))
+    assert {key: recipe[key] for key in trained} == trained
+    assert set(trained) == set(recipe) or path.parent.name == "autoencoder"
+
+
+def test_what_ships_is_of_the_size_that_is_allowed() -> None:
+    files = [file for file in (ROOT / "data" / "checkpoints").rglob("*") if file.is_file()]
+    assert CHECKPOINTS
+    assert sum(file.stat().st_size for file in files) <= 40e6
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:

@@ -96,6 +96,23 @@ def test_what_is_missing_is_said(results_of_smoke: tuple[xr.Dataset, xr.Dataset]
     assert all(claim.measured != "missing" for claim in appendix_c.claims(other, decomposed))
 
 
+def test_corollary_2_is_judged_by_whether_both_rise() -> None:
+    up, down = ([Interval(value, value, value) for value in values] for values in ((0.1, 0.5, 0.9), (0.1, 0.9, 0.5)))
+    unknown = [Interval(*[float("nan")] * 3)] * 3
+    assert appendix_c._rising(up, up) == "both rise"
+    assert appendix_c._rising(up, down) == "only the network rises"
+    assert appendix_c._rising(down, up) == "only the closed form rises"
+    assert appendix_c._rising(down, down) == "neither rises"
+    assert appendix_c._rising(unknown, up).startswith("not measured")
+
+
+def test_an_identity_is_not_counted_as_evidence(results_of_smoke: tuple[xr.Dataset, xr.Dataset]) -> None:
+    rows = appendix_c.table(appendix_c.claims(*results_of_smoke))
+    assert rows["Nearer to"][
+        rows["Measured"] == f"{float(results_of_smoke[0]['parameterisation_gap']):.1e}"
+    ].tolist() == ["by construction"]
+
+
 def test_every_claim_has_its_row_and_the_verdict_counts_them(results_of_smoke: tuple[xr.Dataset, xr.Dataset]) -> None:
     study, decomposed = results_of_smoke
     claims = appendix_c.claims(study, decomposed)

@@ -88,8 +88,11 @@ def test_a_stored_result_is_not_computed_again(study: xr.Dataset, monkeypatch: p
 
 def test_the_verdict_names_each_number_with_its_interval(study: xr.Dataset) -> None:
     text = collapse.verdict(study)
-    assert text.count("\n- ") == 1
-    assert text.count("[") == 4
+    assert text.count("\n- ") == 2
+    assert text.count("[") == 8
+    decorrelation = study["latent_s_dc"].mean("sample")
+    for series in study["latent_series"].data:
+        assert f"{float(decorrelation.sel(latent_series=series)):.3f} [" in text
 
 
 def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> None:

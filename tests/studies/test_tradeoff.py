@@ -33,7 +33,9 @@ def study() -> xr.Dataset:
     lf, hf = (np.array(side)[:, None, None] + noise for side in zip(*PLACES, strict=True))
     method, eta_hf, eta_lf, fraction = (list(column) for column in zip(*POINTS.values(), strict=True))
     scores = {"s_lf": lf, "s_hf": hf, "s_dc": 0.5 + 0 * lf, "psnr": 20 + noise + 0 * lf}
+    scores["hf_excess"] = np.log(hf - noise) + noise  # means are the logarithms of the places' S_HF
     references = {"s_lf": 0.6 + 0 * shared, "s_hf": 0.95 + shared, "psnr": np.full(IMAGES, np.nan)}
+    references["hf_excess"] = np.log(0.25) + shared
     return xr.Dataset(
         {name: (("point", "seed", "sample"), values) for name, values in scores.items()}
         | {f"reference_{name}": (("reference", "sample"), np.stack([v, v])) for name, v in references.items()}
@@ -80,6 +82,11 @@ def test_seeds_are_averaged_within_an_image_before_the_interval(study: xr.Datase
     assert table.loc["standard", "seeds"] == 1
     assert table.loc["target", "s_hf"] == pytest.approx(0.95)
     assert np.isnan(table.loc["target", "psnr"])
+    # of a mean of logarithms, not the logarithm of a mean
+    assert row["hf_energy"] == pytest.approx(0.7)
+    assert table.loc["target", "hf_energy"] == pytest.approx(0.25)
+    ends = np.log([row["hf_energy_low"], row["hf_energy_high"]])
+    assert ends[1] - ends[0] == pytest.approx(2 * 1.96 * error, rel=0.08)
 
 
 def test_the_fronts_leave_the_references_out(study: xr.Dataset) -> None:
@@ -141,7 +148,9 @@ def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> 
     text = tradeoff.verdict(study)
     assert text.count("\n- ") == 3
     assert "latents are not white: S_DC is 0.500 [0.500, 0.500]; white noise has 0.986" in text
-    assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100])" in text
+    assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100]), with 0.60 [" in text
+    assert "the outputs have 0.50 [" in text
+    assert "the targets after the autoencoder 0.25 [" in text
     assert "is larger than the baselines' (0.200" in text
     noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
     study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())

@@ -91,13 +91,16 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
 def table(study: xr.Dataset) -> pd.DataFrame:
     """The numbers behind `front`, a row per point and reference, '-' where there is no value.
 
-    Scores are means over images with their 95 % intervals; S_G is of the whole set, a mean over seeds.
-    'Clipped steps' is the share of OVG's steps whose variance correction is as long as the clip allows.
+    Scores are means over images with their 95 % intervals, the energy a geometric mean; S_G is of the
+    whole set, a mean over seeds. 'Clipped steps' is the share of OVG's steps whose variance correction is as
+    long as the clip allows.
     """
     rows = tradeoff.summary(study)
     shown = pd.DataFrame({"Point": rows["point"].replace({kind: KINDS[kind][0] for kind in tradeoff.REFERENCES})})
     for score, digits in _DIGITS.items():
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
+        if score == "s_hf":
+            shown["HF energy / usual"] = _intervals(rows, "hf_energy", 2)
     for column, title, form in _PLAIN:
         shown[title] = rows[column].map(form.format, na_action="ignore").fillna("-")
     shown["Images x seeds"] = rows["images"].map(str) + rows["seeds"].map(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse import inversion
+from spectral_collapse import inversion, metrics
 from spectral_collapse.datasets import TARGET
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.networks.checkpoints import Model
@@ -27,7 +27,7 @@ from spectral_collapse.translation import translate
 
 STUDY = "collapse"
 
-_CODE = ("metrics.radial_spectrum", "studies.collapse", "translation")
+_CODE = ("metrics.radial_spectrum", "metrics.s_dc", "studies.collapse", "translation")
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
         noise has 1 everywhere: drawn white noise, the inverted sources, the sources inverted with
         the optimal denoiser of Gaussian data that has the mean and the spectrum of this data set's
         encoded training sources, and the inverted targets (under their own label). `latent_variance`
-        (latent_series, sample): mean square of a latent. Pictures of the first `shown` samples.
+        (latent_series, sample): mean square of a latent, `latent_s_dc` its S_DC. Pictures of the first `shown` samples.
 
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
@@ -94,11 +94,19 @@ def verdict(study: xr.Dataset) -> str:
     )
     images = np.log(_high(study["image_power"], "image_frequency"))
     missing = images.sel(image_series="output") - images.sel(image_series="target")
+    decorrelated = {
+        series: common.text(front.bootstrap_mean(study["latent_s_dc"].sel(latent_series=series).to_numpy()))
+        for series in study["latent_series"].to_numpy()
+    }
     ratio = front.Interval(*np.exp(front.bootstrap_mean(missing.to_numpy())))
     return (
         f"- **Is the latent white?** The mean power of the latents at high frequencies, 1 for white noise, is "
         f"{common.text(network)} for sources inverted with our network and {common.text(target)} for targets. A "
         f"perfect network would give {common.text(perfect)} for Gaussian data with the spectrum of these sources.\n"
+        f"- **Are its places independent?** S_DC, the share of places whose neighbours differ as in white noise, is "
+        f"{decorrelated['white noise']} for drawn noise, {decorrelated['source, network']} for sources inverted with "
+        f"our network, {decorrelated['source, closed form']} for the same with the perfect network of their spectrum, "
+        f"and {decorrelated['target, network']} for targets.\n"
         f"- **Is texture missing in the output?** At high frequencies the outputs have {common.text(ratio)} times the "
         f"power of the true targets (geometric mean)."
     )
@@ -168,6 +176,7 @@ def _dataset(
     latent_frequency, latent_power = common.spectra(latents)
     power = {"long_name": "power per coefficient", "units": "1"}
     frequency = {"long_name": "spatial frequency", "units": "cycles per pixel"}
+    decorrelation = np.stack([metrics.s_dc(series).numpy() for series in latents.values()])
     variance = np.stack([series.square().mean((1, 2, 3)).numpy() for series in latents.values()])
     pictures = np.stack([common.pictures(series[:shown]) for series in images.values()])
     return xr.Dataset(
@@ -178,6 +187,11 @@ def _dataset(
                 ("latent_series", "sample"),
                 variance,
                 {"long_name": "mean square of a latent", "units": "1"},
+            ),
+            "latent_s_dc": (
+                ("latent_series", "sample"),
+                decorrelation,
+                {"long_name": "decorrelation of a latent S_DC", "units": "1"},
             ),
             "image": (
                 ("image_series", "shown", *common.PIXELS),

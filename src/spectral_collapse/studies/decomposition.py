@@ -42,7 +42,8 @@ CODE = ("metrics.radial_spectrum", "metrics.s_dc", "studies.collapse", "studies.
 
 @dataclass(frozen=True)
 class Effort:
-    """fine: steps of the refined walks. replaced: after how many of the profile's steps true predictions end."""
+    """fine: steps of the refined walks; what discretisation they leave counts as the denoiser's own error.
+    replaced: after how many of the profile's steps true predictions end."""
 
     fine: int
     replaced: tuple[int, ...]
@@ -50,7 +51,7 @@ class Effort:
 
 EFFORTS = {
     "smoke": Effort(fine=20, replaced=(1, 2)),
-    "quick": Effort(fine=100, replaced=(1, 2, 4)),
+    "quick": Effort(fine=400, replaced=(1, 2, 4)),
     "paper": Effort(fine=999, replaced=(1, 2, 3, 5, 11, 26)),
 }
 

@@ -101,6 +101,7 @@ _CODE = ("metrics", "studies.pareto", "translation")
 
 SAMPLE_SCORES = {
     "s_hf": ("high-frequency realism S_HF", "1"),
+    "hf_excess": ("log high-frequency energy over the usual of real targets", "1"),
     "s_lf": ("low-frequency structural fidelity S_LF", "1"),
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
@@ -113,7 +114,7 @@ SET_SCORES = {
     "clipped_lf": ("share of OVG's steps whose structure correction is clipped", "1"),
     "network_calls": ("network calls per image, inversion and sampling", "1"),
 }
-REFERENCE_SCORES = ("s_hf", "s_lf", "psnr")
+REFERENCE_SCORES = ("s_hf", "hf_excess", "s_lf", "psnr")
 
 
 @dataclass(frozen=True)
@@ -192,12 +193,12 @@ def run(
         progress: whether to show a progress bar, a tick for each point and seed.
 
     Returns:
-        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc and
-        psnr; per set of images s_g with the p-value of its test, OVG's shares of conflicting and clipped
-        steps, network calls; `reference_*`: the same scores for the true targets and for their way
-        through the autoencoder, the ceiling of every method; pictures (image, source_image,
-        target_image) of some of the samples (`shown`), at seed 0. Methods that draw nothing
-        (`stochastic` False) are computed once and repeated along seed.
+        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc, psnr and
+        hf_excess (`metrics.hf_excess`, S_HF with its sign); per set of images s_g with the p-value of its
+        test, OVG's shares of conflicting and clipped steps, network calls; `reference_*`: the same scores for
+        the true targets and for their way through the autoencoder, the ceiling of every method; pictures
+        (image, source_image, target_image) of some of the samples (`shown`), at seed 0. Methods that draw
+        nothing (`stochastic` False) are computed once and repeated along seed.
 
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
@@ -286,10 +287,11 @@ class _Task:
         }
 
     def image_scores(self, images: torch.Tensor) -> dict[str, np.ndarray]:
-        """S_HF, S_LF and PSNR of N images, (N,) each."""
+        """The `REFERENCE_SCORES` of N images, (N,) each."""
         cutoff = self.given.info.structure_cutoff(self.given.size.size)
         return {
             "s_hf": _numpy(metrics.s_hf(images, self.hf_reference)),
+            "hf_excess": _numpy(metrics.hf_excess(images, self.hf_reference)),
             "s_lf": _numpy(
                 metrics.s_lf(images, self.given.pair.source, cutoff=cutoff, structure=self.given.info.structure)
             ),

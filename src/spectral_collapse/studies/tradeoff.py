@@ -29,7 +29,8 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
 
     Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls,
     clipped_hf and s_g, means over seeds; for each of s_hf, s_lf, s_dc and psnr the mean and its
-    interval (`_low`, `_high`), NaN where a score has no meaning; on_front, whether no other point is better in both
+    interval (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of
+    the high-frequency energy over the usual of real targets; on_front, whether no other point is better in both
     S_LF and S_HF; on_baseline_front, the same among the baselines.
     """
     rows = [_point_row(study, label) for label in study["point"].to_numpy()]
@@ -143,10 +144,12 @@ def verdict(study: xr.Dataset) -> str:
     after, true = "the targets after the autoencoder", "the true targets"
     lines = [
         f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
-        f"{noise:.3f}. S_HF is {_compared(study, 'standard', 'autoencoder', 's_hf', after)}. "
-        f"S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
+        f"{noise:.3f}. S_HF is {_compared(study, 'standard', 'autoencoder', 's_hf', after)}; the outputs have "
+        f"{_times(study, 'standard')} times the usual high-frequency energy of real targets, {after} "
+        f"{_times(study, 'autoencoder')} times. S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
-        f"{_compared(study, taba, 'standard', 's_hf')} and S_LF is {_compared(study, taba, 'standard', 's_lf')}.",
+        f"{_compared(study, taba, 'standard', 's_hf')}, with {_times(study, taba)} times the usual energy, and S_LF is "
+        f"{_compared(study, taba, 'standard', 's_lf')}.",
         *(f"**And {point}?** {_placed(study, point, taba)}" for point in others(study)),
         f"**Where does OVG lie?** {' '.join(_placed(study, point, taba) for point in ovg)} Of the grid, {best} is the "
         f"best by S_LF times S_HF, chosen on these same images, so its intervals flatter it. {_unseen(study)}",
@@ -159,9 +162,14 @@ def verdict(study: xr.Dataset) -> str:
 def _placed(study: xr.Dataset, point: str, taba: str) -> str:
     return (
         f"{point}: S_HF is {_compared(study, point, 'standard', 's_hf')} and "
-        f"{_compared(study, point, taba, 's_hf', taba)}; S_LF is {_compared(study, point, 'standard', 's_lf')} and "
+        f"{_compared(study, point, taba, 's_hf', taba)}, with {_times(study, point)} times the usual energy; "
+        f"S_LF is {_compared(study, point, 'standard', 's_lf')} and "
         f"{_compared(study, point, taba, 's_lf', taba)}."
     )
+
+
+def _times(study: xr.Dataset, point: str) -> str:
+    return text(hf_energy(study, point), 2)
 
 
 def _unseen(study: xr.Dataset) -> str:
@@ -197,12 +205,24 @@ def _point_row(study: xr.Dataset, label: str) -> dict[str, object]:
         "images": study.sizes["sample"],
         "seeds": study.sizes["seed"] if at["stochastic"].item() else 1,
         **_means(study, label, SCORES),
+        **_energy(study, label),
     }
 
 
 def _reference_row(study: xr.Dataset, name: str) -> dict[str, object]:
     scores = [score for score in SCORES if f"reference_{score}" in study]
-    return {"point": name, "method": name, "images": study.sizes["sample"], **_means(study, name, scores)}
+    row = {"point": name, "method": name, "images": study.sizes["sample"]}
+    return {**row, **_means(study, name, scores), **_energy(study, name)}
+
+
+def hf_energy(study: xr.Dataset, point: str) -> Interval:
+    """Geometric mean over images of a point's high-frequency energy over the usual of real targets."""
+    return Interval(*np.exp(front.bootstrap_mean(per_image(study, point, "hf_excess"))))
+
+
+def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
+    found = hf_energy(study, point)
+    return {"hf_energy": found.mean, "hf_energy_low": found.low, "hf_energy_high": found.high}
 
 
 def _means(study: xr.Dataset, point: str, scores: Sequence[str]) -> dict[str, float]:
