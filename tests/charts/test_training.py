@@ -197,6 +197,14 @@ def test_the_closed_form_is_that_of_the_first_network_of_its_space(study: xr.Dat
     assert row["mean"] == pytest.approx(float(values.mean()))
 
 
+def test_other_families_show_some_samples_each(study: xr.Dataset) -> None:
+    other = study.isel(model=[0, 1], shown=[0])
+    found = charts.others_samples([study, other])
+    assert [len(set(rows(one)["column"])) for one in found.vconcat] == [1 + len(MODELS), 3]
+    sentence = rows(charts.others_samples([]))["words"].tolist()
+    assert sentence == ["no other family of data sets has networks for images of this size"]
+
+
 def test_every_network_has_its_own_samples(study: xr.Dataset) -> None:
     random = np.random.default_rng(0)
     for name in ("image", "real_image"):

@@ -284,6 +284,13 @@ def samples(study: xr.Dataset) -> alt.Chart:
     return pictures.grid(columns, names, side=96, description=f"Samples from white noise, {study.attrs['title']}")
 
 
+def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Chart:
+    """The first `samples` of the networks of other families; without any there is only a sentence."""
+    if not studies:
+        return _sentence("no other family of data sets has networks for images of this size")
+    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies))
+
+
 def ceiling(study: xr.Dataset) -> alt.LayerChart | alt.Chart:
     """How much of the targets' power is left after each autoencoder, per frequency, with 95 % intervals.
 

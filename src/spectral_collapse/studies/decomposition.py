@@ -328,7 +328,7 @@ def summary(study: xr.Dataset) -> str:
         f"**{study.attrs['title']}**, {study.sizes['sample']} {study.attrs['data_source']} test images: "
         f"{study.attrs['origin']}. Inverted are {study.attrs['space']}, in {coarse} and in {fine} steps, by a network "
         f"of prediction type {study.attrs['prediction']}; one draw of noise. At the first level the noise has "
-        f"$\\sigma_0^2/\\alpha_0^2 = {float(study['level'][0]) ** 2:.2g}$."
+        f"$\\sigma_0^2/\\alpha_0^2$ = {float(study['level'][0]) ** 2:.2g}."
     )
 
 
