@@ -197,6 +197,14 @@ def test_the_closed_form_is_that_of_the_first_network_of_its_space(study: xr.Dat
     assert row["mean"] == pytest.approx(float(values.mean()))
 
 
+def test_every_start_is_a_point_of_its_networks_panel(study: xr.Dataset) -> None:
+    table = rows(charts.norms(study))
+    assert table.groupby("network").size().to_dict() == dict.fromkeys(MODELS, 2 * 3 + 3)  # draws x drawn, samples
+    mine = table[(table["network"] == "mine") & table["start"].str.startswith("translations")]
+    one = study.sel(model="mine")
+    np.testing.assert_allclose(mine[["norm", "times"]].T, [one["norm_translated"], np.exp(one["excess_translated"])])
+
+
 def test_other_families_show_some_samples_each(study: xr.Dataset) -> None:
     other = study.isel(model=[0, 1], shown=[0])
     found = charts.others_samples([study, other])

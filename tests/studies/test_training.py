@@ -360,6 +360,35 @@ def test_draws_and_translations_have_their_labels_and_no_guidance(monkeypatch: p
     assert translate.call_args.kwargs == {"num_steps": given.size.num_steps}
 
 
+def test_sampling_that_is_linear_has_an_elasticity_of_two() -> None:
+    random = np.random.default_rng(0)
+    norms = np.exp(random.normal(0, 0.02, (2, 3, 200)))  # model, draw, drawn
+    content = random.normal(0, 0.01, norms.shape)
+    energies = np.array([2, -50])[:, None, None] * np.log(norms) + content
+    dims = ("model", "draw", "drawn")
+    study = xr.Dataset(
+        {
+            "norm_noise": (dims, norms),
+            "excess_noise": (dims, energies),
+            "norm_translated": (("model", "sample"), np.full((2, 4), 0.75)),
+        },
+        {"model": ["linear", "steep"]},
+    )
+    found = training.norm_sensitivity(study).set_index(["network", "measure"])
+    # standard error of a slope over 600: 0.01 / 0.02 / sqrt(600) = 0.02
+    assert found.loc[("linear", "elasticity"), "mean"] == pytest.approx(2, abs=0.08)
+    assert found.loc[("steep", "elasticity"), "mean"] == pytest.approx(-50, abs=0.08)
+    wide = found["high"] - found["low"]
+    assert wide["linear", "elasticity"] == pytest.approx(2 * 1.96 * 0.02, rel=0.2)
+    # 2 x 0.02 of signal beside 0.01 of content
+    assert found.loc[("linear", "correlation"), "mean"] == pytest.approx(0.04 / 0.0017**0.5, abs=0.01)
+    assert found.loc[("steep", "correlation"), "mean"] == pytest.approx(-1, abs=1e-3)
+    lines = training.norm_verdict(study).splitlines()
+    assert lines[0].startswith("- **linear**: elasticity 2 [2, 2], correlation 0.97 [")
+    assert "differ by 2.0 %" in lines[0]
+    assert lines[0].endswith("inverted latents have a norm of 0.750 [0.750, 0.750].")
+
+
 def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     given = candidate()
     held = given.pair.target
@@ -384,6 +413,8 @@ def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
         "excess_ceiling": metrics.hf_excess(again, images.reference),
         "psnr_ceiling": metrics.psnr(again, held),
         "s_dc": metrics.s_dc(latents),
+        "norm_noise": torch.stack([given.noise(seed).double().square().mean((1, 2, 3)).sqrt() for seed in (0, 1)]),
+        "norm_translated": latents.double().flatten(1).norm(dim=1) / 1024**0.5,
         "white_s_dc": white_noise_level(4),
         "swd": [metrics.sliced_wasserstein(one, images.targets[[0, 2, 4, 6]]).score for one in draws],
         "reconstructed_power": radial_spectrum(again)[1][:, 1:],

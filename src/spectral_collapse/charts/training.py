@@ -275,6 +275,44 @@ def quality(study: xr.Dataset) -> alt.HConcatChart:
     )
 
 
+def norms(study: xr.Dataset) -> alt.FacetChart:
+    """High-frequency energy of each sample against the norm of the latent that it started from, a panel per network."""
+    rows = []
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        for stage in ("noise", "translated"):
+            starts, energies = one[f"norm_{stage}"], one[f"excess_{stage}"]
+            for norm, logarithm in zip(starts.to_numpy().ravel(), energies.to_numpy().ravel(), strict=True):
+                place = {"network": str(name), "start": _STAGES[stage][0], "norm": norm}
+                rows.append(place | {"times": np.exp(logarithm)})
+    called, colors, shapes = zip(*(_STAGES[stage] for stage in ("noise", "translated")), strict=True)
+    legend = alt.Legend(**_LEGEND, symbolSize=90)
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_point(size=28, strokeWidth=1.2, opacity=0.8)
+        .encode(
+            alt.X("norm:Q", title="norm of the start / sqrt(d)").scale(zero=False).axis(tickCount=5),
+            alt.Y("times:Q", title="HF energy / usual")
+            .scale(type="log", nice=False)
+            .axis(format="~g", values=[0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]),
+            alt.Color("start:N", title=None, legend=legend).scale(domain=called, range=colors),
+            alt.Shape("start:N", title=None, legend=legend).scale(domain=called, range=shapes),
+            tooltip=[
+                alt.Tooltip("network:N", title="Network"),
+                alt.Tooltip("start:N", title=" "),
+                alt.Tooltip("norm:Q", title="Norm / sqrt(d)", format=".4f"),
+                alt.Tooltip("times:Q", title="Times the usual energy", format=".3f"),
+            ],
+        )
+        .properties(width=190, height=150)
+        .facet(alt.Facet("network:N", title=None, sort=list(study["model"].data)), columns=3)
+        .resolve_scale(x="independent")
+        .properties(
+            description=f"High-frequency energy of samples against the norm of the start, {study.attrs['title']}"
+        )
+    )
+
+
 def samples(study: xr.Dataset) -> alt.Chart:
     """What each network makes of the same white noise, beside real targets."""
     columns = {"real targets|(not the same)": study["real_image"].to_numpy()} | {

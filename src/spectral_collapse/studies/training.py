@@ -71,6 +71,8 @@ _PER_MODEL = {
     "excess_ceiling": (("sample",), "log high-frequency energy over the usual, targets after the autoencoder", "1"),
     "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
     "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
+    "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
+    "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
     "white_s_dc": ((), "S_DC of white noise", "1"),
     "swd": (("draw",), "sliced Wasserstein distance of samples to real images", "1"),
     "kid": ((), "kernel Inception distance of samples to real images", "1"),
@@ -113,10 +115,13 @@ class Candidate(Setting):
         )
         return made.images, made.latents
 
+    def noise(self, seed: int) -> torch.Tensor:
+        """White noise for as many samples as there are test images."""
+        return torch.randn(self.encoded.shape, generator=torch.Generator().manual_seed(seed)).to(self.encoded)
+
     def drawn(self, seed: int) -> torch.Tensor:
-        """As many samples of the target domain as there are test images, from white noise."""
-        noise = torch.randn(self.encoded.shape, generator=torch.Generator().manual_seed(seed)).to(self.encoded)
-        return self.model.decode(sample(self.model.denoiser, noise, TARGET, self.size.num_steps))
+        """Samples of the target domain from `noise`."""
+        return self.model.decode(sample(self.model.denoiser, self.noise(seed), TARGET, self.size.num_steps))
 
 
 def run(
@@ -146,6 +151,7 @@ def run(
           `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling`
           (sample): test targets encoded and decoded. `excess_...`: the same images' `metrics.hf_excess`, in
           which too little and too much differ. `image` (shown, row, col, rgb): some samples from white noise;
+        - `norm_noise` (draw, drawn), `norm_translated` (sample): the norms ||x|| / sqrt(d) that both start from;
         - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded;
           PSNR is NaN in pixel space;
         - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
@@ -400,6 +406,44 @@ def every_draw(values: xr.DataArray) -> xr.DataArray:
     return values.stack(every=("draw", "drawn"))
 
 
+def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
+    """How much the high-frequency energy of samples depends on the norm of the white noise they start from.
+
+    Two rows per network: network, measure, mean, low, high. 'elasticity' is the slope of the logarithm of the
+    energy on that of the norm, 'correlation' that of both logarithms, over the samples of all draws, with 95 %
+    bootstrap intervals over these. The norm of white noise is independent of its direction, so the slope is an
+    effect and no mere association. Where sampling is linear, as for Gaussian data, the energy grows as the
+    square of the norm: an elasticity of 2.
+    """
+    rows = []
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        norms, energies = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
+        drawn = front.bootstrap_indices(norms.size)
+        found, draws = _regression(norms, energies), _regression(norms[drawn], energies[drawn])
+        for measure, value, resampled in zip(("elasticity", "correlation"), found, draws, strict=True):
+            rows.append((str(name), measure, float(value), *front.percentiles(resampled)))
+    return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
+
+
+def norm_verdict(study: xr.Dataset) -> str:
+    """What the norm of the start does to each network's samples, and how far inverted latents are from it."""
+    found = norm_sensitivity(study).set_index(["network", "measure"])
+    lines = []
+    for name in study["model"].data:
+        elasticity, correlation = (
+            common.text(front.Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
+            for measure, digits in (("elasticity", 0), ("correlation", 2))
+        )
+        one = study.sel(model=name)
+        spread = 100 * float(one["norm_noise"].std())
+        lines.append(
+            f"- **{name}**: elasticity {elasticity}, correlation {correlation}. The norms of white noise differ by "
+            f"{spread:.1f} % (standard deviation); inverted latents have a norm of {_mean(one['norm_translated'])}."
+        )
+    return "\n".join(lines)
+
+
 def learnt(study: xr.Dataset, domain: str = "source") -> str:
     """How the networks' errors compare with the closed form's at the lowest, the middle and the highest noise."""
     lines = []
@@ -471,6 +515,8 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "psnr_ceiling": np.full(len(held), np.nan) if in_pixels else metrics.psnr(again, held).numpy(),
         "s_dc": metrics.s_dc(latents).numpy(),
         "white_s_dc": np.float64(white_noise_level(latents.shape[1])),
+        "norm_noise": np.stack([_norms(given.noise(seed)) for seed in range(given.size.seeds)]),
+        "norm_translated": _norms(latents),
         "swd": np.array([metrics.sliced_wasserstein(one, images.compared).score for one in draws]),
         "kid": np.float64(scored),
         "kid_missing": np.array(scored.attrs.get("missing", "")),
@@ -486,6 +532,18 @@ def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> 
     flat = made.flatten(0, -4)
     found = {"s_hf": metrics.s_hf(flat, reference), "excess": metrics.hf_excess(flat, reference)}
     return {f"{name}_{stage}": values.view(made.shape[:-3]).numpy() for name, values in found.items()}
+
+
+def _norms(latents: torch.Tensor) -> np.ndarray:
+    """||x|| / sqrt(d) of each, (N,)."""
+    return latents.double().square().mean((1, 2, 3)).sqrt().cpu().numpy()
+
+
+def _regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of y on x, both (..., N), and their correlation, each (...)."""
+    x, y = (values - values.mean(-1, keepdims=True) for values in (x, y))
+    covariance, of_x, of_y = ((one * other).mean(-1) for one, other in ((x, y), (x, x), (y, y)))
+    return covariance / of_x, covariance / np.sqrt(of_x * of_y)
 
 
 def _errors(model: Model, clean: torch.Tensor, label: int, levels: list[Level], known: torch.Tensor) -> np.ndarray:
