@@ -37,6 +37,7 @@ EXAMPLES: dict[InversionMethod, int | None] = {
     create("noise_floor"): 10,
     create("nullspace", k=1, projector=0.1): 9,
     create("spectral_swap"): 10,
+    create("white_norm"): 10,
 }
 """Every method, and its network calls per image in 10 steps; None where it stops on a tolerance."""
 

@@ -25,6 +25,7 @@ from spectral_collapse.inversion.sdedit import SDEdit
 from spectral_collapse.inversion.spectral_swap import SpectralSwap
 from spectral_collapse.inversion.standard import Standard
 from spectral_collapse.inversion.taba import TABA
+from spectral_collapse.inversion.white_norm import WhiteNorm
 
 __all__ = [
     "BDIA",
@@ -50,6 +51,7 @@ __all__ = [
     "SDEdit",
     "SpectralSwap",
     "Standard",
+    "WhiteNorm",
     "create",
 ]
 
@@ -73,6 +75,7 @@ METHODS: dict[str, type[InversionMethod]] = {
         NoiseFloor,
         NullSpace,
         SpectralSwap,
+        WhiteNorm,
     )
 }
 """Every method by name; add your own class here to use it in the studies."""

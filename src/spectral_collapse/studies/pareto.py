@@ -69,7 +69,7 @@ class Grid:
     eta_hf: tuple[float, ...]
     eta_lf: tuple[float, ...]
     replaced: tuple[int, ...]
-    methods: tuple[str, ...] = ("noise_floor", "nullspace")
+    methods: tuple[str, ...] = ("noise_floor", "nullspace", "white_norm")
 
 
 GRIDS = {
@@ -82,6 +82,7 @@ GRIDS = {
         methods=(
             "noise_floor",
             "nullspace",
+            "white_norm",
             "negative_prompt",
             "direct",
             "fixed_point",

@@ -114,7 +114,7 @@ def choose(study: xr.Dataset) -> list[str]:
     """The points to show as pictures: the standard inversion, the published settings, the first of the
     further methods, and the best of OVG's grid."""
     known = published(study)
-    labels = ["standard", known.get("taba"), *others(study)[:2], known.get("ovg"), best_ovg(study), known["ovg+taba"]]
+    labels = ["standard", known.get("taba"), *others(study)[:3], known.get("ovg"), best_ovg(study), known["ovg+taba"]]
     return list(dict.fromkeys(label for label in labels if label is not None))
 
 
