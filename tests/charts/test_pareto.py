@@ -59,7 +59,16 @@ def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
     energy = np.exp(float(study["reference_hf_excess"].sel(reference="target").mean()))
     assert table.loc["True target", "HF energy / usual"].startswith(f"{energy:.2f} [")
     assert table.loc["True target", "PSNR (dB) ↑"] == table.loc["True target", "S_DC ↑"] == "-"
-    assert table["Images x seeds"].tolist() == ["4 x 1", "4 x 2", "4 x 2", *["4 x 1"] * 3, *["4 x 2"] * 3, "4 x 1", "4", "4"]
+    assert table["Images x seeds"].tolist() == [
+        "4 x 1",
+        "4 x 2",
+        "4 x 2",
+        *["4 x 1"] * 3,
+        *["4 x 2"] * 3,
+        "4 x 1",
+        "4",
+        "4",
+    ]
     assert not table.map(lambda text: "nan" in str(text)).any(axis=None)
 
 

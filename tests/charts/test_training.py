@@ -197,6 +197,15 @@ def test_the_closed_form_is_that_of_the_first_network_of_its_space(study: xr.Dat
     assert row["mean"] == pytest.approx(float(values.mean()))
 
 
+def test_every_network_has_its_response_and_each_space_its_filters(study: xr.Dataset) -> None:
+    table = rows(charts.responses(study))
+    assert set(table["panel"]) == {"latents of autoencoder", "latents of another", "pixels"}
+    assert len(table) == (len(MODELS) + 3) * 4  # levels
+    row = table[table["network"] == "photos-pixel"].iloc[1]
+    expected = bootstrap_mean(study["response"].sel(model="photos-pixel", predictor="network")[1])
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
+
+
 def test_every_start_is_a_point_of_its_networks_panel(study: xr.Dataset) -> None:
     table = rows(charts.norms(study))
     assert table.groupby("network").size().to_dict() == dict.fromkeys(MODELS, 2 * 3 + 3)  # draws x drawn, samples

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,9 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, metrics, networks, paths, results
+from spectral_collapse import datasets, metrics, networks, paths, results, sampling
 from spectral_collapse.datasets import TARGET, Pair
-from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.denoisers import GaussianDenoiser, Prediction
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -82,6 +83,32 @@ def test_the_error_of_a_perfect_denoiser_is_the_posterior_variance(process: Proc
     # var(x0 | x) = S sigma^2 / (alpha^2 S + sigma^2); 65,536 squares have a relative error of 0.6 %, 5 of them here
     expected = [level.sigma**2 / (level.alpha**2 * variance + level.sigma**2) for level in levels]
     np.testing.assert_allclose(found, expected, rtol=0.03)
+
+
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+def test_the_optimal_denoiser_responds_as_a_wiener_filter(process: Process) -> None:
+    variance, levels = 0.5, training.nearest_levels(process)
+    denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
+    clean = variance**0.5 * torch.randn(8, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    found = training.noise_response(denoiser, clean, 1, levels)
+    # it is linear: whatever the image, the response is the factor of the noise, up to float32
+    expected = [level.sigma**2 / (level.alpha**2 * variance + level.sigma**2) for level in levels]
+    np.testing.assert_allclose(found, np.outer(expected, np.ones(8)), rtol=2e-3)
+
+
+def test_noise_grows_in_sampling_as_the_response_says() -> None:
+    """A network that notices a share m of a change, in many small steps, against the power law."""
+    process, share = VarianceExploding(), 0.7
+    levels = process.levels(2000)[::-1]
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    x = 1.01 * levels[0].sigma * noise
+    for level, following in itertools.pairwise(levels):
+        size = (x / level.sigma / noise).mean()
+        predicted = (1 + share * (size - 1)) * noise
+        x = sampling.ode_step(Prediction(predicted, x - level.sigma * predicted), following)
+    size = (x / levels[-1].sigma / noise).mean().item()
+    expected = 0.01 * (levels[0].sigma / levels[-1].sigma) ** (1 - share)
+    assert size - 1 == pytest.approx(expected, rel=0.01)  # 2000 Euler steps over ten e-foldings
 
 
 @pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
@@ -371,8 +398,10 @@ def test_sampling_that_is_linear_has_an_elasticity_of_two() -> None:
             "norm_noise": (dims, norms),
             "excess_noise": (dims, energies),
             "norm_translated": (("model", "sample"), np.full((2, 4), 0.75)),
+            "response": (("model", "predictor", "level", "sample"), np.full((2, 2, 3, 4), 0.5)),
+            "ratio": (("model", "level"), [[0.1, 1.0, 10.0]] * 2),
         },
-        {"model": ["linear", "steep"]},
+        {"model": ["linear", "steep"], "predictor": ["network", "closed form"]},
     )
     found = training.norm_sensitivity(study).set_index(["network", "measure"])
     # standard error of a slope over 600: 0.01 / 0.02 / sqrt(600) = 0.02
@@ -386,6 +415,8 @@ def test_sampling_that_is_linear_has_an_elasticity_of_two() -> None:
     lines = training.norm_verdict(study).splitlines()
     assert lines[0].startswith("- **linear**: elasticity 2 [2, 2], correlation 0.97 [")
     assert "differ by 2.0 %" in lines[0]
+    # half of a change is noticed, over two decades: (10 / 0.1)^(1 - 0.5)
+    assert "is too large by 10.0 [10.0, 10.0] % at the end, by the filter's by 10.0 %" in lines[0]
     assert lines[0].endswith("inverted latents have a norm of 0.750 [0.750, 0.750].")
 
 

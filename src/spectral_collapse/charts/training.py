@@ -171,24 +171,48 @@ def errors(study: xr.Dataset) -> alt.FacetChart:
 
     A column per domain, a row per autoencoder or pixel space; in each the closed form beside the networks.
     """
-    rows = []
+    found = [
+        row
+        for domain in study["domain"].data
+        for row in _per_predictor(study["error"].sel(domain=domain), study, f"{domain}s, ")
+    ]
+    scale = alt.Scale(type="log", nice=False)
+    y = alt.Y("mean:Q", title="error of the clean image / variance", scale=scale)
+    return _against_noise(found, y.axis(format="~g", values=[10.0**power for power in range(-5, 3)])).properties(
+        description=f"Error of the predicted clean image per noise ratio, {study.attrs['title']}"
+    )
+
+
+def responses(study: xr.Dataset) -> alt.FacetChart:
+    """Share of a change of the noise's size that is predicted, against the noise, with 95 % intervals."""
+    y = alt.Y("mean:Q", title="response to the size of the noise", scale=alt.Scale(zero=False))
+    return _against_noise(_per_predictor(study["response"], study), y).properties(
+        description=f"Response of the predicted noise to the size of the noise, {study.attrs['title']}"
+    )
+
+
+def _per_predictor(values: xr.DataArray, study: xr.Dataset, prefix: str = "") -> list[dict[str, str | float]]:
+    """Means with intervals per network and level, and of one closed form per autoencoder or pixel space."""
+    rows: list[dict[str, str | float]] = []
     first = first_with(study)
     for name in study["model"].data:
         one = study.sel(model=name)
         autoencoder = str(one["autoencoder"].item())
-        space = f"latents of {autoencoder}" if autoencoder else "pixels"
+        panel = f"{prefix}latents of {autoencoder}" if autoencoder else f"{prefix}pixels"
         who = {"network": str(name)} | ({"closed form": _CLOSED_FORM} if name in first else {})
         for predictor, called in who.items():
-            for domain in study["domain"].data:
-                errors = one["error"].sel(predictor=predictor, domain=domain).transpose("level", "sample")
-                means = front.bootstrap_mean(errors.to_numpy())
-                for level, mean, low, high in zip(one["ratio"].data, *means, strict=True):
-                    place = {"network": called, "panel": f"{domain}s, {space}", "ratio": level}
-                    rows.append(place | {"mean": mean, "low": low, "high": high})
+            of = values.sel(model=name, predictor=predictor).transpose("level", "sample")
+            for level, *interval in zip(one["ratio"].data, *front.bootstrap_mean(of.to_numpy()), strict=True):
+                place = {"network": called, "panel": panel, "ratio": level}
+                rows.append(place | dict(zip(("mean", "low", "high"), interval, strict=True)))
+    return rows
+
+
+def _against_noise(rows: list[dict[str, str | float]], y: alt.Y) -> alt.FacetChart:
+    """Rows of `_per_predictor` as lines with bands over the noise ratio, two panels to a row."""
     found = pd.DataFrame(rows)
     names = [*(name for name in dict.fromkeys(found["network"]) if name != _CLOSED_FORM), _CLOSED_FORM]
     color, dash = _told_apart("network", names)
-    scale = alt.Scale(type="log", nice=False)
     base = alt.Chart().encode(
         alt.X("ratio:Q", title="noise ratio sigma / alpha")
         .scale(type="log", nice=False)
@@ -196,24 +220,20 @@ def errors(study: xr.Dataset) -> alt.FacetChart:
         color,
     )
     layers = alt.layer(
-        base.mark_area(opacity=0.12).encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
+        base.mark_area(opacity=0.12).encode(alt.Y("low:Q", scale=y.to_dict()["scale"]), alt.Y2("high:Q")),
         base.mark_line(strokeWidth=1.8).encode(
-            alt.Y("mean:Q", title="error of the clean image / variance", scale=scale).axis(
-                format="~g", values=[10.0**power for power in range(-5, 3)]
-            ),
+            y,
             dash,
             tooltip=[
                 alt.Tooltip("network:N", title="Network"),
                 alt.Tooltip("ratio:Q", title="sigma / alpha", format=".2f"),
-                *_interval("error"),
+                *_interval("mean"),
             ],
         ),
     )
     panels = list(dict.fromkeys(found["panel"]))
-    return (
-        layers.properties(width=290, height=220)
-        .facet(alt.Facet("panel:N", title=None, sort=panels), data=found, columns=2)
-        .properties(description=f"Error of the predicted clean image per noise ratio, {study.attrs['title']}")
+    return layers.properties(width=290, height=220).facet(
+        alt.Facet("panel:N", title=None, sort=panels), data=found, columns=2
     )
 
 

@@ -54,6 +54,9 @@ error hardly falls while there are fewer samples than that."""
 LEARNT = 0.8
 """Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
 
+LOUDER = 0.02
+"""By how much the noise of an image is scaled up and down to see whether a network notices."""
+
 BIN = 50
 """Optimizer steps whose training losses are drawn as one point."""
 
@@ -77,6 +80,7 @@ _PER_MODEL = {
     "swd": (("draw",), "sliced Wasserstein distance of samples to real images", "1"),
     "kid": ((), "kernel Inception distance of samples to real images", "1"),
     "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
+    "response": (("predictor", "level", "sample"), "share of a change of the noise's size that is predicted", "1"),
     "ratio": (("level",), "noise ratio sigma / alpha", "1"),
     "reconstructed_power": (("sample", "frequency"), "power after the autoencoder", "1"),
     "image": (("shown", *common.PIXELS), "sample from white noise", "1"),
@@ -160,7 +164,8 @@ def run(
         - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of
           noised test images, over the variance of the domain's training images about their mean colour, of
           the network and of `collapse.gaussian_denoiser` of those (`closed form`), which knows their mean
-          colour and how their power falls with frequency, at levels of `ratio` = sigma / alpha.
+          colour and how their power falls with frequency, at levels of `ratio` = sigma / alpha;
+        - `response` (predictor, level, sample): of the same two, `noise_response` on noised test targets.
 
         And of the real test targets: `s_hf_real`, `excess_real` (sample), `target_power` (sample, frequency),
         `swd_real`, `real_image` (shown, row, col, rgb).
@@ -357,6 +362,27 @@ def predictor_error(
     return np.stack([one.square().mean((1, 2, 3)).cpu().numpy() for one in found]) / variance
 
 
+def noise_response(denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level]) -> np.ndarray:
+    """How much of a change of the noise's size a denoiser notices, (level, N), on noised clean N x C x H x W.
+
+    The noise n of an image is scaled to 1 - `LOUDER` and 1 + `LOUDER` times its size. Of the difference, the
+    predicted noise should have all along n where image and noise can be told apart: a response of 1. With a
+    response of m at all levels, sampling blows a noise that is too large by a share r up to
+    r (s_T / s_0)^(1 - m), s = sigma / alpha, as follows from Eq. (3) of the paper for an empty frequency.
+    """
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
+    labels, found = as_labels(label, clean), []
+    with torch.no_grad():
+        for level in levels:
+            louder, softer = (
+                denoiser(level.alpha * clean + scale * level.sigma * noise, level, labels).noise
+                for scale in (1 + LOUDER, 1 - LOUDER)
+            )
+            along = ((louder - softer) * noise).sum((1, 2, 3)) / noise.square().sum((1, 2, 3))
+            found.append((along / (2 * LOUDER)).cpu().numpy())
+    return np.stack(found)
+
+
 def nearest_levels(process: Process) -> list[Level]:
     """Of the process's finest levels those nearest to `RATIOS`."""
     finest = process.levels(getattr(process, "num_train_steps", 1000) - 1)
@@ -426,6 +452,23 @@ def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
 
 
+def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> front.Interval:
+    """By how many percent noise is too large at the lowest of `RATIOS` that is 1 % too large at the highest.
+
+    What `noise_response` predicts for sampling with a network, or with the closed form in its place, if all
+    frequencies did as they do on average: exp of the integral of 1 - response over the logarithm of sigma / alpha.
+    """
+    one = study.sel(model=name)
+    response = one["response"].sel(predictor=predictor).transpose("level", "sample").to_numpy()
+    ratios = np.log(one["ratio"].to_numpy())
+
+    def grown(of: np.ndarray) -> np.ndarray:
+        return np.exp(np.trapezoid(1 - of, ratios, axis=0))
+
+    draws = front.resampled_means(response, front.bootstrap_indices(response.shape[-1]))
+    return front.Interval(float(grown(response.mean(-1))), *map(float, front.percentiles(grown(draws))))
+
+
 def norm_verdict(study: xr.Dataset) -> str:
     """What the norm of the start does to each network's samples, and how far inverted latents are from it."""
     found = norm_sensitivity(study).set_index(["network", "measure"])
@@ -438,8 +481,11 @@ def norm_verdict(study: xr.Dataset) -> str:
         one = study.sel(model=name)
         spread = 100 * float(one["norm_noise"].std())
         lines.append(
-            f"- **{name}**: elasticity {elasticity}, correlation {correlation}. The norms of white noise differ by "
-            f"{spread:.1f} % (standard deviation); inverted latents have a norm of {_mean(one['norm_translated'])}."
+            f"- **{name}**: elasticity {elasticity}, correlation {correlation}. By its response, noise that is too "
+            f"large by 1 % at the start is too large by {common.text(amplification(study, str(name)), 1)} % at the end, "
+            f"by the filter's by {amplification(study, str(name), 'closed form').mean:.1f} %. The norms of white noise "
+            f"differ by {spread:.1f} % (standard deviation); inverted latents have a norm of "
+            f"{_mean(one['norm_translated'])}."
         )
     return "\n".join(lines)
 
@@ -500,13 +546,12 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
     translated, latents = given.translated
     scored = evaluate(["kid"], images=torch.cat(draws), reference_set=images.targets)["kid"]
     levels = nearest_levels(model.denoiser.process)
-    errors = [
-        _errors(model, clean, label, levels, model.encode(known))
-        for clean, label, known in (
-            (given.encoded, given.info.source_label, images.sources),
-            (encoded, TARGET, images.targets),
-        )
-    ]
+    known = {
+        label: model.encode(of) for label, of in ((given.info.source_label, images.sources), (TARGET, images.targets))
+    }
+    cleans = {given.info.source_label: given.encoded, TARGET: encoded}
+    errors = [_errors(model, cleans[label], label, levels, of) for label, of in known.items()]
+    fitted = gaussian_denoiser(model.denoiser.process, known[TARGET], TARGET)
     in_pixels = model.autoencoder is None
     return {
         **_texture("noise", torch.stack(draws), images.reference),
@@ -521,6 +566,7 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "kid": np.float64(scored),
         "kid_missing": np.array(scored.attrs.get("missing", "")),
         "error": np.stack(errors, axis=1),
+        "response": np.stack([noise_response(one, encoded, TARGET, levels) for one in (model.denoiser, fitted)]),
         "ratio": np.array([level.sigma / level.alpha for level in levels]),
         "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
         "image": common.pictures(draws[0][: given.size.shown]),
