@@ -480,12 +480,12 @@ def norm_verdict(study: xr.Dataset) -> str:
         )
         one = study.sel(model=name)
         spread = 100 * float(one["norm_noise"].std())
+        grown, of_filter = (amplification(study, str(name), who) for who in ("network", "closed form"))
         lines.append(
             f"- **{name}**: elasticity {elasticity}, correlation {correlation}. By its response, noise that is too "
-            f"large by 1 % at the start is too large by {common.text(amplification(study, str(name)), 1)} % at the end, "
-            f"by the filter's by {amplification(study, str(name), 'closed form').mean:.1f} %. The norms of white noise "
-            f"differ by {spread:.1f} % (standard deviation); inverted latents have a norm of "
-            f"{_mean(one['norm_translated'])}."
+            f"large by 1 % at the start is too large by {common.text(grown, 1)} % at the end, by the filter's by "
+            f"{of_filter.mean:.1f} %. The norms of white noise differ by {spread:.1f} % (standard deviation); inverted "
+            f"latents have a norm of {_mean(one['norm_translated'])}."
         )
     return "\n".join(lines)
 
