@@ -122,6 +122,11 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("pareto-photos_x8-")
     assert "real images" in line
+    (tmp_path / "results" / "a-damaged-one.nc").write_bytes(b"hello")
+    assert cli.main(["results", "list"]) == 0
+    damaged, still = capsys.readouterr().out.splitlines()
+    assert "a-damaged-one.nc' is damaged" in damaged
+    assert still == line
 
 
 def test_what_the_user_can_mend_is_one_line(

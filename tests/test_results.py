@@ -72,6 +72,28 @@ def test_load_takes_the_newest_of_those_that_fit() -> None:
     assert float(results.load("pareto", code="old")["s_hf"][1, 0]) == 1.0
 
 
+@pytest.mark.parametrize("parameters", [{}, {"b": [1, 2]}, {"dataset": "photos_x8"}, {"profile": "quick"}])
+def test_whatever_is_stored_can_be_loaded(parameters: dict[str, object]) -> None:
+    attrs = {"study": "mine", "parameters": results.canonical(parameters)}
+    results.save(xr.Dataset({"a": ("x", [1.0])}, attrs=attrs))
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters.items()}
+    assert results.load("mine", **given).attrs["parameters"] == attrs["parameters"]
+    with pytest.raises(DataError, match="stored are: mine-"):
+        results.load("mine", other=1)
+
+
+def test_another_study_of_a_longer_name_is_not_taken() -> None:
+    results.save(xr.Dataset(attrs={"study": "mine-too", "parameters": "{}"}))
+    with pytest.raises(DataError, match=r"no stored result of 'mine'; stored are: mine-too-[0-9a-f]{8}$"):
+        results.load("mine")
+
+
+def test_a_damaged_result_does_not_hide_a_good_one() -> None:
+    results.save(make(code="good"))
+    results.save(make(code="bad")).write_bytes(b"hello")
+    assert json.loads(results.load("pareto").attrs["parameters"])["code"] == "good"
+
+
 def test_a_missing_result_says_what_exists_and_how_to_make_it() -> None:
     with pytest.raises(DataError, match=r"stored are: nothing; spectral_collapse.studies.pareto.run\(\) makes it"):
         results.load("pareto")

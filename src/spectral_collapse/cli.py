@@ -163,10 +163,15 @@ def _tell_where(result: xr.Dataset) -> None:
 
 def _results_list(options: argparse.Namespace) -> None:
     from spectral_collapse import paths, results
+    from spectral_collapse.errors import DataError
 
     files = sorted(paths.results().glob("*.nc"))
     for file in files:
-        attrs = results.read(file).attrs
+        try:
+            attrs = results.read(file).attrs
+        except DataError as error:
+            print(error)
+            continue
         print(f"{file.name}  {attrs['created']}  {attrs['data_source']} images  {attrs['seconds']:g} s")
     if not files:
         print(f"nothing is stored in {paths.results()} yet; 'spectral-collapse study pareto' makes a result")

@@ -44,6 +44,7 @@ lie beside them in a folder of their own (`parts`), from which an interrupted st
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import json
@@ -167,19 +168,31 @@ def load(study: str, **params: Any) -> xr.Dataset:
         **params: any of the result's parameters, such as dataset='photos_x8', profile='quick'.
 
     Raises:
-        DataError: there is none (the message says what is stored and how to make one), or the stored
-            file is damaged.
+        DataError: there is none (the message says what is stored and how to make one), or all that may be
+            it are damaged.
     """
-    named = "-".join(str(params[name]) if name in params else "*" for name in ("dataset", "profile"))
-    found = [read(file) for file in sorted(paths.results().glob(f"{study}-{named}-*.nc"))]
-    wanted = [dataset for dataset in found if _has(json.loads(dataset.attrs["parameters"]), params)]
+    wanted, damaged = [], []
+    for file in sorted(paths.results().glob(f"{glob.escape(study)}-*.nc")):
+        # a file's name has the data set and the profile of a result that has them
+        if not all(f"-{params[name]}-" in file.name for name in ("dataset", "profile") if name in params):
+            continue
+        try:
+            found = read(file)
+        except DataError as error:
+            damaged.append(error)
+            continue
+        if found.attrs["study"] == study and _has(json.loads(found.attrs["parameters"]), params):
+            wanted.append(found)
+    if damaged and not wanted:
+        raise damaged[0]
     if not wanted:
         stored = ", ".join(file.stem for file in sorted(paths.results().glob("*.nc"))) or "nothing"
         given = "".join(f", {name}={value!r}" for name, value in params.items())
         call = given.removeprefix(", ")
+        known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
         raise DataError(
-            f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {stored}; "
-            f"spectral_collapse.studies.{study}.run({call}) makes it"
+            f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {stored}"
+            + (f"; spectral_collapse.studies.{study}.run({call}) makes it" if known else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
 
@@ -256,6 +269,7 @@ def _replace(target: Path, payload: bytes | memoryview) -> None:
 
 
 def _has(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    wanted = json.loads(canonical(wanted))  # what was stored has been through JSON, which knows no tuples
     return all(name in stored and stored[name] == value for name, value in wanted.items())
 
 

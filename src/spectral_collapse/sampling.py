@@ -56,7 +56,10 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError for another number of labels, or labels that are not integers.
     """
-    labels = torch.as_tensor(label, device=x.device)
+    try:
+        labels = torch.as_tensor(label, device=x.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidParameterError(f"domain labels must be integers; {label!r} was given") from error
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise InvalidParameterError(f"domain labels must be integers; {labels.dtype} was given")
     if labels.ndim == 0:

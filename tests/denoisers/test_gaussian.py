@@ -26,6 +26,18 @@ def test_gaussian_denoiser_is_the_conditional_mean() -> None:
     torch.testing.assert_close(level.alpha * got.clean + level.sigma * got.noise, x)
 
 
+@pytest.mark.parametrize("shape", [(), (8,), (8, 8), (1, 1), (3, 1, 1), (3, 8, 8)])
+def test_a_mean_of_any_shape_that_broadcasts_is_the_mean(shape: tuple[int, ...]) -> None:
+    process = VariancePreserving()
+    level, label = process.levels(5)[2], torch.zeros(3, dtype=torch.long)
+    mean = torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+    x = torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    found = GaussianDenoiser(process, {0: torch.ones(8, 8)}, {0: mean})(x, level, label)
+    centred = GaussianDenoiser(process, {0: torch.ones(8, 8)})(x - level.alpha * mean, level, label)
+    torch.testing.assert_close(found.noise, centred.noise)
+    torch.testing.assert_close(found.clean, centred.clean + mean)
+
+
 def test_gaussian_denoiser_refuses_what_it_cannot_do() -> None:
     process = VariancePreserving()
     with pytest.raises(InvalidParameterError, match="one shape"):
@@ -36,6 +48,8 @@ def test_gaussian_denoiser_refuses_what_it_cannot_do() -> None:
         GaussianDenoiser(process, {0: asymmetric})
     with pytest.raises(InvalidParameterError, match="no spectrum"):
         GaussianDenoiser(process, {0: torch.ones(4, 4)}, {1: torch.zeros(1)})
+    with pytest.raises(InvalidParameterError, match=r"mean of label 0 must broadcast to C x 4 x 4; \(5, 4\) was given"):
+        GaussianDenoiser(process, {0: torch.ones(4, 4)}, {0: torch.zeros(5, 4)})
     denoiser = GaussianDenoiser(process, {0: torch.ones(4, 4)})
     with pytest.raises(InvalidParameterError, match="no spectrum for the domain labels"):
         denoiser(torch.zeros(1, 1, 4, 4), process.levels(5)[0], torch.tensor([1]))

@@ -84,6 +84,27 @@ def test_only_x_receives_a_gradient_and_the_network_stays_as_it_was() -> None:
     assert network.training
 
 
+@pytest.mark.parametrize(
+    ("network", "shape", "words"),
+    [
+        (
+            tiny_unet(),
+            (3, 16, 16),
+            "takes 4 channels and sides of multiples of .*: are these images, and not yet latents?",
+        ),
+        (tiny_unet(), (4, 16, 17), r"takes 4 channels and sides of multiples of .*; \(4, 16, 17\) was given$"),
+        (tiny_dit(), (4, 7, 7), "takes 4 channels and squares of multiples of 2"),
+        (tiny_dit(), (4, 8, 16), "takes 4 channels and squares of multiples of 2"),
+    ],
+)
+def test_images_that_a_network_cannot_take_are_refused(
+    network: torch.nn.Module, shape: tuple[int, ...], words: str
+) -> None:
+    process = VariancePreserving()
+    with pytest.raises(InvalidParameterError, match=words):
+        NetworkDenoiser(network, process)(torch.randn(1, *shape), process.levels(5)[1], torch.tensor([0]))
+
+
 def test_bad_arguments_are_refused_in_one_sentence() -> None:
     process = VariancePreserving()
     with pytest.raises(InvalidParameterError, match="unknown prediction type 'eps'; known are: epsilon"):

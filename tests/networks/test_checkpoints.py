@@ -55,6 +55,32 @@ def test_the_hash_tells_two_models_apart(folder: Path) -> None:
     assert networks.load_model("photos").hash != first
 
 
+def test_the_hash_covers_the_configuration(folder: Path) -> None:
+    first = networks.load_model("photos").hash
+    for file, key in (
+        (folder / "config.json", "norm_num_groups"),
+        (folder.parent / "autoencoder" / "config.json", "act_fn"),
+    ):
+        before = file.read_text()
+        config = json.loads(before)
+        file.write_text(json.dumps({**config, "_diffusers_version": "0"}))
+        assert networks.load_model("photos").hash == first
+        file.write_text(json.dumps({**config, key: 4 if key == "norm_num_groups" else "gelu"}))
+        assert networks.load_model("photos").hash != first
+        file.write_text(before)
+
+
+def test_images_of_another_precision_are_taken_and_of_another_range_refused(folder: Path) -> None:
+    model = networks.load_model("photos")
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    torch.testing.assert_close(model.encode(images.double()), model.encode(images))
+    with pytest.raises(InvalidParameterError, match=r"images span \[.*\], but must lie in \[-1, 1\]; rescale or clamp"):
+        model.encode((images + 1) * 127.5)
+    for wrong, given in ((images.mul(127).byte(), "torch.uint8"), (images.numpy(), "ndarray")):
+        with pytest.raises(InvalidParameterError, match=f"must be a floating-point tensor .*; {given} was given"):
+            model.encode(wrong)
+
+
 def test_encoding_and_decoding_use_the_measured_statistics() -> None:
     autoencoder = networks.small_autoencoder((16, 16))
     images = torch.rand(70, 3, 32, 32) * 2 - 1
@@ -84,6 +110,24 @@ def _break(folder: Path, fault: str) -> None:
         state = load_file(weights)
         state["conv_in.bias"][0] = float("nan")
         save_file(state, weights, {"format": "pt"})
+    elif fault in ("a weight less", "a weight more"):
+        state = load_file(weights)
+        state["another"] = state["conv_out.bias"] if fault == "a weight less" else state["conv_out.bias"].clone()
+        if fault == "a weight less":
+            del state["conv_out.bias"], state["another"]
+        save_file(state, weights, {"format": "pt"})
+    elif fault == "another architecture":
+        networks.save_network(networks.small_dit(16, 4, 5, width=16, depth=1, heads=2), folder.parent / "other", CARD)
+        weights.write_bytes((folder.parent / "other" / WEIGHTS).read_bytes())
+    elif fault == "card is a folder":
+        card.unlink()
+        card.mkdir()
+    elif fault == "a number for an autoencoder":
+        card.write_text(json.dumps({**CARD, "autoencoder": 3}))
+    elif fault == "means without deviations":
+        card.write_text(json.dumps({**CARD, "latents_mean": [0, 0, 0, 0]}))
+    elif fault == "a word for sigma_data":
+        card.write_text(json.dumps({**CARD, "prediction": "edm", "sigma_data": "a"}))
     elif fault == "other shapes":
         networks.save_network(networks.small_unet(16, 4, 5, (32, 48)), folder.parent / "other", CARD)
         weights.write_bytes((folder.parent / "other" / WEIGHTS).read_bytes())
@@ -109,7 +153,14 @@ def _break(folder: Path, fault: str) -> None:
         ("truncated weights", "does not hold the weights that config.json describes"),
         ("NaN", "NaN or infinity in 'conv_in.bias'"),
         ("other shapes", "does not hold the weights that config.json describes"),
+        ("a weight less", "does not hold the weights that config.json describes .it lacks 'conv_out.bias'."),
+        ("a weight more", "does not hold the weights that config.json describes .it has 'another'."),
+        ("another architecture", "does not hold the weights that config.json describes .it lacks .* and others."),
         ("missing card", "card.json' is missing"),
+        ("card is a folder", "card.json' cannot be read .Is a directory.; mend it"),
+        ("a number for an autoencoder", "names the autoencoder 3; a name or null is allowed"),
+        ("means without deviations", "has latents_std = None; its autoencoder needs 4 numbers there"),
+        ("a word for sigma_data", "card.json' does not fit its network"),
         ("card without process", "lacks process"),
         ("unknown process", "known kinds are variance_preserving, variance_exploding"),
         ("card is not JSON", "is not JSON"),
@@ -117,11 +168,15 @@ def _break(folder: Path, fault: str) -> None:
         ("missing autoencoder", "config.json"),
     ],
 )
-def test_a_broken_checkpoint_is_named_in_one_sentence(folder: Path, fault: str, words: str) -> None:
+def test_a_broken_checkpoint_is_named_in_one_sentence(
+    folder: Path, fault: str, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     _break(folder, fault)
+    capfd.readouterr()
     with pytest.raises(CheckpointError, match=words) as error:
         networks.load_model("photos")
     assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")  # and nothing of diffusers' own
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

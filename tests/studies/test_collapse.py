@@ -78,6 +78,8 @@ def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
     }
     assert study["image"].dtype == np.uint8
     assert study.attrs["data_source"] == "real"
+    assert set(study.dims) <= set(study.coords)
+    assert study["rgb"].data.tolist() == ["red", "green", "blue"]
 
 
 def test_a_stored_result_is_not_computed_again(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

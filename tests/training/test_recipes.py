@@ -95,6 +95,10 @@ def test_a_file_of_your_own_starts_from_a_recipe(tmp_path: Path) -> None:
         ('base = ["photos"]\nsigma_data = -1', "sigma_data .* or 'measured'; -1 was given"),
         ('base = ["photos"]\nflips = [-3]', r"flips .* must be a list of -1 .* \[-3\] was given"),
         ('base = ["photos"]\ndatasets = []', "needs datasets"),
+        ('base = ["photos"]\ndatasets = "photos_x8"', "needs datasets, a list"),
+        ('base = "photos"', "base in the recipe 'mine' must be a list of recipes; 'photos' was given"),
+        ('base = ["photos"]\nflips = -1', "flips .* must be a list of -1 .*; -1 was given"),
+        ('base = ["photos"]\nquick = 3', "quick in the recipe 'mine' must be a table of fields; 3 was given"),
         ('base = ["photos"]\ncompile = 1.5', "unknown compile .* known are: True, False"),
     ],
 )

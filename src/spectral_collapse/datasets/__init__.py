@@ -42,7 +42,7 @@ DATASETS: dict[str, DatasetInfo] = {
     entry.name: entry for entry in (*photos.DATASETS, *bbbc021.DATASETS, *edges2shoes.DATASETS)
 }
 
-_announced: set[tuple[str, str]] = set()
+_announced: set[str] = set()
 
 
 def info(name: str) -> DatasetInfo:
@@ -119,8 +119,8 @@ def _twin(entry: DatasetInfo, split: Split, size: int, source: str, roots: list[
         )
     if entry.render is None:
         raise InvalidParameterError(f"{entry.name!r} has real images only, always at hand: use source='real' or 'auto'")
-    if source == "auto" and (entry.family, split) not in _announced:
-        _announced.add((entry.family, split))
+    if source == "auto" and entry.family not in _announced:
+        _announced.add(entry.family)
         warnings.warn(
             f"{entry.name!r}: no real images in {looked}, so these are RENDERED ones; "
             f"'spectral-collapse data fetch {entry.family}' gets the real ones",

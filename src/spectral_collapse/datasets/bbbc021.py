@@ -162,11 +162,13 @@ class CropFiles(CellImages):
         except FileNotFoundError as error:
             raise DataError(f"the manifest names {str(crop.path)!r}, which does not exist") from error
         except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{str(crop.path)!r} cannot be read as an image; remove it, or ask to skip it") from error
+            raise DataError(
+                f"{str(crop.path)!r} cannot be read as an image; remove it, or skip it (skip_corrupt=True)"
+            ) from error
         if pixels.shape[:2] != (crop.size, crop.size):
             raise DataError(
                 f"{str(crop.path)!r} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
-                f"{crop.size} x {crop.size}; mend the manifest, or ask to skip it"
+                f"{crop.size} x {crop.size}; mend the manifest, or skip it (skip_corrupt=True)"
             )
         margin = (crop.size - self.size) // 2
         return pixels[margin : margin + self.size, margin : margin + self.size]
@@ -193,9 +195,13 @@ class Member(NamedTuple):
             with Image.open(io.BytesIO(data)) as image:
                 pixels = np.asarray(image)
         except (OSError, SyntaxError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{self} cannot be read as an image; fetch it again, or ask to skip it") from error
+            raise DataError(
+                f"{self} cannot be read as an image; fetch it again, or skip it (skip_corrupt=True)"
+            ) from error
         if pixels.ndim != 2 or pixels.dtype.kind != "u":
-            raise DataError(f"{self} is no image of one unsigned channel; fetch it again, or ask to skip it")
+            raise DataError(
+                f"{self} is no image of one unsigned channel; fetch it again, or skip it (skip_corrupt=True)"
+            )
         return pixels
 
 
@@ -297,7 +303,9 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
     ]
     missing = next((crop.path for crop in chosen if not crop.path.is_file()), None)
     if missing and not skip_corrupt:
-        raise DataError(f"{str(manifest)!r} names {str(missing)!r}, which does not exist; mend it, or ask to skip it")
+        raise DataError(
+            f"{str(manifest)!r} names {str(missing)!r}, which does not exist; mend it, or skip it (skip_corrupt=True)"
+        )
     return CropFiles(folder, chosen, size, factor, skip_corrupt)
 
 
@@ -324,7 +332,8 @@ def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corr
                 break  # a plate that was not fetched is no error, a plate with a gap is
             if file not in plates[path] and not skip_corrupt:
                 raise DataError(
-                    f"{str(metadata)!r} names {file!r}, which plate {path!r} lacks; fetch it again, or ask to skip it"
+                    f"{str(metadata)!r} names {file!r}, which plate {path!r} lacks; "
+                    "fetch it again, or skip it (skip_corrupt=True)"
                 )
             members.append(plates[path].get(file, Member(folder / path, file, 0)))
         else:

@@ -95,7 +95,7 @@ class PairFiles(ShoeFiles):
         if pixels.shape[:2] != (SIDE, 2 * SIDE):
             raise DataError(
                 f"{str(path)!r} is {pixels.shape[1]} x {pixels.shape[0]} px, but a pair is {2 * SIDE} x {SIDE} px, "
-                "drawing left and photo right; remove the file, or ask to skip it"
+                "drawing left and photo right; remove the file, or skip it (skip_corrupt=True)"
             )
         return pixels
 
@@ -197,7 +197,9 @@ def _read(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{str(path)!r} cannot be read as an image; remove it, or ask to skip it") from error
+        raise DataError(
+            f"{str(path)!r} cannot be read as an image; remove it, or skip it (skip_corrupt=True)"
+        ) from error
 
 
 def _structure_cutoff(size: int) -> float:

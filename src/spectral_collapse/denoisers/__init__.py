@@ -14,6 +14,7 @@ from spectral_collapse.denoisers.network import (
     NetworkDenoiser,
     PredictionType,
     coefficients,
+    granularity,
 )
 from spectral_collapse.denoisers.pipelines import from_pipeline
 
@@ -27,4 +28,5 @@ __all__ = [
     "PredictionType",
     "coefficients",
     "from_pipeline",
+    "granularity",
 ]

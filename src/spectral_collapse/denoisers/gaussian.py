@@ -24,10 +24,10 @@ class GaussianDenoiser:
         process: a noise process.
         spectra: label -> H x W tensor of variances >= 0 in `torch.fft.fft2`'s order; it must be
             symmetric under f -> -f, as the spectrum of real images is.
-        means: label -> image that broadcasts to C x H x W; zero without it.
+        means: label -> image that broadcasts to C x H x W, a number or H x W for one; zero without it.
 
-    Raises InvalidParameterError for spectra of differing shapes, negative or asymmetric ones, and,
-    when called, for a label without a spectrum or an image of another size.
+    Raises InvalidParameterError for spectra of differing shapes, negative or asymmetric ones, means that do
+    not broadcast, and, when called, for a label without a spectrum or an image of another size.
     """
 
     def __init__(
@@ -53,8 +53,16 @@ class GaussianDenoiser:
         means = means or {}
         if stray := set(means) - set(spectra):
             raise InvalidParameterError(f"means were given for the labels {sorted(stray)}, which have no spectrum")
-        zero = torch.zeros(1, 1, 1)
-        shared = torch.broadcast_tensors(*(means.get(label, zero).double() for label in self._labels))
+        for label, mean in means.items():
+            if mean.ndim > 3 or any(
+                side not in (1, whole) for side, whole in zip(mean.shape[::-1], self._shape[::-1], strict=False)
+            ):
+                raise InvalidParameterError(
+                    f"the mean of label {label} must broadcast to C x {self._shape[0]} x {self._shape[1]}; "
+                    f"{tuple(mean.shape)} was given"
+                )
+        given = (torch.as_tensor(means.get(label, torch.zeros(()))).double() for label in self._labels)
+        shared = torch.broadcast_tensors(*(mean.reshape((1,) * (3 - mean.ndim) + mean.shape) for mean in given))
         self._means = torch.stack(shared)
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:

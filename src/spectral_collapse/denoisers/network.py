@@ -63,6 +63,17 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     raise unknown("prediction type", prediction, PREDICTION_TYPES)
 
 
+def granularity(network: torch.nn.Module) -> int:
+    """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings.
+
+    1 for a network of another kind, which has to say for itself what it takes.
+    """
+    config = getattr(network, "config", {})
+    if "patch_size" in config:
+        return int(config["patch_size"])
+    return 2 ** (len(config.get("block_out_channels", "1")) - 1)
+
+
 class NetworkDenoiser:
     """A diffusers network as a denoiser.
 
@@ -176,6 +187,7 @@ class NetworkDenoiser:
         tables: Mapping[str, torch.Tensor],
     ) -> Prediction:
         """Both halves of x, given the network's class indices, its other conditioning and tables to use instead."""
+        self._check_input(x)
         c = coefficients(self.prediction, level.alpha, level.sigma, self.sigma_data)
         dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), x.dtype)
         # Half precision cannot hold every timestep; networks embed the time before they cast it.
@@ -198,6 +210,20 @@ class NetworkDenoiser:
         output = output if isinstance(output, torch.Tensor) else output.sample
         output = output[:, : x.shape[1]].to(x.dtype)
         return Prediction(c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output)
+
+    def _check_input(self, x: torch.Tensor) -> None:
+        """Raises InvalidParameterError for images of a shape that the network cannot take."""
+        config, step = getattr(self.network, "config", {}), granularity(self.network)
+        if hasattr(self.network, "encoder_hid_proj"):  # a UNet2DConditionModel pads on its own
+            step = 1
+        channels = config.get("in_channels", x.shape[1])
+        square = "patch_size" in config  # diffusers' DiT takes the root of the number of patches
+        if x.shape[1] != channels or any(side % step for side in x.shape[2:]) or (square and x.shape[2] != x.shape[3]):
+            raise InvalidParameterError(
+                f"this {type(self.network).__name__} takes {channels} channels and "
+                f"{'squares' if square else 'sides'} of multiples of {step}; {tuple(x.shape[1:])} was given"
+                f"{'' if x.shape[1] == channels else ': are these images, and not yet latents?'}"
+            )
 
     def _known(self, label: torch.Tensor) -> torch.Tensor:
         """The labels as they are, if there are such labels."""

@@ -66,6 +66,8 @@ def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
 
 
 def _bounds(score: str, values: torch.Tensor, name: str) -> tuple[float, float]:
+    if not isinstance(values, torch.Tensor):
+        raise InvalidParameterError(f"{score}: {name} must be a torch tensor, got {type(values).__name__}")
     if values.ndim != 4 or not values.is_floating_point():
         raise InvalidParameterError(
             f"{score}: {name} must be a floating-point tensor (N, C, H, W), got {values.dtype} {tuple(values.shape)}"

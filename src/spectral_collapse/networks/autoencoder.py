@@ -46,6 +46,7 @@ def measure_latents(autoencoder: AutoencoderKL, images: torch.Tensor) -> None:
 
 def posterior_means(autoencoder: AutoencoderKL, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """The means of the encoder's posterior, N x c x h x w, not normalised."""
+    images = images.to(next(autoencoder.parameters()).dtype)
     with torch.no_grad():
         return torch.cat([autoencoder.encode(batch).latent_dist.mean for batch in images.split(batch_size)])
 

@@ -6,12 +6,13 @@ import inspect
 from typing import Any
 
 from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.denoisers import granularity
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.networks.dit import paper_dit, small_dit
 from spectral_collapse.networks.unet import paper_unet, small_unet
 
 ensure_torchvision()
-from diffusers import DiTTransformer2DModel, ModelMixin  # noqa: E402
+from diffusers import ModelMixin  # noqa: E402
 
 NETWORKS = {builder.__name__: builder for builder in (small_unet, paper_unet, small_dit, paper_dit)}
 
@@ -42,10 +43,3 @@ def create(name: str, size: int, channels: int, num_labels: int, **architecture:
             f"the network {name!r} takes inputs whose height and width are multiples of {step}; {size} was given"
         )
     return network
-
-
-def granularity(network: ModelMixin) -> int:
-    """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings."""
-    if isinstance(network, DiTTransformer2DModel):
-        return network.config.patch_size
-    return 2 ** (len(network.config.block_out_channels) - 1)

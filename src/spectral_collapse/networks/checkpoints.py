@@ -20,7 +20,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,9 @@ from safetensors import SafetensorError
 
 from spectral_collapse import paths, processes
 from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.denoisers import NetworkDenoiser, granularity
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks.build import granularity
 from spectral_collapse.networks.unet import take_label_states
 
 ensure_torchvision()
@@ -42,6 +42,7 @@ import diffusers  # noqa: E402
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _PROCESSES = {"variance_preserving": processes.VariancePreserving, "variance_exploding": processes.VarianceExploding}
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
+_SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
 _CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
 
 
@@ -49,8 +50,8 @@ _CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
 class Model:
     """A trained denoiser with its autoencoder: images in [-1, 1] on one side, latents on the other.
 
-    autoencoder is None for a model in pixel space. hash identifies the weights of both, and what the card
-    says of how they are read.
+    autoencoder is None for a model in pixel space. hash identifies the weights and the configuration of both,
+    and what the card says of how they are read.
     """
 
     denoiser: NetworkDenoiser
@@ -61,13 +62,24 @@ class Model:
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Images N x 3 x H x W in [-1, 1] -> latents of unit variance, N x c x h x w.
 
-        Raises InvalidParameterError for images of a size that the networks cannot take.
+        Images of any floating-point precision are taken, and computed with in that of the autoencoder.
+
+        Raises InvalidParameterError for what is no floating-point tensor, for images of a size that the
+        networks cannot take, and for values beyond [-1, 1].
         """
         step = self._granularity()
+        if not isinstance(images, torch.Tensor) or not images.is_floating_point():
+            given = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
+            raise InvalidParameterError(f"images must be a floating-point tensor in [-1, 1]; {given} was given")
         if images.ndim != 4 or images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
             raise InvalidParameterError(
                 f"this model takes images N x 3 x H x W with H and W multiples of {step}; "
                 f"{tuple(images.shape)} was given"
+            )
+        low, high = images.aminmax()
+        if low < -1 - _SLACK or high > 1 + _SLACK:
+            raise InvalidParameterError(
+                f"images span [{low:.4g}, {high:.4g}], but must lie in [-1, 1]; rescale or clamp them first"
             )
         return images if self.autoencoder is None else autoencoders.encode(self.autoencoder, images)
 
@@ -79,14 +91,14 @@ class Model:
         """What the height and width of an image must be a multiple of."""
         pixels = 1 if self.autoencoder is None else autoencoders.downsampling(self.autoencoder)
         network = getattr(self.denoiser, "network", None)  # a closed form has none
-        return pixels * (granularity(network) if isinstance(network, diffusers.ModelMixin) else 1)
+        return pixels * (1 if network is None else granularity(network))
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     """A model by its name (a shipped checkpoint or a training run) or by the path of its folder.
 
     Raises CheckpointError, one sentence, where the folder, a file in it or a key of its card is
-    missing, and where weights are truncated, hold NaN, or don't fit the architecture beside them.
+    missing or impossible, and where weights are truncated, hold NaN, or don't fit the architecture beside them.
     """
     folder = find(name)
     card = _read_json(folder / "card.json")
@@ -102,16 +114,24 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
         ) from error
     network, digest = _load_network(folder, device)
     autoencoder = None
+    if not isinstance(card["autoencoder"], str | None):
+        raise CheckpointError(
+            f"{str(folder / 'card.json')!r} names the autoencoder {card['autoencoder']!r}; a name or null is allowed"
+        )
     if card["autoencoder"]:
         beside = folder.parent / card["autoencoder"]
         autoencoder, other = _load_autoencoder(beside if beside.is_dir() else card["autoencoder"], device)
         digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
         if "latents_mean" in card:
-            autoencoder.register_to_config(latents_mean=card["latents_mean"], latents_std=card["latents_std"])
+            autoencoder.register_to_config(latents_mean=card["latents_mean"], latents_std=card.get("latents_std"))
+            _check_statistics(autoencoder, folder)
     reading = {key: card[key] for key in _READING if key in card}
     digest = hashlib.sha256(f"{digest}{json.dumps(reading, sort_keys=True)}".encode()).hexdigest()
     states = take_label_states(network)
-    denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5), states)
+    try:
+        denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5), states)
+    except (TypeError, InvalidParameterError) as error:
+        raise CheckpointError(f"{str(folder / 'card.json')!r} does not fit its network: {error}") from error
     return Model(denoiser, autoencoder, card, digest[:12])
 
 
@@ -132,12 +152,19 @@ def autoencoder_hash(name: str | Path) -> str:
 def find(name: str | Path) -> Path:
     """The folder of a checkpoint: a path as it is, else a shipped one, else a training run's."""
     candidates = [Path(name).expanduser(), paths.checkpoints() / name, paths.runs() / name / "model"]
-    for folder in candidates:
-        if (folder / "config.json").is_file():
-            return folder
-    for folder in candidates:
-        if folder.is_dir() and folder != Path(name):
-            raise CheckpointError(f"the checkpoint folder {str(folder)!r} has no config.json; train or copy it again")
+    try:
+        for folder in candidates:
+            if (folder / "config.json").is_file():
+                return folder
+        for folder in candidates:
+            if folder.is_dir() and folder != Path(name):
+                raise CheckpointError(
+                    f"the checkpoint folder {str(folder)!r} has no config.json; train or copy it again"
+                )
+    except OSError as error:
+        raise CheckpointError(
+            f"the checkpoint {str(name)[:200]!r} cannot be read ({error.strerror}); mend it, or name another folder"
+        ) from error
     there = sorted(p.parent.name for p in paths.checkpoints().glob("*/config.json"))
     raise CheckpointError(
         f"no checkpoint {str(name)!r}; shipped are: {', '.join(there) or 'none'}; "
@@ -205,6 +232,7 @@ def _from_hub(name: str, device: str | torch.device) -> tuple[diffusers.Autoenco
             "download it elsewhere and name its folder"
         ) from error
     digest = hashlib.sha256()
+    digest.update(_configuration(autoencoder.config))
     for key, weight in autoencoder.state_dict().items():
         digest.update(key.encode() + weight.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return autoencoder.eval().requires_grad_(False).to(device), digest.hexdigest()
@@ -222,20 +250,67 @@ def _load_network(folder: Path, device: str | torch.device) -> tuple[diffusers.M
             f"{str(folder / 'config.json')!r} names no diffusers class ({config.get('_class_name')!r} was read)"
         )
     try:
-        network = network_class.from_pretrained(
-            folder, torch_dtype=torch.float32, local_files_only=True, low_cpu_mem_usage=False
-        )
+        with _quiet():
+            network, found = network_class.from_pretrained(
+                folder,
+                torch_dtype=torch.float32,
+                local_files_only=True,
+                low_cpu_mem_usage=False,
+                output_loading_info=True,
+            )
     except Exception as error:  # diffusers and safetensors raise many types for one cause: these are not the weights
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{str(weights)!r} does not hold the weights that config.json describes ({reason[:200]}); "
             "copy the checkpoint again or train it"
         ) from error
+    # What the file lacks would be whatever lay in memory.
+    for keys, what in (
+        ("missing_keys", "lacks"),
+        ("unexpected_keys", "has"),
+        ("mismatched_keys", "has other shapes of"),
+    ):
+        if found[keys]:
+            others = " and others" if len(found[keys]) > 1 else ""
+            raise CheckpointError(
+                f"{str(weights)!r} does not hold the weights that config.json describes (it {what} "
+                f"{found[keys][0]!r}{others}); copy the checkpoint again or train it"
+            )
     bad = [name for name, weight in network.named_parameters() if not bool(torch.isfinite(weight).all())]
     if bad:
         raise CheckpointError(f"{str(weights)!r} holds NaN or infinity in {bad[0]!r}; train the model again")
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    digest = hashlib.sha256(_configuration(config) + weights.read_bytes()).hexdigest()
     return network.eval().requires_grad_(False).to(device), digest
+
+
+def _configuration(config: Mapping[str, Any]) -> bytes:
+    """A configuration without what does not change the network: who wrote it, and from where."""
+    kept = {key: value for key, value in config.items() if not key.startswith("_") or key == "_class_name"}
+    return json.dumps(kept, sort_keys=True, default=str).encode()
+
+
+def _check_statistics(autoencoder: diffusers.AutoencoderKL, folder: Path) -> None:
+    """Raises CheckpointError unless the card's statistics are a number per latent channel each."""
+    channels = autoencoder.config.latent_channels
+    for name in ("latents_mean", "latents_std"):
+        values = autoencoder.config[name]
+        numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+        if not numbers or len(values) != channels:
+            raise CheckpointError(
+                f"{str(folder / 'card.json')!r} has {name} = {values!r}; its autoencoder needs {channels} numbers there"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without diffusers' own report of weights that do not fit: one sentence says it."""
+    log = diffusers.utils.logging
+    before = log.get_verbosity()
+    log.set_verbosity(log.CRITICAL)
+    try:
+        yield
+    finally:
+        log.set_verbosity(before)
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -243,6 +318,8 @@ def _read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_text())
     except FileNotFoundError:
         raise CheckpointError(f"{str(file)!r} is missing; copy the checkpoint again or train it") from None
+    except OSError as error:
+        raise CheckpointError(f"{str(file)!r} cannot be read ({error.strerror}); mend it, or copy it again") from error
     except ValueError as error:
         raise CheckpointError(f"{str(file)!r} is not JSON ({error}); copy the checkpoint again") from error
     if not isinstance(content, dict):

@@ -97,7 +97,7 @@ def run(
         return stored
     parts = given.parts(STUDY)
     result, seconds = _Task(given, gammas).assemble(parts, progress)
-    given.save(STUDY, result, seconds, **space(given.model))
+    result = given.save(STUDY, result, seconds, **space(given.model))
     parts.clear()
     return result
 

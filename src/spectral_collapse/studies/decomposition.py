@@ -188,7 +188,7 @@ def run(
         return stored
     parts = given.parts(STUDY)
     result, seconds = _Task(given, effort).assemble(parts, progress)
-    given.save(STUDY, result, seconds, **space(given.model))
+    result = given.save(STUDY, result, seconds, **space(given.model))
     parts.clear()
     return result
 

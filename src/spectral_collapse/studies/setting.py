@@ -125,7 +125,15 @@ class Setting:
         return results.parts(study, results.key(study, self.parameters))
 
     def save(self, study: str, result: xr.Dataset, seconds: float, **further: str | float) -> xr.Dataset:
-        """Stores a result with its provenance, and returns it; `further` attrs are the study's own."""
+        """Stores a result with its provenance, and returns it; `further` attrs are the study's own.
+
+        Dimensions without a coordinate get their numbers, those of pictures the names of their colours.
+        """
+        colours = {"rgb": ["red", "green", "blue"]}
+        bare = {
+            dim: colours.get(str(dim), range(size)) for dim, size in result.sizes.items() if dim not in result.coords
+        }
+        result = result.assign_coords(bare)
         result.attrs |= results.provenance(
             study=study,
             parameters=results.canonical(self.parameters),

@@ -190,7 +190,7 @@ def run(
         jobs = {f"{label} {one.model.hash}": _job(one, images) for label, one in candidates.items()}
         done = finish(parts, jobs, f"{STUDY} {dataset}", progress)
         result = _dataset(first, candidates, dict(zip(candidates, done.values(), strict=True)), images)
-        first.save(STUDY, result, total_seconds(done))
+        result = first.save(STUDY, result, total_seconds(done))
         parts.clear()
     # The key knows neither the order nor the folders: whoever stored the result may have had others.
     folders = [str(find(name).resolve()) for name in given.values()]

@@ -100,8 +100,12 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
 
 
 def open_split(name: str, split: str, recipe: Recipe, source: str, root: str | Path | None) -> DomainDataset:
-    """One split of a data set at the recipe's size; of a data set without a rendered twin, the real images."""
-    real_only = datasets.info(name).render is None
+    """One split of a data set at the recipe's size.
+
+    Beside rendered data sets one without a rendered twin has its real images; alone it is refused, as by
+    `datasets.load`.
+    """
+    real_only = datasets.info(name).render is None and any(datasets.info(one).render for one in recipe.datasets)
     return datasets.load(name, split, recipe.size, "real" if real_only else source, root)
 
 

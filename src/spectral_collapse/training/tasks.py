@@ -107,6 +107,11 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
 
 def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
     autoencoder = load_autoencoder(recipe.autoencoder, device) if recipe.autoencoder else None
+    channels, side = 3, recipe.size
+    if autoencoder is not None:
+        channels, side = autoencoder.config.latent_channels, recipe.size // autoencoders.downsampling(autoencoder)
+    # before the images are prepared, which takes minutes: an impossible network is noticed here
+    network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture).to(device)
     statistics: dict[str, Any] = {}
     if autoencoder is None:
         pool = load_pool(recipe, recipe.source, root)
@@ -121,8 +126,6 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
             f"{autoencoder_hash(recipe.autoencoder)} {statistics}",
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
-    channels, side = pool.items.shape[1], pool.items.shape[-1]
-    network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture).to(device)
     edm = recipe.prediction == "edm"
     process = VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std) if edm else VariancePreserving()
     sigma_data = _sigma_data(recipe, pool)

@@ -115,12 +115,14 @@ class Recipe:
             self._check(key, isinstance(getattr(self, key), int | float), low, high)
         if self.sigma_data != "measured":
             self._check("sigma_data", isinstance(self.sigma_data, int | float), 1e-6, math.inf, " or 'measured'")
-        if not self.datasets or not all(isinstance(name, str) for name in self.datasets):
+        listed = isinstance(self.datasets, tuple | list)
+        if not listed or not self.datasets or not all(isinstance(name, str) for name in self.datasets):
             raise InvalidParameterError(f"the recipe {self.name!r} needs datasets, a list of names of data sets")
-        if not set(self.flips) <= {-1, -2} or len(set(self.flips)) < len(self.flips):
+        listed = isinstance(self.flips, tuple | list)
+        if not listed or not set(self.flips) <= {-1, -2} or len(set(self.flips)) < len(self.flips):
             raise InvalidParameterError(
                 f"flips in the recipe {self.name!r} must be a list of -1 (horizontal) and -2 (vertical); "
-                f"{list(self.flips)} was given"
+                f"{list(self.flips) if listed else self.flips} was given"
             )
         if not isinstance(self.architecture, Mapping):
             raise InvalidParameterError(
@@ -211,9 +213,15 @@ def _resolve(name: str, tables: Mapping[str, Any], profile: str, above: tuple[st
         raise InvalidParameterError(f"the recipe {name!r} is its own base; take it out of base")
     table = dict(tables[name])
     fields: dict[str, Any] = {}
-    for base in table.pop("base", ()):
+    bases = table.pop("base", [])
+    if not isinstance(bases, list):
+        raise InvalidParameterError(f"base in the recipe {name!r} must be a list of recipes; {bases!r} was given")
+    for base in bases:
         fields |= _resolve(base, tables, profile, (*above, name))
     sizes = {size: table.pop(size) for size in PROFILES if size in table}
+    for size, part in sizes.items():
+        if not isinstance(part, dict):
+            raise InvalidParameterError(f"{size} in the recipe {name!r} must be a table of fields; {part!r} was given")
     for part in (table, *sizes.values()):
         for key in part:
             if key not in _FIELDS or key in _SET_BY_NAME:
