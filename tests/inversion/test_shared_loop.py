@@ -173,3 +173,15 @@ def test_fractions_out_of_range_are_refused(value: object) -> None:
 def test_impossible_ovg_parameters_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(InvalidParameterError):
         create("ovg", **params)
+
+
+@pytest.mark.parametrize("method", EXAMPLES, ids=str)
+def test_inference_mode_changes_nothing(method: InversionMethod) -> None:
+    denoiser = denoiser_for(method, VariancePreserving())
+    x = draw(0.5, 2)
+    usual = method.invert(denoiser, x, 0, 5, torch.Generator().manual_seed(0)).latent
+    with torch.inference_mode():
+        inside = method.invert(
+            denoiser, x + 0, torch.tensor([0, 0]), 5, generator=torch.Generator().manual_seed(0)
+        ).latent
+    torch.testing.assert_close(inside, usual, rtol=0, atol=0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -86,6 +88,21 @@ class ForwardNoise:
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self._draws[:, index]
+
+
+def _outside_inference_mode(function: Callable[..., Inversion]) -> Callable[..., Inversion]:
+    """A function that may differentiate, for callers within torch.inference_mode too: no tensor from there can."""
+
+    @functools.wraps(function)
+    def wrapped(*given: Any, **named: Any) -> Inversion:
+        with torch.inference_mode(False):
+            return function(*map(_ordinary, given), **{name: _ordinary(value) for name, value in named.items()})
+
+    return wrapped
+
+
+def _ordinary(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) and value.is_inference() else value
 
 
 @dataclass
@@ -191,6 +208,7 @@ class InversionMethod:
         """One sampling step from x at `run.level` to `run.following`."""
         return plain_step(run, x)
 
+    @_outside_inference_mode
     def invert(
         self,
         denoiser: Denoiser,
