@@ -33,6 +33,7 @@ def study() -> xr.Dataset:
     lf, hf = (np.array(side)[:, None, None] + noise for side in zip(*PLACES, strict=True))
     method, eta_hf, eta_lf, fraction = (list(column) for column in zip(*POINTS.values(), strict=True))
     scores = {"s_lf": lf, "s_hf": hf, "s_dc": 0.5 + 0 * lf, "psnr": 20 + noise + 0 * lf}
+    scores["norm"] = 0.9 + 0 * lf
     scores["hf_excess"] = np.log(hf - noise) + noise  # means are the logarithms of the places' S_HF
     references = {"s_lf": 0.6 + 0 * shared, "s_hf": 0.95 + shared, "psnr": np.full(IMAGES, np.nan)}
     references["hf_excess"] = np.log(0.25) + shared

@@ -101,6 +101,8 @@ def table(study: xr.Dataset) -> pd.DataFrame:
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
         if score == "s_hf":
             shown["HF energy / usual"] = _intervals(rows, "hf_energy", 2)
+        elif score == "s_dc":
+            shown["Norm / sqrt(d)"] = _intervals(rows, "norm", 3)
     for column, title, form in _PLAIN:
         shown[title] = rows[column].map(form.format, na_action="ignore").fillna("-")
     shown["Images x seeds"] = rows["images"].map(str) + rows["seeds"].map(

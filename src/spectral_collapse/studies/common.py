@@ -43,6 +43,11 @@ def pictures(images: torch.Tensor) -> np.ndarray:
     return scaled.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
+def norms(latents: torch.Tensor) -> np.ndarray:
+    """||x|| / sqrt(d) of each latent, (N,): 1 for white noise, with a standard deviation of 1 / sqrt(2 d)."""
+    return latents.double().square().mean((1, 2, 3)).sqrt().cpu().numpy()
+
+
 def check_model(model: Model, info: DatasetInfo, size: int) -> None:
     """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
     for name, needed in (("family", info.family), ("image_size", size)):

@@ -25,7 +25,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import check_number
 from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.studies.common import PIXELS, pictures, real_targets, spread
+from spectral_collapse.studies.common import PIXELS, norms, pictures, real_targets, spread
 from spectral_collapse.studies.profiles import count, numbers
 from spectral_collapse.studies.profiles import profile as profile_named
 from spectral_collapse.studies.setting import Setting, finish, total_seconds
@@ -105,6 +105,7 @@ SAMPLE_SCORES = {
     "hf_excess": ("log high-frequency energy over the usual of real targets", "1"),
     "s_lf": ("low-frequency structural fidelity S_LF", "1"),
     "s_dc": ("decorrelation of the latent S_DC", "1"),
+    "norm": ("norm of the latent over the square root of d", "1"),
     "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
 }
 SET_SCORES = {
@@ -194,12 +195,12 @@ def run(
         progress: whether to show a progress bar, a tick for each point and seed.
 
     Returns:
-        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc, psnr and
-        hf_excess (`metrics.hf_excess`, S_HF with its sign); per set of images s_g with the p-value of its
-        test, OVG's shares of conflicting and clipped steps, network calls; `reference_*`: the same scores for
-        the true targets and for their way through the autoencoder, the ceiling of every method; pictures
-        (image, source_image, target_image) of some of the samples (`shown`), at seed 0. Methods that draw
-        nothing (`stochastic` False) are computed once and repeated along seed.
+        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc, psnr,
+        hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d); per set of images
+        s_g with the p-value of its test, OVG's shares of conflicting and clipped steps, network calls;
+        `reference_*`: the same scores for the true targets and for their way through the autoencoder, the
+        ceiling of every method; pictures (image, source_image, target_image) of some of the samples (`shown`),
+        at seed 0. Methods that draw nothing (`stochastic` False) are computed once and repeated along seed.
 
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
@@ -280,6 +281,7 @@ class _Task:
         return {
             **self.image_scores(translation.images),
             "s_dc": _numpy(metrics.s_dc(translation.latents)),
+            "norm": norms(translation.latents),
             "s_g": np.float64(gaussianity.score),
             "s_g_pvalue": np.float64(gaussianity.pvalue),
             **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},

@@ -27,11 +27,11 @@ REFERENCES = ("target", "autoencoder")
 def summary(study: xr.Dataset) -> pd.DataFrame:
     """One row per point, and one for each reference (true target, autoencoder).
 
-    Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls,
-    clipped_hf and s_g, means over seeds; for each of s_hf, s_lf, s_dc and psnr the mean and its
-    interval (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of
-    the high-frequency energy over the usual of real targets; on_front, whether no other point is better in both
-    S_LF and S_HF; on_baseline_front, the same among the baselines.
+    Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls, clipped_hf and
+    s_g, means over seeds; for each of s_hf, s_lf, s_dc, psnr and norm (of the latents over sqrt(d)) the mean and
+    its interval (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of the
+    high-frequency energy over the usual of real targets; on_front, whether no other point is better in both S_LF
+    and S_HF; on_baseline_front, the same among the baselines.
     """
     rows = [_point_row(study, label) for label in study["point"].to_numpy()]
     rows += [_reference_row(study, name) for name in REFERENCES]
@@ -206,6 +206,7 @@ def _point_row(study: xr.Dataset, label: str) -> dict[str, object]:
         "seeds": study.sizes["seed"] if at["stochastic"].item() else 1,
         **_means(study, label, SCORES),
         **_energy(study, label),
+        **_means(study, label, ["norm"]),
     }
 
 

@@ -560,8 +560,8 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "psnr_ceiling": np.full(len(held), np.nan) if in_pixels else metrics.psnr(again, held).numpy(),
         "s_dc": metrics.s_dc(latents).numpy(),
         "white_s_dc": np.float64(white_noise_level(latents.shape[1])),
-        "norm_noise": np.stack([_norms(given.noise(seed)) for seed in range(given.size.seeds)]),
-        "norm_translated": _norms(latents),
+        "norm_noise": np.stack([common.norms(given.noise(seed)) for seed in range(given.size.seeds)]),
+        "norm_translated": common.norms(latents),
         "swd": np.array([metrics.sliced_wasserstein(one, images.compared).score for one in draws]),
         "kid": np.float64(scored),
         "kid_missing": np.array(scored.attrs.get("missing", "")),
@@ -578,11 +578,6 @@ def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> 
     flat = made.flatten(0, -4)
     found = {"s_hf": metrics.s_hf(flat, reference), "excess": metrics.hf_excess(flat, reference)}
     return {f"{name}_{stage}": values.view(made.shape[:-3]).numpy() for name, values in found.items()}
-
-
-def _norms(latents: torch.Tensor) -> np.ndarray:
-    """||x|| / sqrt(d) of each, (N,)."""
-    return latents.double().square().mean((1, 2, 3)).sqrt().cpu().numpy()
 
 
 def _regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
