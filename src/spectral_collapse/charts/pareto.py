@@ -26,6 +26,7 @@ _SIDES = {
     "above": {"align": "left", "dx": 8, "dy": -8},
     "left": {"align": "right", "dx": -8, "dy": 10},
     "below": {"align": "left", "dx": 8, "dy": 12},
+    "corner": {"align": "right", "dx": -8, "dy": 14},
 }
 """Where a point's name stands beside its marker."""
 
@@ -55,7 +56,9 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     published = tradeoff.published(study).get("ovg")
-    table["side"] = np.select([table["point"].eq(published), table["style"].eq("other")], ["left", "below"], "above")
+    others = table["style"].eq("other")
+    turns = [table["point"].eq(published), others & (others.cumsum() % 2 == 1), others]
+    table["side"] = np.select(turns, ["left", "corner", "below"], "above")
     table["label"] = table["point"].map(_labels(study, published)).fillna("")
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
     names, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
@@ -79,7 +82,7 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         marks,
-        # names on three sides, by kind: the published point may lie next to the best one, other methods next to TABA
+        # names on several sides: the published point may lie next to the best one, other methods next to TABA
         *(
             base.transform_filter(f"datum.side == '{side}'").mark_text(**place).encode(x, y, text="label:N")
             for side, place in _SIDES.items()
