@@ -405,9 +405,9 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row per network of all results, with 95 % bootstrap intervals over images.
 
     SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
-    real test targets.
+    real test targets. KID is a column where its weights are there.
     """
-    return _per_network(
+    found = _per_network(
         studies,
         lambda one: {
             "S_HF: real": _mean(one["s_hf_real"]),
@@ -416,15 +416,16 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "translated": _mean(one["s_hf_translated"]),
             "PSNR of autoencoder (dB)": _mean(one["psnr_ceiling"], 1),
             "SWD (real)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
-            "KID": "no weights" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+            "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
             "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
         },
     )
+    return found.drop(columns="KID") if (found["KID"] == "-").all() else found
 
 
 def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
     rows = [{"Network": str(name)} | row(study.sel(model=name)) for study in studies for name in study["model"].data]
-    return pd.DataFrame(rows).set_index("Network")
+    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
 
 
 def _sentence(words: str) -> alt.Chart:
@@ -459,13 +460,14 @@ def _interval(title: str) -> list[alt.Tooltip]:
 
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
-    return text(front.bootstrap_mean(values.to_numpy()), digits)
+    """An interval that no line break parts."""
+    return text(front.bootstrap_mean(values.to_numpy()), digits).replace(", ", ",\u00a0")
 
 
 def _extent(values: xr.DataArray) -> str:
     """Mean, smallest and largest."""
     numbers = values.to_numpy()
-    return f"{numbers.mean():.2f} [{numbers.min():.2f}, {numbers.max():.2f}]"
+    return f"{numbers.mean():.2f} [{numbers.min():.2f},\u00a0{numbers.max():.2f}]"
 
 
 def _whole(value: xr.DataArray) -> str:
