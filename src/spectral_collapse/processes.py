@@ -100,7 +100,8 @@ class VariancePreserving:
         """The levels at t = 0, 1, 1 + T/N, 1 + 2T/N, ... (N + 1 of them, cleanest first).
 
         This is diffusers' spacing 'leading' with steps_offset 1, walked upwards, with t = 0 in place
-        of the final alpha. Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
+        of the final alpha, where N divides T; elsewhere diffusers rounds T / N down and ends earlier.
+        Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
         """
         check_steps(num_steps, self.num_train_steps - 1)
         times = [0, *(1 + i * self.num_train_steps // num_steps for i in range(num_steps))]

@@ -213,6 +213,21 @@ def test_every_network_has_its_response_and_each_space_its_filters(study: xr.Dat
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
 
 
+def test_the_table_of_norms_has_its_numbers(study: xr.Dataset) -> None:
+    study["response"][:] = 0.5
+    study["norm_translated"][:] = 0.75
+    row = charts.norms_table(study).loc["photos-pixel"]
+    found = training.norm_sensitivity(study).set_index(["network", "measure"]).loc["photos-pixel"]
+    assert row["Elasticity"].startswith(f"{found.loc['elasticity', 'mean']:.0f} [")
+    assert row["Correlation"].startswith(f"{found.loc['correlation', 'mean']:.2f} [")
+    grown = (14 / 0.03) ** 0.5  # half of a change is noticed
+    assert row["1 % at the start becomes (%)"] == f"{grown:.1f} [{grown:.1f},\u00a0{grown:.1f}]"
+    assert row["with the filter (%)"] == f"{grown:.1f}"
+    spread = 100 * float(study["norm_noise"].sel(model="photos-pixel").std())
+    assert row["Spread of white noise's norms (%)"] == f"{spread:.1f}"
+    assert row["Norm of inverted latents / sqrt(d)"] == "0.750 [0.750,\u00a00.750]"
+
+
 def test_every_start_is_a_point_of_its_networks_panel(study: xr.Dataset) -> None:
     table = rows(charts.norms(study))
     assert table.groupby("network").size().to_dict() == dict.fromkeys(MODELS, 2 * 3 + 3)  # draws x drawn, samples

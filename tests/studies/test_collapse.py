@@ -119,5 +119,5 @@ def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> Non
 
 @pytest.mark.parametrize("card", [{"family": "bbbc021"}, {"image_size": 128}])
 def test_a_network_for_other_images_is_refused(own_store: None, card: dict[str, object]) -> None:
-    with pytest.raises(CheckpointError, match="name another with checkpoint="):
+    with pytest.raises(CheckpointError, match="name another checkpoint"):
         collapse.run("photos_x8", "smoke", checkpoint=thumbnails(**card))

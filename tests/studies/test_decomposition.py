@@ -277,7 +277,7 @@ def test_a_result_follows_the_schema_and_says_what_it_found(own_store: None) -> 
 
 def test_a_network_for_other_images_is_refused(own_store: None) -> None:
     other = Model(model().denoiser, None, model().card | {"family": "bbbc021"}, "")
-    with pytest.raises(CheckpointError, match="name another with checkpoint="):
+    with pytest.raises(CheckpointError, match="name another checkpoint"):
         decomposition.run("photos_x8", "smoke", checkpoint=other)
     with pytest.raises(InvalidParameterError, match="unknown profile"):
         decomposition.run("photos_x8", "tiny")

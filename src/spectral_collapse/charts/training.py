@@ -18,7 +18,7 @@ from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies import front
 from spectral_collapse.studies.common import text
 from spectral_collapse.studies.decomposition import ratio
-from spectral_collapse.studies.training import every_draw, first_with, recorded
+from spectral_collapse.studies.training import amplification, every_draw, first_with, norm_sensitivity, recorded
 
 _PREDICTIONS = {
     "epsilon": "noise (epsilon)",
@@ -333,6 +333,33 @@ def norms(study: xr.Dataset) -> alt.FacetChart:
     )
 
 
+def norms_table(study: xr.Dataset) -> pd.DataFrame:
+    """What the norm of the start does to each network's samples, and how far inverted latents are from it.
+
+    A row per network with 95 % intervals: elasticity and correlation (`studies.training.norm_sensitivity`), what its
+    response makes of an excess of 1 % (`studies.training.amplification`), the filter's beside it.
+    """
+    found = norm_sensitivity(study).set_index(["network", "measure"])
+
+    def row(one: xr.Dataset) -> dict[str, str]:
+        name = str(one["model"].item())
+        elasticity, correlation = (
+            _unbroken(front.Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
+            for measure, digits in (("elasticity", 0), ("correlation", 2))
+        )
+        grown, of_filter = (amplification(study, name, who) for who in ("network", "closed form"))
+        return {
+            "Elasticity": elasticity,
+            "Correlation": correlation,
+            "1 % at the start becomes (%)": _unbroken(grown, 1),
+            "with the filter (%)": f"{of_filter.mean:.1f}",
+            "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
+            "Norm of inverted latents / sqrt(d)": _mean(one["norm_translated"]),
+        }
+
+    return _per_network([study], row)
+
+
 def samples(study: xr.Dataset) -> alt.Chart:
     """What each network makes of the same white noise, beside real targets."""
     columns = {"real targets|(not the same)": study["real_image"].to_numpy()} | {
@@ -460,8 +487,12 @@ def _interval(title: str) -> list[alt.Tooltip]:
 
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
+    return _unbroken(front.bootstrap_mean(values.to_numpy()), digits)
+
+
+def _unbroken(interval: front.Interval, digits: int) -> str:
     """An interval that no line break parts."""
-    return text(front.bootstrap_mean(values.to_numpy()), digits).replace(", ", ",\u00a0")
+    return text(interval, digits).replace(", ", ",\u00a0")
 
 
 def _extent(values: xr.DataArray) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -305,7 +306,7 @@ def _stack_steps(steps: list[dict[str, torch.Tensor]], x: torch.Tensor) -> dict[
 
 def check_number(name: str, value: object, low: float, high: float = float("inf")) -> None:
     """Raises InvalidParameterError unless value is a number from low to high and finite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidParameterError(f"{name} must be a number; {value!r} was given")
     if not low <= value <= high or value == float("inf"):
         allowed = f"at least {low:g} and finite" if high == float("inf") else f"from {low:g} to {high:g}"

@@ -54,7 +54,7 @@ def check_model(model: Model, info: DatasetInfo, size: int) -> None:
         if model.card[name] != needed:
             raise CheckpointError(
                 f"the checkpoint is for {name} {model.card[name]!r}, but {info.name!r} at this profile needs "
-                f"{needed!r}; name another with checkpoint="
+                f"{needed!r}; name another checkpoint"
             )
 
 

@@ -469,27 +469,6 @@ def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> f
     return front.Interval(float(grown(response.mean(-1))), *map(float, front.percentiles(grown(draws))))
 
 
-def norm_verdict(study: xr.Dataset) -> str:
-    """What the norm of the start does to each network's samples, and how far inverted latents are from it."""
-    found = norm_sensitivity(study).set_index(["network", "measure"])
-    lines = []
-    for name in study["model"].data:
-        elasticity, correlation = (
-            common.text(front.Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
-            for measure, digits in (("elasticity", 0), ("correlation", 2))
-        )
-        one = study.sel(model=name)
-        spread = 100 * float(one["norm_noise"].std())
-        grown, of_filter = (amplification(study, str(name), who) for who in ("network", "closed form"))
-        lines.append(
-            f"- **{name}**: elasticity {elasticity}, correlation {correlation}. By its response, noise that is too "
-            f"large by 1 % at the start is too large by {common.text(grown, 1)} % at the end, by the filter's by "
-            f"{of_filter.mean:.1f} %. The norms of white noise differ by {spread:.1f} % (standard deviation); inverted "
-            f"latents have a norm of {_mean(one['norm_translated'])}."
-        )
-    return "\n".join(lines)
-
-
 def learnt(study: xr.Dataset, domain: str = "source") -> str:
     """How the networks' errors compare with the closed form's at the lowest, the middle and the highest noise."""
     lines = []
