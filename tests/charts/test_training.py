@@ -85,7 +85,7 @@ def test_sharing_is_drawn_per_domain_or_said_to_be_unknown() -> None:
     found = [("photos", "photos-x8only", domain, at, 1.1, 1.0, 1.2) for domain in training.DOMAINS for at in (0.1, 2.0)]
     table = rows(charts.sharing(pd.DataFrame(found, columns=columns)))
     assert set(table["panel"]) == {"held-out sources", "held-out targets"}
-    assert set(table["called"]) == {"photos / photos-x8only"}
+    assert set(table["network"]) == {"photos / photos-x8only"}
     nothing = rows(charts.sharing(pd.DataFrame(columns=columns)))
     assert nothing["words"].tolist() == ["there is no record of a network that shares and of one that does not"]
 

@@ -112,9 +112,10 @@ def _break(folder: Path, fault: str) -> None:
         save_file(state, weights, {"format": "pt"})
     elif fault in ("a weight less", "a weight more"):
         state = load_file(weights)
-        state["another"] = state["conv_out.bias"] if fault == "a weight less" else state["conv_out.bias"].clone()
-        if fault == "a weight less":
-            del state["conv_out.bias"], state["another"]
+        if fault == "a weight more":
+            state["another"] = torch.zeros(4)
+        else:
+            del state["conv_out.bias"]
         save_file(state, weights, {"format": "pt"})
     elif fault == "another architecture":
         networks.save_network(networks.small_dit(16, 4, 5, width=16, depth=1, heads=2), folder.parent / "other", CARD)

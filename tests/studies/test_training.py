@@ -314,7 +314,7 @@ def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
     lines = training.sharing_verdict().splitlines()
     sums = alone.mean((1, 3))  # level, domain
     times = (sums * cost).sum(0) / sums.sum(0)
-    assert f"**photos** has {times[0]:.3f} [" in lines[0]
+    assert f"**photos** (real images, 6 pairs) has {times[0]:.3f} [" in lines[0]
     assert f" on sources and {times[1]:.3f} [" in lines[0]
     assert "is 0.500, against 0.750: a difference of -0.250 [-0.250, -0.250]" in lines[0]
     assert lines[1] == "- **bbbc021** and bbbc021-x8only have no records that can be compared."

@@ -134,35 +134,9 @@ def sharing(found: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     """
     if found.empty:
         return _sentence("there is no record of a network that shares and of one that does not")
-    dodged = found.assign(
-        panel="held-out " + found["domain"] + "s",
-        called=found["network"] + " / " + found["alone"],
-    )
-    names = list(dict.fromkeys(dodged["called"]))
-    color, dash = _told_apart("called", names)
-    base = alt.Chart().encode(
-        alt.X("ratio:Q", title="noise ratio sigma / alpha")
-        .scale(type="log", nice=False)
-        .axis(format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10]),
-        color,
-    )
-    layers = alt.layer(
-        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(y=alt.datum(1.0)),
-        base.mark_area(opacity=0.15).encode(alt.Y("low:Q").scale(zero=False), alt.Y2("high:Q")),
-        base.mark_line(strokeWidth=1.8, point=True).encode(
-            alt.Y("mean:Q", title="error, shared / alone"),
-            dash,
-            tooltip=[
-                alt.Tooltip("called:N", title="Networks"),
-                alt.Tooltip("ratio:Q", title="sigma / alpha", format=".2f"),
-                *_interval("times"),
-            ],
-        ),
-    )
-    return (
-        layers.properties(width=290, height=200)
-        .facet(alt.Facet("panel:N", title=None, sort=list(dict.fromkeys(dodged["panel"]))), data=dodged, columns=2)
-        .properties(description="Error of the predicted noise, networks that data sets share over those of one")
+    rows = found.assign(panel="held-out " + found["domain"] + "s", network=found["network"] + " / " + found["alone"])
+    return _against_noise(rows, "error, shared / alone", alt.Scale(zero=False)).properties(
+        description="Error of the predicted noise, networks that data sets share over those of one"
     )
 
 
@@ -171,22 +145,22 @@ def errors(study: xr.Dataset) -> alt.FacetChart:
 
     A column per domain, a row per autoencoder or pixel space; in each the closed form beside the networks.
     """
-    found = [
+    rows = [
         row
         for domain in study["domain"].data
         for row in _per_predictor(study["error"].sel(domain=domain), study, f"{domain}s, ")
     ]
+    axis = alt.Axis(format="~g", values=[10.0**power for power in range(-5, 3)])
     scale = alt.Scale(type="log", nice=False)
-    y = alt.Y("mean:Q", title="error of the clean image / variance", scale=scale)
-    return _against_noise(found, y.axis(format="~g", values=[10.0**power for power in range(-5, 3)])).properties(
+    return _against_noise(pd.DataFrame(rows), "error of the clean image / variance", scale, axis).properties(
         description=f"Error of the predicted clean image per noise ratio, {study.attrs['title']}"
     )
 
 
 def responses(study: xr.Dataset) -> alt.FacetChart:
     """Share of a change of the noise's size that is predicted, against the noise, with 95 % intervals."""
-    y = alt.Y("mean:Q", title="response to the size of the noise", scale=alt.Scale(zero=False))
-    return _against_noise(_per_predictor(study["response"], study), y).properties(
+    rows = pd.DataFrame(_per_predictor(study["response"], study))
+    return _against_noise(rows, "response to the size of the noise", alt.Scale(zero=False)).properties(
         description=f"Response of the predicted noise to the size of the noise, {study.attrs['title']}"
     )
 
@@ -208,10 +182,14 @@ def _per_predictor(values: xr.DataArray, study: xr.Dataset, prefix: str = "") ->
     return rows
 
 
-def _against_noise(rows: list[dict[str, str | float]], y: alt.Y) -> alt.FacetChart:
-    """Rows of `_per_predictor` as lines with bands over the noise ratio, two panels to a row."""
-    found = pd.DataFrame(rows)
-    names = [*(name for name in dict.fromkeys(found["network"]) if name != _CLOSED_FORM), _CLOSED_FORM]
+def _against_noise(
+    found: pd.DataFrame, title: str, scale: alt.Scale, axis: alt.Axis | alt.UndefinedType = alt.Undefined
+) -> alt.FacetChart:
+    """Lines with bands over the noise ratio, two panels to a row, and a rule at 1.
+
+    found: columns network, panel, ratio, mean, low, high, as of `_per_predictor`; the rest is of the y axis.
+    """
+    names = sorted(dict.fromkeys(found["network"]), key=lambda name: name == _CLOSED_FORM)  # that one last
     color, dash = _told_apart("network", names)
     base = alt.Chart().encode(
         alt.X("ratio:Q", title="noise ratio sigma / alpha")
@@ -220,9 +198,10 @@ def _against_noise(rows: list[dict[str, str | float]], y: alt.Y) -> alt.FacetCha
         color,
     )
     layers = alt.layer(
-        base.mark_area(opacity=0.12).encode(alt.Y("low:Q", scale=y.to_dict()["scale"]), alt.Y2("high:Q")),
+        alt.Chart().mark_rule(color="#aaaaaa").encode(y=alt.datum(1.0)),
+        base.mark_area(opacity=0.12).encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
         base.mark_line(strokeWidth=1.8).encode(
-            y,
+            alt.Y("mean:Q", title=title, scale=scale, axis=axis),
             dash,
             tooltip=[
                 alt.Tooltip("network:N", title="Network"),

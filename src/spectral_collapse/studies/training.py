@@ -343,10 +343,12 @@ def sharing_verdict() -> str:
         errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]).rename(pair="sample") for run in records]
         times = [common.text(ratio(*(one.sel(domain=domain) for one in errors)), 3) for domain in DOMAINS]
         scores = [run["s_hf"].isel(step=-1) for run in records]  # of the same white noise
+        about = f"{records[0].attrs['data_source']} images, {records[0].sizes['pair']} pairs"
         lines.append(
-            f"- **{shared}** has {times[0]} times the error of {alone} on sources and {times[1]} times on targets, "
-            f"the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is {float(scores[0].mean()):.3f}, "
-            f"against {float(scores[1].mean()):.3f}: a difference of {_mean(scores[0] - scores[1])}."
+            f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
+            f"targets, the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is "
+            f"{float(scores[0].mean()):.3f}, against {float(scores[1].mean()):.3f}: a difference of "
+            f"{_mean(scores[0] - scores[1])}."
         )
     return "\n".join(lines)
 
@@ -525,12 +527,15 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
     translated, latents = given.translated
     scored = evaluate(["kid"], images=torch.cat(draws), reference_set=images.targets)["kid"]
     levels = nearest_levels(model.denoiser.process)
-    known = {
-        label: model.encode(of) for label, of in ((given.info.source_label, images.sources), (TARGET, images.targets))
-    }
-    cleans = {given.info.source_label: given.encoded, TARGET: encoded}
-    errors = [_errors(model, cleans[label], label, levels, of) for label, of in known.items()]
-    fitted = gaussian_denoiser(model.denoiser.process, known[TARGET], TARGET)
+    errors = []
+    for clean, label, shown in (
+        (given.encoded, given.info.source_label, images.sources),
+        (encoded, TARGET, images.targets),
+    ):
+        known = model.encode(shown)
+        variance = float((known - known.mean((0, 2, 3), keepdim=True)).square().mean())
+        predictors = (model.denoiser, gaussian_denoiser(model.denoiser.process, known, label))
+        errors.append(np.stack([predictor_error(one, clean, label, levels, variance) for one in predictors]))
     in_pixels = model.autoencoder is None
     return {
         **_texture("noise", torch.stack(draws), images.reference),
@@ -545,7 +550,7 @@ def _measure(given: Candidate, images: Images) -> dict[str, np.ndarray]:
         "kid": np.float64(scored),
         "kid_missing": np.array(scored.attrs.get("missing", "")),
         "error": np.stack(errors, axis=1),
-        "response": np.stack([noise_response(one, encoded, TARGET, levels) for one in (model.denoiser, fitted)]),
+        "response": np.stack([noise_response(one, encoded, TARGET, levels) for one in predictors]),  # of targets
         "ratio": np.array([level.sigma / level.alpha for level in levels]),
         "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
         "image": common.pictures(draws[0][: given.size.shown]),
@@ -564,13 +569,6 @@ def _regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = (values - values.mean(-1, keepdims=True) for values in (x, y))
     covariance, of_x, of_y = ((one * other).mean(-1) for one, other in ((x, y), (x, x), (y, y)))
     return covariance / of_x, covariance / np.sqrt(of_x * of_y)
-
-
-def _errors(model: Model, clean: torch.Tensor, label: int, levels: list[Level], known: torch.Tensor) -> np.ndarray:
-    """Errors (predictor, level, N) of the network and of the closed form that is fitted to `known`."""
-    variance = float((known - known.mean((0, 2, 3), keepdim=True)).square().mean())
-    fitted = gaussian_denoiser(model.denoiser.process, known, label)
-    return np.stack([predictor_error(one, clean, label, levels, variance) for one in (model.denoiser, fitted)])
 
 
 def _dataset(
