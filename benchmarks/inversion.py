@@ -22,8 +22,8 @@ from typing import Any
 VARIANTS = {
     "edm, Heun": ("edm", {"heun": True}),
     "renoise, no losses": ("renoise", {"lambda_pair": 0.0, "lambda_patch": 0.0}),
-    "ovg, HF only": ("ovg", {"eta_lf": 0.0}),
-    "ovg, LF only": ("ovg", {"eta_hf": 0.0}),
+    "ovg, HF alone": ("ovg", {"eta_lf": 0.0, "project": False}),
+    "ovg, LF alone": ("ovg", {"eta_hf": 0.0, "project": False}),
 }
 """Beside every method with its defaults."""
 

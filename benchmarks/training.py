@@ -48,7 +48,7 @@ def pipeline(recipe: Recipe, steps: int) -> None:
     _, reused = next(drawn)
 
     def step(parts: list[tasks.Batch]) -> None:
-        trainer._step(task, accelerator, model, optimizer, parts)
+        trainer._step(recipe, task, accelerator, model, optimizer, parts)
         optimizer.zero_grad()
 
     functions = {"one batch": lambda: step(reused), "drawn batches": lambda: step(next(drawn)[1])}

@@ -1,10 +1,9 @@
-"""A result of `studies.scores.run` at profile smoke, computed once per process, without trained networks or weights."""
+"""A result of `studies.scores` at profile smoke, computed once per process, without trained networks or weights."""
 
 from __future__ import annotations
 
 import functools
 import tempfile
-from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -28,8 +27,4 @@ def smoke() -> xr.Dataset:
         patch.setenv("SPECTRAL_COLLAPSE_HOME", folder)
         patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
         patch.setattr(lpips_distance, "find", no_weights)
-        first = scores.run("photos_x8", "smoke", checkpoint=thumbnails())
-        patch.delattr(scores, "inverted")  # so the second one is read
-        xr.testing.assert_identical(scores.run("photos_x8", "smoke", checkpoint=thumbnails()), first)
-        assert len(list(Path(folder).glob("results/scores-photos_x8-smoke-*.nc"))) == 1
-    return first
+        return scores.STUDY.run(executor="here", profile="smoke", checkpoint=thumbnails()).load()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import create_autospec
@@ -9,10 +12,10 @@ import pytest
 
 from spectral_collapse import __version__, cli, datasets, results, training
 from spectral_collapse.charts import training as charts
-from spectral_collapse.datasets import bbbc021, download
 from spectral_collapse.errors import CheckpointError
 from spectral_collapse.studies import pareto
 from spectral_collapse.studies import training as networks
+from tests.test_results import strangers
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -42,16 +45,40 @@ def test_data_list_tells_real_from_rendered(
     assert "rendered; 'spectral-collapse data fetch bbbc021'" in lines["bbbc021_x8"]
 
 
-def test_data_fetch_hands_over_the_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[object, Path]] = []
-    monkeypatch.setattr(download, "fetch", lambda archives, folder: calls.append((archives, folder)))
+def test_data_list_goes_on_past_a_folder_it_cannot_use(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    assert cli.main(["data", "fetch", "bbbc021"]) == 0
-    assert cli.main(["data", "fetch", "bbbc021", "--first", "2", "--folder", str(tmp_path / "mine")]) == 0
-    assert calls == [
-        (bbbc021.ARCHIVES, tmp_path / "downloads" / "bbbc021"),
-        (bbbc021.ARCHIVES[:2], tmp_path / "mine"),
-    ]
+    (tmp_path / "downloads" / "edges2shoes").mkdir(parents=True)
+    (tmp_path / "downloads" / "bbbc021").mkdir()
+    (tmp_path / "downloads" / "bbbc021" / "manifest.csv").write_bytes(b"\x00\xff")
+    assert cli.main(["data", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert set(lines) == set(datasets.DATASETS)
+    assert "real, " in lines["photos_x8"]
+    assert re.search(r"cannot be used: .*has no images.*'spectral-collapse data fetch edges2sh", lines["edges2shoes"])
+    assert "cannot be read as a table" in lines["bbbc021_x16"]
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """As `data list | head -0`."""
+    command = [sys.executable, "-m", "spectral_collapse.cli", "data", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        errors = running.stderr.read()
+    assert running.returncode == 0
+    assert "BrokenPipe" not in errors
+
+
+def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*arguments: object, **options: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(pareto, "run", run)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["study", "pareto"])
 
 
 def test_an_unknown_name_is_one_line_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,6 +154,11 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
     damaged, still = capsys.readouterr().out.splitlines()
     assert "a-damaged-one.nc' is damaged" in damaged
     assert still == line
+    kinds = strangers(tmp_path / "results")
+    assert cli.main(["results", "list"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert len(listed) == 2 + sum(kinds.values())
+    assert line in listed
 
 
 def test_what_the_user_can_mend_is_one_line(

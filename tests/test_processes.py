@@ -34,7 +34,7 @@ def test_variance_preserving_equals_diffusers_schedule(schedule: BetaSchedule, s
 def test_levels_rise_from_clean_to_noise(process: VariancePreserving | VarianceExploding, num_steps: int) -> None:
     levels = process.levels(num_steps)
     assert len(levels) == num_steps + 1
-    ratios = [level.sigma / level.alpha for level in levels]
+    ratios = [level.ratio for level in levels]
     assert all(low < high for low, high in pairwise(ratios))
     assert all(process.interval(low, high) > 0 for low, high in pairwise(levels))
 

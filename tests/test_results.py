@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,16 +188,137 @@ def test_parts_are_kept_whole_and_cleared() -> None:
     assert parts.get("point01") is not None
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "flipped"])
-def test_a_damaged_part_counts_as_missing(damage: str) -> None:
+def test_a_damaged_part_counts_as_missing_wherever_the_damage_is() -> None:
     parts = results.parts("pareto", "0" * 64)
-    parts.put("point00", {"s_hf": np.random.default_rng(0).normal(size=1000)})
+    parts.put("point00", {"s_hf": np.arange(6.0), "seconds": np.float64(0.25)})
     (file,) = parts.folder.iterdir()
     content = file.read_bytes()
-    middle = len(content) // 2
-    flipped = content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
-    file.write_bytes({"truncated": content[:middle], "empty": b"", "flipped": flipped}[damage])
-    assert parts.get("point00") is None
+    mutated = [content[:length] for length in range(0, len(content), 7)]
+    for place in range(len(content)):
+        for mask in (1, 16, 128, 255):
+            mutated.append(content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :])
+    for damaged in mutated:
+        file.write_bytes(damaged)
+        assert parts.get("point00") is None
+
+
+def _leave(command: str) -> None:
+    """Runs Python code in another process, which kills itself in it."""
+    code = f"import os, signal\nfrom pathlib import Path\nfrom spectral_collapse import results\n{command}"
+    died = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_is_left_alone() -> None:
+    target = results.path("pareto", PARAMETERS)
+    kill = "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
+    write = f"results.write_atomically(Path({str(target)!r}), b'half')"
+    _leave(f"{kill}\n{write}")
+    assert len(leftovers()) == 1
+    results.save(make())  # the same file again
+    assert leftovers() == []
+    _leave(f"{kill}\n{write}")
+    _leave(f"{kill}\nresults.parts('pareto', 'f' * 64).put('one', {{'a': 1.0}})")
+    assert len(leftovers()) == 2
+    mine = paths.results() / f".busy.nc-{'0' * 32}.tmp"
+    foreign = paths.results() / ".notes.tmp"
+    foreign.write_text("not ours")
+    with open(mine, "xb") as file:
+        assert results._lock(file)
+        results.sweep()
+        assert sorted(leftovers()) == sorted([mine.name, foreign.name])
+    results.sweep()
+    assert leftovers() == [foreign.name]
+
+
+def test_the_parts_of_a_finished_study_are_removed_by_the_next_run() -> None:
+    finished, damaged, under_way = (
+        results.parts("pareto", results.key("pareto", {**PARAMETERS, "code": code})) for code in ("a", "b", "c")
+    )
+    for parts in (finished, damaged, under_way):
+        parts.put("one", {"a": np.arange(3.0)})
+    results.save(make(code="a"))
+    results.save(make(code="b")).write_bytes(b"hello")
+    results.sweep()
+    assert [parts.folder.exists() for parts in (finished, damaged, under_way)] == [False, True, True]
+
+
+def test_a_renaming_is_on_the_disk_before_the_write_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+    sync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        done.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def replaced(*names: Path) -> None:
+        done.append("renamed")
+        replace(*names)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not say what a descriptor is of")
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    file = results.save(make())
+    assert done[0].endswith(".tmp")
+    assert done[1:] == ["renamed", str(file.parent)]
+
+
+def test_a_folder_that_cannot_be_synchronised_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(22, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    results.save(make(3.0))
+    assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 3.0
+
+
+def test_a_renamed_result_is_not_taken_for_another() -> None:
+    stored = results.save(make(seeds=1))
+    stored.rename(results.path("pareto", PARAMETERS))
+    with pytest.raises(DataError, match="holds another result than its name says; move it away and run the study"):
+        results.get("pareto", PARAMETERS)
+
+
+def strangers(folder: Path) -> dict[str, int]:
+    """Things that are no results, named as if they were, in a folder; how many of them `describe` says what of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bare = make()
+    for name, attrs in {
+        "pareto-bare.nc": {},
+        "pareto-text.nc": {**bare.attrs, "seconds": "long"},
+        "pareto-escape.nc": {**bare.attrs, "data_source": "\x1b[31mreal", "seconds": 1.0},
+        "pareto-list.nc": {**bare.attrs, "created": [1, 2], "data_source": "real"},
+        "pareto-parameters.nc": {**bare.attrs, "parameters": "[1", "data_source": "real"},
+    }.items():
+        bare.drop_attrs().assign_attrs(attrs).to_netcdf(folder / name, engine="h5netcdf")
+    (folder / "pareto-link.nc").symlink_to("nowhere")
+    (folder / "pareto-loop.nc").symlink_to("pareto-loop.nc")
+    (folder / "pareto-folder.nc").mkdir()
+    (folder / "pareto-hello.nc").write_bytes(b"hello")
+    (folder / "pareto-empty.nc").touch()
+    (folder / "pareto-new\nline.nc").write_bytes(b"hello")
+    (folder / os.fsdecode(b"pareto-\xff.nc")).write_bytes(b"hello")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pareto-pipe.nc")
+    return {"is no result of a study": 4, "is no file": 3 + hasattr(os, "mkfifo"), "is damaged": 4, "real images": 1}
+
+
+def test_every_thing_in_the_store_gets_one_line() -> None:
+    kinds = strangers(paths.results())
+    results.save(make().assign_attrs(data_source="real"))
+    lines = [results.describe(file) for file in results.stored()]
+    assert all(line.isprintable() for line in lines)
+    assert {kind: sum(kind in line for line in lines) for kind in kinds} == kinds | {"real images": 2}
+    # and nothing of it hides a result, or stands for one
+    assert results.load("pareto", profile="quick").sizes["sample"] == 3
+    with pytest.raises(DataError, match="no stored result of 'paret'"):
+        results.load("paret")
+    results.sweep()
 
 
 def test_code_hash_follows_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

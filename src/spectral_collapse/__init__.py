@@ -12,11 +12,13 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "charts",
+    "checks",
     "compat",
     "datasets",
     "denoisers",
     "errors",
     "inversion",
+    "labels",
     "metrics",
     "networks",
     "paths",

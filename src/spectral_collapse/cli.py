@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import spectral_collapse
-from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
+from spectral_collapse.errors import DataError, SpectralCollapseError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
     except SpectralCollapseError as error:
         print(f"spectral-collapse: {error}", file=sys.stderr)
         return 2
@@ -31,6 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("spectral-collapse: interrupted; what was finished is kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _nobody_reads() -> bool:
+    """Whether the output is a pipe whose reader has gone, as with `| head`: no error, there is just no more to say."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
+        return True
+    return False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     listing = data_commands.add_parser("list", help="list the data sets and where their images come from")
     listing.set_defaults(command=_data_list)
     fetch = data_commands.add_parser("fetch", help="download the real images of a data set from their official address")
-    fetch.add_argument("name", metavar="NAME", help="bbbc021 or edges2shoes")
-    fetch.add_argument("--folder", type=Path, help="where to put them (default: data/downloads/NAME)")
+    fetch.add_argument("name", metavar="NAME", help="a name that 'data list' offers for it, such as bbbc021")
+    fetch.add_argument("--folder", type=Path, help="where to put their folder NAME (default: data/downloads)")
     fetch.add_argument("--first", type=int, metavar="N", help="only the first N files (bbbc021: a table, 55 plates)")
     fetch.set_defaults(command=_data_fetch)
 
@@ -92,27 +107,23 @@ def _data_list(options: argparse.Namespace) -> None:
 
     roots = datasets.data_roots()
     for info in datasets.DATASETS.values():
-        real = info.open_real(roots, "test", 64, False)
-        if real is not None:
-            state = f"real, {len(real.ids)} test images"
+        try:
+            real = datasets.open_real(info, roots, "test", 64)
+        except DataError as error:
+            state = f"cannot be used: {error}"
         else:
-            state = f"rendered; 'spectral-collapse data fetch {info.family}' gets the real images"
-        print(f"{info.name:<12}  {info.title}: {state}")
+            state = f"real, {len(real.ids)} test images" if real is not None else "rendered"
+        if info.remedy and not state.startswith("real"):
+            state += f"; {info.remedy}"
+        print(f"{info.name:<13}  {info.title}: {state}")
 
 
 def _data_fetch(options: argparse.Namespace) -> None:
-    from spectral_collapse import paths
-    from spectral_collapse.datasets import bbbc021, edges2shoes
-    from spectral_collapse.datasets.download import fetch
+    from spectral_collapse import datasets
 
-    archives = {"bbbc021": bbbc021.ARCHIVES, "edges2shoes": edges2shoes.ARCHIVES}
-    if options.name not in archives:
-        raise unknown("data set to download", options.name, archives)
-    if options.first is not None and options.first < 1:
-        raise InvalidParameterError(f"--first must be at least 1; {options.first} was given")
-    folder = options.folder or paths.downloads() / options.name
-    fetch(archives[options.name][: options.first], folder)
-    print(f"{options.name} is in {folder}")
+    folder = datasets.fetch(options.name, options.folder, options.first)
+    found = f"; SPECTRAL_COLLAPSE_DATA={folder.parent} lets all commands find it" if options.folder else ""
+    print(f"{options.name} is in {folder}{found}")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -163,16 +174,10 @@ def _tell_where(result: xr.Dataset) -> None:
 
 def _results_list(options: argparse.Namespace) -> None:
     from spectral_collapse import paths, results
-    from spectral_collapse.errors import DataError
 
-    files = sorted(paths.results().glob("*.nc"))
+    files = results.stored()
     for file in files:
-        try:
-            attrs = results.read(file).attrs
-        except DataError as error:
-            print(error)
-            continue
-        print(f"{file.name}  {attrs['created']}  {attrs['data_source']} images  {attrs['seconds']:g} s")
+        print(results.describe(file))
     if not files:
         print(f"nothing is stored in {paths.results()} yet; 'spectral-collapse study pareto' makes a result")
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class SpectralCollapseError(Exception):
@@ -31,4 +36,31 @@ class NotFiniteError(SpectralCollapseError, ArithmeticError):
 
 def unknown(kind: str, given: object, known: Iterable[object]) -> InvalidParameterError:
     """The error for a name that does not exist, with those that do."""
-    return InvalidParameterError(f"unknown {kind} {given!r}; known are: {', '.join(map(str, known))}")
+    given = shown(given) if isinstance(given, str) else repr(given)
+    return InvalidParameterError(f"unknown {kind} {given}; known are: {', '.join(map(str, known))}")
+
+
+def shown(value: object) -> str:
+    """A name or path that a message quotes, cut in the middle where it is absurdly long."""
+    text = repr(str(value))
+    return text if len(text) <= 300 else f"{text[:140]}...{text[-140:]}"
+
+
+def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """What pydantic found wrong, a clause for each: what was given, and what is allowed.
+
+    known: the keys that there are, for the answer to one that there is not.
+    """
+    found, lacking = [], []
+    for problem in error.errors(include_url=False):
+        place = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "missing":
+            lacking.append(place)
+        elif problem["type"] == "extra_forbidden":
+            found.append(f"unknown key {place!r}; known are: {', '.join(known)}")
+        elif problem["type"] == "value_error":  # raised by a check of our own
+            found.append(f"{place}: {problem['ctx']['error']}" if place else str(problem["ctx"]["error"]))
+        else:
+            allowed = re.sub(r"^\w+ should ", "must ", problem["msg"])
+            found.append(f"{place or 'it'} {allowed}; {repr(problem['input'])[:100]} was given")
+    return "; ".join([*([f"it lacks {', '.join(lacking)}"] if lacking else []), *found])

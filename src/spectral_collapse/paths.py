@@ -5,13 +5,31 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from spectral_collapse.errors import InvalidParameterError, shown
+
+
+def expanded(path: str | os.PathLike[str], what: str) -> Path:
+    """A path that a user gave, with `~` replaced.
+
+    what: the parameter or variable, for the message. Raises InvalidParameterError for what is no path and for the
+    home of a user who does not exist.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidParameterError(f"{what} must be a path; {path!r} was given")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InvalidParameterError(
+            f"{what} is {shown(path)}, and there is no such home folder; write the folder in full"
+        ) from error
+
 
 def data() -> Path:
     """The data folder: `SPECTRAL_COLLAPSE_HOME`, else `data/` of the checkout that holds this package,
     else `data/` under the current folder (an installed package has no checkout)."""
     named = os.environ.get("SPECTRAL_COLLAPSE_HOME")
     if named:
-        return Path(named).expanduser()
+        return expanded(named, "SPECTRAL_COLLAPSE_HOME")
     checkout = Path(__file__).resolve().parents[2]
     return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "data"
 

@@ -13,7 +13,11 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 import torch
 
-from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.checks import check_count, check_name, check_number
+from spectral_collapse.errors import InvalidParameterError
+
+MOST_LEVELS = 1_000_000
+"""More levels than this are a slip of the pen, and would only fill the memory."""
 
 BetaSchedule = Literal["scaled_linear", "linear"]
 
@@ -29,6 +33,11 @@ class Level:
     alpha: float
     sigma: float
     time: float
+
+    @property
+    def ratio(self) -> float:
+        """sigma / alpha: the standard deviation of the noise in units of the image."""
+        return self.sigma / self.alpha
 
     @property
     def norm(self) -> float:
@@ -54,15 +63,6 @@ class Process(Protocol):
         ...
 
 
-def check_steps(num_steps: int, largest: int | None = None) -> None:
-    """Raises InvalidParameterError unless num_steps is an integer from 1 to largest."""
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int | np.integer):
-        raise InvalidParameterError(f"num_steps must be an integer; {num_steps!r} was given")
-    if num_steps < 1 or (largest is not None and num_steps > largest):
-        allowed = "at least 1" if largest is None else f"from 1 to {largest}"
-        raise InvalidParameterError(f"num_steps must be {allowed}; {num_steps} was given")
-
-
 @dataclass(frozen=True)
 class VariancePreserving:
     """DDPM / DDIM's process (paper, Eq. 15), with the betas of Stable Diffusion unless others are given.
@@ -70,6 +70,10 @@ class VariancePreserving:
     schedule 'scaled_linear' (Stable Diffusion): sqrt(beta) is linear between sqrt(beta_start) and
     sqrt(beta_end). 'linear' (DDPM, and DiT from 1e-4 to 0.02): beta is. alpha_bar_t is the product of
     1 - beta up to and including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
+
+    Raises InvalidParameterError for num_train_steps outside 2 to `MOST_LEVELS`, for betas that are not
+    0 < beta_start <= beta_end < 1, for an unknown schedule, and for betas that leave no noise at the
+    first level or no signal at the last.
     """
 
     num_train_steps: int = 1000
@@ -78,16 +82,19 @@ class VariancePreserving:
     schedule: BetaSchedule = "scaled_linear"
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_train_steps, bool) or not isinstance(self.num_train_steps, int):
-            raise InvalidParameterError(f"num_train_steps must be an integer; {self.num_train_steps!r} was given")
-        if self.num_train_steps < 2:
-            raise InvalidParameterError(f"num_train_steps must be at least 2; {self.num_train_steps} was given")
+        check_count("num_train_steps", self.num_train_steps, 2, MOST_LEVELS)
+        check_number("beta_start", self.beta_start)
+        check_number("beta_end", self.beta_end)
         if not 0 < self.beta_start <= self.beta_end < 1:
             raise InvalidParameterError(
                 f"betas must satisfy 0 < beta_start <= beta_end < 1; {self.beta_start} and {self.beta_end} were given"
             )
-        if self.schedule not in get_args(BetaSchedule):
-            raise unknown("beta schedule", self.schedule, get_args(BetaSchedule))
+        check_name("beta schedule", self.schedule, get_args(BetaSchedule))
+        if not 0 < self.alpha_bars[-1] <= self.alpha_bars[0] < 1:
+            raise InvalidParameterError(
+                f"the betas {self.beta_start} to {self.beta_end} in {self.num_train_steps} steps leave no noise at the "
+                "first level or no signal at the last; use larger ones, or smaller ones"
+            )
 
     @functools.cached_property
     def alpha_bars(self) -> np.ndarray:
@@ -103,12 +110,13 @@ class VariancePreserving:
         of the final alpha, where N divides T; elsewhere diffusers rounds T / N down and ends earlier.
         Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
         """
-        check_steps(num_steps, self.num_train_steps - 1)
+        num_steps = check_count("num_steps", num_steps, 1, self.num_train_steps - 1)
         times = [0, *(1 + i * self.num_train_steps // num_steps for i in range(num_steps))]
         return [self.level(t) for t in times]
 
     def level(self, time: int) -> Level:
-        """The level of one training timestep."""
+        """The level of one training timestep, 0 to num_train_steps - 1; InvalidParameterError for another."""
+        time = check_count("time", time, 0, self.num_train_steps - 1)
         alpha_bar = float(self.alpha_bars[time])
         return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), float(time))
 
@@ -120,6 +128,7 @@ class VariancePreserving:
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Uniform over the training timesteps (Ho et al. 2020)."""
+        count = check_count("count", count, 0)
         times = torch.randint(self.num_train_steps, (count,), generator=generator)
         alpha_bars = torch.from_numpy(self.alpha_bars)[times]
         return alpha_bars.sqrt().float(), (1 - alpha_bars).sqrt().float(), times.float()
@@ -130,6 +139,9 @@ class VarianceExploding:
     """EDM's process (Karras et al. 2022; paper, Eq. 24 and 25): alpha = 1, sigma from sigma_min to sigma_max.
 
     log_mean and log_std are P_mean and P_std of the log-normal noise levels that training draws.
+
+    Raises InvalidParameterError for numbers that are not finite, unless 0 < sigma_min < sigma_max, for a
+    rho or log_std that is not positive, and for a rho with which a double does not hold the levels.
     """
 
     sigma_min: float = 0.002
@@ -139,24 +151,33 @@ class VarianceExploding:
     log_std: float = 1.2
 
     def __post_init__(self) -> None:
+        for name in ("sigma_min", "sigma_max", "log_mean"):
+            check_number(name, getattr(self, name))
+        check_number("rho", self.rho, 0, 1e6, exclude=(0,))  # beyond, a double hardly tells the levels apart
+        check_number("log_std", self.log_std, 0, exclude=(0,))
         if not 0 < self.sigma_min < self.sigma_max:
             raise InvalidParameterError(
                 f"sigmas must satisfy 0 < sigma_min < sigma_max; {self.sigma_min} and {self.sigma_max} were given"
             )
-        if self.rho <= 0 or self.log_std <= 0:
-            raise InvalidParameterError(f"rho and log_std must be positive; {self.rho} and {self.log_std} were given")
+        steepest = max(abs(math.log(self.sigma_min)), abs(math.log(self.sigma_max)))
+        if steepest > 700 * self.rho:  # the rho-th root of a sigma is then 0 or infinite
+            raise InvalidParameterError(
+                f"rho must be at least {steepest / 700:.2g} for sigmas from {self.sigma_min} to {self.sigma_max}; "
+                f"{self.rho} was given"
+            )
 
     def levels(self, num_steps: int) -> list[Level]:
         """Karras levels (paper, Eq. 25 with N + 1 points), cleanest first, without a final zero.
 
-        Raises InvalidParameterError unless num_steps >= 1.
+        Raises InvalidParameterError unless num_steps is from 1 to `MOST_LEVELS`.
         """
-        check_steps(num_steps)
+        num_steps = check_count("num_steps", num_steps, 1, MOST_LEVELS)
         ends = self.sigma_min ** (1 / self.rho), self.sigma_max ** (1 / self.rho)
         return [self.level(float(root) ** self.rho) for root in np.linspace(*ends, num_steps + 1)]
 
     def level(self, sigma: float) -> Level:
-        """The level of one noise standard deviation."""
+        """The level of one noise standard deviation, above 0; InvalidParameterError for another."""
+        sigma = check_number("sigma", sigma, 0, exclude=(0,))
         return Level(1.0, sigma, math.log(sigma) / 4)
 
     def interval(self, level: Level, following: Level) -> float:
@@ -167,5 +188,6 @@ class VarianceExploding:
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """log(sigma) ~ N(log_mean, log_std^2) (Karras et al. 2022, Table 1)."""
+        count = check_count("count", count, 0)
         logs = self.log_mean + self.log_std * torch.randn(count, generator=generator)
         return torch.ones(count), logs.exp(), logs / 4

@@ -38,7 +38,8 @@ The Pareto study, for example, prints as
 Files are named so that a person can read them, `pareto-photos_x8-quick-1f0c9a3e.nc`: study, data
 set, profile and the first eight digits of the key. They are replaced as a whole or not at all: a full
 disk or an interrupt leaves the earlier result as it was. While a long study runs, its finished parts
-lie beside them in a folder of their own (`parts`), from which an interrupted study goes on.
+lie beside them in a folder of their own (`parts`), from which an interrupted study goes on. What a
+killed run leaves, half-written files and the parts of a finished study, the next run removes (`sweep`).
 """
 
 from __future__ import annotations
@@ -54,18 +55,28 @@ import re
 import shutil
 import subprocess
 import uuid
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import filelock
 import numpy as np
 import xarray as xr
+from filelock import SoftFileLease
 
 from spectral_collapse import paths
 from spectral_collapse.errors import DataError, InvalidParameterError
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system: leftovers cannot be told from files being written, and stay
+    fcntl = None
+
+_LEASE_SECONDS = 60.0
+"""A run that has not been heard of for so long has lost its right to compute a part."""
+_DIGEST = hashlib.sha256().digest_size
 
 _PACKAGES = ("spectral-collapse", "torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "xarray")
 
@@ -145,19 +156,50 @@ def encode(dataset: xr.Dataset) -> bytes:
 
 def read(file: Path) -> xr.Dataset:
     """A stored result, in memory. Raises DataError naming the file when it cannot be read."""
+    with _opened(file) as dataset:
+        return dataset.load()
+
+
+def attributes(file: Path) -> dict[str, Any]:
+    """The attrs of a stored result, without its arrays. Raises DataError naming the file when it cannot be read."""
+    with _opened(file) as dataset:
+        return dict(dataset.attrs)
+
+
+def describe(file: Path) -> str:
+    """One line on a file of the store: what it is, or what is wrong with it; whatever it is, nothing is raised."""
+    name = file.name if file.name.isprintable() else ascii(file.name)
+    if not file.is_file():
+        return f"{name}  is no file (a folder, or a link that leads nowhere); remove it"
     try:
-        with xr.open_dataset(file, engine="h5netcdf") as dataset:
-            return dataset.load()
-    except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
+        attrs = attributes(file)
+    except DataError as error:
+        return str(error)
+    created, source, seconds = (attrs.get(known) for known in ("created", "data_source", "seconds"))
+    told = isinstance(created, str) and isinstance(source, str) and (created + source).isprintable()
+    if not told or not isinstance(seconds, int | float | np.integer | np.floating):
+        return f"{name}  is no result of a study: it does not say when, on which data and how long it was computed"
+    return f"{name}  {created}  {source} images  {seconds:g} s"
+
+
+def stored() -> list[Path]:
+    """Everything in the store that is named as a result is, readable or not, in the order of names."""
+    return sorted(paths.results().glob("*.nc"))
 
 
 def get(study: str, parameters: Mapping[str, Any]) -> xr.Dataset | None:
-    """The result of exactly these parameters, or None where there is none yet."""
+    """The result of exactly these parameters, or None where there is none yet.
+
+    Raises DataError for a file that cannot be read, or that holds something else than its name says.
+    """
     file = path(study, parameters)
-    return read(file) if file.exists() else None
+    if not file.exists():
+        return None
+    found = read(file)
+    # a name has eight digits of the key, and files can be renamed
+    if found.attrs.get("study") != study or found.attrs.get("parameters") != canonical(parameters):
+        raise DataError(f"{str(file)!r} holds another result than its name says; move it away and run the study again")
+    return found
 
 
 def load(study: str, **params: Any) -> xr.Dataset:
@@ -173,6 +215,8 @@ def load(study: str, **params: Any) -> xr.Dataset:
     """
     wanted, damaged = [], []
     for file in sorted(paths.results().glob(f"{glob.escape(study)}-*.nc")):
+        if not file.is_file():
+            continue
         # a file's name has the data set and the profile of a result that has them
         if not all(f"-{params[name]}-" in file.name for name in ("dataset", "profile") if name in params):
             continue
@@ -181,17 +225,17 @@ def load(study: str, **params: Any) -> xr.Dataset:
         except DataError as error:
             damaged.append(error)
             continue
-        if found.attrs["study"] == study and _has(json.loads(found.attrs["parameters"]), params):
+        if found.attrs.get("study") == study and _has(_parameters(found), params):
             wanted.append(found)
     if damaged and not wanted:
         raise damaged[0]
     if not wanted:
-        stored = ", ".join(file.stem for file in sorted(paths.results().glob("*.nc"))) or "nothing"
+        names = ", ".join(file.stem for file in stored()) or "nothing"
         given = "".join(f", {name}={value!r}" for name, value in params.items())
         call = given.removeprefix(", ")
         known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
         raise DataError(
-            f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {stored}"
+            f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {names}"
             + (f"; spectral_collapse.studies.{study}.run({call}) makes it" if known else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
@@ -200,6 +244,7 @@ def load(study: str, **params: Any) -> xr.Dataset:
 class Parts:
     """Finished parts of a study that is under way, a file each, so that it can go on after any break.
 
+    A file is an .npz with its SHA-256 behind it, so that a damaged one is noticed and computed again.
     Names may hold any characters; they must differ in their letters and digits.
 
     Runs of the same study at once may share the folder: each part appears whole or not at all, and
@@ -211,20 +256,30 @@ class Parts:
 
     def get(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays of a part, or None when it is missing or damaged and has to be computed."""
-        try:
-            with np.load(self._file(name), allow_pickle=False) as stored:
-                return {array: stored[array] for array in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError):
-            return None
+        return read_arrays(self._file(name))
 
     def put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a finished part. Raises DataError when they cannot be written."""
-        payload = io.BytesIO()
-        np.savez_compressed(payload, **arrays)
         try:
-            write_atomically(self._file(name), payload.getbuffer())
+            write_atomically(self._file(name), encode_arrays(arrays))
         except OSError as error:
             raise DataError(f"could not write {str(self._file(name))!r}: {error.strerror or error}") from error
+
+    def lease(self, name: str) -> SoftFileLease | None:
+        """The right to compute a part, or None while another run has it; it ends with `release` or with its process.
+
+        Raises DataError where the folder cannot be written.
+        """
+        file = self._file(name).with_suffix(".lease")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lease = SoftFileLease(file, lease_duration=_LEASE_SECONDS, thread_local=False)
+            lease.acquire(blocking=False)
+        except filelock.Timeout:
+            return None
+        except OSError as error:
+            raise DataError(f"could not write {str(file)!r}: {error.strerror or error}") from error
+        return lease
 
     def clear(self) -> None:
         """Remove all parts; call it when the whole result is stored."""
@@ -236,15 +291,54 @@ class Parts:
         return self.folder / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', name)}.npz"
 
 
+def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
+    """Arrays as the bytes of an .npz with its SHA-256 behind it."""
+    payload = io.BytesIO()
+    np.savez_compressed(payload, **arrays)
+    payload.write(hashlib.sha256(payload.getbuffer()).digest())
+    return payload.getbuffer()
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
+    """What `encode_arrays` wrote into a file, or None where it is missing or damaged."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    payload, digest = content[:-_DIGEST], content[-_DIGEST:]
+    # ahead of zipfile, which may drop an array of a damaged archive without a word
+    if hashlib.sha256(payload).digest() != digest:
+        return None
+    with np.load(io.BytesIO(payload), allow_pickle=False) as stored:
+        return {array: stored[array] for array in stored.files}
+
+
 def parts(study: str, key: str) -> Parts:
     """The parts of the study run with this key, in a folder beside the results."""
     return Parts(paths.results() / "parts" / f"{study}-{key[:16]}")
 
 
-def write_atomically(target: Path, payload: bytes | memoryview) -> None:
-    """Write a file so that at every moment the old one or the new one is there, whole.
+def sweep() -> None:
+    """Remove what killed runs left in the store: half-written files, and the parts of results that are stored.
 
-    The temporary file has a name of its own, lies in the same folder and is removed on any error.
+    What a living run is writing stays: it is locked. Parts whose result cannot be read stay too.
+    """
+    store = paths.results()
+    for temporary in store.rglob(".*.tmp"):
+        _remove_abandoned(temporary)
+    for folder in (store / "parts").glob("*-*"):
+        study, _, key = folder.name.rpartition("-")
+        for file in store.glob(f"{glob.escape(study)}-*{glob.escape(key[:8])}.nc"):
+            with contextlib.suppress(DataError):
+                read(file)
+                Parts(folder).clear()
+
+
+def write_atomically(target: Path, payload: bytes | memoryview) -> None:
+    """Write a file so that at every moment the old one or the new one is there, whole, a loss of power included.
+
+    The temporary file has a name of its own, lies in the same folder and is removed on any error; what a
+    killed process left of an earlier attempt to write the same file is removed, too.
     """
     attempts = 3
     for attempt in range(attempts):
@@ -257,15 +351,66 @@ def write_atomically(target: Path, payload: bytes | memoryview) -> None:
 
 
 def _replace(target: Path, payload: bytes | memoryview) -> None:
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}-*.tmp"):
+        _remove_abandoned(leftover)
     temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
+            _lock(file)
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+            # in here, so that the lock is held until the file has its name
+            os.replace(temporary, target)
+        _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a renaming in a folder last: the file's own bytes are on the disk, its new name need not be yet."""
+    with contextlib.suppress(OSError):  # not every system can; the file is in place all the same
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Locks a file until it is closed or the process ends; False where another process has it, or nothing can."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def _remove_abandoned(temporary: Path) -> None:
+    """Removes a temporary file of `_replace` unless someone is writing it."""
+    if not re.fullmatch(r"\..+-[0-9a-f]{32}\.tmp", temporary.name) or not temporary.is_file():
+        return
+    with contextlib.suppress(OSError), open(temporary, "rb") as file:
+        if _lock(file):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[xr.Dataset]:
+    """A result's file, its arrays not read yet."""
+    try:
+        with xr.open_dataset(file, engine="h5netcdf") as dataset:
+            yield dataset
+    except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
+        raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
+
+
+def _parameters(result: xr.Dataset) -> dict[str, Any]:
+    """The parameters of a result; none where a file of that name says nothing of the kind."""
+    try:
+        return dict(json.loads(result.attrs["parameters"]))
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _has(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import InvalidParameterError, NotFiniteError
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.labels import NULL
 from spectral_collapse.processes import Level
 
 
@@ -58,8 +60,8 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
     """
     try:
         labels = torch.as_tensor(label, device=x.device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidParameterError(f"domain labels must be integers; {label!r} was given") from error
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InvalidParameterError(f"domain labels must be integers; {described(label)} was given") from error
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise InvalidParameterError(f"domain labels must be integers; {labels.dtype} was given")
     if labels.ndim == 0:
@@ -69,23 +71,6 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
             f"{len(x)} images need {len(x)} domain labels; labels of shape {tuple(labels.shape)} were given"
         )
     return labels.long()
-
-
-def check_images(x: torch.Tensor, what: str) -> None:
-    """Raises unless x is a finite floating-point tensor N x C x H x W with N >= 1."""
-    if not isinstance(x, torch.Tensor) or x.ndim != 4 or not x.is_floating_point() or x.numel() == 0:
-        given = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
-        raise InvalidParameterError(f"{what} must be a floating-point tensor N x C x H x W; {given} was given")
-    check_finite(x, f"{what}: NaN or infinity was given")
-
-
-def check_finite(x: torch.Tensor, message: str) -> None:
-    """Raises NotFiniteError with `message` and the samples concerned where x is not finite."""
-    # The sum of a finite tensor is finite unless it overflows, which the slower look then rules out.
-    if not torch.isfinite(x.sum()):
-        bad = (~torch.isfinite(x).flatten(1).all(1)).nonzero().flatten().tolist()
-        if bad:
-            raise NotFiniteError(f"{message} (samples {bad} of the batch)")
 
 
 Advance = Callable[[int, Level, Level, torch.Tensor], tuple[torch.Tensor, Prediction | None]]
@@ -98,6 +83,7 @@ def walk(
 
     Raises NotFiniteError, with `what` and the step, as soon as a state is not finite.
     """
+    check_callback(callback)
     for index, (level, following) in enumerate(pairwise(levels)):
         following_x, prediction = advance(index, level, following, x)
         check_finite(following_x, f"{what}: NaN or infinity at step {index + 1} of {len(levels) - 1}")
@@ -115,12 +101,11 @@ class GuidedDenoiser:
     network's output with the same coefficients, so guiding both is guiding the noise. null_label: one
     label, or N.
 
-    Raises InvalidParameterError for a weight that is negative or not finite.
+    Raises InvalidParameterError for a weight that is not a finite number of at least 0.
     """
 
-    def __init__(self, denoiser: Denoiser, weight: float, null_label: torch.Tensor | int = 2) -> None:
-        if not 0 <= weight < float("inf"):
-            raise InvalidParameterError(f"guidance must be a finite number of at least 0; {weight!r} was given")
+    def __init__(self, denoiser: Denoiser, weight: float, null_label: torch.Tensor | int = NULL) -> None:
+        weight = check_number("guidance", weight, 0)
         self.denoiser, self.weight, self.null_label, self.process = denoiser, weight, null_label, denoiser.process
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
@@ -197,7 +182,7 @@ def sample(
     label: torch.Tensor | int,
     num_steps: int = 50,
     guidance: float = 1.0,
-    null_label: int = 2,
+    null_label: torch.Tensor | int = NULL,
     callback: Callback | None = None,
 ) -> torch.Tensor:
     """Deterministic sampling: latent -> image, the way back of an inversion.
@@ -209,7 +194,7 @@ def sample(
         label: the domain to sample in, N labels or one.
         num_steps: N of `process.levels(N)`.
         guidance: weight of classifier-free guidance, >= 0; 1 is none.
-        null_label: the label that training dropped labels to.
+        null_label: the label that training dropped labels to, N or one.
         callback: called with a `Step` after each step.
 
     Returns:

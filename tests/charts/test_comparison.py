@@ -7,7 +7,7 @@ import vl_convert
 import xarray as xr
 
 from spectral_collapse.charts import comparison as charts
-from spectral_collapse.studies import comparison
+from spectral_collapse.findings import comparison
 
 
 @pytest.fixture
@@ -67,27 +67,3 @@ def test_differences_have_a_panel_per_score(study: xr.Dataset) -> None:
         for share in pairs["improved"].sel(score=name).to_numpy():
             assert f">{share:.0%}</text>" in svg
     assert "nan" not in svg.lower()
-
-
-def test_the_table_says_what_is_missing_and_what_a_set_is() -> None:
-    cards = {
-        "psnr": (("sample",), [20.0, 22.0, np.nan], {"long_name": "PSNR", "units": "dB", "arrow": "↑", "n": 3}),
-        "s_g": ((), 0.9, {"long_name": "S_G", "units": "1", "arrow": "↑", "n": 3, "white_noise": 0.55}),
-        "fid": (
-            (),
-            12.0,
-            {"long_name": "FID", "units": "1", "arrow": "↓", "n": 3, "n_images": 3, "n_references": 7, "chance": 40.0},
-        ),
-        "lpips": (
-            ("sample",),
-            [np.nan] * 3,
-            {"long_name": "LPIPS", "units": "1", "arrow": "↓", "n": 3, "missing": "no weights"},
-        ),
-    }
-    table = charts.score_table(xr.Dataset(cards))
-    assert table.loc["PSNR (dB)", "Mean [95 %]"] == "21.0 [20.0, 22.0]"
-    assert table["n"].tolist() == ["2", "3", "3 / 7", "-"]
-    assert table.loc["S_G", "Mean [95 %]"] == "0.900"
-    assert table["Without defect"].tolist() == ["-", "0.550", "40.000", "-"]
-    assert table.loc["LPIPS", "Mean [95 %]"] == "missing: no weights"
-    assert table["Direction"].tolist() == ["↑", "↑", "↓", "↓"]

@@ -13,7 +13,8 @@ from PIL import Image
 
 from spectral_collapse.charts import gallery as pictures
 from spectral_collapse.charts import pareto as charts
-from spectral_collapse.studies import pareto, tradeoff
+from spectral_collapse.findings import pareto as findings
+from spectral_collapse.studies import pareto
 from tests.pareto_model import model
 
 
@@ -35,7 +36,7 @@ def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> No
         assert f">{name}</text>" in svg
     assert "structure kept, S_LF (dimensionless) →" in svg
     assert "texture restored, S_HF (dimensionless) →" in svg
-    rows = len(tradeoff.summary(study))
+    rows = len(findings.summary(study))
     assert svg.count('aria-roledescription="point"') == rows
     assert svg.count('aria-roledescription="rule mark"') == 2 * rows
     for label in ("0.2", "0.4", "published"):
@@ -43,7 +44,7 @@ def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> No
 
 
 def test_a_study_without_the_published_points_is_drawn(study: xr.Dataset) -> None:
-    known = tradeoff.published(study)
+    known = findings.published(study)
     fewer = study.drop_sel(point=[known["ovg"], *study["point"].to_numpy()[study["method"] == "taba"]])
     svg = drawn(charts.front(fewer))
     assert ">published" not in svg
@@ -81,7 +82,7 @@ def test_the_gallery_holds_the_stored_pictures(study: xr.Dataset) -> None:
     columns = ["Source", "Standard", "TABA 0.2"]
     assert [cell["column"] for cell in data][:3] == columns
     assert data[-1]["column"] == "True target"
-    assert len(data) == len(tradeoff.choose(study)) + 2
+    assert len(data) == len(findings.choose(study)) + 2
     stored = [study["source_image"], study["image"].sel(point="standard"), study["image"].sel(point="TABA 0.2")]
     for cell, expected in zip(data[:3], stored, strict=True):
         png = base64.b64decode(cell["url"].removeprefix("data:image/png;base64,"))

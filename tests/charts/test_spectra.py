@@ -10,6 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from spectral_collapse.charts import pictures, spectra
+from spectral_collapse.findings import collapse as findings
 from spectral_collapse.studies import collapse
 
 FREQUENCY = np.arange(1, 9) / 16
@@ -47,7 +48,7 @@ def rows(chart: object) -> pd.DataFrame:
 
 
 def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> None:
-    table = rows(spectra.latent_spectra(study))
+    table = rows(spectra.latent_spectra(findings.latent_spectra(study)))
     white = table[table["series"] == "white noise, drawn"].sort_values("frequency")
     expected = study["latent_power"].sel(latent_series="white noise").mean("sample")
     np.testing.assert_allclose(white["mean"], expected)
@@ -57,7 +58,7 @@ def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> No
 
 def test_what_a_logarithmic_axis_cannot_show_is_left_out(study: xr.Dataset) -> None:
     study["image_power"][0, :, 3] = 0
-    table = rows(spectra.image_spectra(study))
+    table = rows(spectra.image_spectra(findings.image_spectra(study)))
     source = table[table["series"] == "source"]
     assert FREQUENCY[3] not in source["frequency"].to_numpy()
     assert len(source) == 7

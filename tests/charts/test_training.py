@@ -7,9 +7,9 @@ import xarray as xr
 
 from spectral_collapse.charts import training as charts
 from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import bootstrap_mean
 from spectral_collapse.studies import training
 from spectral_collapse.studies.common import text
-from spectral_collapse.studies.front import bootstrap_mean
 
 KINDS = ("prediction", "network", "space", "autoencoder")
 MODELS = {
@@ -132,10 +132,11 @@ def test_learning_is_shown_per_band_where_a_run_recorded_it() -> None:
     assert (first["mean"], first["low"], first["high"]) == pytest.approx(expected)
 
 
-def test_samples_stand_beside_real_targets(study: xr.Dataset) -> None:
-    table = rows(charts.samples(study))
-    assert len(table) == (len(MODELS) + 1) * 2
-    assert table["column"].iloc[0].startswith("real targets")
+def test_samples_stand_beside_targets_that_are_called_what_they_are(study: xr.Dataset) -> None:
+    for kind in ("real", "rendered"):
+        table = rows(charts.samples(study.assign_attrs(data_source=kind)))
+        assert len(table) == (len(MODELS) + 1) * 2
+        assert table["column"].iloc[0].startswith(f"{kind} targets")
 
 
 def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> None:
@@ -152,7 +153,7 @@ def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> 
     assert what["Judged on"].tolist() == ["Made up, rendered"] * 4 + ["Another, rendered"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
     swd = study["swd"].sel(model="photos-dit").to_numpy()
-    assert row["SWD (real)"] == f"{swd.mean():.2f} [{swd.min():.2f},\u00a0{swd.max():.2f}] (0.10)"
+    assert row["SWD (test targets)"] == f"{swd.mean():.2f} [{swd.min():.2f},\u00a0{swd.max():.2f}] (0.10)"
 
 
 def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None:
@@ -163,7 +164,7 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
         return text(bootstrap_mean(values.ravel()), digits).replace(", ", ",\u00a0")
 
     columns = {
-        "S_HF: real": "s_hf_real",
+        "S_HF: test targets": "s_hf_real",
         "autoencoder": "s_hf_ceiling",
         "white noise": "s_hf_noise",
         "translated": "s_hf_translated",
@@ -250,7 +251,7 @@ def test_every_network_has_its_own_samples(study: xr.Dataset) -> None:
         study[name] = study[name].dims, random.integers(0, 256, study[name].shape, np.uint8)
     table = rows(charts.samples(study)).set_index(["column", "row"])["url"]
     for row in range(2):
-        assert table["real targets|(not the same)", row] == charts.pictures.data_uri(
+        assert table[f"{study.attrs['data_source']} targets|(not the same)", row] == charts.pictures.data_uri(
             study["real_image"][row].to_numpy()
         )
         for model in MODELS:

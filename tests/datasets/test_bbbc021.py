@@ -280,14 +280,6 @@ def test_a_broken_archive_and_a_small_field_are_errors(tmp_path: Path) -> None:
         read(NAME, "train", tmp_path)
 
 
-def test_the_download_list_is_the_collection() -> None:
-    names = [archive.filename for archive in bbbc021.ARCHIVES]
-    assert len(set(names)) == len(names) == 56  # 55 plates and the metadata
-    assert names[:2] == ["BBBC021_v1_image.csv", "BBBC021_v1_images_Week1_22123.zip"]
-    for archive in bbbc021.ARCHIVES:
-        assert archive.url == f"https://data.broadinstitute.org/bbbc/BBBC021/{archive.filename}"
-
-
 # The twin
 
 
@@ -358,3 +350,13 @@ def test_twin_is_like_the_real_crops() -> None:
     axes = (0, 2, 3)
     assert drawn.mean(axes) == pytest.approx(real.mean(axes), abs=0.04)
     assert drawn.std(axes) == pytest.approx(real.std(axes), rel=0.25)
+
+
+def test_fibres_are_as_bright_at_the_border_as_inside() -> None:
+    rng = np.random.default_rng(0)
+    field = cells._field(rng)
+    planes = [cells._fibres(rng, cells._cells(rng, 64, field), 64, cells._MICROTUBULES) for _ in range(40)]
+    mean = np.mean(planes, axis=0)
+    border = np.concatenate([mean[0], mean[-1], mean[:, 0], mean[:, -1]]).mean()
+    inside = np.concatenate([mean[2], mean[-3], mean[:, 2], mean[:, -3]]).mean()
+    assert border == pytest.approx(inside, rel=0.1)

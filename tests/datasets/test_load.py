@@ -31,8 +31,8 @@ def test_every_entry_is_complete(name: str) -> None:
 
 
 def test_the_registered_data_sets() -> None:
-    kinds = {f"{family}_x{factor}" for family in ("photos", "bbbc021") for factor in (8, 16, 32)}
-    assert set(datasets.DATASETS) == kinds | {"edges2shoes"}
+    kinds = {f"{family}_x{factor}" for family in ("textures", "photos", "bbbc021") for factor in (8, 16, 32)}
+    assert set(datasets.DATASETS) == kinds | {"edges2shoes", "celebamask_hq"}
 
 
 def test_labels_of_a_family_differ() -> None:
@@ -131,15 +131,33 @@ def test_a_named_folder_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "photos_x4"}, "unknown data set 'photos_x4'; known are: photos_x8"),
+        ({"name": "photos_x4"}, "unknown data set 'photos_x4'; known are: bbbc021_x8"),
         ({"split": "validation"}, "unknown split 'validation'; known are: train, test"),
         ({"source": "fake"}, "unknown source 'fake'; known are: auto, real, rendered"),
-        ({"size": 0}, "size must be a multiple of 32"),
+        ({"size": 0}, "size must be a whole number of at least 32"),
         ({"size": 50}, "size must be a multiple of 32"),
-        ({"size": 64.0}, "size must be a multiple of 32"),
-        ({"size": True}, "size must be a multiple of 32"),
+        ({"size": 64.0}, "size must be a whole number of at least 32"),
+        ({"size": True}, "size must be a whole number of at least 32"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidParameterError, match=message):
         datasets.load(**{"name": "photos_x8", **arguments})
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_images_that_share_pixels_are_of_one_cluster(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+    for split in ("train", "test"):
+        data = datasets.load(name, split)
+        assert len(data.clusters) == len(data)
+        of_group: dict[str, set[str]] = {}
+        for group, cluster in zip(data.images.groups, data.clusters, strict=True):
+            of_group.setdefault(group, set()).add(cluster)
+        assert all(len(clusters) == 1 for clusters in of_group.values())
+        if data.kind == "rendered":
+            assert list(data.clusters) == list(data.ids)
+    assert 0 < data.info.source_band(64) < 0.5

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import BDIA, EDICT, InversionMethod
 from spectral_collapse.processes import VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
@@ -19,6 +20,7 @@ NETWORK = tiny_unet().double().requires_grad_(False)
 @settings(max_examples=8, deadline=None)
 @given(steps=st.integers(1, 8), exploding=st.booleans(), seed=st.integers(0, 9))
 def test_the_round_trip_is_exact(method: InversionMethod, steps: int, exploding: bool, seed: int) -> None:
+    steps = max(steps, 2) if method.name == "bdia" else steps
     process = VarianceExploding() if exploding else VariancePreserving()
     denoiser = NetworkDenoiser(NETWORK, process)
     x = torch.randn(2, 4, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -29,6 +31,12 @@ def test_the_round_trip_is_exact(method: InversionMethod, steps: int, exploding:
     torch.testing.assert_close(back, x, rtol=0, atol=1e-10 * max(1, scale.item()))
     if steps > 1:
         assert not torch.allclose(method.sample(denoiser, inverted, 1), x)
+
+
+def test_bdia_refuses_a_single_step_after_which_it_would_still_hold_the_image() -> None:
+    denoiser, x = flat(VariancePreserving(), 0.1), draw(0.1)
+    with pytest.raises(InvalidParameterError, match="bdia needs num_steps of at least 2; with the 1 that was given"):
+        BDIA().invert(denoiser, x, 0, 1)
 
 
 @pytest.mark.parametrize("method", [EDICT(), BDIA()], ids=str)

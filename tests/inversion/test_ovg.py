@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -36,11 +38,90 @@ class _Counting:
         return self.inner(x, level, label)
 
 
-@pytest.mark.parametrize(("eta_hf", "eta_lf", "products"), [(0, 0, 0), (1, 0, 1), (0, 1e-3, 1), (1, 1e-3, 2)])
-def test_a_step_costs_one_forward_pass_and_a_product_per_eta(eta_hf: float, eta_lf: float, products: int) -> None:
+@pytest.mark.parametrize(
+    ("eta_hf", "eta_lf", "project", "products"),
+    [
+        (0, 0, True, 0),
+        (1, 0, True, 2),
+        (0, 1e-3, True, 2),
+        (1, 1e-3, True, 2),
+        (1, 0, False, 1),
+        (0, 1e-3, False, 1),
+        (1, 1e-3, False, 2),
+    ],
+)
+def test_a_step_costs_one_forward_pass_and_a_product_per_gradient_that_plays_a_part(
+    eta_hf: float, eta_lf: float, project: bool, products: int
+) -> None:
     denoiser, x = _Counting(), draw(0.1, 2)
-    OVG(eta_hf, eta_lf).invert(denoiser, x, 0, 4)
+    inverted = OVG(eta_hf, eta_lf, project=project).invert(denoiser, x, 0, 4)
     assert (denoiser.forward, denoiser.backward) == (4, 4 * products)
+    assert inverted.network_calls == 4
+    assert ("conflict" in inverted.diagnostics) == (products == 2)
+    assert ("clipped_hf" in inverted.diagnostics) == (eta_hf > 0)
+    assert ("clipped_lf" in inverted.diagnostics) == (eta_lf > 0)
+
+
+def _published(
+    denoiser: NetworkDenoiser, x0: torch.Tensor, num_steps: int, eta_hf: float, eta_lf: float, clip: float = 1.0
+) -> tuple[torch.Tensor, list[list[bool]]]:
+    """The published rule (authors' code), one sample at a time and written out, and where gradients conflict.
+
+    Both gradients are always computed; where they conflict each loses its component along the other; a
+    step size of 0 then leaves its own correction away, and nothing else.
+    """
+    levels, label = denoiser.process.levels(num_steps), torch.zeros(1, dtype=torch.long)
+    latents, conflicts = [], []
+    for image in x0:
+        x, met = image[None], []
+        for level, following in pairwise(levels):
+            state = x.clone().requires_grad_(True)
+            eps, x0_hat = denoiser(state, level, label)
+            (g_n,) = torch.autograd.grad((eps.square().sum() - eps.numel()) ** 2, state, retain_graph=True)
+            (g_c,) = torch.autograd.grad((x0_hat - image).square().sum(), state)
+            dot = (g_n * g_c).sum()
+            met.append(bool(dot < 0))
+            if dot < 0:
+                g_n, g_c = (
+                    g_n - dot / (g_c.square().sum() + 1e-6) * g_c,
+                    g_c - dot / (g_n.square().sum() + 1e-6) * g_n,
+                )
+            base = (following.alpha * x0_hat + following.sigma * eps).detach()
+            dt, moved = following.time - level.time, (base - x).norm()
+            corrections = [-eta_hf * g_n * dt, -eta_lf * g_c * dt]
+            longest = [clip * moved / correction.norm().clamp_min(1e-300) for correction in corrections]
+            x = base + sum(c * most.clamp(max=1) for c, most in zip(corrections, longest, strict=True))
+        latents.append(x)
+        conflicts.append(met)
+    return torch.cat(latents), conflicts
+
+
+@pytest.mark.parametrize(
+    ("eta_hf", "eta_lf"), [(1000.0, 0.0), (1e-9, 0.0), (0.0, 1.0), (0.0, 1e-5), (1000.0, 1e-4), (1e-9, 1e-5)]
+)
+def test_the_published_rule_written_out(eta_hf: float, eta_lf: float) -> None:
+    """At every pair of step sizes, clipped (1000, 1) and not (1e-9, 1e-5)."""
+    denoiser = NetworkDenoiser(tiny_unet().double(), VariancePreserving())
+    x = torch.randn(3, 4, 16, 16, dtype=torch.float64)
+    expected, conflicts = _published(denoiser, x, 6, eta_hf, eta_lf)
+    inverted = OVG(eta_hf, eta_lf).invert(denoiser, x, 0, 6)
+    # Sums in another order, which each step's gradient of a squared norm (d = 1024) amplifies.
+    torch.testing.assert_close(inverted.latent, expected, rtol=1e-8, atol=1e-8)
+    assert torch.equal(inverted.diagnostics["conflict"].bool(), torch.tensor(conflicts).T)
+    assert any(map(any, conflicts))
+    if not (eta_hf and eta_lf):  # the other gradient plays its part though its step size is 0
+        alone = OVG(eta_hf, eta_lf, project=False).invert(denoiser, x, 0, 6).latent
+        assert (alone - expected).norm() > 1e-5 * expected.norm()
+
+
+def test_a_gradient_alone_is_what_projection_off_and_the_other_eta_at_0_give() -> None:
+    """Without projection the two corrections are added, each as if it were alone."""
+    denoiser, clean = flat(VariancePreserving(), 0.3), draw(0.3)
+    hf, lf, both, neither = (
+        one_step(OVG(*etas, project=False), denoiser, clean, 10, 4)
+        for etas in ((1000.0, 0.0), (0.0, 1e-3), (1000.0, 1e-3), (0.0, 0.0))
+    )
+    torch.testing.assert_close(both - neither, (hf - neither) + (lf - neither), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
@@ -130,7 +211,7 @@ def test_the_variance_gradient_amplifies_only_what_is_there() -> None:
     spectrum = torch.fft.fft2(x)
     spectrum[..., 5, :] = 0
     spectrum[..., -5, :] = 0
-    latent = OVG(1000, 0).invert(denoiser, torch.fft.ifft2(spectrum).real, 0).latent
+    latent = OVG(1000, 0, project=False).invert(denoiser, torch.fft.ifft2(spectrum).real, 0).latent
     power = torch.fft.fft2(latent, norm="ortho").abs().square()
     assert power[..., 5, :].max() < 1e-20 * power.mean()
     assert latent.var() > create("standard").invert(denoiser, x, 0).latent.var()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.inversion import METHODS, InversionMethod, create
+from spectral_collapse.inversion.base import ForwardNoise
 from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
 from tests.inversion.steps import EmbeddedGaussian
@@ -64,6 +65,7 @@ def test_a_batch_split_changes_nothing(
     method: InversionMethod, count: int, split: int, channels: int, size: int, steps: int, double: bool
 ) -> None:
     size = max(size, 8) if method.name == "renoise" else size  # its losses need 8 pixels
+    steps = max(steps, 2) if method.name == "bdia" else steps  # its latent is a pair of states
     denoiser = denoiser_for(method, VariancePreserving(), size)
     x = draw(0.5, count, channels, size).to(torch.float64 if double else torch.float32)
     whole = method.invert(denoiser, x, 0, steps, torch.Generator().manual_seed(1)).latent
@@ -71,6 +73,15 @@ def test_a_batch_split_changes_nothing(
     parts = [method.invert(denoiser, part, 0, steps, generator).latent for part in x.split(split)]
     # Sums over one sample are the same sums; FFTs of other batch sizes may differ in the last bits.
     torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-4 if not double else 1e-10)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 5), (1, 3, 3), (4, 8, 8)], ids=str)
+def test_the_noise_of_an_image_is_one_draw_from_the_generator(shape: tuple[int, ...]) -> None:
+    """The promise behind it, for any number of values: one call per image, whatever torch does within a call."""
+    one_by_one = torch.Generator().manual_seed(1)
+    expected = torch.stack([torch.randn(2, *shape, generator=one_by_one) for _ in range(5)])
+    noise = ForwardNoise(torch.zeros(5, *shape), 2, torch.Generator().manual_seed(1))
+    assert torch.equal(torch.stack([noise[0], noise[1]], 1), expected)
 
 
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
@@ -144,7 +155,7 @@ def test_nan_names_the_method_the_step_and_the_sample() -> None:
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        InvalidParameterError, match="unknown inversion method 'ddim'; known are: standard, edm, null_class"
+        InvalidParameterError, match="unknown inversion method 'ddim'; known are: standard, bdia, cycle_diffusion"
     ):
         create("ddim")
     with pytest.raises(InvalidParameterError, match="known are: fraction, fresh"):

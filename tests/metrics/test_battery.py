@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,12 +101,43 @@ def test_single_precision_is_enough(name: str) -> None:
     torch.testing.assert_close(found, exact, rtol=case.tolerance, atol=case.tolerance)
 
 
+LAYOUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "contiguous": lambda x: x.clone(),
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "every second column of a wider batch": lambda x: x.repeat_interleave(2, -1)[..., ::2],
+}
+PRECISIONS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_the_input_is_left_alone(name: str) -> None:
-    images = batch(CASES[name])
-    before = images.clone()
-    CASES[name].evaluate(images)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", PRECISIONS, ids=str)
+def test_the_input_is_left_alone_and_its_layout_makes_no_difference(name: str, layout: str, dtype: torch.dtype) -> None:
+    images = LAYOUTS[layout](batch(CASES[name]).to(dtype))
+    before = images.clone(memory_format=torch.contiguous_format)
+    found = values(CASES[name].evaluate(images))
     assert torch.equal(images, before)
+    expected = values(CASES[name].evaluate(before))
+    torch.testing.assert_close(found, expected, rtol=CASES[name].tolerance, atol=CASES[name].tolerance, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_computed_in_single(name: str, dtype: torch.dtype) -> None:
+    images = batch(CASES[name]).to(dtype)
+    found, expected = values(CASES[name].evaluate(images)), values(CASES[name].evaluate(images.float()))
+    # What a case makes of the images itself may be rounded; half precision carries 5e-4, and bfloat16 4e-3.
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_tensors_that_require_a_gradient_are_measured_like_others(name: str) -> None:
+    images = batch(CASES[name])
+    expected = values(CASES[name].evaluate(images))
+    with torch.enable_grad():
+        found = values(CASES[name].evaluate(images.clone().requires_grad_(True)))
+    assert not found.requires_grad
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import patch_correlation, white_noise_correlation
+from spectral_collapse.metrics.patch_correlation import _calibrated
 
 from .images import towards_smooth
 
@@ -68,7 +69,7 @@ def test_only_what_varies_together_counts(generator: torch.Generator) -> None:
 
 
 def test_calibration_leaves_the_random_state_alone() -> None:
-    white_noise_correlation.cache_clear()
+    _calibrated.cache_clear()
     before = torch.get_rng_state()
     white_noise_correlation(10, 1)
     assert torch.equal(torch.get_rng_state(), before)

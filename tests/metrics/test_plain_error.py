@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.plain_error import area_error, plain_error, plain_mask
+from spectral_collapse.metrics.plain_error import area_error, plain_error, plain_mask, plain_places
 
 
 def striped(height: int = 12, width: int = 16) -> torch.Tensor:
@@ -49,6 +49,17 @@ def test_a_missing_area_is_nan() -> None:
     assert ratio.isnan().all()
 
 
+def test_plain_places_are_those_whose_neighbours_differ_little() -> None:
+    images = torch.zeros(1, 3, 32, 32)
+    images[..., 0, 16:] = 0.1  # columns 16 on, of one row and channel: steps at (0, 15) and below the row
+    images[:, 1, 20:] += 0.02 * torch.arange(12)[:, None]  # a ramp: 0.01 on average over both neighbours
+    plain = plain_places(images, 8)
+    expected = torch.ones(7, 7, dtype=torch.bool)
+    expected[0, 2 + 1 :] = False  # windows of rows 0 to 7 that hold a pixel of columns 15 to 31
+    expected[0, 2] = False
+    torch.testing.assert_close(plain[0], expected)
+
+
 def test_bad_input() -> None:
     with pytest.raises(InvalidParameterError, match="2 x 2"):
         plain_mask(torch.zeros(1, 3, 1, 8))
@@ -56,3 +67,5 @@ def test_bad_input() -> None:
         area_error(striped(), torch.zeros(1, 3, 6, 8), torch.zeros(1, 3, 6, 8))
     with pytest.raises(InvalidParameterError, match="the same shape"):
         area_error(striped(), torch.zeros(1, 3, 12, 16), torch.zeros(1, 2, 12, 16))
+    with pytest.raises(InvalidParameterError, match="use square ones"):
+        plain_places(torch.zeros(1, 3, 30, 32), 8)

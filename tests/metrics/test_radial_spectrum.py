@@ -65,11 +65,22 @@ def test_slope_of_a_pattern_with_empty_rings() -> None:
     assert -100 < spectral_slope(step) < 100
 
 
+@pytest.mark.parametrize("size", [16, 24, 48, 64, 256])
+@pytest.mark.parametrize(("frequency", "band"), [(0.125, 1), (0.25, 2), (0.5, 2)])
+def test_a_wave_is_in_the_band_of_its_frequency_at_every_size(size: int, frequency: float, band: int) -> None:
+    """At the edges, where the mean radius of a ring lies now below its number and now above it."""
+    wave = torch.cos(2 * torch.pi * frequency * torch.arange(size)).expand(1, 1, size, size)
+    power = band_power(wave + 3)  # the mean is in no band
+    assert power[0, band] > 0.1
+    others = [index for index in range(3) if index != band]
+    torch.testing.assert_close(power[0, others], torch.zeros(2, dtype=torch.float64), atol=1e-9, rtol=0)
+
+
 @pytest.mark.parametrize(("cycles", "band"), [(1, 0), (3, 0), (4, 1), (7, 1), (8, 2), (16, 2)])
 def test_a_wave_is_in_the_band_of_its_frequency(cycles: int, band: int) -> None:
-    """32 pixels: the bands end near 4 and 8 cycles, whose rings have a mean radius that is a little larger."""
+    """32 pixels: the bands end at 4 and 8 cycles."""
     wave = torch.cos(2 * torch.pi * cycles * torch.arange(32) / 32).expand(1, 1, 32, 32)
-    power = band_power(wave + 3)  # the mean is in no band
+    power = band_power(wave + 3)
     assert power[0, band] > 0.1
     others = [index for index in range(3) if index != band]
     torch.testing.assert_close(power[0, others], torch.zeros(2, dtype=torch.float64), atol=1e-9, rtol=0)

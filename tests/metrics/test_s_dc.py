@@ -9,7 +9,7 @@ from scipy import integrate
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import s_dc, s_dc_mask, white_noise_level
-from spectral_collapse.metrics.s_dc import DRAWS, threshold
+from spectral_collapse.metrics.s_dc import DRAWS, _calibrated, threshold
 
 CALIBRATION_ERROR = np.sqrt(0.05 * 0.95 / DRAWS)
 
@@ -90,7 +90,7 @@ def test_score_falls_with_correlation(generator: torch.Generator) -> None:
 
 
 def test_calibration_leaves_the_random_state_alone() -> None:
-    threshold.cache_clear()
+    _calibrated.cache_clear()
     before = torch.get_rng_state()
     threshold(2, 0.1)
     assert torch.equal(torch.get_rng_state(), before)

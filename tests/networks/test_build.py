@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import psutil
 import pytest
 import torch
 
@@ -44,16 +47,48 @@ def test_a_dit_in_training_drops_no_labels_of_its_own() -> None:
 
 def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
     cases = [
-        (("resnet", 16, {}), "unknown network 'resnet'; known are: small_unet, paper_unet, small_dit, paper_dit"),
+        (
+            ("resnet", 16, {}),
+            "unknown network 'resnet'; known are: patched_unet, small_unet, paper_unet, small_dit, paper_dit",
+        ),
         (("small_unet", 16, {"width": 3}), "unknown argument 'width' .* known are: widths, attention"),
         (("paper_dit", 16, {"width": 3}), "unknown argument 'width' .* known are: none"),
         (("small_unet", 16, {"widths": [15, 20]}), "'small_unet' cannot be built with"),
+        (("small_unet", 16, {"widths": []}), "cannot be built with"),
+        (("small_unet", 16, {"widths": 3}), "cannot be built with"),
+        (("small_unet", 16, {"widths": "abc"}), "cannot be built with"),
+        (("small_unet", 16, {"widths": [[16]]}), "cannot be built with"),
+        (("small_unet", 16, {"widths": [-16, 16]}), "its numbers must lie from 0 to 8192"),
+        (("small_unet", 16, {"widths": [float("nan")]}), "its numbers must lie from 0 to 8192"),
+        (("small_unet", 16, {"widths": [0, 0]}), "cannot be built with"),
+        (("small_unet", 16, {"widths": [16, 32], "attention": 9}), "cannot be built with"),
+        (("small_unet", 16, {"widths": [10**9]}), "its numbers must lie from 0 to 8192"),
+        (("small_dit", 16, {"depth": 10**9}), "its numbers must lie from 0 to 8192"),
+        (("small_dit", 16, {"heads": 0}), "cannot be built with"),
         (("small_unet", 18, {"widths": [16, 16, 16]}), "multiples of 4; 18 was given"),
         (("small_dit", 15, {}), "multiples of 2; 15 was given"),
     ]
     for (name, size, architecture), message in cases:
-        with pytest.raises(InvalidParameterError, match=message):
+        with pytest.raises(InvalidParameterError, match=message) as error:
             networks.create(name, size, 4, 5, **architecture)
+        assert "\n" not in str(error.value)
+
+
+def test_what_cannot_fit_is_refused_before_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16e9))
+    with pytest.raises(
+        InvalidParameterError, match=r"needs at least 73.6 GB, and this machine has 16 GB; make it smaller"
+    ):
+        networks.create("small_unet", 16, 4, 5, widths=[8192, 8192])
+
+
+def test_the_look_ahead_draws_nothing() -> None:
+    """The weights of a seed are those that the builder alone would give."""
+    torch.manual_seed(3)
+    plain = networks.small_unet(16, 4, 5, (16, 32))
+    torch.manual_seed(3)
+    created = networks.create("small_unet", 16, 4, 5, widths=[16, 32])
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), created.parameters(), strict=True))
 
 
 def test_attention_is_where_it_is_asked_for() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,75 @@ def _break(folder: Path, fault: str) -> None:
         (folder / "config.json").unlink()
     elif fault == "missing autoencoder":
         (folder.parent / "autoencoder" / "config.json").unlink()
+    elif fault in CARDS:
+        card.write_text(CARDS[fault][0])
+    elif fault in CONFIGS:
+        (folder / "config.json").write_text(CONFIGS[fault])
+
+
+def _card(**changed: object) -> str:
+    return json.dumps({**CARD, **changed})
+
+
+VP, VE = CARD["process"], {"kind": "variance_exploding"}
+DEEP = 100_000 * "["
+CARDS = {
+    "a deep card": (DEEP, "card.json' is not JSON"),
+    "a card of numbers": ("[1]", "holds no JSON object"),
+    "process a text": (_card(process="edm"), "process must be a valid dictionary; 'edm' was given"),
+    "process of 1e12 steps": (
+        _card(process={**VP, "num_train_steps": 10**12}),
+        "num_train_steps must be less than or equal",
+    ),
+    "process of text steps": (
+        _card(process={**VP, "num_train_steps": "a"}),
+        "num_train_steps must be a valid integer; 'a'",
+    ),
+    "process with a text": (_card(process={**VE, "log_mean": "a"}), "log_mean must be a valid number; 'a' was given"),
+    "process with NaN": (_card(process={**VE, "rho": float("nan")}), "rho must be a finite number; nan was given"),
+    "process upside down": (_card(process={**VE, "sigma_max": 1e-9}), "an impossible process: sigmas must satisfy"),
+    "process with a surprise": (
+        _card(process={**VE, "beta": 1}),
+        "unknown key 'beta'; known are: sigma_min, sigma_max",
+    ),
+    "process of a list": (_card(process={"kind": ["variance_exploding"]}), "known kinds are variance_preserving"),
+    "process of an autoencoder": (_card(process=None), "is of an autoencoder, not of a denoiser; name another"),
+    "image_size a text": (_card(image_size="64"), "image_size must be a valid integer; '64' was given"),
+    "sigma_data infinite": (_card(prediction="edm", sigma_data=float("inf")), "sigma_data must be a finite number"),
+    "unknown prediction": (_card(prediction="score"), "does not fit its network: unknown prediction type 'score'"),
+    "prediction a list": (_card(prediction=["edm"]), r"prediction must be a valid string; \['edm'\] was given"),
+    "deviation negative": (
+        _card(latents_mean=[0] * 4, latents_std=[1, 1, 1, -1]),
+        "latents_std.3 must be greater than 0",
+    ),
+    "deviation zero": (_card(latents_mean=[0] * 4, latents_std=[0, 1, 1, 1]), "latents_std.0 must be greater than 0"),
+    "mean of 400 digits": (_card(latents_mean=[10**400, 0, 0, 0], latents_std=[1] * 4), "latents_mean.0 must be"),
+    "mean infinite": (
+        _card(latents_mean=[0] * 4, latents_std=[1] * 4).replace('"latents_mean": [0,', '"latents_mean": [1e400,'),
+        "latents_mean.0 must be a finite number",
+    ),
+    "means of three": (_card(latents_mean=[0] * 3, latents_std=[1] * 3), "its autoencoder needs 4 numbers there"),
+    "autoencoder of nobody": (
+        _card(autoencoder="~nobody-of-this-name/x"),
+        "there is no such home folder; write the folder",
+    ),
+    "autoencoder of 5000 letters": (_card(autoencoder="x" * 5000), "cannot be read .File name too long.; mend it"),
+    "autoencoder of 5000 letters on the hub": (
+        _card(autoencoder="x/" + "y" * 5000),
+        "cannot be read .File name too long",
+    ),
+}
+CONFIGS = {
+    "a deep config": DEEP,
+    "a class of another kind": '{"_class_name": "DDIMScheduler"}',
+    "a class that is a module": '{"_class_name": "models"}',
+    "a class of a pipeline": '{"_class_name": "StableDiffusionPipeline"}',
+    "a class with dots": '{"_class_name": "os.system"}',
+    "no class": "{}",
+    "a class of a list": '{"_class_name": ["UNet2DModel"]}',
+    "a huge network": '{"_class_name": "UNet2DModel", "block_out_channels": [1048576, 1048576, 1048576, 1048576]}',
+    "an impossible network": '{"_class_name": "UNet2DModel", "block_out_channels": "abc"}',
+}
 
 
 @pytest.mark.parametrize(
@@ -159,14 +230,16 @@ def _break(folder: Path, fault: str) -> None:
         ("another architecture", "does not hold the weights that config.json describes .it lacks .* and others."),
         ("missing card", "card.json' is missing"),
         ("card is a folder", "card.json' cannot be read .Is a directory.; mend it"),
-        ("a number for an autoencoder", "names the autoencoder 3; a name or null is allowed"),
+        ("a number for an autoencoder", "autoencoder must be a valid string; 3 was given"),
         ("means without deviations", "has latents_std = None; its autoencoder needs 4 numbers there"),
-        ("a word for sigma_data", "card.json' does not fit its network"),
+        ("a word for sigma_data", "sigma_data must be a valid number; 'a' was given"),
         ("card without process", "lacks process"),
         ("unknown process", "known kinds are variance_preserving, variance_exploding"),
         ("card is not JSON", "is not JSON"),
         ("missing config", "has no config.json"),
         ("missing autoencoder", "config.json"),
+        *((fault, words) for fault, (_, words) in CARDS.items()),
+        *((fault, r"config.json' is not JSON|names no network class|does not hold the weights") for fault in CONFIGS),
     ],
 )
 def test_a_broken_checkpoint_is_named_in_one_sentence(
@@ -191,6 +264,41 @@ def test_a_failed_write_leaves_the_old_checkpoint(folder: Path, monkeypatch: pyt
         networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
     assert (folder / WEIGHTS).read_bytes() == before
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_failed_exchange_leaves_the_old_checkpoint(
+    folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the old folder cannot be moved away, or the new one not put in its place."""
+    before, replace, calls = (folder / WEIGHTS).read_bytes(), os.replace, []
+
+    def fail(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == failing:
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(CheckpointError, match=r"could not be written \(Input/output error\)"):
+        networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
+    assert (folder / WEIGHTS).read_bytes() == before
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_checkpoint_replaces_nothing_but_a_checkpoint(folder: Path) -> None:
+    network = networks.small_unet(16, 4, 5, (16, 32))
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(
+        CheckpointError, match=r"holds 'notes.txt', which a checkpoint written there would delete; name"
+    ):
+        networks.save_network(network, folder, CARD)
+    assert (folder / "notes.txt").read_text() == "mine"
+    with pytest.raises(CheckpointError, match="is a file; name a folder"):
+        networks.save_network(network, folder / "notes.txt", CARD)
+    (folder / "notes.txt").unlink()
+    for _ in range(2):
+        networks.save_network(network, folder, CARD, {"extra.txt": b"the checkpoint's own"})
 
 
 def test_weights_in_another_memory_layout_are_saved(folder: Path) -> None:
@@ -272,6 +380,144 @@ def test_a_hub_autoencoder_is_asked_for_by_its_id(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(CheckpointError, match=r"'somebody/nothing' could not be had .* name its folder") as error:
         networks.load_autoencoder("somebody/nothing")
     assert "\n" not in str(error.value)
+
+
+class Hostile:
+    """Unpickled, it leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch '{self.mark}'",)
+
+
+def test_no_weights_are_read_but_those_that_were_hashed(folder: Path, tmp_path: Path) -> None:
+    """Neither an index of shards beside them nor a pickle changes what is loaded, and no pickle is opened."""
+    before = networks.load_model(folder)
+    zeros = {key: torch.zeros_like(weight) for key, weight in load_file(folder / WEIGHTS).items()}
+    save_file(zeros, folder / "zeros.safetensors", {"format": "pt"})
+    for name in ("diffusion_pytorch_model.bin", "pytorch_model.bin", "zeros.bin"):
+        (folder / name).write_bytes(pickle.dumps(Hostile(tmp_path / "mark")))
+    for shard in ("zeros.safetensors", "zeros.bin"):
+        index = {"metadata": {"total_size": 1}, "weight_map": dict.fromkeys(zeros, shard)}
+        for name in ("diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.bin.index.json"):
+            (folder / name).write_text(json.dumps(index))
+        again = networks.load_model(folder)
+        assert again.hash == before.hash
+        for one, other in zip(before.denoiser.network.parameters(), again.denoiser.network.parameters(), strict=True):
+            assert torch.equal(one, other)
+    (folder / WEIGHTS).write_bytes(pickle.dumps(Hostile(tmp_path / "mark")))
+    with pytest.raises(CheckpointError, match=r"does not hold the weights that config\.json describes"):
+        networks.load_model(folder)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(CheckpointError, match=f"{WEIGHTS}' is missing"):
+        networks.load_model(folder)
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_hub_autoencoder_is_asked_for_without_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def from_pretrained(name: str, **options: object) -> object:
+        asked.update(options)
+        return networks.small_autoencoder((16, 16))
+
+    monkeypatch.setattr(diffusers.AutoencoderKL, "from_pretrained", from_pretrained)
+    networks.load_autoencoder("somebody/something")
+    assert asked["use_safetensors"] is True
+
+
+def test_weights_of_old_names_are_read_as_diffusers_reads_them(tmp_path: Path) -> None:
+    """As in Stable Diffusion's autoencoder, whose attention has query, key, value and proj_attn."""
+    autoencoder = networks.small_autoencoder((16, 16))
+    autoencoder.save_pretrained(tmp_path / "vae")
+    weights = load_file(tmp_path / "vae" / WEIGHTS)
+    names = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    for new, old in names.items():
+        weights = {key.replace(new, old): weight for key, weight in weights.items()}
+    assert any(".proj_attn." in key for key in weights)
+    save_file(weights, tmp_path / "vae" / WEIGHTS, {"format": "pt"})
+    loaded = networks.load_autoencoder(tmp_path).state_dict()
+    theirs = diffusers.AutoencoderKL.from_pretrained(tmp_path / "vae").state_dict()
+    assert loaded.keys() == theirs.keys()
+    assert all(torch.equal(loaded[key], weight) for key, weight in theirs.items())
+
+
+def test_what_is_loaded_is_what_diffusers_loads(folder: Path) -> None:
+    """Weights, buffers and configuration."""
+    for kind, size in (("small_unet", {"widths": (16, 32)}), ("small_dit", {"width": 16, "depth": 2, "heads": 2})):
+        networks.save_network(networks.create(kind, 16, 4, 5, **size), folder, CARD)
+        network = networks.load_model(folder).denoiser.network
+        theirs = type(network).from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+        for mine, other in (
+            (network.named_parameters(), theirs.named_parameters()),
+            (network.named_buffers(), theirs.named_buffers()),
+        ):
+            mine, other = dict(mine), dict(other)
+            assert mine.keys() == other.keys()
+            assert all(torch.equal(mine[key], value) and mine[key].dtype == value.dtype for key, value in other.items())
+        assert {key: value for key, value in network.config.items() if key != "_name_or_path"} == {
+            key: value for key, value in theirs.config.items() if key != "_name_or_path"
+        }
+
+
+def test_loading_draws_no_random_numbers(folder: Path) -> None:
+    """What is trained after a network was loaded depends on the seed alone."""
+    torch.manual_seed(0)
+    expected = torch.randn(3)
+    torch.manual_seed(0)
+    networks.load_model(folder)
+    assert torch.equal(torch.randn(3), expected)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"photos", ["photos"]])
+def test_a_name_that_is_no_path_is_refused(folder: Path, name: object) -> None:
+    for load in (networks.load_model, networks.load_autoencoder):
+        with pytest.raises(InvalidParameterError, match=r"a checkpoint must be a path; .* was given"):
+            load(name)
+
+
+def test_a_name_that_no_file_can_have_is_refused(folder: Path) -> None:
+    with pytest.raises(InvalidParameterError, match=r"no such home folder; write the folder in full"):
+        networks.load_model("~nobody-of-this-name/photos")
+    with pytest.raises(CheckpointError, match=r"'x+\.\.\.x+' cannot be read \(File name too long\)"):
+        networks.load_model("x" * 5000)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "", 3.5, None, "meta"])
+def test_a_device_that_is_not_here_is_refused(folder: Path, device: object) -> None:
+    for load in (networks.load_model, networks.load_autoencoder):
+        with pytest.raises(InvalidParameterError, match=r"the device .*'cpu' (always is|is always there)"):
+            load("photos" if load is networks.load_model else "autoencoder", device)
+
+
+def test_images_and_latents_that_are_none_are_refused(folder: Path) -> None:
+    model = networks.load_model(folder)
+    spoilt = torch.zeros(1, 3, 32, 32)
+    spoilt[0, 0, 0, 0] = float("nan")
+    for images, words in (
+        (spoilt, r"images span \[nan, nan\]"),
+        (torch.zeros(0, 3, 32, 32), "no images were given"),
+        ("text", "images must be a floating-point tensor in .*; str was given"),
+        (None, "images must be a floating-point tensor in .*; NoneType was given"),
+    ):
+        with pytest.raises(InvalidParameterError, match=words):
+            model.encode(images)
+    latents = torch.zeros(1, 4, 16, 16)
+    infinite = latents.clone()
+    infinite[0, 0, 0, 0] = float("inf")
+    for given, words in (
+        (infinite, "latents hold NaN or infinity"),
+        (latents[:, :3], r"takes latents N x 4 x h x w; \(1, 3, 16, 16\) was given"),
+        (latents[0], r"takes latents N x 4 x h x w; \(4, 16, 16\) was given"),
+        (latents[:0], r"takes latents N x 4 x h x w; \(0, 4, 16, 16\) was given"),
+        ("text", "latents must be a floating-point tensor as encode gives them; str was given"),
+        (latents.int(), "latents must be a floating-point tensor as encode gives them; torch.int32 was given"),
+    ):
+        with pytest.raises(InvalidParameterError, match=words):
+            model.decode(given)
+    torch.testing.assert_close(model.decode(latents.double()), model.decode(latents))
 
 
 def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:

@@ -9,12 +9,14 @@ import torch.nn.functional as F
 import xarray as xr
 
 from spectral_collapse import datasets
-from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.errors import CheckpointError
+from spectral_collapse.findings import collapse as findings
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import collapse
-from spectral_collapse.studies.setting import Setting
+from spectral_collapse.studies.parameters import NetworkParameters
+from spectral_collapse.studies.request import Request
 
 
 class Thumbnails(Model):
@@ -42,7 +44,7 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:
-    return collapse.run("photos_x8", "smoke", checkpoint=thumbnails())
+    return collapse.STUDY.run(profile="smoke", checkpoint=thumbnails())
 
 
 def test_closed_form_approaches_its_limit_with_more_steps() -> None:
@@ -82,19 +84,22 @@ def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
     assert study["rgb"].data.tolist() == ["red", "green", "blue"]
 
 
-def test_a_stored_result_is_not_computed_again(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(collapse, "translate")
-    again = collapse.run("photos_x8", "smoke", checkpoint=thumbnails())
-    xr.testing.assert_identical(again, study)
-
-
 def test_the_verdict_names_each_number_with_its_interval(study: xr.Dataset) -> None:
-    text = collapse.verdict(study)
+    text = findings.verdict(study)
     assert text.count("\n- ") == 2
     assert text.count("[") == 8
     decorrelation = study["latent_s_dc"].mean("sample")
     for series in study["latent_series"].data:
         assert f"{float(decorrelation.sel(latent_series=series)):.3f} [" in text
+
+
+def test_the_verdict_says_a_perfect_network_collapses_only_where_it_does(study: xr.Dataset) -> None:
+    said = {0.3: "so it collapses too.", 1.0: "is no reason for a collapse.", 3.0: "so it does not collapse."}
+    for scale, expected in said.items():
+        made = study.copy(deep=True)
+        spread = xr.DataArray([0.9, 1.1, 0.95, 1.05], dims="sample")
+        made["latent_power"].loc[{"latent_series": "source, closed form"}] = scale * spread
+        assert expected in findings.verdict(made).splitlines()[0]
 
 
 def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> None:
@@ -103,9 +108,9 @@ def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> Non
     sources = [index for index in range(len(train)) if not train.is_target(index)]
     chosen = [sources[i * len(sources) // 64] for i in range(64)]
     encoded = model.encode(torch.stack([train.images.source(index) for index in chosen]))
-    given = Setting.load("photos_x16", "smoke", model, "auto", None, ())
+    given = Request(NetworkParameters.checked(dataset="photos_x16", profile="smoke", checkpoint=model))
     torch.testing.assert_close(given.training_sources(64), encoded)
-    denoiser = collapse.gaussian_denoiser(model.denoiser.process, encoded, label)
+    denoiser = gaussian_denoiser(model.denoiser.process, encoded, label)
     # the optimal denoiser leaves, on average over its own data, the residual variance of a Wiener filter
     level = denoiser.process.levels(2)[1]
     noisy = level.alpha * encoded + level.sigma * torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0))
@@ -120,4 +125,4 @@ def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> Non
 @pytest.mark.parametrize("card", [{"family": "bbbc021"}, {"image_size": 128}])
 def test_a_network_for_other_images_is_refused(own_store: None, card: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="name another checkpoint"):
-        collapse.run("photos_x8", "smoke", checkpoint=thumbnails(**card))
+        collapse.STUDY.run(profile="smoke", checkpoint=thumbnails(**card))

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
 from spectral_collapse import datasets, inversion
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.findings import gaussian as findings
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import gaussian
@@ -23,7 +20,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
         patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-        return gaussian.run("photos_x8", "smoke")
+        return gaussian.STUDY.run(profile="smoke")
 
 
 def white(power: float, side: int = 16) -> gaussian.Gaussian:
@@ -108,7 +105,7 @@ def test_the_exact_flow_is_what_many_heun_steps_approach(name: str) -> None:
 
 def test_orders_of_convergence() -> None:
     result = gaussian._convergence((32, 64, 128))
-    order = gaussian.orders(result).sel(process=gaussian.EXPLODING)
+    order = findings.orders(result).sel(process=gaussian.EXPLODING)
     for method, expected in {"Euler (standard)": 1, "fixed point": 1, "ReNoise": 1, "Heun (EDM)": 2, "BDIA": 2}.items():
         # the next term of the error still moves the fitted order at so few steps
         assert float(order.sel({"method": method})) == pytest.approx(expected, abs=0.15), method
@@ -119,7 +116,7 @@ def test_an_order_is_minus_the_slope_and_missing_where_an_error_is() -> None:
     steps = np.array([10, 20, 40, 80])
     error = np.stack([3.0 * steps**-2.0, np.where(steps == 80, np.nan, 1.0 / steps)])
     made_up = xr.Dataset({"error": (("method", "steps"), error)}, {"steps": steps})
-    order = gaussian.orders(made_up).to_numpy()
+    order = findings.orders(made_up).to_numpy()
     assert order[0] == pytest.approx(2)
     assert np.isnan(order[1])
 
@@ -142,7 +139,7 @@ def test_ovg_amplifies_but_does_not_fill(study: xr.Dataset) -> None:
         # amplitudes of 1e-16 times the largest, squared, with gains of a few tens on the way
         assert float(power.sel(ovg_series=series).where(inside).max()) < 1e-20
     assert float(power.sel(ovg_series="OVG + TABA").where(inside).min()) > 0.3
-    high = gaussian.high(power.where(~inside))
+    high = findings.high(power.where(~inside))
     assert float(high.sel(ovg_series="OVG, variance gradient alone")) > 1.2 * float(high.sel(ovg_series="standard"))
 
 
@@ -152,10 +149,9 @@ def test_formulas_agree_with_drawn_images(noise: str, quantity: str) -> None:
     """Monte Carlo with the library's own inversion against g^2 (alpha^2 S + sigma^2 P) and the correlation."""
     images = datasets.load("photos_x8", "test", 32).stack(range(0, 64, 2)).source
     data = gaussian.modelled(images)
-    settings = gaussian.Settings(0, 0, (), (), (0, 3), draws=48)
-    result = gaussian._entered(data, 10, 1 / 16, settings).sel(noise=noise)
+    result = gaussian._entered(data, 10, 1 / 16, (0, 3), draws=48).sel(noise=noise)
     expected, drawn = result[f"{quantity}_expected"], result[f"{quantity}_drawn"]
-    error = drawn.std("draw", ddof=1) / np.sqrt(settings.draws)
+    error = drawn.std("draw", ddof=1) / np.sqrt(48)
     # 5 standard errors, which 2 x 16 comparisons hardly ever leave; 0.01 for the pooled standard deviations
     assert bool((np.abs(drawn.mean("draw") - expected) < 5 * error + 0.01).all())
 
@@ -169,7 +165,7 @@ def test_null_space_noise_leaves_the_sources_band_correlated(study: xr.Dataset) 
 
 def test_noise_costs_more_correlation_the_later_it_enters(study: xr.Dataset) -> None:
     assert bool((study["correlation_expected"].diff("replaced") <= 1e-12).all())
-    half = gaussian.half_power(study)
+    half = findings.half_power(study)
     assert bool((half.diff("replaced") <= 0).all())
 
 
@@ -179,27 +175,21 @@ def test_exact_methods_return_the_image(study: xr.Dataset) -> None:
     assert float(study["round_trip"].sel(trip="Euler (standard)").min()) > 1e-3
 
 
-def test_the_result_follows_the_schema_and_is_stored(
-    study: xr.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert all({"long_name", "units"} <= set(variable.attrs) for variable in study.data_vars.values())
-    assert set(study.dims) <= set(study.coords)
-    assert json.loads(study.attrs["parameters"])["dataset"] == "photos_x8"
-    assert study.attrs["data_source"] == "real"
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.setattr(gaussian.results, "get", lambda *_: study)
-    assert gaussian.run("photos_x8", "smoke") is study
-
-
 def test_the_verdict_names_every_method_that_diverges(study: xr.Dataset) -> None:
-    text = gaussian.verdict(study)
+    text = findings.verdict(study)
     assert text.count("\n- ") == 5
     assert "nan" not in text
     wild = study.copy()
     wild["error"] = study["error"].where(study["method"] != "EDICT", np.inf)
-    assert "EDICT" in gaussian.verdict(wild).split("With errors above 1")[1].split("\n")[0]
+    assert "EDICT" in findings.verdict(wild).split("With errors above 1")[1].split("\n")[0]
 
 
-def test_an_unknown_profile_is_named_with_the_known_ones() -> None:
-    with pytest.raises(InvalidParameterError, match="smoke, quick, paper"):
-        gaussian.run("photos_x8", "large")
+def test_the_verdict_has_the_highest_variance_at_the_entry_noise_and_below(study: xr.Dataset) -> None:
+    text = findings.verdict(study)
+    for factor in (1, 0.1):
+        variance = factor * float(study["entry"].sel(process=gaussian.PRESERVING))
+        at = study.sel(process=gaussian.PRESERVING).sel(variance=variance, method="nearest")
+        highest = max(at["terminal"].to_series().dropna())
+        name = at["terminal"].to_series().idxmax()
+        expected = f"{highest:.2f} ({name}) where $S$ = {float(at['variance']):.1e}, with a limit of {at['limit']:.2f}"
+        assert expected in text

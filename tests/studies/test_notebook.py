@@ -8,8 +8,8 @@ import nbformat
 import pytest
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.studies import pareto
-from spectral_collapse.studies.notebook import check_parameters
+from spectral_collapse.studies import appendix_c, decomposition, pareto
+from spectral_collapse.studies.notebook import check_parameters, parameters
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "pareto.ipynb"
 
@@ -34,6 +34,15 @@ def test_names_alone_will_do() -> None:
 
 def test_outside_a_notebook_there_is_nothing_to_refuse() -> None:
     check_parameters(study)
+
+
+def test_a_notebook_of_two_studies_takes_the_parameters_of_both() -> None:
+    namespace = {"profile": "smoke", "gammas": (0.5,), "fine": 9, "charts": None}
+    history = ["# Parameters\ngammas = (0.5,)\nfine = 9\n"]
+    given = parameters(appendix_c.STUDY, namespace, history, beside=[decomposition.STUDY])
+    assert given == {"profile": "smoke", "gammas": (0.5,)}
+    with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'fine'"):
+        parameters(appendix_c.STUDY, namespace, history)
 
 
 def test_the_pareto_notebook_has_the_parameters_of_its_study() -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from spectral_collapse import inversion
+from spectral_collapse import executors, inversion, paths
 from spectral_collapse.charts import spectra
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.findings import own_method as findings
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.studies import own_method
 
 
@@ -22,24 +25,41 @@ class Doubled(inversion.InversionMethod):
         return 2 * states[-1]
 
 
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "checkpoints").symlink_to(paths.checkpoints())
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+
+
 def test_a_registered_method_is_compared_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(inversion.METHODS, "doubled", Doubled)
-    study = own_method.compare(["standard", "doubled"], "smoke")
+    study = own_method.STUDY.run(profile="smoke", methods=["standard", "doubled"])
     assert list(study["series"].to_numpy()) == ["white noise", "standard", "doubled"]
     # Twice the latent has four times the power.
-    np.testing.assert_allclose(study["power"].sel(series="doubled"), 4 * study["power"].sel(series="standard"))
+    np.testing.assert_allclose(
+        study["power"].sel(series="doubled"), 4 * study["power"].sel(series="standard"), rtol=1e-2
+    )
     # 4 images x 4 channels x 255 coefficients, in conjugate pairs: standard error 0.02; five of them.
     assert float(study["power"].sel(series="white noise").mean()) == pytest.approx(1, abs=0.15)
-    verdict = own_method.verdict(study)
+    verdict = findings.verdict(study)
     assert verdict.count("- **") == 3
     assert "4 real test images" in verdict
-    chart = spectra.method_spectra(study).to_dict()
+    chart = spectra.method_spectra(means(study["power"], title=study.attrs["title"])).to_dict()
     drawn = {row["series"] for rows in chart["datasets"].values() for row in rows}
     assert drawn == set(study["series"].to_numpy())
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match="unknown inversion method 'doubled'"):
-        own_method.compare(["doubled"], "smoke")
+        own_method.STUDY.run(profile="smoke", methods=["doubled"])
     with pytest.raises(CheckpointError, match="image_size 64"):
-        own_method.compare(["standard"], "paper")
+        own_method.STUDY.run(profile="smoke", size=96)
+
+
+def test_a_method_of_ones_own_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, object] = {"Standard": inversion.Standard, "__name__": "__main__"}
+    exec("class Mine(Standard):\n    name = 'mine'", names)  # as a cell of a notebook defines it
+    monkeypatch.setitem(inversion.METHODS, "mine", names["Mine"])
+    study = own_method.STUDY.run(profile="smoke", methods=["standard", "mine"], executor="processes:2")
+    executors.close()
+    np.testing.assert_array_equal(study["power"].sel(series="mine"), study["power"].sel(series="standard"))

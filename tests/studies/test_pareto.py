@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, metrics, paths, results
+from spectral_collapse import datasets, inversion, metrics, paths, results
+from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import (
     CheckpointError,
     DataError,
@@ -18,6 +21,8 @@ from spectral_collapse.errors import (
     NotFiniteError,
     SpectralCollapseError,
 )
+from spectral_collapse.inversion import Ascent, InversionMethod
+from spectral_collapse.sampling import ode_step
 from spectral_collapse.studies import pareto
 from spectral_collapse.studies.profiles import PROFILES
 from tests.pareto_model import model
@@ -92,6 +97,87 @@ def test_further_methods_join_by_name_or_with_parameters() -> None:
     assert default["point"].to_numpy()[-2] == "nullspace (k 1, projector 0.0625)"
 
 
+def scaled(factor: float) -> type[InversionMethod]:
+    """A method of one's own, always of the same name, as a cell of a notebook that is edited and run again."""
+
+    @dataclass(frozen=True)
+    class Mine(InversionMethod):
+        name = "mine"
+
+        def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+            prediction = run.denoiser(x, run.level, run.labels)
+            return ode_step(prediction._replace(noise=factor * prediction.noise), run.following), prediction
+
+    return Mine
+
+
+def test_an_edited_method_is_run_again(monkeypatch: pytest.MonkeyPatch, translations: list[str]) -> None:
+    found = []
+    for factor in (1.0, 0.5, 1.0):
+        monkeypatch.setitem(inversion.METHODS, "mine", scaled(factor))
+        found.append(run(methods=["mine"])["s_dc"].sel(point="mine"))
+    assert translations.count("mine") == 2  # and the third is the first one's
+    assert not np.array_equal(found[0], found[1])
+    xr.testing.assert_identical(found[0], found[2])
+
+
+def test_two_lambdas_are_two_methods(translations: list[str]) -> None:
+    projectors = [lambda x: x, lambda x: 0 * x]
+    studies = [run(methods={"nullspace": {"k": 1, "projector": one}}) for one in projectors]
+    assert translations.count("nullspace") == 4  # two seeds each
+    white, nothing = (study["s_dc"].sel(point="nullspace (k 1, projector <lambda>)") for study in studies)
+    assert not np.array_equal(white, nothing)
+
+
+def test_parameters_that_print_alike_are_two_methods(translations: list[str]) -> None:
+    for cutoff in (0.123456701, 0.123456702):
+        run(methods={"nullspace": {"k": 1, "projector": cutoff}})
+    assert translations.count("nullspace") == 4
+
+
+def test_what_has_no_code_is_computed_and_not_stored(translations: list[str]) -> None:
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"'nullspace \(k 1, projector relu\)' cannot be told .* not stored"):
+            study = run(methods={"nullspace": {"k": 1, "projector": torch.relu}})
+    assert translations.count("nullspace") == 4
+    assert study["s_hf"].notnull().all()
+    assert study.attrs["study"] == "pareto"
+    assert not paths.results().exists()
+
+
+def test_the_paper_profile_has_all_of_the_papers_baselines() -> None:
+    methods = pareto.GRIDS["paper"].methods
+    assert {"null_class", "direct", "renoise"} <= set(methods) <= inversion.METHODS.keys()
+    given = default_setting("edges2shoes")
+    found = pareto._default_methods(given, pareto.GRIDS["paper"], pareto.PUBLISHED["edges2shoes"], 50, 7.5)
+    assert found["null_class"] == {"guidance": 7.5}
+
+
+def default_setting(dataset: str) -> SimpleNamespace:
+    images, latents = torch.zeros(1, 3, 64, 64), torch.zeros(1, 4, 16, 16)
+    return SimpleNamespace(
+        info=datasets.info(dataset), size=PROFILES["quick"], pair=datasets.Pair(images, images), encoded=latents
+    )
+
+
+def test_nullspace_is_told_the_band_of_the_source_and_not_the_cutoff_of_the_score() -> None:
+    grid, published = pareto.GRIDS["quick"], pareto.PUBLISHED["edges2shoes"]
+    for name, band in (("photos_x8", 1 / 16), ("bbbc021_x16", 1 / 32), ("edges2shoes", 0.1)):
+        given = default_setting(name)
+        assert given.info.source_band(64) == band
+        given.info = replace(given.info, structure_cutoff=lambda size: 0.9)
+        found = pareto._default_methods(given, grid, published, 50, 1.0)["nullspace"]["projector"]
+        assert found == pytest.approx(4 * band)  # a latent's pixel is four wide
+
+
+def test_images_of_one_picture_are_one_group() -> None:
+    study = run()
+    test = datasets.load("photos_x8", "test", 64)
+    clusters = dict(zip(test.ids, test.clusters, strict=True))
+    assert study["sample_group"].to_numpy().tolist() == [clusters[name] for name in study["sample"].to_numpy()]
+    assert set(test.clusters) == {name.partition("/")[0] for name in test.ids}
+
+
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
@@ -148,6 +234,8 @@ def test_methods_that_draw_nothing_run_once_and_are_repeated(translations: list[
 def test_a_finished_study_is_loaded_and_a_changed_one_is_run(translations: list[str]) -> None:
     first = run()
     done = len(translations)
+    # as a kill between storing the result and clearing its parts leaves them
+    results.parts("pareto", results.key("pareto", json.loads(first.attrs["parameters"]))).put("one", {"a": np.zeros(1)})
     xr.testing.assert_identical(run(), first)
     assert len(translations) == done
     assert not (paths.results() / "parts").exists()
@@ -228,15 +316,15 @@ class _NaNAfter:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"dataset": "photos_x9"}, "unknown data set 'photos_x9'; known are: photos_x8, "),
+        ({"dataset": "photos_x9"}, "unknown data set 'photos_x9'; known are: bbbc021_x8, "),
         ({"profile": "fast"}, "unknown profile 'fast'; known are: smoke, quick, paper"),
         ({"profile": ["quick"]}, r"unknown profile \['quick'\]; known are: smoke, quick, paper"),
-        ({"seeds": 0}, "seeds must be a whole number, at least 1; 0 was given"),
-        ({"seeds": "3"}, "seeds must be a whole number, at least 1; '3' was given"),
-        ({"seeds": True}, "seeds must be a whole number, at least 1; True was given"),
-        ({"num_steps": 0}, "num_steps must be a whole number, at least 1; 0 was given"),
-        ({"num_steps": 2.5}, "num_steps must be a whole number, at least 1; 2.5 was given"),
-        ({"images": 1}, "images must be a whole number, at least 2; 1 was given"),
+        ({"seeds": 0}, "seeds must be a whole number of at least 1; 0 was given"),
+        ({"seeds": "3"}, "seeds must be a whole number of at least 1; '3' was given"),
+        ({"seeds": True}, "seeds must be a whole number of at least 1; True was given"),
+        ({"num_steps": 0}, "num_steps must be a whole number of at least 1; 0 was given"),
+        ({"num_steps": 2.5}, "num_steps must be a whole number of at least 1; 2.5 was given"),
+        ({"images": 1}, "images must be a whole number of at least 2; 1 was given"),
         ({"images": 10**6}, "images must be at most [0-9]+, all that 'photos_x8' has; 1000000 was given"),
         ({"eta_hf": [-1]}, "eta_hf must be at least 0 and finite; -1 was given"),
         ({"eta_lf": [float("nan")]}, "eta_lf must be at least 0 and finite; nan was given"),

@@ -36,7 +36,25 @@ def batches() -> dict[str, torch.Tensor | Pair]:
 
 @pytest.fixture(scope="module")
 def table(batches: dict[str, torch.Tensor | Pair]) -> xr.Dataset:
-    return readings.compare(**batches, cutoff=0.125, drawings_cutoff=0.24)
+    photos, drawings = ["one", "one", "two", "three"], ["a", "b", "c"]
+    images = batches["images"]
+    return readings.combine(
+        [
+            readings.decorrelation(batches["white"], batches["collapsed"], photos),
+            readings.texture(images, batches["real"], photos),
+            readings.structure(batches["pair"], 0.125, photos),
+            readings.silhouettes(batches["drawings"], 0.24, drawings),
+            readings.similarities(images, photos),
+        ]
+    )
+
+
+def test_each_reading_says_what_its_samples_were_taken_from(table: xr.Dataset) -> None:
+    for number in table["reading"].to_numpy():
+        one = table.isel(reading=number)
+        known = one["reading_value"].sel(case="first").dropna("reading_sample")
+        expected = ["one", "one", "two", "three"] if known.size == COUNT else ["a", "b", "c"]
+        assert known["reading_sample_group"].to_numpy().tolist() == expected
 
 
 def used(table: xr.Dataset, score: str, number: int = 0) -> np.ndarray:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import metrics
+from spectral_collapse import inversion, metrics
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics import SCORES
-from spectral_collapse.studies import score_findings, scores
+from spectral_collapse.studies import scores
+from spectral_collapse.studies.request import Request
 
 from ..metrics.images import textures
-from ..scores_study import REASON, smoke
+from ..scores_study import smoke
+from .test_collapse import thumbnails
 
 
 @pytest.fixture
@@ -45,27 +47,38 @@ def test_the_two_filters_share_an_image_between_them(generator: torch.Generator)
     reference = metrics.hf_reference(textures(8, generator))
     found = scores.filters(images, reference, 2, 0.125, "color")
     # What lies below the cutoff of S_LF is what the low-pass keeps; only rounding differs.
-    np.testing.assert_allclose(found["filtered"].sel(filter_score="s_lf", filter="low-pass"), 1, atol=1e-4)
+    np.testing.assert_allclose(found["filtered"][1, scores.FILTERS.index("low-pass")], 1, atol=1e-4)
     # Pictures are bytes: low + high - mid-grey is the image to within the rounding of three bytes.
-    picture = {
-        name: found["filtered_image"].sel(filtered_picture=name).astype(float)
-        for name in ("image", "low-pass 0.25", "high-pass 0.25")
-    }
+    picture = dict(zip(scores.FILTERED, found["filtered_image"].astype(float), strict=True))
     together = picture["low-pass 0.25"] + picture["high-pass 0.25"] - 127.5
     assert float(abs(together - picture["image"]).max()) <= 1.5
 
 
 def test_the_test_rejects_noise_that_is_slightly_too_strong_if_there_is_enough_of_it() -> None:
     noise = torch.randn(8, 4, 16, 16, generator=torch.Generator().manual_seed(3))
-    found = scores.norms({scores.WHITE: noise, scores.STANDARD: 0.5 * noise})
-    np.testing.assert_allclose(found["norm"][1], found["norm"][0] / 4)
-    pvalue = found["ks_pvalue"]
-    assert float(pvalue.sel(ks_series=scores.WHITE, count=1024)) > 0.001
-    # 2 % of the mean are 0.45 standard deviations: D = 0.18, and 2 exp(-2 n D^2) is 1e-28 for n = 1024
-    assert float(pvalue.sel(ks_series=scores.LOUD, count=1024)) < 1e-15
-    assert float(found["ks_distance"].sel(ks_series=scores.LOUD, count=1024)) == pytest.approx(0.18, abs=0.05)
-    assert float(found["ks_distance"].sel(ks_series=scores.STANDARD, count=8)) == pytest.approx(1)
-    assert np.isnan(pvalue.sel(ks_series=scores.STANDARD, count=16))
+    distance, pvalue = scores.ks_tests(0.5 * noise, [8, 16]).T
+    assert distance[0] == pytest.approx(1)
+    assert np.isnan(pvalue[1])
+
+
+def test_the_law_of_norms_is_tested_on_many_draws(study: xr.Dataset) -> None:
+    last = study.sel(count=1024)
+    assert float(last["ks_pvalue"].sel(ks_series=scores.WHITE)) > 0.001
+    # 2 % of the mean are 0.39 standard deviations of chi-square(768): D = 0.16, and 2 exp(-2 n D^2) is 1e-22
+    assert float(last["ks_pvalue"].sel(ks_series=scores.LOUD)) < 1e-12
+    assert float(last["ks_distance"].sel(ks_series=scores.LOUD)) == pytest.approx(0.16, abs=0.05)
+
+
+def test_latents_of_a_study_are_those_of_one_batch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    request = Request(scores.ScoreParameters.checked(profile="smoke", checkpoint=thumbnails(), latents=2))
+    sources = request.images.test.stack(scores.latent_indices(request)).source
+    assert len(sources) > len(request.images.chosen)
+    generator = torch.Generator().manual_seed(0)
+    method = inversion.create("taba", fraction=0.2)
+    expected = method.invert(request.model.denoiser, request.model.encode(sources), 0, 5, generator).latent
+    # the first ones are kept in half precision
+    torch.testing.assert_close(scores.latents_of(request, scores.TABA), expected, atol=1e-3, rtol=1e-3)
 
 
 def test_masks_show_what_s_dc_counts(study: xr.Dataset) -> None:
@@ -76,9 +89,9 @@ def test_masks_show_what_s_dc_counts(study: xr.Dataset) -> None:
 
 def test_a_result_says_what_it_is_made_of(study: xr.Dataset) -> None:
     parameters = json.loads(study.attrs["parameters"])
-    assert len(parameters["data"]) == len(parameters["companions"]) == 2
+    assert len(parameters["data"]) == len(parameters["beside"]) == 2
     assert set(parameters["weights"]) == {"alex", "vgg", "squeeze", "inception"}
-    assert list(study["family"].to_numpy()) == ["photos_x8", "bbbc021_x8", "edges2shoes"]
+    assert list(study["pipeline"].to_numpy()) == ["photos_x8", "bbbc021_x8", "edges2shoes"]
     assert study.attrs["data_source"] == "real"
     assert all({"long_name", "units"} <= set(variable.attrs) for variable in study.data_vars.values())
     assert all(
@@ -86,90 +99,16 @@ def test_a_result_says_what_it_is_made_of(study: xr.Dataset) -> None:
     )
 
 
-def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None:
-    assert score_findings.missing(study)["lpips_alex"] == REASON
-    response = study["image_response"].sel(image_score="lpips_alex")
-    assert response.isnull().all()
-    assert response["image_missing"].item() == REASON
-    assert "lpips_alex" not in set(score_findings.normalised(study, "image")["score"])
-    assert "LPIPS (VGG-16)" in score_findings.responses_verdict(study, "image")
-
-
-@pytest.mark.parametrize("kind", ["image", "latent"])
-def test_every_score_of_a_sample_answers_every_corruption(study: xr.Dataset, kind: str) -> None:
-    table = score_findings.normalised(study, kind)
-    expected = {
-        name
-        for name in study[f"{kind}_score"].to_numpy()
-        if SCORES[name].higher_is_better is not None or SCORES[name].target is not None
-    } - set(score_findings.missing(study))
-    assert set(table["score"]) == expected
-    assert {"s_hf", "s_lf", "psnr", "ssim"} <= expected or {"s_dc", "high_frequency_deficit"} <= expected
-    spans = table.groupby("score")["mean"].agg(["min", "max"])
-    np.testing.assert_allclose(spans["min"], 0, atol=1e-12)
-    np.testing.assert_allclose(spans["max"], 1)
-    assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
-
-
-def test_the_normalised_response_points_where_the_card_does(study: xr.Dataset) -> None:
-    """An error of 0 is the best that there is, and so is a deficit of 0."""
-    for kind, score in (("image", "plain_error"), ("image", "ssim"), ("latent", "s_dc")):
-        table = score_findings.normalised(study, kind)
-        intact = table[(table["score"] == score) & (table["grade"] == 0)]
-        assert (intact["mean"] > 0.95).all(), score
-
-
-def test_a_score_correlates_with_itself_and_with_its_kin(study: xr.Dataset) -> None:
-    matrix = score_findings.correlations(study, "image")
-    assert matrix.attrs["points"] == 20
-    assert "psnr" in matrix["score"].to_numpy()
-    assert "lpips_alex" not in matrix["score"].to_numpy()
-    np.testing.assert_allclose(np.diag(matrix["r"]), 1)
-    assert float(matrix["r"].sel(score="ssim", other="ms_ssim")) > 0.5
-
-
-def test_where_an_image_was_left_as_it_was_the_point_is_left_out(study: xr.Dataset) -> None:
-    made = study.copy(deep=True)
-    made["image_response"].loc[{"image_score": "psnr", "image_corruption": "shift", "grade": 0.5}] = np.inf
-    matrix = score_findings.correlations(made, "image")
-    assert matrix.attrs["points"] == 19
-    assert "psnr" in matrix["score"].to_numpy()
-
-
-def test_redundant_pairs_are_named_once() -> None:
-    r = np.array([[1.0, 0.97, -0.2], [0.97, 1.0, -0.1], [-0.2, -0.1, 1.0]])
-    dims, names = ("score", "other"), ["ssim", "ms_ssim", "s_hf"]
-    found = xr.Dataset(
-        {"r": (dims, r), "r_low": (dims, r - 0.02), "r_high": (dims, r + 0.02)},
-        {"score": names, "other": names},
-        {"points": 20},
-    )
-    assert score_findings.redundancy_verdict(found).endswith(": SSIM and MS-SSIM (0.97 [0.95, 0.99]).")
-    weaker = score_findings.redundancy_verdict((found - 0.2).assign_attrs(found.attrs))
-    assert "none; the nearest to it are SSIM and MS-SSIM (0.77 [0.75, 0.79])" in weaker
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [(0.5, 0.9, "The other way round"), (0.9, 0.5, "As printed"), (0.5, 0.5, "Neither way")],
-)
-def test_the_verdict_on_filters_follows_the_numbers(study: xr.Dataset, low: float, high: float, expected: str) -> None:
-    made = study.copy(deep=True)
-    made["image_response"].loc[{"image_score": "s_hf", "grade": 0}] = 0.9
-    for name, value in (("low-pass", low), ("high-pass", high)):
-        made["filtered"].loc[{"filter": name}] = value
-    assert expected in score_findings.filters_verdict(made)
-
-
-def test_every_verdict_names_its_numbers(study: xr.Dataset) -> None:
-    assert study.attrs["checkpoint_hash"] in score_findings.setting(study)
-    assert score_findings.pipeline_verdict(study).count("- **") == 3
-    assert score_findings.texture_verdict(study).count("slope") == 3
-    assert "standard inversion" in score_findings.decorrelation_verdict(study)
-    assert score_findings.norms_verdict(study).count("p = ") == 3
-    assert score_findings.readings_verdict(study).count("\n- ") == 3
+def test_samples_say_what_they_were_taken_from(study: xr.Dataset) -> None:
+    for dim in ("sample", "latent_sample"):
+        assert [name.partition("/")[0] for name in study[dim].to_numpy()] == study[f"{dim}_group"].to_numpy().tolist()
 
 
 def test_an_unknown_data_set_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match="unknown data set 'photo'"):
-        scores.run("photo", "smoke")
+        scores.STUDY.run(dataset="photo", profile="smoke")
+
+
+def test_readings_need_colours_and_edges() -> None:
+    with pytest.raises(InvalidParameterError, match="beside must name"):
+        scores.STUDY.run(profile="smoke", checkpoint=thumbnails(), beside=["bbbc021_x8"])

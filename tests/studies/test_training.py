@@ -133,7 +133,7 @@ def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypat
     assert not np.allclose(draws.sel(draw=0), draws.sel(draw=1))
     assert "4 real test images" in training.setting(study)
     lines = training.verdict(study).splitlines()
-    assert [line.split("**")[1] for line in lines] == ["Real test targets", *two]  # no autoencoder to speak of
+    assert [line.split("**")[1] for line in lines] == ["Test targets", *two]  # no autoencoder to speak of
     assert f"{np.exp(study['excess_real'].mean().item()):.2f} [" in lines[0]
     error = study["error"].sel(model="photos", domain="source").isel(level=-1).mean("sample")
     times = float(error.sel(predictor="network") / error.sel(predictor="closed form"))
@@ -287,12 +287,14 @@ def shared_and_alone(
             {
                 "noise_error": (("step", "level", "band", "domain", "pair"), np.stack([np.ones_like(values), values])),
                 "s_hf": (("step", "sample"), np.stack([np.zeros_like(s_hf[name]), s_hf[name]])),
+                "train_loss": ("iteration", [1.0, 0.5]),
             },
             {"sigma_over_alpha": ("level", [0.1, 2.0]), "domain": list(training.DOMAINS)},
             results.provenance(study="training", parameters=json.dumps(recipe), data_source="real", origin="made up"),
         )
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / FILE).write_bytes(results.encode(record))
+        (folder / name / "config.json").write_text("{}")
 
 
 def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
@@ -318,6 +320,27 @@ def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
     assert f" on sources and {times[1]:.3f} [" in lines[0]
     assert "is 0.500, against 0.750: a difference of -0.250 [-0.250, -0.250]" in lines[0]
     assert lines[1] == "- **bbbc021** and bbbc021-x8only have no records that can be compared."
+
+
+def test_a_trainings_pairs_are_known_by_the_photograph_that_they_were_cut_from(home: Path) -> None:
+    alone = np.random.default_rng(0).uniform(0.5, 1, (2, 3, 2, 16))
+    errors = {"photos-x8only": alone, "photos": alone * np.random.default_rng(1).uniform(0.9, 1.1, alone.shape)}
+    scores = dict.fromkeys(errors, np.ones(4))
+    photos = {"datasets": ["photos_x8"], "size": 64}
+    shared_and_alone(errors, scores, **dict.fromkeys(errors, photos))
+    test = datasets.load("photos_x8", "test", 64)
+    clusters = [test.clusters[i * len(test) // 64] for i in range(16)]
+    study = xr.Dataset(coords={"model": ["photos"], "checkpoint": ("model", [str(paths.checkpoints() / "photos")])})
+    assert training.curves(study)["pair_group"].to_numpy().tolist() == clusters
+    assert f"16 pairs from {len(set(clusters))} pictures" in training.sharing_verdict()
+    known = training.sharing()
+    # rendered pairs are independent
+    cells = {"datasets": ["bbbc021_x8"], "size": 64}
+    shared_and_alone(errors, scores, **dict.fromkeys(errors, cells))
+    single = training.sharing()
+    np.testing.assert_array_equal(known["mean"], single["mean"])
+    assert (known["high"] != single["high"]).all()
+    assert "16 pairs)" in training.sharing_verdict()
 
 
 def test_trainings_that_differ_in_more_than_their_data_are_not_compared(home: Path) -> None:
@@ -509,14 +532,15 @@ def result() -> xr.Dataset:
             "domain": list(training.DOMAINS),
             "predictor": ["network", "closed form"],
         },
+        {"data_source": "rendered"},
     )
 
 
 def test_the_verdict_says_what_is_lost_where(result: xr.Dataset) -> None:
     real, autoencoder, network = training.verdict(result).splitlines()
     # e to the power of -0.2, of -0.7 + 0.2, of -0.5, of -1.5, of -1.5 + 0.5; deviations of 0.01 in 200 to 400 images
-    assert real.startswith("- **Real test targets** have 0.82 [0.82, 0.82] times the usual")
-    assert "`small` leaves 0.61 [0.61, 0.61] of that of real targets, at 20.0 [20.0, 20.0] dB" in autoencoder
+    assert real.startswith("- **Test targets** (rendered) have 0.82 [0.82, 0.82] times the usual")
+    assert "`small` leaves 0.61 [0.61, 0.61] of that of test targets, at 20.0 [20.0, 20.0] dB" in autoencoder
     assert "with 0.61 [0.61, 0.61] times the usual energy from white noise and 0.22 [0.22, 0.22] times" in network
     assert "from inverted sources, 0.37 [0.37, 0.37] times as much." in network
     assert "S_DC of 0.900 [0.900, 0.900] (white noise 0.987)" in network

@@ -41,16 +41,29 @@ def test_the_file_has_the_schema_of_results(tmp_path: Path) -> None:
     assert found["image"].dtype == np.uint8
 
 
-def test_what_came_after_a_state_is_forgotten(tmp_path: Path) -> None:
-    _history().save(tmp_path, ATTRS)
-    again = History(VariancePreserving().levels(2))
-    again.load(tmp_path, 6)
-    assert again.losses == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-    assert again.steps == [4]
-    assert again.dataset()["image"].equals(_history().dataset()["image"].sel(step=[4]))
-    empty = History()
-    empty.load(tmp_path / "nowhere", 6)
-    assert empty.losses == []
+def test_a_saved_state_holds_all_of_it() -> None:
+    before, again = _history(), History(VariancePreserving().levels(2))
+    before.losses[3] = 0.1 + 0.2  # no short number
+    again.restore(before.tensors(), 10)
+    assert again.losses == before.losses
+    assert again.dataset().identical(before.dataset())
+    fresh = History()
+    fresh.restore(History().tensors(), 0)
+    assert (fresh.losses, fresh.steps) == ([], [])
+
+
+def test_a_history_of_other_steps_is_not_taken_over() -> None:
+    good = _history().tensors()
+    for changed in (
+        {**good, "train_loss": good["train_loss"][:9]},
+        {**good, "loss": good["loss"][:1]},
+        {**good, "loss": good["loss"][..., None]},
+        {**good, "another": torch.zeros(2)},
+        {"train_loss": good["train_loss"]},
+        {},
+    ):
+        with pytest.raises(ValueError, match="history"):
+            History().restore(changed, 10)
 
 
 def test_a_checkpoint_gets_the_curves_and_the_last_samples(tmp_path: Path) -> None:

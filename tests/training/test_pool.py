@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from spectral_collapse import datasets
 from spectral_collapse.datasets.base import DomainDataset
@@ -46,7 +45,7 @@ def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Made:
     return images
 
 
-RECIPE = dataclasses.replace(recipes.get("photos", "smoke"), images=0)
+RECIPE = recipes.get("photos", "smoke").replace(images=0)
 
 
 @pytest.mark.usefixtures("made")
@@ -71,7 +70,7 @@ def test_latents_of_every_mirror_image_are_made_once(tmp_path: Path) -> None:
         calls.append(len(images))
         return images.mean(1, keepdim=True) + torch.arange(32.0)  # tells left from right
 
-    recipe = dataclasses.replace(RECIPE, flips=(-1, -2))
+    recipe = RECIPE.replace(flips=(-1, -2))
     first = load_pool(recipe, "auto", None, Encoder(encode, "abc"))
     plain = load_pool(recipe, "auto", None)
     assert len(first.labels) == 4 * len(plain.labels)
@@ -82,18 +81,17 @@ def test_latents_of_every_mirror_image_are_made_once(tmp_path: Path) -> None:
     assert torch.equal(first.items, again.items)
     for other in (Encoder(encode, "another autoencoder"), None):
         assert load_pool(recipe, "auto", None, other).fingerprint != first.fingerprint
-    assert load_pool(
-        dataclasses.replace(recipe, flips=(-1,)), "auto", None, Encoder(encode, "abc")
-    ).fingerprint not in (
+    assert load_pool(recipe.replace(flips=(-1,)), "auto", None, Encoder(encode, "abc")).fingerprint not in (
         first.fingerprint,
         plain.fingerprint,
     )
-    assert not [file for file in (tmp_path / "cache" / "training").iterdir() if file.name.startswith(".")]
+    left = [file.name for file in (tmp_path / "cache" / "training").iterdir() if file.name.startswith(".")]
+    assert all(name.endswith(".npy.lock") for name in left)
 
 
 @pytest.mark.usefixtures("made")
 def test_a_limit_spreads_over_the_data_set() -> None:
-    pool = load_pool(dataclasses.replace(RECIPE, images=15), "auto", None)
+    pool = load_pool(RECIPE.replace(images=15), "auto", None)
     values = (pool.take(torch.arange(len(pool.labels)))[:, 0, 0, 0].abs() * 100).round().int().tolist()
     assert set(values) == set(range(0, 30, 2))
 
@@ -111,13 +109,51 @@ def test_too_few_images_are_one_sentence(made: Made) -> None:
 
 @pytest.mark.usefixtures("made")
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> Iterable[object]:
+    open_memmap = np.lib.format.open_memmap
+
+    def full(file: Path, mode: str, *_: object) -> object:
+        if mode == "c":
+            return open_memmap(file, mode)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(np.lib.format, "open_memmap", full)
     with pytest.raises(DataError, match=r"could not be kept in .* \(No space left on device\); make room there"):
         load_pool(RECIPE, "auto", None)
-    assert list((tmp_path / "cache" / "training").iterdir()) == []
+    assert [file.suffix for file in (tmp_path / "cache" / "training").iterdir()] == [".lock"]
+
+
+@pytest.mark.usefixtures("made")
+def test_an_image_counts_once_however_often_it_is_mirrored() -> None:
+    encoder = Encoder(lambda images: images[:, :1], "abc")
+    plain = load_pool(RECIPE, "auto", None)
+    assert plain.num_images == len(plain.labels)
+    for flips in ((), (-1,), (-1, -2)):
+        assert load_pool(RECIPE.replace(flips=flips), "auto", None, encoder).num_images == plain.num_images
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("damage", ["truncated", "empty", "a pickle", "another shape"])
+def test_damaged_training_images_are_made_again(tmp_path: Path, damage: str) -> None:
+    whole = load_pool(RECIPE, "auto", None).items.clone()
+    [file] = (tmp_path / "cache" / "training").glob("*.npy")
+    if damage == "a pickle":
+        np.save(file, np.array([print], dtype=object), allow_pickle=True)
+    elif damage == "another shape":
+        np.save(file, np.zeros((3, 3, 32, 32), np.uint8))
+    else:
+        file.write_bytes(file.read_bytes()[: 500 if damage == "truncated" else 0])
+    assert torch.equal(load_pool(RECIPE, "auto", None).items, whole)
+
+
+@pytest.mark.usefixtures("made")
+def test_what_killed_runs_left_half_made_is_removed_and_what_is_being_made_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "training"
+    folder.mkdir(parents=True)
+    for name in ("photos-1", "photos-2"):
+        (folder / f".{name}.npy.tmp").write_bytes(b"half")
+    with FileLock(folder / ".photos-2.npy.lock"):
+        load_pool(RECIPE, "auto", None)
+        assert [file.name for file in folder.glob(".*.tmp")] == [".photos-2.npy.tmp"]
 
 
 def test_a_pool_draws_both_domains_equally(generator: torch.Generator) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import accelerate
+import psutil
 import pytest
 import torch
 
@@ -15,7 +20,7 @@ from spectral_collapse import networks, results
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import VarianceExploding
-from spectral_collapse.training import recipes, tasks, trainer
+from spectral_collapse.training import precision, recipes, states, tasks, trainer
 from spectral_collapse.training.objectives import denoising_loss
 from spectral_collapse.training.pool import Pool
 from tests.training.tiny import tiny_pool, tiny_recipe
@@ -36,23 +41,27 @@ def _weights(folder: Path) -> bytes:
     return (folder / WEIGHTS).read_bytes()
 
 
+class PowerCutError(Exception):
+    """The end of a training, as far as it is concerned."""
+
+
 def _cut_power(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Makes training fail right after it saved the state of a step."""
-    save = trainer._Saver.save
+    """Makes training fail right after it saved the state of a step, before it writes anything else."""
+    save = states.save
 
-    def save_and_fail(self: trainer._Saver, step: int, seconds: float) -> None:
-        save(self, step, seconds)
-        if step == after:
-            raise RuntimeError("power cut")
+    def save_and_fail(run: Path, trained: states.Trained, **progress: object) -> None:
+        save(run, trained, **progress)
+        if progress["step"] == after:
+            raise PowerCutError
 
-    monkeypatch.setattr(trainer._Saver, "save", save_and_fail)
+    monkeypatch.setattr(states, "save", save_and_fail)
 
 
 def _interrupted(monkeypatch: pytest.MonkeyPatch, recipe: recipes.Recipe, after: int) -> Path:
     """The folder of a run called 'parts' that was cut off after a step."""
     with monkeypatch.context() as patch:
         _cut_power(patch, after)
-        with pytest.raises(RuntimeError, match="power cut"):
+        with pytest.raises(PowerCutError):
             trainer.train(recipe, name="parts")
     return trainer.paths.runs() / "parts"
 
@@ -97,7 +106,7 @@ def test_the_papers_unet_is_told_its_labels_after_a_round_trip() -> None:
 
 
 def test_an_autoencoders_latents_are_measured() -> None:
-    recipe = dataclasses.replace(tiny_recipe("photos", 1), measure_latents=True)
+    recipe = tiny_recipe("photos", 1).replace(measure_latents=True)
     folder = trainer.paths.checkpoints() / "autoencoder"
     published = networks.small_autoencoder((16, 16, 16))  # as Stable Diffusion's: with a scaling_factor only
     networks.save_network(published, folder, {})
@@ -106,9 +115,23 @@ def test_an_autoencoders_latents_are_measured() -> None:
     # 2048 draws from the sixteen images, both domains alike
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=0.1)
     torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=0.05, atol=0)
-    kept = networks.load_model(trainer.train(dataclasses.replace(recipe, measure_latents=False), name="kept"))
+    kept = networks.load_model(trainer.train(recipe.replace(measure_latents=False), name="kept"))
     assert "latents_mean" not in kept.card
     torch.testing.assert_close(kept.encode(_images()), 0.18215 * kept.autoencoder.encode(_images()).latent_dist.mean)
+
+
+def test_dropout_is_drawn_anew_in_every_step_and_again_after_a_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its numbers are the global generator's, whose state is not saved."""
+    dropping = {"network": "patched_unet", "architecture": {"widths": [16, 16], "dropout": 0.5}}
+    recipe = tiny_recipe("photos-pixel", 4, **dropping)
+    whole = trainer.train(recipe, name="whole")
+    _interrupted(monkeypatch, recipe, after=2)
+    assert _weights(trainer.train(recipe, name="parts", resume=True)) == _weights(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "manual_seed", lambda seed: None)
+        _interrupted(monkeypatch, recipe.replace(save_every=1), after=1)
+        other = trainer.train(recipe, name="parts", resume=True)
+    assert _weights(other) != _weights(whole)
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "photos-edm"])
@@ -123,6 +146,7 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(name: str, mon
     assert _weights(whole) == _weights(parts)
     histories = [results.read(trainer.paths.runs() / part / "training.nc") for part in ("whole", "parts")]
     assert histories[0].equals(histories[1])
+    assert results.read(whole / "training.nc").equals(results.read(parts / "training.nc"))
     assert histories[0].sizes["iteration"] == 5
     assert histories[0]["step"].values.tolist() == [1, 2, 4, 5]  # early looks halve the interval
 
@@ -132,7 +156,7 @@ def test_a_damaged_state_falls_back_to_the_one_before_it(damage: str, monkeypatc
     recipe = tiny_recipe("photos", 6)
     whole = trainer.train(recipe, name="whole")
     run = _interrupted(monkeypatch, recipe, after=4)
-    file = run / "step-0000004" / "model.safetensors"
+    file = run / "step-0000004" / "network.safetensors"
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
     if damage == "a file is missing":
@@ -158,7 +182,7 @@ def test_a_state_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -
     recipe = tiny_recipe("photos", 4)
     _interrupted(monkeypatch, recipe, after=2)
     with pytest.raises(CheckpointError, match=r"was trained with learning_rate 0\.0005, but the recipe now has 0\.1"):
-        trainer.train(dataclasses.replace(recipe, learning_rate=0.1), name="parts", resume=True)
+        trainer.train(recipe.replace(learning_rate=0.1), name="parts", resume=True)
 
 
 def test_the_last_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,22 +216,22 @@ def test_sigterm_saves_the_state_after_the_step(monkeypatch: pytest.MonkeyPatch)
 def test_a_full_disk_is_one_sentence_and_leaves_the_earlier_state(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny_recipe("photos", 6)
     whole = trainer.train(recipe, name="whole")
-    rename = Path.rename
+    replace = os.replace
 
-    def full(self: Path, target: Path) -> Path:
+    def full(source: Path, target: Path) -> None:
         if target.name == "step-0000004":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return rename(self, target)
+        replace(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", full)
+        patch.setattr(os, "replace", full)
         with pytest.raises(CheckpointError) as error:
             trainer.train(recipe, name="run")
     message = str(error.value)
     assert "\n" not in message
     assert "the state of step 4 could not be written (No space left on device); the last saved state is" in message
     run = trainer.paths.runs() / "run"
-    assert sorted(entry.name for entry in run.iterdir()) == ["step-0000002", "training.nc"]
+    assert sorted(entry.name for entry in run.iterdir()) == [".lock", "step-0000002", "training.nc"]
     assert _weights(trainer.train(recipe, name="run", resume=True)) == _weights(whole)
 
 
@@ -229,8 +253,7 @@ def test_what_is_not_finite_stops_the_run_and_names_the_last_state(where: str, m
 
 
 def test_one_batch_can_be_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = trainer._step_generator
-    monkeypatch.setattr(trainer, "_step_generator", lambda seed, step: draw(seed, 0))
+    monkeypatch.setattr(trainer, "_step_seed", lambda seed, step: 1)
     trainer.train(tiny_recipe("photos", 150, learning_rate=4e-3, ema_decay=0.9, save_every=1000), name="run")
     losses = results.read(trainer.paths.runs() / "run" / "training.nc")["train_loss"].values
     assert losses[-1] < 0.1 * losses[0]
@@ -283,11 +306,11 @@ def test_the_checkpoint_holds_the_averaged_weights() -> None:
 
 
 def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, photos"):
+    with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc"):
         trainer.train("cats")
-    with pytest.raises(InvalidParameterError, match="steps in the recipe 'photos' must be"):
+    with pytest.raises(InvalidParameterError, match="the recipe 'photos' cannot be used: steps must be greater"):
         trainer.train("photos", steps=0)
-    with pytest.raises(InvalidParameterError, match="unknown source in the recipe 'photos' 'both'"):
+    with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
         trainer.train("photos", source="both")
     with pytest.raises(
         InvalidParameterError, match="unknown argument 'depth' of the network 'small_unet'; known are: wi"
@@ -307,3 +330,202 @@ def test_early_looks_halve_the_interval() -> None:
     recipe = tiny_recipe("photos", 1100, validate_every=500)
     looks = [step for step in range(1, 1101) if trainer._is_looked_at(step, recipe)]
     assert looks == [7, 15, 31, 62, 125, 250, 500, 1000, 1100]
+
+
+def _holding(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("mine")
+    return folder
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("nothing may be prepared or trained")
+
+
+def test_what_else_is_in_the_output_folder_is_never_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 1)
+    monkeypatch.setattr(tasks, "prepare", _never)  # refused before, not after hours
+    checkpoint = networks.small_unet(8, 4, 5, (16, 32))
+    networks.save_network(checkpoint, tmp_path / "other", {"recipe": {"name": "photos-edm", "profile": "smoke"}})
+    networks.save_network(checkpoint, tmp_path / "quick", {"recipe": {"name": "photos", "profile": "quick"}})
+    networks.save_network(checkpoint, tmp_path / "unknown", {})
+    networks.save_network(checkpoint, tmp_path / "mixed", {"recipe": {"name": "photos", "profile": "smoke"}})
+    for folder, words in (
+        (
+            _holding(tmp_path / "thesis", "thesis.tex", "figures/one.png"),
+            "holds 'figures' and 1 more, which a checkpoint",
+        ),
+        (_holding(tmp_path / "hidden", ".git/HEAD"), "holds '.git', which"),
+        (_holding(tmp_path / "folder", "card.json/mine"), "holds 'card.json', which"),
+        (_holding(tmp_path / "mixed", "notes.txt"), "holds 'notes.txt', which"),
+        (_holding(tmp_path, "file") / "file", "is a file; name a folder"),
+        (tmp_path / "other", "of the recipe 'photos-edm' at 'smoke', not of 'photos' at 'smoke'"),
+        (tmp_path / "quick", "of the recipe 'photos' at 'quick', not of 'photos' at 'smoke'"),
+        (tmp_path / "unknown", "of the recipe None"),
+        (trainer.paths.runs() / "run", "is where the run itself is kept"),
+        (trainer.paths.runs(), "is where the run itself is kept"),
+        (Path("/"), "is where the run itself is kept"),
+    ):
+        before = _files(tmp_path)
+        with pytest.raises(CheckpointError, match=words) as error:
+            trainer.train(recipe, name="run", output=folder)
+        assert "\n" not in str(error.value)
+        assert _files(tmp_path) == before
+    for wrong, words in ((5, "output must be a path; 5 was given"), ("~nobody-of-this-name/x", "no such home folder")):
+        with pytest.raises(InvalidParameterError, match=words):
+            trainer.train(recipe, output=wrong)
+
+
+def test_a_checkpoint_of_the_same_recipe_is_replaced_and_so_is_an_empty_folder(tmp_path: Path) -> None:
+    recipe, folder = tiny_recipe("photos", 1), tmp_path / "there"
+    folder.mkdir()
+    assert trainer.train(recipe, output=folder) == folder
+    first = _weights(folder)
+    assert _weights(trainer.train(recipe.replace(seed=1), output=folder)) != first
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize("name", ["../x", "..", ".", "", "/tmp/x", "a/b", "a\0b", ".hidden", "a" * 101, 5])
+def test_a_run_stays_in_its_folder(name: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "prepare", _never)
+    with pytest.raises(InvalidParameterError, match=r"a name must begin with a letter or digit .* was given"):
+        trainer.train(tiny_recipe("photos", 1), name=name)
+
+
+def test_two_trainings_do_not_share_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare = tasks.prepare
+
+    def second(*arguments: object) -> tasks.Task:
+        with pytest.raises(
+            CheckpointError, match=r"another training is under way in .*runs/run'; wait for it, or give"
+        ):
+            trainer.train(tiny_recipe("photos", 1), name="run")
+        return prepare(*arguments)
+
+    monkeypatch.setattr(tasks, "prepare", second)
+    trainer.train(tiny_recipe("photos", 1), name="run")
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_the_learning_rate_is_a_function_of_the_step_and_the_steps(
+    schedule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a run is resumed with other steps: from there on it has the rates of a run of so many steps."""
+    rates: list[float] = []
+    step = trainer._step
+
+    def noting(
+        recipe: recipes.Recipe, task: object, accelerator: object, model: object, optimizer: object, parts: object
+    ):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return step(recipe, task, accelerator, model, optimizer, parts)
+
+    monkeypatch.setattr(trainer, "_step", noting)
+    recipe = tiny_recipe("photos", 4, schedule=schedule, warmup=1, learning_rate=0.01)
+
+    def expected(at: int, steps: int) -> float:
+        share = (at - 1) / (steps - 1)
+        shapes = {"cosine": (1 + math.cos(math.pi * share)) / 2, "linear": 1 - share, "constant": 1.0}
+        return 0.0 if at == 0 else 0.01 * shapes[schedule]
+
+    _interrupted(monkeypatch, recipe, after=2)
+    assert rates == pytest.approx([expected(at, 4) for at in range(2)])
+    changed = (
+        contextlib.nullcontext()
+        if schedule == "constant"
+        else pytest.warns(
+            UserWarning, match=r"with 8 steps in place of 4, the learning rate goes on from step 2 at 0.0"
+        )
+    )
+    with changed:
+        trainer.train(recipe.replace(steps=8), name="parts", resume=True)
+    assert rates[2:] == pytest.approx([expected(at, 8) for at in range(2, 8)])
+
+
+def test_a_state_beyond_the_steps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 6)
+    _interrupted(monkeypatch, recipe, after=4)
+    with pytest.raises(CheckpointError, match=r"is of step 4, beyond the 3 steps asked for; ask for more"):
+        trainer.train(recipe.replace(steps=3), name="parts", resume=True)
+
+
+def test_training_in_another_thread_leaves_the_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool:
+        folder = pool.submit(trainer.train, tiny_recipe("photos", 1), name="run").result()
+    assert (folder / WEIGHTS).is_file()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_accelerator_of_mixed_precision_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(**_: object) -> None:
+        raise ValueError("AcceleratorState has already been initialized and cannot be changed")
+
+    monkeypatch.setattr(accelerate, "Accelerator", taken)
+    with pytest.raises(InvalidParameterError, match=r"has an accelerate\.Accelerator of mixed precision already"):
+        trainer.train(tiny_recipe("photos", 1))
+
+
+def test_the_card_and_the_bar_say_the_precision(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for has, chosen, called in ((True, "bf16", "bfloat16"), (False, "no", "float32")):
+        monkeypatch.setattr(precision, "computes_in_bfloat16", lambda _, has=has: has)
+        folder = trainer.train(tiny_recipe("photos", 1, precision="auto"), name=called)
+        assert json.loads((folder / "card.json").read_text())["recipe"]["precision"] == chosen
+        assert f"photos, {called}:" in capfd.readouterr().err
+
+
+def test_a_resumed_run_keeps_the_precision_of_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 4, precision="auto")
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda _: True)
+    whole = trainer.train(recipe, name="whole")
+    _interrupted(monkeypatch, recipe, after=2)
+    monkeypatch.setattr(precision, "computes_in_bfloat16", lambda _: False)
+    with pytest.raises(CheckpointError, match="was trained with precision 'bf16', but the recipe now has 'no'"):
+        trainer.train(recipe.replace(precision="no"), name="parts", resume=True)
+    with pytest.warns(
+        UserWarning, match=r"only imitates bfloat16, .* the saved state was trained in it, so it is kept"
+    ):
+        parts = trainer.train(recipe, name="parts", resume=True)
+    assert _weights(whole) == _weights(parts)
+
+
+def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        InvalidParameterError, match=r"a batch of 2000000000 in the recipe 'photos' needs at least [0-9.]+e\+03 GB"
+    ):
+        trainer.train(tiny_recipe("photos", 1, batch_size=2_000_000_000))
+    with monkeypatch.context() as patch:
+        patch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1e6))
+        with pytest.raises(
+            InvalidParameterError, match=r"training the .* needs at least .* and this machine has 0.001 GB"
+        ):
+            trainer.train(tiny_recipe("photos", 1))
+
+    def full(*_: object) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8000000000 bytes")
+
+    monkeypatch.setattr(tasks, "denoising_loss", full)
+    with pytest.raises(
+        InvalidParameterError, match="does not suffice for the recipe 'photos'; make device_batch smaller"
+    ):
+        trainer.train(tiny_recipe("photos", 1))
+
+
+def test_a_size_that_the_autoencoder_cannot_halve_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match=r"size in the recipe 'photos' must be a multiple of 4, .*; 66 was"):
+        trainer.train(tiny_recipe("photos", 1, size=66))
+
+
+def test_an_unknown_autoencoder_network_is_refused_before_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "load_pool", _never)
+    with pytest.raises(InvalidParameterError, match="unknown autoencoder 'small_unet'; known are: small_autoencoder"):
+        trainer.train(tiny_recipe("autoencoder", 1, network="small_unet"))
+    with pytest.raises(InvalidParameterError, match="unknown argument 'width' of the autoencoder 'small_autoencoder'"):
+        trainer.train(tiny_recipe("autoencoder", 1, architecture={"width": 3}))

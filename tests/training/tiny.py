@@ -29,4 +29,4 @@ def tiny_held_out(recipe: Recipe, source: str, root: object) -> HeldOut:
 def tiny_recipe(name: str, steps: int, **changes: object) -> Recipe:
     """A recipe at profile smoke, of so many steps, that looks at nothing unless told to."""
     settings = {"validate_every": 0, "save_every": 2, **changes}
-    return dataclasses.replace(recipes.get(name, "smoke"), steps=steps, **settings)
+    return recipes.get(name, "smoke").replace(steps=steps, **settings)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import altair as alt
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.metrics import SCORES, Score
-from spectral_collapse.studies.common import text
-from spectral_collapse.studies.front import Interval, bootstrap_mean
 
 _VERDICTS = {
     "better": ("better", PALETTE[0], "circle"),
@@ -28,7 +23,7 @@ _CELL, _ROW, _WIDTH, _COLUMNS = 62, 20, 150, 2
 
 
 def correlation(matrix: xr.Dataset) -> alt.LayerChart:
-    """How scores go together, Fig. 14 of Spectral Collapse: a result of `studies.comparison.correlation`.
+    """How scores go together, Fig. 14 of Spectral Collapse: a result of `findings.comparison.correlation`.
 
     Blue goes together, orange against each other. A value in brackets has a 95 % interval that holds 0;
     hover for the intervals. Each pair stands once, below the diagonal.
@@ -74,7 +69,7 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
 
 
 def differences(pairs: xr.Dataset) -> alt.ConcatChart:
-    """Each point minus the baseline with its interval, a panel per score: a result of `studies.comparison.paired`.
+    """Each point minus the baseline with its interval, a panel per score: a result of `findings.comparison.paired`.
 
     Markers are means over images, bars their 95 % bootstrap intervals; the colour and shape say whether
     the interval leaves 0 out, and to which side. On the right the share of images that are better.
@@ -145,43 +140,3 @@ def _verdict(card: Score, low: float, high: float) -> str:
     if card.higher_is_better is None:
         return "higher" if low > 0 else "lower"
     return "better" if (low > 0) == card.higher_is_better else "worse"
-
-
-def score_table(scores: xr.Dataset) -> pd.DataFrame:
-    """The values of `metrics.evaluate` as a table, a row per score.
-
-    Mean with its 95 % bootstrap interval over the samples that have a value, or the set's value; n, for
-    distances of sets 'images / references'; the direction; the value without any defect at this n and
-    shape (white noise, or two sets that do not differ), where it is known. 'missing' with the reason
-    where a score could not be computed.
-    """
-    rows = []
-    for variable in scores.values():
-        attrs = variable.attrs
-        values = variable.to_numpy()[~np.isnan(variable.to_numpy())]
-        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(values.size)
-        if not variable.ndim:
-            n = n if "n_references" in attrs else str(attrs["n"])
-        unit = f" ({attrs['units']})" if attrs["units"] != "1" else ""
-        null = attrs.get("white_noise", attrs.get("chance"))
-        rows.append(
-            {
-                "Score": attrs["long_name"] + unit,
-                "Mean [95 %]": f"missing: {attrs['missing']}" if "missing" in attrs else _value(values, variable.ndim),
-                "n": "-" if "missing" in attrs else n,
-                "Direction": attrs["arrow"] or "-",
-                "Without defect": "-" if null is None else f"{null:.3f}",
-            }
-        )
-    return pd.DataFrame(rows).set_index("Score")
-
-
-def _value(values: np.ndarray, ndim: int) -> str:
-    if not values.size:
-        return "-"
-    mean = float(values.mean())
-    if not math.isfinite(mean):
-        return f"{mean:g}"
-    digits = 3 if abs(mean) < 10 else 1
-    interval = bootstrap_mean(values) if ndim and values.size > 1 else Interval(mean, math.nan, math.nan)
-    return text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"

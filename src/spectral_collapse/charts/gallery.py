@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.charts import pictures
-from spectral_collapse.studies import tradeoff
+from spectral_collapse.findings import pareto as findings
 
 
 def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 78) -> alt.Chart:
@@ -17,13 +17,13 @@ def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 
 
     Args:
         study: a result of `studies.pareto.run`.
-        points: labels along `point`; without it those that `tradeoff.choose` names.
+        points: labels along `point`; without it those that `findings.choose` names.
         rows: how many of the stored examples to show, at most.
         side: width and height of a picture on the page, in pixels.
 
     Pictures keep their pixels (no smoothing); hovering tells an example's name and scores.
     """
-    points = tradeoff.choose(study) if points is None else list(points)
+    points = findings.choose(study) if points is None else list(points)
     names = study["shown"].to_numpy()[:rows]
     shown = study.sel(shown=names)
     columns = {"Source": shown["source_image"].to_numpy()}
@@ -54,6 +54,6 @@ def _scores(study: xr.Dataset, point: str | None, name: str) -> dict[str, str]:
         value = np.nan
         if point is not None:
             index = study.get_index("sample").get_loc(name)
-            value = tradeoff.per_image(study, point, score)[index]
+            value = findings.per_image(study, point, score).to_numpy()[index]
         texts[title] = "-" if np.isnan(value) else f"{value:.{digits}f}"
     return texts

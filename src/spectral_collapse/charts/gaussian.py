@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings import gaussian as findings
+from spectral_collapse.statistics import bootstrap_mean
 from spectral_collapse.studies import gaussian
-from spectral_collapse.studies.front import bootstrap_mean
 
 _Looks = Mapping[str, tuple[str, list[int]]]
 """Series -> its colour and its dashes; colour is never the only difference."""
@@ -111,7 +112,7 @@ def convergence(study: xr.Dataset) -> alt.HConcatChart:
     The axis ends at an error of 10; what diverges leaves the picture there.
     """
     table = study["error"].to_dataframe("value").reset_index().rename(columns={"method": "series"}).dropna()
-    fitted = gaussian.orders(study).to_dataframe("order").reset_index().rename(columns={"method": "series"})
+    fitted = findings.orders(study).to_dataframe("order").reset_index().rename(columns={"method": "series"})
     table = table.merge(fitted, on=["process", "series"])
     steps = study["steps"].to_numpy()
     guides = pd.concat(
@@ -251,7 +252,7 @@ def noise_at_level(study: xr.Dataset) -> alt.VConcatChart:
 
 def methods_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per method: fitted order, network calls of an inversion, and the error of the round trip, by process."""
-    order = gaussian.orders(study).rename(method="trip").reindex(trip=study["trip"])
+    order = findings.orders(study).rename(method="trip").reindex(trip=study["trip"])
     table = pd.DataFrame(index=pd.Index(study["trip"].to_numpy(), name="Method"))
     for process in study["process"].to_numpy():
         table[f"Order, {process}"] = [_order(value) for value in order.sel(process=process).to_numpy()]
@@ -263,7 +264,7 @@ def methods_table(study: xr.Dataset) -> pd.DataFrame:
 
 def noise_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per noise and level k: the latent at high frequencies, and how much of the source it keeps."""
-    half = gaussian.half_power(study)
+    half = findings.half_power(study)
     rows = []
     for noise in study["noise"].to_numpy():
         for k in study["replaced"].to_numpy():
@@ -273,9 +274,9 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
                 {
                     "Noise": noise,
                     "k": k,
-                    "Variance, high frequencies": f"{float(gaussian.high(variance)):.3f}",
-                    "Correlation, source's own band": f"{float(gaussian.own_band(study, correlation)):.3f}",
-                    "Correlation, high frequencies": f"{float(gaussian.high(correlation)):.3f}",
+                    "Variance, high frequencies": f"{float(findings.high(variance)):.3f}",
+                    "Correlation, source's own band": f"{float(findings.own_band(study, correlation)):.3f}",
+                    "Correlation, high frequencies": f"{float(findings.high(correlation)):.3f}",
                     "Half of the power lost from (cycles per pixel)": _frequency(float(half.sel(here))),
                 }
             )
@@ -301,7 +302,7 @@ def _without_limit() -> _Looks:
 def _interval(values: xr.DataArray, series: str) -> pd.DataFrame:
     """Means over the last dimension of values (x, samples) with their intervals, a row per x."""
     x = values.dims[0]
-    return pd.DataFrame({"series": series, x: values[x].to_numpy(), **bootstrap_mean(values.to_numpy())._asdict()})
+    return pd.DataFrame({"series": series, x: values[x].to_numpy(), **bootstrap_mean(values)._asdict()})
 
 
 def _looks(looks: _Looks) -> tuple[alt.Color, alt.StrokeDash]:

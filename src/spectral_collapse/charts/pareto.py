@@ -8,8 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings import pareto as findings
 from spectral_collapse.metrics import SCORES
-from spectral_collapse.studies import tradeoff
 
 KINDS = {
     "standard": ("Standard", PALETTE[6], "square"),
@@ -45,17 +45,16 @@ _TITLES = {
 def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
-    A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals over
-    images. OVG's points are joined along eta_HF where they share eta_LF. Click a name in the legend
-    to single it out, drag and scroll to move and zoom, hover for all numbers. The study is a result
-    of `studies.pareto.run`.
+    A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
+    points are joined along eta_HF where they share eta_LF. Click a name in the legend to single it out,
+    drag and scroll to move and zoom, hover for all numbers. The study is a result of `studies.pareto.run`.
     """
-    table = tradeoff.summary(study)
+    table = findings.summary(study)
     table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
     table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
-    published = tradeoff.published(study).get("ovg")
+    published = findings.published(study).get("ovg")
     others = table["style"].eq("other")
     turns = [table["point"].eq(published), others & (others.cumsum() % 2 == 1), others]
     table["side"] = np.select(turns, ["left", "corner", "below"], "above")
@@ -98,8 +97,8 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     whole set, a mean over seeds. 'Clipped steps' is the share of OVG's steps whose variance correction is as
     long as the clip allows.
     """
-    rows = tradeoff.summary(study)
-    shown = pd.DataFrame({"Point": rows["point"].replace({kind: KINDS[kind][0] for kind in tradeoff.REFERENCES})})
+    rows = findings.summary(study)
+    shown = pd.DataFrame({"Point": rows["point"].replace({kind: KINDS[kind][0] for kind in findings.REFERENCES})})
     for score, digits in _DIGITS.items():
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
         if score == "s_hf":
@@ -149,11 +148,11 @@ def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
 def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
     """What is written beside points: TABA's fractions, and which OVG point is published and which is best."""
     taba = [str(point) for point in study["point"].to_numpy()[study["method"] == "taba"]]
-    best = tradeoff.best_ovg(study)
+    best = findings.best_ovg(study)
     named = {best: "best of the grid", published: "published"}
     if best == published:
         named = {best: "published, best of the grid"}
-    own = {point: point.partition(" (")[0] for point in tradeoff.others(study)}
+    own = {point: point.partition(" (")[0] for point in findings.others(study)}
     return named | own | {point: point.removeprefix("TABA ") for point in taba}
 
 

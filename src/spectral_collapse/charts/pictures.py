@@ -20,6 +20,7 @@ def grid(
     side: int = 104,
     description: str = "",
     details: Details = lambda title, name: {},
+    labelled: bool = False,
 ) -> alt.Chart:
     """Pictures in rows and columns; pixels stay as they are, hovering tells what is shown.
 
@@ -29,6 +30,7 @@ def grid(
         side: width and height of a picture on the page, in pixels.
         description: for readers who do not see the picture.
         details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
+        labelled: whether the names stand at the left, too; '|' in a name breaks the line.
     """
     table = pd.DataFrame(
         {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
@@ -36,6 +38,8 @@ def grid(
         for row, name in enumerate(names)
     )
     further = [column for column in table.columns if column not in ("column", "row", "name", "url")]
+    label = {"labelExpr": "split(datum.label, '|')", "labelLimit": 200, "labelFontSize": 12}
+    named = alt.Y("name:N", sort=list(names), title=None).axis(**label, domain=False, ticks=False, grid=False)
     return (
         alt.Chart(table)
         .mark_image(width=side - 4, height=side - 4, smooth=False)
@@ -50,7 +54,7 @@ def grid(
                 ticks=False,
                 grid=False,
             ),
-            y=alt.Y("row:O").axis(None),
+            y=named if labelled else alt.Y("row:O").axis(None),
             url="url:N",
             tooltip=[
                 alt.Tooltip("column:N", title="Column"),

@@ -1,72 +1,64 @@
-"""Charts of radial spectra: images, latents, the closed form, and the two domains of a data set."""
+"""Charts of radial spectra: images, latents, the closed form."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.charts import pictures
+from spectral_collapse.charts import lines, pictures
+from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.studies.common import text
-from spectral_collapse.studies.front import Interval, bootstrap_mean
 
 _IMAGES = {
-    "source": ("source", PALETTE[0], [1, 0]),
-    "target": ("true target", PALETTE[2], [6, 3]),
-    "output": ("standard inversion, then sampling", PALETTE[1], [1, 0]),
+    "source": ("source", Look(PALETTE[0])),
+    "target": ("true target", Look(PALETTE[2], (6, 3))),
+    "output": ("standard inversion, then sampling", Look(PALETTE[1])),
 }
 _LATENTS = {
-    "white noise": ("white noise, drawn", PALETTE[6], [2, 2]),
-    "source, network": ("sources, our network", PALETTE[1], [1, 0]),
-    "source, closed form": ("sources, perfect network (Gaussian data)", PALETTE[0], [6, 3]),
-    "target, network": ("targets, our network", PALETTE[2], [1, 0]),
+    "white noise": ("white noise, drawn", Look(PALETTE[6], (2, 2))),
+    "source, network": ("sources, our network", Look(PALETTE[1])),
+    "source, closed form": ("sources, perfect network (Gaussian data)", Look(PALETTE[0], (6, 3))),
+    "target, network": ("targets, our network", Look(PALETTE[2])),
 }
-_DOMAINS = {name: _IMAGES[name] for name in ("source", "target")}
-"""What each series is called, its colour and its dashes; colour is never the only difference."""
+"""Series -> what it is called, and its look."""
 
-_LINES = {"orient": "bottom", "columns": 2, "symbolType": "stroke", "symbolOpacity": 1, "symbolSize": 300}
 _CYCLES = "spatial frequency (cycles per pixel)"
 
 
-def image_spectra(study: xr.Dataset) -> alt.LayerChart:
-    """Power against frequency of sources, true targets and outputs, a result of `studies.collapse.run`.
-
-    Lines are means over images, bands their 95 % bootstrap intervals.
-    """
-    return _spectra(
-        study["image_power"].rename(image_series="series", image_frequency="frequency"), _IMAGES, "power (log scale)"
-    ).properties(description=f"Radial spectra of sources, targets and outputs, {study.attrs['title']}")
-
-
-def latent_spectra(study: xr.Dataset) -> alt.LayerChart:
-    """Power against frequency of inverted latents beside white noise's, a result of `studies.collapse.run`.
-
-    Lines are means over images, bands their 95 % bootstrap intervals.
-    """
-    return _spectra(
-        study["latent_power"].rename(latent_series="series", latent_frequency="frequency"),
-        _LATENTS,
-        "power of the latent, white noise = 1 (log scale)",
-    ).properties(description=f"Radial spectra of inverted latents, {study.attrs['title']}")
-
-
-def method_spectra(study: xr.Dataset) -> alt.LayerChart:
-    """Power against frequency of several methods' latents, a result of `studies.own_method.compare`.
-
-    Lines are means over images, bands their 95 % bootstrap intervals. At most six methods.
-    """
-    names = [str(name) for name in study["series"].to_numpy()]
-    looks = zip(
-        [PALETTE[6], *PALETTE[:6]], [[2, 2], [1, 0], [6, 3], [8, 2, 2, 2], [4, 4], [10, 4], [1, 3]], strict=True
+def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
+    """Power against frequency of sources, true targets and outputs, of `findings.collapse.image_spectra`."""
+    return _spectra(table, _IMAGES, "power (log scale)").properties(
+        description=f"Radial spectra of sources, targets and outputs, {table.attrs['title']}"
     )
-    series = {name: (name, color, dashes) for name, (color, dashes) in zip(names, looks, strict=False)}
-    return _spectra(study["power"], series, "power of the latent (white noise = 1)", scale="linear").properties(
-        description=f"Radial spectra of inverted latents per method, {study.attrs['title']}"
+
+
+def latent_spectra(table: pd.DataFrame) -> alt.LayerChart:
+    """Power against frequency of inverted latents beside white noise's, of `findings.collapse.latent_spectra`."""
+    return _spectra(table, _LATENTS, "power of the latent, white noise = 1 (log scale)").properties(
+        description=f"Radial spectra of inverted latents, {table.attrs['title']}"
     )
+
+
+def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
+    """Power against frequency of several methods' latents, a table of `findings.intervals.means`.
+
+    The first series is white noise.
+    """
+    white, *methods = table["series"].unique()
+    looks = {white: Look(PALETTE[6], (1, 3))} | lines.looks(methods)
+    series = {name: (name, look) for name, look in looks.items()}
+    return _spectra(table, series, "power of the latent (white noise = 1)", log=False).properties(
+        description=f"Radial spectra of inverted latents per method, {table.attrs['title']}"
+    )
+
+
+def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
+    """Power against frequency of both domains of a data set, rows of `findings.domains.spectra`."""
+    series = {name: _IMAGES[name] for name in ("source", "target")}
+    return _spectra(table, series, "power (log scale)").properties(width=220, height=160)
 
 
 def collapse_pictures(study: xr.Dataset, rows: int = 4) -> alt.Chart:
@@ -107,84 +99,17 @@ def closed_form(result: xr.Dataset) -> alt.LayerChart:
     ).properties(description="Variance of the inverted latent against the variance of the data, per frequency")
 
 
-def domains_overview(domains: list[xr.Dataset]) -> alt.VConcatChart:
-    """Of each data set some pairs and the spectra of both domains; results of `studies.domains.run`."""
-    rows = [alt.hconcat(_pairs(one), _domain_spectra(one), spacing=30, title=one.attrs["title"]) for one in domains]
-    titles = ", ".join(one.attrs["title"] for one in domains)
-    return alt.vconcat(*rows, spacing=30).properties(description=f"Pairs and radial spectra of {titles}")
-
-
-def _pairs(domains: xr.Dataset, count: int = 3) -> alt.Chart:
-    """Sources above their targets."""
-    image = domains["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
-    columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
-    return pictures.grid(columns, ["source", "target"], side=80)
-
-
-def _domain_spectra(domains: xr.Dataset) -> alt.LayerChart:
-    return _spectra(domains["power"].rename(domain="series"), _DOMAINS, "power (log scale)", width=220, height=160)
-
-
-def domains_table(domains: list[xr.Dataset]) -> pd.DataFrame:
-    """A row per data set: kind and number of images, and how their spectra fall, with 95 % intervals.
-
-    The ratio is that of the mean powers above half the Nyquist frequency (geometric mean over images).
-    """
-    rows = []
-    for one in domains:
-        high = np.log(one["power"].where(one["frequency"] > 0.25, drop=True).mean("frequency"))
-        ratio = bootstrap_mean((high.sel(domain="source") - high.sel(domain="target")).to_numpy())
-        rows.append(
-            {
-                "Data set": one.attrs["dataset"],
-                "Images": one.attrs["data_source"],
-                "Train": one.attrs["train_images"],
-                "Test": one.attrs["test_images"],
-                "Measured": one.sizes["sample"],
-                "Slope of the targets": text(bootstrap_mean(one["slope"].to_numpy()), 2),
-                "High frequencies, source / target": text(Interval(*np.exp(ratio)), 2),
-            }
-        )
-    return pd.DataFrame(rows).set_index("Data set")
-
-
 def _spectra(
-    power: xr.DataArray,
-    series: dict[str, tuple[str, str, list[int]]],
-    title: str,
-    width: int = 440,
-    height: int = 300,
-    scale: Literal["log", "linear"] = "log",
+    table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True
 ) -> alt.LayerChart:
-    """Mean power (series, sample, frequency) over samples as lines with their intervals as bands.
-
-    A mean power within rounding error of 0 is not drawn: the logarithm has no place for it.
-    """
-    tables = []
-    for name, (label, _, _) in series.items():
-        interval = bootstrap_mean(power.sel(series=name).transpose("frequency", "sample").to_numpy())
-        columns = {"series": label, "frequency": power["frequency"].to_numpy(), **interval._asdict()}
-        tables.append(pd.DataFrame(columns))
-    table = pd.concat(tables)
-    table = table[table["low"] > 1e-9]
-    labels, colors, dashes = zip(*series.values(), strict=True)
-    base = alt.Chart(table).encode(
-        alt.X("frequency:Q", title=_CYCLES).scale(type="log", nice=False).axis(format="~g"),
-        alt.Color("series:N", title=None).scale(domain=labels, range=colors).legend(**_LINES),
-    )
-    y = alt.Y("mean:Q", title=title).scale(type=scale).axis(format="~g", tickCount=6)
+    """Mean power of each series with its interval; a mean within rounding error of 0 has no place on these axes."""
+    shown = table[table["series"].isin(list(series)) & (table["low"] > 1e-9)]
+    shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
+    x = alt.X("frequency:Q", title=_CYCLES).scale(type="log", nice=False).axis(format="~g")
+    y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", tickCount=6)
     tooltip = [
         alt.Tooltip("series:N", title=" "),
         alt.Tooltip("frequency:Q", title=_CYCLES, format=".3f"),
-        alt.Tooltip("mean:Q", title="mean power", format=".3~g"),
-        alt.Tooltip("low:Q", title="95 % from", format=".3~g"),
-        alt.Tooltip("high:Q", title="to", format=".3~g"),
+        *lines.interval_tooltip("mean power"),
     ]
-    return alt.layer(
-        base.mark_area(opacity=0.2).encode(alt.Y("low:Q").scale(type=scale), alt.Y2("high:Q")),
-        base.mark_line().encode(
-            y,
-            alt.StrokeDash("series:N", title=None).scale(domain=labels, range=dashes).legend(**_LINES),
-            tooltip=tooltip,
-        ),
-    ).properties(width=width, height=height)
+    return lines.bands(shown, x, y, dict(series.values()), tooltip=tooltip).properties(width=440, height=300)

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import statistics
 from spectral_collapse.charts import pictures
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.studies import front
+from spectral_collapse.statistics import ratio
 from spectral_collapse.studies.common import text
-from spectral_collapse.studies.decomposition import ratio
 from spectral_collapse.studies.training import amplification, every_draw, first_with, norm_sensitivity, recorded
 
 _PREDICTIONS = {
@@ -30,7 +30,7 @@ _PREDICTIONS = {
 _DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [12, 4], [4, 4])
 _CLOSED_FORM = "filter by the mean spectrum"
 _STAGES = {
-    "real": ("real test targets", PALETTE[6], "circle"),
+    "real": ("test targets", PALETTE[6], "circle"),
     "ceiling": ("… after the autoencoder", PALETTE[0], "square"),
     "noise": ("samples from white noise", PALETTE[2], "triangle-up"),
     "translated": ("translations: samples from inverted sources", PALETTE[1], "diamond"),
@@ -82,7 +82,7 @@ def curves(runs: xr.Dataset) -> alt.FacetChart:
 def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
     """Error of the noise that a network predicts for sources during its training, per band, at four noise levels.
 
-    With 95 % bootstrap intervals over images. runs: a result of `studies.training.curves`; of a network
+    With 95 % bootstrap intervals. runs: a result of `studies.training.curves`; of a network
     without a record of it there is only a sentence.
     """
     if not recorded(runs, name):
@@ -92,9 +92,9 @@ def learning(runs: xr.Dataset, name: str) -> alt.FacetChart | alt.Chart:
     rows = []
     for level in np.linspace(0, len(ratios) - 2, 4).round().astype(int):
         for band, (low, high) in BANDS.items():
-            values = one.isel(level=level).sel(band=band).transpose("step", "pair").to_numpy()
+            values = one.isel(level=level).sel(band=band).transpose("step", "pair")
             called = f"{band}: {low:g} to {high:g} cycles/px"
-            for step, *interval in zip(one["step"].data, *front.bootstrap_mean(values), strict=True):
+            for step, *interval in zip(one["step"].data, *statistics.bootstrap_mean(values), strict=True):
                 place = {"panel": f"sigma / alpha = {ratios[level]:.2g}", "band": called, "step": step}
                 rows.append(place | dict(zip(("mean", "low", "high"), interval, strict=True)))
     found = pd.DataFrame(rows)
@@ -176,7 +176,7 @@ def _per_predictor(values: xr.DataArray, study: xr.Dataset, prefix: str = "") ->
         who = {"network": str(name)} | ({"closed form": _CLOSED_FORM} if name in first else {})
         for predictor, called in who.items():
             of = values.sel(model=name, predictor=predictor).transpose("level", "sample")
-            for level, *interval in zip(one["ratio"].data, *front.bootstrap_mean(of.to_numpy()), strict=True):
+            for level, *interval in zip(one["ratio"].data, *statistics.bootstrap_mean(of), strict=True):
                 place = {"network": called, "panel": panel, "ratio": level}
                 rows.append(place | dict(zip(("mean", "low", "high"), interval, strict=True)))
     return rows
@@ -217,7 +217,7 @@ def _against_noise(
 
 
 def quality(study: xr.Dataset) -> alt.HConcatChart:
-    """High-frequency energy from real images down to translations, and S_DC of the latents, a row per network."""
+    """High-frequency energy from test targets down to translations, and S_DC of the latents, a row per network."""
     rows, latents = [], []
     for name in study["model"].data:
         one = study.sel(model=name)
@@ -248,7 +248,7 @@ def quality(study: xr.Dataset) -> alt.HConcatChart:
         alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(x=alt.datum(1.0)),
         points.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q")),
         points.mark_point(size=55).encode(
-            alt.X("mean:Q", title="high-frequency energy / the usual of real targets", scale=scale).axis(
+            alt.X("mean:Q", title="high-frequency energy / the usual of training targets", scale=scale).axis(
                 format="~g", values=[0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 30]
             ),
             shape,
@@ -323,7 +323,7 @@ def norms_table(study: xr.Dataset) -> pd.DataFrame:
     def row(one: xr.Dataset) -> dict[str, str]:
         name = str(one["model"].item())
         elasticity, correlation = (
-            _unbroken(front.Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
+            _unbroken(statistics.Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
             for measure, digits in (("elasticity", 0), ("correlation", 2))
         )
         grown, of_filter = (amplification(study, name, who) for who in ("network", "closed form"))
@@ -340,8 +340,8 @@ def norms_table(study: xr.Dataset) -> pd.DataFrame:
 
 
 def samples(study: xr.Dataset) -> alt.Chart:
-    """What each network makes of the same white noise, beside real targets."""
-    columns = {"real targets|(not the same)": study["real_image"].to_numpy()} | {
+    """What each network makes of the same white noise, beside test targets, which are real or rendered."""
+    columns = {f"{study.attrs['data_source']} targets|(not the same)": study["real_image"].to_numpy()} | {
         str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data
     }
     names = [f"draw 0, sample {row}" for row in range(study.sizes["shown"])]
@@ -408,20 +408,20 @@ def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 
 def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row per network of all results, with 95 % bootstrap intervals over images.
+    """A row per network of all results, with 95 % bootstrap intervals.
 
     SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
-    real test targets. KID is a column where its weights are there.
+    test targets. KID is a column where its weights are there.
     """
     found = _per_network(
         studies,
         lambda one: {
-            "S_HF: real": _mean(one["s_hf_real"]),
+            "S_HF: test targets": _mean(one["s_hf_real"]),
             "autoencoder": _mean(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
             "white noise": _mean(every_draw(one["s_hf_noise"])),
             "translated": _mean(one["s_hf_translated"]),
             "PSNR of autoencoder (dB)": _mean(one["psnr_ceiling"], 1),
-            "SWD (real)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
+            "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
             "S_DC (white noise)": f"{_mean(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
         },
@@ -453,7 +453,7 @@ def _told_apart(field: str, names: Sequence[str]) -> tuple[alt.Color, alt.Stroke
 
 
 def _row(model: str, stage: str, values: xr.DataArray) -> dict[str, str | float]:
-    mean, low, high = front.bootstrap_mean(values.to_numpy())
+    mean, low, high = statistics.bootstrap_mean(values)
     return {"model": model, "stage": stage, "mean": mean, "low": low, "high": high}
 
 
@@ -466,10 +466,10 @@ def _interval(title: str) -> list[alt.Tooltip]:
 
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
-    return _unbroken(front.bootstrap_mean(values.to_numpy()), digits)
+    return _unbroken(statistics.bootstrap_mean(values), digits)
 
 
-def _unbroken(interval: front.Interval, digits: int) -> str:
+def _unbroken(interval: statistics.Interval, digits: int) -> str:
     """An interval that no line break parts."""
     return text(interval, digits).replace(", ", ",\u00a0")
 

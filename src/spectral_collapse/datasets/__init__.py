@@ -1,14 +1,15 @@
-"""Every data set behind one call, `load`."""
+"""Every data set behind one call, `load`. A file here with a list `DATASETS` adds its data sets by itself."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from os.path import isdir
 from pathlib import Path
 from typing import Literal
 
-from spectral_collapse import paths
-from spectral_collapse.datasets import bbbc021, edges2shoes, photos
+from spectral_collapse import discovery, paths
+from spectral_collapse.checks import check_count
 from spectral_collapse.datasets.base import (
     NULL,
     SOURCE,
@@ -21,7 +22,8 @@ from spectral_collapse.datasets.base import (
     Split,
     Unpaired,
 )
-from spectral_collapse.errors import DataError, InvalidParameterError, unknown
+from spectral_collapse.datasets.download import fetch as fetch_archives
+from spectral_collapse.errors import DataError, InvalidParameterError, shown, unknown
 
 __all__ = [
     "DATASETS",
@@ -34,22 +36,34 @@ __all__ = [
     "DomainImages",
     "Pair",
     "Unpaired",
+    "companions",
+    "fetch",
     "info",
     "load",
 ]
 
 DATASETS: dict[str, DatasetInfo] = {
-    entry.name: entry for entry in (*photos.DATASETS, *bbbc021.DATASETS, *edges2shoes.DATASETS)
+    entry.name: entry for module in discovery.modules(__name__) for entry in getattr(module, "DATASETS", ())
 }
+"""Every data set by name: what the files of this package list in their `DATASETS`."""
+
+_VARIABLE = "SPECTRAL_COLLAPSE_DATA"
+"""Environment variable that names a folder with real images."""
 
 _announced: set[str] = set()
 
 
 def info(name: str) -> DatasetInfo:
     """The registered facts about a data set. Raises InvalidParameterError for an unknown name."""
-    if name not in DATASETS:
+    if not isinstance(name, str) or name not in DATASETS:
         raise unknown("data set", name, DATASETS)
     return DATASETS[name]
+
+
+def companions(name: str) -> list[str]:
+    """The data sets of other families that studies show beside this one. Raises InvalidParameterError."""
+    family = info(name).family
+    return [one.name for one in DATASETS.values() if one.companion and one.family != family]
 
 
 def load(
@@ -74,10 +88,11 @@ def load(
 
     Returns:
         A torch data set of float32 images in [-1, 1], 3 x size x size; its `kind` and `origin` say
-        what the images are.
+        what the images are. Files of 8 bits are taken as they are, of 16 bits and floats by their range
+        (`images.read_rgb`).
 
     Raises:
-        InvalidParameterError: unknown name, split or source, or a size that cannot be had.
+        InvalidParameterError: unknown name, split or source, a size that cannot be had, or a root that is no path.
         DataError: source='real' where there are no images, or images that cannot be read.
     """
     entry = info(name)
@@ -85,10 +100,10 @@ def load(
         raise unknown("split", split, ("train", "test"))
     if source not in ("auto", "real", "rendered"):
         raise unknown("source", source, ("auto", "real", "rendered"))
-    if isinstance(size, bool) or not isinstance(size, int) or size < 32 or size % 32:
+    if check_count("size", size, 32) % 32:
         raise InvalidParameterError(f"size must be a multiple of 32, at least 32; {size!r} was given")
     roots = data_roots(root)
-    images = entry.open_real(roots, split, size, skip_corrupt) if source != "rendered" else None
+    images = open_real(entry, roots, split, size, skip_corrupt) if source != "rendered" else None
     if images is None:
         images = _twin(entry, split, size, source, roots)
     return DomainDataset(entry, split, size, images)
@@ -98,32 +113,69 @@ def data_roots(root: str | Path | None = None) -> list[Path]:
     """The folders in which real data is looked for, in order.
 
     Raises DataError when a folder that was named does not exist: a mistyped path must not turn into
-    rendered images.
+    rendered images. Raises InvalidParameterError for a root that is no path.
     """
-    named = root if root is not None else os.environ.get("SPECTRAL_COLLAPSE_DATA")
-    if named:
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            origin = "root" if root is not None else "SPECTRAL_COLLAPSE_DATA"
-            raise DataError(f"{origin} names {str(folder)!r}, which is not a folder; name one or leave it unset")
-        return [folder] if root is not None else [folder, paths.downloads()]
-    return [paths.downloads()]
+    origin, named = ("root", root) if root is not None else (_VARIABLE, os.environ.get(_VARIABLE))
+    if named is None or named == "":
+        return [paths.downloads()]
+    folder = paths.expanded(named, origin)
+    if not isdir(folder):
+        raise DataError(f"{origin} names {shown(folder)}, which is not a folder; name one or leave it unset")
+    return [folder] if root is not None else [folder, paths.downloads()]
+
+
+def open_real(
+    entry: DatasetInfo, roots: list[Path], split: Split, size: int, skip_corrupt: bool = False
+) -> DomainImages | None:
+    """The real images of a split in the first folder that has any, or None. Raises DataError for images that are
+    there and cannot be used."""
+    try:
+        return entry.open_real(roots, split, size, skip_corrupt)
+    except OSError as error:  # no permission, say, or a disk that fails
+        where = f" ({shown(error.filename)})" if error.filename else ""
+        raise DataError(f"the images of {entry.name!r} cannot be read: {error.strerror or error}{where}") from error
+
+
+def fetch(name: str, root: str | Path | None = None, first: int | None = None, progress: bool = True) -> Path:
+    """Download the real images of a data set from their official address, so that `load` finds them.
+
+    Args:
+        name: the family of a data set that has a download, such as 'bbbc021'.
+        root: the folder under which they are put, for `load(root=)` or SPECTRAL_COLLAPSE_DATA; by default
+            data/downloads, where `load` looks by itself.
+        first: only the first so many archives.
+        progress: whether to show progress bars.
+
+    Returns:
+        The folder of the data set, below the root.
+
+    Raises:
+        InvalidParameterError: an unknown name, or `first` below 1.
+        DownloadError: as `download.fetch` does.
+    """
+    downloads = {entry.family: entry.download for entry in DATASETS.values() if entry.download}
+    if not isinstance(name, str) or name not in downloads:
+        raise unknown("data set to download", name, downloads)
+    if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 1):
+        raise InvalidParameterError(f"first must be an integer of at least 1; {first!r} was given")
+    folder = paths.downloads() if root is None else paths.expanded(root, "root")
+    fetch_archives(downloads[name].archives[:first], folder / downloads[name].folder, progress=progress)
+    return folder / name
 
 
 def _twin(entry: DatasetInfo, split: Split, size: int, source: str, roots: list[Path]) -> DomainImages:
-    looked = " and ".join(f"{str(folder)!r}" for folder in roots)
+    looked = " and ".join(map(shown, roots))
     if source == "real":
         raise DataError(
-            f"no real images of {entry.name!r} were found in {looked}; run 'spectral-collapse data fetch "
-            f"{entry.family}', or name their folder with root= or SPECTRAL_COLLAPSE_DATA"
+            f"no real images of {entry.name!r} were found in {looked}; {entry.remedy}, or name their folder with "
+            "root= or SPECTRAL_COLLAPSE_DATA"
         )
     if entry.render is None:
         raise InvalidParameterError(f"{entry.name!r} has real images only, always at hand: use source='real' or 'auto'")
     if source == "auto" and entry.family not in _announced:
         _announced.add(entry.family)
         warnings.warn(
-            f"{entry.name!r}: no real images in {looked}, so these are RENDERED ones; "
-            f"'spectral-collapse data fetch {entry.family}' gets the real ones",
+            f"{entry.name!r}: no real images in {looked}, so these are RENDERED ones; {entry.remedy}",
             stacklevel=3,
         )
     return entry.render(split, size)

@@ -12,11 +12,12 @@ import torch
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from spectral_collapse.datasets.download import Download
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
+
 DataSource = Literal["real", "rendered"]
 Split = Literal["train", "test"]
-
-SOURCE, TARGET, NULL = 0, 1, 2
-"""Domain labels as both papers use them; further sources of one network count on from 3."""
 
 
 class Unpaired(NamedTuple):
@@ -47,6 +48,9 @@ class DomainImages(Protocol):
     groups: Sequence[str]
     """A stable name per image: images that share pixels share a group, and training shows a group in
     one domain only. Where no two images share pixels, the ids."""
+    clusters: Sequence[str]
+    """A stable name per image: what it was taken from, such as a photograph, a field of view or a product.
+    Only images of different ones are independent of each other, so intervals resample these."""
     fingerprint: str
     """Short hex string that changes when the images do (files, sizes, seeds, renderer version)."""
 
@@ -62,9 +66,12 @@ class DatasetInfo:
     name: as in `datasets.load`; family: data sets that one network serves ('photos' for photos_x8
     ... _x32), which is also the name of the shipped checkpoint; source_label: the label that this
     data set's source domain has in that network; guidance: the papers' guidance scale in sampling.
+    source_band: size in pixels -> up to which frequency, in cycles per pixel of the image, a source
+    says what the target is like: a property of the data, whatever scores are made of it.
     structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
     Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
-    threshold pipeline of Appendix B.5.
+    threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
+    beside their own.
     """
 
     name: str
@@ -72,12 +79,25 @@ class DatasetInfo:
     title: str
     source_label: int
     guidance: float
+    source_band: Callable[[int], float]
     structure: Literal["color", "edges"]
     structure_cutoff: Callable[[int], float]
     open_real: Callable[[list[Path], Split, int, bool], DomainImages | None]
     """(folders to look in, split, size, skip_corrupt) -> the real images, or None where there are none."""
     render: Callable[[Split, int], DomainImages] | None
     """(split, size) -> the rendered twin; None for a data set that has no need of one."""
+    download: Download | None = None
+    """The archives of the whole family; None for images that need no download, or that no program may fetch."""
+    companion: bool = False
+    homepage: str = ""
+    """The page that says how to get images that no program may fetch."""
+
+    @property
+    def remedy(self) -> str:
+        """How the real images are had: the end of a sentence, empty for those that are always there."""
+        if self.download:
+            return f"'spectral-collapse data fetch {self.family}' gets the real images"
+        return f"{self.homepage} says how to get the real images" if self.homepage else ""
 
 
 class DomainDataset(Dataset):
@@ -92,6 +112,11 @@ class DomainDataset(Dataset):
         self.info, self.split, self.size, self.images = info, split, size, images
         self.name, self.kind, self.origin, self.ids = info.name, images.kind, images.origin, images.ids
         self.fingerprint = images.fingerprint
+
+    @property
+    def clusters(self) -> Sequence[str]:
+        """Of each image, what it was taken from: images of different clusters are independent."""
+        return self.images.clusters
 
     def __len__(self) -> int:
         return len(self.images.ids)
@@ -111,9 +136,11 @@ class DomainDataset(Dataset):
     def stack(self, indices: Iterable[int] | None = None) -> Unpaired | Pair:
         """The given items (all without `indices`) as one batch: images (N, 3, H, W), labels (N,).
 
-        Shows a progress bar when there are more than 500.
+        Shows a progress bar when there are more than 500. Raises InvalidParameterError when no item is asked for.
         """
         indices = list(range(len(self)) if indices is None else indices)
+        if not indices:
+            raise InvalidParameterError(f"a batch of {self.name} needs at least one index; none was given")
         bar = tqdm(indices, desc=f"{self.name} {self.split}", disable=len(indices) <= 500, leave=False)
         items = [self[i] for i in bar]
         if self.split == "test":

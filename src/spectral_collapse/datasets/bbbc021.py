@@ -17,26 +17,27 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
+from os.path import isdir, isfile  # unlike Path's, they answer for names that no file can have
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from spectral_collapse.datasets import cells
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
-from spectral_collapse.datasets.download import Archive
-from spectral_collapse.datasets.files import fingerprint, held_out, readable
-from spectral_collapse.datasets.resample import source_cutoff, sparsify
-from spectral_collapse.errors import DataError
+from spectral_collapse.datasets.download import Archive, Download
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, leaves, readable
+from spectral_collapse.datasets.images import opened, read_rgb
+from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
+from spectral_collapse.errors import DataError, shown
 
 ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC021/"
 METADATA = "BBBC021_v1_image.csv"
@@ -55,13 +56,16 @@ PLATES = {
 """The 55 plates. An archive holds one plate, is 0.7 to 0.9 GB large, and can be used without the others."""
 
 # The collection publishes neither checksums nor sizes in bytes.
-ARCHIVES = [
-    Archive(ADDRESS + name, name)
-    for name in (
-        METADATA,
-        *(f"BBBC021_v1_images_{week}_{plate}.zip" for week, plates in PLATES.items() for plate in plates),
-    )
-]
+DOWNLOAD = Download(
+    tuple(
+        Archive(ADDRESS + name, name)
+        for name in (
+            METADATA,
+            *(f"BBBC021_v1_images_{week}_{plate}.zip" for week, plates in PLATES.items() for plate in plates),
+        )
+    ),
+    folder="bbbc021",
+)
 
 CROP_COLUMNS = ("file", "size", "field", "coverage")
 LEAST_COVERAGE = 0.95
@@ -71,6 +75,8 @@ CHANNELS = ("Actin", "Tubulin", "DAPI")
 STRETCH = (0.5, 99.8)
 """Percentiles of a field's channel that become 0 and 255."""
 TEST_SHARE = 0.15
+LARGEST_PLANE = 1 << 28
+"""Bytes of the largest file that is read as one plane; those of the collection have 2.6 MB."""
 RENDERED = {"train": 6000, "test": 512}
 """How many pictures the twin has."""
 
@@ -92,6 +98,11 @@ class CellImages(ABC):
 
     def __init__(self, size: int, factor: int) -> None:
         self.size, self.factor = size, factor
+
+    @property
+    def clusters(self) -> list[str]:
+        """The fields."""
+        return self.groups
 
     def target(self, index: int) -> torch.Tensor:
         """The sharp image, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
@@ -136,7 +147,7 @@ class CropFiles(CellImages):
     """Crops with a manifest.
 
     Raises:
-        DataError: no crop is left.
+        DataError: no crop is left, or one is a link to nothing.
     """
 
     def __init__(self, folder: Path, crops: list[Crop], size: int, factor: int, skip_corrupt: bool) -> None:
@@ -144,30 +155,22 @@ class CropFiles(CellImages):
         if skip_corrupt:
             crops = readable(crops, self._read, "crops")
         if not crops:
-            raise DataError(f"no readable crop of this split is left in {str(folder)!r}; check the folder")
+            raise DataError(f"no readable crop of this split is left in {shown(folder)}; check the folder")
         self.crops = crops
         self.origin = "crops of BBBC021 fields, split by field"
         self.ids = [crop.path.relative_to(folder).as_posix() for crop in crops]
         self.groups = [crop.field for crop in crops]
-        described = (f"{name}:{crop.path.stat().st_size}" for name, crop in zip(self.ids, crops, strict=True))
+        described = (f"{name}:{file_size(crop.path)}" for name, crop in zip(self.ids, crops, strict=True))
         self.fingerprint = fingerprint([f"{size} {factor}", *described])
 
     def pixels(self, index: int) -> NDArray[np.uint8]:
         return self._read(self.crops[index])
 
     def _read(self, crop: Crop) -> NDArray[np.uint8]:
-        try:
-            with Image.open(crop.path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except FileNotFoundError as error:
-            raise DataError(f"the manifest names {str(crop.path)!r}, which does not exist") from error
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(
-                f"{str(crop.path)!r} cannot be read as an image; remove it, or skip it (skip_corrupt=True)"
-            ) from error
+        pixels = read_rgb(crop.path)
         if pixels.shape[:2] != (crop.size, crop.size):
             raise DataError(
-                f"{str(crop.path)!r} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
+                f"{shown(crop.path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
                 f"{crop.size} x {crop.size}; mend the manifest, or skip it (skip_corrupt=True)"
             )
         margin = (crop.size - self.size) // 2
@@ -182,27 +185,27 @@ class Member(NamedTuple):
     size: int
 
     def __str__(self) -> str:
-        return repr(str(self.container / self.name))
+        return shown(self.container / self.name)
 
     def plane(self) -> NDArray[np.uint16]:
         """The one-channel image in it, height x width. Raises DataError for a file that cannot be read."""
-        try:
-            if self.container.is_dir():
-                data = (self.container / self.name).read_bytes()
-            else:
-                with zipfile.ZipFile(self.container) as archive:
-                    data = archive.read(self.name)
-            with Image.open(io.BytesIO(data)) as image:
-                pixels = np.asarray(image)
-        except (OSError, SyntaxError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if self.size > LARGEST_PLANE:
             raise DataError(
-                f"{self} cannot be read as an image; fetch it again, or skip it (skip_corrupt=True)"
-            ) from error
+                f"{self} has {self.size} bytes, too many for one plane; fetch it again, or skip it (skip_corrupt=True)"
+            )
+        with opened(self._open, str(self)) as image:
+            pixels = np.asarray(image)
         if pixels.ndim != 2 or pixels.dtype.kind != "u":
             raise DataError(
                 f"{self} is no image of one unsigned channel; fetch it again, or skip it (skip_corrupt=True)"
             )
         return pixels
+
+    def _open(self) -> BinaryIO:
+        if self.container.is_dir():
+            return (self.container / self.name).open("rb")
+        with zipfile.ZipFile(self.container) as archive:
+            return io.BytesIO(archive.read(self.name))
 
 
 class Field(NamedTuple):
@@ -224,7 +227,7 @@ class FieldCrops(CellImages):
         if skip_corrupt:
             fields = readable(fields, _joined, "fields")
         if not fields:
-            raise DataError(f"no readable field of this split is left in {str(folder)!r}; fetch more plates")
+            raise DataError(f"no readable field of this split is left in {shown(folder)}; fetch more plates")
         # All fields of the collection have one size: reading a single one keeps the opening quick.
         self.height, self.width = fields[0].members[0].plane().shape
         rows, columns = self.height // size, self.width // size
@@ -257,18 +260,19 @@ def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corr
     Each root is looked at in its folder `bbbc021` and then itself.
 
     Raises:
-        DataError: a folder `bbbc021` without images, a manifest or metadata that lacks a column or names
-            a file that is not there, crops that are all smaller than `size`, or a split without a field.
+        DataError: a folder `bbbc021` without images, a manifest or metadata that lacks a column or an entry, or names
+            a file that is not there or lies outside the folder, crops that are all smaller than `size`, or a split
+            without a field.
     """
     for root in roots:
         for folder in (root / "bbbc021", root):
-            if (folder / "manifest.csv").is_file():
+            if isfile(folder / "manifest.csv"):
                 return _open_crops(folder, split, size, factor, skip_corrupt)
-            if (folder / METADATA).is_file() or any(folder.glob("BBBC021_v1_images_*.zip")):
+            if isfile(folder / METADATA) or any(folder.glob("BBBC021_v1_images_*.zip")):
                 return _open_official(folder, split, size, factor, skip_corrupt)
-        if (root / "bbbc021").is_dir():
+        if isdir(root / "bbbc021"):
             raise DataError(
-                f"{str(root / 'bbbc021')!r} has neither manifest.csv nor {METADATA}; run 'spectral-collapse data "
+                f"{shown(root / 'bbbc021')} has neither manifest.csv nor {METADATA}; run 'spectral-collapse data "
                 "fetch bbbc021', or remove the folder"
             )
     return None
@@ -283,36 +287,43 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
     manifest = folder / "manifest.csv"
     crops = []
     for row in _rows(manifest, CROP_COLUMNS):
+        _check_inside(manifest, row["file"])
         try:
-            if float(row["coverage"]) >= LEAST_COVERAGE:
-                crops.append(Crop(folder / row["file"], int(row["size"]), row["field"]))
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{str(manifest)!r} lacks the size or coverage of {row['file']!r}; mend it") from error
+            side, coverage = int(row["size"]), float(row["coverage"])
+        except ValueError:
+            side, coverage = 0, math.nan
+        if side < 1 or not 0 <= coverage <= 1:
+            raise DataError(
+                f"{shown(manifest)} lacks the size or coverage of {shown(row['file'])}, in pixels and as a share of 0 "
+                "to 1; mend it"
+            )
+        if coverage >= LEAST_COVERAGE:
+            crops.append(Crop(folder / row["file"], side, row["field"]))
     sizes = sorted({crop.size for crop in crops})
     if not sizes:
-        raise DataError(f"{str(manifest)!r} names no crop with a coverage of {LEAST_COVERAGE} or more; add some")
+        raise DataError(f"{shown(manifest)} names no crop with a coverage of {LEAST_COVERAGE} or more; add some")
     fitting = [each for each in sizes if each >= size]
     if not fitting:
         raise DataError(
-            f"the largest crops in {str(folder)!r} are {sizes[-1]} px and are not enlarged to {size} px; use size="
+            f"the largest crops in {shown(folder)} are {sizes[-1]} px and are not enlarged to {size} px; use size="
             f"{sizes[-1]} or less, or fields from 'spectral-collapse data fetch bbbc021'"
         )
     # One size only: crops of different sizes may show the same pixels.
     chosen = [
         crop for crop in crops if crop.size == fitting[0] and held_out(crop.field, TEST_SHARE) == (split == "test")
     ]
-    missing = next((crop.path for crop in chosen if not crop.path.is_file()), None)
+    missing = next((crop.path for crop in chosen if not isfile(crop.path)), None)
     if missing and not skip_corrupt:
         raise DataError(
-            f"{str(manifest)!r} names {str(missing)!r}, which does not exist; mend it, or skip it (skip_corrupt=True)"
+            f"{shown(manifest)} names {shown(missing)}, which does not exist; mend it, or skip it (skip_corrupt=True)"
         )
     return CropFiles(folder, chosen, size, factor, skip_corrupt)
 
 
 def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> FieldCrops:
     metadata = folder / METADATA
-    if not metadata.is_file():
-        raise DataError(f"{str(folder)!r} has plates but no {METADATA}; get it from {ADDRESS}{METADATA}")
+    if not isfile(metadata):
+        raise DataError(f"{shown(folder)} has plates but no {METADATA}; get it from {ADDRESS}{METADATA}")
     plate_column, well_column = "Image_Metadata_Plate_DAPI", "Image_Metadata_Well_DAPI"
     places = [(f"Image_PathName_{channel}", f"Image_FileName_{channel}") for channel in CHANNELS]
     plates: dict[str, dict[str, Member]] = {}
@@ -326,20 +337,22 @@ def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corr
         members = []
         for path_column, file_column in places:
             path, file = row[path_column], row[file_column]
+            _check_inside(metadata, path)
+            _check_inside(metadata, file)
             if path not in plates:
                 plates[path] = _plate(folder, path)
             if not plates[path]:
                 break  # a plate that was not fetched is no error, a plate with a gap is
             if file not in plates[path] and not skip_corrupt:
                 raise DataError(
-                    f"{str(metadata)!r} names {file!r}, which plate {path!r} lacks; "
+                    f"{shown(metadata)} names {shown(file)}, which plate {shown(path)} lacks; "
                     "fetch it again, or skip it (skip_corrupt=True)"
                 )
             members.append(plates[path].get(file, Member(folder / path, file, 0)))
         else:
             fields.append(Field(name, tuple(members)))
     if not any(plates.values()):
-        raise DataError(f"{str(folder)!r} has none of the plates in {METADATA}; fetch at least one beside it")
+        raise DataError(f"{shown(folder)} has none of the plates in {METADATA}; fetch at least one beside it")
     return FieldCrops(folder, fields, size, factor, skip_corrupt)
 
 
@@ -350,10 +363,11 @@ def _plate(folder: Path, path: str) -> dict[str, Member]:
     """
     plate = path.split("/")[-1]
     for unpacked in (folder / plate, folder / path):
-        if unpacked.is_dir():
-            return {file.name: Member(unpacked, file.name, file.stat().st_size) for file in unpacked.iterdir()}
+        if isdir(unpacked):
+            files = (file for file in unpacked.iterdir() if isfile(file))
+            return {file.name: Member(unpacked, file.name, file.stat().st_size) for file in files}
     archive_path = folder / f"BBBC021_v1_images_{plate}.zip"
-    if not archive_path.is_file():
+    if not isfile(archive_path):
         return {}
     try:
         with zipfile.ZipFile(archive_path) as archive:
@@ -362,8 +376,8 @@ def _plate(folder: Path, path: str) -> dict[str, Member]:
                 for info in archive.infolist()
                 if not info.is_dir()
             }
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{str(archive_path)!r} is no whole ZIP archive; delete it and fetch it again") from error
+    except Exception as error:  # zipfile raises whatever damaged bytes lead it to
+        raise DataError(f"{shown(archive_path)} is no whole ZIP archive; delete it and fetch it again") from error
 
 
 @lru_cache(maxsize=8)
@@ -384,16 +398,29 @@ def _stretched(plane: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    """The lines of a CSV file. Raises DataError for a missing column."""
+    """The lines of a CSV file. Raises DataError for a missing column, and for a line without an entry in one."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
-                raise DataError(f"{str(path)!r} lacks the column {missing[0]!r}; it needs {', '.join(columns)}")
-            return list(reader)
+                raise DataError(f"{shown(path)} lacks the column {missing[0]!r}; it needs {', '.join(columns)}")
+            rows = []
+            for row in reader:
+                empty = next((column for column in columns if not row[column]), None)
+                if empty:
+                    raise DataError(
+                        f"line {reader.line_num} of {shown(path)} has nothing in {empty!r}; mend or remove it"
+                    )
+                rows.append(row)
+            return rows
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{str(path)!r} cannot be read as a table ({error}); get it again") from error
+        raise DataError(f"{shown(path)} cannot be read as a table ({error}); get it again") from error
+
+
+def _check_inside(table: Path, name: str) -> None:
+    if leaves(name):
+        raise DataError(f"{shown(table)} names {shown(name)}, which lies outside its folder; mend or remove the line")
 
 
 @cache
@@ -414,10 +441,13 @@ def _entry(factor: int, source_label: int) -> DatasetInfo:
         title=f"BBBC021, x{factor}",
         source_label=source_label,
         guidance=1.0,
+        source_band=partial(nyquist_limit, factor),
         structure="color",
         structure_cutoff=partial(source_cutoff, factor),
         open_real=partial(open_real, factor),
         render=partial(render, factor),
+        download=DOWNLOAD,
+        companion=factor == 8,
     )
 
 

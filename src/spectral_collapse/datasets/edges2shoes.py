@@ -15,6 +15,7 @@ Where a folder has both, the one with more images is taken. The twin is drawn by
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from os.path import isdir
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,16 @@ from PIL import Image
 
 from spectral_collapse.datasets import shoes
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
-from spectral_collapse.datasets.download import Archive
+from spectral_collapse.datasets.download import Archive, Download
 from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced_drawing, resized
-from spectral_collapse.datasets.files import fingerprint, held_out, readable
-from spectral_collapse.errors import DataError
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, readable
+from spectral_collapse.datasets.images import read_rgb
+from spectral_collapse.errors import DataError, shown
 
-ARCHIVES = [
-    Archive("http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/edges2shoes.tar.gz", "edges2shoes.tar.gz"),
-]
+# 2 GB; no checksum is published. At its top is the folder `edges2shoes`.
+DOWNLOAD = Download(
+    (Archive("http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/edges2shoes.tar.gz", "edges2shoes.tar.gz"),)
+)
 TEST_SHARE = 0.1
 """Share of the images for testing where the data has no split of its own."""
 RENDERED = {"train": 6000, "test": 512}
@@ -48,7 +51,7 @@ class ShoeFiles(ABC):
         skip_corrupt: read every file now and leave out those that cannot be read, with a warning.
 
     Raises:
-        DataError: no file is left.
+        DataError: no file is left, or one is a link to nothing.
     """
 
     kind: DataSource = "real"
@@ -60,7 +63,7 @@ class ShoeFiles(ABC):
         self.ids = [path.stem for path in self.files]
         self.groups = [_product(path) for path in self.files]
         self.origin, self.size = origin, size
-        described = (f"{path.name}:{path.stat().st_size}" for path in self.files)
+        described = (f"{path.name}:{file_size(path)}" for path in self.files)
         self.fingerprint = fingerprint([type(self).__name__, *described])
 
     def source(self, index: int) -> torch.Tensor:
@@ -70,6 +73,11 @@ class ShoeFiles(ABC):
     def target(self, index: int) -> torch.Tensor:
         """The photograph, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
         return resized(self.photo(self.files[index]), self.size)
+
+    @property
+    def clusters(self) -> list[str]:
+        """The products."""
+        return self.groups
 
     @abstractmethod
     def drawing(self, path: Path) -> NDArray[np.uint8]:
@@ -91,10 +99,10 @@ class PairFiles(ShoeFiles):
 
     @staticmethod
     def _pair(path: Path) -> NDArray[np.uint8]:
-        pixels = _read(path)
+        pixels = read_rgb(path)
         if pixels.shape[:2] != (SIDE, 2 * SIDE):
             raise DataError(
-                f"{str(path)!r} is {pixels.shape[1]} x {pixels.shape[0]} px, but a pair is {2 * SIDE} x {SIDE} px, "
+                f"{shown(path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but a pair is {2 * SIDE} x {SIDE} px, "
                 "drawing left and photo right; remove the file, or skip it (skip_corrupt=True)"
             )
         return pixels
@@ -107,7 +115,7 @@ class PhotoFiles(ShoeFiles):
         return line_drawing(self.photo(path))
 
     def photo(self, path: Path) -> NDArray[np.uint8]:
-        pixels = _read(path)
+        pixels = read_rgb(path)
         if pixels.shape[:2] == (SIDE, SIDE):
             return pixels
         return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
@@ -123,7 +131,7 @@ class RenderedShoes:
         self.size = size
         self.seed = list(RENDERED).index(split)
         self.ids = [f"shoe-{split}-{i:05d}" for i in range(RENDERED[split])]
-        self.groups = self.ids
+        self.groups = self.clusters = self.ids
         self.fingerprint = fingerprint([f"shoes {shoes.VERSION}", *self.ids])
 
     def source(self, index: int) -> torch.Tensor:
@@ -143,6 +151,8 @@ def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = F
     """
     for root in roots:
         pairs, photos = root / "edges2shoes", root / "shoes"
+        if isdir(pairs / "edges2shoes"):  # the archive, which holds this folder, was unpacked inside of it
+            pairs = pairs / "edges2shoes"
         has_val = (pairs / "val").is_dir()
         pair_files = [path for part in ("train", "val") for path in _images(pairs / part) if path.stem.endswith("_AB")]
         photo_files = _images(photos)
@@ -192,17 +202,16 @@ def _is_tar(path: Path) -> bool:
     return path.name.endswith((".tar", ".tar.gz", ".tgz"))
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(
-            f"{str(path)!r} cannot be read as an image; remove it, or skip it (skip_corrupt=True)"
-        ) from error
+def shape_band(size: int) -> float:
+    """A drawing fixes the shape, 6.4 cycles per image: 0.1 cycles per pixel at 64 px.
+
+    Above the mean, tone and colour are the target's to choose, which needs part of the low band too: with
+    noise above this band alone, 64-px shoes come out greyer than with noise everywhere.
+    """
+    return min(0.5, 6.4 / size)
 
 
-def _structure_cutoff(size: int) -> float:
+def shape_cutoff(size: int) -> float:
     """The paper's 0.06 at 256 px is 7.7 cycles per image; so it is here at every size."""
     return min(1.0, 0.06 * SIDE / size)
 
@@ -214,9 +223,12 @@ DATASETS = [
         title="Edges to shoes",
         source_label=0,
         guidance=7.5,
+        source_band=shape_band,
         structure="edges",
-        structure_cutoff=_structure_cutoff,
+        structure_cutoff=shape_cutoff,
         open_real=open_real,
         render=render,
+        download=DOWNLOAD,
+        companion=True,
     )
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PureWindowsPath
 from typing import TypeVar
 
 from tqdm.auto import tqdm
 
-from spectral_collapse.errors import DataError
+from spectral_collapse.errors import DataError, shown
 
 Item = TypeVar("Item")
 
@@ -17,6 +18,23 @@ Item = TypeVar("Item")
 def fingerprint(parts: Iterable[str]) -> str:
     """16 hex digits that change when any of the parts does."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def file_size(path: Path) -> int:
+    """Bytes. Raises DataError for a file that is not there."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{shown(path)} does not exist, or is a link to nothing; remove what names it, or skip it "
+            "(skip_corrupt=True)"
+        ) from error
+
+
+def leaves(name: str) -> bool:
+    """Whether a relative path, written as on Unix or on Windows, would lead out of its folder."""
+    path = PureWindowsPath(name)
+    return bool(path.anchor) or ".." in path.parts
 
 
 def held_out(name: str, share: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import InvalidParameterError
 
 
@@ -23,10 +24,9 @@ def sparsify(images: Tensor, factor: int) -> Tensor:
         A new tensor of the same shape and type, constant in every block.
 
     Raises:
-        InvalidParameterError: a factor that is no positive integer, or does not divide H and W.
+        InvalidParameterError: a factor that is no whole number of at least 1, or does not divide H and W.
     """
-    if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
-        raise InvalidParameterError(f"factor must be a positive integer; {factor!r} was given")
+    factor = check_count("factor", factor, 1)
     height, width = images.shape[-2:]
     if height % factor or width % factor:
         raise InvalidParameterError(
@@ -34,6 +34,11 @@ def sparsify(images: Tensor, factor: int) -> Tensor:
         )
     kept = images[..., factor // 2 :: factor, factor // 2 :: factor]
     return kept.repeat_interleave(factor, dim=-2).repeat_interleave(factor, dim=-1)
+
+
+def nyquist_limit(factor: int, size: int) -> float:
+    """Up to which frequency a source made by `sparsify` holds the target's own, in cycles per pixel at any size."""
+    return 1 / (2 * factor)
 
 
 def source_cutoff(factor: int, size: int) -> float:

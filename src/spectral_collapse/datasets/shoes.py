@@ -2,7 +2,11 @@
 
 A shoe is designed in shoemaker's coordinates (x from the toe, 0, to the heel, 1; y up from the
 ground) as the genuine pictures show it: from the side, toe to the left, on white, stretched 4:3
-upwards. Photograph and drawing are made at 256 px, the genuine size, and reduced from there.
+upwards. Photograph and drawing are made at 256 px, the genuine size, and reduced from there. As the genuine
+photographs the rendered ones hold no more detail than 136 x 102 px do.
+
+Amplitudes were set so that the high-frequency energy and the power in each octave come close to those of real
+photographs at 64 px (energy within 0.3 of its logarithm, power within a factor of 1.5).
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,16 +22,14 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-VERSION = 1
+from spectral_collapse.datasets.drawing import CANVAS, Curve, Plane, enlarged, facing, flat, generator, noise, spline
+
+VERSION = 2
 """Part of the twin's fingerprint: count it up when the pictures change."""
-CANVAS = 256
+PUBLISHED = (136, 102)
+"""Width and height at which the genuine photographs were published before they were stretched to 256 x 256."""
 WHITEST = 248
 """Only the ground is whiter, so that a white shoe has an outline."""
-
-Curve = NDArray[np.float64]
-"""n x 2 points (x, y)."""
-Plane = NDArray[np.float32]
-"""256 x 256 values."""
 
 # Colours of real shoes, roughly in their shares (percent): much black and brown, some of everything.
 _COLORS = {
@@ -115,6 +117,18 @@ class Material(NamedTuple):
     gloss: float = 0.1
 
 
+class View(NamedTuple):
+    """How the camera sees a shoe from the side: the ground rises by `tilt` from toe to heel, toe and heel are lifted
+    by `bow` (times the squared distance from the ball), heights are stretched, the back is `round`, and the longer
+    side fills a `share` of the picture."""
+
+    tilt: float
+    bow: float
+    stretch: float
+    round: float
+    share: float
+
+
 @dataclass
 class Shoe:
     """Geometry and materials of one shoe."""
@@ -129,40 +143,55 @@ class Shoe:
     seams: list[Curve] = field(default_factory=list)
     """Inner lines of which a drawing shows some."""
     stitches: list[Curve] = field(default_factory=list)
+    """Dashed lines and rows of holes, which no drawing shows."""
+    holes: list[Curve] = field(default_factory=list)
+    """Dark dots at these points, which no drawing shows."""
+    grooves: list[Curve] = field(default_factory=list)
+    """Dark lines which no drawing shows."""
 
-    def placed(self, tilt: float) -> Shoe:
-        """Sheared so that the ground rises by `tilt` from toe to heel, and fitted into the canvas."""
+    def placed(self, view: View) -> Shoe:
+        """As seen by the camera, fitted into the canvas."""
         everything = np.concatenate([self.upper, *(curve for curve, _ in self.attached)])
-        x, y = everything[:, 0], everything[:, 1] + tilt * everything[:, 0]
-        scale = min(0.96 * CANVAS / np.ptp(x), 0.92 * CANVAS / np.ptp(y))
-        middle = (x.max() + x.min()) / 2, (y.max() + y.min()) / 2
+        bottom, height = everything[:, 1].min(), np.ptp(everything[:, 1])
+
+        def see(curve: Curve) -> Curve:
+            x, y = curve.T
+            turned = x - view.round * np.clip(x, 0, None) ** 3 * (2 * (y - bottom) / height - 0.9) ** 2
+            return np.stack([turned, view.stretch * y + view.tilt * x + view.bow * (x - 0.38) ** 2], axis=1)
+
+        x, y = see(everything).T
+        scale = view.share * min(CANVAS / np.ptp(x), CANVAS / np.ptp(y))
+        middle = np.array([(x.max() + x.min()) / 2, (y.max() + y.min()) / 2])
 
         def place(curve: Curve) -> Curve:
-            raised = curve[:, 1] + tilt * curve[:, 0]
-            return CANVAS / 2 + scale * np.stack([curve[:, 0] - middle[0], middle[1] - raised], axis=1)
+            return CANVAS / 2 + scale * (see(curve) - middle) * (1, -1)
 
         return Shoe(
             place(self.upper),
             [(place(curve), material) for curve, material in self.parts],
             [(place(curve), material) for curve, material in self.attached],
-            *([place(curve) for curve in curves] for curves in (self.outlines, self.seams, self.stitches)),
+            *([place(curve) for curve in curves] for curves in self._lines),
         )
+
+    @property
+    def _lines(self) -> tuple[list[Curve], ...]:
+        return self.outlines, self.seams, self.stitches, self.holes, self.grooves
 
 
 def photograph(seed: int, index: int) -> NDArray[np.uint8]:
     """The photograph of shoe number `index` of a series: 256 x 256 x 3, 0..255."""
-    return _painted(_designed(seed, index), _generator(seed, index, 1))
+    return _painted(_designed(seed, index), generator(seed, index, 1))
 
 
 def drawing(seed: int, index: int) -> NDArray[np.uint8]:
     """Its line drawing, black on white: 256 x 256, 0 or 255."""
-    return _drawn(_designed(seed, index), _generator(seed, index, 2))
+    return _drawn(_designed(seed, index), generator(seed, index, 2))
 
 
 @lru_cache(maxsize=2)
 def _designed(seed: int, index: int) -> Shoe:
     """Kept for a moment, because a test pair asks for both pictures of a shoe."""
-    return design(_generator(seed, index, 0))
+    return design(generator(seed, index, 0))
 
 
 def design(rng: np.random.Generator) -> Shoe:
@@ -184,8 +213,12 @@ def design(rng: np.random.Generator) -> Shoe:
             shoe.seams.append(seam)
             if name in _ENDS:
                 shoe.parts.append((np.concatenate([seam, last.end(_ENDS[name])]), patch))
-            if rng.random() < 0.5:
+            if rng.random() < 0.6:
                 shoe.stitches.append(seam + np.array([0.012, 0.0]))
+            if rng.random() < (0.3 if kind == "oxford" else 0.06):
+                shoe.holes.append(seam - np.array([0.014, 0.0]))
+    if kind == "sneaker" or (kind == "ankle" and rng.random() < 0.3):
+        _add_overlays(shoe, last, main, patch, rng)
     if kind == "sneaker" and rng.random() < 0.6:
         _decorate(shoe, last, Material(_color(rng) if two_tone else _WHITE, 0.0, 0.03, gloss), rng)
     lining = Material(_LINING[rng.integers(len(_LINING))] if rng.random() < 0.7 else main * 0.6, 0.03, 0.05, 0.0)
@@ -201,7 +234,15 @@ def design(rng: np.random.Generator) -> Shoe:
         _add_laces(shoe, last, Material(lace.astype(np.float32), 0.0, 0.1, 0.0), rng)
     elif kind in ("boot", "ankle", "heel", "flat", "loafer") and rng.random() < 0.5:
         _add_strap(shoe, last, kind, patch, rng)
-    return shoe.placed(rng.uniform(*form.tilt))
+    tall = form.back[1] > 1.2
+    view = View(
+        tilt=rng.uniform(*form.tilt),
+        bow=rng.uniform(0.0, 0.1 if tall else 0.3),
+        stretch=1.0 if tall else rng.uniform(1.0, 1.3),
+        round=rng.uniform(0.03, 0.08),
+        share=rng.uniform(0.9, 0.985),
+    )
+    return shoe.placed(view)
 
 
 class _Last:
@@ -309,6 +350,11 @@ def _add_sole(
             line = np.stack([x, middle], axis=1)
             shoe.attached.append((np.concatenate([top, line[::-1]]), Material(color, 0.0, 0.03, 0.1)))
             shoe.seams.append(line)
+        if rng.random() < 0.6:
+            share = rng.uniform(0.25, 0.7)
+            for at in np.arange(0.05, 0.97, rng.uniform(0.018, 0.05)):
+                low, high = float(last.rise(at)), float(last.feather(at))
+                shoe.grooves.append(np.array([(at, low), (at + 0.004, low + share * (high - low))]))
         shoe.outlines.append(top)
         return
     heel_at, slim = rng.uniform(0.7, 0.78), rng.uniform(0.5, 1.0)
@@ -324,6 +370,23 @@ def _add_sole(
     shoe.attached.append((heel, Material(main * 0.9, 0.05, 0.03, 0.3) if wrapped else rubber))
     shoe.attached.append((sole, rubber))
     shoe.outlines.append(top[14:] if kind == "heel" else top)
+
+
+def _add_overlays(
+    shoe: Shoe, last: _Last, main: NDArray[np.float32], patch: Material, rng: np.random.Generator
+) -> None:
+    """Strips and patches on the side, as on running shoes, with a bright or a dark rim."""
+    accent = _color(rng)
+    for _ in range(rng.integers(1, 5)):
+        start, lean = rng.uniform(0.1, 0.8), rng.uniform(-0.12, 0.25)
+        width = rng.uniform(0.02, 0.09)
+        path = spline([(start + lean, 1.0), (start + rng.uniform(-0.03, 0.08), 0.55), (start, -0.05)], 5)
+        strip = last.at(np.concatenate([path, path[::-1] + np.array([width, 0.0])]))
+        color = (accent, _WHITE, _DARK, patch.color, main * 0.75)[rng.integers(5)]
+        shoe.parts.append((strip, Material(np.asarray(color, np.float32), patch.texture, 0.04, patch.gloss)))
+        shoe.seams.append(last.at(path))
+        if rng.random() < 0.5:
+            shoe.stitches.append(last.at(path + np.array([0.012, 0.0])))
 
 
 def _add_laces(shoe: Shoe, last: _Last, lace: Material, rng: np.random.Generator) -> None:
@@ -343,6 +406,7 @@ def _add_laces(shoe: Shoe, last: _Last, lace: Material, rng: np.random.Generator
         half = 0.013 * ahead
         shoe.attached.append((np.array([stroke[0] - half, stroke[1] - half, stroke[1] + half, stroke[0] + half]), lace))
         shoe.seams.append(stroke + half)
+        shoe.holes.append(stroke[:1] - 1.2 * half)
     if rng.random() < 0.6:
         knot = path[-3] + (0.03, -0.05)
         for turn in rng.uniform(-2.6, -0.2, 2):
@@ -399,22 +463,27 @@ def _painted(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     labels = Image.new("L", (CANVAS, CANVAS))
     pen = ImageDraw.Draw(labels)
     for number, (curve, _) in enumerate(shoe.parts, 1):
-        pen.polygon(_flat(curve), fill=number)
+        pen.polygon(flat(curve), fill=number)
     inside = Image.new("L", (CANVAS, CANVAS))
-    ImageDraw.Draw(inside).polygon(_flat(shoe.upper), fill=1)
+    ImageDraw.Draw(inside).polygon(flat(shoe.upper), fill=1)
     labels = Image.composite(labels, Image.new("L", labels.size), inside.point(lambda value: 255 * value))
     pen = ImageDraw.Draw(labels)
     for number, (curve, _) in enumerate(shoe.attached, 1 + len(shoe.parts)):
-        pen.polygon(_flat(curve), fill=number)
+        pen.polygon(flat(curve), fill=number)
 
     marks = Image.new("L", labels.size, 128)
     pen = ImageDraw.Draw(marks)
-    depth = int(rng.uniform(60, 115))
+    depth, ridge = int(rng.uniform(35, 110)), int(rng.uniform(0, 50))
     for curve in (*shoe.outlines, *shoe.seams):
-        pen.line(_flat(curve), fill=128 - depth, width=2)
+        pen.line(flat(curve - 1.5), fill=128 + ridge, width=2)
+        pen.line(flat(curve), fill=128 - depth, width=2)
+    for curve in shoe.grooves:
+        pen.line(flat(curve), fill=70, width=2)
     for curve in shoe.stitches:
         for start, end in zip(curve[:-1:2], curve[1::2], strict=False):
-            pen.line((*start, *end), fill=180, width=1)
+            pen.line((*start, *end), fill=190, width=1)
+    for x, y in (point for curve in shoe.holes for point in curve):
+        pen.ellipse((x - 2, y - 2, x + 1, y + 1), fill=40)
 
     part = np.asarray(labels).ravel()
     where = np.flatnonzero(part)
@@ -426,26 +495,30 @@ def _painted(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     shade, shine = _light(labels, rng)
     shade, shine = shade.ravel()[where], shine.ravel()[where]
     light = shade * (1 + texture * _texture(rng, where))
-    light *= 1 + grain * _noise(rng, 128).ravel()[where]
-    light *= 1 + 0.06 * _noise(rng, 8).ravel()[where]
+    light *= 1 + grain * noise(rng, 128).ravel()[where]
+    light *= 1 + 0.08 * noise(rng, 8).ravel()[where]
     light *= np.asarray(marks, np.float32).ravel()[where] / 128
     # Black is not without light: what the surface reflects shows a dark shoe's form.
-    reflected = 8 * shade + 190 * gloss * shine
+    reflected = 12 * shade + 200 * gloss * shine
     values = color * light[:, None] + reflected[:, None]
     pixels = np.full((CANVAS * CANVAS, 3), 255, np.uint8)
     pixels[where] = np.clip(values, 0, WHITEST).astype(np.uint8)
-    return pixels.reshape(CANVAS, CANVAS, 3)
+    sharp = Image.fromarray(pixels.reshape(CANVAS, CANVAS, 3))
+    published = sharp.resize(PUBLISHED, Image.Resampling.BICUBIC)
+    photo = np.array(published.resize(sharp.size, Image.Resampling.BICUBIC))
+    np.minimum(photo, WHITEST, out=photo, where=np.asarray(labels, bool)[..., None])
+    return photo
 
 
 def _drawn(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Thin lines as an edge detector leaves them: the outline, and inner lines in part."""
     paper = Image.new("L", (CANVAS, CANVAS))
     solid = ImageDraw.Draw(paper)
-    solid.polygon(_flat(shoe.upper), fill=1)
+    solid.polygon(flat(shoe.upper), fill=1)
     for curve, _ in shoe.attached:
-        solid.polygon(_flat(curve), fill=1)
+        solid.polygon(flat(curve), fill=1)
     mask = np.asarray(paper).astype(bool)
-    shift_x, shift_y = (_noise(rng, 32)[::8, ::8] for _ in range(2))
+    shift_x, shift_y = (noise(rng, 32)[::8, ::8] for _ in range(2))
 
     lines = Image.new("L", (CANVAS, CANVAS))
     pen = ImageDraw.Draw(lines)
@@ -460,22 +533,6 @@ def _drawn(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.where(edge | (np.asarray(lines) > 0) & mask, 0, 255).astype(np.uint8)
 
 
-def spline(points: ArrayLike, steps: int = 8) -> Curve:
-    """A Catmull-Rom curve through the points, `steps` per segment."""
-    points = np.asarray(points, np.float64)
-    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
-    inner = np.einsum("tk,skd->std", _catmull_rom(steps), windows).reshape(-1, 2)
-    return np.concatenate([inner, points[-1:]])
-
-
-@cache
-def _catmull_rom(steps: int) -> NDArray[np.float64]:
-    t = np.arange(steps) / steps
-    powers = np.stack([np.ones_like(t), t, t**2, t**3], axis=1)
-    return powers @ (0.5 * np.array([(0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1)]))
-
-
 def _stroke(
     pen: ImageDraw.ImageDraw, curve: Curve, kept: float, shift_x: Plane, shift_y: Plane, rng: np.random.Generator
 ) -> None:
@@ -483,33 +540,40 @@ def _stroke(
     curve = curve + 0.7 * np.stack([shift_x[at[:, 0], at[:, 1]], shift_y[at[:, 0], at[:, 1]]], axis=1)
     length = len(curve)
     first = int(rng.uniform(0, 1 - kept) * length)
-    pen.line(_flat(curve[first : first + max(int(kept * length), 2)]), fill=1)
+    pen.line(flat(curve[first : first + max(int(kept * length), 2)]), fill=1)
 
 
 def _light(labels: Image.Image, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Shading and gloss of a shape that swells from its outline, lit from above left."""
-    solid = labels.point(lambda value: 255 * (value > 0)).reduce(4)
-    height = gaussian_filter(np.asarray(solid, np.float32) / 255, rng.uniform(3.0, 4.5))
-    down, right = np.gradient(np.sqrt(height))
-    normal = np.stack([-7 * right, -7 * down, np.ones_like(right)])
-    normal /= np.linalg.norm(normal, axis=0)
+    """Shading and gloss of a shape that swells from its outline, lit from above left.
+
+    Folds and pores bend the surface a little: it shows in the highlights, which break up as they do on leather, more
+    than in the shading. Besides the lamp's highlight a bright stripe is seen, the reflection of a long window.
+    """
+    solid = labels.point(lambda value: 255 * (value > 0)).reduce(2)
+    height = np.sqrt(gaussian_filter(np.asarray(solid, np.float32) / 255, rng.uniform(6.0, 9.0), truncate=3.0))
+    folds, pores = rng.uniform(0.0, 0.03), rng.uniform(0.0, 0.008)
+    relief = folds * noise(rng, 24, CANVAS // 2) + pores * noise(rng, 96, CANVAS // 2)
     lamp = np.array([rng.uniform(-0.5, 0.1), rng.uniform(-0.8, -0.5), 0.7])
     lamp /= np.linalg.norm(lamp)
-    toward = np.clip(np.tensordot(lamp, normal, 1), 0, 1)
     half = lamp + np.array([0, 0, 1])
-    shine = np.clip(np.tensordot(half / np.linalg.norm(half), normal, 1), 0, 1) ** rng.uniform(40, 120)
-    return _enlarged((0.35 + 0.85 * toward).astype(np.float32)), _enlarged(shine.astype(np.float32))
+    half /= np.linalg.norm(half)
+    window = np.array([rng.uniform(-0.3, 0.3), -0.6, 0.75])
+
+    toward = np.clip(facing(height + 0.2 * relief, lamp), 0, 1)
+    shine = np.clip(facing(height + relief, half), 0, 1) ** rng.uniform(40, 120)
+    stripe = np.exp(-(((facing(height + relief, window) - rng.uniform(0.7, 0.95)) / 0.04) ** 2))
+    return enlarged(0.4 + 0.85 * toward), enlarged(shine + rng.choice([0.0, 0.6]) * stripe)
 
 
 def _texture(rng: np.random.Generator, where: NDArray[np.intp]) -> NDArray[np.float32]:
     """One material's pattern, about -1..1, at the given pixels."""
     name = rng.choice(list(_TEXTURE_SHARES), p=list(_TEXTURE_SHARES.values()))
     if name == "leather":
-        return (_noise(rng, 64) - _noise(rng, 32)).ravel()[where]
+        return (0.6 * noise(rng, 64) + 0.6 * noise(rng, 128) - 0.4 * noise(rng, 32)).ravel()[where]
     if name == "suede":
-        return (0.9 * _noise(rng, 128) + 0.25 * _noise(rng, 32)).ravel()[where]
+        return (0.9 * noise(rng, 128) + 0.25 * noise(rng, 32)).ravel()[where]
     if name == "animal":
-        return np.tanh(4 * (_noise(rng, 32).ravel()[where] - 0.5)) * 1.4
+        return np.tanh(4 * (noise(rng, 32).ravel()[where] - 0.5)) * 1.4
     turn, rate = rng.uniform(0, math.pi), 2 * math.pi * rng.uniform(14, 30) / CANVAS
     y, x = np.divmod(where.astype(np.float32), CANVAS)
     u = rate * (math.cos(turn) * x + math.sin(turn) * y)
@@ -524,29 +588,11 @@ def _texture(rng: np.random.Generator, where: NDArray[np.intp]) -> NDArray[np.fl
 
 
 _TEXTURE_SHARES = {
-    "leather": 0.36, "suede": 0.24, "weave": 0.14, "mesh": 0.09, "stripes": 0.06, "quilt": 0.06, "animal": 0.05,
+    "leather": 0.38, "suede": 0.24, "weave": 0.14, "mesh": 0.1, "stripes": 0.05, "quilt": 0.06, "animal": 0.03,
 }  # fmt: skip
-
-
-def _noise(rng: np.random.Generator, cells: int) -> Plane:
-    """Smooth noise of unit variance with so many independent values along a side."""
-    return _enlarged(rng.standard_normal((cells, cells), np.float32)) * 1.25
-
-
-def _enlarged(values: NDArray[np.float32]) -> Plane:
-    return np.asarray(Image.fromarray(values).resize((CANVAS, CANVAS), Image.Resampling.BILINEAR))
 
 
 def _color(rng: np.random.Generator) -> NDArray[np.float32]:
     shares = np.cumsum(list(_COLORS.values()))
     chosen = list(_COLORS)[int(np.searchsorted(shares, rng.uniform(0, shares[-1])))]
     return np.clip(np.array(chosen) * rng.normal(1, 0.12, 3) + rng.normal(0, 6), 12, 240).astype(np.float32)
-
-
-def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:
-    """Own random numbers for design, photograph and drawing, so that either picture can be had alone."""
-    return np.random.default_rng((seed, index, purpose))
-
-
-def _flat(curve: Curve) -> list[float]:
-    return curve.ravel().tolist()

@@ -7,7 +7,9 @@ satisfies x = alpha * clean + sigma * noise, so nothing downstream asks what kin
 from __future__ import annotations
 
 from spectral_collapse.denoisers.base import Denoiser, Prediction
-from spectral_collapse.denoisers.gaussian import GaussianDenoiser
+from spectral_collapse.denoisers.composed import FromClean, TrueBelow
+from spectral_collapse.denoisers.covariance import CovarianceDenoiser, covariance_denoiser
+from spectral_collapse.denoisers.gaussian import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.denoisers.network import (
     PREDICTION_TYPES,
     Coefficients,
@@ -21,12 +23,17 @@ from spectral_collapse.denoisers.pipelines import from_pipeline
 __all__ = [
     "PREDICTION_TYPES",
     "Coefficients",
+    "CovarianceDenoiser",
     "Denoiser",
+    "FromClean",
     "GaussianDenoiser",
     "NetworkDenoiser",
     "Prediction",
     "PredictionType",
+    "TrueBelow",
     "coefficients",
+    "covariance_denoiser",
     "from_pipeline",
+    "gaussian_denoiser",
     "granularity",
 ]

@@ -77,10 +77,21 @@ class GaussianDenoiser:
             )
         rows = torch.searchsorted(torch.tensor(self._labels), label.cpu().contiguous())
         spectrum = self._spectra[rows].unsqueeze(1)
-        gain = (1 / (level.alpha**2 * spectrum + level.sigma**2)).to(x)
-        spectrum, mean = spectrum.to(x), self._means[rows].to(x)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # the FFT knows no half precision
+        gain = (1 / (level.alpha**2 * spectrum + level.sigma**2)).to(wide)
+        spectrum, mean = spectrum.to(wide), self._means[rows].to(wide)
         # gain * residual is computed once; both halves are multiples of it.
-        whitened = gain * torch.fft.rfft2(x - level.alpha * mean, norm="ortho")
+        whitened = gain * torch.fft.rfft2(wide - level.alpha * mean, norm="ortho")
         halves = torch.stack([level.sigma * whitened, level.alpha * spectrum * whitened])
         noise, detail = torch.fft.irfft2(halves, s=self._shape, norm="ortho")
-        return Prediction(noise, mean + detail)
+        return Prediction(noise.to(x.dtype), (mean + detail).to(x.dtype))
+
+
+def gaussian_denoiser(process: Process, encoded: torch.Tensor, label: int) -> GaussianDenoiser:
+    """The optimal denoiser of Gaussian data with the mean and the spectrum of encoded images, N x C x H x W.
+
+    One spectrum for all channels (their average) and one mean per channel. It knows one domain, `label`.
+    """
+    mean = encoded.mean((0, 2, 3), keepdim=True)[0]
+    spectrum = torch.fft.fft2((encoded - mean).double(), norm="ortho").abs().square().mean((0, 1))
+    return GaussianDenoiser(process, {label: spectrum}, {label: mean})

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 
+from spectral_collapse.checks import check_name, check_number
 from spectral_collapse.denoisers.base import Prediction
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.processes import Level, Process
@@ -64,10 +65,13 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
 
 
 def granularity(network: torch.nn.Module) -> int:
-    """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings.
+    """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings,
+    or what the network itself says by `size_multiple`.
 
     1 for a network of another kind, which has to say for itself what it takes.
     """
+    if hasattr(network, "size_multiple"):
+        return network.size_multiple
     config = getattr(network, "config", {})
     if "patch_size" in config:
         return int(config["patch_size"])
@@ -111,10 +115,8 @@ class NetworkDenoiser:
         classes: torch.Tensor | Sequence[int] | None = None,
         added: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        if prediction not in PREDICTION_TYPES:
-            raise unknown("prediction type", prediction, PREDICTION_TYPES)
-        if sigma_data <= 0:
-            raise InvalidParameterError(f"sigma_data must be positive; {sigma_data} was given")
+        check_name("prediction type", prediction, PREDICTION_TYPES)
+        check_number("sigma_data", sigma_data, 0, exclude=(0,))
         self.network, self.process, self.prediction, self.sigma_data = network, process, prediction, sigma_data
         self.context = context
         self._takes_class = _takes_class_labels(network)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import torch
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers.network import NetworkDenoiser, PredictionType
 from spectral_collapse.errors import InvalidParameterError
@@ -161,6 +162,4 @@ def _class_index(pipe: DiTPipeline, domain: str | int) -> int:
             )
         return int(pipe.labels[domain])
     known = _num_classes(pipe.transformer)
-    if isinstance(domain, bool) or not isinstance(domain, int) or not 0 <= domain < known:
-        raise InvalidParameterError(f"a class must be an integer from 0 to {known - 1}; {domain!r} was given")
-    return domain
+    return check_count("a class", domain, 0, known - 1)

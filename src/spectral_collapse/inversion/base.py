@@ -5,27 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 
+from spectral_collapse.checks import check_finite, check_flag, check_generator, check_images
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.labels import NULL
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import (
-    Callback,
-    Descent,
-    as_labels,
-    check_finite,
-    check_images,
-    descend,
-    ode_step,
-    plain_step,
-    walk,
-)
+from spectral_collapse.sampling import Callback, Descent, as_labels, descend, ode_step, plain_step, walk
 
 
 @dataclass(frozen=True)
@@ -72,20 +62,16 @@ class CountingDenoiser:
 
 
 class ForwardNoise:
-    """White noise for the replaced steps: the same for an image however the batch is split.
+    """White noise of N images, `draws` maps of each: `torch.randn(draws, C, H, W)` for one image after the other.
 
-    torch's CPU generator fills arrays in blocks of 16 numbers; drawing whole blocks for each image
-    makes an image's numbers independent of how many others are drawn with it.
+    One call per image, in their order: what an image is given does not depend on how a batch is split, on any
+    generator. It does depend on how many images came before it.
     """
 
-    _BLOCK = 16
-
     def __init__(self, like: torch.Tensor, draws: int, generator: torch.Generator | None) -> None:
-        count = draws * like[0].numel()
-        padded = -(-count // self._BLOCK) * self._BLOCK
-        device = generator.device if generator is not None else "cpu"
-        numbers = torch.randn(len(like), padded, generator=generator, dtype=like.dtype, device=device)
-        self._draws = numbers[:, :count].reshape(len(like), draws, *like.shape[1:]).to(like.device)
+        options = {"dtype": like.dtype, "device": "cpu" if generator is None else generator.device}
+        drawn = [torch.randn(draws, *like.shape[1:], generator=generator, **options) for _ in like]
+        self._draws = torch.stack(drawn).to(like.device)
 
     def __getitem__(self, index: int) -> torch.Tensor:
         return self._draws[:, index]
@@ -229,8 +215,9 @@ class InversionMethod:
                 code; alpha_0 = 0.9996).
             label: the domain to invert under, N labels or one.
             num_steps: N of `process.levels(N)`.
-            generator: for stochastic methods. With a CPU generator the result of an image depends
-                neither on the device nor on how a batch is split.
+            generator: for stochastic methods, a generator of any device; the noise of each image is one
+                draw from it, image after image. The result does not depend on how a batch is split, and
+                with a CPU generator (or none, which is torch's own) not on the device either.
             record: keep the states of all levels.
             callback: called with a `sampling.Step` after each step.
 
@@ -240,6 +227,9 @@ class InversionMethod:
             NotFiniteError: NaN or infinity in the input or after a step; step and method are named.
         """
         check_images(clean, "clean")
+        check_generator(generator)
+        check_flag("record", record)
+        clean = clean.detach()
         levels = denoiser.process.levels(num_steps)[: self.walked_steps(num_steps) + 1]
         replaced = self.replaced_steps(num_steps)
         noise = ForwardNoise(clean, self.draws(num_steps), generator)
@@ -280,7 +270,7 @@ class InversionMethod:
         inversion: Inversion,
         label: torch.Tensor | int,
         guidance: float = 1.0,
-        null_label: torch.Tensor | int = 2,
+        null_label: torch.Tensor | int = NULL,
         callback: Callback | None = None,
     ) -> torch.Tensor:
         """The method's way back from its latent to an image, N x C x H x W, in any domain.
@@ -302,24 +292,3 @@ def _stack_steps(steps: list[dict[str, torch.Tensor]], x: torch.Tensor) -> dict[
     missing = torch.full((len(x),), float("nan"), device=x.device)
     names = dict.fromkeys(name for step in steps for name in step)
     return {name: torch.stack([step.get(name, missing).float() for step in steps]) for name in names}
-
-
-def check_number(name: str, value: object, low: float, high: float = float("inf")) -> None:
-    """Raises InvalidParameterError unless value is a number from low to high and finite."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidParameterError(f"{name} must be a number; {value!r} was given")
-    if not low <= value <= high or value == float("inf"):
-        allowed = f"at least {low:g} and finite" if high == float("inf") else f"from {low:g} to {high:g}"
-        raise InvalidParameterError(f"{name} must be {allowed}; {value!r} was given")
-
-
-def check_count(name: str, value: object, low: int) -> None:
-    """Raises InvalidParameterError unless value is a whole number of at least low."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise InvalidParameterError(f"{name} must be a whole number of at least {low}; {value!r} was given")
-
-
-def check_flag(name: str, value: object) -> None:
-    """Raises InvalidParameterError unless value is True or False."""
-    if not isinstance(value, bool):
-        raise InvalidParameterError(f"{name} must be True or False; {value!r} was given")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.sampling import Descent, ode_step, plain_step
 
 
@@ -20,7 +21,8 @@ class BDIA(InversionMethod):
     up would have missed on the way here. Both come from one prediction at x_i, and the line can be
     solved for x_(i+1), so the round trip is exact but for rounding. One network call per step, up and
     down. gamma: above 0, to 1; at 1 the step is the leapfrog rule, of second order. Below 1 sampling
-    damps what was missed by gamma in each step, and inversion amplifies it by as much.
+    damps what was missed by gamma in each step, and inversion amplifies it by as much. Two steps are the
+    least: the latent is a pair of states, and after a single step the image is one of them.
     """
 
     gamma: float = 1.0
@@ -31,6 +33,12 @@ class BDIA(InversionMethod):
         check_number("gamma", self.gamma, 0, 1)
         if not self.gamma:
             raise InvalidParameterError("gamma must be above 0; at 0 the step can't be inverted")
+
+    def prepare(self, run: Ascent) -> None:
+        if len(run.levels) < 3:
+            raise InvalidParameterError(
+                "bdia needs num_steps of at least 2; with the 1 that was given it would return the image as it is"
+            )
 
     def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         following_x, prediction = super().step(run, x)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, check_number
+from spectral_collapse.inversion.base import Ascent
 from spectral_collapse.inversion.noise_maps import NoiseMaps, reverse_step
 
 

@@ -16,9 +16,10 @@ class Direct(InversionMethod):
     """Standard inversion; each sampling step corrects the source branch to the inversion's own state.
 
     Two branches are sampled together, under the source and the target label (Ju et al. 2023, Alg. 1).
-    What the correction adds to the source branch it adds to the target branch, which so keeps its
-    difference to it; the paper leaves the target branch to attention control, which needs a network
-    with text attention. Under the source label the image comes back to float error, at any guidance.
+    The same correction is added to the target branch, which so keeps its difference to the source branch.
+    The paper does not do this: its target branch is left to attention control, which needs a network with
+    text attention, so this is not the published baseline. Under the source label the image comes back to
+    float error, at any guidance.
     """
 
     name = "direct"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_flag
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_flag
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import Descent, noise_step, ode_step
 

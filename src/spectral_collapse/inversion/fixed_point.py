@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_count, check_number
+from spectral_collapse.checks import check_count, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.sampling import noise_step
 
 _HISTORY = 4  # iterates that Anderson's acceleration mixes

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_number
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import Descent
 
@@ -20,7 +22,7 @@ class NoiseMaps(InversionMethod, ABC):
     Subclasses say how the path is drawn (`path`), and with which `eta` sampling is stochastic. Under
     the source label `sample` retraces the path to the image, to float error. skip: the share of the
     steps, from the noisiest, that is left out: the latent lies at a lower level and keeps more of the
-    image; 0 to below 1.
+    image; 0 to below 1, and small enough that a step is left.
     """
 
     skip: float = 0.0
@@ -28,14 +30,19 @@ class NoiseMaps(InversionMethod, ABC):
     eta = 1.0
 
     def __post_init__(self) -> None:
-        check_number("skip", self.skip, 0, 1)
+        check_number("skip", self.skip, 0, 1, exclude=(1,))
 
     @property
     def stochastic(self) -> bool:
         return True
 
     def walked_steps(self, num_steps: int) -> int:
-        return max(1, num_steps - round(num_steps * self.skip))
+        steps = num_steps - round(num_steps * self.skip)
+        if not steps:
+            raise InvalidParameterError(
+                f"{self.name} with skip {self.skip:g} leaves none of {num_steps} steps; use a smaller skip"
+            )
+        return steps
 
     def draws(self, num_steps: int) -> int:
         return self.walked_steps(num_steps)
@@ -70,7 +77,7 @@ def reverse_step(prediction: Prediction, level: Level, following: Level, eta: fl
 
     eta 1 is the posterior of the forward process (DDPM), 0 would be the deterministic step.
     """
-    ratio = (following.sigma / following.alpha) / (level.sigma / level.alpha)
+    ratio = following.ratio / level.ratio
     spread = eta * following.sigma * (1 - ratio**2) ** 0.5
     kept = (following.sigma**2 - spread**2) ** 0.5
     return following.alpha * prediction.clean + kept * prediction.noise, spread

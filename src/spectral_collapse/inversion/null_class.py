@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_count, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.labels import NULL
 from spectral_collapse.sampling import Descent, guide, ode_step
 
 
@@ -36,7 +38,7 @@ class NullClass(InversionMethod):
     iterations: int = 10
     learning_rate: float = 0.01
     tolerance: float = 1e-5
-    null_label: int = 2
+    null_label: int = NULL
 
     name = "null_class"
     keeps_states = True
@@ -77,7 +79,7 @@ class NullClass(InversionMethod):
         used = torch.zeros(len(x), device=x.device)
         for iteration in range(self.iterations + 1):
             with torch.enable_grad():
-                embedding = null.detach().requires_grad_(iteration < self.iterations)
+                embedding = null.detach().requires_grad_(bool(iteration < self.iterations))
                 guided = guide(run.denoiser.conditioned(x, run.following, embedding), conditional, self.guidance)
                 reached = ode_step(guided, run.level)
                 # A mean per image and a sum over them: an image's gradient does not see its batch.

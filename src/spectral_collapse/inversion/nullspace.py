@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, check_count
+from spectral_collapse.inversion.base import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass, Projector
 
 

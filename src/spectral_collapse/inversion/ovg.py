@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from spectral_collapse.checks import check_flag, check_name, check_number
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import InvalidParameterError, unknown
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_flag, check_number
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
@@ -26,12 +28,14 @@ class OVG(InversionMethod):
     other; where they agree both stay whole.
 
     Args:
-        eta_hf: step size of the variance gradient, >= 0. At 0 its term is off: it is not computed and
-            nothing is projected.
-        eta_lf: step size of the structure gradient, likewise.
+        eta_hf: step size of the variance gradient, >= 0. At 0 it does not move the state, and the other
+            gradient still loses its component along it (authors' code).
+        eta_lf: step size of the structure gradient, likewise. With both at 0 this is the standard
+            inversion, and no gradient is computed.
         clip: each correction is shrunk to at most clip times the norm of the standard step's change,
             > 0; infinity never shrinks.
-        project: whether conflicting gradients are projected.
+        project: whether conflicting gradients are projected. Without it a gradient whose step size is 0
+            is not computed: OVG(eta_hf, 0, project=False) is the variance gradient alone.
         forward_fraction: share of the steps, at the start, that forward diffusion replaces (OVG + TABA).
         entry_noise: whether the image enters with the entry level's noise (OVG + EDM in the paper, on a
             variance-exploding process).
@@ -39,9 +43,9 @@ class OVG(InversionMethod):
             -eta * g * dt, dt being `process.interval`, and then clipped. 'none' is the literal
             Eq. (14): -eta * g, neither scaled nor clipped; `clip` must then keep its default.
 
-    A step costs one forward pass and one vector-Jacobian product with respect to the state for each
-    eta that is not 0. Diagnostics: 'conflict', whether the gradients conflicted; 'clipped_hf' and
-    'clipped_lf', whether the clip was active.
+    A step costs one forward pass and two vector-Jacobian products with respect to the state; without
+    projection, one for each eta that is not 0. Diagnostics: 'conflict', whether the gradients conflicted,
+    where both were computed; 'clipped_hf' and 'clipped_lf', whether the clip was active, where its eta is not 0.
     """
 
     eta_hf: float = 1000.0
@@ -58,13 +62,12 @@ class OVG(InversionMethod):
         check_number("eta_hf", self.eta_hf, 0)
         check_number("eta_lf", self.eta_lf, 0)
         check_number("forward_fraction", self.forward_fraction, 0, 1)
-        if isinstance(self.clip, bool) or not isinstance(self.clip, int | float) or not self.clip > 0:
-            raise InvalidParameterError(f"clip must be a number above 0; {self.clip!r} was given")
+        if not (isinstance(self.clip, float) and self.clip == math.inf):
+            check_number("clip", self.clip, 0, exclude=(0,))
         check_flag("project", self.project)
         check_flag("entry_noise", self.entry_noise)
-        if self.scale not in ("step", "none"):
-            raise unknown("scale", self.scale, ("step", "none"))
-        if self.scale == "none" and self.clip not in (OVG.clip, float("inf")):
+        check_name("scale", self.scale, ("step", "none"))
+        if self.scale == "none" and self.clip not in (OVG.clip, math.inf):
             raise InvalidParameterError(
                 f"scale='none' is the literal Eq. (14), which has no clip; leave clip at {OVG.clip}, not {self.clip!r}"
             )
@@ -88,7 +91,7 @@ class OVG(InversionMethod):
         limit = self.clip * _norm(base - x)
         following_x = base
         for name, eta, gradient in (("clipped_lf", self.eta_lf, g_lf), ("clipped_hf", self.eta_hf, g_hf)):
-            if gradient is None:
+            if gradient is None or not eta:
                 continue
             length = eta * dt * _norm(gradient)
             # The factor is formed in float64 before it meets the gradient: eta * g can leave float32.
@@ -102,17 +105,18 @@ class OVG(InversionMethod):
     def _gradients(
         self, denoiser: Denoiser, x: torch.Tensor, level: Level, label: torch.Tensor, clean: torch.Tensor
     ) -> tuple[Prediction, torch.Tensor | None, torch.Tensor | None]:
-        """The prediction at x and the gradients that are asked for, from one forward pass."""
+        """The prediction at x and the gradients that play a part, from one forward pass."""
+        wants_hf, wants_lf = (self.project or eta > 0 for eta in (self.eta_hf, self.eta_lf))
         with torch.enable_grad():
             state = x.detach().requires_grad_(True)
             noise, estimate = denoiser(state, level, label)
         prediction = Prediction(noise.detach(), estimate.detach())
         g_hf = g_lf = None
-        if self.eta_hf:
+        if wants_hf:
             excess = prediction.noise.double().square().sum((1, 2, 3), keepdim=True) - noise[0].numel()
             outer = (4 * excess * prediction.noise.double()).to(noise.dtype)
-            (g_hf,) = torch.autograd.grad(noise, state, outer, retain_graph=bool(self.eta_lf))
-        if self.eta_lf:
+            (g_hf,) = torch.autograd.grad(noise, state, outer, retain_graph=wants_lf)
+        if wants_lf:
             (g_lf,) = torch.autograd.grad(estimate, state, 2 * (prediction.clean - clean))
         return prediction, g_hf, g_lf
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import check_number
 
 Projector = Callable[[torch.Tensor], torch.Tensor]
 
@@ -35,7 +35,8 @@ class HighPass:
         down = torch.fft.fftfreq(height, dtype=torch.float64).abs()[:, None] > self.cutoff
         across = torch.fft.rfftfreq(width, dtype=torch.float64) > self.cutoff
         kept = (down | across).to(x.device)
-        return torch.fft.irfft2(torch.fft.rfft2(x) * kept, s=(height, width))
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # the FFT knows no half precision
+        return torch.fft.irfft2(torch.fft.rfft2(wide) * kept, s=(height, width)).to(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ class DownsamplingNullSpace:
     factor: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.factor, bool) or not isinstance(self.factor, int) or self.factor < 2:
-            raise InvalidParameterError(f"factor must be a whole number of at least 2; {self.factor!r} was given")
+        check_count("factor", self.factor, 2)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[-2] % self.factor or x.shape[-1] % self.factor:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_count, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 from spectral_collapse.sampling import noise_step
 
 _GRADIENT_STEPS = 4  # on the predicted noise, per regularised prediction (authors' configuration)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from spectral_collapse.checks import check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod, check_number
+from spectral_collapse.inversion.base import Ascent, InversionMethod
 
 
 @dataclass(frozen=True)

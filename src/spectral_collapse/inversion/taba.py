@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.inversion.base import InversionMethod, check_flag, check_number
+from spectral_collapse.checks import check_flag, check_number
+from spectral_collapse.inversion.base import InversionMethod
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""Scores of latents and images: one file each, batched, per sample where the score is per sample."""
+"""Scores of latents and images: one file each, batched, per sample where the score is per sample.
+
+Scores take floating-point tensors of any precision and layout, with or without a gradient. They compute in single
+precision at least, change nothing that they are given, and return plain numbers without a gradient.
+"""
 
 from __future__ import annotations
 

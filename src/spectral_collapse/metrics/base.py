@@ -13,6 +13,7 @@ Arity = Literal[
     "noise and image",
     "image",
     "image and reference",
+    "image and source",
     "image and set",
     "two sets",
     "trajectory",

@@ -11,7 +11,10 @@ BLOCK = 1 << 24
 
 
 def element_blocks(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Batches (N, ...) of equal shape, flattened and cut alike along elements: float64 blocks (N, about BLOCK / N)."""
+    """Batches (N, ...) of equal shape, flattened and cut alike along elements: float64 blocks (N, about BLOCK / N).
+
+    Of float64 batches they are views: no one may write into them.
+    """
     rows = [batch.flatten(1) for batch in batches]
     width = max(1, BLOCK // len(rows[0]))
     for start in range(0, rows[0].shape[1], width):

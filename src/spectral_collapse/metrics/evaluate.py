@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 import xarray as xr
+from scipy import stats
 
-from spectral_collapse import metrics
-from spectral_collapse.errors import DataError, InvalidParameterError, unknown
+from spectral_collapse import metrics, paths
+from spectral_collapse.checks import check_name, described
+from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import weights as weight_files
 from spectral_collapse.metrics.base import Arity, Score
 from spectral_collapse.metrics.ms_ssim import scales
 from spectral_collapse.metrics.ranges import check_images, check_latents
-from spectral_collapse.metrics.s_hf import HFReference
-from spectral_collapse.metrics.s_lf import Structure
+from spectral_collapse.metrics.s_hf import HFReference, check_reference
+from spectral_collapse.metrics.s_lf import Structure, check_cutoff
 
 Inputs = Mapping[str, tuple[str, ...]]
 """A function's parameter -> the arguments of `evaluate` that can fill it, the first given one first."""
@@ -30,13 +33,11 @@ INPUTS: dict[Arity, Inputs] = {
     "noise and image": {"noises": ("noise",), "images": ("clean",)},
     "image": {"images": ("images",)},
     "image and reference": {"images": ("images",), "references": ("references",)},
+    "image and source": {"images": ("images",), "sources": ("sources",)},
     "image and set": {"images": ("images",), "reference": ("hf_reference", "reference_set")},
     "two sets": {"images": ("images",), "references": ("reference_set",)},
 }
 """What a card's arity asks for. Scores of trajectories watch a run (`metrics.trajectories`) and take no such inputs."""
-
-OWN_INPUTS: dict[str, Inputs] = {"s_lf": {"images": ("images",), "sources": ("sources",)}}
-"""Functions whose second batch is not what their arity's others take."""
 
 SETTINGS = ("cutoff", "structure", "weights")
 """Arguments that are passed on under their own name to each function that has a parameter of that name."""
@@ -143,10 +144,11 @@ def evaluate(
     }
     given: dict[str, Any] = {name: _moved(name, batch, device) for name, batch in batches.items() if batch is not None}
     _check(given)
+    _check_settings(cutoff, structure, hf_reference, weights)
     others = {"hf_reference": hf_reference, "cutoff": cutoff, "structure": structure, "weights": weights}
     given |= {name: value for name, value in others.items() if value is not None}
     cards = _cards(names, given)
-    refused = (DataError, InvalidParameterError) if names == "all" else weight_files.MissingWeightsError
+    refused = (DataError, InvalidParameterError) if isinstance(names, str) else weight_files.MissingWeightsError
     results: dict[str, object] = {}
     for function in dict.fromkeys(_function(card) for card in cards):
         arguments = _arguments(next(card for card in cards if _function(card) == function), given)
@@ -164,9 +166,15 @@ def _function(card: Score) -> str:
     return card.function or card.name
 
 
+@functools.cache
 def _kolmogorov_mean(count: int) -> float:
-    """The mean of the Kolmogorov-Smirnov statistic of `count` samples of the very law, to 0.3 % from 6 on
-    (the limit law sqrt(pi / 2) log 2 / sqrt(n), and Vrbik's correction, 2018)."""
+    """The mean of the Kolmogorov-Smirnov statistic of `count` samples of the very law.
+
+    Exact under 16, in a second; beyond, to 0.3 %, the limit law's sqrt(pi / 2) log 2 / sqrt(n) with Vrbik's
+    correction (2018).
+    """
+    if count < 16:
+        return float(stats.kstwo.mean(count))
     return math.sqrt(math.pi / 2 / count) * math.log(2) - 1 / (6 * count)
 
 
@@ -174,9 +182,11 @@ def _moved(name: str, batch: torch.Tensor, device: torch.device | str | None) ->
     if not isinstance(batch, torch.Tensor):
         raise InvalidParameterError(f"evaluate: {name} must be a torch.Tensor, got {type(batch).__name__}")
     try:
-        return batch if device is None else batch.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch built without it, or no such device
-        raise InvalidParameterError(f"device {str(device)!r} is not there; leave device out or name another") from error
+        return batch if device is None else batch.to(torch.device(device))
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:  # no such device here
+        raise InvalidParameterError(
+            f"device {described(device)} is not there; leave device out or name another"
+        ) from error
 
 
 def _check(given: Mapping[str, torch.Tensor]) -> None:
@@ -189,22 +199,32 @@ def _check(given: Mapping[str, torch.Tensor]) -> None:
         raise InvalidParameterError(f"evaluate: batches must have one entry per sample, got {found}")
 
 
+def _check_settings(cutoff: object, structure: object, hf_reference: object, weights: object) -> None:
+    """Impossible settings are errors, with 'all' too: what is wrong with them is not wrong with a score."""
+    if cutoff is not None:
+        check_cutoff(cutoff)
+    check_name("structure", structure, get_args(Structure))
+    if hf_reference is not None:
+        check_reference(hf_reference)
+    if weights is not None:
+        paths.expanded(weights, "weights")
+
+
 def _cards(names: Sequence[str] | str, given: Mapping[str, Any]) -> list[Score]:
     """The cards that are asked for, once each, and all of whose inputs are there."""
-    if names == "all":
+    if isinstance(names, str) and names == "all":
         cards = [card for card in metrics.SCORES.values() if not _lacking(card, given)]
         if not cards:
             wanted = ", ".join(f"{name}=" for name in MEANINGS)
             raise InvalidParameterError(f"evaluate: no score can do with what was given; give some of {wanted}")
         return cards
-    if isinstance(names, str):
-        raise InvalidParameterError(f"names must be a list of scores or 'all'; {names!r} was given")
+    if isinstance(names, str | torch.Tensor) or not isinstance(names, Iterable):
+        raise InvalidParameterError(f"names must be a list of scores or 'all'; {described(names)} was given")
+    known = dict.fromkeys([*metrics.SCORES, *map(_function, metrics.SCORES.values())])
     found: dict[str, Score] = {}
     for name in names:
-        named = {card.name: card for card in metrics.SCORES.values() if name in (card.name, card.function)}
-        if not named:
-            raise unknown("score", name, metrics.SCORES)
-        found |= named
+        check_name("score", name, known)
+        found |= {card.name: card for card in metrics.SCORES.values() if name in (card.name, _function(card))}
     for card in found.values():
         for choices in _lacking(card, given):
             wanted = " or ".join(f"{name}= ({MEANINGS[name]})" for name in choices)
@@ -216,7 +236,7 @@ def _inputs(card: Score) -> Inputs:
     """Where each parameter of the card's function comes from, settings among them."""
     parameters = inspect.signature(getattr(metrics, _function(card))).parameters
     settings = {name: (name,) for name in SETTINGS if name in parameters}
-    return {**OWN_INPUTS.get(_function(card), INPUTS[card.arity]), **settings}
+    return {**INPUTS[card.arity], **settings}
 
 
 def _lacking(card: Score, given: Mapping[str, Any]) -> list[tuple[str, ...]]:

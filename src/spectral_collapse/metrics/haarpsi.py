@@ -32,7 +32,7 @@ def haarpsi(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (range, shapes, channels, under 16 px), DataError (no images), NotFiniteError.
     """
-    check_pair("HaarPSI", images, references, "references")
+    images, references = check_pair("HaarPSI", images, references, "references")
     channels, height, width = images.shape[1:]
     if channels not in (1, 3):
         raise InvalidParameterError(f"HaarPSI takes images of 1 or 3 channels, got {channels}")

@@ -37,7 +37,7 @@ def high_frequency_deficit(latents: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (under 4 x 4, not a batch), DataError (empty), NotFiniteError.
     """
-    check_latents("high-frequency deficit", latents)
+    latents = check_latents("high-frequency deficit", latents)
     channels, height, width = latents.shape[1:]
     if min(height, width) < 4:
         raise InvalidParameterError(

@@ -37,7 +37,7 @@ def features(
     Raises MissingWeightsError, CheckpointError (not clean-fid's network), InvalidParameterError (range,
     channels), DataError (fewer than `smallest` images), NotFiniteError.
     """
-    check_sets(score, images, references, smallest)
+    images, references = check_sets(score, images, references, smallest)
     if images.shape[1] not in (1, 3):
         raise InvalidParameterError(f"{score} takes images of 1 or 3 channels, got {images.shape[1]}")
     found = find("inception", weights)

@@ -7,6 +7,7 @@ import math
 import torch
 from scipy.special import digamma
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.blocks import element_blocks
@@ -35,7 +36,7 @@ def kl_divergence(latents: torch.Tensor) -> float:
 
     Raises DataError (fewer than two latents), InvalidParameterError (not a batch), NotFiniteError.
     """
-    check_latents("KL", latents)
+    latents = check_latents("KL", latents)
     if len(latents) < 2:
         raise DataError("KL is fitted over a set and got 1 latent; give at least 2, better 100")
     total = 0.0
@@ -47,6 +48,6 @@ def kl_divergence(latents: torch.Tensor) -> float:
 
 def white_noise_kl(count: int) -> float:
     """The expected `kl_divergence` of `count` (at least 2) white latents of any shape, exactly."""
-    freedom = (count - 1) / 2
+    freedom = (check_count("count", count, 2) - 1) / 2
     # E m^2 = 1 / N, E s^2 = 1, and E log s^2 is that of chi-square with N - 1 degrees of freedom over N - 1.
     return (1 / count - float(digamma(freedom)) + math.log(freedom)) / 2

@@ -66,7 +66,7 @@ def lpips(
     """
     if network not in get_args(Network):
         raise unknown("network of LPIPS", network, get_args(Network))
-    check_pair("LPIPS", images, references, "references")
+    images, references = check_pair("LPIPS", images, references, "references")
     channels, height, width = images.shape[1:]
     if channels not in (1, 3):
         raise InvalidParameterError(f"LPIPS takes images of 1 or 3 channels, got {channels}")

@@ -53,7 +53,7 @@ def moments(latents: torch.Tensor) -> Moments:
 
     Raises InvalidParameterError (not a batch), DataError (empty), NotFiniteError.
     """
-    check_latents("moments", latents)
+    latents = check_latents("moments", latents)
     parts = []
     for (piece,) in pieces(latents):
         # Without its first value a constant latent is 0 to the last bit.

@@ -39,14 +39,14 @@ def ms_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (range, shapes, under 11 px), DataError (no images), NotFiniteError.
     """
-    check_pair("MS-SSIM", images, references, "references")
+    images, references = check_pair("MS-SSIM", images, references, "references")
     check_window("MS-SSIM", images)
     ensure_torchvision()
     import piq
 
     count, weights = scales(*images.shape[-2:]), None
     if count < len(WEIGHTS):  # piq divides what it is given by its sum; the published five it takes as they are
-        weights = images.new_tensor(WEIGHTS[:count], dtype=torch.promote_types(images.dtype, torch.float32))
+        weights = images.new_tensor(WEIGHTS[:count])
     options = {"kernel_size": WINDOW, "data_range": 1.0, "reduction": "none", "scale_weights": weights}
     return torch.cat(
         [piq.multi_scale_ssim(unit(x), unit(y), **options).double() for x, y in pieces(images, references)]

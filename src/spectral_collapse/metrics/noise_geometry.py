@@ -71,7 +71,7 @@ def triangle(noises: torch.Tensor, images: torch.Tensor, latents: torch.Tensor) 
 
     Raises InvalidParameterError (shapes differ, not a batch), DataError (empty), NotFiniteError.
     """
-    _check("triangle", noises=noises, images=images, latents=latents)
+    noises, images, latents = _checked("triangle", noises=noises, images=images, latents=latents)
     sides = []
     for piece in pieces(noises, images, latents):
         noise, image, latent = (part.flatten(1).double() for part in piece)
@@ -96,7 +96,7 @@ def nearest_noise(noises: torch.Tensor, images: torch.Tensor) -> NearestNoise:
 
     Raises InvalidParameterError (shapes differ, not a batch), DataError (fewer than two), NotFiniteError.
     """
-    _check("nearest noise", noises=noises, images=images)
+    noises, images = _checked("nearest noise", noises=noises, images=images)
     count = len(noises)
     if count < 2:
         raise DataError("nearest noise is of a set and got 1 pair; give at least 2, better 100")
@@ -118,8 +118,11 @@ def _angle(left: torch.Tensor, right: torch.Tensor, opposite: torch.Tensor) -> t
     return torch.where((left == 0) | (right == 0), torch.nan, angle)
 
 
-def _check(score: str, **batches: torch.Tensor) -> None:
-    shapes = {name: tuple(check_latents(score, batch, name).shape) for name, batch in batches.items()}
+def _checked(score: str, **batches: torch.Tensor) -> list[torch.Tensor]:
+    """Batches to compute with, in the order given."""
+    ready = {name: check_latents(score, batch, name) for name, batch in batches.items()}
+    shapes = {name: tuple(batch.shape) for name, batch in ready.items()}
     if len(set(shapes.values())) > 1:
         given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise InvalidParameterError(f"{score}: all batches must have the same shape, got {given}")
+    return list(ready.values())

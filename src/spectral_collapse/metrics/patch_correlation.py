@@ -6,6 +6,7 @@ import functools
 
 import torch
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_latents
@@ -39,7 +40,7 @@ def patch_correlation(latents: torch.Tensor, patch: int = 8, top: int = 20) -> f
     Raises DataError (fewer than 3 latents), InvalidParameterError (latents under a patch's size,
     more pairs asked for than there are, not a batch), NotFiniteError.
     """
-    check_latents("patch correlation", latents)
+    latents = check_latents("patch correlation", latents)
     count, channels, height, width = latents.shape
     _check(count, channels, patch, top)
     if patch > min(height, width):
@@ -55,7 +56,6 @@ def patch_correlation(latents: torch.Tensor, patch: int = 8, top: int = 20) -> f
     return float(torch.cat(found).mean())
 
 
-@functools.cache
 def white_noise_correlation(count: int, channels: int, patch: int = 8, top: int = 20) -> float:
     """The `patch_correlation` that `count` latents of white noise have, whatever their size: by Monte Carlo.
 
@@ -65,6 +65,11 @@ def white_noise_correlation(count: int, channels: int, patch: int = 8, top: int 
     Raises as `patch_correlation` does.
     """
     _check(count, channels, patch, top)
+    return _calibrated(count, channels, patch, top)
+
+
+@functools.cache
+def _calibrated(count: int, channels: int, patch: int, top: int) -> float:
     generator = torch.Generator().manual_seed(0)
     shape = (1, count, channels * patch**2)
     draws = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(DRAWS))
@@ -72,11 +77,8 @@ def white_noise_correlation(count: int, channels: int, patch: int = 8, top: int 
 
 
 def _check(count: int, channels: int, patch: int, top: int) -> None:
-    for name, value in (("patch", patch), ("top", top)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidParameterError(
-                f"patch correlation: {name} must be a whole number of at least 1, got {value!r}"
-            )
+    for name, value in (("count", count), ("channels", channels), ("patch", patch), ("top", top)):
+        check_count(f"patch correlation: {name}", value, 1)
     if count < 3:
         raise DataError(f"patch correlation is taken over a set and got {count} latents; give at least 3, better 1000")
     elements = channels * patch**2

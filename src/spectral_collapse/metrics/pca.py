@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.blocks import BLOCK, element_blocks
@@ -79,7 +80,7 @@ def pca(latents: torch.Tensor) -> PCA:
     Raises DataError (fewer than two latents, or all the same), InvalidParameterError (not a batch),
     NotFiniteError.
     """
-    check_latents("PCA", latents)
+    latents = check_latents("PCA", latents)
     count, dimension = len(latents), latents[0].numel()
     if count < 2:
         raise DataError("PCA is of a set and got 1 latent; give at least 2, better 100")
@@ -98,7 +99,7 @@ def map_pca(latents: torch.Tensor) -> PCA:
 
     Raises InvalidParameterError (not a batch), DataError (empty), NotFiniteError.
     """
-    check_latents("PCA", latents)
+    latents = check_latents("PCA", latents)
     rows, width = latents.shape[1] * latents.shape[2], latents.shape[3]
     parts = []
     for (piece,) in pieces(latents):
@@ -115,7 +116,7 @@ def white_noise_rank(count: int, dimension: int) -> float:
     With m = min(N - 1, d) and n the larger of the two, the Marchenko-Pastur law of ratio m / n has
     entropy log m - m / (2 n) (Page, 1993). The same holds for a map with N = C H rows and d = W.
     """
-    smaller, larger = sorted((count - 1, dimension))
+    smaller, larger = sorted((check_count("count", count, 2) - 1, check_count("dimension", dimension, 1)))
     return smaller * math.exp(-smaller / (2 * larger))
 
 
@@ -136,8 +137,8 @@ def _scatter(latents: torch.Tensor) -> torch.Tensor:
     total = torch.zeros(2 * [min(count, dimension)], dtype=torch.float64, device=latents.device)
     if count <= dimension:
         for (block,) in element_blocks(latents):
-            block -= block.mean(0)
-            total.addmm_(block, block.T)
+            centred = block - block.mean(0)
+            total.addmm_(centred, centred.T)
         return total
     rows = latents.flatten(1)
     mean = rows.mean(0, dtype=torch.float64)

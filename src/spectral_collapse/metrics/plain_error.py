@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
@@ -53,7 +54,7 @@ def plain_error(images: torch.Tensor, references: torch.Tensor) -> PlainError:
 
     Raises InvalidParameterError (range, shapes, under 2 px), DataError (no images), NotFiniteError.
     """
-    check_pair("plain error", images, references, "references")
+    images, references = check_pair("plain error", images, references, "references")
     return area_error(references, images, references)
 
 
@@ -65,8 +66,7 @@ def area_error(images: torch.Tensor, predicted: torch.Tensor, true: torch.Tensor
     Raises as `plain_error` does, and InvalidParameterError if height and width differ.
     """
     mask = plain_mask(images)
-    for values in (predicted, true):
-        check_latents("plain error", values)
+    predicted, true = (check_latents("plain error", values) for values in (predicted, true))
     area = (len(images), *images.shape[2:])
     if predicted.shape != true.shape or (len(predicted), *predicted.shape[2:]) != area:
         raise InvalidParameterError(
@@ -90,12 +90,28 @@ def plain_mask(images: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (range, under 2 px), DataError (no images), NotFiniteError.
     """
-    check_images("plain error", images)
+    images = check_images("plain error", images)
     if min(images.shape[-2:]) < 2:
         raise InvalidParameterError(
             f"plain error needs images of at least 2 x 2 pixels, got {images.shape[2]} x {images.shape[3]}"
         )
     return torch.cat([_plain(piece) for (piece,) in pieces(images)])
+
+
+def plain_places(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Which windows of 2 x 2 pixels of a latent lie over plain areas of images (N, C, H, W): (N, side - 1, side - 1).
+
+    A window does where all pixels of the image under it are plain, as in `plain_mask`; pixels of the last row and
+    column have neighbours like themselves.
+
+    side: of the latent. Raises InvalidParameterError unless H = W is a multiple of it.
+    """
+    height, width = images.shape[-2:]
+    if height != width or height % side:
+        raise InvalidParameterError(f"latents of side {side} do not fit images of {height} x {width}; use square ones")
+    uneven = (~_plain(F.pad(images, (0, 1, 0, 1), mode="replicate"))).float()
+    factor = height // side
+    return F.max_pool2d(uneven[:, None], 2 * factor, factor)[:, 0] == 0
 
 
 def _plain(images: torch.Tensor) -> torch.Tensor:

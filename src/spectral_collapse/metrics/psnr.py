@@ -29,6 +29,6 @@ def psnr(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (range, shapes), DataError (no images), NotFiniteError.
     """
-    check_pair("PSNR", images, references, "references")
+    images, references = check_pair("PSNR", images, references, "references")
     errors = [(x - y).square().mean((1, 2, 3), dtype=torch.float64) for x, y in pieces(images, references)]
     return 10 * torch.log10(2**2 / torch.cat(errors))

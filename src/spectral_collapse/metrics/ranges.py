@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from spectral_collapse.checks import is_batch
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
 
 SLACK = 1e-3
@@ -17,16 +18,20 @@ stays bounded for any number of images."""
 
 
 def check_latents(score: str, latents: torch.Tensor, name: str = "latents") -> torch.Tensor:
-    """`latents` (N, C, H, W) as they came, once they are known to be a finite, non-empty batch.
+    """`latents` (N, C, H, W) to compute with, once they are known to be a finite, non-empty batch.
+
+    What is returned is in single precision at least and carries no gradient: a score measures, and numpy,
+    scipy and the FFT take neither half precision nor a graph. It shares its memory with what was given
+    where that was so already; no score may write into it.
 
     Raises InvalidParameterError (not a floating-point batch), DataError (empty), NotFiniteError.
     """
     _bounds(score, latents, name)
-    return latents
+    return _ready(latents)
 
 
 def check_images(score: str, images: torch.Tensor, name: str = "images") -> torch.Tensor:
-    """`images` (N, C, H, W) as they came, once they are known to be finite and inside [-1, 1].
+    """`images` (N, C, H, W) to compute with, as `check_latents`, once they are known to be inside [-1, 1].
 
     Raises as `check_latents` does, and InvalidParameterError beyond [-1 - SLACK, 1 + SLACK].
     """
@@ -35,22 +40,35 @@ def check_images(score: str, images: torch.Tensor, name: str = "images") -> torc
         raise InvalidParameterError(
             f"{score}: {name} span [{low:.4g}, {high:.4g}], but must lie in [-1, 1]; rescale or clamp them first"
         )
-    return images
+    return _ready(images)
 
 
-def check_pair(score: str, images: torch.Tensor, references: torch.Tensor, name: str) -> None:
-    """Checks two batches of images that are compared one to one; `name` is what the second is called."""
-    check_images(score, images)
-    check_images(score, references, name)
+def check_pair(
+    score: str, images: torch.Tensor, references: torch.Tensor, name: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two batches of images that are compared one to one, of one precision; `name` is what the second is called."""
+    images, references = same_kind(score, check_images(score, images), check_images(score, references, name), name)
     if images.shape != references.shape:
         raise InvalidParameterError(
             f"{score}: images {tuple(images.shape)} and {name} {tuple(references.shape)} must have the same shape"
         )
+    return images, references
+
+
+def same_kind(score: str, first: torch.Tensor, second: torch.Tensor, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two batches in the higher of their precisions. Raises InvalidParameterError where their devices differ."""
+    if first.device != second.device:
+        raise InvalidParameterError(
+            f"{score}: {name} are on {second.device}, what they are compared with is on {first.device}; "
+            "move them to one device"
+        )
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return first.to(dtype), second.to(dtype)
 
 
 def rescale(images: torch.Tensor, top: float) -> torch.Tensor:
-    """Images from [-1, 1] to [0, top], in single precision at least: FFT and wavelets know no half."""
-    return (images.to(torch.promote_types(images.dtype, torch.float32)) + 1) * (top / 2)
+    """Images from [-1, 1] to [0, top]."""
+    return (images + 1) * (top / 2)
 
 
 def unit(images: torch.Tensor) -> torch.Tensor:
@@ -65,16 +83,21 @@ def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
     return zip(*(batch.split(count) for batch in batches), strict=True)
 
 
+def _ready(values: torch.Tensor) -> torch.Tensor:
+    return values.detach().to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _bounds(score: str, values: torch.Tensor, name: str) -> tuple[float, float]:
     if not isinstance(values, torch.Tensor):
         raise InvalidParameterError(f"{score}: {name} must be a torch tensor, got {type(values).__name__}")
-    if values.ndim != 4 or not values.is_floating_point():
+    if not is_batch(values):
+        kind = values.dtype if values.layout is torch.strided else values.layout
         raise InvalidParameterError(
-            f"{score}: {name} must be a floating-point tensor (N, C, H, W), got {values.dtype} {tuple(values.shape)}"
+            f"{score}: {name} must be a floating-point tensor (N, C, H, W), got {kind} {tuple(values.shape)}"
         )
     if values.numel() == 0:
         raise DataError(f"{score}: {name} {tuple(values.shape)} are empty; give at least one sample")
-    low, high = torch.aminmax(values)  # passes NaN on
+    low, high = torch.aminmax(values.detach())  # passes NaN on
     if not torch.isfinite(low) or not torch.isfinite(high):
         first = int((~torch.isfinite(values)).flatten(1).any(1).nonzero()[0])
         raise NotFiniteError(f"{score}: {name} hold NaN or infinity, first in sample {first}")

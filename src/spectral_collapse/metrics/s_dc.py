@@ -8,6 +8,7 @@ import math
 import torch
 from scipy import stats
 
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_latents, pieces
@@ -51,9 +52,9 @@ def s_dc_mask(latents: torch.Tensor, fpr: float = 0.05, patch: int = 5, fraction
     Raises InvalidParameterError (parameters out of range, latents under the patch's size),
     DataError (no latents), NotFiniteError.
     """
-    check_latents("S_DC", latents)
+    latents = check_latents("S_DC", latents)
     channels, height, width = latents.shape[1:]
-    if patch > min(height, width):
+    if _patch(patch) > min(height, width):
         raise InvalidParameterError(f"S_DC: a patch of {patch} x {patch} does not fit into latents {height} x {width}")
     needed = _needed(channels, fraction)
     limit = threshold(patch, fpr)
@@ -61,7 +62,6 @@ def s_dc_mask(latents: torch.Tensor, fpr: float = 0.05, patch: int = 5, fraction
     return torch.cat(flags)
 
 
-@functools.cache
 def threshold(patch: int = 5, fpr: float = 0.05) -> float:
     """tau of Eq. (35): the `fpr` quantile of a patch's roughness in white noise, by Monte Carlo.
 
@@ -71,10 +71,11 @@ def threshold(patch: int = 5, fpr: float = 0.05) -> float:
 
     Raises InvalidParameterError for a patch under 2 or an fpr outside (0, 1).
     """
-    if isinstance(patch, bool) or not isinstance(patch, int) or patch < 2:
-        raise InvalidParameterError(f"S_DC: patch must be a whole number of at least 2 pixels, got {patch!r}")
-    if not 0 < fpr < 1:
-        raise InvalidParameterError(f"S_DC: fpr must lie strictly between 0 and 1, got {fpr!r}")
+    return _calibrated(_patch(patch), _rate(fpr))
+
+
+@functools.cache
+def _calibrated(patch: int, fpr: float) -> float:
     generator = torch.Generator().manual_seed(0)
     parts = 16
     roughness = [
@@ -85,14 +86,25 @@ def threshold(patch: int = 5, fpr: float = 0.05) -> float:
 
 
 def white_noise_level(channels: int, fpr: float = 0.05, fraction: float = 0.5) -> float:
-    """The expected S_DC of white noise: 1 - P(enough of the independent channels fall under tau)."""
-    return 1 - float(stats.binom.sf(_needed(channels, fraction) - 1, channels, fpr))
+    """The expected S_DC of white noise: 1 - P(enough of the independent channels fall under tau).
+
+    Raises InvalidParameterError as `s_dc_mask` does, and for channels under 1.
+    """
+    channels = check_count("S_DC: channels", channels, 1)
+    return 1 - float(stats.binom.sf(_needed(channels, fraction) - 1, channels, _rate(fpr)))
+
+
+def _patch(patch: int) -> int:
+    return check_count("S_DC: patch", patch, 2)
+
+
+def _rate(fpr: float) -> float:
+    return check_number("S_DC: fpr", fpr, 0, 1, exclude=(0, 1))
 
 
 def _needed(channels: int, fraction: float) -> int:
     """How many channels must be too smooth for a patch to be flagged."""
-    if not 0 < fraction <= 1:
-        raise InvalidParameterError(f"S_DC: fraction must lie in (0, 1], got {fraction!r}")
+    check_number("S_DC: fraction", fraction, 0, 1, exclude=(0,))
     return math.ceil(fraction * channels - 1e-9)  # 0.1 * 10 must not ask for two channels
 
 

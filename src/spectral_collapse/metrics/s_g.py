@@ -41,7 +41,7 @@ def s_g(latents: torch.Tensor) -> SG:
 
     Raises DataError (fewer than two latents), InvalidParameterError (not a batch), NotFiniteError.
     """
-    check_latents("S_G", latents)
+    latents = check_latents("S_G", latents)
     count, dimension = len(latents), latents[0].numel()
     if count < 2:
         raise DataError("S_G is a score of a set and got 1 latent; give at least 2, better 100")

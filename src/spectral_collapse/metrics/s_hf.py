@@ -9,6 +9,7 @@ import numpy as np
 import pywt
 import torch
 
+from spectral_collapse.checks import described
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.radial_spectrum import spectral_slope
@@ -57,7 +58,7 @@ def hf_reference(images: torch.Tensor) -> HFReference:
     Raises DataError (no images, or images without high frequencies), InvalidParameterError (range,
     shape), NotFiniteError.
     """
-    check_images("S_HF", images, "real images")
+    images = check_images("S_HF", images, "real images")
     slope = spectral_slope(images)
     wavelet = f"sym{min(max(math.ceil(abs(slope)), 2), 20)}"
     mean = float(_log_energy(images, wavelet).mean())
@@ -69,13 +70,23 @@ def hf_reference(images: torch.Tensor) -> HFReference:
     return HFReference(mean, wavelet, slope, len(images), tuple(images.shape[1:]))
 
 
+def check_reference(reference: object) -> None:
+    """Raises InvalidParameterError unless reference is an HFReference."""
+    if not isinstance(reference, HFReference):
+        raise InvalidParameterError(
+            f"S_HF: reference must be what metrics.hf_reference gives, or a batch of real images; "
+            f"{described(reference)} was given"
+        )
+
+
 def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
     """Logarithm of the high-frequency energy over the reference's usual one, per sample, (N,) float64.
 
     S_HF with its sign: 0 is usual, log(1/2) half the energy, -inf no detail at all. images: (N, C, H, W) in
     [-1, 1]. Raises as `s_hf` does.
     """
-    check_images("S_HF", images)
+    images = check_images("S_HF", images)
+    check_reference(reference)
     if tuple(images.shape[1:]) != reference.shape:
         raise InvalidParameterError(
             f"S_HF: images of shape {tuple(images.shape[1:])} cannot be scored against a reference "
@@ -87,7 +98,7 @@ def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
 def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.Tensor:
     """High-frequency realism per sample, (N,) float64, of images (N, C, H, W) in [-1, 1], Eq. (40).
 
-    reference: from `hf_reference`, or the real images themselves. Too much energy lowers the score as
+    reference: from `hf_reference`, or the real images themselves, (M, C, H, W). Too much energy lowers the score as
     too little does; an image without any detail, a constant one, scores 0.
 
     Raises InvalidParameterError (range, or another shape than the reference's), DataError, NotFiniteError.

@@ -6,9 +6,10 @@ from typing import Literal, get_args
 
 import torch
 
-from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.checks import check_name, check_number
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
-from spectral_collapse.metrics.ranges import check_images, check_pair, pieces, rescale
+from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces, rescale
 from spectral_collapse.metrics.ssim import check_window, similarity
 
 SCORE = Score(
@@ -16,7 +17,7 @@ SCORE = Score(
     symbol="S_LF",
     higher_is_better=True,
     range=(-1.0, 1.0),
-    arity="image and reference",
+    arity="image and source",
     unit="sample",
     source="Spectral Collapse, Appendix B.5, Eq. (41)-(44)",
 )
@@ -39,7 +40,7 @@ def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: 
     Raises InvalidParameterError (range, shapes, cutoff, structure, under 11 px), DataError (no
     images), NotFiniteError.
     """
-    check_pair("S_LF", images, sources, "sources")
+    images, sources = check_pair("S_LF", images, sources, "sources")
     check_window("S_LF", images)
     views = ([2 * structure_view(z, cutoff, structure) - 1 for z in piece] for piece in pieces(images, sources))
     return torch.cat([similarity(x, y) for x, y in views])
@@ -67,9 +68,8 @@ def structure_view(images: torch.Tensor, cutoff: float, structure: Structure = "
 
     Raises as `s_lf` does.
     """
-    check_images("S_LF", images)
-    if structure not in get_args(Structure):
-        raise unknown("structure", structure, get_args(Structure))
+    images = check_images("S_LF", images)
+    check_name("structure", structure, get_args(Structure))
     if structure == "color":
         return low_pass(rescale(images, 1.0), cutoff).clamp(0, 1)
     return (low_pass(mask(images), cutoff) > cutoff / 2).to(images.dtype)
@@ -83,10 +83,11 @@ def mask(images: torch.Tensor) -> torch.Tensor:
 def low_pass(images: torch.Tensor, cutoff: float) -> torch.Tensor:
     """Images (N, C, H, W) of any range without the frequencies above `cutoff` x Nyquist, Eq. (41)-(42).
 
-    Raises InvalidParameterError for a cutoff outside (0, 1], or one so low that only the mean is left.
+    Raises InvalidParameterError for a cutoff outside (0, 1], or one so low that only the mean is left, and
+    as `check_latents` does.
     """
-    if not 0 < cutoff <= 1:
-        raise InvalidParameterError(f"cutoff is a fraction of the Nyquist frequency in (0, 1], got {cutoff!r}")
+    images = check_latents("low-pass filter", images, "images")
+    check_cutoff(cutoff)
     height, width = images.shape[-2:]
     if cutoff * max(height, width) < 2:
         raise InvalidParameterError(
@@ -97,6 +98,11 @@ def low_pass(images: torch.Tensor, cutoff: float) -> torch.Tensor:
     across = torch.fft.rfftfreq(width, dtype=torch.float64, device=images.device)
     keep = torch.hypot(down[:, None], across) <= cutoff / 2 + 1e-9  # a frequency on the circle is kept on any device
     return torch.fft.irfft2(torch.fft.rfft2(images) * keep.to(images.dtype), s=(height, width))
+
+
+def check_cutoff(cutoff: object) -> None:
+    """Raises InvalidParameterError unless cutoff is a number above 0, at most 1."""
+    check_number("cutoff (a fraction of the Nyquist frequency)", cutoff, 0, 1, exclude=(0,))
 
 
 def grey(images: torch.Tensor) -> torch.Tensor:

@@ -7,16 +7,19 @@ from collections.abc import Callable
 import torch
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.ranges import check_images
+from spectral_collapse.metrics.ranges import check_images, same_kind
 
 DRAWS = 8
 """Random divisions in `chance`; they share all samples, so that few are enough for their mean."""
 
 
-def check_sets(score: str, images: torch.Tensor, references: torch.Tensor, smallest: int = 2) -> None:
-    """Checks two sets of images of the same number of channels, each with `smallest` images at least."""
-    check_images(score, images)
-    check_images(score, references, "references")
+def check_sets(
+    score: str, images: torch.Tensor, references: torch.Tensor, smallest: int = 2
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two sets of images of the same precision and number of channels, each with `smallest` images at least."""
+    images, references = same_kind(
+        score, check_images(score, images), check_images(score, references, "references"), "references"
+    )
     if images.shape[1] != references.shape[1]:
         raise InvalidParameterError(
             f"{score}: images have {images.shape[1]} channels and references {references.shape[1]}; "
@@ -27,6 +30,7 @@ def check_sets(score: str, images: torch.Tensor, references: torch.Tensor, small
             f"{score} compares sets of at least {smallest} images, got {len(images)} images and "
             f"{len(references)} references"
         )
+    return images, references
 
 
 def chance(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from spectral_collapse.checks import check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_latents
@@ -49,9 +50,8 @@ def shapiro_wilk(latents: torch.Tensor, level: float = 0.05) -> ShapiroWilk:
     Raises InvalidParameterError (level outside (0, 1), fewer than 3 values, not a batch), DataError
     (empty), NotFiniteError.
     """
-    check_latents("Shapiro-Wilk", latents)
-    if not 0 < level < 1:
-        raise InvalidParameterError(f"Shapiro-Wilk: level must lie strictly between 0 and 1, got {level!r}")
+    latents = check_latents("Shapiro-Wilk", latents)
+    check_number("Shapiro-Wilk: level", level, 0, 1, exclude=(0, 1))
     rows = latents.flatten(1)
     if rows.shape[1] < 3:
         raise InvalidParameterError(f"Shapiro-Wilk: needs 3 values per latent, got {tuple(latents.shape[1:])}")

@@ -61,7 +61,7 @@ def sliced_wasserstein(images: torch.Tensor, references: torch.Tensor) -> Sliced
     Raises InvalidParameterError (range, shapes, under 16 px), DataError (fewer than two images, or
     references without any contrast in a channel), NotFiniteError.
     """
-    check_sets("sliced Wasserstein distance", images, references)
+    images, references = check_sets("sliced Wasserstein distance", images, references)
     if images.shape[1:] != references.shape[1:]:
         raise InvalidParameterError(
             f"sliced Wasserstein distance: images {tuple(images.shape[1:])} and references "

@@ -34,7 +34,7 @@ def ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError (range, shapes, under 11 px), DataError (no images), NotFiniteError.
     """
-    check_pair("SSIM", images, references, "references")
+    images, references = check_pair("SSIM", images, references, "references")
     check_window("SSIM", images)
     return torch.cat([similarity(x, y) for x, y in pieces(images, references)])
 

@@ -74,10 +74,11 @@ def find(name: str, folder: str | Path | None = None) -> Found:
     of the named folders, InvalidParameterError (unknown name).
     """
     source = _source(name)
-    named = [Path(given).expanduser() for given in (folder, os.environ.get(VARIABLE)) if given]
+    given = [("weights", folder), (VARIABLE, os.environ.get(VARIABLE) or None)]
+    named = [paths.expanded(path, what) for what, path in given if path is not None]
     for place in (*named, *_caches()):
         path = place / source.filename
-        if not path.is_file():
+        if not os.path.isfile(path):  # which a name that no file system takes is not, either
             continue
         digest = _sha256(path, path.stat().st_mtime_ns)
         published = digest.startswith(source.sha256)
@@ -102,7 +103,7 @@ def download(name: str, folder: str | Path | None = None, progress: bool = True)
     Raises DownloadError (no connection, wrong checksum), InvalidParameterError (unknown name).
     """
     source = _source(name)
-    folder = _own() if folder is None else Path(folder).expanduser()
+    folder = _own() if folder is None else paths.expanded(folder, "folder")
     (path,) = fetch([Archive(source.url, source.filename)], folder, unpack=False, progress=progress)
     digest = pooch.file_hash(str(path))
     if not digest.startswith(source.sha256):

@@ -6,18 +6,21 @@ from spectral_collapse.networks.autoencoder import small_autoencoder
 from spectral_collapse.networks.build import NETWORKS, create
 from spectral_collapse.networks.checkpoints import Model, load_autoencoder, load_model, save_network
 from spectral_collapse.networks.dit import paper_dit, small_dit
+from spectral_collapse.networks.patched import PatchedUNet, patched_unet
 from spectral_collapse.networks.pipelines import model_from_pipeline
 from spectral_collapse.networks.unet import paper_unet, small_unet
 
 __all__ = [
     "NETWORKS",
     "Model",
+    "PatchedUNet",
     "create",
     "load_autoencoder",
     "load_model",
     "model_from_pipeline",
     "paper_dit",
     "paper_unet",
+    "patched_unet",
     "save_network",
     "small_autoencoder",
     "small_dit",

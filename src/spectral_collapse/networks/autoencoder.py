@@ -60,6 +60,7 @@ def encode(autoencoder: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
 def decode(autoencoder: AutoencoderKL, latents: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """Normalised latents -> images N x 3 x H x W, clamped to [-1, 1]."""
     mean, std = latent_statistics(autoencoder)
+    latents = latents.to(mean.dtype)
     with torch.no_grad():
         images = [autoencoder.decode(batch * std + mean).sample for batch in latents.split(batch_size)]
     return torch.cat(images).clamp(-1, 1)

@@ -9,41 +9,68 @@
 The card of a denoiser names its autoencoder: a checkpoint that lies beside it, the folder of another
 one, or a name on the Hugging Face hub. `latents_mean` and `latents_std` in the card are per channel and
 replace the autoencoder's own scale.
+
+Nothing in a checkpoint is ever unpickled, and no weights are read but those that its hash is of: other weight
+files in the folder, and indices that name them, are passed over.
 """
 
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
+import accelerate
+import safetensors.torch
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from safetensors import SafetensorError
 
-from spectral_collapse import paths, processes
+from spectral_collapse import folders, paths, processes
+from spectral_collapse.checks import check_device
 from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers import NetworkDenoiser, granularity
-from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.patched import PatchedUNet
 from spectral_collapse.networks.unet import take_label_states
+from spectral_collapse.processes import Process
 
 ensure_torchvision()
 import diffusers  # noqa: E402
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
+_FILES = {"config.json", _WEIGHTS, "card.json", "samples.png", "training.nc"}
 _PROCESSES = {"variance_preserving": processes.VariancePreserving, "variance_exploding": processes.VarianceExploding}
+_OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {"PatchedUNet": PatchedUNet}
+_MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
-_CARD_KEYS = ("family", "image_size", "prediction", "process", "autoencoder")
+_OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+"""Of an attention's layers in weights from before diffusers 0.17, such as Stable Diffusion's autoencoder."""
+
+
+class _Card(BaseModel):
+    """What `load_model` reads of a denoiser's card; it may hold more."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+    family: str
+    image_size: Annotated[int, Field(gt=0)]
+    prediction: str
+    process: dict[str, Any]
+    autoencoder: str | None
+    sigma_data: Annotated[float, Field(gt=0)] = 0.5
+    latents_mean: list[float] | None = None
+    latents_std: list[Annotated[float, Field(gt=0)]] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,33 +86,67 @@ class Model:
     card: dict[str, Any]
     hash: str
 
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are; a closed form without networks goes where its input is, and has the CPU here."""
+        weights = (weight for network in self._networks() for weight in network.parameters())
+        return next((weight.device for weight in weights), torch.device("cpu"))
+
+    def to(self, device: str | torch.device) -> Model:
+        """This model, its networks moved to a device as torch moves modules: in place.
+
+        device: 'auto' (the accelerator that torch finds, else the CPU), 'cpu', 'cuda', 'cuda:1', ...
+        Raises InvalidParameterError for a device that is not here.
+        """
+        device = check_device(device)
+        for network in self._networks():
+            network.to(device)
+        return self
+
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """Images N x 3 x H x W in [-1, 1] -> latents of unit variance, N x c x h x w.
+        """Images N x 3 x H x W in [-1, 1], wherever they are -> latents of unit variance, N x c x h x w, on `device`.
 
         Images of any floating-point precision are taken, and computed with in that of the autoencoder.
 
         Raises InvalidParameterError for what is no floating-point tensor, for images of a size that the
-        networks cannot take, and for values beyond [-1, 1].
+        networks cannot take, and for values beyond [-1, 1], NaN among them.
         """
         step = self._granularity()
-        if not isinstance(images, torch.Tensor) or not images.is_floating_point():
-            given = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
-            raise InvalidParameterError(f"images must be a floating-point tensor in [-1, 1]; {given} was given")
+        _check_tensor("images", images, "in [-1, 1]")
         if images.ndim != 4 or images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
             raise InvalidParameterError(
                 f"this model takes images N x 3 x H x W with H and W multiples of {step}; "
                 f"{tuple(images.shape)} was given"
             )
+        if not len(images):
+            raise InvalidParameterError("no images were given; N must be at least 1")
         low, high = images.aminmax()
-        if low < -1 - _SLACK or high > 1 + _SLACK:
+        if not (low >= -1 - _SLACK and high <= 1 + _SLACK):  # nor is NaN
             raise InvalidParameterError(
                 f"images span [{low:.4g}, {high:.4g}], but must lie in [-1, 1]; rescale or clamp them first"
             )
+        images = images.to(self.device) if self._networks() else images
         return images if self.autoencoder is None else autoencoders.encode(self.autoencoder, images)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents -> images N x 3 x H x W in [-1, 1]."""
+        """Latents N x c x h x w -> images N x 3 x H x W in [-1, 1].
+
+        Raises InvalidParameterError for what is no floating-point tensor, for another number of channels and
+        for NaN or infinity.
+        """
+        channels = 3 if self.autoencoder is None else self.autoencoder.config.latent_channels
+        _check_tensor("latents", latents, "as encode gives them")
+        if latents.ndim != 4 or latents.shape[1] != channels or not latents.numel():
+            raise InvalidParameterError(
+                f"this model takes latents N x {channels} x h x w; {tuple(latents.shape)} was given"
+            )
+        if not bool(torch.isfinite(latents).all()):
+            raise InvalidParameterError("latents hold NaN or infinity, which no image comes from")
         return latents.clamp(-1, 1) if self.autoencoder is None else autoencoders.decode(self.autoencoder, latents)
+
+    def _networks(self) -> list[torch.nn.Module]:
+        found = (getattr(self.denoiser, "network", None), self.autoencoder)
+        return [network for network in found if isinstance(network, torch.nn.Module)]
 
     def _granularity(self) -> int:
         """What the height and width of an image must be a multiple of."""
@@ -98,40 +159,40 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     """A model by its name (a shipped checkpoint or a training run) or by the path of its folder.
 
     Raises CheckpointError, one sentence, where the folder, a file in it or a key of its card is
-    missing or impossible, and where weights are truncated, hold NaN, or don't fit the architecture beside them.
+    missing or impossible, and where weights are truncated, hold NaN, or don't fit the architecture beside them;
+    InvalidParameterError for a device that is not here.
     """
+    device = check_device(device)
     folder = find(name)
-    card = _read_json(folder / "card.json")
-    if missing := [key for key in _CARD_KEYS if key not in card]:
-        raise CheckpointError(f"{str(folder / 'card.json')!r} lacks {', '.join(missing)}; train the model again")
+    file = folder / "card.json"
+    card = _read_json(file)
+    if "process" in card and card["process"] is None:
+        raise CheckpointError(f"the checkpoint {shown(folder)} is of an autoencoder, not of a denoiser; name another")
     try:
-        settings = dict(card["process"])
-        process = _PROCESSES[settings.pop("kind")](**settings)
-    except (KeyError, TypeError, ValueError) as error:
+        known = _Card.model_validate(card)
+    except ValidationError as error:
         raise CheckpointError(
-            f"{str(folder / 'card.json')!r} names the process {card['process']!r}; "
-            f"known kinds are {', '.join(_PROCESSES)}"
+            f"the card {shown(file)} cannot be used: {problems(error)}; train the model again"
         ) from error
+    process = _process(file, known.process)
     network, digest = _load_network(folder, device)
     autoencoder = None
-    if not isinstance(card["autoencoder"], str | None):
-        raise CheckpointError(
-            f"{str(folder / 'card.json')!r} names the autoencoder {card['autoencoder']!r}; a name or null is allowed"
-        )
-    if card["autoencoder"]:
-        beside = folder.parent / card["autoencoder"]
-        autoencoder, other = _load_autoencoder(beside if beside.is_dir() else card["autoencoder"], device)
+    if known.autoencoder:
+        try:
+            autoencoder, other = load_autoencoder_and_hash(_beside(folder, known.autoencoder), device)
+        except InvalidParameterError as error:
+            raise CheckpointError(f"the autoencoder in the card {shown(file)} cannot be found: {error}") from error
         digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
-        if "latents_mean" in card:
-            autoencoder.register_to_config(latents_mean=card["latents_mean"], latents_std=card.get("latents_std"))
-            _check_statistics(autoencoder, folder)
+        if known.latents_mean is not None:
+            _check_statistics(autoencoder, known, file)
+            autoencoder.register_to_config(latents_mean=known.latents_mean, latents_std=known.latents_std)
     reading = {key: card[key] for key in _READING if key in card}
     digest = hashlib.sha256(f"{digest}{json.dumps(reading, sort_keys=True)}".encode()).hexdigest()
     states = take_label_states(network)
     try:
-        denoiser = NetworkDenoiser(network, process, card["prediction"], card.get("sigma_data", 0.5), states)
+        denoiser = NetworkDenoiser(network, process, known.prediction, known.sigma_data, states)
     except (TypeError, InvalidParameterError) as error:
-        raise CheckpointError(f"{str(folder / 'card.json')!r} does not fit its network: {error}") from error
+        raise CheckpointError(f"the card {shown(file)} does not fit its network: {error}") from error
     return Model(denoiser, autoencoder, card, digest[:12])
 
 
@@ -139,19 +200,29 @@ def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.devic
     """An autoencoder: a checkpoint by name or path, the folder of a Stable Diffusion (its vae), or a hub id.
 
     A hub id, such as 'stabilityai/sd-vae-ft-mse', is downloaded once, by diffusers, into its own cache.
-    Raises CheckpointError as `load_model` does.
+    Raises CheckpointError and InvalidParameterError as `load_model` does.
     """
-    return _load_autoencoder(name, device)[0]
+    return load_autoencoder_and_hash(name, device)[0]
 
 
-def autoencoder_hash(name: str | Path) -> str:
-    """The twelve hex digits that identify the weights of `load_autoencoder(name)`."""
-    return _load_autoencoder(name, "cpu")[1][:12]
+def load_autoencoder_and_hash(
+    name: str | Path, device: str | torch.device = "cpu"
+) -> tuple[diffusers.AutoencoderKL, str]:
+    """`load_autoencoder`, and the SHA-256 of its weights and configuration."""
+    device = check_device(device)
+    if re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", str(name)) and not Path(name).is_dir():
+        return _from_hub(str(name), device)
+    folder = find(name)
+    autoencoder, digest = _load_network(folder, device)
+    if not isinstance(autoencoder, diffusers.AutoencoderKL):
+        raise CheckpointError(f"{shown(name)} holds a {type(autoencoder).__name__}, not an autoencoder; name another")
+    return autoencoder, digest
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a checkpoint: a path as it is, else a shipped one, else a training run's."""
-    candidates = [Path(name).expanduser(), paths.checkpoints() / name, paths.runs() / name / "model"]
+    """The folder of a checkpoint: a path as it is (or its vae), else a shipped one, else a training run's."""
+    given = paths.expanded(name, "a checkpoint")
+    candidates = [given, given / "vae", paths.checkpoints() / name, paths.runs() / name / "model"]
     try:
         for folder in candidates:
             if (folder / "config.json").is_file():
@@ -163,11 +234,11 @@ def find(name: str | Path) -> Path:
                 )
     except OSError as error:
         raise CheckpointError(
-            f"the checkpoint {str(name)[:200]!r} cannot be read ({error.strerror}); mend it, or name another folder"
+            f"the checkpoint {shown(name)} cannot be read ({error.strerror}); mend it, or name another folder"
         ) from error
     there = sorted(p.parent.name for p in paths.checkpoints().glob("*/config.json"))
     raise CheckpointError(
-        f"no checkpoint {str(name)!r}; shipped are: {', '.join(there) or 'none'}; "
+        f"no checkpoint {shown(name)}; shipped are: {', '.join(there) or 'none'}; "
         f"'spectral-collapse train' makes one, and a path to a folder with config.json works too"
     )
 
@@ -178,53 +249,104 @@ def save_network(
     """Writes a network (weights in float16), its card and further files as one folder, whole or not at all.
 
     The card gets the hash of the weights. Raises CheckpointError when it cannot be written (a full disk,
-    say); what was there before is then untouched.
+    say), and where `check_free` does; what was there before is then untouched.
     """
-    temporary = folder.with_name(f".{folder.name}.new")
+    check_free(folder, files or ())
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        # A copy, so that the network itself stays as it is; safetensors knows no channels-last weights.
-        half = copy.deepcopy(network).half().to(memory_format=torch.contiguous_format)
-        half.save_pretrained(temporary)
-        digest = hashlib.sha256((temporary / _WEIGHTS).read_bytes()).hexdigest()
-        (temporary / "card.json").write_text(json.dumps({**card, "hash": digest[:12]}, indent=2) + "\n")
-        for name, content in (files or {}).items():
-            (temporary / name).write_bytes(content)
-        temporary.chmod(0o755)  # mkdtemp's folders are private
-        (temporary / _WEIGHTS).chmod(0o644)  # and so are safetensors' files
-        if folder.exists():
-            former = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-            os.replace(folder, former)
-            os.replace(temporary, folder)
-            shutil.rmtree(former)
-        else:
-            os.replace(temporary, folder)
+        with folders.replacing(folder) as temporary:
+            # A copy, so that the network itself stays as it is; safetensors knows no channels-last weights.
+            half = copy.deepcopy(network).half().to(memory_format=torch.contiguous_format)
+            half.save_pretrained(temporary, max_shard_size="1TB")
+            digest = hashlib.sha256((temporary / _WEIGHTS).read_bytes()).hexdigest()
+            (temporary / "card.json").write_text(json.dumps({**card, "hash": digest[:12]}, indent=2) + "\n")
+            for name, content in (files or {}).items():
+                (temporary / name).write_bytes(content)
+            (temporary / _WEIGHTS).chmod(0o644)  # safetensors' files are private
+            check_free(folder, files or ())  # it may have been filled since
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"the checkpoint {str(folder)!r} could not be written ({getattr(error, 'strerror', None) or error}); "
             "make room or name another folder"
         ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _load_autoencoder(name: str | Path, device: str | torch.device) -> tuple[diffusers.AutoencoderKL, str]:
-    """An autoencoder and the SHA-256 of its weights."""
-    inside = Path(name).expanduser() / "vae"
-    if (inside / "config.json").is_file():
-        name = inside
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) and not Path(name).is_dir():
-        return _from_hub(str(name), device)
-    autoencoder, digest = _load_network(find(name), device)
-    if not isinstance(autoencoder, diffusers.AutoencoderKL):
-        raise CheckpointError(f"{str(name)!r} holds a {type(autoencoder).__name__}, not an autoencoder; name another")
-    return autoencoder, digest
+def check_free(folder: Path, files: Iterable[str] = (), recipe: Mapping[str, Any] | None = None) -> None:
+    """Raises CheckpointError where a checkpoint, written to `folder`, would destroy something else.
 
-
-def _from_hub(name: str, device: str | torch.device) -> tuple[diffusers.AutoencoderKL, str]:
+    It may be missing, empty, or hold a checkpoint and nothing else: of this recipe, where one is given, at its
+    profile. files: names of further files of a checkpoint.
+    """
     try:
-        autoencoder = diffusers.AutoencoderKL.from_pretrained(name, torch_dtype=torch.float32)
+        if not os.path.lexists(folder):
+            return
+        if not folder.is_dir():
+            raise CheckpointError(f"{shown(folder)} is a file; name a folder for the checkpoint")
+        there = sorted(folder.iterdir())
+    except OSError as error:
+        raise CheckpointError(
+            f"no checkpoint can be written to {shown(folder)} ({error.strerror}); name another folder"
+        ) from error
+    others = [file.name for file in there if not file.is_file() or file.name not in _FILES | set(files)]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        raise CheckpointError(
+            f"the folder {shown(folder)} holds {others[0]!r}{more}, which a checkpoint written there would delete; "
+            "name a new folder, or an empty one"
+        )
+    if there and recipe is not None:
+        trained = _read_json(folder / "card.json").get("recipe")
+        trained = trained if isinstance(trained, dict) else {}
+        # cards without a profile are of the first autoencoder
+        found, wanted = ((one.get("name"), one.get("profile", "quick")) for one in (trained, recipe))
+        if found != wanted:
+            raise CheckpointError(
+                f"the folder {shown(folder)} holds a checkpoint of the recipe {found[0]!r} at {found[1]!r}, "
+                f"not of {wanted[0]!r} at {wanted[1]!r}; name another folder, or delete it"
+            )
+
+
+def _check_tensor(what: str, given: object, kind: str) -> None:
+    if not isinstance(given, torch.Tensor) or not given.is_floating_point():
+        name = given.dtype if isinstance(given, torch.Tensor) else type(given).__name__
+        raise InvalidParameterError(f"{what} must be a floating-point tensor {kind}; {name} was given")
+
+
+def _beside(folder: Path, autoencoder: str) -> str | Path:
+    """Where the autoencoder that a card names is: beside its checkpoint, if it is there."""
+    try:
+        beside = folder.parent / autoencoder
+        return beside if beside.is_dir() else autoencoder
+    except OSError:  # no file has such a name; what looks for it elsewhere says so
+        return autoencoder
+
+
+def _process(card: Path, settings: Mapping[str, Any]) -> Process:
+    """The noise process that a card names. Raises CheckpointError for settings that no process has."""
+    given = dict(settings)
+    kind = given.pop("kind", None)
+    if not isinstance(kind, str) or kind not in _PROCESSES:
+        raise CheckpointError(
+            f"the card {shown(card)} names the process {shown(kind)}; known kinds are {', '.join(_PROCESSES)}"
+        )
+    hints = get_type_hints(_PROCESSES[kind])
+    fields = {
+        field.name: (
+            Annotated[int, Field(le=_MOST_STEPS)] if hints[field.name] is int else hints[field.name],
+            field.default,
+        )
+        for field in dataclasses.fields(_PROCESSES[kind])
+    }
+    strict = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    try:
+        return _PROCESSES[kind](**dict(create_model(kind, __config__=strict, **fields).model_validate(given)))
+    except (ValidationError, InvalidParameterError) as error:
+        reason = problems(error, fields) if isinstance(error, ValidationError) else error
+        raise CheckpointError(f"the card {shown(card)} has an impossible process: {reason}") from error
+
+
+def _from_hub(name: str, device: torch.device) -> tuple[diffusers.AutoencoderKL, str]:
+    try:
+        autoencoder = diffusers.AutoencoderKL.from_pretrained(name, torch_dtype=torch.float32, use_safetensors=True)
     except Exception as error:  # what the hub's client raises depends on its version and on what went wrong
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
@@ -238,49 +360,62 @@ def _from_hub(name: str, device: str | torch.device) -> tuple[diffusers.Autoenco
     return autoencoder.eval().requires_grad_(False).to(device), digest.hexdigest()
 
 
-def _load_network(folder: Path, device: str | torch.device) -> tuple[diffusers.ModelMixin, str]:
-    weights = folder / _WEIGHTS
+def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMixin, str]:
+    """The network of a folder, and the SHA-256 of its configuration and of the very bytes that it was made of."""
+    file = folder / _WEIGHTS
     config = _read_json(folder / "config.json")
-    if not weights.is_file() or weights.stat().st_size == 0:
-        state = "is empty" if weights.is_file() else "is missing"
-        raise CheckpointError(f"{str(weights)!r} {state}; copy the checkpoint again or train it")
-    network_class = getattr(diffusers, str(config.get("_class_name")), None)
-    if network_class is None:
-        raise CheckpointError(
-            f"{str(folder / 'config.json')!r} names no diffusers class ({config.get('_class_name')!r} was read)"
-        )
+    network_class = _network_class(config.get("_class_name"), folder)
+    content = _read(file)
+    if not content:
+        raise CheckpointError(f"{shown(file)} is empty; copy the checkpoint again or train it")
+    unfit = f"{shown(file)} does not hold the weights that config.json describes"
     try:
-        with _quiet():
-            network, found = network_class.from_pretrained(
-                folder,
-                torch_dtype=torch.float32,
-                local_files_only=True,
-                low_cpu_mem_usage=False,
-                output_loading_info=True,
-            )
+        # no memory for weights that the file will bring, and no draws for them
+        with _quiet(), accelerate.init_empty_weights(include_buffers=False), torch.random.fork_rng(devices=[]):
+            network = network_class.from_config(config)
+        tensors = safetensors.torch.load(content)
     except Exception as error:  # diffusers and safetensors raise many types for one cause: these are not the weights
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{str(weights)!r} does not hold the weights that config.json describes ({reason[:200]}); "
-            "copy the checkpoint again or train it"
-        ) from error
-    # What the file lacks would be whatever lay in memory.
+        raise CheckpointError(f"{unfit} ({reason[:200]}); copy the checkpoint again or train it") from error
+    expected = network.state_dict()
+    tensors = {_current_name(key, expected): tensor for key, tensor in tensors.items()}
     for keys, what in (
-        ("missing_keys", "lacks"),
-        ("unexpected_keys", "has"),
-        ("mismatched_keys", "has other shapes of"),
+        ([key for key in expected if key not in tensors], "lacks"),
+        ([key for key in tensors if key not in expected], "has"),
+        (
+            [key for key in expected if key in tensors and tensors[key].shape != expected[key].shape],
+            "has other shapes of",
+        ),
     ):
-        if found[keys]:
-            others = " and others" if len(found[keys]) > 1 else ""
-            raise CheckpointError(
-                f"{str(weights)!r} does not hold the weights that config.json describes (it {what} "
-                f"{found[keys][0]!r}{others}); copy the checkpoint again or train it"
-            )
-    bad = [name for name, weight in network.named_parameters() if not bool(torch.isfinite(weight).all())]
+        if keys:
+            others = " and others" if len(keys) > 1 else ""
+            raise CheckpointError(f"{unfit} (it {what} {keys[0]!r}{others}); copy the checkpoint again or train it")
+    # copies: what safetensors gives lies in the bytes of the file
+    tensors = {key: tensor.to(expected[key].dtype, copy=True) for key, tensor in tensors.items()}
+    bad = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
     if bad:
-        raise CheckpointError(f"{str(weights)!r} holds NaN or infinity in {bad[0]!r}; train the model again")
-    digest = hashlib.sha256(_configuration(config) + weights.read_bytes()).hexdigest()
+        raise CheckpointError(f"{shown(file)} holds NaN or infinity in {bad[0]!r}; train the model again")
+    network.load_state_dict(tensors, assign=True)
+    digest = hashlib.sha256(_configuration(config) + content).hexdigest()
     return network.eval().requires_grad_(False).to(device), digest
+
+
+def _network_class(name: object, folder: Path) -> type[diffusers.ModelMixin]:
+    """The class that a config.json names: ours, or one of diffusers. Raises CheckpointError for anything else."""
+    found = (_OWN_CLASSES.get(name) or getattr(diffusers, name, None)) if isinstance(name, str) else None
+    if not isinstance(found, type) or not issubclass(found, diffusers.ModelMixin):
+        raise CheckpointError(
+            f"{shown(folder / 'config.json')} names no network class of diffusers ({shown(name)} was read)"
+        )
+    return found
+
+
+def _current_name(key: str, expected: Mapping[str, Any]) -> str:
+    """A weight's name as diffusers has it today."""
+    for old, new in _OLD_NAMES.items():
+        if old in key and key not in expected:
+            return key.replace(old, new)
+    return key
 
 
 def _configuration(config: Mapping[str, Any]) -> bytes:
@@ -289,15 +424,14 @@ def _configuration(config: Mapping[str, Any]) -> bytes:
     return json.dumps(kept, sort_keys=True, default=str).encode()
 
 
-def _check_statistics(autoencoder: diffusers.AutoencoderKL, folder: Path) -> None:
+def _check_statistics(autoencoder: diffusers.AutoencoderKL, card: _Card, file: Path) -> None:
     """Raises CheckpointError unless the card's statistics are a number per latent channel each."""
     channels = autoencoder.config.latent_channels
     for name in ("latents_mean", "latents_std"):
-        values = autoencoder.config[name]
-        numbers = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
-        if not numbers or len(values) != channels:
+        values = getattr(card, name)
+        if values is None or len(values) != channels:
             raise CheckpointError(
-                f"{str(folder / 'card.json')!r} has {name} = {values!r}; its autoencoder needs {channels} numbers there"
+                f"the card {shown(file)} has {name} = {values!r}; its autoencoder needs {channels} numbers there"
             )
 
 
@@ -315,13 +449,18 @@ def _quiet() -> Iterator[None]:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise CheckpointError(f"{str(file)!r} is missing; copy the checkpoint again or train it") from None
-    except OSError as error:
-        raise CheckpointError(f"{str(file)!r} cannot be read ({error.strerror}); mend it, or copy it again") from error
-    except ValueError as error:
-        raise CheckpointError(f"{str(file)!r} is not JSON ({error}); copy the checkpoint again") from error
+        content = json.loads(_read(file))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{shown(file)} is not JSON ({error}); copy the checkpoint again") from error
     if not isinstance(content, dict):
-        raise CheckpointError(f"{str(file)!r} holds no JSON object; copy the checkpoint again")
+        raise CheckpointError(f"{shown(file)} holds no JSON object; copy the checkpoint again")
     return content
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(f"{shown(file)} is missing; copy the checkpoint again or train it") from None
+    except OSError as error:
+        raise CheckpointError(f"{shown(file)} cannot be read ({error.strerror}); mend it, or copy it again") from error

@@ -8,122 +8,111 @@ network would give, by the closed form for Gaussian data.
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 import xarray as xr
 
 from spectral_collapse import inversion, metrics
-from spectral_collapse.datasets import TARGET
-from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.processes import Process, VariancePreserving
-from spectral_collapse.studies import common, front
-from spectral_collapse.studies.setting import Setting
-from spectral_collapse.translation import translate
+from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
+from spectral_collapse.executors import Arrays
+from spectral_collapse.labels import TARGET
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.studies import common
+from spectral_collapse.studies.parameters import NetworkParameters
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
 
-STUDY = "collapse"
+IMAGES = ("source", "target", "output")
+"""Series of pictures; the output is the source inverted by the standard method and sampled as a target."""
+LATENTS = ("white noise", "source, network", "source, closed form", "target, network")
+"""Series of latents: drawn noise, the sources inverted with the network and with the optimal denoiser of Gaussian
+data that has the mean and the spectrum of encoded training sources, and the targets under their own label."""
 
-_CODE = ("metrics.radial_spectrum", "metrics.s_dc", "studies.collapse", "translation")
+
+def jobs(request: Request[NetworkParameters]) -> Mapping[str, Job]:
+    """A job per inversion; each measures its latents and what it shows."""
+    given, standard = request.parameters, inversion.create("standard")
+
+    def noise() -> Arrays:
+        return _latents(torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)))
+
+    def network() -> Arrays:
+        found = request.translated(standard)
+        images = {"source": request.pair.source, "target": request.pair.target, "output": found.images}
+        frequency, power = common.spectra(images)
+        pictures = np.stack([common.pictures(images[name][: given.shown]) for name in IMAGES])
+        return _latents(found.latents) | {"image_power": power, "image_frequency": frequency, "image": pictures}
+
+    def closed() -> Arrays:
+        label, sources = request.info.source_label, request.training_sources(given.reference)
+        perfect = gaussian_denoiser(request.model.denoiser.process, sources, label)
+        return _latents(standard.invert(perfect, request.encoded, label, given.num_steps).latent)
+
+    def target() -> Arrays:
+        encoded = request.model.encode(request.pair.target)
+        return _latents(standard.invert(request.model.denoiser, encoded, TARGET, given.num_steps).latent)
+
+    return dict(zip(LATENTS, (noise, network, closed, target), strict=True))
 
 
-def run(
-    dataset: str = "photos_x8",
-    profile: str = "quick",
-    checkpoint: str | Path | Model | None = None,
-    source: Literal["auto", "real", "rendered"] = "auto",
-    root: str | Path | None = None,
-) -> xr.Dataset:
-    """Spectra and pictures of standard inversion; from the store where these parameters were run before.
+def combine(request: Request[NetworkParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """`image_power` (image_series, sample, image_frequency); `latent_power` (latent_series, sample,
+    latent_frequency), 1 everywhere for white noise; `latent_variance` (latent_series, sample), the mean square of
+    a latent, and `latent_s_dc`, its S_DC; `image` (image_series, shown, row, col, rgb), bytes."""
+    latents, images = [parts[name] for name in LATENTS], parts["source, network"]
+    names = request.images.names
+    power = {"long_name": "power per coefficient", "units": "1"}
+    frequency = {"long_name": "spatial frequency", "units": "cycles per pixel"}
+    along = ("latent_series", "sample")
 
-    Args:
-        dataset: a name of `datasets.DATASETS`.
-        profile: 'smoke', 'quick' or 'paper'.
-        checkpoint: name or folder of a network, or a loaded Model; without it the one shipped for
-            this family of data sets.
-        source, root: as in `datasets.load`.
+    def gathered(
+        name: str, dims: tuple[str, ...], long_name: str
+    ) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+        return dims, np.stack([part[name] for part in latents]), {"long_name": long_name, "units": "1"}
 
-    Returns:
-        The result, also stored (`results`). `image_power` (image_series, sample, image_frequency):
-        source, target and output. `latent_power` (latent_series, sample, latent_frequency), white
-        noise has 1 everywhere: drawn white noise, the inverted sources, the sources inverted with
-        the optimal denoiser of Gaussian data that has the mean and the spectrum of this data set's
-        encoded training sources, and the inverted targets (under their own label). `latent_variance`
-        (latent_series, sample): mean square of a latent, `latent_s_dc` its S_DC. Pictures of the first `shown` samples.
-
-    Raises:
-        InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
-    """
-    given = Setting.load(dataset, profile, checkpoint, source, root, _CODE)
-    given.parameters["guidance"] = given.info.guidance
-    stored = given.stored(STUDY)
-    if stored is not None:
-        return stored
-
-    started = time.perf_counter()
-    model, info, size, encoded = given.model, given.info, given.size, given.encoded
-    standard = inversion.create("standard")
-    translation = translate(
-        model, standard, given.pair.source, info.source_label, num_steps=size.num_steps, guidance=info.guidance
+    return xr.Dataset(
+        {
+            "image_power": (("image_series", "sample", "image_frequency"), images["image_power"], power),
+            "latent_power": gathered("power", (*along, "latent_frequency"), "power per coefficient"),
+            "latent_variance": gathered("variance", along, "mean square of a latent"),
+            "latent_s_dc": gathered("s_dc", along, "decorrelation of a latent S_DC"),
+            "image": (
+                ("image_series", "shown", *common.PIXELS),
+                images["image"],
+                {"long_name": "picture", "units": "1"},
+            ),
+        },
+        {
+            "image_series": list(IMAGES),
+            "latent_series": list(LATENTS),
+            "sample": names,
+            "shown": names[: request.parameters.shown],
+            "image_frequency": ("image_frequency", images["image_frequency"], frequency),
+            "latent_frequency": ("latent_frequency", latents[0]["frequency"], frequency),
+        },
     )
-    perfect = gaussian_denoiser(model.denoiser.process, given.training_sources(size.reference), info.source_label)
-    encoded_target = model.encode(given.pair.target)
-    latents = {
-        "white noise": torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0)),
-        "source, network": translation.latents,
-        "source, closed form": standard.invert(perfect, encoded, info.source_label, size.num_steps).latent,
-        "target, network": standard.invert(model.denoiser, encoded_target, TARGET, size.num_steps).latent,
+
+
+def _latents(latents: torch.Tensor) -> Arrays:
+    frequency, power = common.spectra({"": latents})
+    return {
+        "frequency": frequency,
+        "power": power[0],
+        "variance": latents.square().mean((1, 2, 3)).numpy(),
+        "s_dc": metrics.s_dc(latents).numpy(),
     }
-    images = {"source": given.pair.source, "target": given.pair.target, "output": translation.images}
-    result = _dataset(images, latents, given.names, size.shown)
-    return given.save(STUDY, result, time.perf_counter() - started)
 
 
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals over images.
-
-    'High' frequencies are those above half the Nyquist frequency, of latents and of images alike.
-    """
-    latents = _high(study["latent_power"], "latent_frequency")
-    network, perfect, target = (
-        front.bootstrap_mean(latents.sel(latent_series=series).to_numpy())
-        for series in ("source, network", "source, closed form", "target, network")
-    )
-    images = np.log(_high(study["image_power"], "image_frequency"))
-    missing = images.sel(image_series="output") - images.sel(image_series="target")
-    decorrelated = {
-        series: common.text(front.bootstrap_mean(study["latent_s_dc"].sel(latent_series=series).to_numpy()))
-        for series in study["latent_series"].to_numpy()
-    }
-    ratio = front.Interval(*np.exp(front.bootstrap_mean(missing.to_numpy())))
-    return (
-        f"- **Is the latent white?** The mean power of the latents at high frequencies, 1 for white noise, is "
-        f"{common.text(network)} for sources inverted with our network and {common.text(target)} for targets. A "
-        f"perfect network would give {common.text(perfect)} for Gaussian data with the spectrum of these sources.\n"
-        f"- **Are its places independent?** S_DC, the share of places whose neighbours differ as in white noise, is "
-        f"{decorrelated['white noise']} for drawn noise, {decorrelated['source, network']} for sources inverted with "
-        f"our network, {decorrelated['source, closed form']} for the same with the perfect network of their spectrum, "
-        f"and {decorrelated['target, network']} for targets.\n"
-        f"- **Is texture missing in the output?** At high frequencies the outputs have {common.text(ratio)} times the "
-        f"power of the true targets (geometric mean)."
-    )
-
-
-def _high(power: xr.DataArray, frequency: str) -> xr.DataArray:
-    return power.where(power[frequency] > 0.25, drop=True).mean(frequency)
-
-
-def gaussian_denoiser(process: Process, encoded: torch.Tensor, label: int) -> GaussianDenoiser:
-    """The optimal denoiser of Gaussian data with the mean and the spectrum of encoded images, N x C x H x W.
-
-    One spectrum for all channels (their average) and one mean per channel. It knows one domain, `label`.
-    """
-    mean = encoded.mean((0, 2, 3), keepdim=True)[0]
-    spectrum = torch.fft.fft2((encoded - mean).double(), norm="ortho").abs().square().mean((0, 1))
-    return GaussianDenoiser(process, {label: spectrum}, {label: mean})
+STUDY = Study(
+    "collapse",
+    "What does standard inversion do to the spectrum?",
+    NetworkParameters,
+    jobs,
+    combine,
+    uses=lambda request: [inversion.create("standard")],
+)
 
 
 def closed_form(num_steps: tuple[int, ...] = (50, 500), size: int = 64) -> xr.Dataset:
@@ -153,8 +142,7 @@ def closed_form(num_steps: tuple[int, ...] = (50, 500), size: int = 64) -> xr.Da
         power = torch.fft.fft2(latent, norm="ortho").abs().square()
         measured.append(power[diagonal, diagonal].numpy())
     variance = spectrum[diagonal, diagonal].numpy()
-    entry_level = process.levels(1)[0]
-    entry = (entry_level.sigma / entry_level.alpha) ** 2
+    entry = process.levels(1)[0].ratio ** 2
     one = {"units": "1"}
     return xr.Dataset(
         {
@@ -166,45 +154,4 @@ def closed_form(num_steps: tuple[int, ...] = (50, 500), size: int = 64) -> xr.Da
             "variance": ("variance", variance, {"long_name": "variance S of the data at a frequency", **one}),
         },
         {"entry": entry},
-    )
-
-
-def _dataset(
-    images: dict[str, torch.Tensor], latents: dict[str, torch.Tensor], names: list[str], shown: int
-) -> xr.Dataset:
-    image_frequency, image_power = common.spectra(images)
-    latent_frequency, latent_power = common.spectra(latents)
-    power = {"long_name": "power per coefficient", "units": "1"}
-    frequency = {"long_name": "spatial frequency", "units": "cycles per pixel"}
-    decorrelation = np.stack([metrics.s_dc(series).numpy() for series in latents.values()])
-    variance = np.stack([series.square().mean((1, 2, 3)).numpy() for series in latents.values()])
-    pictures = np.stack([common.pictures(series[:shown]) for series in images.values()])
-    return xr.Dataset(
-        {
-            "image_power": (("image_series", "sample", "image_frequency"), image_power, power),
-            "latent_power": (("latent_series", "sample", "latent_frequency"), latent_power, power),
-            "latent_variance": (
-                ("latent_series", "sample"),
-                variance,
-                {"long_name": "mean square of a latent", "units": "1"},
-            ),
-            "latent_s_dc": (
-                ("latent_series", "sample"),
-                decorrelation,
-                {"long_name": "decorrelation of a latent S_DC", "units": "1"},
-            ),
-            "image": (
-                ("image_series", "shown", *common.PIXELS),
-                pictures,
-                {"long_name": "picture", "units": "1"},
-            ),
-        },
-        {
-            "image_series": list(images),
-            "latent_series": list(latents),
-            "sample": names,
-            "shown": names[:shown],
-            "image_frequency": ("image_frequency", image_frequency, frequency),
-            "latent_frequency": ("latent_frequency", latent_frequency, frequency),
-        },
     )

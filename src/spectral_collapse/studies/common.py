@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
+import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.datasets import DatasetInfo, DomainDataset
 from spectral_collapse.errors import CheckpointError, DataError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.weights import find
 from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.studies.front import Interval
+from spectral_collapse.statistics import Interval, groups_of
 
 PIXELS = ("row", "col", "rgb")
 """The last dimensions of a stored picture."""
+PICTURE = {"long_name": "picture", "units": "1"}
 
 
 def spread(available: int, wanted: int) -> list[int]:
@@ -30,11 +35,15 @@ def real_targets(train: DomainDataset, count: int) -> torch.Tensor:
     return torch.stack([train.images.target(targets[i]) for i in chosen])
 
 
-def training_sources(train: DomainDataset, count: int) -> torch.Tensor:
-    """At most `count` images (N, 3, H, W) that training shows as sources."""
+def training_source_indices(train: DomainDataset, count: int) -> list[int]:
+    """At most `count` of the images that training shows as sources, spread evenly."""
     sources = [index for index in range(len(train)) if not train.is_target(index)]
-    chosen = spread(len(sources), min(count, len(sources)))
-    return torch.stack([train.images.source(sources[i]) for i in chosen])
+    return [sources[i] for i in spread(len(sources), min(count, len(sources)))]
+
+
+def training_sources(train: DomainDataset, count: int) -> torch.Tensor:
+    """The images (N, 3, H, W) of `training_source_indices`."""
+    return torch.stack([train.images.source(index) for index in training_source_indices(train, count)])
 
 
 def pictures(images: torch.Tensor) -> np.ndarray:
@@ -67,16 +76,36 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
     return found[0][0][1:].numpy(), np.stack([power[:, 1:].numpy() for _, power in found])
 
 
-def checksum(weights: str) -> str:
+def checksum(weights: str, folder: str | Path | None = None) -> str:
     """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
     try:
-        return find(weights).sha256
+        return find(weights, folder).sha256
     except DataError:
         return ""
 
 
+def images(study: xr.Dataset) -> str:
+    """'16 real test images from 13 pictures': how many a result has, of which kind, and how many are independent."""
+    count, independent = study.sizes["sample"], len(set(groups_of(study)))
+    pictures = "" if independent == count else f" from {independent} picture{'s' * (independent > 1)}"
+    return f"{count} {study.attrs['data_source']} test images{pictures}"
+
+
 def text(interval: Interval, digits: int = 3) -> str:
-    """'mean [low, high]', or '-' where nothing was measured."""
+    """'mean [low, high]', '-' where nothing was measured, the mean alone where it has no interval."""
     if np.isnan(interval.mean):
         return "-"
+    if np.isnan(interval.low):
+        return f"{interval.mean:.{digits}f} [no interval]"
     return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def packed(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """A dataset as an array of bytes, for a job whose result has many parts."""
+    return {"dataset": np.frombuffer(results.encode(dataset), np.uint8)}
+
+
+def unpacked(part: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """What `packed` was given."""
+    with xr.open_dataset(io.BytesIO(part["dataset"].tobytes()), engine="h5netcdf") as dataset:
+        return dataset.load()

@@ -1,88 +1,129 @@
-"""The two domains of a data set side by side: pictures, spectra, and how steeply these fall."""
+"""The two domains of a data set side by side: pictures, spectra, how steeply these fall, and the finest details."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import pywt
+import torch
 import xarray as xr
 
 from spectral_collapse import datasets
 from spectral_collapse.errors import unknown
+from spectral_collapse.executors import Arrays
 from spectral_collapse.metrics import spectral_slope
+from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.studies import common
-from spectral_collapse.studies.profiles import profile as profile_named
+from spectral_collapse.studies.parameters import ImageParameters
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+BANDS = ("horizontal", "vertical", "diagonal")
+"""pywt's order: edges that run horizontally, vertically, diagonally."""
 
 
-def run(
-    dataset: str,
-    profile: str = "quick",
-    source: Literal["auto", "real", "rendered"] = "auto",
-    root: str | Path | None = None,
-) -> xr.Dataset:
-    """Spectra of both domains of a data set's test split; computed in seconds, not stored.
+def jobs(request: Request[ImageParameters]) -> Mapping[str, Job]:
+    """A single job: it takes a few seconds."""
 
-    Args:
-        dataset: a name of `datasets.DATASETS`.
-        profile: 'smoke', 'quick' or 'paper': how many images, and of which size.
-        source, root: as in `datasets.load`.
+    def measured() -> Arrays:
+        shown, sides, reference = request.parameters.shown, request.pair._asdict(), request.hf_reference
+        frequency, power = common.spectra(sides)
+        first = sides["target"][:1]
+        return {
+            "frequency": frequency,
+            "power": power,
+            # of each image, for intervals; of targets alone: the rings of a picture of blocks that have no power
+            # leave no power law
+            "slope": np.array([spectral_slope(image[None]) for image in sides["target"]]),
+            "image": np.stack([common.pictures(images[:shown]) for images in sides.values()]),
+            "detail": np.concatenate([common.pictures(first), detail_pictures(first, reference.wavelet)]),
+            "reference_slope": np.float64(reference.slope),
+            "wavelet": np.array(reference.wavelet),
+        }
 
-    Returns:
-        `power` (domain, sample, frequency); `slope` (sample), the exponent of the power law that a
-        target's spectrum follows; `image` (domain, shown, row, col, rgb), bytes. attrs: dataset, title,
-        data_source, origin, and how many images each split has (train_images, test_images).
+    return {"domains": measured}
 
-    Raises InvalidParameterError and DataError as `datasets.load` does.
+
+def combine(request: Request[ImageParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """`power` (domain, sample, frequency); `slope` (sample), the exponent of the power law that a target's spectrum
+    follows; `image` (domain, shown, row, col, rgb), bytes; `detail` (band, row, col, rgb), the first target and the
+    magnitudes of its finest wavelet coefficients, mean over channels, white at the band's 99.5th percentile or above.
+
+    attrs: dataset; train_images and test_images, the sizes of the splits; of the reference of S_HF, which is made of
+    training targets, the slope and the wavelet.
     """
-    size = profile_named(profile)
-    test = datasets.load(dataset, "test", size.size, source, root)
-    train = datasets.load(dataset, "train", size.size, source, root)
-    chosen = common.spread(len(test), min(size.images, len(test)))
-    names = [test.ids[index] for index in chosen]
-    sides = test.stack(chosen)._asdict()
-    frequency, power = common.spectra(sides)
-    # an image each, for intervals; targets alone: a picture of blocks has rings without power, and no power law
-    slopes = [spectral_slope(image[None]) for image in sides["target"]]
-    pictures = np.stack([common.pictures(images[: size.shown]) for images in sides.values()])
+    found, images = parts["domains"], request.images
+    pictures = {"long_name": "picture", "units": "1"}
     return xr.Dataset(
         {
-            "power": (("domain", "sample", "frequency"), power, {"long_name": "power per coefficient", "units": "1"}),
-            "slope": ("sample", slopes, {"long_name": "exponent of the target's spectrum", "units": "1"}),
-            "image": (("domain", "shown", *common.PIXELS), pictures, {"long_name": "picture", "units": "1"}),
+            "power": (
+                ("domain", "sample", "frequency"),
+                found["power"],
+                {"long_name": "power per coefficient", "units": "1"},
+            ),
+            "slope": ("sample", found["slope"], {"long_name": "exponent of the target's spectrum", "units": "1"}),
+            "image": (("domain", "shown", *common.PIXELS), found["image"], pictures),
+            "detail": (("band", *common.PIXELS), found["detail"], pictures),
         },
         {
-            "domain": list(sides),
-            "sample": names,
-            "shown": names[: size.shown],
-            "frequency": ("frequency", frequency, {"long_name": "spatial frequency", "units": "cycles per pixel"}),
+            "domain": ["source", "target"],
+            "sample": images.names,
+            "shown": images.names[: found["image"].shape[1]],
+            "frequency": (
+                "frequency",
+                found["frequency"],
+                {"long_name": "spatial frequency", "units": "cycles per pixel"},
+            ),
+            "band": ["image", *BANDS],
         },
         {
-            "dataset": dataset,
-            "title": test.info.title,
-            "data_source": test.kind,
-            "origin": test.origin,
-            "train_images": len(train),
-            "test_images": len(test),
+            "dataset": images.info.name,
+            "train_images": len(images.train),
+            "test_images": len(images.test),
+            "reference_slope": float(found["reference_slope"]),
+            "wavelet": str(found["wavelet"]),
         },
     )
 
 
-def family(name: str, profile: str = "quick") -> list[xr.Dataset]:
-    """`run` for every data set that shares one network, such as 'photos'.
+def detail_pictures(images: torch.Tensor, wavelet: str) -> np.ndarray:
+    """The finest wavelet details of one image (1, 3, H, W) as pictures of its own size, (3, H, W, 3) bytes."""
+    height, width = images.shape[-2:]
+    _, bands = pywt.dwt2(images.numpy(), wavelet, mode=MODE, axes=(-2, -1))
+    magnitude = np.abs(np.concatenate(bands)).mean(1)  # (3, h, w): the filter's length adds a border
+    top, left = (magnitude.shape[1] - height // 2) // 2, (magnitude.shape[2] - width // 2) // 2
+    inner = magnitude[:, top : top + height // 2, left : left + width // 2]
+    scaled = torch.from_numpy(inner / np.quantile(inner, 0.995)).clamp(0, 1) * 2 - 1
+    return common.pictures(scaled.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None].expand(-1, 3, -1, -1))
 
-    Raises InvalidParameterError for an unknown family, and what `run` raises.
+
+STUDY = Study("domains", "What do sources lack in comparison with their targets?", ImageParameters, jobs, combine)
+
+
+def family(name: str, **given: Any) -> list[xr.Dataset]:
+    """The results of all data sets that share one network, such as 'photos'; `given` as `STUDY.run` takes it.
+
+    Raises InvalidParameterError for an unknown family, and what `STUDY.run` raises.
     """
     members = [info.name for info in datasets.DATASETS.values() if info.family == name]
     if not members:
         raise unknown("family of data sets", name, dict.fromkeys(info.family for info in datasets.DATASETS.values()))
-    return [run(member, profile) for member in members]
+    return [STUDY.run(dataset=member, **given) for member in members]
 
 
-def origin(domains: list[xr.Dataset]) -> str:
-    """One Markdown sentence: what kind of images these are, how many, and where they come from."""
-    attrs = domains[0].attrs
-    return (
-        f"**{attrs['data_source'].capitalize()} images**: {attrs['origin']}; {attrs['train_images']} for training "
-        f"and {attrs['test_images']} for testing, of which {domains[0].sizes['sample']} are measured here."
-    )
+def with_companions(dataset: str, beside: list[str] | None = None, **given: Any) -> list[xr.Dataset]:
+    """The results of a data set and of those beside it, for a page of another study.
+
+    Args:
+        dataset, beside: as of that study; without `beside` those of `datasets.companions`.
+        **given: the other parameters of that study; those that say which images are of the first data set alone.
+
+    Raises what `STUDY.run` raises.
+    """
+    known = {*ImageParameters.model_fields, "executor", "progress"}
+    given = {name: value for name, value in given.items() if name in known}
+    others = {name: value for name, value in given.items() if name not in ("source", "images")}
+    names = datasets.companions(dataset) if beside is None else beside
+    return [STUDY.run(dataset=dataset, **given), *(STUDY.run(dataset=name, **others) for name in names)]

@@ -12,30 +12,27 @@ spectrum of a data set's sources, in pixel space.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import xarray as xr
-from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, inversion, results
+from spectral_collapse import datasets, inversion
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import NotFiniteError
+from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import common
-from spectral_collapse.studies.front import bootstrap_mean
-from spectral_collapse.studies.profiles import profile as profile_named
-
-STUDY = "gaussian"
+from spectral_collapse.studies.parameters import Count, ImageParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
 
 PRESERVING, EXPLODING = "variance preserving", "variance exploding"
 PROCESSES: dict[str, Process] = {PRESERVING: VariancePreserving(), EXPLODING: VarianceExploding()}
@@ -64,7 +61,7 @@ ROUND_TRIPS = DETERMINISTIC | {
 OVG_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
     "standard": ("standard", {}),
     "OVG": ("ovg", {"eta_hf": 1000.0, "eta_lf": 1e-4}),
-    "OVG, variance gradient alone": ("ovg", {"eta_hf": 1000.0, "eta_lf": 0.0}),
+    "OVG, variance gradient alone": ("ovg", {"eta_hf": 1000.0, "eta_lf": 0.0, "project": False}),
     "OVG + TABA": ("ovg", {"eta_hf": 1000.0, "eta_lf": 1e-4, "forward_fraction": 0.04}),
 }
 """OVG with the published step sizes of BBBC021, its parts and its partner."""
@@ -80,36 +77,25 @@ _LADDER_SIDE, _LADDER = 32, (1.0, -8.0)
 """Side of the ladder's images in pixels, and log10 of its largest and smallest power."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """images: test images whose spectra are measured. inversion_steps: of all that is shown at one number
-    of steps. num_steps: numbers of steps for the orders of convergence. entry_steps: for EDM's entry noise.
-    replaced: k, the levels at which noise enters. draws: images of three channels for what is drawn."""
+class GaussianParameters(ImageParameters):
+    """How finely the exact inversion is looked at."""
 
-    images: int
-    inversion_steps: int
-    num_steps: tuple[int, ...]
-    entry_steps: tuple[int, ...]
-    replaced: tuple[int, ...]
-    draws: int
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 8, "quick": 64, "paper": 64}
 
-
-SETTINGS = {
-    "smoke": Settings(8, 25, (16, 32, 64), (10, 50), (0, 1, 2), 4),
-    "quick": Settings(64, 50, (16, 32, 64, 128, 256, 512), (50, 500), (0, 2, 5, 10), 32),
-    "paper": Settings(64, 50, (16, 32, 64, 128, 256, 512), (50, 500), (0, 2, 5, 10), 32),
-}
-
-_CODE = (
-    "datasets.base",
-    "denoisers",
-    "inversion",
-    "metrics.radial_spectrum",
-    "processes",
-    "sampling",
-    "studies.common",
-    "studies.gaussian",
-)
+    num_steps: Count = by_profile(25, 50, 50, ge=1, description="inversion steps of all that is shown at one number")
+    steps: tuple[Count, ...] = by_profile(
+        (16, 32, 64),
+        (16, 32, 64, 128, 256, 512),
+        (16, 32, 64, 128, 256, 512),
+        description="numbers of inversion steps for the orders of convergence",
+    )
+    entry_steps: tuple[Count, ...] = by_profile(
+        (10, 50), (50, 500), (50, 500), description="numbers of steps for EDM's entry noise"
+    )
+    replaced: tuple[Count, ...] = by_profile(
+        (0, 1, 2), (0, 2, 5, 10), (0, 2, 5, 10), description="levels k at which noise enters"
+    )
+    draws: Count = by_profile(4, 32, 32, ge=1, description="images of three channels for what is drawn")
 
 
 @dataclass(frozen=True)
@@ -227,106 +213,65 @@ def entry(process: Process) -> float:
     return (level.sigma / level.alpha) ** 2
 
 
-def run(
-    dataset: str = "photos_x8",
-    profile: str = "quick",
-    source: Literal["auto", "real", "rendered"] = "auto",
-    root: str | Path | None = None,
-) -> xr.Dataset:
-    """Every method on Gaussian data; from the store where these parameters were run before.
+Given = Request[GaussianParameters]
 
-    Args:
-        dataset: a name of `datasets.DATASETS`; its sources' spectrum, in pixel space, is one of the two
-            sets of powers.
-        profile: 'smoke', 'quick' or 'paper'.
-        source, root: as in `datasets.load`.
 
-    Returns:
-        The result, also stored (`results`). Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS);
-        variance, the ladder of powers S; frequency, the rings of a spectrum; steps; draw.
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per section of the chapter; a section is a Dataset of its own."""
+    given = request.parameters
 
-        - `power` (domain, sample, frequency): radial spectra of the data; `slope` (sample) and `power_law`
-          (frequency): of its targets; `entry` (process), s_0^2; `below_entry` (process), the share of the
-          sources' Fourier coefficients with less mean power than that; `empty`, the share without any;
-          `data_limit` (process, frequency), the closed form's variance of the sources' latents.
-        - `terminal` (process, method, variance): variance of the latent; `limit` (process, variance),
-          S / (S + s_0^2); `error` (process, method, steps): largest relative error of the gain, over the
-          ladder, against the exact flow.
-        - `edm_variance` (entry_noise, edm_steps, variance) and `edm_drawn` (entry_noise, draw, variance).
-        - `ovg_power` (ovg_series, frequency), `ovg_image` (frequency): power of latents and of the one
-          image that they come from, whose band EMPTIED is empty.
-        - `standard_variance` (frequency); `variance_expected` and `correlation_expected` (noise, replaced,
-          frequency), `variance_drawn` and `correlation_drawn` (noise, replaced, draw, frequency): latents of
-          noise that enters at level k = replaced.
-        - `round_trip` (process, trip): error of the reconstruction relative to the image, in float64;
-          `calls` (process, trip), network calls of the inversion per image.
+    def spectra() -> xr.Dataset:
+        return _measured(request.pair, modelled(request.pair.source))
 
-    Raises InvalidParameterError and DataError, one sentence each.
-    """
-    info, size, settings = datasets.info(dataset), profile_named(profile), SETTINGS[profile]
-    test = datasets.load(dataset, "test", size.size, source, root)
-    chosen = common.spread(len(test), min(settings.images, len(test)))
-    parameters = {
-        "dataset": dataset,
-        "profile": profile,
-        "size": size.size,
-        "settings": asdict(settings),
-        "source": test.kind,
-        "data": test.fingerprint,
-        "code": results.code_hash(_CODE),
-    }
-    stored = results.get(STUDY, parameters)
-    if stored is not None:
-        return stored
+    def guided() -> xr.Dataset:
+        bands = emptied_rings(spectra()).to_numpy()
+        return _guided(modelled(request.pair.source), bands, given.num_steps)
 
-    started = time.perf_counter()
-    pair = test.stack(chosen)
-    data = modelled(pair.source)
-    measured = _measured(pair, data, [test.ids[index] for index in chosen])
-    cutoff = info.structure_cutoff(size.size) / 2
+    def entered() -> xr.Dataset:
+        cutoff = request.info.source_band(given.size)
+        return _entered(modelled(request.pair.source), given.num_steps, cutoff, given.replaced, given.draws)
+
     sections = {
-        "terminal variance": lambda: _terminal(settings.inversion_steps),
-        "orders of convergence": lambda: _convergence(settings.num_steps),
-        "entry noise": lambda: _entry_noise(settings),
-        "OVG": lambda: _guided(data, emptied_rings(measured).to_numpy(), settings.inversion_steps),
-        "noise at level k": lambda: _entered(data, settings.inversion_steps, cutoff, settings),
-        "round trips": lambda: _round_trips(data, settings.inversion_steps),
+        "spectra": spectra,
+        "terminal variance": lambda: _terminal(given.num_steps),
+        "orders of convergence": lambda: _convergence(given.steps),
+        "entry noise": lambda: _entry_noise(given.entry_steps, given.draws),
+        "OVG": guided,
+        "noise at level k": entered,
+        "round trips": lambda: _round_trips(modelled(request.pair.source), given.num_steps),
     }
-    bar = tqdm(sections.items(), desc="Gaussian data", leave=False)
-    result = xr.merge([measured, *(compute() for _, compute in bar)], compat="no_conflicts")
-    result.attrs = results.provenance(
-        study=STUDY,
-        parameters=results.canonical(parameters),
-        title=info.title,
-        data_source=test.kind,
-        origin=test.origin,
-        checkpoint_hash="",
-        device="cpu",
-        num_steps=settings.inversion_steps,
-        cutoff=cutoff,
-        seconds=round(time.perf_counter() - started, 1),
-    )
-    results.save(result)
-    return result
+    return {name: lambda compute=compute: common.packed(compute()) for name, compute in sections.items()}
 
 
-def orders(study: xr.Dataset) -> xr.DataArray:
-    """Orders of convergence (process, method): minus the slope of log error against log steps.
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS);
+    variance, the ladder of powers S; frequency, the rings of a spectrum; steps; draw.
 
-    A least-squares line through the three finest runs; NaN where one of them overflowed.
+    - `power` (domain, sample, frequency): radial spectra of the data; `slope` (sample) and `power_law`
+      (frequency): of its targets; `entry` (process), s_0^2; `below_entry` (process), the share of the
+      sources' Fourier coefficients with less mean power than that; `empty`, the share without any;
+      `data_limit` (process, frequency), the closed form's variance of the sources' latents.
+    - `terminal` (process, method, variance): variance of the latent; `limit` (process, variance),
+      S / (S + s_0^2); `error` (process, method, steps): largest relative error of the gain, over the
+      ladder, against the exact flow.
+    - `edm_variance` (entry_noise, edm_steps, variance) and `edm_drawn` (entry_noise, draw, variance).
+    - `ovg_power` (ovg_series, frequency), `ovg_image` (frequency): power of latents and of the one
+      image that they come from, whose band EMPTIED is empty.
+    - `standard_variance` (frequency); `variance_expected` and `correlation_expected` (noise, replaced,
+      frequency), `variance_drawn` and `correlation_drawn` (noise, replaced, draw, frequency): latents of
+      noise that enters at level k = replaced.
+    - `round_trip` (process, trip): error of the reconstruction relative to the image, in float64;
+      `calls` (process, trip), network calls of the inversion per image.
     """
-    finest = np.log(study["error"].isel(steps=slice(-3, None)))
-    distance = np.log(finest["steps"]) - np.log(finest["steps"]).mean()
-    return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()
+    result = xr.merge([common.unpacked(part) for part in parts.values()], compat="no_conflicts")
+    cutoff = request.info.source_band(request.parameters.size)
+    attrs = {"num_steps": request.parameters.num_steps, "cutoff": cutoff}
+    return result.assign_coords(sample=request.images.names).assign_attrs(attrs)
 
 
-def half_power(study: xr.Dataset) -> xr.DataArray:
-    """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced).
-
-    There the correlation with the source falls below 1 / sqrt(2); NaN where it never does.
-    """
-    lost = study["correlation_expected"] ** 2 < 0.5
-    return study["frequency"].where(lost).min("frequency")
+def uses(request: Given) -> Iterable[InversionMethod]:
+    """The methods, which are found by name."""
+    return [*_methods(ROUND_TRIPS), *_methods(OVG_SERIES), inversion.create("nullspace")]
 
 
 def emptied_rings(study: xr.Dataset) -> xr.DataArray:
@@ -334,62 +279,7 @@ def emptied_rings(study: xr.Dataset) -> xr.DataArray:
     return (study["frequency"] > EMPTIED[0]) & (study["frequency"] < EMPTIED[1])
 
 
-def high(values: xr.DataArray) -> xr.DataArray:
-    """The mean over the frequencies above half the Nyquist frequency."""
-    return values.where(values["frequency"] > 0.25, drop=True).mean("frequency")
-
-
-def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
-    """The mean over the frequencies that the source can hold, up to its own Nyquist frequency."""
-    return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
-
-
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list. Intervals are 95 % bootstrap intervals over images or draws."""
-    preserving = {"process": PRESERVING}
-    entry_noise = float(study["entry"].sel(preserving))
-    below = study["below_entry"].to_series()
-    faint = study.sel(variance=float(study["entry"].sel(process=EXPLODING)) / 10, method="nearest")
-    added = bootstrap_mean(faint["edm_drawn"].sel(entry_noise=True).to_numpy())
-    edm = faint["edm_variance"].isel(edm_steps=0)
-    order = orders(study).sel(process=EXPLODING)
-    inside = emptied_rings(study)
-    filled = study["ovg_power"].where(inside).max("frequency").to_series()
-    guided = high(study["ovg_power"].where(~inside)).to_series()
-    most = study["replaced"].to_numpy()[-1]
-    everywhere, empty = ({"noise": noise, "replaced": most} for noise in NOISES)
-    kept, lowest = own_band(study, study["correlation_expected"]), study["variance_expected"].min("frequency")
-    wild = study["error"].max("steps").to_series().unstack("method").max()
-    unstable = ", ".join(f"{name} (up to {value:.0e})" for name, value in wild.items() if not value < 1)
-    steps = study.attrs["num_steps"]
-    return (
-        f"- **The data.** The targets' power falls with frequency to the power "
-        f"{common.text(bootstrap_mean(study['slope'].to_numpy()), 2)} ({study.sizes['sample']} "
-        f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
-        f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
-        f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, and "
-        f"{float(study['empty']):.0%} have none.\n"
-        f"- **Collapse of a perfect network.** Above half the Nyquist frequency the latents of the Gaussian data have "
-        f"the variance {float(high(study['standard_variance'])):.2f} after {steps} steps of the standard inversion, "
-        f"and {float(high(study['data_limit'].sel(preserving))):.2f} in the limit of many steps; white noise has 1.\n"
-        f"- **Orders of convergence** (variance exploding): "
-        f"{', '.join(f'{name} {value:.2f}' for name, value in order.to_series().items() if value > 0)}. "
-        f"With errors above 1 in one of the runs: {unstable or 'none'}.\n"
-        f"- **EDM's entry noise.** Where the data has $S$ = {float(faint['variance']):.0e}, the latent's variance is "
-        f"{float(edm.sel(entry_noise=False)):.2f} without and {float(edm.sel(entry_noise=True)):.2f} with the noise; "
-        f"drawn, {common.text(added, 2)} ({study.sizes['draw']} draws).\n"
-        f"- **OVG** raises the high frequencies from {guided['standard']:.2f} to "
-        f"{guided['OVG, variance gradient alone']:.2f} with its variance gradient alone, and to {guided['OVG']:.2f} "
-        f"with both gradients (one draw). In the emptied band its latent has at most the power {filled['OVG']:.0e}, "
-        f"which is rounding error; with TABA the band has up to {filled['OVG + TABA']:.2f}.\n"
-        f"- **Structure.** At k = {most} the latent's correlation with the source, averaged over the source's own "
-        f"band, is {float(kept.sel(everywhere)):.3f} with noise everywhere and {float(kept.sel(empty)):.3f} with noise "
-        f"in the empty band alone; the lowest power of the latent at any frequency is "
-        f"{float(lowest.sel(everywhere)):.2f} and {float(lowest.sel(empty)):.2f}."
-    )
-
-
-def _measured(pair: datasets.Pair, data: Gaussian, names: list[str]) -> xr.Dataset:
+def _measured(pair: datasets.Pair, data: Gaussian) -> xr.Dataset:
     frequency, power = common.spectra(pair._asdict())
     slopes = [spectral_slope(image[None]) for image in pair.target]
     # with the slope given, the law's level is what makes the mean residual over the fitted band vanish
@@ -410,7 +300,6 @@ def _measured(pair: datasets.Pair, data: Gaussian, names: list[str]) -> xr.Datas
         },
         {
             "domain": list(pair._fields),
-            "sample": names,
             "process": list(PROCESSES),
             "frequency": ("frequency", frequency, {"long_name": "spatial frequency", "units": "cycles per pixel"}),
         },
@@ -455,19 +344,17 @@ def _convergence(steps: tuple[int, ...]) -> xr.Dataset:
     )
 
 
-def _entry_noise(settings: Settings) -> xr.Dataset:
+def _entry_noise(entry_steps: Sequence[int], draws: int) -> xr.Dataset:
     data, powers = ladder()
     process = PROCESSES[EXPLODING]
-    denoiser, images = data.denoiser(process), data.draw(settings.draws, seed=1)
+    denoiser, images = data.denoiser(process), data.draw(draws, seed=1)
     expected, drawn = [], []
     for added in (False, True):
         method = inversion.create("edm", entry_noise=added)
         total = data.spectrum + added * entry(process)
-        expected.append(
-            [data.mean(data.gain(method, process, steps).square() * total) for steps in settings.entry_steps]
-        )
+        expected.append([data.mean(data.gain(method, process, steps).square() * total) for steps in entry_steps])
         generator = torch.Generator().manual_seed(2)
-        drawn.append(data.power(method.invert(denoiser, images, 0, settings.entry_steps[0], generator).latent))
+        drawn.append(data.power(method.invert(denoiser, images, 0, entry_steps[0], generator).latent))
     name = _named("variance of the latent")
     return xr.Dataset(
         {
@@ -476,8 +363,8 @@ def _entry_noise(settings: Settings) -> xr.Dataset:
         },
         {
             "entry_noise": [False, True],
-            "edm_steps": list(settings.entry_steps),
-            "draw": range(settings.draws),
+            "edm_steps": list(entry_steps),
+            "draw": range(draws),
             "variance": _powers(powers),
         },
     )
@@ -502,7 +389,7 @@ def _guided(data: Gaussian, bands: np.ndarray, num_steps: int) -> xr.Dataset:
     )
 
 
-def _entered(data: Gaussian, num_steps: int, cutoff: float, settings: Settings) -> xr.Dataset:
+def _entered(data: Gaussian, num_steps: int, cutoff: float, replaced: Sequence[int], draws: int) -> xr.Dataset:
     """Latents of noise that enters at level k, expected and drawn.
 
     With the gain g of the steps that remain from level k on, the latent's variance at a frequency is
@@ -511,11 +398,11 @@ def _entered(data: Gaussian, num_steps: int, cutoff: float, settings: Settings) 
     """
     process = PROCESSES[PRESERVING]
     levels, spectrum = process.levels(num_steps), data.spectrum
-    denoiser, images = data.denoiser(process), data.draw(settings.draws, seed=5)
+    denoiser, images = data.denoiser(process), data.draw(draws, seed=5)
     quantities = {"variance": "variance of the latent", "correlation": "correlation of the latent with the source"}
     expected, drawn = [], []
     for noise in NOISES:
-        for k in settings.replaced:
+        for k in replaced:
             method, passed = _entering(noise, k, num_steps, cutoff, spectrum)
             gain = data.gain(method, process, num_steps)
             total = spectrum + (levels[k].sigma / levels[k].alpha) ** 2 * passed
@@ -531,7 +418,7 @@ def _entered(data: Gaussian, num_steps: int, cutoff: float, settings: Settings) 
             variables[f"{quantity}_{kind}"] = (dims, array, _named(name))
     standard = data.gain(inversion.create("standard"), process, num_steps).square() * spectrum
     variables["standard_variance"] = ("frequency", data.mean(standard), _named(quantities["variance"]))
-    coordinates = {"noise": list(NOISES), "replaced": list(settings.replaced), "draw": range(settings.draws)}
+    coordinates = {"noise": list(NOISES), "replaced": list(replaced), "draw": range(draws)}
     return xr.Dataset(variables, coordinates)
 
 
@@ -587,3 +474,8 @@ def _named(name: str) -> dict[str, str]:
 
 def _powers(powers: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
     return "variance", powers, _named("variance S of the data at a frequency")
+
+
+STUDY = Study(
+    "gaussian", "What does each method do to Gaussian data, exactly?", GaussianParameters, jobs, combine, uses
+)

@@ -1,15 +1,38 @@
-"""What the notebooks need around a study: parameters that papermill was given, checked by name."""
+"""What the notebooks need around a study: the parameters of their first cell, checked by name."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from spectral_collapse.errors import unknown
+from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
 """The first line of the cell that papermill adds below the one tagged `parameters`."""
+_RUN = ("executor", "progress")
+"""What `Study.run` takes beside the study's own parameters."""
+
+
+def parameters(
+    study: Study, namespace: Mapping[str, Any], history: Iterable[str] | None = None, beside: Sequence[Study] = ()
+) -> dict[str, Any]:
+    """The parameters that a notebook's first cell sets, for `study.run`.
+
+    Args:
+        study: the study that the notebook calls.
+        namespace: the notebook's variables, `globals()`.
+        history: as in `check_parameters`.
+        beside: further studies that the notebook calls, whose parameters its first cell may set too.
+
+    Raises InvalidParameterError for a parameter that papermill was given and none of the studies has.
+    """
+    known = [*study.parameters.model_fields, *_RUN]
+    further = [name for one in beside for name in one.parameters.model_fields if name not in known]
+    check_parameters([*known, *further], history)
+    return {name: namespace[name] for name in known if name in namespace}
 
 
 def check_parameters(known: Callable[..., object] | Sequence[str], history: Iterable[str] | None = None) -> None:

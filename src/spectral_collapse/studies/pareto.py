@@ -1,4 +1,4 @@
-"""The Pareto study: what each inversion method pays in structure for the texture that it restores.
+"""The Pareto study: what each inversion method changes in texture and in structure.
 
 Every method inverts the same source images and samples them in the target domain; a point is a
 method with its parameters, its place is (S_LF, S_HF). OVG's points are a grid over (eta_HF, eta_LF);
@@ -9,6 +9,7 @@ own, can stand beside them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -20,10 +21,11 @@ import torch
 import xarray as xr
 
 from spectral_collapse import datasets, inversion, metrics, results
+from spectral_collapse.checks import check_number
 from spectral_collapse.datasets import TARGET
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.inversion import InversionMethod
-from spectral_collapse.inversion.base import check_number
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.studies.common import PIXELS, norms, pictures, real_targets, spread
 from spectral_collapse.studies.profiles import count, numbers
@@ -90,6 +92,7 @@ GRIDS = {
             "edict",
             "bdia",
             "sdedit",
+            "null_class",
             "cycle_diffusion",
             "ddpm_friendly",
             "spectral_swap",
@@ -97,12 +100,12 @@ GRIDS = {
     ),
 }
 
-_CODE = ("metrics", "studies.pareto", "translation")
+_CODE = ("metrics", "identity", "studies.pareto", "translation")
 """What computes the stored values; a data set's own code is part of its fingerprint."""
 
 SAMPLE_SCORES = {
     "s_hf": ("high-frequency realism S_HF", "1"),
-    "hf_excess": ("log high-frequency energy over the usual of real targets", "1"),
+    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
     "s_lf": ("low-frequency structural fidelity S_LF", "1"),
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
@@ -195,11 +198,12 @@ def run(
         progress: whether to show a progress bar, a tick for each point and seed.
 
     Returns:
-        The result, also stored (`results`): dims point, seed, sample; per sample s_hf, s_lf, s_dc, psnr,
+        The result, also stored (`results`) unless a method has no code by which it could be told from another
+        of its name, of which a warning tells: dims point, seed, sample; per sample s_hf, s_lf, s_dc, psnr,
         hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d); per set of images
         s_g with the p-value of its test, OVG's shares of conflicting and clipped steps, network calls;
-        `reference_*`: the same scores for the true targets and for their way through the autoencoder, the
-        ceiling of every method; pictures (image, source_image, target_image) of some of the samples (`shown`),
+        `reference_*`: the same scores for the true targets and for their way through the autoencoder, which
+        all outputs take; pictures (image, source_image, target_image) of some of the samples (`shown`),
         at seed 0. Methods that draw nothing (`stochastic` False) are computed once and repeated along seed.
 
     Raises:
@@ -213,17 +217,41 @@ def run(
     check_number("guidance", guidance, 0)
     points = _points(published, grid, num_steps, eta_hf, eta_lf, fractions)
     given = Setting.load(dataset, profile, checkpoint, source, root, _CODE, images)
-    points += _further(_default_methods(given, grid, published, num_steps) if methods is None else methods)
+    points += _further(_default_methods(given, grid, published, num_steps, guidance) if methods is None else methods)
+    told_apart = _identities(points)
     given.parameters.update(
-        seeds=seeds, num_steps=num_steps, guidance=float(guidance), points=[point.label for point in points]
+        seeds=seeds,
+        num_steps=num_steps,
+        guidance=float(guidance),
+        points=[point.label for point in points],
+        methods=told_apart,
     )
+    task = _Task(given, points, seeds, num_steps, guidance)
+    if told_apart is None:
+        return task.assemble(None, progress)
     stored = given.stored(STUDY)
     if stored is not None:
         return stored
     parts = given.parts(STUDY)
-    result = _Task(given, points, seeds, num_steps, guidance).assemble(parts, progress)
+    result = task.assemble(parts, progress)
     parts.clear()
     return result
+
+
+def _identities(points: Sequence[Point]) -> dict[str, Any] | None:
+    """What each point computes, for the key; None, with a warning, where a result could be taken for another's."""
+    found = {}
+    for point in points:
+        try:
+            found[point.label] = identity(point.method)
+        except UnidentifiedError as error:
+            warnings.warn(
+                f"{point.label!r} cannot be told from another method of that name, so the study is computed and not "
+                f"stored: it uses {error}; write it as Python code to have its results kept",
+                stacklevel=3,
+            )
+            return None
+    return found
 
 
 @dataclass(frozen=True)
@@ -246,14 +274,15 @@ class _Task:
     def hf_reference(self) -> metrics.HFReference:
         return metrics.hf_reference(real_targets(self.given.train, self.given.size.reference))
 
-    def assemble(self, parts: results.Parts, progress: bool) -> xr.Dataset:
-        """The result from its parts, those that are missing computed now."""
+    def assemble(self, parts: results.Parts | None, progress: bool) -> xr.Dataset:
+        """The result from its parts, those that are missing computed now; without any, nothing is stored."""
         jobs: dict[str, Callable[[], dict[str, np.ndarray]]] = {"references": self.references}
         for p, point in enumerate(self.points):
             for s in range(self.seeds if point.method.stochastic else 1):
                 jobs[_job(p, point, s)] = lambda point=point, s=s: self.measure(point, s)
         done = finish(parts, jobs, "Pareto study", progress)
-        return self.given.save(STUDY, self.dataset(done), total_seconds(done), **self.attrs())
+        finished = self.given.described if parts is None else self.given.save
+        return finished(STUDY, self.dataset(done), total_seconds(done), **self.attrs())
 
     def references(self) -> dict[str, np.ndarray]:
         """Scores of the true targets and of their reconstruction by the autoencoder, (2, N) each."""
@@ -397,17 +426,22 @@ def _points(
     return (Point("standard"), *taba, *ovg, both)
 
 
-def _default_methods(given: Setting, grid: Grid, published: Published, num_steps: int) -> dict[str, dict[str, Any]]:
-    """The profile's further methods, those with a projector for the source's own band."""
+def _default_methods(
+    given: Setting, grid: Grid, published: Published, num_steps: int, guidance: float
+) -> dict[str, dict[str, Any]]:
+    """The profile's further methods, with the parameters that depend on the study."""
     image = given.pair.source
-    band = given.info.structure_cutoff(given.size.size) / 2  # cycles per pixel of the image
+    band = given.info.source_band(given.size.size)  # of the data, not S_LF's cutoff, by which the method is judged
     # What is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more.
     wider = image.shape[-1] / given.encoded.shape[-1]
-    nullspace = {
-        "k": max(1, round(num_steps * published.fraction)),
-        "projector": float(f"{min(band * wider, 0.5):g}"),
+    own: dict[str, dict[str, Any]] = {
+        "nullspace": {
+            "k": max(1, round(num_steps * published.fraction)),
+            "projector": float(f"{min(band * wider, 0.5):g}"),
+        },
+        "null_class": {"guidance": float(guidance)},
     }
-    return {name: nullspace if name == "nullspace" else {} for name in grid.methods}
+    return {name: own.get(name, {}) for name in grid.methods}
 
 
 def _further(methods: Mapping[str, Mapping[str, Any]] | Sequence[str]) -> tuple[Point, ...]:

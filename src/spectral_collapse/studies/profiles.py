@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError, unknown
-from spectral_collapse.inversion.base import check_number
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Profile:
     """The size of a study.
 
     size: height and width of the images in pixels. images: test images. seeds: draws of the
-    stochastic methods. num_steps: steps of inversion and of sampling. reference: real target images
+    stochastic methods. num_steps: steps of inversion and of sampling. reference: target images
     of the training split from which the reference of S_HF is made. shown: how many of the images are
     stored as pictures.
     """
@@ -47,9 +47,7 @@ def count(name: str, given: int | None, default: int, least: int = 1) -> int:
     """A count that may override the profile's. Raises InvalidParameterError unless it is a whole number >= least."""
     if given is None:
         return default
-    if isinstance(given, bool) or not isinstance(given, int) or given < least:
-        raise InvalidParameterError(f"{name} must be a whole number, at least {least}; {given!r} was given")
-    return given
+    return check_count(name, given, least)
 
 
 def numbers(

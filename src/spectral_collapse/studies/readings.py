@@ -8,6 +8,7 @@ else at every image size. SSIM and MS-SSIM have variants of their own.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets import Pair
+from spectral_collapse.executors import Arrays
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.s_hf import MODE, TOP
 from spectral_collapse.metrics.s_lf import WHITE, grey, mask
@@ -29,8 +31,9 @@ PAPERS_CUTOFF = 0.06
 
 
 class Reading(NamedTuple):
-    """score: name of its card; label: the choice in words; used: whether `metrics` makes it; values: two
-    cases -> a value per sample, (N,) each; found_own: see `compare`, (N,) too."""
+    """score: name of its card; label: the choice in words; used: whether `metrics` makes it; values: two cases that
+    a score should tell apart -> a value per sample, (N,) each; found_own: 1 where a drawing is closer to its own
+    photo than to any other, else 0, (N,), for S_LF on drawings only."""
 
     score: str
     label: str
@@ -38,75 +41,61 @@ class Reading(NamedTuple):
     values: dict[str, torch.Tensor]
     found_own: torch.Tensor | None = None
 
-    def columns(self) -> torch.Tensor:
-        """(N, 3): both cases and `found_own`, NaN where there is none."""
-        first, second = self.values.values()
-        found = torch.full_like(first, math.nan) if self.found_own is None else self.found_own
-        return torch.stack((first, second, found), 1)
 
+def combine(parts: Sequence[Arrays]) -> xr.Dataset:
+    """The readings of all scores, from the arrays of the functions below.
 
-def compare(
-    images: torch.Tensor,
-    real: torch.Tensor,
-    pair: Pair,
-    drawings: Pair,
-    white: torch.Tensor,
-    collapsed: torch.Tensor,
-    cutoff: float,
-    drawings_cutoff: float,
-) -> xr.Dataset:
-    """Every reading on two cases that a score should tell apart.
-
-    Args:
-        images: targets, (N, 3, H, W) in [-1, 1].
-        real: images like them that S_HF takes as its reference.
-        pair: sources and targets whose S_LF compares colours; of another data set, if that of `images` has none.
-        drawings: drawings and photos likewise.
-        white, collapsed: white noise, and latents of the standard inversion.
-        cutoff, drawings_cutoff: of S_LF, for `pair` and for `drawings`.
-
-    Returns:
-        `reading_value` (reading, case, reading_sample), NaN beyond a case's samples, with the coords
-        `reading_score`, `reading_label`, `reading_used` (reading) and `reading_case` (reading, case), what
-        either case is; `found_own` (reading, reading_sample): 1 where a drawing is closer to its own photo
-        than to any other, else 0, for S_LF on drawings only.
+    `reading_value` (reading, case, reading_sample), NaN beyond a case's samples, with the coords `reading_score`,
+    `reading_label`, `reading_used` (reading), `reading_case` (reading, case), what either case is, and
+    `reading_sample_group` (reading, reading_sample), what the samples were taken from; `found_own` (reading,
+    reading_sample).
     """
-    rows = [
-        *_decorrelation(white, collapsed),
-        *_texture(images, real),
-        *_structure(pair, cutoff),
-        *_silhouettes(drawings, drawings_cutoff),
-        *_similarities(images),
-    ]
-    columns = [row.columns() for row in rows]
-    *values, found = torch.nn.utils.rnn.pad_sequence(columns, batch_first=True, padding_value=math.nan).unbind(-1)
-    values = torch.stack(values, 1)
+    most = max(part["values"].shape[-1] for part in parts)
+
+    def padded(name: str, fill: object) -> np.ndarray:
+        beyond = [np.full((*part[name].shape[:-1], most - part[name].shape[-1]), fill) for part in parts]
+        return np.concatenate(
+            [np.concatenate([part[name], empty], -1) for part, empty in zip(parts, beyond, strict=True)]
+        )
+
+    gathered = {name: np.concatenate([part[name] for part in parts]) for name in ("score", "label", "used", "case")}
+    values, samples = padded("values", np.nan), ("reading", "reading_sample")
+    one = {"units": "1"}
     return xr.Dataset(
         {
             "reading_value": (
                 ("reading", "case", "reading_sample"),
-                values.numpy(),
-                {"long_name": "value of the score", "units": "1"},
+                values[:, :2],
+                {"long_name": "value of the score", **one},
             ),
-            "found_own": (
-                ("reading", "reading_sample"),
-                found.numpy(),
-                {"long_name": "drawing closest to its own photo", "units": "1"},
-            ),
+            "found_own": (samples, values[:, 2], {"long_name": "drawing closest to its own photo", **one}),
         },
         {
-            "reading": np.arange(len(rows)),
+            "reading": np.arange(len(values)),
             "case": ["first", "second"],
-            "reading_sample": np.arange(values.shape[-1]),
-            "reading_score": ("reading", [row.score for row in rows]),
-            "reading_label": ("reading", [row.label for row in rows]),
-            "reading_used": ("reading", [row.used for row in rows]),
-            "reading_case": (("reading", "case"), [list(row.values) for row in rows]),
+            "reading_sample": np.arange(most),
+            "reading_sample_group": (samples, padded("groups", "")),
+            **{f"reading_{name}": (("reading", "case")[: array.ndim], array) for name, array in gathered.items()},
         },
     )
 
 
-def _decorrelation(white: torch.Tensor, collapsed: torch.Tensor) -> list[Reading]:
+def _arrays(rows: Sequence[Reading], groups: Sequence[str]) -> Arrays:
+    """`values` (reading, 3, N) of both cases and of `found_own`; `score`, `label`, `used`, `case`; `groups`."""
+    missing = torch.full((len(groups),), math.nan)
+    values = [torch.stack([*row.values.values(), missing if row.found_own is None else row.found_own]) for row in rows]
+    return {
+        "values": torch.stack(values).numpy(),
+        "score": np.array([row.score for row in rows]),
+        "label": np.array([row.label for row in rows]),
+        "used": np.array([row.used for row in rows]),
+        "case": np.array([list(row.values) for row in rows]),
+        "groups": np.array([list(groups)] * len(rows)),
+    }
+
+
+def decorrelation(white: torch.Tensor, collapsed: torch.Tensor, groups: Sequence[str]) -> Arrays:
+    """S_DC of white noise and of latents of the standard inversion."""
     cases = {"white noise": white, "standard inversion": collapsed}
     channels = white.shape[1]
 
@@ -115,17 +104,17 @@ def _decorrelation(white: torch.Tensor, collapsed: torch.Tensor) -> list[Reading
 
     kept = reading("share of patches not flagged, 1 - Eq. (36); half of the channels, 5 x 5", used=True)
     flipped = Reading("s_dc", "share of patches flagged, Eq. (36)", False, {k: 1 - v for k, v in kept.values.items()})
-    return [
-        kept,
-        flipped,
+    others = [
         reading("not flagged; any one channel is enough", 1 / channels),
         reading("not flagged; all channels needed", 1.0),
         reading("not flagged; 3 x 3 patches", patch=3),
         reading("not flagged; 7 x 7 patches", patch=7),
     ]
+    return _arrays([kept, flipped, *others], groups)
 
 
-def _texture(images: torch.Tensor, real: torch.Tensor) -> list[Reading]:
+def texture(images: torch.Tensor, real: torch.Tensor, groups: Sequence[str]) -> Arrays:
+    """S_HF of targets and of blurred ones; real: images like them, its reference."""
     cases = {"target": images, "target, blurred": IMAGES["blur"](images, 0.5)}
     own = metrics.hf_reference(real).wavelet
 
@@ -140,7 +129,9 @@ def _texture(images: torch.Tensor, real: torch.Tensor) -> list[Reading]:
         reading(f"{own} of the spectrum, intensities 0..255", own, TOP, used=True),
         reading(f"{own}, intensities 0..1", own, 1.0),
     ]
-    return readings if own == "sym4" else [*readings, reading("sym4 as in the paper, intensities 0..255", "sym4", TOP)]
+    if own != "sym4":
+        readings.append(reading("sym4 as in the paper, intensities 0..255", "sym4", TOP))
+    return _arrays(readings, groups)
 
 
 def _log_energy(images: torch.Tensor, wavelet: str, top: float) -> torch.Tensor:
@@ -149,7 +140,8 @@ def _log_energy(images: torch.Tensor, wavelet: str, top: float) -> torch.Tensor:
     return torch.from_numpy(np.square(np.stack(details, 1), dtype=np.float64).sum((1, 2, 3, 4))).log()
 
 
-def _structure(pair: Pair, cutoff: float) -> list[Reading]:
+def structure(pair: Pair, cutoff: float, groups: Sequence[str]) -> Arrays:
+    """S_LF of sources with their own and with other targets, where it compares colours."""
     cases = {"own target": pair.target, "another target": pair.target.roll(1, 0)}
     size = pair.source.shape[-1]
 
@@ -158,15 +150,18 @@ def _structure(pair: Pair, cutoff: float) -> list[Reading]:
         values = {case: metrics.s_lf(x, pair.source, kappa) for case, x in cases.items()}
         return Reading("s_lf", f"{label}, κ = {kappa:g}: {cycles:.1f} cycles per image", used, values)
 
-    return [
+    readings = [
         reading("the source's Nyquist limit", cutoff, used=True),
         reading("the paper's number", max(PAPERS_CUTOFF, 2 / size)),
         reading("the paper's cycles per image", min(1.0, PAPERS_CUTOFF * 256 / size)),
         reading("no low-pass", 1.0),
     ]
+    return _arrays(readings, groups)
 
 
-def _silhouettes(drawings: Pair, cutoff: float) -> list[Reading]:
+def silhouettes(drawings: Pair, cutoff: float, groups: Sequence[str]) -> Arrays:
+    """S_LF of drawings with the photos, their own and the others."""
+
     def darkness(images: torch.Tensor) -> torch.Tensor:
         levels = grey(images)
         return torch.where(levels < WHITE, 1 - levels, 0)
@@ -180,10 +175,9 @@ def _silhouettes(drawings: Pair, cutoff: float) -> list[Reading]:
         ],
     }
     used = [metrics.structure_view(x, cutoff, "edges") for x in drawings]
-    return [
-        _silhouette("mask of what is not white, low-passed, above κ / 2", *used, used=True),
-        *(_silhouette(label, *(x.clamp(0, 1) for x in pair)) for label, pair in views.items()),
-    ]
+    readings = [_silhouette("mask of what is not white, low-passed, above κ / 2", *used, used=True)]
+    readings += [_silhouette(label, *(x.clamp(0, 1) for x in pair)) for label, pair in views.items()]
+    return _arrays(readings, groups)
 
 
 def _silhouette(label: str, drawings: torch.Tensor, photos: torch.Tensor, used: bool = False) -> Reading:
@@ -197,7 +191,8 @@ def _silhouette(label: str, drawings: torch.Tensor, photos: torch.Tensor, used: 
     return Reading("s_lf", label, used, {"own drawing": own, "mean of the other drawings": others}, found)
 
 
-def _similarities(images: torch.Tensor) -> list[Reading]:
+def similarities(images: torch.Tensor, groups: Sequence[str]) -> Arrays:
+    """SSIM and MS-SSIM of blurred and of noisy images."""
     cases = {"blurred": IMAGES["blur"](images, 0.5), "noisy": IMAGES["noise"](images, 0.5)}
     size = min(images.shape[-2:])
     # the smallest whole factor that makes room for five scales
@@ -216,10 +211,11 @@ def _similarities(images: torch.Tensor) -> list[Reading]:
         label = f"{len(WEIGHTS)} scales, on images enlarged {factor} times"
         readings["ms_ssim", label] = lambda x: ms_ssim(enlarged(x), enlarged(images))
     first = {score: next(label for other, label in readings if other == score) for score in ("ssim", "ms_ssim")}
-    return [
+    rows = [
         Reading(score, label, label == first[score], {case: value(x) for case, x in cases.items()})
         for (score, label), value in readings.items()
     ]
+    return _arrays(rows, groups)
 
 
 def _uniform_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:

@@ -1,437 +1,396 @@
 """What each score sees: every score on images and latents that are damaged in a known way.
 
-The figures that 'Spectral Collapse in Diffusion Inversion' explains its scores with (Figs. 7 to 13),
-on the images at hand; the response of every per-sample score to every graded corruption; and the
-readings that its definitions allow, side by side (`studies.readings`). `studies.score_findings` puts
-the numbers into words.
+The figures that 'Spectral Collapse in Diffusion Inversion' explains its scores with (Figs. 7, 8 and 11 to 13; those
+of spectra and wavelets are in `studies.domains`), on the images at hand; the response of every per-sample score to
+every graded corruption; and the readings that its definitions allow, side by side (`studies.readings`).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import pywt
 import torch
 import xarray as xr
+from pydantic import Field
 
-from spectral_collapse import datasets, inversion, metrics
-from spectral_collapse.datasets import DatasetInfo, Pair
+from spectral_collapse import inversion, metrics
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.executors import Arrays
 from spectral_collapse.metrics.evaluate import evaluate
-from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.metrics.s_lf import Structure, grey, mask
-from spectral_collapse.metrics.weights import SOURCES
-from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.studies import common, corruptions, domains, readings
-from spectral_collapse.studies.corruptions import Corruption
-from spectral_collapse.studies.setting import Setting
-
-STUDY = "scores"
-
-COMPANIONS = ("photos_x8", "bbbc021_x8", "edges2shoes")
-"""Of the families to which the data set does not belong, these stand beside it."""
+from spectral_collapse.studies import common, corruptions, readings
+from spectral_collapse.studies.corruptions import GRADES, Corruption
+from spectral_collapse.studies.parameters import Count, NetworkParameters
+from spectral_collapse.studies.request import Images, Request
+from spectral_collapse.studies.study import Job, Study
 
 CUTOFFS = (0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
 """Of the Fourier filters, as fractions of the Nyquist frequency."""
-
-SHOWN_CUTOFFS = (0.125, 0.25, 0.5)
-"""Those of which there are pictures."""
-
+FILTERS = ("low-pass", "high-pass")
+FILTERED = ("image", *(f"{name} {cutoff:g}" for name in FILTERS for cutoff in (0.125, 0.25, 0.5)))
+"""What there are pictures of."""
 STAGES = ("image", "grey", "mask", "low-passed", "silhouette", "difference")
 """Of S_LF's pipeline; colours have the first, the fourth and the last."""
-
-BANDS = ("horizontal", "vertical", "diagonal")
-"""pywt's order: edges that run horizontally, vertically, diagonally."""
-
 WHITE, STANDARD, TABA = "white noise", "standard inversion", "TABA"
 LOUD = "white noise, 1 % too strong"
+CORRUPTIONS: dict[str, dict[str, Corruption]] = {"image": corruptions.IMAGES, "latent": corruptions.LATENTS}
 
-LATENTS = 4
-"""Latents per test image whose norms are shown: a law needs more of them than a mean does."""
+_LATENT, _LATENT_PICTURE = (
+    ("latent_series", "latent_sample"),
+    ("latent_series", "shown", "latent_row", "latent_col", "rgb"),
+)
+_FIGURES = {
+    "filtered": (("filter_score", "filter", "filter_cutoff", "sample"), "score of a filtered image"),
+    "filtered_image": (("filtered_picture", "shown", *common.PIXELS), "picture"),
+    "pipeline_image": (("pipeline", "view", "stage", *common.PIXELS), "picture"),
+    "pipeline_s_lf": (("pipeline", "view"), "S_LF to the source"),
+    "latent_image": (_LATENT_PICTURE, "picture"),
+    "flag_image": (_LATENT_PICTURE, "picture"),
+    "latent_s_dc": (_LATENT, "decorrelation of the latent S_DC"),
+    "norm": (_LATENT, "squared norm / d"),
+    "ks_distance": (("ks_series", "count"), "KS distance"),
+    "ks_pvalue": (("ks_series", "count"), "p-value"),
+}
+"""What belongs to one figure each: dimensions, long name."""
 
-DRAWS = 1024
-"""Latents of white noise that the Kolmogorov-Smirnov test is shown on."""
 
-_CODE = ("metrics", "studies.corruptions", "studies.domains", "studies.readings", "studies.scores")
+class ScoreParameters(NetworkParameters):
+    """Images, latents, and the weights that some scores are computed with."""
 
-
-def run(
-    dataset: str = "photos_x8",
-    profile: str = "quick",
-    checkpoint: str | Path | Model | None = None,
-    source: Literal["auto", "real", "rendered"] = "auto",
-    root: str | Path | None = None,
-) -> xr.Dataset:
-    """The whole chapter's numbers and pictures; from the store where these parameters were run before.
-
-    Args:
-        dataset: a name of `datasets.DATASETS`; one of each other family stands beside it (`COMPANIONS`).
-        profile: 'smoke', 'quick' or 'paper'.
-        checkpoint: name or folder of a network, or a loaded Model; without it the one shipped for
-            this family of data sets.
-        source, root: as in `datasets.load`.
-
-    Returns:
-        The result, also stored (`results`). Per-sample values run along `sample`, test images, or
-        `latent_sample`, these and more, for the laws of norms. A variable per score, as
-        `metrics.evaluate` gives it, for targets blurred at the middle grade and for latents of the
-        standard inversion. `image_response` and `latent_response` hold every per-sample score of damaged
-        targets and of damaged white noise, NaN where its weights are missing. The others belong to one
-        figure each. The functions below describe them.
-
-    Raises:
-        InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
-    """
-    given = Setting.load(dataset, profile, checkpoint, source, root, _CODE)
-    info, size, model, test, chosen = given.info, given.size, given.model, given.test, given.chosen
-    beside = [name for name in COMPANIONS if datasets.info(name).family != info.family]
-    companions = {name: datasets.load(name, "test", size.size, "auto", root) for name in beside}
-    given.parameters["companions"] = [other.fingerprint for other in companions.values()]
-    given.parameters["weights"] = {name: common.checksum(name) for name in SOURCES}
-    stored = given.stored(STUDY)
-    if stored is not None:
-        return stored
-
-    started = time.perf_counter()
-    pairs = {
-        name: other.stack(common.spread(len(other), min(len(chosen), len(other)))) for name, other in companions.items()
-    }
-    pairs = {dataset: given.pair, **pairs}
-    pair = pairs[dataset]
-    real = common.real_targets(given.train, size.reference)
-    reference = metrics.hf_reference(real)
-    settings = {"cutoff": info.structure_cutoff(size.size), "structure": info.structure}
-    compared = [next(n for n in pairs if datasets.info(n).structure == kind) for kind in ("color", "edges")]
-    more = common.spread(len(test), min(LATENTS * len(chosen), len(test)))
-    inverted_ids = list(dict.fromkeys((*chosen, *more)))
-    latents = inverted(model, test.stack(inverted_ids).source, info.source_label, size.num_steps)
-    first = {name: x[: len(chosen)] for name, x in latents.items()}
-    scores = evaluate(
-        "all",
-        images=corruptions.IMAGES["blur"](pair.target, 0.5),
-        references=pair.target,
-        sources=pair.source,
-        reference_set=real,
-        hf_reference=reference,
-        latents=first[STANDARD],
-        **settings,
-    ).drop_vars("sample")
-    parts = [
-        scores,
-        filters(pair.target, reference, size.shown, **settings),
-        pipelines({name: (datasets.info(name), pairs[name]) for name in pairs}, size.size),
-        textures([domains.run(name, profile, source if name == dataset else "auto", root) for name in pairs], pairs),
-        flags(latents, size.shown),
-        norms(latents),
-        responses(
-            "image",
-            corruptions.IMAGES,
-            pair.target,
-            lambda x: evaluate(
-                "all", images=x, references=pair.target, sources=pair.target, hf_reference=reference, **settings
-            ),
-        ),
-        responses("latent", corruptions.LATENTS, first[WHITE], lambda x: evaluate("all", latents=x)),
-        readings.compare(
-            pair.target,
-            real,
-            *(pairs[name] for name in compared),
-            first[WHITE],
-            first[STANDARD],
-            *(datasets.info(name).structure_cutoff(size.size) for name in compared),
-        ),
-    ]
-    result = xr.merge(parts, combine_attrs="override")
-    ids = [test.ids[index] for index in inverted_ids]
-    result = result.assign_coords(sample=given.names, latent_sample=ids, shown=given.names[: result.sizes["shown"]])
-    result.attrs = {}
-    return given.save(
-        STUDY,
-        result,
-        time.perf_counter() - started,
-        **settings,
-        wavelet=reference.wavelet,
-        mean_log_energy=reference.mean_log_energy,
-        references=reference.count,
-        white_s_dc=metrics.white_noise_level(latents[WHITE].shape[1]),
-        dimension=latents[WHITE][0].numel(),
+    latents: Count = Field(4, ge=1, description="latents per test image whose norms are shown, at most")
+    draws: Count = Field(1024, ge=4, description="latents of white noise for the Kolmogorov-Smirnov test")
+    beside: list[str] | None = Field(
+        None, description="data sets that S_LF is shown on beside this one (default: one of each other family)"
+    )
+    weights: str | Path | None = Field(
+        None, description="folder with weights of LPIPS and Inception (default: SPECTRAL_COLLAPSE_WEIGHTS)"
     )
 
 
-def inverted(model: Model, sources: torch.Tensor, label: int, num_steps: int) -> dict[str, torch.Tensor]:
-    """White noise, and latents of the sources by standard inversion and by TABA, which replaces one step at least."""
-    encoded = model.encode(sources)
-    methods = {
-        STANDARD: inversion.create("standard"),
-        TABA: inversion.create("taba", fraction=max(0.04, 1 / num_steps)),
+Given = Request[ScoreParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per kind of latent, data set of S_LF's pipeline, corruption, and score with several readings."""
+    compared = {images.info.name: images for images in (request.images, *request.beside.values())}
+    pair, drawings = _first(compared.values(), "color"), _first(compared.values(), "edges")
+
+    def white() -> torch.Tensor:
+        return white_noise(request, len(request.images.chosen))
+
+    def inverted() -> torch.Tensor:
+        return request.translated(inversion.Standard()).latents
+
+    return {
+        **{f"latents, {name}": partial(measured_latents, request, name) for name in (WHITE, STANDARD, TABA)},
+        "loud noise": partial(loud_noise, request),
+        "scores of images": partial(scores_of_images, request),
+        "scores of latents": lambda: _packed(evaluate("all", latents=inverted(), device=request.device)),
+        "filters": lambda: filters(
+            request.pair.target, request.hf_reference, request.parameters.shown, **structure_of(request)
+        ),
+        **{f"pipeline, {name}": partial(pipeline, images) for name, images in compared.items()},
+        **{
+            f"{kind}, {name}": partial(responses, request, kind, name)
+            for kind, kinds in CORRUPTIONS.items()
+            for name in ("intact", *kinds)
+        },
+        "readings, s_dc": lambda: readings.decorrelation(white(), inverted(), request.images.clusters),
+        "readings, s_hf": lambda: readings.texture(request.pair.target, _real(request), request.images.clusters),
+        "readings, s_lf": lambda: readings.structure(pair.pair, _cutoff(pair), pair.clusters),
+        "readings, s_lf of drawings": lambda: readings.silhouettes(drawings.pair, _cutoff(drawings), drawings.clusters),
+        "readings, ssim": lambda: readings.similarities(request.pair.target, request.images.clusters),
     }
-    noise = torch.randn(encoded.shape, generator=torch.Generator().manual_seed(0))
-    return {WHITE: noise} | {
-        name: method.invert(model.denoiser, encoded, label, num_steps, torch.Generator().manual_seed(0)).latent
-        for name, method in methods.items()
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Per-sample values run along `sample`, test images, or `latent_sample`, these and more, for the laws of norms.
+
+    - A variable per score, as `metrics.evaluate` gives it, for targets blurred at the middle grade and for latents
+      of the standard inversion.
+    - `filtered` (filter_score, filter, filter_cutoff, sample): S_HF and S_LF (against the images themselves) of
+      images without their high or their low frequencies; `filtered_image` (filtered_picture, shown, row, col, rgb),
+      high-passed ones about mid-grey.
+    - `pipeline_image` (pipeline, view, stage, row, col, rgb): what S_LF compares, of a source, its own target and
+      the least similar other one, black where there is no such stage; `pipeline_s_lf` (pipeline, view).
+    - `latent_image`, `flag_image` (latent_series, shown, latent_row, latent_col, rgb): the first channel from -3
+      (black) to 3 (white), and the patches that S_DC flags (black); `latent_s_dc` and `norm`, ||x||^2 / d
+      (latent_series, latent_sample).
+    - `ks_distance`, `ks_pvalue` (ks_series, count): of the first latents, NaN where there are fewer.
+    - `image_response`, `latent_response` (image_score, image_corruption, grade, sample): every per-sample score of
+      damaged targets and of damaged white noise, NaN where the coordinate `image_missing` says why;
+      `image_strength` (image_corruption, grade).
+    - `readings.combine` describes the readings.
+    """
+    images, given, scores = request.images, request.parameters, parts["scores of images"]
+    compared = {images.info.name: images, **request.beside}
+    latents = {name: parts[f"latents, {name}"] for name in (WHITE, STANDARD, TABA)}
+    tests = {WHITE: parts["loud noise"]["white"], LOUD: parts["loud noise"]["loud"]}
+    tests |= {name: latents[name]["ks"] for name in (STANDARD, TABA)}
+    ks, ids = np.stack(list(tests.values())), latent_indices(request)
+    arrays = {**parts["filters"], "ks_distance": ks[..., 0], "ks_pvalue": ks[..., 1]}
+    for stacked in (latents.values(), [parts[f"pipeline, {name}"] for name in compared]):
+        arrays |= {name: np.stack([part[name] for part in stacked]) for name in next(iter(stacked))}
+    figures = xr.Dataset(
+        {name: _variable(dims, arrays[name], title) for name, (dims, title) in _FIGURES.items()},
+        {
+            "sample": images.names,
+            "shown": images.names[: given.shown],
+            "filter_score": ["s_hf", "s_lf"],
+            "filter": list(FILTERS),
+            "filter_cutoff": _variable("filter_cutoff", list(CUTOFFS), "cutoff / Nyquist"),
+            "filtered_picture": list(FILTERED),
+            "pipeline": list(compared),
+            "pipeline_title": ("pipeline", [one.info.title for one in compared.values()]),
+            "pipeline_source": ("pipeline", [one.test.kind for one in compared.values()]),
+            "structure": ("pipeline", [one.info.structure for one in compared.values()]),
+            "view": ["source", "own target", "another target"],
+            "stage": list(STAGES),
+            "latent_series": list(latents),
+            "latent_sample": [images.test.ids[index] for index in ids],
+            "latent_sample_group": ("latent_sample", [images.test.clusters[index] for index in ids]),
+            "ks_series": list(tests),
+            "count": _variable("count", counts(given.draws), "latents"),
+            "grade": _variable("grade", list(GRADES), "grade of the corruption"),
+        },
+    )
+    found = [_unpacked(scores), _unpacked(parts["scores of latents"]), figures]
+    found += [_responses(kind, parts) for kind in CORRUPTIONS]
+    found.append(readings.combine([part for name, part in parts.items() if name.startswith("readings,")]))
+    result = xr.merge(found, combine_attrs="override")
+    result.attrs = {
+        **structure_of(request),
+        "wavelet": str(scores["wavelet"]),
+        "mean_log_energy": float(scores["mean_log_energy"]),
+        "references": int(scores["references"]),
+        "white_s_dc": metrics.white_noise_level(int(arrays["shape"][0, 0])),
+        "dimension": int(arrays["shape"][0].prod()),
+    }
+    return result
+
+
+def structure_of(request: Given) -> dict[str, float | str]:
+    """The settings of S_LF for the study's data set."""
+    return {"cutoff": _cutoff(request.images), "structure": request.info.structure}
+
+
+def latent_indices(request: Given) -> list[int]:
+    """The test images whose sources are inverted: those of the study first, then more."""
+    chosen, available = request.images.chosen, len(request.images.test)
+    more = common.spread(available, min(request.parameters.latents * len(chosen), available))
+    return list(dict.fromkeys((*chosen, *more)))
+
+
+def white_noise(request: Given, count: int, seed: int = 0) -> torch.Tensor:
+    """White noise in the shape of the latents."""
+    return torch.randn((count, *request.encoded.shape[1:]), generator=torch.Generator().manual_seed(seed))
+
+
+def latents_of(request: Given, series: str) -> torch.Tensor:
+    """White noise, or the sources of `latent_indices` inverted by the standard method or by TABA, which replaces one
+    step at least. Of the study's own images they are those that other studies have."""
+    steps, indices = request.parameters.num_steps, latent_indices(request)
+    if series == WHITE:
+        return white_noise(request, len(indices))
+    method = inversion.Standard() if series == STANDARD else inversion.TABA(fraction=max(0.04, 1 / steps))
+    latents = request.translated(method).latents
+    further = indices[len(latents) :]
+    if not further:
+        return latents
+    generator = torch.Generator().manual_seed(0)
+    for latent in latents:  # the noise of all images is that of one batch
+        torch.randn(method.draws(steps), *latent.shape, generator=generator)
+    encoded = request.model.encode(request.images.test.stack(further).source)
+    inverted = method.invert(request.model.denoiser, encoded, request.info.source_label, steps, generator)
+    return torch.cat([latents, inverted.latent.float().cpu()])
+
+
+def measured_latents(request: Given, series: str) -> Arrays:
+    """Norms, S_DC and the Kolmogorov-Smirnov test of latents, and pictures of the first ones and of their flags."""
+    latents, given = latents_of(request, series), request.parameters
+    return flags(latents[: given.shown]) | {
+        "latent_s_dc": metrics.s_dc(latents).numpy(),
+        "norm": latents.double().square().mean((1, 2, 3)).numpy(),
+        "ks": ks_tests(latents, counts(given.draws)),
+        "shape": np.array(latents.shape[1:]),
+    }
+
+
+def loud_noise(request: Given) -> Arrays:
+    """The test on many draws of white noise, and on the same ones 1 % too strong."""
+    draws = request.parameters.draws
+    noise = white_noise(request, draws, seed=2)
+    return {"white": ks_tests(noise, counts(draws)), "loud": ks_tests(1.01 * noise, counts(draws))}
+
+
+def counts(draws: int) -> list[int]:
+    """How many latents the test is made with: powers of 2."""
+    return [2**power for power in range(2, draws.bit_length())]
+
+
+def ks_tests(latents: torch.Tensor, counts: Iterable[int]) -> np.ndarray:
+    """Distance and p-value of the first latents, (counts, 2); NaN where there are fewer."""
+    tests = [metrics.s_g(latents[:count])[1:] if count <= len(latents) else (np.nan, np.nan) for count in counts]
+    return np.array(tests)
+
+
+def flags(latents: torch.Tensor) -> Arrays:
+    """Pictures of the first channel and of the flags, which have a grey border where no window fits."""
+    channel = common.pictures((latents[:, :1] / 3).expand(-1, 3, -1, -1))
+    masks, white = np.full_like(channel, 160), ~metrics.s_dc_mask(latents).numpy()
+    border = (masks.shape[1] - white.shape[1]) // 2
+    masks[:, border : border + white.shape[1], border : border + white.shape[2]] = 255 * white[..., None]
+    return {"latent_image": channel, "flag_image": masks}
+
+
+def scores_of_images(request: Given) -> Arrays:
+    """All scores of images, of blurred targets, and what S_HF takes from training targets."""
+    target, reference = request.pair.target, request.hf_reference
+    scores = evaluate(
+        "all",
+        images=corruptions.IMAGES["blur"](target, 0.5),
+        references=target,
+        sources=request.pair.source,
+        reference_set=_real(request),
+        hf_reference=reference,
+        weights=request.parameters.weights,
+        device=request.device,
+        **structure_of(request),
+    )
+    return _packed(scores) | {
+        "wavelet": np.array(reference.wavelet),
+        "mean_log_energy": np.float64(reference.mean_log_energy),
+        "references": np.int64(reference.count),
     }
 
 
 def filters(
     images: torch.Tensor, reference: metrics.HFReference, shown: int, cutoff: float, structure: Structure
-) -> xr.Dataset:
-    """Figs. 11 and 12: images without their high or their low frequencies, and S_HF and S_LF of these.
-
-    Returns `filtered` (filter_score, filter, filter_cutoff, sample), S_LF against the images themselves,
-    and `filtered_image` (filtered, shown, row, col, rgb). A high-passed image is drawn about mid-grey; values
-    beyond [-1, 1] are clipped.
-    """
+) -> Arrays:
+    """Figs. 11 and 12: images without their high or their low frequencies, and S_HF and S_LF of these."""
     low = {kappa: metrics.low_pass(images, kappa) for kappa in CUTOFFS}
-    passed = {
-        "low-pass": {kappa: part.clamp(-1, 1) for kappa, part in low.items()},
-        "high-pass": {kappa: (images - part).clamp(-1, 1) for kappa, part in low.items()},
-    }
-    values = [
-        [[score(part) for part in parts.values()] for parts in passed.values()]
-        for score in (
-            lambda x: metrics.s_hf(x, reference).numpy(),
-            lambda x: metrics.s_lf(x, images, cutoff, structure).numpy(),
-        )
+    passed = {f"low-pass {kappa:g}": part.clamp(-1, 1) for kappa, part in low.items()}
+    passed |= {f"high-pass {kappa:g}": (images - part).clamp(-1, 1) for kappa, part in low.items()}
+    scores = [
+        [metrics.s_hf(x, reference) for x in passed.values()],
+        [metrics.s_lf(x, images, cutoff, structure) for x in passed.values()],
     ]
-    columns = {"image": images[:shown]} | {
-        f"{name} {kappa:g}": parts[kappa][:shown] for name, parts in passed.items() for kappa in SHOWN_CUTOFFS
+    values = np.array([[one.numpy() for one in row] for row in scores])
+    columns = {"image": images} | passed
+    return {
+        "filtered": values.reshape(2, len(FILTERS), len(CUTOFFS), len(images)),
+        "filtered_image": np.stack([common.pictures(columns[name][:shown]) for name in FILTERED]),
     }
-    return xr.Dataset(
-        {
-            "filtered": (
-                ("filter_score", "filter", "filter_cutoff", "sample"),
-                np.array(values),
-                {"long_name": "score of a filtered image", "units": "1"},
-            ),
-            "filtered_image": (
-                ("filtered_picture", "shown", *common.PIXELS),
-                np.stack([common.pictures(column) for column in columns.values()]),
-                {"long_name": "picture", "units": "1"},
-            ),
-        },
-        {
-            "filter_score": ["s_hf", "s_lf"],
-            "filter": list(passed),
-            "filter_cutoff": ("filter_cutoff", list(CUTOFFS), {"long_name": "cutoff / Nyquist", "units": "1"}),
-            "filtered_picture": list(columns),
-        },
-    )
 
 
-def pipelines(pairs: Mapping[str, tuple[DatasetInfo, Pair]], size: int) -> xr.Dataset:
-    """Fig. 13: what S_LF compares, step by step, of a source, its own target and the least similar other one.
-
-    Returns `pipeline_image` (pipeline, view, stage, row, col, rgb), black where a data set's pipeline
-    has no such stage, and `pipeline_s_lf` (pipeline, view), NaN for the source.
-    """
-    pictures, values = [], []
-    for info, pair in pairs.values():
-        cutoff = info.structure_cutoff(size)
-        first = pair.source[:1].expand_as(pair.target)
-        similar = metrics.s_lf(pair.target, first, cutoff, info.structure)
-        other = int(similar[1:].argmin()) + 1
-        stages = structure_stages(
-            torch.stack([pair.source[0], pair.target[0], pair.target[other]]), cutoff, info.structure
-        )
-        drawn = {name: common.pictures((2 * stage - 1).expand(-1, 3, -1, -1)) for name, stage in stages.items()}
-        blank = np.zeros_like(next(iter(drawn.values())))
-        pictures.append(np.stack([drawn.get(stage, blank) for stage in STAGES], 1))
-        values.append([np.nan, float(similar[0]), float(similar[other])])
-    return xr.Dataset(
-        {
-            "pipeline_image": (
-                ("pipeline", "view", "stage", *common.PIXELS),
-                np.stack(pictures),
-                {"long_name": "picture", "units": "1"},
-            ),
-            "pipeline_s_lf": (
-                ("pipeline", "view"),
-                np.array(values),
-                {"long_name": "S_LF to the source", "units": "1"},
-            ),
-        },
-        {
-            "pipeline": list(pairs),
-            "view": ["source", "own target", "another target"],
-            "stage": list(STAGES),
-            "structure": ("pipeline", [info.structure for info, _ in pairs.values()]),
-        },
-    )
+def pipeline(images: Images) -> Arrays:
+    """Fig. 13: what S_LF compares, step by step, of a source, its own target and the least similar other one."""
+    pair, cutoff, structure = images.pair, _cutoff(images), images.info.structure
+    similar = metrics.s_lf(pair.target, pair.source[:1].expand_as(pair.target), cutoff, structure)
+    other = int(similar[1:].argmin()) + 1
+    stages = structure_stages(torch.stack([pair.source[0], pair.target[0], pair.target[other]]), cutoff, structure)
+    drawn = {name: common.pictures((2 * stage - 1).expand(-1, 3, -1, -1)) for name, stage in stages.items()}
+    blank = np.zeros_like(drawn["image"])
+    return {
+        "pipeline_image": np.stack([drawn.get(stage, blank) for stage in STAGES], 1),
+        "pipeline_s_lf": np.array([np.nan, float(similar[0]), float(similar[other])]),
+    }
 
 
 def structure_stages(images: torch.Tensor, cutoff: float, structure: Structure) -> dict[str, torch.Tensor]:
     """The stages of `metrics.structure_view`, each (N, C or 1, H, W) in [0, 1], and how far its result is from
     that of the first image (absolute difference)."""
-    values = (images + 1) / 2
-    stages = {"image": values}
+    stages, result = {"image": (images + 1) / 2}, metrics.structure_view(images, cutoff, structure)
     if structure == "edges":
         stages |= {"grey": grey(images), "mask": mask(images)}
         # drawn twice as bright: a low-passed line is faint
         stages["low-passed"] = (2 * metrics.low_pass(stages["mask"], cutoff)).clamp(0, 1)
-        stages["silhouette"] = result = metrics.structure_view(images, cutoff, structure)
+    return stages | {
+        "silhouette" if structure == "edges" else "low-passed": result,
+        "difference": (result - result[:1]).abs(),
+    }
+
+
+def responses(request: Given, kind: str, name: str) -> Arrays:
+    """Every per-sample score at the grades of a corruption above 0, or of what is intact: `values` (score, grade,
+    sample), why some are `missing`, and the `strength` at all grades."""
+    target = request.pair.target
+    batch = target if kind == "image" else white_noise(request, len(target))
+    corruption = CORRUPTIONS[kind].get(name)
+    damaged = [corruption(batch, grade) for grade in GRADES[1:]] if corruption else [batch]
+    shared = {"device": request.device, "weights": request.parameters.weights}
+    if kind == "image":
+        given = {"references": target, "sources": target, "hf_reference": request.hf_reference, **structure_of(request)}
+        found = [evaluate("all", images=x, **given, **shared) for x in damaged]
     else:
-        stages["low-passed"] = result = metrics.structure_view(images, cutoff, structure)
-    return stages | {"difference": (result - result[:1]).abs()}
+        found = [evaluate("all", latents=x, **shared) for x in damaged]
+    scores = [str(score) for score, variable in found[0].items() if variable.dims == ("sample",)]
+    strengths = [corruption.strength(grade, batch.shape[-2]) for grade in GRADES] if corruption else []
+    return {
+        "scores": np.array(scores),
+        "missing": np.array([found[0][score].attrs.get("missing", "") for score in scores]),
+        "values": np.array([[one[score].to_numpy() for one in found] for score in scores]),
+        "strength": np.array(strengths),
+    }
 
 
-def textures(found: list[xr.Dataset], pairs: Mapping[str, Pair]) -> xr.Dataset:
-    """Figs. 9 and 10: of each data set the targets' spectra, their slope and wavelet, and the finest details.
-
-    found: results of `studies.domains.run`, in the order of `pairs`. Returns `spectrum` (family, member,
-    spectrum_frequency), `slope` (family, member), `wavelet` and `family_source` (family), `detail`
-    (family, band, row, col, rgb): magnitudes of the first target's wavelet coefficients, mean over
-    channels, white at the band's 99.5th percentile or above.
-    """
-    count = max(one.sizes["sample"] for one in found)
-    spectra = [_padded(one["power"].sel(domain="target").to_numpy(), count) for one in found]
-    slopes = [_padded(one["slope"].to_numpy(), count) for one in found]
-    wavelets = [metrics.hf_reference(pair.target).wavelet for pair in pairs.values()]
-    details = [
-        np.concatenate([common.pictures(pair.target[:1]), detail_pictures(pair.target[:1], wavelet)])
-        for pair, wavelet in zip(pairs.values(), wavelets, strict=True)
-    ]
+def _responses(kind: str, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """The parts of `responses`; what is intact is grade 0 of every corruption."""
+    kinds, intact = CORRUPTIONS[kind], parts[f"{kind}, intact"]
+    found = [parts[f"{kind}, {name}"] for name in kinds]
+    values = np.stack([np.concatenate([intact["values"], part["values"]], 1) for part in found], 1)
+    dims = (f"{kind}_score", f"{kind}_corruption", "grade", "sample")
+    strengths = np.stack([part["strength"] for part in found])
     return xr.Dataset(
         {
-            "spectrum": (
-                ("family", "member", "spectrum_frequency"),
-                np.stack(spectra),
-                {"long_name": "power per coefficient", "units": "1"},
-            ),
-            "slope": (("family", "member"), np.stack(slopes), {"long_name": "exponent of the spectrum", "units": "1"}),
-            "detail": (("family", "band", *common.PIXELS), np.stack(details), {"long_name": "picture", "units": "1"}),
+            f"{kind}_response": _variable(dims, values, "score of a corrupted sample", "of the score"),
+            f"{kind}_strength": _variable(dims[1:3], strengths, "strength of the corruption", "of the corruption"),
         },
-        {
-            "family": list(pairs),
-            "member": np.arange(count),
-            "spectrum_frequency": (
-                "spectrum_frequency",
-                found[0]["frequency"].to_numpy(),
-                {"long_name": "spatial frequency", "units": "cycles per pixel"},
-            ),
-            "band": ["image", *BANDS],
-            "wavelet": ("family", wavelets),
-            "family_source": ("family", [one.attrs["data_source"] for one in found]),
-            "family_title": ("family", [one.attrs["title"] for one in found]),
-        },
+        {dims[0]: intact["scores"], f"{kind}_missing": (dims[0], intact["missing"]), dims[1]: list(kinds)},
     )
 
 
-def detail_pictures(images: torch.Tensor, wavelet: str) -> np.ndarray:
-    """The finest wavelet details of one image (1, 3, H, W) as pictures of its own size, (3, H, W, 3) bytes."""
-    height, width = images.shape[-2:]
-    _, bands = pywt.dwt2(images.numpy(), wavelet, mode=MODE, axes=(-2, -1))
-    magnitude = np.abs(np.concatenate(bands)).mean(1)  # (3, h, w): the filter's length adds a border
-    top, left = (magnitude.shape[1] - height // 2) // 2, (magnitude.shape[2] - width // 2) // 2
-    inner = magnitude[:, top : top + height // 2, left : left + width // 2]
-    scaled = torch.from_numpy(inner / np.quantile(inner, 0.995)).clamp(0, 1) * 2 - 1
-    return common.pictures(scaled.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None].expand(-1, 3, -1, -1))
+def _variable(
+    dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1"
+) -> tuple[str | tuple[str, ...], object, dict[str, str]]:
+    return dims, values, {"long_name": long_name, "units": units}
 
 
-def flags(latents: Mapping[str, torch.Tensor], shown: int) -> xr.Dataset:
-    """Fig. 8: latents, first channel, from -3 (black) to 3 (white), and which patches S_DC flags (black).
-
-    Returns `latent_image` and `flag_image` (latent_series, shown, row, col, rgb), the latter with a grey
-    border where no window fits, and `latent_s_dc` (latent_series, latent_sample).
-    """
-    channel = np.stack([common.pictures((x[:shown, :1] / 3).expand(-1, 3, -1, -1)) for x in latents.values()])
-    masks = np.full_like(channel, 160)
-    white = np.stack([~metrics.s_dc_mask(x[:shown]).numpy() for x in latents.values()])
-    border = (masks.shape[2] - white.shape[2]) // 2
-    masks[:, :, border : border + white.shape[2], border : border + white.shape[3]] = 255 * white[..., None]
-    pictures = {"long_name": "picture", "units": "1"}
-    dims = ("latent_series", "shown", "latent_row", "latent_col", "rgb")
-    return xr.Dataset(
-        {
-            "latent_image": (dims, channel, pictures),
-            "flag_image": (dims, masks, pictures),
-            "latent_s_dc": (
-                ("latent_series", "latent_sample"),
-                np.stack([metrics.s_dc(x).numpy() for x in latents.values()]),
-                {"long_name": "decorrelation of the latent S_DC", "units": "1"},
-            ),
-        },
-        {"latent_series": list(latents)},
+def _first(compared: Iterable[Images], structure: Structure) -> Images:
+    for images in compared:
+        if images.info.structure == structure:
+            return images
+    raise InvalidParameterError(
+        "beside must name data sets such that S_LF compares the colours of one and the edges of another, as it does "
+        "by default"
     )
 
 
-def norms(latents: Mapping[str, torch.Tensor]) -> xr.Dataset:
-    """Fig. 7: squared norms of latents, and the Kolmogorov-Smirnov test on ever more of them.
-
-    Returns `norm` (latent_series, latent_sample), ||x||^2 / d; `ks_distance` and `ks_pvalue` (ks_series, count) for
-    the latents, in their order, and for DRAWS of white noise and of white noise that is 1 % too strong; NaN
-    where there are fewer. Both simulated series use the same draws.
-    """
-    shape = next(iter(latents.values())).shape[1:]
-    noise = torch.randn((DRAWS, *shape), generator=torch.Generator().manual_seed(2))
-    series = {WHITE: noise, LOUD: 1.01 * noise} | {name: x for name, x in latents.items() if name != WHITE}
-    counts = [2**power for power in range(2, DRAWS.bit_length())]
-    tests = [
-        [metrics.s_g(x[:count]) if count <= len(x) else metrics.SG(np.nan, np.nan, np.nan) for count in counts]
-        for x in series.values()
-    ]
-    found = np.array(tests)
-    return xr.Dataset(
-        {
-            "norm": (
-                ("latent_series", "latent_sample"),
-                np.stack([x.double().square().mean((1, 2, 3)).numpy() for x in latents.values()]),
-                {"long_name": "squared norm / d", "units": "1"},
-            ),
-            "ks_distance": (("ks_series", "count"), found[..., 1], {"long_name": "KS distance", "units": "1"}),
-            "ks_pvalue": (("ks_series", "count"), found[..., 2], {"long_name": "p-value", "units": "1"}),
-        },
-        {
-            "latent_series": list(latents),
-            "ks_series": list(series),
-            "count": ("count", counts, {"long_name": "latents", "units": "1"}),
-        },
-    )
+def _cutoff(images: Images) -> float:
+    return images.info.structure_cutoff(images.test.size)
 
 
-def responses(
-    kind: Literal["image", "latent"],
-    kinds: Mapping[str, Corruption],
-    batch: torch.Tensor,
-    score: Callable[[torch.Tensor], xr.Dataset],
-) -> xr.Dataset:
-    """Every per-sample score of a batch under every corruption at every grade.
-
-    kind: names the variable and its dims. score: a batch -> the Dataset of `metrics.evaluate`.
-
-    Returns `{kind}_response` ({kind}_score, {kind}_corruption, grade, sample), with `{kind}_missing`
-    ({kind}_score), the reason where a score has no value, else ''; `{kind}_strength` ({kind}_corruption, grade).
-    """
-    found = [[score(corruption(batch, grade)) for grade in corruptions.GRADES] for corruption in kinds.values()]
-    cards = [name for name, variable in found[0][0].items() if variable.dims == ("sample",)]
-    values = [[[one[name].to_numpy() for one in row] for row in found] for name in cards]
-    strengths = [
-        [corruption.strength(grade, batch.shape[-2]) for grade in corruptions.GRADES] for corruption in kinds.values()
-    ]
-    return xr.Dataset(
-        {
-            f"{kind}_response": (
-                (f"{kind}_score", f"{kind}_corruption", "grade", "sample"),
-                np.array(values),
-                {"long_name": "score of a corrupted sample", "units": "of the score"},
-            ),
-            f"{kind}_strength": (
-                (f"{kind}_corruption", "grade"),
-                np.array(strengths),
-                {"long_name": "strength of the corruption", "units": "of the corruption"},
-            ),
-        },
-        {
-            f"{kind}_score": cards,
-            f"{kind}_missing": (f"{kind}_score", [found[0][0][name].attrs.get("missing", "") for name in cards]),
-            f"{kind}_corruption": list(kinds),
-            "grade": ("grade", list(corruptions.GRADES), {"long_name": "grade of the corruption", "units": "1"}),
-        },
-    )
+def _real(request: Given) -> torch.Tensor:
+    return common.real_targets(request.images.train, request.parameters.reference)
 
 
-def _padded(values: np.ndarray, count: int) -> np.ndarray:
-    """With NaN rows up to `count`, for a data set that has fewer images than another."""
-    return np.pad(values, [(0, count - len(values))] + [(0, 0)] * (values.ndim - 1), constant_values=np.nan)
+def _packed(scores: xr.Dataset) -> Arrays:
+    """Scores with all that `evaluate` says of them, as an array."""
+    return {"scores": np.array(json.dumps(scores.drop_vars("sample").to_dict()))}
+
+
+def _unpacked(part: Arrays) -> xr.Dataset:
+    return xr.Dataset.from_dict(json.loads(str(part["scores"])))
+
+
+STUDY = Study(
+    "scores",
+    "Which damage does each score see, which does it miss, and which scores say the same?",
+    ScoreParameters,
+    jobs,
+    combine,
+)

@@ -27,6 +27,7 @@ CODE = (
     "datasets.base",
     "denoisers",
     "inversion",
+    "labels",
     "networks",
     "processes",
     "sampling",
@@ -101,6 +102,11 @@ class Setting:
     def names(self) -> list[str]:
         return [self.test.ids[index] for index in self.chosen]
 
+    @property
+    def clusters(self) -> list[str]:
+        """What each of the images was taken from: intervals resample these."""
+        return [self.test.clusters[index] for index in self.chosen]
+
     @cached_property
     def pair(self) -> Pair:
         """The chosen test images, sources and targets, N x 3 x H x W."""
@@ -117,7 +123,8 @@ class Setting:
         return torch.cat([self.model.encode(batch) for batch in images.split(64)])
 
     def stored(self, study: str) -> xr.Dataset | None:
-        """The result of exactly these parameters, or None where there is none yet."""
+        """The result of exactly these parameters, or None where there is none yet; killed runs are cleared up after."""
+        results.sweep()
         return results.get(study, self.parameters)
 
     def parts(self, study: str) -> results.Parts:
@@ -125,10 +132,18 @@ class Setting:
         return results.parts(study, results.key(study, self.parameters))
 
     def save(self, study: str, result: xr.Dataset, seconds: float, **further: str | float) -> xr.Dataset:
-        """Stores a result with its provenance, and returns it; `further` attrs are the study's own.
+        """Stores a result as `described` gives it, and returns it."""
+        result = self.described(study, result, seconds, **further)
+        results.save(result)
+        return result
 
-        Dimensions without a coordinate get their numbers, those of pictures the names of their colours.
+    def described(self, study: str, result: xr.Dataset, seconds: float, **further: str | float) -> xr.Dataset:
+        """A result with its coordinates and its provenance; `further` attrs are the study's own.
+
+        Dimensions without a coordinate get their numbers, those of pictures the names of their colours. The
+        test images, along `sample`, get their `clusters` as `sample_group`.
         """
+        result = result.assign_coords(sample_group=("sample", self.clusters))
         colours = {"rgb": ["red", "green", "blue"]}
         bare = {
             dim: colours.get(str(dim), range(size)) for dim, size in result.sizes.items() if dim not in result.coords
@@ -145,27 +160,27 @@ class Setting:
             seconds=round(seconds, 1),
             **further,
         )
-        results.save(result)
         return result
 
 
 def finish(
-    parts: results.Parts, jobs: Mapping[str, Callable[[], dict[str, np.ndarray]]], title: str, progress: bool
+    parts: results.Parts | None, jobs: Mapping[str, Callable[[], dict[str, np.ndarray]]], title: str, progress: bool
 ) -> dict[str, dict[str, np.ndarray]]:
     """The arrays of every job by its name: from the parts where an earlier run got that far, else computed now.
 
-    Each has its `seconds` of computing beside what the job returned.
+    parts: where they are kept; None keeps none. Each has its `seconds` of computing beside what the job returned.
     """
     done = {}
     hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
     with tqdm(jobs.items(), desc=title, leave=False, **hidden) as bar:
         for name, compute in bar:
             bar.set_postfix_str(name)
-            stored = parts.get(name)
+            stored = None if parts is None else parts.get(name)
             if stored is None:
                 started = time.perf_counter()
                 stored = compute() | {"seconds": np.float64(time.perf_counter() - started)}
-                parts.put(name, stored)
+                if parts is not None:
+                    parts.put(name, stored)
             done[name] = stored
     return done
 

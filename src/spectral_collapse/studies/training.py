@@ -19,9 +19,9 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, metrics, paths, results
+from spectral_collapse import datasets, inversion, metrics, paths, results, statistics
 from spectral_collapse.datasets import TARGET
-from spectral_collapse.denoisers import Denoiser
+from spectral_collapse.denoisers import Denoiser, gaussian_denoiser
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.evaluate import evaluate
@@ -30,12 +30,12 @@ from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks.checkpoints import Model, find, load_model
 from spectral_collapse.processes import Level, Process
 from spectral_collapse.sampling import as_labels, sample
-from spectral_collapse.studies import common, front
-from spectral_collapse.studies.collapse import gaussian_denoiser
-from spectral_collapse.studies.decomposition import ratio
+from spectral_collapse.statistics import bootstrap_counts, groups_of, ratio, resampled_means
+from spectral_collapse.studies import common
 from spectral_collapse.studies.profiles import profile as profile_named
 from spectral_collapse.studies.setting import Setting, finish, total_seconds
 from spectral_collapse.training import history, recipes
+from spectral_collapse.training.validation import held_out_indices
 from spectral_collapse.translation import translate
 
 STUDY = "training"
@@ -77,8 +77,8 @@ _PER_MODEL = {
     "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
     "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
     "white_s_dc": ((), "S_DC of white noise", "1"),
-    "swd": (("draw",), "sliced Wasserstein distance of samples to real images", "1"),
-    "kid": ((), "kernel Inception distance of samples to real images", "1"),
+    "swd": (("draw",), "sliced Wasserstein distance of samples to training targets", "1"),
+    "kid": ((), "kernel Inception distance of samples to training targets", "1"),
     "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
     "response": (("predictor", "level", "sample"), "share of a change of the noise's size that is predicted", "1"),
     "ratio": (("level",), "noise ratio sigma / alpha", "1"),
@@ -91,7 +91,7 @@ _PER_MODEL = {
 @dataclass(frozen=True)
 class Images:
     """What all networks of one data set are judged against, N x 3 x H x W: images that training shows in
-    each domain, the test targets, and what S_HF takes from real targets."""
+    each domain, the test targets, and what S_HF takes from targets."""
 
     sources: torch.Tensor
     targets: torch.Tensor
@@ -159,7 +159,7 @@ def run(
         - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded;
           PSNR is NaN in pixel space;
         - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
-        - `swd` (draw), `kid`: samples against real targets of the training split; `kid` is NaN with the
+        - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the
           attr `missing` where its weights are not there;
         - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of
           noised test images, over the variance of the domain's training images about their mean colour, of
@@ -167,8 +167,8 @@ def run(
           colour and how their power falls with frequency, at levels of `ratio` = sigma / alpha;
         - `response` (predictor, level, sample): of the same two, `noise_response` on noised test targets.
 
-        And of the real test targets: `s_hf_real`, `excess_real` (sample), `target_power` (sample, frequency),
-        `swd_real`, `real_image` (shown, row, col, rgb).
+        And of the test targets, real or rendered: `s_hf_real`, `excess_real` (sample), `target_power` (sample,
+        frequency), `swd_real`, `real_image` (shown, row, col, rgb).
 
     Raises:
         InvalidParameterError, DataError, CheckpointError, NotFiniteError: one sentence each.
@@ -230,10 +230,12 @@ def curves(study: xr.Dataset) -> xr.Dataset:
     for label, checkpoint in zip(study["model"].data, study["checkpoint"].data, strict=True):
         file = find(str(checkpoint)) / history.FILE
         if file.is_file():
-            run = results.read(file)
+            run = _record(file)
             binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
             looks = run[[name for name in ("s_hf", "noise_error") if name in run]].reset_coords(drop=True)
             looks = looks.assign(train_loss=binned.rename(iteration="train_step"))
+            if "pair_group" in run.coords and "noise_error" in looks:
+                looks = looks.assign_coords(pair_group=run["pair_group"].variable)
             if "noise_error" in looks:
                 looks["ratio"] = "level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs
             found[str(label)] = looks
@@ -264,7 +266,7 @@ def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
-    """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals over images.
+    """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals.
 
     A row per level and band of which anything is learnt, that is, at whose end the error of the predicted
     noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). The band 'high over low'
@@ -275,7 +277,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     steps = one["step"].to_numpy().astype(float)
     means = values.mean(-1)
     found = half_learnt(means, steps)
-    drawn = half_learnt(front.resampled_means(values, front.bootstrap_indices(values.shape[-1])), steps)
+    drawn = half_learnt(resampled_means(values, bootstrap_counts(groups_of(one, "pair"))), steps)
     ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
     rows = []
@@ -285,7 +287,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
             of["high over low"] = (found[level, high] / found[level, low], drawn[level, high] / drawn[level, low])
         for band, (value, draws) in of.items():
             error = means[-1, level, bands.index(band)] if band in bands else np.nan
-            rows.append((ratios[level], band, value, *front.percentiles(draws), error))
+            rows.append((ratios[level], band, value, *statistics.percentiles(draws), error))
     return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
 
 
@@ -299,14 +301,13 @@ def bias(runs: xr.Dataset, name: str) -> str:
         listed = []
         for band, row in found.xs(level).iterrows():
             digits = 0 if band in BANDS else 2
-            interval = front.Interval(row["mean"], row["low"], row["high"])
+            interval = statistics.Interval(row["mean"], row["low"], row["high"])
             listed.append(f"{band} {common.text(interval, digits)}")
         lines.append(f"- sigma / alpha = {level:.2g}: {', '.join(listed)}")
     return (
         f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
         f"frequency band, and how many times as long the high band takes as the low one (bands in which it never gets "
-        f"below an error of {LEARNT:g} are left out; intervals over images, of this one training):\n\n"
-        + "\n".join(lines)
+        f"below an error of {LEARNT:g} are left out; intervals of this one training):\n\n" + "\n".join(lines)
     )
 
 
@@ -316,7 +317,7 @@ def sharing() -> pd.DataFrame:
     A row per network of `SHARED`, domain and noise level: network, alone, domain, ratio (sigma / alpha), and
     mean, low, high: the error of the shared network over that of the other one, each the mean over the
     frequency bands at the end of the training, on the same held-out images of the data set that they have in
-    common, with 95 % bootstrap intervals over images. Pairs of which a record is missing, or whose recipes
+    common, with 95 % bootstrap intervals. Pairs of which a record is missing, or whose recipes
     differ in more than the data sets, are left out.
     """
     rows = []
@@ -324,9 +325,9 @@ def sharing() -> pd.DataFrame:
         records = _compared_records(shared, alone)
         if records is None:
             continue
-        ends = [run["noise_error"].isel(step=-1).mean("band").rename(pair="sample") for run in records]
+        ends = [run["noise_error"].isel(step=-1).mean("band") for run in records]
         for domain in DOMAINS:
-            found = ratio(*(end.sel(domain=domain) for end in ends))
+            found = ratio(*(end.sel(domain=domain) for end in ends), dim="pair")
             for at, *interval in zip(ends[0]["sigma_over_alpha"].data, *found, strict=True):
                 rows.append((shared, alone, domain, at, *interval))
     return pd.DataFrame(rows, columns=["network", "alone", "domain", "ratio", "mean", "low", "high"])
@@ -340,10 +341,12 @@ def sharing_verdict() -> str:
         if records is None:
             lines.append(f"- **{shared}** and {alone} have no records that can be compared.")
             continue
-        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]).rename(pair="sample") for run in records]
-        times = [common.text(ratio(*(one.sel(domain=domain) for one in errors)), 3) for domain in DOMAINS]
+        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in records]
+        times = [common.text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
         scores = [run["s_hf"].isel(step=-1) for run in records]  # of the same white noise
+        independent = len(set(statistics.groups_of(records[0], "pair")))
         about = f"{records[0].attrs['data_source']} images, {records[0].sizes['pair']} pairs"
+        about += "" if independent == records[0].sizes["pair"] else f" from {independent} pictures"
         lines.append(
             f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
             f"targets, the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is "
@@ -394,21 +397,24 @@ def nearest_levels(process: Process) -> list[Level]:
 def setting(study: xr.Dataset) -> str:
     """What was measured, as one line of Markdown."""
     return (
-        f"**{study.attrs['title']}**: {study.sizes['sample']} {study.attrs['data_source']} test images "
+        f"**{study.attrs['title']}**: {common.images(study)} "
         f"({study.attrs['origin']}); {study.sizes['draw']} draws of {study.sizes['drawn']} samples from white noise; "
         f"{study.attrs['num_steps']} steps."
     )
 
 
 def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals over images."""
+    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
     real = study["excess_real"]
-    lines = [f"- **Real test targets** have {_times(real)} times the usual high-frequency energy of training targets."]
+    lines = [
+        f"- **Test targets** ({study.attrs['data_source']}) have {_times(real)} times the usual high-frequency "
+        f"energy of training targets."
+    ]
     for name, autoencoder in first_with(study).items():
         one = study.sel(model=name)
         if autoencoder:
             lines.append(
-                f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of real "
+                f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of test "
                 f"targets, at {_mean(one['psnr_ceiling'], 1)} dB."
             )
     for name in study["model"].data:
@@ -447,14 +453,14 @@ def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
     for name in study["model"].data:
         one = study.sel(model=name)
         norms, energies = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
-        drawn = front.bootstrap_indices(norms.size)
-        found, draws = _regression(norms, energies), _regression(norms[drawn], energies[drawn])
+        found = _regression(norms, energies)
+        draws = _regression(norms, energies, statistics.bootstrap_counts(range(norms.size)))
         for measure, value, resampled in zip(("elasticity", "correlation"), found, draws, strict=True):
-            rows.append((str(name), measure, float(value), *front.percentiles(resampled)))
+            rows.append((str(name), measure, float(value), *statistics.percentiles(resampled)))
     return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
 
 
-def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> front.Interval:
+def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> statistics.Interval:
     """By how many percent noise is too large at the lowest of `RATIOS` that is 1 % too large at the highest.
 
     What `noise_response` predicts for sampling with a network, or with the closed form in its place, if all
@@ -467,8 +473,8 @@ def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> f
     def grown(of: np.ndarray) -> np.ndarray:
         return np.exp(np.trapezoid(1 - of, ratios, axis=0))
 
-    draws = front.resampled_means(response, front.bootstrap_indices(response.shape[-1]))
-    return front.Interval(float(grown(response.mean(-1))), *map(float, front.percentiles(grown(draws))))
+    draws = statistics.resampled_means(response, statistics.bootstrap_counts(statistics.groups_of(one)))
+    return statistics.Interval(float(grown(response.mean(-1))), *map(float, statistics.percentiles(grown(draws))))
 
 
 def learnt(study: xr.Dataset, domain: str = "source") -> str:
@@ -484,7 +490,7 @@ def learnt(study: xr.Dataset, domain: str = "source") -> str:
         lines.append(f"- **{name}**: {', '.join(found)}")
     return (
         f"On {domain}s the networks' error is so many times that of the filter, at three noise ratios (below 1: more "
-        "is known than a mean colour and a spectrum; 95 % bootstrap intervals over images):\n\n" + "\n".join(lines)
+        "is known than a mean colour and a spectrum; 95 % bootstrap intervals):\n\n" + "\n".join(lines)
     )
 
 
@@ -564,10 +570,15 @@ def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> 
     return {f"{name}_{stage}": values.view(made.shape[:-3]).numpy() for name, values in found.items()}
 
 
-def _regression(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of y on x, both (..., N), and their correlation, each (...)."""
-    x, y = (values - values.mean(-1, keepdims=True) for values in (x, y))
-    covariance, of_x, of_y = ((one * other).mean(-1) for one, other in ((x, y), (x, x), (y, y)))
+def _regression(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of y on x, both (N,), and their correlation; of each resample (resamples, N), if counts are given."""
+    counts = np.ones((1, x.size)) if counts is None else counts
+    x, y = x - x.mean(), y - y.mean()  # for the precision of what follows
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return statistics.resampled_means(values, counts).squeeze()
+
+    covariance, of_x, of_y = (mean(one * other) - mean(one) * mean(other) for one, other in ((x, y), (x, x), (y, y)))
     return covariance / of_x, covariance / np.sqrt(of_x * of_y)
 
 
@@ -586,7 +597,7 @@ def _dataset(
     missing = {str(part["kid_missing"]) for part in done.values()} - {""}
     if missing:
         variables["kid"][2]["missing"] = missing.pop()
-    names = {"s_hf_real": "S_HF of real test targets", "excess_real": "their log high-frequency energy over the usual"}
+    names = {"s_hf_real": "S_HF of test targets", "excess_real": "their log high-frequency energy over the usual"}
     real = _texture("real", images.held, images.reference)
     variables |= {name: ("sample", real[name], {"long_name": text, "units": "1"}) for name, text in names.items()}
     variables |= {
@@ -594,7 +605,7 @@ def _dataset(
         "swd_real": (
             (),
             metrics.sliced_wasserstein(images.held, images.compared).score,
-            {"long_name": "sliced Wasserstein distance of real test targets to real images", "units": "1"},
+            {"long_name": "sliced Wasserstein distance of test targets to training targets", "units": "1"},
         ),
         "real_image": (
             ("shown", *common.PIXELS),
@@ -653,12 +664,31 @@ def _about(model: Model) -> dict[str, str | float]:
     }
 
 
+def _record(file: Path) -> xr.Dataset:
+    """What a training recorded, with `pair_group`: what its validation pairs were taken from.
+
+    The file does not say, but which images of the test split they are is known; where these images are
+    always the same, real ones without a twin, so is what they were taken from. Other pairs count as
+    independent, which rendered ones are.
+    """
+    run = results.read(file)
+    if "pair" not in run.dims:
+        return run
+    recipe = json.loads(run.attrs["parameters"])
+    name = next(iter(recipe.get("datasets", [])), None)
+    if name not in datasets.DATASETS or datasets.info(name).render is not None:
+        return run
+    test = datasets.load(name, "test", recipe["size"])
+    chosen = held_out_indices(len(test))[: run.sizes["pair"]]
+    return run.assign_coords(pair_group=("pair", [test.clusters[index] for index in chosen]))
+
+
 def _compared_records(shared: str, alone: str) -> tuple[xr.Dataset, xr.Dataset] | None:
     """What both trainings recorded, None where that is missing or where more than their data differs."""
     files = [paths.checkpoints() / shared / history.FILE, paths.records() / alone / history.FILE]
     if not all(file.is_file() for file in files):
         return None
-    first, second = (results.read(file) for file in files)
+    first, second = (_record(file) for file in files)
     recipes_of = [json.loads(run.attrs["parameters"]) for run in (first, second)]
     for recipe in recipes_of:
         for key in ("name", "recipe", "datasets", "data"):
@@ -680,22 +710,24 @@ def _cards() -> dict[str, dict[str, Any]]:
 
 def _times(logarithms: xr.DataArray) -> str:
     """The geometric mean of what values are the logarithms of."""
-    return common.text(front.Interval(*np.exp(front.bootstrap_mean(logarithms.to_numpy()))), 2)
+    return common.text(statistics.Interval(*np.exp(statistics.bootstrap_mean(logarithms))), 2)
 
 
 def _mean(values: xr.DataArray, digits: int = 3) -> str:
-    return common.text(front.bootstrap_mean(values.to_numpy()), digits)
+    return common.text(statistics.bootstrap_mean(values), digits)
 
 
 def _compared(one: xr.Dataset) -> str:
     """The energy of translations over that of samples from white noise, two independent sets."""
-    noise, translated = (every_draw(one["excess_noise"]).to_numpy(), one["excess_translated"].to_numpy())
+    noise, translated = every_draw(one["excess_noise"]), one["excess_translated"]
     draws = [
-        front.resampled_means(values, front.bootstrap_indices(values.size, seed=seed))
-        for seed, values in enumerate((noise, translated))
+        statistics.resampled_means(
+            values.to_numpy(), statistics.bootstrap_counts(statistics.groups_of(values, dim), seed=seed)
+        )
+        for seed, (values, dim) in enumerate(((noise, "every"), (translated, "sample")))
     ]
-    low, high = front.percentiles(draws[1] - draws[0])
+    low, high = statistics.percentiles(draws[1] - draws[0])
     if low <= 0 <= high or np.isnan(low):
         return "not told apart"
-    gap = front.Interval(*np.exp([translated.mean() - noise.mean(), low, high]))
+    gap = statistics.Interval(*np.exp([float(translated.mean() - noise.mean()), low, high]))
     return f"{common.text(gap, 2)} times as much"

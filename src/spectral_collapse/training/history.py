@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,7 @@ class History:
         coordinates |= {dim: values for dim, values in known.items() if dim in coordinates}
         found = found.assign_coords(coordinates)
         if self.levels is not None and "level" in found.dims:
-            found = found.assign_coords(
-                sigma_over_alpha=("level", [level.sigma / level.alpha for level in self.levels])
-            )
+            found = found.assign_coords(sigma_over_alpha=("level", [level.ratio for level in self.levels]))
         for name in (*found.data_vars, *(found.coords.keys() & _ABOUT.keys())):
             long_name, units = _ABOUT[name]
             found[name].attrs.update(long_name=long_name, units=units)
@@ -107,16 +106,22 @@ class History:
         except OSError as error:
             raise DataError(f"could not write {str(folder / FILE)!r}: {error.strerror or error}") from error
 
-    def load(self, folder: Path, step: int) -> None:
-        """Takes over what an interrupted run left of the first `step` optimizer steps."""
-        if not (folder / FILE).is_file():
-            return
-        found = results.read(folder / FILE)
-        self.losses = found["train_loss"].values[:step].tolist()
-        if "step" in found.dims:
-            found = found.sel(step=found["step"] <= step)
-            self.steps = found["step"].values.tolist()
-            self._series = {str(name): list(found[name].values) for name in found.data_vars if name in _DIMS}
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All of it, bit by bit, for a saved state; `restore` takes it."""
+        series = {name: torch.from_numpy(np.stack(values)) for name, values in self._series.items()}
+        losses = torch.tensor(self.losses, dtype=torch.float64)
+        return {"train_loss": losses, "step": torch.tensor(self.steps, dtype=torch.int64), **series}
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], step: int) -> None:
+        """Takes over what `tensors` gave after `step` optimizer steps. Raises ValueError for anything else."""
+        series = {name: tensor for name, tensor in tensors.items() if name in _DIMS}
+        losses, steps = tensors.get("train_loss"), tensors.get("step")
+        if losses is None or steps is None or len(tensors) != len(series) + 2 or losses.shape != (step,):
+            raise ValueError("it holds no history of its steps")
+        if any(len(tensor) != len(steps) or tensor.ndim != len(_DIMS[name]) for name, tensor in series.items()):
+            raise ValueError("its history is not of its validations")
+        self.losses, self.steps = losses.tolist(), steps.tolist()
+        self._series = {name: list(tensor.numpy()) for name, tensor in series.items()}
 
 
 def _png(images: np.ndarray) -> bytes:

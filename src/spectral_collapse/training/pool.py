@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, paths, results
+from spectral_collapse import datasets, disk, paths, results
 from spectral_collapse.datasets.base import NULL, TARGET, DomainDataset
 from spectral_collapse.errors import DataError
 from spectral_collapse.training.recipes import Recipe
@@ -27,7 +27,8 @@ _CHUNK = 128
 class Pool:
     """Images (uint8) or latents (float32), M x C x H x W, with a domain label each.
 
-    fingerprint changes when the images, or what was made of them, do.
+    fingerprint changes when the images, or what was made of them, do. views: how many of the items are of one
+    image, itself and its mirror images.
     """
 
     items: torch.Tensor
@@ -35,6 +36,12 @@ class Pool:
     origin: str
     data_source: str
     fingerprint: str
+    views: int = 1
+
+    @property
+    def num_images(self) -> int:
+        """Images of the data sets, each counted once."""
+        return len(self.labels) // self.views
 
     def choose(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """`count` indices of items: half target, half source, the source domains in equal shares."""
@@ -85,18 +92,23 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
     }
     fingerprint = hashlib.sha256(results.canonical(key).encode()).hexdigest()[:16]
     file = paths.cache() / "training" / f"{recipe.family}-{fingerprint}.npy"
-    if not file.is_file():
-        try:
-            _write(file, chosen, views, encoder)
-        except OSError as error:
-            raise DataError(
-                f"the training images could not be kept in {str(file)!r} ({error.strerror or error}); make room there"
-            ) from error
-    # Mapped copy-on-write: torch wants memory that it may write to, the file stays as it is.
-    items = torch.from_numpy(np.load(file, mmap_mode="c"))
+    count = len(chosen) * len(views)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_lock(file)):  # what two runs need is made once
+            items = _stored(file, count)
+            if items is None:
+                _sweep(file.parent)
+                _write(file, chosen, views, encoder)
+                items = _stored(file, count)
+    except OSError as error:
+        raise DataError(
+            f"the training images could not be kept in {str(file)!r} ({error.strerror or error}); make room there"
+        ) from error
     origins = dict.fromkeys(split.origin for split in splits)
     kinds = sorted({split.kind for split in splits})
-    return Pool(items, labels.repeat_interleave(len(views)), " ".join(origins), "+".join(kinds), fingerprint)
+    labels = labels.repeat_interleave(len(views))
+    return Pool(items, labels, " ".join(origins), "+".join(kinds), fingerprint, len(views))
 
 
 def open_split(name: str, split: str, recipe: Recipe, source: str, root: str | Path | None) -> DomainDataset:
@@ -137,12 +149,21 @@ def _chosen(splits: list[DomainDataset], limit: int) -> Iterator[tuple[DomainDat
         families.add(split.info.family)
 
 
+def _stored(file: Path, count: int) -> torch.Tensor | None:
+    """The items of a file that an earlier run made; None where it is missing or damaged."""
+    try:
+        # Mapped copy-on-write: torch wants memory that it may write to, the file stays as it is.
+        items = np.lib.format.open_memmap(file, mode="c")
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return torch.from_numpy(items) if len(items) == count else None
+
+
 def _write(
     file: Path, chosen: list[tuple[DomainDataset, int]], views: list[tuple[int, ...]], encoder: Encoder | None
 ) -> None:
     """Writes the items, views side by side, chunk by chunk: they need not fit into memory."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".", dir=file.parent))
+    temporary = _temporary(file)
     try:
         store, row = None, 0
         bar = tqdm(total=len(chosen), desc="preparing the training images", unit="image")
@@ -153,15 +174,30 @@ def _write(
                 items = torch.stack([_item(images.flip(axes), encoder) for axes in views], dim=1).flatten(0, 1).numpy()
                 if store is None:
                     shape = (len(chosen) * len(views), *items.shape[1:])
-                    store = np.lib.format.open_memmap(folder / file.name, "w+", items.dtype, shape)
+                    store = np.lib.format.open_memmap(temporary, "w+", items.dtype, shape)
                 store[row : row + len(items)] = items
                 row += len(items)
                 bar.update(len(images))
         bar.close()
         store.flush()
-        (folder / file.name).replace(file)
+        disk.replace(temporary, file)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed runs left half made; what another one is making is locked."""
+    for leftover in folder.glob(".*.npy.tmp"):
+        with contextlib.suppress(Timeout), FileLock(_lock(folder / leftover.stem.removeprefix(".")), timeout=0):
+            leftover.unlink(missing_ok=True)
+
+
+def _temporary(file: Path) -> Path:
+    return file.with_name(f".{file.name}.tmp")
+
+
+def _lock(file: Path) -> Path:
+    return file.with_name(f".{file.name}.lock")
 
 
 def _item(images: torch.Tensor, encoder: Encoder | None) -> torch.Tensor:

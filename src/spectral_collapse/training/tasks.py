@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from spectral_collapse import networks
+from spectral_collapse import memory, networks
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.networks import Model, load_autoencoder, small_autoencoder
+from spectral_collapse.networks import Model
 from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks.checkpoints import autoencoder_hash
+from spectral_collapse.networks.build import create_autoencoder
+from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
 from spectral_collapse.training.objectives import (
@@ -35,7 +36,7 @@ from spectral_collapse.training.validation import (
 )
 
 if TYPE_CHECKING:
-    from diffusers import ModelMixin
+    from diffusers import AutoencoderKL, ModelMixin
 
 NUM_LABELS = 5
 """x8 or the only source, target, null, x16, x32."""
@@ -74,13 +75,12 @@ def prepare(recipe: Recipe, root: str | Path | None, device: torch.device) -> Ta
 
 
 def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
+    # before the images are prepared, which takes minutes: an impossible network is noticed here
+    network = create_autoencoder(recipe.network, **recipe.architecture)
+    side = _latent_side(recipe, network)
+    _check_memory(recipe, network, 3 * recipe.size**2, device)
+    network = network.to(device)
     pool = load_pool(recipe, recipe.source, root)
-    if recipe.network != "small_autoencoder":
-        raise InvalidParameterError(
-            f"network in the recipe {recipe.name!r} must be 'small_autoencoder'; {recipe.network!r} was given"
-        )
-    network = small_autoencoder(**{key: tuple(value) for key, value in recipe.architecture.items()}).to(device)
-    side = recipe.size // autoencoders.downsampling(network)
     model = Reconstruction(network)
 
     def draw(generator: torch.Generator) -> Batch:
@@ -106,12 +106,15 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
 
 
 def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) -> Task:
-    autoencoder = load_autoencoder(recipe.autoencoder, device) if recipe.autoencoder else None
+    autoencoder, digest = None, ""
     channels, side = 3, recipe.size
-    if autoencoder is not None:
-        channels, side = autoencoder.config.latent_channels, recipe.size // autoencoders.downsampling(autoencoder)
+    if recipe.autoencoder:
+        autoencoder, digest = load_autoencoder_and_hash(recipe.autoencoder, device)
+        channels, side = autoencoder.config.latent_channels, _latent_side(recipe, autoencoder)
     # before the images are prepared, which takes minutes: an impossible network is noticed here
-    network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture).to(device)
+    network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture)
+    _check_memory(recipe, network, channels * side**2, device)
+    network = network.to(device)
     statistics: dict[str, Any] = {}
     if autoencoder is None:
         pool = load_pool(recipe, recipe.source, root)
@@ -123,7 +126,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
             statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
         encoder = Encoder(
             lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(),
-            f"{autoencoder_hash(recipe.autoencoder)} {statistics}",
+            f"{digest[:12]} {statistics}",
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
     edm = recipe.prediction == "edm"
@@ -170,3 +173,32 @@ def _sigma_data(recipe: Recipe, pool: Pool) -> float:
         return float(recipe.sigma_data)
     chosen = pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
     return round(float(pool.take(chosen).std()), 4)
+
+
+def _latent_side(recipe: Recipe, autoencoder: AutoencoderKL) -> int:
+    """Height and width of the latents. Raises InvalidParameterError for a size that does not halve evenly."""
+    step = autoencoders.downsampling(autoencoder)
+    if recipe.size % step:
+        raise InvalidParameterError(
+            f"size in the recipe {recipe.name!r} must be a multiple of {step}, which is what its autoencoder "
+            f"divides it by; {recipe.size} was given"
+        )
+    return recipe.size // step
+
+
+def _check_memory(recipe: Recipe, network: ModelMixin, numbers: int, device: torch.device) -> None:
+    """Raises InvalidParameterError for a run that cannot fit; numbers: in one item of a batch."""
+    weights = sum(weight.numel() for weight in network.parameters())
+    # the weights, their gradients, two moments and the average; float32
+    memory.check(
+        5 * 4 * weights,
+        f"training the {weights:.3g} weights of the recipe {recipe.name!r}",
+        "make its architecture smaller",
+        device,
+    )
+    # the noise of a whole batch is drawn at once, so that it is the same on any number of devices
+    memory.check(
+        4 * numbers * recipe.batch_size,
+        f"a batch of {recipe.batch_size} in the recipe {recipe.name!r}",
+        "make batch_size smaller",
+    )

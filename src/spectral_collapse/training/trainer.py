@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import datetime
-import hashlib
-import json
-import shutil
+import functools
+import itertools
 import signal
+import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,29 +19,31 @@ from typing import Any
 
 import accelerate
 import torch
-from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import InitProcessGroupKwargs, set_seed
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
-from spectral_collapse import paths, results
+from spectral_collapse import folders, paths, results
 from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
+from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
 from spectral_collapse.networks import save_network
-from spectral_collapse.training import recipes, tasks
+from spectral_collapse.networks.checkpoints import check_free
+from spectral_collapse.training import precision, recipes, states, tasks
 from spectral_collapse.training.history import History
 from spectral_collapse.training.recipes import Recipe
+from spectral_collapse.training.states import Progress, Trained
 from spectral_collapse.training.tasks import Batch, Task
 
 ensure_torchvision()
 from diffusers.optimization import get_scheduler  # noqa: E402
 from diffusers.training_utils import EMAModel  # noqa: E402
 
-_KEEP = 2
 _EARLY_LOOKS = 6
-_PROGRESS = "progress.json"
 _FREE_TO_CHANGE = {"steps", "save_every", "validate_every", "device_batch", "gradient_checkpointing", "compile"}
 """What may differ between a saved state and the recipe that goes on from it."""
+_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+"""A recipe's schedules by diffusers' names; all of them begin with the warm-up."""
 
 
 def train(
@@ -67,56 +69,125 @@ def train(
 
     Run it under `accelerate launch` for several devices: a batch is the same whatever their number, and is
     shared out among them. The state is saved every `save_every` steps and when the run is interrupted
-    (Ctrl-C, SIGTERM), after the step under way; all random numbers of a step depend on the seed and the
-    step alone, so a resumed run draws what an uninterrupted one would have drawn. A state that cannot be
-    read is passed over for the one before it, with a warning. The folder of the run also has the
-    `History`, in training.nc.
+    (Ctrl-C, SIGTERM; where train runs in the main thread), after the step under way; all random numbers of a
+    step depend on the seed and the step alone, so a resumed run draws what an uninterrupted one would have drawn,
+    and leaves the same weights and curves, whenever it was killed. A state that cannot be read is passed over for
+    the one before it, with a warning. The folder of the run also has the `History`, in training.nc.
+
+    The learning rate of a step depends on the step and on `steps` alone: a run that is resumed with other `steps`
+    goes on at the rate that a run of so many steps would have there, with a warning that names both rates.
+    Precision 'auto' becomes 'bf16' or 'no' for good when the run begins; the card says which.
 
     Raises:
-        InvalidParameterError: a recipe that is unknown or impossible, or a batch that cannot be shared out.
+        InvalidParameterError: a recipe that is unknown or impossible, or a batch that cannot be shared out or does
+            not fit into memory.
         DataError: images are missing or too few.
-        CheckpointError: resume without a saved state or with another recipe's, a saved state without resume,
-            a missing autoencoder, or a state or checkpoint that cannot be written.
+        CheckpointError: resume without a saved state, with another recipe's or with one beyond `steps`, a saved
+            state without resume, another training in the same folder, an output folder that holds anything but
+            this recipe's checkpoint, a missing autoencoder, or a state or checkpoint that cannot be written.
         NotFiniteError: the loss or its gradient became NaN or infinite; the saved states are kept.
         KeyboardInterrupt: after the state was saved.
     """
     if not isinstance(recipe, Recipe):
         recipe = recipes.get(recipe, profile)
-    recipe = dataclasses.replace(recipe, steps=recipe.steps if steps is None else steps, source=source or recipe.source)
-    run = paths.runs() / (name or (recipe.name if recipe.profile == "quick" else f"{recipe.name}-{recipe.profile}"))
-    states = _states(run)
-    if states and not resume:
-        raise CheckpointError(
-            f"an unfinished run is in {str(run)!r}, saved at {states[-1].name}; go on with resume, or delete the folder"
-        )
+    recipe = recipe.replace(steps=recipe.steps if steps is None else steps, source=source or recipe.source)
+    default = recipe.name if recipe.profile == "quick" else f"{recipe.name}-{recipe.profile}"
+    run = paths.runs() / recipes.check_name(default if name is None else name)
+    folder = run / "model" if output is None else paths.expanded(output, "output").resolve()
+    if folder == run.resolve() or folder in run.resolve().parents:
+        raise CheckpointError(f"the output {shown(folder)} is where the run itself is kept; name another folder")
     accelerator = _accelerator(recipe)
-    set_seed(recipe.seed)
-    with accelerator.main_process_first():  # what the first one caches, the others read
-        task = tasks.prepare(recipe, root, accelerator.device)
-    history = History(task.levels)
-    seconds = _optimise(recipe, task, accelerator, run, resume, history)
-    folder = Path(output) if output is not None else run / "model"
-    if accelerator.is_main_process:
-        task.finish()
-        attrs = _attrs(recipe, task, seconds)
-        history.save(run, attrs)
-        save_network(task.network, folder, _card(recipe, task, seconds, history), history.files(attrs))
-        for state in _states(run):  # of use to an unfinished run only
-            shutil.rmtree(state)
-    accelerator.wait_for_everyone()
+    with contextlib.ExitStack() as stack:
+        _on_main(accelerator, lambda: _claim(run, folder, recipe, resume, stack))
+        saved = states.readable(run) if resume else iter(())
+        newest = next(saved, None)
+        if resume and newest is None:
+            raise _nothing_to_resume(run)
+        chosen = precision.choose(recipe.precision, accelerator.device, newest and newest[1].recipe.get("precision"))
+        recipe = recipe.replace(precision=chosen)
+        if newest is not None:
+            _check_same(*newest, _content(recipe))
+        set_seed(recipe.seed)
+        with _out_of_memory(recipe):
+            with accelerator.main_process_first():  # what the first one caches, the others read
+                task = tasks.prepare(recipe, root, accelerator.device)
+            history = History(task.levels)
+            seconds = _optimise(
+                recipe, task, accelerator, run, history, itertools.chain([newest], saved) if newest else None
+            )
+        _on_main(accelerator, lambda: _finish(run, folder, recipe, task, seconds, history))
     return folder
 
 
+def _claim(run: Path, folder: Path, recipe: Recipe, resume: bool, stack: contextlib.ExitStack) -> None:
+    """Takes the run's folder until the stack ends, tidies up what a kill left, and checks that it can be written to.
+
+    Raises CheckpointError where another training is under way there, or something would be lost.
+    """
+    check_free(folder, recipe=recipe.model_dump())
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(FileLock(run / ".lock", timeout=0))
+        states.sweep(run)
+        folders.recover(folder)
+    except Timeout:
+        raise CheckpointError(
+            f"another training is under way in {str(run)!r}; wait for it, or give this one another name"
+        ) from None
+    except OSError as error:
+        raise CheckpointError(
+            f"the run cannot be kept in {shown(run)} ({error.strerror or error}); make room or give it another name"
+        ) from error
+    check_free(folder, recipe=recipe.model_dump())  # once more: the kill may have left what is there now
+    if (there := states.saved(run)) and not resume:
+        raise CheckpointError(
+            f"an unfinished run is in {str(run)!r}, saved at {there[-1].name}; go on with resume, or delete the folder"
+        )
+
+
+def _finish(run: Path, folder: Path, recipe: Recipe, task: Task, seconds: float, history: History) -> None:
+    """Writes the checkpoint, after which the states are of no use."""
+    task.finish()
+    attrs = _attrs(recipe, task, seconds)
+    history.save(run, attrs)
+    save_network(task.network, folder, _card(recipe, task, seconds, history), history.files(attrs))
+    for state in states.saved(run):
+        folders.discard(state)
+
+
+def _on_main(accelerator: accelerate.Accelerator, work: Callable[[], None]) -> None:
+    """Has the main process do something while the others wait; where it fails, they stop too."""
+    failure = None
+    if accelerator.is_main_process:
+        try:
+            work()
+        except Exception as error:
+            failure = error
+    failures = accelerator.reduce(torch.tensor(float(failure is not None), device=accelerator.device))
+    if failure is not None:
+        raise failure
+    if failures:
+        raise CheckpointError("the first process of this training has stopped, and says why")
+
+
 def _accelerator(recipe: Recipe) -> accelerate.Accelerator:
-    """An accelerator for this recipe, whatever an earlier run in this process asked for."""
-    AcceleratorState._reset_state()
-    GradientState._reset_state()
-    accelerator = accelerate.Accelerator(
-        mixed_precision=recipe.precision,
-        dynamo_backend="inductor" if recipe.compile else "no",
-        step_scheduler_with_optimizer=False,  # else it takes a step per device
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=datetime.timedelta(hours=6))],  # encoding takes its time
-    )
+    """An accelerator for this recipe: devices and accumulation.
+
+    Precision and compilation are the trainer's own: accelerate keeps those of the first accelerator in a process
+    for all later ones.
+    """
+    try:
+        accelerator = accelerate.Accelerator(
+            mixed_precision="no",
+            dynamo_backend="no",
+            step_scheduler_with_optimizer=False,  # else it takes a step per device
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=datetime.timedelta(hours=6))],  # encoding takes its time
+        )
+    except ValueError as error:
+        raise InvalidParameterError(
+            "this process has an accelerate.Accelerator of mixed precision already, which would also rule this "
+            f"training; train in a process of its own ({str(error).splitlines()[0]})"
+        ) from error
     share, rest = divmod(recipe.batch_size, accelerator.num_processes)
     parts = -(-share // (recipe.device_batch or share)) if share else 1
     if rest or share % parts:
@@ -130,41 +201,86 @@ def _accelerator(recipe: Recipe) -> accelerate.Accelerator:
 
 
 def _optimise(
-    recipe: Recipe, task: Task, accelerator: accelerate.Accelerator, run: Path, resume: bool, history: History
+    recipe: Recipe,
+    task: Task,
+    accelerator: accelerate.Accelerator,
+    run: Path,
+    history: History,
+    saved: Iterator[tuple[Path, Progress]] | None,
 ) -> float:
-    """Runs the loop and leaves the averaged weights in the network; returns its seconds, with those before a resume."""
+    """Runs the loop and leaves the averaged weights in the network; returns its seconds, with those before a resume.
+
+    saved: the states to go on from, the best one first; None to begin anew.
+    """
     network = task.network.train()
     if recipe.gradient_checkpointing:
         network.enable_gradient_checkpointing()
     if recipe.channels_last:
         network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(task.model.parameters(), lr=recipe.learning_rate)
-    schedule = get_scheduler(
-        {"cosine": "cosine", "constant": "constant_with_warmup"}[recipe.schedule],
-        optimizer,
-        num_warmup_steps=recipe.warmup,
-        num_training_steps=recipe.steps,
-    )
     average = EMAModel(network.parameters(), decay=recipe.ema_decay, update_after_step=recipe.ema_start)
-    model, optimizer, schedule = accelerator.prepare(task.model, optimizer, schedule)
-    accelerator.register_for_checkpointing(average)
     average.to(accelerator.device)
-    saver = _Saver(accelerator, run, recipe, task, history)
-    first, seconds = saver.restore() if resume else (0, 0.0)
+    trained = Trained(network, optimizer, average, history)
+    content = _content(recipe, task)
+    before = None if saved is None else _restore(saved, run, content, trained)
+    first, seconds = (0, 0.0) if before is None else (before.step, before.seconds)
+    schedule = _schedule(recipe, optimizer, first)
+    rate = schedule.get_last_lr()[0]
+    if before is not None and rate != before.learning_rate:
+        warnings.warn(
+            f"training {recipe.name!r}: with {recipe.steps} steps in place of {before.recipe.get('steps')}, the "
+            f"learning rate goes on from step {first} at {rate:.3g} in place of {before.learning_rate:.3g}",
+            stacklevel=3,
+        )
+    model, prepared = accelerator.prepare(task.model, optimizer)
+    if recipe.compile:
+        model = torch.compile(model)
     started = time.monotonic() - seconds
+
+    def save(step: int) -> None:
+        seconds = time.monotonic() - started
+        try:
+            states.save(
+                run,
+                trained,
+                step=step,
+                seconds=seconds,
+                learning_rate=schedule.get_last_lr()[0],
+                averaged=average.optimization_step,
+                recipe=content,
+            )
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(
+                f"training {recipe.name!r}: the state of step {step} could not be written "
+                f"({states.reason(error)}); {_last(run)}"
+            ) from error
+        history.save(run, _attrs(recipe, task, seconds))
+
+    def validate(step: int) -> None:
+        average.store(network.parameters())
+        average.copy_to(network.parameters())
+        history.add(step, task.validate())
+        average.restore(network.parameters())
+
     bar = tqdm(
-        desc=recipe.name, initial=first, total=recipe.steps, disable=not accelerator.is_local_main_process, unit="step"
+        desc=f"{recipe.name}, {precision.NAMES[recipe.precision]}",
+        initial=first,
+        total=recipe.steps,
+        disable=not accelerator.is_local_main_process,
+        unit="step",
     )
     with _interruptible(accelerator), bar:
         for step, parts in _batches(recipe, task, accelerator, first):
-            loss = _step(task, accelerator, model, optimizer, parts)
+            # for dropout, on each device its own; what a batch is drawn with is another generator
+            torch.manual_seed(_step_seed(recipe.seed, step) + (accelerator.process_index << 48))
+            loss = _step(recipe, task, accelerator, model, prepared, parts)
             if loss is None:
                 raise NotFiniteError(
                     f"training {recipe.name!r}: the loss or its gradient is NaN or infinite at step {step}; "
-                    f"{saver.last()}"
+                    f"{_last(run)}"
                 )
             schedule.step()
-            optimizer.zero_grad()
+            prepared.zero_grad()
             average.step(network.parameters())
             history.losses.append(loss)
             bar.update()
@@ -173,22 +289,88 @@ def _optimise(
             done = step + 1
             stopped = accelerator.check_trigger()
             if task.validate is not None and _is_looked_at(done, recipe):
-                if accelerator.is_main_process:
-                    average.store(network.parameters())
-                    average.copy_to(network.parameters())
-                    history.add(done, task.validate())
-                    average.restore(network.parameters())
-                accelerator.wait_for_everyone()
+                _on_main(accelerator, functools.partial(validate, done))
             if (done % recipe.save_every == 0 and done < recipe.steps) or stopped:
-                saver.save(done, time.monotonic() - started)
+                _on_main(accelerator, functools.partial(save, done))
             if stopped:
                 raise KeyboardInterrupt
     average.copy_to(network.parameters())
-    accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     return time.monotonic() - started
 
 
+def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, first: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """The learning rate of every step from `first` on, a function of the step and the recipe alone."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] = recipe.learning_rate
+    return get_scheduler(
+        _SCHEDULES[recipe.schedule],
+        optimizer,
+        num_warmup_steps=recipe.warmup,
+        num_training_steps=recipe.steps,
+        last_epoch=first - 1,
+    )
+
+
+def _restore(saved: Iterator[tuple[Path, Progress]], run: Path, content: dict[str, Any], trained: Trained) -> Progress:
+    """Puts back the first state that fits; returns what it says of itself."""
+    for folder, progress in saved:
+        _check_same(folder, progress, content)
+        try:
+            states.restore(folder, progress, trained)
+        except states.UNREADABLE as error:
+            states.pass_over(folder, error)
+            continue
+        return progress
+    raise _nothing_to_resume(run)
+
+
+def _content(recipe: Recipe, task: Task | None = None) -> dict[str, Any]:
+    """What a state says that it was trained by; with the images, where they are known."""
+    data = {} if task is None else {"data": task.pool.fingerprint}
+    return recipe.model_dump(mode="json") | data
+
+
+def _check_same(folder: Path, progress: Progress, content: dict[str, Any]) -> None:
+    """Raises CheckpointError for a state that the recipe cannot go on from."""
+    for key, value in content.items():
+        if key not in _FREE_TO_CHANGE and progress.recipe.get(key) != value:
+            raise CheckpointError(
+                f"the saved state {str(folder)!r} was trained with {key} {progress.recipe.get(key)!r}, "
+                f"but the recipe now has {value!r}; name another run, or delete the folder"
+            )
+    if progress.step > content["steps"]:
+        raise CheckpointError(
+            f"the saved state {str(folder)!r} is of step {progress.step}, beyond the {content['steps']} steps asked "
+            "for; ask for more, or name another run"
+        )
+
+
+def _nothing_to_resume(run: Path) -> CheckpointError:
+    return CheckpointError(f"there is no readable saved state in {str(run)!r} to resume from; train without resume")
+
+
+def _last(run: Path) -> str:
+    """Where to go on from, for messages."""
+    there = states.saved(run)
+    return f"the last saved state is {str(there[-1])!r}" if there else f"no state was saved in {str(run)!r}"
+
+
+@contextmanager
+def _out_of_memory(recipe: Recipe) -> Iterator[None]:
+    """One sentence where torch finds no memory: CUDA has an error of its own for it, the CPU has not."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+            raise
+        raise InvalidParameterError(
+            f"the memory does not suffice for the recipe {recipe.name!r}; make device_batch smaller (it is "
+            f"{recipe.device_batch or recipe.batch_size} now) or set gradient_checkpointing"
+        ) from error
+
+
 def _step(
+    recipe: Recipe,
     task: Task,
     accelerator: accelerate.Accelerator,
     model: torch.nn.Module,
@@ -199,7 +381,8 @@ def _step(
     total = torch.zeros((), device=accelerator.device)
     for part in parts:
         with accelerator.accumulate(model):
-            loss = task.loss(model, *(tensor.to(accelerator.device) for tensor in part)).mean()
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+                loss = task.loss(model, *(tensor.to(accelerator.device) for tensor in part)).mean()
             accelerator.backward(loss)
             total += loss.detach() / len(parts)
             if accelerator.sync_gradients:
@@ -220,7 +403,7 @@ def _batches(
     size = share // accelerator.gradient_accumulation_steps
 
     def make(step: int) -> list[Batch]:
-        drawn = task.draw(_step_generator(recipe.seed, step))
+        drawn = task.draw(torch.Generator().manual_seed(_step_seed(recipe.seed, step)))
         bounds = range(start, start + share, size)
         return [task.take(tuple(tensor[low : low + size] for tensor in drawn)) for low in bounds]
 
@@ -233,9 +416,9 @@ def _batches(
             yield step, parts
 
 
-def _step_generator(seed: int, step: int) -> torch.Generator:
-    """The randomness of one step: nothing carries over, so nothing has to be saved."""
-    return torch.Generator().manual_seed((seed << 32) + step + 1)
+def _step_seed(seed: int, step: int) -> int:
+    """The seed of one step: nothing carries over, so nothing has to be saved."""
+    return (seed << 32) + step + 1
 
 
 def _is_looked_at(done: int, recipe: Recipe) -> bool:
@@ -244,95 +427,15 @@ def _is_looked_at(done: int, recipe: Recipe) -> bool:
     return done % recipe.validate_every == 0 or done == recipe.steps or done in early
 
 
-class _Saver:
-    """The saved states of a run: folders step-NNNNNNN, each whole or not there."""
-
-    def __init__(
-        self, accelerator: accelerate.Accelerator, run: Path, recipe: Recipe, task: Task, history: History
-    ) -> None:
-        self.accelerator, self.run, self.recipe, self.task, self.history = accelerator, run, recipe, task, history
-        self.content = json.loads(results.canonical({**dataclasses.asdict(recipe), "data": task.pool.fingerprint}))
-
-    def save(self, step: int, seconds: float) -> None:
-        """Writes the state and the history, and drops the oldest. Raises CheckpointError when that fails."""
-        if self.accelerator.is_main_process:
-            folder = self.run / f"step-{step:07d}"
-            temporary = self.run / f".{folder.name}"
-            try:
-                shutil.rmtree(temporary, ignore_errors=True)
-                self.accelerator.save_state(str(temporary))
-                digests = {file.name: _digest(file) for file in sorted(temporary.iterdir())}
-                progress = {"step": step, "seconds": seconds, "recipe": self.content, "files": digests}
-                (temporary / _PROGRESS).write_text(json.dumps(progress))
-                shutil.rmtree(folder, ignore_errors=True)
-                temporary.rename(folder)
-            # torch and safetensors have errors of their own for a disk that is full
-            except (OSError, RuntimeError, SafetensorError) as error:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise CheckpointError(
-                    f"training {self.recipe.name!r}: the state of step {step} could not be written "
-                    f"({_reason(error)}); {self.last()}"
-                ) from error
-            for old in _states(self.run)[:-_KEEP]:
-                shutil.rmtree(old)
-            self.history.save(self.run, _attrs(self.recipe, self.task, seconds))
-        self.accelerator.wait_for_everyone()
-
-    def restore(self) -> tuple[int, float]:
-        """Loads the newest state that can be read; returns its step and the seconds spent until then."""
-        for state in reversed(_states(self.run)):
-            try:
-                progress = json.loads((state / _PROGRESS).read_text())
-                damaged = [name for name, digest in progress["files"].items() if _digest(state / name) != digest]
-                if damaged:
-                    raise ValueError(f"{damaged[0]} is damaged")
-            except (OSError, ValueError, KeyError) as error:
-                warnings.warn(
-                    f"the saved state {str(state)!r} cannot be read ({_reason(error)}); trying the one before it",
-                    stacklevel=4,
-                )
-                continue
-            self._check(state, progress["recipe"])
-            self.accelerator.load_state(str(state))
-            self.history.load(self.run, progress["step"])
-            return progress["step"], progress["seconds"]
-        raise CheckpointError(
-            f"there is no readable saved state in {str(self.run)!r} to resume from; train without resume"
-        )
-
-    def last(self) -> str:
-        """Where to go on from, for messages."""
-        states = _states(self.run)
-        return f"the last saved state is {str(states[-1])!r}" if states else f"no state was saved in {str(self.run)!r}"
-
-    def _check(self, state: Path, saved: dict[str, Any]) -> None:
-        for key, value in self.content.items():
-            if key not in _FREE_TO_CHANGE and saved.get(key) != value:
-                raise CheckpointError(
-                    f"the saved state {str(state)!r} was trained with {key} {saved.get(key)!r}, "
-                    f"but the recipe now has {value!r}; name another run, or delete the folder"
-                )
-
-
-def _states(run: Path) -> list[Path]:
-    """The saved states of a run, oldest first."""
-    return sorted(run.glob("step-*"))
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what went wrong."""
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
-
-
 @contextmanager
 def _interruptible(accelerator: accelerate.Accelerator) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set the accelerator's trigger while the loop runs, once: the second time they interrupt."""
+    """Ctrl-C and SIGTERM set the accelerator's trigger while the loop runs, once: the second time they interrupt.
+
+    Only the main thread can receive signals; in another one they are left as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def request(signum: int, frame: FrameType | None) -> None:
         accelerator.set_trigger()
@@ -354,8 +457,8 @@ def _card(recipe: Recipe, task: Task, seconds: float, history: History) -> dict[
         **task.card,
         "data": task.pool.origin,
         "data_source": task.pool.data_source,
-        "training_images": len(task.pool.labels),
-        "recipe": dataclasses.asdict(recipe),
+        "training_images": task.pool.num_images,
+        "recipe": recipe.model_dump(mode="json"),
         "parameters": sum(weight.numel() for weight in task.network.parameters()),
         "scores": history.scores(),
         "seconds": round(seconds),
@@ -365,7 +468,7 @@ def _card(recipe: Recipe, task: Task, seconds: float, history: History) -> dict[
 
 
 def _attrs(recipe: Recipe, task: Task, seconds: float) -> dict[str, Any]:
-    parameters = {**dataclasses.asdict(recipe), "recipe": recipe.name, "data": task.pool.fingerprint}
+    parameters = {**recipe.model_dump(mode="json"), "recipe": recipe.name, "data": task.pool.fingerprint}
     return results.provenance(
         study="training",
         parameters=results.canonical(parameters),

@@ -62,9 +62,14 @@ class Record:
 def held_out(recipe: Recipe, source: str, root: str | Path | None) -> HeldOut:
     """Some test images, spread evenly over the split."""
     split = open_split(recipe.datasets[0], "test", recipe, source, root)
-    count = min(_IMAGES, len(split))
-    pair = split.stack(i * len(split) // count for i in range(count))
+    pair = split.stack(held_out_indices(len(split)))
     return HeldOut(pair.source, pair.target, split.info.source_label)
+
+
+def held_out_indices(available: int) -> list[int]:
+    """Which images of a test split are looked at: the first of them make the pairs of `Record.noise_error`."""
+    count = min(_IMAGES, available)
+    return [i * available // count for i in range(count)]
 
 
 def validate_autoencoder(network: AutoencoderKL, images: HeldOut) -> Record:

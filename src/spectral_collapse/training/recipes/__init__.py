@@ -9,33 +9,80 @@ The files beside this one hold the recipes, a table each, at three sizes:
     [photos-edm.paper]            # fields at one profile: smoke, quick or paper
     steps = 80000
 
-parts.toml holds tables that are only bases. A file of your own, given by its path, is one such table
-without its head, and may start from any recipe here: `base = ["bbbc021-edm"]`.
+parts.toml holds tables that are only bases; every other file's tables are recipes, so that a new file is all that
+a new recipe needs. A file of your own, given by its path, is one such table without its head, and may start from
+any recipe here: `base = ["bbbc021-edm"]`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import math
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from spectral_collapse.errors import InvalidParameterError, unknown
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from spectral_collapse import datasets as data_sets
+from spectral_collapse import paths
+from spectral_collapse.errors import InvalidParameterError, problems, shown, unknown
 
 Kind = Literal["autoencoder", "denoiser"]
 Source = Literal["auto", "real", "rendered"]
-Schedule = Literal["cosine", "constant"]
+Profile = Literal["smoke", "quick", "paper"]
+Schedule = Literal["cosine", "constant", "linear"]
 Prediction = Literal["epsilon", "sample", "velocity", "edm"]
-Precision = Literal["no", "bf16"]
-PROFILES = ("smoke", "quick", "paper")
+Precision = Literal["auto", "no", "bf16"]
+PROFILES = get_args(Profile)
+_PARTS = "parts"
+_LARGEST = 2**31 - 1
+"""Of whole numbers: with the seed, the step makes up the 64 bits of a generator's seed."""
 
 
-@dataclass(frozen=True)
-class Recipe:
+def check_name(name: str) -> str:
+    """A name of which files and folders are named. Raises InvalidParameterError for one that leaves its folder."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w .+=-]{0,99}", name):
+        raise InvalidParameterError(
+            "a name must begin with a letter or digit and have at most 100 characters, of letters, digits, spaces and "
+            f"_ . + = - only; {shown(name)} was given"
+        )
+    return name
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _known_data_sets(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        data_sets.info(name)
+    return names
+
+
+def _flips(axes: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(axes)) < len(axes):
+        raise InvalidParameterError(f"an axis may be named once; {list(axes)} was given")
+    return axes
+
+
+def _sigma_data(value: object) -> object:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 1e-6 <= value < math.inf
+    if not number and value != "measured":
+        raise InvalidParameterError(
+            f"it must be a number of at least 1e-6, or 'measured'; {repr(value)[:100]} was given"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Whole = Annotated[int, Field(ge=0, le=_LARGEST)]
+Positive = Annotated[int, Field(ge=1, le=_LARGEST)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(BaseModel):
     """One training run.
 
     What is learnt:
@@ -60,122 +107,93 @@ class Recipe:
     How it is optimised (AdamW):
         steps: optimizer steps, with batch_size images each over all devices together; a device takes at
             most device_batch at once and accumulates gradients over the rest; 0 sets no bound.
-        learning_rate, after a linear warm-up over `warmup` steps constant or on a cosine to 0.
+        learning_rate, schedule: the rate, after a linear warm-up over `warmup` steps, constant, or falling
+            to 0 at `steps` along a cosine or a line.
         ema_decay, ema_start: decay of the averaged weights, and the step at which averaging begins.
-        gradient_checkpointing: less memory, more time. precision: 'bf16' autocasts.
+        gradient_checkpointing: less memory, more time. precision: 'bf16' autocasts to bfloat16, 'no' stays
+            in float32, 'auto' takes bfloat16 where the hardware computes in it (`training.precision`).
         compile, channels_last: torch.compile, and the memory layout of convolutions on GPUs.
         seed, save_every: steps between saved states. validate_every: steps between validations,
             with some more before the first of them; 0 for none.
+
+    Raises InvalidParameterError, with a clause per problem, for a field of the wrong type or outside its range.
     """
 
-    name: str
-    profile: str
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    name: Name
+    profile: Profile
     kind: Kind
-    family: str
-    datasets: tuple[str, ...]
+    family: Name
+    datasets: Annotated[
+        tuple[str, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_data_sets)
+    ]
     source: Source
     network: str
-    steps: int
-    batch_size: int
-    learning_rate: float
-    ema_decay: float
-    architecture: Mapping[str, Any] = field(default_factory=dict)
-    images: int = 0
-    size: int = 64
-    flips: tuple[int, ...] = (-1,)
-    label_dropout: float = 0.1
+    steps: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1)]
+    ema_decay: Share
+    architecture: dict[str, Any] = {}
+    images: Whole = 0
+    size: Annotated[int, Field(ge=32, le=8192)] = 64
+    flips: Annotated[tuple[Literal[-1, -2], ...], BeforeValidator(_listed), AfterValidator(_flips)] = (-1,)
+    label_dropout: Share = 0.1
     autoencoder: str = ""
     measure_latents: bool = True
     prediction: Prediction = "epsilon"
-    sigma_data: float | str = "measured"
-    log_mean: float = -1.2
-    log_std: float = 1.2
-    min_snr_gamma: float = 0.0
-    kl_weight: float = 1e-6
-    device_batch: int = 0
+    sigma_data: Annotated[float | str, BeforeValidator(_sigma_data)] = "measured"
+    log_mean: Annotated[float, Field(ge=-100, le=100)] = -1.2
+    log_std: Annotated[float, Field(ge=1e-6, le=100)] = 1.2
+    min_snr_gamma: Annotated[float, Field(ge=0)] = 0.0
+    kl_weight: Annotated[float, Field(ge=0)] = 1e-6
+    device_batch: Whole = 0
     schedule: Schedule = "cosine"
-    warmup: int = 100
-    ema_start: int = 0
+    warmup: Whole = 100
+    ema_start: Whole = 0
     gradient_checkpointing: bool = False
-    precision: Precision = "bf16"
+    precision: Precision = "auto"
     compile: bool = False
     channels_last: bool = False
-    seed: int = 0
-    save_every: int = 250
-    validate_every: int = 0
+    seed: Whole = 0
+    save_every: Positive = 250
+    validate_every: Whole = 0
 
-    def __post_init__(self) -> None:
-        """Raises InvalidParameterError for a value of the wrong type or outside its range."""
-        for key, allowed in _CHOICES.items():
-            if getattr(self, key) not in allowed:
-                raise unknown(f"{key} in the recipe {self.name!r}", getattr(self, key), allowed)
-        for key, (low, high) in _WHOLE.items():
-            self._check(key, isinstance(getattr(self, key), int), low, high)
-        for key, (low, high) in _REAL.items():
-            self._check(key, isinstance(getattr(self, key), int | float), low, high)
-        if self.sigma_data != "measured":
-            self._check("sigma_data", isinstance(self.sigma_data, int | float), 1e-6, math.inf, " or 'measured'")
-        listed = isinstance(self.datasets, tuple | list)
-        if not listed or not self.datasets or not all(isinstance(name, str) for name in self.datasets):
-            raise InvalidParameterError(f"the recipe {self.name!r} needs datasets, a list of names of data sets")
-        listed = isinstance(self.flips, tuple | list)
-        if not listed or not set(self.flips) <= {-1, -2} or len(set(self.flips)) < len(self.flips):
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
             raise InvalidParameterError(
-                f"flips in the recipe {self.name!r} must be a list of -1 (horizontal) and -2 (vertical); "
-                f"{list(self.flips) if listed else self.flips} was given"
-            )
-        if not isinstance(self.architecture, Mapping):
-            raise InvalidParameterError(
-                f"architecture in the recipe {self.name!r} must be a table; {self.architecture!r} was given"
-            )
+                f"the recipe {shown(fields.get('name'))} cannot be used: {problems(error, type(self).model_fields)}"
+            ) from None
 
-    def _check(self, key: str, right_type: bool, low: float, high: float, otherwise: str = "") -> None:
-        value = getattr(self, key)
-        if not right_type or isinstance(value, bool) or not low <= value <= high:
-            kind = "a whole number" if key in _WHOLE else "a number"
-            bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-            raise InvalidParameterError(
-                f"{key} in the recipe {self.name!r} must be {kind} {bounds}{otherwise}; {value!r} was given"
-            )
+    @model_validator(mode="after")
+    def _family_of_its_data(self) -> Self:
+        families = dict.fromkeys(data_sets.info(name).family for name in self.datasets)
+        if self.kind == "denoiser" and self.family not in families:
+            raise unknown(f"family of {', '.join(self.datasets)}", self.family, families)
+        return self
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The recipe with some fields changed, and checked again."""
+        return Recipe(**{**dict(self), **changes})
 
 
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "profile": PROFILES,
-    "kind": get_args(Kind),
-    "source": get_args(Source),
-    "prediction": get_args(Prediction),
-    "schedule": get_args(Schedule),
-    "precision": get_args(Precision),
-    **dict.fromkeys(("measure_latents", "gradient_checkpointing", "compile", "channels_last"), (True, False)),
-}
-_WHOLE: dict[str, tuple[float, float]] = {
-    "steps": (1, math.inf),
-    "batch_size": (1, math.inf),
-    "device_batch": (0, math.inf),
-    "images": (0, math.inf),
-    "size": (32, math.inf),
-    "warmup": (0, math.inf),
-    "ema_start": (0, math.inf),
-    "save_every": (1, math.inf),
-    "validate_every": (0, math.inf),
-    "seed": (0, 2**31 - 1),
-}
-_REAL: dict[str, tuple[float, float]] = {
-    "learning_rate": (1e-12, 1),
-    "ema_decay": (0, 1),
-    "label_dropout": (0, 1),
-    "kl_weight": (0, math.inf),
-    "log_mean": (-100, 100),
-    "log_std": (1e-6, 100),
-    "min_snr_gamma": (0, math.inf),
-}
-_FIELDS = [entry.name for entry in dataclasses.fields(Recipe)]
-_SET_BY_NAME = ("name", "profile")
+class _Table(BaseModel):
+    """A table of a recipe's file: its bases, its fields, and those at one profile."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    base: list[str] = []
+    smoke: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    paper: dict[str, Any] = {}
 
 
 def names() -> list[str]:
-    """The names of all recipes, in the order in which their networks need one another."""
-    return [name for file in ("autoencoder", "photos", "bbbc021", "edges2shoes") for name in _read(_here(file))]
+    """The names of all recipes, autoencoders first: the others need them."""
+    tables = {name: table for file in _files() if file.stem != _PARTS for name, table in _read(file).items()}
+    return sorted(tables, key=lambda name: tables[name].get("kind") != "autoencoder")
 
 
 def get(name: str | Path, profile: str = "quick") -> Recipe:
@@ -186,23 +204,13 @@ def get(name: str | Path, profile: str = "quick") -> Recipe:
     """
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    tables = {key: table for file in sorted(Path(__file__).parent.glob("*.toml")) for key, table in _read(file).items()}
+    tables = {key: table for file in _files() for key, table in _read(file).items()}
     if str(name).endswith(".toml"):
-        file = Path(name).expanduser()
+        file = paths.expanded(name, "recipe")
         name, tables = file.stem, {**tables, file.stem: _read(file)}
     elif name not in names():
         raise unknown("recipe", name, names())
-    fields = _resolve(str(name), tables, profile, ())
-    if missing := [
-        entry.name
-        for entry in dataclasses.fields(Recipe)
-        if entry.default is dataclasses.MISSING
-        and entry.default_factory is dataclasses.MISSING
-        and entry.name not in (*fields, *_SET_BY_NAME)
-    ]:
-        raise InvalidParameterError(f"the recipe {name!r} lacks {', '.join(missing)}")
-    settled = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    return Recipe(name=str(name), profile=profile, **settled)
+    return Recipe(**_resolve(str(name), tables, profile, ()) | {"name": str(name), "profile": profile})
 
 
 def _resolve(name: str, tables: Mapping[str, Any], profile: str, above: tuple[str, ...]) -> dict[str, Any]:
@@ -211,34 +219,29 @@ def _resolve(name: str, tables: Mapping[str, Any], profile: str, above: tuple[st
         raise unknown(f"base of the recipe {above[-1]!r}", name, tables)
     if name in above:
         raise InvalidParameterError(f"the recipe {name!r} is its own base; take it out of base")
-    table = dict(tables[name])
+    try:
+        table = _Table.model_validate(tables[name])
+    except ValidationError as error:
+        raise InvalidParameterError(f"the recipe {name!r} cannot be used: {problems(error)}") from None
+    own, sizes = dict(table.model_extra), {size: getattr(table, size) for size in PROFILES}
+    known = [key for key in Recipe.model_fields if key not in ("name", "profile")]
+    for key in (key for part in (own, *sizes.values()) for key in part):
+        if key not in known:
+            raise unknown(f"key in the recipe {name!r}", key, ("base", *PROFILES, *known))
     fields: dict[str, Any] = {}
-    bases = table.pop("base", [])
-    if not isinstance(bases, list):
-        raise InvalidParameterError(f"base in the recipe {name!r} must be a list of recipes; {bases!r} was given")
-    for base in bases:
+    for base in table.base:
         fields |= _resolve(base, tables, profile, (*above, name))
-    sizes = {size: table.pop(size) for size in PROFILES if size in table}
-    for size, part in sizes.items():
-        if not isinstance(part, dict):
-            raise InvalidParameterError(f"{size} in the recipe {name!r} must be a table of fields; {part!r} was given")
-    for part in (table, *sizes.values()):
-        for key in part:
-            if key not in _FIELDS or key in _SET_BY_NAME:
-                known = [entry for entry in ("base", *PROFILES, *_FIELDS) if entry not in _SET_BY_NAME]
-                raise unknown(f"key in the recipe {name!r}", key, known)
-    return fields | table | sizes.get(profile, {})
+    return fields | own | sizes[profile]
 
 
-def _here(stem: str) -> Path:
-    return Path(__file__).with_name(f"{stem}.toml")
+def _files() -> list[Path]:
+    return sorted(Path(__file__).parent.glob("*.toml"))
 
 
-@functools.cache
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidParameterError(f"the recipe {str(file)!r} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InvalidParameterError(f"the recipe {str(file)!r} is not TOML: {error}") from error
+        raise InvalidParameterError(f"the recipe {shown(file)} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidParameterError(f"the recipe {shown(file)} is not TOML: {error}") from error

@@ -1,7 +1,7 @@
-"""What a result of `studies.scores.run` says: normalised responses, correlations, and the numbers in words.
+"""What a result of `studies.scores` says: tables for charts, and the numbers in words.
 
-Nothing here is stored. The unit of every mean and interval is the image; intervals are 95 % bootstrap
-intervals.
+The unit of every mean is the image; intervals are 95 % bootstrap intervals that
+resample what images are taken from (`statistics.bootstrap_counts`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
-from spectral_collapse import paths
+from spectral_collapse import paths, statistics
 from spectral_collapse.errors import DataError
+from spectral_collapse.findings import comparison
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.metrics import SCORES
-from spectral_collapse.studies import comparison, front
-from spectral_collapse.studies.common import text
-from spectral_collapse.studies.corruptions import IMAGES, LATENTS
-from spectral_collapse.studies.front import Interval
-from spectral_collapse.studies.scores import LOUD, STANDARD, TABA
+from spectral_collapse.statistics import Interval
+from spectral_collapse.studies.common import images, text
+from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA
 
 Kind = Literal["image", "latent"]
 
@@ -30,11 +31,12 @@ REDUNDANT = 0.9
 """Two scores whose correlation's interval lies above this in magnitude say the same."""
 
 
-def setting(study: xr.Dataset) -> str:
+def images_and_network(study: xr.Dataset) -> str:
     """One Markdown sentence: which images, how many, which network."""
     return (
-        f"**{study.attrs['title']}**, {study.sizes['sample']} {study.attrs['data_source']} test images: "
-        f"{study.attrs['origin']}. {study.attrs['references']} real images for the reference of $S_{{HF}}$, "
+        f"**{study.attrs['title']}**, {images(study)}: "
+        f"{study.attrs['origin']}. {study.attrs['references']} {study.attrs['data_source']} training targets for the "
+        f"reference of $S_{{HF}}$, "
         f"{study.sizes['latent_sample']} inverted latents, network `{study.attrs['checkpoint_hash']}`, "
         f"$\\kappa$ = {study.attrs['cutoff']:g} for $S_{{LF}}$."
     )
@@ -53,7 +55,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
     (PSNR of an undamaged image). A sample for which a score does not exist does not count.
     """
     response, strengths = study[f"{kind}_response"], study[f"{kind}_strength"]
-    known = {**IMAGES, **LATENTS}
+    known = CORRUPTIONS[kind]
     tables = []
     for name in response[f"{kind}_score"].to_numpy():
         card = SCORES[name]
@@ -64,11 +66,10 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
         for corruption in values[f"{kind}_corruption"].to_numpy():
             for grade in values["grade"].to_numpy():
                 at = {f"{kind}_corruption": corruption, "grade": grade}
-                one = values.sel(at).to_numpy()
-                one = one[~np.isnan(one)]
-                if not len(one) or not np.isfinite(one).all():
+                one = values.sel(at).dropna("sample")
+                if not one.size or not np.isfinite(one).all():
                     continue
-                interval = front.bootstrap_mean(card.goodness(one))
+                interval = statistics.bootstrap_mean(card.goodness(one))
                 unit = known[corruption].units
                 rows.append(
                     {
@@ -77,7 +78,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                         "grade": grade,
                         **interval._asdict(),
                         "strength": f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip(),
-                        "value": text(front.bootstrap_mean(one)),
+                        "value": text(statistics.bootstrap_mean(one)),
                     }
                 )
         if rows:
@@ -86,7 +87,9 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
             ends = ["mean", "low", "high"]
             table[ends] = (table[ends] - worst) / (best - worst if best > worst else 1)
             tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    found = pd.concat(tables, ignore_index=True)
+    found.attrs = {"title": study.attrs["title"], "kind": kind}
+    return found
 
 
 def correlations(study: xr.Dataset, kind: Kind) -> xr.Dataset:
@@ -114,24 +117,43 @@ def missing(study: xr.Dataset) -> dict[str, str]:
     return {str(name): found[name].attrs["missing"] for name in found if "missing" in found[name].attrs}
 
 
+def filtered(study: xr.Dataset) -> pd.DataFrame:
+    """S_HF and S_LF of filtered images: columns filter_score, filter, filter_cutoff, and those of `intervals.means`."""
+    return means(study["filtered"], title=study.attrs["title"])
+
+
+def decorrelation(study: xr.Dataset) -> pd.DataFrame:
+    """S_DC of each kind of latent: columns latent_series, and those of `intervals.means`."""
+    return means(study["latent_s_dc"], over="latent_sample")
+
+
+def norm_law(study: xr.Dataset) -> pd.DataFrame:
+    """The density of the squared norm over d of white noise, within four standard deviations: value, density."""
+    dimension = study.attrs["dimension"]
+    width = 4 * (2 / dimension) ** 0.5
+    value = np.linspace(max(1 - width, 0), 1 + width, 160)
+    return pd.DataFrame({"value": value, "density": dimension * stats.chi2(dimension).pdf(dimension * value)})
+
+
 def filters_verdict(study: xr.Dataset) -> str:
     """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff."""
     cutoff = study["filter_cutoff"].min().item()
-    whole = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0).to_numpy()
+    whole = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0)
     at = study["filtered"].sel(filter_cutoff=cutoff)
 
     def text_of(score: str, name: str) -> str:
-        return text(front.bootstrap_mean(at.sel(filter_score=score, filter=name).to_numpy()))
+        return text(statistics.bootstrap_mean(at.sel(filter_score=score, filter=name)))
 
     gaps = {
-        name: front.bootstrap_mean(at.sel(filter_score="s_hf", filter=name).to_numpy() - whole)
+        name: statistics.bootstrap_mean(at.sel(filter_score="s_hf", filter=name) - whole)
         for name in study["filter"].to_numpy()
     }
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
     agrees = {("low-pass",): "The other way round", ("high-pass",): "As printed"}.get(tuple(lowered), "Neither way")
     lines = [
-        f"**$S_{{HF}}$** is {text(front.bootstrap_mean(whole))} for the whole images, {text_of('s_hf', 'low-pass')} "
-        f"after the low-pass at {cutoff:g} of Nyquist and {text_of('s_hf', 'high-pass')} after the high-pass there: "
+        f"**$S_{{HF}}$** is {text(statistics.bootstrap_mean(whole))} for the whole images, "
+        f"{text_of('s_hf', 'low-pass')} after the low-pass at {cutoff:g} of Nyquist and "
+        f"{text_of('s_hf', 'high-pass')} after the high-pass there: "
         f"differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.",
         f"**$S_{{LF}}$** against the whole image is {text_of('s_lf', 'low-pass')} after the low-pass and "
         f"{text_of('s_lf', 'high-pass')} after the high-pass.",
@@ -151,29 +173,13 @@ def pipeline_verdict(study: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def texture_verdict(study: xr.Dataset) -> str:
-    """Slopes of the spectra and the wavelets that follow from them."""
-    lines = []
-    for name in study["family"].to_numpy():
-        one = study.sel(family=name)
-        slopes = one["slope"].dropna("member").to_numpy()
-        lines.append(
-            f"- **{one['family_title'].item()}** ({len(slopes)} {one['family_source'].item()} images): slope "
-            f"{text(front.bootstrap_mean(slopes), 2)}, hence {one['wavelet'].item()}."
-        )
-    return "\n".join(lines)
-
-
 def decorrelation_verdict(study: xr.Dataset) -> str:
     """S_DC of the three kinds of latent."""
-    values = {
-        name: front.bootstrap_mean(study["latent_s_dc"].sel(latent_series=name).to_numpy())
-        for name in study["latent_series"].to_numpy()
-    }
-    listed = ", ".join(f"{text(value)} for {name}" for name, value in values.items())
+    values = decorrelation(study)
+    listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in values.itertuples())
     expected = study.attrs["white_s_dc"]
-    gap = front.bootstrap_mean(
-        (study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)).to_numpy()
+    gap = statistics.bootstrap_mean(
+        study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)
     )
     told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not told apart"
     return (
@@ -186,8 +192,8 @@ def norms_verdict(study: xr.Dataset) -> str:
     """Squared norms, and what the number of latents does to the test."""
     lines = []
     for name in study["latent_series"].to_numpy():
-        values = study["norm"].sel(latent_series=name).to_numpy()
-        norm, spread = front.bootstrap_mean(values), values.std(ddof=1)
+        values = study["norm"].sel(latent_series=name)
+        norm, spread = statistics.bootstrap_mean(values), float(values.std(ddof=1))
         count, distance, pvalue = _last(study, name, study.sizes["latent_sample"])
         lines.append(
             f"- **{name}**: $\\|x\\|^2 / d$ is {text(norm)}, with a standard deviation of {spread:.3f}; with {count} "
@@ -212,17 +218,22 @@ def _last(study: xr.Dataset, series: str, most: int | None = None) -> tuple[int,
 
 
 def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
-    """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one."""
+    """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one.
+
+    A score without a value for what is intact is blind where it does not move from grade to grade.
+    """
     table = normalised(study, kind)
     blind, fooled = [], []
     for (name, corruption), rows in table.groupby(["score", "corruption"], sort=False):
         symbol = SCORES[name].symbol
         start = rows["mean"].iloc[0]
-        if rows["grade"].iloc[0] > 0:  # no value for what is intact
+        intact = rows["grade"].iloc[0] == 0
+        whole = study[f"{kind}_response"].sel({f"{kind}_score": name, f"{kind}_corruption": corruption, "grade": 0})
+        if np.isinf(whole).any():  # of PSNR: any damage at all is seen
             continue
-        if (rows["mean"] - start).abs().max() < BLIND:
-            blind.append(f"{symbol} to {corruption}")
-        elif rows["low"].iloc[-1] > rows["high"].iloc[0]:
+        if len(rows) > 1 and (rows["mean"] - start).abs().max() < BLIND:
+            blind.append(f"{symbol} to {corruption}" + ("" if intact else " (from its weakest grade on)"))
+        elif intact and rows["low"].iloc[-1] > rows["high"].iloc[0]:
             fooled.append(f"{symbol} under {corruption}")
     lines = [
         f"**Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
@@ -261,22 +272,22 @@ def readings_verdict(study: xr.Dataset) -> str:
     def value(score: str, label: str, case: str) -> Interval:
         mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)
         one = study["reading_value"].isel(reading=int(mask.to_numpy().argmax())).sel(case=case)
-        return front.bootstrap_mean(one.dropna("reading_sample").to_numpy())
+        return statistics.bootstrap_mean(one.dropna("reading_sample"))
 
     used = study["reading_label"].where(study["reading_used"], drop=True)
     scores = study["reading_score"].where(study["reading_used"], drop=True)
     first = dict(zip(scores.to_numpy().tolist(), used.to_numpy().tolist(), strict=True))
     wavelet = study.attrs["wavelet"]
     share = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
-    found = "; ".join(f"{one['reading_label'].item()} {text(front.bootstrap_mean(one.to_numpy()), 2)}" for one in share)
+    found = "; ".join(f"{one['reading_label'].item()} {text(statistics.bootstrap_mean(one), 2)}" for one in share)
     drops = "; ".join(
         f"{one['reading_label'].item().partition(' (')[0]} "
-        f"{text(front.bootstrap_mean((one[0] - one[1]).dropna('reading_sample').to_numpy()))}"
+        f"{text(statistics.bootstrap_mean((one[0] - one[1]).dropna('reading_sample')))}"
         for one in study["reading_value"].isel(reading=(study["reading_score"] == "s_hf").to_numpy())
     )
     in_use = share.isel(reading=share["reading_used"].to_numpy())[0]
     best = share.isel(reading=int(share.mean("reading_sample").argmax("reading")))
-    gap = text(front.bootstrap_mean((best - in_use).to_numpy()), 2)
+    gap = text(statistics.bootstrap_mean(best - in_use), 2)
     most = (
         "no other reading finds more than the one in use"
         if best["reading_used"]
@@ -299,6 +310,30 @@ def readings_verdict(study: xr.Dataset) -> str:
         f"{first['ms_ssim'].partition(',')[0]}, {text(value('ms_ssim', '5 scales', 'first'))} with five.",
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def readings_table(study: xr.Dataset) -> pd.DataFrame:
+    """A row per reading of an ambiguous definition: its means on two cases, with 95 % intervals."""
+    rows = []
+    for number in study["reading"].to_numpy():
+        one = study.sel(reading=number)
+        first, second = (
+            f"{one['reading_case'].sel(case=case).item()}: "
+            + text(statistics.bootstrap_mean(one["reading_value"].sel(case=case).dropna("reading_sample")))
+            for case in one["case"].to_numpy()
+        )
+        found = one["found_own"].dropna("reading_sample")
+        rows.append(
+            {
+                "Score": SCORES[one["reading_score"].item()].symbol,
+                "Reading": one["reading_label"].item(),
+                "Used": "yes" if one["reading_used"].item() else "",
+                "First case": first,
+                "Second case": second,
+                "Own pair is closest": text(statistics.bootstrap_mean(found), 2) if found.size else "",
+            }
+        )
+    return pd.DataFrame(rows).set_index(["Score", "Reading"])
 
 
 def _published() -> pd.DataFrame:

@@ -1,22 +1,23 @@
 """What the Pareto study's result says: means with intervals, the front, the points worth a picture.
 
-Nothing here is stored: it follows from the scores. The unit of every mean and interval is the image:
-seeds are averaged within an image first, and intervals are 95 % bootstrap intervals over images.
+Nothing here is stored: it follows from the scores. The unit of every mean is the image: seeds are
+averaged within an image first. Intervals are 95 % bootstrap intervals that resample what images are taken
+from, such as photographs (`statistics.bootstrap_counts`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
-from spectral_collapse.studies import front
-from spectral_collapse.studies.common import text
-from spectral_collapse.studies.front import HypervolumeGain, Interval
+from spectral_collapse.statistics import HypervolumeGain, Interval
+from spectral_collapse.studies.common import images, text
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
@@ -30,7 +31,7 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
     Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls, clipped_hf and
     s_g, means over seeds; for each of s_hf, s_lf, s_dc, psnr and norm (of the latents over sqrt(d)) the mean and
     its interval (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of the
-    high-frequency energy over the usual of real targets; on_front, whether no other point is better in both S_LF
+    high-frequency energy over the usual of training targets; on_front, whether no other point is better in both S_LF
     and S_HF; on_baseline_front, the same among the baselines.
     """
     rows = [_point_row(study, label) for label in study["point"].to_numpy()]
@@ -39,31 +40,31 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
     for column, methods in (("on_front", set(table["method"]) - set(REFERENCES)), ("on_baseline_front", BASELINES)):
         among = table["method"].isin(methods)
         table[column] = False
-        table.loc[among, column] = front.pareto_front(table.loc[among, ["s_lf", "s_hf"]].to_numpy())
+        table.loc[among, column] = statistics.pareto_front(table.loc[among, ["s_lf", "s_hf"]].to_numpy())
     return table
 
 
-def per_image(study: xr.Dataset, point: str, score: str) -> np.ndarray:
-    """A point's score of each image, (N,), seeds averaged; `point` may be a reference's name."""
+def per_image(study: xr.Dataset, point: str, score: str) -> xr.DataArray:
+    """A point's score of each image (sample), seeds averaged; `point` may be a reference's name."""
     if point in REFERENCES:
-        return study[f"reference_{score}"].sel(reference=point).to_numpy()
-    return study[score].sel(point=point).mean("seed").to_numpy()
+        return study[f"reference_{score}"].sel(reference=point, drop=True)
+    return study[score].sel(point=point, drop=True).mean("seed")
 
 
 def difference(study: xr.Dataset, point: str, other: str, score: str) -> Interval:
     """How much higher a point scores than another on the same images, with its interval."""
-    return front.bootstrap_mean(per_image(study, point, score) - per_image(study, other, score))
+    return statistics.bootstrap_mean(per_image(study, point, score) - per_image(study, other, score))
 
 
 def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
     """The area, from (0, 0), under the front of OVG's points (with and without TABA) minus that under
-    the baselines' front, in the plane of S_LF and S_HF, with an interval over images.
+    the baselines' front, in the plane of S_LF and S_HF, with an interval.
 
     A side with more points profits more from chance: OVG has a grid and the baselines have a line.
     """
     values = np.stack([study[score].mean("seed").to_numpy() for score in ("s_lf", "s_hf")], axis=-1)
     ovg, baseline = (study["method"].isin(kinds).to_numpy() for kinds in (OVG, BASELINES))
-    return front.hypervolume_gain(values[ovg], values[baseline])
+    return statistics.hypervolume_gain(values[ovg], values[baseline], groups=statistics.groups_of(study))
 
 
 def published(study: xr.Dataset) -> dict[str, str]:
@@ -89,20 +90,20 @@ def best_ovg(study: xr.Dataset) -> str:
     return str(grid["point"].to_numpy()[int(joint.to_numpy().argmax())])
 
 
-def chosen_on_others(study: xr.Dataset, score: str) -> np.ndarray:
-    """A score of each image, (N,), at the point of OVG's grid that is best on all the *other* images.
+def chosen_on_others(study: xr.Dataset, score: str) -> xr.DataArray:
+    """A score of each image (sample), at the point of OVG's grid that is best on all images of *other* groups.
 
-    The mean is that of a grid search judged on images that it has not seen (leave one out), which
-    `best_ovg`, chosen and judged on the same ones, is not. Raises DataError for fewer than two images.
+    The mean is that of a grid search judged on images that it has not seen (leave one group out), which
+    `best_ovg`, chosen and judged on the same ones, is not. Raises DataError for fewer than two groups.
     """
-    images = study.sizes["sample"]
-    if images < 2:
-        raise DataError("a choice on the other images needs 2 images at least; run the study with more")
+    group = statistics.groups_of(study)
+    if len(set(group)) < 2:
+        raise DataError("a choice on the other images needs 2 independent ones at least; run the study with more")
     grid = study.isel(point=np.flatnonzero(study["method"] == "ovg")).mean("seed")
     values = {name: grid[name].transpose("point", "sample").to_numpy() for name in {"s_lf", "s_hf", score}}
-    left_out = {name: one.sum(1, keepdims=True) - one for name, one in values.items()}  # N - 1 times the mean
-    best = (left_out["s_lf"] * left_out["s_hf"]).argmax(0)
-    return values[score][best, np.arange(images)]
+    others = (group[:, None] != group[None, :]).astype(float)  # sums over the others, up to their number a mean
+    best = ((values["s_lf"] @ others) * (values["s_hf"] @ others)).argmax(0)
+    return grid[score].isel(point=0, drop=True).copy(data=values[score][best, np.arange(len(group))])
 
 
 def others(study: xr.Dataset) -> list[str]:
@@ -124,7 +125,7 @@ def setting(study: xr.Dataset) -> str:
     seeds = "1 seed" if study.sizes["seed"] == 1 else f"{study.sizes['seed']} seeds"
     kind = "" if study.attrs["data_source"] == "real" else " **These images are rendered, not real.**"
     return (
-        f"*{study.attrs['title']}*: {study.sizes['sample']} {study.attrs['data_source']} test images "
+        f"*{study.attrs['title']}*: {images(study)} "
         f"({study.attrs['origin']}), {study.sizes['point']} points, {seeds}, {parameters['num_steps']} steps each way, "
         f"guidance {parameters['guidance']:g}, network `{study.attrs['checkpoint_hash']}`; "
         f"{study.attrs['seconds']:.0f} s of computing on {study.attrs['device']}, {study.attrs['created']}.{kind}"
@@ -137,7 +138,7 @@ def verdict(study: xr.Dataset) -> str:
     taba = known.get("taba", known["ovg+taba"])
     ovg = dict.fromkeys([known.get("ovg", best), best])
     noise = study.attrs["white_s_dc"]
-    s_dc = front.bootstrap_mean(per_image(study, "standard", "s_dc"))
+    s_dc = statistics.bootstrap_mean(per_image(study, "standard", "s_dc"))
     white = "not white" if s_dc.high < noise else "not told apart from white noise"
     gain = hypervolume_gain(study)
     area = _direction(gain.gain, "larger than", "smaller than", "not told apart from")
@@ -145,7 +146,7 @@ def verdict(study: xr.Dataset) -> str:
     lines = [
         f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
         f"{noise:.3f}. S_HF is {_compared(study, 'standard', 'autoencoder', 's_hf', after)}; the outputs have "
-        f"{_times(study, 'standard')} times the usual high-frequency energy of real targets, {after} "
+        f"{_times(study, 'standard')} times the usual high-frequency energy of training targets, {after} "
         f"{_times(study, 'autoencoder')} times. S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
         f"{_compared(study, taba, 'standard', 's_hf')}, with {_times(study, taba)} times the usual energy, and S_LF is "
@@ -153,10 +154,52 @@ def verdict(study: xr.Dataset) -> str:
         *(f"**And {point}?** {_placed(study, point, taba)}" for point in others(study)),
         f"**Where does OVG lie?** {' '.join(_placed(study, point, taba) for point in ovg)} Of the grid, {best} is the "
         f"best by S_LF times S_HF, chosen on these same images, so its intervals flatter it. {_unseen(study)}",
-        f"**Does OVG expand the front?** The area under its front is {area} the baselines' ({text(gain.gain)}; "
-        f"{gain.candidates:.3f} against {gain.baselines:.3f}).",
+        f"**Does OVG expand the front?** The area under its front, from (0, 0), is {area} the baselines' "
+        f"({text(gain.gain)}; {gain.candidates:.3f} by {_count(study, OVG)} points against {gain.baselines:.3f} by "
+        f"{_count(study, BASELINES)}, and more points have more chances).",
+        *_over_all(study),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _over_all(study: xr.Dataset) -> list[str]:
+    """What holds for how many of the points other than the standard inversion."""
+    points = [str(point) for point in study["point"].to_numpy() if point != "standard"]
+    structure = {point: difference(study, point, "standard", "s_lf") for point in points}
+    norm = {point: difference(study, point, "standard", "norm") for point in points}
+    energy = {point: difference(study, point, "standard", "hf_excess") for point in points}
+    beyond = {point: difference(study, point, "target", "s_hf") for point in ["standard", *points]}
+    larger = [point for point in points if norm[point].low > 0]
+    gains = {point: energy[point] for point in larger}
+    paid = "Of" if _below(structure) else "Nothing is, here: of"
+    return [
+        f"**What is paid in structure?** {paid} {len(points)} points beside the standard inversion, S_LF is below that "
+        f"of the standard inversion at {_named(_below(structure))} and above it at {_named(_above(structure))}; at the "
+        f"others it is not told apart.",
+        f"**Does a larger norm bring more energy?** The latents' norm is above that of the standard inversion at "
+        f"{len(larger)} points. Of these the outputs have more high-frequency energy at {_named(_above(gains))} and "
+        f"less at {_named(_below(gains))}.",
+        f"**Is the true target's S_HF a ceiling?** Of all {len(beyond)} points, {len(_above(beyond))} have a higher "
+        f"one than the true targets, and {len(_below(beyond))} a lower one: S_HF tells how near an image is to the "
+        f"mean energy of its data set, and a method can bring it nearer than the image's own target is.",
+    ]
+
+
+def _above(gaps: Mapping[str, Interval]) -> list[str]:
+    return [point for point, gap in gaps.items() if gap.low > 0]
+
+
+def _below(gaps: Mapping[str, Interval]) -> list[str]:
+    return [point for point, gap in gaps.items() if gap.high < 0]
+
+
+def _named(points: Sequence[str]) -> str:
+    """How many points, and which."""
+    return f"{len(points)} ({'; '.join(points)})" if points else "none"
+
+
+def _count(study: xr.Dataset, methods: Sequence[str]) -> int:
+    return int(study["method"].isin(methods).sum())
 
 
 def _placed(study: xr.Dataset, point: str, taba: str) -> str:
@@ -173,10 +216,10 @@ def _times(study: xr.Dataset, point: str) -> str:
 
 
 def _unseen(study: xr.Dataset) -> str:
-    if study.sizes["sample"] < 2:
+    if len(set(statistics.groups_of(study))) < 2:
         return ""
     gaps = {score: chosen_on_others(study, score) - per_image(study, "standard", score) for score in ("s_hf", "s_lf")}
-    found = [f"{score.upper()} is {_in_words(front.bootstrap_mean(gap))}" for score, gap in gaps.items()]
+    found = [f"{score.upper()} is {_in_words(statistics.bootstrap_mean(gap))}" for score, gap in gaps.items()]
     return f"With the point chosen for each image on all the others instead, {' and '.join(found)}."
 
 
@@ -190,8 +233,8 @@ def _in_words(gap: Interval, name: str = "the standard inversion") -> str:
 
 
 def _direction(gap: Interval, above: str, below: str, neither: str) -> str:
-    """The word for a difference; `neither` where its interval holds 0."""
-    if gap.low <= 0 <= gap.high:
+    """The word for a difference; `neither` where its interval holds 0, or where there is none."""
+    if not (gap.low > 0 or gap.high < 0):
         return neither
     return above if gap.mean > 0 else below
 
@@ -217,8 +260,8 @@ def _reference_row(study: xr.Dataset, name: str) -> dict[str, object]:
 
 
 def hf_energy(study: xr.Dataset, point: str) -> Interval:
-    """Geometric mean over images of a point's high-frequency energy over the usual of real targets."""
-    return Interval(*np.exp(front.bootstrap_mean(per_image(study, point, "hf_excess"))))
+    """Geometric mean over images of a point's high-frequency energy over the usual of training targets."""
+    return Interval(*np.exp(statistics.bootstrap_mean(per_image(study, point, "hf_excess"))))
 
 
 def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
@@ -229,6 +272,6 @@ def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
 def _means(study: xr.Dataset, point: str, scores: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for score in scores:
-        interval = front.bootstrap_mean(per_image(study, point, score))
+        interval = statistics.bootstrap_mean(per_image(study, point, score))
         found |= {score: interval.mean, f"{score}_low": interval.low, f"{score}_high": interval.high}
     return found

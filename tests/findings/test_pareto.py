@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from spectral_collapse.errors import DataError
-from spectral_collapse.studies import tradeoff
+from spectral_collapse.findings import pareto as findings
 
 POINTS = {
     "standard": ("standard", np.nan, np.nan, np.nan),
@@ -71,11 +72,11 @@ def study() -> xr.Dataset:
 
 
 def test_seeds_are_averaged_within_an_image_before_the_interval(study: xr.Dataset) -> None:
-    table = tradeoff.summary(study).set_index("point")
+    table = findings.summary(study).set_index("point")
     row = table.loc["TABA 0.02"]
     assert row["s_lf"] == pytest.approx(0.6)
     # the standard error of the mean over images; were seeds samples of their own, it would be 0.3 / sqrt(120) = 0.027
-    error = tradeoff.per_image(study, "TABA 0.02", "s_lf").std() / IMAGES**0.5
+    error = findings.per_image(study, "TABA 0.02", "s_lf").to_numpy().std() / IMAGES**0.5
     assert error < 0.01
     # a percentile of 2000 resamples of 40 images is within some 8 % of the normal one
     assert row["s_lf_high"] - row["s_lf_low"] == pytest.approx(2 * 1.96 * error, rel=0.08)
@@ -91,20 +92,20 @@ def test_seeds_are_averaged_within_an_image_before_the_interval(study: xr.Datase
 
 
 def test_the_fronts_leave_the_references_out(study: xr.Dataset) -> None:
-    table = tradeoff.summary(study)
+    table = findings.summary(study)
     on_front = set(table.loc[table["on_front"], "point"])
     assert on_front == {"TABA 0.02", "OVG (0, 0.0001)", "OVG (1000, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"}
     assert set(table.loc[table["on_baseline_front"], "point"]) == {"TABA 0.02"}
 
 
 def test_differences_are_paired(study: xr.Dataset) -> None:
-    gap = tradeoff.difference(study, "TABA 0.02", "standard", "s_lf")
+    gap = findings.difference(study, "TABA 0.02", "standard", "s_lf")
     # the images' noise is common to both points, so nothing of it is left
     np.testing.assert_allclose(gap, [0.4, 0.4, 0.4], atol=1e-12)
 
 
 def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr.Dataset) -> None:
-    gain = tradeoff.hypervolume_gain(study)
+    gain = findings.hypervolume_gain(study)
     # staircases: OVG's 0.4 x 0.9, (0.7 - 0.4) x 0.6, (0.9 - 0.7) x 0.4; the baselines' 0.6 x 0.7
     assert gain.candidates == pytest.approx(0.36 + 0.18 + 0.08)
     assert gain.baselines == pytest.approx(0.42)
@@ -112,15 +113,15 @@ def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr
 
 
 def test_the_points_worth_a_picture(study: xr.Dataset) -> None:
-    assert tradeoff.published(study) == {
+    assert findings.published(study) == {
         "taba": "TABA 0.04",
         "ovg": "OVG (1000, 0.0001)",
         "ovg+taba": "OVG (1000, 0.0001) + TABA 0.04",
     }
     # 0.9 x 0.4 and 0.4 x 0.9 tie, 0.3 x 0.8 is less; a little more S_HF decides
     study["s_hf"][{"point": 3}] += 0.01
-    assert tradeoff.best_ovg(study) == "OVG (0, 0.0001)"
-    assert tradeoff.choose(study) == [
+    assert findings.best_ovg(study) == "OVG (0, 0.0001)"
+    assert findings.choose(study) == [
         "standard",
         "TABA 0.04",
         "OVG (1000, 0.0001)",
@@ -128,7 +129,7 @@ def test_the_points_worth_a_picture(study: xr.Dataset) -> None:
         "OVG (1000, 0.0001) + TABA 0.04",
     ]
     fewer = study.drop_sel(point=["TABA 0.04", "OVG (1000, 0.0001)"])
-    assert tradeoff.choose(fewer) == ["standard", "OVG (0, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"]
+    assert findings.choose(fewer) == ["standard", "OVG (0, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"]
 
 
 def test_a_choice_on_the_others_does_not_see_the_image_that_it_is_judged_on(study: xr.Dataset) -> None:
@@ -136,32 +137,87 @@ def test_a_choice_on_the_others_does_not_see_the_image_that_it_is_judged_on(stud
     study["s_lf"][:], study["s_hf"][:] = 0.5, 0.5
     study["s_hf"].loc[{"point": there}] = 0.51
     study["s_hf"].loc[{"point": here, "sample": 0}] = 0.99  # one lucky image carries the mean of all
-    assert tradeoff.best_ovg(study) == here
-    found = tradeoff.chosen_on_others(study, "s_hf")
+    assert findings.best_ovg(study) == here
+    found = findings.chosen_on_others(study, "s_hf")
     # for it the others choose the other point; for each of the others it is still among those that choose
     np.testing.assert_allclose(found, [0.51] + [0.5] * (IMAGES - 1))
-    assert "With the point chosen for each image on all the others instead, S_HF is" in tradeoff.verdict(study)
-    with pytest.raises(DataError, match="needs 2 images at least"):
-        tradeoff.chosen_on_others(study.isel(sample=[0]), "s_hf")
+    assert "With the point chosen for each image on all the others instead, S_HF is" in findings.verdict(study)
+    with pytest.raises(DataError, match="needs 2 independent ones at least"):
+        findings.chosen_on_others(study.isel(sample=[0]), "s_hf")
 
 
 def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> None:
-    text = tradeoff.verdict(study)
-    assert text.count("\n- ") == 3
+    text = findings.verdict(study)
+    assert text.count("\n- ") == 6
     assert "latents are not white: S_DC is 0.500 [0.500, 0.500]; white noise has 0.986" in text
     assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100]), with 0.60 [" in text
     assert "the outputs have 0.50 [" in text
     assert "the targets after the autoencoder 0.25 [" in text
-    assert "is larger than the baselines' (0.200" in text
+    assert "The area under its front, from (0, 0), is larger than the baselines' (0.200" in text
+    assert "0.620 by 4 points against 0.420 by 3, and more points have more chances" in text
     noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
     study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())
-    assert "With TABA 0.04 S_HF is not told apart from that of the standard inversion" in tradeoff.verdict(study)
+    assert "With TABA 0.04 S_HF is not told apart from that of the standard inversion" in findings.verdict(study)
+
+
+def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_energy(study: xr.Dataset) -> None:
+    text = findings.verdict(study)
+    # every point has more structure than the standard inversion
+    assert (
+        "paid in structure?** Nothing is, here: of 6 points beside the standard inversion, "
+        "S_LF is below that of the standard inversion at none and" in text
+    )
+    study["s_lf"].loc[{"point": "TABA 0.04"}] -= 0.4
+    assert "structure?** Of 6 points" in findings.verdict(study)
+    assert "is below that of the standard inversion at 1 (TABA 0.04) and above it at 5" in findings.verdict(study)
+    assert "norm is above that of the standard inversion at 0 points." in text
+    for point in ("TABA 0.02", "OVG (0, 0.0001)", "OVG (1000, 0)"):
+        study["norm"].loc[{"point": point}] += 0.1
+    study["hf_excess"].loc[{"point": "OVG (1000, 0)"}] = study["hf_excess"].sel(point="standard")
+    text = findings.verdict(study)
+    assert "norm is above that of the standard inversion at 3 points. Of these the outputs have more high-freq" in text
+    assert "energy at 1 (TABA 0.02) and less at 1 (OVG (0, 0.0001))." in text
+
+
+def test_the_verdict_says_how_many_points_are_above_the_true_targets(study: xr.Dataset) -> None:
+    assert "Of all 7 points, 0 have a higher one than the true targets, and 7 a lower one" in findings.verdict(study)
+    study["reference_s_hf"].loc[{"reference": "target"}] -= 0.3
+    assert "Of all 7 points, 3 have a higher one than the true targets, and 4 a lower one" in findings.verdict(study)
+
+
+def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:
+    """Intervals resample pictures: four windows of each, all alike, are as sure as one."""
+    groups = ("sample", [f"picture {number}" for number in range(IMAGES)])
+    copied = study.assign_coords(sample_group=groups).isel(sample=np.repeat(np.arange(IMAGES), 4))
+    assert findings.verdict(copied) == findings.verdict(study)
+    intervals = [column for column in findings.summary(study) if column.endswith(("_low", "_high"))]
+    pd.testing.assert_frame_equal(findings.summary(copied)[intervals], findings.summary(study)[intervals])
+
+
+def test_a_choice_on_the_others_sees_no_other_window_of_the_picture_either(study: xr.Dataset) -> None:
+    here, there = "OVG (0, 0.0001)", "OVG (1000, 0.0001)"
+    study["s_lf"][:], study["s_hf"][:] = 0.5, 0.5
+    study["s_hf"].loc[{"point": there}] = 0.51
+    study["s_hf"].loc[{"point": here, "sample": [0, 1]}] = 0.99  # one lucky picture, of which there are two windows
+    study = study.assign_coords(sample_group=("sample", ["0", "0", *map(str, range(2, IMAGES))]))
+    np.testing.assert_allclose(findings.chosen_on_others(study, "s_hf"), [0.51, 0.51] + [0.5] * (IMAGES - 2))
+
+
+def test_without_an_interval_nothing_is_told_apart(study: xr.Dataset) -> None:
+    one = study.isel(sample=[0])
+    text = findings.verdict(one)
+    assert "S_HF is not told apart from that of the standard inversion (0.100 [no interval])" in text
+    assert "is not told apart from the baselines'" in text
+    assert "S_LF is below that of the standard inversion at none and above it at none" in text
+    assert "nan" not in text
 
 
 def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
-    assert "40 rendered test images (a random generator), 7 points, 3 seeds, 50 steps" in tradeoff.setting(study)
-    assert "rendered, not real" in tradeoff.setting(study)
-    assert "rendered" not in tradeoff.setting(study.assign_attrs(data_source="real"))
+    assert "40 rendered test images (a random generator), 7 points, 3 seeds, 50 steps" in findings.setting(study)
+    assert "rendered, not real" in findings.setting(study)
+    assert "rendered" not in findings.setting(study.assign_attrs(data_source="real"))
+    pictures = study.assign_coords(sample_group=("sample", np.arange(IMAGES) // 4))
+    assert "40 rendered test images from 10 pictures (a random" in findings.setting(pictures)
 
 
 def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study: xr.Dataset) -> None:
@@ -172,8 +228,8 @@ def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study
         study["s_lf"].loc[{"point": point}], study["s_hf"].loc[{"point": point}] = lf, hf
     study["s_hf"].loc[{"point": "OVG (1000, 0)"}] += xr.DataArray([-0.4, 0.4, 0.0], dims="seed")
     study["psnr"].loc[{"point": "OVG (1000, 0)"}] = 33.0
-    np.testing.assert_allclose(tradeoff.chosen_on_others(study, "s_hf"), 0.45)
-    np.testing.assert_allclose(tradeoff.chosen_on_others(study, "psnr"), 33)
-    verdict = tradeoff.verdict(study).split("on all the others instead, ")[1]
+    np.testing.assert_allclose(findings.chosen_on_others(study, "s_hf"), 0.45)
+    np.testing.assert_allclose(findings.chosen_on_others(study, "psnr"), 33)
+    verdict = findings.verdict(study).split("on all the others instead, ")[1]
     assert verdict.startswith("S_HF is below that of the standard inversion (-0.450 [-0.450, -0.450])")
     assert "S_LF is below that of the standard inversion (-0.400 [-0.400, -0.400])" in verdict

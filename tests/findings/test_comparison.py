@@ -6,8 +6,8 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.studies import comparison
-from spectral_collapse.studies.front import bootstrap_mean
+from spectral_collapse.findings import comparison
+from spectral_collapse.statistics import bootstrap_mean
 
 POINTS = ("standard", "a", "b", "c", "d")
 SCORES = ("s_hf", "psnr", "noise_to_latent", "kurtosis", "angle_at_image")
@@ -137,10 +137,31 @@ def test_the_interval_of_a_correlation_covers_what_is_true() -> None:
     assert sum(held) > 18
 
 
-def test_blocks_of_resamples_make_no_difference(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = comparison.correlation(study, over="sample")
-    monkeypatch.setattr(comparison, "_BLOCK", 1 << 16)
-    xr.testing.assert_allclose(comparison.correlation(study, over="sample"), whole)
+def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:
+    """Intervals resample groups: three images of each picture, all alike, are as sure as one."""
+    groups = [f"picture {number}" for number in range(30)]
+    once = study.assign_coords(sample_group=("sample", groups))
+    thrice = once.isel(sample=np.repeat(np.arange(30), 3))
+    for function in (comparison.paired, comparison.ranks, comparison.correlation):
+        xr.testing.assert_allclose(function(thrice), function(study))
+    over = {"over": "sample", "scores": ["s_hf", "psnr"]}
+    xr.testing.assert_allclose(comparison.correlation(thrice, **over), comparison.correlation(study, **over))
+    cases = [comparison.cases([one], ["y"], ["standard"]) for one in (thrice, study)]
+    xr.testing.assert_allclose(*cases)
+
+
+def test_one_picture_has_no_intervals(study: xr.Dataset) -> None:
+    one = study.assign_coords(sample_group=("sample", ["picture"] * 30))
+    for found, name in (
+        (comparison.paired(one), "difference"),
+        (comparison.ranks(one), "rank"),
+        (comparison.correlation(one), "r"),
+        (comparison.correlation(one, over="sample"), "r"),
+        (comparison.cases([one], ["y"], ["standard"]), "improved"),
+    ):
+        assert np.isfinite(found[name]).any()
+        assert found[f"{name}_low"].isnull().all()
+        assert found[f"{name}_high"].isnull().all()
 
 
 def test_a_constant_score_correlates_with_nothing(study: xr.Dataset) -> None:
@@ -174,3 +195,27 @@ def test_bad_input_is_one_sentence(study: xr.Dataset) -> None:
         comparison.ranks(study, ["angle_at_image"])
     with pytest.raises(DataError, match="no score with the dims point and sample"):
         comparison.ranks(study[["s_g"]])
+
+
+def test_the_table_says_what_is_missing_and_what_a_set_is() -> None:
+    cards = {
+        "psnr": (("sample",), [20.0, 22.0, np.nan], {"long_name": "PSNR", "units": "dB", "arrow": "↑", "n": 3}),
+        "s_g": ((), 0.9, {"long_name": "S_G", "units": "1", "arrow": "↑", "n": 3, "white_noise": 0.55}),
+        "fid": (
+            (),
+            12.0,
+            {"long_name": "FID", "units": "1", "arrow": "↓", "n": 3, "n_images": 3, "n_references": 7, "chance": 40.0},
+        ),
+        "lpips": (
+            ("sample",),
+            [np.nan] * 3,
+            {"long_name": "LPIPS", "units": "1", "arrow": "↓", "n": 3, "missing": "no weights"},
+        ),
+    }
+    table = comparison.score_table(xr.Dataset(cards))
+    assert table.loc["PSNR (dB)", "Mean [95 %]"] == "21.0 [20.0, 22.0]"
+    assert table["n"].tolist() == ["2", "3", "3 / 7", "-"]
+    assert table.loc["S_G", "Mean [95 %]"] == "0.900"
+    assert table["Without defect"].tolist() == ["-", "0.550", "40.000", "-"]
+    assert table.loc["LPIPS", "Mean [95 %]"] == "missing: no weights"
+    assert table["Direction"].tolist() == ["↑", "↑", "↓", "↓"]

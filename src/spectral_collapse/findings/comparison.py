@@ -2,34 +2,35 @@
 
 Works on any dataset with the dims point and sample, and seed where there is one, whose variables are
 named as the cards of `metrics.SCORES`: a result of `studies.pareto.run`, for example. The unit is the
-image, as in `tradeoff`: seeds are averaged within an image first, and intervals resample images.
+image, as in `findings.pareto`: seeds are averaged within an image first. Intervals resample the groups of images
+that a coordinate `sample_group` names, or single images without it (`statistics.bootstrap_counts`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.studies.front import (
-    RESAMPLES,
+from spectral_collapse.statistics import (
     Interval,
-    bootstrap_indices,
+    bootstrap_counts,
     bootstrap_mean,
+    groups_of,
     percentiles,
     resampled_means,
 )
+from spectral_collapse.studies.common import text
 
 Kind = Literal["spearman", "pearson"]
 Over = Literal["point", "sample"]
-
-_BLOCK = 1 << 22
-"""Values per block of resamples in `correlation`, 32 MB."""
 
 _CONFIDENT = float(stats.norm.ppf(0.975))
 """Standard deviations either side in a 95 % interval."""
@@ -59,8 +60,8 @@ def paired(
         interval (difference_low, difference_high). improved: the share of images that are better at the
         point, by the score's direction, ties not counted; NaN where a score has no direction. Its
         interval (improved_low, improved_high) is Wilson's (1927), since resampling gives a share of 0 or
-        1 an interval without width. Tables 1 and 6 of Spectral Collapse count settings instead of
-        images (93.8 % is 15 of 16): `cases`.
+        1 an interval without width; it counts independent groups, not images. Tables 1 and 6 of Spectral
+        Collapse count settings instead of images (93.8 % is 15 of 16): `cases`.
 
     Raises InvalidParameterError for unknown points and scores, DataError where nothing can be compared.
     """
@@ -80,9 +81,9 @@ def paired(
     )
     directed = np.array([[metrics.SCORES[name].directed] for name in names])
     share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
-    low, high = _wilson(share, gap.shape[-1])
+    low, high = _wilson(share, len(set(groups_of(study))))
     found = {
-        "difference": (bootstrap_mean(gap), "difference, point minus baseline"),
+        "difference": (bootstrap_mean(gap, groups_of(study)), "difference, point minus baseline"),
         "improved": (Interval(share, low, high), "share of images improved"),
     }
     return xr.Dataset(
@@ -126,11 +127,13 @@ def cases(
     for study in studies:
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
         values = np.stack([_seeds(study[name]).to_numpy() for name in names])  # (score, point, seed, sample)
-        indices = bootstrap_indices(values.shape[-1])
-        for means, kept in ((values.mean(-1, keepdims=True), actual), (resampled_means(values, indices), drawn)):
+        counts = bootstrap_counts(groups_of(study))
+        resampled = (resampled_means(values, counts), counts.sum(1), drawn)
+        for means, size, kept in ((values.mean(-1, keepdims=True), values.shape[-1], actual), resampled):
             good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
             ours, theirs = (good[:, kind] for kind in kinds)
             wins = ours[:, :, None] > theirs[:, None]  # (score, candidate, baseline, seed, resample)
+            wins = np.where(np.isnan(size), np.nan, wins)  # a single group has no resamples
             kept.append(wins.reshape(len(names), -1, wins.shape[-1]))
     counted = np.concatenate(actual, 1)
     if not counted.shape[1]:
@@ -144,7 +147,7 @@ def cases(
 
 
 def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
-    """The rank of each point's mean, 1 for the best, with its bootstrap interval over images.
+    """The rank of each point's mean, 1 for the best, with its bootstrap interval.
 
     Equal means share the mean of their ranks. Scores without a direction have no ranks and are left out.
 
@@ -163,7 +166,7 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
         return stats.rankdata(-good, axis=1)
 
     actual = placed(values.mean(-1))
-    drawn = placed(resampled_means(values, bootstrap_indices(values.shape[-1])))
+    drawn = placed(resampled_means(values, bootstrap_counts(groups_of(study))))
     single = {"rank": (Interval(actual, *percentiles(drawn)), "rank, 1 is best")}
     mean = {"mean_rank": (Interval(actual.mean(0), *percentiles(drawn.mean(0))), "mean rank over scores")}
     return xr.Dataset(
@@ -186,7 +189,7 @@ def correlation(
             'sample', between all images of all points.
 
     Returns:
-        dims score, other: r, with r_low and r_high, the 95 % bootstrap interval over images. It says how
+        dims score, other: r, with r_low and r_high, the 95 % bootstrap interval. It says how
         sure the correlation among these points is, not how other methods would correlate. NaN where a
         score is the same everywhere or not finite.
 
@@ -203,18 +206,59 @@ def correlation(
     if len(names) < 2 or count < 3:
         raise DataError(f"a correlation needs 2 scores and 3 values of each, got {len(names)} and {count}")
 
-    def of(chosen: np.ndarray) -> np.ndarray:
-        """(resamples, samples) indices -> (score, other, resamples)."""
-        drawn = values[..., chosen]  # (score, point, resample, sample)
-        drawn = drawn.mean(-1) if over == "point" else np.moveaxis(drawn, -1, 2).reshape(len(names), count, -1)
-        return _correlations(drawn, kind)
+    def of(counts: np.ndarray) -> np.ndarray:
+        """How often each sample counts (resamples, samples) -> (score, other, resamples)."""
+        if over == "point":
+            return _correlations(resampled_means(values, counts), kind)
+        repeated = (np.repeat(values, times.astype(int), -1).reshape(len(names), -1, 1) for times in counts)
+        return np.concatenate([_correlations(one, kind) for one in repeated], axis=-1)
 
-    indices = bootstrap_indices(samples)
-    blocks = np.array_split(indices, max(1, values.size * RESAMPLES // _BLOCK))
-    low, high = percentiles(np.concatenate([of(block) for block in blocks], axis=-1))
-    r = of(np.arange(samples)[None])[..., 0]
+    counts = bootstrap_counts(groups_of(study))
+    known = not np.isnan(counts).any()
+    low, high = percentiles(of(counts)) if known else np.full((2, len(names), len(names)), np.nan)
+    r = of(np.ones((1, samples)))[..., 0]
     intervals = _intervals({"r": (Interval(r, low, high), f"{kind.title()} correlation")}, ("score", "other"))
     return xr.Dataset(intervals, {"score": names, "other": names}, _attrs(study, kind=kind, over=over, points=points))
+
+
+def score_table(scores: xr.Dataset) -> pd.DataFrame:
+    """The values of `metrics.evaluate` as a table, a row per score.
+
+    Mean with its 95 % bootstrap interval over the samples that have a value, or the set's value; n, for
+    distances of sets 'images / references'; the direction; the value without any defect at this n and
+    shape (white noise, or two sets that do not differ), where it is known. 'missing' with the reason
+    where a score could not be computed.
+    """
+    rows = []
+    for variable in scores.values():
+        attrs = variable.attrs
+        values = variable.dropna(variable.dims[0]) if variable.ndim else variable
+        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(values.size)
+        if not variable.ndim:
+            n = n if "n_references" in attrs else str(attrs["n"])
+        unit = f" ({attrs['units']})" if attrs["units"] != "1" else ""
+        null = attrs.get("white_noise", attrs.get("chance"))
+        rows.append(
+            {
+                "Score": attrs["long_name"] + unit,
+                "Mean [95 %]": f"missing: {attrs['missing']}" if "missing" in attrs else _value(values),
+                "n": "-" if "missing" in attrs else n,
+                "Direction": attrs["arrow"] or "-",
+                "Without defect": "-" if null is None else f"{null:.3f}",
+            }
+        )
+    return pd.DataFrame(rows).set_index("Score")
+
+
+def _value(values: xr.DataArray) -> str:
+    if not values.size or (not values.ndim and np.isnan(values)):
+        return "-"
+    mean = float(values.mean())
+    if not math.isfinite(mean):
+        return f"{mean:g}"
+    digits = 3 if abs(mean) < 10 else 1
+    interval = bootstrap_mean(values) if values.ndim else Interval(mean, math.nan, math.nan)
+    return text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"
 
 
 def _correlations(values: np.ndarray, kind: Kind) -> np.ndarray:

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.studies.front import (
+from spectral_collapse.statistics import (
     COVERAGE,
-    bootstrap_indices,
+    bootstrap_counts,
     bootstrap_mean,
+    groups_of,
     hypervolume,
     hypervolume_gain,
+    interval,
     pareto_front,
+    ratio,
 )
 
 
@@ -62,13 +66,62 @@ def test_only_the_front_makes_area(rng: np.random.Generator) -> None:
 
 def test_bootstrap_is_what_it_says(rng: np.random.Generator) -> None:
     values = rng.normal(size=(3, 25))
-    indices = bootstrap_indices(25, resamples=500, seed=7)
-    assert (indices.shape, indices.min(), indices.max()) == ((500, 25), 0, 24)
-    low, high = np.quantile(values[:, indices].mean(-1), [0.025, 0.975], axis=-1)
+    counts = bootstrap_counts(range(25), resamples=500, seed=7)
+    assert counts.shape == (500, 25)
+    np.testing.assert_array_equal(counts.sum(1), 25)
+    draws = [np.repeat(values, times.astype(int), -1).mean(-1) for times in counts]
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     found = bootstrap_mean(values, resamples=500, seed=7)
     np.testing.assert_allclose(found.mean, values.mean(-1))
     np.testing.assert_allclose(found.low, low)
     np.testing.assert_allclose(found.high, high)
+
+
+def test_groups_are_drawn_whole(rng: np.random.Generator) -> None:
+    values, groups = rng.normal(size=(3, 12)), np.array(list("aabbbcdddddd"))
+    counts = bootstrap_counts(groups, resamples=400, seed=3)
+    for group in "abcd":
+        assert (counts[:, groups == group] == counts[:, groups == group][:, :1]).all()
+    np.testing.assert_array_equal(counts[:, [0, 2, 5, 6]].sum(1), 4)  # as many groups as there are
+    draws = [np.repeat(values, times.astype(int), -1).mean(-1) for times in counts]
+    found = bootstrap_mean(values, groups, resamples=400, seed=3)
+    np.testing.assert_allclose([found.low, found.high], np.quantile(draws, [0.025, 0.975], axis=0))
+    np.testing.assert_allclose(found.mean, values.mean(-1))
+    # a group's name and place do not matter
+    np.testing.assert_allclose(bootstrap_mean(values, [7, 7, 1, 1, 1, 0, *[9] * 6], resamples=400, seed=3), found)
+
+
+def test_scipy_has_the_same_intervals_of_sums_over_groups(rng: np.random.Generator) -> None:
+    sizes = np.array([1, 4, 2, 6, 3, 5, 2, 3])
+    groups = np.repeat(np.arange(8), sizes)
+    values = rng.normal(size=8)[groups] + 0.1 * rng.normal(size=len(groups))
+    sums = np.bincount(groups, values)
+    found = bootstrap_mean(values, groups, resamples=20_000)
+    known = stats.bootstrap(
+        (sums, sizes),
+        lambda total, count, axis: total.sum(axis) / count.sum(axis),
+        paired=True,
+        n_resamples=20_000,
+        method="percentile",
+        random_state=1,
+    ).confidence_interval
+    width = found.high - found.low
+    np.testing.assert_allclose([found.low, found.high], [known.low, known.high], atol=0.03 * width)
+    # the values of a group are nearly one: taken for independent, the interval would be much too narrow
+    alone = bootstrap_mean(values)
+    assert alone.high - alone.low < 0.75 * width
+
+
+def test_groups_come_with_the_samples(rng: np.random.Generator) -> None:
+    values = xr.DataArray(rng.normal(size=(2, 6)), dims=("point", "sample"))
+    np.testing.assert_array_equal(groups_of(values), range(6))
+    assert bootstrap_mean(values.isel(point=0)) == bootstrap_mean(values[0].to_numpy())
+    grouped = values.assign_coords(sample_group=("sample", list("aabbcc")))
+    found = bootstrap_mean(grouped)
+    np.testing.assert_array_equal(found, bootstrap_mean(values.to_numpy(), list("aabbcc")))
+    assert not np.array_equal(found, bootstrap_mean(values))
+    some = grouped.isel(sample=[0, 2, 4])
+    np.testing.assert_array_equal(bootstrap_mean(some), bootstrap_mean(some.to_numpy()))
 
 
 def test_bootstrap_covers_the_mean(rng: np.random.Generator) -> None:
@@ -84,6 +137,9 @@ def test_bootstrap_covers_the_mean(rng: np.random.Generator) -> None:
 
 def test_no_interval_where_there_is_none() -> None:
     assert np.isnan(bootstrap_mean(np.array([3.0]))[1:]).all()
+    assert np.isnan(bootstrap_mean(np.array([3.0, 4.0]), ["one", "one"])[1:]).all()
+    one = np.random.default_rng(0).random((2, 4, 2))
+    assert np.isnan(hypervolume_gain(one, one, groups=["one"] * 4).gain[1:]).all()
     found = bootstrap_mean(np.array([[1.0, np.nan, 2.0], [1.0, np.inf, 2.0], [1.0, 2.0, 3.0]]))
     assert np.isnan(found.low).tolist() == [True, True, False]
     assert np.isnan(found.mean[0])
@@ -112,13 +168,14 @@ def test_gain_pairs_the_images(rng: np.random.Generator) -> None:
 def test_gain_interval_is_the_bootstrap_of_the_fronts(rng: np.random.Generator) -> None:
     candidates, baselines = rng.random((5, 12, 2)), rng.random((3, 12, 2))
     candidates[4, 3, 0] = np.nan
-    indices = bootstrap_indices(12, 200, 3)
-    gains = [hypervolume(candidates[:, i].mean(1)) - hypervolume(baselines[:, i].mean(1)) for i in indices]
-    found = hypervolume_gain(candidates, baselines, resamples=200, seed=3).gain
-    complete = hypervolume_gain(candidates[:4], baselines, resamples=200, seed=3).gain
+    groups = list("aabcdeffffgh")
+    drawn = [np.repeat(np.arange(12), times.astype(int)) for times in bootstrap_counts(groups, 200, 3)]
+    gains = [hypervolume(candidates[:, i].mean(1)) - hypervolume(baselines[:, i].mean(1)) for i in drawn]
+    found = hypervolume_gain(candidates, baselines, groups=groups, resamples=200, seed=3).gain
+    complete = hypervolume_gain(candidates[:4], baselines, groups=groups, resamples=200, seed=3).gain
     assert found == pytest.approx(complete)
     # The point with the missing score counts in those resamples of the plain loop that do not draw that image.
-    usable = [g for g, i in zip(gains, indices, strict=True) if 3 in i]
+    usable = [g for g, i in zip(gains, drawn, strict=True) if 3 in i]
     assert found.low <= np.median(usable) <= found.high
     assert np.isnan(hypervolume_gain(candidates[:, :1], baselines[:, :1]).gain.low)
 
@@ -132,3 +189,34 @@ def test_gain_needs_the_same_images() -> None:
         pareto_front(np.zeros((4, 3)))
     with pytest.raises(InvalidParameterError, match="at least 1 sample"):
         bootstrap_mean(np.zeros((4, 0)))
+
+
+def test_samples_without_a_value_are_left_out_of_the_interval() -> None:
+    known = interval(xr.DataArray([1.0, 2.0, np.nan, 3.0], dims="sample"))
+    assert known == interval(xr.DataArray([1.0, 2.0, 3.0], dims="sample"))
+    grouped = xr.DataArray([1.0, 2.0, np.nan, 3.0], dims="sample").assign_coords(sample_group=("sample", list("abba")))
+    assert interval(grouped)[1:] == bootstrap_mean(np.array([1.0, 2.0, 3.0]), ["a", "b", "a"])[1:]
+    for too_few in ([np.nan, np.nan], [1.0, np.nan]):
+        assert np.isnan(interval(xr.DataArray(too_few, dims="sample"))).all()
+
+
+def test_rows_of_an_interval_leave_out_samples_of_their_own() -> None:
+    values = np.random.default_rng(0).random((2, 3, 6))
+    values[0, 1, 2] = values[1, 2, 4] = values[1, 2, 5] = np.nan
+    rows = xr.DataArray(values, dims=("a", "b", "sample"))
+    found = interval(rows.transpose("sample", "a", "b"))
+    for place in np.ndindex(2, 3):
+        one = values[place]
+        assert [end[place] for end in found] == pytest.approx(list(bootstrap_mean(one[~np.isnan(one)])))
+
+
+def test_a_ratio_of_means_resamples_both_together() -> None:
+    bottom = xr.DataArray([1.0, 5.0, 9.0], dims="sample")
+    exact = ratio(3 * bottom, bottom)
+    np.testing.assert_allclose(exact, 3)  # their common variation cancels
+    random = np.random.default_rng(0)
+    top = xr.DataArray(random.normal(2, 1, 100), dims="sample")
+    found = ratio(top, xr.ones_like(top))
+    assert found.mean == pytest.approx(float(top.mean()))
+    # the normal interval, 1.96 standard errors to either side, up to the bootstrap's own noise
+    assert found.high - found.low == pytest.approx(2 * 1.96 * float(top.std()) / 10, rel=0.1)

@@ -1,0 +1,61 @@
+"""The two domains of data sets: pairs, spectra, finest details. All functions draw results of `studies.domains`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.charts import lines, pictures, spectra
+from spectral_collapse.findings.domains import title
+
+
+def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
+    """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
+    rows = []
+    for one in domains:
+        power = spectra.domain_spectra(table[table["dataset"] == one.attrs["dataset"]])
+        rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=one.attrs["title"]))
+    return alt.vconcat(*rows, spacing=30).properties(description=f"Pairs and radial spectra of {_titles(domains)}")
+
+
+def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.Chart:
+    """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
+    names = [f"{title(one)}|{one.attrs['wavelet']}" for one in domains]
+    bands = xr.concat([one["detail"] for one in domains], "dataset")
+    columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
+    return pictures.grid(columns, names, side=112, labelled=True, description=f"Wavelet details of {_titles(domains)}")
+
+
+def power_laws(table: pd.DataFrame) -> alt.LayerChart:
+    """Spectra of test targets with their intervals, and the power laws that fit them (Fig. 9), of
+    `findings.domains.power_laws`."""
+    look = lines.channels(lines.looks(table["label"].unique()), "label", points=True, columns=1)
+    x = alt.X("frequency:Q", title="spatial frequency (cycles per pixel)").scale(type="log", nice=False)
+    y = alt.Y("mean:Q", title="power (log scale)").scale(type="log").axis(format="~g", tickCount=6)
+    base = alt.Chart(table).encode(x.axis(format="~g"), color=look["color"])
+    tooltip = [
+        alt.Tooltip("label:N", title=" "),
+        alt.Tooltip("frequency:Q", title="cycles per pixel", format=".3f"),
+        alt.Tooltip("mean:Q", title="power, geometric mean", format=".3~g"),
+    ]
+    return alt.layer(
+        base.mark_area(opacity=0.15).encode(alt.Y("low:Q").scale(type="log"), alt.Y2("high:Q")),
+        base.mark_point(size=28).encode(y, shape=look["shape"], tooltip=tooltip),
+        base.transform_filter("isValid(datum.fit)")
+        .mark_line()
+        .encode(alt.Y("fit:Q").scale(type="log"), strokeDash=look["strokeDash"]),
+    ).properties(width=460, height=300, description="Radial spectra of test targets with fitted power laws")
+
+
+def _pairs(one: xr.Dataset, count: int = 3) -> alt.Chart:
+    """Sources above their targets."""
+    image = one["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
+    columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
+    return pictures.grid(columns, ["source", "target"], side=80)
+
+
+def _titles(domains: Sequence[xr.Dataset]) -> str:
+    return ", ".join(one.attrs["title"] for one in domains)

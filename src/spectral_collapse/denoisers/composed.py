@@ -1,0 +1,33 @@
+"""Denoisers made of others: one that knows the truth for a while, one of which half is believed."""
+
+from __future__ import annotations
+
+import torch
+
+from spectral_collapse.denoisers.base import Denoiser, Prediction
+from spectral_collapse.processes import Level
+
+
+class TrueBelow:
+    """A denoiser that knows image and noise apart below a noise ratio sigma / alpha, and asks another one above."""
+
+    def __init__(self, denoiser: Denoiser, truth: Prediction, ratio: float) -> None:
+        self.denoiser, self.truth, self.ratio, self.process = denoiser, truth, ratio, denoiser.process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """The truth, whatever x is, or what the other denoiser says of x."""
+        # a level that walks of different steps share may differ in its last bits
+        known = level.ratio < self.ratio * (1 - 1e-9)
+        return self.truth if known else self.denoiser(x, level, label)
+
+
+class FromClean:
+    """A denoiser whose clean image alone is believed; the noise follows from it (Spectral Collapse, Eq. 53)."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser, self.process = denoiser, denoiser.process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """The other denoiser's clean image, and what it leaves of x as noise."""
+        clean = self.denoiser(x, level, label).clean
+        return Prediction((x - level.alpha * clean) / level.sigma, clean)

@@ -1,0 +1,75 @@
+"""The optimal denoiser of Gaussian data with any covariance, and its fit to images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from spectral_collapse.denoisers.base import Prediction
+from spectral_collapse.errors import DataError
+from spectral_collapse.processes import Level, Process
+
+
+class CovarianceDenoiser:
+    """The optimal denoiser of Gaussian data with a mean and a covariance, whatever the covariance.
+
+    The covariance has `variances` (r,) along the orthonormal `directions` (d, r) and `rest` in all
+    directions orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
+    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2). It knows one domain and ignores labels.
+    """
+
+    def __init__(
+        self, process: Process, mean: torch.Tensor, directions: torch.Tensor, variances: torch.Tensor, rest: float
+    ) -> None:
+        self.process, self.mean = process, mean.double()
+        self.directions, self.variances, self.rest = directions.double(), variances.double(), rest
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """Both halves of x (N x C x H x W) at `level`."""
+        outer = 1 / (level.alpha**2 * self.rest + level.sigma**2)
+        inner = 1 / (level.alpha**2 * self.variances + level.sigma**2)
+        residual = (x.double() - level.alpha * self.mean).flatten(1)
+        along = residual @ self.directions
+        # Sigma^-1 residual; clean = mean + alpha S Sigma^-1 residual follows from x = alpha clean + sigma noise
+        whitened = outer * residual + ((inner - outer) * along) @ self.directions.T
+        noise = level.sigma * whitened
+        clean = self.mean + (residual - level.sigma * noise).view(x.shape) / level.alpha
+        return Prediction(noise.view(x.shape).to(x), clean.to(x))
+
+    @property
+    def empty_share(self) -> float:
+        """Share of all directions with less variance than the noise of the first level, (sigma / alpha)^2."""
+        entry = self.process.levels(1)[0].ratio ** 2
+        dimensions, known = self.directions.shape
+        empty = int((self.variances < entry).sum()) + (dimensions - known) * (self.rest < entry)
+        return empty / dimensions
+
+
+def covariance_denoiser(
+    process: Process, encoded: torch.Tensor, groups: Sequence[str] | None = None
+) -> CovarianceDenoiser:
+    """The optimal denoiser of Gaussian data with the mean and covariance of encoded images N x C x H x W.
+
+    Directions are the principal ones of two thirds of the groups; the variances along them, and the
+    mean variance in all directions beyond, are measured on the other third: along a direction that was
+    fitted to them, few images always have too much or too little.
+
+    groups: of each image, as in `DomainImages`, so that no held-out image shares pixels with a fitted one;
+    without them each image is its own. Raises DataError for fewer than three.
+    """
+    groups = range(len(encoded)) if groups is None else groups
+    number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    if len(number) < 3:
+        raise DataError(f"a covariance needs images of 3 groups at least, to hold a third out; got {len(number)}")
+    held = torch.tensor([number[group] % 3 == 2 for group in groups])
+    fitted, others = encoded[~held].double().flatten(1), encoded[held].double().flatten(1)
+    mean = fitted.mean(0)
+    # the last direction of centred data has no variance: one fewer than there are images
+    directions = torch.linalg.svd(fitted - mean, full_matrices=False).Vh[: len(fitted) - 1].T
+    residual = others - mean
+    along = residual @ directions
+    variances = along.square().mean(0)
+    beyond = directions.shape[0] - directions.shape[1]
+    rest = (residual.square().sum() - along.square().sum()).item() / max(beyond * len(others), 1)
+    return CovarianceDenoiser(process, mean.view(encoded.shape[1:]), directions, variances, max(rest, 0.0))

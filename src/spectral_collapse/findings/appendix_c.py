@@ -1,0 +1,237 @@
+"""Appendix C of 'Spectral Collapse in Diffusion Inversion', each claim beside what is measured."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
+from spectral_collapse.findings.intervals import as_table, means
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import Interval, interval, ratio
+from spectral_collapse.studies import common
+
+CONSTANT = "Eq. 56: the input times C"
+"""What a constant gain is called in `gain`."""
+
+_BEYOND = "beyond the closed form"
+
+
+def gain(study: xr.Dataset) -> pd.DataFrame:
+    """What an input coefficient is multiplied by on its way to the latent, per denoiser and frequency, and C of Eq. 56.
+
+    Slopes of regressions over images and rings, with 95 % bootstrap intervals; C has no width.
+    """
+    found = ratio(study["cross"], study["input_power"])
+    measured = named(as_table(found, study["cross"]), denoiser=DENOISERS)
+    constant = dict.fromkeys(("mean", "low", "high"), float(study["contraction"]))
+    claimed = pd.DataFrame({"denoiser": CONSTANT, "frequency": study["frequency"].data, **constant})
+    table = pd.concat([measured, claimed])
+    table.attrs["title"] = study.attrs["title"]
+    return table
+
+
+def entering_noise(study: xr.Dataset) -> pd.DataFrame:
+    """Measures of the latent, per denoiser and noise that the image enters with, in units of the first level's."""
+    measures = {name: MEASURE_TITLES[name] for name in ("plain", "high_power", "s_dc")}
+    found = means(study["entered"], title=study.attrs["title"])
+    return named(found, denoiser=DENOISERS, measure=measures)
+
+
+def high(values: xr.DataArray) -> xr.DataArray:
+    """Mean over the frequencies above half the Nyquist frequency."""
+    return values.where(values["frequency"] > BANDS["high"][0], drop=True).mean("frequency")
+
+
+class Claim(NamedTuple):
+    """A claim of Appendix C with the number it predicts, the measured one, and the closed form's.
+
+    nearer: 'the claim', 'the closed form', 'beyond the closed form' (the whole interval is farther from the
+    claim than the closed form is), 'neither' (the interval crosses the midpoint of the two), or why there
+    is no such comparison: the closed form is the same either way 'by construction', say.
+    """
+
+    claim: str
+    equation: str
+    predicted: str
+    measured: str
+    closed_form: str
+    nearer: str
+
+
+def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
+    """Every claim beside its number, with 95 % bootstrap intervals.
+
+    Args:
+        study: a result of `studies.appendix_c`.
+        decomposed: the result of `studies.decomposition` for the same data, profile and network.
+
+    A claim that predicts a number is nearer to the measurement than the closed form's number where
+    the whole interval lies on its side of the midpoint between the two.
+    """
+    first = decomposed.isel(step=0)
+    contraction = float(study["contraction"])
+    gains, sizes = {}, {}
+    for name in ("network", "covariance"):
+        of = study.sel(denoiser=name)
+        gains[name] = ratio(high(of["cross"]), high(of["input_power"]))
+        sizes[name] = ratio(high(of["latent_power"]), high(of["input_power"]))
+    found = [
+        _spectral_bias(decomposed),
+        compared(
+            "At the first level the network predicts no noise at high frequencies (power of what it predicts)",
+            "49",
+            0.0,
+            *(interval(first["predicted"].sel(denoiser=name, band="high")) for name in gains),
+        ),
+        compared(
+            "In plain areas it predicts none either (squared error of what it predicts)",
+            "49",
+            1.0,
+            *(interval(first["area_error"].sel(denoiser=name, area="plain")) for name in gains),
+        ),
+        compared(
+            "High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, *gains.values()
+        ),
+        compared("So does their power, by C squared", "51, 56", contraction**2, *sizes.values()),
+        Claim(
+            "Predicting clean images instead of noise changes the latent (by at most, optimal denoiser)",
+            "52 to 55",
+            "> 0",
+            f"{float(study['parameterisation_gap']):.1e}",
+            "0",
+            "by construction",
+        ),
+        _clean_prediction(study),
+    ]
+    for method in study["inverse"].to_numpy():
+        error = interval(study["reconstruction_error"].sel(inverse=method))
+        power = common.text(interval(study["rebuilt_high_power"].sel(inverse=method)))
+        found.append(
+            Claim(
+                f"The latent gives the image back (relative error, {method}; the latent's power at high "
+                f"frequencies is {power})",
+                "Corollary 1",
+                "0",
+                common.text(error),
+                "0 in the limit of many steps",
+                "see the number",
+            )
+        )
+    plain = study["entered"].sel(measure="plain")
+    network, closed = (
+        [interval(plain.sel(denoiser=name, gamma=gamma)) for gamma in study["gamma"].to_numpy()]
+        for name in ("network", "covariance")
+    )
+    listed = ", ".join(f"{gamma:g}" for gamma in study["gamma"].to_numpy())
+    found.append(
+        Claim(
+            f"The latent is stable where noise enters (local variance in plain areas at gamma = {listed})",
+            "Corollary 2",
+            "rises with gamma",
+            "; ".join(common.text(one) for one in network),
+            "; ".join(f"{one.mean:.3f}" for one in closed),
+            rising(network, closed),
+        )
+    )
+    return found
+
+
+def table(found: list[Claim]) -> pd.DataFrame:
+    """The claims as a table to show."""
+    columns = ["Claim", "Equation", "Predicted", "Measured", "Perfect network of Gaussian data", "Nearer to"]
+    return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
+
+
+def verdict(study: xr.Dataset, decomposed: xr.Dataset) -> str:
+    """How the claims that predict a number fared, and where entering noise leaves the closed form, as Markdown."""
+    compared = [claim.nearer for claim in claims(study, decomposed)]
+    counts = {name: compared.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")}
+    return (
+        f"Of {sum(counts.values())} claims with a number of their own, the measurement is nearer to the claim in "
+        f"{counts['the claim']}, nearer to the closed form in {counts['the closed form']}, beyond it in "
+        f"{counts[_BEYOND]}, and told apart from neither in {counts['neither']}.\n\n{_entered_with_noise(study)}"
+    )
+
+
+def _entered_with_noise(study: xr.Dataset) -> str:
+    """Where the perfect network of Gaussian data ends on these images if they enter with the first level's noise."""
+    ends = study["entered"].sel(denoiser="covariance", gamma=1)
+    places = {"at high frequencies": "high_power", "in plain areas": "plain"}
+    found = {where: interval(ends.sel(measure=name)) for where, name in places.items()}
+    listed = " and ".join(f"{common.text(one)} {where}" for where, one in found.items() if np.isfinite(one.mean))
+    return (
+        f"With the noise of the first level the perfect network of Gaussian data ends at {listed}; Gaussian data would "
+        f"end at 1, up to the error of the steps."
+    )
+
+
+def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Claim:
+    """A claim that predicts a number, with the side of the midpoint on which the whole measured interval lies."""
+    middle = (predicted + closed.mean) / 2
+    sides = np.sign([measured.low - middle, measured.high - middle])
+    if not np.isfinite(sides).all():
+        nearer = "not measured: no such places in these images"
+    elif sides[0] != sides[1]:
+        nearer = "neither"
+    elif sides[0] == np.sign(predicted - middle):
+        nearer = "the claim"
+    else:
+        beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
+        nearer = _BEYOND if beyond else "the closed form"
+    return Claim(claim, equation, f"{predicted:.3f}", common.text(measured), common.text(closed), nearer)
+
+
+def rising(network: list[Interval], closed: list[Interval]) -> str:
+    """Which of the two rise along the list."""
+    rises = []
+    for found in (network, closed):
+        means = np.array([one.mean for one in found])
+        if np.isnan(means).any():
+            return "not measured: no such places in these images"
+        rises.append(bool((np.diff(means) > 0).all()))
+    return {
+        (True, True): "both rise",
+        (True, False): "only the network rises",
+        (False, True): "only the closed form rises",
+        (False, False): "neither rises",
+    }[rises[0], rises[1]]
+
+
+def _spectral_bias(decomposed: xr.Dataset) -> Claim:
+    """Does the network's error, in units of the closed form's, grow with frequency?"""
+    error = decomposed["error"].sum("step")
+    counts = statistics.bootstrap_counts(statistics.groups_of(error))
+
+    def over(band: str) -> tuple[np.ndarray, float]:
+        network, closed = (error.sel(denoiser=name, band=band).to_numpy() for name in ("network", "covariance"))
+        draws = statistics.resampled_means(network, counts) / statistics.resampled_means(closed, counts)
+        return draws, network.mean() / closed.mean()
+
+    (top, top_mean), (bottom, bottom_mean) = over("high"), over("low")
+    low, upper = statistics.percentiles(top / bottom)
+    measured = Interval(top_mean / bottom_mean, low, upper)
+    nearer = "the claim" if low > 1 else _BEYOND if upper < 1 else "neither"
+    return Claim(
+        "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
+        "47, 48",
+        "> 1",
+        common.text(measured),
+        "1",
+        nearer,
+    )
+
+
+def _clean_prediction(study: xr.Dataset) -> Claim:
+    """What can be said of Eq. 52 to 55 with the network at hand."""
+    kind = study.attrs["prediction"]
+    claim = "A network trained to predict clean images amplifies high frequencies (their power in the latent)"
+    if kind == "epsilon":
+        return Claim(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
+    power = interval(high(study["latent_power"].sel(denoiser="network")))
+    closed = interval(high(study["latent_power"].sel(denoiser="covariance")))
+    return Claim(claim, "52 to 55", "1", common.text(power), common.text(closed), f"prediction type: {kind}")

@@ -1,0 +1,200 @@
+"""What the decomposition of the collapse says: parts of the deficit, true first predictions, errors per level."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import interval, ratio
+from spectral_collapse.studies import common
+from spectral_collapse.studies.decomposition import MEASURES
+
+DENOISERS = {
+    "network": "our network",
+    "covariance": "perfect for Gaussian data: covariance",
+    "spectrum": "perfect for Gaussian data: spectrum only",
+}
+MEASURE_TITLES = {
+    "high_power": "High frequencies",
+    "s_dc": "Neighbouring places, S_DC",
+    "plain": "Plain areas",
+    "other": "Other areas",
+}
+PARTS = {
+    "total": "standard inversion: all",
+    "entry": "entry without noise",
+    "discretisation": "coarse steps",
+    "own error": "denoiser's own error",
+}
+AREAS = {"plain": "plain areas", "other": "other areas"}
+ENTRIES = {"none": "entered without noise", "noise": "entered with the level's noise"}
+BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
+"""What tables call the places of a result, in the order in which they are shown."""
+
+
+def split(study: xr.Dataset) -> xr.DataArray:
+    """The deficit of each latent and its parts: (part, denoiser, measure, sample); the first three add up to 'total'.
+
+    With D the deficit of an inversion, `ideal` minus its value: 'own error' is D with the noise and fine
+    steps. 'entry' and 'discretisation' share the rest; what each gains is averaged over both orders of
+    putting them right (Shapley's value), and 'interaction' is what the entry noise gains more in coarse
+    steps than in fine ones. 'total' is the deficit of the standard inversion.
+    """
+    deficit = study["ideal"] - study["value"]
+    standard, refined, entered, both = (
+        deficit.sel(entry=entry, resolution=resolution, drop=True)
+        for entry in ("none", "noise")
+        for resolution in ("coarse", "fine")
+    )
+    gains = {
+        "entry": (standard - entered + refined - both) / 2,
+        "discretisation": (standard - refined + entered - both) / 2,
+        "own error": both,
+        "total": standard,
+        "interaction": standard - entered - refined + both,
+    }
+    return xr.concat(list(gains.values()), xr.Variable("part", list(gains)), coords="minimal", compat="override")
+
+
+def named(table: pd.DataFrame, **titles: dict[str, str]) -> pd.DataFrame:
+    """The measured rows of a table whose columns have these titles for their values, in the titles' order."""
+    for column, shown in titles.items():
+        table = table[table[column].isin(list(shown))]
+        table = table.sort_values(column, key=lambda names, order=list(shown): names.map(order.index), kind="stable")
+        table = table.assign(**{column: table[column].map(shown)})
+    return table.dropna(subset="mean")
+
+
+def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
+    """The deficit of a standard inversion and its parts, per measure, part and denoiser.
+
+    Measures without any place to measure are left out. titles: of the parts.
+    """
+    found = means(split(study), title=study.attrs["title"])
+    return named(found, denoiser=DENOISERS, part=titles, measure=MEASURE_TITLES)
+
+
+def parts_table(study: xr.Dataset) -> pd.DataFrame:
+    """`parts` as a table to show, with their interaction: a row per measure and denoiser, a column per part."""
+    found = parts(study, PARTS | {"interaction": "interaction of entry and steps"})
+    texts = found.assign(text=[common.text(row) for row in found[["mean", "low", "high"]].itertuples(index=False)])
+    shown = texts.pivot_table("text", ["measure", "denoiser"], "part", aggfunc="first", sort=False)
+    return shown.rename_axis(index=["Measure", "Denoiser"], columns=None)
+
+
+def left_after_true_steps(study: xr.Dataset) -> pd.DataFrame:
+    """The network's deficit after true predictions up to a level, per measure, steps and number of true ones."""
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", drop=True)
+    steps = dict(zip(study["resolution"].data, (f"{count} steps" for count in study["num_steps"].data), strict=True))
+    counted = zip(study["replaced"].data, study["replaced_ratio"].data, strict=True)
+    true = {count: f"{count} ({ratio:.2f})" if count else "none" for count, ratio in counted}
+    measured = {name: MEASURE_TITLES[name] for name in ("high_power", "s_dc", "plain")}
+    return named(means(left, title=study.attrs["title"]), replaced=true, resolution=steps, measure=measured)
+
+
+def noise_error(study: xr.Dataset) -> pd.DataFrame:
+    """Squared error of the noise predicted for noised sources, per band ('panel'), denoiser and level."""
+    return _by_level(study, "error", "band", BAND_TITLES)
+
+
+def area_error(study: xr.Dataset) -> pd.DataFrame:
+    """Squared error of the noise predicted for noised sources, per area ('panel'), denoiser and level."""
+    return _by_level(study, "area_error", "area", AREAS)
+
+
+def noise_norm(study: xr.Dataset) -> pd.DataFrame:
+    """Mean square of the predicted noise along the coarse inversions, per entry ('panel'), denoiser and level."""
+    return _by_level(study, "noise_norm", "entry", ENTRIES)
+
+
+def _by_level(study: xr.Dataset, name: str, panel: str, titles: dict[str, str]) -> pd.DataFrame:
+    values = study[name].swap_dims(step="level").rename({panel: "panel"})
+    return named(means(values, title=study.attrs["title"]), denoiser=DENOISERS, panel=titles)
+
+
+def summary(study: xr.Dataset) -> str:
+    """What was measured, as one line of Markdown."""
+    coarse, fine = study["num_steps"].to_numpy()
+    return (
+        f"**{study.attrs['title']}**, {common.images(study)}: "
+        f"{study.attrs['origin']}. Inverted are {study.attrs['space']}, in {coarse} and in {fine} steps, by a network "
+        f"of prediction type {study.attrs['prediction']}; one draw of noise. At the first level the noise has "
+        f"$\\sigma_0^2/\\alpha_0^2$ = {float(study['level'][0]) ** 2:.2g}."
+    )
+
+
+def verdict(study: xr.Dataset) -> str:
+    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
+    found = split(study)
+
+    def part(name: str, measure: str, denoiser: str = "network") -> str:
+        return _text(found.sel(part=name, measure=measure, denoiser=denoiser))
+
+    ideal = study["ideal"].sel(resolution="coarse").mean("sample")
+    lines = [
+        f"- **{title}** A standard inversion lacks {part('total', name)} of {float(ideal.sel(measure=name)):.3f}. Of "
+        f"this the missing entry noise makes {part('entry', name)}, the coarse steps {part('discretisation', name)}, "
+        f"and the network's own error {part('own error', name)}."
+        for name, title in (
+            ("high_power", "High frequencies."),
+            ("s_dc", "Neighbouring places (S_DC)."),
+            ("plain", "Plain areas."),
+        )
+        if part("total", name) != "-"
+    ]
+    lines.append(
+        f"- **A perfect network of Gaussian data** with the sources' covariance lacks "
+        f"{part('total', 'high_power', 'covariance')} at high frequencies, of which the entry makes "
+        f"{part('entry', 'high_power', 'covariance')}; in S_DC it lacks {part('total', 's_dc', 'covariance')} and "
+        f"{part('entry', 's_dc', 'covariance')}. In {float(study['empty']):.1%} of the "
+        f"latents' directions the sources have less variance than the noise that the first level asks for."
+    )
+    entry = found.sel(part="entry", measure="s_dc")
+    difference = _text(entry.sel(denoiser="network") - entry.sel(denoiser="covariance"))
+    lines.append(
+        f"- **What the entry noise is worth without any training.** In S_DC it is worth {part('entry', 's_dc')} to the "
+        f"network and {part('entry', 's_dc', 'covariance')} to that denoiser, which was not trained: a difference of "
+        f"{difference}, of which these walks do not say how much is the network's own response to an input without "
+        f"noise."
+    )
+    return "\n".join(lines)
+
+
+def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
+    """What true predictions in the first steps change after entering with the right noise, as Markdown."""
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure=measure)
+    coarse, fine = study["num_steps"].to_numpy()
+
+    def after(count: int, resolution: str) -> str:
+        return _text(left.sel(replaced=count, resolution=resolution))
+
+    sentences = [
+        f"- With true predictions up to step {count} of {coarse} (to sigma / alpha = {ratio:.2f}) it is "
+        f"{after(count, 'coarse')}, and with {fine} steps and true predictions up to the same level "
+        f"{after(count, 'fine')}."
+        for count, ratio in zip(left["replaced"].data, left["replaced_ratio"].data, strict=True)
+        if count
+    ]
+    return (
+        f"Entered with the right noise, the network's deficit of {MEASURES[measure]} is {after(0, 'coarse')} in "
+        f"{coarse} steps and {after(0, 'fine')} in {fine}.\n\n" + "\n".join(sentences)
+    )
+
+
+def error_ratio(study: xr.Dataset) -> str:
+    """The network's error of the predicted noise over the closed form's, per band, as one sentence of Markdown."""
+    network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
+    listed = ", ".join(
+        f"{common.text(ratio(network.sel(band=band), closed.sel(band=band)), 2)} in the {band} band" for band in BANDS
+    )
+    return (
+        f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
+        f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian "
+        f"does."
+    )
+
+
+def _text(values: xr.DataArray) -> str:
+    return common.text(interval(values))

@@ -1,0 +1,86 @@
+"""What the two domains of data sets are like: results of `studies.domains` as tables and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.metrics.radial_spectrum import BAND
+from spectral_collapse.statistics import Interval, bootstrap_mean
+from spectral_collapse.studies.common import text
+
+
+def origin(domains: Sequence[xr.Dataset]) -> str:
+    """One Markdown sentence: what kind of images these are, how many, and where they come from."""
+    attrs = domains[0].attrs
+    return (
+        f"**{attrs['data_source'].capitalize()} images**: {attrs['origin']}; {attrs['train_images']} for training "
+        f"and {attrs['test_images']} for testing, of which {domains[0].sizes['sample']} are measured here."
+    )
+
+
+def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """Power of both domains: columns dataset, series, frequency, and those of `intervals.means`."""
+    tables = [means(one["power"].rename(domain="series")).assign(dataset=one.attrs["dataset"]) for one in domains]
+    return pd.concat(tables, ignore_index=True)
+
+
+def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per data set: kind and number of images, and how their spectra fall, with 95 % intervals.
+
+    The ratio is that of the mean powers above half the Nyquist frequency (geometric mean over images).
+    """
+    rows = []
+    for one in domains:
+        high = np.log(one["power"].where(one["frequency"] > 0.25, drop=True).mean("frequency"))
+        ratio = bootstrap_mean(high.sel(domain="source") - high.sel(domain="target"))
+        rows.append(
+            {
+                "Data set": one.attrs["dataset"],
+                "Images": one.attrs["data_source"],
+                "Train": one.attrs["train_images"],
+                "Test": one.attrs["test_images"],
+                "Measured": one.sizes["sample"],
+                "Slope of the targets": text(bootstrap_mean(one["slope"]), 2),
+                "High frequencies, source / target": text(Interval(*np.exp(ratio)), 2),
+            }
+        )
+    return pd.DataFrame(rows).set_index("Data set")
+
+
+def title(one: xr.Dataset) -> str:
+    """A data set's title, and whether its images are rendered."""
+    return one.attrs["title"] + ("" if one.attrs["data_source"] == "real" else " (rendered)")
+
+
+def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """Spectra of targets, geometric means over images, and the power laws that fit them.
+
+    Columns: label, the data set with its mean slope and its wavelet; frequency, mean, low, high; fit, the power law
+    of the mean slope within the band of the fit, elsewhere NaN.
+    """
+    tables = []
+    for one in domains:
+        logs = np.log(np.maximum(one["power"].sel(domain="target", drop=True), 1e-12))
+        found, slope = means(logs), bootstrap_mean(one["slope"])
+        inside, distance = found["frequency"].between(*BAND), np.log(found["frequency"])
+        distance -= distance[inside].mean()
+        found["fit"] = (found["mean"][inside].mean() + slope.mean * distance).where(inside)
+        ends = ["mean", "low", "high", "fit"]
+        found[ends] = np.exp(found[ends])
+        tables.append(found.assign(label=f"{title(one)}: slope {text(slope, 2)}, {one.attrs['wavelet']}"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def wavelets(domains: Sequence[xr.Dataset]) -> str:
+    """Slopes of the spectra of test targets and of S_HF's reference, and the wavelets that follow from the latter."""
+    return "\n".join(
+        f"- **{one.attrs['title']}** ({one.sizes['sample']} {one.attrs['data_source']} test images): slope "
+        f"{text(bootstrap_mean(one['slope']), 2)}; {one.attrs['reference_slope']:.2f} for the training "
+        f"images that $S_{{HF}}$ takes as its reference, hence {one.attrs['wavelet']}."
+        for one in domains
+    )

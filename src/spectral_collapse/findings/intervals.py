@@ -1,0 +1,35 @@
+"""Means over samples with their intervals, as tidy tables for charts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.statistics import Interval, groups_of, interval
+
+
+def means(values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:
+    """A row per place along all other dimensions of `values`: the mean over samples with its 95 % interval.
+
+    Args:
+        values: with the dimension `over`, whose coordinate `{over}_group` says what is independent. Samples without
+            a value (NaN) are left out, as in `statistics.interval`.
+        **attrs: what a chart says of the table, kept as its `attrs`.
+
+    Returns columns: the other dimensions; mean, low, high; n, the number of samples; groups, how many of them are
+    independent.
+    """
+    return as_table(interval(values, over), values, over, **attrs)
+
+
+def as_table(found: Interval, values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:
+    """The table that `means` returns, for any statistic `found` of `values`."""
+    values = values.transpose(..., over)
+    dims, groups = values.dims[:-1], groups_of(values, over)
+    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in dims], names=dims) if dims else [0]
+    known = values.notnull().to_numpy().reshape(-1, len(groups))
+    table = pd.DataFrame({name: np.ravel(end) for name, end in found._asdict().items()}, places)
+    table = table.reset_index(drop=not dims).assign(n=known.sum(1), groups=[len(set(groups[row])) for row in known])
+    table.attrs = attrs
+    return table

@@ -1,0 +1,214 @@
+"""Pareto fronts of two scores, their area, and intervals by resampling what is independent.
+
+All functions work on any leading dimensions at once. More is better in both scores. Intervals are
+percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13). Images of one photograph, field of
+view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along
+the dimension of the samples, and all intervals draw whole groups (`bootstrap_counts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+
+RESAMPLES = 2000
+"""With 2000, the true rank of either end of a 95 % interval has a standard error of 0.35 %."""
+
+COVERAGE = 0.95
+
+
+class Interval(NamedTuple):
+    """mean: the estimate from all samples; low, high: its interval (arrays for several rows at once)."""
+
+    mean: np.ndarray | float
+    low: np.ndarray | float
+    high: np.ndarray | float
+
+
+class HypervolumeGain(NamedTuple):
+    """gain: candidates minus baselines, with its interval; candidates, baselines: either side's hypervolume."""
+
+    gain: Interval
+    candidates: float
+    baselines: float
+
+
+def pareto_front(points: np.ndarray) -> np.ndarray:
+    """Which of the points (..., P, 2) no other point dominates: boolean (..., P).
+
+    A point is dominated by one that is at least as good in both scores and better in one, so equal
+    points stay together. A point with NaN is never on the front and dominates nothing.
+
+    Raises InvalidParameterError unless the last dimension is 2.
+    """
+    points = _points(points)
+    known = ~np.isnan(points).any(-1)
+    points = np.where(known[..., None], points, -np.inf)
+    mine, other = points[..., :, None, :], points[..., None, :, :]
+    dominated = ((other >= mine).all(-1) & (other > mine).any(-1)).any(-1)
+    return known & ~dominated
+
+
+def hypervolume(points: np.ndarray, reference: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """The area (...) that the points (..., P, 2) dominate above `reference`, exactly.
+
+    Points that do not exceed the reference in both scores, or hold NaN, add nothing; no points, area 0.
+
+    Raises InvalidParameterError unless the last dimension is 2.
+    """
+    sides = _points(points) - np.asarray(reference, float)
+    sides = np.where((sides > 0).all(-1, keepdims=True), sides, 0.0)  # NaN > 0 is false
+    order = np.argsort(-sides[..., 0], axis=-1)[..., None]
+    width, height = np.moveaxis(np.take_along_axis(sides, order, axis=-2), -1, 0)
+    # From the right, every strip between two neighbouring points is as high as the highest point so far.
+    strips = width - np.concatenate([width[..., 1:], np.zeros_like(width[..., :1])], axis=-1)
+    return (strips * np.maximum.accumulate(height, axis=-1)).sum(-1)
+
+
+def groups_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> np.ndarray:
+    """What each sample along `dim` is taken from: the coordinate `{dim}_group`; without it each is its own group."""
+    name = f"{dim}_group"
+    return data[name].to_numpy() if name in data.coords else np.arange(data.sizes[dim])
+
+
+def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """How often each sample is drawn, (resamples, samples); the same for the same arguments.
+
+    Drawn are groups, as many as there are, each with all of its samples (the cluster bootstrap; Davison and
+    Hinkley, 1997, Sec. 3.8), so a mean of a resample is over more or fewer samples than there are. All
+    methods of a study are resampled with one such matrix, so that they keep sharing their images.
+
+    This is no call of `scipy.stats.bootstrap`, which draws single samples: on sums over groups it gives the
+    same intervals of means, but fronts, ranks and ratios need the same draws again and again.
+
+    groups: the group of each sample (`groups_of`), a range where each is its own. The numbers are whole, as
+    floats; all are NaN where there is only one group, and so no interval.
+
+    Raises InvalidParameterError for no samples or no resamples.
+    """
+    number = pd.factorize(np.asarray(groups))[0]
+    if not len(number) or resamples < 1:
+        raise InvalidParameterError(
+            f"a bootstrap needs at least 1 sample and 1 resample, got {len(number)} and {resamples}"
+        )
+    count = int(number.max()) + 1
+    if count == 1:
+        return np.full((resamples, len(number)), np.nan)
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+    times = np.zeros((resamples, count))
+    np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
+    return times[:, number]
+
+
+def bootstrap_mean(
+    values: np.ndarray | xr.DataArray,
+    groups: Sequence[object] | np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Mean over the last dimension of `values` (..., N) with its 95 % interval, each (...).
+
+    groups: of the N samples, as in `bootstrap_counts`; without it those that a DataArray has along its
+    last dimension (`groups_of`). The interval is NaN where there is none: with a single group, or with a
+    value that is not finite.
+
+    Raises InvalidParameterError for no samples or no resamples.
+    """
+    if groups is None and isinstance(values, xr.DataArray):
+        groups = groups_of(values, str(values.dims[-1]))
+    values = np.asarray(values, float)
+    counts = bootstrap_counts(range(values.shape[-1]) if groups is None else groups, resamples, seed)
+    finite = np.isfinite(values).all(-1, keepdims=True)
+    low, high = percentiles(resampled_means(np.where(finite, values, np.nan), counts))
+    return Interval(values.mean(-1), low, high)
+
+
+def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
+    """Mean over the samples along `dim` with its 95 % interval, each along the other dimensions.
+
+    Samples without a value (NaN) are left out; all three are NaN where fewer than two have one. Groups as of
+    `groups_of`.
+    """
+    values, groups = values.transpose(..., dim), groups_of(values, dim)
+    rows = values.to_numpy().reshape(-1, values.sizes[dim])
+    known = ~np.isnan(rows)
+    found = np.full((3, len(rows)), np.nan)
+    patterns, number = np.unique(known, axis=0, return_inverse=True)
+    for index, pattern in enumerate(patterns):
+        chosen = number.ravel() == index
+        if pattern.sum() > 1:
+            found[:, chosen] = bootstrap_mean(rows[chosen][:, pattern], groups[pattern])
+    return Interval(*(end.reshape(values.shape[:-1])[()] for end in found))
+
+
+def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample") -> Interval:
+    """Ratio of two means over samples, with its 95 % interval; both are resampled together."""
+    counts = bootstrap_counts(groups_of(numerator, dim))
+    top, bottom = (values.transpose(..., dim).to_numpy() for values in (numerator, denominator))
+    draws = resampled_means(top, counts) / resampled_means(bottom, counts)
+    return Interval(top.mean(-1) / bottom.mean(-1), *percentiles(draws))
+
+
+def hypervolume_gain(
+    candidates: np.ndarray,
+    baselines: np.ndarray,
+    reference: tuple[float, float] = (0.0, 0.0),
+    groups: Sequence[object] | np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> HypervolumeGain:
+    """How much more area candidates (P, N, 2) dominate than baselines (Q, N, 2), with a 95 % interval.
+
+    The scores are per sample; a method's point is its mean over the N samples, which both sides share
+    and which are resampled together, in `groups` as in `bootstrap_counts`. The gain is a difference,
+    negative where the candidates are worse: the area that they *add* to the baselines' could not shrink,
+    and its interval never show a loss. A side with more points profits more from chance, which resampling
+    images does not take away.
+    A point with a missing value counts for nothing; a single group has no interval (NaN).
+
+    Raises DataError where the sides differ in their samples, InvalidParameterError for wrong shapes.
+    """
+    candidates, baselines = np.asarray(candidates, float), np.asarray(baselines, float)
+    for name, values in (("candidates", candidates), ("baselines", baselines)):
+        if values.ndim != 3 or values.shape[-1] != 2:
+            raise InvalidParameterError(f"{name} must have the shape (points, samples, 2), got {values.shape}")
+    if candidates.shape[1] != baselines.shape[1]:
+        raise DataError(
+            f"candidates have {candidates.shape[1]} samples and baselines {baselines.shape[1]}; "
+            "score both sides on the same images"
+        )
+    counts = bootstrap_counts(range(candidates.shape[1]) if groups is None else groups, resamples, seed)
+
+    def area(values: np.ndarray) -> tuple[float, np.ndarray]:
+        means = resampled_means(np.moveaxis(values, 1, -1), counts)  # (points, 2, resamples)
+        return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
+
+    (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
+    draws = candidate_draws - baseline_draws
+    low, high = percentiles(np.where(np.isnan(counts).any(), np.nan, draws))
+    return HypervolumeGain(Interval(candidate_area - baseline_area, low, high), candidate_area, baseline_area)
+
+
+def _points(points: np.ndarray) -> np.ndarray:
+    points = np.asarray(points, float)
+    if points.ndim < 2 or points.shape[-1] != 2:
+        raise InvalidParameterError(f"points must have the shape (..., points, 2), got {points.shape}")
+    return points
+
+
+def resampled_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Means of the resamples, (..., N) -> (..., resamples), of counts as `bootstrap_counts` gives them."""
+    # A product with the draws' counts, so that no (..., resamples, N) is built.
+    return values @ (counts / counts.sum(1, keepdims=True)).T
+
+
+def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the 95 % interval of draws along the last dimension."""
+    low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=-1)
+    return low, high

@@ -1,0 +1,117 @@
+"""Parameters of studies: typed, frozen, with ranges, help texts and defaults per profile.
+
+The notebook's parameter check, the command line's options, the API page and the key of a result all come from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+
+from spectral_collapse.errors import InvalidParameterError, problems, unknown
+from spectral_collapse.networks.checkpoints import Model
+
+PROFILES = ("smoke", "quick", "paper")
+Profile = Literal["smoke", "quick", "paper"]
+DataSource = Literal["auto", "real", "rendered"]
+
+Count = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Checkpoint = str | Path | Model
+
+
+def by_profile(smoke: object, quick: object, paper: object, **field: Any) -> Any:
+    """A field with another default at each profile; None asks for it too. `field` is as of pydantic's Field."""
+    return Field(
+        default=None, json_schema_extra={"profiles": {"smoke": smoke, "quick": quick, "paper": paper}}, **field
+    )
+
+
+class Parameters(BaseModel):
+    """What every study takes. Subclasses add fields, each with a description.
+
+    smoke: seconds, shows that everything runs; quick: minutes on two cores, for the book; paper: the papers' 256
+    px, 32 images and 3 seeds, for networks that you train.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+    profile: Profile = Field("quick", description="how much compute the study may use: smoke, quick or paper")
+    device: str = Field("auto", description="where networks run: auto, cpu, cuda, cuda:1, ...")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _take_defaults_of_profile(cls, given: Any) -> Any:
+        given = {name: value for name, value in given.items() if not (value is None and _by_profile(cls, name))}
+        profile = given.get("profile", cls.model_fields["profile"].default)
+        for name in cls.model_fields:
+            defaults = _by_profile(cls, name)
+            if defaults and name not in given and profile in PROFILES:
+                given[name] = defaults[profile]
+        return given
+
+    @classmethod
+    def checked(cls, **given: Any) -> Self:
+        """The parameters, if they are possible. Raises InvalidParameterError, one sentence, if not."""
+        for name in given:
+            if name not in cls.model_fields:
+                raise unknown("parameter", name, cls.model_fields)
+        try:
+            return cls(**given)
+        except pydantic.ValidationError as error:
+            raise InvalidParameterError(problems(error, cls.model_fields)) from error
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+class ImageParameters(Parameters):
+    """Test images of one data set."""
+
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 32}
+    """Test images where no number is given; all where there are fewer."""
+
+    dataset: str = Field("photos_x8", description="a name that 'spectral-collapse data list' shows")
+    source: DataSource = Field("auto", description="real images, rendered ones, or real where they are found")
+    root: str | Path | None = Field(None, description="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
+    size: Count = by_profile(64, 64, 256, ge=32, multiple_of=32, description="height and width in pixels")
+    images: Count | None = Field(None, ge=1, description="test images, spread evenly over the test split")
+    reference: Count = by_profile(
+        32, 512, 2048, ge=2, description="real target images of the training split that S_HF is compared with"
+    )
+    shown: Count = by_profile(2, 6, 2, ge=1, description="how many of the images are stored as pictures")
+
+
+class NetworkParameters(ImageParameters):
+    """Test images of one data set and a network to invert them with."""
+
+    checkpoint: Checkpoint | None = Field(
+        None, description="name or folder of a network (default: the one that ships for this data set)"
+    )
+    num_steps: Count = by_profile(5, 50, 50, ge=1, description="steps of the inversion and of the sampling")
+    guidance: Number | None = Field(None, ge=0, description="guidance scale in sampling (default: the published one)")
+
+
+def describe(parameters: type[Parameters]) -> Mapping[str, str]:
+    """Each parameter's help text, with its default, for the command line and the API page."""
+    found = {}
+    for name, field in parameters.model_fields.items():
+        profiles = _by_profile(parameters, name)
+        if profiles:
+            values = ", ".join(f"{profile} {value}" for profile, value in profiles.items())
+            found[name] = f"{field.description} (default: {values})"
+        elif field.default is None:
+            found[name] = field.description or ""
+        else:
+            found[name] = f"{field.description} (default: {field.default})"
+    return found
+
+
+def _by_profile(cls: type[Parameters], name: str) -> Mapping[str, Any] | None:
+    field = cls.model_fields.get(name)
+    extra = field.json_schema_extra if field is not None else None
+    return extra.get("profiles") if isinstance(extra, dict) else None

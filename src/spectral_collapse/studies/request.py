@@ -1,0 +1,184 @@
+"""What a study computes on: checked parameters, and the data and networks that they name, loaded when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from spectral_collapse import datasets, metrics
+from spectral_collapse.checks import check_device
+from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.metrics.weights import SOURCES
+from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.studies import common
+from spectral_collapse.studies.parameters import Parameters
+from spectral_collapse.translation import Translation, translated
+
+P = TypeVar("P", bound=Parameters)
+
+_NOT_IN_KEY = {"device", "root", "source", "checkpoint", "checkpoints", "dataset_root", "beside", "weights"}
+"""Where something comes from; what it is has a fingerprint or a hash."""
+
+
+class Images:
+    """Test images of one data set, spread evenly over its test split, and its training split.
+
+    Raises InvalidParameterError and DataError as `datasets.load` does, and for more images than there are.
+    """
+
+    def __init__(
+        self, dataset: str, size: int, source: str, root: str | Path | None, default: int, images: int | None = None
+    ) -> None:
+        self.info: DatasetInfo = datasets.info(dataset)
+        self.test: DomainDataset = datasets.load(dataset, "test", size, source, root)
+        self.train: DomainDataset = datasets.load(dataset, "train", size, source, root)
+        if images is not None and images > len(self.test):
+            raise InvalidParameterError(
+                f"images must be at most {len(self.test)}, all that {dataset!r} has; {images} was given"
+            )
+        self.chosen = common.spread(len(self.test), images or min(default, len(self.test)))
+
+    @property
+    def names(self) -> list[str]:
+        return [self.test.ids[index] for index in self.chosen]
+
+    @property
+    def clusters(self) -> list[str]:
+        """What each of the images was taken from: intervals resample these."""
+        return [self.test.clusters[index] for index in self.chosen]
+
+    @cached_property
+    def pair(self) -> Pair:
+        """The chosen test images, sources and targets, N x 3 x H x W in [-1, 1]."""
+        return self.test.stack(self.chosen)
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "dataset": self.info.name,
+            "images": len(self.chosen),
+            "source": self.test.kind,
+            "data": [self.test.fingerprint, self.train.fingerprint],
+        }
+
+
+class Request(Generic[P]):
+    """A study's parameters with what they name: images, a network, references. Nothing is loaded twice."""
+
+    def __init__(self, parameters: P) -> None:
+        self.parameters = parameters
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        return check_device(self.parameters.device)
+
+    @cached_property
+    def images(self) -> Images:
+        """The images of `dataset`."""
+        given = self.parameters
+        default = given.default_images[given.profile]
+        return Images(given.dataset, given.size, given.source, given.root, default, given.images)
+
+    @cached_property
+    def beside(self) -> dict[str, Images]:
+        """The images of the data sets of `beside`, without it those of `datasets.companions`."""
+        given = self.parameters
+        names = datasets.companions(given.dataset) if given.beside is None else given.beside
+        default = given.default_images[given.profile]
+        return {name: Images(name, given.size, "auto", given.root, default) for name in names}
+
+    @property
+    def info(self) -> DatasetInfo:
+        return self.images.info
+
+    @property
+    def pair(self) -> Pair:
+        return self.images.pair
+
+    @cached_property
+    def model(self) -> Model:
+        """The network of `checkpoint`, made for these images. Raises CheckpointError."""
+        return self.network(self.parameters.checkpoint or self.info.family)
+
+    def network(self, checkpoint: str | Path | Model) -> Model:
+        """A network by name, folder or itself, made for these images. Raises CheckpointError."""
+        model = checkpoint.to(self.device) if isinstance(checkpoint, Model) else load_model(checkpoint, self.device)
+        common.check_model(model, self.info, self.parameters.size)
+        return model
+
+    @cached_property
+    def encoded(self) -> torch.Tensor:
+        """The encoded sources."""
+        return self.model.encode(self.pair.source)
+
+    @property
+    def guidance(self) -> float:
+        """The guidance scale of sampling: the given one, or the published one of this data set."""
+        given = self.parameters.guidance
+        return self.info.guidance if given is None else given
+
+    def training_sources(self, count: int) -> torch.Tensor:
+        """At most `count` encoded images that training shows as sources."""
+        images = common.training_sources(self.images.train, count)
+        return torch.cat([self.model.encode(batch) for batch in images.split(64)])
+
+    def translated(self, method: InversionMethod, seed: int = 0) -> Translation:
+        """The test sources inverted by a method and sampled as targets; computed once for all studies."""
+        return translated(
+            self.model,
+            method,
+            self.pair.source,
+            self.info.source_label,
+            num_steps=self.parameters.num_steps,
+            guidance=self.guidance,
+            seed=seed,
+        )
+
+    @cached_property
+    def hf_reference(self) -> metrics.HFReference:
+        """The reference of S_HF: real targets of the training split."""
+        return metrics.hf_reference(common.real_targets(self.images.train, self.parameters.reference))
+
+    def identity(self) -> dict[str, Any]:
+        """All that changes a value but the code, as JSON knows it."""
+        fields = self.parameters.model_dump(exclude=_NOT_IN_KEY)
+        known = type(self.parameters).model_fields
+        if "dataset" in known:
+            fields |= self.images.identity()
+        if "checkpoint" in known:
+            fields |= {"checkpoint": self.model.hash, "guidance": self.guidance}
+        if "beside" in known:
+            fields["beside"] = [images.identity() for images in self.beside.values()]
+        if "weights" in known:
+            fields["weights"] = {name: common.checksum(name, self.parameters.weights) for name in SOURCES}
+        return fields
+
+    def code(self) -> Iterable[object]:
+        """Objects whose code the jobs run, found by name at run time."""
+        known = type(self.parameters).model_fields
+        if "dataset" in known:
+            yield self.info
+            yield type(self.images.test.images)
+        if "checkpoint" in known:
+            yield type(self.model.denoiser)
+            yield type(self.model.denoiser.process)
+            yield type(getattr(self.model.denoiser, "network", self.model.denoiser))
+        if "beside" in known:
+            yield from (type(images.test.images) for images in self.beside.values())
+
+    def attrs(self) -> dict[str, str]:
+        """What a result says of its data and its network beside the parameters."""
+        known = type(self.parameters).model_fields
+        found = {"device": str(self.device)}
+        if "dataset" in known:
+            test = self.images.test
+            found |= {"title": self.info.title, "data_source": test.kind, "origin": test.origin}
+        if "checkpoint" in known:
+            found["checkpoint_hash"] = self.model.hash
+        return found

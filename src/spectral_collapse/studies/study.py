@@ -1,0 +1,197 @@
+"""A study is data: parameters, jobs, and what combines them; one runner for all.
+
+A study names its parameters (a `Parameters`), says which independent jobs answer its question, and puts their
+arrays together as one xarray.Dataset. Everything else is done here: parameters are checked, the key is made of
+all that changes a value, a stored result is found, the missing jobs run where they are asked to run, and the
+result is stored with its provenance. A killed run goes on with the jobs that are missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import xarray as xr
+from filelock import SoftFileLease
+from tqdm.auto import tqdm
+
+from spectral_collapse import executors, inversion, keys, results
+from spectral_collapse.executors import Arrays, Executor
+from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.inversion import METHODS, InversionMethod
+from spectral_collapse.studies.parameters import Parameters
+from spectral_collapse.studies.request import Request
+
+Job = Callable[[], Arrays]
+P = TypeVar("P", bound=Parameters)
+
+_WAIT = 2.0
+"""Seconds between two looks at jobs that another run computes."""
+
+
+@dataclass(frozen=True)
+class Study(Generic[P]):
+    """One question.
+
+    name: of the study, its notebook and its results. question: one line, for the command line and the book.
+    parameters: the type of its parameters. jobs: the request -> name -> a function without arguments that
+    returns arrays; no job needs another. combine: the request and every job's arrays (with the `seconds` that it
+    took) -> the result. uses: the request -> methods and other objects whose code the jobs run but their modules do not
+    name, for the key.
+    """
+
+    name: str
+    question: str
+    parameters: type[P]
+    jobs: Callable[[Request[P]], Mapping[str, Job]]
+    combine: Callable[[Request[P], Mapping[str, Arrays]], xr.Dataset]
+    uses: Callable[[Request[P]], Iterable[Any]] = lambda request: ()
+
+    def run(self, executor: str | Executor = "auto", progress: bool = True, **given: Any) -> xr.Dataset:
+        """The result for these parameters: from the store, or computed and stored.
+
+        Args:
+            executor: where jobs run, as in `executors.get`.
+            progress: whether to show a bar, a tick for each job.
+            **given: the study's parameters.
+
+        Raises:
+            InvalidParameterError: a parameter that is unknown or impossible; DataError, CheckpointError,
+            NotFiniteError, ExecutorError: one sentence each.
+        """
+        request = Request(self.parameters.checked(**given))
+        try:
+            identity = self.identity(request)
+        except UnidentifiedError as error:
+            warnings.warn(
+                f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=2
+            )
+            return self._combined(request, self._compute(request, None, executor, progress), None)
+        file = results.path(self.name, identity)
+        parts = results.parts(self.name, results.key(self.name, identity))
+        if not file.exists():
+            with contextlib.suppress(_StoredElsewhereError):
+                results.save(self._combined(request, self._compute(request, parts, executor, progress, file), identity))
+        parts.clear()
+        return results.get(self.name, identity)
+
+    def identity(self, request: Request[P]) -> dict[str, Any]:
+        """All that changes a value of the result, as JSON knows it. Raises UnidentifiedError."""
+        code = keys.code_hash(self.jobs, self.combine, *request.code(), *self.uses(request))
+        return request.identity() | {"code": code}
+
+    def _compute(
+        self,
+        request: Request[P],
+        parts: results.Parts | None,
+        executor: str | Executor,
+        progress: bool,
+        file: Path | None = None,
+    ) -> dict[str, Arrays]:
+        """The arrays of every job by its name, from the parts where an earlier run got that far.
+
+        Raises _StoredElsewhereError when another run has stored the whole result in `file`.
+        """
+        names = list(self.jobs(request))
+        done: dict[str, Arrays] = {} if parts is None else {n: a for n in names if (a := parts.get(n)) is not None}
+        missing = [name for name in names if name not in done]
+        hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
+        with tqdm(desc=self.name, total=len(names), initial=len(done), leave=False, **hidden) as bar:
+            if missing:
+                seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
+                chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
+                work = functools.partial(_work, self, request.parameters, _own_methods())
+                for name, arrays in _shared(chosen, work, missing, parts, file):
+                    bar.set_postfix_str(name)
+                    bar.update()
+                    done[name] = arrays
+        return {name: done[name] for name in names}
+
+    def _combined(self, request: Request[P], done: dict[str, Arrays], identity: dict[str, Any] | None) -> xr.Dataset:
+        result = self.combine(request, done)
+        if "sample" in result.dims and hasattr(request.parameters, "dataset"):
+            result = result.assign_coords(sample_group=("sample", request.images.clusters))
+        colours = {"rgb": ["red", "green", "blue"]}
+        bare = {dim: colours.get(str(dim), range(n)) for dim, n in result.sizes.items() if dim not in result.coords}
+        result = result.assign_coords(bare)
+        seconds = float(sum(arrays["seconds"] for arrays in done.values()))
+        result.attrs |= results.provenance(
+            study=self.name,
+            parameters=results.canonical(identity if identity is not None else request.identity()),
+            seconds=round(seconds, 1),
+            **request.attrs(),
+        )
+        return result
+
+
+class _StoredElsewhereError(Exception):
+    """Another run has finished the same study meanwhile."""
+
+
+def _shared(
+    executor: Executor, work: executors.Work, missing: list[str], parts: results.Parts | None, file: Path | None
+) -> Iterator[tuple[str, Arrays]]:
+    """Runs the jobs, and leaves those to another run that it computes at this moment."""
+    if parts is None:
+        yield from executor.run(work, iter(missing))
+        return
+    leases: dict[str, SoftFileLease] = {}
+    waiting, ready = list(missing), dict[str, Arrays]()
+
+    def free() -> Iterator[str]:
+        """The jobs that nobody else has begun; the others go to `ready` or stay in `waiting`."""
+        for name in list(waiting):
+            lease = parts.lease(name)
+            if lease is None:
+                continue
+            if file.exists():
+                lease.release()
+                raise _StoredElsewhereError
+            waiting.remove(name)
+            arrays = parts.get(name)
+            if arrays is None:
+                leases[name] = lease
+                yield name
+            else:  # done elsewhere since the last look
+                lease.release()
+                ready[name] = arrays
+
+    try:
+        while waiting:
+            for name, arrays in executor.run(work, free()):
+                parts.put(name, arrays)
+                leases.pop(name).release()
+                yield name, arrays
+            while ready:
+                yield ready.popitem()
+            if waiting:
+                time.sleep(_WAIT)
+    finally:
+        for lease in leases.values():
+            lease.release()
+
+
+@functools.lru_cache(maxsize=1)
+def _request(parameters: Parameters) -> Request:
+    """A worker's own request: one network stays loaded from job to job."""
+    return Request(parameters)
+
+
+def _own_methods() -> dict[str, type[InversionMethod]]:
+    """Methods that the user has put into the registry of this process; another process does not have them."""
+    return {name: method for name, method in METHODS.items() if not method.__module__.startswith(inversion.__name__)}
+
+
+def _work(study: Study, parameters: Parameters, methods: dict[str, type[InversionMethod]], name: str) -> Arrays:
+    """One job, in whichever process: its arrays and its seconds."""
+    METHODS.update(methods)
+    job = study.jobs(_request(parameters))[name]
+    started = time.perf_counter()
+    return job() | {"seconds": np.float64(time.perf_counter() - started)}

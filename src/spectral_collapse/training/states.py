@@ -1,0 +1,226 @@
+"""The saved states of a training run: safetensors and JSON, in folders that are whole or not there.
+
+    data/runs/photos/
+        step-0000500/
+            progress.json          step, seconds, recipe, rate, and the SHA-256 of the files beside it
+            network.safetensors    the network's weights
+            average.safetensors    their average
+            optimizer.safetensors  AdamW's two moments and count of steps, per weight
+            history.safetensors    losses and validations up to this step
+        training.nc                the history, for looking at
+
+Nothing in them is ever unpickled, and only bytes whose digest was checked are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+
+from spectral_collapse import folders
+from spectral_collapse.errors import CheckpointError, problems
+from spectral_collapse.training import history
+from spectral_collapse.training.history import History
+
+if TYPE_CHECKING:
+    from diffusers.training_utils import EMAModel
+
+_KEEP = 2
+_PROGRESS = "progress.json"
+_FILES = ("network", "average", "optimizer", "history")
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+"""What a damaged or foreign state leads the layers below to raise."""
+
+
+class Progress(BaseModel):
+    """What progress.json says. learning_rate: of the next step; averaged: the steps that the average counts."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    format: Literal[2] = 2
+    step: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0)]
+    learning_rate: Annotated[float, Field(ge=0)]
+    averaged: Annotated[int, Field(ge=0)]
+    recipe: dict[str, Any]
+    files: dict[Literal["network", "average", "optimizer", "history"], str]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a state is of: the parts of a run that change as it goes."""
+
+    network: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    average: EMAModel
+    history: History
+
+
+def saved(run: Path) -> list[Path]:
+    """The saved states of a run, oldest first."""
+    numbers = {folder: folder.name.removeprefix("step-") for folder in run.glob("step-*")}
+    return sorted(
+        (folder for folder, number in numbers.items() if number.isdecimal()), key=lambda one: int(numbers[one])
+    )
+
+
+def save(run: Path, trained: Trained, **progress: Any) -> None:
+    """Writes a state and drops all but the last two. progress: fields of `Progress`, but for the files.
+
+    OSError, RuntimeError and SafetensorError pass: torch and safetensors have errors of their own for a full disk.
+    """
+    folder = run / f"step-{progress['step']:07d}"
+    with folders.replacing(folder) as new:
+        for name, tensors in _tensors(trained).items():
+            # safetensors knows no other memory layouts
+            plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
+            safetensors.torch.save_file(plain, _file(new, name))
+        digests = {name: _digest(_file(new, name)) for name in _FILES}
+        (new / _PROGRESS).write_text(Progress(files=digests, **progress).model_dump_json())
+    for old in saved(run)[:-_KEEP]:
+        folders.discard(old)
+
+
+def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
+    """The states whose files are all what their digests say, newest first; warns of each that is not.
+
+    Raises CheckpointError for a state that an earlier version wrote.
+    """
+    for folder in reversed(saved(run)):
+        try:
+            progress = _progress(folder)
+            for name in _FILES:
+                if _digest(_file(folder, name)) != progress.files[name]:
+                    raise ValueError(f"{_file(folder, name).name} is damaged")
+        except CheckpointError:
+            raise
+        except UNREADABLE as error:
+            pass_over(folder, error)
+            continue
+        yield folder, progress
+
+
+def restore(folder: Path, progress: Progress, trained: Trained) -> None:
+    """Puts a state back. Raises one of `UNREADABLE` where it does not fit; what was changed is then half the state's.
+
+    Weights and moments are copied into the tensors that there are, whose device and memory layout stay.
+    """
+    read = {name: _read(folder, name, progress) for name in _FILES}
+    parameters = dict(trained.network.named_parameters())
+    _check(read["network"], trained.network.state_dict())
+    _check(read["average"], parameters)
+    moments = _moments(read["optimizer"], parameters)
+    trained.network.load_state_dict(read["network"])
+    like = [torch.empty_like(weight, requires_grad=False) for weight in parameters.values()]
+    trained.average.load_state_dict(
+        {
+            **trained.average.state_dict(),
+            "optimization_step": progress.averaged,
+            "shadow_params": [empty.copy_(read["average"][name]) for name, empty in zip(parameters, like, strict=True)],
+        }
+    )
+    groups = trained.optimizer.state_dict()["param_groups"]
+    trained.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    trained.history.restore(read["history"], progress.step)
+
+
+def pass_over(folder: Path, error: Exception) -> None:
+    """Warns of a state that cannot be read."""
+    warnings.warn(
+        f"the saved state {str(folder)!r} cannot be read ({reason(error)}); trying the one before it", stacklevel=4
+    )
+
+
+def sweep(run: Path) -> None:
+    """Puts right what a killed run left; no other may be under way in this folder."""
+    for folder in folders.hidden(run, "step-*"):
+        folders.recover(folder)
+    for leftover in run.glob(f".{history.FILE}*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def reason(error: Exception) -> str:
+    """The first line of what went wrong."""
+    if isinstance(error, ValidationError):
+        return problems(error, Progress.model_fields)
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+def _progress(folder: Path) -> Progress:
+    content = (folder / _PROGRESS).read_bytes()
+    try:
+        progress = Progress.model_validate_json(content)
+    except ValidationError:
+        if (folder / "scheduler.bin").exists():
+            raise CheckpointError(
+                f"the saved state {str(folder)!r} was written by an earlier version in a format that is read no more; "
+                "delete it, and train without resume"
+            ) from None
+        raise
+    if set(progress.files) != set(_FILES) or folder.name != f"step-{progress.step:07d}":
+        raise ValueError(f"{_PROGRESS} is of another state")
+    return progress
+
+
+def _tensors(trained: Trained) -> dict[str, dict[str, torch.Tensor]]:
+    parameters = dict(trained.network.named_parameters())
+    moments = {name: trained.optimizer.state.get(weight, {}) for name, weight in parameters.items()}
+    return {
+        "network": trained.network.state_dict(),
+        "average": dict(zip(parameters, trained.average.shadow_params, strict=True)),
+        "optimizer": {f"{key}.{name}": one[key] for name, one in moments.items() for key in _MOMENTS if one},
+        "history": trained.history.tensors(),
+    }
+
+
+def _read(folder: Path, name: str, progress: Progress) -> dict[str, torch.Tensor]:
+    content = _file(folder, name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != progress.files[name]:
+        raise ValueError(f"{_file(folder, name).name} is damaged")
+    return safetensors.torch.load(content)
+
+
+def _moments(
+    found: Mapping[str, torch.Tensor], parameters: Mapping[str, torch.Tensor]
+) -> dict[int, dict[str, torch.Tensor]]:
+    """AdamW's state of each weight by the weight's number; a weight that no gradient reached has none."""
+    moments = {}
+    for number, (name, weight) in enumerate(parameters.items()):
+        if f"step.{name}" in found:
+            _check(
+                {key: found[f"{key}.{name}"] for key in _MOMENTS},
+                {"exp_avg": weight, "exp_avg_sq": weight, "step": torch.empty(())},
+            )
+            means = {
+                key: torch.empty_like(weight, requires_grad=False).copy_(found[f"{key}.{name}"])
+                for key in ("exp_avg", "exp_avg_sq")
+            }
+            moments[number] = {**means, "step": found[f"step.{name}"]}
+    if len(found) != len(_MOMENTS) * len(moments):
+        raise ValueError("its moments are of another network")
+    return moments
+
+
+def _check(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    if {key: tensor.shape for key, tensor in found.items()} != {key: one.shape for key, one in expected.items()}:
+        raise ValueError("its weights are of another network")
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.safetensors"
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import pytest
+import vl_convert
+
+from spectral_collapse.charts import lines
+from spectral_collapse.charts.theme import PALETTE
+
+X, Y = alt.X("step:Q", title="steps"), alt.Y("mean:Q", title="error")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rows = [(name, step, 0.1 * step) for name in ("one", "two") for step in (1, 2, 3)]
+    found = pd.DataFrame(rows, columns=["series", "step", "mean"])
+    return found.assign(low=found["mean"] - 0.05, high=found["mean"] + 0.05)
+
+
+def drawn(chart: alt.TopLevelMixin) -> str:
+    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
+
+
+@pytest.mark.parametrize("points", [False, True])
+def test_a_series_has_a_band_a_line_and_its_name_in_the_legend(table: pd.DataFrame, points: bool) -> None:
+    svg = drawn(lines.bands(table, X, Y, lines.looks(["one", "two"]), points=points))
+    assert svg.count('aria-roledescription="area mark container"') == 2
+    assert svg.count('aria-roledescription="line mark container"') == 2
+    assert ">one</text>" in svg
+    assert ">two</text>" in svg
+    assert f'stroke="{PALETTE[1]}" stroke-width="2" stroke-dasharray="6,3"' in svg
+    assert svg.count('aria-roledescription="point"') == 6 * points
+    assert "error: 0.1; " in svg
+    assert "95 % from: 0.05; to: 0.15" in svg
+
+
+def test_a_chart_without_series_has_no_legend(table: pd.DataFrame) -> None:
+    chart = lines.bands(table[table["series"] == "one"], X, Y, lines.Look(PALETTE[2]), points=True)
+    svg = drawn(chart)
+    assert "legend" not in svg
+    assert PALETTE[2] in svg
+
+
+def test_a_facet_may_bring_the_data(table: pd.DataFrame) -> None:
+    chart = lines.bands(None, X, Y.scale(type="log"), lines.looks(["one", "two"])).facet("series:N", data=table)
+    assert drawn(chart).count('aria-roledescription="line mark container"') == 2
+
+
+def test_seven_series_differ_in_more_than_colour() -> None:
+    found = list(lines.looks("abcdefg").values())
+    assert all(len(set(values)) == 7 for values in zip(*found, strict=True))
+    assert len(lines.looks(map(str, range(9)))) == 9

@@ -1,0 +1,720 @@
+"""What is refused, and the sentence that each input gets: images, manifests, folders, and what servers send.
+
+Not in the lists, since a programmer and not a user meets them: an index that is no integer (`data["a"]`) or beyond the
+end raises Python's own TypeError or IndexError, as any sequence does.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import re
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from spectral_collapse import cli, datasets
+from spectral_collapse.datasets import bbbc021, download
+from spectral_collapse.datasets.download import Archive, fetch
+from spectral_collapse.datasets.images import read_rgb
+from spectral_collapse.errors import DataError, DownloadError, InvalidParameterError, SpectralCollapseError
+
+from .server import Server, tarred, zipped
+
+LONG = "x" * 5000
+
+
+def sentence(error: BaseException) -> str:
+    """The message of an error, which must be one sentence in one line, of a length that one reads."""
+    message = str(error)
+    assert isinstance(error, SpectralCollapseError)
+    assert "\n" not in message
+    assert len(message) < 1200
+    return message
+
+
+# Image files
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """A PNG that says it is huge, and holds nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(bytes(100))), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def encoded(pixels: np.ndarray, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels) if kind == "tiff" else Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+RAMP = np.linspace(0, 1, 16).reshape(4, 4)
+CONVERTED = {
+    "8 bits grey, png": encoded((255 * RAMP).round().astype(np.uint8), "png"),
+    "8 bits colour, png": encoded(np.repeat((255 * RAMP).round().astype(np.uint8)[..., None], 3, 2), "png"),
+    "16 bits grey, png": encoded((65535 * RAMP).round().astype(np.uint16), "png"),
+    "16 bits grey, tiff": encoded((65535 * RAMP).round().astype(np.uint16), "tiff"),
+    "16 bits grey, big-endian": encoded((65535 * RAMP).round().astype(">u2"), "tiff"),
+    "16 bits colour, tiff": encoded(np.repeat((65535 * RAMP).round().astype(np.uint16)[..., None], 3, 2), "tiff"),
+    "floats 0..1, tiff": encoded(RAMP.astype(np.float32), "tiff"),
+}
+
+
+@pytest.mark.parametrize("content", CONVERTED.values(), ids=CONVERTED)
+def test_images_are_converted_by_their_range(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "image").write_bytes(content)
+    expected = np.repeat((255 * RAMP)[..., None], 3, axis=2)
+    pixels = read_rgb(tmp_path / "image")
+    assert pixels.dtype == np.uint8
+    assert np.abs(pixels - expected).max() <= 0.5
+
+
+WHITE = "has integers of 32 bits, whose white is not known"
+LARGE = "has more than 89478485 pixels, too many for one image"
+IMAGES = {
+    "int32 tiff": (
+        encoded(np.full((4, 4), 100, np.int32), "tiff"),
+        WHITE,
+    ),
+    "int16 tiff": (
+        encoded(np.full((4, 4), 100, np.int16), "tiff"),
+        WHITE,
+    ),
+    "float 0..255": (encoded(np.full((4, 4), 100, np.float32), "tiff"), r"has floats outside 0\.\.1"),
+    "float below 0": (encoded(np.full((4, 4), -0.1, np.float32), "tiff"), r"has floats outside 0\.\.1"),
+    "float nan": (encoded(np.full((4, 4), np.nan, np.float32), "tiff"), r"has floats outside 0\.\.1"),
+    "double tiff": (encoded(np.full((4, 4), 0.5, np.float64), "tiff"), "cannot be read as an image"),
+    "100000 x 100000": (huge_png(100_000, 100_000), LARGE),
+    "2^31-1 x 2^31-1": (huge_png(2**31 - 1, 2**31 - 1), LARGE),
+    "between Pillow's two limits": (huge_png(10_000, 10_000), LARGE),
+    "empty": (b"", "cannot be read as an image"),
+    "text": (b"hello", "cannot be read as an image"),
+    "truncated": (encoded(np.zeros((256, 512, 3), np.uint8), "png")[:200], "cannot be read as an image"),
+    "promises more than it holds": (huge_png(512, 256), "cannot be read as an image"),
+    "missing": (None, "does not exist, or is a link to nothing"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize(("content", "message"), IMAGES.values(), ids=IMAGES)
+def test_an_image_is_refused_by_name(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "image.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(str(path))}' {message}") as caught:
+        read_rgb(path)
+    assert "skip it (skip_corrupt=True)" in sentence(caught.value)
+
+
+# Every reader of image files uses that one: what it refuses is named, and left out where that is asked for.
+
+FIELDS = [f"field {i}" for i in range(40)]
+
+
+def write_crops(root: Path) -> list[tuple[object, ...]]:
+    folder = root / "bbbc021"
+    folder.mkdir(parents=True)
+    for field in FIELDS:
+        Image.new("RGB", (64, 64), (90, 90, 90)).save(folder / f"{field}.png")
+    lines = [(f"{field}.png", 64, field, 1.0) for field in FIELDS]
+    write_manifest(root, lines)
+    return lines
+
+
+def write_manifest(root: Path, lines: list[tuple[object, ...]]) -> None:
+    with (root / "bbbc021" / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([bbbc021.CROP_COLUMNS, *lines])
+
+
+def write_pairs(root: Path) -> None:
+    for part in ("train", "val"):
+        folder = root / "edges2shoes" / part
+        folder.mkdir(parents=True)
+        for i in range(1, 4):
+            Image.new("RGB", (512, 256), (90, 90, 90)).save(folder / f"{i}_AB.png")
+
+
+def write_photos(root: Path) -> None:
+    (root / "shoes").mkdir()
+    for i in range(40):
+        Image.new("RGB", (256, 256), (90, 90, 90)).save(root / "shoes" / f"shoe{i}.1.png")
+
+
+READERS = {"crops": ("bbbc021_x8", write_crops), "pairs": ("edges2shoes", write_pairs)}
+READERS["photos"] = ("edges2shoes", write_photos)
+
+
+def first_file(data: datasets.DomainDataset) -> Path:
+    images = data.images
+    return images.crops[0].path if isinstance(images, bbbc021.CropFiles) else images.files[0]
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("bad", [name for name in IMAGES if name != "missing"])
+@pytest.mark.parametrize("reader", READERS)
+def test_readers_name_a_bad_image_or_leave_it_out(tmp_path: Path, reader: str, bad: str) -> None:
+    name, write = READERS[reader]
+    write(tmp_path)
+    whole = datasets.load(name, "test", 64, "real", tmp_path)
+    path = first_file(whole)
+    content, message = IMAGES[bad]
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{re.escape(path.name)}' {message}") as caught:
+        datasets.load(name, "test", 64, "real", tmp_path)[0]
+    sentence(caught.value)
+    with pytest.warns(UserWarning, match=f"1 of {len(whole)} .* left out.*{re.escape(path.name)}"):
+        rest = datasets.load(name, "test", 64, "real", tmp_path, skip_corrupt=True)
+    assert rest.ids == whole.ids[1:]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_readers_take_16_bits_by_their_range(tmp_path: Path, reader: str) -> None:
+    name, write = READERS[reader]
+    write(tmp_path)
+    path = first_file(datasets.load(name, "test", 64, "real", tmp_path))
+    shape = Image.open(path).size[::-1]
+    path.write_bytes(encoded(np.full(shape, 32768, np.uint16), "png"))
+    target = datasets.load(name, "test", 64, "real", tmp_path)[0].target
+    assert target.mean().item() == pytest.approx(0, abs=1.01 / 255)  # a grey level of 8 bits
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_link_to_nothing_is_named_or_left_out(tmp_path: Path, reader: str) -> None:
+    name, write = READERS[reader]
+    write(tmp_path)
+    whole = datasets.load(name, "test", 64, "real", tmp_path)
+    path = first_file(whole)
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"{re.escape(path.name)}'.* does not exist") as caught:
+        datasets.load(name, "test", 64, "real", tmp_path)
+    assert "skip_corrupt=True" in sentence(caught.value)
+    with pytest.warns(UserWarning, match=f"1 of {len(whole)} .* left out.*{re.escape(path.name)}.*does not exist"):
+        assert datasets.load(name, "test", 64, "real", tmp_path, skip_corrupt=True).ids == whole.ids[1:]
+
+
+# Tables
+
+MANIFESTS: dict[str, tuple[tuple[object, ...], str]] = {
+    "file ../..": (("../../secret/s.png", 64, "x", 1.0), "'../../secret/s.png', which lies outside its folder"),
+    "file with .. inside": (("a/../../s.png", 64, "x", 1.0), "which lies outside its folder"),
+    "file absolute": (("/secret/s.png", 64, "x", 1.0), "'/secret/s.png', which lies outside its folder"),
+    "file on a drive": (("C:\\s.png", 64, "x", 1.0), "which lies outside its folder"),
+    "file empty": (("", 64, "x", 1.0), "line 42 of .* has nothing in 'file'"),
+    "row lacks field": (("s.png", 64), "line 42 of .* has nothing in 'field'"),
+    "row lacks all": (("s.png",), "line 42 of .* has nothing in 'size'"),
+    "field empty": (("s.png", 64, "", 1.0), "line 42 of .* has nothing in 'field'"),
+    "size text": (("s.png", "large", "x", 1.0), "lacks the size or coverage of 's.png', in pixels and as a share"),
+    "size 0": (("s.png", 0, "x", 1.0), "lacks the size or coverage of 's.png'"),
+    "size -64": (("s.png", -64, "x", 1.0), "lacks the size or coverage of 's.png'"),
+    "size 64.5": (("s.png", 64.5, "x", 1.0), "lacks the size or coverage of 's.png'"),
+    "size of 5000 digits": (("s.png", "9" * 5000, "x", 1.0), "lacks the size or coverage of 's.png'"),
+    "coverage nan": (("s.png", 64, "x", "nan"), "lacks the size or coverage of 's.png'"),
+    "coverage 95": (("s.png", 64, "x", 95), "lacks the size or coverage of 's.png'"),
+    "name of 300 letters": (("n" * 300, 64, FIELDS[0], 1.0), "names .*nnnn', which does not exist"),
+    "name of 5000 letters": ((LONG, 64, FIELDS[0], 1.0), r"names .*xx\.\.\.xx.*, which does not exist"),
+    "name is a folder": ((".", 64, FIELDS[0], 1.0), "names .*, which does not exist"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), MANIFESTS.values(), ids=MANIFESTS)
+def test_a_line_of_the_manifest(tmp_path: Path, line: tuple[object, ...], message: str) -> None:
+    write_manifest(tmp_path, [*write_crops(tmp_path), line])
+    (tmp_path / "secret").mkdir()
+    split = "test" if bbbc021.held_out(FIELDS[0], bbbc021.TEST_SHARE) else "train"
+    with pytest.raises(DataError, match=message) as caught:
+        datasets.load("bbbc021_x8", split, 64, "real", tmp_path)
+    sentence(caught.value)
+
+
+def write_official(root: Path, plate: bytes | None = None, **change: str | None) -> None:
+    """One plate of twenty wells; `change` sets entries of the table's last line, None ends it there."""
+    folder = root / "bbbc021"
+    folder.mkdir()
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.arange(64 * 64, dtype=np.uint16).reshape(64, 64))
+    members, lines = {}, []
+    for well in range(20):
+        line = {"Image_Metadata_Plate_DAPI": "Week1_22123", "Image_Metadata_Well_DAPI": f"B{well:02d}"}
+        for dye in ("DAPI", "Tubulin", "Actin"):
+            line |= {f"Image_FileName_{dye}": f"B{well:02d}_s1_{dye}.tif", f"Image_PathName_{dye}": "Week1/Week1_22123"}
+            members[f"Week1_22123/B{well:02d}_s1_{dye}.tif"] = stream.getvalue()
+        lines.append(line)
+    lines[-1].update(change)
+    cells = [[cell for cell in line.values() if cell is not None] for line in lines]
+    with (folder / bbbc021.METADATA).open("w", newline="") as file:
+        csv.writer(file).writerows([list(lines[0]), *cells])
+    (folder / "BBBC021_v1_images_Week1_22123.zip").write_bytes(zipped(members) if plate is None else plate)
+
+
+TABLES: dict[str, tuple[dict[str, str | None], str]] = {
+    "short row": ({"Image_PathName_Actin": None}, "line 21 of .* has nothing in 'Image_PathName_Actin'"),
+    "empty name": ({"Image_FileName_DAPI": ""}, "line 21 of .* has nothing in 'Image_FileName_DAPI'"),
+    "plate ../..": ({"Image_PathName_DAPI": "../../x"}, "'../../x', which lies outside its folder"),
+    "plate absolute": ({"Image_PathName_DAPI": "/x"}, "'/x', which lies outside its folder"),
+    "file ../..": ({"Image_FileName_DAPI": "../../x.tif"}, "'../../x.tif', which lies outside its folder"),
+    "file of 5000 letters": ({"Image_FileName_DAPI": LONG}, r"names 'xx.*\.\.\..*xx', which plate .* lacks"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), TABLES.values(), ids=TABLES)
+def test_a_line_of_the_official_table(tmp_path: Path, change: dict[str, str | None], message: str) -> None:
+    write_official(tmp_path, **change)
+    split = "test" if bbbc021.held_out("Week1_22123_B19_s1", bbbc021.TEST_SHARE) else "train"
+    with pytest.raises(DataError, match=message) as caught:
+        datasets.load("bbbc021_x8", split, 64, "real", tmp_path)
+    sentence(caught.value)
+
+
+def altered(content: bytes, field: int, value: int) -> bytes:
+    """A ZIP archive with another 16-bit value in each entry of its directory, `field` bytes from the entry's start,
+    and at the same field of the local headers, which lie two bytes lower."""
+    content = bytearray(content)
+    for signature, shift in ((b"PK\1\2", field), (b"PK\3\4", field - 2)):
+        for found in re.finditer(re.escape(signature), bytes(content)):
+            struct.pack_into("<H", content, found.start() + shift, value)
+    return bytes(content)
+
+
+PLATES: dict[str, Callable[[bytes], bytes]] = {
+    "unknown compression": lambda content: altered(content, 10, 99),
+    "encrypted": lambda content: altered(content, 8, 1),
+    "lzma that is none": lambda content: altered(content, 10, 14),
+    "bzip2 that is none": lambda content: altered(content, 10, 12),
+    "deflate that is none": lambda content: altered(content, 10, 8),
+}
+
+
+@pytest.mark.parametrize("alter", PLATES.values(), ids=PLATES)
+def test_a_plate_that_cannot_be_read(tmp_path: Path, alter: Callable[[bytes], bytes]) -> None:
+    write_official(tmp_path)
+    plate = tmp_path / "bbbc021" / "BBBC021_v1_images_Week1_22123.zip"
+    plate.write_bytes(alter(plate.read_bytes()))
+    with pytest.raises(DataError, match=r"Week1_22123.*_s1_.*\.tif' cannot be read as an image") as caught:
+        datasets.load("bbbc021_x8", "train", 64, "real", tmp_path)[0]
+    sentence(caught.value)
+
+
+def test_a_plane_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_official(tmp_path)
+    monkeypatch.setattr(bbbc021, "LARGEST_PLANE", 1000)
+    with pytest.raises(DataError, match="bytes, too many for one plane") as caught:
+        datasets.load("bbbc021_x8", "train", 64, "real", tmp_path)[0]
+    sentence(caught.value)
+
+
+# Names and folders
+
+LOADS: dict[str, tuple[dict[str, object], str]] = {
+    "name list": ({"name": ["edges2shoes"]}, r"unknown data set \['edges2shoes'\]; known are"),
+    "name None": ({"name": None}, "unknown data set None; known are"),
+    "root 5": ({"root": 5}, "root must be a path; 5 was given"),
+    "root 0": ({"root": 0}, "root must be a path; 0 was given"),
+    "root list": ({"root": ["a"]}, r"root must be a path; \['a'\] was given"),
+    "root empty list": ({"root": []}, r"root must be a path; \[\] was given"),
+    "root ~nouser": ({"root": "~no-such-user/x"}, "root is '~no-such-user/x', and there is no such home folder"),
+    "root 5000 letters": ({"root": LONG}, r"root names 'xx.*\.\.\..*xx', which is not a folder"),
+    "root with a zero byte": ({"root": "a\0b"}, r"root names 'a\\x00b', which is not a folder"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), LOADS.values(), ids=LOADS)
+def test_arguments_of_load(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises((InvalidParameterError, DataError), match=message) as caught:
+        datasets.load(**{"name": "edges2shoes", **arguments})
+    sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("SPECTRAL_COLLAPSE_HOME", ["data", "list"]),
+        ("SPECTRAL_COLLAPSE_HOME", ["data", "fetch", "edges2shoes"]),
+        ("SPECTRAL_COLLAPSE_DATA", ["data", "list"]),
+    ],
+)
+def test_a_home_that_there_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, command: list[str]
+) -> None:
+    monkeypatch.setenv(variable, "~no-such-user")
+    assert cli.main(command) == 2
+    assert f"{variable} is '~no-such-user', and there is no such home folder" in capsys.readouterr().err
+
+
+def test_folders_of_fetch(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, message in (
+        ("~no-such-user", "root is '~no-such-user', and there is no such home folder"),
+        (LONG, "could not write to 'xx.*: File name too long"),
+        (str(tmp_path / "file"), "could not write to .*file': File exists"),
+    ):
+        assert cli.main(["data", "fetch", "edges2shoes", "--folder", folder]) == 2
+        out, err = capsys.readouterr()
+        assert re.search(message, err)
+        assert (out, err.count("\n")) == ("", 1)
+
+
+def test_an_empty_batch() -> None:
+    data = datasets.load("photos_x8", "test", 64)
+    with pytest.raises(InvalidParameterError, match="a batch of photos_x8 needs at least one index; none was given"):
+        data.stack([])
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the refusal is acted."""
+    write_crops(tmp_path)
+
+    def refuse(*given: object) -> None:
+        raise PermissionError(13, "Permission denied", "manifest.csv")
+
+    monkeypatch.setattr(bbbc021, "_open_crops", refuse)
+    with pytest.raises(
+        DataError, match=r"of 'bbbc021_x8' cannot be read: Permission denied \('manifest.csv'\)"
+    ) as caught:
+        datasets.load("bbbc021_x8", "test", 64, "real", tmp_path)
+    sentence(caught.value)
+
+
+# Archives
+
+TIFFS = {f"Week1/{i}.tif": np.random.default_rng(i).bytes(3000) for i in range(20)}
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+def compressed_zip(method: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in TIFFS.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def sparse_tar() -> bytes:
+    member = tarfile.TarInfo("sparse")
+    member.type = tarfile.GNUTYPE_SPARSE
+    return tarred(TIFFS, member)
+
+
+DAMAGED = r"is truncated or damaged \([^\n]+\); delete it and fetch it again"
+REFUSED = "was not unpacked: "
+ARCHIVES: dict[str, tuple[str, bytes, str]] = {
+    "zip drive": ("a.zip", zipped({"C:/x.tif": b"x"}), f"{REFUSED}its member 'C:/x.tif' lies outside its folder"),
+    "zip drive, relative": ("a.zip", zipped({"C:x.tif": b"x"}), f"{REFUSED}its member 'C:x.tif' lies outside"),
+    "tar overwrites its archive": ("a.tar", tarred({"a.tar": b"x"}), f"{REFUSED}its member 'a.tar' would replace"),
+    "tar overwrites, other case": ("a.tar", tarred({"A.TAR": b"x"}), f"{REFUSED}its member 'A.TAR' would replace"),
+    "tar overwrites the marker": ("a.tar", tarred({".a.tar.unpacked": b""}), f"{REFUSED}.*unpacked' would replace"),
+    "zip overwrites the hash": ("a.zip", zipped({"a.zip.sha256": b""}), f"{REFUSED}.*sha256' would replace"),
+    "zip overwrites the table beside it": ("a.zip", zipped({"b.csv": b""}), f"{REFUSED}.*'b.csv' would replace"),
+    "gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), 20_000), DAMAGED),
+    "gz, wrong CRC": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), -8), DAMAGED),
+    "gz, wrong length": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), -1), DAMAGED),
+    "gz, stored and flipped": ("a.tar.gz", flipped(gzip.compress(tarred(TIFFS), 0), 20_000), DAMAGED),
+    "xz named gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:xz"), 20_000), DAMAGED),
+    "xz, wrong check": ("a.tar.xz", flipped(lzma.compress(tarred(TIFFS)), -40), DAMAGED),
+    "bz2 named gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:bz2"), 20_000), DAMAGED),
+    "bz2, wrong CRC": ("a.tar.bz2", flipped(bz2.compress(tarred(TIFFS)), -5), DAMAGED),
+    "zip, stored and flipped": ("a.zip", flipped(compressed_zip(zipfile.ZIP_STORED), 20_000), DAMAGED),
+    "zip, deflate damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_DEFLATED), 20_000), DAMAGED),
+    "zip, bzip2 damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_BZIP2), 20_000), DAMAGED),
+    "zip, lzma damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_LZMA), 20_000), DAMAGED),
+    "zip, unknown compression": ("a.zip", altered(zipped(TIFFS), 10, 99), DAMAGED),
+    "zip, encrypted": ("a.zip", altered(zipped(TIFFS), 8, 1), DAMAGED),
+    "tar, empty file": ("a.tar.gz", b"", DAMAGED),
+    "tar is a web page": ("a.tar.gz", b"<!doctype html><p>log in" * 100, DAMAGED),
+    "tar without an end": ("a.tar", tarred(TIFFS)[:-20480], DAMAGED),
+    "zip, empty file": ("a.zip", b"", DAMAGED),
+    "tar without members": ("a.tar", tarred({}), f"{REFUSED}it holds no files"),
+    "zip without members": ("a.zip", zipped({}), f"{REFUSED}it holds no files"),
+    "tar, sparse": ("a.tar", sparse_tar(), f"{REFUSED}its member 'sparse' is neither"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), ARCHIVES.values(), ids=ARCHIVES)
+def test_an_archive_is_refused_and_can_be_repaired(
+    server: Server, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    """Nothing of it is unpacked, no hash is written down, and what the message advises, done twice, works."""
+    table = server.offer("b.csv", b"a,b\n")
+    before = sorted([download._LOCK, "b.csv", "b.csv.sha256", name])
+    for _ in range(2):
+        with pytest.raises(DownloadError, match=message) as caught:
+            fetch([table, server.offer(name, content)], tmp_path, progress=False)
+        assert str(tmp_path / name) in sentence(caught.value)
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        assert (tmp_path / name).read_bytes() == content
+    (tmp_path / name).unlink()
+    good = zipped(TIFFS) if name.endswith("zip") else tarred(TIFFS)
+    fetch([table, server.offer(name, good)], tmp_path, progress=False)
+    assert {member: (tmp_path / member).read_bytes() for member in TIFFS} == TIFFS
+
+
+def bomb_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("zeros", "w") as member:
+        for _ in range(100):
+            member.write(bytes(1 << 20))
+    return buffer.getvalue()
+
+
+def bomb_tar() -> bytes:
+    return gzip.compress(tarred({"zeros": bytes(100 << 20)}), 1)
+
+
+def empty_members() -> bytes:
+    """Headers alone: 100 MB of folders and files without content."""
+    return gzip.compress(tarfile.TarInfo("empty").tobuf() * 200_000 + bytes(1024), 1)
+
+
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "zip, one large member": ("a.zip", bomb_zip),
+    "tar, one large member": ("a.tar.gz", bomb_tar),
+    "tar, many empty members": ("a.tar.gz", empty_members),
+}
+
+
+@pytest.mark.parametrize(("name", "make"), BOMBS.values(), ids=BOMBS)
+def test_a_bomb_is_refused_before_anything_is_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[], bytes]
+) -> None:
+    monkeypatch.setattr(zipfile.ZipFile, "extract", None)
+    monkeypatch.setattr(tarfile.TarFile, "extract", None)
+    with pytest.raises(DownloadError, match=r"would grow beyond \d+ MiB, more than \d+ times its size") as caught:
+        fetch([server.offer(name, make())], tmp_path, progress=False)
+    sentence(caught.value)
+
+
+# What a killed run, or a hand, left beside an archive
+
+
+def left(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+
+
+RECORDS = {
+    "blank": b" \n",
+    "empty": b"",
+    "binary": b"\xff\xfe\x00",
+    "too short": b"abc  a.zip\n",
+    "65 digits": b"a" * 65,
+}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_a_record_that_is_no_hash(server: Server, tmp_path: Path, record: bytes) -> None:
+    left(tmp_path, "a.zip.sha256", record)
+    with pytest.raises(DownloadError, match=r"a.zip.sha256' does not begin with a sha256; delete it") as caught:
+        fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
+    sentence(caught.value)
+    (tmp_path / "a.zip.sha256").unlink()
+    fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
+
+
+MARKERS = {
+    "binary": b"\xff\xfe\x00",
+    "empty": b"",
+    "text": b"hello",
+    "a list": b"[]",
+    "null": b"null",
+    "no entries": b'{"sha256": ""}',
+    "entries that are numbers": b'{"sha256": "", "entries": [1]}',
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("marker", MARKERS.values(), ids=MARKERS)
+def test_a_damaged_marker_means_that_it_is_unpacked_again(server: Server, tmp_path: Path, marker: bytes) -> None:
+    left(tmp_path, ".a.zip.unpacked", marker)
+    fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
+    assert len(list((tmp_path / "Week1").iterdir())) == len(TIFFS)
+    assert json.loads((tmp_path / ".a.zip.unpacked").read_bytes())["entries"] == ["Week1"]
+
+
+PARTS = {
+    "no tag": (zipped(TIFFS)[::-1][:5000], None),
+    "tag binary": (zipped(TIFFS)[::-1][:5000], b"\xff\xfe\x00"),
+    "tag with a new line": (zipped(TIFFS)[::-1][:5000], b'"a"\r\nX: y'),
+    "tag of another version": (zipped(TIFFS)[::-1][:5000], b'"another"'),
+    "longer than the file": (bytes(200_000), b'"another"'),
+    "empty": (b"", b""),
+}
+
+
+@pytest.mark.parametrize(("part", "tag"), PARTS.values(), ids=PARTS)
+def test_a_part_of_another_file_is_not_gone_on_with(
+    server: Server, tmp_path: Path, part: bytes, tag: bytes | None
+) -> None:
+    left(tmp_path, "a.zip.part", part)
+    if tag is not None:
+        left(tmp_path, "a.zip.part.tag", tag)
+    content = zipped(TIFFS)
+    [path] = fetch([server.offer("a.zip", content)], tmp_path, progress=False)
+    assert path.read_bytes() == content
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_leftovers_of_killed_runs_are_swept(server: Server, tmp_path: Path) -> None:
+    archive = server.offer("a.zip", zipped(TIFFS))
+    fetch([archive], tmp_path, progress=False)
+    whole = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / ".unpacking-killed" / "Week1").mkdir(parents=True)
+    left(tmp_path, ".unpacking-killed/Week1/a.tif", b"x")
+    for name in ("a.zip.part", "a.zip.part.tag", ".a.zip.sha256.tmp", "..a.zip.unpacked.tmp"):
+        left(tmp_path, name, b"x")
+    fetch([archive], tmp_path, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == whole
+
+
+def test_a_run_at_work_is_left_alone(server: Server, tmp_path: Path) -> None:
+    import filelock
+
+    (tmp_path / ".unpacking-by-the-other").mkdir()
+    with (
+        filelock.FileLock(tmp_path / download._LOCK),
+        pytest.raises(DownloadError, match=r"another download is at work in .*; wait for it") as caught,
+    ):
+        fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
+    sentence(caught.value)
+    assert (tmp_path / ".unpacking-by-the-other").is_dir()
+
+
+# Servers
+
+FILE = bytes(range(256)) * 12_000  # 3 MB
+
+
+def say(**headers: str | None) -> Callable[[Server], None]:
+    return lambda server: server.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+
+
+SERVERS: dict[str, tuple[Callable[[Server], None], str]] = {
+    "length abc": (say(Content_Length="abc"), "gives 'abc' as its length, which is no number"),
+    "length negative": (say(Content_Length="-5"), "gives '-5' as its length, which is no number"),
+    "a login page": (say(Content_Type="text/html; charset=utf-8"), "answered with a web page instead of the file"),
+    "packed on its way": (say(Content_Encoding="gzip"), "was sent in the encoding 'gzip', which was not asked for"),
+    "a file that is not there": (lambda server: server.files.clear(), "answered 404 Not Found"),
+}
+
+
+@pytest.mark.parametrize(("misbehave", "message"), SERVERS.values(), ids=SERVERS)
+def test_a_server_that_is_not_believed(
+    server: Server, tmp_path: Path, misbehave: Callable[[Server], None], message: str
+) -> None:
+    archive = server.offer("a.csv", FILE)
+    misbehave(server)
+    with pytest.raises(DownloadError, match=message) as caught:
+        fetch([archive], tmp_path, progress=False)
+    sentence(caught.value)
+    assert not (tmp_path / "a.csv").exists()
+    assert not (tmp_path / "a.csv.sha256").exists()
+    server.headers.clear()
+    [path] = fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
+    assert path.read_bytes() == FILE
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.zip"])
+@pytest.mark.parametrize("lie", [lambda server: setattr(server, "shift", -1_000_000), say(Content_Range=None)])
+def test_a_range_from_another_place_is_noticed(
+    server: Server, tmp_path: Path, name: str, lie: Callable[[Server], None]
+) -> None:
+    content = FILE if name == "a.csv" else zipped({"a.tif": FILE})
+    archive = server.offer(name, content)
+    lie(server)
+    server.break_after = [1_000_000]
+    with pytest.raises(DownloadError, match=r"sent bytes from .* where those from 1000000 were asked for") as caught:
+        fetch([archive], tmp_path, progress=False)
+    sentence(caught.value)
+    [path] = fetch([archive], tmp_path, progress=False)  # from the start, as the message says
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("length", ["100000", None])
+def test_a_first_download_that_was_cut_is_repaired_as_the_message_says(
+    server: Server, tmp_path: Path, length: str | None
+) -> None:
+    """The length that the server tells is too small, or it tells none and the connection ends early."""
+    content = zipped({"a.tif": FILE})
+    archive = server.offer("a.zip", content)
+    server.headers["Content-Length"] = length
+    server.break_after = [100_000]
+    with pytest.raises(DownloadError, match=r"a\.zip' is truncated or damaged .*; delete it and fetch it again"):
+        fetch([archive], tmp_path, progress=False)
+    (tmp_path / "a.zip").unlink()
+    server.headers.clear()
+    fetch([archive], tmp_path, progress=False)
+    assert (tmp_path / "a.tif").read_bytes() == FILE
+
+
+def test_a_table_whose_first_download_was_wrong_can_be_repaired(server: Server, tmp_path: Path) -> None:
+    """Nothing tells that a table is whole, so its hash binds; the message names the file that holds it."""
+    fetch([server.offer("a.csv", b"wrong")], tmp_path, progress=False)
+    (tmp_path / "a.csv").unlink()
+    with pytest.raises(DownloadError, match=r"of the first download .* delete '.*a\.csv\.sha256' to accept") as caught:
+        fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
+    sentence(caught.value)
+    (tmp_path / "a.csv.sha256").unlink()
+    [path] = fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
+    assert path.read_bytes() == FILE
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": None}, {"ETag": 'W/"weak"'}])
+@pytest.mark.parametrize("piece", [700_000, 150_000, 100])
+def test_small_pieces_of_broken_connections_add_up(
+    server: Server, tmp_path: Path, piece: int, headers: dict[str, str | None]
+) -> None:
+    content = FILE[: 40 * piece] if piece == 100 else FILE
+    server.headers, server.break_always = headers, piece
+    [path] = fetch([server.offer("a.csv", content)], tmp_path, progress=False)
+    assert path.read_bytes() == content
+    assert server.ranges[1:] == [f"bytes={start}-" for start in range(piece, len(content), piece)]
+
+
+def test_what_came_before_a_silence_is_kept(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_TIMEOUT", (10, 0.5))
+    server.break_always, server.stall = 700_000, 60
+    [path] = fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
+    assert path.read_bytes() == FILE
+    assert len(server.ranges) == 5  # 700 kB each
+
+
+def test_a_length_that_is_too_large_does_no_harm(server: Server, tmp_path: Path) -> None:
+    """Asked for the rest, the server says that the file ends there."""
+    archive = server.offer("a.csv", FILE)
+    server.headers["Content-Length"] = "9999999"
+    [path] = fetch([archive], tmp_path, progress=False)
+    assert path.read_bytes() == FILE
+
+
+def test_a_gz_file_that_a_server_calls_its_encoding_is_kept_as_it_is(server: Server, tmp_path: Path) -> None:
+    content = tarred(TIFFS, mode="w:gz")
+    server.headers["Content-Encoding"] = "x-gzip"
+    [path] = fetch([server.offer("a.tar.gz", content)], tmp_path, progress=False)
+    assert path.read_bytes() == content
+
+
+def test_no_answer(server: Server, tmp_path: Path) -> None:
+    server.stop()
+    with pytest.raises(DownloadError, match="no connection or it broke") as caught:
+        fetch([Archive(f"{server.address}/a.zip", "a.zip")], tmp_path, progress=False)
+    sentence(caught.value)

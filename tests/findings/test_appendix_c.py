@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import appendix_c
+from spectral_collapse.statistics import Interval
+from tests import decomposition_study
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    return decomposition_study.appendix_c()
+
+
+@pytest.fixture
+def decomposed() -> xr.Dataset:
+    return decomposition_study.decomposition()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "nearer"),
+    [
+        (0.1, 0.4, "the claim"),
+        (0.6, 1.2, "the closed form"),
+        (1.1, 1.2, "beyond the closed form"),
+        (0.4, 0.6, "neither"),
+    ],
+)
+def test_a_measurement_is_nearer_to_one_side_only_with_its_whole_interval(low: float, high: float, nearer: str) -> None:
+    found = appendix_c.compared("", "", 0.0, Interval((low + high) / 2, low, high), Interval(1.0, 0.9, 1.1))
+    assert found.nearer == nearer
+    mirrored = appendix_c.compared("", "", 0.0, Interval(-(low + high) / 2, -high, -low), Interval(-1.0, -1.1, -0.9))
+    assert mirrored.nearer == nearer
+
+
+def test_what_is_missing_is_said(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+    nan = Interval(*[float("nan")] * 3)
+    assert appendix_c.compared("", "", 0.0, nan, nan).nearer.startswith("not measured")
+    [missing] = [claim for claim in appendix_c.claims(study, decomposed) if claim.measured == "missing"]
+    assert missing.equation == "52 to 55"
+    other = study.assign_attrs(prediction="edm")
+    assert all(claim.measured != "missing" for claim in appendix_c.claims(other, decomposed))
+
+
+def test_corollary_2_is_judged_by_whether_both_rise() -> None:
+    up, down = ([Interval(value, value, value) for value in values] for values in ((0.1, 0.5, 0.9), (0.1, 0.9, 0.5)))
+    unknown = [Interval(*[float("nan")] * 3)] * 3
+    assert appendix_c.rising(up, up) == "both rise"
+    assert appendix_c.rising(up, down) == "only the network rises"
+    assert appendix_c.rising(down, up) == "only the closed form rises"
+    assert appendix_c.rising(down, down) == "neither rises"
+    assert appendix_c.rising(unknown, up).startswith("not measured")
+
+
+def test_an_identity_is_not_counted_as_evidence(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+    rows = appendix_c.table(appendix_c.claims(study, decomposed))
+    assert rows["Nearer to"][rows["Measured"] == "1.5e-12"].tolist() == ["by construction"]
+
+
+def test_every_claim_has_its_row_and_the_verdict_counts_them(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+    claims = appendix_c.claims(study, decomposed)
+    equations = " ".join(claim.equation for claim in claims)
+    assert all(name in equations for name in ("47", "49", "51", "52", "56", "Corollary 1", "Corollary 2"))
+    assert len(appendix_c.table(claims)) == len(claims)
+    assert "claims with a number of their own" in appendix_c.verdict(study, decomposed)
+    ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
+    assert f"ends at {float(ends.sel(measure='high_power')):.3f} [" in appendix_c.verdict(study, decomposed)
+
+
+def test_the_gain_is_a_ratio_of_means_beside_the_claimed_constant(study: xr.Dataset) -> None:
+    table = appendix_c.gain(study)
+    means = table.groupby("denoiser")["mean"].agg(["min", "max"])
+    np.testing.assert_allclose(means.loc["our network"], 0.5)
+    np.testing.assert_allclose(means.loc[appendix_c.CONSTANT], 0.07)
+    assert len(table) == 4 * 8
+    assert table.attrs["title"] == "Made up"
+
+
+def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:
+    table = appendix_c.entering_noise(study)
+    assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring places, S_DC"]
+    assert len(table) == 2 * 3 * 2

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import decomposition as findings
+from spectral_collapse.statistics import bootstrap_mean
+from tests import decomposition_study
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    return decomposition_study.decomposition()
+
+
+def test_the_parts_add_up_exactly_and_do_not_depend_on_an_order(study: xr.Dataset) -> None:
+    study["ideal"][1] = study["ideal"][0]  # at one level, whatever the steps
+    parts = findings.split(study)
+    total = study["ideal"].sel(resolution="coarse", drop=True) - study["value"].sel(
+        entry="none", resolution="coarse", drop=True
+    )
+    added = parts.sel(part=["entry", "discretisation", "own error"]).sum("part", skipna=False)
+    xr.testing.assert_allclose(added, total.transpose(*added.dims), rtol=1e-12)
+    xr.testing.assert_allclose(parts.sel(part="total", drop=True), total.transpose(*added.dims), rtol=1e-12)
+    mirrored = study.copy()
+    mirrored["value"] = (study["value"].dims, study["value"].transpose("denoiser", "resolution", "entry", ...).data)
+    other = findings.split(mirrored)
+    np.testing.assert_allclose(other.sel(part="entry"), parts.sel(part="discretisation"))
+    np.testing.assert_allclose(other.sel(part="interaction"), parts.sel(part="interaction"))
+
+
+def test_every_part_of_every_denoiser_has_its_interval(study: xr.Dataset) -> None:
+    table = findings.parts(study)
+    assert len(table) == 3 * 4 * 3  # measures that were measured, parts, denoisers
+    assert "Plain areas" not in set(table["measure"])
+    row = table[(table["denoiser"] == "our network") & (table["measure"] == "High frequencies")]
+    total = row[row["part"] == "standard inversion: all"].iloc[0]
+    expected = bootstrap_mean(findings.split(study).sel(denoiser="network", part="total", measure="high_power"))
+    assert (total["mean"], total["low"], total["high"]) == pytest.approx(tuple(expected))
+    assert (total["n"], total["groups"]) == (5, 5)
+
+
+def test_the_table_to_show_has_the_interaction_too(study: xr.Dataset) -> None:
+    table = findings.parts_table(study)
+    assert list(table.columns) == [*findings.PARTS.values(), "interaction of entry and steps"]
+    assert [measure for measure, _ in table.index[::3]] == [
+        "High frequencies",
+        "Neighbouring places, S_DC",
+        "Other areas",
+    ]
+    assert [denoiser for _, denoiser in table.index[:3]] == list(findings.DENOISERS.values())
+    assert table.map(lambda text: text.count("[") == 1).all(axis=None)
+
+
+def test_what_is_left_after_true_predictions_stands_in_their_order(study: xr.Dataset) -> None:
+    table = findings.left_after_true_steps(study)
+    assert list(table["replaced"].unique()) == ["none", "1 (0.04)", "4 (0.25)"]
+    assert list(table["resolution"].unique()) == ["50 steps", "200 steps"]
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", resolution="fine", measure="s_dc")
+    shown = table[(table["resolution"] == "200 steps") & (table["measure"] == "Neighbouring places, S_DC")]
+    np.testing.assert_allclose(shown["mean"], left.mean("sample"))
+
+
+@pytest.mark.parametrize(("name", "panels"), [("noise_error", 3), ("noise_norm", 2), ("area_error", 1)])
+def test_every_denoiser_has_a_value_at_every_level(study: xr.Dataset, name: str, panels: int) -> None:
+    table = getattr(findings, name)(study)
+    assert len(table) == panels * 3 * 6
+    np.testing.assert_allclose(sorted(set(table["level"])), study["level"])
+    assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
+
+
+def test_sentences_have_their_numbers(study: xr.Dataset) -> None:
+    verdict = findings.verdict(study)
+    assert verdict.count("\n- ") == 3  # two measures, since no image has plain places, and two on the closed form
+    entry = findings.split(study).sel(part="entry", measure="s_dc").mean("sample")
+    worth = [f"{float(entry.sel(denoiser=name)):.3f} [" for name in ("network", "covariance")]
+    assert f"is worth {worth[0]}" in verdict
+    assert f"to the network and {worth[1]}" in verdict
+    assert "In 25.0% of the latents' directions" in verdict
+    assert findings.first_steps(study).count("\n- ") == 2
+    assert "up to step 4 of 50 (to sigma / alpha = 0.25)" in findings.first_steps(study)
+    assert findings.error_ratio(study).count("[") == 3
+    assert "5 real test images" in findings.summary(study)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import scores as findings
+from spectral_collapse.metrics import SCORES
+
+from ..scores_study import REASON, smoke
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    return smoke()
+
+
+def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None:
+    assert findings.missing(study)["lpips_alex"] == REASON
+    response = study["image_response"].sel(image_score="lpips_alex")
+    assert response.isnull().all()
+    assert response["image_missing"].item() == REASON
+    assert "lpips_alex" not in set(findings.normalised(study, "image")["score"])
+    assert "LPIPS (VGG-16)" in findings.responses_verdict(study, "image")
+
+
+@pytest.mark.parametrize("kind", ["image", "latent"])
+def test_every_score_of_a_sample_answers_every_corruption(study: xr.Dataset, kind: str) -> None:
+    table = findings.normalised(study, kind)
+    expected = {
+        name
+        for name in study[f"{kind}_score"].to_numpy()
+        if SCORES[name].higher_is_better is not None or SCORES[name].target is not None
+    } - set(findings.missing(study))
+    assert set(table["score"]) == expected
+    assert {"s_hf", "s_lf", "psnr", "ssim"} <= expected or {"s_dc", "high_frequency_deficit"} <= expected
+    spans = table.groupby("score")["mean"].agg(["min", "max"])
+    np.testing.assert_allclose(spans["min"], 0, atol=1e-12)
+    np.testing.assert_allclose(spans["max"], 1)
+    assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
+
+
+def test_the_normalised_response_points_where_the_card_does(study: xr.Dataset) -> None:
+    """An error of 0 is the best that there is, and so is a deficit of 0."""
+    for kind, score in (("image", "plain_error"), ("image", "ssim"), ("latent", "s_dc")):
+        table = findings.normalised(study, kind)
+        intact = table[(table["score"] == score) & (table["grade"] == 0)]
+        assert (intact["mean"] > 0.95).all(), score
+
+
+def test_a_score_without_a_value_for_what_is_intact_can_be_blind_too(study: xr.Dataset) -> None:
+    name = "plain_error_ratio"
+    made = study.copy(deep=True)
+    grades = made["image_response"].sel(image_score=name)
+    flat, steep = 2 + 0 * grades, 2 + 10 * grades["grade"] + 0 * grades
+    made["image_response"].loc[{"image_score": name}] = xr.where(grades["image_corruption"] == "blur", steep, flat)
+    made["image_response"].loc[{"image_score": name, "grade": 0}] = np.nan
+    symbol = SCORES[name].symbol
+    blind = findings.responses_verdict(made, "image").splitlines()[0]
+    assert f"{symbol} to noise (from its weakest grade on)" in blind
+    assert f"{symbol} to blur" not in blind
+    # PSNR has no finite value for what is intact: it sees any damage
+    made["image_response"].loc[{"image_score": "psnr"}] = 20.0
+    made["image_response"].loc[{"image_score": "psnr", "grade": 0}] = np.inf
+    assert "PSNR to" not in findings.responses_verdict(made, "image").splitlines()[0]
+
+
+def test_a_score_correlates_with_itself_and_with_its_kin(study: xr.Dataset) -> None:
+    matrix = findings.correlations(study, "image")
+    assert matrix.attrs["points"] == 20
+    assert "psnr" in matrix["score"].to_numpy()
+    assert "lpips_alex" not in matrix["score"].to_numpy()
+    np.testing.assert_allclose(np.diag(matrix["r"]), 1)
+    assert float(matrix["r"].sel(score="ssim", other="ms_ssim")) > 0.5
+
+
+def test_where_an_image_was_left_as_it_was_the_point_is_left_out(study: xr.Dataset) -> None:
+    made = study.copy(deep=True)
+    made["image_response"].loc[{"image_score": "psnr", "image_corruption": "shift", "grade": 0.5}] = np.inf
+    matrix = findings.correlations(made, "image")
+    assert matrix.attrs["points"] == 19
+    assert "psnr" in matrix["score"].to_numpy()
+
+
+def test_redundant_pairs_are_named_once() -> None:
+    r = np.array([[1.0, 0.97, -0.2], [0.97, 1.0, -0.1], [-0.2, -0.1, 1.0]])
+    dims, names = ("score", "other"), ["ssim", "ms_ssim", "s_hf"]
+    found = xr.Dataset(
+        {"r": (dims, r), "r_low": (dims, r - 0.02), "r_high": (dims, r + 0.02)},
+        {"score": names, "other": names},
+        {"points": 20},
+    )
+    assert findings.redundancy_verdict(found).endswith(": SSIM and MS-SSIM (0.97 [0.95, 0.99]).")
+    weaker = findings.redundancy_verdict((found - 0.2).assign_attrs(found.attrs))
+    assert "none; the nearest to it are SSIM and MS-SSIM (0.77 [0.75, 0.79])" in weaker
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.5, 0.9, "The other way round"), (0.9, 0.5, "As printed"), (0.5, 0.5, "Neither way")],
+)
+def test_the_verdict_on_filters_follows_the_numbers(study: xr.Dataset, low: float, high: float, expected: str) -> None:
+    made = study.copy(deep=True)
+    made["image_response"].loc[{"image_score": "s_hf", "grade": 0}] = 0.9
+    for name, value in (("low-pass", low), ("high-pass", high)):
+        made["filtered"].loc[{"filter": name}] = value
+    assert expected in findings.filters_verdict(made)
+
+
+def test_every_verdict_names_its_numbers(study: xr.Dataset) -> None:
+    assert study.attrs["checkpoint_hash"] in findings.images_and_network(study)
+    assert findings.pipeline_verdict(study).count("- **") == 3
+    assert "standard inversion" in findings.decorrelation_verdict(study)
+    assert findings.norms_verdict(study).count("p = ") == 3
+    assert findings.readings_verdict(study).count("\n- ") == 3
+
+
+def test_the_table_of_readings_has_one_used_per_definition(study: xr.Dataset) -> None:
+    table = findings.readings_table(study)
+    used = table[table["Used"] == "yes"].index.get_level_values("Score")
+    assert sorted(used) == sorted(["S_DC", "S_HF", "S_LF", "S_LF", "SSIM", "MS-SSIM"])
+    assert (table["Own pair is closest"] != "").sum() == 5

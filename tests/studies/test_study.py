@@ -1,0 +1,160 @@
+"""The one runner: what is stored, what is computed again, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from pydantic import Field
+
+from spectral_collapse import executors, results
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.executors import Arrays
+from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+
+class Powers(Parameters):
+    """Parameters of a study of powers."""
+
+    base: Number = Field(2.0, gt=0, description="what is raised")
+    count: Count = by_profile(2, 4, 8, ge=1, description="how many powers")
+    log: str = Field("", description="a file that gets a line for each job that runs")
+    stop: Count | None = Field(None, description="the job that breaks")
+    wait: Number = Field(0.0, description="seconds that a job takes")
+
+
+def jobs(request: Request[Powers]) -> Mapping[str, Job]:
+    given = request.parameters
+
+    def power(exponent: int) -> Arrays:
+        if given.log:
+            with open(given.log, "a") as log:
+                log.write(f"{exponent}\n")
+        time.sleep(given.wait)
+        if exponent == given.stop and not os.path.exists(f"{given.log}.mended"):
+            raise RuntimeError("broken")
+        return {"value": np.float64(given.base**exponent)}
+
+    return {f"power {n}": lambda n=n: power(n) for n in range(given.count)}
+
+
+def combine(request: Request[Powers], parts: Mapping[str, Arrays]) -> xr.Dataset:
+    values = [float(part["value"]) for part in parts.values()]
+    return xr.Dataset({"value": ("exponent", values, {"long_name": "power", "units": "1"})})
+
+
+STUDY = Study("powers", "Which powers are there?", Powers, jobs, combine)
+
+
+@pytest.fixture(autouse=True)
+def _store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+
+
+def ran(log: Path) -> list[int]:
+    return [int(line) for line in log.read_text().split()] if log.exists() else []
+
+
+def test_a_result_is_computed_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    first = STUDY.run(executor="here", log=str(log))
+    again = STUDY.run(executor="here", log=str(log))
+    assert first["value"].values.tolist() == [1, 2, 4, 8]
+    assert ran(log) == [0, 1, 2, 3]
+    xr.testing.assert_identical(first, again)
+    assert first.attrs["study"] == "powers"
+    assert json.loads(first.attrs["parameters"])["base"] == 2.0
+    assert first["exponent"].values.tolist() == [0, 1, 2, 3]
+    assert not list((tmp_path / "results").glob("parts/*"))
+
+
+def test_profiles_and_none_give_defaults() -> None:
+    assert STUDY.run(executor="here", profile="smoke").sizes["exponent"] == 2
+    assert STUDY.run(executor="here", profile="smoke", count=3).sizes["exponent"] == 3
+    assert STUDY.run(executor="here", profile="smoke", count=None).sizes["exponent"] == 2
+
+
+def test_a_broken_study_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(RuntimeError, match="broken"):
+        STUDY.run(executor="here", log=str(log), stop=2)
+    (tmp_path / "log.mended").touch()
+    assert STUDY.run(executor="here", log=str(log), stop=2).sizes["exponent"] == 4
+    assert ran(log) == [0, 1, 2, 2, 3]
+
+
+def test_another_parameter_is_another_result_and_the_device_is_not() -> None:
+    first = STUDY.identity(Request(Powers.checked()))
+    assert STUDY.identity(Request(Powers.checked(base=3.0))) != first
+    assert STUDY.identity(Request(Powers.checked(device="cpu"))) == first
+
+
+def test_code_from_a_notebook_is_part_of_the_key() -> None:
+    def other(request: Request[Powers], parts: Mapping[str, Arrays]) -> xr.Dataset:
+        return combine(request, parts) * 2
+
+    edited = Study("powers", "", Powers, jobs, other)
+    assert edited.run(executor="here")["value"].values.tolist() == [2, 4, 8, 16]
+    assert STUDY.run(executor="here")["value"].values.tolist() == [1, 2, 4, 8]
+
+
+def test_what_cannot_be_told_from_another_is_computed_and_not_stored(tmp_path: Path) -> None:
+    with open(tmp_path / "open", "w") as handle:
+        study = Study("powers", "", Powers, jobs, combine, uses=lambda request: [handle])
+        with pytest.warns(UserWarning, match="not stored"):
+            assert study.run(executor="here").sizes["exponent"] == 4
+    assert not list((tmp_path / "results").glob("*.nc"))
+
+
+def test_here_and_processes_give_the_same_bits() -> None:
+    here = STUDY.run(executor="here", base=1.1)
+    for file in results.stored():
+        file.unlink()
+    there = STUDY.run(executor="processes:2", base=1.1)
+    executors.close()
+    np.testing.assert_array_equal(here["value"], there["value"])
+
+
+def _run(home: str, log: str) -> None:
+    os.environ["SPECTRAL_COLLAPSE_HOME"] = home
+    STUDY.run(executor="here", log=log, wait=0.5, progress=False)
+
+
+def test_two_runs_share_the_work(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    context = multiprocessing.get_context("fork")
+    runs = [context.Process(target=_run, args=(str(tmp_path), str(log))) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+        assert run.exitcode == 0
+    assert sorted(ran(log)) == [0, 1, 2, 3]
+    assert len(results.stored()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"bas": 2.0}, r"unknown parameter 'bas'; known are: profile, device, base, count"),
+        ({"base": "two"}, r"base must be a valid number; 'two' was given"),
+        ({"base": -1.0}, r"base must be greater than 0; -1.0 was given"),
+        ({"base": float("nan")}, r"base must be a finite number; nan was given"),
+        ({"count": 0}, r"count must be greater than or equal to 1; 0 was given"),
+        ({"count": 2.5}, r"count must be a valid integer; 2.5 was given"),
+        ({"count": True}, r"count must be a valid integer; True was given"),
+        ({"profile": "huge"}, r"profile must be 'smoke', 'quick' or 'paper'; 'huge' was given"),
+    ],
+)
+def test_impossible_parameters_get_one_sentence(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidParameterError, match=sentence):
+        STUDY.run(executor="here", **given)

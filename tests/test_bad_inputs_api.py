@@ -1,0 +1,368 @@
+"""Inputs that the library refuses, and the sentence that each gets.
+
+What is left as Python's own error is met by a programmer and not by a user: arguments that a function does not have or
+that are missing (TypeError), and a denoiser without `.process` or that is not callable (AttributeError, TypeError).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spectral_collapse import checks, inversion, metrics
+from spectral_collapse.denoisers import GaussianDenoiser, NetworkDenoiser
+from spectral_collapse.errors import InvalidParameterError, NotFiniteError, SpectralCollapseError
+from spectral_collapse.networks import Model
+from spectral_collapse.processes import VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import sample
+from spectral_collapse.translation import translate
+from tests.gaussian import flat
+from tests.networks_tiny import tiny_unet
+
+HUGE = 10**400
+SIZE = 8
+DENOISER: GaussianDenoiser = flat(VariancePreserving(), 0.5, SIZE)
+X = torch.zeros(2, 3, SIZE, SIZE)
+IMAGES = torch.linspace(-1, 1, 2 * 3 * 32 * 32).reshape(2, 3, 32, 32)
+LATENTS = torch.linspace(-1, 1, 3 * 4 * 16 * 16).reshape(3, 4, 16, 16)
+
+
+def translated(**changed: Any) -> object:
+    usual = {
+        "model": Model(DENOISER, None, {}, ""),
+        "method": inversion.create("standard"),
+        "images": X,
+        "source_label": 0,
+        "num_steps": 2,
+    }
+    return translate(**usual | changed)
+
+
+def inverted(**changed: Any) -> object:
+    usual = {"denoiser": DENOISER, "clean": X, "label": 0, "num_steps": 2}
+    return inversion.create("taba", fraction=0.5).invert(**usual | changed)
+
+
+def sampled(**changed: Any) -> object:
+    return sample(**{"denoiser": DENOISER, "latent": X, "label": 0, "num_steps": 2} | changed)
+
+
+def evaluated(*names: object, **changed: Any) -> object:
+    return metrics.evaluate(list(names) or "all", **{"latents": LATENTS} | changed)
+
+
+Call = Callable[[], object]
+
+NUMBERS: dict[str, tuple[Call, str]] = {
+    # the weight of guidance, wherever it is given; translate looks before it inverts
+    "translate guidance text": (lambda: translated(guidance="7.5"), "guidance must be a number; '7.5' was given"),
+    "translate guidance None": (lambda: translated(guidance=None), "guidance must be a number; None was given"),
+    "translate guidance tensor": (
+        lambda: translated(guidance=torch.ones(2)),
+        "guidance must be a number; a tensor of shape (2,) was given",
+    ),
+    "translate guidance nan": (
+        lambda: translated(guidance=float("nan")),
+        "guidance must be at least 0 and finite; nan",
+    ),
+    "sample guidance bool": (lambda: sampled(guidance=True), "guidance must be a number; True was given"),
+    "sample guidance 1e308": (
+        lambda: sampled(guidance=1e308),
+        "guidance must be at least 0 and finite, and at most 3.4e+38 in size, which single precision holds; 1e+308",
+    ),
+    "sample guidance 10**400": (
+        lambda: sampled(guidance=HUGE),
+        "which single precision holds; a whole number of about 401 digits was given",
+    ),
+    "sample guidance 2**70": (lambda: sampled(guidance=2**70), "guidance must be written as a float beyond 64 bits"),
+    "sample steps array": (lambda: sampled(num_steps=np.ones(3)), "num_steps must be a whole number from 1 to 999; an"),
+    # parameters of methods
+    "null_class guidance": (
+        lambda: inversion.create("null_class", guidance=1e308),
+        "guidance must be at least 0 and f",
+    ),
+    "null_class guidance, huge": (lambda: inversion.create("null_class", guidance=HUGE), "guidance must be at least 0"),
+    "null_class tolerance": (lambda: inversion.create("null_class", tolerance=HUGE), "tolerance must be at least 0"),
+    "null_class null_label": (
+        lambda: inversion.create("null_class", null_label=HUGE),
+        "null_label must be a whole number from 0 to 9223372036854775807; a whole number of about 401 digits was given",
+    ),
+    "renoise lambda_pair": (lambda: inversion.create("renoise", lambda_pair=HUGE), "lambda_pair must be at least 0"),
+    "renoise lambda_patch": (lambda: inversion.create("renoise", lambda_patch=HUGE), "lambda_patch must be at least 0"),
+    "fixed_point tolerance": (lambda: inversion.create("fixed_point", tolerance=HUGE), "tolerance must be at least 0"),
+    "ovg clip": (lambda: inversion.create("ovg", clip=HUGE), "clip must be above 0 and finite, and at most 3.4e+38"),
+    "ovg clip 0": (lambda: inversion.create("ovg", clip=0), "clip must be above 0 and finite; 0 was given"),
+    "ovg clip tensor": (
+        lambda: inversion.create("ovg", clip=torch.ones(2)),
+        "clip must be a number; a tensor of shape",
+    ),
+    "ovg scale": (lambda: inversion.create("ovg", scale=["step"]), "scale must be a name, one of step, none; ['step']"),
+    "projector": (lambda: inversion.create("nullspace", projector="0.1"), "cutoff must be a number; '0.1' was given"),
+    "factor": (lambda: inversion.DownsamplingNullSpace(1), "factor must be a whole number of at least 2; 1 was given"),
+    "skip": (lambda: inversion.create("ddpm_friendly", skip=1), "skip must be from 0 to below 1; 1 was given"),
+    # processes
+    "VP beta text": (lambda: VariancePreserving(beta_start="0.1"), "beta_start must be a number; '0.1' was given"),
+    "VP betas too large": (
+        lambda: VariancePreserving(1000, 0.9, 0.99),
+        "leave no noise at the first level or no signal at the last",
+    ),
+    "VP betas too small": (
+        lambda: VariancePreserving(2, 1e-30, 1e-30),
+        "leave no noise at the first level or no signal at the last",
+    ),
+    "VP schedule list": (
+        lambda: VariancePreserving(schedule=[]),
+        "beta schedule must be a name, one of scaled_linear, ",
+    ),
+    "VP train steps 1e12": (
+        lambda: VariancePreserving(10**12),
+        "num_train_steps must be a whole number from 2 to 1000000; 1000000000000 was given",
+    ),
+    "VP level": (lambda: VariancePreserving().level(1000), "time must be a whole number from 0 to 999; 1000 was given"),
+    "VE sigma text": (lambda: VarianceExploding(sigma_min="1"), "sigma_min must be a number; '1' was given"),
+    "VE sigma inf": (lambda: VarianceExploding(sigma_max=float("inf")), "sigma_max must be finite; inf was given"),
+    "VE rho nan": (lambda: VarianceExploding(rho=float("nan")), "rho must be above 0 and at most 1e+06; nan was given"),
+    "VE rho tiny": (lambda: VarianceExploding(rho=1e-9), "rho must be at least 0.0089 for sigmas from 0.002 to 80.0"),
+    "VE log_mean text": (lambda: VarianceExploding(log_mean="x"), "log_mean must be a number; 'x' was given"),
+    "VE log_std": (lambda: VarianceExploding(log_std=0), "log_std must be above 0 and finite; 0 was given"),
+    "VE steps 1e10": (
+        lambda: VarianceExploding().levels(10**10),
+        "num_steps must be a whole number from 1 to 1000000; 10000000000 was given",
+    ),
+    "VE level": (lambda: VarianceExploding().level(0), "sigma must be above 0 and finite; 0 was given"),
+    "draws": (lambda: VarianceExploding().draw("3"), "count must be a whole number of at least 0; '3' was given"),
+    "sigma_data": (
+        lambda: NetworkDenoiser(tiny_unet(), VariancePreserving(), "edm", sigma_data="0.5"),
+        "sigma_data must be a number; '0.5' was given",
+    ),
+    # scores
+    "s_lf cutoff text": (
+        lambda: metrics.s_lf(IMAGES, IMAGES, cutoff="0.06"),
+        "cutoff (a fraction of the Nyquist frequency) must be a number; '0.06' was given",
+    ),
+    "s_dc fpr": (lambda: metrics.s_dc(LATENTS, fpr=1), "S_DC: fpr must be above 0 and below 1; 1 was given"),
+    "s_dc patch list": (
+        lambda: metrics.s_dc(LATENTS, patch=[5]),
+        "S_DC: patch must be a whole number of at least 2; [5]",
+    ),
+    "s_dc fraction": (
+        lambda: metrics.s_dc(LATENTS, fraction="all"),
+        "S_DC: fraction must be a number; 'all' was given",
+    ),
+    "level of white noise": (
+        lambda: metrics.white_noise_level(0),
+        "S_DC: channels must be a whole number of at least 1",
+    ),
+    "Shapiro-Wilk level": (
+        lambda: metrics.shapiro_wilk(LATENTS, level=None),
+        "Shapiro-Wilk: level must be a number; None was given",
+    ),
+    "patch correlation": (
+        lambda: metrics.white_noise_correlation(1000, [4]),
+        "patch correlation: channels must be a whole number of at least 1; [4] was given",
+    ),
+    "KL of white noise": (lambda: metrics.white_noise_kl(1), "count must be a whole number of at least 2; 1 was given"),
+    "evaluate cutoff, among all": (
+        lambda: evaluated(latents=None, images=IMAGES, sources=IMAGES, cutoff="0.06"),
+        "cutoff (a fraction of the Nyquist frequency) must be a number; '0.06' was given",
+    ),
+}
+
+OBJECTS: dict[str, tuple[Call, str]] = {
+    "translate generator": (lambda: translated(generator=5), "generator must be a torch.Generator, such as torch.Gen"),
+    "invert generator": (lambda: inverted(generator=5), "manual_seed(0), or None; 5 was given"),
+    "translate method by name": (
+        lambda: translated(method="taba"),
+        "method must be an inversion method, as inversion.create('taba') makes it; 'taba' was given",
+    ),
+    "translate model by name": (
+        lambda: translated(model="photos"),
+        "model must be a Model, as networks.load_model gives it; 'photos' was given",
+    ),
+    "translate batch_size": (
+        lambda: translated(batch_size=1.5),
+        "batch_size must be a whole number of at least 1; 1.5",
+    ),
+    "translate progress": (lambda: translated(progress="no"), "progress must be True or False; 'no' was given"),
+    "translate labels": (
+        lambda: translated(target_label=[1, 1, 1]),
+        "2 images need 2 domain labels; labels of shape (3,)",
+    ),
+    "translate null_label": (
+        lambda: translated(null_label=None),
+        "null_label must be a whole number of at least 0; None",
+    ),
+    "invert label, huge": (lambda: inverted(label=HUGE), "domain labels must be integers; a whole number of about 401"),
+    "invert record": (lambda: inverted(record=1), "record must be True or False; 1 was given"),
+    "invert callback": (lambda: inverted(callback=1), "callback must be a function of a Step, or None; 1 was given"),
+    "sample callback": (lambda: sampled(callback="print"), "callback must be a function of a Step, or None; 'print'"),
+    "sample sparse": (lambda: sampled(latent=X.to_sparse()), "latent must be a floating-point tensor N x C x H x W"),
+    "create list": (
+        lambda: inversion.create(["taba"]),
+        "inversion method must be a name, one of standard, bdia, ",
+    ),
+    "create text": (lambda: inversion.create("ddim"), "unknown inversion method 'ddim'; known are: standard, bdia, "),
+    "s_hf reference None": (
+        lambda: metrics.s_hf(IMAGES, None),
+        "S_HF: reference must be what metrics.hf_reference gives, or a batch of real images; None was given",
+    ),
+    "s_lf structure": (
+        lambda: metrics.s_lf(IMAGES, IMAGES, 0.5, structure=None),
+        "structure must be a name, one of color, edges; None was given",
+    ),
+    "s_g sparse": (
+        lambda: metrics.s_g(LATENTS.to_sparse()),
+        "S_G: latents must be a floating-point tensor (N, C, H, W), got torch.sparse_coo (3, 4, 16, 16)",
+    ),
+    "evaluate 5": (
+        lambda: metrics.evaluate(5, latents=LATENTS),
+        "names must be a list of scores or 'all'; 5 was given",
+    ),
+    "evaluate tensor": (
+        lambda: metrics.evaluate(torch.tensor(1), latents=LATENTS),
+        "names must be a list of scores or 'all'; a tensor of shape () was given",
+    ),
+    "evaluate [5]": (lambda: evaluated(5), "score must be a name, one of s_hf, "),
+    "evaluate empty name": (lambda: evaluated(""), "unknown score ''; known are: s_hf, "),
+    "evaluate hf_reference": (
+        lambda: evaluated(hf_reference=1),
+        "S_HF: reference must be what metrics.hf_reference gives",
+    ),
+    "evaluate structure": (lambda: evaluated(structure="lines"), "unknown structure 'lines'; known are: color, edges"),
+    "evaluate device": (lambda: evaluated(device=1.5), "device 1.5 is not there; leave device out or name another"),
+    "evaluate weights": (lambda: evaluated(weights=5), "weights must be a path; 5 was given"),
+    "weights of nobody": (
+        lambda: metrics.lpips_alex(IMAGES, IMAGES, weights="~nobody-of-this-name/w"),
+        "weights is '~nobody-of-this-name/w', and there is no such home folder",
+    ),
+    "weights, a name too long": (lambda: metrics.fid(IMAGES, IMAGES, weights="x" * 5000), "are not on this machine"),
+}
+
+TABLE = NUMBERS | OBJECTS
+
+
+@pytest.fixture(autouse=True)
+def _no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_WEIGHTS", raising=False)
+    monkeypatch.setattr("spectral_collapse.metrics.weights._caches", tuple)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_bad_input_gets_one_sentence(name: str) -> None:
+    call, sentence = TABLE[name]
+    with pytest.raises(SpectralCollapseError, match=re.escape(sentence)) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_translate_refuses_before_it_computes() -> None:
+    def never(*_: object) -> object:
+        raise AssertionError("the denoiser was asked")
+
+    denoiser = type("Denoiser", (), {"process": VariancePreserving(), "__call__": never})()
+    for wrong in ({"guidance": -1}, {"target_label": "1"}, {"null_label": -1}, {"generator": 1}, {"batch_size": 0}):
+        with pytest.raises(InvalidParameterError):
+            translated(model=Model(denoiser, None, {}, ""), **wrong)
+
+
+GOOD: dict[str, Call] = {
+    "numbers of numpy": lambda: sampled(guidance=np.float32(2), num_steps=np.int64(2)),
+    "parameters of numpy": lambda: inversion.create("fixed_point", tolerance=np.float32(1e-3), iterations=np.int64(3)),
+    "a clip of infinity": lambda: inversion.create("ovg", clip=float("inf")),
+    "step sizes beyond what is usual": lambda: inversion.create("ovg", eta_hf=10**18, eta_lf=1e30),
+    "labels of each image, in batches": lambda: translated(source_label=[0, 0], target_label=[1, 2], batch_size=1),
+    "scores of several, by a function's name": lambda: evaluated("pca"),
+    "no scores": lambda: metrics.evaluate([], latents=LATENTS),
+    "a device by name": lambda: evaluated("s_dc", device="cpu"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_is_possible_is_taken(name: str) -> None:
+    GOOD[name]()
+
+
+def test_labels_of_each_image_stay_with_their_image() -> None:
+    means = {label: torch.full((1, 1, 1), 0.4 * (label - 1)) for label in (0, 1, 2)}
+    spectra = dict.fromkeys(means, torch.full((SIZE, SIZE), 0.01))
+    model = Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, {}, "")
+    images = torch.zeros(4, 3, SIZE, SIZE) - 0.4
+    targets = [0, 1, 2, 1]
+    found = translated(model=model, images=images, target_label=targets, num_steps=20, batch_size=3).images
+    expected = torch.tensor([0.4 * (target - 1) for target in targets])
+    torch.testing.assert_close(found.mean((1, 2, 3)), expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("name", ["standard", "nullspace", "spectral_swap", "ovg"])
+def test_inversions_take_any_precision_and_leave_no_graph(name: str, dtype: torch.dtype) -> None:
+    x = torch.randn(2, 3, SIZE, SIZE).to(dtype).requires_grad_(True)
+    found = inversion.create(name).invert(DENOISER, x, 0, 3, record=True)
+    back = inversion.create(name).sample(DENOISER, found, 1)
+    for values in (found.latent, found.trajectory, back):
+        assert values.dtype == dtype
+        assert not values.requires_grad
+
+
+ANYTHING = st.one_of(
+    st.floats(), st.integers(-(2**200), 2**200), st.text(), st.none(), st.booleans(), st.lists(st.integers())
+)
+
+
+def checked(check: Callable[[], float]) -> float | str:
+    """What passed, or the sentence."""
+    try:
+        return check()
+    except InvalidParameterError as error:
+        return str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANYTHING)
+def test_a_number_that_passes_is_a_float_that_single_precision_holds(value: object) -> None:
+    found = checked(lambda: checks.check_number("x", value, 0, exclude=(0,)))
+    if isinstance(found, str):
+        assert re.fullmatch(r"x must be [^\n]+ was given", found)
+    else:
+        assert found == float(value)
+        assert found > 0
+        assert torch.isfinite(torch.tensor(found, dtype=torch.float32))
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANYTHING)
+def test_a_count_that_passes_is_a_whole_number_of_64_bits(value: object) -> None:
+    found = checked(lambda: checks.check_count("n", value, 1))
+    if isinstance(found, str):
+        assert re.fullmatch(
+            r"n must be a whole number (of at least 1|from 1 to 9223372036854775807); [^\n]+ was given", found
+        )
+    else:
+        assert torch.tensor(found).item() == value
+
+
+def test_values_are_described_in_a_line() -> None:
+    for value in (
+        10**5000,
+        "x" * 10**5,
+        list(range(1000)),
+        {"a": [1] * 1000},
+        torch.zeros(5, 5),
+        np.zeros(9),
+        object(),
+    ):
+        assert len(checks.described(value)) < 300
+        assert "\n" not in checks.described(value)
+
+
+def test_nan_in_an_image_is_said_before_anything_is_computed() -> None:
+    with pytest.raises(NotFiniteError, match=r"images: NaN or infinity was given \(samples \[1\] of the batch\)"):
+        translated(images=torch.stack([X[0], X[1] * torch.nan]))

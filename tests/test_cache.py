@@ -1,0 +1,77 @@
+"""The cache keeps what was used last, within its limit, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectral_collapse import results
+from spectral_collapse.cache import Cache
+
+
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cache:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    return Cache("some")
+
+
+def noise(seed: int) -> dict[str, np.ndarray]:
+    return {"x": np.random.default_rng(seed).normal(size=2**13)}  # 64 KiB that cannot be compressed
+
+
+def age(cache: Cache, key: str, seconds: float) -> None:
+    os.utime(cache.folder / f"{key}.npz", (seconds, seconds))
+
+
+def test_what_was_put_is_there(cache: Cache) -> None:
+    assert cache.get("a") is None
+    cache.put("a", noise(0))
+    np.testing.assert_array_equal(cache.get("a")["x"], noise(0)["x"])
+
+
+def test_least_recently_used_goes_first(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_CACHE_GB", str(3.5 * 2**16 / 2**30))
+    for number, key in enumerate("abc"):
+        cache.put(key, noise(number))
+        age(cache, key, 1000 + number)
+    cache.get("a")  # used now, so the oldest is b
+    cache.put("d", noise(3))
+    assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
+
+
+def test_a_limit_of_0_keeps_nothing(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_CACHE_GB", "0")
+    cache.put("a", noise(0))
+    assert cache.get("a") is None
+
+
+def test_a_limit_that_is_no_number_is_named(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_CACHE_GB", "much")
+    with pytest.warns(UserWarning, match="number of gigabytes; 'much' was given"):
+        cache.put("a", noise(0))
+
+
+def test_a_damaged_entry_is_not_there(cache: Cache) -> None:
+    cache.put("a", noise(0))
+    file = cache.folder / "a.npz"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert cache.get("a") is None
+
+
+def test_a_full_disk_is_told_once(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(target: Path, payload: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results, "write_atomically", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        cache.put("a", noise(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.put("b", noise(1))
+    assert cache.get("a") is None

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spectral_collapse import folders
+
+
+def _tree(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+def _filled(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "file").write_text(text)
+    return folder
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    folder = _filled(tmp_path / "deep" / "folder", "old")
+    (folder / "more").write_text("old")
+    with folders.replacing(folder) as new:
+        (new / "file").write_text("new")
+        assert _tree(folder) == {"file": "old", "more": "old"}
+    assert _tree(tmp_path) == {"deep/folder/file": "new"}
+    with folders.replacing(tmp_path / "new" / "folder") as new:
+        (new / "file").write_text("first")
+    assert _tree(tmp_path / "new") == {"folder/file": "first"}
+
+
+def test_an_error_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    folder = _filled(tmp_path / "folder", "old")
+
+    def interrupted() -> None:
+        with folders.replacing(folder) as new:
+            (new / "file").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert _tree(tmp_path) == {"folder/file": "old"}
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_exchange_that_fails_is_undone(tmp_path: Path, failing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, replace, calls = _filled(tmp_path / "folder", "old"), os.replace, []
+
+    def fail(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == failing:
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="Input/output error"), folders.replacing(folder) as new:
+        (new / "file").write_text("new")
+    assert _tree(tmp_path) == {"folder/file": "old"}
+
+
+def test_what_a_kill_left_is_put_right(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    _filled(tmp_path / ".folder.old", "old")  # between the two renames
+    _filled(tmp_path / ".folder.new", "new")
+    _filled(tmp_path / ".other.new", "of another")
+    folders.recover(folder)
+    assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
+    _filled(tmp_path / ".folder.old", "older")  # after both
+    _filled(tmp_path / ".folder.gone", "removed in part")
+    folders.recover(folder)
+    assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
+
+
+def test_a_file_or_a_link_in_the_way_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:
+    kept = _filled(tmp_path / "kept", "kept")
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(kept)
+    for name in ("file", "link"):
+        with folders.replacing(tmp_path / name) as new:
+            (new / "a").write_text("new")
+    folders.discard(tmp_path / "file")
+    assert _tree(tmp_path) == {"kept/file": "kept", "link/a": "new"}
+
+
+def test_hidden_folders_are_found_by_their_names(tmp_path: Path) -> None:
+    for name in (".step-1.new", ".step-1.old", ".step-2.gone", ".other.new", "step-3"):
+        (tmp_path / name).mkdir()
+    assert folders.hidden(tmp_path, "step-*") == {tmp_path / "step-1", tmp_path / "step-2"}
