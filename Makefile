@@ -12,6 +12,9 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 # What `make checkpoints` trains: the autoencoder first, the others use it.
 RECIPES ?= autoencoder $(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample -pixel))
 
+# OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
+export GOMP_SPINCOUNT ?= 1000
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Written once the environment is complete; older than either of its two sources, it is brought up to date.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from spectral_collapse.compat import ensure_torchvision
-
-ensure_torchvision()
-from diffusers import DiTTransformer2DModel, UNet2DConditionModel, UNet2DModel  # noqa: E402
+from diffusers import DiTTransformer2DModel, UNet2DConditionModel, UNet2DModel
 
 
 def tiny_unet(**config: object) -> UNet2DModel:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import BetaSchedule, VarianceExploding, VariancePreserving
 
@@ -19,7 +18,6 @@ def test_variance_preserving_visits_the_published_timesteps() -> None:
 
 @pytest.mark.parametrize(("schedule", "start", "end"), [("scaled_linear", 0.00085, 0.012), ("linear", 1e-4, 0.02)])
 def test_variance_preserving_equals_diffusers_schedule(schedule: BetaSchedule, start: float, end: float) -> None:
-    ensure_torchvision()
     from diffusers import DDPMScheduler
 
     scheduler = DDPMScheduler(beta_start=start, beta_end=end, beta_schedule=schedule)

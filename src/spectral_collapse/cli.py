@@ -11,18 +11,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import spectral_collapse
 from spectral_collapse.errors import DataError, SpectralCollapseError
-
-if TYPE_CHECKING:
-    import xarray as xr
+from spectral_collapse.studies import STUDIES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 2 for what the user can mend, 130 when interrupted."""
-    options = _parser().parse_args(arguments)
+    """Runs one command; returns the exit status: 0, 2 for what the user can fix, 130 when interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         options.command(options)
         sys.stdout.flush()
@@ -48,7 +46,8 @@ def _nobody_reads() -> bool:
     return False
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of all commands, with the options of those studies that are among the arguments."""
     parser = argparse.ArgumentParser("spectral-collapse", description=spectral_collapse.__doc__)
     parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -69,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
     train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
     train.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
@@ -78,22 +78,11 @@ def _parser() -> argparse.ArgumentParser:
 
     study = commands.add_parser("study", help="run a study and store its result")
     study_commands = study.add_subparsers(required=True, metavar="STUDY")
-    pareto = study_commands.add_parser("pareto", help="texture against structure for OVG and the baselines")
-    pareto.add_argument("--seeds", type=int, help="draws of the stochastic methods (default: the profile's)")
-    pareto.add_argument("--checkpoint", help="name or folder of a network (default: the one that ships)")
-    pareto.set_defaults(command=_study_pareto)
-    networks = study_commands.add_parser("training", help="how good networks are, before anything is inverted")
-    networks.add_argument(
-        "--checkpoints", nargs="+", metavar="NAME", help="names or folders of networks (default: all that ship)"
-    )
-    networks.set_defaults(command=_study_training)
-    for parameters in (pareto, networks):
-        parameters.add_argument(
-            "--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)"
-        )
-        parameters.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
-        parameters.add_argument("--source", default="auto", help="real, rendered or auto images (default: %(default)s)")
-        parameters.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
+    for name, question in STUDIES.questions.items():
+        one = study_commands.add_parser(name, help=question, description=question)
+        one.set_defaults(command=_study, study=name)
+        if name in arguments:  # only then is it imported
+            _add_study_options(one, name)
 
     results = commands.add_parser("results", help="stored results")
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
@@ -138,37 +127,34 @@ def _train(options: argparse.Namespace) -> None:
         options.name,
         options.output,
         profile=options.profile,
+        device=options.device,
     )
     print(f"the checkpoint is in {folder}")
 
 
-def _study_pareto(options: argparse.Namespace) -> None:
-    from spectral_collapse.studies import pareto
+def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """An option for every parameter of a study, and where its jobs run."""
+    from spectral_collapse.studies.parameters import describe, takes_several
 
-    result = pareto.run(
-        options.dataset,
-        options.profile,
-        options.seeds,
-        checkpoint=options.checkpoint,
-        source=options.source,
-        root=options.root,
-    )
-    _tell_where(result)
-
-
-def _study_training(options: argparse.Namespace) -> None:
-    from spectral_collapse.charts.training import recipes, table
-    from spectral_collapse.studies import training
-
-    result = training.run(options.dataset, options.profile, options.checkpoints, options.source, options.root)
-    for name, row in recipes([result]).join(table([result])).iterrows():
-        print(f"{name}\n{row.to_string()}\n")
-    _tell_where(result)
+    parameters = STUDIES[name].parameters
+    for field, text in describe(parameters).items():
+        several = {"nargs": "+", "metavar": "VALUE"} if takes_several(parameters, field) else {"metavar": "VALUE"}
+        text = text.replace("%", "%%")
+        parser.add_argument(f"--{field.replace('_', '-')}", dest=field, default=argparse.SUPPRESS, help=text, **several)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes that share the jobs (default: one per core)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler whose workers share the jobs")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
-def _tell_where(result: xr.Dataset) -> None:
+def _study(options: argparse.Namespace) -> None:
     from spectral_collapse import results
+    from spectral_collapse.studies.parameters import from_text
 
+    study = STUDIES[options.study]
+    given = {name: value for name, value in vars(options).items() if name in study.parameters.model_fields}
+    executor = options.scheduler or ("auto" if options.workers is None else f"processes:{options.workers}")
+    result = study.run(executor, not options.no_progress, **from_text(study.parameters, given))
     print(f"stored as {results.path(result.attrs['study'], json.loads(result.attrs['parameters']))}")
 
 

@@ -1,31 +1,34 @@
-"""Repairs for combinations of installed packages that are correct but do not import."""
+"""Repairs for combinations of installed packages that are correct but do not import.
+
+torch calls `on_torch_import` at the end of its own import (entry point `torch.backends`), so that nobody has to.
+"""
 
 from __future__ import annotations
 
-import functools
-import importlib
+import importlib.util
+from pathlib import Path
 
 import torch
 
+_kept: list[torch.library.Library] = []
+"""Operators live as long as their library object does."""
 
-@functools.cache
-def ensure_torchvision() -> None:
-    """Makes `import torchvision` work beside a CPU build of torch; call it before importing diffusers.
 
-    The compiled part of PyPI's torchvision belongs to the CUDA build. Beside the CPU build it does
-    not load, and the import then fails on two detection operators that it would have declared.
-    Nothing here uses them, so declaring them is enough. Where torchvision imports as it is, or is
-    not installed, nothing happens.
+def on_torch_import() -> None:
+    """Makes `import torchvision`, and so `import diffusers`, work beside a CPU build of torch.
+
+    The compiled part of PyPI's torchvision belongs to the CUDA build. Beside the CPU build it does not load, and
+    the import then fails on two detection operators that it would have declared. Nothing here uses them, so
+    declaring them is enough. Where that part loads, torch is no CPU build, or torchvision is not installed,
+    nothing is declared.
     """
-    try:
-        importlib.import_module("torchvision")
-    except ModuleNotFoundError:
+    spec = importlib.util.find_spec("torchvision") if torch.version.cuda is None and torch.version.hip is None else None
+    compiled = sorted(Path(spec.origin).parent.glob("_C*.so")) if spec is not None and spec.origin else []
+    if not compiled or _kept:
         return
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        library = torch.library.Library("torchvision", "DEF")
+    try:
+        torch.ops.load_library(compiled[0])
+    except OSError:
+        _kept.append(torch.library.Library("torchvision", "DEF"))
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        ensure_torchvision.library = library  # type: ignore[attr-defined]  # the ops live as long as it does
-        importlib.import_module("torchvision")
+            _kept[0].define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SpectralCollapseError(Exception):
-    """Base of the errors that a user can mend; the command line prints them without a traceback."""
+    """Base of the errors that a user can fix; the command line prints them without a traceback."""
 
 
 class InvalidParameterError(SpectralCollapseError, ValueError):

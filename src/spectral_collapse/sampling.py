@@ -125,11 +125,11 @@ def guide(null: Prediction, conditional: Prediction, weight: float) -> Predictio
 
 
 @dataclass
-class Descent:
-    """What a step on the way down may use: the model, what is asked of it, and where the walk is.
+class SamplingState:
+    """Where a sampling is, and all that one of its steps may use.
 
-    labels: N domain labels to sample in. levels: those walked, cleanest first. guided: the denoiser
-    under guidance. memory: what the inversion left for its way back, free to be written to.
+    labels: N domain labels to sample in. levels: all of them, cleanest first. guided: the denoiser
+    under guidance. memory: what the inversion stored for the sampling; steps may write to it.
     """
 
     denoiser: Denoiser
@@ -154,16 +154,16 @@ class Descent:
         return self.levels[self.position]
 
 
-def plain_step(run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+def plain_step(run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
     """One step of deterministic sampling."""
     prediction = run.guided(x, run.level, run.labels)
     return ode_step(prediction, run.following), prediction
 
 
 def descend(
-    run: Descent,
+    run: SamplingState,
     latent: torch.Tensor,
-    step: Callable[[Descent, torch.Tensor], tuple[torch.Tensor, Prediction | None]],
+    step: Callable[[SamplingState, torch.Tensor], tuple[torch.Tensor, Prediction | None]],
     callback: Callback | None,
 ) -> torch.Tensor:
     """From a latent of unit variance at the last of `run.levels` to the state at the first, by `step`."""
@@ -206,5 +206,5 @@ def sample(
     """
     check_images(latent, "latent")
     levels = denoiser.process.levels(num_steps)
-    run = Descent(denoiser, as_labels(label, latent), levels, guidance, null_label)
+    run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)
     return descend(run, latent, plain_step, callback)

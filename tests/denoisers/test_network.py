@@ -232,7 +232,7 @@ def test_what_has_no_table_of_embeddings_cannot_be_conditioned() -> None:
     process, x, label = VariancePreserving(), torch.randn(1, 4, 16, 16), torch.tensor([0])
     with pytest.raises(InvalidParameterError, match=r"do not pass through an nn\.Embedding"):
         NetworkDenoiser(tiny_unet(class_embed_type="timestep"), process).embed(label)
-    with pytest.raises(InvalidParameterError, match="told nothing of domain labels"):
+    with pytest.raises(InvalidParameterError, match="takes no domain labels"):
         NetworkDenoiser(tiny_unet(num_class_embeds=None), process).embed(label)
     denoiser = NetworkDenoiser(tiny_unet(), process)
     with pytest.raises(InvalidParameterError, match=r"shape \(1, 32\); \(1, 31\) was given"):

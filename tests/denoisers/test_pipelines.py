@@ -6,15 +6,13 @@ import pytest
 import torch
 
 from spectral_collapse import inversion
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers import NetworkDenoiser, from_pipeline
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.tiny import Kind, tiny_pipeline
 from spectral_collapse.sampling import sample
 
 pytest.importorskip("transformers")
-ensure_torchvision()
-from diffusers import (  # noqa: E402
+from diffusers import (
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,

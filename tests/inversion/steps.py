@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from spectral_collapse.denoisers import Denoiser, GaussianDenoiser, Prediction
-from spectral_collapse.inversion import Ascent, InversionMethod
+from spectral_collapse.inversion import InversionMethod, InversionState
 from spectral_collapse.inversion.base import CountingDenoiser, ForwardNoise
 from spectral_collapse.processes import Level, Process
 
@@ -22,7 +22,7 @@ def one_step(
     labels = torch.zeros(len(clean), dtype=torch.long)
     levels = denoiser.process.levels(num_steps)
     noise = ForwardNoise(clean, method.draws(num_steps), None)
-    run = Ascent(CountingDenoiser(denoiser, len(clean)), labels, levels, clean, noise, position=position)
+    run = InversionState(CountingDenoiser(denoiser, len(clean)), labels, levels, clean, noise, position=position)
     with torch.no_grad():
         return method.step(run, clean if x is None else x)[0]
 

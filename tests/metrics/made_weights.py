@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.metrics.weights import SOURCES
 
 
@@ -41,7 +40,6 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 @functools.cache
 def made_weights(name: str) -> Path:
     """A folder that lives as long as the tests, with the file called `name` in `weights.SOURCES`."""
-    ensure_torchvision()
     from torchvision import models
 
     folder = Path(_folder().name)

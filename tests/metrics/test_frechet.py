@@ -3,16 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from cleanfid import fid as clean
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.frechet import fid, frechet_distance, kernel_distance, kid
 
 from .images import textures
 from .made_weights import made_weights
-
-ensure_torchvision()
-from cleanfid import fid as clean  # noqa: E402
 
 
 def gaussian(count: int, generator: torch.Generator, dims: int = 8, scale: float = 1.0) -> torch.Tensor:

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
+import piq
 import pytest
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.haarpsi import haarpsi
-
-ensure_torchvision()
-import piq  # noqa: E402
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 16, 40), (3, 33, 47)])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import inception
 from spectral_collapse.metrics.weights import SOURCES
@@ -16,7 +15,6 @@ from .made_weights import made_weights
 
 
 def test_agrees_with_clean_fid(tmp_path: Path, generator: torch.Generator) -> None:
-    ensure_torchvision()
     from cleanfid import fid as clean
     from cleanfid.inception_torchscript import InceptionV3W
     from PIL import Image

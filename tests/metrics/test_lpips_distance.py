@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import low_pass
 from spectral_collapse.metrics.lpips_distance import SMALLEST, lpips
@@ -17,7 +16,6 @@ from .made_weights import made_weights
 
 @pytest.mark.parametrize("network", ["alex", "vgg", "squeeze"])
 def test_agrees_with_torchmetrics(network: str, generator: torch.Generator) -> None:
-    ensure_torchvision()
     from torchmetrics.functional.image import lpips as torchmetrics_lpips
 
     with torch.device("meta"):

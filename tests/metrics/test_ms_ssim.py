@@ -1,15 +1,12 @@
 from __future__ import annotations
 
+import piq
 import pytest
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.ssim import ssim
-
-ensure_torchvision()
-import piq  # noqa: E402
 
 
 def noisy_pair(side: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

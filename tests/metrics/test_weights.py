@@ -80,9 +80,7 @@ def test_a_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("name", ["alex", "vgg", "squeeze"])
 def test_torchvision_publishes_the_same_files(name: str) -> None:
-    from spectral_collapse.compat import ensure_torchvision
 
-    ensure_torchvision()
     from torchvision import models
 
     published = {

@@ -6,19 +6,16 @@ import os
 import pickle
 from pathlib import Path
 
+import diffusers
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from spectral_collapse import networks
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
-
-ensure_torchvision()
-import diffusers  # noqa: E402
 
 CARD = {
     "family": "photos",
@@ -198,7 +195,7 @@ CARDS = {
         _card(autoencoder="~nobody-of-this-name/x"),
         "there is no such home folder; write the folder",
     ),
-    "autoencoder of 5000 letters": (_card(autoencoder="x" * 5000), "cannot be read .File name too long.; mend it"),
+    "autoencoder of 5000 letters": (_card(autoencoder="x" * 5000), "cannot be read .File name too long.; fix it"),
     "autoencoder of 5000 letters on the hub": (
         _card(autoencoder="x/" + "y" * 5000),
         "cannot be read .File name too long",
@@ -229,7 +226,7 @@ CONFIGS = {
         ("a weight more", "does not hold the weights that config.json describes .it has 'another'."),
         ("another architecture", "does not hold the weights that config.json describes .it lacks .* and others."),
         ("missing card", "card.json' is missing"),
-        ("card is a folder", "card.json' cannot be read .Is a directory.; mend it"),
+        ("card is a folder", "card.json' cannot be read .Is a directory.; fix it"),
         ("a number for an autoencoder", "autoencoder must be a valid string; 3 was given"),
         ("means without deviations", "has latents_std = None; its autoencoder needs 4 numbers there"),
         ("a word for sigma_data", "sigma_data must be a valid number; 'a' was given"),

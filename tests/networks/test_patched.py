@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from spectral_collapse import networks, sampling
-from spectral_collapse.denoisers import NetworkDenoiser, granularity
+from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import PatchedUNet
 from spectral_collapse.processes import VariancePreserving
@@ -66,7 +66,7 @@ def test_half_precision_does_not_round_the_gain() -> None:
 def test_it_is_a_denoiser_like_any_other() -> None:
     denoiser = NetworkDenoiser(small(), VariancePreserving())
     assert denoiser.num_labels == 5
-    assert granularity(denoiser.network) == 4
+    assert size_multiple(denoiser.network) == 4
     image = sampling.sample(denoiser, torch.randn(2, 3, 32, 32), 1, num_steps=2)
     assert image.shape == (2, 3, 32, 32)
 

@@ -21,7 +21,7 @@ class Doubled(inversion.InversionMethod):
 
     name = "doubled"
 
-    def finish(self, run: inversion.Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: inversion.InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         return 2 * states[-1]
 
 

@@ -21,7 +21,7 @@ from spectral_collapse.errors import (
     NotFiniteError,
     SpectralCollapseError,
 )
-from spectral_collapse.inversion import Ascent, InversionMethod
+from spectral_collapse.inversion import InversionMethod, InversionState
 from spectral_collapse.sampling import ode_step
 from spectral_collapse.studies import pareto
 from spectral_collapse.studies.profiles import PROFILES
@@ -104,7 +104,7 @@ def scaled(factor: float) -> type[InversionMethod]:
     class Mine(InversionMethod):
         name = "mine"
 
-        def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
             prediction = run.denoiser(x, run.level, run.labels)
             return ode_step(prediction._replace(noise=factor * prediction.noise), run.following), prediction
 

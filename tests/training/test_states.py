@@ -12,15 +12,12 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from diffusers.training_utils import EMAModel
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError
 from spectral_collapse.training import states
 from spectral_collapse.training.history import History
 from spectral_collapse.training.states import Progress, Trained
-
-ensure_torchvision()
-from diffusers.training_utils import EMAModel  # noqa: E402
 
 FILES = [f"{name}.safetensors" for name in ("network", "average", "optimizer", "history")]
 

@@ -15,18 +15,15 @@ import accelerate
 import psutil
 import pytest
 import torch
+from diffusers.training_utils import EMAModel
 
 from spectral_collapse import networks, results
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.training import precision, recipes, states, tasks, trainer
 from spectral_collapse.training.objectives import denoising_loss
 from spectral_collapse.training.pool import Pool
 from tests.training.tiny import tiny_pool, tiny_recipe
-
-ensure_torchvision()
-from diffusers.training_utils import EMAModel  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("home")
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -328,7 +325,7 @@ def test_the_profile_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_early_looks_halve_the_interval() -> None:
     recipe = tiny_recipe("photos", 1100, validate_every=500)
-    looks = [step for step in range(1, 1101) if trainer._is_looked_at(step, recipe)]
+    looks = [step for step in range(1, 1101) if trainer._validates_after(step, recipe)]
     assert looks == [7, 15, 31, 62, 125, 250, 500, 1000, 1100]
 
 
@@ -469,6 +466,15 @@ def test_an_accelerator_of_mixed_precision_is_noticed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(accelerate, "Accelerator", taken)
     with pytest.raises(InvalidParameterError, match=r"has an accelerate\.Accelerator of mixed precision already"):
         trainer.train(tiny_recipe("photos", 1))
+
+
+def test_a_training_runs_where_it_is_asked_to_or_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert trainer.train(tiny_recipe("photos", 1), name="here", device="cpu").is_dir()
+    with pytest.raises(InvalidParameterError, match=r"'cuda:99' is not here .*'cpu' always is"):
+        trainer.train(tiny_recipe("photos", 1), name="there", device="cuda:99")
+    monkeypatch.setattr(trainer, "check_device", torch.device)
+    with pytest.raises(InvalidParameterError, match=r"Accelerator on 'cpu' already, so 'cuda:99' cannot be had"):
+        trainer.train(tiny_recipe("photos", 1), name="there", device="cuda:99")
 
 
 def test_the_card_and_the_bar_say_the_precision(

@@ -171,7 +171,7 @@ class CropFiles(CellImages):
         if pixels.shape[:2] != (crop.size, crop.size):
             raise DataError(
                 f"{shown(crop.path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
-                f"{crop.size} x {crop.size}; mend the manifest, or skip it (skip_corrupt=True)"
+                f"{crop.size} x {crop.size}; fix the manifest, or skip it (skip_corrupt=True)"
             )
         margin = (crop.size - self.size) // 2
         return pixels[margin : margin + self.size, margin : margin + self.size]
@@ -295,7 +295,7 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
         if side < 1 or not 0 <= coverage <= 1:
             raise DataError(
                 f"{shown(manifest)} lacks the size or coverage of {shown(row['file'])}, in pixels and as a share of 0 "
-                "to 1; mend it"
+                "to 1; fix it"
             )
         if coverage >= LEAST_COVERAGE:
             crops.append(Crop(folder / row["file"], side, row["field"]))
@@ -315,7 +315,7 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
     missing = next((crop.path for crop in chosen if not isfile(crop.path)), None)
     if missing and not skip_corrupt:
         raise DataError(
-            f"{shown(manifest)} names {shown(missing)}, which does not exist; mend it, or skip it (skip_corrupt=True)"
+            f"{shown(manifest)} names {shown(missing)}, which does not exist; fix it, or skip it (skip_corrupt=True)"
         )
     return CropFiles(folder, chosen, size, factor, skip_corrupt)
 
@@ -410,7 +410,7 @@ def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
                 empty = next((column for column in columns if not row[column]), None)
                 if empty:
                     raise DataError(
-                        f"line {reader.line_num} of {shown(path)} has nothing in {empty!r}; mend or remove it"
+                        f"line {reader.line_num} of {shown(path)} has nothing in {empty!r}; fix or remove it"
                     )
                 rows.append(row)
             return rows
@@ -420,7 +420,7 @@ def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
 def _check_inside(table: Path, name: str) -> None:
     if leaves(name):
-        raise DataError(f"{shown(table)} names {shown(name)}, which lies outside its folder; mend or remove the line")
+        raise DataError(f"{shown(table)} names {shown(name)}, which lies outside its folder; fix or remove the line")
 
 
 @cache

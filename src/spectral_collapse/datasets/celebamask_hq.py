@@ -192,7 +192,7 @@ def label_image(masks: tuple[Path, ...]) -> Labels:
     first = int(numbers[strange][0]) if one_channel else tuple(colors[strange][0].tolist())
     raise DataError(
         f"{shown(path)} has the unknown label {first} ({share}); a label is a number from 0 to {len(CLASSES) - 1} or a "
-        "colour of celebamask_hq.COLORS, in a file that keeps it exactly (PNG); mend it, or skip it (skip_corrupt=True)"
+        "colour of celebamask_hq.COLORS, in a file that keeps it exactly (PNG); fix it, or skip it (skip_corrupt=True)"
     )
 
 

@@ -23,7 +23,7 @@ from scipy.ndimage import gaussian_filter
 Array = NDArray[np.float32]
 
 VERSION = 4
-"""Counted up when the pictures change; part of the fingerprint of everything rendered."""
+"""Bump when the output changes; part of the fingerprint of everything rendered."""
 
 _PERIOD = 512
 """Side of the periodic textures, in pixels."""

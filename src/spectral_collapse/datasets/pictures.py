@@ -36,7 +36,7 @@ FLATTEST = 3.0
 """Windows whose grey levels (0..255) spread less than this (standard deviation) are left out: they are
 bare sky or lens cap, without a texture that could be lost."""
 LARGEST_SHARE = 2
-"""No picture gives more windows than this many times the median picture, so that no large one rules."""
+"""No picture gives more windows than this many times the median picture, so that no large one dominates."""
 FEWEST_WINDOWS = 8
 
 

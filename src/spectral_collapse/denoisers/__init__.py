@@ -16,7 +16,7 @@ from spectral_collapse.denoisers.network import (
     NetworkDenoiser,
     PredictionType,
     coefficients,
-    granularity,
+    size_multiple,
 )
 from spectral_collapse.denoisers.pipelines import from_pipeline
 
@@ -35,5 +35,5 @@ __all__ = [
     "covariance_denoiser",
     "from_pipeline",
     "gaussian_denoiser",
-    "granularity",
+    "size_multiple",
 ]

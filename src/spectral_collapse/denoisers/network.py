@@ -64,7 +64,7 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     raise unknown("prediction type", prediction, PREDICTION_TYPES)
 
 
-def granularity(network: torch.nn.Module) -> int:
+def size_multiple(network: torch.nn.Module) -> int:
     """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings,
     or what the network itself says by `size_multiple`.
 
@@ -126,32 +126,32 @@ class NetworkDenoiser:
         self._needs_added = config.get("addition_embed_type") in _NEED_ADDED
         # What reaches the network as an argument: per label, and the same for all.
         self._shared = {name: rows for name, rows in (added or {}).items() if len(rows) == 1}
-        self._told = {name: rows for name, rows in (added or {}).items() if name not in self._shared}
+        self._per_label_inputs = {name: rows for name, rows in (added or {}).items() if name not in self._shared}
         if context is not None:
-            self._told = {_CONTEXT: context, **self._told}
+            self._per_label_inputs = {_CONTEXT: context, **self._per_label_inputs}
         tables = list(self._class_tables().values())
         self._check(min(map(len, tables), default=0), takes_added=bool(added))
         rows = [self._classes] if self._classes is not None else tables
-        self.num_labels = min(map(len, (*rows, *self._told.values())), default=None)
+        self.num_labels = min(map(len, (*rows, *self._per_label_inputs.values())), default=None)
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         """Both halves of x (N x C x H x W) at `level` under `label` (LongTensor of N)."""
         label = self._known(label).to(x.device)
-        told = {name: rows.to(x.device)[label] for name, rows in self._told.items()}
-        return self._predict(x, level, self._class_of(label), told, {})
+        inputs = {name: rows.to(x.device)[label] for name, rows in self._per_label_inputs.items()}
+        return self._predict(x, level, self._class_of(label), inputs, {})
 
     def embed(self, label: torch.Tensor) -> torch.Tensor:
-        """What the network is told of N domain labels, N x E: all that depends on the label, side by side.
+        """The conditioning vector of N domain labels, N x E: all that depends on the label, concatenated.
 
         These are the label's rows of the network's class embeddings (each block of a DiT has its own),
         of `context`, and of what in `added` has a row per label, flattened; a copy, at least float32.
-        Raises InvalidParameterError for a label that there is not, and for a network that is told
-        nothing of labels, or in another way than by a table of embeddings.
+        Raises InvalidParameterError for an unknown label, and for a network that takes no labels, or takes them in
+        another way than by a table of embeddings.
         """
         classes = self._class_of(self._known(label))
         tables = self._conditioning()
-        indices = ((label if name in self._told else classes).to(table.device) for name, table in tables.items())
-        rows = [table.detach()[index] for table, index in zip(tables.values(), indices, strict=True)]
+        given = {name: label if name in self._per_label_inputs else classes for name in tables}
+        rows = [table.detach()[given[name].to(table.device)] for name, table in tables.items()]
         dtype = torch.promote_types(rows[0].dtype, torch.float32)
         return torch.cat([row.flatten(1).to(label.device, dtype) for row in rows], dim=1)
 
@@ -177,15 +177,15 @@ class NetworkDenoiser:
             )
         pieces = zip(tables.items(), embedding.split(sizes, dim=1), strict=True)
         rows = {name: piece.reshape(len(x), *table.shape[1:]) for (name, table), piece in pieces}
-        told = {name: rows.pop(name) for name in self._told}
-        return self._predict(x, level, torch.arange(len(x), device=x.device), told, rows)
+        inputs = {name: rows.pop(name) for name in self._per_label_inputs}
+        return self._predict(x, level, torch.arange(len(x), device=x.device), inputs, rows)
 
     def _predict(
         self,
         x: torch.Tensor,
         level: Level,
         classes: torch.Tensor,
-        told: Mapping[str, torch.Tensor],
+        inputs: Mapping[str, torch.Tensor],
         tables: Mapping[str, torch.Tensor],
     ) -> Prediction:
         """Both halves of x, given the network's class indices, its other conditioning and tables to use instead."""
@@ -195,8 +195,8 @@ class NetworkDenoiser:
         # Half precision cannot hold every timestep; networks embed the time before they cast it.
         time = torch.full((len(x),), level.time, device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
         conditioning: dict[str, Any] = {"class_labels": classes} if self._takes_class else {}
-        added = {name: rows.to(x.device).expand(len(x), *rows.shape[1:]) for name, rows in self._shared.items()} | told
-        added = {name: rows.to(dtype) for name, rows in added.items()}
+        shared = {name: rows.to(x.device).expand(len(x), *rows.shape[1:]) for name, rows in self._shared.items()}
+        added = {name: rows.to(dtype) for name, rows in (shared | inputs).items()}
         if _CONTEXT in added:
             conditioning[_CONTEXT] = added.pop(_CONTEXT)
         elif self._cross_attention:  # the label arrives through the class embedding; the text is empty
@@ -215,7 +215,7 @@ class NetworkDenoiser:
 
     def _check_input(self, x: torch.Tensor) -> None:
         """Raises InvalidParameterError for images of a shape that the network cannot take."""
-        config, step = getattr(self.network, "config", {}), granularity(self.network)
+        config, step = getattr(self.network, "config", {}), size_multiple(self.network)
         if hasattr(self.network, "encoder_hid_proj"):  # a UNet2DConditionModel pads on its own
             step = 1
         channels = config.get("in_channels", x.shape[1])
@@ -256,9 +256,9 @@ class NetworkDenoiser:
                 f"the class labels of this {kind} do not pass through an nn.Embedding called class_embedding "
                 "or class_embedder, so its conditioning cannot be replaced"
             )
-        if not tables and not self._told:
-            raise InvalidParameterError(f"this {kind} is told nothing of domain labels, so it has no conditioning")
-        return tables | self._told
+        if not tables and not self._per_label_inputs:
+            raise InvalidParameterError(f"this {kind} takes no domain labels, so it has no conditioning")
+        return tables | self._per_label_inputs
 
     def _check(self, num_classes: int, takes_added: bool) -> None:
         """Raises InvalidParameterError where the label cannot reach the network, or classes are not its own."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, get_args
 import torch
 
 from spectral_collapse.checks import check_count
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers.network import NetworkDenoiser, PredictionType
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import BetaSchedule, VariancePreserving
@@ -43,7 +42,6 @@ def from_pipeline(
     guidance-distilled, ...), for a noise schedule that `VariancePreserving` does not have, and for
     domains that are not words or not classes.
     """
-    ensure_torchvision()
     from diffusers import DiTTransformer2DModel, UNet2DConditionModel
 
     # The scheduler is looked at first: whatever the network, flow matching is refused as such.

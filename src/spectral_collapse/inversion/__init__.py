@@ -11,7 +11,7 @@ from typing import Any
 from spectral_collapse import discovery
 from spectral_collapse.checks import check_name
 from spectral_collapse.errors import InvalidParameterError, unknown
-from spectral_collapse.inversion.base import Ascent, Inversion, InversionMethod
+from spectral_collapse.inversion.base import Inversion, InversionMethod, InversionState
 
 METHODS: dict[str, type[InversionMethod]] = {}
 """Every method by name, the standard one first; add your own class here to use it in the studies."""
@@ -47,4 +47,4 @@ def create(name: str, **params: Any) -> InversionMethod:
     return METHODS[name](**params)
 
 
-__all__ = ["METHODS", "Ascent", "Inversion", "InversionMethod", "create", *_register()]
+__all__ = ["METHODS", "InversionState", "Inversion", "InversionMethod", "create", *_register()]

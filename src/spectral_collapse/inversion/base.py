@@ -15,7 +15,7 @@ from spectral_collapse.checks import check_finite, check_flag, check_generator, 
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.labels import NULL
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import Callback, Descent, as_labels, descend, ode_step, plain_step, walk
+from spectral_collapse.sampling import Callback, SamplingState, as_labels, descend, ode_step, plain_step, walk
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ def _ordinary(value: Any) -> Any:
 
 
 @dataclass
-class Ascent:
-    """What a step on the way up may use: the model, the images, and where the walk is.
+class InversionState:
+    """Where an inversion is, and all that one of its steps may use.
 
-    labels: N domain labels to invert under. levels: those to be walked, cleanest first. clean: the
+    labels: N domain labels to invert under. levels: all of them, cleanest first. clean: the
     encoded input. noise: the method's draws, `noise[0]` and on, N x C x H x W each. memory: what the
-    way back will need. diagnostics: a dict per step, name -> N values.
+    sampling will need. diagnostics: a dict per step, name -> N values.
     """
 
     denoiser: CountingDenoiser
@@ -179,19 +179,19 @@ class InversionMethod:
         """The part of a noise map, N x C x H x W, that enters the image."""
         return noise
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         """Called before the first step; raises where the method can't work with this denoiser."""
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
         """One inversion step from x at `run.level`: the state at `run.following`, and what the denoiser said of x."""
         prediction = run.denoiser(x, run.level, run.labels)
         return ode_step(prediction, run.following), prediction
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         """The terminal state; states holds that of each level, or the last alone unless `keeps_states`."""
         return states[-1]
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
         """One sampling step from x at `run.level` to `run.following`."""
         return plain_step(run, x)
 
@@ -233,7 +233,7 @@ class InversionMethod:
         levels = denoiser.process.levels(num_steps)[: self.walked_steps(num_steps) + 1]
         replaced = self.replaced_steps(num_steps)
         noise = ForwardNoise(clean, self.draws(num_steps), generator)
-        run = Ascent(CountingDenoiser(denoiser, len(clean)), as_labels(label, clean), levels, clean, noise)
+        run = InversionState(CountingDenoiser(denoiser, len(clean)), as_labels(label, clean), levels, clean, noise)
 
         def forward(level: Level, draw: int) -> torch.Tensor:
             return level.alpha * clean + level.sigma * self.let_in(noise[draw])
@@ -283,7 +283,7 @@ class InversionMethod:
         check_images(inversion.latent, "latent")
         labels = as_labels(label, inversion.latent)
         null_label = inversion.memory.get("null_label", null_label)
-        run = Descent(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
+        run = SamplingState(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
         return descend(run, inversion.latent, self.step_back, callback)
 
 

@@ -9,8 +9,8 @@ import torch
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
-from spectral_collapse.sampling import Descent, ode_step, plain_step
+from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.sampling import SamplingState, ode_step, plain_step
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class BDIA(InversionMethod):
         if not self.gamma:
             raise InvalidParameterError("gamma must be above 0; at 0 the step can't be inverted")
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         if len(run.levels) < 3:
             raise InvalidParameterError(
                 "bdia needs num_steps of at least 2; with the 1 that was given it would return the image as it is"
             )
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         following_x, prediction = super().step(run, x)
         if run.position:
             missed = run.memory["below"] - ode_step(prediction, run.levels[run.position - 1])
@@ -48,7 +48,7 @@ class BDIA(InversionMethod):
         run.memory["below"] = x
         return following_x, prediction
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
         if "above" not in run.memory:  # the inversion ends with two states, and sampling begins with them
             run.memory["above"] = x
             return run.memory["below"], None

@@ -9,7 +9,7 @@ import torch
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent
+from spectral_collapse.inversion.base import InversionState
 from spectral_collapse.inversion.noise_maps import NoiseMaps, reverse_step
 
 
@@ -32,7 +32,7 @@ class CycleDiffusion(NoiseMaps):
         if not self.eta:
             raise InvalidParameterError("eta must be above 0; at 0 sampling has no noise that could be encoded")
 
-    def path(self, run: Ascent) -> list[torch.Tensor]:
+    def path(self, run: InversionState) -> list[torch.Tensor]:
         last, noise = run.levels[-1], run.noise[len(run.levels) - 2]
         states = [last.alpha * run.clean + last.sigma * noise]
         for position in range(len(run.levels) - 3, -1, -1):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import Ascent
+from spectral_collapse.inversion.base import InversionState
 from spectral_collapse.inversion.noise_maps import NoiseMaps
 
 
@@ -21,7 +21,7 @@ class DDPMFriendly(NoiseMaps):
 
     name = "ddpm_friendly"
 
-    def path(self, run: Ascent) -> list[torch.Tensor]:
+    def path(self, run: InversionState) -> list[torch.Tensor]:
         return [
             level.alpha * run.clean + level.sigma * run.noise[position] for position, level in enumerate(run.levels[1:])
         ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.denoisers import Prediction
-from spectral_collapse.inversion.base import Ascent, InversionMethod
-from spectral_collapse.sampling import Descent, ode_step
+from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.sampling import SamplingState, ode_step
 
 
 @dataclass(frozen=True)
@@ -16,20 +16,20 @@ class Direct(InversionMethod):
     """Standard inversion; each sampling step corrects the source branch to the inversion's own state.
 
     Two branches are sampled together, under the source and the target label (Ju et al. 2023, Alg. 1).
-    The same correction is added to the target branch, which so keeps its difference to the source branch.
-    The paper does not do this: its target branch is left to attention control, which needs a network with
-    text attention, so this is not the published baseline. Under the source label the image comes back to
+    The same correction is added to the target branch, which keeps its difference to the source branch. The paper
+    corrects the source branch alone and leaves the target branch to attention control, which needs a network
+    with text attention: this is not the published baseline. Under the source label the image comes back to
     float error, at any guidance.
     """
 
     name = "direct"
     keeps_states = True
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         run.memory.update(source=run.labels, states=list(states))
         return states[-1]
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         recorded = run.memory["states"]
         branches = torch.cat([x, recorded[run.position + 1]])
         prediction = run.guided(branches, run.level, torch.cat([run.labels, run.memory["source"]]))

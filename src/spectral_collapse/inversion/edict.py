@@ -8,8 +8,8 @@ import torch
 
 from spectral_collapse.checks import check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
-from spectral_collapse.sampling import Descent, noise_step
+from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.sampling import SamplingState, noise_step
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class EDICT(InversionMethod):
         if not self.mixing:
             raise InvalidParameterError("mixing must be above 0; at 0 the mixing can't be undone")
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         run.memory["partner"] = run.clean
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         p, levels = self.mixing, (run.level, run.following)
         y = (run.memory["partner"] - (1 - p) * x) / p
         x = (x - (1 - p) * y) / p
@@ -43,7 +43,7 @@ class EDICT(InversionMethod):
         run.memory["partner"] = y
         return x, None
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         p, levels, y = self.mixing, (run.level, run.following), run.memory["partner"]
         x = noise_step(x, run.guided(y, run.level, run.labels).noise, *levels)
         y = noise_step(y, run.guided(x, run.level, run.labels).noise, *levels)

@@ -8,9 +8,9 @@ import torch
 
 from spectral_collapse.checks import check_flag
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import Descent, noise_step, ode_step
+from spectral_collapse.sampling import SamplingState, noise_step, ode_step
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class EDM(InversionMethod):
         check_flag("entry_noise", self.entry_noise)
         check_flag("heun", self.heun)
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         return self._integrate(run.denoiser, x, run.level, run.following, run.labels)
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         return self._integrate(run.guided, x, run.level, run.following, run.labels)
 
     def _integrate(

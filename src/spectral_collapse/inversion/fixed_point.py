@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.checks import check_count, check_number
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.sampling import noise_step
 
 _HISTORY = 4  # iterates that Anderson's acceleration mixes
@@ -36,7 +36,7 @@ class FixedPoint(InversionMethod):
         check_number("tolerance", self.tolerance, 0)
         check_count("iterations", self.iterations, 1)
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         def following_x(guess: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
             noise = run.denoiser(guess, run.following, run.labels[rows]).noise
             return noise_step(x[rows], noise, run.level, run.following)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 
 
 @dataclass(frozen=True)
@@ -17,5 +17,5 @@ class NegativePrompt(InversionMethod):
 
     name = "negative_prompt"
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         run.memory["null_label"] = run.labels

@@ -10,9 +10,9 @@ import torch
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import Descent
+from spectral_collapse.sampling import SamplingState
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class NoiseMaps(InversionMethod, ABC):
         return self.walked_steps(num_steps)
 
     @abstractmethod
-    def path(self, run: Ascent) -> list[torch.Tensor]:
+    def path(self, run: InversionState) -> list[torch.Tensor]:
         """The states at all levels but the cleanest, from that level's neighbour on."""
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         run.memory.update(path=self.path(run), maps=[])
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
         following_x = run.memory["path"][run.position]
         mean, spread = reverse_step(
             run.denoiser(following_x, run.following, run.labels), run.following, run.level, self.eta
@@ -62,11 +62,11 @@ class NoiseMaps(InversionMethod, ABC):
         run.memory["maps"].append((x - mean) / spread)
         return following_x, None
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         del run.memory["path"]
         return states[-1]
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         prediction = run.guided(x, run.level, run.labels)
         mean, spread = reverse_step(prediction, run.level, run.following, self.eta)
         return mean + spread * run.memory["maps"][run.position], prediction

@@ -9,9 +9,9 @@ import torch
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.labels import NULL
-from spectral_collapse.sampling import Descent, guide, ode_step
+from spectral_collapse.sampling import SamplingState, guide, ode_step
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class NullClass(InversionMethod):
         check_number("tolerance", self.tolerance, 0)
         check_count("null_label", self.null_label, 0)
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         if not hasattr(run.denoiser.denoiser, "conditioned"):
             raise InvalidParameterError(
                 f"null_class optimises label embeddings, which {type(run.denoiser.denoiser).__name__} does not have; "
                 "use a NetworkDenoiser, or negative_prompt"
             )
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         x = states[-1]
         null = run.denoiser.denoiser.embed(torch.full_like(run.labels, self.null_label))
         found = []
@@ -70,7 +70,7 @@ class NullClass(InversionMethod):
         return states[-1]
 
     def _optimise(
-        self, run: Ascent, null: torch.Tensor, x: torch.Tensor, conditional: Prediction, wanted: torch.Tensor
+        self, run: InversionState, null: torch.Tensor, x: torch.Tensor, conditional: Prediction, wanted: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The embeddings (N, E) that lead x at the upper level to `wanted` at the lower one, and where they lead."""
         null = null.clone()
@@ -97,7 +97,7 @@ class NullClass(InversionMethod):
         run.seen.update(residual=error.detach(), iterations=used)
         return null.detach(), reached.detach()
 
-    def step_back(self, run: Descent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         conditional = run.denoiser(x, run.level, run.labels)
         if run.guidance == 1:
             return ode_step(conditional, run.following), conditional

@@ -11,7 +11,7 @@ import torch
 from spectral_collapse.checks import check_flag, check_name, check_number
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
@@ -76,7 +76,7 @@ class OVG(InversionMethod):
     def replaced_share(self) -> float:
         return self.forward_fraction
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         if not self.eta_hf and not self.eta_lf:
             return super().step(run, x)
         level, following = run.level, run.following

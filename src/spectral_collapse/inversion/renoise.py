@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.sampling import noise_step
 
 _GRADIENT_STEPS = 4  # on the predicted noise, per regularised prediction (authors' configuration)
@@ -66,14 +66,14 @@ class ReNoise(InversionMethod):
     def draws(self, num_steps: int) -> int:
         return int(self.stochastic)
 
-    def prepare(self, run: Ascent) -> None:
+    def prepare(self, run: InversionState) -> None:
         if (self.lambda_pair or self.lambda_patch) and min(run.clean.shape[-2:]) < _SMALLEST:
             raise InvalidParameterError(
                 f"renoise's losses compare pixels of images of at least {_SMALLEST} x {_SMALLEST}; "
                 f"{tuple(run.clean.shape[-2:])} was given; set lambda_pair and lambda_patch to 0"
             )
 
-    def step(self, run: Ascent, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         following_x, prediction = super().step(run, x)
         if not self.iterations:
             return following_x, prediction

@@ -8,7 +8,7 @@ import torch
 
 from spectral_collapse.checks import check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class SDEdit(InversionMethod):
     """Forward diffusion of the image to a share of the steps; the network is not asked (Meng et al. 2022).
 
     strength: above 0, to 1; the latent lies at level round(num_steps * strength), where `sample`
-    starts. At full strength it is drawn from the prior of sampling, white noise: nothing is left of the image
-    (the last level's alpha, 0.08 for Stable Diffusion's schedule, is not the image's way in).
+    starts. At strength 1 the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.08 for
+    Stable Diffusion's schedule) is dropped.
     """
 
     strength: float = 0.6
@@ -43,5 +43,5 @@ class SDEdit(InversionMethod):
             )
         return steps
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         return run.levels[-1].norm * run.noise[0] if self.strength == 1 else states[-1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.inversion.projectors import HighPass
 
 
@@ -32,6 +32,6 @@ class SpectralSwap(InversionMethod):
     def draws(self, num_steps: int) -> int:
         return 1
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         high_pass, x = HighPass(self.cutoff), states[-1]
         return x - high_pass(x) + run.levels[-1].norm * high_pass(run.noise[0])

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import Ascent, InversionMethod
+from spectral_collapse.inversion.base import InversionMethod, InversionState
 
 
 @dataclass(frozen=True)
 class WhiteNorm(InversionMethod):
     """Standard inversion, then each latent scaled to a mean square of 1 (ours).
 
-    What is left of OVG's variance gradient without its gradients: the norm is put right, once and at the end,
-    and nothing else is. A latent that is 0 stays 0.
+    An ablation of OVG: it rescales only the final latent, to unit root mean square. A latent of 0 stays 0.
     """
 
     name = "white_norm"
 
-    def finish(self, run: Ascent, states: list[torch.Tensor]) -> torch.Tensor:
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         x = states[-1]
         size = x.double().square().mean((1, 2, 3), keepdim=True).sqrt()
         factor = run.levels[-1].norm / size.clamp_min(torch.finfo(torch.float64).tiny)

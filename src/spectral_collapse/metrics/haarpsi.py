@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
@@ -40,7 +39,6 @@ def haarpsi(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         raise InvalidParameterError(
             f"HaarPSI needs images of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}"
         )
-    ensure_torchvision()
     import piq
 
     found = torch.cat(

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics.sets import check_sets
 from spectral_collapse.metrics.weights import Found, find
@@ -62,7 +61,6 @@ class _Pixels:
 @functools.lru_cache(maxsize=4)
 @torch.no_grad()
 def _features(pixels: _Pixels, found: Found) -> torch.Tensor:
-    ensure_torchvision()
     from cleanfid.resize import build_resizer
 
     resize, network = build_resizer("clean"), _network(found).to(pixels.device)

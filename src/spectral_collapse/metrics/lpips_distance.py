@@ -11,7 +11,6 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, unknown
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_pair, pieces
@@ -82,7 +81,6 @@ def lpips(
 
 @functools.lru_cache(maxsize=3)
 def _model(network: Network, found: Found) -> nn.Module:
-    ensure_torchvision()
     import lpips as package
 
     with torch.device("meta"), warnings.catch_warnings():  # no time, memory or random numbers for values replaced below

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.ssim import WINDOW, check_window
@@ -41,7 +40,6 @@ def ms_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """
     images, references = check_pair("MS-SSIM", images, references, "references")
     check_window("MS-SSIM", images)
-    ensure_torchvision()
     import piq
 
     count, weights = scales(*images.shape[-2:]), None

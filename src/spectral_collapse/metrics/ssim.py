@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
@@ -50,7 +49,6 @@ def check_window(score: str, images: torch.Tensor) -> None:
 
 def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """`ssim` of checked batches, (N,) float64."""
-    ensure_torchvision()
     import piq
 
     return piq.ssim(unit(x), unit(y), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import torch
-
-from spectral_collapse.compat import ensure_torchvision
-
-ensure_torchvision()
-from diffusers import AutoencoderKL  # noqa: E402
+from diffusers import AutoencoderKL
 
 
 def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: int = 4) -> AutoencoderKL:

@@ -8,18 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from diffusers import AutoencoderKL, ModelMixin
 
 from spectral_collapse import memory
-from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.denoisers import granularity
+from spectral_collapse.denoisers import size_multiple
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.networks.autoencoder import small_autoencoder
 from spectral_collapse.networks.dit import paper_dit, small_dit
 from spectral_collapse.networks.patched import patched_unet
 from spectral_collapse.networks.unet import paper_unet, small_unet
-
-ensure_torchvision()
-from diffusers import AutoencoderKL, ModelMixin  # noqa: E402
 
 NETWORKS = {builder.__name__: builder for builder in (patched_unet, small_unet, paper_unet, small_dit, paper_dit)}
 AUTOENCODERS = {builder.__name__: builder for builder in (small_autoencoder,)}
@@ -36,7 +33,7 @@ def create(name: str, size: int, channels: int, num_labels: int, **architecture:
     """
     given = {"size": size, "channels": channels, "num_labels": num_labels}
     network = _build("network", NETWORKS, name, given, architecture)
-    step = granularity(network)
+    step = size_multiple(network)
     if size % step or size < step:
         raise InvalidParameterError(
             f"the network {name!r} takes inputs whose height and width are multiples of {step}; {size} was given"

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import accelerate
+import diffusers
 import safetensors.torch
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -36,16 +37,12 @@ from safetensors import SafetensorError
 
 from spectral_collapse import folders, paths, processes
 from spectral_collapse.checks import check_device
-from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.denoisers import NetworkDenoiser, granularity
+from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.patched import PatchedUNet
 from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import Process
-
-ensure_torchvision()
-import diffusers  # noqa: E402
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _FILES = {"config.json", _WEIGHTS, "card.json", "samples.png", "training.nc"}
@@ -111,7 +108,7 @@ class Model:
         Raises InvalidParameterError for what is no floating-point tensor, for images of a size that the
         networks cannot take, and for values beyond [-1, 1], NaN among them.
         """
-        step = self._granularity()
+        step = self._size_multiple()
         _check_tensor("images", images, "in [-1, 1]")
         if images.ndim != 4 or images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
             raise InvalidParameterError(
@@ -148,11 +145,11 @@ class Model:
         found = (getattr(self.denoiser, "network", None), self.autoencoder)
         return [network for network in found if isinstance(network, torch.nn.Module)]
 
-    def _granularity(self) -> int:
+    def _size_multiple(self) -> int:
         """What the height and width of an image must be a multiple of."""
         pixels = 1 if self.autoencoder is None else autoencoders.downsampling(self.autoencoder)
         network = getattr(self.denoiser, "network", None)  # a closed form has none
-        return pixels * (1 if network is None else granularity(network))
+        return pixels * (1 if network is None else size_multiple(network))
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -234,7 +231,7 @@ def find(name: str | Path) -> Path:
                 )
     except OSError as error:
         raise CheckpointError(
-            f"the checkpoint {shown(name)} cannot be read ({error.strerror}); mend it, or name another folder"
+            f"the checkpoint {shown(name)} cannot be read ({error.strerror}); fix it, or name another folder"
         ) from error
     there = sorted(p.parent.name for p in paths.checkpoints().glob("*/config.json"))
     raise CheckpointError(
@@ -463,4 +460,4 @@ def _read(file: Path) -> bytes:
     except FileNotFoundError:
         raise CheckpointError(f"{shown(file)} is missing; copy the checkpoint again or train it") from None
     except OSError as error:
-        raise CheckpointError(f"{shown(file)} cannot be read ({error.strerror}); mend it, or copy it again") from error
+        raise CheckpointError(f"{shown(file)} cannot be read ({error.strerror}); fix it, or copy it again") from error

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
+from diffusers import DiTTransformer2DModel
 from torch import nn
-
-from spectral_collapse.compat import ensure_torchvision
-
-ensure_torchvision()
-from diffusers import DiTTransformer2DModel  # noqa: E402
 
 
 def small_dit(

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin, UNet2DModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.embeddings import Timesteps
+from diffusers.utils import BaseOutput
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
-
-ensure_torchvision()
-from diffusers import ConfigMixin, ModelMixin, UNet2DModel  # noqa: E402
-from diffusers.configuration_utils import register_to_config  # noqa: E402
-from diffusers.models.embeddings import Timesteps  # noqa: E402
-from diffusers.utils import BaseOutput  # noqa: E402
 
 _TIME_CHANNELS = 32
 

@@ -8,14 +8,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import torch
+from diffusers import AutoencoderKL
 
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.denoisers import from_pipeline
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.checkpoints import Model
-
-ensure_torchvision()
-from diffusers import AutoencoderKL  # noqa: E402
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
-
-from spectral_collapse.compat import ensure_torchvision
-from spectral_collapse.errors import unknown
-from spectral_collapse.networks.autoencoder import small_autoencoder
-
-ensure_torchvision()
-from diffusers import (  # noqa: E402
+from diffusers import (
     DDIMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
@@ -23,6 +17,9 @@ from diffusers import (  # noqa: E402
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+
+from spectral_collapse.errors import unknown
+from spectral_collapse.networks.autoencoder import small_autoencoder
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

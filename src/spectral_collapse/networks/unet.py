@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import torch
-
-from spectral_collapse.compat import ensure_torchvision
-
-ensure_torchvision()
-from diffusers import UNet2DConditionModel, UNet2DModel  # noqa: E402
+from diffusers import UNet2DConditionModel, UNet2DModel
 
 
 def small_unet(

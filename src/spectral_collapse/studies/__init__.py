@@ -5,7 +5,7 @@ A file of this package that defines `STUDY` is a study; nothing else knows a stu
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -23,29 +23,36 @@ __all__ = ["STUDIES", "run"]
 
 
 class Studies(Mapping[str, "Study"]):
-    """Every study by name. Names are read from the files; a study is imported when it is asked for."""
+    """Every study by name. Names and questions are read from the files; a study is imported when it is asked for."""
 
     @cached_property
-    def _names(self) -> list[str]:
-        files = sorted(Path(__file__).parent.glob("*.py"))
-        return [file.stem for file in files if re.search(r"^STUDY\b.*= Study", file.read_text("utf-8"), re.MULTILINE)]
+    def questions(self) -> dict[str, str]:
+        """What each study asks, by its name."""
+        found = {}
+        for file in sorted(Path(__file__).parent.glob("*.py")):
+            text = file.read_text("utf-8")
+            for node in ast.parse(text).body if "\nSTUDY" in text else ():
+                match node:
+                    case ast.Assign([ast.Name("STUDY")], ast.Call(args=[_, ast.Constant(str(question)), *_])):
+                        found[file.stem] = question
+        return found
 
     def __getitem__(self, name: str) -> Study:
-        if name not in self._names:
+        if name not in self.questions:
             raise KeyError(name)
         return import_module(f"{__name__}.{name}").STUDY
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.questions)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.questions)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self.questions
 
 
-STUDIES: Mapping[str, Study] = Studies()
+STUDIES = Studies()
 
 
 def run(name: str, **params: Any) -> xr.Dataset:

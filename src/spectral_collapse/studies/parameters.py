@@ -5,9 +5,11 @@ The notebook's parameter check, the command line's options, the API page and the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
@@ -109,6 +111,45 @@ def describe(parameters: type[Parameters]) -> Mapping[str, str]:
         else:
             found[name] = f"{field.description} (default: {field.default})"
     return found
+
+
+def takes_several(parameters: type[Parameters], name: str) -> bool:
+    """Whether a parameter is a list of values."""
+    return any(issubclass(kind, Sequence) and kind is not str for kind in _kinds(parameters, name))
+
+
+def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]) -> dict[str, Any]:
+    """Parameters that were typed on a command line, as `checked` takes them: numbers where numbers are asked for, a
+    JSON object where names have values of their own."""
+    return {name: _from_text(value, _kinds(parameters, name)) for name, value in given.items()}
+
+
+def _from_text(text: str | list[str], kinds: set[type]) -> Any:
+    if isinstance(text, list):
+        if Mapping in kinds and len(text) == 1 and text[0].startswith("{"):
+            try:
+                return json.loads(text[0])
+            except ValueError as error:
+                raise InvalidParameterError(f"{text[0]!r} is no JSON object: {error}") from error
+        return [_from_text(one, kinds) for one in text]
+    for number in (int, float) if kinds & {int, float} else ():
+        with contextlib.suppress(ValueError):
+            return number(text)
+    return text
+
+
+def _kinds(parameters: type[Parameters], name: str) -> set[type]:
+    """The types that a parameter may have, and those of its elements."""
+
+    def walk(annotation: Any) -> Iterator[type]:
+        origin = get_origin(annotation)
+        if isinstance(origin or annotation, type):
+            yield origin or annotation
+        if origin is not Literal:
+            for inner in get_args(annotation):
+                yield from walk(inner)
+
+    return set(walk(parameters.model_fields[name].annotation))
 
 
 def _by_profile(cls: type[Parameters], name: str) -> Mapping[str, Any] | None:

@@ -19,13 +19,15 @@ from typing import Any
 
 import accelerate
 import torch
-from accelerate.utils import InitProcessGroupKwargs, set_seed
+from accelerate.utils import InitProcessGroupKwargs, patch_environment, set_seed
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
 from spectral_collapse import folders, paths, results
-from spectral_collapse.compat import ensure_torchvision
+from spectral_collapse.checks import check_device
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
 from spectral_collapse.networks import save_network
 from spectral_collapse.networks.checkpoints import check_free
@@ -34,10 +36,6 @@ from spectral_collapse.training.history import History
 from spectral_collapse.training.recipes import Recipe
 from spectral_collapse.training.states import Progress, Trained
 from spectral_collapse.training.tasks import Batch, Task
-
-ensure_torchvision()
-from diffusers.optimization import get_scheduler  # noqa: E402
-from diffusers.training_utils import EMAModel  # noqa: E402
 
 _EARLY_LOOKS = 6
 _FREE_TO_CHANGE = {"steps", "save_every", "validate_every", "device_batch", "gradient_checkpointing", "compile"}
@@ -55,6 +53,7 @@ def train(
     name: str | None = None,
     output: str | Path | None = None,
     profile: str = "quick",
+    device: str | torch.device = "auto",
 ) -> Path:
     """Trains a recipe and writes its checkpoint; returns the checkpoint's folder.
 
@@ -66,6 +65,7 @@ def train(
         name: name of the run's folder under data/runs; without it the recipe's, and its profile unless quick.
         output: the checkpoint's folder; data/runs/NAME/model without it.
         profile: smoke, quick or paper; of no effect on a `Recipe`.
+        device: where to train, such as cpu or cuda:1; 'auto' is what accelerate finds, or was launched with.
 
     Run it under `accelerate launch` for several devices: a batch is the same whatever their number, and is
     shared out among them. The state is saved every `save_every` steps and when the run is interrupted
@@ -96,7 +96,7 @@ def train(
     folder = run / "model" if output is None else paths.expanded(output, "output").resolve()
     if folder == run.resolve() or folder in run.resolve().parents:
         raise CheckpointError(f"the output {shown(folder)} is where the run itself is kept; name another folder")
-    accelerator = _accelerator(recipe)
+    accelerator = _accelerator(recipe, device)
     with contextlib.ExitStack() as stack:
         _on_main(accelerator, lambda: _claim(run, folder, recipe, resume, stack))
         saved = states.readable(run) if resume else iter(())
@@ -170,24 +170,31 @@ def _on_main(accelerator: accelerate.Accelerator, work: Callable[[], None]) -> N
         raise CheckpointError("the first process of this training has stopped, and says why")
 
 
-def _accelerator(recipe: Recipe) -> accelerate.Accelerator:
+def _accelerator(recipe: Recipe, device: str | torch.device = "auto") -> accelerate.Accelerator:
     """An accelerator for this recipe: devices and accumulation.
 
     Precision and compilation are the trainer's own: accelerate keeps those of the first accelerator in a process
     for all later ones.
     """
+    wanted = None if device == "auto" else check_device(device)
     try:
-        accelerator = accelerate.Accelerator(
-            mixed_precision="no",
-            dynamo_backend="no",
-            step_scheduler_with_optimizer=False,  # else it takes a step per device
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=datetime.timedelta(hours=6))],  # encoding takes its time
-        )
+        with patch_environment(**({} if wanted is None else {"ACCELERATE_TORCH_DEVICE": wanted})):
+            accelerator = accelerate.Accelerator(
+                mixed_precision="no",
+                dynamo_backend="no",
+                step_scheduler_with_optimizer=False,  # else it takes a step per device
+                kwargs_handlers=[InitProcessGroupKwargs(timeout=datetime.timedelta(hours=6))],  # encoding takes time
+            )
     except ValueError as error:
         raise InvalidParameterError(
             "this process has an accelerate.Accelerator of mixed precision already, which would also rule this "
             f"training; train in a process of its own ({str(error).splitlines()[0]})"
         ) from error
+    if wanted not in (None, accelerator.device):
+        raise InvalidParameterError(
+            f"this process has an accelerate.Accelerator on {str(accelerator.device)!r} already, so {str(wanted)!r} "
+            "cannot be had; train in a process of its own"
+        )
     share, rest = divmod(recipe.batch_size, accelerator.num_processes)
     parts = -(-share // (recipe.device_batch or share)) if share else 1
     if rest or share % parts:
@@ -288,7 +295,7 @@ def _optimise(
                 bar.set_postfix(loss=f"{loss:.4f}")
             done = step + 1
             stopped = accelerator.check_trigger()
-            if task.validate is not None and _is_looked_at(done, recipe):
+            if task.validate is not None and _validates_after(done, recipe):
                 _on_main(accelerator, functools.partial(validate, done))
             if (done % recipe.save_every == 0 and done < recipe.steps) or stopped:
                 _on_main(accelerator, functools.partial(save, done))
@@ -421,8 +428,8 @@ def _step_seed(seed: int, step: int) -> int:
     return (seed << 32) + step + 1
 
 
-def _is_looked_at(done: int, recipe: Recipe) -> bool:
-    """Whether there is a validation after so many steps: most is learnt early, so it begins with small intervals."""
+def _validates_after(done: int, recipe: Recipe) -> bool:
+    """Whether there is a validation after so many steps. Validation is denser early in training."""
     early = [recipe.validate_every >> halvings for halvings in range(1, _EARLY_LOOKS + 1)]
     return done % recipe.validate_every == 0 or done == recipe.steps or done in early
 

@@ -1,0 +1,50 @@
+"""Whatever module of the package computes something in a job is part of the study's key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from spectral_collapse import keys
+from spectral_collapse.identity import identity, references
+from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import thumbnails
+
+STORE = {
+    f"spectral_collapse.{name}"
+    for name in ("cache", "checks", "discovery", "disk", "errors", "folders", "identity", "keys", "paths", "results")
+} | {"spectral_collapse", "spectral_collapse.studies.study"}
+"""They check, name and keep values, and compute none."""
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_jobs_run_no_code_outside_the_key(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+    study = STUDIES[name]
+    known = study.parameters.model_fields
+    small = {"profile": "smoke", "images": 2, "num_steps": 2, "reference": 4, "shown": 1, "checkpoint": thumbnails()}
+    request = Request(study.parameters.checked(**{field: value for field, value in small.items() if field in known}))
+    with references() as named:
+        for root in (study.jobs, study.combine, *request.code(), *study.uses(request)):
+            identity(root)
+    covered = keys.modules(named) | STORE
+    ran: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call":
+            ran.add(frame.f_globals.get("__name__", ""))
+
+    jobs = study.jobs(request)
+    sys.setprofile(note)
+    try:
+        for job in jobs.values():
+            job()
+    finally:
+        sys.setprofile(None)
+    assert {module for module in ran if module.startswith("spectral_collapse")} <= covered
+    assert f"spectral_collapse.studies.{name}" in ran
