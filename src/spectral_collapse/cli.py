@@ -82,11 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     pareto.add_argument("--seeds", type=int, help="draws of the stochastic methods (default: the profile's)")
     pareto.add_argument("--checkpoint", help="name or folder of a network (default: the one that ships)")
     pareto.set_defaults(command=_study_pareto)
-    networks = study_commands.add_parser("training", help="how good networks are, before anything is inverted")
+    networks = study_commands.add_parser("networks", help="how good networks are, before anything is inverted")
     networks.add_argument(
         "--checkpoints", nargs="+", metavar="NAME", help="names or folders of networks (default: all that ship)"
     )
-    networks.set_defaults(command=_study_training)
+    networks.set_defaults(command=_study_networks)
     for parameters in (pareto, networks):
         parameters.add_argument(
             "--dataset", default="photos_x8", help="a name that 'data list' shows (default: %(default)s)"
@@ -156,11 +156,12 @@ def _study_pareto(options: argparse.Namespace) -> None:
     _tell_where(result)
 
 
-def _study_training(options: argparse.Namespace) -> None:
-    from spectral_collapse.charts.training import recipes, table
-    from spectral_collapse.studies import training
+def _study_networks(options: argparse.Namespace) -> None:
+    from spectral_collapse.findings.networks import recipes, table
+    from spectral_collapse.studies import networks
 
-    result = training.run(options.dataset, options.profile, options.checkpoints, options.source, options.root)
+    names = ("dataset", "profile", "checkpoints", "source", "root")
+    result = networks.STUDY.run(**{name: getattr(options, name) for name in names})
     for name, row in recipes([result]).join(table([result])).iterrows():
         print(f"{name}\n{row.to_string()}\n")
     _tell_where(result)
