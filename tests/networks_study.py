@@ -75,6 +75,7 @@ def made_up() -> xr.Dataset:
             "parameters": ("model", [3e6, 1e6, 1e6, 1e6]),
             "steps": ("model", [2500, 5000, np.nan, 10]),
             "train_images": ("model", [100, 100, np.nan, 100]),
+            "train_source": ("model", ["real", "rendered", "", "rendered"]),
             "train_seconds": ("model", [600.0, 600, np.nan, 3]),
         },
         {"title": "Made up", "data_source": "rendered"},

@@ -308,6 +308,7 @@ def test_every_network_has_its_line_and_each_space_its_filter(study: xr.Dataset)
     assert len(table) == (len(MODELS) + len(spaces)) * 2 * 4  # domains, levels
     row = table[(table["panel"] == "targets, pixels") & (table["network"] == "photos-pixel")].iloc[0]
     expected = bootstrap_mean(study["error"].sel(model="photos-pixel", domain="target", predictor="network")[0])
+    assert row["ratio"] == float(study["ratio"].sel(model="photos-pixel")[0])
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
 
 
@@ -382,6 +383,7 @@ def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> 
     assert findings.table(both)["KID"].tolist() == ["0.5000", "-", "-", "-"] * 2
     assert (about["Architecture"], about["Predicts"]) == ("DiT, latents", "clean image (x0)")
     assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000", "1.00 M")
+    assert what["Training images"].tolist() == ["100 real", "100 rendered", "-", "100 rendered"] * 2
     assert what["Judged on"].tolist() == ["Made up, rendered"] * 4 + ["Another, rendered"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
     swd = study["swd"].sel(model="photos-dit").to_numpy()

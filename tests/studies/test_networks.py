@@ -150,17 +150,16 @@ def test_the_filter_is_fitted_to_the_domain_that_it_judges(two: list[str]) -> No
 
 def test_others_are_judged_on_a_data_set_of_their_own(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint(paths.checkpoints() / "bbbc021", "epsilon", VP, family="bbbc021")
-    card = checkpoint(paths.checkpoints() / "bbbc021-large", "epsilon", VP, family="bbbc021") / "card.json"
+    card = checkpoint(paths.checkpoints() / "edges2shoes", "epsilon", VP, family="edges2shoes") / "card.json"
     card.write_text(card.read_text().replace('"image_size": 64', '"image_size": 256'))
     asked = []
     monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=lambda **named: asked.append(named)))
     for_all = {"profile": "smoke", "root": "there", "progress": False}
     networks.others(dataset="photos_x16", checkpoints=["photos"], images=2, source="real", **for_all)
-    # edges2shoes has none that ships; the cells' has one for larger images, too
+    # the shoes' is for larger images
     assert asked == [{"dataset": "bbbc021_x8"} | for_all]
     networks.others(dataset="photos_x16", size=256)
-    assert asked[1:] == [{"dataset": "bbbc021_x8", "size": 256}]
-    assert shipped("bbbc021", 256) == ["bbbc021-large"]
+    assert asked[1:] == [{"dataset": "edges2shoes", "size": 256}]
 
 
 def test_an_interrupted_study_goes_on(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -436,7 +436,7 @@ def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "Predicts": _PREDICTIONS.get(str(one["prediction"].item()), one["prediction"].item()),
             "Architecture": f"{one['network'].item()}, {one['space'].item()}",
             "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
-            "Training images": _whole(one["train_images"]),
+            "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
             "Steps": _whole(one["steps"]),
             "Seconds": _whole(one["train_seconds"]),
             "Judged on": f"{one.attrs['title']}, {one.attrs['data_source']}",

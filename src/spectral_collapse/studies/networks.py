@@ -85,6 +85,7 @@ _ABOUT = {
     "steps": ((), "optimizer steps", "1"),
     "train_seconds": ((), "seconds of training", "s"),
     "train_images": ((), "training images", "1"),
+    "train_source": ((), "whether these were real or rendered", "1"),
     "hash": ((), "hash of the weights", "1"),
 }
 """The same of what the network is."""
@@ -113,8 +114,8 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Along `model`, whose coordinates say what it is (`prediction`, `network`, `space`, `autoencoder`, `parameters`,
-    `steps`, `train_seconds`, `train_images`, `hash`), and with the standard inversion without guidance, whatever the
-    data set's:
+    `steps`, `train_seconds`, `train_images`, `train_source`, `hash`), and with the standard inversion without guidance,
+    whatever the data set's:
 
     - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
       `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling` (sample): test
@@ -326,6 +327,7 @@ def _about(model: Model) -> Arrays:
         "steps": float(card.get("recipe", {}).get("steps", np.nan)),
         "train_seconds": float(card.get("seconds", np.nan)),
         "train_images": float(card.get("training_images", np.nan)),
+        "train_source": card.get("data_source", ""),
         "hash": model.hash,
     }
     return {name: np.array(value) for name, value in about.items()}
