@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 
 from spectral_collapse import __version__, cli, datasets, results, training
-from spectral_collapse.charts import training as charts
 from spectral_collapse.errors import CheckpointError
-from spectral_collapse.studies import pareto
-from spectral_collapse.studies import training as networks
+from spectral_collapse.findings import networks as findings
+from spectral_collapse.studies import networks, pareto
 from tests.test_results import strangers
 
 
@@ -111,19 +110,21 @@ def test_train_passes_its_options_on(
     assert str(tmp_path) in capsys.readouterr().out
 
 
-def test_study_training_prints_a_row_per_network(
+def test_study_networks_prints_a_row_per_network(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "smoke"}'}
-    run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(networks, "run", run)
-    monkeypatch.setattr(charts, "recipes", lambda _: pd.DataFrame({"Steps": ["7"]}, index=["mine"]))
-    monkeypatch.setattr(charts, "table", lambda _: pd.DataFrame({"S_DC": ["0.5"]}, index=["mine"]))
-    assert cli.main(["study", "training", "--checkpoints", "photos", "mine", "--profile", "smoke"]) == 0
-    run.assert_called_once_with("photos_x8", "smoke", ["photos", "mine"], "auto", None)
+    attrs = {"study": "networks", "parameters": '{"dataset": "photos_x8", "profile": "smoke"}'}
+    run = create_autospec(networks.STUDY.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=run))
+    monkeypatch.setattr(findings, "recipes", lambda _: pd.DataFrame({"Steps": ["7"]}, index=["mine"]))
+    monkeypatch.setattr(findings, "table", lambda _: pd.DataFrame({"S_DC": ["0.5"]}, index=["mine"]))
+    assert cli.main(["study", "networks", "--checkpoints", "photos", "mine", "--profile", "smoke"]) == 0
+    run.assert_called_once_with(
+        dataset="photos_x8", profile="smoke", checkpoints=["photos", "mine"], source="auto", root=None
+    )
     out = capsys.readouterr().out
     assert out.startswith("mine\nSteps      7\nS_DC     0.5")
-    assert "training-photos_x8-smoke-" in out
+    assert "networks-photos_x8-smoke-" in out
 
 
 def test_study_pareto_says_where_the_result_is(
@@ -182,11 +183,11 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     assert "interrupted" in one_line(capsys)
 
 
-def test_study_training_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    attrs = {"study": "training", "parameters": '{"dataset": "photos_x8", "profile": "quick"}'}
-    run = create_autospec(networks.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(networks, "run", run)
+def test_study_networks_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    attrs = {"study": "networks", "parameters": '{"dataset": "photos_x8", "profile": "quick"}'}
+    run = create_autospec(networks.STUDY.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=run))
     for name in ("recipes", "table"):
-        monkeypatch.setattr(charts, name, lambda _: pd.DataFrame())
-    assert cli.main(["study", "training"]) == 0
-    run.assert_called_once_with("photos_x8", "quick", None, "auto", None)
+        monkeypatch.setattr(findings, name, lambda _: pd.DataFrame())
+    assert cli.main(["study", "networks"]) == 0
+    run.assert_called_once_with(dataset="photos_x8", profile="quick", checkpoints=None, source="auto", root=None)

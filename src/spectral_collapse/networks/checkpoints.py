@@ -240,6 +240,28 @@ def find(name: str | Path) -> Path:
     )
 
 
+def shipped(family: str, image_size: int) -> list[str]:
+    """The names of the networks that ship for a family of data sets and an image size, the family's own first.
+
+    Raises CheckpointError for a card that cannot be read.
+    """
+    cards = {file.parent.name: _read_json(file) for file in sorted(paths.checkpoints().glob("[!.]*/card.json"))}
+    wanted = {"family": family, "image_size": image_size}
+    found = [name for name, card in cards.items() if all(card.get(key) == value for key, value in wanted.items())]
+    return sorted(found, key=lambda name: name != family)
+
+
+def called(checkpoint: str | Path | Model) -> str:
+    """What a network is called: as its folder or, where that is the 'model' of a training run, as the run.
+
+    One that is loaded already, and has no folder, is called by its hash.
+    """
+    if isinstance(checkpoint, Model):
+        return checkpoint.hash
+    folder = Path(checkpoint)
+    return folder.resolve().parent.name if folder.name == "model" else folder.name
+
+
 def save_network(
     network: diffusers.ModelMixin, folder: Path, card: dict[str, Any], files: Mapping[str, bytes] | None = None
 ) -> None:

@@ -15,9 +15,9 @@ from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.metrics.weights import SOURCES
-from spectral_collapse.networks.checkpoints import Model, load_model
+from spectral_collapse.networks.checkpoints import Model, called, load_model, shipped
 from spectral_collapse.studies import common
-from spectral_collapse.studies.parameters import Parameters
+from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, translated
 
 P = TypeVar("P", bound=Parameters)
@@ -106,7 +106,28 @@ class Request(Generic[P]):
         """The network of `checkpoint`, made for these images. Raises CheckpointError."""
         return self.network(self.parameters.checkpoint or self.info.family)
 
-    def network(self, checkpoint: str | Path | Model) -> Model:
+    @cached_property
+    def checkpoints(self) -> dict[str, Checkpoint]:
+        """The networks of `checkpoints` by what they are called, without it all that ship for these images.
+
+        Raises InvalidParameterError where two are called the same.
+        """
+        family, given = self.info.family, self.parameters.checkpoints
+        given = given or shipped(family, self.parameters.size) or [family]
+        found = {called(one): one for one in given}
+        if len(found) < len(given):
+            raise InvalidParameterError(
+                f"checkpoints must have different names; {', '.join(map(called, given))} were given"
+            )
+        return found
+
+    @cached_property
+    def _networks(self) -> dict[str, tuple[str, set[type]]]:
+        """The hash of each of `checkpoints` and the classes whose code it runs; loaded one after the other."""
+        models = ((name, self.network(one)) for name, one in self.checkpoints.items())
+        return {name: (model.hash, _classes(model)) for name, model in models}
+
+    def network(self, checkpoint: Checkpoint) -> Model:
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
         model = checkpoint.to(self.device) if isinstance(checkpoint, Model) else load_model(checkpoint, self.device)
         common.check_model(model, self.info, self.parameters.size)
@@ -153,6 +174,8 @@ class Request(Generic[P]):
             fields |= self.images.identity()
         if "checkpoint" in known:
             fields |= {"checkpoint": self.model.hash, "guidance": self.guidance}
+        if "checkpoints" in known:
+            fields["checkpoints"] = [[name, found] for name, (found, _) in self._networks.items()]
         if "beside" in known:
             fields["beside"] = [images.identity() for images in self.beside.values()]
         if "weights" in known:
@@ -166,9 +189,9 @@ class Request(Generic[P]):
             yield self.info
             yield type(self.images.test.images)
         if "checkpoint" in known:
-            yield type(self.model.denoiser)
-            yield type(self.model.denoiser.process)
-            yield type(getattr(self.model.denoiser, "network", self.model.denoiser))
+            yield from _classes(self.model)
+        if "checkpoints" in known:
+            yield from set().union(*(classes for _, classes in self._networks.values()))
         if "beside" in known:
             yield from (type(images.test.images) for images in self.beside.values())
 
@@ -182,3 +205,9 @@ class Request(Generic[P]):
         if "checkpoint" in known:
             found["checkpoint_hash"] = self.model.hash
         return found
+
+
+def _classes(model: Model) -> set[type]:
+    """The classes whose code a network runs."""
+    denoiser = model.denoiser
+    return {type(denoiser), type(denoiser.process), type(getattr(denoiser, "network", denoiser))}

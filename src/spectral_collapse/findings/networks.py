@@ -1,0 +1,570 @@
+"""What the comparison of the networks says: their training, what they know, what they make, what bounds them.
+
+`curves` and what takes its result read what training recorded; the others take results of `studies.networks`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import datasets, paths, results
+from spectral_collapse.findings.intervals import as_table, means
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.networks.checkpoints import Model, called, find
+from spectral_collapse.statistics import (
+    Interval,
+    bootstrap_counts,
+    bootstrap_mean,
+    groups_of,
+    percentiles,
+    ratio,
+    resampled_means,
+)
+from spectral_collapse.studies import common
+from spectral_collapse.studies.networks import DOMAINS
+from spectral_collapse.studies.parameters import Checkpoint
+from spectral_collapse.training import history
+from spectral_collapse.training.validation import held_out_indices
+
+LEARNT = 0.8
+"""Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
+
+BIN = 50
+"""Optimizer steps whose training losses are drawn as one point."""
+
+SHARED = {"photos": "photos-x8only", "bbbc021": "bbbc021-x8only"}
+"""Networks of several data sets, and recipes that differ from theirs in having the first of these alone."""
+
+FILTER = "filter by the mean spectrum"
+"""What tables call the closed form."""
+
+STAGES = {
+    "real": "test targets",
+    "ceiling": "… after the autoencoder",
+    "noise": "samples from white noise",
+    "translated": "translations: samples from inverted sources",
+}
+"""Images by what may have been lost in them; each stage has one more possible culprit than the one before."""
+
+_PREDICTIONS = {
+    "epsilon": "noise (epsilon)",
+    "sample": "clean image (x0)",
+    "edm": "EDM",
+    "velocity": "velocity",
+}
+"""What a prediction type is called."""
+
+
+def curves(study: xr.Dataset, checkpoints: Sequence[Checkpoint] | None = None) -> xr.Dataset:
+    """The curves of the training runs of a result's networks, from the training.nc beside each checkpoint.
+
+    checkpoints: those that the study was given; only for folders that are neither among the networks that ship nor
+    among the training runs does it take them.
+
+    Returns `train_loss` (model, train_step), the mean over `BIN` optimizer steps, in the units of the
+    network's own objective, and of the validations along `step` `s_hf` (model, step, sample) and
+    `noise_error` (model, step, level, band, domain, pair) at levels of `ratio` (model, level) = sigma / alpha;
+    NaN where a run has no such step. Runs without the file, and networks without a folder, are left out.
+    """
+    given = {called(one): one for one in checkpoints or study["model"].to_numpy()}
+    found = {}
+    for name in study["model"].to_numpy():
+        if isinstance(given[name], Model):
+            continue
+        file = find(str(given[name])) / history.FILE
+        if file.is_file():
+            run = _record(file)
+            binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
+            looks = run[[name for name in ("s_hf", "noise_error") if name in run]].reset_coords(drop=True)
+            looks = looks.assign(train_loss=binned.rename(iteration="train_step"))
+            if "pair_group" in run.coords and "noise_error" in looks:
+                looks = looks.assign_coords(pair_group=run["pair_group"].variable)
+            if "noise_error" in looks:
+                looks["ratio"] = "level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs
+            found[str(name)] = looks
+    if not found:
+        return xr.Dataset(coords={"model": np.array([], str)})
+    names = xr.Variable("model", list(found))
+    return xr.concat(list(found.values()), names, join="outer", coords="minimal", compat="override")
+
+
+def losses(runs: xr.Dataset) -> pd.DataFrame:
+    """Training loss and mean S_HF of samples of every run of `curves`.
+
+    Columns panel (loss, s_hf), model, step, value.
+    """
+    tables = [pd.DataFrame(columns=["panel", "model", "step", "value"])]
+    for panel, variable, step in (("loss", "train_loss", "train_step"), ("s_hf", "s_hf", "step")):
+        if variable in runs:
+            values = runs[variable] if panel == "loss" else runs[variable].mean("sample")
+            table = values.transpose("model", step).to_series().dropna().rename("value").reset_index()
+            tables.append(table.rename(columns={step: "step"}).assign(panel=panel))
+    return pd.concat([table for table in tables if len(table)] or tables)
+
+
+def recorded(runs: xr.Dataset, name: str) -> bool:
+    """Whether a run, of those in `curves`, kept its errors per frequency band."""
+    there = name in runs["model"] and "noise_error" in runs
+    return there and bool(runs["noise_error"].sel(model=name).notnull().any())
+
+
+def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
+    """Error of the noise that a network predicts for sources during its training, per band, at four noise levels.
+
+    runs: from `curves`. Columns panel (the level), band, step, and those of `intervals.means`; no rows where there
+    is no record of it.
+    """
+    if not recorded(runs, name):
+        return pd.DataFrame(columns=["panel", "band", "step", "mean", "low", "high"])
+    ratios = runs["ratio"].sel(model=name).to_numpy()
+    levels = np.linspace(0, len(ratios) - 2, 4).round().astype(int)
+    one = runs["noise_error"].sel(model=name, domain="source", drop=True).dropna("step", how="all").isel(level=levels)
+    one = one.assign_coords(
+        level=[f"sigma / alpha = {at:.2g}" for at in ratios[levels]],
+        band=[f"{band}: {low:g} to {high:g} cycles/px" for band, (low, high) in BANDS.items()],
+    )
+    return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", network=name)
+
+
+def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Steps (...) after which half of all that a run learns is learnt, from its errors (step, ...).
+
+    Half of the way from an error of 1, that of predicting no noise at all, to the run's last; between looks
+    the error is taken as linear in the logarithm of the step. The first look where it is already below.
+    """
+    half = (1 + errors[-1]) / 2
+    after = (errors <= half).argmax(0)
+    before = np.maximum(after - 1, 0)
+    high, low = (np.take_along_axis(errors, at[None], 0)[0] for at in (before, after))
+    share = np.divide(high - half, high - low, out=np.zeros_like(half), where=after > 0)
+    return np.exp(np.log(steps[before]) + share * (np.log(steps[after]) - np.log(steps[before])))
+
+
+def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
+    """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals.
+
+    A row per level and band of which anything is learnt, that is, at whose end the error of the predicted
+    noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). The band 'high over low'
+    is the quotient of the two, resampled together, where both are learnt. runs: from `curves`.
+    """
+    one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
+    values = one.transpose("step", "level", "band", "pair").to_numpy()
+    steps = one["step"].to_numpy().astype(float)
+    means = values.mean(-1)
+    found = half_learnt(means, steps)
+    drawn = half_learnt(resampled_means(values, bootstrap_counts(groups_of(one, "pair"))), steps)
+    ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
+    low, high = bands.index("low"), bands.index("high")
+    rows = []
+    for level, learnt in enumerate(means[-1] < LEARNT):
+        of = {bands[band]: (found[level, band], drawn[level, band]) for band in np.flatnonzero(learnt)}
+        if learnt[low] and learnt[high]:
+            of["high over low"] = (found[level, high] / found[level, low], drawn[level, high] / drawn[level, low])
+        for band, (value, draws) in of.items():
+            error = means[-1, level, bands.index(band)] if band in bands else np.nan
+            rows.append((ratios[level], band, value, *percentiles(draws), error))
+    return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
+
+
+def bias(runs: xr.Dataset, name: str) -> str:
+    """Which frequencies a run learns first, as Markdown: what the paper's Eq. 48 speaks of."""
+    if not recorded(runs, name):
+        return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
+    found = learnt_first(runs, name).set_index(["ratio", "band"])
+    lines = []
+    for level in found.index.unique("ratio"):
+        listed = []
+        for band, row in found.xs(level).iterrows():
+            digits = 0 if band in BANDS else 2
+            interval = Interval(row["mean"], row["low"], row["high"])
+            listed.append(f"{band} {common.text(interval, digits)}")
+        lines.append(f"- sigma / alpha = {level:.2g}: {', '.join(listed)}")
+    return (
+        f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
+        f"frequency band, and how many times as long the high band takes as the low one (bands in which it never gets "
+        f"below an error of {LEARNT:g} are left out; intervals of this one training):\n\n" + "\n".join(lines)
+    )
+
+
+def sharing() -> pd.DataFrame:
+    """How much larger the error of the predicted noise is where data sets share a network.
+
+    A row per network of `SHARED`, domain and noise level: network, alone, domain, ratio (sigma / alpha), and
+    mean, low, high: the error of the shared network over that of the other one, each the mean over the
+    frequency bands at the end of the training, on the same held-out images of the data set that they have in
+    common, with 95 % bootstrap intervals. Pairs of which a record is missing, or whose recipes
+    differ in more than the data sets, are left out.
+    """
+    rows = []
+    for shared, alone in SHARED.items():
+        records = _compared_records(shared, alone)
+        if records is None:
+            continue
+        ends = [run["noise_error"].isel(step=-1).mean("band") for run in records]
+        for domain in DOMAINS:
+            found = ratio(*(end.sel(domain=domain) for end in ends), dim="pair")
+            for at, *interval in zip(ends[0]["sigma_over_alpha"].data, *found, strict=True):
+                rows.append((shared, alone, domain, at, *interval))
+    return pd.DataFrame(rows, columns=["network", "alone", "domain", "ratio", "mean", "low", "high"])
+
+
+def sharing_verdict() -> str:
+    """What sharing a network costs, over all noise levels and in the S_HF of samples, as Markdown."""
+    lines = []
+    for shared, alone in SHARED.items():
+        records = _compared_records(shared, alone)
+        if records is None:
+            lines.append(f"- **{shared}** and {alone} have no records that can be compared.")
+            continue
+        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in records]
+        times = [common.text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
+        scores = [run["s_hf"].isel(step=-1) for run in records]  # of the same white noise
+        independent = len(set(groups_of(records[0], "pair")))
+        about = f"{records[0].attrs['data_source']} images, {records[0].sizes['pair']} pairs"
+        about += "" if independent == records[0].sizes["pair"] else f" from {independent} pictures"
+        lines.append(
+            f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
+            f"targets, the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is "
+            f"{float(scores[0].mean()):.3f}, against {float(scores[1].mean()):.3f}: a difference of "
+            f"{_mean(scores[0] - scores[1])}."
+        )
+    return "\n".join(lines)
+
+
+def setting(study: xr.Dataset) -> str:
+    """What was measured, as one line of Markdown."""
+    return (
+        f"**{study.attrs['title']}**: {common.images(study)} "
+        f"({study.attrs['origin']}); {study.sizes['draw']} draws of {study.sizes['drawn']} samples from white noise; "
+        f"{study.attrs['num_steps']} steps."
+    )
+
+
+def verdict(study: xr.Dataset) -> str:
+    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
+    real = study["excess_real"]
+    lines = [
+        f"- **Test targets** ({study.attrs['data_source']}) have {_times(real)} times the usual high-frequency "
+        f"energy of training targets."
+    ]
+    for name, autoencoder in first_with(study).items():
+        one = study.sel(model=name)
+        if autoencoder:
+            lines.append(
+                f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of test "
+                f"targets, at {_mean(one['psnr_ceiling'], 1)} dB."
+            )
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        lines.append(
+            f"- **{name}** samples with {_times(every_draw(one['excess_noise']))} times the usual energy from white "
+            f"noise and {_times(one['excess_translated'])} times from inverted sources, {_compared(one)}. Its latents "
+            f"have an S_DC of {_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
+        )
+    return "\n".join(lines)
+
+
+def first_with(study: xr.Dataset) -> dict[str, str]:
+    """For each autoencoder ('' for pixel space) the first network that works with it: its name -> the autoencoder."""
+    found: dict[str, str] = {}
+    for name, autoencoder in zip(study["model"].data, study["autoencoder"].data, strict=True):
+        found.setdefault(str(autoencoder), str(name))
+    return {name: autoencoder for autoencoder, name in found.items()}
+
+
+def every_draw(values: xr.DataArray) -> xr.DataArray:
+    """Values (draw, drawn) of all samples from white noise, one after the other."""
+    return values.stack(every=("draw", "drawn"))
+
+
+def errors(study: xr.Dataset) -> pd.DataFrame:
+    """Error of the predicted clean images: columns panel (domain and space), network, ratio, and those of
+    `intervals.means`; in each panel the closed form (`FILTER`) of its first network stands beside the networks."""
+    found = _per_predictor(study, "error").sort_values("domain", kind="stable", ignore_index=True)
+    return found.assign(panel=found["domain"] + "s, " + found["panel"])
+
+
+def responses(study: xr.Dataset) -> pd.DataFrame:
+    """Share of a change of the noise's size that is predicted: columns as in `errors`."""
+    return _per_predictor(study, "response")
+
+
+def energies(study: xr.Dataset) -> pd.DataFrame:
+    """High-frequency energy over the usual one of training targets, geometric means: columns network, stage, and
+    those of `intervals.means`; without an autoencoder that stage is missing."""
+    tables = []
+    for name in study["model"].to_numpy():
+        one = study.sel(model=name)
+        for stage, title in STAGES.items():
+            if stage != "ceiling" or one["autoencoder"].item():
+                values = one[f"excess_{stage}"]
+                values = every_draw(values) if stage == "noise" else values
+                tables.append(means(values, str(values.dims[-1])).assign(network=name, stage=title))
+    found = pd.concat(tables, ignore_index=True)
+    found[["mean", "low", "high"]] = np.exp(found[["mean", "low", "high"]])
+    found.attrs = {"title": study.attrs["title"]}
+    return found
+
+
+def decorrelation(study: xr.Dataset) -> pd.DataFrame:
+    """S_DC of the latents of the standard inversion: columns network, those of `intervals.means`, and white, that of
+    white noise."""
+    found = means(study["s_dc"], title=study.attrs["title"]).rename(columns={"model": "network"})
+    return found.assign(white=study["white_s_dc"].to_numpy())
+
+
+def norms(study: xr.Dataset) -> pd.DataFrame:
+    """A row per sample: network, stage, norm of the latent that it started from over the square root of d, and times,
+    its high-frequency energy over the usual."""
+    tables = []
+    for name in study["model"].to_numpy():
+        for stage in ("noise", "translated"):
+            starts, logarithms = (study[f"{what}_{stage}"].sel(model=name).to_numpy() for what in ("norm", "excess"))
+            values = {"norm": starts.ravel(), "times": np.exp(logarithms.ravel())}
+            tables.append(pd.DataFrame({"network": str(name), "stage": STAGES[stage], **values}))
+    found = pd.concat(tables, ignore_index=True)
+    found.attrs = {"title": study.attrs["title"]}
+    return found
+
+
+def ceiling(study: xr.Dataset) -> pd.DataFrame:
+    """How much of the targets' power is left after each autoencoder, per frequency: columns autoencoder, frequency,
+    and those of `intervals.means`; no rows where no network has one."""
+    tables = [pd.DataFrame(columns=["autoencoder", "frequency", "mean", "low", "high"])]
+    for name, autoencoder in first_with(study).items():
+        if autoencoder:
+            power = study["reconstructed_power"].sel(model=name, drop=True)
+            found = ratio(power, study["target_power"])
+            tables.append(as_table(found, power).assign(autoencoder=autoencoder))
+    found = pd.concat(tables[1:] or tables, ignore_index=True)
+    found.attrs = {"title": study.attrs["title"]}
+    return found
+
+
+def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
+    """How much the high-frequency energy of samples depends on the norm of the white noise they start from.
+
+    Two rows per network: network, measure, mean, low, high. 'elasticity' is the slope of the logarithm of the
+    energy on that of the norm, 'correlation' that of both logarithms, over the samples of all draws, with 95 %
+    bootstrap intervals over these. The norm of white noise is independent of its direction, so the slope is an
+    effect and no mere association. Where sampling is linear, as for Gaussian data, the energy grows as the
+    square of the norm: an elasticity of 2.
+    """
+    rows = []
+    for name in study["model"].data:
+        one = study.sel(model=name)
+        norms, energies = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
+        found = _regression(norms, energies)
+        draws = _regression(norms, energies, bootstrap_counts(range(norms.size)))
+        for measure, value, resampled in zip(("elasticity", "correlation"), found, draws, strict=True):
+            rows.append((str(name), measure, float(value), *percentiles(resampled)))
+    return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
+
+
+def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> Interval:
+    """By how many percent noise is too large at the lowest of `RATIOS` that is 1 % too large at the highest.
+
+    What `noise_response` predicts for sampling with a network, or with the closed form in its place, if all
+    frequencies did as they do on average: exp of the integral of 1 - response over the logarithm of sigma / alpha.
+    """
+    one = study.sel(model=name)
+    response = one["response"].sel(predictor=predictor).transpose("level", "sample").to_numpy()
+    ratios = np.log(one["ratio"].to_numpy())
+
+    def grown(of: np.ndarray) -> np.ndarray:
+        return np.exp(np.trapezoid(1 - of, ratios, axis=0))
+
+    draws = resampled_means(response, bootstrap_counts(groups_of(one)))
+    return Interval(float(grown(response.mean(-1))), *map(float, percentiles(grown(draws))))
+
+
+def learnt(study: xr.Dataset, domain: str = "source") -> str:
+    """How the networks' errors compare with the closed form's at the lowest, the middle and the highest noise."""
+    lines = []
+    for name in study["model"].data:
+        one = study.sel(model=name, domain=domain)
+        found = []
+        for level in (0, int(np.argmin(np.abs(np.log(one["ratio"].data)))), -1):
+            errors = (one["error"].isel(level=level).sel(predictor=who) for who in ("network", "closed form"))
+            at = float(one["ratio"][level])
+            found.append(f"{common.text(ratio(*errors), 2)} at {at:.2g}")
+        lines.append(f"- **{name}**: {', '.join(found)}")
+    return (
+        f"On {domain}s the networks' error is so many times that of the filter, at three noise ratios (below 1: more "
+        "is known than a mean colour and a spectrum; 95 % bootstrap intervals):\n\n" + "\n".join(lines)
+    )
+
+
+def norms_table(study: xr.Dataset) -> pd.DataFrame:
+    """What the norm of the start does to each network's samples, and how far inverted latents are from it.
+
+    A row per network with 95 % intervals: elasticity and correlation (`norm_sensitivity`), what its
+    response makes of an excess of 1 % (`amplification`), the filter's beside it.
+    """
+    found = norm_sensitivity(study).set_index(["network", "measure"])
+
+    def row(one: xr.Dataset) -> dict[str, str]:
+        name = str(one["model"].item())
+        elasticity, correlation = (
+            _unbroken(Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
+            for measure, digits in (("elasticity", 0), ("correlation", 2))
+        )
+        grown, of_filter = (amplification(study, name, who) for who in ("network", "closed form"))
+        return {
+            "Elasticity": elasticity,
+            "Correlation": correlation,
+            "1 % at the start becomes (%)": _unbroken(grown, 1),
+            "with the filter (%)": f"{of_filter.mean:.1f}",
+            "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
+            "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
+        }
+
+    return _per_network([study], row)
+
+
+def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per network of all results: what it is, and how it was trained."""
+    return _per_network(
+        studies,
+        lambda one: {
+            "Predicts": _PREDICTIONS.get(str(one["prediction"].item()), one["prediction"].item()),
+            "Architecture": f"{one['network'].item()}, {one['space'].item()}",
+            "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
+            "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
+            "Steps": _whole(one["steps"]),
+            "Seconds": _whole(one["train_seconds"]),
+            "Judged on": f"{one.attrs['title']}, {one.attrs['data_source']}",
+        },
+    )
+
+
+def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per network of all results, with 95 % bootstrap intervals.
+
+    SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
+    test targets. KID is a column where its weights are there.
+    """
+    found = _per_network(
+        studies,
+        lambda one: {
+            "S_HF: test targets": _unbroken(bootstrap_mean(one["s_hf_real"])),
+            "autoencoder": _unbroken(bootstrap_mean(one["s_hf_ceiling"])) if one["autoencoder"].item() else "-",
+            "white noise": _unbroken(bootstrap_mean(every_draw(one["s_hf_noise"]))),
+            "translated": _unbroken(bootstrap_mean(one["s_hf_translated"])),
+            "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
+            "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
+            "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+            "S_DC (white noise)": f"{_unbroken(bootstrap_mean(one['s_dc']))} ({float(one['white_s_dc']):.3f})",
+        },
+    )
+    return found.drop(columns="KID") if (found["KID"] == "-").all() else found
+
+
+def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
+    rows = [{"Network": str(name)} | row(study.sel(model=name)) for study in studies for name in study["model"].data]
+    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
+
+
+def _per_predictor(study: xr.Dataset, variable: str) -> pd.DataFrame:
+    """Means with intervals per network and level, and of one closed form per autoencoder or pixel space."""
+    tables, first = [], first_with(study)
+    for name in study["model"].to_numpy():
+        one = study.sel(model=name)
+        autoencoder = str(one["autoencoder"].item())
+        titles = {"network": str(name)} | ({"closed form": FILTER} if name in first else {})
+        values = study[variable].sel(model=name, predictor=list(titles), drop=True)
+        values = values.assign_coords(predictor=list(titles.values()), level=one["ratio"].to_numpy())
+        table = means(values.rename(predictor="network", level="ratio"))
+        tables.append(table.assign(panel=f"latents of {autoencoder}" if autoencoder else "pixels"))
+    found = pd.concat(tables, ignore_index=True)
+    found.attrs = {"title": study.attrs["title"]}
+    return found
+
+
+def _regression(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Slope of y on x, both (N,), and their correlation; of each resample (resamples, N), if counts are given."""
+    counts = np.ones((1, x.size)) if counts is None else counts
+    x, y = x - x.mean(), y - y.mean()  # for the precision of what follows
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return resampled_means(values, counts).squeeze()
+
+    covariance, of_x, of_y = (mean(one * other) - mean(one) * mean(other) for one, other in ((x, y), (x, x), (y, y)))
+    return covariance / of_x, covariance / np.sqrt(of_x * of_y)
+
+
+def _record(file: Path) -> xr.Dataset:
+    """What a training recorded, with `pair_group`: what its validation pairs were taken from.
+
+    The file does not say, but which images of the test split they are is known; where these images are
+    always the same, real ones without a twin, so is what they were taken from. Other pairs count as
+    independent, which rendered ones are.
+    """
+    run = results.read(file)
+    if "pair" not in run.dims:
+        return run
+    recipe = json.loads(run.attrs["parameters"])
+    name = next(iter(recipe.get("datasets", [])), None)
+    if name not in datasets.DATASETS or datasets.info(name).render is not None:
+        return run
+    test = datasets.load(name, "test", recipe["size"])
+    chosen = held_out_indices(len(test))[: run.sizes["pair"]]
+    return run.assign_coords(pair_group=("pair", [test.clusters[index] for index in chosen]))
+
+
+def _compared_records(shared: str, alone: str) -> tuple[xr.Dataset, xr.Dataset] | None:
+    """What both trainings recorded, None where that is missing or where more than their data differs."""
+    files = [paths.checkpoints() / shared / history.FILE, paths.records() / alone / history.FILE]
+    if not all(file.is_file() for file in files):
+        return None
+    first, second = (_record(file) for file in files)
+    recipes_of = [json.loads(run.attrs["parameters"]) for run in (first, second)]
+    for recipe in recipes_of:
+        for key in ("name", "recipe", "datasets", "data"):
+            recipe.pop(key, None)
+    alike = recipes_of[0] == recipes_of[1] and all("noise_error" in run for run in (first, second))
+    return (first, second) if alike else None
+
+
+def _times(logarithms: xr.DataArray) -> str:
+    """The geometric mean of what values are the logarithms of."""
+    return common.text(Interval(*np.exp(bootstrap_mean(logarithms))), 2)
+
+
+def _mean(values: xr.DataArray, digits: int = 3) -> str:
+    return common.text(bootstrap_mean(values), digits)
+
+
+def _compared(one: xr.Dataset) -> str:
+    """The energy of translations over that of samples from white noise, two independent sets."""
+    noise, translated = every_draw(one["excess_noise"]), one["excess_translated"]
+    draws = [
+        resampled_means(values.to_numpy(), bootstrap_counts(groups_of(values, dim), seed=seed))
+        for seed, (values, dim) in enumerate(((noise, "every"), (translated, "sample")))
+    ]
+    low, high = percentiles(draws[1] - draws[0])
+    if low <= 0 <= high or np.isnan(low):
+        return "not told apart"
+    gap = Interval(*np.exp([float(translated.mean() - noise.mean()), low, high]))
+    return f"{common.text(gap, 2)} times as much"
+
+
+def _unbroken(interval: Interval, digits: int = 3) -> str:
+    """An interval that no line break parts."""
+    return common.text(interval, digits).replace(", ", ",\u00a0")
+
+
+def _extent(values: xr.DataArray) -> str:
+    """Mean, smallest and largest."""
+    numbers = values.to_numpy()
+    return f"{numbers.mean():.2f} [{numbers.min():.2f},\u00a0{numbers.max():.2f}]"
+
+
+def _whole(value: xr.DataArray) -> str:
+    return "-" if np.isnan(value) else f"{value.item():,.0f}"

@@ -1,0 +1,343 @@
+"""How good the networks are: what they predict, what they make from noise, and what bounds them.
+
+A translation loses texture for three reasons: the autoencoder does not write it, the network has not
+learnt it, or the inversion handed over a latent that is no noise. Real images after the autoencoder show
+the first alone, samples from true white noise the first two, translations all three.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from pydantic import Field
+
+from spectral_collapse import datasets, inversion, metrics
+from spectral_collapse.denoisers import Denoiser, gaussian_denoiser
+from spectral_collapse.executors import Arrays
+from spectral_collapse.labels import TARGET
+from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.metrics.evaluate import evaluate
+from spectral_collapse.metrics.s_dc import white_noise_level
+from spectral_collapse.networks.checkpoints import Model, shipped
+from spectral_collapse.processes import Level, Process
+from spectral_collapse.sampling import as_labels, sample
+from spectral_collapse.studies import common
+from spectral_collapse.studies.parameters import Checkpoint, Count, ImageParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+from spectral_collapse.translation import translated
+
+DOMAINS = ("source", "target")
+PREDICTORS = ("network", "closed form")
+"""A network, and the optimal denoiser of Gaussian data that has the mean colour and the spectrum of encoded training
+images."""
+
+RATIOS = (0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
+"""Noise ratios sigma / alpha at which predictions are judged; a process takes its nearest levels."""
+
+SWD_REFERENCES = 128
+"""Real targets that samples are compared with: the time of the distance grows with their number, and its
+error hardly falls while there are fewer samples than that."""
+
+LOUDER = 0.02
+"""By how much the noise of an image is scaled up and down to see whether a network notices."""
+
+_ARCHITECTURES = {
+    "UNet2DModel": "U-Net",
+    "UNet2DConditionModel": "U-Net",
+    "DiTTransformer2DModel": "DiT",
+    "PatchedUNet": "U-Net, patched",
+}
+_PER_MODEL = {
+    "s_hf_noise": (("draw", "drawn"), "S_HF of samples from white noise", "1"),
+    "s_hf_translated": (("sample",), "S_HF of translations", "1"),
+    "s_hf_ceiling": (("sample",), "S_HF of targets after the autoencoder", "1"),
+    "excess_noise": (("draw", "drawn"), "log high-frequency energy over the usual, samples from white noise", "1"),
+    "excess_translated": (("sample",), "log high-frequency energy over the usual, translations", "1"),
+    "excess_ceiling": (("sample",), "log high-frequency energy over the usual, targets after the autoencoder", "1"),
+    "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
+    "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
+    "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
+    "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
+    "white_s_dc": ((), "S_DC of white noise", "1"),
+    "swd": (("draw",), "sliced Wasserstein distance of samples to training targets", "1"),
+    "kid": ((), "kernel Inception distance of samples to training targets", "1"),
+    "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
+    "response": (("predictor", "level", "sample"), "share of a change of the noise's size that is predicted", "1"),
+    "ratio": (("level",), "noise ratio sigma / alpha", "1"),
+    "reconstructed_power": (("sample", "frequency"), "power after the autoencoder", "1"),
+    "image": (("shown", *common.PIXELS), "sample from white noise", "1"),
+}
+"""What is stored of each network: dimensions after `model`, long name, units."""
+
+_ABOUT = {
+    "prediction": ((), "what the network predicts", "1"),
+    "network": ((), "architecture", "1"),
+    "space": ((), "what it is trained on", "1"),
+    "autoencoder": ((), "its autoencoder", "1"),
+    "parameters": ((), "number of weights", "1"),
+    "steps": ((), "optimizer steps", "1"),
+    "train_seconds": ((), "seconds of training", "s"),
+    "train_images": ((), "training images", "1"),
+    "train_source": ((), "whether these were real or rendered", "1"),
+    "hash": ((), "hash of the weights", "1"),
+}
+"""The same of what the network is."""
+
+
+class NetworksParameters(ImageParameters):
+    """Test images of one data set, and the networks that are compared on them."""
+
+    checkpoints: tuple[Checkpoint, ...] | None = Field(
+        None, min_length=1, description="names or folders of networks (default: all that ship for this data set)"
+    )
+    num_steps: Count = by_profile(5, 50, 50, ge=1, description="steps of the inversion and of the sampling")
+    seeds: Count = by_profile(2, 3, 3, ge=1, description="draws of white noise, each of as many samples as images")
+    weights: str | Path | None = Field(
+        None, description="folder with weights of Inception, for KID (default: SPECTRAL_COLLAPSE_WEIGHTS)"
+    )
+
+
+Given = Request[NetworksParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per network."""
+    return {name: functools.partial(measured, request, name) for name in request.checkpoints}
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Along `model`, whose coordinates say what it is (`prediction`, `network`, `space`, `autoencoder`, `parameters`,
+    `steps`, `train_seconds`, `train_images`, `train_source`, `hash`), and with the standard inversion without guidance,
+    whatever the data set's:
+
+    - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
+      `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling` (sample): test
+      targets encoded and decoded. `excess_...`: the same images' `metrics.hf_excess`, in which too little and too
+      much differ. `image` (shown, row, col, rgb): some samples from white noise;
+    - `norm_noise` (draw, drawn), `norm_translated` (sample): the norms ||x|| / sqrt(d) that both start from;
+    - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded; PSNR is
+      NaN in pixel space;
+    - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
+    - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the attr `missing` where
+      its weights are not there;
+    - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of noised test
+      images, over the variance of the domain's training images about their mean colour, at levels of `ratio` =
+      sigma / alpha;
+    - `response` (predictor, level, sample): of the same two, `noise_response` on noised test targets.
+
+    And of the test targets, real or rendered: `s_hf_real`, `excess_real` (sample), `target_power` (sample,
+    frequency), `swd_real`, `real_image` (shown, row, col, rgb).
+    """
+    held, names, shown = request.pair.target, request.images.names, request.parameters.shown
+    frequency, power = radial_spectrum(held)
+    real = _texture("real", held, request.hf_reference)
+    one = {"units": "1"}
+    variables: dict[str, Any] = {
+        name: (("model", *dims), np.stack([part[name] for part in parts.values()]), {"long_name": text, "units": units})
+        for name, (dims, text, units) in (_PER_MODEL | _ABOUT).items()
+    }
+    missing = {str(part["kid_missing"]) for part in parts.values()} - {""}
+    if missing:
+        variables["kid"][2]["missing"] = missing.pop()
+    variables |= {
+        "s_hf_real": ("sample", real["s_hf_real"], {"long_name": "S_HF of test targets", **one}),
+        "excess_real": (
+            "sample",
+            real["excess_real"],
+            {"long_name": "their log high-frequency energy over the usual", **one},
+        ),
+        "target_power": (("sample", "frequency"), power[:, 1:].numpy(), {"long_name": "power", **one}),
+        "swd_real": (
+            (),
+            metrics.sliced_wasserstein(held, compared(request)).score,
+            {"long_name": "sliced Wasserstein distance of test targets to training targets", **one},
+        ),
+        "real_image": (
+            ("shown", *common.PIXELS),
+            common.pictures(held[:shown]),
+            {"long_name": "test target", **one},
+        ),
+    }
+    coordinates = {
+        "model": list(parts),
+        "sample": names,
+        "shown": names[:shown],
+        "domain": list(DOMAINS),
+        "predictor": list(PREDICTORS),
+        "frequency": (
+            "frequency",
+            frequency[1:].numpy(),
+            {"long_name": "spatial frequency", "units": "cycles per pixel"},
+        ),
+    }
+    attrs = {"num_steps": request.parameters.num_steps, "family": request.info.family}
+    return xr.Dataset(variables, coordinates, attrs).set_coords(_ABOUT)
+
+
+def others(dataset: str = "photos_x8", **given: Any) -> list[xr.Dataset]:
+    """The results for a data set of each other family than that of `dataset`, with all networks that ship for it.
+
+    given: parameters of the study; those that are of one data set alone (source, checkpoints, images) do not count.
+    A family without networks for images of this size is left out.
+    """
+    given = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
+    size = NetworksParameters.checked(**{name: given[name] for name in ("profile", "size") if name in given}).size
+    fitting = [name for name in datasets.companions(dataset) if shipped(datasets.info(name).family, size)]
+    return [STUDY.run(dataset=name, **given) for name in fitting]
+
+
+@functools.lru_cache(maxsize=1)
+def training_images(request: Given) -> dict[str, torch.Tensor]:
+    """What all networks are judged against: images N x 3 x H x W that training shows in each of `DOMAINS`."""
+    train, count = request.images.train, request.parameters.reference
+    sources = common.training_sources(train, count // 2)  # for a mean and a spectrum, enough
+    return {"source": sources, "target": common.real_targets(train, count)}
+
+
+def compared(request: Given) -> torch.Tensor:
+    """At most `SWD_REFERENCES` of the training targets, spread evenly."""
+    targets = training_images(request)["target"]
+    return targets[common.spread(len(targets), min(SWD_REFERENCES, len(targets)))]
+
+
+def measured(request: Given, name: str) -> Arrays:
+    """The arrays of `_PER_MODEL` and `_ABOUT` for one network, and why KID is missing, if it is."""
+    given, model = request.parameters, request.network(request.checkpoints[name])
+    labels = dict(zip(DOMAINS, (request.info.source_label, TARGET), strict=True))
+    clean = {domain: model.encode(getattr(request.pair, domain)) for domain in DOMAINS}
+    training, held, reference = training_images(request), request.pair.target, request.hf_reference
+    again = model.decode(clean["target"]).cpu()
+    noises = [white_noise(clean["target"], seed) for seed in range(given.seeds)]
+    draws = torch.stack([drawn(model, noise, given.num_steps) for noise in noises])
+    inverted = translated(
+        model,
+        inversion.create("standard"),
+        request.pair.source,
+        request.info.source_label,
+        num_steps=given.num_steps,
+    )
+    kid = evaluate(
+        ["kid"],
+        images=draws.flatten(0, 1),
+        reference_set=training["target"],
+        weights=given.weights,
+        device=request.device,
+    )["kid"]
+    levels, errors = nearest_levels(model.denoiser.process), []
+    for domain, label in labels.items():
+        known = model.encode(training[domain])
+        variance = float((known - known.mean((0, 2, 3), keepdim=True)).square().mean())
+        predictors = (model.denoiser, gaussian_denoiser(model.denoiser.process, known, label))
+        errors.append(np.stack([predictor_error(one, clean[domain], label, levels, variance) for one in predictors]))
+    return {
+        **_texture("noise", draws, reference),
+        **_texture("translated", inverted.images, reference),
+        **_texture("ceiling", again, reference),
+        "psnr_ceiling": np.full(len(held), np.nan) if model.autoencoder is None else metrics.psnr(again, held).numpy(),
+        "s_dc": metrics.s_dc(inverted.latents).numpy(),
+        "white_s_dc": np.float64(white_noise_level(inverted.latents.shape[1])),
+        "norm_noise": np.stack([common.norms(noise) for noise in noises]),
+        "norm_translated": common.norms(inverted.latents),
+        "swd": np.array([metrics.sliced_wasserstein(one, compared(request)).score for one in draws]),
+        "kid": np.float64(kid),
+        "kid_missing": np.array(kid.attrs.get("missing", "")),
+        "error": np.stack(errors, axis=1),
+        # of targets, whose closed form is the last one
+        "response": np.stack([noise_response(one, clean["target"], TARGET, levels) for one in predictors]),
+        "ratio": np.array([level.sigma / level.alpha for level in levels]),
+        "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
+        "image": common.pictures(draws[0][: given.shown]),
+        **_about(model),
+    }
+
+
+def white_noise(like: torch.Tensor, seed: int) -> torch.Tensor:
+    """White noise in the shape of latents and where they are; the same for networks on latents of the same shape."""
+    return torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)).to(like)
+
+
+def drawn(model: Model, noise: torch.Tensor, num_steps: int) -> torch.Tensor:
+    """Samples of the target domain from noise, N x 3 x H x W on the CPU, without guidance."""
+    return model.decode(sample(model.denoiser, noise, TARGET, num_steps)).cpu()
+
+
+def predictor_error(
+    denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level], variance: float
+) -> np.ndarray:
+    """Mean squared error of the predicted clean images over `variance`, (level, N), of noised clean N x C x H x W."""
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
+    labels = as_labels(label, clean)
+    with torch.no_grad():
+        found = [denoiser(x.alpha * clean + x.sigma * noise, x, labels).clean - clean for x in levels]
+    return np.stack([one.square().mean((1, 2, 3)).cpu().numpy() for one in found]) / variance
+
+
+def noise_response(denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level]) -> np.ndarray:
+    """How much of a change of the noise's size a denoiser notices, (level, N), on noised clean N x C x H x W.
+
+    The noise n of an image is scaled to 1 - `LOUDER` and 1 + `LOUDER` times its size. Of the difference, the
+    predicted noise should have all along n where image and noise can be told apart: a response of 1. With a
+    response of m at all levels, sampling blows a noise that is too large by a share r up to
+    r (s_T / s_0)^(1 - m), s = sigma / alpha, as follows from Eq. (3) of the paper for an empty frequency.
+    """
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
+    labels, found = as_labels(label, clean), []
+    with torch.no_grad():
+        for level in levels:
+            louder, softer = (
+                denoiser(level.alpha * clean + scale * level.sigma * noise, level, labels).noise
+                for scale in (1 + LOUDER, 1 - LOUDER)
+            )
+            along = ((louder - softer) * noise).sum((1, 2, 3)) / noise.square().sum((1, 2, 3))
+            found.append((along / (2 * LOUDER)).cpu().numpy())
+    return np.stack(found)
+
+
+def nearest_levels(process: Process) -> list[Level]:
+    """Of the process's finest levels those nearest to `RATIOS`."""
+    finest = process.levels(getattr(process, "num_train_steps", 1000) - 1)
+    return [min(finest, key=lambda level: abs(np.log(level.sigma / level.alpha / ratio))) for ratio in RATIOS]
+
+
+def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> dict[str, np.ndarray]:
+    """S_HF of images (..., 3, H, W) and its logarithm with a sign, each (...)."""
+    flat = made.flatten(0, -4)
+    found = {"s_hf": metrics.s_hf(flat, reference), "excess": metrics.hf_excess(flat, reference)}
+    return {f"{name}_{stage}": values.view(made.shape[:-3]).numpy() for name, values in found.items()}
+
+
+def _about(model: Model) -> Arrays:
+    """What the card says, NaN where it does not: cards of models from elsewhere have no recipe."""
+    card, network = model.card, getattr(model.denoiser, "network", model.denoiser)
+    weights = network.parameters() if isinstance(network, torch.nn.Module) else ()
+    called = type(network).__name__
+    about = {
+        "prediction": card.get("prediction") or "",
+        "network": _ARCHITECTURES.get(called, called),
+        "space": "pixels" if model.autoencoder is None else "latents",
+        "autoencoder": card.get("autoencoder") or "",
+        "parameters": sum(weight.numel() for weight in weights),
+        "steps": float(card.get("recipe", {}).get("steps", np.nan)),
+        "train_seconds": float(card.get("seconds", np.nan)),
+        "train_images": float(card.get("training_images", np.nan)),
+        "train_source": card.get("data_source", ""),
+        "hash": model.hash,
+    }
+    return {name: np.array(value) for name, value in about.items()}
+
+
+STUDY = Study(
+    "networks",
+    "How good are the networks before anything is inverted, and what bounds them?",
+    NetworksParameters,
+    jobs,
+    combine,
+    uses=lambda request: [inversion.create("standard")],
+)

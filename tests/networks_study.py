@@ -1,0 +1,91 @@
+"""Networks that were never trained, and a made-up result of `studies.networks`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from spectral_collapse import networks as library
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.studies import networks
+from spectral_collapse.training.history import History
+from spectral_collapse.training.validation import Record
+
+VP = {"kind": "variance_preserving"}
+VE = {"kind": "variance_exploding"}
+KINDS = ("prediction", "network", "space", "autoencoder")
+MODELS = {
+    "photos": ("epsilon", "U-Net", "latents", "autoencoder"),
+    "mine": ("epsilon", "U-Net", "latents", "autoencoder"),  # alike in all but the name
+    "photos-dit": ("sample", "DiT", "latents", "another"),
+    "photos-pixel": ("epsilon", "U-Net", "pixels", ""),
+}
+
+
+def checkpoint(
+    folder: Path,
+    prediction: str,
+    process: dict[str, str],
+    steps: int = 8,
+    autoencoder: str = "",
+    family: str = "photos",
+) -> Path:
+    """An untrained U-Net with the curves of a training that never was, in pixel space or on latents of 4 x 16 x 16."""
+    torch.manual_seed(0)
+    size, channels = (16, 4) if autoencoder else (64, 3)
+    network = library.create("small_unet", size, channels, 6, widths=[16, 16], attention=0)
+    card = {
+        "family": family,
+        "image_size": 64,
+        "prediction": prediction,
+        "process": process,
+        "autoencoder": autoencoder,
+    }
+    history = History(VariancePreserving().levels(2))
+    history.losses = [float(step) for step in range(steps)]
+    for step in range(4, steps + 1, 4):
+        images = torch.zeros(8, 3, 16, 16)
+        record = Record(torch.full((8,), 0.1 * step), images, None, None, torch.full((3,), 1 / step))
+        history.add(step, record)
+    about = {"study": "training", "parameters": json.dumps({"prediction": prediction})}
+    library.save_network(network, folder, {**card, "recipe": {"steps": steps}, "seconds": 3}, history.files(about))
+    return folder
+
+
+def made_up() -> xr.Dataset:
+    """A small result of `studies.networks`."""
+    random = np.random.default_rng(0)
+    sizes = {"draw": 2, "drawn": 3, "sample": 3, "predictor": 2, "domain": 2, "level": 4, "frequency": 5, "shown": 2}
+    sizes |= {"row": 8, "col": 8, "rgb": 3}
+    found = xr.Dataset(
+        {
+            name: (("model", *dims), random.random([len(MODELS), *(sizes[dim] for dim in dims)]) + 0.1)
+            for name, (dims, _, _) in networks._PER_MODEL.items()
+        },
+        {
+            "model": list(MODELS),
+            **{kind: ("model", [about[index] for about in MODELS.values()]) for index, kind in enumerate(KINDS)},
+            "domain": list(networks.DOMAINS),
+            "predictor": ["network", "closed form"],
+            "frequency": np.linspace(0.1, 0.5, 5),
+            "parameters": ("model", [3e6, 1e6, 1e6, 1e6]),
+            "steps": ("model", [2500, 5000, np.nan, 10]),
+            "train_images": ("model", [100, 100, np.nan, 100]),
+            "train_source": ("model", ["real", "rendered", "", "rendered"]),
+            "train_seconds": ("model", [600.0, 600, np.nan, 3]),
+        },
+        {"title": "Made up", "data_source": "rendered"},
+    )
+    found["ratio"][:] = np.geomspace(0.03, 14, 4)
+    found["s_hf_real"] = "sample", random.random(3)
+    found["excess_real"] = "sample", random.normal(size=3)
+    found["target_power"] = ("sample", "frequency"), random.random((3, 5)) + 1
+    found["swd_real"] = (), 0.1
+    found["kid"][:] = np.nan
+    found["image"] = found["image"].astype(np.uint8)
+    found["real_image"] = found["image"].isel(model=0, drop=True)
+    return found
