@@ -5,15 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import create_autospec
+from unittest.mock import Mock, create_autospec
 
-import pandas as pd
 import pytest
 
 from spectral_collapse import __version__, cli, datasets, results, training
 from spectral_collapse.errors import CheckpointError
-from spectral_collapse.findings import networks as findings
-from spectral_collapse.studies import networks, pareto
+from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies.parameters import describe
+from spectral_collapse.studies.study import Study
 from tests.test_results import strangers
 
 
@@ -71,13 +71,10 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert "BrokenPipe" not in errors
 
 
-def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*arguments: object, **options: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr(pareto, "run", run)
+def test_another_broken_pipe_is_an_error(run: Mock) -> None:
+    run.side_effect = BrokenPipeError
     with pytest.raises(BrokenPipeError):
-        cli.main(["study", "pareto"])
+        cli.main(["study", "collapse"])
 
 
 def test_an_unknown_name_is_one_line_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,33 +107,83 @@ def test_train_passes_its_options_on(
     assert str(tmp_path) in capsys.readouterr().out
 
 
-def test_study_networks_prints_a_row_per_network(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """In place of a study's run: what it was asked for."""
+    attrs = {"study": "collapse", "parameters": '{"dataset": "photos_x16", "profile": "smoke"}'}
+    run = create_autospec(Study.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(Study, "run", run)
+    return run
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_an_option_for_each_parameter(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["study", "--help"])
+    listed = " ".join(capsys.readouterr().out.split())
+    with pytest.raises(SystemExit):
+        cli.main(["study", name, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert STUDIES[name].question in listed
+    assert STUDIES[name].question in said
+    for field, text in describe(STUDIES[name].parameters).items():
+        assert f"--{field.replace('_', '-')} VALUE" in said
+        assert " ".join(text.split()) in said
+
+
+def test_a_study_gets_what_was_typed_and_says_where_the_result_is(
+    capsys: pytest.CaptureFixture[str], run: Mock
 ) -> None:
-    attrs = {"study": "networks", "parameters": '{"dataset": "photos_x8", "profile": "smoke"}'}
-    run = create_autospec(networks.STUDY.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=run))
-    monkeypatch.setattr(findings, "recipes", lambda _: pd.DataFrame({"Steps": ["7"]}, index=["mine"]))
-    monkeypatch.setattr(findings, "table", lambda _: pd.DataFrame({"S_DC": ["0.5"]}, index=["mine"]))
-    assert cli.main(["study", "networks", "--checkpoints", "photos", "mine", "--profile", "smoke"]) == 0
+    command = ["study", "own_method", "--dataset", "photos_x16", "--profile", "smoke", "--num-steps", "7"]
+    command += ["--guidance", "1.5", "--methods", "standard", "bdia", "--root", "1"]
+    assert cli.main([*command, "--workers", "2", "--no-progress"]) == 0
+    given = {"dataset": "photos_x16", "profile": "smoke", "num_steps": 7, "guidance": 1.5, "root": "1"}
+    run.assert_called_once_with(STUDIES["own_method"], "processes:2", False, methods=["standard", "bdia"], **given)
+    assert "collapse-photos_x16-smoke-" in capsys.readouterr().out
+    assert cli.main(["study", "collapse", "--scheduler", "tcp://somewhere:8786"]) == 0
+    run.assert_called_with(STUDIES["collapse"], "tcp://somewhere:8786", True)
+
+
+def test_methods_may_have_parameters_of_their_own(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    assert cli.main(["study", "pareto", "--methods", '{"renoise": {"renoise_steps": 2}}', "--eta-lf", "0", "1e-4"]) == 0
     run.assert_called_once_with(
-        dataset="photos_x8", profile="smoke", checkpoints=["photos", "mine"], source="auto", root=None
+        STUDIES["pareto"], "auto", True, methods={"renoise": {"renoise_steps": 2}}, eta_lf=[0, 1e-4]
     )
-    out = capsys.readouterr().out
-    assert out.startswith("mine\nSteps      7\nS_DC     0.5")
-    assert "networks-photos_x8-smoke-" in out
+    capsys.readouterr()
+    assert cli.main(["study", "pareto", "--methods", '{"renoise"']) == 2
+    assert "is no JSON object" in one_line(capsys)
 
 
-def test_study_pareto_says_where_the_result_is(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--images", "2.5"], "images must be a valid integer; 2.5 was given"),
+        (["--images", "two"], "images must be a valid integer; 'two' was given"),
+        (["--num-steps", "0"], "num_steps must be greater than or equal to 1; 0 was given"),
+        (["--profile", "large"], "profile must be 'smoke', 'quick' or 'paper'; 'large' was given"),
+        (["--workers", "0"], "the number of processes must be an integer of at least 1; '0' was given"),
+        (["--dataset", "mnist"], "unknown data set 'mnist'"),
+    ],
+)
+def test_impossible_options_get_one_sentence(
+    options: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    attrs = {"study": "pareto", "parameters": '{"dataset": "photos_x16", "profile": "smoke"}'}
-    run = create_autospec(pareto.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(pareto, "run", run)
-    command = ["study", "pareto", "--dataset", "photos_x16", "--profile", "smoke", "--seeds", "2", "--source", "real"]
-    assert cli.main([*command, "--checkpoint", "mine"]) == 0
-    run.assert_called_once_with("photos_x16", "smoke", seeds=2, checkpoint="mine", source="real", root=None)
-    assert "pareto-photos_x16-smoke-" in capsys.readouterr().out
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    assert cli.main(["study", "gaussian", "--no-progress", *options]) == 2
+    assert sentence in one_line(capsys)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from spectral_collapse import cli; cli.main(sys.argv[1:])"
+    check = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {code}"
+    for command in (["--help"], ["study", "--help"]):
+        found = subprocess.run([sys.executable, "-c", check, *command], capture_output=True, text=True, check=True)
+        assert "spectral_collapse.studies" in found.stderr.split()
+        assert not {"torch", "numpy", "xarray", "pydantic"} & set(found.stderr.split())
 
 
 def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,31 +210,13 @@ def test_results_list(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkey
     assert line in listed
 
 
-def test_what_the_user_can_mend_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run(*arguments: object, **options: object) -> None:
-        raise CheckpointError("the checkpoint is empty; train it again")
-
-    monkeypatch.setattr(pareto, "run", run)
-    assert cli.main(["study", "pareto"]) == 2
+def test_what_the_user_can_fix_is_one_line(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    run.side_effect = CheckpointError("the checkpoint is empty; train it again")
+    assert cli.main(["study", "collapse"]) == 2
     assert one_line(capsys) == "spectral-collapse: the checkpoint is empty; train it again\n"
 
 
-def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(*arguments: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pareto, "run", run)
-    assert cli.main(["study", "pareto"]) == 130
+def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    run.side_effect = KeyboardInterrupt
+    assert cli.main(["study", "collapse"]) == 130
     assert "interrupted" in one_line(capsys)
-
-
-def test_study_networks_has_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    attrs = {"study": "networks", "parameters": '{"dataset": "photos_x8", "profile": "quick"}'}
-    run = create_autospec(networks.STUDY.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=run))
-    for name in ("recipes", "table"):
-        monkeypatch.setattr(findings, name, lambda _: pd.DataFrame())
-    assert cli.main(["study", "networks"]) == 0
-    run.assert_called_once_with(dataset="photos_x8", profile="quick", checkpoints=None, source="auto", root=None)
