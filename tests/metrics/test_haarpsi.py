@@ -7,8 +7,22 @@ from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.haarpsi import haarpsi
 
+from .case import Case
+
 ensure_torchvision()
 import piq  # noqa: E402
+
+CASES = {
+    "haarpsi": Case(
+        "HaarPSI",
+        lambda x: haarpsi(x, x.flip(-1)),
+        images=True,
+        compare=haarpsi,
+        identity=1.0,
+        symmetric=True,
+        least=16,
+    ),
+}
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 16, 40), (3, 33, 47)])

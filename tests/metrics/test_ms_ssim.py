@@ -8,8 +8,22 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.ssim import ssim
 
+from .case import Case
+
 ensure_torchvision()
 import piq  # noqa: E402
+
+CASES = {
+    "ms_ssim": Case(
+        "MS-SSIM",
+        lambda x: ms_ssim(x, x.flip(-1)),
+        images=True,
+        compare=ms_ssim,
+        identity=1.0,
+        symmetric=True,
+        least=11,
+    ),
+}
 
 
 def noisy_pair(side: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
