@@ -1,4 +1,5 @@
-"""How one score takes part in `test_battery`: each area lists its own in `cases_<area>.py`, as CASES."""
+"""How one score takes part in `test_battery`: the test of each lists its own as CASES, by the name of the function
+and, where it is called in several ways, a second word."""
 
 from __future__ import annotations
 

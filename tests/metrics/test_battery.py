@@ -1,4 +1,4 @@
-"""The same checks for every score; the scores are listed in `cases_<area>.py`."""
+"""The same checks for every score; the test of each says in `CASES` how it takes part."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from .images import textures
 
 CASES: dict[str, Case] = {
     name: case
-    for path in sorted(Path(__file__).parent.glob("cases_*.py"))
-    for name, case in importlib.import_module(f".{path.stem}", __package__).CASES.items()
+    for path in sorted(Path(__file__).parent.glob("test_*.py"))
+    if path != Path(__file__)
+    for name, case in getattr(importlib.import_module(f".{path.stem}", __package__), "CASES", {}).items()
 }
 PER_SAMPLE = [name for name, case in CASES.items() if case.per_sample]
 IMAGES = [name for name, case in CASES.items() if case.images]
@@ -49,9 +50,9 @@ def per_sample(case: Case, images: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("name", metrics.SCORES)
 def test_every_score_has_a_card_a_function_and_a_case(name: str) -> None:
     card = metrics.SCORES[name]
-    function = card.function or card.name
+    function = card.function.__name__
     assert card.name == name
-    assert callable(getattr(metrics, function))
+    assert getattr(metrics, function) is card.function
     assert function in metrics.__all__
     assert card.range[0] < card.range[1]
     assert (
@@ -64,10 +65,10 @@ def test_every_score_has_a_card_a_function_and_a_case(name: str) -> None:
 @pytest.mark.parametrize("name", metrics.SCORES)
 def test_values_lie_in_their_range(name: str) -> None:
     card = metrics.SCORES[name]
-    for case in (case for key, case in CASES.items() if key.split()[0] == (card.function or card.name)):
+    for case in (case for key, case in CASES.items() if key.split()[0] == card.function.__name__):
         result = case.evaluate(batch(case))
         found = torch.as_tensor(getattr(result, card.field) if card.field else result)
-        assert found.ndim == (1 if card.unit == "sample" else 0)
+        assert found.ndim == (1 if card.per == "sample" else 0)
         assert ((found >= card.range[0]) & (found <= card.range[1])).all()
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+from spectral_collapse.metrics.base import Inputs
 from spectral_collapse.metrics.evaluate import INPUTS, evaluate
 
 from .images import textures
@@ -81,9 +85,9 @@ def test_the_values_are_those_of_each_score_called_by_itself(
 def test_variables_carry_their_cards_and_are_stored(everything: xr.Dataset, tmp_path: Path) -> None:
     for name, variable in everything.items():
         card = metrics.SCORES[name]
-        assert variable.dims == (("sample",) if card.unit == "sample" else ())
+        assert variable.dims == (("sample",) if card.per == "sample" else ())
         assert variable.attrs["range"] == list(card.range)
-        assert (variable.attrs["long_name"], variable.attrs["units"]) == (card.symbol, card.measured_in)
+        assert (variable.attrs["long_name"], variable.attrs["units"]) == (card.symbol, card.units)
         assert variable.attrs["n"] == COUNT
         if "missing" not in variable.attrs:
             valid = variable.to_numpy()[~np.isnan(variable.to_numpy())]
@@ -118,15 +122,23 @@ def test_no_score_changes_what_the_next_is_given() -> None:
 
 
 def test_s_lf_says_that_its_second_batch_are_sources(everything: xr.Dataset) -> None:
-    assert everything["s_lf"].attrs["arity"] == "image and source"
-    assert everything["ssim"].attrs["arity"] == "image and reference"
+    assert everything["s_lf"].attrs["inputs"] == "image and source"
+    assert everything["ssim"].attrs["inputs"] == "image and reference"
 
 
 def test_a_functions_name_stands_for_its_scores_and_is_called_once(
     given: dict[str, torch.Tensor | float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls, original = [], metrics.pca
-    monkeypatch.setattr(metrics, "pca", lambda latents: calls.append(1) or original(latents))
+    calls: list[int] = []
+
+    @functools.wraps(metrics.pca)
+    def counting(latents: torch.Tensor) -> metrics.PCA:
+        calls.append(1)
+        return metrics.pca(latents)
+
+    for name in ("effective_rank", "components_95"):
+        card = dataclasses.replace(metrics.SCORES[name], function=counting)
+        monkeypatch.setitem(metrics.SCORES, name, card)
     found = evaluate(["pca", "components_95"], latents=given["latents"])
     assert list(found) == ["effective_rank", "components_95"]
     assert len(calls) == 1
@@ -139,14 +151,14 @@ def test_a_functions_name_stands_for_its_scores_and_is_called_once(
 
 def test_all_is_what_the_inputs_allow(given: dict[str, torch.Tensor | float]) -> None:
     found = evaluate("all", latents=given["latents"])
-    assert set(found) == {name for name, card in metrics.SCORES.items() if card.arity == "latent"}
+    assert set(found) == {name for name, card in metrics.SCORES.items() if card.inputs == "latent"}
     assert set(evaluate("all", noise=given["noise"], clean=given["clean"])) == {"noise_of_image", "image_of_noise"}
     with pytest.raises(InvalidParameterError, match="no score can do with what was given"):
         evaluate("all", noise=given["noise"])
 
 
-def test_every_arity_of_a_card_has_its_inputs() -> None:
-    assert {card.arity for card in metrics.SCORES.values()} <= set(INPUTS)
+def test_every_kind_of_inputs_is_known() -> None:
+    assert set(get_args(Inputs)) == set(INPUTS)
 
 
 @pytest.mark.parametrize(

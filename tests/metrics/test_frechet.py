@@ -8,8 +8,23 @@ from cleanfid import fid as clean
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.frechet import fid, frechet_distance, kernel_distance, kid
 
+from .case import Case
 from .images import textures
 from .made_weights import made_weights
+
+CASES = {
+    score.__name__: Case(
+        score.__name__,
+        lambda x, score=score: score(x, 0.5 * x.flip(-1), made_weights("inception")),
+        per_sample=False,
+        images=True,
+        compare=lambda x, y, score=score: score(x, y, made_weights("inception")),
+        matched=False,
+        # Rounded to 8 bits a pixel may fall to either side: 1/255 of the range in a few pixels.
+        tolerance=1e-3,
+    )
+    for score in (fid, kid)
+}
 
 
 def gaussian(count: int, generator: torch.Generator, dims: int = 8, scale: float = 1.0) -> torch.Tensor:

@@ -7,6 +7,20 @@ import torch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.haarpsi import haarpsi
 
+from .case import Case
+
+CASES = {
+    "haarpsi": Case(
+        "HaarPSI",
+        lambda x: haarpsi(x, x.flip(-1)),
+        images=True,
+        compare=haarpsi,
+        identity=1.0,
+        symmetric=True,
+        least=16,
+    ),
+}
+
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 16, 40), (3, 33, 47)])
 def test_agrees_with_piq(shape: tuple[int, int, int], generator: torch.Generator) -> None:

@@ -9,7 +9,10 @@ import torch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import high_frequency_deficit, low_pass
 
+from .case import Case
 from .images import towards_smooth, wave
+
+CASES = {"high_frequency_deficit": Case("high-frequency deficit", high_frequency_deficit, least=4)}
 
 
 def high(shape: tuple[int, ...]) -> np.ndarray:

@@ -11,6 +11,10 @@ from torch.distributions import kl_divergence as between
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics import kl_divergence, low_pass, white_noise_kl
 
+from .case import Case
+
+CASES = {"kl_divergence": Case("KL", kl_divergence, per_sample=False)}
+
 
 def test_agrees_with_torch_distributions(generator: torch.Generator) -> None:
     latents = 0.3 + 0.7 * torch.randn(12, 3, 4, 5, generator=generator, dtype=torch.float64)

@@ -7,11 +7,25 @@ import torch
 
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics import low_pass
-from spectral_collapse.metrics.lpips_distance import SMALLEST, lpips
+from spectral_collapse.metrics.lpips_distance import SMALLEST, lpips, lpips_alex, lpips_squeeze, lpips_vgg
 from spectral_collapse.metrics.weights import SOURCES, MissingWeightsError, find
 
+from .case import Case
 from .images import textures
 from .made_weights import made_weights
+
+CASES = {
+    f"lpips_{network}": Case(
+        "LPIPS",
+        lambda x, score=score, network=network: score(x, x.flip(-1), made_weights(network)),
+        images=True,
+        compare=lambda x, y, score=score, network=network: score(x, y, made_weights(network)),
+        identity=0.0,
+        symmetric=True,
+        least=SMALLEST[network],
+    )
+    for network, score in (("alex", lpips_alex), ("vgg", lpips_vgg), ("squeeze", lpips_squeeze))
+}
 
 
 @pytest.mark.parametrize("network", ["alex", "vgg", "squeeze"])

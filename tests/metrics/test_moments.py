@@ -9,7 +9,10 @@ from scipy import stats
 
 from spectral_collapse.metrics import moments
 
+from .case import Case
 from .images import textures
+
+CASES = {"moments": Case("moments", moments, constant="undefined")}
 
 
 def test_agrees_with_scipy(generator: torch.Generator) -> None:

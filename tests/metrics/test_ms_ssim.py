@@ -8,6 +8,20 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.ssim import ssim
 
+from .case import Case
+
+CASES = {
+    "ms_ssim": Case(
+        "MS-SSIM",
+        lambda x: ms_ssim(x, x.flip(-1)),
+        images=True,
+        compare=ms_ssim,
+        identity=1.0,
+        symmetric=True,
+        least=11,
+    ),
+}
+
 
 def noisy_pair(side: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     x = torch.rand(2, 3, side, side + 3, generator=generator, dtype=torch.float64)

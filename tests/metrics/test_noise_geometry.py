@@ -9,7 +9,24 @@ import torch
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import nearest_noise, triangle
 
+from .case import Case
 from .images import textures
+
+CASES = {
+    "triangle": Case(
+        "triangle",
+        lambda x: triangle(x, x.flip(-1), x.roll(3, -1)),
+        compare=lambda x, y: triangle(x, y, x.roll(3, -1)),
+        constant="undefined",
+    ),
+    "nearest_noise": Case(
+        "nearest noise",
+        lambda x: nearest_noise(x, x.flip(-1)),
+        per_sample=False,
+        compare=nearest_noise,
+        identity=1.0,
+    ),
+}
 
 
 def test_a_right_triangle(generator: torch.Generator) -> None:

@@ -12,7 +12,10 @@ from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import patch_correlation, white_noise_correlation
 from spectral_collapse.metrics.patch_correlation import _calibrated
 
+from .case import Case
 from .images import towards_smooth
+
+CASES = {"patch_correlation": Case("patch correlation", patch_correlation, per_sample=False, least=8)}
 
 
 def test_agrees_with_numpy_patch_by_patch(generator: torch.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

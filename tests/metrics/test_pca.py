@@ -10,7 +10,13 @@ import torch
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics import map_pca, pca, white_noise_rank
 
+from .case import Case
 from .images import towards_smooth
+
+CASES = {
+    "pca": Case("PCA", pca, per_sample=False, constant=DataError),
+    "map_pca": Case("PCA", map_pca, constant="undefined"),
+}
 
 
 def explained_by_marchenko_pastur(ratio: float, share_of_components: np.ndarray) -> np.ndarray:

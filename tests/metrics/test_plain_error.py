@@ -4,7 +4,19 @@ import pytest
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.plain_error import area_error, plain_error, plain_mask, plain_places
+from spectral_collapse.metrics.plain_error import PlainError, area_error, plain_error, plain_mask, plain_places
+
+from .case import Case
+
+
+def _half_plain(images: torch.Tensor) -> PlainError:
+    """Against references that are plain on the left and striped on the right."""
+    columns = torch.arange(images.shape[-1], device=images.device)
+    stripes = (columns % 2 - 0.5).to(images.dtype)
+    return plain_error(images, torch.where(columns < len(columns) // 2, images / 1000, stripes))
+
+
+CASES = {"plain_error": Case("plain error", _half_plain, images=True, compare=plain_error, least=2)}
 
 
 def striped(height: int = 12, width: int = 16) -> torch.Tensor:

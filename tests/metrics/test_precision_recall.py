@@ -7,8 +7,23 @@ from sklearn.neighbors import NearestNeighbors
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.precision_recall import NEIGHBOURS, coverage, precision, recall
 
+from .case import Case
 from .images import textures
 from .made_weights import made_weights
+
+CASES = {
+    score.__name__: Case(
+        score.__name__,
+        lambda x, score=score: score(x, 0.5 * x.flip(-1), made_weights("inception")),
+        per_sample=False,
+        images=True,
+        compare=lambda x, y, score=score: score(x, y, made_weights("inception")),
+        matched=False,
+        # Rounded to 8 bits a pixel may fall to either side: 1/255 of the range in a few pixels.
+        tolerance=1e-3,
+    )
+    for score in (precision, recall)
+}
 
 
 def points(count: int, generator: torch.Generator, shift: float = 0.0) -> torch.Tensor:

@@ -8,7 +8,19 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from spectral_collapse.metrics import psnr
 
+from .case import Case
 from .images import textures
+
+CASES = {
+    "psnr": Case(
+        "PSNR",
+        lambda x: psnr(x, x.flip(-1)),
+        images=True,
+        compare=psnr,
+        identity=math.inf,
+        symmetric=True,
+    ),
+}
 
 
 def test_agrees_with_scikit_image(generator: torch.Generator) -> None:

@@ -7,7 +7,10 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum, spectral_slope
 from spectral_collapse.metrics.radial_spectrum import band_power
 
+from .case import Case
 from .images import textures, wave
+
+CASES = {"radial_spectrum": Case("radial spectrum", lambda x: radial_spectrum(x)[1])}
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 33), (24, 40), (40, 24)])

@@ -11,6 +11,10 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import s_dc, s_dc_mask, white_noise_level
 from spectral_collapse.metrics.s_dc import DRAWS, _calibrated, threshold
 
+from .case import Case
+
+CASES = {"s_dc": Case("S_DC", s_dc, least=5)}
+
 CALIBRATION_ERROR = np.sqrt(0.05 * 0.95 / DRAWS)
 
 

@@ -10,6 +10,10 @@ from scipy import stats
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics import low_pass, s_g
 
+from .case import Case
+
+CASES = {"s_g": Case("S_G", s_g, per_sample=False)}
+
 
 def test_white_noise_is_rejected_at_the_nominal_rate(generator: torch.Generator) -> None:
     draws = 1000

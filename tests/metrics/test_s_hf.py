@@ -9,9 +9,19 @@ import pywt
 import torch
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics import hf_excess, hf_reference, low_pass, s_hf, spectral_slope
+from spectral_collapse.metrics import HFReference, hf_excess, hf_reference, low_pass, s_hf, spectral_slope
 
+from .case import Case
 from .images import textures
+
+CASES = {
+    "s_hf": Case(
+        "S_HF",
+        lambda x: s_hf(x, HFReference(12.0, "sym3", -3.0, 1, (3, 32, 32))),
+        images=True,
+        least=None,
+    ),
+}
 
 
 @pytest.fixture

@@ -10,7 +10,29 @@ from skimage.metrics import structural_similarity
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import low_pass, s_lf, structure_view
 
+from .case import Case
 from .images import textures, wave
+
+CASES = {
+    "s_lf": Case(
+        "S_LF",
+        lambda x: s_lf(x, x.flip(-1), cutoff=0.25),
+        images=True,
+        compare=lambda x, y: s_lf(x, y, cutoff=0.25),
+        identity=1.0,
+        symmetric=True,
+        least=11,
+    ),
+    "s_lf edges": Case(
+        "S_LF",
+        lambda x: s_lf(x, x.flip(-1), cutoff=0.25, structure="edges"),
+        images=True,
+        compare=lambda x, y: s_lf(x, y, cutoff=0.25, structure="edges"),
+        identity=1.0,
+        symmetric=True,
+        least=11,
+    ),
+}
 
 
 def disc(size: int = 64, radius: float = 0.3, tone: float = 0.0, shift: int = 0) -> torch.Tensor:

@@ -10,7 +10,10 @@ from scipy import stats
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import shapiro_wilk
 
+from .case import Case
 from .images import towards_smooth
+
+CASES = {"shapiro_wilk": Case("Shapiro-Wilk", shapiro_wilk)}
 
 
 # The last shape holds more values than one test takes.

@@ -8,7 +8,21 @@ from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import low_pass
 from spectral_collapse.metrics.sliced_wasserstein import enlarge, laplacian_pyramid, sliced_wasserstein, wasserstein
 
+from .case import Case
 from .images import textures
+
+CASES = {
+    "sliced_wasserstein": Case(
+        "sliced Wasserstein",
+        lambda x: sliced_wasserstein(x, 0.5 * x.flip(-1)),
+        per_sample=False,
+        images=True,
+        compare=sliced_wasserstein,
+        matched=False,
+        least=16,
+        constant=DataError,
+    ),
+}
 
 
 @pytest.mark.parametrize(("first", "second"), [(7, 7), (5, 9), (1, 12)])

@@ -8,7 +8,20 @@ from skimage.metrics import structural_similarity
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.ssim import ssim
 
+from .case import Case
 from .images import textures
+
+CASES = {
+    "ssim": Case(
+        "SSIM",
+        lambda x: ssim(x, x.flip(-1)),
+        images=True,
+        compare=ssim,
+        identity=1.0,
+        symmetric=True,
+        least=11,
+    ),
+}
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 11, 25), (3, 40, 33)])

@@ -12,7 +12,7 @@ from spectral_collapse import inversion
 from spectral_collapse.denoisers import GaussianDenoiser, Prediction
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
-from spectral_collapse.metrics.trajectories import SCORES, Trajectory
+from spectral_collapse.metrics.trajectories import MEASURES, Trajectory
 from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 
@@ -89,7 +89,7 @@ def test_methods_diagnostics_stand_beside() -> None:
     assert found["conflict"].dims == ("step", "sample")
     assert found["conflict"].shape == (STEPS, 3)
     assert 0 <= float(found["conflict"].mean()) <= 1
-    assert {card.name for card in SCORES} <= set(found)
+    assert set(MEASURES) <= set(found)
 
 
 def test_a_sample_does_not_see_its_batch() -> None:

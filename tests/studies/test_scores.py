@@ -8,7 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import inversion, metrics
+from spectral_collapse import inversion, keys, metrics
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import scores
 from spectral_collapse.studies.request import Request
@@ -112,3 +112,14 @@ def test_an_unknown_data_set_is_refused() -> None:
 def test_readings_need_colours_and_edges() -> None:
     with pytest.raises(InvalidParameterError, match="beside must name"):
         scores.STUDY.run(profile="smoke", checkpoint=thumbnails(), beside=["bbbc021_x8"])
+
+
+@pytest.mark.parametrize("file", ["psnr", "pca", "frechet"])
+def test_the_key_knows_the_files_of_all_scores(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    def code() -> str:
+        return keys.code_hash(scores.STUDY.jobs, scores.STUDY.combine, *scores.STUDY.uses(None))
+
+    before, read = code(), keys._source_of
+    changed = f"spectral_collapse.metrics.{file}"
+    monkeypatch.setattr(keys, "_source_of", lambda name: read(name) + ("\nANOTHER = 1\n" if name == changed else ""))
+    assert code() != before

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.metrics import SCORES, Score
+from spectral_collapse.metrics import SCORES, ScoreInfo
 
 _VERDICTS = {
     "better": ("better", PALETTE[0], "circle"),
@@ -96,12 +96,12 @@ def differences(pairs: xr.Dataset) -> alt.ConcatChart:
 
 
 def _panel(
-    table: pd.DataFrame, card: Score, points: list[str], looks: list[tuple[str, str, str]], labels: bool
+    table: pd.DataFrame, card: ScoreInfo, points: list[str], looks: list[tuple[str, str, str]], labels: bool
 ) -> alt.LayerChart:
     """One score's differences; the labels of the points stand in the first column only."""
     domain, colors, shapes = zip(*looks, strict=True)
     legend = alt.Legend(title=None, orient="bottom", direction="horizontal", symbolOpacity=1)
-    unit = f" ({card.measured_in})" if card.measured_in != "1" else ""
+    unit = f" ({card.units})" if card.units != "1" else ""
     y = alt.Y("point:N", sort=points, title=None).axis(
         labels=labels, ticks=False, domain=False, grid=True, labelLimit=260
     )
@@ -134,7 +134,7 @@ def _panel(
     ).properties(width=_WIDTH, height=_ROW * len(points))
 
 
-def _verdict(card: Score, low: float, high: float) -> str:
+def _verdict(card: ScoreInfo, low: float, high: float) -> str:
     if not (low > 0 or high < 0):  # NaN is open too
         return "open"
     if card.higher_is_better is None:

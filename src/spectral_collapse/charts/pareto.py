@@ -36,10 +36,7 @@ _PLAIN = (
     ("clipped_hf", "Clipped steps", "{:.0%}"),
     ("network_calls", "Network calls", "{:.0f}"),
 )
-_TITLES = {
-    name: score.symbol + (f" ({score.measured_in})" if score.measured_in != "1" else "")
-    for name, score in SCORES.items()
-}
+_TITLES = {name: score.symbol + (f" ({score.units})" if score.units != "1" else "") for name, score in SCORES.items()}
 
 
 def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerChart:

@@ -174,5 +174,5 @@ def responses(table: pd.DataFrame) -> alt.FacetChart:
 def _title(name: str) -> str:
     """A score's symbol, unit and arrow."""
     card = SCORES[name]
-    unit = f" ({card.measured_in})" if card.measured_in != "1" else ""
+    unit = f" ({card.units})" if card.units != "1" else ""
     return f"{card.symbol}{unit} {card.arrow}"

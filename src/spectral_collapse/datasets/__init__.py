@@ -45,7 +45,8 @@ __all__ = [
 DATASETS: dict[str, DatasetInfo] = {
     entry.name: entry for module in discovery.modules(__name__) for entry in getattr(module, "DATASETS", ())
 }
-"""Every data set by name: what the files of this package list in their `DATASETS`."""
+"""Every data set by name: what the files of this package list in their `DATASETS`; add your own here to use it in the
+studies."""
 
 _VARIABLE = "SPECTRAL_COLLAPSE_DATA"
 """Environment variable that names a folder with real images."""
@@ -165,17 +166,16 @@ def fetch(name: str, root: str | Path | None = None, first: int | None = None, p
 
 def _twin(entry: DatasetInfo, split: Split, size: int, source: str, roots: list[Path]) -> DomainImages:
     looked = " and ".join(map(shown, roots))
-    if source == "real":
-        raise DataError(
-            f"no real images of {entry.name!r} were found in {looked}; {entry.remedy}, or name their folder with "
-            "root= or SPECTRAL_COLLAPSE_DATA"
-        )
-    if entry.render is None:
-        raise InvalidParameterError(f"{entry.name!r} has real images only, always at hand: use source='real' or 'auto'")
+    if source == "rendered" and entry.render is None:
+        raise InvalidParameterError(f"{entry.name!r} has real images only: use source='real' or 'auto'")
+    if source == "real" or entry.render is None:
+        ways = [*filter(None, [entry.remedy]), "name their folder with root= or SPECTRAL_COLLAPSE_DATA"]
+        raise DataError(f"no real images of {entry.name!r} were found in {looked}; {', or '.join(ways)}")
     if source == "auto" and entry.family not in _announced:
         _announced.add(entry.family)
         warnings.warn(
-            f"{entry.name!r}: no real images in {looked}, so these are RENDERED ones; {entry.remedy}",
+            f"{entry.name!r}: no real images in {looked}, so these are RENDERED ones"
+            f"{'; ' if entry.remedy else ''}{entry.remedy}",
             stacklevel=3,
         )
     return entry.render(split, size)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import torch
 
-Arity = Literal[
+Inputs = Literal[
     "latent",
     "noise, image and latent",
     "noise and image",
@@ -16,36 +18,39 @@ Arity = Literal[
     "image and source",
     "image and set",
     "two sets",
-    "trajectory",
 ]
 """What a score is computed from; every word stands for a batch (N, C, H, W) of such maps, matched one
-to one except in 'image and set' and 'two sets'."""
+to one except in 'image and set' and 'two sets'. The set of the former may come as `metrics.hf_reference` of it."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """The card of one score.
+class ScoreInfo:
+    """Metadata of one score.
 
-    name: the key in `metrics.SCORES` and in stored results; symbol: how figures write it;
-    higher_is_better: None where neither side is; range: smallest and largest possible value; arity:
-    what it is computed from; unit: what one value belongs to, a sample or the whole set, and so
-    what a mean or a bootstrap runs over; source: the paper's equations; measured_in: physical unit,
-    "1" for a plain number; target: the ideal value, where it is neither end of the range; function:
-    the name in `metrics` of the function that computes it, if not the score's own; field: where
-    that returns a named tuple, the field that holds the value.
+    name: as in stored results, and the key in `metrics.SCORES`; function: computes it, and is given a batch for each
+    word of `inputs`, in their order; symbol: how figures write it; higher_is_better: None where neither side is;
+    range: smallest and largest possible value; inputs: what it is computed from; per: what one value belongs to, a
+    sample or the whole set, and so what a mean or a bootstrap runs over; source: the paper's equations; units:
+    physical ones, "1" for a plain number; target: the ideal value, where it is neither end of the range; field: where
+    the function returns a named tuple, the field that holds the value; weights: the name in `metrics.weights.SOURCES`
+    of the pretrained weights that it needs; notes: the shape of the first batch -> what belongs beside the value, its
+    expectation where there is no defect (`white_noise` for latents, `chance` for what is found by luck), or how it
+    was computed. The functions of this package's cards are no lambdas: keys of results name them.
     """
 
     name: str
+    function: Callable[..., Any]
     symbol: str
     higher_is_better: bool | None
     range: tuple[float, float]
-    arity: Arity
-    unit: Literal["sample", "set"]
+    inputs: Inputs
+    per: Literal["sample", "set"]
     source: str
-    measured_in: str = "1"
+    units: str = "1"
     target: float | None = None
-    function: str = ""
     field: str = ""
+    weights: str = ""
+    notes: Callable[[torch.Size], Mapping[str, object]] | None = None
 
     @property
     def arrow(self) -> str:

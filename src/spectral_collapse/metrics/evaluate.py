@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,32 +10,30 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 import xarray as xr
-from scipy import stats
 
 from spectral_collapse import metrics, paths
 from spectral_collapse.checks import check_name, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import weights as weight_files
-from spectral_collapse.metrics.base import Arity, Score
-from spectral_collapse.metrics.ms_ssim import scales
+from spectral_collapse.metrics.base import Inputs, ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents
 from spectral_collapse.metrics.s_hf import HFReference, check_reference
 from spectral_collapse.metrics.s_lf import Structure, check_cutoff
 
-Inputs = Mapping[str, tuple[str, ...]]
-"""A function's parameter -> the arguments of `evaluate` that can fill it, the first given one first."""
+Choices = tuple[str, ...]
+"""The arguments of `evaluate` that can fill an input, the first given one first."""
 
-INPUTS: dict[Arity, Inputs] = {
-    "latent": {"latents": ("latents",)},
-    "noise, image and latent": {"noises": ("noise",), "images": ("clean",), "latents": ("latents",)},
-    "noise and image": {"noises": ("noise",), "images": ("clean",)},
-    "image": {"images": ("images",)},
-    "image and reference": {"images": ("images",), "references": ("references",)},
-    "image and source": {"images": ("images",), "sources": ("sources",)},
-    "image and set": {"images": ("images",), "reference": ("hf_reference", "reference_set")},
-    "two sets": {"images": ("images",), "references": ("reference_set",)},
+INPUTS: dict[Inputs, tuple[Choices, ...]] = {
+    "latent": (("latents",),),
+    "noise, image and latent": (("noise",), ("clean",), ("latents",)),
+    "noise and image": (("noise",), ("clean",)),
+    "image": (("images",),),
+    "image and reference": (("images",), ("references",)),
+    "image and source": (("images",), ("sources",)),
+    "image and set": (("images",), ("hf_reference", "reference_set")),
+    "two sets": (("images",), ("reference_set",)),
 }
-"""What a card's arity asks for. Scores of trajectories watch a run (`metrics.trajectories`) and take no such inputs."""
+"""What the inputs of a card are here, in the order in which its function takes them."""
 
 SETTINGS = ("cutoff", "structure", "weights")
 """Arguments that are passed on under their own name to each function that has a parameter of that name."""
@@ -52,6 +48,7 @@ MEANINGS = {
     "noise": "the noise that images were sampled from",
     "clean": "the images in the latents' space, as they were inverted",
     "cutoff": "a fraction of the Nyquist frequency",
+    "weights": "a folder with pretrained weights",
 }
 
 MATCHED = ("images", "references", "sources", "latents", "noise", "clean")
@@ -59,33 +56,6 @@ MATCHED = ("images", "references", "sources", "latents", "noise", "clean")
 
 PIXELS = ("images", "references", "sources", "reference_set")
 """Batches of images in [-1, 1]."""
-
-WEIGHTS = {
-    **{f"lpips_{network}": network for network in ("alex", "vgg", "squeeze")},
-    **dict.fromkeys(("fid", "kid", "precision", "recall"), "inception"),
-}
-"""Scores that need pretrained weights -> the name of these in `weights.SOURCES`."""
-
-NOTES: dict[str, Callable[[Mapping[str, Any]], dict[str, object]]] = {
-    "s_dc": lambda given: {"white_noise": metrics.white_noise_level(given["latents"].shape[1])},
-    "s_g": lambda given: {"white_noise": 1 - _kolmogorov_mean(len(given["latents"]))},
-    "effective_rank": lambda given: {
-        "white_noise": metrics.white_noise_rank(len(given["latents"]), given["latents"][0].numel())
-    },
-    "map_effective_rank": lambda given: {
-        "white_noise": metrics.white_noise_rank(
-            given["latents"].shape[1] * given["latents"].shape[2], given["latents"].shape[3]
-        )
-    },
-    "patch_correlation": lambda given: {"white_noise": metrics.white_noise_correlation(*given["latents"].shape[:2])},
-    "shapiro_wilk": lambda given: {"white_noise": 0.05},
-    "kl_divergence": lambda given: {"white_noise": metrics.white_noise_kl(len(given["latents"]))},
-    "noise_of_image": lambda given: {"chance": 1 / len(given["noise"])},
-    "image_of_noise": lambda given: {"chance": 1 / len(given["noise"])},
-    "ms_ssim": lambda given: {"scales": scales(*given["images"].shape[-2:])},
-}
-"""What belongs beside a value and depends on the inputs' shape: its expectation where there is no defect
-(`white_noise` for latents, `chance` for what is found by luck), or how it was computed."""
 
 
 def evaluate(
@@ -121,9 +91,9 @@ def evaluate(
         device: where to compute; without it, where the inputs are.
 
     Returns:
-        A variable per score, named as its card: along `sample` where the score is per sample, a scalar
+        A variable per score, named as in `metrics.SCORES`: along `sample` where the score is per sample, a scalar
         where it is of the set. Its attrs are the card's (long_name, units, direction, arrow, range,
-        arity, unit, source, and target if there is one), n, and where they apply: `white_noise` or
+        inputs, per, source, and target if there is one), n, and where they apply: `white_noise` or
         `chance`, the value without any defect at this n and shape; the score's other numbers (pvalue,
         standard_error, n_references, ...); its settings; the weights' file, sha256 and whether that is
         the published one; `missing`, why all values are NaN: the weights are not there, or, with
@@ -149,33 +119,20 @@ def evaluate(
     given |= {name: value for name, value in others.items() if value is not None}
     cards = _cards(names, given)
     refused = (DataError, InvalidParameterError) if isinstance(names, str) else weight_files.MissingWeightsError
-    results: dict[str, object] = {}
-    for function in dict.fromkeys(_function(card) for card in cards):
-        arguments = _arguments(next(card for card in cards if _function(card) == function), given)
-        try:
-            results[function] = getattr(metrics, function)(**arguments)
-        except refused as error:
-            results[function] = error
+    results: dict[tuple[Callable[..., Any], Inputs], object] = {}
+    for card in cards.values():
+        if (card.function, card.inputs) not in results:
+            try:
+                result = card.function(*_batches(card, given), **_settings(card, given))
+            except refused as error:
+                result = error
+            results[card.function, card.inputs] = result
     count = next((len(given[name]) for name in MATCHED if name in given), 0)
-    variables = {card.name: _variable(card, results[_function(card)], given, count) for card in cards}
+    variables = {
+        name: _variable(card, results[card.function, card.inputs], given, count) for name, card in cards.items()
+    }
     shapes = {name: " x ".join(map(str, given[name].shape)) for name in batches if name in given}
     return xr.Dataset(variables, {"sample": np.arange(count)}, {"title": "Scores", **shapes})
-
-
-def _function(card: Score) -> str:
-    return card.function or card.name
-
-
-@functools.cache
-def _kolmogorov_mean(count: int) -> float:
-    """The mean of the Kolmogorov-Smirnov statistic of `count` samples of the very law.
-
-    Exact under 16, in a second; beyond, to 0.3 %, the limit law's sqrt(pi / 2) log 2 / sqrt(n) with Vrbik's
-    correction (2018).
-    """
-    if count < 16:
-        return float(stats.kstwo.mean(count))
-    return math.sqrt(math.pi / 2 / count) * math.log(2) - 1 / (6 * count)
 
 
 def _moved(name: str, batch: torch.Tensor, device: torch.device | str | None) -> torch.Tensor:
@@ -210,75 +167,72 @@ def _check_settings(cutoff: object, structure: object, hf_reference: object, wei
         paths.expanded(weights, "weights")
 
 
-def _cards(names: Sequence[str] | str, given: Mapping[str, Any]) -> list[Score]:
+def _cards(names: Sequence[str] | str, given: Mapping[str, Any]) -> dict[str, ScoreInfo]:
     """The cards that are asked for, once each, and all of whose inputs are there."""
     if isinstance(names, str) and names == "all":
-        cards = [card for card in metrics.SCORES.values() if not _lacking(card, given)]
+        cards = {name: card for name, card in metrics.SCORES.items() if not _lacking(card, given)}
         if not cards:
             wanted = ", ".join(f"{name}=" for name in MEANINGS)
             raise InvalidParameterError(f"evaluate: no score can do with what was given; give some of {wanted}")
         return cards
     if isinstance(names, str | torch.Tensor) or not isinstance(names, Iterable):
         raise InvalidParameterError(f"names must be a list of scores or 'all'; {described(names)} was given")
-    known = dict.fromkeys([*metrics.SCORES, *map(_function, metrics.SCORES.values())])
-    found: dict[str, Score] = {}
+    known = dict.fromkeys([*metrics.SCORES, *map(_function_name, metrics.SCORES.values())])
+    found: dict[str, ScoreInfo] = {}
     for name in names:
         check_name("score", name, known)
-        found |= {card.name: card for card in metrics.SCORES.values() if name in (card.name, _function(card))}
-    for card in found.values():
+        found |= {key: card for key, card in metrics.SCORES.items() if name in (key, _function_name(card))}
+    for key, card in found.items():
         for choices in _lacking(card, given):
             wanted = " or ".join(f"{name}= ({MEANINGS[name]})" for name in choices)
-            raise InvalidParameterError(f"evaluate: {card.name!r} needs {wanted}, which was not given")
-    return list(found.values())
+            raise InvalidParameterError(f"evaluate: {key!r} needs {wanted}, which was not given")
+    return found
 
 
-def _inputs(card: Score) -> Inputs:
-    """Where each parameter of the card's function comes from, settings among them."""
-    parameters = inspect.signature(getattr(metrics, _function(card))).parameters
-    settings = {name: (name,) for name in SETTINGS if name in parameters}
-    return {**INPUTS[card.arity], **settings}
+def _function_name(card: ScoreInfo) -> str:
+    return getattr(card.function, "__name__", card.name)
 
 
-def _lacking(card: Score, given: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The choices for each parameter that nothing fills and that has no default."""
-    parameters = inspect.signature(getattr(metrics, _function(card))).parameters
-    return [
-        choices
-        for parameter, choices in _inputs(card).items()
-        if parameters[parameter].default is inspect.Parameter.empty and not any(name in given for name in choices)
+def _lacking(card: ScoreInfo, given: Mapping[str, Any]) -> list[Choices]:
+    """The choices for each batch and each setting without a default that nothing fills."""
+    parameters = inspect.signature(card.function).parameters
+    needed = [
+        (name,) for name in SETTINGS if name in parameters and parameters[name].default is inspect.Parameter.empty
     ]
+    return [choices for choices in (*INPUTS[card.inputs], *needed) if not any(name in given for name in choices)]
 
 
-def _arguments(card: Score, given: Mapping[str, Any]) -> dict[str, Any]:
-    filled = {
-        parameter: next((name for name in choices if name in given), None)
-        for parameter, choices in _inputs(card).items()
-    }
-    return {parameter: given[name] for parameter, name in filled.items() if name is not None}
+def _batches(card: ScoreInfo, given: Mapping[str, Any]) -> list[Any]:
+    return [next(given[name] for name in choices if name in given) for choices in INPUTS[card.inputs]]
 
 
-def _variable(card: Score, result: object, given: Mapping[str, Any], count: int) -> xr.Variable:
+def _settings(card: ScoreInfo, given: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(card.function).parameters
+    return {name: given[name] for name in SETTINGS if name in parameters and name in given}
+
+
+def _variable(card: ScoreInfo, result: object, given: Mapping[str, Any], count: int) -> xr.Variable:
     attrs = {
         "long_name": card.symbol,
-        "units": card.measured_in,
+        "units": card.units,
         "direction": _direction(card),
         "arrow": card.arrow,
         "range": list(card.range),
-        "arity": card.arity,
-        "unit": card.unit,
+        "inputs": card.inputs,
+        "per": card.per,
         "source": card.source,
         "n": count,
     }
     if card.target is not None:
         attrs["target"] = card.target
-    settings = {name: given[name] for name in ("cutoff", "structure") if name in _inputs(card)}
-    dims, shape = (("sample",), (count,)) if card.unit == "sample" else ((), ())
+    settings = {name: value for name, value in _settings(card, given).items() if name != "weights"}
+    dims, shape = (("sample",), (count,)) if card.per == "sample" else ((), ())
     if isinstance(result, Exception):
         return xr.Variable(dims, np.full(shape, np.nan), {**attrs, **settings, "missing": str(result)})
-    if card.name in NOTES:
-        attrs |= NOTES[card.name](given)
-    if card.name in WEIGHTS:
-        found = weight_files.find(WEIGHTS[card.name], given.get("weights"))
+    if card.notes is not None:
+        attrs |= card.notes(_batches(card, given)[0].shape)
+    if card.weights:
+        found = weight_files.find(card.weights, given.get("weights"))
         attrs |= {
             "weights": found.path.name,
             "weights_sha256": found.sha256,
@@ -289,17 +243,17 @@ def _variable(card: Score, result: object, given: Mapping[str, Any], count: int)
     return xr.Variable(dims, values, {**attrs, **settings, **_others(card, result)})
 
 
-def _direction(card: Score) -> str:
+def _direction(card: ScoreInfo) -> str:
     if card.higher_is_better is None:
         return "none" if card.target is None else f"best at {card.target:g}"
     return "higher is better" if card.higher_is_better else "lower is better"
 
 
-def _others(card: Score, result: object) -> dict[str, object]:
+def _others(card: ScoreInfo, result: object) -> dict[str, object]:
     """A result's plain numbers that no card speaks of: p-values, standard errors, the bias of small n."""
     if not hasattr(result, "_asdict"):
         return {}
-    known = {other.field for other in metrics.SCORES.values() if _function(other) == _function(card)}
+    known = {other.field for other in metrics.SCORES.values() if other.function == card.function}
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in result._asdict().items()

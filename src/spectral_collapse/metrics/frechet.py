@@ -8,32 +8,9 @@ from typing import NamedTuple
 
 import torch
 
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.inception import features
 from spectral_collapse.metrics.sets import chance
-
-SCORES = (
-    Score(
-        name="fid",
-        symbol="FID",
-        higher_is_better=False,
-        range=(0.0, math.inf),
-        arity="two sets",
-        unit="set",
-        source="Heusel et al. 2017, Eq. (6), as in clean-fid (Parmar et al. 2022)",
-        field="score",
-    ),
-    Score(
-        name="kid",
-        symbol="KID",
-        higher_is_better=False,
-        range=(-math.inf, math.inf),
-        arity="two sets",
-        unit="set",
-        source="Binkowski et al. 2018, Sec. 4, as in clean-fid (Parmar et al. 2022)",
-        field="score",
-    ),
-)
 
 
 class FID(NamedTuple):
@@ -119,3 +96,31 @@ def _kernel_sums(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def _self(x: torch.Tensor) -> torch.Tensor:
     return (x.square().sum(1) / x.shape[1] + 1) ** 3
+
+
+SCORES = (
+    ScoreInfo(
+        name="fid",
+        function=fid,
+        symbol="FID",
+        higher_is_better=False,
+        range=(0.0, math.inf),
+        inputs="two sets",
+        per="set",
+        source="Heusel et al. 2017, Eq. (6), as in clean-fid (Parmar et al. 2022)",
+        field="score",
+        weights="inception",
+    ),
+    ScoreInfo(
+        name="kid",
+        function=kid,
+        symbol="KID",
+        higher_is_better=False,
+        range=(-math.inf, math.inf),
+        inputs="two sets",
+        per="set",
+        source="Binkowski et al. 2018, Sec. 4, as in clean-fid (Parmar et al. 2022)",
+        field="score",
+        weights="inception",
+    ),
+)

@@ -5,18 +5,8 @@ from __future__ import annotations
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
-
-SCORE = Score(
-    name="haarpsi",
-    symbol="HaarPSI",
-    higher_is_better=True,
-    range=(0.0, 1.0),
-    arity="image and reference",
-    unit="sample",
-    source="Reisenhofer et al. 2018, Eq. (10)-(12)",
-)
 
 SMALLEST = 16
 """Halved once, the image must hold the coarsest filter, 8 x 8."""
@@ -50,3 +40,15 @@ def haarpsi(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     return found.nan_to_num(1.0).clamp_max(
         1
     )  # float32's rounding, inverted by the logistic function, exceeds 1 a little
+
+
+SCORE = ScoreInfo(
+    name="haarpsi",
+    function=haarpsi,
+    symbol="HaarPSI",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    inputs="image and reference",
+    per="sample",
+    source="Reisenhofer et al. 2018, Eq. (10)-(12)",
+)

@@ -7,20 +7,9 @@ import math
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents, pieces
 from spectral_collapse.metrics.s_lf import low_pass
-
-SCORE = Score(
-    name="high_frequency_deficit",
-    symbol="HF deficit",
-    higher_is_better=None,
-    range=(-math.inf, 1.0),
-    arity="latent",
-    unit="sample",
-    source="spectral collapse as Fig. 1 of Spectral Collapse shows it",
-    target=0.0,
-)
 
 CUTOFF = 0.5
 """Where high frequencies begin, as a fraction of the Nyquist frequency: 0.25 cycles per pixel."""
@@ -48,3 +37,16 @@ def high_frequency_deficit(latents: torch.Tensor) -> torch.Tensor:
     # The FFT is orthonormal, so the power above the cutoff is that of the latent without what lies below.
     energy = [(x.double() - low_pass(x.double(), CUTOFF)).square().sum((1, 2, 3)) for (x,) in pieces(latents)]
     return 1 - torch.cat(energy) / coefficients
+
+
+SCORE = ScoreInfo(
+    name="high_frequency_deficit",
+    function=high_frequency_deficit,
+    symbol="HF deficit",
+    higher_is_better=None,
+    range=(-math.inf, 1.0),
+    inputs="latent",
+    per="sample",
+    source="spectral collapse as Fig. 1 of Spectral Collapse shows it",
+    target=0.0,
+)

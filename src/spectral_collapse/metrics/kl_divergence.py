@@ -9,20 +9,9 @@ from scipy.special import digamma
 
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.metrics.ranges import check_latents
-
-SCORE = Score(
-    name="kl_divergence",
-    symbol="KL to N(0, I)",
-    higher_is_better=False,
-    range=(0.0, math.inf),
-    arity="latent",
-    unit="set",
-    source="There and Back Again, analysis of latents",
-    measured_in="nat per element",
-)
 
 
 def kl_divergence(latents: torch.Tensor) -> float:
@@ -51,3 +40,21 @@ def white_noise_kl(count: int) -> float:
     freedom = (check_count("count", count, 2) - 1) / 2
     # E m^2 = 1 / N, E s^2 = 1, and E log s^2 is that of chi-square with N - 1 degrees of freedom over N - 1.
     return (1 / count - float(digamma(freedom)) + math.log(freedom)) / 2
+
+
+def _notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": white_noise_kl(shape[0])}
+
+
+SCORE = ScoreInfo(
+    name="kl_divergence",
+    function=kl_divergence,
+    symbol="KL to N(0, I)",
+    higher_is_better=False,
+    range=(0.0, math.inf),
+    inputs="latent",
+    per="set",
+    source="There and Back Again, analysis of latents",
+    units="nat per element",
+    notes=_notes,
+)

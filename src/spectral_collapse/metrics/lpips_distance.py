@@ -12,24 +12,11 @@ import torch
 from torch import nn
 
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, unknown
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces
 from spectral_collapse.metrics.weights import Found, find
 
 Network = Literal["alex", "vgg", "squeeze"]
-
-SCORES = tuple(
-    Score(
-        name=f"lpips_{network}",
-        symbol=f"LPIPS ({title})",
-        higher_is_better=False,
-        range=(0.0, math.inf),
-        arity="image and reference",
-        unit="sample",
-        source="Zhang et al. 2018, Eq. (1), weights v0.1",
-    )
-    for network, title in (("alex", "AlexNet"), ("vgg", "VGG-16"), ("squeeze", "SqueezeNet"))
-)
 
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
 """Side of the smallest image in pixels whose deepest features are one pixel at least."""
@@ -98,3 +85,23 @@ def _model(network: Network, found: Found) -> nn.Module:
             f"{str(found.path)!r} does not hold torchvision's features for LPIPS ({network})"
         ) from error
     return model.requires_grad_(False)
+
+
+SCORES = tuple(
+    ScoreInfo(
+        name=f"lpips_{network}",
+        function=function,
+        symbol=f"LPIPS ({title})",
+        higher_is_better=False,
+        range=(0.0, math.inf),
+        inputs="image and reference",
+        per="sample",
+        source="Zhang et al. 2018, Eq. (1), weights v0.1",
+        weights=network,
+    )
+    for network, function, title in (
+        ("alex", lpips_alex, "AlexNet"),
+        ("vgg", lpips_vgg, "VGG-16"),
+        ("squeeze", lpips_squeeze, "SqueezeNet"),
+    )
+)

@@ -7,35 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents, pieces
-
-SCORES = (
-    Score(
-        name="skewness",
-        symbol="Skewness",
-        higher_is_better=None,
-        range=(-math.inf, math.inf),
-        arity="latent",
-        unit="sample",
-        source="third standardised moment",
-        target=0.0,
-        function="moments",
-        field="skewness",
-    ),
-    Score(
-        name="kurtosis",
-        symbol="Excess kurtosis",
-        higher_is_better=None,
-        range=(-2.0, math.inf),
-        arity="latent",
-        unit="sample",
-        source="fourth standardised moment - 3",
-        target=0.0,
-        function="moments",
-        field="kurtosis",
-    ),
-)
 
 
 class Moments(NamedTuple):
@@ -62,3 +35,31 @@ def moments(latents: torch.Tensor) -> Moments:
         parts.append(torch.stack([values.pow(order).mean(1) for order in (2, 3, 4)]))
     second, third, fourth = torch.cat(parts, 1)
     return Moments(third / second**1.5, fourth / second.square() - 3)
+
+
+SCORES = (
+    ScoreInfo(
+        name="skewness",
+        function=moments,
+        symbol="Skewness",
+        higher_is_better=None,
+        range=(-math.inf, math.inf),
+        inputs="latent",
+        per="sample",
+        source="third standardised moment",
+        target=0.0,
+        field="skewness",
+    ),
+    ScoreInfo(
+        name="kurtosis",
+        function=moments,
+        symbol="Excess kurtosis",
+        higher_is_better=None,
+        range=(-2.0, math.inf),
+        inputs="latent",
+        per="sample",
+        source="fourth standardised moment - 3",
+        target=0.0,
+        field="kurtosis",
+    ),
+)

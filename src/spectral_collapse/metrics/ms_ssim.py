@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.ssim import WINDOW, check_window
-
-SCORE = Score(
-    name="ms_ssim",
-    symbol="MS-SSIM",
-    higher_is_better=True,
-    range=(0.0, 1.0),
-    arity="image and reference",
-    unit="sample",
-    source="Wang et al. 2003, Eq. (7)",
-)
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, finest first (Wang et al. 2003, Sec. 3.2)."""
@@ -49,3 +39,20 @@ def ms_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     return torch.cat(
         [piq.multi_scale_ssim(unit(x), unit(y), **options).double() for x, y in pieces(images, references)]
     )
+
+
+def _notes(shape: torch.Size) -> dict[str, object]:
+    return {"scales": scales(*shape[2:])}
+
+
+SCORE = ScoreInfo(
+    name="ms_ssim",
+    function=ms_ssim,
+    symbol="MS-SSIM",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    inputs="image and reference",
+    per="sample",
+    source="Wang et al. 2003, Eq. (7)",
+    notes=_notes,
+)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.base import Arity, Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.metrics.ranges import check_latents, pieces
 
@@ -31,34 +31,6 @@ class NearestNoise(NamedTuple):
 
     noise_of_image: float
     image_of_noise: float
-
-
-def _card(
-    name: str,
-    symbol: str,
-    top: float,
-    measured_in: str,
-    function: str = "triangle",
-    arity: Arity = "noise, image and latent",
-    unit: Literal["sample", "set"] = "sample",
-    higher_is_better: bool | None = None,
-) -> Score:
-    source = "There and Back Again, relation of noise, image and latent"
-    return Score(
-        name, symbol, higher_is_better, (0.0, top), arity, unit, source, measured_in, function=function, field=name
-    )
-
-
-SCORES = (
-    _card("angle_at_noise", "∠ noise", 180.0, "°"),
-    _card("angle_at_image", "∠ image", 180.0, "°"),
-    _card("angle_at_latent", "∠ latent", 180.0, "°"),
-    _card("noise_to_image", "|noise - image|", math.inf, "1"),
-    _card("image_to_latent", "|image - latent|", math.inf, "1"),
-    _card("noise_to_latent", "|noise - latent|", math.inf, "1", higher_is_better=False),
-    _card("noise_of_image", "Noise found from image", 1.0, "1", "nearest_noise", "noise and image", "set"),
-    _card("image_of_noise", "Image found from noise", 1.0, "1", "nearest_noise", "noise and image", "set"),
-)
 
 
 def triangle(noises: torch.Tensor, images: torch.Tensor, latents: torch.Tensor) -> Triangle:
@@ -126,3 +98,53 @@ def _checked(score: str, **batches: torch.Tensor) -> list[torch.Tensor]:
         given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise InvalidParameterError(f"{score}: all batches must have the same shape, got {given}")
     return list(ready.values())
+
+
+def _chance(shape: torch.Size) -> dict[str, object]:
+    return {"chance": 1 / shape[0]}
+
+
+_SOURCE = "There and Back Again, relation of noise, image and latent"
+
+SCORES = (
+    *(
+        ScoreInfo(
+            name=name,
+            function=triangle,
+            symbol=symbol,
+            higher_is_better=better,
+            range=(0.0, top),
+            inputs="noise, image and latent",
+            per="sample",
+            source=_SOURCE,
+            units=units,
+            field=name,
+        )
+        for name, symbol, top, units, better in (
+            ("angle_at_noise", "∠ noise", 180.0, "°", None),
+            ("angle_at_image", "∠ image", 180.0, "°", None),
+            ("angle_at_latent", "∠ latent", 180.0, "°", None),
+            ("noise_to_image", "|noise - image|", math.inf, "1", None),
+            ("image_to_latent", "|image - latent|", math.inf, "1", None),
+            ("noise_to_latent", "|noise - latent|", math.inf, "1", False),
+        )
+    ),
+    *(
+        ScoreInfo(
+            name=name,
+            function=nearest_noise,
+            symbol=symbol,
+            higher_is_better=None,
+            range=(0.0, 1.0),
+            inputs="noise and image",
+            per="set",
+            source=_SOURCE,
+            field=name,
+            notes=_chance,
+        )
+        for name, symbol in (
+            ("noise_of_image", "Noise found from image"),
+            ("image_of_noise", "Image found from noise"),
+        )
+    ),
+)

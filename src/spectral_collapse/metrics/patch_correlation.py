@@ -8,18 +8,8 @@ import torch
 
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
-
-SCORE = Score(
-    name="patch_correlation",
-    symbol="Top-20 |r|",
-    higher_is_better=False,
-    range=(0.0, 1.0),
-    arity="latent",
-    unit="set",
-    source="There and Back Again, Fig. 2",
-)
 
 DRAWS = 64
 """Patches of white noise in a calibration; the mean's standard error is then under 1 % of it."""
@@ -96,3 +86,20 @@ def _strongest(patches: torch.Tensor, top: int) -> torch.Tensor:
     values = torch.nn.functional.normalize(values - values.mean(1, keepdim=True), dim=1, eps=torch.finfo().tiny)
     correlations = (values.mT @ values).abs().tril(-1)
     return correlations.flatten(1).topk(top).values.mean(1).clamp_max(1)
+
+
+def _notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": white_noise_correlation(*shape[:2])}
+
+
+SCORE = ScoreInfo(
+    name="patch_correlation",
+    function=patch_correlation,
+    symbol="Top-20 |r|",
+    higher_is_better=False,
+    range=(0.0, 1.0),
+    inputs="latent",
+    per="set",
+    source="There and Back Again, Fig. 2",
+    notes=_notes,
+)

@@ -9,45 +9,9 @@ import torch
 
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import BLOCK, element_blocks
 from spectral_collapse.metrics.ranges import check_latents, pieces
-
-SCORES = (
-    Score(
-        name="effective_rank",
-        symbol="Effective rank",
-        higher_is_better=True,
-        range=(1.0, math.inf),
-        arity="latent",
-        unit="set",
-        source="spectrum of Fig. 3 of Spectral Collapse; Roy & Vetterli, 2007",
-        function="pca",
-        field="effective_rank",
-    ),
-    Score(
-        name="components_95",
-        symbol="Components for 95 %",
-        higher_is_better=True,
-        range=(1.0, math.inf),
-        arity="latent",
-        unit="set",
-        source="Spectral Collapse, Fig. 3",
-        function="pca",
-        field="components_95",
-    ),
-    Score(
-        name="map_effective_rank",
-        symbol="Effective rank of a map",
-        higher_is_better=True,
-        range=(1.0, math.inf),
-        arity="latent",
-        unit="sample",
-        source="spectrum of Fig. 3 of Spectral Collapse, read per map; Roy & Vetterli, 2007",
-        function="map_pca",
-        field="effective_rank",
-    ),
-)
 
 SHARE = 0.95
 """Share of the variance that `components_95` components hold."""
@@ -146,3 +110,50 @@ def _scatter(latents: torch.Tensor) -> torch.Tensor:
         centred = block - mean
         total.addmm_(centred.T, centred)
     return total
+
+
+def _set_notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": white_noise_rank(shape[0], math.prod(shape[1:]))}
+
+
+def _map_notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": white_noise_rank(shape[1] * shape[2], shape[3])}
+
+
+SCORES = (
+    ScoreInfo(
+        name="effective_rank",
+        function=pca,
+        symbol="Effective rank",
+        higher_is_better=True,
+        range=(1.0, math.inf),
+        inputs="latent",
+        per="set",
+        source="spectrum of Fig. 3 of Spectral Collapse; Roy & Vetterli, 2007",
+        field="effective_rank",
+        notes=_set_notes,
+    ),
+    ScoreInfo(
+        name="components_95",
+        function=pca,
+        symbol="Components for 95 %",
+        higher_is_better=True,
+        range=(1.0, math.inf),
+        inputs="latent",
+        per="set",
+        source="Spectral Collapse, Fig. 3",
+        field="components_95",
+    ),
+    ScoreInfo(
+        name="map_effective_rank",
+        function=map_pca,
+        symbol="Effective rank of a map",
+        higher_is_better=True,
+        range=(1.0, math.inf),
+        inputs="latent",
+        per="sample",
+        source="spectrum of Fig. 3 of Spectral Collapse, read per map; Roy & Vetterli, 2007",
+        field="effective_rank",
+        notes=_map_notes,
+    ),
+)

@@ -8,30 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces
 
 _SOURCE = "Staniszewski et al. 2024 (TABA), analysis of the first inversion steps"
-
-SCORES = tuple(
-    Score(
-        name=name,
-        symbol=symbol,
-        higher_is_better=better,
-        range=(0.0, float("inf")),
-        arity="image and reference",
-        unit="sample",
-        source=_SOURCE,
-        target=target,
-        function="plain_error",
-        field=field,
-    )
-    for name, symbol, better, target, field in (
-        ("plain_error", "error, plain", False, None, "plain"),
-        ("other_error", "error, other", False, None, "other"),
-        ("plain_error_ratio", "error, plain / other", None, 1.0, "ratio"),
-    )
-)
 
 THRESHOLD = 0.025
 """Mean absolute difference to the two neighbours under which a pixel is plain, for images in [-1, 1]."""
@@ -118,3 +98,24 @@ def _plain(images: torch.Tensor) -> torch.Tensor:
     inner = images[..., :-1, :-1]
     right, below = (images[..., :-1, 1:] - inner).abs_(), (images[..., 1:, :-1] - inner).abs_()
     return (right.add_(below) < 2 * THRESHOLD).all(1)
+
+
+SCORES = tuple(
+    ScoreInfo(
+        name=name,
+        function=plain_error,
+        symbol=symbol,
+        higher_is_better=better,
+        range=(0.0, float("inf")),
+        inputs="image and reference",
+        per="sample",
+        source=_SOURCE,
+        target=target,
+        field=field,
+    )
+    for name, symbol, better, target, field in (
+        ("plain_error", "error, plain", False, None, "plain"),
+        ("other_error", "error, other", False, None, "other"),
+        ("plain_error_ratio", "error, plain / other", None, 1.0, "ratio"),
+    )
+)

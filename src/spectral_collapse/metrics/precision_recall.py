@@ -7,23 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.inception import features
 from spectral_collapse.metrics.sets import chance
-
-SCORES = tuple(
-    Score(
-        name=name,
-        symbol=name,
-        higher_is_better=True,
-        range=(0.0, 1.0),
-        arity="two sets",
-        unit="set",
-        source="Kynkaanniemi et al. 2019, Eq. (1)-(2)",
-        field="score",
-    )
-    for name in ("precision", "recall")
-)
 
 NEIGHBOURS = 3
 """k of the paper's experiments."""
@@ -63,3 +49,20 @@ def coverage(points: torch.Tensor, manifold: torch.Tensor) -> torch.Tensor:
     radii = torch.cat([torch.cdist(block, manifold).kthvalue(NEIGHBOURS + 1).values for block in manifold.split(1024)])
     inside = [(torch.cdist(block, manifold) <= radii).any(1) for block in points.split(1024)]
     return torch.cat(inside).double().mean()
+
+
+SCORES = tuple(
+    ScoreInfo(
+        name=name,
+        function=function,
+        symbol=name,
+        higher_is_better=True,
+        range=(0.0, 1.0),
+        inputs="two sets",
+        per="set",
+        source="Kynkaanniemi et al. 2019, Eq. (1)-(2)",
+        field="score",
+        weights="inception",
+    )
+    for name, function in (("precision", precision), ("recall", recall))
+)

@@ -6,19 +6,8 @@ import math
 
 import torch
 
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces
-
-SCORE = Score(
-    name="psnr",
-    symbol="PSNR",
-    higher_is_better=True,
-    range=(0.0, math.inf),
-    arity="image and reference",
-    unit="sample",
-    source="Spectral Collapse, Sec. 6 and Tables 2, 8-11",
-    measured_in="dB",
-)
 
 
 def psnr(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
@@ -32,3 +21,16 @@ def psnr(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     images, references = check_pair("PSNR", images, references, "references")
     errors = [(x - y).square().mean((1, 2, 3), dtype=torch.float64) for x, y in pieces(images, references)]
     return 10 * torch.log10(2**2 / torch.cat(errors))
+
+
+SCORE = ScoreInfo(
+    name="psnr",
+    function=psnr,
+    symbol="PSNR",
+    higher_is_better=True,
+    range=(0.0, math.inf),
+    inputs="image and reference",
+    per="sample",
+    source="Spectral Collapse, Sec. 6 and Tables 2, 8-11",
+    units="dB",
+)

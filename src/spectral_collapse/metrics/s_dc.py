@@ -10,19 +10,9 @@ from scipy import stats
 
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents, pieces
 from spectral_collapse.metrics.windows import slide
-
-SCORE = Score(
-    name="s_dc",
-    symbol="S_DC",
-    higher_is_better=True,
-    range=(0.0, 1.0),
-    arity="latent",
-    unit="sample",
-    source="1 - Eq. (36) of Spectral Collapse, Appendix B.3",
-)
 
 DRAWS = 1 << 20
 """Independent patches in a calibration: the realised false-positive rate then has a standard error
@@ -114,3 +104,20 @@ def _roughness(latents: torch.Tensor, patch: int) -> torch.Tensor:
     # A window holds patch * (patch - 1) pairs of either direction, so the mean of both is the mean of the two means.
     long, short = [0.5 / patch] * patch, [1 / (patch - 1)] * (patch - 1)
     return slide(latents.diff(dim=-1).square(), long, short) + slide(latents.diff(dim=-2).square(), short, long)
+
+
+def _notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": white_noise_level(shape[1])}
+
+
+SCORE = ScoreInfo(
+    name="s_dc",
+    function=s_dc,
+    symbol="S_DC",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    inputs="latent",
+    per="sample",
+    source="1 - Eq. (36) of Spectral Collapse, Appendix B.3",
+    notes=_notes,
+)

@@ -11,19 +11,9 @@ import torch
 
 from spectral_collapse.checks import described
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.radial_spectrum import spectral_slope
 from spectral_collapse.metrics.ranges import check_images, pieces, rescale
-
-SCORE = Score(
-    name="s_hf",
-    symbol="S_HF",
-    higher_is_better=True,
-    range=(0.0, 1.0),
-    arity="image and set",
-    unit="sample",
-    source="Spectral Collapse, Appendix B.4, Eq. (37)-(40)",
-)
 
 TOP = 255.0
 """White on the scale of the energies. Eq. (40) divides by |mu|, so the score depends on the scale:
@@ -119,3 +109,15 @@ def _log_energy(images: torch.Tensor, wavelet: str) -> torch.Tensor:
         _, details = pywt.dwt2(pixels, wavelet, mode=MODE, axes=(-2, -1))
         energies.append(sum(np.einsum("nchw,nchw->n", band, band, dtype=np.float64) for band in details))
     return torch.from_numpy(np.concatenate(energies)).log().to(images.device)
+
+
+SCORE = ScoreInfo(
+    name="s_hf",
+    function=s_hf,
+    symbol="S_HF",
+    higher_is_better=True,
+    range=(0.0, 1.0),
+    inputs="image and set",
+    per="sample",
+    source="Spectral Collapse, Appendix B.4, Eq. (37)-(40)",
+)

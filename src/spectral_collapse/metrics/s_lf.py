@@ -8,19 +8,9 @@ import torch
 
 from spectral_collapse.checks import check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces, rescale
 from spectral_collapse.metrics.ssim import check_window, similarity
-
-SCORE = Score(
-    name="s_lf",
-    symbol="S_LF",
-    higher_is_better=True,
-    range=(-1.0, 1.0),
-    arity="image and source",
-    unit="sample",
-    source="Spectral Collapse, Appendix B.5, Eq. (41)-(44)",
-)
 
 Structure = Literal["color", "edges"]
 
@@ -114,3 +104,15 @@ def grey(images: torch.Tensor) -> torch.Tensor:
     if channels != 3:
         raise InvalidParameterError(f"S_LF: structure 'edges' takes images of 1 or 3 channels, got {channels}")
     return torch.einsum("nchw,c->nhw", values, values.new_tensor(LUMA)).unsqueeze(1)
+
+
+SCORE = ScoreInfo(
+    name="s_lf",
+    function=s_lf,
+    symbol="S_LF",
+    higher_is_better=True,
+    range=(-1.0, 1.0),
+    inputs="image and source",
+    per="sample",
+    source="Spectral Collapse, Appendix B.5, Eq. (41)-(44)",
+)

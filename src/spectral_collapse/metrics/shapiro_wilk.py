@@ -10,19 +10,11 @@ from scipy import stats
 
 from spectral_collapse.checks import check_number
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
 
-SCORE = Score(
-    name="shapiro_wilk",
-    symbol="Shapiro-Wilk rejections",
-    higher_is_better=False,
-    range=(0.0, 1.0),
-    arity="latent",
-    unit="sample",
-    source="There and Back Again, analysis of latents; Shapiro & Wilk, 1965",
-    field="rejected",
-)
+LEVEL = 0.05
+"""Of the test where none is given, and so the rate at which it rejects white noise."""
 
 LIMIT = 5000
 """Values per test: Royston's p-value is valid up to here, and TABA's published code draws as many."""
@@ -38,7 +30,7 @@ class ShapiroWilk(NamedTuple):
     rejected: torch.Tensor
 
 
-def shapiro_wilk(latents: torch.Tensor, level: float = 0.05) -> ShapiroWilk:
+def shapiro_wilk(latents: torch.Tensor, level: float = LEVEL) -> ShapiroWilk:
     """Shapiro-Wilk test of each latent of (N, C, H, W), whose C H W values are taken as one sample.
 
     level: p-values up to it reject; white noise is rejected at this rate. Of larger latents LIMIT
@@ -64,3 +56,21 @@ def shapiro_wilk(latents: torch.Tensor, level: float = 0.05) -> ShapiroWilk:
     test = stats.shapiro(values, axis=1)
     statistic, pvalue = (np.where(constant, 0.0, result) for result in (test.statistic, test.pvalue))
     return ShapiroWilk(*(torch.from_numpy(x).to(latents.device) for x in (statistic, pvalue, (pvalue <= level) * 1.0)))
+
+
+def _notes(shape: torch.Size) -> dict[str, object]:
+    return {"white_noise": LEVEL}
+
+
+SCORE = ScoreInfo(
+    name="shapiro_wilk",
+    function=shapiro_wilk,
+    symbol="Shapiro-Wilk rejections",
+    higher_is_better=False,
+    range=(0.0, 1.0),
+    inputs="latent",
+    per="sample",
+    source="There and Back Again, analysis of latents; Shapiro & Wilk, 1965",
+    field="rejected",
+    notes=_notes,
+)

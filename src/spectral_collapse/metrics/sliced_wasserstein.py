@@ -9,21 +9,10 @@ import torch
 import torch.nn.functional as F
 
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import pieces
 from spectral_collapse.metrics.sets import check_sets, divisions
 from spectral_collapse.metrics.windows import slide
-
-SCORE = Score(
-    name="sliced_wasserstein",
-    symbol="SWD",
-    higher_is_better=False,
-    range=(0.0, math.inf),
-    arity="two sets",
-    unit="set",
-    source="Karras et al. 2018 (progressive growing), Sec. 5",
-    field="score",
-)
 
 SMALLEST = 16
 """Side of the pyramid's coarsest level in pixels, and of the smallest image."""
@@ -171,3 +160,16 @@ def enlarge(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 def _blur(images: torch.Tensor) -> torch.Tensor:
     return slide(F.pad(images, (2, 2, 2, 2), mode="reflect"), BINOMIAL, BINOMIAL)
+
+
+SCORE = ScoreInfo(
+    name="sliced_wasserstein",
+    function=sliced_wasserstein,
+    symbol="SWD",
+    higher_is_better=False,
+    range=(0.0, math.inf),
+    inputs="two sets",
+    per="set",
+    source="Karras et al. 2018 (progressive growing), Sec. 5",
+    field="score",
+)

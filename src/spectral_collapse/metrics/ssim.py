@@ -8,18 +8,8 @@ from __future__ import annotations
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.base import Score
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
-
-SCORE = Score(
-    name="ssim",
-    symbol="SSIM",
-    higher_is_better=True,
-    range=(-1.0, 1.0),
-    arity="image and reference",
-    unit="sample",
-    source="Wang et al. 2004, Eq. (13); Spectral Collapse, Table 2",
-)
 
 WINDOW = 11
 """Side of the Gaussian window of standard deviation 1.5, and with it the smallest image (Wang et al. 2004)."""
@@ -52,3 +42,15 @@ def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     import piq
 
     return piq.ssim(unit(x), unit(y), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()
+
+
+SCORE = ScoreInfo(
+    name="ssim",
+    function=ssim,
+    symbol="SSIM",
+    higher_is_better=True,
+    range=(-1.0, 1.0),
+    inputs="image and reference",
+    per="sample",
+    source="Wang et al. 2004, Eq. (13); Spectral Collapse, Table 2",
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,24 +11,19 @@ import xarray as xr
 
 from spectral_collapse.denoisers import Denoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.metrics.base import Score
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import Step, as_labels
 
-
-def _card(name: str, symbol: str, source: str, better: bool | None = None, target: float | None = None) -> Score:
-    return Score(name, symbol, better, (0.0, math.inf), "trajectory", "sample", source, target=target)
-
-
-SCORES = (
-    _card("velocity", "|F Δz|", "Spectral Collapse, Appendix E.2, Fig. 17"),
-    _card("unit_velocity", "|F Δ(z / norm)|", "as Fig. 17 of Spectral Collapse, of states of unit variance"),
-    _card("noise_norm", "|ε|² / d", "Spectral Collapse, Eq. (7): the norm that OVG restores", target=1.0),
-    _card("clean_error", "|x̂0 - x0|² / d", "Spectral Collapse, Eq. (9): the distance that OVG bounds", better=False),
-    _card("label_sensitivity", "|ε_other - ε| / |ε|", "ours: relative L2 change of the predicted noise"),
-)
-"""The cards of what `Trajectory` measures at each step and of each sample; its `diagnostics` are the methods' own."""
+MEASURES: dict[str, tuple[str, str]] = {
+    "velocity": ("|F Δz|", "Spectral Collapse, Appendix E.2, Fig. 17"),
+    "unit_velocity": ("|F Δ(z / norm)|", "as Fig. 17 of Spectral Collapse, of states of unit variance"),
+    "noise_norm": ("|ε|² / d", "Spectral Collapse, Eq. (7): the norm that OVG restores"),
+    "clean_error": ("|x̂0 - x0|² / d", "Spectral Collapse, Eq. (9): the distance that OVG bounds"),
+    "label_sensitivity": ("|ε_other - ε| / |ε|", "ours: relative L2 change of the predicted noise"),
+}
+"""What `Trajectory` measures at each step and of each sample -> symbol, source; its `diagnostics` are the methods'
+own. A run is watched here, so these are no scores of `metrics.SCORES`."""
 
 
 @dataclass
@@ -115,14 +109,12 @@ class Trajectory:
         """
         if not self._steps:
             raise DataError("this Trajectory has seen no step; give it to invert or sample as callback=")
-        cards = {card.name: card for card in SCORES}
         variables: dict[str, xr.Variable] = {}
         for name in self._steps[0]:
             values = np.stack([step[name] for step in self._steps])
             dims = ("step", "sample", "frequency")[: values.ndim]
-            card = cards[name]
-            attrs = {"long_name": card.symbol, "units": card.measured_in, "source": card.source}
-            variables[name] = xr.Variable(dims, values, attrs)
+            symbol, source = MEASURES[name]
+            variables[name] = xr.Variable(dims, values, {"long_name": symbol, "units": "1", "source": source})
         shape = variables["noise_norm"].shape
         for name, values in (diagnostics or {}).items():
             if tuple(values.shape) != shape:

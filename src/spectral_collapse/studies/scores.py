@@ -393,4 +393,5 @@ STUDY = Study(
     ScoreParameters,
     jobs,
     combine,
+    uses=lambda request: metrics.SCORES.values(),
 )
