@@ -339,5 +339,5 @@ STUDY = Study(
     NetworksParameters,
     jobs,
     combine,
-    uses=lambda request: [inversion.create("standard")],
+    uses=lambda request: [inversion.create("standard"), metrics.SCORES["kid"]],
 )
