@@ -10,10 +10,9 @@ from unittest.mock import create_autospec
 import pandas as pd
 import pytest
 
-from spectral_collapse import __version__, cli, datasets, results, training
+from spectral_collapse import __version__, cli, datasets, results, studies, training
 from spectral_collapse.charts import training as charts
 from spectral_collapse.errors import CheckpointError
-from spectral_collapse.studies import pareto
 from spectral_collapse.studies import training as networks
 from tests.test_results import strangers
 
@@ -76,7 +75,7 @@ def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     def run(*arguments: object, **options: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(pareto, "run", run)
+    monkeypatch.setattr(studies, "run", run)
     with pytest.raises(BrokenPipeError):
         cli.main(["study", "pareto"])
 
@@ -129,11 +128,12 @@ def test_study_pareto_says_where_the_result_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attrs = {"study": "pareto", "parameters": '{"dataset": "photos_x16", "profile": "smoke"}'}
-    run = create_autospec(pareto.run, return_value=SimpleNamespace(attrs=attrs))
-    monkeypatch.setattr(pareto, "run", run)
+    run = create_autospec(studies.run, return_value=SimpleNamespace(attrs=attrs))
+    monkeypatch.setattr(studies, "run", run)
     command = ["study", "pareto", "--dataset", "photos_x16", "--profile", "smoke", "--seeds", "2", "--source", "real"]
     assert cli.main([*command, "--checkpoint", "mine"]) == 0
-    run.assert_called_once_with("photos_x16", "smoke", seeds=2, checkpoint="mine", source="real", root=None)
+    given = {"dataset": "photos_x16", "profile": "smoke", "seeds": 2, "checkpoint": "mine", "source": "real"}
+    run.assert_called_once_with("pareto", **given, root=None)
     assert "pareto-photos_x16-smoke-" in capsys.readouterr().out
 
 
@@ -167,7 +167,7 @@ def test_what_the_user_can_mend_is_one_line(
     def run(*arguments: object, **options: object) -> None:
         raise CheckpointError("the checkpoint is empty; train it again")
 
-    monkeypatch.setattr(pareto, "run", run)
+    monkeypatch.setattr(studies, "run", run)
     assert cli.main(["study", "pareto"]) == 2
     assert one_line(capsys) == "spectral-collapse: the checkpoint is empty; train it again\n"
 
@@ -176,7 +176,7 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
     def run(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pareto, "run", run)
+    monkeypatch.setattr(studies, "run", run)
     assert cli.main(["study", "pareto"]) == 130
     assert "interrupted" in one_line(capsys)
 

@@ -99,10 +99,10 @@ def test_a_damaged_result_does_not_hide_a_good_one() -> None:
 
 
 def test_a_missing_result_says_what_exists_and_how_to_make_it() -> None:
-    with pytest.raises(DataError, match=r"stored are: nothing; spectral_collapse.studies.pareto.run\(\) makes it"):
+    with pytest.raises(DataError, match=r"stored are: nothing; spectral_collapse.studies.run\('pareto'\) makes it"):
         results.load("pareto")
     stored = results.save(make())
-    with pytest.raises(DataError, match=rf"{stored.stem}.*run\(dataset='bbbc021_x8', seeds=3\)"):
+    with pytest.raises(DataError, match=rf"{stored.stem}.*run\('pareto', dataset='bbbc021_x8', seeds=3\)"):
         results.load("pareto", dataset="bbbc021_x8", seeds=3)
     with pytest.raises(DataError, match="no stored result of 'pareto' with seeds=4"):
         results.load("pareto", seeds=4)

@@ -143,12 +143,13 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _study_pareto(options: argparse.Namespace) -> None:
-    from spectral_collapse.studies import pareto
+    from spectral_collapse import studies
 
-    result = pareto.run(
-        options.dataset,
-        options.profile,
-        options.seeds,
+    result = studies.run(
+        "pareto",
+        dataset=options.dataset,
+        profile=options.profile,
+        seeds=options.seeds,
         checkpoint=options.checkpoint,
         source=options.source,
         root=options.root,

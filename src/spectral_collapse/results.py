@@ -236,7 +236,7 @@ def load(study: str, **params: Any) -> xr.Dataset:
         known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
         raise DataError(
             f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {names}"
-            + (f"; spectral_collapse.studies.{study}.run({call}) makes it" if known else "")
+            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if known else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
 
