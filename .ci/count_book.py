@@ -9,7 +9,7 @@ from pathlib import Path
 CHARTS = {
     "notebooks/introduction": 4,
     "notebooks/data": 3,
-    "notebooks/training": 10,
+    "notebooks/networks": 10,
     "notebooks/gaussian": 6,
     "notebooks/decomposition": 5,
     "notebooks/appendix_c": 2,

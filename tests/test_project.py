@@ -120,4 +120,4 @@ def test_the_readmes_commands_are_understood() -> None:
     commands = re.findall(r"^(?:    )?spectral-collapse ([^#\n|]+)", readme, re.MULTILINE)
     assert len(commands) >= 4
     for command in commands:
-        _parser().parse_args(command.split())
+        _parser(command.split()).parse_args(command.split())

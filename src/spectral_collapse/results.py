@@ -55,7 +55,7 @@ import re
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata, util
 from pathlib import Path
@@ -66,7 +66,7 @@ import numpy as np
 import xarray as xr
 from filelock import SoftFileLease
 
-from spectral_collapse import paths
+from spectral_collapse import disk, paths
 from spectral_collapse.errors import DataError, InvalidParameterError
 
 try:
@@ -95,26 +95,6 @@ def path(study: str, parameters: Mapping[str, Any]) -> Path:
     """Where the result of these parameters lies, or would lie."""
     named = [study, *(str(parameters[name]) for name in ("dataset", "profile") if name in parameters)]
     return paths.results() / f"{'-'.join(named)}-{key(study, parameters)[:8]}.nc"
-
-
-def code_hash(modules: Iterable[str]) -> str:
-    """Hash of the source files of modules and whole packages of this project, for use in a key.
-
-    Args:
-        modules: dotted names below `spectral_collapse`, such as 'sampling' or 'inversion'.
-
-    Nothing is imported. Line endings do not count; comments do.
-    """
-    digest = hashlib.sha256()
-    for module in sorted(modules):
-        spec = util.find_spec(f"spectral_collapse.{module}")
-        if spec is None or spec.origin is None:
-            raise InvalidParameterError(f"no module spectral_collapse.{module} to hash")
-        origin = Path(spec.origin)
-        for file in sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]:
-            digest.update(f"{module}/{file.relative_to(origin.parent)}\n".encode())
-            digest.update(file.read_text(encoding="utf-8").encode())
-    return digest.hexdigest()
 
 
 def provenance(**known: str | float) -> dict[str, str | float]:
@@ -236,7 +216,7 @@ def load(study: str, **params: Any) -> xr.Dataset:
         known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
         raise DataError(
             f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {names}"
-            + (f"; spectral_collapse.studies.{study}.run({call}) makes it" if known else "")
+            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if known else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
 
@@ -360,21 +340,9 @@ def _replace(target: Path, payload: bytes | memoryview) -> None:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-            # in here, so that the lock is held until the file has its name
-            os.replace(temporary, target)
-        _sync_folder(target.parent)
+            disk.replace(temporary, target)  # in here, so that the lock is held until the file has its name
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a renaming in a folder last: the file's own bytes are on the disk, its new name need not be yet."""
-    with contextlib.suppress(OSError):  # not every system can; the file is in place all the same
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _lock(file: BinaryIO) -> bool:

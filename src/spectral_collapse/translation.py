@@ -170,7 +170,7 @@ def _key(model: Model, method: InversionMethod, images: torch.Tensor, parameters
                 type(method),
                 type(denoiser),
                 type(denoiser.process),
-                type(getattr(denoiser, "network", None)),
+                type(getattr(denoiser, "network", denoiser)),
             ),
         }
     except UnidentifiedError:

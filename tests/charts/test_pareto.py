@@ -22,7 +22,7 @@ from tests.pareto_model import model
 def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
-        return pareto.run(profile="smoke", checkpoint=model(), progress=False)
+        return pareto.STUDY.run(profile="smoke", checkpoint=model(), progress=False)
 
 
 def drawn(chart: alt.TopLevelMixin) -> str:

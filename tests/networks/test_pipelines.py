@@ -55,7 +55,7 @@ def test_a_study_says_that_a_pipeline_is_not_made_for_its_data() -> None:
     model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7)
     assert model.card["image_size"] == 64
     with pytest.raises(CheckpointError, match="family 'pipeline'"):
-        pareto.run("photos_x8", "smoke", checkpoint=model)
+        pareto.STUDY.run(profile="smoke", checkpoint=model)
 
 
 def test_what_has_no_autoencoder_is_refused() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +11,8 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, metrics, paths, results
-from spectral_collapse.denoisers import Prediction
+from spectral_collapse import datasets, inversion, keys, metrics, paths, results
+from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import (
     CheckpointError,
     DataError,
@@ -21,20 +20,18 @@ from spectral_collapse.errors import (
     NotFiniteError,
     SpectralCollapseError,
 )
-from spectral_collapse.inversion import InversionMethod, InversionState
+from spectral_collapse.inversion import Inversion, InversionMethod, InversionState
+from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 from spectral_collapse.studies import pareto
-from spectral_collapse.studies.profiles import PROFILES
+from spectral_collapse.studies.parameters import PROFILES
+from spectral_collapse.studies.pareto import ParetoParameters
+from spectral_collapse.studies.request import Request
+from spectral_collapse.translation import translate
 from tests.pareto_model import model
 
-SMALL = {
-    "profile": "smoke",
-    "eta_hf": [0, 1000],
-    "eta_lf": [1e-4],
-    "fractions": [0.2],
-    "methods": [],
-    "progress": False,
-}
+SMALL = {"profile": "smoke", "eta_hf": [0, 1000], "eta_lf": [1e-4], "fractions": [0.2], "methods": []}
 
 
 @pytest.fixture(autouse=True)
@@ -43,21 +40,21 @@ def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def translations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def inversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the methods that were run, in order."""
     seen: list[str] = []
-    original = pareto.translate
+    original = InversionMethod.invert
 
-    def counting(of: object, method: object, *args: object, **kwargs: object) -> object:
+    def counting(method: InversionMethod, *args: object, **kwargs: object) -> Inversion:
         seen.append(method.name)
-        return original(of, method, *args, **kwargs)
+        return original(method, *args, **kwargs)
 
-    monkeypatch.setattr(pareto, "translate", counting)
+    monkeypatch.setattr(InversionMethod, "invert", counting)
     return seen
 
 
 def run(**changed: object) -> xr.Dataset:
-    return pareto.run(**{**SMALL, "checkpoint": model(), **changed})
+    return pareto.STUDY.run(progress=False, **{**SMALL, "checkpoint": model(), **changed})
 
 
 def test_the_result_follows_the_schema() -> None:
@@ -89,6 +86,7 @@ def test_the_result_follows_the_schema() -> None:
 def test_further_methods_join_by_name_or_with_parameters() -> None:
     study = run(methods={"noise_floor": {}, "nullspace": {"k": 1, "projector": 0.1}})
     assert study["point"].to_numpy()[-2:].tolist() == ["noise_floor", "nullspace (k 1, projector 0.1)"]
+    assert json.loads(study.attrs["parameters"])["methods"] == study["point"].to_numpy()[-2:].tolist()
     assert study["method"].to_numpy()[-2:].tolist() == ["noise_floor", "nullspace"]
     assert study["stochastic"].to_numpy()[-2:].all()
     assert study["network_calls"].sel(seed=0).to_numpy()[-2:].tolist() == [10, 9]
@@ -111,62 +109,60 @@ def scaled(factor: float) -> type[InversionMethod]:
     return Mine
 
 
-def test_an_edited_method_is_run_again(monkeypatch: pytest.MonkeyPatch, translations: list[str]) -> None:
+def test_an_edited_method_is_run_again(monkeypatch: pytest.MonkeyPatch, inversions: list[str]) -> None:
     found = []
     for factor in (1.0, 0.5, 1.0):
         monkeypatch.setitem(inversion.METHODS, "mine", scaled(factor))
         found.append(run(methods=["mine"])["s_dc"].sel(point="mine"))
-    assert translations.count("mine") == 2  # and the third is the first one's
+    assert inversions.count("mine") == 2  # and the third is the first one's
     assert not np.array_equal(found[0], found[1])
     xr.testing.assert_identical(found[0], found[2])
 
 
-def test_two_lambdas_are_two_methods(translations: list[str]) -> None:
+def test_two_lambdas_are_two_methods(inversions: list[str]) -> None:
     projectors = [lambda x: x, lambda x: 0 * x]
     studies = [run(methods={"nullspace": {"k": 1, "projector": one}}) for one in projectors]
-    assert translations.count("nullspace") == 4  # two seeds each
+    assert inversions.count("nullspace") == 4  # two seeds each
     white, nothing = (study["s_dc"].sel(point="nullspace (k 1, projector <lambda>)") for study in studies)
     assert not np.array_equal(white, nothing)
 
 
-def test_parameters_that_print_alike_are_two_methods(translations: list[str]) -> None:
+def test_parameters_that_print_alike_are_two_methods(inversions: list[str]) -> None:
     for cutoff in (0.123456701, 0.123456702):
         run(methods={"nullspace": {"k": 1, "projector": cutoff}})
-    assert translations.count("nullspace") == 4
+    assert inversions.count("nullspace") == 4
 
 
-def test_what_has_no_code_is_computed_and_not_stored(translations: list[str]) -> None:
+def test_what_has_no_code_is_computed_and_not_stored(inversions: list[str]) -> None:
     for _ in range(2):
-        with pytest.warns(UserWarning, match=r"'nullspace \(k 1, projector relu\)' cannot be told .* not stored"):
+        with pytest.warns(UserWarning, match=r"computed and not stored, since it depends on '.*relu'"):
             study = run(methods={"nullspace": {"k": 1, "projector": torch.relu}})
-    assert translations.count("nullspace") == 4
+    assert inversions.count("nullspace") == 4
     assert study["s_hf"].notnull().all()
     assert study.attrs["study"] == "pareto"
     assert not paths.results().exists()
 
 
+def request(dataset: str, latent: int = 64, **given: object) -> Request[ParetoParameters]:
+    """A request without images or a network, whose latents are of this width."""
+    found = Request(ParetoParameters.checked(dataset=dataset, **given))
+    vars(found).update(images=SimpleNamespace(info=datasets.info(dataset)), encoded=torch.zeros(1, 4, latent, latent))
+    return found
+
+
 def test_the_paper_profile_has_all_of_the_papers_baselines() -> None:
     methods = pareto.GRIDS["paper"].methods
     assert {"null_class", "direct", "renoise"} <= set(methods) <= inversion.METHODS.keys()
-    given = default_setting("edges2shoes")
-    found = pareto._default_methods(given, pareto.GRIDS["paper"], pareto.PUBLISHED["edges2shoes"], 50, 7.5)
+    found = pareto.default_methods(request("edges2shoes", profile="paper", guidance=7.5))
     assert found["null_class"] == {"guidance": 7.5}
 
 
-def default_setting(dataset: str) -> SimpleNamespace:
-    images, latents = torch.zeros(1, 3, 64, 64), torch.zeros(1, 4, 16, 16)
-    return SimpleNamespace(
-        info=datasets.info(dataset), size=PROFILES["quick"], pair=datasets.Pair(images, images), encoded=latents
-    )
-
-
 def test_nullspace_is_told_the_band_of_the_source_and_not_the_cutoff_of_the_score() -> None:
-    grid, published = pareto.GRIDS["quick"], pareto.PUBLISHED["edges2shoes"]
     for name, band in (("photos_x8", 1 / 16), ("bbbc021_x16", 1 / 32), ("edges2shoes", 0.1)):
-        given = default_setting(name)
+        given = request(name, latent=16)
         assert given.info.source_band(64) == band
-        given.info = replace(given.info, structure_cutoff=lambda size: 0.9)
-        found = pareto._default_methods(given, grid, published, 50, 1.0)["nullspace"]["projector"]
+        given.images.info = replace(given.info, structure_cutoff=lambda size: 0.9)
+        found = pareto.default_methods(given)["nullspace"]["projector"]
         assert found == pytest.approx(4 * band)  # a latent's pixel is four wide
 
 
@@ -181,31 +177,38 @@ def test_images_of_one_picture_are_one_group() -> None:
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
-        (["ddim"], "unknown inversion method 'ddim'"),
-        ({"edict": {"p": 1}}, "known are: mixing"),
-        ("edict", "must be a list of names"),
-        (["taba"], "is in the study anyway"),
+        (["ddim"], "methods: unknown inversion method 'ddim'; known are: standard, bdia, "),
+        ([["ddim"]], r"methods: unknown inversion method \"\['ddim'\]\"; known are"),
+        ({"edict": {"p": 1}}, "methods: unknown parameter of method 'edict': 'p'; known are: mixing"),
+        ({"edict": 1}, "methods.edict must be a valid dictionary; 1 was given"),
+        ("edict", "methods: a list of names or a mapping from names to parameters is needed; 'edict' was given"),
+        (["taba"], "methods: 'taba' is in the study anyway"),
     ],
 )
 def test_methods_that_cannot_be_run_are_refused(methods: object, message: str) -> None:
-    with pytest.raises(InvalidParameterError, match=message):
+    with pytest.raises(InvalidParameterError, match=f"^{message}"):
         run(methods=methods)
 
 
-def test_the_scores_are_those_of_the_images_and_latents() -> None:
+def levels(images: torch.Tensor) -> torch.Tensor:
+    """Images at 256 levels."""
+    return ((images + 1) * 127.5).round() / 127.5 - 1
+
+
+def test_the_scores_are_those_of_the_images_and_latents_that_are_kept() -> None:
     study = run()
     test = datasets.load("photos_x8", "test", 64)
     ids = [test.ids.index(name) for name in study["sample"].to_numpy()]
     source, target = test.stack(ids)
     info, of = datasets.info("photos_x8"), model()
-    method = pareto.inversion.create("taba", fraction=0.2)
-    translation = pareto.translate(of, method, source, 0, 1, num_steps=5, generator=torch.Generator().manual_seed(1))
+    method = inversion.create("taba", fraction=0.2)
+    translation = translate(of, method, source, 0, 1, num_steps=5, generator=torch.Generator().manual_seed(1))
+    images, latents = levels(translation.images), translation.latents.half().float()
     here = study.sel(point="TABA 0.2", seed=1)
-    np.testing.assert_array_equal(here["psnr"], metrics.psnr(translation.images, target))
-    np.testing.assert_array_equal(here["s_dc"], metrics.s_dc(translation.latents))
-    np.testing.assert_array_equal(
-        here["s_lf"], metrics.s_lf(translation.images, source, info.structure_cutoff(64), info.structure)
-    )
+    np.testing.assert_array_equal(here["psnr"], metrics.psnr(images, target))
+    np.testing.assert_array_equal(here["s_dc"], metrics.s_dc(latents))
+    np.testing.assert_array_equal(here["s_g"], metrics.s_g(latents).score)
+    np.testing.assert_array_equal(here["s_lf"], metrics.s_lf(images, source, info.structure_cutoff(64), info.structure))
     np.testing.assert_array_equal(
         study["reference_s_lf"].sel(reference="target"),
         metrics.s_lf(target, source, info.structure_cutoff(64), info.structure),
@@ -217,65 +220,107 @@ def test_the_scores_are_those_of_the_images_and_latents() -> None:
         }
     )
     assert reference.count == 32
-    np.testing.assert_array_equal(here["s_hf"], metrics.s_hf(translation.images, reference))
+    np.testing.assert_array_equal(here["s_hf"], metrics.s_hf(images, reference))
     shown = study["target_image"].sel(shown=study["shown"].to_numpy()[1]).to_numpy()
     index = study["sample"].to_numpy().tolist().index(study["shown"].to_numpy()[1])
     np.testing.assert_array_equal(shown, ((target[index] + 1) * 127.5).round().byte().permute(1, 2, 0))
 
 
-def test_methods_that_draw_nothing_run_once_and_are_repeated(translations: list[str]) -> None:
+def test_outputs_and_references_have_the_same_256_levels() -> None:
+    class Soft(Model):
+        """Its autoencoder writes what lies between the levels."""
+
+        def decode(self, latents: torch.Tensor) -> torch.Tensor:
+            return 0.9 * latents.clamp(-1, 1)
+
+    one = model()
+    given = Request(ParetoParameters.checked(checkpoint=Soft(one.denoiser, None, one.card, "soft"), profile="smoke"))
+    seen = pareto.references(given)
+    rounded, rough = (pareto.image_scores(given, of(0.9 * given.pair.target)) for of in (levels, torch.clone))
+    np.testing.assert_array_equal(seen["psnr"][1], rounded["psnr"])
+    assert not np.array_equal(rough["psnr"], rounded["psnr"])
+
+
+def test_methods_that_draw_nothing_run_once_and_are_repeated(inversions: list[str]) -> None:
     study = run(seeds=3)
-    assert translations == ["standard", "taba", "taba", "taba", "ovg", "ovg", "ovg", "ovg", "ovg"]
+    names = list(pareto.jobs(request("photos_x8", **SMALL, seeds=3)))
+    assert len(set(names)) == len(names) == 1 + len(inversions)
+    assert inversions == ["standard", "taba", "taba", "taba", "ovg", "ovg", "ovg", "ovg", "ovg"]
     varies = (study["s_hf"] != study["s_hf"].isel(seed=0)).any(("seed", "sample"))
     np.testing.assert_array_equal(varies, study["stochastic"])
     assert study["stochastic"].to_numpy().tolist() == [False, True, False, False, True]
 
 
-def test_a_finished_study_is_loaded_and_a_changed_one_is_run(translations: list[str]) -> None:
+def test_a_finished_study_is_loaded_and_a_changed_one_is_run(inversions: list[str]) -> None:
     first = run()
-    done = len(translations)
+    done = len(inversions)
     # as a kill between storing the result and clearing its parts leaves them
     results.parts("pareto", results.key("pareto", json.loads(first.attrs["parameters"]))).put("one", {"a": np.zeros(1)})
     xr.testing.assert_identical(run(), first)
-    assert len(translations) == done
+    assert len(inversions) == done
     assert not (paths.results() / "parts").exists()
     run(checkpoint=model("other weights"))
-    assert len(translations) == 2 * done
+    assert len(inversions) == 2 * done
 
 
-def test_an_interrupted_study_goes_on_where_it_stopped(
-    monkeypatch: pytest.MonkeyPatch, translations: list[str]
-) -> None:
-    counting, calls = pareto.translate, iter(range(100))
+def test_another_score_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = model()
+    counting = Counting(one.denoiser)
+    given = {"checkpoint": Model(counting, None, one.card, one.hash), "methods": ["nullspace", "noise_floor"]}
+    first = run(**given)
+    # per image, of 4 images that the denoiser is given at once, and of two seeds unless it is the same at both
+    once = first["network_calls"].where(first["stochastic"] | (first["seed"] == 0), 0)
+    assert counting.calls == once.sum() > 0
+    source = keys._source_of
+    edited = lambda name: f"{source(name)}{'EDITED = True' if name.endswith('metrics.s_hf') else ''}\n"  # noqa: E731
+    monkeypatch.setattr(keys, "_source_of", edited)
+    monkeypatch.setattr(metrics, "s_hf", lambda images, reference: images.mean((1, 2, 3)))
+    counting.calls = 0
+    second = run(**given)
+    assert counting.calls == 0
+    assert second.attrs["parameters"] != first.attrs["parameters"]
+    assert not np.array_equal(second["s_hf"], first["s_hf"])
+    scored = ["s_hf", "reference_s_hf"]
+    xr.testing.assert_equal(second.drop_vars(scored), first.drop_vars(scored))
 
-    def interrupted(*args: object, **kwargs: object) -> object:
+
+@dataclass
+class Counting:
+    """A denoiser that counts its calls."""
+
+    inner: Denoiser
+    calls: int = 0
+
+    @property
+    def process(self) -> object:
+        return self.inner.process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        self.calls += 1
+        return self.inner(x, level, label)
+
+
+def test_an_interrupted_study_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch, inversions: list[str]) -> None:
+    counting, calls = InversionMethod.invert, iter(range(100))
+
+    def interrupted(*args: object, **kwargs: object) -> Inversion:
         if next(calls) == 3:
             raise KeyboardInterrupt
         return counting(*args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pareto, "translate", interrupted)
+        patched.setattr(InversionMethod, "invert", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run()
-    assert translations == ["standard", "taba", "taba"]
+    assert inversions == ["standard", "taba", "taba"]
     stored = sorted((paths.results() / "parts").rglob("*.npz"))
     assert len(stored) == 4
     stored[1].write_bytes(b"damaged")
     study = run()
-    assert translations == ["standard", "taba", "taba", "taba", "ovg", "ovg", "ovg", "ovg"]
-    translations.clear()
+    # what is scored again is not inverted again
+    assert inversions == ["standard", "taba", "taba", "ovg", "ovg", "ovg", "ovg"]
     results.path("pareto", json.loads(study.attrs["parameters"])).unlink()
-    uninterrupted = run()
-    xr.testing.assert_equal(study, uninterrupted)
-
-
-def test_two_runs_at_once_do_not_spoil_each_other() -> None:
-    with ThreadPoolExecutor(2) as pool:
-        one, other = (future.result() for future in [pool.submit(run), pool.submit(run)])
-    xr.testing.assert_equal(one, other)
-    (stored,) = paths.results().glob("*.nc")
-    xr.testing.assert_equal(results.read(stored), one)
-    assert list(paths.results().rglob("*.tmp")) == []
+    xr.testing.assert_equal(study, run())
 
 
 def test_a_full_disk_while_a_part_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,25 +362,26 @@ class _NaNAfter:
     ("parameters", "message"),
     [
         ({"dataset": "photos_x9"}, "unknown data set 'photos_x9'; known are: bbbc021_x8, "),
-        ({"profile": "fast"}, "unknown profile 'fast'; known are: smoke, quick, paper"),
-        ({"profile": ["quick"]}, r"unknown profile \['quick'\]; known are: smoke, quick, paper"),
-        ({"seeds": 0}, "seeds must be a whole number of at least 1; 0 was given"),
-        ({"seeds": "3"}, "seeds must be a whole number of at least 1; '3' was given"),
-        ({"seeds": True}, "seeds must be a whole number of at least 1; True was given"),
-        ({"num_steps": 0}, "num_steps must be a whole number of at least 1; 0 was given"),
-        ({"num_steps": 2.5}, "num_steps must be a whole number of at least 1; 2.5 was given"),
-        ({"images": 1}, "images must be a whole number of at least 2; 1 was given"),
+        ({"profile": "fast"}, "profile must be 'smoke', 'quick' or 'paper'; 'fast' was given"),
+        ({"profile": "quick", "sedes": 3}, "unknown parameter 'sedes'; known are: profile, device, "),
+        ({"seeds": 0}, "seeds must be greater than or equal to 1; 0 was given"),
+        ({"seeds": "3"}, "seeds must be a valid integer; '3' was given"),
+        ({"seeds": True}, "seeds must be a valid integer; True was given"),
+        ({"num_steps": 0}, "num_steps must be greater than or equal to 1; 0 was given"),
+        ({"num_steps": 2.5}, "num_steps must be a valid integer; 2.5 was given"),
+        ({"images": 1}, "images must be greater than or equal to 2; 1 was given"),
         ({"images": 10**6}, "images must be at most [0-9]+, all that 'photos_x8' has; 1000000 was given"),
-        ({"eta_hf": [-1]}, "eta_hf must be at least 0 and finite; -1 was given"),
-        ({"eta_lf": [float("nan")]}, "eta_lf must be at least 0 and finite; nan was given"),
-        ({"eta_hf": 1000}, "eta_hf must be a list of numbers; 1000 was given"),
-        ({"eta_hf": ["a"]}, "eta_hf must be a number; 'a' was given"),
+        ({"eta_hf": [-1]}, "eta_hf.0 must be greater than or equal to 0; -1 was given"),
+        ({"eta_lf": [float("nan")]}, "eta_lf.0 must be a finite number; nan was given"),
+        ({"eta_hf": 1000}, "eta_hf must be a valid tuple; 1000 was given"),
+        ({"eta_hf": ["a"]}, "eta_hf.0 must be a valid number; 'a' was given"),
+        ({"eta_hf": []}, r"eta_hf must have at least 1 item after validation, not 0; \[\] was given"),
         ({"eta_hf": [0], "eta_lf": [0]}, "eta_hf and eta_lf must give OVG a point"),
-        ({"fractions": [1.5]}, "fractions must be from 0 to 1; 1.5 was given"),
+        ({"fractions": [1.5]}, "fractions.0 must be less than or equal to 1; 1.5 was given"),
         ({"fractions": [0.01]}, "TABA with the fraction 0.01 replaces none of 5 steps; use 0.2 or more"),
-        ({"guidance": -1}, "guidance must be at least 0 and finite; -1 was given"),
-        ({"guidance": "high"}, "guidance must be a number; 'high' was given"),
-        ({"source": "web"}, "unknown source 'web'; known are: auto, real, rendered"),
+        ({"guidance": -1}, "guidance must be greater than or equal to 0; -1 was given"),
+        ({"guidance": "high"}, "guidance must be a valid number; 'high' was given"),
+        ({"source": "web"}, "source must be 'auto', 'real' or 'rendered'; 'web' was given"),
     ],
 )
 def test_bad_parameters_get_one_sentence(parameters: dict[str, object], message: str) -> None:
@@ -356,11 +402,10 @@ def test_a_model_for_other_data_or_another_size_is_refused() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("family", ["photos", "bbbc021", "edges2shoes"])
-def test_every_profile_holds_the_published_setting_and_both_axes(profile: str, family: str) -> None:
-    published = pareto.PUBLISHED.get(family, pareto.PUBLISHED["bbbc021"])
-    size = PROFILES[profile]
-    points = pareto._points(published, pareto.GRIDS[profile], size.num_steps, None, None, None)
+@pytest.mark.parametrize("dataset", ["photos_x8", "bbbc021_x8", "edges2shoes"])
+def test_every_profile_holds_the_published_setting_and_both_axes(profile: str, dataset: str) -> None:
+    published = pareto.PUBLISHED.get(datasets.info(dataset).family, pareto.PUBLISHED["bbbc021"])
+    points = pareto.points(request(dataset, profile=profile))
     grid = {(point.eta_hf, point.eta_lf) for point in points if point.kind == "ovg"}
     assert (published.eta_hf, published.eta_lf) in grid
     assert (0, published.eta_lf) in grid
@@ -371,6 +416,18 @@ def test_every_profile_holds_the_published_setting_and_both_axes(profile: str, f
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_pictures_stay_under_10_megabytes(profile: str) -> None:
-    size = PROFILES[profile]
-    points = pareto._points(pareto.PUBLISHED["bbbc021"], pareto.GRIDS[profile], size.num_steps, None, None, None)
-    assert (len(points) + 2) * size.shown * size.size**2 * 3 < 10e6
+    given = request("bbbc021_x8", profile=profile, methods=[])
+    size = given.parameters
+    assert (len(pareto.points(given)) + 2) * size.shown * size.size**2 * 3 < 10e6
+
+
+def test_profiles_have_the_papers_sizes() -> None:
+    sizes = {
+        "smoke": (64, 4, 2, 5, 32, 2),
+        "quick": (64, 16, 3, 50, 512, 6),
+        "paper": (256, 32, 3, 50, 2048, 2),
+    }
+    for profile, expected in sizes.items():
+        given = ParetoParameters.checked(profile=profile)
+        found = (given.size, given.default_images[profile], given.seeds, given.num_steps, given.reference, given.shown)
+        assert found == expected

@@ -16,7 +16,7 @@ def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 
     """Sources, what each method makes of them, and the true targets.
 
     Args:
-        study: a result of `studies.pareto.run`.
+        study: a result of `studies.pareto`.
         points: labels along `point`; without it those that `findings.choose` names.
         rows: how many of the stored examples to show, at most.
         side: width and height of a picture on the page, in pixels.

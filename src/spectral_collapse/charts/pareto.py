@@ -44,7 +44,7 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
     points are joined along eta_HF where they share eta_LF. Click a name in the legend to single it out,
-    drag and scroll to move and zoom, hover for all numbers. The study is a result of `studies.pareto.run`.
+    drag and scroll to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
     """
     table = findings.summary(study)
     table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")

@@ -1,7 +1,7 @@
 """Methods compared on the same images, and scores with each other.
 
 Works on any dataset with the dims point and sample, and seed where there is one, whose variables are
-named as the cards of `metrics.SCORES`: a result of `studies.pareto.run`, for example. The unit is the
+named as the cards of `metrics.SCORES`: a result of `studies.pareto`, for example. The unit is the
 image, as in `findings.pareto`: seeds are averaged within an image first. Intervals resample the groups of images
 that a coordinate `sample_group` names, or single images without it (`statistics.bootstrap_counts`).
 """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectral_collapse.errors import unknown
@@ -35,17 +34,16 @@ def parameters(
     return {name: namespace[name] for name in known if name in namespace}
 
 
-def check_parameters(known: Callable[..., object] | Sequence[str], history: Iterable[str] | None = None) -> None:
+def check_parameters(known: Sequence[str], history: Iterable[str] | None = None) -> None:
     """Refuses parameters that the notebook does not have; papermill itself only warns of them.
 
     Args:
-        known: the names of the notebook's parameters, or the study that it calls with all of them.
+        known: the names of the notebook's parameters.
         history: the sources of the cells run so far; without it those of the running kernel. In
             JupyterLab, where nothing is injected, there is nothing to refuse.
 
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """
-    names = list(inspect.signature(known).parameters) if callable(known) else known
     if history is None:
         from IPython import get_ipython
 
@@ -54,8 +52,8 @@ def check_parameters(known: Callable[..., object] | Sequence[str], history: Iter
     for source in history:
         if source.lstrip().startswith(_INJECTED):
             for name in _assigned(source):
-                if name not in names:
-                    raise unknown("notebook parameter", name, names)
+                if name not in known:
+                    raise unknown("notebook parameter", name, known)
 
 
 def _assigned(source: str) -> list[str]:
