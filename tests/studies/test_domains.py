@@ -59,5 +59,5 @@ def test_the_origin_says_kind_and_counts() -> None:
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:
-    with pytest.raises(InvalidParameterError, match="'faces'; known are: bbbc021, edges2shoes, photos, textures"):
+    with pytest.raises(InvalidParameterError, match="'faces'; known are: bbbc021, celebamask_hq, edges2shoes"):
         domains.family("faces")

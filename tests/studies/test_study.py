@@ -131,7 +131,7 @@ def _run(home: str, log: str) -> None:
 
 def test_two_runs_share_the_work(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a fork would take over locks that other threads hold
     runs = [context.Process(target=_run, args=(str(tmp_path), str(log))) for _ in range(2)]
     for run in runs:
         run.start()

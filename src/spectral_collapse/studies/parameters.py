@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -114,8 +114,8 @@ def describe(parameters: type[Parameters]) -> Mapping[str, str]:
 
 
 def takes_several(parameters: type[Parameters], name: str) -> bool:
-    """Whether a parameter is a list of values."""
-    return any(issubclass(kind, Sequence) and kind is not str for kind in _kinds(parameters, name))
+    """Whether a parameter is a list of values, or names with values."""
+    return any(issubclass(kind, tuple | list | dict) for kind in _kinds(parameters, name))
 
 
 def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]
 
 def _from_text(text: str | list[str], kinds: set[type]) -> Any:
     if isinstance(text, list):
-        if Mapping in kinds and len(text) == 1 and text[0].startswith("{"):
+        if dict in kinds and len(text) == 1 and text[0].startswith("{"):
             try:
                 return json.loads(text[0])
             except ValueError as error:

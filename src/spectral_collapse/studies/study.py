@@ -12,7 +12,7 @@ import contextlib
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,10 +22,9 @@ import xarray as xr
 from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
-from spectral_collapse import executors, inversion, keys, results
+from spectral_collapse import datasets, executors, inversion, keys, metrics, results
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
-from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.studies.parameters import Parameters
 from spectral_collapse.studies.request import Request
 
@@ -107,7 +106,7 @@ class Study(Generic[P]):
             if missing:
                 seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
                 chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
-                work = functools.partial(_work, self, request.parameters, _own_methods())
+                work = functools.partial(_work, self, request.parameters, _REGISTRIES)
                 for name, arrays in _shared(chosen, work, missing, parts, file):
                     bar.set_postfix_str(name)
                     bar.update()
@@ -184,14 +183,14 @@ def _request(parameters: Parameters) -> Request:
     return Request(parameters)
 
 
-def _own_methods() -> dict[str, type[InversionMethod]]:
-    """Methods that the user has put into the registry of this process; another process does not have them."""
-    return {name: method for name, method in METHODS.items() if not method.__module__.startswith(inversion.__name__)}
+_REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, datasets.DATASETS)
+"""The user may have put entries of his own into them; other processes get these with each job."""
 
 
-def _work(study: Study, parameters: Parameters, methods: dict[str, type[InversionMethod]], name: str) -> Arrays:
+def _work(study: Study, parameters: Parameters, registries: Sequence[dict[str, Any]], name: str) -> Arrays:
     """One job, in whichever process: its arrays and its seconds."""
-    METHODS.update(methods)
+    for here, there in zip(_REGISTRIES, registries, strict=True):
+        here.update(there)
     job = study.jobs(_request(parameters))[name]
     started = time.perf_counter()
     return job() | {"seconds": np.float64(time.perf_counter() - started)}
