@@ -23,11 +23,12 @@ def study() -> xr.Dataset:
     images, latents = list(spectra._IMAGES), list(spectra._LATENTS)
     return xr.Dataset(
         {
-            "image_power": (("image_series", "sample", "image_frequency"), random.random((3, 5, 8)) + 0.1),
-            "latent_power": (("latent_series", "sample", "latent_frequency"), random.random((4, 5, 8)) + 0.1),
+            "image_power": (("image_series", "sample", "image_frequency"), random.random((5, 5, 8)) + 0.1),
+            "latent_power": (("latent_series", "sample", "latent_frequency"), random.random((6, 5, 8)) + 0.1),
+            "image_excess": (("image_series", "sample"), random.normal(size=(5, 5))),
             "image": (
                 ("image_series", "shown", "row", "col", "rgb"),
-                random.integers(256, size=(3, 2, 4, 4, 3)).astype(np.uint8),
+                random.integers(256, size=(5, 2, 4, 4, 3)).astype(np.uint8),
             ),
         },
         {
@@ -53,7 +54,7 @@ def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> No
     expected = study["latent_power"].sel(latent_series="white noise").mean("sample")
     np.testing.assert_allclose(white["mean"], expected)
     assert ((table["low"] < table["mean"]) & (table["mean"] < table["high"])).all()
-    assert table["series"].nunique() == 4
+    assert table["series"].nunique() == 6
 
 
 def test_what_a_logarithmic_axis_cannot_show_is_left_out(study: xr.Dataset) -> None:
@@ -70,8 +71,14 @@ def test_the_closed_form_chart_has_the_limit_and_every_number_of_steps() -> None
 
 
 def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
-    table = rows(spectra.collapse_pictures(study))
-    assert len(table) == 6
+    table = rows(spectra.collapse_pictures(study, detail=2))
+    assert len(table) == 5 * 2 * 2
+    middle = table[(table["column"] == "OVG") & (table["name"] == "a, detail")].iloc[0]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(middle["url"].partition(",")[2]))))
+    whole = study["image"].sel(image_series="OVG", shown="a")
+    np.testing.assert_array_equal(pixels, whole[1:3, 1:3])
+    energy = float(np.exp(study["image_excess"].sel(image_series="OVG", sample="a")))
+    assert middle["High-frequency energy / usual"] == f"{energy:.2f}"
     url = table[(table["column"] == "True target") & (table["name"] == "b")]["url"].item()
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
     np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))

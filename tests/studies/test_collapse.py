@@ -72,12 +72,8 @@ def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
     # 4 images x 3 channels x about 160 coefficients, in conjugate pairs: standard error 0.03; five of them
     assert float(power.sel(latent_series="white noise")) == pytest.approx(1, abs=0.15)
     assert float(study["latent_variance"].sel(latent_series="white noise").mean()) == pytest.approx(1, abs=0.15)
-    assert set(study["latent_series"].to_numpy()) == {
-        "white noise",
-        "source, network",
-        "source, closed form",
-        "target, network",
-    }
+    assert study["latent_series"].to_numpy().tolist() == list(collapse.LATENTS)
+    assert study["image_series"].to_numpy().tolist() == ["source", "standard", "TABA", "OVG", "target"]
     assert study["image"].dtype == np.uint8
     assert study.attrs["data_source"] == "real"
     assert set(study.dims) <= set(study.coords)
@@ -86,11 +82,31 @@ def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
 
 def test_the_verdict_names_each_number_with_its_interval(study: xr.Dataset) -> None:
     text = findings.verdict(study)
-    assert text.count("\n- ") == 2
-    assert text.count("[") == 8
+    assert text.count("\n- ") == 1
+    assert text.count("[") == 5 + 6
     decorrelation = study["latent_s_dc"].mean("sample")
     for series in study["latent_series"].data:
         assert f"{float(decorrelation.sel(latent_series=series)):.3f} [" in text
+
+
+def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
+    made = study.copy(deep=True)
+    made["image_excess"].loc[{"image_series": "target"}] = np.linspace(-1, 1, 4)
+    for name, factor in (("standard", 0.25), ("TABA", 1.0), ("OVG", 2.0)):
+        made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
+    text = findings.answer(made)
+    assert "have 0.25 [0.25, 0.25] times the energy" in text
+    assert "with TABA it is 1.00 [1.00, 1.00] times, with OVG 2.00 [2.00, 2.00] times" in text
+    assert "4 real test images" in text
+
+
+def test_the_cures_have_the_papers_settings() -> None:
+    for dataset, fraction, eta_lf in (("bbbc021_x8", 0.04, 1e-4), ("edges2shoes", 0.02, 7.08e-5)):
+        given = Request(NetworkParameters.checked(dataset=dataset, num_steps=50))
+        made = collapse.methods(given)
+        assert made["TABA"].fraction == fraction
+        assert made["OVG"].eta_lf == eta_lf
+    assert collapse.methods(Request(NetworkParameters.checked(num_steps=5)))["TABA"].fraction == 0.2
 
 
 def test_the_verdict_says_a_perfect_network_collapses_only_where_it_does(study: xr.Dataset) -> None:

@@ -404,7 +404,7 @@ def test_a_model_for_other_data_or_another_size_is_refused() -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("dataset", ["photos_x8", "bbbc021_x8", "edges2shoes"])
 def test_every_profile_holds_the_published_setting_and_both_axes(profile: str, dataset: str) -> None:
-    published = pareto.PUBLISHED.get(datasets.info(dataset).family, pareto.PUBLISHED["bbbc021"])
+    published = datasets.info(dataset).published
     points = pareto.points(request(dataset, profile=profile))
     grid = {(point.eta_hf, point.eta_lf) for point in points if point.kind == "ovg"}
     assert (published.eta_hf, published.eta_lf) in grid

@@ -15,7 +15,7 @@ Details = Callable[[str, str], dict[str, str]]
 
 
 def grid(
-    columns: Mapping[str, np.ndarray],
+    columns: Mapping[str, Sequence[np.ndarray]],
     names: Sequence[str],
     side: int = 104,
     description: str = "",
@@ -25,7 +25,7 @@ def grid(
     """Pictures in rows and columns; pixels stay as they are, hovering tells what is shown.
 
     Args:
-        columns: title -> bytes, rows x H x W x 3; '|' in a title breaks the line.
+        columns: title -> a picture per row, bytes, H x W x 3; '|' in a title breaks the line.
         names: a name per row, for the tooltip.
         side: width and height of a picture on the page, in pixels.
         description: for readers who do not see the picture.

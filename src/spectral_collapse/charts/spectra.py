@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -14,16 +15,22 @@ from spectral_collapse.charts.theme import PALETTE
 
 _IMAGES = {
     "source": ("source", Look(PALETTE[0])),
+    "standard": ("standard inversion, then sampling", Look(PALETTE[1])),
+    "TABA": ("TABA, then sampling", Look(PALETTE[3], (2, 2))),
+    "OVG": ("OVG, then sampling", Look(PALETTE[4], (8, 2, 2, 2))),
     "target": ("true target", Look(PALETTE[2], (6, 3))),
-    "output": ("standard inversion, then sampling", Look(PALETTE[1])),
 }
 _LATENTS = {
     "white noise": ("white noise, drawn", Look(PALETTE[6], (2, 2))),
     "source, network": ("sources, our network", Look(PALETTE[1])),
+    "source, TABA": ("sources, our network, TABA", Look(PALETTE[3], (2, 2))),
+    "source, OVG": ("sources, our network, OVG", Look(PALETTE[4], (8, 2, 2, 2))),
     "source, closed form": ("sources, perfect network (Gaussian data)", Look(PALETTE[0], (6, 3))),
     "target, network": ("targets, our network", Look(PALETTE[2])),
 }
 """Series -> what it is called, and its look."""
+
+DETAIL = ", detail"
 
 _CYCLES = "spatial frequency (cycles per pixel)"
 
@@ -61,15 +68,36 @@ def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
     return _spectra(table, series, "power (log scale)").properties(width=220, height=160)
 
 
-def collapse_pictures(study: xr.Dataset, rows: int = 4) -> alt.Chart:
-    """Sources, what standard inversion and sampling make of them, and the true targets."""
-    image = study["image"].isel(shown=slice(rows))
-    titles = {"source": "Source", "output": "Standard|inversion", "target": "True target"}
+def collapse_pictures(study: xr.Dataset, rows: int = 3, detail: int = 24) -> alt.Chart:
+    """Sources, what the standard inversion and the cures make of them, and the true targets.
+
+    Below each row are the middle `detail` x `detail` pixels, enlarged; hovering tells an image's own high-frequency
+    energy.
+    """
+    names = list(study["shown"].to_numpy()[:rows])
+    outputs = {"Standard|inversion": "standard", "TABA": "TABA", "OVG": "OVG"}
+    series = {"Source": "source"} | outputs | {"True target": "target"}
+    image = study["image"].sel(shown=names)
+    middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
+    columns = {
+        title: [
+            picture
+            for whole in image.sel(image_series=name)
+            for picture in (whole.to_numpy(), whole.isel(row=middle, col=middle).to_numpy())
+        ]
+        for title, name in series.items()
+    }
+
+    def energy(title: str, name: str) -> dict[str, str]:
+        value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
+        return {"High-frequency energy / usual": f"{np.exp(value):.2f}"}
+
     return pictures.grid(
-        {title: image.sel(image_series=series).to_numpy() for series, title in titles.items()},
-        list(image["shown"].to_numpy()),
-        side=124,
-        description=f"Sources, outputs of the standard inversion and true targets, {study.attrs['title']}",
+        columns,
+        [shown for name in names for shown in (name, f"{name}{DETAIL}")],
+        side=136,
+        description=f"Sources, outputs of three inversions and true targets, {study.attrs['title']}",
+        details=energy,
     )
 
 

@@ -60,6 +60,18 @@ class DomainImages(Protocol):
 
 
 @dataclass(frozen=True)
+class Published:
+    """The papers' settings of the cures: OVG's step sizes, and the share of steps that TABA replaces.
+
+    The defaults are those of the paper's super-resolution, for data sets that the papers do not know.
+    """
+
+    eta_hf: float = 1000.0
+    eta_lf: float = 1e-4
+    fraction: float = 0.04
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """What a study must know of a data set, whatever its images.
 
@@ -71,7 +83,7 @@ class DatasetInfo:
     structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
     Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
     threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
-    beside their own.
+    beside their own. published: the papers' settings of the cures on it.
     """
 
     name: str
@@ -89,6 +101,7 @@ class DatasetInfo:
     download: Download | None = None
     """The archives of the whole family; None for images that need no download, or that no program may fetch."""
     companion: bool = False
+    published: Published = Published()
     homepage: str = ""
     """The page that says how to get images that no program may fetch."""
 

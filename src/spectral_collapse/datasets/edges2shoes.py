@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spectral_collapse.datasets import shoes
-from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
+from spectral_collapse.datasets.base import DatasetInfo, DataSource, Published, Split
 from spectral_collapse.datasets.download import Archive, Download
 from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced_drawing, resized
 from spectral_collapse.datasets.files import file_size, fingerprint, held_out, readable
@@ -230,5 +230,6 @@ DATASETS = [
         render=render,
         download=DOWNLOAD,
         companion=True,
+        published=Published(eta_hf=1e9, eta_lf=7.08e-5, fraction=0.02),
     )
 ]

@@ -1,13 +1,14 @@
-"""Spectral collapse itself: spectra of images and latents before, in and after standard inversion.
+"""Spectral collapse itself: images, latents and their spectra before, in and after inversion.
 
-Three answers, all of them averages over test images: the radial power spectra of the source, the
-target and what standard inversion and sampling make of the source (Spectral Collapse in Diffusion
-Inversion, Sec. 4 and Fig. 1); the spectra of the latents beside white noise's; and what a perfect
+Four answers: pictures of the source, of what the standard inversion and the papers' cures make of it, and of the
+target, with the high-frequency energy of each; their radial power spectra, averages over test images (Spectral
+Collapse in Diffusion Inversion, Sec. 4 and Fig. 1); the spectra of the latents beside white noise's; and what a perfect
 network would give, by the closed form for Gaussian data.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +18,7 @@ import xarray as xr
 from spectral_collapse import inversion, metrics
 from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.executors import Arrays
+from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import common
@@ -24,84 +26,118 @@ from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
-IMAGES = ("source", "target", "output")
-"""Series of pictures; the output is the source inverted by the standard method and sampled as a target."""
-LATENTS = ("white noise", "source, network", "source, closed form", "target, network")
-"""Series of latents: drawn noise, the sources inverted with the network and with the optimal denoiser of Gaussian
-data that has the mean and the spectrum of encoded training sources, and the targets under their own label."""
+OUTPUTS = ("standard", "TABA", "OVG")
+"""The sources inverted by the standard method and by the cures, and sampled as targets."""
+IMAGES = ("source", *OUTPUTS, "target")
+"""Series of pictures."""
+LATENTS = {
+    "white noise": "white noise",
+    "source, network": "standard",
+    "source, TABA": "TABA",
+    "source, OVG": "OVG",
+    "source, closed form": "closed form",
+    "target, network": "inverted target",
+}
+"""Series of latents and the jobs that make them: drawn noise; the sources inverted with the network by each method, and
+with the optimal denoiser of Gaussian data that has the mean and the spectrum of encoded training sources; and the
+targets under their own label."""
+
+
+def methods(request: Request[NetworkParameters]) -> dict[str, InversionMethod]:
+    """The methods of `OUTPUTS`, the cures with the papers' settings; TABA replaces one step at least."""
+    published, steps = request.info.published, request.parameters.num_steps
+    return {
+        "standard": inversion.create("standard"),
+        "TABA": inversion.create("taba", fraction=max(published.fraction, 1 / steps)),
+        "OVG": inversion.create("ovg", eta_hf=published.eta_hf, eta_lf=published.eta_lf),
+    }
 
 
 def jobs(request: Request[NetworkParameters]) -> Mapping[str, Job]:
-    """A job per inversion; each measures its latents and what it shows."""
-    given, standard = request.parameters, inversion.create("standard")
+    """A job per inversion and per set of images."""
+    given, known = request.parameters, methods(request)
 
     def noise() -> Arrays:
         return _latents(torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)))
 
-    def network() -> Arrays:
-        found = request.translated(standard)
-        images = {"source": request.pair.source, "target": request.pair.target, "output": found.images}
-        frequency, power = common.spectra(images)
-        pictures = np.stack([common.pictures(images[name][: given.shown]) for name in IMAGES])
-        return _latents(found.latents) | {"image_power": power, "image_frequency": frequency, "image": pictures}
+    def output(name: str) -> Arrays:
+        found = request.translated(known[name])
+        return _latents(found.latents) | _images(request, found.images)
 
     def closed() -> Arrays:
         label, sources = request.info.source_label, request.training_sources(given.reference)
         perfect = gaussian_denoiser(request.model.denoiser.process, sources, label)
-        return _latents(standard.invert(perfect, request.encoded, label, given.num_steps).latent)
+        return _latents(known["standard"].invert(perfect, request.encoded, label, given.num_steps).latent)
 
     def target() -> Arrays:
         encoded = request.model.encode(request.pair.target)
-        return _latents(standard.invert(request.model.denoiser, encoded, TARGET, given.num_steps).latent)
+        return _latents(known["standard"].invert(request.model.denoiser, encoded, TARGET, given.num_steps).latent)
 
-    return dict(zip(LATENTS, (noise, network, closed, target), strict=True))
+    return {
+        "white noise": noise,
+        "source": lambda: _images(request, request.pair.source),
+        "target": lambda: _images(request, request.pair.target),
+        **{name: functools.partial(output, name) for name in OUTPUTS},
+        "closed form": closed,
+        "inverted target": target,
+    }
 
 
 def combine(request: Request[NetworkParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`image_power` (image_series, sample, image_frequency); `latent_power` (latent_series, sample,
-    latent_frequency), 1 everywhere for white noise; `latent_variance` (latent_series, sample), the mean square of
-    a latent, and `latent_s_dc`, its S_DC; `image` (image_series, shown, row, col, rgb), bytes."""
-    latents, images = [parts[name] for name in LATENTS], parts["source, network"]
+    """`image_power` (image_series, sample, image_frequency); `image_excess` (image_series, sample),
+    `metrics.hf_excess`; `image` (image_series, shown, row, col, rgb), bytes; `latent_power` (latent_series, sample,
+    latent_frequency), 1 everywhere for white noise; `latent_variance` (latent_series, sample), the mean square of a
+    latent, and `latent_s_dc`, its S_DC."""
+    made = {"image": [parts[name] for name in IMAGES], "latent": [parts[job] for job in LATENTS.values()]}
     names = request.images.names
-    power = {"long_name": "power per coefficient", "units": "1"}
-    frequency = {"long_name": "spatial frequency", "units": "cycles per pixel"}
-    along = ("latent_series", "sample")
 
-    def gathered(
-        name: str, dims: tuple[str, ...], long_name: str
-    ) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
-        return dims, np.stack([part[name] for part in latents]), {"long_name": long_name, "units": "1"}
+    def variable(kind: str, name: str, title: str, *dims: str) -> xr.Variable:
+        values = np.stack([part[f"{kind}_{name}"] for part in made[kind]])
+        return xr.Variable((f"{kind}_series", *dims), values, {"long_name": title, "units": "1"})
 
+    def frequencies(kind: str) -> xr.Variable:
+        attrs = {"long_name": "spatial frequency", "units": "cycles per pixel"}
+        return xr.Variable(f"{kind}_frequency", made[kind][0][f"{kind}_frequency"], attrs)
+
+    excess = "log high-frequency energy over the usual of training targets"
     return xr.Dataset(
         {
-            "image_power": (("image_series", "sample", "image_frequency"), images["image_power"], power),
-            "latent_power": gathered("power", (*along, "latent_frequency"), "power per coefficient"),
-            "latent_variance": gathered("variance", along, "mean square of a latent"),
-            "latent_s_dc": gathered("s_dc", along, "decorrelation of a latent S_DC"),
-            "image": (
-                ("image_series", "shown", *common.PIXELS),
-                images["image"],
-                {"long_name": "picture", "units": "1"},
-            ),
+            "image_power": variable("image", "power", "power per coefficient", "sample", "image_frequency"),
+            "image_excess": variable("image", "excess", excess, "sample"),
+            "image": variable("image", "pictures", "picture", "shown", *common.PIXELS),
+            "latent_power": variable("latent", "power", "power per coefficient", "sample", "latent_frequency"),
+            "latent_variance": variable("latent", "variance", "mean square of a latent", "sample"),
+            "latent_s_dc": variable("latent", "s_dc", "decorrelation of a latent S_DC", "sample"),
         },
         {
             "image_series": list(IMAGES),
             "latent_series": list(LATENTS),
             "sample": names,
             "shown": names[: request.parameters.shown],
-            "image_frequency": ("image_frequency", images["image_frequency"], frequency),
-            "latent_frequency": ("latent_frequency", latents[0]["frequency"], frequency),
+            "image_frequency": frequencies("image"),
+            "latent_frequency": frequencies("latent"),
         },
     )
 
 
+def _images(request: Request[NetworkParameters], images: torch.Tensor) -> Arrays:
+    frequency, power = common.spectra({"": images})
+    return {
+        "image_frequency": frequency,
+        "image_power": power[0],
+        "image_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
+        "image_pictures": common.pictures(images[: request.parameters.shown]),
+    }
+
+
 def _latents(latents: torch.Tensor) -> Arrays:
+    latents = latents.cpu()
     frequency, power = common.spectra({"": latents})
     return {
-        "frequency": frequency,
-        "power": power[0],
-        "variance": latents.square().mean((1, 2, 3)).numpy(),
-        "s_dc": metrics.s_dc(latents).numpy(),
+        "latent_frequency": frequency,
+        "latent_power": power[0],
+        "latent_variance": latents.square().mean((1, 2, 3)).numpy(),
+        "latent_s_dc": metrics.s_dc(latents).numpy(),
     }
 
 
@@ -111,7 +147,7 @@ STUDY = Study(
     NetworkParameters,
     jobs,
     combine,
-    uses=lambda request: [inversion.create("standard")],
+    uses=lambda request: methods(request).values(),
 )
 
 

@@ -31,22 +31,6 @@ from spectral_collapse.studies.study import Job, Study
 
 
 @dataclass(frozen=True)
-class Published:
-    """The papers' settings on one family of data: OVG's step sizes and the share of replaced steps."""
-
-    eta_hf: float
-    eta_lf: float
-    fraction: float
-
-
-PUBLISHED = {
-    "bbbc021": Published(eta_hf=1000.0, eta_lf=1e-4, fraction=0.04),
-    "edges2shoes": Published(eta_hf=1e9, eta_lf=7.08e-5, fraction=0.02),
-}
-_SUPER_RESOLUTION = PUBLISHED["bbbc021"]  # for families that the papers do not know
-
-
-@dataclass(frozen=True)
 class Grid:
     """The default points of a profile.
 
@@ -238,7 +222,7 @@ def uses(request: Given) -> Iterable[InversionMethod]:
 
 def points(request: Given) -> list[Point]:
     """The baselines, OVG's grid without (0, 0), OVG + TABA as published, and further methods."""
-    given, grid, published = request.parameters, GRIDS[request.parameters.profile], _published(request)
+    given, grid, published = request.parameters, GRIDS[request.parameters.profile], request.info.published
     least = 1 / given.num_steps
     etas_hf = given.eta_hf or _distinct([0, *grid.eta_hf, published.eta_hf])
     etas_lf = given.eta_lf or _distinct(published.eta_lf * factor for factor in grid.eta_lf)
@@ -257,7 +241,7 @@ def points(request: Given) -> list[Point]:
 
 def default_methods(request: Given) -> dict[str, dict[str, Any]]:
     """The profile's further methods, with the parameters that depend on the study."""
-    given, published = request.parameters, _published(request)
+    given, published = request.parameters, request.info.published
     band = request.info.source_band(given.size)  # of the data, not S_LF's cutoff, by which the method is judged
     # What is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more.
     wider = given.size / request.encoded.shape[-1]
@@ -385,10 +369,6 @@ def _shown(request: Given) -> list[int]:
     """Which of the images are stored as pictures."""
     count = len(request.images.chosen)
     return common.spread(count, min(request.parameters.shown, count))
-
-
-def _published(request: Given) -> Published:
-    return PUBLISHED.get(request.info.family, _SUPER_RESOLUTION)
 
 
 def _cutoff(request: Given) -> float:
