@@ -406,6 +406,7 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
     for column, name in columns.items():
         assert row[column] == unbroken(one[name].to_numpy()), column
     assert row["PSNR of autoencoder (dB)"] == unbroken(one["psnr_ceiling"].to_numpy(), 1)
+    assert row["PSNR of own targets (dB)"] == unbroken(one["psnr_own"].to_numpy(), 1)
     assert row["S_DC (white noise)"].startswith(unbroken(one["s_dc"].to_numpy()))
 
 

@@ -293,9 +293,11 @@ def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "SWD_REFERENCES", 4)
     monkeypatch.setattr(networks, "evaluate", kid)
     found = networks.measured(request, model.hash)
-    inverted, method, images, label = translated.call_args.args
-    assert (inverted, type(method).__name__, images is request.pair.source, label) == (model, "Standard", True, SOURCE)
-    assert translated.call_args.kwargs == {"num_steps": 5}  # without guidance
+    wanted = ((request.pair.source, SOURCE), (request.pair.target, TARGET))
+    for call, (images, label) in zip(translated.call_args_list, wanted, strict=True):
+        inverted, method, given, given_label = call.args
+        assert (inverted, type(method).__name__, given is images, given_label) == (model, "Standard", True, label)
+        assert call.kwargs == {"num_steps": 5}  # without guidance
     asked = {name: kid.call_args.kwargs[name] for name in ("images", "reference_set")}
     torch.testing.assert_close(asked, {"images": torch.cat(draws), "reference_set": training["target"]})
     again = held / 2
@@ -308,6 +310,7 @@ def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
         "excess_translated": metrics.hf_excess(made, reference),
         "excess_ceiling": metrics.hf_excess(again, reference),
         "psnr_ceiling": metrics.psnr(again, held),
+        "psnr_own": metrics.psnr(made, held),
         "s_dc": metrics.s_dc(latents),
         "norm_noise": torch.stack([noise.double().square().mean((1, 2, 3)).sqrt() for noise in noises]),
         "norm_translated": latents.double().flatten(1).norm(dim=1) / 1024**0.5,

@@ -458,6 +458,7 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "white noise": _unbroken(bootstrap_mean(every_draw(one["s_hf_noise"]))),
             "translated": _unbroken(bootstrap_mean(one["s_hf_translated"])),
             "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
+            "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
             "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
             "S_DC (white noise)": f"{_unbroken(bootstrap_mean(one['s_dc']))} ({float(one['white_s_dc']):.3f})",

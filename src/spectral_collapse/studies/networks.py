@@ -62,6 +62,7 @@ _PER_MODEL = {
     "excess_translated": (("sample",), "log high-frequency energy over the usual, translations", "1"),
     "excess_ceiling": (("sample",), "log high-frequency energy over the usual, targets after the autoencoder", "1"),
     "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
+    "psnr_own": (("sample",), "PSNR of targets inverted and sampled under their own label", "dB"),
     "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
     "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
     "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
@@ -124,6 +125,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     - `norm_noise` (draw, drawn), `norm_translated` (sample): the norms ||x|| / sqrt(d) that both start from;
     - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded; PSNR is
       NaN in pixel space;
+    - `psnr_own` (sample): test targets inverted and sampled under their own label, against themselves;
     - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
     - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the attr `missing` where
       its weights are not there;
@@ -216,13 +218,9 @@ def measured(request: Given, name: str) -> Arrays:
     again = model.decode(clean["target"]).cpu()
     noises = [white_noise(clean["target"], seed) for seed in range(given.seeds)]
     draws = torch.stack([drawn(model, noise, given.num_steps) for noise in noises])
-    inverted = translated(
-        model,
-        inversion.create("standard"),
-        request.pair.source,
-        request.info.source_label,
-        num_steps=given.num_steps,
-    )
+    standard, steps = inversion.create("standard"), given.num_steps
+    inverted = translated(model, standard, request.pair.source, request.info.source_label, num_steps=steps)
+    returned = translated(model, standard, held, TARGET, num_steps=steps)
     kid = evaluate(
         ["kid"],
         images=draws.flatten(0, 1),
@@ -241,6 +239,7 @@ def measured(request: Given, name: str) -> Arrays:
         **_texture("translated", inverted.images, reference),
         **_texture("ceiling", again, reference),
         "psnr_ceiling": np.full(len(held), np.nan) if model.autoencoder is None else metrics.psnr(again, held).numpy(),
+        "psnr_own": metrics.psnr(returned.images, held).numpy(),
         "s_dc": metrics.s_dc(inverted.latents).numpy(),
         "white_s_dc": np.float64(white_noise_level(inverted.latents.shape[1])),
         "norm_noise": np.stack([common.norms(noise) for noise in noises]),
