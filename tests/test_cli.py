@@ -48,6 +48,7 @@ def test_data_list_goes_on_past_a_folder_it_cannot_use(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
     (tmp_path / "downloads" / "edges2shoes").mkdir(parents=True)
     (tmp_path / "downloads" / "bbbc021").mkdir()
     (tmp_path / "downloads" / "bbbc021" / "manifest.csv").write_bytes(b"\x00\xff")
