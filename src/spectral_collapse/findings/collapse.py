@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import high_mean, means
 from spectral_collapse.studies import common
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
@@ -46,7 +46,7 @@ def verdict(study: xr.Dataset) -> str:
 
     'High' frequencies are those above half the Nyquist frequency.
     """
-    power = _high(study["latent_power"], "latent_frequency")
+    power = high_mean(study["latent_power"], "latent_frequency")
     found = {series: statistics.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
     texts = {series: common.text(interval) for series, interval in found.items()}
     perfect = found["source, closed form"]
@@ -76,7 +76,3 @@ def verdict(study: xr.Dataset) -> str:
 def _spectra(study: xr.Dataset, kind: str) -> pd.DataFrame:
     power = study[f"{kind}_power"].rename({f"{kind}_series": "series", f"{kind}_frequency": "frequency"})
     return means(power, title=study.attrs["title"])
-
-
-def _high(power: xr.DataArray, frequency: str) -> xr.DataArray:
-    return power.where(power[frequency] > 0.25, drop=True).mean(frequency)

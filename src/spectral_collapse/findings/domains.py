@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import high_mean, means
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.statistics import Interval, bootstrap_mean
 from spectral_collapse.studies.common import text
@@ -36,7 +36,7 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     for one in domains:
-        high = np.log(one["power"].where(one["frequency"] > 0.25, drop=True).mean("frequency"))
+        high = np.log(high_mean(one["power"]))
         ratio = bootstrap_mean(high.sel(domain="source") - high.sel(domain="target"))
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""Means over samples with their intervals, as tidy tables for charts."""
+"""Means over samples with their intervals, as tidy tables for charts; means over high frequencies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import Interval, groups_of, interval
 
 
@@ -33,3 +34,8 @@ def as_table(found: Interval, values: xr.DataArray, over: str = "sample", **attr
     table = table.reset_index(drop=not dims).assign(n=known.sum(1), groups=[len(set(groups[row])) for row in known])
     table.attrs = attrs
     return table
+
+
+def high_mean(values: xr.DataArray, dim: str = "frequency") -> xr.DataArray:
+    """The mean over the frequencies above half the Nyquist frequency."""
+    return values.where(values[dim] > BANDS["high"][0], drop=True).mean(dim)
