@@ -9,9 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import inversion
-from spectral_collapse.findings.intervals import high_mean, means
-from spectral_collapse.statistics import bootstrap_mean
-from spectral_collapse.studies import common
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.studies.gaussian import (
     EXPLODING,
     NOISES,
@@ -186,7 +184,7 @@ def verdict(study: xr.Dataset) -> str:
     entry_noise = float(study["entry"].sel(preserving))
     below = study["below_entry"].to_series()
     faint = study.sel(variance=float(study["entry"].sel(process=EXPLODING)) / 10, method="nearest")
-    added = bootstrap_mean(faint["edm_drawn"].sel(entry_noise=True))
+    added = mean_text(faint["edm_drawn"].sel(entry_noise=True), 2)
     edm = faint["edm_variance"].isel(edm_steps=0)
     order = orders(study).sel(process=EXPLODING)
     collapsed, limit = map(float, map(high_mean, (study["standard_variance"], study["data_limit"].sel(preserving))))
@@ -202,7 +200,7 @@ def verdict(study: xr.Dataset) -> str:
     at_entry, below_it = (_highest(study, entry_noise * factor) for factor in (1, 0.1))
     return (
         f"- **The data.** The targets' power falls with frequency to the power "
-        f"{common.text(bootstrap_mean(study['slope']), 2)} ({study.sizes['sample']} "
+        f"{mean_text(study['slope'], 2)} ({study.sizes['sample']} "
         f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
         f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
         f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, and "
@@ -216,7 +214,7 @@ def verdict(study: xr.Dataset) -> str:
         f"With errors above 1 in one of the runs: {unstable or 'none'}.\n"
         f"- **EDM's entry noise.** Where the data has $S$ = {float(faint['variance']):.0e}, the latent's variance is "
         f"{float(edm.sel(entry_noise=False)):.2f} without and {float(edm.sel(entry_noise=True)):.2f} with the noise; "
-        f"drawn, {common.text(added, 2)} ({study.sizes['draw']} draws).\n"
+        f"drawn, {added} ({study.sizes['draw']} draws).\n"
         f"- **OVG** raises the high frequencies from {guided['standard']:.2f} to "
         f"{guided['OVG, variance gradient alone']:.2f} with its variance gradient alone, and to {guided['OVG']:.2f} "
         f"with both gradients (one draw). In the emptied band its latent has at most the power {filled['OVG']:.0e}, "

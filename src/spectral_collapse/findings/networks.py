@@ -12,12 +12,13 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import paths
-from spectral_collapse.findings.intervals import as_table, means
+from spectral_collapse.findings.intervals import as_table, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import (
     Interval,
     bootstrap_counts,
     bootstrap_mean,
+    geometric_mean,
     groups_of,
     percentiles,
     ratio,
@@ -171,7 +172,7 @@ def sharing_verdict() -> str:
             f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
             f"targets, the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is "
             f"{float(scores[0].mean()):.3f}, against {float(scores[1].mean()):.3f}: a difference of "
-            f"{_mean(scores[0] - scores[1])}."
+            f"{mean_text(scores[0] - scores[1])}."
         )
     return "\n".join(lines)
 
@@ -197,14 +198,14 @@ def verdict(study: xr.Dataset) -> str:
         if autoencoder:
             lines.append(
                 f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of test "
-                f"targets, at {_mean(one['psnr_ceiling'], 1)} dB."
+                f"targets, at {mean_text(one['psnr_ceiling'], 1)} dB."
             )
     for name in study["model"].data:
         one = study.sel(model=name)
         lines.append(
             f"- **{name}** samples with {_times(every_draw(one['excess_noise']))} times the usual energy from white "
             f"noise and {_times(one['excess_translated'])} times from inverted sources, {_compared(one)}. Its latents "
-            f"have an S_DC of {_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
+            f"have an S_DC of {mean_text(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
         )
     return "\n".join(lines)
 
@@ -444,11 +445,7 @@ def _both(shared: str, alone: str) -> list[xr.Dataset] | None:
 
 def _times(logarithms: xr.DataArray) -> str:
     """The geometric mean of what values are the logarithms of."""
-    return common.text(Interval(*np.exp(bootstrap_mean(logarithms))), 2)
-
-
-def _mean(values: xr.DataArray, digits: int = 3) -> str:
-    return common.text(bootstrap_mean(values), digits)
+    return common.text(geometric_mean(logarithms), 2)
 
 
 def _compared(one: xr.Dataset) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from spectral_collapse import statistics
-from spectral_collapse.findings.intervals import high_mean
+from spectral_collapse.findings.intervals import high_mean, mean_text
 from spectral_collapse.studies import common
 
 
@@ -14,8 +13,8 @@ def verdict(study: xr.Dataset) -> str:
     high = high_mean(study["power"])
     lines = [
         f"- **{name}**: power at high frequencies "
-        f"{common.text(statistics.bootstrap_mean(high.sel(series=name)))}, $S_{{DC}}$ "
-        f"{common.text(statistics.bootstrap_mean(study['s_dc'].sel(series=name)))}"
+        f"{mean_text(high.sel(series=name))}, $S_{{DC}}$ "
+        f"{mean_text(study['s_dc'].sel(series=name))}"
         for name in study["series"].to_numpy()
     ]
     return "\n".join([*lines, "", f"Means over {common.images(study)} with 95 % bootstrap intervals; one draw."])
