@@ -10,6 +10,7 @@ from spectral_collapse.statistics import (
     COVERAGE,
     bootstrap_counts,
     bootstrap_mean,
+    geometric_mean,
     groups_of,
     hypervolume,
     hypervolume_gain,
@@ -220,3 +221,11 @@ def test_a_ratio_of_means_resamples_both_together() -> None:
     assert found.mean == pytest.approx(float(top.mean()))
     # the normal interval, 1.96 standard errors to either side, up to the bootstrap's own noise
     assert found.high - found.low == pytest.approx(2 * 1.96 * float(top.std()) / 10, rel=0.1)
+
+
+def test_a_geometric_mean_is_the_root_of_a_product_and_scales_with_its_values() -> None:
+    values = xr.DataArray([1.0, 2.0, 4.0, 8.0], {"sample_group": ("sample", list("aabc"))}, ["sample"])
+    found = geometric_mean(np.log(values))
+    assert found.mean == pytest.approx(64 ** (1 / 4))
+    np.testing.assert_allclose(geometric_mean(np.log(3 * values)), 3 * np.array(found))
+    assert 1 <= found.low < found.mean < found.high <= 8

@@ -129,6 +129,11 @@ def bootstrap_mean(
     return Interval(values.mean(-1), low, high)
 
 
+def geometric_mean(logarithms: xr.DataArray) -> Interval:
+    """The geometric mean over the last dimension, with its 95 % interval, of what these are the logarithms of."""
+    return Interval(*np.exp(bootstrap_mean(logarithms)))
+
+
 def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
     """Mean over the samples along `dim` with its 95 % interval, each along the other dimensions.
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 from spectral_collapse.charts import pictures, spectra
 from spectral_collapse.findings import collapse as findings
-from spectral_collapse.studies import collapse
 
 FREQUENCY = np.arange(1, 9) / 16
 
@@ -20,7 +19,7 @@ FREQUENCY = np.arange(1, 9) / 16
 def study() -> xr.Dataset:
     """A small result of `studies.collapse.run`, made up."""
     random = np.random.default_rng(0)
-    images, latents = list(spectra._IMAGES), list(spectra._LATENTS)
+    images, latents = list(spectra.IMAGES), list(spectra._LATENTS)
     return xr.Dataset(
         {
             "image_power": (("image_series", "sample", "image_frequency"), random.random((5, 5, 8)) + 0.1),
@@ -63,11 +62,6 @@ def test_what_a_logarithmic_axis_cannot_show_is_left_out(study: xr.Dataset) -> N
     source = table[table["series"] == "source"]
     assert FREQUENCY[3] not in source["frequency"].to_numpy()
     assert len(source) == 7
-
-
-def test_the_closed_form_chart_has_the_limit_and_every_number_of_steps() -> None:
-    table = rows(spectra.closed_form(collapse.closed_form(num_steps=(5, 10), size=16)))
-    assert set(table["kind"].dropna()) == {"limit of many steps", "5 steps, measured", "10 steps, measured"}
 
 
 def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:

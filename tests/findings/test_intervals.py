@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import high_mean, means
 from spectral_collapse.statistics import bootstrap_mean
 
 
@@ -31,3 +31,9 @@ def test_samples_without_a_value_count_nowhere() -> None:
     values = xr.DataArray([[1.0, np.nan, 3.0], [np.nan, np.nan, 4.0]], {"kind": ["a", "b"]}, ("kind", "sample"))
     table = means(values)
     assert table[["mean", "n", "groups"]].fillna(-1).to_numpy().tolist() == [[2, 2, 2], [-1, 1, 1]]
+
+
+def test_high_frequencies_are_those_above_half_the_nyquist_frequency() -> None:
+    values = xr.DataArray([[9.0, 9.0, 1.0, 3.0]], {"frequency": [0.1, 0.25, 0.26, 0.5]}, ["sample", "frequency"])
+    np.testing.assert_array_equal(high_mean(values), [2.0])
+    np.testing.assert_array_equal(high_mean(values.rename(frequency="ring"), "ring"), [2.0])

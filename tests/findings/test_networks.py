@@ -5,21 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import xarray as xr
 
 from spectral_collapse import datasets, paths, results
-from spectral_collapse import networks as library
 from spectral_collapse.findings import networks as findings
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.statistics import bootstrap_mean
 from spectral_collapse.studies import networks
 from spectral_collapse.studies.common import text
-from spectral_collapse.training.history import FILE, History
-from spectral_collapse.training.validation import Record
+from spectral_collapse.training import records
+from spectral_collapse.training.history import FILE
 
-from ..networks_study import MODELS, VE, VP, checkpoint, made_up
+from ..networks_study import MODELS, made_up
 
 
 @pytest.fixture(autouse=True)
@@ -30,63 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def two(home: Path) -> list[str]:
-    """One with a process of each kind, the second trained for longer."""
-    checkpoint(paths.checkpoints() / "photos-edm", "edm", VE, 16)
-    checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
-    return ["photos", "photos-edm"]
-
-
-@pytest.fixture
 def study() -> xr.Dataset:
     return made_up()
-
-
-def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(findings, "BIN", 4)
-    bare = checkpoint(paths.runs() / "mine" / "model", "epsilon", VP)
-    (bare / "training.nc").unlink()
-    study = xr.Dataset(coords={"model": [*two, "mine"]})
-    found = findings.curves(study)
-    assert found["model"].data.tolist() == two
-    # losses 0, 1, 2, ... in bins of four
-    np.testing.assert_allclose(found["train_loss"], [[1.5, 5.5, np.nan, np.nan], [1.5, 5.5, 9.5, 13.5]])
-    np.testing.assert_allclose(found["s_hf"].mean("sample")[0], [0.4, 0.8, np.nan, np.nan])
-    assert findings.curves(study.isel(model=[2])).sizes["model"] == 0
-    # none of these kept its errors per band
-    assert not findings.recorded(found, "photos")
-
-
-def test_networks_from_elsewhere_have_curves_and_loaded_ones_have_none(two: list[str], tmp_path: Path) -> None:
-    checkpoint(tmp_path / "elsewhere" / "guest", "epsilon", VP)
-    given = [library.load_model("photos-edm"), tmp_path / "elsewhere" / "guest", "photos"]
-    study = xr.Dataset(coords={"model": [given[0].hash, "guest", "photos"]})
-    assert findings.curves(study, given)["model"].data.tolist() == ["guest", "photos"]
-
-
-def test_curves_of_old_and_new_runs_lie_side_by_side(two: list[str]) -> None:
-    checkpoint(paths.checkpoints() / "photos-dit", "epsilon", VP)
-    errors = np.arange(4 * 3 * 3 * 2 * 5, dtype=float).reshape(4, 3, 3, 2, 5)
-    for name, steps in (("photos-edm", 4), ("photos-dit", 2)):
-        file = paths.checkpoints() / name / "training.nc"
-        run = results.read(file)
-        run["noise_error"] = ("step", "level", "band", "domain", "pair"), errors[:steps]
-        file.write_bytes(bytes(run.to_netcdf(engine="h5netcdf")))
-    names = ["photos-edm", "photos", "photos-dit"]
-    found = findings.curves(xr.Dataset(coords={"model": names}))
-    assert [findings.recorded(found, name) for name in (*names, "nobody")] == [True, False, True, False]
-    np.testing.assert_array_equal(found["noise_error"].sel(model="photos-edm"), errors)
-    np.testing.assert_array_equal(found["noise_error"].sel(model="photos-dit").isel(step=slice(2)), errors[:2])
-    np.testing.assert_allclose(found["ratio"].sel(model="photos-edm"), run["sigma_over_alpha"])
-
-
-def test_half_is_learnt_halfway_between_no_noise_and_the_end() -> None:
-    steps = np.array([1.0, 10.0, 100.0, 1000.0])
-    linear = 1 - 0.6 * np.log10(steps) / 3  # in the logarithm of the step, which interpolation takes it for
-    late = np.array([1.5, 1.0, 1.0, 0.2])  # half is 0.6, in the middle of the last decade
-    early = np.array([0.4, 0.3, 0.2, 0.2])  # there at the first look
-    found = findings.half_learnt(np.stack([linear, late, early], 1), steps)
-    np.testing.assert_allclose(found, [10**1.5, 10**2.5, 1.0])
 
 
 def test_bands_of_which_nothing_is_learnt_are_left_out() -> None:
@@ -130,24 +72,9 @@ def test_sources_and_targets_are_learnt_at_their_own_steps() -> None:
     found = findings.learnt_first(runs, "mine", "target")
     assert found["ratio"].tolist() == [1.0] * 4
     np.testing.assert_allclose(found["mean"], [100, 100, 100, 1])
-    assert findings.recorded(runs, "short")
+    assert records.has_bands(runs, "short")
     runs["noise_error"][1] = np.nan
-    assert not findings.recorded(runs, "short")
-
-
-def test_curves_have_the_errors_of_the_noise_and_their_ratios(home: Path) -> None:
-    folder = checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
-    levels = VariancePreserving().levels(2)
-    history = History(levels)
-    history.losses = [1.0] * 4
-    errors = torch.arange(3.0 * 3 * 2 * 2).reshape(3, 3, 2, 2)
-    history.add(4, Record(torch.zeros(8), torch.zeros(8, 3, 16, 16), None, None, torch.ones(3), errors))
-    (folder / FILE).write_bytes(history.files({"study": "training", "parameters": "{}"})[FILE])
-    found = findings.curves(xr.Dataset(coords={"model": ["photos"]}))
-    np.testing.assert_allclose(found["ratio"].sel(model="photos"), [level.sigma / level.alpha for level in levels])
-    place = {"model": "photos", "step": 4, "level": 2, "band": list(BANDS)[1], "domain": "target", "pair": 0}
-    assert float(found["noise_error"].sel(place)) == errors[2, 1, 1, 0]
-    assert findings.recorded(found, "photos")
+    assert not records.has_bands(runs, "short")
 
 
 def shared_and_alone(
@@ -204,8 +131,7 @@ def test_a_trainings_pairs_are_known_by_the_photograph_that_they_were_cut_from(h
     shared_and_alone(errors, scores, **dict.fromkeys(errors, photos))
     test = datasets.load("photos_x8", "test", 64)
     clusters = [test.clusters[i * len(test) // 64] for i in range(16)]
-    study = xr.Dataset(coords={"model": ["photos"]})
-    assert findings.curves(study)["pair_group"].to_numpy().tolist() == clusters
+    assert records.curves(["photos"])["pair_group"].to_numpy().tolist() == clusters
     assert f"16 pairs from {len(set(clusters))} pictures" in findings.sharing_verdict()
     known = findings.sharing()
     # rendered pairs are independent

@@ -47,26 +47,6 @@ def study(own_store: None) -> xr.Dataset:
     return collapse.STUDY.run(profile="smoke", checkpoint=thumbnails())
 
 
-def test_closed_form_approaches_its_limit_with_more_steps() -> None:
-    result = collapse.closed_form(num_steps=(50, 200, 800), size=32)
-    errors = np.abs(result["measured"] - result["limit"]).max("variance").to_numpy()
-    assert errors[0] > 2 * errors[1] > 0
-    assert errors[1] > errors[2]
-
-
-def test_closed_form_holds_in_any_number_of_steps_where_the_data_has_next_to_no_power() -> None:
-    # There the latent is the image scaled by the slope of the ODE's solution at the entry level, which Euler's
-    # method meets to first order in S: 2 % at S = s_0^2 / 50.
-    result = collapse.closed_form(size=32)
-    faint = result.where(result["variance"] < result.attrs["entry"] / 50, drop=True)
-    assert faint.sizes["variance"] >= 3
-    np.testing.assert_allclose(faint["measured"], faint["limit"].broadcast_like(faint["measured"]), rtol=0.03)
-
-
-def test_the_entry_level_is_the_processs_first() -> None:
-    assert collapse.closed_form(num_steps=(5,), size=8).attrs["entry"] == pytest.approx(0.00085 / (1 - 0.00085))
-
-
 def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
     power = study["latent_power"].mean("sample").sel(latent_frequency=slice(0.25, None)).mean("latent_frequency")
     # 4 images x 3 channels x about 160 coefficients, in conjugate pairs: standard error 0.03; five of them

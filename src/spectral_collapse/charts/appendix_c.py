@@ -8,8 +8,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from spectral_collapse.charts.decomposition import LOOKS, panels
-from spectral_collapse.charts.lines import Look, bands
+from spectral_collapse.charts.decomposition import LOOKS
+from spectral_collapse.charts.lines import Look, bands, panels, rule
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.appendix_c import CONSTANT
 
@@ -28,10 +28,7 @@ def entering_noise(table: pd.DataFrame) -> alt.FacetChart:
     """Measures of the latent against the noise that the image enters with, in units of the first level's."""
     x = alt.X("gamma:Q", title="entering noise, gamma (level's = 1)")
     y = alt.Y("mean:Q", title="measure of the latent (white noise: 1)")
-    white = alt.Chart().mark_rule(color="#555555", strokeDash=[4, 4]).encode(y=alt.datum(1))
-    layers = alt.layer(white, bands(None, x, y, LOOKS, "denoiser", points=True, columns=1, opacity=0.15))
-    return (
-        panels(layers.properties(width=210, height=220), table, "measure")
-        .resolve_scale(y="independent")
-        .properties(description=f"Measures of the latent against the noise that enters, {table.attrs['title']}")
+    layers = alt.layer(rule(y=1), bands(None, x, y, LOOKS, "denoiser", points=True, columns=1, opacity=0.15))
+    return panels(layers.properties(width=210, height=220), table, "measure", y="independent").properties(
+        description=f"Measures of the latent against the noise that enters, {table.attrs['title']}"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from spectral_collapse.charts.lines import Look, Looks, bands, channels, interval_tooltip
+from spectral_collapse.charts.lines import Look, Looks, bands, channels, interval_tooltip, panels, rule
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decomposition import DENOISERS, PARTS
 
@@ -21,8 +21,6 @@ LOOKS: Looks = dict(
 )
 """Of each denoiser."""
 
-_ZERO = alt.Chart().mark_rule(color="#555555")
-
 
 def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
@@ -33,7 +31,7 @@ def parts(table: pd.DataFrame) -> alt.FacetChart:
     tooltip = [*_named(part="part", denoiser="denoiser"), *interval_tooltip("deficit")]
     base = alt.Chart().encode(y, offset, color=encoded["color"], tooltip=tooltip)
     layers = alt.layer(
-        _ZERO.encode(x=alt.datum(0)),
+        rule(x=0),
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=55).encode(x, shape=encoded["shape"]),
     )
@@ -50,7 +48,7 @@ def true_first_steps(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("mean:Q", title="deficit left against white noise")
     tooltip = [*_named(resolution="inversion", replaced="true first steps"), *interval_tooltip("deficit left")]
     lines = bands(None, x, y, looks, "resolution", points=True, tooltip=tooltip)
-    layers = alt.layer(_ZERO.encode(y=alt.datum(0)), lines)
+    layers = alt.layer(rule(y=0), lines)
     return panels(layers.properties(width=200, height=190), table, "measure").properties(
         description=f"Deficit left after true predictions in the first steps, {table.attrs['title']}"
     )
@@ -77,12 +75,6 @@ def noise_norm(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def panels(chart: alt.LayerChart, table: pd.DataFrame, column: str, columns: int = 3) -> alt.FacetChart:
-    """A chart without data for each value of a table's column, in the table's order."""
-    shown = alt.Facet(f"{column}:N", title=None, sort=list(table[column].unique()))
-    return chart.facet(shown, data=table, columns=columns)
-
-
 def _levels(table: pd.DataFrame, title: str, log: bool = True) -> alt.FacetChart:
     """Means against the level, with their intervals as bands, per panel and denoiser."""
     x = (
@@ -94,7 +86,7 @@ def _levels(table: pd.DataFrame, title: str, log: bool = True) -> alt.FacetChart
     y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", values=decades)
     width = 200 if table["panel"].nunique() > 2 else 270
     lines = bands(None, x, y, LOOKS, "denoiser", columns=1).properties(width=width, height=220)
-    return panels(lines, table, "panel")
+    return panels(lines, table)
 
 
 def _named(**titles: str) -> list[alt.Tooltip]:

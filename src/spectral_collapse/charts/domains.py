@@ -33,9 +33,8 @@ def power_laws(table: pd.DataFrame) -> alt.LayerChart:
     """Spectra of test targets with their intervals, and the power laws that fit them (Fig. 9), of
     `findings.domains.power_laws`."""
     look = lines.channels(lines.looks(table["label"].unique()), "label", points=True, columns=1)
-    x = alt.X("frequency:Q", title="spatial frequency (cycles per pixel)").scale(type="log", nice=False)
     y = alt.Y("mean:Q", title="power (log scale)").scale(type="log").axis(format="~g", tickCount=6)
-    base = alt.Chart(table).encode(x.axis(format="~g"), color=look["color"])
+    base = alt.Chart(table).encode(spectra.FREQUENCY, color=look["color"])
     tooltip = [
         alt.Tooltip("label:N", title=" "),
         alt.Tooltip("frequency:Q", title="cycles per pixel", format=".3f"),

@@ -1,6 +1,6 @@
-"""Lines of means with their intervals as bands: one look for all charts that have them.
+"""Lines, and lines of means with their intervals as bands: one look for all charts that have them.
 
-Every chart here takes a tidy table with the columns mean, low and high (`findings.intervals`).
+Every chart here takes a tidy table; the columns of intervals are mean, low and high (`findings.intervals`).
 """
 
 from __future__ import annotations
@@ -57,6 +57,39 @@ def channels(looks: Looks | Look, series: str = "series", points: bool = False, 
     }
 
 
+def curves(
+    table: pd.DataFrame | None,
+    x: alt.X,
+    y: alt.Y,
+    looks: Looks | Look,
+    series: str = "series",
+    points: bool = False,
+    columns: int = 2,
+    tooltip: Sequence[alt.Tooltip] | None = None,
+    clip: bool = False,
+) -> alt.LayerChart:
+    """Values against `x` as lines.
+
+    Args:
+        table: columns of `x`, of `y` and of `series`; None where a facet brings the data.
+        x, y: with their titles, scales and axes.
+        looks, series, columns: as in `channels`.
+        points: whether to mark every value.
+        tooltip: without it the series, x and y.
+        clip: whether to cut off what lies outside the axes.
+    """
+    encoded = channels(looks, series, points, columns)
+    if tooltip is None:
+        tooltip = [*_named(looks, series, x), alt.Tooltip(y["shorthand"], title=y["title"], format=".3~g")]
+    base = (alt.Chart() if table is None else alt.Chart(table)).encode(x, y, color=encoded["color"], tooltip=tooltip)
+    # a line has one tooltip; its places have theirs on points, seen or not
+    line = base.mark_line(clip=clip, point=alt.Undefined if points else "transparent")
+    layers = [line.encode(strokeDash=encoded["strokeDash"])]
+    if points:
+        layers.append(base.mark_point(size=40, clip=clip).encode(shape=encoded["shape"]))
+    return alt.layer(*layers)
+
+
 def bands(
     table: pd.DataFrame | None,
     x: alt.X,
@@ -67,31 +100,42 @@ def bands(
     columns: int = 2,
     opacity: float = 0.2,
     tooltip: Sequence[alt.Tooltip] | None = None,
+    clip: bool = False,
 ) -> alt.LayerChart:
-    """Means against `x` as lines, intervals as bands.
+    """Means against `x` as lines, intervals as bands: `curves` of the column mean, above areas from low to high.
 
-    Args:
-        table: columns of `x` and of `series`, mean, low, high; None where a facet brings the data.
-        x, y: with their titles, scales and axes; y is of the field 'mean'.
-        looks, series, columns: as in `channels`.
-        points: whether to mark every mean.
-        opacity: of the bands.
-        tooltip: without it the series, x, and the mean with its interval.
+    opacity: of the bands. tooltip: without it the series, x, and the mean with its interval.
     """
-    encoded = channels(looks, series, points, columns)
-    shape = encoded.pop("shape")
-    base = (alt.Chart() if table is None else alt.Chart(table)).encode(x, color=encoded["color"])
     if tooltip is None:
-        named = [] if isinstance(looks, Look) else [alt.Tooltip(f"{series}:N", title=" ")]
-        tooltip = [*named, alt.Tooltip(x["shorthand"], title=x["title"], format=".3~g"), *interval_tooltip(y["title"])]
-    hover = {"tooltip": list(tooltip)}
-    layers = [
-        base.mark_area(opacity=opacity).encode(alt.Y("low:Q", scale=y["scale"]), alt.Y2("high:Q")),
-        base.mark_line().encode(y, strokeDash=encoded["strokeDash"], **({} if points else hover)),
-    ]
-    if points:
-        layers.append(base.mark_point(size=40).encode(y, shape=shape, **hover))
-    return alt.layer(*layers)
+        tooltip = [*_named(looks, series, x), *interval_tooltip(y["title"])]
+    color = channels(looks, series, points, columns)["color"]
+    area = (alt.Chart() if table is None else alt.Chart(table)).mark_area(opacity=opacity, clip=clip)
+    area = area.encode(x, alt.Y("low:Q", scale=y["scale"]), alt.Y2("high:Q"), color=color)
+    return alt.layer(area, curves(table, x, y, looks, series, points, columns, tooltip, clip))
+
+
+def rule(**place: float) -> alt.Chart:
+    """A dashed line at a number: rule(x=0.5) or rule(y=1)."""
+    where = {axis: alt.datum(number) for axis, number in place.items()}
+    once = alt.Chart().transform_aggregate(rows="count()")  # and not for every row of the data
+    return once.mark_rule(color="#555555", strokeDash=[4, 4]).encode(**where)
+
+
+def panels(
+    chart: alt.LayerChart, table: pd.DataFrame, column: str = "panel", columns: int = 3, **resolved: str
+) -> alt.FacetChart:
+    """A chart without data for each value of a table's column, in the table's order, `columns` to a row.
+
+    resolved: the scales that panels do not share, y="independent" for example.
+    """
+    shown = alt.Facet(f"{column}:N", title=None, sort=list(table[column].unique()))
+    return chart.facet(shown, data=table, columns=columns).resolve_scale(**resolved)
+
+
+def _named(looks: Looks | Look, series: str, x: alt.X) -> list[alt.Tooltip]:
+    """The first lines of a tooltip: the series, where there are several, and the place."""
+    named = [] if isinstance(looks, Look) else [alt.Tooltip(f"{series}:N", title=" ")]
+    return [*named, alt.Tooltip(x["shorthand"], title=x["title"], format=".3~g")]
 
 
 def interval_tooltip(title: str, format: str = ".3~g") -> list[alt.Tooltip]:

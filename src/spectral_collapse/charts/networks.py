@@ -39,29 +39,16 @@ def losses(table: pd.DataFrame) -> alt.HConcatChart:
     Without any run the chart is empty.
     """
     looks = lines.looks(dict.fromkeys(table["model"])) or {"": Look(PALETTE[0])}
-    look = lines.channels(looks, "model", columns=3)
-    base = (
-        alt.Chart(table)
-        .mark_line(strokeWidth=1.5)
-        .encode(
-            alt.X("step:Q", title="optimizer steps").axis(format="~s", tickCount=5),
-            look["color"],
-            look["strokeDash"],
-            tooltip=[
-                alt.Tooltip("model:N", title="Network"),
-                alt.Tooltip("step:Q", title="Steps", format=".0f"),
-                alt.Tooltip("value:Q", title="Value", format=".3f"),
-            ],
-        )
-        .properties(width=290, height=230)
-    )
-    loss = base.transform_filter(alt.datum.panel == "loss").encode(
-        alt.Y("value:Q", title="training loss", scale=_LOG).axis(format="~g")
-    )
-    texture = base.transform_filter(alt.datum.panel == "s_hf").encode(
-        alt.Y("value:Q", title="S_HF of 16 samples").scale(zero=False)
-    )
-    return (loss | texture).properties(description="Training loss and S_HF of samples during training")
+    x = alt.X("step:Q", title="optimizer steps").axis(format="~s", tickCount=5)
+    axes = {
+        "loss": alt.Y("value:Q", title="training loss", scale=_LOG).axis(format="~g"),
+        "s_hf": alt.Y("value:Q", title="S_HF of 16 samples").scale(zero=False),
+    }
+    both = [
+        lines.curves(table[table["panel"] == panel], x, y, looks, "model", columns=3).properties(width=290, height=230)
+        for panel, y in axes.items()
+    ]
+    return alt.hconcat(*both).properties(description="Training loss and S_HF of samples during training")
 
 
 def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
@@ -78,7 +65,7 @@ def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
         format="~g", values=[0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000]
     )
     layers = lines.bands(None, x, y, lines.looks(table["band"].unique()), "band", columns=3)
-    return _panels(layers.properties(width=280, height=170), table).properties(
+    return lines.panels(layers.properties(width=280, height=170), table, columns=2).properties(
         description=f"Error of the predicted noise per band during the training of {table.attrs['network']}"
     )
 
@@ -129,7 +116,7 @@ def quality(energies: pd.DataFrame, decorrelation: pd.DataFrame) -> alt.HConcatC
         ],
     )
     texture = alt.layer(
-        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(x=alt.datum(1.0)),
+        lines.rule(x=1),
         points.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=_LOG), alt.X2("high:Q")),
         points.mark_point(size=55).encode(
             alt.X("mean:Q", title="high-frequency energy / the usual of training targets", scale=_LOG).axis(
@@ -214,7 +201,7 @@ def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
         format="~g", values=[0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5]
     )
     return alt.layer(
-        alt.Chart().mark_rule(color="#555555", strokeDash=[2, 2]).encode(y=alt.datum(1.0)),
+        lines.rule(y=1),
         lines.bands(table, x, y, lines.looks(table["autoencoder"].unique()), "autoencoder"),
     ).properties(width=420, height=240, description=f"Power left by the autoencoder, {table.attrs['title']}")
 
@@ -231,15 +218,10 @@ def _against_noise(table: pd.DataFrame, y: alt.Y) -> alt.FacetChart:
         format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10]
     )
     layers = alt.layer(
-        alt.Chart().mark_rule(color="#aaaaaa").encode(y=alt.datum(1.0)),
+        lines.rule(y=1),
         lines.bands(None, x, y, looks, "network", columns=3, opacity=0.12),
     )
-    return _panels(layers.properties(width=290, height=220), table)
-
-
-def _panels(layers: alt.LayerChart, table: pd.DataFrame) -> alt.FacetChart:
-    panels = list(table["panel"].unique())
-    return layers.facet(alt.Facet("panel:N", title=None, sort=panels), data=table, columns=2)
+    return lines.panels(layers.properties(width=290, height=220), table, columns=2)
 
 
 def _sentence(words: str) -> alt.Chart:

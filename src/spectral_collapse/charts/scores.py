@@ -115,8 +115,8 @@ def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConca
 def ks_against_count(study: xr.Dataset) -> alt.HConcatChart:
     """The Kolmogorov-Smirnov distance and its p-value against the number of latents."""
     looks = {str(name): _SERIES[name] for name in study["ks_series"].to_numpy()}
-    look = lines.channels(looks, "ks_series", points=True)
-    counts = study["count"].to_numpy().tolist()
+    x = alt.X("count:Q", title="latents (log scale)").scale(type="log", base=2)
+    x = x.axis(format="~g", values=study["count"].to_numpy().tolist(), labelFlush=False, labelOverlap=False)
     panels = []
     for variable, title, scale in (
         ("ks_distance", "KS distance, 1 - S_G", "linear"),
@@ -124,25 +124,12 @@ def ks_against_count(study: xr.Dataset) -> alt.HConcatChart:
     ):
         table = study[variable].to_dataframe("value").reset_index().dropna()
         table["value"] = table["value"].clip(lower=1e-30 if scale == "log" else 0)
-        base = alt.Chart(table).encode(
-            alt.X("count:Q", title="latents (log scale)")
-            .scale(type="log", base=2)
-            .axis(format="~g", values=counts, labelFlush=False, labelOverlap=False),
+        y = (
             alt.Y("value:Q", title=title)
             .scale(type=scale)
-            .axis(format="~g" if scale == "linear" else ".0e", tickCount=6),
-            color=look["color"],
-            tooltip=[
-                alt.Tooltip("ks_series:N", title=" "),
-                alt.Tooltip("count:Q", title="latents"),
-                alt.Tooltip("value:Q", title=title, format=".3~g"),
-            ],
+            .axis(format="~g" if scale == "linear" else ".0e", tickCount=6)
         )
-        panels.append(
-            alt.layer(
-                base.mark_line().encode(strokeDash=look["strokeDash"]), base.mark_point().encode(shape=look["shape"])
-            ).properties(width=235, height=220)
-        )
+        panels.append(lines.curves(table, x, y, looks, "ks_series", points=True).properties(width=235, height=220))
     return alt.hconcat(*panels, spacing=25).properties(
         description="Kolmogorov-Smirnov distance and p-value against the number of latents"
     )

@@ -1,4 +1,4 @@
-"""Charts of radial spectra: images, latents, the closed form."""
+"""Charts of radial spectra: images, latents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 
-_IMAGES = {
+IMAGES = {
     "source": ("source", Look(PALETTE[0])),
     "standard": ("standard inversion, then sampling", Look(PALETTE[1])),
     "TABA": ("TABA, then sampling", Look(PALETTE[3], (2, 2))),
@@ -32,19 +32,22 @@ _LATENTS = {
 
 DETAIL = ", detail"
 
-_CYCLES = "spatial frequency (cycles per pixel)"
+CYCLES = "spatial frequency (cycles per pixel)"
+
+FREQUENCY = alt.X("frequency:Q", title=CYCLES).scale(type="log", nice=False).axis(format="~g")
+"""The axis of spectra."""
 
 
 def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of sources, true targets and outputs, of `findings.collapse.image_spectra`."""
-    return _spectra(table, _IMAGES, "power (log scale)").properties(
+    return radial(table, IMAGES, "power (log scale)").properties(
         description=f"Radial spectra of sources, targets and outputs, {table.attrs['title']}"
     )
 
 
 def latent_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of inverted latents beside white noise's, of `findings.collapse.latent_spectra`."""
-    return _spectra(table, _LATENTS, "power of the latent, white noise = 1 (log scale)").properties(
+    return radial(table, _LATENTS, "power of the latent, white noise = 1 (log scale)").properties(
         description=f"Radial spectra of inverted latents, {table.attrs['title']}"
     )
 
@@ -57,15 +60,15 @@ def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     white, *methods = table["series"].unique()
     looks = {white: Look(PALETTE[6], (1, 3))} | lines.looks(methods)
     series = {name: (name, look) for name, look in looks.items()}
-    return _spectra(table, series, "power of the latent (white noise = 1)", log=False).properties(
+    return radial(table, series, "power of the latent (white noise = 1)", log=False).properties(
         description=f"Radial spectra of inverted latents per method, {table.attrs['title']}"
     )
 
 
 def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of both domains of a data set, rows of `findings.domains.spectra`."""
-    series = {name: _IMAGES[name] for name in ("source", "target")}
-    return _spectra(table, series, "power (log scale)").properties(width=220, height=160)
+    series = {name: IMAGES[name] for name in ("source", "target")}
+    return radial(table, series, "power (log scale)").properties(width=220, height=160)
 
 
 def collapse_pictures(study: xr.Dataset, rows: int = 3, detail: int = 24) -> alt.Chart:
@@ -101,43 +104,14 @@ def collapse_pictures(study: xr.Dataset, rows: int = 3, detail: int = 24) -> alt
     )
 
 
-def closed_form(result: xr.Dataset) -> alt.LayerChart:
-    """Variance of the latent against variance of the data, a result of `studies.collapse.closed_form`."""
-    limit = result["limit"].to_dataframe("value").reset_index()
-    limit["kind"] = "limit of many steps"
-    measured = result["measured"].to_dataframe("value").reset_index()
-    measured["kind"] = measured["num_steps"].map("{} steps, measured".format)
-    kinds = ["limit of many steps", *measured["kind"].unique()]
-    x = alt.X("variance:Q", title="variance S of the data at a frequency").scale(type="log").axis(format="~e")
-    y = alt.Y("value:Q", title="variance of the latent there (white noise = 1)")
-    legend = alt.Legend(title=None, orient="bottom")
-    color = alt.Color("kind:N", legend=legend).scale(domain=kinds, range=[PALETTE[6], PALETTE[1], PALETTE[0]])
-    shape = alt.Shape("kind:N", legend=legend).scale(domain=kinds, range=["stroke", "circle", "triangle-up"])
-    tooltip = [
-        alt.Tooltip("kind:N", title=" "),
-        alt.Tooltip("variance:Q", title="S", format=".2~e"),
-        alt.Tooltip("value:Q", title="variance of the latent", format=".3f"),
-    ]
-    entry = alt.Chart(pd.DataFrame({"variance": [result.attrs["entry"]], "text": ["s₀²"]}))
-    return alt.layer(
-        entry.mark_rule(strokeDash=[4, 4], color="#555555").encode(alt.X("variance:Q")),
-        entry.mark_text(align="left", dx=5, y=10, color="#555555").encode(alt.X("variance:Q"), text="text:N"),
-        alt.Chart(limit).mark_line().encode(x, y, color, tooltip=tooltip),
-        alt.Chart(measured).mark_point().encode(x, y, color, shape, tooltip=tooltip),
-    ).properties(description="Variance of the inverted latent against the variance of the data, per frequency")
-
-
-def _spectra(
-    table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True
-) -> alt.LayerChart:
+def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
     """Mean power of each series with its interval; a mean within rounding error of 0 has no place on these axes."""
     shown = table[table["series"].isin(list(series)) & (table["low"] > 1e-9)]
     shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
-    x = alt.X("frequency:Q", title=_CYCLES).scale(type="log", nice=False).axis(format="~g")
     y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", tickCount=6)
     tooltip = [
         alt.Tooltip("series:N", title=" "),
-        alt.Tooltip("frequency:Q", title=_CYCLES, format=".3f"),
+        alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"),
         *lines.interval_tooltip("mean power"),
     ]
-    return lines.bands(shown, x, y, dict(series.values()), tooltip=tooltip).properties(width=440, height=300)
+    return lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip).properties(width=440, height=300)

@@ -10,8 +10,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
-from spectral_collapse.findings.intervals import as_table, means
-from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.findings.intervals import as_table, high_mean, means
 from spectral_collapse.statistics import Interval, interval, ratio
 from spectral_collapse.studies import common
 
@@ -40,11 +39,6 @@ def entering_noise(study: xr.Dataset) -> pd.DataFrame:
     measures = {name: MEASURE_TITLES[name] for name in ("plain", "high_power", "s_dc")}
     found = means(study["entered"], title=study.attrs["title"])
     return named(found, denoiser=DENOISERS, measure=measures)
-
-
-def high(values: xr.DataArray) -> xr.DataArray:
-    """Mean over the frequencies above half the Nyquist frequency."""
-    return values.where(values["frequency"] > BANDS["high"][0], drop=True).mean("frequency")
 
 
 class Claim(NamedTuple):
@@ -78,8 +72,8 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
     gains, sizes = {}, {}
     for name in ("network", "covariance"):
         of = study.sel(denoiser=name)
-        gains[name] = ratio(high(of["cross"]), high(of["input_power"]))
-        sizes[name] = ratio(high(of["latent_power"]), high(of["input_power"]))
+        gains[name] = ratio(high_mean(of["cross"]), high_mean(of["input_power"]))
+        sizes[name] = ratio(high_mean(of["latent_power"]), high_mean(of["input_power"]))
     found = [
         _spectral_bias(decomposed),
         compared(
@@ -232,6 +226,6 @@ def _clean_prediction(study: xr.Dataset) -> Claim:
     claim = "A network trained to predict clean images amplifies high frequencies (their power in the latent)"
     if kind == "epsilon":
         return Claim(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
-    power = interval(high(study["latent_power"].sel(denoiser="network")))
-    closed = interval(high(study["latent_power"].sel(denoiser="covariance")))
+    power = interval(high_mean(study["latent_power"].sel(denoiser="network")))
+    closed = interval(high_mean(study["latent_power"].sel(denoiser="covariance")))
     return Claim(claim, "52 to 55", "1", common.text(power), common.text(closed), f"prediction type: {kind}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.studies import common
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
@@ -25,9 +24,7 @@ def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
 def energies(study: xr.Dataset) -> dict[str, statistics.Interval]:
     """Each method's high-frequency energy as a multiple of the true targets': geometric means over images."""
     gaps = study["image_excess"] - study["image_excess"].sel(image_series="target")
-    return {
-        name: statistics.Interval(*np.exp(statistics.bootstrap_mean(gaps.sel(image_series=name)))) for name in OUTPUTS
-    }
+    return {name: statistics.geometric_mean(gaps.sel(image_series=name)) for name in OUTPUTS}
 
 
 def answer(study: xr.Dataset) -> str:
@@ -46,14 +43,11 @@ def verdict(study: xr.Dataset) -> str:
 
     'High' frequencies are those above half the Nyquist frequency.
     """
-    power = _high(study["latent_power"], "latent_frequency")
+    power = high_mean(study["latent_power"], "latent_frequency")
     found = {series: statistics.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
     texts = {series: common.text(interval) for series, interval in found.items()}
     perfect = found["source, closed form"]
-    decorrelated = {
-        series: common.text(statistics.bootstrap_mean(study["latent_s_dc"].sel(latent_series=series)))
-        for series in LATENTS
-    }
+    decorrelated = {series: mean_text(study["latent_s_dc"].sel(latent_series=series)) for series in LATENTS}
     if perfect.high < 1:
         even = "so it collapses too"
     elif perfect.low > 1:
@@ -76,7 +70,3 @@ def verdict(study: xr.Dataset) -> str:
 def _spectra(study: xr.Dataset, kind: str) -> pd.DataFrame:
     power = study[f"{kind}_power"].rename({f"{kind}_series": "series", f"{kind}_frequency": "frequency"})
     return means(power, title=study.attrs["title"])
-
-
-def _high(power: xr.DataArray, frequency: str) -> xr.DataArray:
-    return power.where(power[frequency] > 0.25, drop=True).mean(frequency)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import Interval, bootstrap_mean
+from spectral_collapse.statistics import bootstrap_mean, geometric_mean
 from spectral_collapse.studies.common import text
 
 
@@ -36,8 +36,8 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     for one in domains:
-        high = np.log(one["power"].where(one["frequency"] > 0.25, drop=True).mean("frequency"))
-        ratio = bootstrap_mean(high.sel(domain="source") - high.sel(domain="target"))
+        high = np.log(high_mean(one["power"]))
+        ratio = geometric_mean(high.sel(domain="source") - high.sel(domain="target"))
         rows.append(
             {
                 "Data set": one.attrs["dataset"],
@@ -45,8 +45,8 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
                 "Train": one.attrs["train_images"],
                 "Test": one.attrs["test_images"],
                 "Measured": one.sizes["sample"],
-                "Slope of the targets": text(bootstrap_mean(one["slope"]), 2),
-                "High frequencies, source / target": text(Interval(*np.exp(ratio)), 2),
+                "Slope of the targets": mean_text(one["slope"], 2),
+                "High frequencies, source / target": text(ratio, 2),
             }
         )
     return pd.DataFrame(rows).set_index("Data set")
@@ -80,7 +80,7 @@ def wavelets(domains: Sequence[xr.Dataset]) -> str:
     """Slopes of the spectra of test targets and of S_HF's reference, and the wavelets that follow from the latter."""
     return "\n".join(
         f"- **{one.attrs['title']}** ({one.sizes['sample']} {one.attrs['data_source']} test images): slope "
-        f"{text(bootstrap_mean(one['slope']), 2)}; {one.attrs['reference_slope']:.2f} for the training "
+        f"{mean_text(one['slope'], 2)}; {one.attrs['reference_slope']:.2f} for the training "
         f"images that $S_{{HF}}$ takes as its reference, hence {one.attrs['wavelet']}."
         for one in domains
     )

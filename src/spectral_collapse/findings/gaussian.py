@@ -1,13 +1,157 @@
-"""What the exact inversion of Gaussian data says: orders of convergence, bands, and computed sentences."""
+"""What the exact inversion of Gaussian data says: tables for charts, tables to show, and computed sentences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from spectral_collapse.statistics import bootstrap_mean
-from spectral_collapse.studies import common
-from spectral_collapse.studies.gaussian import EXPLODING, NOISES, PRESERVING, emptied_rings
+from spectral_collapse import inversion
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
+from spectral_collapse.studies.gaussian import (
+    EXPLODING,
+    NOISES,
+    PRESERVING,
+    PROCESSES,
+    emptied_rings,
+    entry,
+    ladder,
+)
+
+LAW = "power law of the targets"
+LIMIT = "limit of many steps"
+STANDARD = "standard inversion"
+ENTRIES = {False: "no noise", True: "entry noise"}
+ENTERING = dict(
+    zip(NOISES, ("noise everywhere (noise floor, TABA)", "noise in the empty band (nullspace)"), strict=True)
+)
+"""What tables call series."""
+
+
+def spectra(study: xr.Dataset) -> pd.DataFrame:
+    """Power of sources and targets, and the targets' power law, without a width: columns series, frequency, and those
+    of `intervals.means`; attr entry, s_0^2 of either process."""
+    law = {"series": LAW, "frequency": study["frequency"], **dict.fromkeys(("mean", "low", "high"), study["power_law"])}
+    found = pd.concat([means(study["power"].rename(domain="series")), pd.DataFrame(law)], ignore_index=True)
+    found.attrs = {"title": study.attrs["title"], "entry": study["entry"].to_series().to_dict()}
+    return found
+
+
+def terminal_variance(study: xr.Dataset) -> pd.DataFrame:
+    """Variance of the latent against that of the data, of each deterministic method and of the limit of many steps:
+    columns panel (the process), series, variance, mean, and entry, its s_0^2."""
+    limit = _tidy(study["limit"]).assign(series=LIMIT)
+    found = pd.concat([limit, _tidy(study["terminal"], method="series")], ignore_index=True)
+    return found.assign(entry=found["process"].map(study["entry"].to_series())).rename(columns={"process": "panel"})
+
+
+def closed_form(num_steps: Sequence[int] = (50, 500)) -> pd.DataFrame:
+    """Variance of the latent of a standard inversion against that of the data, its limit beside it.
+
+    DDIM inversion with the optimal noise predictor of Gaussian data is linear in each frequency. Its limit of many
+    steps is S / (S + s_0^2), s_0 = sigma / alpha at the level where the image enters; beside it stands what the
+    inversion makes in `num_steps` steps of data of powers S from 10 down to 1e-6.
+
+    Columns series, variance, mean, entry as in `terminal_variance`, of the variance-preserving process.
+    """
+    (data, powers), process, standard = ladder(-6.0), PROCESSES[PRESERVING], inversion.create("standard")
+    gains = {f"{steps} steps, measured": data.mean(data.gain(standard, process, steps)).numpy() for steps in num_steps}
+    found = {LIMIT: powers / (powers + entry(process))} | {name: gain**2 * powers for name, gain in gains.items()}
+    tables = [pd.DataFrame({"series": name, "variance": powers, "mean": values}) for name, values in found.items()]
+    return pd.concat(tables, ignore_index=True).assign(entry=entry(process))
+
+
+def convergence(study: xr.Dataset) -> pd.DataFrame:
+    """Error of the gain against the number of steps, with lines of order 1 and 2 to compare slopes with.
+
+    Columns panel (the process), series, steps, mean, and order, the fitted one; runs that overflowed are left out.
+    """
+    slopes = xr.DataArray([1.0, 2.0], {"method": ["order 1", "order 2"]}, ["method"])
+    slopes = slopes.expand_dims(process=study["process"])
+    guides = (float(study["steps"][0]) / study["steps"]) ** slopes
+    found = {"mean": [study["error"], guides], "order": [orders(study), slopes]}
+    both = xr.Dataset({name: xr.concat(values, "method") for name, values in found.items()})
+    table = both.to_dataframe().reset_index().rename(columns={"process": "panel", "method": "series"})
+    return table.dropna(subset="mean")
+
+
+def entry_noise(study: xr.Dataset) -> pd.DataFrame:
+    """The expected variance of EDM's latents with and without the noise of the entry level, and the limit without.
+
+    Columns series, variance, mean, entry as in `terminal_variance`, of the variance-exploding process.
+    """
+    found, exploding = _tidy(study["edm_variance"]), study.sel(process=EXPLODING)
+    found["series"] = found["entry_noise"].map(ENTRIES) + found["edm_steps"].map(", {} steps".format)
+    limit = _tidy(exploding["limit"]).assign(series=LIMIT)
+    return pd.concat([limit, found], ignore_index=True).assign(entry=float(exploding["entry"]))
+
+
+def entry_noise_drawn(study: xr.Dataset) -> pd.DataFrame:
+    """The same of drawn images, in the fewest steps: columns series, variance, and those of `intervals.means`."""
+    found = means(study["edm_drawn"], "draw")
+    return found.assign(series=found["entry_noise"].map(ENTRIES) + f", {study['edm_steps'].data[0]} steps")
+
+
+def guided(study: xr.Dataset) -> pd.DataFrame:
+    """Power of latents of one image with an emptied band, and that of OVG's over the standard one's where this has any.
+
+    Columns panel, series, frequency, mean.
+    """
+    power = study["ovg_power"]
+    there = power.where(~emptied_rings(study["frequency"]))
+    ratio = there.sel(ovg_series=["OVG", "OVG, variance gradient alone"]) / there.sel(ovg_series="standard", drop=True)
+    shown = {"power of the latent (white noise = 1)": power, "OVG / standard": ratio}
+    return pd.concat([_tidy(values, ovg_series="series").assign(panel=panel) for panel, values in shown.items()])
+
+
+def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
+    """Variance of the latent and its correlation with the source where noise enters at level k.
+
+    Columns quantity, level, series, frequency; mean, the expectation; low and high, the 95 % bootstrap interval of the
+    mean over draws, which the standard inversion does not have. Attr cutoff: where the source's own band ends.
+    """
+    standard = study["standard_variance"].expand_dims(replaced=study["replaced"])
+    tables = []
+    for quantity, title, reference in (
+        ("variance", "power of the latent", standard),
+        ("correlation", "correlation with source", xr.ones_like(standard)),
+    ):
+        drawn = means(study[f"{quantity}_drawn"], "draw")
+        expected = _tidy(study[f"{quantity}_expected"])["mean"]
+        both = [
+            _tidy(reference).assign(series=STANDARD),
+            drawn.assign(mean=expected, series=drawn["noise"].map(ENTERING)),
+        ]
+        tables.append(pd.concat(both).assign(quantity=title))
+    found = pd.concat(tables, ignore_index=True)
+    found = found.assign(level=found["replaced"].map("k = {}".format))
+    found.attrs["cutoff"] = study.attrs["cutoff"]
+    return found
+
+
+def methods_table(study: xr.Dataset) -> pd.DataFrame:
+    """A row per method: fitted order, network calls of an inversion, and the error of the round trip, by process."""
+    order = orders(study).rename(method="trip").reindex(trip=study["trip"])
+    columns = {f"Order, {name}": list(map(_order, order.sel(process=name).data)) for name in study["process"].data}
+    for name in study["process"].data:
+        columns[f"Round trip, {name}"] = list(map("{:.0e}".format, study["round_trip"].sel(process=name).data))
+    columns["Network calls"] = study["calls"].sel(process=PRESERVING).data
+    return pd.DataFrame(columns, pd.Index(study["trip"].data, name="Method"))
+
+
+def noise_table(study: xr.Dataset) -> pd.DataFrame:
+    """A row per noise and level k: the latent at high frequencies, and how much of the source it keeps."""
+    variance, correlation = study["variance_expected"], study["correlation_expected"]
+    columns = {
+        "Variance, high frequencies": high_mean(variance),
+        "Correlation, source's own band": own_band(study, correlation),
+        "Correlation, high frequencies": high_mean(correlation),
+        "Half of the power lost from (cycles per pixel)": half_power(study),
+    }
+    found = xr.Dataset(columns).to_dataframe().rename_axis(["Noise", "k"])
+    return found.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
 
 
 def orders(study: xr.Dataset) -> xr.DataArray:
@@ -29,11 +173,6 @@ def half_power(study: xr.Dataset) -> xr.DataArray:
     return study["frequency"].where(lost).min("frequency")
 
 
-def high(values: xr.DataArray) -> xr.DataArray:
-    """The mean over the frequencies above half the Nyquist frequency."""
-    return values.where(values["frequency"] > 0.25, drop=True).mean("frequency")
-
-
 def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """The mean over the frequencies that the source can hold, up to its own Nyquist frequency."""
     return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
@@ -45,12 +184,13 @@ def verdict(study: xr.Dataset) -> str:
     entry_noise = float(study["entry"].sel(preserving))
     below = study["below_entry"].to_series()
     faint = study.sel(variance=float(study["entry"].sel(process=EXPLODING)) / 10, method="nearest")
-    added = bootstrap_mean(faint["edm_drawn"].sel(entry_noise=True))
+    added = mean_text(faint["edm_drawn"].sel(entry_noise=True), 2)
     edm = faint["edm_variance"].isel(edm_steps=0)
     order = orders(study).sel(process=EXPLODING)
-    inside = emptied_rings(study)
+    collapsed, limit = map(float, map(high_mean, (study["standard_variance"], study["data_limit"].sel(preserving))))
+    inside = emptied_rings(study["frequency"])
     filled = study["ovg_power"].where(inside).max("frequency").to_series()
-    guided = high(study["ovg_power"].where(~inside)).to_series()
+    guided = high_mean(study["ovg_power"].where(~inside)).to_series()
     most = study["replaced"].to_numpy()[-1]
     everywhere, empty = ({"noise": noise, "replaced": most} for noise in NOISES)
     kept, lowest = own_band(study, study["correlation_expected"]), study["variance_expected"].min("frequency")
@@ -60,21 +200,21 @@ def verdict(study: xr.Dataset) -> str:
     at_entry, below_it = (_highest(study, entry_noise * factor) for factor in (1, 0.1))
     return (
         f"- **The data.** The targets' power falls with frequency to the power "
-        f"{common.text(bootstrap_mean(study['slope']), 2)} ({study.sizes['sample']} "
+        f"{mean_text(study['slope'], 2)} ({study.sizes['sample']} "
         f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
         f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
         f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, and "
         f"{float(study['empty']):.0%} have none.\n"
         f"- **Collapse of a perfect network.** Above half the Nyquist frequency the latents of the Gaussian data have "
-        f"the variance {float(high(study['standard_variance'])):.2f} after {steps} steps of the standard inversion, "
-        f"and {float(high(study['data_limit'].sel(preserving))):.2f} in the limit of many steps; white noise has 1. "
+        f"the variance {collapsed:.2f} after {steps} steps of the standard inversion, "
+        f"and {limit:.2f} in the limit of many steps; white noise has 1. "
         f"Of all methods without noise the highest variance is {at_entry}, and {below_it}.\n"
         f"- **Orders of convergence** (variance exploding): "
         f"{', '.join(f'{name} {value:.2f}' for name, value in order.to_series().items() if value > 0)}. "
         f"With errors above 1 in one of the runs: {unstable or 'none'}.\n"
         f"- **EDM's entry noise.** Where the data has $S$ = {float(faint['variance']):.0e}, the latent's variance is "
         f"{float(edm.sel(entry_noise=False)):.2f} without and {float(edm.sel(entry_noise=True)):.2f} with the noise; "
-        f"drawn, {common.text(added, 2)} ({study.sizes['draw']} draws).\n"
+        f"drawn, {added} ({study.sizes['draw']} draws).\n"
         f"- **OVG** raises the high frequencies from {guided['standard']:.2f} to "
         f"{guided['OVG, variance gradient alone']:.2f} with its variance gradient alone, and to {guided['OVG']:.2f} "
         f"with both gradients (one draw). In the emptied band its latent has at most the power {filled['OVG']:.0e}, "
@@ -94,3 +234,15 @@ def _highest(study: xr.Dataset, variance: float) -> str:
         f"{float(at['terminal'].max('method')):.2f} ({most.item()}) where $S$ = {float(at['variance']):.1e}, with a "
         f"limit of {float(at['limit']):.2f}"
     )
+
+
+def _tidy(values: xr.DataArray, **names: str) -> pd.DataFrame:
+    """A row per value, in the column mean; names: of dimensions, what their columns are called."""
+    return values.rename(names).to_dataframe("mean").reset_index()
+
+
+def _order(value: float) -> str:
+    """An order of convergence; '-' where it was not measured."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:.2f}" if value > 0 else "diverges"

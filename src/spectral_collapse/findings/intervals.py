@@ -1,4 +1,4 @@
-"""Means over samples with their intervals, as tidy tables for charts."""
+"""Means over samples with their intervals, as tidy tables for charts; means over high frequencies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.statistics import Interval, groups_of, interval
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import Interval, bootstrap_mean, groups_of, interval
+from spectral_collapse.studies.common import text
 
 
 def means(values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:
@@ -33,3 +35,13 @@ def as_table(found: Interval, values: xr.DataArray, over: str = "sample", **attr
     table = table.reset_index(drop=not dims).assign(n=known.sum(1), groups=[len(set(groups[row])) for row in known])
     table.attrs = attrs
     return table
+
+
+def mean_text(values: xr.DataArray, digits: int = 3) -> str:
+    """The mean over the last dimension with its 95 % interval, as `common.text` writes it."""
+    return text(bootstrap_mean(values), digits)
+
+
+def high_mean(values: xr.DataArray, dim: str = "frequency") -> xr.DataArray:
+    """The mean over the frequencies above half the Nyquist frequency."""
+    return values.where(values[dim] > BANDS["high"][0], drop=True).mean(dim)

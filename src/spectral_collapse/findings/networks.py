@@ -1,26 +1,24 @@
 """What the comparison of the networks says: their training, what they know, what they make, what bounds them.
 
-`curves` and what takes its result read what training recorded; the others take results of `studies.networks`.
+What is called `runs` is a result of `training.records.curves`; all else are results of `studies.networks`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import datasets, paths, results
-from spectral_collapse.findings.intervals import as_table, means
+from spectral_collapse import paths
+from spectral_collapse.findings.intervals import as_table, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import Model, called, find
 from spectral_collapse.statistics import (
     Interval,
     bootstrap_counts,
     bootstrap_mean,
+    geometric_mean,
     groups_of,
     percentiles,
     ratio,
@@ -28,15 +26,10 @@ from spectral_collapse.statistics import (
 )
 from spectral_collapse.studies import common
 from spectral_collapse.studies.networks import DOMAINS
-from spectral_collapse.studies.parameters import Checkpoint
-from spectral_collapse.training import history
-from spectral_collapse.training.validation import held_out_indices
+from spectral_collapse.training import records
 
 LEARNT = 0.8
 """Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
-
-BIN = 50
-"""Optimizer steps whose training losses are drawn as one point."""
 
 SHARED = {"photos": "photos-x8only", "bbbc021": "bbbc021-x8only"}
 """Networks of several data sets, and recipes that differ from theirs in having the first of these alone."""
@@ -61,41 +54,8 @@ _PREDICTIONS = {
 """What a prediction type is called."""
 
 
-def curves(study: xr.Dataset, checkpoints: Sequence[Checkpoint] | None = None) -> xr.Dataset:
-    """The curves of the training runs of a result's networks, from the training.nc beside each checkpoint.
-
-    checkpoints: those that the study was given; only for folders that are neither among the networks that ship nor
-    among the training runs does it take them.
-
-    Returns `train_loss` (model, train_step), the mean over `BIN` optimizer steps, in the units of the
-    network's own objective, and of the validations along `step` `s_hf` (model, step, sample) and
-    `noise_error` (model, step, level, band, domain, pair) at levels of `ratio` (model, level) = sigma / alpha;
-    NaN where a run has no such step. Runs without the file, and networks without a folder, are left out.
-    """
-    given = {called(one): one for one in checkpoints or study["model"].to_numpy()}
-    found = {}
-    for name in study["model"].to_numpy():
-        if isinstance(given[name], Model):
-            continue
-        file = find(str(given[name])) / history.FILE
-        if file.is_file():
-            run = _record(file)
-            binned = run["train_loss"].coarsen(iteration=min(BIN, run.sizes["iteration"]), boundary="trim").mean()
-            looks = run[[name for name in ("s_hf", "noise_error") if name in run]].reset_coords(drop=True)
-            looks = looks.assign(train_loss=binned.rename(iteration="train_step"))
-            if "pair_group" in run.coords and "noise_error" in looks:
-                looks = looks.assign_coords(pair_group=run["pair_group"].variable)
-            if "noise_error" in looks:
-                looks["ratio"] = "level", run["sigma_over_alpha"].data, run["sigma_over_alpha"].attrs
-            found[str(name)] = looks
-    if not found:
-        return xr.Dataset(coords={"model": np.array([], str)})
-    names = xr.Variable("model", list(found))
-    return xr.concat(list(found.values()), names, join="outer", coords="minimal", compat="override")
-
-
 def losses(runs: xr.Dataset) -> pd.DataFrame:
-    """Training loss and mean S_HF of samples of every run of `curves`.
+    """Training loss and mean S_HF of samples of every run.
 
     Columns panel (loss, s_hf), model, step, value.
     """
@@ -108,19 +68,13 @@ def losses(runs: xr.Dataset) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables)
 
 
-def recorded(runs: xr.Dataset, name: str) -> bool:
-    """Whether a run, of those in `curves`, kept its errors per frequency band."""
-    there = name in runs["model"] and "noise_error" in runs
-    return there and bool(runs["noise_error"].sel(model=name).notnull().any())
-
-
 def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     """Error of the noise that a network predicts for sources during its training, per band, at four noise levels.
 
-    runs: from `curves`. Columns panel (the level), band, step, and those of `intervals.means`; no rows where there
+    Columns panel (the level), band, step, and those of `intervals.means`; no rows where there
     is no record of it.
     """
-    if not recorded(runs, name):
+    if not records.has_bands(runs, name):
         return pd.DataFrame(columns=["panel", "band", "step", "mean", "low", "high"])
     ratios = runs["ratio"].sel(model=name).to_numpy()
     levels = np.linspace(0, len(ratios) - 2, 4).round().astype(int)
@@ -132,33 +86,19 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", network=name)
 
 
-def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Steps (...) after which half of all that a run learns is learnt, from its errors (step, ...).
-
-    Half of the way from an error of 1, that of predicting no noise at all, to the run's last; between looks
-    the error is taken as linear in the logarithm of the step. The first look where it is already below.
-    """
-    half = (1 + errors[-1]) / 2
-    after = (errors <= half).argmax(0)
-    before = np.maximum(after - 1, 0)
-    high, low = (np.take_along_axis(errors, at[None], 0)[0] for at in (before, after))
-    share = np.divide(high - half, high - low, out=np.zeros_like(half), where=after > 0)
-    return np.exp(np.log(steps[before]) + share * (np.log(steps[after]) - np.log(steps[before])))
-
-
 def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
-    """A network's `half_learnt` per noise level and frequency band, with 95 % bootstrap intervals.
+    """A network's `records.half_learnt` per noise level and frequency band, with 95 % bootstrap intervals.
 
     A row per level and band of which anything is learnt, that is, at whose end the error of the predicted
     noise is below `LEARNT`: ratio, band, mean, low, high (steps), error (at the end). The band 'high over low'
-    is the quotient of the two, resampled together, where both are learnt. runs: from `curves`.
+    is the quotient of the two, resampled together, where both are learnt.
     """
     one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps = one["step"].to_numpy().astype(float)
     means = values.mean(-1)
-    found = half_learnt(means, steps)
-    drawn = half_learnt(resampled_means(values, bootstrap_counts(groups_of(one, "pair"))), steps)
+    found = records.half_learnt(means, steps)
+    drawn = records.half_learnt(resampled_means(values, bootstrap_counts(groups_of(one, "pair"))), steps)
     ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
     rows = []
@@ -174,7 +114,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
 
 def bias(runs: xr.Dataset, name: str) -> str:
     """Which frequencies a run learns first, as Markdown: what the paper's Eq. 48 speaks of."""
-    if not recorded(runs, name):
+    if not records.has_bands(runs, name):
         return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
     found = learnt_first(runs, name).set_index(["ratio", "band"])
     lines = []
@@ -203,10 +143,10 @@ def sharing() -> pd.DataFrame:
     """
     rows = []
     for shared, alone in SHARED.items():
-        records = _compared_records(shared, alone)
-        if records is None:
+        runs = _both(shared, alone)
+        if runs is None:
             continue
-        ends = [run["noise_error"].isel(step=-1).mean("band") for run in records]
+        ends = [run["noise_error"].isel(step=-1).mean("band") for run in runs]
         for domain in DOMAINS:
             found = ratio(*(end.sel(domain=domain) for end in ends), dim="pair")
             for at, *interval in zip(ends[0]["sigma_over_alpha"].data, *found, strict=True):
@@ -218,21 +158,21 @@ def sharing_verdict() -> str:
     """What sharing a network costs, over all noise levels and in the S_HF of samples, as Markdown."""
     lines = []
     for shared, alone in SHARED.items():
-        records = _compared_records(shared, alone)
-        if records is None:
+        runs = _both(shared, alone)
+        if runs is None:
             lines.append(f"- **{shared}** and {alone} have no records that can be compared.")
             continue
-        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in records]
+        errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in runs]
         times = [common.text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
-        scores = [run["s_hf"].isel(step=-1) for run in records]  # of the same white noise
-        independent = len(set(groups_of(records[0], "pair")))
-        about = f"{records[0].attrs['data_source']} images, {records[0].sizes['pair']} pairs"
-        about += "" if independent == records[0].sizes["pair"] else f" from {independent} pictures"
+        scores = [run["s_hf"].isel(step=-1) for run in runs]  # of the same white noise
+        independent = len(set(groups_of(runs[0], "pair")))
+        about = f"{runs[0].attrs['data_source']} images, {runs[0].sizes['pair']} pairs"
+        about += "" if independent == runs[0].sizes["pair"] else f" from {independent} pictures"
         lines.append(
             f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
             f"targets, the mean over bands and levels. $S_{{HF}}$ of {len(scores[0])} samples is "
             f"{float(scores[0].mean()):.3f}, against {float(scores[1].mean()):.3f}: a difference of "
-            f"{_mean(scores[0] - scores[1])}."
+            f"{mean_text(scores[0] - scores[1])}."
         )
     return "\n".join(lines)
 
@@ -258,14 +198,14 @@ def verdict(study: xr.Dataset) -> str:
         if autoencoder:
             lines.append(
                 f"- **The autoencoder** `{autoencoder}` leaves {_times(one['excess_ceiling'] - real)} of that of test "
-                f"targets, at {_mean(one['psnr_ceiling'], 1)} dB."
+                f"targets, at {mean_text(one['psnr_ceiling'], 1)} dB."
             )
     for name in study["model"].data:
         one = study.sel(model=name)
         lines.append(
             f"- **{name}** samples with {_times(every_draw(one['excess_noise']))} times the usual energy from white "
             f"noise and {_times(one['excess_translated'])} times from inverted sources, {_compared(one)}. Its latents "
-            f"have an S_DC of {_mean(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
+            f"have an S_DC of {mean_text(one['s_dc'])} (white noise {float(one['white_s_dc']):.3f})."
         )
     return "\n".join(lines)
 
@@ -500,46 +440,13 @@ def _regression(x: np.ndarray, y: np.ndarray, counts: np.ndarray | None = None) 
     return covariance / of_x, covariance / np.sqrt(of_x * of_y)
 
 
-def _record(file: Path) -> xr.Dataset:
-    """What a training recorded, with `pair_group`: what its validation pairs were taken from.
-
-    The file does not say, but which images of the test split they are is known; where these images are
-    always the same, real ones without a twin, so is what they were taken from. Other pairs count as
-    independent, which rendered ones are.
-    """
-    run = results.read(file)
-    if "pair" not in run.dims:
-        return run
-    recipe = json.loads(run.attrs["parameters"])
-    name = next(iter(recipe.get("datasets", [])), None)
-    if name not in datasets.DATASETS or datasets.info(name).render is not None:
-        return run
-    test = datasets.load(name, "test", recipe["size"])
-    chosen = held_out_indices(len(test))[: run.sizes["pair"]]
-    return run.assign_coords(pair_group=("pair", [test.clusters[index] for index in chosen]))
-
-
-def _compared_records(shared: str, alone: str) -> tuple[xr.Dataset, xr.Dataset] | None:
-    """What both trainings recorded, None where that is missing or where more than their data differs."""
-    files = [paths.checkpoints() / shared / history.FILE, paths.records() / alone / history.FILE]
-    if not all(file.is_file() for file in files):
-        return None
-    first, second = (_record(file) for file in files)
-    recipes_of = [json.loads(run.attrs["parameters"]) for run in (first, second)]
-    for recipe in recipes_of:
-        for key in ("name", "recipe", "datasets", "data"):
-            recipe.pop(key, None)
-    alike = recipes_of[0] == recipes_of[1] and all("noise_error" in run for run in (first, second))
-    return (first, second) if alike else None
+def _both(shared: str, alone: str) -> list[xr.Dataset] | None:
+    return records.alike(paths.checkpoints() / shared, paths.records() / alone)
 
 
 def _times(logarithms: xr.DataArray) -> str:
     """The geometric mean of what values are the logarithms of."""
-    return common.text(Interval(*np.exp(bootstrap_mean(logarithms))), 2)
-
-
-def _mean(values: xr.DataArray, digits: int = 3) -> str:
-    return common.text(bootstrap_mean(values), digits)
+    return common.text(geometric_mean(logarithms), 2)
 
 
 def _compared(one: xr.Dataset) -> str:

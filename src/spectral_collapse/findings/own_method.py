@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import xarray as xr
 
-from spectral_collapse import statistics
+from spectral_collapse.findings.intervals import high_mean, mean_text
 from spectral_collapse.studies import common
 
 
 def verdict(study: xr.Dataset) -> str:
     """Power above half the Nyquist frequency and S_DC of each method, with 95 % bootstrap intervals."""
-    high = study["power"].where(study["frequency"] > 0.25, drop=True).mean("frequency")
+    high = high_mean(study["power"])
     lines = [
         f"- **{name}**: power at high frequencies "
-        f"{common.text(statistics.bootstrap_mean(high.sel(series=name)))}, $S_{{DC}}$ "
-        f"{common.text(statistics.bootstrap_mean(study['s_dc'].sel(series=name)))}"
+        f"{mean_text(high.sel(series=name))}, $S_{{DC}}$ "
+        f"{mean_text(study['s_dc'].sel(series=name))}"
         for name in study["series"].to_numpy()
     ]
     return "\n".join([*lines, "", f"Means over {common.images(study)} with 95 % bootstrap intervals; one draw."])

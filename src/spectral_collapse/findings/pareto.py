@@ -261,17 +261,19 @@ def _reference_row(study: xr.Dataset, name: str) -> dict[str, object]:
 
 def hf_energy(study: xr.Dataset, point: str) -> Interval:
     """Geometric mean over images of a point's high-frequency energy over the usual of training targets."""
-    return Interval(*np.exp(statistics.bootstrap_mean(per_image(study, point, "hf_excess"))))
+    return statistics.geometric_mean(per_image(study, point, "hf_excess"))
 
 
 def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
-    found = hf_energy(study, point)
-    return {"hf_energy": found.mean, "hf_energy_low": found.low, "hf_energy_high": found.high}
+    return _ends("hf_energy", hf_energy(study, point))
 
 
 def _means(study: xr.Dataset, point: str, scores: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for score in scores:
-        interval = statistics.bootstrap_mean(per_image(study, point, score))
-        found |= {score: interval.mean, f"{score}_low": interval.low, f"{score}_high": interval.high}
+        found |= _ends(score, statistics.bootstrap_mean(per_image(study, point, score)))
     return found
+
+
+def _ends(name: str, found: Interval) -> dict[str, float]:
+    return {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -16,7 +16,7 @@ from scipy import stats
 from spectral_collapse import paths, statistics
 from spectral_collapse.errors import DataError
 from spectral_collapse.findings import comparison
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import Interval
 from spectral_collapse.studies.common import images, text
@@ -78,7 +78,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                         "grade": grade,
                         **interval._asdict(),
                         "strength": f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip(),
-                        "value": text(statistics.bootstrap_mean(one)),
+                        "value": mean_text(one),
                     }
                 )
         if rows:
@@ -142,7 +142,7 @@ def filters_verdict(study: xr.Dataset) -> str:
     at = study["filtered"].sel(filter_cutoff=cutoff)
 
     def text_of(score: str, name: str) -> str:
-        return text(statistics.bootstrap_mean(at.sel(filter_score=score, filter=name)))
+        return mean_text(at.sel(filter_score=score, filter=name))
 
     gaps = {
         name: statistics.bootstrap_mean(at.sel(filter_score="s_hf", filter=name) - whole)
@@ -151,7 +151,7 @@ def filters_verdict(study: xr.Dataset) -> str:
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
     agrees = {("low-pass",): "The other way round", ("high-pass",): "As printed"}.get(tuple(lowered), "Neither way")
     lines = [
-        f"**$S_{{HF}}$** is {text(statistics.bootstrap_mean(whole))} for the whole images, "
+        f"**$S_{{HF}}$** is {mean_text(whole)} for the whole images, "
         f"{text_of('s_hf', 'low-pass')} after the low-pass at {cutoff:g} of Nyquist and "
         f"{text_of('s_hf', 'high-pass')} after the high-pass there: "
         f"differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.",
@@ -279,15 +279,14 @@ def readings_verdict(study: xr.Dataset) -> str:
     first = dict(zip(scores.to_numpy().tolist(), used.to_numpy().tolist(), strict=True))
     wavelet = study.attrs["wavelet"]
     share = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
-    found = "; ".join(f"{one['reading_label'].item()} {text(statistics.bootstrap_mean(one), 2)}" for one in share)
+    found = "; ".join(f"{one['reading_label'].item()} {mean_text(one, 2)}" for one in share)
     drops = "; ".join(
-        f"{one['reading_label'].item().partition(' (')[0]} "
-        f"{text(statistics.bootstrap_mean((one[0] - one[1]).dropna('reading_sample')))}"
+        f"{one['reading_label'].item().partition(' (')[0]} {mean_text((one[0] - one[1]).dropna('reading_sample'))}"
         for one in study["reading_value"].isel(reading=(study["reading_score"] == "s_hf").to_numpy())
     )
     in_use = share.isel(reading=share["reading_used"].to_numpy())[0]
     best = share.isel(reading=int(share.mean("reading_sample").argmax("reading")))
-    gap = text(statistics.bootstrap_mean(best - in_use), 2)
+    gap = mean_text(best - in_use, 2)
     most = (
         "no other reading finds more than the one in use"
         if best["reading_used"]
@@ -319,7 +318,7 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
         one = study.sel(reading=number)
         first, second = (
             f"{one['reading_case'].sel(case=case).item()}: "
-            + text(statistics.bootstrap_mean(one["reading_value"].sel(case=case).dropna("reading_sample")))
+            + mean_text(one["reading_value"].sel(case=case).dropna("reading_sample"))
             for case in one["case"].to_numpy()
         )
         found = one["found_own"].dropna("reading_sample")
@@ -330,7 +329,7 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
                 "Used": "yes" if one["reading_used"].item() else "",
                 "First case": first,
                 "Second case": second,
-                "Own pair is closest": text(statistics.bootstrap_mean(found), 2) if found.size else "",
+                "Own pair is closest": mean_text(found, 2) if found.size else "",
             }
         )
     return pd.DataFrame(rows).set_index(["Score", "Reading"])

@@ -21,6 +21,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import FixedPoint, Standard
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.sampling import sample
+from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import DENOISERS, MEASURES, denoiser, enter, measure, network_attrs
 from spectral_collapse.studies.parameters import NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
@@ -70,57 +71,43 @@ def combine(request: Request[AppendixCParameters], parts: Mapping[str, Arrays]) 
     - `parameterisation_gap` (): largest difference between the latents of the closed form read as
       a predictor of noise and as a predictor of clean images, float64.
     """
-    gammas, one = request.parameters.entering, {"units": "1"}
+    gammas = request.parameters.entering
     levels = request.model.denoiser.process.levels(request.parameters.num_steps)
+    contraction = levels[-1].alpha / levels[0].alpha / levels[-1].norm
     standard = [parts[f"{name}-gamma-0"] for name in DENOISERS]
     back = [parts["network-gamma-0"], parts["fixed_point"]]
     measures = [[parts[f"{name}-gamma-{gamma:g}"]["measures"] for gamma in gammas] for name in DENOISERS]
     high_power = [part["measures"][list(MEASURES).index("high_power")] for part in back]
 
-    def spectra(name: str, long_name: str) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+    def spectra(name: str, long_name: str) -> common.Variable:
         values = np.stack([part[name] for part in standard])
-        return ("denoiser", "frequency", "sample"), values, {"long_name": long_name, **one}
+        return common.variable(("denoiser", "frequency", "sample"), values, long_name)
+
+    def of_inverse(values: list[np.ndarray], long_name: str) -> common.Variable:
+        return common.variable(("inverse", "sample"), np.stack(values), long_name)
 
     return xr.Dataset(
         {
             "cross": spectra("cross", "latent times conjugate input"),
             "input_power": spectra("input_power", "power of the input"),
             "latent_power": spectra("latent_power", "power of the latent"),
-            "entered": (
-                ("denoiser", "gamma", "measure", "sample"),
-                np.array(measures),
-                {"long_name": "measure of the latent", **one},
+            "entered": common.variable(
+                ("denoiser", "gamma", "measure", "sample"), np.array(measures), "measure of the latent"
             ),
-            "reconstruction_error": (
-                ("inverse", "sample"),
-                np.stack([part["error"] for part in back]),
-                {"long_name": "relative error of the image after inversion and sampling", **one},
+            "reconstruction_error": of_inverse(
+                [part["error"] for part in back], "relative error of the image after inversion and sampling"
             ),
-            "rebuilt_high_power": (
-                ("inverse", "sample"),
-                np.stack(high_power),
-                {"long_name": MEASURES["high_power"], **one},
-            ),
-            "contraction": (
-                (),
-                levels[-1].alpha / levels[0].alpha / levels[-1].norm,
-                {"long_name": "C of Eq. 56, the gain where no noise is predicted", **one},
-            ),
-            "parameterisation_gap": (
-                (),
-                parts["parameterisation"]["gap"],
-                {"long_name": "largest difference between latents of both readings", **one},
+            "rebuilt_high_power": of_inverse(high_power, MEASURES["high_power"]),
+            "contraction": common.variable((), contraction, "C of Eq. 56, the gain where no noise is predicted"),
+            "parameterisation_gap": common.variable(
+                (), parts["parameterisation"]["gap"], "largest difference between latents of both readings"
             ),
         },
         {
             "denoiser": list(DENOISERS),
-            "frequency": (
-                "frequency",
-                standard[0]["frequency"],
-                {"long_name": "spatial frequency", "units": "cycles per pixel"},
-            ),
+            "frequency": common.frequencies(standard[0]["frequency"]),
             "sample": request.images.names,
-            "gamma": ("gamma", gammas, {"long_name": "entering noise over the level's", **one}),
+            "gamma": common.variable("gamma", gammas, "entering noise over the level's"),
             "measure": list(MEASURES),
             "inverse": ["standard", "fixed_point"],
         },

@@ -1,9 +1,8 @@
 """Spectral collapse itself: images, latents and their spectra before, in and after inversion.
 
-Four answers: pictures of the source, of what the standard inversion and the papers' cures make of it, and of the
+Three answers: pictures of the source, of what the standard inversion and the papers' cures make of it, and of the
 target, with the high-frequency energy of each; their radial power spectra, averages over test images (Spectral
-Collapse in Diffusion Inversion, Sec. 4 and Fig. 1); the spectra of the latents beside white noise's; and what a perfect
-network would give, by the closed form for Gaussian data.
+Collapse in Diffusion Inversion, Sec. 4 and Fig. 1); and the spectra of the latents beside white noise's.
 """
 
 from __future__ import annotations
@@ -16,11 +15,10 @@ import torch
 import xarray as xr
 
 from spectral_collapse import inversion, metrics
-from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
+from spectral_collapse.denoisers import gaussian_denoiser
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
-from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
@@ -91,13 +89,12 @@ def combine(request: Request[NetworkParameters], parts: Mapping[str, Arrays]) ->
     made = {"image": [parts[name] for name in IMAGES], "latent": [parts[job] for job in LATENTS.values()]}
     names = request.images.names
 
-    def variable(kind: str, name: str, title: str, *dims: str) -> xr.Variable:
+    def variable(kind: str, name: str, title: str, *dims: str) -> common.Variable:
         values = np.stack([part[f"{kind}_{name}"] for part in made[kind]])
-        return xr.Variable((f"{kind}_series", *dims), values, {"long_name": title, "units": "1"})
+        return common.variable((f"{kind}_series", *dims), values, title)
 
-    def frequencies(kind: str) -> xr.Variable:
-        attrs = {"long_name": "spatial frequency", "units": "cycles per pixel"}
-        return xr.Variable(f"{kind}_frequency", made[kind][0][f"{kind}_frequency"], attrs)
+    def frequencies(kind: str) -> common.Variable:
+        return common.frequencies(made[kind][0][f"{kind}_frequency"], f"{kind}_frequency")
 
     excess = "log high-frequency energy over the usual of training targets"
     return xr.Dataset(
@@ -149,45 +146,3 @@ STUDY = Study(
     combine,
     uses=lambda request: methods(request).values(),
 )
-
-
-def closed_form(num_steps: tuple[int, ...] = (50, 500), size: int = 64) -> xr.Dataset:
-    """The variance of an inverted latent against the variance S of the data, per frequency.
-
-    DDIM inversion with the optimal noise predictor of Gaussian data is linear in each frequency. Its
-    limit of many steps is S / (S + s_0^2), s_0 = sigma / alpha at the level where the image enters;
-    beside it stands what the inversion gives in `num_steps` steps, measured on one image whose
-    coefficients have exactly the variances S, so that nothing is random here.
-
-    Returns:
-        Dims num_steps and variance (S from 1e-6 to 10, one per distinct frequency of the diagonal of
-        a size x size image): `measured` (num_steps, variance), `limit` (variance); attr `entry`, s_0^2.
-    """
-    process = VariancePreserving()
-    axis = torch.fft.fftfreq(size, dtype=torch.float64).abs() * 2
-    # sum of both axes: symmetric under f -> -f, and every value of it appears on the diagonal
-    position = (axis[:, None] + axis[None, :]) / 2
-    spectrum = 10 ** (1 - 7 * position)
-    image = torch.fft.ifft2(spectrum.sqrt(), norm="ortho").real[None, None]
-    denoiser = GaussianDenoiser(process, {0: spectrum})
-    standard = inversion.create("standard")
-    diagonal = torch.arange(size // 2, -1, -1)
-    measured = []
-    for steps in num_steps:
-        latent = standard.invert(denoiser, image, 0, steps).latent[0, 0]
-        power = torch.fft.fft2(latent, norm="ortho").abs().square()
-        measured.append(power[diagonal, diagonal].numpy())
-    variance = spectrum[diagonal, diagonal].numpy()
-    entry = process.levels(1)[0].ratio ** 2
-    one = {"units": "1"}
-    return xr.Dataset(
-        {
-            "measured": (("num_steps", "variance"), np.stack(measured), {"long_name": "variance of the latent", **one}),
-            "limit": ("variance", variance / (variance + entry), {"long_name": "S / (S + s_0^2)", **one}),
-        },
-        {
-            "num_steps": ("num_steps", list(num_steps), {"long_name": "inversion steps", **one}),
-            "variance": ("variance", variance, {"long_name": "variance S of the data at a frequency", **one}),
-        },
-        {"entry": entry},
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse import results
 from spectral_collapse.datasets import DatasetInfo, DomainDataset
 from spectral_collapse.errors import CheckpointError, DataError
 from spectral_collapse.metrics import radial_spectrum
@@ -20,7 +19,19 @@ from spectral_collapse.statistics import Interval, groups_of
 
 PIXELS = ("row", "col", "rgb")
 """The last dimensions of a stored picture."""
-PICTURE = {"long_name": "picture", "units": "1"}
+
+Variable = tuple[str | tuple[str, ...], Any, dict[str, str]]
+"""Dimensions, values and attributes, as xarray takes them."""
+
+
+def variable(dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1") -> Variable:
+    """A variable of a result."""
+    return dims, values, {"long_name": long_name, "units": units}
+
+
+def frequencies(values: object, dim: str = "frequency") -> Variable:
+    """The coordinate of a spectrum's rings."""
+    return variable(dim, values, "spatial frequency", "cycles per pixel")
 
 
 def spread(available: int, wanted: int) -> list[int]:
@@ -98,14 +109,3 @@ def text(interval: Interval, digits: int = 3) -> str:
     if np.isnan(interval.low):
         return f"{interval.mean:.{digits}f} [no interval]"
     return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
-
-
-def packed(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """A dataset as an array of bytes, for a job whose result has many parts."""
-    return {"dataset": np.frombuffer(results.encode(dataset), np.uint8)}
-
-
-def unpacked(part: Mapping[str, np.ndarray]) -> xr.Dataset:
-    """What `packed` was given."""
-    with xr.open_dataset(io.BytesIO(part["dataset"].tobytes()), engine="h5netcdf") as dataset:
-        return dataset.load()

@@ -13,7 +13,7 @@ encoded sources, one their covariance, which a spectrum does not describe where 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
 import numpy as np
@@ -108,60 +108,52 @@ def combine(request: Request[DecompositionParameters], parts: Mapping[str, Array
 
     Samples with too few plain places have NaN there.
     """
-    levels, one = _levels(request), {"units": "1"}
-    replaced, measured = (0, *request.parameters.replaced), ("measure", "sample")
+    levels, replaced = _levels(request), (0, *request.parameters.replaced)
 
-    def noised(key: str) -> np.ndarray:
-        return np.stack([parts[f"{name}-noised"][key] for name in DENOISERS])
+    def noised(key: str, place: str) -> common.Variable:
+        values = np.stack([parts[f"{name}-noised"][key] for name in DENOISERS])
+        return common.variable(("denoiser", "step", place, "sample"), values, square)
+
+    def measured(dims: tuple[str, ...], values: np.ndarray, of: str) -> common.Variable:
+        return common.variable((*dims, "measure", "sample"), values, f"measure of the {of}")
 
     def of_walks(key: str, resolutions: tuple[str, ...], kinds: tuple[str | int, ...]) -> np.ndarray:
         """(denoiser, resolution, kind, ...)"""
         return np.array([[[parts[f"{n}-{r}-{k}"][key] for k in kinds] for r in resolutions] for n in DENOISERS])
 
-    square = {"long_name": "mean square per pixel or coefficient of the noise, white noise has 1", **one}
-    ratios = {"long_name": "noise ratio sigma / alpha of a level", **one}
+    def ratios(dim: str, chosen: Iterable[Level]) -> common.Variable:
+        return common.variable(dim, [level.ratio for level in chosen], "noise ratio sigma / alpha of a level")
+
+    square = "mean square per pixel or coefficient of the noise, white noise has 1"
+    walked = of_walks("value", RESOLUTIONS, ENTRIES).swapaxes(1, 2)
+    helped = of_walks("value", RESOLUTIONS, ("noise", *request.parameters.replaced))
+    norms = of_walks("noise_norm", ("coarse",), ENTRIES)[:, 0]
     return xr.Dataset(
         {
-            "value": (
-                ("denoiser", "entry", "resolution", *measured),
-                of_walks("value", RESOLUTIONS, ENTRIES).swapaxes(1, 2),
-                {"long_name": "measure of the inverted latent", **one},
+            "value": measured(("denoiser", "entry", "resolution"), walked, "inverted latent"),
+            "corrected": measured(
+                ("denoiser", "resolution", "replaced"), helped, "latent after true predictions in the first steps"
             ),
-            "corrected": (
-                ("denoiser", "resolution", "replaced", *measured),
-                of_walks("value", RESOLUTIONS, ("noise", *request.parameters.replaced)),
-                {"long_name": "measure of the latent after true predictions in the first steps", **one},
-            ),
-            "ideal": (
-                ("resolution", *measured),
-                parts["ideal"]["value"],
-                {"long_name": "measure of the latent of true predictions", **one},
-            ),
-            "noise_norm": (
-                ("denoiser", "entry", "step", "sample"),
-                of_walks("noise_norm", ("coarse",), ENTRIES)[:, 0],
-                square,
-            ),
-            "error": (("denoiser", "step", "band", "sample"), noised("error"), square),
-            "predicted": (("denoiser", "step", "band", "sample"), noised("predicted"), square),
-            "area_error": (("denoiser", "step", "area", "sample"), noised("area_error"), square),
-            "empty": (
-                (),
-                parts["ideal"]["empty"],
-                {"long_name": "share of directions with less variance than the entry noise", **one},
+            "ideal": measured(("resolution",), parts["ideal"]["value"], "latent of true predictions"),
+            "noise_norm": common.variable(("denoiser", "entry", "step", "sample"), norms, square),
+            "error": noised("error", "band"),
+            "predicted": noised("predicted", "band"),
+            "area_error": noised("area_error", "area"),
+            "empty": common.variable(
+                (), parts["ideal"]["empty"], "share of directions with less variance than the entry noise"
             ),
         },
         {
             "denoiser": list(DENOISERS),
             "entry": list(ENTRIES),
             "resolution": list(RESOLUTIONS),
-            "num_steps": ("resolution", list(_steps(request).values()), {"long_name": "inversion steps", **one}),
+            "num_steps": common.variable("resolution", list(_steps(request).values()), "inversion steps"),
             "replaced": list(replaced),
-            "replaced_ratio": ("replaced", [levels[count].ratio for count in replaced], ratios),
+            "replaced_ratio": ratios("replaced", [levels[count] for count in replaced]),
             "measure": list(MEASURES),
             "sample": request.images.names,
             "step": np.arange(len(levels) - 1),
-            "level": ("step", [level.ratio for level in levels[:-1]], ratios),
+            "level": ratios("step", levels[:-1]),
             "band": list(BANDS),
             "area": ["plain", "other"],
         },

@@ -55,27 +55,18 @@ def combine(request: Request[ImageParameters], parts: Mapping[str, Arrays]) -> x
     training targets, the slope and the wavelet.
     """
     found, images = parts["domains"], request.images
-    pictures = {"long_name": "picture", "units": "1"}
     return xr.Dataset(
         {
-            "power": (
-                ("domain", "sample", "frequency"),
-                found["power"],
-                {"long_name": "power per coefficient", "units": "1"},
-            ),
-            "slope": ("sample", found["slope"], {"long_name": "exponent of the target's spectrum", "units": "1"}),
-            "image": (("domain", "shown", *common.PIXELS), found["image"], pictures),
-            "detail": (("band", *common.PIXELS), found["detail"], pictures),
+            "power": common.variable(("domain", "sample", "frequency"), found["power"], "power per coefficient"),
+            "slope": common.variable("sample", found["slope"], "exponent of the target's spectrum"),
+            "image": common.variable(("domain", "shown", *common.PIXELS), found["image"], "picture"),
+            "detail": common.variable(("band", *common.PIXELS), found["detail"], "picture"),
         },
         {
             "domain": ["source", "target"],
             "sample": images.names,
             "shown": images.names[: found["image"].shape[1]],
-            "frequency": (
-                "frequency",
-                found["frequency"],
-                {"long_name": "spatial frequency", "units": "cycles per pixel"},
-            ),
+            "frequency": common.frequencies(found["frequency"]),
             "band": ["image", *BANDS],
         },
         {

@@ -12,6 +12,8 @@ spectrum of a data set's sources, in pixel space.
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -73,8 +75,32 @@ those that the source can't hold (nullspace)."""
 EMPTIED = (0.2, 0.3)
 """The band, in cycles per pixel, that is emptied to see what OVG does with it."""
 
-_LADDER_SIDE, _LADDER = 32, (1.0, -8.0)
-"""Side of the ladder's images in pixels, and log10 of its largest and smallest power."""
+_LADDER_SIDE = 32
+"""Side of the ladder's images in pixels."""
+
+_QUANTITIES = {"variance": "variance of the latent", "correlation": "correlation of the latent with the source"}
+_VARIABLES = {
+    "power": (("domain", "sample", "frequency"), "power per coefficient"),
+    "slope": (("sample",), "exponent of the target's spectrum"),
+    "power_law": (("frequency",), "power law fitted to the targets"),
+    "entry": (("process",), "s_0^2"),
+    "below_entry": (("process",), "share of the sources' coefficients below s_0^2"),
+    "empty": ((), "share of coefficients without power"),
+    "data_limit": (("process", "frequency"), "S / (S + s_0^2)"),
+    "terminal": (("process", "method", "variance"), "variance of the latent"),
+    "limit": (("process", "variance"), "S / (S + s_0^2)"),
+    "error": (("process", "method", "steps"), "largest relative error of the gain, against the exact flow"),
+    "edm_variance": (("entry_noise", "edm_steps", "variance"), "variance of the latent"),
+    "edm_drawn": (("entry_noise", "draw", "variance"), "variance of the latent"),
+    "ovg_power": (("ovg_series", "frequency"), "power of the latent"),
+    "ovg_image": (("frequency",), "power of the image"),
+    "standard_variance": (("frequency",), _QUANTITIES["variance"]),
+    **{f"{name}_expected": (("noise", "replaced", "frequency"), title) for name, title in _QUANTITIES.items()},
+    **{f"{name}_drawn": (("noise", "replaced", "draw", "frequency"), title) for name, title in _QUANTITIES.items()},
+    "round_trip": (("process", "trip"), "error of the reconstruction, relative to the image"),
+    "calls": (("process", "trip"), "network calls per image, inversion"),
+}
+"""What is stored: dimensions, long name."""
 
 
 class GaussianParameters(ImageParameters):
@@ -169,14 +195,14 @@ class Gaussian:
         return _fourier(latent - sum(noise))[0, 0].real
 
 
-def ladder() -> tuple[Gaussian, np.ndarray]:
-    """Gaussian data with powers from 10 down to 1e-8 in even steps of the logarithm, and these powers.
+def ladder(lowest: float = -8.0) -> tuple[Gaussian, np.ndarray]:
+    """Gaussian data with powers from 10 down to 10 to the power of `lowest`, evenly in the logarithm, and these powers.
 
     A band is one power; S falls with |f_x| + |f_y|, so most bands have many coefficients.
     """
     axis = (torch.fft.fftfreq(_LADDER_SIDE, dtype=torch.float64) * _LADDER_SIDE).abs().long()
     band = axis[:, None] + axis[None, :]
-    powers = torch.logspace(*_LADDER, _LADDER_SIDE + 1, dtype=torch.float64)
+    powers = torch.logspace(1.0, lowest, _LADDER_SIDE + 1, dtype=torch.float64)
     return Gaussian(powers[band], band), powers.numpy()
 
 
@@ -209,38 +235,29 @@ def flow_gain(spectrum: torch.Tensor, process: Process, num_steps: int) -> torch
 
 def entry(process: Process) -> float:
     """s_0^2, the variance of the noise relative to the signal at the level where an image enters."""
-    level = process.levels(1)[0]
-    return (level.sigma / level.alpha) ** 2
+    return process.levels(1)[0].ratio ** 2
 
 
 Given = Request[GaussianParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per section of the chapter; a section is a Dataset of its own."""
+    """A job per section of the chapter."""
     given = request.parameters
 
-    def spectra() -> xr.Dataset:
-        return _measured(request.pair, modelled(request.pair.source))
-
-    def guided() -> xr.Dataset:
-        bands = emptied_rings(spectra()).to_numpy()
-        return _guided(modelled(request.pair.source), bands, given.num_steps)
-
-    def entered() -> xr.Dataset:
+    def entered() -> Arrays:
         cutoff = request.info.source_band(given.size)
         return _entered(modelled(request.pair.source), given.num_steps, cutoff, given.replaced, given.draws)
 
-    sections = {
-        "spectra": spectra,
+    return {
+        "spectra": lambda: _measured(request.pair, modelled(request.pair.source)),
         "terminal variance": lambda: _terminal(given.num_steps),
         "orders of convergence": lambda: _convergence(given.steps),
         "entry noise": lambda: _entry_noise(given.entry_steps, given.draws),
-        "OVG": guided,
+        "OVG": lambda: _guided(request.pair.source, given.num_steps),
         "noise at level k": entered,
         "round trips": lambda: _round_trips(modelled(request.pair.source), given.num_steps),
     }
-    return {name: lambda compute=compute: common.packed(compute()) for name, compute in sections.items()}
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
@@ -263,10 +280,27 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     - `round_trip` (process, trip): error of the reconstruction relative to the image, in float64;
       `calls` (process, trip), network calls of the inversion per image.
     """
-    result = xr.merge([common.unpacked(part) for part in parts.values()], compat="no_conflicts")
-    cutoff = request.info.source_band(request.parameters.size)
-    attrs = {"num_steps": request.parameters.num_steps, "cutoff": cutoff}
-    return result.assign_coords(sample=request.images.names).assign_attrs(attrs)
+    given, arrays = request.parameters, {name: array for part in parts.values() for name, array in part.items()}
+    return xr.Dataset(
+        {name: common.variable(dims, arrays[name], title) for name, (dims, title) in _VARIABLES.items()},
+        {
+            "domain": list(request.pair._fields),
+            "sample": request.images.names,
+            "process": list(PROCESSES),
+            "frequency": common.frequencies(arrays["frequency"]),
+            "method": list(DETERMINISTIC),
+            "variance": common.variable("variance", ladder()[1], "variance S of the data at a frequency"),
+            "steps": list(given.steps),
+            "entry_noise": [False, True],
+            "edm_steps": list(given.entry_steps),
+            "draw": range(given.draws),
+            "ovg_series": list(OVG_SERIES),
+            "noise": list(NOISES),
+            "replaced": list(given.replaced),
+            "trip": list(ROUND_TRIPS),
+        },
+        {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)},
+    )
 
 
 def uses(request: Given) -> Iterable[InversionMethod]:
@@ -274,59 +308,41 @@ def uses(request: Given) -> Iterable[InversionMethod]:
     return [*_methods(ROUND_TRIPS), *_methods(OVG_SERIES), inversion.create("nullspace")]
 
 
-def emptied_rings(study: xr.Dataset) -> xr.DataArray:
-    """Which of the spectrum's rings lie in the band EMPTIED (frequency)."""
-    return (study["frequency"] > EMPTIED[0]) & (study["frequency"] < EMPTIED[1])
+def emptied_rings(frequency: xr.DataArray | np.ndarray) -> xr.DataArray | np.ndarray:
+    """Which of a spectrum's rings lie in the band EMPTIED."""
+    return (frequency > EMPTIED[0]) & (frequency < EMPTIED[1])
 
 
-def _measured(pair: datasets.Pair, data: Gaussian) -> xr.Dataset:
+def _measured(pair: datasets.Pair, data: Gaussian) -> Arrays:
     frequency, power = common.spectra(pair._asdict())
     slopes = [spectral_slope(image[None]) for image in pair.target]
     # with the slope given, the law's level is what makes the mean residual over the fitted band vanish
     law, fitted = np.mean(slopes) * np.log(frequency), (frequency >= BAND[0]) & (frequency <= BAND[1])
     law += (np.log(power[pair._fields.index("target")].mean(0)) - law)[fitted].mean()
     entries = [entry(process) for process in PROCESSES.values()]
-    below = [float((data.spectrum < noise).double().mean()) for noise in entries]
-    limits = [data.mean(data.spectrum / (data.spectrum + noise)).numpy() for noise in entries]
-    return xr.Dataset(
-        {
-            "power": (("domain", "sample", "frequency"), power, _named("power per coefficient")),
-            "slope": ("sample", slopes, _named("exponent of the target's spectrum")),
-            "power_law": ("frequency", np.exp(law), _named("power law fitted to the targets")),
-            "entry": ("process", entries, _named("s_0^2")),
-            "below_entry": ("process", below, _named("share of the sources' coefficients below s_0^2")),
-            "empty": ((), float((data.spectrum == 0).double().mean()), _named("share of coefficients without power")),
-            "data_limit": (("process", "frequency"), np.array(limits), _named("S / (S + s_0^2)")),
-        },
-        {
-            "domain": list(pair._fields),
-            "process": list(PROCESSES),
-            "frequency": ("frequency", frequency, {"long_name": "spatial frequency", "units": "cycles per pixel"}),
-        },
-    )
+    return {
+        "frequency": frequency,
+        "power": power,
+        "slope": np.array(slopes),
+        "power_law": np.exp(law),
+        "entry": np.array(entries),
+        "below_entry": np.array([float((data.spectrum < noise).double().mean()) for noise in entries]),
+        "empty": np.float64((data.spectrum == 0).double().mean()),
+        "data_limit": np.array([data.mean(data.spectrum / (data.spectrum + noise)).numpy() for noise in entries]),
+    }
 
 
-def _terminal(num_steps: int) -> xr.Dataset:
+def _terminal(num_steps: int) -> Arrays:
     data, powers = ladder()
     gains = [
-        [data.mean(data.gain(method, process, num_steps)) for method in _methods(DETERMINISTIC)]
+        [data.mean(data.gain(method, process, num_steps)).numpy() for method in _methods(DETERMINISTIC)]
         for process in PROCESSES.values()
     ]
-    limit = [powers / (powers + entry(process)) for process in PROCESSES.values()]
-    return xr.Dataset(
-        {
-            "terminal": (
-                ("process", "method", "variance"),
-                np.square(_stack(gains)) * powers,
-                _named("variance of the latent"),
-            ),
-            "limit": (("process", "variance"), np.array(limit), _named("S / (S + s_0^2)")),
-        },
-        {"process": list(PROCESSES), "method": list(DETERMINISTIC), "variance": _powers(powers)},
-    )
+    limits = [powers / (powers + entry(process)) for process in PROCESSES.values()]
+    return {"terminal": np.square(gains) * powers, "limit": np.array(limits)}
 
 
-def _convergence(steps: tuple[int, ...]) -> xr.Dataset:
+def _convergence(steps: tuple[int, ...]) -> Arrays:
     data, _ = ladder()
 
     def error(method: InversionMethod, process: Process, num_steps: int) -> float:
@@ -337,59 +353,36 @@ def _convergence(steps: tuple[int, ...]) -> xr.Dataset:
         [[error(method, process, num_steps) for num_steps in steps] for method in _methods(DETERMINISTIC)]
         for process in PROCESSES.values()
     ]
-    name = _named("largest relative error of the gain, against the exact flow")
-    return xr.Dataset(
-        {"error": (("process", "method", "steps"), np.array(errors), name)},
-        {"process": list(PROCESSES), "method": list(DETERMINISTIC), "steps": list(steps)},
-    )
+    return {"error": np.array(errors)}
 
 
-def _entry_noise(entry_steps: Sequence[int], draws: int) -> xr.Dataset:
-    data, powers = ladder()
+def _entry_noise(entry_steps: Sequence[int], draws: int) -> Arrays:
+    data, _ = ladder()
     process = PROCESSES[EXPLODING]
     denoiser, images = data.denoiser(process), data.draw(draws, seed=1)
     expected, drawn = [], []
     for added in (False, True):
-        method = inversion.create("edm", entry_noise=added)
-        total = data.spectrum + added * entry(process)
-        expected.append([data.mean(data.gain(method, process, steps).square() * total) for steps in entry_steps])
+        method, total = inversion.create("edm", entry_noise=added), data.spectrum + added * entry(process)
+        gains = [data.gain(method, process, steps) for steps in entry_steps]
+        expected.append([data.mean(gain.square() * total).numpy() for gain in gains])
         generator = torch.Generator().manual_seed(2)
-        drawn.append(data.power(method.invert(denoiser, images, 0, entry_steps[0], generator).latent))
-    name = _named("variance of the latent")
-    return xr.Dataset(
-        {
-            "edm_variance": (("entry_noise", "edm_steps", "variance"), _stack(expected), name),
-            "edm_drawn": (("entry_noise", "draw", "variance"), _stack(drawn), name),
-        },
-        {
-            "entry_noise": [False, True],
-            "edm_steps": list(entry_steps),
-            "draw": range(draws),
-            "variance": _powers(powers),
-        },
-    )
+        drawn.append(data.power(method.invert(denoiser, images, 0, entry_steps[0], generator).latent).numpy())
+    return {"edm_variance": np.array(expected), "edm_drawn": np.array(drawn)}
 
 
-def _guided(data: Gaussian, bands: np.ndarray, num_steps: int) -> xr.Dataset:
+def _guided(sources: torch.Tensor, num_steps: int) -> Arrays:
     """OVG looks at the norm of the whole image, so it isn't linear: one drawn image stands for its kind."""
-    emptied = data.without(torch.from_numpy(bands))
+    frequency, _ = common.spectra({"": sources[:1]})
+    emptied = modelled(sources).without(torch.from_numpy(emptied_rings(frequency)))
     image, denoiser = emptied.draw(1, seed=3), emptied.denoiser(PROCESSES[PRESERVING])
-    latents = torch.cat(
-        [
-            method.invert(denoiser, image, 0, num_steps, torch.Generator().manual_seed(4)).latent
-            for method in _methods(OVG_SERIES)
-        ]
-    )
-    return xr.Dataset(
-        {
-            "ovg_power": (("ovg_series", "frequency"), emptied.power(latents), _named("power of the latent")),
-            "ovg_image": ("frequency", emptied.power(image)[0], _named("power of the image")),
-        },
-        {"ovg_series": list(OVG_SERIES)},
-    )
+    latents = [
+        method.invert(denoiser, image, 0, num_steps, torch.Generator().manual_seed(4)).latent
+        for method in _methods(OVG_SERIES)
+    ]
+    return {"ovg_power": emptied.power(torch.cat(latents)).numpy(), "ovg_image": emptied.power(image)[0].numpy()}
 
 
-def _entered(data: Gaussian, num_steps: int, cutoff: float, replaced: Sequence[int], draws: int) -> xr.Dataset:
+def _entered(data: Gaussian, num_steps: int, cutoff: float, replaced: Sequence[int], draws: int) -> Arrays:
     """Latents of noise that enters at level k, expected and drawn.
 
     With the gain g of the steps that remain from level k on, the latent's variance at a frequency is
@@ -399,27 +392,19 @@ def _entered(data: Gaussian, num_steps: int, cutoff: float, replaced: Sequence[i
     process = PROCESSES[PRESERVING]
     levels, spectrum = process.levels(num_steps), data.spectrum
     denoiser, images = data.denoiser(process), data.draw(draws, seed=5)
-    quantities = {"variance": "variance of the latent", "correlation": "correlation of the latent with the source"}
-    expected, drawn = [], []
-    for noise in NOISES:
-        for k in replaced:
-            method, passed = _entering(noise, k, num_steps, cutoff, spectrum)
-            gain = data.gain(method, process, num_steps)
-            total = spectrum + (levels[k].sigma / levels[k].alpha) ** 2 * passed
-            share = (spectrum / total).sqrt().where(spectrum > 0, 0)
-            expected.append(torch.stack([data.mean(gain.square() * total), data.mean(share, spectrum > 0)]))
-            latents = method.invert(denoiser, images, 0, num_steps, torch.Generator().manual_seed(6)).latent
-            drawn.append(torch.stack([data.power(latents), data.correlation(latents, images)]))
-    variables: dict[str, tuple[Any, ...]] = {}
-    for kind, values in (("expected", expected), ("drawn", drawn)):
-        stacked = torch.stack(values, 1).unflatten(1, (len(NOISES), -1)).numpy()
-        dims = ("noise", "replaced", *(("draw",) if kind == "drawn" else ()), "frequency")
-        for (quantity, name), array in zip(quantities.items(), stacked, strict=True):
-            variables[f"{quantity}_{kind}"] = (dims, array, _named(name))
+    found: dict[str, list[torch.Tensor]] = defaultdict(list)
+    for noise, k in itertools.product(NOISES, replaced):
+        method, passed = _entering(noise, k, num_steps, cutoff, spectrum)
+        total = spectrum + levels[k].ratio ** 2 * passed
+        share = (spectrum / total).sqrt().where(spectrum > 0, 0)
+        latents = method.invert(denoiser, images, 0, num_steps, torch.Generator().manual_seed(6)).latent
+        found["variance_expected"].append(data.mean(data.gain(method, process, num_steps).square() * total))
+        found["correlation_expected"].append(data.mean(share, spectrum > 0))
+        found["variance_drawn"].append(data.power(latents))
+        found["correlation_drawn"].append(data.correlation(latents, images))
+    arrays = {name: torch.stack(values).unflatten(0, (len(NOISES), -1)).numpy() for name, values in found.items()}
     standard = data.gain(inversion.create("standard"), process, num_steps).square() * spectrum
-    variables["standard_variance"] = ("frequency", data.mean(standard), _named(quantities["variance"]))
-    coordinates = {"noise": list(NOISES), "replaced": list(replaced), "draw": range(draws)}
-    return xr.Dataset(variables, coordinates)
+    return arrays | {"standard_variance": data.mean(standard).numpy()}
 
 
 def _entering(
@@ -433,7 +418,7 @@ def _entering(
     return white, torch.ones_like(spectrum)
 
 
-def _round_trips(data: Gaussian, num_steps: int) -> xr.Dataset:
+def _round_trips(data: Gaussian, num_steps: int) -> Arrays:
     images = data.draw(2, seed=7)
     errors, calls = [], []
     for process in PROCESSES.values():
@@ -443,17 +428,7 @@ def _round_trips(data: Gaussian, num_steps: int) -> xr.Dataset:
             errors.append(float((method.sample(denoiser, latent, 0) - images).norm() / images.norm()))
             calls.append(latent.network_calls)
     shape = (len(PROCESSES), len(ROUND_TRIPS))
-    return xr.Dataset(
-        {
-            "round_trip": (
-                ("process", "trip"),
-                np.reshape(errors, shape),
-                _named("error of the reconstruction, relative to the image"),
-            ),
-            "calls": (("process", "trip"), np.reshape(calls, shape), _named("network calls per image, inversion")),
-        },
-        {"process": list(PROCESSES), "trip": list(ROUND_TRIPS)},
-    )
+    return {"round_trip": np.reshape(errors, shape), "calls": np.reshape(calls, shape)}
 
 
 def _methods(table: Mapping[str, tuple[str, dict[str, Any]]]) -> list[InversionMethod]:
@@ -462,18 +437,6 @@ def _methods(table: Mapping[str, tuple[str, dict[str, Any]]]) -> list[InversionM
 
 def _fourier(images: torch.Tensor) -> torch.Tensor:
     return torch.fft.fft2(images.double(), norm="ortho")
-
-
-def _stack(nested: Sequence[torch.Tensor | Sequence[torch.Tensor]]) -> np.ndarray:
-    return np.array([row.numpy() if isinstance(row, torch.Tensor) else _stack(row) for row in nested])
-
-
-def _named(name: str) -> dict[str, str]:
-    return {"long_name": name, "units": "1"}
-
-
-def _powers(powers: np.ndarray) -> tuple[str, np.ndarray, dict[str, str]]:
-    return "variance", powers, _named("variance S of the data at a frequency")
 
 
 STUDY = Study(

@@ -140,32 +140,20 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     held, names, shown = request.pair.target, request.images.names, request.parameters.shown
     frequency, power = radial_spectrum(held)
     real = _texture("real", held, request.hf_reference)
-    one = {"units": "1"}
+    distance = metrics.sliced_wasserstein(held, compared(request)).score
     variables: dict[str, Any] = {
-        name: (("model", *dims), np.stack([part[name] for part in parts.values()]), {"long_name": text, "units": units})
+        name: common.variable(("model", *dims), np.stack([part[name] for part in parts.values()]), text, units)
         for name, (dims, text, units) in (_PER_MODEL | _ABOUT).items()
     }
     missing = {str(part["kid_missing"]) for part in parts.values()} - {""}
     if missing:
         variables["kid"][2]["missing"] = missing.pop()
     variables |= {
-        "s_hf_real": ("sample", real["s_hf_real"], {"long_name": "S_HF of test targets", **one}),
-        "excess_real": (
-            "sample",
-            real["excess_real"],
-            {"long_name": "their log high-frequency energy over the usual", **one},
-        ),
-        "target_power": (("sample", "frequency"), power[:, 1:].numpy(), {"long_name": "power", **one}),
-        "swd_real": (
-            (),
-            metrics.sliced_wasserstein(held, compared(request)).score,
-            {"long_name": "sliced Wasserstein distance of test targets to training targets", **one},
-        ),
-        "real_image": (
-            ("shown", *common.PIXELS),
-            common.pictures(held[:shown]),
-            {"long_name": "test target", **one},
-        ),
+        "s_hf_real": common.variable("sample", real["s_hf_real"], "S_HF of test targets"),
+        "excess_real": common.variable("sample", real["excess_real"], "their log high-frequency energy over the usual"),
+        "target_power": common.variable(("sample", "frequency"), power[:, 1:].numpy(), "power"),
+        "swd_real": common.variable((), distance, "sliced Wasserstein distance of test targets to training targets"),
+        "real_image": common.variable(("shown", *common.PIXELS), common.pictures(held[:shown]), "test target"),
     }
     coordinates = {
         "model": list(parts),
@@ -173,11 +161,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "shown": names[:shown],
         "domain": list(DOMAINS),
         "predictor": list(PREDICTORS),
-        "frequency": (
-            "frequency",
-            frequency[1:].numpy(),
-            {"long_name": "spatial frequency", "units": "cycles per pixel"},
-        ),
+        "frequency": common.frequencies(frequency[1:].numpy()),
     }
     attrs = {"num_steps": request.parameters.num_steps, "family": request.info.family}
     return xr.Dataset(variables, coordinates, attrs).set_coords(_ABOUT)

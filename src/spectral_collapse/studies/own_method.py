@@ -56,13 +56,13 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     frequency = next(iter(parts.values()))["frequency"]
     return xr.Dataset(
         {
-            "power": (("series", "sample", "frequency"), power, {"long_name": "power per coefficient", "units": "1"}),
-            "s_dc": (("series", "sample"), s_dc, {"long_name": "decorrelation of the latent S_DC", "units": "1"}),
+            "power": common.variable(("series", "sample", "frequency"), power, "power per coefficient"),
+            "s_dc": common.variable(("series", "sample"), s_dc, "decorrelation of the latent S_DC"),
         },
         {
             "series": list(parts),
             "sample": request.images.names,
-            "frequency": ("frequency", frequency, {"long_name": "spatial frequency", "units": "cycles per pixel"}),
+            "frequency": common.frequencies(frequency),
         },
     )
 

@@ -315,33 +315,30 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     runs, found = [[parts[name] for name in names] for names in _names(request)], points(request)
     shown, names = _shown(request), np.array(request.images.names)
 
-    def titled(long_name: str, units: str = "1") -> dict[str, str]:
-        return {"long_name": long_name, "units": units}
-
     def gathered(name: str) -> np.ndarray:
         return np.stack([[part[name] for part in seeds] for seeds in runs])
 
+    def setting(name: str, long_name: str) -> common.Variable:
+        return common.variable("point", [getattr(point, name) for point in found], long_name)
+
     variables: dict[str, object] = {}
     for name, titles in SAMPLE_SCORES.items():
-        variables[name] = (("point", "seed", "sample"), gathered(name), titled(*titles))
+        variables[name] = common.variable(("point", "seed", "sample"), gathered(name), *titles)
         if name in REFERENCE_SCORES:
-            variables[f"reference_{name}"] = (("reference", "sample"), parts["references"][name], titled(*titles))
+            values = parts["references"][name]
+            variables[f"reference_{name}"] = common.variable(("reference", "sample"), values, *titles)
     for name, titles in SET_SCORES.items():
-        variables[name] = (("point", "seed"), gathered(name), titled(*titles))
+        variables[name] = common.variable(("point", "seed"), gathered(name), *titles)
     images = np.stack([seeds[0]["image"] for seeds in runs])
-    variables["image"] = (("point", "shown", *common.PIXELS), images, titled("translated picture, seed 0"))
+    variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
     for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
-        variables[name] = (("shown", *common.PIXELS), common.pictures(side[shown]), common.PICTURE)
+        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
     coords = {
         "point": [point.label for point in found],
         "method": ("point", [point.kind for point in found]),
-        "eta_hf": ("point", [point.eta_hf for point in found], titled("OVG's eta_HF")),
-        "eta_lf": ("point", [point.eta_lf for point in found], titled("OVG's eta_LF")),
-        "fraction": (
-            "point",
-            [point.fraction for point in found],
-            titled("share of steps replaced by forward diffusion"),
-        ),
+        "eta_hf": setting("eta_hf", "OVG's eta_HF"),
+        "eta_lf": setting("eta_lf", "OVG's eta_LF"),
+        "fraction": setting("fraction", "share of steps replaced by forward diffusion"),
         "stochastic": ("point", [point.method.stochastic for point in found]),
         "sample": names,
         "reference": ["target", "autoencoder"],

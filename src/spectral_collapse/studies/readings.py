@@ -24,6 +24,7 @@ from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.s_hf import MODE, TOP
 from spectral_collapse.metrics.s_lf import WHITE, grey, mask
 from spectral_collapse.metrics.ssim import ssim
+from spectral_collapse.studies import common
 from spectral_collapse.studies.corruptions import IMAGES
 
 PAPERS_CUTOFF = 0.06
@@ -60,15 +61,12 @@ def combine(parts: Sequence[Arrays]) -> xr.Dataset:
 
     gathered = {name: np.concatenate([part[name] for part in parts]) for name in ("score", "label", "used", "case")}
     values, samples = padded("values", np.nan), ("reading", "reading_sample")
-    one = {"units": "1"}
     return xr.Dataset(
         {
-            "reading_value": (
-                ("reading", "case", "reading_sample"),
-                values[:, :2],
-                {"long_name": "value of the score", **one},
+            "reading_value": common.variable(
+                ("reading", "case", "reading_sample"), values[:, :2], "value of the score"
             ),
-            "found_own": (samples, values[:, 2], {"long_name": "drawing closest to its own photo", **one}),
+            "found_own": common.variable(samples, values[:, 2], "drawing closest to its own photo"),
         },
         {
             "reading": np.arange(len(values)),

@@ -136,13 +136,13 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     for stacked in (latents.values(), [parts[f"pipeline, {name}"] for name in compared]):
         arrays |= {name: np.stack([part[name] for part in stacked]) for name in next(iter(stacked))}
     figures = xr.Dataset(
-        {name: _variable(dims, arrays[name], title) for name, (dims, title) in _FIGURES.items()},
+        {name: common.variable(dims, arrays[name], title) for name, (dims, title) in _FIGURES.items()},
         {
             "sample": images.names,
             "shown": images.names[: given.shown],
             "filter_score": ["s_hf", "s_lf"],
             "filter": list(FILTERS),
-            "filter_cutoff": _variable("filter_cutoff", list(CUTOFFS), "cutoff / Nyquist"),
+            "filter_cutoff": common.variable("filter_cutoff", list(CUTOFFS), "cutoff / Nyquist"),
             "filtered_picture": list(FILTERED),
             "pipeline": list(compared),
             "pipeline_title": ("pipeline", [one.info.title for one in compared.values()]),
@@ -154,8 +154,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             "latent_sample": [images.test.ids[index] for index in ids],
             "latent_sample_group": ("latent_sample", [images.test.clusters[index] for index in ids]),
             "ks_series": list(tests),
-            "count": _variable("count", counts(given.draws), "latents"),
-            "grade": _variable("grade", list(GRADES), "grade of the corruption"),
+            "count": common.variable("count", counts(given.draws), "latents"),
+            "grade": common.variable("grade", list(GRADES), "grade of the corruption"),
         },
     )
     found = [_unpacked(scores), _unpacked(parts["scores of latents"]), figures]
@@ -347,17 +347,13 @@ def _responses(kind: str, parts: Mapping[str, Arrays]) -> xr.Dataset:
     strengths = np.stack([part["strength"] for part in found])
     return xr.Dataset(
         {
-            f"{kind}_response": _variable(dims, values, "score of a corrupted sample", "of the score"),
-            f"{kind}_strength": _variable(dims[1:3], strengths, "strength of the corruption", "of the corruption"),
+            f"{kind}_response": common.variable(dims, values, "score of a corrupted sample", "of the score"),
+            f"{kind}_strength": common.variable(
+                dims[1:3], strengths, "strength of the corruption", "of the corruption"
+            ),
         },
         {dims[0]: intact["scores"], f"{kind}_missing": (dims[0], intact["missing"]), dims[1]: list(kinds)},
     )
-
-
-def _variable(
-    dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1"
-) -> tuple[str | tuple[str, ...], object, dict[str, str]]:
-    return dims, values, {"long_name": long_name, "units": units}
 
 
 def _first(compared: Iterable[Images], structure: Structure) -> Images:
