@@ -122,3 +122,12 @@ def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> Non
 def test_a_network_for_other_images_is_refused(own_store: None, card: dict[str, object]) -> None:
     with pytest.raises(CheckpointError, match="name another checkpoint"):
         collapse.STUDY.run(profile="smoke", checkpoint=thumbnails(**card))
+
+
+def test_pictures_show_as_many_clusters_as_there_are() -> None:
+    given = Request(NetworkParameters.checked(dataset="textures_x8", profile="quick"))
+    clusters = [given.images.clusters[index] for index in given.shown]
+    assert len(clusters) == len(set(given.shown)) == 6
+    assert set(clusters[:4]) == {"brick", "grass", "gravel", "ihc"}
+    few = Request(NetworkParameters.checked(dataset="textures_x8", profile="quick", shown=2))
+    assert len({few.images.clusters[index] for index in few.shown}) == 2

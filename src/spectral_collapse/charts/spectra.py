@@ -71,7 +71,7 @@ def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
     return radial(table, series, "power (log scale)").properties(width=220, height=160)
 
 
-def collapse_pictures(study: xr.Dataset, rows: int = 3, detail: int = 24) -> alt.Chart:
+def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.Chart:
     """Sources, what the standard inversion and the cures make of them, and the true targets.
 
     Below each row are the middle `detail` x `detail` pixels, enlarged; hovering tells an image's own high-frequency

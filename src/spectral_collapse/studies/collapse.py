@@ -110,7 +110,7 @@ def combine(request: Request[NetworkParameters], parts: Mapping[str, Arrays]) ->
             "image_series": list(IMAGES),
             "latent_series": list(LATENTS),
             "sample": names,
-            "shown": names[: request.parameters.shown],
+            "shown": [names[index] for index in request.shown],
             "image_frequency": frequencies("image"),
             "latent_frequency": frequencies("latent"),
         },
@@ -123,7 +123,7 @@ def _images(request: Request[NetworkParameters], images: torch.Tensor) -> Arrays
         "image_frequency": frequency,
         "image_power": power[0],
         "image_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
-        "image_pictures": common.pictures(images[: request.parameters.shown]),
+        "image_pictures": common.pictures(images[request.shown]),
     }
 
 

@@ -283,7 +283,7 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
         "s_g_pvalue": np.float64(gaussianity.pvalue),
         **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},
         "network_calls": np.float64(translation.network_calls),
-        "image": common.pictures(translation.images[_shown(request)]),
+        "image": common.pictures(translation.images[request.shown]),
     }
 
 
@@ -313,7 +313,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     Latents and outputs are those of `translation.translated`, of half precision and 256 levels.
     """
     runs, found = [[parts[name] for name in names] for names in _names(request)], points(request)
-    shown, names = _shown(request), np.array(request.images.names)
+    shown, names = request.shown, np.array(request.images.names)
 
     def gathered(name: str) -> np.ndarray:
         return np.stack([[part[name] for part in seeds] for seeds in runs])
@@ -360,12 +360,6 @@ def _names(request: Given) -> list[list[str]]:
         [f"{number:02d} {point.label}, seed {seed if point.method.stochastic else 0}" for seed in seeds]
         for number, point in enumerate(points(request))
     ]
-
-
-def _shown(request: Given) -> list[int]:
-    """Which of the images are stored as pictures."""
-    count = len(request.images.chosen)
-    return common.spread(count, min(request.parameters.shown, count))
 
 
 def _cutoff(request: Given) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +93,18 @@ class Request(Generic[P]):
         names = datasets.companions(given.dataset) if given.beside is None else given.beside
         default = given.default_images[given.profile]
         return {name: Images(name, given.size, "auto", given.root, default) for name in names}
+
+    @cached_property
+    def shown(self) -> list[int]:
+        """Which of the images are stored as pictures: as many clusters as possible, the first ones all different."""
+        clusters: dict[str, list[int]] = {}
+        for index, cluster in enumerate(self.images.clusters):
+            clusters.setdefault(cluster, []).append(index)
+        wanted = min(self.parameters.shown, len(self.images.chosen))
+        if len(clusters) >= wanted:
+            return [list(clusters.values())[number][0] for number in common.spread(len(clusters), wanted)]
+        turns = itertools.zip_longest(*clusters.values())
+        return [index for turn in turns for index in turn if index is not None][:wanted]
 
     @property
     def info(self) -> DatasetInfo:
