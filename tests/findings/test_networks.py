@@ -48,8 +48,8 @@ def test_bands_of_which_nothing_is_learnt_are_left_out() -> None:
     assert list(zip(found["ratio"], found["band"], strict=True)) == bands
     np.testing.assert_allclose(found[["mean", "low", "high"]], np.outer([10, 100, 100, 100, 1], np.ones(3)), rtol=1e-4)
     np.testing.assert_allclose(found["error"][:4], 0.2, atol=1e-5)
-    assert "- sigma / alpha = 0.03: high 10 [10, 10]" in findings.bias(runs, "mine")
-    assert findings.bias(runs, "another").startswith("another has no record of its errors per frequency")
+    assert "- sigma / alpha = 0.03: high 10 [10, 10]" in findings.learning_order(runs, "mine")
+    assert findings.learning_order(runs, "another").startswith("another has no record of its errors per frequency")
 
 
 def test_sources_and_targets_are_learnt_at_their_own_steps() -> None:

@@ -112,7 +112,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
 
 
-def bias(runs: xr.Dataset, name: str) -> str:
+def learning_order(runs: xr.Dataset, name: str) -> str:
     """Which frequencies a run learns first, as Markdown: what the paper's Eq. 48 speaks of."""
     if not records.has_bands(runs, name):
         return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
@@ -352,17 +352,17 @@ def norms_table(study: xr.Dataset) -> pd.DataFrame:
     def row(one: xr.Dataset) -> dict[str, str]:
         name = str(one["model"].item())
         elasticity, correlation = (
-            _unbroken(Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
+            _nonbreaking(Interval(*found.loc[(name, measure), ["mean", "low", "high"]]), digits)
             for measure, digits in (("elasticity", 0), ("correlation", 2))
         )
         grown, of_filter = (amplification(study, name, who) for who in ("network", "closed form"))
         return {
             "Elasticity": elasticity,
             "Correlation": correlation,
-            "1 % at the start becomes (%)": _unbroken(grown, 1),
+            "1 % at the start becomes (%)": _nonbreaking(grown, 1),
             "with the filter (%)": f"{of_filter.mean:.1f}",
             "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
-            "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
+            "Norm of inverted latents / sqrt(d)": _nonbreaking(bootstrap_mean(one["norm_translated"])),
         }
 
     return _per_network([study], row)
@@ -393,15 +393,15 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     found = _per_network(
         studies,
         lambda one: {
-            "S_HF: test targets": _unbroken(bootstrap_mean(one["s_hf_real"])),
-            "autoencoder": _unbroken(bootstrap_mean(one["s_hf_ceiling"])) if one["autoencoder"].item() else "-",
-            "white noise": _unbroken(bootstrap_mean(every_draw(one["s_hf_noise"]))),
-            "translated": _unbroken(bootstrap_mean(one["s_hf_translated"])),
-            "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
-            "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
+            "S_HF: test targets": _nonbreaking(bootstrap_mean(one["s_hf_real"])),
+            "autoencoder": _nonbreaking(bootstrap_mean(one["s_hf_ceiling"])) if one["autoencoder"].item() else "-",
+            "white noise": _nonbreaking(bootstrap_mean(every_draw(one["s_hf_noise"]))),
+            "translated": _nonbreaking(bootstrap_mean(one["s_hf_translated"])),
+            "PSNR of autoencoder (dB)": _nonbreaking(bootstrap_mean(one["psnr_ceiling"]), 1),
+            "PSNR of own targets (dB)": _nonbreaking(bootstrap_mean(one["psnr_own"]), 1),
             "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-            "S_DC (white noise)": f"{_unbroken(bootstrap_mean(one['s_dc']))} ({float(one['white_s_dc']):.3f})",
+            "S_DC (white noise)": f"{_nonbreaking(bootstrap_mean(one['s_dc']))} ({float(one['white_s_dc']):.3f})",
         },
     )
     return found.drop(columns="KID") if (found["KID"] == "-").all() else found
@@ -463,7 +463,7 @@ def _compared(one: xr.Dataset) -> str:
     return f"{common.text(gap, 2)} times as much"
 
 
-def _unbroken(interval: Interval, digits: int = 3) -> str:
+def _nonbreaking(interval: Interval, digits: int = 3) -> str:
     """An interval that no line break parts."""
     return common.text(interval, digits).replace(", ", ",\u00a0")
 
