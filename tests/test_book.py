@@ -7,8 +7,7 @@ import nbformat
 import pytest
 from sphinx.application import Sphinx
 
-from spectral_collapse import book
-from spectral_collapse.charts import theme
+from spectral_collapse import book, vega
 
 
 def notebook(parameters: str, tags: list[str]) -> str:
@@ -34,9 +33,9 @@ def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> N
 def test_pages_have_formulas_and_chart_scripts_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(theme.IN_BOOK, "")  # the extension sets it for its kernels; put back afterwards
+    monkeypatch.setenv(vega.IN_BOOK, "")  # the extension sets it for its kernels; put back afterwards
     (tmp_path / "index.md").write_text(
-        f'# With a chart\n\n<div class="{theme.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
+        f'# With a chart\n\n<div class="{vega.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
     )
     (tmp_path / "formula.md").write_text("# With formulas\n\nInline $S_0^2$ and\n\n$$\n\\frac{S}{S + s_0^2}\n$$ (eq)\n")
     app = Sphinx(
@@ -57,7 +56,7 @@ def test_pages_have_formulas_and_chart_scripts_without_a_network(
     chart, formula = ((tmp_path / "out" / f"{name}.html").read_text() for name in ("index", "formula"))
     assert "_static/charts.js" in chart
     assert "_static/charts.js" not in formula
-    assert (tmp_path / "out" / "_static" / "charts.js").read_text() == theme.javascript()
+    assert (tmp_path / "out" / "_static" / "charts.js").read_text() == vega.javascript()
     assert formula.count("<math ") == 2
     assert '<span class="eqno">(1)</span>' in formula
     assert not re.search(r'src="https?:', chart + formula)

@@ -15,7 +15,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-from spectral_collapse.charts import theme
+from spectral_collapse import vega
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -57,10 +57,10 @@ def with_profile(notebook: str, profile: str) -> str:
 def _prepare(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
-    os.environ[theme.IN_BOOK] = "1"
+    os.environ[vega.IN_BOOK] = "1"
     static = Path(app.outdir) / "_static"
     static.mkdir(parents=True, exist_ok=True)
-    (static / _SCRIPT).write_text(theme.javascript(), encoding="utf-8")
+    (static / _SCRIPT).write_text(vega.javascript(), encoding="utf-8")
 
 
 def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
@@ -75,7 +75,7 @@ def _set_profile(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    if theme.CHART_CLASS in context.get("body", ""):
+    if vega.CHART_CLASS in context.get("body", ""):
         app.add_js_file(_SCRIPT, loading_method="defer")
 
 

@@ -9,11 +9,12 @@ the dimension of the samples, and all intervals draw whole groups (`bootstrap_co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 
@@ -21,6 +22,11 @@ RESAMPLES = 2000
 """With 2000, the true rank of either end of a 95 % interval has a standard error of 0.35 %."""
 
 COVERAGE = 0.95
+
+_CONFIDENT = float(stats.norm.ppf((1 + COVERAGE) / 2))
+"""Standard deviations either side in a 95 % interval."""
+
+Kind = Literal["spearman", "pearson"]
 
 
 class Interval(NamedTuple):
@@ -217,3 +223,29 @@ def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of the 95 % interval of draws along the last dimension."""
     low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=-1)
     return low, high
+
+
+def text(interval: Interval, digits: int = 3) -> str:
+    """'mean [low, high]', '-' where nothing was measured, the mean alone where it has no interval."""
+    if np.isnan(interval.mean):
+        return "-"
+    if np.isnan(interval.low):
+        return f"{interval.mean:.{digits}f} [no interval]"
+    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
+    """Correlations of all pairs of scores, ranks or values: (score, values, resamples) -> (score, score, resamples)."""
+    if kind == "spearman":
+        values = stats.rankdata(values, axis=1, nan_policy="propagate")
+    centred = values - values.mean(1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # a constant score: 0 / 0, which is NaN, as it should be
+        unit = centred / np.sqrt((centred**2).sum(1, keepdims=True))
+    return np.einsum("apr,bpr->abr", unit, unit).clip(-1, 1)
+
+
+def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of a share of `count` independent cases."""
+    z2 = _CONFIDENT**2 / count
+    centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
+    return centre - half, centre + half

@@ -7,6 +7,7 @@ import altair as alt
 import pandas as pd
 import pytest
 
+from spectral_collapse import vega
 from spectral_collapse.charts import theme
 
 
@@ -53,9 +54,9 @@ def test_the_palette_keeps_its_colours_apart_for_common_colour_blindness() -> No
 
 
 def test_in_the_book_a_chart_asks_nothing_of_the_network(chart: alt.Chart, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(theme.IN_BOOK, "1")
+    monkeypatch.setenv(vega.IN_BOOK, "1")
     page = chart._repr_mimebundle_()["text/html"]
-    assert theme.CHART_CLASS in page
+    assert vega.CHART_CLASS in page
     assert not re.search(r"<script[^>]+src=", page)
     # the schema's address is a name in the specification; nothing loads it
     assert set(re.findall(r"https?://[^\"]+", page)) == {alt.SCHEMA_URL}
@@ -66,7 +67,7 @@ def test_in_the_book_a_chart_asks_nothing_of_the_network(chart: alt.Chart, monke
 def test_elsewhere_viewers_get_the_specification_and_a_picture(
     chart: alt.Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(theme.IN_BOOK, raising=False)
+    monkeypatch.delenv(vega.IN_BOOK, raising=False)
     bundle = chart._repr_mimebundle_()
     assert bundle["image/png"].startswith(b"\x89PNG")
     [specification] = [content for name, content in bundle.items() if name.startswith("application/vnd.vegalite.")]
@@ -74,7 +75,7 @@ def test_elsewhere_viewers_get_the_specification_and_a_picture(
 
 
 def test_the_script_holds_all_it_needs() -> None:
-    script = theme.javascript()
+    script = vega.javascript()
     assert not re.search(r"^\s*(import|export)\b", script, re.MULTILINE)
     assert "window.vegaEmbed=" in script
     assert "spectralCollapseCharts" in script

@@ -8,10 +8,10 @@ from skimage.metrics import structural_similarity
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets import Pair
+from spectral_collapse.metrics.corruptions import IMAGES
 from spectral_collapse.metrics.ms_ssim import ms_ssim
 from spectral_collapse.metrics.ssim import ssim
 from spectral_collapse.studies import readings
-from spectral_collapse.studies.corruptions import IMAGES
 
 from ..metrics.images import textures
 

@@ -10,7 +10,7 @@ from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.metrics import SCORES
-from spectral_collapse.studies.common import text
+from spectral_collapse.statistics import text
 from spectral_collapse.studies.scores import LOUD, STANDARD, TABA, WHITE
 
 _SERIES = {

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import html
-import json
-import os
-import uuid
-from typing import Any
-
 import altair as alt
 import pandas as pd
-import vl_convert
+
+from spectral_collapse import vega
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's colours, told apart with every common colour vision; in this order the first four
 also differ in lightness."""
 
-IN_BOOK = "SPECTRAL_COLLAPSE_BOOK"
-"""Set in the environment of the kernels that run a book's notebooks; `book` does it."""
-
-CHART_CLASS = "spectral-collapse-chart"
-"""CSS class of the places in a page where charts are drawn."""
-
 _FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 _INK, _GREY, _GRID = "#222222", "#555555", "#e4e4e4"
 _NAME = "spectral_collapse"
-_VEGA_LITE = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
 
 
 def enable() -> None:
@@ -33,33 +21,8 @@ def enable() -> None:
     show their sentences whole."""
     pd.set_option("display.max_colwidth", None)
     alt.theme.register(_NAME, enable=True)(_theme)
-    alt.renderers.register(_NAME, _render)
+    alt.renderers.register(_NAME, vega.render)
     alt.renderers.enable(_NAME)
-
-
-def javascript() -> str:
-    """The scripts that draw the charts of a page: Vega, Vega-Lite and Vega-Embed as one text, no imports.
-
-    Charts that the page holds before the scripts arrive wait in a list, which is drawn then.
-    """
-    bundle = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)
-    # A function of its own: the bundle's short names must not meet those of the page's other scripts.
-    return f"(function () {{\n{bundle}\n}})();\n{_DRAW}"
-
-
-_DRAW = """(function () {
-  function draw([id, spec]) {
-    const place = document.getElementById(id);
-    if (place) {
-      vegaEmbed(place, spec, {actions: {export: true, source: false, compiled: false, editor: false}, renderer: "svg"})
-        .catch(error => { place.textContent = "This chart could not be drawn: " + error; });
-    }
-  }
-  const waiting = window.spectralCollapseCharts || [];
-  window.spectralCollapseCharts = {push: draw};
-  waiting.forEach(draw);
-})();
-"""
 
 
 def _theme() -> alt.theme.ThemeConfig:
@@ -97,36 +60,3 @@ def _theme() -> alt.theme.ThemeConfig:
             "area": {"opacity": 0.2},
         }
     }
-
-
-def _render(spec: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """A chart's MIME bundle.
-
-    In the book: a place in the page and the chart's specification, drawn by the script that the page
-    loads. Elsewhere: the specification, which JupyterLab draws with the Vega it brings along, and a
-    picture for viewers without Vega.
-    """
-    label = f"<Chart: {_described(spec)}>"
-    if os.environ.get(IN_BOOK):
-        return {"text/html": _as_html(spec), "text/plain": label}
-    return {
-        f"application/vnd.vegalite.v{_VEGA_LITE.partition('.')[0]}+json": spec,
-        "image/png": vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=2),
-        "text/plain": label,
-    }
-
-
-def _as_html(spec: dict[str, Any]) -> str:
-    name = f"chart-{uuid.uuid4().hex}"
-    # "</" would end the script element wherever it stands in the data
-    entry = json.dumps([name, spec]).replace("</", "<\\/")
-    return (
-        f'<div class="{CHART_CLASS}" id="{name}" role="img" aria-label="{html.escape(_described(spec))}"></div>\n'
-        f"<script>(window.spectralCollapseCharts = window.spectralCollapseCharts || []).push({entry});</script>"
-    )
-
-
-def _described(spec: dict[str, Any]) -> str:
-    title = spec.get("title", "")
-    text = title.get("text", "") if isinstance(title, dict) else title
-    return str(spec.get("description") or text or "chart")

@@ -12,7 +12,6 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, means
 from spectral_collapse.statistics import Interval, interval, ratio
-from spectral_collapse.studies import common
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -104,14 +103,14 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
     ]
     for method in study["inverse"].to_numpy():
         error = interval(study["reconstruction_error"].sel(inverse=method))
-        power = common.text(interval(study["rebuilt_high_power"].sel(inverse=method)))
+        power = statistics.text(interval(study["rebuilt_high_power"].sel(inverse=method)))
         found.append(
             Claim(
                 f"The latent gives the image back (relative error, {method}; the latent's power at high "
                 f"frequencies is {power})",
                 "Corollary 1",
                 "0",
-                common.text(error),
+                statistics.text(error),
                 "0 in the limit of many steps",
                 "see the number",
             )
@@ -127,7 +126,7 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
             f"The latent is stable where noise enters (local variance in plain areas at gamma = {listed})",
             "Corollary 2",
             "rises with gamma",
-            "; ".join(common.text(one) for one in network),
+            "; ".join(statistics.text(one) for one in network),
             "; ".join(f"{one.mean:.3f}" for one in closed),
             rising(network, closed),
         )
@@ -157,7 +156,7 @@ def _entered_with_noise(study: xr.Dataset) -> str:
     ends = study["entered"].sel(denoiser="covariance", gamma=1)
     places = {"at high frequencies": "high_power", "in plain areas": "plain"}
     found = {where: interval(ends.sel(measure=name)) for where, name in places.items()}
-    listed = " and ".join(f"{common.text(one)} {where}" for where, one in found.items() if np.isfinite(one.mean))
+    listed = " and ".join(f"{statistics.text(one)} {where}" for where, one in found.items() if np.isfinite(one.mean))
     return (
         f"With the noise of the first level the perfect network of Gaussian data ends at {listed}; Gaussian data would "
         f"end at 1, up to the error of the steps."
@@ -177,7 +176,7 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
     else:
         beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
         nearer = _BEYOND if beyond else "the closed form"
-    return Claim(claim, equation, f"{predicted:.3f}", common.text(measured), common.text(closed), nearer)
+    return Claim(claim, equation, f"{predicted:.3f}", statistics.text(measured), statistics.text(closed), nearer)
 
 
 def rising(network: list[Interval], closed: list[Interval]) -> str:
@@ -214,7 +213,7 @@ def _spectral_bias(decomposed: xr.Dataset) -> Claim:
         "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
         "47, 48",
         "> 1",
-        common.text(measured),
+        statistics.text(measured),
         "1",
         nearer,
     )
@@ -228,4 +227,4 @@ def _clean_prediction(study: xr.Dataset) -> Claim:
         return Claim(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
     power = interval(high_mean(study["latent_power"].sel(denoiser="network")))
     closed = interval(high_mean(study["latent_power"].sel(denoiser="covariance")))
-    return Claim(claim, "52 to 55", "1", common.text(power), common.text(closed), f"prediction type: {kind}")
+    return Claim(claim, "52 to 55", "1", statistics.text(power), statistics.text(closed), f"prediction type: {kind}")

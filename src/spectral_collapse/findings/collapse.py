@@ -29,7 +29,7 @@ def energies(study: xr.Dataset) -> dict[str, statistics.Interval]:
 
 def answer(study: xr.Dataset) -> str:
     """In one sentence: how much texture the standard inversion loses, and how much the cures give back."""
-    found = {name: common.text(energy, 2) for name, energy in energies(study).items()}
+    found = {name: statistics.text(energy, 2) for name, energy in energies(study).items()}
     return (
         f"**Answer.** Against the true targets, images translated by the standard inversion have {found['standard']} "
         f"times the energy at high frequencies; with TABA it is {found['TABA']} times, with OVG {found['OVG']} times "
@@ -45,7 +45,7 @@ def verdict(study: xr.Dataset) -> str:
     """
     power = high_mean(study["latent_power"], "latent_frequency")
     found = {series: statistics.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
-    texts = {series: common.text(interval) for series, interval in found.items()}
+    texts = {series: statistics.text(interval) for series, interval in found.items()}
     perfect = found["source, closed form"]
     decorrelated = {series: mean_text(study["latent_s_dc"].sel(latent_series=series)) for series in LATENTS}
     if perfect.high < 1:

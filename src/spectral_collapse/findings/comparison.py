@@ -21,19 +21,18 @@ from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.statistics import (
     Interval,
+    Kind,
     bootstrap_counts,
     bootstrap_mean,
+    correlations,
     groups_of,
     percentiles,
     resampled_means,
+    text,
+    wilson,
 )
-from spectral_collapse.studies.common import text
 
-Kind = Literal["spearman", "pearson"]
 Over = Literal["point", "sample"]
-
-_CONFIDENT = float(stats.norm.ppf(0.975))
-"""Standard deviations either side in a 95 % interval."""
 
 
 def scores_of(study: xr.Dataset) -> list[str]:
@@ -81,7 +80,7 @@ def paired(
     )
     directed = np.array([[metrics.SCORES[name].directed] for name in names])
     share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
-    low, high = _wilson(share, len(set(groups_of(study))))
+    low, high = wilson(share, len(set(groups_of(study))))
     found = {
         "difference": (bootstrap_mean(gap, groups_of(study)), "difference, point minus baseline"),
         "improved": (Interval(share, low, high), "share of images improved"),
@@ -209,9 +208,9 @@ def correlation(
     def of(counts: np.ndarray) -> np.ndarray:
         """How often each sample counts (resamples, samples) -> (score, other, resamples)."""
         if over == "point":
-            return _correlations(resampled_means(values, counts), kind)
+            return correlations(resampled_means(values, counts), kind)
         repeated = (np.repeat(values, times.astype(int), -1).reshape(len(names), -1, 1) for times in counts)
-        return np.concatenate([_correlations(one, kind) for one in repeated], axis=-1)
+        return np.concatenate([correlations(one, kind) for one in repeated], axis=-1)
 
     counts = bootstrap_counts(groups_of(study))
     known = not np.isnan(counts).any()
@@ -261,16 +260,6 @@ def _value(values: xr.DataArray) -> str:
     return text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"
 
 
-def _correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
-    """(score, values, resamples) -> (score, score, resamples)."""
-    if kind == "spearman":
-        values = stats.rankdata(values, axis=1, nan_policy="propagate")
-    centred = values - values.mean(1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # a constant score: 0 / 0, which is NaN, as it should be
-        unit = centred / np.sqrt((centred**2).sum(1, keepdims=True))
-    return np.einsum("apr,bpr->abr", unit, unit).clip(-1, 1)
-
-
 def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:
     known = scores_of(study)
     if scores is None:
@@ -297,13 +286,6 @@ def _per_image(study: xr.Dataset, names: Sequence[str]) -> xr.DataArray:
 
 def _goodness(name: str, values: np.ndarray | xr.DataArray) -> np.ndarray:
     return metrics.SCORES[name].goodness(np.asarray(values))
-
-
-def _wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's 95 % interval of a share of `count` independent cases."""
-    z2 = _CONFIDENT**2 / count
-    centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
-    return centre - half, centre + half
 
 
 def _intervals(found: dict[str, tuple[Interval, str]], dims: tuple[str, ...]) -> dict[str, xr.Variable]:

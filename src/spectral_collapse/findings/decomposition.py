@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import interval, ratio
+from spectral_collapse.statistics import interval, ratio, text
 from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import MEASURES
 
@@ -79,7 +79,7 @@ def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
 def parts_table(study: xr.Dataset) -> pd.DataFrame:
     """`parts` as a table to show, with their interaction: a row per measure and denoiser, a column per part."""
     found = parts(study, PARTS | {"interaction": "interaction of entry and steps"})
-    texts = found.assign(text=[common.text(row) for row in found[["mean", "low", "high"]].itertuples(index=False)])
+    texts = found.assign(text=[text(row) for row in found[["mean", "low", "high"]].itertuples(index=False)])
     shown = texts.pivot_table("text", ["measure", "denoiser"], "part", aggfunc="first", sort=False)
     return shown.rename_axis(index=["Measure", "Denoiser"], columns=None)
 
@@ -187,7 +187,7 @@ def error_ratio(study: xr.Dataset) -> str:
     """The network's error of the predicted noise over the closed form's, per band, as one sentence of Markdown."""
     network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
     listed = ", ".join(
-        f"{common.text(ratio(network.sel(band=band), closed.sel(band=band)), 2)} in the {band} band" for band in BANDS
+        f"{text(ratio(network.sel(band=band), closed.sel(band=band)), 2)} in the {band} band" for band in BANDS
     )
     return (
         f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
@@ -197,4 +197,4 @@ def error_ratio(study: xr.Dataset) -> str:
 
 
 def _text(values: xr.DataArray) -> str:
-    return common.text(interval(values))
+    return text(interval(values))

@@ -10,8 +10,7 @@ import xarray as xr
 
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import bootstrap_mean, geometric_mean
-from spectral_collapse.studies.common import text
+from spectral_collapse.statistics import bootstrap_mean, geometric_mean, text
 
 
 def origin(domains: Sequence[xr.Dataset]) -> str:

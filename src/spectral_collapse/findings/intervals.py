@@ -7,8 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import Interval, bootstrap_mean, groups_of, interval
-from spectral_collapse.studies.common import text
+from spectral_collapse.statistics import Interval, bootstrap_mean, groups_of, interval, text
 
 
 def means(values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:

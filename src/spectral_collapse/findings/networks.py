@@ -23,6 +23,7 @@ from spectral_collapse.statistics import (
     percentiles,
     ratio,
     resampled_means,
+    text,
 )
 from spectral_collapse.studies import common
 from spectral_collapse.studies.networks import DOMAINS
@@ -123,7 +124,7 @@ def learning_order(runs: xr.Dataset, name: str) -> str:
         for band, row in found.xs(level).iterrows():
             digits = 0 if band in BANDS else 2
             interval = Interval(row["mean"], row["low"], row["high"])
-            listed.append(f"{band} {common.text(interval, digits)}")
+            listed.append(f"{band} {text(interval, digits)}")
         lines.append(f"- sigma / alpha = {level:.2g}: {', '.join(listed)}")
     return (
         f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
@@ -163,7 +164,7 @@ def sharing_verdict() -> str:
             lines.append(f"- **{shared}** and {alone} have no records that can be compared.")
             continue
         errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in runs]
-        times = [common.text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
+        times = [text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
         scores = [run["s_hf"].isel(step=-1) for run in runs]  # of the same white noise
         independent = len(set(groups_of(runs[0], "pair")))
         about = f"{runs[0].attrs['data_source']} images, {runs[0].sizes['pair']} pairs"
@@ -333,7 +334,7 @@ def learnt(study: xr.Dataset, domain: str = "source") -> str:
         for level in (0, int(np.argmin(np.abs(np.log(one["ratio"].data)))), -1):
             errors = (one["error"].isel(level=level).sel(predictor=who) for who in ("network", "closed form"))
             at = float(one["ratio"][level])
-            found.append(f"{common.text(ratio(*errors), 2)} at {at:.2g}")
+            found.append(f"{text(ratio(*errors), 2)} at {at:.2g}")
         lines.append(f"- **{name}**: {', '.join(found)}")
     return (
         f"On {domain}s the networks' error is so many times that of the filter, at three noise ratios (below 1: more "
@@ -446,7 +447,7 @@ def _both(shared: str, alone: str) -> list[xr.Dataset] | None:
 
 def _times(logarithms: xr.DataArray) -> str:
     """The geometric mean of what values are the logarithms of."""
-    return common.text(geometric_mean(logarithms), 2)
+    return text(geometric_mean(logarithms), 2)
 
 
 def _compared(one: xr.Dataset) -> str:
@@ -460,12 +461,12 @@ def _compared(one: xr.Dataset) -> str:
     if low <= 0 <= high or np.isnan(low):
         return "not told apart"
     gap = Interval(*np.exp([float(translated.mean() - noise.mean()), low, high]))
-    return f"{common.text(gap, 2)} times as much"
+    return f"{text(gap, 2)} times as much"
 
 
 def _nonbreaking(interval: Interval, digits: int = 3) -> str:
     """An interval that no line break parts."""
-    return common.text(interval, digits).replace(", ", ",\u00a0")
+    return text(interval, digits).replace(", ", ",\u00a0")
 
 
 def _extent(values: xr.DataArray) -> str:

@@ -16,8 +16,8 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
-from spectral_collapse.statistics import HypervolumeGain, Interval
-from spectral_collapse.studies.common import images, text
+from spectral_collapse.statistics import HypervolumeGain, Interval, text
+from spectral_collapse.studies.common import images
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")

@@ -18,8 +18,8 @@ from spectral_collapse.errors import DataError
 from spectral_collapse.findings import comparison
 from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.metrics import SCORES
-from spectral_collapse.statistics import Interval
-from spectral_collapse.studies.common import images, text
+from spectral_collapse.statistics import Interval, text
+from spectral_collapse.studies.common import images
 from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA
 
 Kind = Literal["image", "latent"]

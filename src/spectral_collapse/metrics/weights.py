@@ -135,3 +135,11 @@ def _caches() -> tuple[Path, ...]:
 def _sha256(path: Path, modified: int) -> str:
     """`modified` belongs to the key: a file that was replaced is read again."""
     return pooch.file_hash(str(path))
+
+
+def checksum(weights: str, folder: str | Path | None = None) -> str:
+    """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
+    try:
+        return find(weights, folder).sha256
+    except DataError:
+        return ""

@@ -100,6 +100,15 @@ class Model:
             network.to(device)
         return self
 
+    def check_made_for(self, dataset: str, family: str, image_size: int) -> None:
+        """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
+        for name, needed in (("family", family), ("image_size", image_size)):
+            if self.card[name] != needed:
+                raise CheckpointError(
+                    f"the checkpoint is for {name} {self.card[name]!r}, but {dataset!r} at this profile needs "
+                    f"{needed!r}; name another checkpoint"
+                )
+
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Images N x 3 x H x W in [-1, 1], wherever they are -> latents of unit variance, N x c x h x w, on `device`.
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse.datasets import DatasetInfo, DomainDataset
-from spectral_collapse.errors import CheckpointError, DataError
+from spectral_collapse.datasets import DomainDataset
 from spectral_collapse.metrics import radial_spectrum
-from spectral_collapse.metrics.weights import find
-from spectral_collapse.networks.checkpoints import Model
-from spectral_collapse.statistics import Interval, groups_of
+from spectral_collapse.statistics import groups_of
 
 PIXELS = ("row", "col", "rgb")
 """The last dimensions of a stored picture."""
@@ -68,16 +64,6 @@ def norms(latents: torch.Tensor) -> np.ndarray:
     return latents.double().square().mean((1, 2, 3)).sqrt().cpu().numpy()
 
 
-def check_model(model: Model, info: DatasetInfo, size: int) -> None:
-    """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
-    for name, needed in (("family", info.family), ("image_size", size)):
-        if model.card[name] != needed:
-            raise CheckpointError(
-                f"the checkpoint is for {name} {model.card[name]!r}, but {info.name!r} at this profile needs "
-                f"{needed!r}; name another checkpoint"
-            )
-
-
 def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Radial spectra of several batches of N images: frequencies (F,) and power (series, N, F).
 
@@ -87,25 +73,8 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
     return found[0][0][1:].numpy(), np.stack([power[:, 1:].numpy() for _, power in found])
 
 
-def checksum(weights: str, folder: str | Path | None = None) -> str:
-    """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
-    try:
-        return find(weights, folder).sha256
-    except DataError:
-        return ""
-
-
 def images(study: xr.Dataset) -> str:
     """'16 real test images from 13 pictures': how many a result has, of which kind, and how many are independent."""
     count, independent = study.sizes["sample"], len(set(groups_of(study)))
     pictures = "" if independent == count else f" from {independent} picture{'s' * (independent > 1)}"
     return f"{count} {study.attrs['data_source']} test images{pictures}"
-
-
-def text(interval: Interval, digits: int = 3) -> str:
-    """'mean [low, high]', '-' where nothing was measured, the mean alone where it has no interval."""
-    if np.isnan(interval.mean):
-        return "-"
-    if np.isnan(interval.low):
-        return f"{interval.mean:.{digits}f} [no interval]"
-    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"

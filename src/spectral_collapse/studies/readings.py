@@ -20,12 +20,12 @@ import xarray as xr
 from spectral_collapse import metrics
 from spectral_collapse.datasets import Pair
 from spectral_collapse.executors import Arrays
+from spectral_collapse.metrics.corruptions import IMAGES
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.s_hf import MODE, TOP
 from spectral_collapse.metrics.s_lf import WHITE, grey, mask
 from spectral_collapse.metrics.ssim import ssim
 from spectral_collapse.studies import common
-from spectral_collapse.studies.corruptions import IMAGES
 
 PAPERS_CUTOFF = 0.06
 """The cutoff of S_LF in the paper, at 256 px."""

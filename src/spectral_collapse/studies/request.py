@@ -15,7 +15,7 @@ from spectral_collapse.checks import check_device
 from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
-from spectral_collapse.metrics.weights import SOURCES
+from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Model, called, load_model, shipped
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
@@ -143,7 +143,7 @@ class Request(Generic[P]):
     def network(self, checkpoint: Checkpoint) -> Model:
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
         model = checkpoint.to(self.device) if isinstance(checkpoint, Model) else load_model(checkpoint, self.device)
-        common.check_model(model, self.info, self.parameters.size)
+        model.check_made_for(self.info.name, self.info.family, self.parameters.size)
         return model
 
     @cached_property
@@ -192,7 +192,7 @@ class Request(Generic[P]):
         if "beside" in known:
             fields["beside"] = [images.identity() for images in self.beside.values()]
         if "weights" in known:
-            fields["weights"] = {name: common.checksum(name, self.parameters.weights) for name in SOURCES}
+            fields["weights"] = {name: checksum(name, self.parameters.weights) for name in SOURCES}
         return fields
 
     def code(self) -> Iterable[object]:

@@ -20,10 +20,11 @@ from pydantic import Field
 from spectral_collapse import inversion, metrics
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays
+from spectral_collapse.metrics import corruptions
+from spectral_collapse.metrics.corruptions import GRADES, Corruption
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.s_lf import Structure, grey, mask
-from spectral_collapse.studies import common, corruptions, readings
-from spectral_collapse.studies.corruptions import GRADES, Corruption
+from spectral_collapse.studies import common, readings
 from spectral_collapse.studies.parameters import Count, NetworkParameters
 from spectral_collapse.studies.request import Images, Request
 from spectral_collapse.studies.study import Job, Study

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from spectral_collapse.studies import corruptions
-from spectral_collapse.studies.corruptions import GRADES, IMAGES, LATENTS
+from spectral_collapse.metrics import corruptions
+from spectral_collapse.metrics.corruptions import GRADES, IMAGES, LATENTS
 
 from ..metrics.images import textures, wave
 
