@@ -43,7 +43,7 @@ def test_the_pareto_notebook_has_parameters_of_its_study() -> None:
     (first,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(first).body}
     assert parameters(pareto.STUDY, given, history=[]) == given
-    assert (given["dataset"], given["profile"]) == ("photos_x8", "quick")
+    assert (given["dataset"], given["profile"]) == ("textures_x8", "quick")
 
 
 def test_the_notebook_is_stored_without_outputs_and_computes_nothing_itself() -> None:
