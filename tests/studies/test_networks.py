@@ -149,7 +149,8 @@ def test_the_filter_is_fitted_to_the_domain_that_it_judges(two: list[str]) -> No
 
 
 def test_others_are_judged_on_a_data_set_of_their_own(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoint(paths.checkpoints() / "bbbc021", "epsilon", VP, family="bbbc021")
+    for family in ("bbbc021", "textures"):
+        checkpoint(paths.checkpoints() / family, "epsilon", VP, family=family)
     card = checkpoint(paths.checkpoints() / "edges2shoes", "epsilon", VP, family="edges2shoes") / "card.json"
     card.write_text(card.read_text().replace('"image_size": 64', '"image_size": 256'))
     asked = []
@@ -157,9 +158,9 @@ def test_others_are_judged_on_a_data_set_of_their_own(two: list[str], monkeypatc
     for_all = {"profile": "smoke", "root": "there", "progress": False}
     networks.others(dataset="photos_x16", checkpoints=["photos"], images=2, source="real", **for_all)
     # the shoes' is for larger images
-    assert asked == [{"dataset": "bbbc021_x8"} | for_all]
+    assert asked == [{"dataset": name} | for_all for name in ("bbbc021_x8", "textures_x8")]
     networks.others(dataset="photos_x16", size=256)
-    assert asked[1:] == [{"dataset": "edges2shoes", "size": 256}]
+    assert asked[2:] == [{"dataset": "edges2shoes", "size": 256}]
 
 
 def test_an_interrupted_study_goes_on(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,14 +168,16 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def others(dataset: str = "photos_x8", **given: Any) -> list[xr.Dataset]:
-    """The results for a data set of each other family than that of `dataset`, with all networks that ship for it.
+    """The results for the first data set of each family but that of `dataset`, with all networks that ship for it.
 
     given: parameters of the study; those that are of one data set alone (source, checkpoints, images) do not count.
     A family without networks for images of this size is left out.
     """
     given = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
     size = NetworksParameters.checked(**{name: given[name] for name in ("profile", "size") if name in given}).size
-    fitting = [name for name in datasets.companions(dataset) if shipped(datasets.info(name).family, size)]
+    families = {info.family: info.name for info in reversed(datasets.DATASETS.values())}  # the first of each
+    family = datasets.info(dataset).family
+    fitting = [families[other] for other in reversed(families) if other != family and shipped(other, size)]
     return [STUDY.run(dataset=name, **given) for name in fitting]
 
 
