@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -319,6 +320,13 @@ def test_every_thing_in_the_store_gets_one_line() -> None:
     with pytest.raises(DataError, match="no stored result of 'paret'"):
         results.load("paret")
     results.sweep()
+
+
+def test_a_result_is_read_while_its_writer_still_has_it_locked() -> None:
+    file = results.save(make())
+    with open(file, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert results.read(file).sizes["sample"] == 3
 
 
 def test_provenance_is_complete() -> None:

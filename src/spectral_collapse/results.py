@@ -340,7 +340,8 @@ def _replace(target: Path, payload: bytes | memoryview) -> None:
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
-            disk.replace(temporary, target)  # in here, so that the lock is held until the file has its name
+            os.replace(temporary, target)  # in here, so that the lock is held until the file has its name
+        disk.sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -367,7 +368,8 @@ def _remove_abandoned(temporary: Path) -> None:
 def _opened(file: Path) -> Iterator[xr.Dataset]:
     """A result's file, its arrays not read yet."""
     try:
-        with xr.open_dataset(file, engine="h5netcdf") as dataset:
+        # through Python's own file: HDF5 would lock it, which fails while the writer has it locked still
+        with open(file, "rb") as stream, xr.open_dataset(stream, engine="h5netcdf") as dataset:
             yield dataset
     except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
         raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
