@@ -32,8 +32,8 @@ def drawn(chart: alt.TopLevelMixin) -> str:
 
 def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> None:
     svg = drawn(charts.front(study))
-    for name, *_ in charts.KINDS.values():
-        assert f">{name}</text>" in svg
+    for kind, (name, *_) in charts.KINDS.items():
+        assert (f">{name}</text>" in svg) == (kind != "autoencoder")  # this network works on pixels
     assert "structure kept, S_LF (dimensionless) →" in svg
     assert "texture restored, S_HF (dimensionless) →" in svg
     rows = len(findings.summary(study))
@@ -54,7 +54,7 @@ def test_a_study_without_the_published_points_is_drawn(study: xr.Dataset) -> Non
 
 def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
     table = charts.table(study)
-    assert table.index.tolist() == [*study["point"].to_numpy(), "True target", "Target after the autoencoder"]
+    assert table.index.tolist() == [*study["point"].to_numpy(), "True target"]
     mean = float(study["s_lf"].sel(point="standard").mean())
     assert table.loc["standard", "S_LF ↑"].startswith(f"{mean:.3f} [")
     size = float(study["norm"].sel(point="standard").mean())
@@ -70,7 +70,6 @@ def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
         *["4 x 1"] * 3,
         *["4 x 2"] * 3,
         "4 x 1",
-        "4",
         "4",
     ]
     assert not table.map(lambda text: "nan" in str(text)).any(axis=None)

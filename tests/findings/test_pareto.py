@@ -233,3 +233,10 @@ def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study
     verdict = findings.verdict(study).split("on all the others instead, ")[1]
     assert verdict.startswith("S_HF is below that of the standard inversion (-0.450 [-0.450, -0.450])")
     assert "S_LF is below that of the standard inversion (-0.400 [-0.400, -0.400])" in verdict
+
+
+def test_without_an_autoencoder_the_true_targets_are_the_reference(study: xr.Dataset) -> None:
+    alone = study.isel(reference=[0])
+    assert "autoencoder" not in findings.verdict(alone)
+    assert "the true targets 0.25" in findings.verdict(alone)
+    assert "autoencoder" not in findings.summary(alone)["point"].tolist()

@@ -26,7 +26,7 @@ REFERENCES = ("target", "autoencoder")
 
 
 def summary(study: xr.Dataset) -> pd.DataFrame:
-    """One row per point, and one for each reference (true target, autoencoder).
+    """One row per point, and one for each reference (true target; after the autoencoder, where there is one).
 
     Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls, clipped_hf and
     s_g, means over seeds; for each of s_hf, s_lf, s_dc, psnr and norm (of the latents over sqrt(d)) the mean and
@@ -35,7 +35,7 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
     and S_HF; on_baseline_front, the same among the baselines.
     """
     rows = [_point_row(study, label) for label in study["point"].to_numpy()]
-    rows += [_reference_row(study, name) for name in REFERENCES]
+    rows += [_reference_row(study, str(name)) for name in study["reference"].data]
     table = pd.DataFrame(rows)
     for column, methods in (("on_front", set(table["method"]) - set(REFERENCES)), ("on_baseline_front", BASELINES)):
         among = table["method"].isin(methods)
@@ -142,12 +142,13 @@ def verdict(study: xr.Dataset) -> str:
     white = "not white" if s_dc.high < noise else "not told apart from white noise"
     gain = hypervolume_gain(study)
     area = _direction(gain.gain, "larger than", "smaller than", "not told apart from")
-    after, true = "the targets after the autoencoder", "the true targets"
+    last, true = str(study["reference"].data[-1]), "the true targets"
+    after = "the targets after the autoencoder" if last == "autoencoder" else true
     lines = [
         f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
-        f"{noise:.3f}. S_HF is {_compared(study, 'standard', 'autoencoder', 's_hf', after)}; the outputs have "
+        f"{noise:.3f}. S_HF is {_compared(study, 'standard', last, 's_hf', after)}; the outputs have "
         f"{_times(study, 'standard')} times the usual high-frequency energy of training targets, {after} "
-        f"{_times(study, 'autoencoder')} times. S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
+        f"{_times(study, last)} times. S_LF is {_compared(study, 'standard', 'target', 's_lf', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
         f"{_compared(study, taba, 'standard', 's_hf')}, with {_times(study, taba)} times the usual energy, and S_LF is "
         f"{_compared(study, taba, 'standard', 's_lf')}.",
