@@ -256,8 +256,7 @@ def default_methods(request: Given) -> dict[str, dict[str, Any]]:
 
 
 def references(request: Given) -> Arrays:
-    """Scores of the true targets and, in latent space, of their reconstruction by the autoencoder, (1 or 2, N) each,
-    and what S_HF is compared with."""
+    """Scores of the true targets and, in latent space, after the autoencoder, (1 or 2, N); the reference of S_HF."""
     target = request.pair.target
     latents = request.model.encode(target)
     rebuilt = ((request.model.decode(latents).cpu() + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
@@ -306,8 +305,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     - Per sample s_hf, s_lf, s_dc, psnr, hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm,
       ||latent|| / sqrt(d); per set of images s_g with the p-value of its test, OVG's shares of conflicting and
       clipped steps, network calls.
-    - `reference_*`: the same scores for the true targets and, where there is an autoencoder, for their way through
-      it, which all outputs take.
+    - `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder.
     - `image` (point, shown, row, col, rgb), `source_image`, `target_image` (shown, row, col, rgb), bytes: pictures of
       some of the samples, at seed 0.
 
