@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,7 +11,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import create
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import VariancePreserving
-from spectral_collapse.translation import translate
+from spectral_collapse.translation import inverted, translate, translated
 from tests.gaussian import draw
 
 SIZE = 8
@@ -56,3 +59,16 @@ def test_diagnostics_cover_all_images(model: Model) -> None:
 def test_bad_batch_sizes_are_refused(model: Model) -> None:
     with pytest.raises(InvalidParameterError, match="batch_size"):
         translate(model, create("standard"), draw(0.01, 1, 3, SIZE), 0, batch_size=0)
+
+
+def test_latents_alone_are_those_of_the_translation_and_computed_once(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    known, images = dataclasses.replace(model, hash="0" * 12), draw(0.01, 5, 3, SIZE)
+    method = create("taba", fraction=0.2)
+    whole = translated(known, method, images, 0, num_steps=10, seed=3)
+    first = inverted(known, method, images, 0, num_steps=10, seed=3, batch_size=2)
+    assert torch.equal(first, whole.latents)
+    monkeypatch.setattr(type(method), "invert", None)  # a second inversion would fail
+    assert torch.equal(inverted(known, method, images, 0, num_steps=10, seed=3), first)

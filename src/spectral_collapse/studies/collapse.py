@@ -14,12 +14,11 @@ import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse import inversion, metrics
-from spectral_collapse.denoisers import gaussian_denoiser
+from spectral_collapse import metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
-from spectral_collapse.studies import common
+from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -42,41 +41,28 @@ targets under their own label."""
 
 
 def methods(request: Request[NetworkParameters]) -> dict[str, InversionMethod]:
-    """The methods of `OUTPUTS`, the cures with the papers' settings; TABA replaces one step at least."""
-    published, steps = request.info.published, request.parameters.num_steps
-    return {
-        "standard": inversion.create("standard"),
-        "TABA": inversion.create("taba", fraction=max(published.fraction, 1 / steps)),
-        "OVG": inversion.create("ovg", eta_hf=published.eta_hf, eta_lf=published.eta_lf),
-    }
+    """The methods of `OUTPUTS`, the cures with the papers' settings."""
+    return {name: published.method(request, name.lower()) for name in OUTPUTS}
 
 
 def jobs(request: Request[NetworkParameters]) -> Mapping[str, Job]:
     """A job per inversion and per set of images."""
     given, known = request.parameters, methods(request)
 
-    def noise() -> Arrays:
-        return _latents(torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)))
-
     def output(name: str) -> Arrays:
         found = request.translated(known[name])
         return _latents(found.latents) | _images(request, found.images)
-
-    def closed() -> Arrays:
-        label, sources = request.info.source_label, request.training_sources(given.reference)
-        perfect = gaussian_denoiser(request.model.denoiser.process, sources, label)
-        return _latents(known["standard"].invert(perfect, request.encoded, label, given.num_steps).latent)
 
     def target() -> Arrays:
         encoded = request.model.encode(request.pair.target)
         return _latents(known["standard"].invert(request.model.denoiser, encoded, TARGET, given.num_steps).latent)
 
     return {
-        "white noise": noise,
+        "white noise": lambda: _latents(latents.white_noise(request)),
         "source": lambda: _images(request, request.pair.source),
         "target": lambda: _images(request, request.pair.target),
         **{name: functools.partial(output, name) for name in OUTPUTS},
-        "closed form": closed,
+        "closed form": lambda: _latents(latents.closed_form(request)),
         "inverted target": target,
     }
 
@@ -127,14 +113,14 @@ def _images(request: Request[NetworkParameters], images: torch.Tensor) -> Arrays
     }
 
 
-def _latents(latents: torch.Tensor) -> Arrays:
-    latents = latents.cpu()
-    frequency, power = common.spectra({"": latents})
+def _latents(found: torch.Tensor) -> Arrays:
+    found = found.cpu()
+    frequency, power = common.spectra({"": found})
     return {
         "latent_frequency": frequency,
         "latent_power": power[0],
-        "latent_variance": latents.square().mean((1, 2, 3)).numpy(),
-        "latent_s_dc": metrics.s_dc(latents).numpy(),
+        "latent_variance": found.square().mean((1, 2, 3)).numpy(),
+        "latent_s_dc": metrics.s_dc(found).numpy(),
     }
 
 

@@ -11,14 +11,14 @@ from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
 """The first line of the cell that papermill adds below the one tagged `parameters`."""
-_RUN = ("executor", "progress")
-"""What `Study.run` takes beside the study's own parameters."""
+_RUN = ("executor", "progress", "datasets")
+"""What `Study.run` and `Study.each` take beside the study's own parameters."""
 
 
 def parameters(
     study: Study, namespace: Mapping[str, Any], history: Iterable[str] | None = None, beside: Sequence[Study] = ()
 ) -> dict[str, Any]:
-    """The parameters that a notebook's first cell sets, for `study.run`.
+    """The parameters that a notebook's first cell sets, for `study.run` or `study.each`.
 
     Args:
         study: the study that the notebook calls.

@@ -24,7 +24,7 @@ from spectral_collapse import inversion, metrics, results
 from spectral_collapse.checks import described
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
-from spectral_collapse.studies import common
+from spectral_collapse.studies import common, published
 from spectral_collapse.studies.parameters import Count, NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -222,10 +222,10 @@ def uses(request: Given) -> Iterable[InversionMethod]:
 
 def points(request: Given) -> list[Point]:
     """The baselines, OVG's grid without (0, 0), OVG + TABA as published, and further methods."""
-    given, grid, published = request.parameters, GRIDS[request.parameters.profile], request.info.published
+    given, grid, papers = request.parameters, GRIDS[request.parameters.profile], request.info.published
     least = 1 / given.num_steps
-    etas_hf = given.eta_hf or _distinct([0, *grid.eta_hf, published.eta_hf])
-    etas_lf = given.eta_lf or _distinct(published.eta_lf * factor for factor in grid.eta_lf)
+    etas_hf = given.eta_hf or _distinct([0, *grid.eta_hf, papers.eta_hf])
+    etas_lf = given.eta_lf or _distinct(papers.eta_lf * factor for factor in grid.eta_lf)
     shares = given.fractions
     if shares is None:
         shares = _distinct(max(steps / 50, least) for steps in grid.replaced)
@@ -234,25 +234,14 @@ def points(request: Given) -> list[Point]:
         Point("standard"),
         *(Point("taba", fraction=share) for share in shares),
         *(Point("ovg", hf, lf) for hf in etas_hf for lf in etas_lf if hf or lf),
-        Point("ovg+taba", published.eta_hf, published.eta_lf, max(published.fraction, least)),
+        Point("ovg+taba", papers.eta_hf, papers.eta_lf, max(papers.fraction, least)),
         *(Point(name, params=params) for name, params in further.items()),
     ]
 
 
 def default_methods(request: Given) -> dict[str, dict[str, Any]]:
     """The profile's further methods, with the parameters that depend on the study."""
-    given, published = request.parameters, request.info.published
-    band = request.info.source_band(given.size)  # of the data, not S_LF's cutoff, by which the method is judged
-    # What is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more.
-    wider = given.size / request.encoded.shape[-1]
-    own: dict[str, dict[str, Any]] = {
-        "nullspace": {
-            "k": max(1, round(given.num_steps * published.fraction)),
-            "projector": float(f"{min(band * wider, 0.5):g}"),
-        },
-        "null_class": {"guidance": float(request.guidance)},
-    }
-    return {name: own.get(name, {}) for name in GRIDS[given.profile].methods}
+    return {name: published.settings(request, name) for name in GRIDS[request.parameters.profile].methods}
 
 
 def references(request: Given) -> Arrays:

@@ -19,7 +19,7 @@ from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Model, called, load_model, shipped
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
-from spectral_collapse.translation import Translation, translated
+from spectral_collapse.translation import Translation, inverted, translated
 
 P = TypeVar("P", bound=Parameters)
 
@@ -173,6 +173,11 @@ class Request(Generic[P]):
             guidance=self.guidance,
             seed=seed,
         )
+
+    def inverted(self, method: InversionMethod, seed: int = 0) -> torch.Tensor:
+        """The latents of the test sources by a method, without the way back; computed once for all studies."""
+        label, steps = self.info.source_label, self.parameters.num_steps
+        return inverted(self.model, method, self.pair.source, label, steps, seed)
 
     @cached_property
     def hf_reference(self) -> metrics.HFReference:

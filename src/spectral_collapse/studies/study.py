@@ -23,6 +23,7 @@ from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, executors, inversion, keys, metrics, results
+from spectral_collapse.errors import InvalidParameterError, shown
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies.parameters import Parameters
@@ -80,6 +81,18 @@ class Study(Generic[P]):
                 results.save(self._combined(request, self._compute(request, parts, executor, progress, file), identity))
         parts.clear()
         return results.get(self.name, identity)
+
+    def each(self, datasets: str | Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
+        """The results for several data sets by their names, all else alike.
+
+        Raises InvalidParameterError for no data set or one that is named twice, and what `run` raises.
+        """
+        names = [datasets] if isinstance(datasets, str) else list(datasets)
+        if not names or len(set(names)) < len(names):
+            raise InvalidParameterError(
+                f"datasets must name at least one data set, each of them once; {shown(datasets)} was given"
+            )
+        return {name: self.run(dataset=name, **given) for name in names}
 
     def identity(self, request: Request[P]) -> dict[str, Any]:
         """All that changes a value of the result, as JSON knows it. Raises UnidentifiedError."""

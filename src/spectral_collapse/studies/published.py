@@ -1,0 +1,37 @@
+"""Methods with the papers' settings for a data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spectral_collapse import inversion
+from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.studies.parameters import NetworkParameters
+from spectral_collapse.studies.request import Request
+
+
+def method(request: Request[NetworkParameters], name: str) -> InversionMethod:
+    """A method of `inversion.METHODS` with `settings`. Raises InvalidParameterError for an unknown name."""
+    return inversion.create(name, **settings(request, name))
+
+
+def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
+    """What a method is given for this data set and number of steps; nothing where its own defaults are meant.
+
+    TABA replaces one step at least. 'nullspace' enters where TABA does, with noise above the source's band: that of
+    the data, not S_LF's cutoff, by which the method is judged.
+    """
+    given, papers = request.parameters, request.info.published
+    match name:
+        case "taba":
+            return {"fraction": max(papers.fraction, 1 / given.num_steps)}
+        case "ovg":
+            return {"eta_hf": papers.eta_hf, "eta_lf": papers.eta_lf}
+        case "nullspace":
+            # what is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more
+            wider = given.size / request.encoded.shape[-1]
+            band = min(request.info.source_band(given.size) * wider, 0.5)
+            return {"k": max(1, round(given.num_steps * papers.fraction)), "projector": float(f"{band:g}")}
+        case "null_class":
+            return {"guidance": float(request.guidance)}
+    return {}
