@@ -56,3 +56,13 @@ def test_seven_series_differ_in_more_than_colour() -> None:
     found = list(lines.looks("abcdefg").values())
     assert all(len(set(values)) == 7 for values in zip(*found, strict=True))
     assert len(lines.looks(map(str, range(9)))) == 9
+
+
+def test_a_row_has_a_marker_and_a_bar_for_each_series(table: pd.DataFrame) -> None:
+    x, y = alt.X("mean:Q", title="error"), alt.Y("step:O", title=None)
+    svg = drawn(lines.whiskers(table, x, y, lines.looks(["one", "two"]), side_by_side=True))
+    bars = re.findall(r'<line [^>]*aria-roledescription="rule mark"[^>]*>', svg)
+    lengths = {round(abs(float(end)), 3) for bar in bars for end in re.findall(r' x2="([^"]*)"', bar)}
+    assert len(bars) == 6
+    assert len(lengths) == 1, lengths  # all intervals are 0.1 wide
+    assert svg.count("error: 0.1; 95 % from: 0.05; to: 0.15") == 2  # of the bar, in both series

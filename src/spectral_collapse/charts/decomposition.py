@@ -8,7 +8,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from spectral_collapse.charts.lines import Look, Looks, bands, channels, interval_tooltip, panels, rule
+from spectral_collapse.charts.lines import Look, Looks, bands, interval_tooltip, panels, rule, whiskers
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decomposition import DENOISERS, PARTS
 
@@ -24,17 +24,10 @@ LOOKS: Looks = dict(
 
 def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
-    encoded = channels(LOOKS, "denoiser", points=True, columns=1)
     y = alt.Y("part:N", sort=list(PARTS.values()), title=None).axis(labelLimit=200)
-    offset = alt.YOffset("denoiser:N", sort=list(LOOKS)).scale(paddingOuter=0.35)
     x = alt.X("mean:Q", title="deficit against white noise")
     tooltip = [*_named(part="part", denoiser="denoiser"), *interval_tooltip("deficit")]
-    base = alt.Chart().encode(y, offset, color=encoded["color"], tooltip=tooltip)
-    layers = alt.layer(
-        rule(x=0),
-        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q"), alt.X2("high:Q")),
-        base.mark_point(size=55).encode(x, shape=encoded["shape"]),
-    )
+    layers = alt.layer(rule(x=0), whiskers(None, x, y, LOOKS, "denoiser", 1, tooltip, side_by_side=True))
     return panels(layers.properties(width=230, height=170), table, "measure", columns=2).properties(
         description=f"Parts of the latents' deficit per measure and denoiser, {table.attrs['title']}"
     )

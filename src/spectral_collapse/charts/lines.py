@@ -114,6 +114,39 @@ def bands(
     return alt.layer(area, curves(table, x, y, looks, series, points, columns, tooltip, clip))
 
 
+def whiskers(
+    table: pd.DataFrame | None,
+    x: alt.X,
+    y: alt.Y,
+    looks: Looks | Look,
+    series: str = "series",
+    columns: int = 2,
+    tooltip: Sequence[alt.Tooltip] | None = None,
+    side_by_side: bool = False,
+) -> alt.LayerChart:
+    """Means as markers, intervals as bars from low to high along x, in rows.
+
+    Args:
+        table: columns of `y`, of `series`, mean, low, high; None where a facet brings the data.
+        x: `alt.X("mean:Q", ...)` with its title and scale. y: the rows. looks, series, columns: as in `channels`.
+        tooltip: without it the series and the row, where they differ, and the mean with its interval.
+        side_by_side: whether the series of a row are drawn below each other, not on one line.
+    """
+    encoded = channels(looks, series, points=True, columns=columns)
+    if tooltip is None:
+        rows = y["shorthand"]
+        named = [] if rows.split(":")[0] == series else [alt.Tooltip(rows, title=" ")]
+        own = [] if isinstance(looks, Look) else [alt.Tooltip(f"{series}:N", title=" ")]
+        tooltip = [*own, *named, *interval_tooltip(x["title"])]
+    base = (alt.Chart() if table is None else alt.Chart(table)).encode(y, color=encoded["color"], tooltip=tooltip)
+    if side_by_side:
+        base = base.encode(alt.YOffset(f"{series}:N", sort=list(looks)).scale(paddingOuter=0.35))
+    return alt.layer(
+        base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=x["scale"]), alt.X2("high:Q")),
+        base.mark_point(size=55).encode(x, shape=encoded["shape"]),
+    )
+
+
 def rule(**place: float) -> alt.Chart:
     """A dashed line at a number: rule(x=0.5) or rule(y=1)."""
     where = {axis: alt.datum(number) for axis, number in place.items()}

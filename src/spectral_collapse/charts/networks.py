@@ -103,28 +103,13 @@ def responses(table: pd.DataFrame) -> alt.FacetChart:
 def quality(energies: pd.DataFrame, decorrelation: pd.DataFrame) -> alt.HConcatChart:
     """High-frequency energy from test targets down to translations, and S_DC of the latents, a row per network."""
     names = list(decorrelation["network"])
-    height, encoded = 60 * len(names), lines.channels(LOOKS, "stage", points=True)
+    height = 60 * len(names)
     y = alt.Y("network:N", sort=names, title=None).axis(grid=True, labelLimit=220)
-    points = alt.Chart(energies).encode(
-        y,
-        alt.YOffset("stage:N", sort=list(LOOKS)).scale(paddingOuter=0.4),
-        encoded["color"],
-        tooltip=[
-            alt.Tooltip("network:N", title="Network"),
-            alt.Tooltip("stage:N", title=" "),
-            *lines.interval_tooltip("times"),
-        ],
+    x = alt.X("mean:Q", title="high-frequency energy / the usual of training targets", scale=_LOG).axis(
+        format="~g", values=[0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 30]
     )
-    texture = alt.layer(
-        lines.rule(x=1),
-        points.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=_LOG), alt.X2("high:Q")),
-        points.mark_point(size=55).encode(
-            alt.X("mean:Q", title="high-frequency energy / the usual of training targets", scale=_LOG).axis(
-                format="~g", values=[0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 30]
-            ),
-            encoded["shape"],
-        ),
-    ).properties(width=330, height=height)
+    stages = lines.whiskers(energies, x, y, LOOKS, "stage", side_by_side=True)
+    texture = alt.layer(lines.rule(x=1), stages).properties(width=330, height=height)
     inverted = LOOKS[STAGES["translated"]]
     base = alt.Chart(decorrelation).encode(
         y.axis(labels=False, ticks=False, grid=True),
