@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 
 SIZE = 16
 
@@ -26,7 +26,15 @@ class FineVariancePreserving(VariancePreserving):
         return [Level(1 / math.hypot(1, r), r / math.hypot(1, r), i) for i, r in enumerate(ratios.tolist())]
 
 
-FINE_PROCESSES = [FineVariancePreserving(), VarianceExploding()]
+class FineFlowMatching(FlowMatching):
+    """The same path up to t = 0.999, as finely divided near the entry as one likes; the steps in t are even."""
+
+    def levels(self, num_steps: int) -> list[Level]:
+        ratios = np.geomspace(self.first / (1 - self.first), 999, num_steps + 1)
+        return [self.level(r / (1 + r)) for r in ratios.tolist()]
+
+
+FINE_PROCESSES = [FineVariancePreserving(), VarianceExploding(), FineFlowMatching()]
 
 
 def flat(process: Process, variance: float, size: int = SIZE, labels: tuple[int, ...] = (0, 1, 2)) -> GaussianDenoiser:

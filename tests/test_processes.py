@@ -6,9 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.processes import BetaSchedule, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import BetaSchedule, FlowMatching, VarianceExploding, VariancePreserving
 
 
 def test_variance_preserving_visits_the_published_timesteps() -> None:
@@ -27,7 +28,7 @@ def test_variance_preserving_equals_diffusers_schedule(schedule: BetaSchedule, s
     assert ours[0] == pytest.approx(1 - start, abs=1e-15)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 @pytest.mark.parametrize("num_steps", [1, 7, 50, 999])
 def test_levels_rise_from_clean_to_noise(process: VariancePreserving | VarianceExploding, num_steps: int) -> None:
     levels = process.levels(num_steps)
@@ -85,3 +86,35 @@ def test_impossible_schedules_are_refused() -> None:
         VarianceExploding(sigma_min=0)
     with pytest.raises(InvalidParameterError, match="rho"):
         VarianceExploding(rho=0)
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_flow_matching_walks_the_sigmas_of_diffusers_scheduler(shift: float) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / 20, 20).tolist())
+    levels = FlowMatching(shift=shift).levels(20)
+    # diffusers keeps sigmas in float32, and its last one is 0 where an image enters here
+    np.testing.assert_allclose([level.sigma for level in levels[:0:-1]], scheduler.sigmas[:-1], rtol=1e-6)
+    np.testing.assert_allclose([level.time for level in levels[:0:-1]], scheduler.timesteps, rtol=1e-6)
+    assert levels[0].sigma == pytest.approx(shift * 0.001 / (1 + (shift - 1) * 0.001))
+    assert all(level.alpha + level.sigma == pytest.approx(1) for level in levels)
+    assert levels[-1].alpha == 0
+    assert levels[-1].ratio == math.inf
+
+
+def test_flow_matching_draws_times_evenly_before_the_shift(generator: torch.Generator) -> None:
+    alpha, sigma, time = FlowMatching(shift=3.0).draw(20_000, generator)
+    even = sigma / (3 - 2 * sigma)  # the shift, solved for t
+    # the Kolmogorov-Smirnov distance of 20,000 draws exceeds 0.014 once in a thousand times
+    assert stats.kstest(even.numpy(), "uniform").statistic < 0.014
+    torch.testing.assert_close(alpha + sigma, torch.ones(20_000))
+    torch.testing.assert_close(time, 1000 * sigma)
+
+
+def test_flow_matching_refuses_impossible_ends() -> None:
+    with pytest.raises(InvalidParameterError, match=r"0 < first < last <= 1; 0.5 and 0.2 were given"):
+        FlowMatching(first=0.5, last=0.2)
+    with pytest.raises(InvalidParameterError, match="num_steps must be a whole number from 1 to 999; 1000 was given"):
+        FlowMatching().levels(1000)

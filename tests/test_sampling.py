@@ -8,8 +8,8 @@ import torch
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.inversion import create
-from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
-from spectral_collapse.sampling import GuidedDenoiser, ode_step, sample
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import GuidedDenoiser, noise_step, ode_step, sample
 from tests.gaussian import FINE_PROCESSES, draw, flat
 
 
@@ -50,7 +50,7 @@ def test_one_line_step_is_edms_euler_step() -> None:
     torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
 @pytest.mark.parametrize("variance", [1e-3, 1.0])
 def test_round_trip_error_shrinks_at_first_order(process: Process, variance: float) -> None:
     """Inverting and sampling with Euler steps errs by O(1/N): twice the steps, half the error."""
@@ -105,3 +105,9 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
     latent[1, 0, 0, 0] = float("nan")
     with pytest.raises(NotFiniteError, match=r"latent: NaN .*samples \[1\]"):
         sample(denoiser, latent, 0)
+
+
+def test_a_step_down_from_pure_noise_with_foreign_noise_is_refused() -> None:
+    x = torch.zeros(1, 1, 4, 4)
+    with pytest.raises(InvalidParameterError, match="divides by alpha, which is 0"):
+        noise_step(x, x, *FlowMatching().levels(2)[:0:-1])

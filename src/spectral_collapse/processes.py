@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from spectral_collapse.errors import InvalidParameterError
 MOST_LEVELS = 1_000_000
 """More levels than this are a slip of the pen, and would only fill the memory."""
 
+_TOLD = 1000.0
+"""What a flow-matching network is told is this times t, as in diffusers."""
+
 BetaSchedule = Literal["scaled_linear", "linear"]
 
 
@@ -27,7 +30,8 @@ class Level:
     """One point of a process: x = alpha * x0 + sigma * eps.
 
     time is what a network is told there: the integer training timestep for a variance-preserving
-    process, log(sigma) / 4 (`c_noise` of Karras et al. 2022, Table 1) for a variance-exploding one.
+    process, log(sigma) / 4 (`c_noise` of Karras et al. 2022, Table 1) for a variance-exploding one, 1000 sigma
+    for flow matching.
     """
 
     alpha: float
@@ -36,8 +40,8 @@ class Level:
 
     @property
     def ratio(self) -> float:
-        """sigma / alpha: the standard deviation of the noise in units of the image."""
-        return self.sigma / self.alpha
+        """sigma / alpha: the standard deviation of the noise in units of the image; infinite where alpha is 0."""
+        return self.sigma / self.alpha if self.alpha else math.inf
 
     @property
     def norm(self) -> float:
@@ -191,3 +195,59 @@ class VarianceExploding:
         count = check_count("count", count, 0)
         logs = self.log_mean + self.log_std * torch.randn(count, generator=generator)
         return torch.ones(count), logs.exp(), logs / 4
+
+
+@dataclass(frozen=True)
+class FlowMatching:
+    """The straight path of flow matching and rectified flow (Lipman et al. 2023; Liu et al. 2023): alpha = 1 - t,
+    sigma = t.
+
+    shift moves the levels towards noise, t -> shift t / (1 + (shift - 1) t), as Stable Diffusion 3 and FLUX do for
+    large images (Esser et al. 2024, Eq. 23); 1 leaves them evenly spaced. first, last: where a trajectory begins
+    and ends, before the shift. An image cannot enter at t = 0, where no noise tells a network anything, and enters
+    at 0.001 as it is. At t = 1 nothing of the image is left; methods whose steps divide by alpha need a last level
+    below it.
+
+    Raises InvalidParameterError unless shift > 0 and 0 < first < last <= 1.
+    """
+
+    shift: float = 1.0
+    first: float = 0.001
+    last: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("shift", self.shift, 0, 1e6, exclude=(0,))
+        check_number("first", self.first)
+        check_number("last", self.last)
+        if not 0 < self.first < self.last <= 1:
+            raise InvalidParameterError(
+                f"levels must satisfy 0 < first < last <= 1; {self.first} and {self.last} were given"
+            )
+
+    def levels(self, num_steps: int) -> list[Level]:
+        """The levels at t = first, last / N, 2 last / N, ..., last (N + 1 of them, shifted), cleanest first.
+
+        With last = 1 these are the sigmas of diffusers' FLUX pipeline, walked upwards, with `first` in place of 0.
+        Raises InvalidParameterError unless num_steps is at least 1 and last / num_steps is above first.
+        """
+        num_steps = check_count("num_steps", num_steps, 1, max(1, math.ceil(self.last / self.first) - 1))
+        return [self.level(self._shifted(t)) for t in (self.first, *np.linspace(0, self.last, num_steps + 1)[1:])]
+
+    def level(self, t: float) -> Level:
+        """The level of one t of the path, above 0 and at most 1; InvalidParameterError for another."""
+        t = check_number("t", t, 0, 1, exclude=(0,))
+        return Level(1 - t, t, _TOLD * t)
+
+    def interval(self, level: Level, following: Level) -> float:
+        """1000 (t_next - t): the unit of the published eta is a step of 1000, as for a variance-preserving process."""
+        return following.time - level.time
+
+    def draw(
+        self, count: int, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """t uniform in (0, 1], then shifted."""
+        t = self._shifted(1 - torch.rand(check_count("count", count, 0), generator=generator))
+        return 1 - t, t, _TOLD * t
+
+    def _shifted(self, t: Any) -> Any:
+        return self.shift * t / (1 + (self.shift - 1) * t)

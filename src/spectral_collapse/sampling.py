@@ -47,8 +47,14 @@ def ode_step(prediction: Prediction, following: Level) -> torch.Tensor:
 def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Level) -> torch.Tensor:
     """`ode_step` from x at `level` with any noise; clean is then what the noise leaves of x.
 
-    With the same noise the step back from the result is its inverse.
+    With the same noise the step back from the result is its inverse. Raises InvalidParameterError at a level without
+    signal, where x is noise alone and no other noise leaves anything of it.
     """
+    if not level.alpha:
+        raise InvalidParameterError(
+            "this method's step divides by alpha, which is 0 at this process's last level; use another method, or "
+            "a process that ends before it, such as FlowMatching(last=0.999)"
+        )
     clean = (x - level.sigma * noise) / level.alpha
     return ode_step(Prediction(noise, clean), following)
 

@@ -5,10 +5,11 @@ import torch
 
 from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, Prediction, PredictionType, coefficients
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from tests.networks_tiny import tiny_conditional_unet, tiny_dit, tiny_unet
 
-LEVELS = [process.levels(50)[i] for process in (VariancePreserving(), VarianceExploding()) for i in (0, 25, 50)]
+PROCESSES = (VariancePreserving(), VarianceExploding(), FlowMatching(last=0.98))
+LEVELS = [process.levels(50)[i] for process in PROCESSES for i in (0, 25, 50)]
 
 
 @pytest.mark.parametrize("prediction", PREDICTION_TYPES)
@@ -24,6 +25,7 @@ def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionTy
         "epsilon": noise,
         "sample": clean,
         "velocity": level.alpha * noise - level.sigma * clean,
+        "flow": noise - clean,
         "edm": (clean - skip * x / level.alpha) / out,  # paper, Eq. 26, solved for the network
     }[prediction]
     c = coefficients(prediction, level.alpha, level.sigma, data)
@@ -258,3 +260,9 @@ def test_conditioning_that_the_network_does_not_have_is_refused() -> None:
             process,
             context=torch.randn(3, 5, 6),
         )
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "edm"])
+def test_a_prediction_that_says_nothing_at_full_noise_is_refused(prediction: PredictionType) -> None:
+    with pytest.raises(InvalidParameterError, match=f"predicts '{prediction}' says nothing of the image at the last"):
+        NetworkDenoiser(tiny_unet(), FlowMatching(), prediction)

@@ -45,7 +45,7 @@ ORDERS = {
 """The order at which each deterministic method's latent converges to the exact flow's."""
 
 
-@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
 @pytest.mark.parametrize("variance", VARIANCES)
 @pytest.mark.parametrize("method", ORDERS, ids=str)
 def test_the_latent_converges_to_the_exact_flow(process: Process, variance: float, method: InversionMethod) -> None:
@@ -54,6 +54,8 @@ def test_the_latent_converges_to_the_exact_flow(process: Process, variance: floa
         levels = process.levels(num_steps)
         exact = flow_gain(variance, levels[0], levels[-1]) / levels[-1].norm
         errors.append(abs(_terminal_gain(process, variance, num_steps, method) / exact - 1))
+    if max(errors) < 1e-14:  # the leapfrog rule is exact here: rounding has no order
+        return
     # Twice the steps divide the error by 2^order, up to the next term at these N.
     assert errors[0] / errors[1] == pytest.approx(2 ** ORDERS[method], rel=0.15), errors
 

@@ -3,16 +3,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.denoisers import NetworkDenoiser, PredictionType
 from spectral_collapse.inversion import create
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
 from tests.networks_tiny import tiny_unet
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
-def test_the_source_branch_comes_back_at_any_guidance(process: Process) -> None:
-    denoiser = NetworkDenoiser(tiny_unet().double(), process)
+@pytest.mark.parametrize(
+    ("process", "prediction"),
+    [(VariancePreserving(), "epsilon"), (VarianceExploding(), "epsilon"), (FlowMatching(), "flow")],
+)
+def test_the_source_branch_comes_back_at_any_guidance(process: Process, prediction: PredictionType) -> None:
+    denoiser = NetworkDenoiser(tiny_unet().double(), process, prediction)
     x = torch.randn(2, 4, 16, 16, dtype=torch.float64)
     method = create("direct")
     inverted = method.invert(denoiser, x, 0, 5)

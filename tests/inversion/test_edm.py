@@ -17,7 +17,7 @@ def test_without_its_options_it_is_standard_inversion() -> None:
     assert torch.equal(plain.latent, create("standard").invert(denoiser, x, 0).latent)
 
 
-@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
 @pytest.mark.parametrize("variance", [1e-4, 1e-2, 1.0])
 def test_heun_is_of_second_order_both_ways(process: Process, variance: float) -> None:
     denoiser, x = flat(process, variance), draw(variance, 1)

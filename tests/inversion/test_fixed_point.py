@@ -6,13 +6,13 @@ import torch
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.inversion import FixedPoint
 from spectral_collapse.inversion.fixed_point import anderson
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.gaussian import draw, flat
 from tests.networks_tiny import tiny_unet
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 @pytest.mark.parametrize("num_steps", [3, 50])
 @pytest.mark.parametrize("variance", [1e-6, 1.0])
 def test_plain_sampling_returns_the_image(process: Process, num_steps: int, variance: float) -> None:

@@ -7,7 +7,7 @@ from spectral_collapse.denoisers import NetworkDenoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import CycleDiffusion, DDPMFriendly, InversionMethod
 from spectral_collapse.inversion.noise_maps import reverse_step
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
 from tests.gaussian import draw, flat
 from tests.networks_tiny import tiny_unet
@@ -16,7 +16,7 @@ METHODS = [CycleDiffusion(), CycleDiffusion(eta=1.0), CycleDiffusion(skip=0.4), 
 
 
 @pytest.mark.parametrize("method", METHODS, ids=str)
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching(last=0.98)])
 @pytest.mark.parametrize("prediction", ["epsilon", "sample"])
 def test_the_source_label_brings_the_image_back(method: InversionMethod, process: Process, prediction: str) -> None:
     denoiser = NetworkDenoiser(tiny_unet().double(), process, prediction)

@@ -8,7 +8,7 @@ import torch
 from spectral_collapse.denoisers import NetworkDenoiser, Prediction
 from spectral_collapse.inversion import OVG, create
 from spectral_collapse.inversion.ovg import project_conflicting
-from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
 from tests.gaussian import draw, flat
 from tests.inversion.steps import one_step
@@ -124,7 +124,7 @@ def test_a_gradient_alone_is_what_projection_off_and_the_other_eta_at_0_give() -
     torch.testing.assert_close(both - neither, (hf - neither) + (lf - neither), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_gradients_match_the_closed_form(process: VariancePreserving | VarianceExploding) -> None:
     """For flat Gaussian data noise = a x and clean = b x, so g_HF = 4 (a^2 |x|^2 - d) a^2 x and
     g_LF = 2 b (b x - x0); with no projection or clip the literal Eq. (14) follows by hand."""

@@ -5,11 +5,11 @@ import torch
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import SDEdit
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_at_full_strength_nothing_is_left_of_the_image(process: Process) -> None:
     denoiser = flat(process, 0.1, 32)
     first, second = (

@@ -11,7 +11,7 @@ from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.inversion import METHODS, InversionMethod, create
 from spectral_collapse.inversion.base import ForwardNoise
-from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
 from tests.inversion.steps import EmbeddedGaussian
 from tests.networks_tiny import tiny_unet
@@ -82,7 +82,7 @@ def test_the_noise_of_an_image_is_one_draw_from_the_generator(shape: tuple[int, 
 
 
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_record_calls_and_determinism(method: InversionMethod, process: VariancePreserving | VarianceExploding) -> None:
     denoiser, x, steps = denoiser_for(method, process), draw(0.5, 2), 10
     seen: list[int] = []

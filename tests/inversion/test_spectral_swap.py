@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from spectral_collapse.inversion import HighPass, SpectralSwap, create
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_each_band_comes_from_where_it_should(process: Process) -> None:
     denoiser, x, high_pass = flat(process, 1e-4), draw(1e-4), HighPass(0.2)
     latent = SpectralSwap(0.2).invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7)).latent

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from spectral_collapse.inversion import create
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from tests.gaussian import draw, flat
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_only_the_norm_differs_from_the_standard_latent(process: Process) -> None:
     denoiser, x = flat(process, 1e-4), draw(1e-4)
     latent = create("white_norm").invert(denoiser, x, 0, 10).latent

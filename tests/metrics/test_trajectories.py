@@ -13,13 +13,13 @@ from spectral_collapse.denoisers import GaussianDenoiser, Prediction
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.trajectories import MEASURES, Trajectory
-from spectral_collapse.processes import Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 
 from ..gaussian import SIZE, draw, flat
 
 STEPS, VARIANCE, OTHER = 8, 0.3, 0.05
-PROCESSES = [VariancePreserving(), VarianceExploding()]
+PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
 
 
 def two_labels(process: Process) -> GaussianDenoiser:
@@ -47,7 +47,7 @@ def watched(process: Process, images: torch.Tensor, method: str = "standard") ->
     return watch.dataset(inverted.diagnostics)
 
 
-@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding", "flow"])
 def test_the_closed_form_of_white_data(process: Process) -> None:
     torch.manual_seed(0)
     images = draw(VARIANCE, count=3)
@@ -71,7 +71,7 @@ def test_the_closed_form_of_white_data(process: Process) -> None:
         x = after * x
 
 
-@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding"])
+@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding", "flow"])
 def test_the_norm_of_a_perfect_prediction_of_noised_images(process: Process) -> None:
     torch.manual_seed(0)
     images, watch = draw(VARIANCE, count=2, size=64), Trajectory()

@@ -21,7 +21,7 @@ from spectral_collapse.findings import networks as findings
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks.checkpoints import Model, called, shipped
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import common, networks
 from spectral_collapse.studies.networks import NetworksParameters
 from spectral_collapse.studies.request import Request
@@ -50,7 +50,7 @@ def two(home: Path) -> list[str]:
     return ["photos", "photos-edm"]
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_the_error_of_a_perfect_denoiser_is_the_posterior_variance(process: Process) -> None:
     variance, levels = 0.5, networks.nearest_levels(process)
     denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
@@ -61,7 +61,7 @@ def test_the_error_of_a_perfect_denoiser_is_the_posterior_variance(process: Proc
     np.testing.assert_allclose(found, expected, rtol=0.03)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_the_optimal_denoiser_responds_as_a_wiener_filter(process: Process) -> None:
     variance, levels = 0.5, networks.nearest_levels(process)
     denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
@@ -87,7 +87,7 @@ def test_noise_grows_in_sampling_as_the_response_says() -> None:
     assert size - 1 == pytest.approx(expected, rel=0.01)  # 2000 Euler steps over ten e-foldings
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding()])
+@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_levels_have_the_noise_ratios_asked_for(process: Process) -> None:
     found = [level.sigma / level.alpha for level in networks.nearest_levels(process)]
     # the first of 1000 trained timesteps has 0.029, the last 14.6; neighbours lie at most 12 % apart

@@ -5,7 +5,7 @@ import torch
 
 from spectral_collapse import networks
 from spectral_collapse.denoisers import PREDICTION_TYPES, PredictionType, coefficients
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.training.objectives import (
     Corruption,
     Reconstruction,
@@ -14,7 +14,7 @@ from spectral_collapse.training.objectives import (
     draw_corruption,
 )
 
-PROCESSES = [VariancePreserving(), VarianceExploding(log_mean=-0.4)]
+PROCESSES = [VariancePreserving(), VarianceExploding(log_mean=-0.4), FlowMatching()]
 
 
 class Function(torch.nn.Module):

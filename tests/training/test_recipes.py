@@ -114,7 +114,7 @@ PHOTOS = 'base = ["photos"]\n'
         (PHOTOS + "log_mean = nan", "log_mean must be a finite number; nan was given"),
         (
             PHOTOS + 'prediction = "score"',
-            "prediction must be 'epsilon', 'sample', 'velocity' or 'edm'; 'score' was given",
+            "prediction must be 'epsilon', 'sample', 'velocity', 'edm' or 'flow'; 'score' was given",
         ),
         (PHOTOS + 'schedule = "step"', "schedule must be 'cosine', 'constant' or 'linear'; 'step' was given"),
         (PHOTOS + "schedule = []", r"schedule must be 'cosine', .*; \[\] was given"),

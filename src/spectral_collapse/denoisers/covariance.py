@@ -16,7 +16,8 @@ class CovarianceDenoiser:
 
     The covariance has `variances` (r,) along the orthonormal `directions` (d, r) and `rest` in all
     directions orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
-    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2). It knows one domain and ignores labels.
+    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2), and the clean image likewise. It
+    knows one domain and ignores labels.
     """
 
     def __init__(
@@ -31,11 +32,12 @@ class CovarianceDenoiser:
         inner = 1 / (level.alpha**2 * self.variances + level.sigma**2)
         residual = (x.double() - level.alpha * self.mean).flatten(1)
         along = residual @ self.directions
-        # Sigma^-1 residual; clean = mean + alpha S Sigma^-1 residual follows from x = alpha clean + sigma noise
-        whitened = outer * residual + ((inner - outer) * along) @ self.directions.T
-        noise = level.sigma * whitened
-        clean = self.mean + (residual - level.sigma * noise).view(x.shape) / level.alpha
-        return Prediction(noise.view(x.shape).to(x), clean.to(x))
+
+        def scaled(inside: torch.Tensor, outside: float) -> torch.Tensor:
+            return (outside * residual + ((inside - outside) * along) @ self.directions.T).view(x.shape)
+
+        clean = self.mean + level.alpha * scaled(self.variances * inner, self.rest * outer)
+        return Prediction((level.sigma * scaled(inner, outer)).to(x), clean.to(x))
 
     @property
     def empty_share(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 
@@ -14,8 +14,8 @@ from spectral_collapse.denoisers.base import Prediction
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.processes import Level, Process
 
-PredictionType = Literal["epsilon", "sample", "velocity", "edm"]
-PREDICTION_TYPES: tuple[PredictionType, ...] = ("epsilon", "sample", "velocity", "edm")
+PredictionType = Literal["epsilon", "sample", "velocity", "edm", "flow"]
+PREDICTION_TYPES: tuple[PredictionType, ...] = get_args(PredictionType)
 _Number = TypeVar("_Number", float, torch.Tensor)
 _CONTEXT = "encoder_hidden_states"
 _NEED_ADDED = ("text_image", "text_time", "image", "image_hint")
@@ -42,6 +42,7 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     'epsilon': the output is the noise (paper, Eq. 17, 22). 'sample': the clean image (Eq. 21).
     'velocity': alpha * noise - sigma * clean (Salimans and Ho 2022), for any alpha and sigma.
     'edm': Karras' preconditioning (paper, Eq. 26, 27) of x / alpha = x0 + (sigma / alpha) * eps.
+    'flow': noise - clean (Lipman et al. 2023; Liu et al. 2023), for any alpha and sigma.
 
     alpha and sigma are floats, or tensors that broadcast against x. Raises InvalidParameterError for
     an unknown prediction type.
@@ -53,6 +54,9 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     if prediction == "velocity":
         power = alpha**2 + sigma**2
         return Coefficients(1.0, sigma / power, alpha / power, alpha / power, -sigma / power)
+    if prediction == "flow":
+        total = alpha + sigma
+        return Coefficients(1.0, 1 / total, alpha / total, 1 / total, -sigma / total)
     if prediction == "edm":
         ratio = sigma / alpha
         power = ratio**2 + sigma_data**2
@@ -86,7 +90,7 @@ class NetworkDenoiser:
             `(x, time, class_labels=...)` and answers with a tensor or with `.sample`. A network whose
             output has twice the channels of x (a learned variance) is read by its first half.
         process: the noise process it was trained on.
-        prediction: what it predicts: 'epsilon', 'sample', 'velocity' or 'edm'.
+        prediction: what it predicts: 'epsilon', 'sample', 'velocity', 'edm' or 'flow'.
         sigma_data: standard deviation of the data, for 'edm' only.
         context: for UNet2DConditionModel, the cross-attention states of each domain label, a tensor
             (labels, tokens, channels).
@@ -100,7 +104,8 @@ class NetworkDenoiser:
     everything around the call is done in that of x.
 
     Raises:
-        InvalidParameterError: an unknown prediction type, sigma_data <= 0, a label that the network
+        InvalidParameterError: an unknown prediction type, one that says nothing of the image at the process's
+            last level ('epsilon' and 'edm' where alpha is 0), sigma_data <= 0, a label that the network
             does not have, classes that it does not have, or a UNet2DConditionModel without any
             conditioning on the label or without the `added` that it needs.
     """
@@ -117,6 +122,11 @@ class NetworkDenoiser:
     ) -> None:
         check_name("prediction type", prediction, PREDICTION_TYPES)
         check_number("sigma_data", sigma_data, 0, exclude=(0,))
+        if prediction in ("epsilon", "edm") and not process.levels(1)[-1].alpha:
+            raise InvalidParameterError(
+                f"a network that predicts {prediction!r} says nothing of the image at the last level of this process, "
+                "where alpha is 0; use one that predicts 'flow', 'velocity' or 'sample', or FlowMatching(last=0.999)"
+            )
         self.network, self.process, self.prediction, self.sigma_data = network, process, prediction, sigma_data
         self.context = context
         self._takes_class = _takes_class_labels(network)

@@ -37,12 +37,17 @@ class FixedPoint(InversionMethod):
         check_count("iterations", self.iterations, 1)
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
-        def following_x(guess: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-            noise = run.denoiser(guess, run.following, run.labels[rows]).noise
-            return noise_step(x[rows], noise, run.level, run.following)
+        level, following = run.level, run.following
 
-        # The first guess, the state with no noise added, costs no call.
-        start = x * (run.following.alpha / run.level.alpha)
+        def following_x(guess: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+            prediction = run.denoiser(guess, following, run.labels[rows])
+            if following.alpha:
+                return noise_step(x[rows], prediction.noise, level, following)
+            # where nothing of the image is left its noise is the guess itself: the clean half tells where it came from
+            return following.sigma / level.sigma * (x[rows] - level.alpha * prediction.clean)
+
+        # The first guess costs no call: the state with no noise added, or, where that is nothing, grown to full noise.
+        start = x * (following.alpha / level.alpha if following.alpha else following.sigma / level.sigma)
         solution, residual, used = anderson(following_x, start, self.tolerance, self.iterations)
         run.seen.update(residual=residual, iterations=used)
         return solution, None

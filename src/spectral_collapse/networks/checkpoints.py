@@ -46,7 +46,11 @@ from spectral_collapse.processes import Process
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _FILES = {"config.json", _WEIGHTS, "card.json", "samples.png", "training.nc"}
-_PROCESSES = {"variance_preserving": processes.VariancePreserving, "variance_exploding": processes.VarianceExploding}
+_PROCESSES = {
+    "variance_preserving": processes.VariancePreserving,
+    "variance_exploding": processes.VarianceExploding,
+    "flow_matching": processes.FlowMatching,
+}
 _OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {"PatchedUNet": PatchedUNet}
 _MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")

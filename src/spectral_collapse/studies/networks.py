@@ -236,7 +236,7 @@ def measured(request: Given, name: str) -> Arrays:
         "error": np.stack(errors, axis=1),
         # of targets, whose closed form is the last one
         "response": np.stack([noise_response(one, clean["target"], TARGET, levels) for one in predictors]),
-        "ratio": np.array([level.sigma / level.alpha for level in levels]),
+        "ratio": np.array([level.ratio for level in levels]),
         "reconstructed_power": radial_spectrum(again)[1][:, 1:].numpy(),
         "image": common.pictures(draws[0][: given.shown]),
         **_about(model),
@@ -288,7 +288,7 @@ def noise_response(denoiser: Denoiser, clean: torch.Tensor, label: int, levels: 
 def nearest_levels(process: Process) -> list[Level]:
     """Of the process's finest levels those nearest to `RATIOS`."""
     finest = process.levels(getattr(process, "num_train_steps", 1000) - 1)
-    return [min(finest, key=lambda level: abs(np.log(level.sigma / level.alpha / ratio))) for ratio in RATIOS]
+    return [min(finest, key=lambda level: abs(np.log(level.ratio / ratio))) for ratio in RATIOS]
 
 
 def _texture(stage: str, made: torch.Tensor, reference: metrics.HFReference) -> dict[str, np.ndarray]:

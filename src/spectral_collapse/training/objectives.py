@@ -54,7 +54,9 @@ def denoising_loss(
     x = alpha * clean + sigma * noise
     c = coefficients(prediction, alpha, sigma, sigma_data)
     # Both halves give the same target; the noise's is exact where the clean image's divides by a small sigma.
-    if prediction == "epsilon":
+    if prediction == "flow":  # by either half, one end of the path would divide by 0
+        target = noise - clean
+    elif prediction == "epsilon":
         target = (noise - c.noise_skip * x) / c.noise_out
     else:
         target = (clean - c.clean_skip * x) / c.clean_out

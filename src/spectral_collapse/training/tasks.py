@@ -17,7 +17,7 @@ from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash
 from spectral_collapse.networks.unet import label_arguments
-from spectral_collapse.processes import Level, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.training.objectives import (
     Corruption,
     Reconstruction,
@@ -129,8 +129,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
             f"{digest[:12]} {statistics}",
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
-    edm = recipe.prediction == "edm"
-    process = VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std) if edm else VariancePreserving()
+    kind, process = _process(recipe)
     sigma_data = _sigma_data(recipe, pool)
     flips = () if recipe.autoencoder else recipe.flips  # a pool of latents holds the mirrored ones
 
@@ -156,15 +155,24 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     denoiser = NetworkDenoiser(network, process, recipe.prediction, sigma_data, states)
     images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
     validate = None if images is None else lambda: validate_denoiser(Model(denoiser, autoencoder, {}, ""), images)
-    kind = "variance_exploding" if edm else "variance_preserving"
     card = {
         "prediction": recipe.prediction,
         "process": {"kind": kind, **dataclasses.asdict(process)},
         "autoencoder": recipe.autoencoder or None,
-        **({"sigma_data": sigma_data} if edm else {}),
+        **({"sigma_data": sigma_data} if recipe.prediction == "edm" else {}),
         **statistics,
     }
     return Task(network, network, pool, draw, take, loss, validate, levels_of(denoiser), lambda: None, card)
+
+
+def _process(recipe: Recipe) -> tuple[str, Process]:
+    """The noise process that a prediction type is trained on, and its name on a card."""
+    match recipe.prediction:
+        case "edm":
+            return "variance_exploding", VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std)
+        case "flow":
+            return "flow_matching", FlowMatching()
+    return "variance_preserving", VariancePreserving()
 
 
 def _sigma_data(recipe: Recipe, pool: Pool) -> float:

@@ -12,7 +12,7 @@ import torch
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets.base import TARGET
-from spectral_collapse.denoisers import NetworkDenoiser, coefficients
+from spectral_collapse.denoisers import NetworkDenoiser, Prediction, coefficients
 from spectral_collapse.metrics.radial_spectrum import band_power
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.checkpoints import Model
@@ -94,12 +94,12 @@ def validate_denoiser(model: Model, images: HeldOut) -> Record:
         generator = torch.Generator().manual_seed(0)  # the same noise at every look
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         levels = levels_of(denoiser)
-        wrong = [denoiser(x.alpha * clean + x.sigma * noise, x, labels).noise - noise for x in levels]
-        # noise = noise_skip * x + noise_out * output, so this is the error of the output
-        loss = [
-            error.square().mean() / _noise_out(denoiser, level) ** 2 for error, level in zip(wrong, levels, strict=True)
-        ]
-        noise_error = torch.stack([band_power(error).T.unflatten(1, (2, len(source))) for error in wrong])
+        wrong = []
+        for level in levels:
+            found = denoiser(level.alpha * clean + level.sigma * noise, level, labels)
+            wrong.append(Prediction(found.noise - noise, found.clean - clean))
+        loss = [_output_error(denoiser, level, error) for level, error in zip(levels, wrong, strict=True)]
+        noise_error = torch.stack([band_power(error.noise).T.unflatten(1, (2, len(source))) for error in wrong])
         latent = torch.randn((_SAMPLES, *clean.shape[1:]), generator=generator).to(clean)
         made = model.decode(sample(denoiser, latent, TARGET, _NUM_STEPS))
         again = None if model.autoencoder is None else model.decode(clean[len(source) :]).cpu()
@@ -118,8 +118,11 @@ def levels_of(denoiser: NetworkDenoiser) -> list[Level]:
     return denoiser.process.levels(_NUM_LEVELS - 1)
 
 
-def _noise_out(denoiser: NetworkDenoiser, level: Level) -> float:
-    return coefficients(denoiser.prediction, level.alpha, level.sigma, denoiser.sigma_data).noise_out
+def _output_error(denoiser: NetworkDenoiser, level: Level, error: Prediction) -> torch.Tensor:
+    """Mean square of the error of the network's own output, from the half that depends on it more."""
+    c = coefficients(denoiser.prediction, level.alpha, level.sigma, denoiser.sigma_data)
+    by_noise = abs(c.noise_out) >= abs(c.clean_out)
+    return (error.noise / c.noise_out if by_noise else error.clean / c.clean_out).square().mean()
 
 
 @contextmanager

@@ -33,7 +33,7 @@ Kind = Literal["autoencoder", "denoiser"]
 Source = Literal["auto", "real", "rendered"]
 Profile = Literal["smoke", "quick", "paper"]
 Schedule = Literal["cosine", "constant", "linear"]
-Prediction = Literal["epsilon", "sample", "velocity", "edm"]
+Prediction = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 Precision = Literal["auto", "no", "bf16"]
 PROFILES = get_args(Profile)
 _PARTS = "parts"
@@ -99,9 +99,10 @@ class Recipe(BaseModel):
         autoencoder: the frozen autoencoder of a denoiser in latent space, as `networks.load_autoencoder`
             takes it; '' in pixel space. measure_latents: whether an autoencoder without measured
             statistics gets those of the training images, or keeps its published scale.
-        prediction: 'epsilon', 'sample' and 'velocity' are trained on the variance-preserving process,
-            'edm' on the variance-exploding one. sigma_data: a number, or 'measured' on what the network
-            is trained on; log_mean, log_std: P_mean and P_std; all three for 'edm' only.
+        prediction: 'epsilon', 'sample' and 'velocity' are trained on the variance-preserving process, 'edm'
+            on the variance-exploding one, 'flow' on that of flow matching. sigma_data: a number, or
+            'measured' on what the network is trained on; log_mean, log_std: P_mean and P_std; all three for
+            'edm' only.
         min_snr_gamma: see `objectives.denoising_loss`. kl_weight: see `objectives.autoencoding_loss`.
 
     How it is optimised (AdamW):
