@@ -23,7 +23,14 @@ class FineVariancePreserving(VariancePreserving):
     def levels(self, num_steps: int) -> list[Level]:
         first, last = self.level(0), self.level(981)
         ratios = np.geomspace(first.sigma / first.alpha, last.sigma / last.alpha, num_steps + 1)
-        return [Level(1 / math.hypot(1, r), r / math.hypot(1, r), i) for i, r in enumerate(ratios.tolist())]
+        return [self._at(r, i) for i, r in enumerate(ratios.tolist())]
+
+    def between(self, level: Level, following: Level) -> Level:
+        return self._at(math.sqrt(level.ratio * following.ratio), (level.time + following.time) / 2)
+
+    @staticmethod
+    def _at(ratio: float, time: float) -> Level:
+        return Level(1 / math.hypot(1, ratio), ratio / math.hypot(1, ratio), time)
 
 
 class FineFlowMatching(FlowMatching):

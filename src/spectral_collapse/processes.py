@@ -60,6 +60,10 @@ class Process(Protocol):
         """The length dt of a step in the unit in which OVG's step sizes are given."""
         ...
 
+    def between(self, level: Level, following: Level) -> Level:
+        """The level half way between two in what the network is told."""
+        ...
+
     def draw(
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -128,6 +132,12 @@ class VariancePreserving:
         """t_next - t in training timesteps, the unit of the published eta (authors' code)."""
         return following.time - level.time
 
+    def between(self, level: Level, following: Level) -> Level:
+        """The level at the mean timestep, whole or not: between training timesteps log(alpha_bar) is linear."""
+        time = (level.time + following.time) / 2
+        alpha_bar = math.exp(np.interp(time, np.arange(self.num_train_steps), np.log(self.alpha_bars)))
+        return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), time)
+
     def draw(
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -188,6 +198,10 @@ class VarianceExploding:
         """log(sigma_next / sigma), the unit of the published eta (authors' code)."""
         return math.log(following.sigma / level.sigma)
 
+    def between(self, level: Level, following: Level) -> Level:
+        """The level of the geometric mean of both sigmas."""
+        return self.level(math.sqrt(level.sigma * following.sigma))
+
     def draw(
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -241,6 +255,10 @@ class FlowMatching:
     def interval(self, level: Level, following: Level) -> float:
         """1000 (t_next - t): the unit of the published eta is a step of 1000, as for a variance-preserving process."""
         return following.time - level.time
+
+    def between(self, level: Level, following: Level) -> Level:
+        """The level at the mean t."""
+        return self.level((level.sigma + following.sigma) / 2)
 
     def draw(
         self, count: int, generator: torch.Generator | None = None

@@ -59,6 +59,15 @@ def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Le
     return ode_step(Prediction(noise, clean), following)
 
 
+def increment(prediction: Prediction, level: Level, following: Level) -> torch.Tensor:
+    """What an Euler step from `level` adds to a state: (alpha' - alpha) * clean + (sigma' - sigma) * noise.
+
+    With the prediction at the state itself, state + increment is `ode_step`. With one from elsewhere on the way it is
+    the slope of a rule of higher order; on a flow-matching process it is the step's length times the velocity.
+    """
+    return (following.alpha - level.alpha) * prediction.clean + (following.sigma - level.sigma) * prediction.noise
+
+
 def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
     """N domain labels on x's device, from a LongTensor of N labels or from one label for all.
 

@@ -41,6 +41,12 @@ ORDERS = {
     create("bdia"): 2,
     create("taba", fraction=0.0): 1,
     create("ovg", eta_hf=0.0, eta_lf=0.0): 1,
+    create("rf_inversion", gamma=0.0): 1,
+    create("easy_inv", eta=1.0): 1,
+    create("pix2pix_zero", iterations=0): 1,
+    create("midpoint"): 2,
+    create("fireflow"): 2,
+    create("dpm_solver"): 2,
 }
 """The order at which each deterministic method's latent converges to the exact flow's."""
 
@@ -56,8 +62,11 @@ def test_the_latent_converges_to_the_exact_flow(process: Process, variance: floa
         errors.append(abs(_terminal_gain(process, variance, num_steps, method) / exact - 1))
     if max(errors) < 1e-14:  # the leapfrog rule is exact here: rounding has no order
         return
-    # Twice the steps divide the error by 2^order, up to the next term at these N.
-    assert errors[0] / errors[1] == pytest.approx(2 ** ORDERS[method], rel=0.15), errors
+    # Twice the steps divide the error by 2^order, up to the next term at these N. A rule of second order can do better:
+    # on evenly growing levels the midpoint's leading error cancels.
+    gained = errors[0] / errors[1]
+    assert gained > 0.85 * 2 ** ORDERS[method], errors
+    assert ORDERS[method] > 1 or gained < 1.15 * 2, errors
 
 
 @pytest.mark.parametrize("variance", VARIANCES)

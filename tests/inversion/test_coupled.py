@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion import BDIA, EDICT, InversionMethod
-from spectral_collapse.processes import VarianceExploding, VariancePreserving
+from spectral_collapse.inversion import BDIA, EDICT, OBELM, InversionMethod
+from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 from tests.gaussian import draw, flat
 from tests.networks_tiny import tiny_unet
@@ -16,11 +16,11 @@ from tests.networks_tiny import tiny_unet
 NETWORK = tiny_unet().double().requires_grad_(False)
 
 
-@pytest.mark.parametrize("method", [EDICT(), EDICT(0.8), BDIA(), BDIA(0.9)], ids=str)
+@pytest.mark.parametrize("method", [EDICT(), EDICT(0.8), BDIA(), BDIA(0.9), OBELM()], ids=str)
 @settings(max_examples=8, deadline=None)
 @given(steps=st.integers(1, 8), exploding=st.booleans(), seed=st.integers(0, 9))
 def test_the_round_trip_is_exact(method: InversionMethod, steps: int, exploding: bool, seed: int) -> None:
-    steps = max(steps, 2) if method.name == "bdia" else steps
+    steps = max(steps, 2) if method.name in ("bdia", "o_belm") else steps
     process = VarianceExploding() if exploding else VariancePreserving()
     denoiser = NetworkDenoiser(NETWORK, process)
     x = torch.randn(2, 4, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -33,10 +33,29 @@ def test_the_round_trip_is_exact(method: InversionMethod, steps: int, exploding:
         assert not torch.allclose(method.sample(denoiser, inverted, 1), x)
 
 
-def test_bdia_refuses_a_single_step_after_which_it_would_still_hold_the_image() -> None:
+@pytest.mark.parametrize("method", [BDIA(), OBELM()], ids=str)
+def test_a_single_step_after_which_a_pair_would_still_hold_the_image_is_refused(method: InversionMethod) -> None:
     denoiser, x = flat(VariancePreserving(), 0.1), draw(0.1)
-    with pytest.raises(InvalidParameterError, match="bdia needs num_steps of at least 2; with the 1 that was given"):
-        BDIA().invert(denoiser, x, 0, 1)
+    sentence = f"{method.name} needs num_steps of at least 2; with the 1 that was given"
+    with pytest.raises(InvalidParameterError, match=sentence):
+        method.invert(denoiser, x, 0, 1)
+
+
+def test_o_belm_with_equal_steps_is_bdia() -> None:
+    """With equal steps in sigma / alpha both are the leapfrog rule."""
+
+    class Even(VarianceExploding):
+        def levels(self, num_steps: int) -> list[Level]:
+            return [self.level(0.5 + i) for i in range(num_steps + 1)]
+
+    denoiser, x = flat(Even(), 0.1), draw(0.1)
+    pair = [method.invert(denoiser, x, 0, 7).latent for method in (OBELM(), BDIA())]
+    torch.testing.assert_close(*pair, rtol=1e-10, atol=1e-10)
+
+
+def test_o_belm_refuses_a_level_without_signal() -> None:
+    with pytest.raises(InvalidParameterError, match="o_belm divides by alpha, which is 0 at this process's last level"):
+        OBELM().invert(flat(FlowMatching(), 0.1), draw(0.1), 0, 4)
 
 
 @pytest.mark.parametrize("method", [EDICT(), BDIA()], ids=str)

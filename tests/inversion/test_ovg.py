@@ -5,12 +5,13 @@ from itertools import pairwise
 import pytest
 import torch
 
-from spectral_collapse.denoisers import NetworkDenoiser, Prediction
-from spectral_collapse.inversion import OVG, create
+from spectral_collapse.denoisers import GaussianDenoiser, NetworkDenoiser, Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import OVG, create, jacobians
 from spectral_collapse.inversion.ovg import project_conflicting
 from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
-from tests.gaussian import draw, flat
+from tests.gaussian import FineVariancePreserving, draw, flat
 from tests.inversion.steps import one_step
 from tests.networks_tiny import tiny_unet
 
@@ -225,3 +226,89 @@ def test_float32_and_float64_agree_on_a_step() -> None:
     double, single = (one_step(OVG(1000, 1e-4), denoiser, x, 50, 10) for x in (clean, clean.float()))
     # The gradient's outer sum cancels from d = 768 to some tens: two of float32's seven digits.
     torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "products"),
+    [
+        ({"gradient": "free"}, 0),
+        ({"gradient": "secant"}, 0),
+        ({"gradient": "spectral"}, 0),
+        ({"gradient_lf": "free"}, 12),
+        ({"gradient": "free", "gradient_lf": "exact"}, 12),
+        ({"gradient": "combined"}, 3 * 2 + 9),  # steps 0, 5 and 10 are exact
+        ({"every": 4}, 3 * 2),
+    ],
+    ids=str,
+)
+def test_what_each_kind_of_gradient_costs(given: dict[str, object], products: int) -> None:
+    denoiser = _Counting()
+    inverted = OVG(1.0, 1e-3, **given).invert(denoiser, draw(0.1, 2), 0, 12)
+    assert denoiser.forward == inverted.network_calls == 12
+    # a combined product passes the input once, however many halves it comes from
+    assert denoiser.backward == products
+    assert "ovg" not in inverted.memory
+
+
+@pytest.mark.parametrize("etas", [(1e-7, 1e-4), (1e3, 1e-4)], ids=["no clip", "clipped"])
+def test_one_product_gives_nearly_what_two_give(etas: tuple[float, float]) -> None:
+    """Between exact steps lengths and angles are scaled, and clip and conflict decided by them: near, not equal."""
+    spectrum = torch.rand(16, 16, dtype=torch.float64) ** 4
+    spectrum = spectrum + spectrum.flip(0, 1).roll((1, 1), (0, 1))
+    denoiser = GaussianDenoiser(VariancePreserving(), {0: spectrum})
+    x = torch.fft.ifft2(torch.fft.fft2(draw(1.0, 4)) * spectrum.sqrt()).real
+    two, one = (OVG(*etas, gradient=kind).invert(denoiser, x, 0, 50) for kind in ("exact", "combined"))
+    plain = create("standard").invert(denoiser, x, 0, 50).latent
+    assert (one.latent - two.latent).norm() < 0.3 * (two.latent - plain).norm()
+    # and where a step is exact it is the same step
+    assert torch.equal(one.diagnostics["conflict"][0], two.diagnostics["conflict"][0])
+
+
+def test_the_spectrum_of_the_image_gives_the_jacobian_of_data_like_it() -> None:
+    """With an image whose power is the data's on every ring, J^T v is the closed form's, to rounding."""
+    process, size = VariancePreserving(), 16
+    spectrum = jacobians.radial(torch.randn(1, 64, size, size, dtype=torch.float64).cumsum(-1))[0, 0]
+    full = torch.cat([spectrum, spectrum.flip(0).roll(1, 0)[:, 1:-1].flip(1)], 1)
+    denoiser = GaussianDenoiser(process, {0: full})
+    noise = torch.fft.fft2(torch.randn(1, 1, size, size, dtype=torch.float64), norm="ortho")
+    clean = torch.fft.ifft2(full.sqrt() * noise / noise.abs(), norm="ortho").real
+    torch.testing.assert_close(jacobians.radial(clean)[0, 0], spectrum, rtol=1e-9, atol=1e-12)
+    level, x = process.levels(10)[4], torch.randn(1, 1, size, size, dtype=torch.float64)
+    state = x.clone().requires_grad_(True)
+    v = torch.randn_like(x)
+    (exact,) = torch.autograd.grad(denoiser(state, level, torch.zeros(1, dtype=torch.long)).noise, state, v)
+    torch.testing.assert_close(jacobians.spectral(v, clean, level), exact, rtol=1e-9, atol=1e-12)
+
+
+def test_the_secant_converges_to_the_jacobian_along_the_trajectory() -> None:
+    """On an exact trajectory of Gaussian data with any spectrum; the error halves with the step."""
+    process, label = FineVariancePreserving(), torch.zeros(2, dtype=torch.long)
+    spectrum = torch.rand(16, 16, dtype=torch.float64)
+    spectrum = spectrum + spectrum.flip(0, 1).roll((1, 1), (0, 1))
+    denoiser = GaussianDenoiser(process, {0: spectrum})
+    errors = []
+    for steps in (400, 800):
+        trajectory = create("standard").invert(denoiser, draw(0.5, 2), 0, steps, record=True)
+        earlier, here = steps // 2 - 1, steps // 2
+        levels, states = trajectory.levels, trajectory.trajectory
+        before = denoiser(states[earlier], levels[earlier], label).noise
+        state = states[here].requires_grad_(True)
+        noise = denoiser(state, levels[here], label).noise
+        (exact,) = torch.autograd.grad(noise, state, noise.detach())
+        found = jacobians.secant(noise.detach(), levels[here], noise.detach(), (levels[earlier], before))
+        errors.append(((found - exact).norm() / exact.norm()).item())
+    assert errors[0] < 0.05
+    assert errors[0] / errors[1] == pytest.approx(2, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"gradient": "exakt"}, "gradient"),
+        ({"every": 0}, "every must be a whole number of at least 1; 0 was given"),
+        ({"gradient": "combined", "every": 2}, "leave gradient_lf and every alone"),
+    ],
+)
+def test_impossible_gradients_are_refused(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidParameterError, match=sentence):
+        OVG(**given)

@@ -9,14 +9,14 @@ import torch
 
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.sampling import noise_step
+from spectral_collapse.sampling import increment
 
 _HISTORY = 4  # iterates that Anderson's acceleration mixes
 
 
 @dataclass(frozen=True)
 class FixedPoint(InversionMethod):
-    """The implicit Euler step x' = step(x, noise(x')), solved by Anderson-accelerated iteration.
+    """The implicit Euler step x' = x + increment at x', solved by Anderson-accelerated iteration.
 
     Sampling from the latent takes the same noise at the same states and so returns the image
     (AIDI, Pan et al. 2023; Meiri et al. 2023).
@@ -40,15 +40,10 @@ class FixedPoint(InversionMethod):
         level, following = run.level, run.following
 
         def following_x(guess: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-            prediction = run.denoiser(guess, following, run.labels[rows])
-            if following.alpha:
-                return noise_step(x[rows], prediction.noise, level, following)
-            # where nothing of the image is left its noise is the guess itself: the clean half tells where it came from
-            return following.sigma / level.sigma * (x[rows] - level.alpha * prediction.clean)
+            return x[rows] + increment(run.denoiser(guess, following, run.labels[rows]), level, following)
 
-        # The first guess costs no call: the state with no noise added, or, where that is nothing, grown to full noise.
-        start = x * (following.alpha / level.alpha if following.alpha else following.sigma / level.sigma)
-        solution, residual, used = anderson(following_x, start, self.tolerance, self.iterations)
+        # The first guess, the state as it is, costs no call.
+        solution, residual, used = anderson(following_x, x, self.tolerance, self.iterations)
         run.seen.update(residual=residual, iterations=used)
         return solution, None
 

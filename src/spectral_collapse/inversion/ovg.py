@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import torch
 
-from spectral_collapse.checks import check_flag, check_name, check_number
-from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.checks import check_count, check_flag, check_name, check_number
+from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import jacobians
 from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
+Gradient = Literal["exact", "combined", "spectral", "secant", "free"]
+
+_EXACT_EVERY = 5  # steps, after which 'combined' measures lengths and angles anew
 _EPSILON = 1e-6  # added to the squared norms that the projection divides by (authors' code)
 
 
@@ -39,11 +42,20 @@ class OVG(InversionMethod):
         forward_fraction: share of the steps, at the start, that forward diffusion replaces (OVG + TABA).
         entry_noise: whether the image enters with the entry level's noise (OVG + EDM in the paper, on a
             variance-exploding process).
+        gradient: where g_HF = 4 J^T v, v = (||noise||^2 - d) noise, and g_LF = (2 / alpha) (r - sigma J^T r),
+            r = clean - x0, come from; J is the Jacobian of the predicted noise. 'exact': two vector-Jacobian
+            products. 'combined': one product with both, each weighted by its step size and clip; their lengths
+            and their angle, which decide on clip and conflict, are measured at every fifth step and scaled in
+            between. The others cost no product (ours): 'spectral', the Jacobian of Gaussian data with the
+            image's own radial spectrum; 'secant', J v from the change of the noise along the trajectory;
+            'free', J = I / sigma for g_HF. With the last two J = 0 for g_LF.
+        gradient_lf: the same for g_LF alone, where it is to come from elsewhere.
+        every: gradients are computed at every k-th step and used for k steps, with each one's dt and clip.
         scale: 'step' is the rule behind the published numbers (authors' code): the correction is
             -eta * g * dt, dt being `process.interval`, and then clipped. 'none' is the literal
             Eq. (14): -eta * g, neither scaled nor clipped; `clip` must then keep its default.
 
-    A step costs one forward pass and two vector-Jacobian products with respect to the state; without
+    An exact step costs one forward pass and two vector-Jacobian products with respect to the state; without
     projection, one for each eta that is not 0. Diagnostics: 'conflict', whether the gradients conflicted,
     where both were computed; 'clipped_hf' and 'clipped_lf', whether the clip was active, where its eta is not 0.
     """
@@ -55,6 +67,9 @@ class OVG(InversionMethod):
     forward_fraction: float = 0.0
     scale: Literal["step", "none"] = "step"
     entry_noise: bool = False
+    gradient: Gradient = "exact"
+    gradient_lf: Gradient | None = None
+    every: int = 1
 
     name = "ovg"
 
@@ -71,54 +86,134 @@ class OVG(InversionMethod):
             raise InvalidParameterError(
                 f"scale='none' is the literal Eq. (14), which has no clip; leave clip at {OVG.clip}, not {self.clip!r}"
             )
+        check_name("gradient", self.gradient, get_args(Gradient))
+        if self.gradient_lf is not None:
+            check_name("gradient_lf", self.gradient_lf, get_args(Gradient))
+        check_count("every", self.every, 1)
+        if "combined" in (self.gradient, self.gradient_lf) and (self.gradient_lf is not None or self.every > 1):
+            raise InvalidParameterError(
+                "gradient='combined' is one product for both gradients at every step; leave gradient_lf and every alone"
+            )
 
     @property
     def replaced_share(self) -> float:
         return self.forward_fraction
 
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
+        run.memory.pop("ovg", None)
+        return super().finish(run, states)
+
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         if not self.eta_hf and not self.eta_lf:
             return super().step(run, x)
-        level, following = run.level, run.following
-        prediction, g_hf, g_lf = self._gradients(run.denoiser, x, level, run.labels, run.clean)
-        base = ode_step(prediction, following)
+        kept = run.memory.setdefault("ovg", {})
+        lagged = self.gradient == "combined" and kept.get("lengths")
+        if lagged and run.position - kept["position"] < _EXACT_EVERY:
+            return self._combined_step(run, x, lagged)
+        if "gradients" in kept and run.position - kept["position"] < self.every:
+            prediction, (g_hf, g_lf) = run.denoiser(x, run.level, run.labels), kept["gradients"]
+        else:
+            prediction, g_hf, g_lf = self._gradients(run, x)
+            kept.update(position=run.position, gradients=(g_hf, g_lf))
+            if self.gradient == "combined":
+                kept["lengths"] = _Lengths.of(g_hf, g_lf, *_vectors(run, prediction))
+        base = ode_step(prediction, run.following)
         if g_hf is not None and g_lf is not None:
-            conflict = _inner(g_hf, g_lf) < 0
-            run.seen["conflict"] = conflict.flatten()
+            run.seen["conflict"] = (_inner(g_hf, g_lf) < 0).flatten()
             if self.project:
                 g_hf, g_lf = project_conflicting(g_hf, g_lf)
-        dt = run.denoiser.process.interval(level, following) if self.scale == "step" else 1.0
-        limit = self.clip * _norm(base - x)
         following_x = base
-        for name, eta, gradient in (("clipped_lf", self.eta_lf, g_lf), ("clipped_hf", self.eta_hf, g_hf)):
-            if gradient is None or not eta:
-                continue
-            length = eta * dt * _norm(gradient)
-            # The factor is formed in float64 before it meets the gradient: eta * g can leave float32.
-            factor = torch.full_like(length, eta * dt)
-            if self.scale == "step":
-                run.seen[name] = (length > limit).flatten()
-                factor = torch.where(length > limit, limit / _norm(gradient), factor)
-            following_x = following_x - (factor * gradient.double()).to(x.dtype)
+        for name, eta, gradient in (("lf", self.eta_lf, g_lf), ("hf", self.eta_hf, g_hf)):
+            if gradient is not None and eta:
+                factor = self._factor(run, name, eta, _norm(gradient), _norm(base - x))
+                following_x = following_x - (factor * gradient.double()).to(x.dtype)
         return following_x, prediction
 
+    def _factor(
+        self, run: InversionState, name: str, eta: float, length: torch.Tensor, moved: torch.Tensor
+    ) -> torch.Tensor:
+        """What a gradient of this length is multiplied by, in float64: eta * g can leave float32."""
+        dt = run.denoiser.process.interval(run.level, run.following) if self.scale == "step" else 1.0
+        factor = torch.full_like(length, eta * dt)
+        if self.scale == "step":
+            clipped = eta * dt * length > self.clip * moved
+            run.seen[f"clipped_{name}"] = clipped.flatten()
+            factor = torch.where(clipped, self.clip * moved / length, factor)
+        return factor
+
     def _gradients(
-        self, denoiser: Denoiser, x: torch.Tensor, level: Level, label: torch.Tensor, clean: torch.Tensor
+        self, run: InversionState, x: torch.Tensor
     ) -> tuple[Prediction, torch.Tensor | None, torch.Tensor | None]:
         """The prediction at x and the gradients that play a part, from one forward pass."""
-        wants_hf, wants_lf = (self.project or eta > 0 for eta in (self.eta_hf, self.eta_lf))
+        kinds = self.gradient, self.gradient_lf or self.gradient
+        wanted = [self.project or eta > 0 for eta in (self.eta_hf, self.eta_lf)]
+        exact = [want and kind in ("exact", "combined") for want, kind in zip(wanted, kinds, strict=True)]
+        with torch.set_grad_enabled(any(exact)):
+            state = x.detach().requires_grad_(any(exact))
+            noise, estimate = run.denoiser(state, run.level, run.labels)
+        prediction = Prediction(noise.detach(), estimate.detach())
+        v, residual = _vectors(run, prediction)
+        found: list[torch.Tensor | None] = [None, None]
+        if exact[0]:
+            (found[0],) = torch.autograd.grad(noise, state, 4 * v, retain_graph=exact[1])
+        if exact[1]:
+            (found[1],) = torch.autograd.grad(estimate, state, 2 * residual)
+        level, kept = run.level, run.memory["ovg"]
+        if wanted[0] and not exact[0]:
+            found[0] = 4 * jacobians.product(kinds[0], v, run.clean, level, prediction.noise, kept.get("before"))
+        if wanted[1] and not exact[1]:
+            # of what the residual says of the noise nothing is known but by the spectrum
+            by_noise = jacobians.spectral(residual, run.clean, level) if kinds[1] == "spectral" else 0.0
+            found[1] = 2 / level.alpha * (residual - level.sigma * by_noise)
+        kept["before"] = level, prediction.noise
+        return prediction, *found
+
+    def _combined_step(self, run: InversionState, x: torch.Tensor, lagged: _Lengths) -> tuple[torch.Tensor, Prediction]:
+        """A step with one vector-Jacobian product, whose weights follow from lengths that were measured before."""
         with torch.enable_grad():
             state = x.detach().requires_grad_(True)
-            noise, estimate = denoiser(state, level, label)
+            noise, estimate = run.denoiser(state, run.level, run.labels)
         prediction = Prediction(noise.detach(), estimate.detach())
-        g_hf = g_lf = None
-        if wants_hf:
-            excess = prediction.noise.double().square().sum((1, 2, 3), keepdim=True) - noise[0].numel()
-            outer = (4 * excess * prediction.noise.double()).to(noise.dtype)
-            (g_hf,) = torch.autograd.grad(noise, state, outer, retain_graph=wants_lf)
-        if wants_lf:
-            (g_lf,) = torch.autograd.grad(estimate, state, 2 * (prediction.clean - clean))
-        return prediction, g_hf, g_lf
+        base = ode_step(prediction, run.following)
+        v, residual = _vectors(run, prediction)
+        length_hf, length_lf = lagged.hf * _norm(v), lagged.lf * _norm(residual)
+        inner = (lagged.cosine * length_hf * length_lf).clamp(max=0) if self.project else torch.zeros_like(length_hf)
+        run.seen["conflict"] = (lagged.cosine < 0).flatten()
+        along_lf, along_hf = inner / (length_lf**2 + _EPSILON), inner / (length_hf**2 + _EPSILON)
+        kept = (1 - (inner / (length_hf * length_lf).clamp_min(_EPSILON)) ** 2).clamp_min(0).sqrt()
+        moved = _norm(base - x)
+        hf = self._factor(run, "hf", self.eta_hf, kept * length_hf, moved) if self.eta_hf else torch.zeros_like(moved)
+        lf = self._factor(run, "lf", self.eta_lf, kept * length_lf, moved) if self.eta_lf else torch.zeros_like(moved)
+        outer = [
+            4 * ((hf - lf * along_hf) * v.double()).to(noise.dtype),
+            2 * ((lf - hf * along_lf) * residual.double()).to(noise.dtype),
+        ]
+        (correction,) = torch.autograd.grad([noise, estimate], state, outer)
+        if self.scale == "step":  # whatever was measured before, both together move at most what each may
+            most = ((self.eta_hf > 0) + (self.eta_lf > 0)) * self.clip * moved
+            correction = correction * (most / _norm(correction).clamp_min(_EPSILON)).clamp(max=1).to(x.dtype)
+        return base - correction, prediction
+
+
+class _Lengths(NamedTuple):
+    """Of g_HF over that of v, of g_LF over that of r, N x 1 x 1 x 1 each, and the cosine of both gradients."""
+
+    hf: torch.Tensor
+    lf: torch.Tensor
+    cosine: torch.Tensor
+
+    @classmethod
+    def of(cls, g_hf: torch.Tensor, g_lf: torch.Tensor, v: torch.Tensor, residual: torch.Tensor) -> _Lengths:
+        length_hf, length_lf = _norm(g_hf), _norm(g_lf)
+        cosine = _inner(g_hf, g_lf) / (length_hf * length_lf)
+        return cls(length_hf / _norm(v), length_lf / _norm(residual), cosine)
+
+
+def _vectors(run: InversionState, prediction: Prediction) -> tuple[torch.Tensor, torch.Tensor]:
+    """v = (||noise||^2 - d) noise and r = clean - x0, which both gradients are made of."""
+    noise = prediction.noise.double()
+    excess = noise.square().sum((1, 2, 3), keepdim=True) - noise[0].numel()
+    return (excess * noise).to(prediction.noise.dtype), prediction.clean - run.clean
 
 
 def project_conflicting(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from spectral_collapse.sampling import noise_step
 
 _GRADIENT_STEPS = 4  # on the predicted noise, per regularised prediction (authors' configuration)
 _PATCH = 4  # side of the patches whose statistics are compared, in pixels (authors' code)
-_SMALLEST = 8  # pixels: the pyramid of the pair loss ends here (Parmar et al. 2023)
+SMALLEST = 8  # pixels: the pyramid of the pair loss ends here (Parmar et al. 2023)
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class ReNoise(InversionMethod):
         return int(self.stochastic)
 
     def prepare(self, run: InversionState) -> None:
-        if (self.lambda_pair or self.lambda_patch) and min(run.clean.shape[-2:]) < _SMALLEST:
+        if (self.lambda_pair or self.lambda_patch) and min(run.clean.shape[-2:]) < SMALLEST:
             raise InvalidParameterError(
-                f"renoise's losses compare pixels of images of at least {_SMALLEST} x {_SMALLEST}; "
+                f"renoise's losses compare pixels of images of at least {SMALLEST} x {SMALLEST}; "
                 f"{tuple(run.clean.shape[-2:])} was given; set lambda_pair and lambda_patch to 0"
             )
 
@@ -111,16 +111,16 @@ class ReNoise(InversionMethod):
         return unit * scale
 
 
-def pair_loss(noise: torch.Tensor) -> torch.Tensor:
-    """Squared mean products of neighbours, right and below, per sample (N,), of noise N x C x H x W.
+def pair_loss(noise: torch.Tensor, shift: int = 1) -> torch.Tensor:
+    """Squared mean products of pixels `shift` apart, right and below, per sample (N,), of noise N x C x H x W.
 
     Summed over channels and over a pyramid of half sizes down to 8 pixels (Parmar et al. 2023, Eq. 3).
     """
     loss = noise.new_zeros(len(noise))
     while True:
         for dim in (-1, -2):
-            loss = loss + (noise * noise.roll(1, dim)).mean((2, 3)).square().sum(1)
-        if min(noise.shape[-2:]) <= _SMALLEST:
+            loss = loss + (noise * noise.roll(shift, dim)).mean((2, 3)).square().sum(1)
+        if min(noise.shape[-2:]) <= SMALLEST:
             return loss
         noise = F.avg_pool2d(noise, 2)
 

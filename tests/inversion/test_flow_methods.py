@@ -1,0 +1,136 @@
+"""Methods that were written for rectified flow, on every process."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import create
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import ode_step
+from tests.gaussian import draw, flat
+
+PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
+
+
+def test_rf_inversion_is_the_controlled_velocity_of_its_paper() -> None:
+    """Eq. 8: dY = [u + gamma (u(Y | z) - u)] dt, with u(Y | z) = (z - Y) / (1 - t), by hand on the straight path."""
+    denoiser, x, gamma = flat(FlowMatching(), 0.3), draw(0.3), 0.4
+    z = torch.randn(3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    found = create("rf_inversion", gamma=gamma).invert(denoiser, x[:1], 0, 12, torch.Generator().manual_seed(5))
+    y, levels = x[:1], denoiser.process.levels(12)
+    for level, following in pairwise(levels):
+        t, dt = level.sigma, following.sigma - level.sigma
+        prediction = denoiser(y, level, torch.zeros(1, dtype=torch.long))
+        u = prediction.noise - prediction.clean
+        y = y + dt * (u + gamma * ((z - y) / (1 - t) - u))
+    torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_rf_inversion_at_its_ends(process: Process) -> None:
+    denoiser, x = flat(process, 0.3), draw(0.3)
+    plain = create("standard").invert(denoiser, x, 0, 8).latent
+    assert torch.equal(create("rf_inversion", gamma=0.0).invert(denoiser, x, 0, 8).latent, plain)
+    full = create("rf_inversion", gamma=1.0).invert(denoiser, x, 0, 8, torch.Generator().manual_seed(0))
+    levels, z = process.levels(8), full.latent.new_tensor(0)
+    z = torch.stack(
+        [torch.randn(3, 16, 16, dtype=x.dtype, generator=g) for g in [torch.Generator().manual_seed(0)] for _ in x]
+    )
+    # the straight path from x at the first level to z: what the last level keeps of the image, and the rest noise
+    start = (x - levels[0].sigma * z) / levels[0].alpha
+    expected = (levels[-1].alpha * start + levels[-1].sigma * z) / levels[-1].norm
+    torch.testing.assert_close(full.latent, expected, rtol=1e-9, atol=1e-9)
+    assert full.network_calls == 0
+
+
+def test_rf_inversion_led_back_to_its_image_all_the_way_returns_it() -> None:
+    denoiser, x = flat(VariancePreserving(), 0.3), draw(0.3)
+    method = create("rf_inversion", eta=1.0, until=1.0)
+    back = method.sample(denoiser, method.invert(denoiser, x, 0, 8), 1)
+    entry = denoiser.process.levels(8)[0]
+    # at the entry level the image has that level's share of noise
+    assert (back / entry.alpha - x).abs().max() < 5 * entry.ratio
+    free = create("rf_inversion", eta=1.0, until=0.0)
+    inverted = free.invert(denoiser, x, 0, 8, torch.Generator().manual_seed(1))
+    plain = create("standard").sample(denoiser, inverted, 1)
+    assert torch.equal(free.sample(denoiser, inverted, 1), plain)
+
+
+def test_midpoint_is_rf_solvers_taylor_step() -> None:
+    """img + h v + h^2 / 2 * (v_mid - v) / (h / 2), Eq. 11 of RF-Solver, by hand."""
+    denoiser, x, label = flat(FlowMatching(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
+    level, following = denoiser.process.levels(1)
+    h, first = following.sigma - level.sigma, denoiser(x, level, label)
+    v = first.noise - first.clean
+    half = denoiser.process.between(level, following)
+    assert half.sigma == pytest.approx((level.sigma + following.sigma) / 2)
+    second = denoiser(x + h / 2 * v, half, label)
+    v_mid = second.noise - second.clean
+    expected = x + h * v + h**2 / 2 * (v_mid - v) / (h / 2)
+    torch.testing.assert_close(create("midpoint").invert(denoiser, x, 0, 1).latent, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_fireflow_keeps_the_middle_slope_for_the_next_half_step() -> None:
+    denoiser, x, label = flat(FlowMatching(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
+    levels = denoiser.process.levels(2)
+
+    def velocity(y: torch.Tensor, t: float) -> torch.Tensor:
+        found = denoiser(y, denoiser.process.level(t), label)
+        return found.noise - found.clean
+
+    t = [level.sigma for level in levels]
+    v = velocity(x + (t[1] - t[0]) / 2 * velocity(x, t[0]), (t[0] + t[1]) / 2)
+    y = x + (t[1] - t[0]) * v
+    v = velocity(y + (t[2] - t[1]) / 2 * v, (t[1] + t[2]) / 2)
+    found = create("fireflow").invert(denoiser, x, 0, 2)
+    torch.testing.assert_close(found.latent, y + (t[2] - t[1]) * v, rtol=1e-12, atol=1e-12)
+    assert found.network_calls == 3
+
+
+def test_uni_inv_is_one_warm_started_iteration_of_the_implicit_step() -> None:
+    denoiser, x, label = flat(FlowMatching(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
+    levels = denoiser.process.levels(2)
+
+    def velocity(y: torch.Tensor, position: int) -> torch.Tensor:
+        found = denoiser(y, levels[position], label)
+        return found.noise - found.clean
+
+    h = [levels[1].sigma - levels[0].sigma, levels[2].sigma - levels[1].sigma]
+    v = velocity(x + h[0] * velocity(x, 0), 1)
+    y = x + h[0] * v
+    y = y + h[1] * velocity(y + h[1] * v, 2)
+    found = create("uni_inv").invert(denoiser, x, 0, 2)
+    torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
+    assert found.network_calls == 3
+
+
+def test_easy_inv_blends_within_its_window_only() -> None:
+    denoiser, x, label = flat(VariancePreserving(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
+    levels, y = denoiser.process.levels(4), x
+    for position in range(4):
+        stepped = ode_step(denoiser(y, levels[position], label), levels[position + 1])
+        y = 0.3 * stepped + 0.7 * y if 1 <= position < 3 else stepped
+    found = create("easy_inv", eta=0.3, start=0.25, stop=0.75).invert(denoiser, x, 0, 4)
+    torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
+    plain = create("standard").invert(denoiser, x, 0, 4).latent
+    assert torch.equal(create("easy_inv", eta=1.0).invert(denoiser, x, 0, 4).latent, plain)
+    # it lets in less noise than the standard inversion of the same data, as its form foretells
+    assert create("easy_inv").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var() < (
+        0.9 * create("standard").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sentence"),
+    [
+        ("rf_inversion", {"gamma": 1.5}, "gamma must be from 0 to 1; 1.5 was given"),
+        ("easy_inv", {"start": 0.5, "stop": 0.2}, "start must not be above stop; 0.5 and 0.2 were given"),
+    ],
+)
+def test_impossible_parameters_are_refused(name: str, given: dict[str, float], sentence: str) -> None:
+    with pytest.raises(InvalidParameterError, match=sentence.replace(".", r"\.")):
+        create(name, **given)

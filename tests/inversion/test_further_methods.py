@@ -1,0 +1,155 @@
+"""DPM-Solver++, pix2pix-zero, Newton-Raphson and low-pass consistency."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from spectral_collapse.denoisers import NetworkDenoiser, Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion import create
+from spectral_collapse.inversion.pix2pix_zero import kl_loss
+from spectral_collapse.inversion.projectors import HighPass
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.sampling import increment, ode_step
+from tests.gaussian import draw, flat
+from tests.inversion.steps import one_step
+from tests.networks_tiny import tiny_unet
+
+PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
+
+
+class Line:
+    """A denoiser whose clean image is linear in log(alpha / sigma), whatever x."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        clean = torch.full_like(x, 0.3 - 0.1 * math.log(level.ratio))
+        return Prediction((x - level.alpha * clean) / level.sigma, clean)
+
+
+def test_dpm_solver_extrapolates_the_clean_image_in_log_snr() -> None:
+    """For a linear clean image the last step uses its value half a step ahead: D = c + (c - c_before) / (2 r)."""
+    denoiser, x = Line(VariancePreserving()), draw(0.3)
+    seen = []
+    create("dpm_solver").invert(denoiser, x, 0, 6, callback=seen.append)
+    for step in seen[1:]:
+        middle = 0.3 - 0.1 * (math.log(step.level.ratio) + math.log(step.following.ratio)) / 2
+        noise = (step.x - step.level.alpha * middle) / step.level.sigma
+        expected = step.following.alpha * middle + step.following.sigma * noise
+        torch.testing.assert_close(step.following_x, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_dpm_solver_samples_as_diffusers_does() -> None:
+    from diffusers import DPMSolverMultistepScheduler
+
+    process = VariancePreserving()
+    denoiser, latent = flat(process, 0.3), draw(1.0)
+    method, steps = create("dpm_solver"), 8
+    inverted = method.invert(denoiser, latent, 0, steps)
+    levels = inverted.levels
+    scheduler = DPMSolverMultistepScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        lower_order_final=False,
+        final_sigmas_type="sigma_min",
+    )
+    scheduler.set_timesteps(timesteps=[int(level.time) for level in levels[:0:-1]])
+    scheduler.sigmas[-1] = levels[0].ratio  # the image is left where it entered, not at sigma = 0
+    x = inverted.latent * levels[-1].norm
+    label = torch.zeros(len(x), dtype=torch.long)
+    for level, time in zip(levels[:0:-1], scheduler.timesteps, strict=True):
+        x = scheduler.step(denoiser(x, level, label).noise, time, x).prev_sample
+    # diffusers keeps its sigmas in float32
+    torch.testing.assert_close(method.sample(denoiser, inverted, 0), x, rtol=1e-4, atol=1e-5)
+
+
+def test_pix2pix_zero_brings_a_collapsed_noise_to_the_normal_law() -> None:
+    low = draw(0.3, 4, 3, 16).cumsum(-1) / 10  # smooth: neighbours alike, little power
+    denoiser = flat(VariancePreserving(), 1e-3)
+    regular = create("pix2pix_zero", iterations=20).invert(denoiser, low, 0, 10).latent
+    plain = create("standard").invert(denoiser, low, 0, 10).latent
+    assert kl_loss(regular).mean() < 0.5 * kl_loss(plain).mean()
+
+    def correlation(x: torch.Tensor) -> torch.Tensor:
+        return ((x * x.roll(1, -1)).mean((1, 2, 3)) / x.square().mean((1, 2, 3))).abs().mean()
+
+    assert correlation(regular) < correlation(plain)
+
+
+def test_the_divergence_of_pix2pix_zero_in_closed_form() -> None:
+    values = torch.tensor([[-1.0, 1.0, 3.0, 5.0]], dtype=torch.float64).view(1, 1, 2, 2)
+    variance, mean = 20 / 3, 2
+    expected = variance + mean**2 - 1 - math.log(variance + 1e-7)
+    assert kl_loss(values).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_pix2pix_zero_needs_room_for_its_shifts() -> None:
+    with pytest.raises(InvalidParameterError, match=r"in images of at least 10 x 10; \(8, 8\) was given"):
+        create("pix2pix_zero").invert(flat(VariancePreserving(), 0.3, 8), draw(0.3, 2, 3, 8), 0, 4)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_newton_raphson_takes_the_best_of_its_iterates(process: Process) -> None:
+    """With many elements the scalar rule is no contraction; more iterations are not worse: the best one is taken."""
+    prediction = "flow" if isinstance(process, FlowMatching) else "epsilon"
+    denoiser = NetworkDenoiser(tiny_unet().double(), process, prediction)
+    x = torch.randn(2, 4, 16, 16, dtype=torch.float64)
+    few, many = (one_step(create("gnri", iterations=n, weight=0.0), denoiser, x, 8, 3) for n in (1, 6))
+    level, following = denoiser.process.levels(8)[3:5]
+    label = torch.zeros(2, dtype=torch.long)
+
+    def residual(z: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            return (z - x - increment(denoiser(z, following, label), level, following)).abs().mean((1, 2, 3))
+
+    plain = ode_step(denoiser(x, level, label), following).detach()
+    assert (residual(few) < residual(plain)).all()
+    assert (residual(many) <= residual(few) * (1 + 1e-9)).all()
+
+
+def test_newton_raphson_solves_one_pixel_of_gaussian_data() -> None:
+    """One element: r(z) = |z - f(z)| is linear on either side of its root, and one step of Newton's ends on it."""
+    process = VariancePreserving()
+    denoiser, x = flat(process, 0.3, 1), draw(0.3, 5, 1, 1)
+    exact = create("fixed_point", tolerance=1e-14).invert(denoiser, x, 0, 3).latent
+    found = create("gnri", iterations=2, weight=0.0).invert(denoiser, x, 0, 3)
+    torch.testing.assert_close(found.latent, exact, rtol=1e-8, atol=1e-10)
+    assert found.diagnostics["residual"].max() < 1e-8
+
+
+def test_the_pull_of_newton_raphson_moves_latents_to_where_the_image_would_be_noised() -> None:
+    denoiser, x = flat(VariancePreserving(), 1e-4), draw(1e-4)
+    near, free = (create("gnri", iterations=6, weight=w).invert(denoiser, x, 0, 10) for w in (5.0, 0.0))
+    last = free.levels[-1]
+    distance = [(found.latent * last.norm - last.alpha * x).square().mean() for found in (near, free)]
+    assert distance[0] < distance[1]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("consistent", ["state", "clean"])
+def test_low_pass_consistency_puts_the_sources_low_band_into_the_image(process: Process, consistent: str) -> None:
+    denoiser, x, cutoff = flat(process, 0.3), draw(0.3), 0.2
+    method = create("ilvr", projector=cutoff, consistent=consistent)
+    inverted = method.invert(denoiser, x, 0, 30, torch.Generator().manual_seed(0))
+    made = method.sample(denoiser, inverted, 1)
+
+    def low(image: torch.Tensor) -> torch.Tensor:
+        return image - HighPass(cutoff)(image)
+
+    entry = inverted.levels[0]
+    # the noise of the entry level stays in the low band of 'state'; 'clean' keeps a share of what was there before
+    assert (low(made) / entry.alpha - low(x)).square().mean().sqrt() < 4 * entry.ratio
+    torch.testing.assert_close(inverted.latent.var(), torch.tensor(1.0, dtype=x.dtype), rtol=0.05, atol=0)
+    # and the latent knows nothing of the image: 6144 pairs, five standard errors
+    assert abs((inverted.latent * x).mean() / x.std()) < 5 / x.numel() ** 0.5
+
+
+def test_low_pass_consistency_refuses_an_unknown_kind() -> None:
+    with pytest.raises(InvalidParameterError, match="consistent"):
+        create("ilvr", consistent="noise")
