@@ -32,3 +32,7 @@ def on_torch_import() -> None:
         _kept.append(torch.library.Library("torchvision", "DEF"))
         for name in ("nms", "qnms"):
             _kept[0].define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+ensure_torchvision = on_torch_import
+"""The same under the name that scripts call where the entry point is not installed, as in a checkout on PYTHONPATH."""
