@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from spectral_collapse.denoisers import gaussian_denoiser
-from spectral_collapse.errors import unknown
+from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
 from spectral_collapse.studies import published
 from spectral_collapse.studies.parameters import NetworkParameters, by_profile
@@ -43,6 +43,16 @@ class LatentParameters(NetworkParameters):
         min_length=1,
         description="inversion methods, with the papers' settings for the data set",
     )
+
+
+class ComparedParameters(LatentParameters):
+    """Methods that are compared with the standard inversion, one of them."""
+
+    @model_validator(mode="after")
+    def _has_standard(self) -> Self:
+        if Standard.name not in self.methods:
+            raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
+        return self
 
 
 def series(request: Request[LatentParameters]) -> list[str]:
