@@ -35,6 +35,7 @@ def made(
     images = SimpleNamespace(names=[f"image {number}" for number in range(len(first))], clusters=groups)
     parameters = module.STUDY.parameters.checked(profile="smoke")
     request = SimpleNamespace(images=images, encoded=first, parameters=parameters)
+    monkeypatch.setattr(latents, "series", lambda request: list(series))
     monkeypatch.setattr(latents, "latents", lambda request, name: series[name])
     result = module.combine(request, {name: module.measured(request, name) for name in series})
     result.attrs |= {"title": title, "data_source": "real", "origin": "drawn"}

@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.studies import pca
+from spectral_collapse.studies import latents, pca
 from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
@@ -31,7 +31,7 @@ def test_white_noise_has_the_rank_of_the_marchenko_pastur_law(study: xr.Dataset)
 
 def test_each_part_leaves_out_whole_pictures(study: xr.Dataset) -> None:
     pictures = len(set(study["sample_group"].to_numpy()))
-    assert study.sizes["left_out"] == 1 + min(pictures, pca.BLOCKS)
+    assert study.sizes["left_out"] == 1 + min(pictures, latents.PARTS)
     assert bool((study["effective_rank"].isel(left_out=slice(1, None)) < study.attrs["possible_rank"]).all())
 
 
@@ -81,4 +81,4 @@ def test_one_latent_is_no_set(own_store: None) -> None:  # noqa: F811
 
 def test_methods_without_the_standard_inversion_are_refused() -> None:
     with pytest.raises(InvalidParameterError, match="methods must hold 'standard'"):
-        pca.PCAParameters.checked(methods=["taba"])
+        latents.SetParameters.checked(methods=["taba"])

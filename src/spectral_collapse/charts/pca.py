@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import latents, lines, pictures, spectra
-from spectral_collapse.findings.latents import called, label
+from spectral_collapse.findings.latents import called, described, label
 from spectral_collapse.findings.pca import READINGS
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
@@ -21,7 +21,7 @@ def cumulative(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("mean:Q", title="share of the variance").scale(domain=[0, 1], clamp=True).axis(format="~g")
     chart = lines.bands(None, x, y, latents.looks(table["series"]), columns=4, opacity=0.12)
     return lines.panels(chart.properties(width=200, height=180), table).properties(
-        description=f"Cumulative explained variance by principal components of {_series(table)}"
+        description=f"Cumulative explained variance by principal components of {described(table)}"
     )
 
 
@@ -32,7 +32,7 @@ def relative_ranks(table: pd.DataFrame) -> alt.FacetChart:
     chart = lines.whiskers(None, x, y, lines.looks(READINGS.values()), "reading", side_by_side=True)
     chart = alt.layer(chart, lines.rule(x=1)).properties(width=170, height=210)
     return lines.panels(chart, table).properties(
-        description=f"Effective rank relative to white noise, of a set and of single latents, of {_series(table)}"
+        description=f"Effective rank relative to white noise, of a set and of single latents, of {described(table)}"
     )
 
 
@@ -43,7 +43,7 @@ def growth(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("mean:Q", title="effective rank (log scale)").scale(type="log", base=2, nice=False)
     chart = lines.bands(None, x, y.axis(format="~g"), latents.looks(table["series"]), columns=4, opacity=0.12)
     return lines.panels(chart.properties(width=200, height=180), table).properties(
-        description=f"Effective rank against the number of latents, of {_series(table)}"
+        description=f"Effective rank against the number of latents, of {described(table)}"
     )
 
 
@@ -68,7 +68,11 @@ def component_pictures(study: xr.Dataset) -> alt.Chart:
 
 def component_spectra(table: pd.DataFrame) -> alt.FacetChart:
     """Radial spectra of the first and of the last components, of `findings.component_spectra`."""
-    y = alt.Y("mean:Q", title="power, white noise = 1 (log scale)").scale(type="log").axis(format="~g", tickCount=5)
+    y = (
+        alt.Y("mean:Q", title="power, white noise = 1 (log scale)")
+        .scale(type="log", nice=False)
+        .axis(format="~g", tickCount=5)
+    )
     chart = lines.bands(None, spectra.FREQUENCY, y, latents.looks(table["series"]), columns=4, opacity=0.12)
     return lines.panels(chart.properties(width=310, height=210), table, columns=2).properties(
         description=f"Radial spectra of the first and the last principal components, {table.attrs['title']}"
@@ -88,8 +92,3 @@ def predicted(table: pd.DataFrame) -> alt.LayerChart:
         height=50 * table["panel"].nunique(),
         description="Loss of rank of the closed form over that of the standard inversion",
     )
-
-
-def _series(table: pd.DataFrame) -> str:
-    names, panels = (", ".join(table[column].unique()) for column in ("series", "panel"))
-    return f"{names}; {panels.replace('|', ', ')}"

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Verdict
-from spectral_collapse.statistics import groups_of
+from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies.latents import WHITE
 
 Found = Mapping[str, xr.Dataset]
@@ -37,6 +38,29 @@ def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.Dat
     tables = [table(study).assign(panel=label(study).replace(" (", "|").rstrip(")")) for study in found.values()]
     result = pd.concat(tables, ignore_index=True)
     return result.assign(series=result["series"].map(called)) if "series" in result else result
+
+
+def described(table: pd.DataFrame) -> str:
+    """The series and the data sets of a table of `stacked`, for the description of a chart."""
+    names, panels = (", ".join(table[column].unique()) for column in ("series", "panel"))
+    return f"{names}; {panels.replace('|', ', ')}"
+
+
+def as_rows(values: xr.DataArray, **columns: np.ndarray) -> pd.DataFrame:
+    """A row per place of `values`, with these columns in its shape."""
+    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in values.dims], names=values.dims)
+    return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()}, places).reset_index()
+
+
+def jackknifed(values: xr.DataArray) -> pd.DataFrame:
+    """A row per place along all dimensions but `left_out`: mean, low, high."""
+    return as_rows(values.isel(left_out=0, drop=True), **jackknife(values)._asdict())
+
+
+def jackknife(values: xr.DataArray) -> Interval:
+    """Values along `left_out`, of which the first is of all latents, as an interval (`statistics.jackknife`)."""
+    values = values.transpose(..., "left_out").to_numpy()
+    return statistics.jackknife(values[..., 0][()], values[..., 1:])
 
 
 def methods(study: xr.Dataset) -> list[str]:

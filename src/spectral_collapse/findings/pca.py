@@ -15,7 +15,17 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import Found, below, called, judged, label, stacked
+from spectral_collapse.findings.latents import (
+    Found,
+    as_rows,
+    below,
+    called,
+    jackknife,
+    jackknifed,
+    judged,
+    label,
+    stacked,
+)
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
@@ -29,19 +39,13 @@ EQUAL = 0.99
 """White noise 'uses all dimensions equally' where its effective rank is at least this share of the possible one."""
 
 
-def jackknife(values: xr.DataArray) -> Interval:
-    """Values along `left_out`, of which the first is of all latents, as an interval (`statistics.jackknife`)."""
-    values = values.transpose(..., "left_out").to_numpy()
-    return statistics.jackknife(values[..., 0][()], values[..., 1:])
-
-
 def cumulative(found: Found, reading: str) -> pd.DataFrame:
     """Cumulative explained variance: columns panel, series, share, mean, low, high. reading: 'set' or 'map'."""
 
     def table(study: xr.Dataset) -> pd.DataFrame:
         if reading == "map":
             return means(study["map_cumulative"])
-        return _table(study["cumulative"])
+        return jackknifed(study["cumulative"])
 
     return stacked(found, table)
 
@@ -100,7 +104,7 @@ def growth(found: Found) -> pd.DataFrame:
 
 def component_spectra(study: xr.Dataset) -> pd.DataFrame:
     """Radial spectra of first and last components: columns panel (which), series, frequency, mean, low, high."""
-    table = _table(np.log(study["component_power"].clip(_NO_POWER))).rename(columns={"end": "panel"})
+    table = jackknifed(np.log(study["component_power"].clip(_NO_POWER))).rename(columns={"end": "panel"})
     ends = ["mean", "low", "high"]  # of logarithms, since an interval of a power must not reach below 0
     table[ends] = np.exp(table[ends])
     number = {end: f"{end} components" for end in table["panel"].unique()}
@@ -212,16 +216,6 @@ def claims(found: Found) -> list[Claim]:
         Claim("White noise uses all dimensions equally (as far as a set of this size tells)", spectral, measured, equal)
     )
     return made
-
-
-def as_rows(values: xr.DataArray, **columns: np.ndarray) -> pd.DataFrame:
-    """A row per place of `values`, with these columns in its shape."""
-    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in values.dims], names=values.dims)
-    return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()}, places).reset_index()
-
-
-def _table(values: xr.DataArray) -> pd.DataFrame:
-    return as_rows(values.isel(left_out=0, drop=True), **jackknife(values)._asdict())
 
 
 def _rank(study: xr.Dataset, name: str) -> float:

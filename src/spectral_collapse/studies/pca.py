@@ -12,16 +12,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
-from pydantic import Field
 
 from spectral_collapse import metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.studies import common, latents
-from spectral_collapse.studies.parameters import Count
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
@@ -31,21 +28,13 @@ COMPONENTS, PICTURES = 8, 3
 """At either end: components whose spectra are averaged, and those that are shown."""
 SHARES = np.linspace(0, 1, 65)
 """Where curves are kept: shares of the components that there can be, so that sets of other sizes compare."""
-BLOCKS = 20
-"""Parts of independent pictures that are left out in turn, at most."""
 
 
-class PCAParameters(latents.ComparedParameters):
-    """Latents, and how many sets of them are drawn."""
-
-    draws: Count = Field(8, ge=2, description="random sets of latents of each size for the growth of the rank")
-
-
-Given = Request[PCAParameters]
+Given = Request[latents.SetParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per series."""
+    """A job per series, white noise among them."""
     return {name: functools.partial(measured, request, name) for name in latents.series(request)}
 
 
@@ -81,12 +70,9 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             name: common.variable(("series", *own), np.stack([part[name] for part in parts.values()]), title)
             for name, (own, title) in dims.items()
         },
-        {
-            "series": names,
-            "sample": request.images.names,
-            "left_out": ["nothing", *(f"part {number + 1}" for number in range(len(_parts(request)) - 1))],
+        latents.coordinates(request)
+        | {
             "share": common.variable("share", SHARES, "share of the components"),
-            "count": common.variable("count", counts(count), "latents"),
             "end": list(ENDS),
             "frequency": common.frequencies(parts[names[0]]["frequency"]),
         },
@@ -101,19 +87,12 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     return result
 
 
-def counts(count: int) -> list[int]:
-    """How many latents the sets of `subset_rank` have: powers of 2 from 8 on, and all."""
-    return [*(size for size in (2**power for power in range(3, 20)) if size < count), count]
-
-
 def measured(request: Given, name: str) -> Arrays:
     """All of a series."""
     found = latents.latents(request, name)
     each, given = metrics.map_pca(found), compact(found)
-    sets = [_of_set(given, kept) for kept in _parts(request)]
-    draws = np.random.default_rng(0)
-    orders = [draws.permutation(len(found)) for _ in range(request.parameters.draws)]
-    ranks = [[_rank(given.coordinates[order[:size]]) for order in orders] for size in counts(len(found))]
+    sets = [_of_set(given, kept) for kept in latents.left_out(request)]
+    ranks = [[_rank(given.coordinates[kept]) for kept in sets] for sets in latents.subsets(request)]
     pictures = _components(given, PICTURES)
     return {
         **{key: np.stack([one[key] for one in sets]) for key in sets[0]},
@@ -155,14 +134,8 @@ def compact(found: torch.Tensor) -> Compact:
     return Compact(vectors * lengths, ((vectors * scale).T.float() @ rows).unflatten(1, found.shape[1:]))
 
 
-def _parts(request: Given) -> list[np.ndarray]:
-    """All latents, then those without each part: boolean, N each. A part has whole clusters."""
-    part = pd.factorize(np.asarray(request.images.clusters))[0] % BLOCKS
-    return [part >= 0, *(part != number for number in range(part.max() + 1))]
-
-
-def _of_set(given: Compact, kept: np.ndarray) -> Arrays:
-    coordinates = given.coordinates[torch.from_numpy(kept)]
+def _of_set(given: Compact, kept: torch.Tensor) -> Arrays:
+    coordinates = given.coordinates[kept]
     if len(coordinates) < 2:
         rings = min(given.basis.shape[-2:]) // 2
         nothing = {
@@ -215,4 +188,6 @@ def _at_shares(cumulative: torch.Tensor) -> np.ndarray:
     return np.stack(found).reshape(*cumulative.shape[:-1], len(SHARES))
 
 
-STUDY = Study("pca", "How many dimensions do inverted latents use?", PCAParameters, jobs, combine, uses=latents.uses)
+STUDY = Study(
+    "pca", "How many dimensions do inverted latents use?", latents.SetParameters, jobs, combine, uses=latents.uses
+)
