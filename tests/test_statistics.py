@@ -15,6 +15,7 @@ from spectral_collapse.statistics import (
     hypervolume,
     hypervolume_gain,
     interval,
+    jackknife,
     pareto_front,
     ratio,
 )
@@ -229,3 +230,13 @@ def test_a_geometric_mean_is_the_root_of_a_product_and_scales_with_its_values() 
     assert found.mean == pytest.approx(64 ** (1 / 4))
     np.testing.assert_allclose(geometric_mean(np.log(3 * values)), 3 * np.array(found))
     assert 1 <= found.low < found.mean < found.high <= 8
+
+
+def test_the_jackknife_of_a_mean_is_students_interval() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 12))
+    without = (values.sum(1, keepdims=True) - values) / 11
+    found = jackknife(values.mean(1), without)
+    exact = stats.t.interval(COVERAGE, 11, values.mean(1), stats.sem(values, axis=1))
+    np.testing.assert_allclose(found[1:], exact)
+    assert np.isnan(jackknife(1.0, np.ones(1)).low)
+    np.testing.assert_array_equal(jackknife(1.0, np.ones(4)), 1)

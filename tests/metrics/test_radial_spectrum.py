@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy import stats
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum, spectral_slope
-from spectral_collapse.metrics.radial_spectrum import band_power
+from spectral_collapse.metrics.radial_spectrum import band_energy, band_power
 
 from .case import Case
 from .images import textures, wave
@@ -87,3 +88,30 @@ def test_a_wave_is_in_the_band_of_its_frequency(cycles: int, band: int) -> None:
     assert power[0, band] > 0.1
     others = [index for index in range(3) if index != band]
     torch.testing.assert_close(power[0, others], torch.zeros(2, dtype=torch.float64), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (15, 12)])
+def test_the_energy_of_a_band_of_white_noise_is_chi_square(shape: tuple[int, int]) -> None:
+    noise = torch.randn(2000, 3, *shape, generator=torch.Generator().manual_seed(0))
+    energy, freedom = band_energy(noise)
+    assert int(freedom.sum()) == 3 * shape[0] * shape[1]
+    assert int(freedom[0]) == 3
+    torch.testing.assert_close(energy.sum(1), noise.double().square().sum((1, 2, 3)))  # Parseval
+    for values, count in zip(energy.T.numpy(), freedom.tolist(), strict=True):
+        # the variance tells real from complex bookkeeping: it would be off by a factor of 2
+        assert values.var() == pytest.approx(2 * count, rel=0.2)
+        assert stats.kstest(values, stats.chi2(count).cdf).pvalue > 1e-3
+
+
+def test_a_wave_has_its_energy_in_its_band_alone() -> None:
+    place = torch.arange(16.0)
+    waves = torch.stack([torch.cos(2 * torch.pi * k * place / 16).expand(1, 16, 16) for k in (0, 1, 2, 4, 8)])
+    diagonal = ((-1) ** (place[:, None] + place)).expand(1, 1, 16, 16)  # 0.5 in both directions: a corner
+    energy = band_energy(torch.cat([waves, diagonal])).energy
+    assert (energy > 1e-9).int().argmax(1).tolist() == [0, 1, 2, 3, 3, 4]
+    assert ((energy > 1e-9).sum(1) == 1).all()
+
+
+def test_small_latents_have_no_bands() -> None:
+    with pytest.raises(InvalidParameterError, match="latents must be 8 x 8 at least, got 4 x 8"):
+        band_energy(torch.zeros(1, 1, 4, 8))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import torch
 
 from spectral_collapse.errors import DataError, InvalidParameterError
@@ -12,6 +15,17 @@ BAND = (0.005, 0.4)
 
 BANDS = {"low": (0.0, 0.125), "middle": (0.125, 0.25), "high": (0.25, 0.5)}
 """Bands in cycles per pixel, each with its lower end; the last holds the Nyquist frequency, the mean is in none."""
+
+
+ENERGY_BANDS = ("mean", *BANDS, "corners")
+"""All of the Fourier plane: the means of the channels, `BANDS`, and what lies beyond the Nyquist frequency."""
+
+
+class BandEnergy(NamedTuple):
+    """energy: (N, 5) float64, of each of `ENERGY_BANDS`; freedom: (5,), its degrees of freedom."""
+
+    energy: torch.Tensor
+    freedom: torch.Tensor
 
 
 def radial_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,6 +54,29 @@ def band_power(images: torch.Tensor) -> torch.Tensor:
     lower = rings.new_tensor([low for low, _ in BANDS.values()])
     band = torch.bucketize(rings, lower[1:], right=True)
     return torch.stack([power[:, 1:][:, band == index].mean(1) for index in range(len(BANDS))], 1)
+
+
+def band_energy(latents: torch.Tensor) -> BandEnergy:
+    """Energy in each of `ENERGY_BANDS` of latents (N, C, H, W); the five add up to the squared norm.
+
+    For white noise of variance 1 the energy of a band is chi-square with as many degrees of freedom as the band has
+    coefficients of the orthonormal FFT, all channels together: two conjugate coefficients are two real numbers
+    (real and imaginary part, of variance 1/2, each of them counted twice), one that is its own conjugate is one.
+
+    Raises InvalidParameterError (not a batch, under 8 x 8, where a band is empty), DataError (empty), NotFiniteError.
+    """
+    latents = check_latents("band energy", latents)
+    height, width = latents.shape[-2:]
+    if min(height, width) < 8:
+        raise InvalidParameterError(f"band energy: latents must be 8 x 8 at least, got {height} x {width}")
+    options = {"dtype": torch.float64, "device": latents.device}
+    radius = torch.hypot(torch.fft.fftfreq(height, **options)[:, None], torch.fft.fftfreq(width, **options))
+    upper = [math.nextafter(0, 1), *(low for low, _ in list(BANDS.values())[1:]), math.nextafter(0.5, 1)]
+    band = torch.bucketize(radius, radius.new_tensor(upper), right=True)
+    member = torch.nn.functional.one_hot(band.flatten(), len(ENERGY_BANDS)).double()
+    power = (torch.fft.fft2(piece.double(), norm="ortho").abs().square().sum(1) for (piece,) in pieces(latents))
+    energy = torch.cat([one.flatten(1) @ member for one in power])
+    return BandEnergy(energy, (latents.shape[1] * member.sum(0)).long())
 
 
 def spectral_slope(images: torch.Tensor) -> float:

@@ -36,8 +36,12 @@ def s_g(latents: torch.Tensor) -> SG:
     count, dimension = len(latents), latents[0].numel()
     if count < 2:
         raise DataError("S_G is a score of a set and got 1 latent; give at least 2, better 100")
-    norms = latents.flatten(1).double().square().sum(1)
-    test = stats.kstest(norms.cpu().numpy(), stats.chi2(dimension).cdf)
+    return chi_square_test(latents.flatten(1).double().square().sum(1), dimension)
+
+
+def chi_square_test(energies: torch.Tensor, freedom: int) -> SG:
+    """S_G of energies (N,): Kolmogorov-Smirnov test against chi-square with this many degrees of freedom."""
+    test = stats.kstest(energies.cpu().numpy(), stats.chi2(freedom).cdf)
     return SG(1 - float(test.statistic), float(test.statistic), float(test.pvalue))
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
+import numpy as np
+import pandas as pd
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
 from spectral_collapse.denoisers import gaussian_denoiser
-from spectral_collapse.errors import unknown
+from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
-from spectral_collapse.studies import published
-from spectral_collapse.studies.parameters import NetworkParameters, by_profile
+from spectral_collapse.studies import common, published
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.translation import inverted
 
@@ -45,6 +47,22 @@ class LatentParameters(NetworkParameters):
     )
 
 
+class SetParameters(LatentParameters):
+    """Sets of latents of several methods, the standard inversion one of them, and of random subsets."""
+
+    draws: Count = Field(8, ge=2, description="random subsets of the latents, of each size")
+
+    @model_validator(mode="after")
+    def _has_standard(self) -> Self:
+        if Standard.name not in self.methods:
+            raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
+        return self
+
+
+PARTS = 20
+"""Parts of the independent pictures that the jackknife leaves out in turn, at most."""
+
+
 def series(request: Request[LatentParameters]) -> list[str]:
     """Names of all series: white noise, the methods, the closed form."""
     return [WHITE, *request.parameters.methods, CLOSED]
@@ -68,6 +86,32 @@ def closed_form(request: Request[NetworkParameters]) -> torch.Tensor:
     perfect = gaussian_denoiser(request.model.denoiser.process, request.training_sources(given.reference), label)
     model = dataclasses.replace(request.model, denoiser=perfect, hash="")
     return inverted(model, Standard(), request.pair.source, label, given.num_steps)
+
+
+def left_out(request: Request[LatentParameters]) -> list[torch.Tensor]:
+    """All latents, then those without each of several parts: boolean, N each. Parts have whole clusters."""
+    part = torch.from_numpy(pd.factorize(np.asarray(request.images.clusters))[0] % PARTS)
+    return [part >= 0, *(part != number for number in range(int(part.max()) + 1))]
+
+
+def subsets(request: Request[SetParameters]) -> list[list[torch.Tensor]]:
+    """Random subsets of the latents, indices: `draws` of each of the sizes 8, 16, 32, ..., N."""
+    generator, count = torch.Generator().manual_seed(0), len(request.images.names)
+    orders = [torch.randperm(count, generator=generator) for _ in range(request.parameters.draws)]
+    sizes = [*(size for size in (2**power for power in range(3, 20)) if size < count), count]
+    return [[order[:size] for order in orders] for size in sizes]
+
+
+def coordinates(request: Request[SetParameters]) -> dict[str, object]:
+    """The coordinates series, sample, left_out (parts) and count (sizes of subsets) of a result."""
+    parts = [f"part {number + 1}" for number in range(len(left_out(request)) - 1)]
+    sizes = [len(sets[0]) for sets in subsets(request)]
+    return {
+        "series": series(request),
+        "sample": request.images.names,
+        "left_out": ["nothing", *parts],
+        "count": common.variable("count", sizes, "latents"),
+    }
 
 
 def uses(request: Request[LatentParameters]) -> Iterable[InversionMethod]:

@@ -1,0 +1,316 @@
+"""Whether inverted latents are normal: tables, laws of white noise for the number of latents at hand, sentences.
+
+Kolmogorov-Smirnov distances stand beside the value that 95 % of sets of as many white latents do not exceed; it is
+exact, for any law. Means over latents have bootstrap intervals over independent pictures; what is of a set has
+jackknife intervals over parts of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse import statistics
+from spectral_collapse.findings import latents
+from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.latents import (
+    Found,
+    as_rows,
+    below,
+    called,
+    jackknife,
+    jackknifed,
+    judged,
+    label,
+    stacked,
+)
+from spectral_collapse.metrics.shapiro_wilk import LEVEL
+from spectral_collapse.statistics import COVERAGE, Interval, text
+from spectral_collapse.studies.gaussianity import ALL
+
+LAW = "chance"
+"""The series of what chance gives."""
+SMALLEST = 1e-30
+"""Of the p-values that charts show."""
+RIGHT, WRONG = 0.02, 0.1
+"""A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
+
+
+def chance(count: int) -> Interval:
+    """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %.
+
+    The range is one-sided, as the test is: a set cannot be too much like its law.
+    """
+    return Interval(float(stats.kstwo.mean(count)), 0.0, float(stats.kstwo.ppf(COVERAGE, count)))
+
+
+def norms(found: Found) -> pd.DataFrame:
+    """Squared norms over d: columns panel, series, sample, value; low, high: the range of 95 % of white noise's."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        values = study["energy"].sel(band=ALL, drop=True)
+        ends = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
+        low, high = stats.chi2.ppf(ends, study.attrs["dimension"]) / study.attrs["dimension"]
+        return as_rows(values, value=values.to_numpy()).assign(low=low, high=high)
+
+    return stacked(found, table)
+
+
+def distances(found: Found) -> pd.DataFrame:
+    """KS distance of squared norms against the number of latents: columns panel, series, count, mean; low, high: the
+    range of 95 % of the random subsets. The series `LAW` has `chance`."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        law = [{"series": LAW, "count": count, **chance(count)._asdict()} for count in study["count"].to_numpy()]
+        return pd.concat([_of_draws(study["ks_distance"]), pd.DataFrame(law)])
+
+    return stacked(found, table)
+
+
+def pvalues(found: Found) -> pd.DataFrame:
+    """The p-values of the same tests, geometric means over subsets: columns as of `distances`, `SMALLEST` at least."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        rows = _of_draws(np.log(study["ks_pvalue"].clip(SMALLEST)))
+        return rows.assign(**{end: np.exp(rows[end]) for end in ("mean", "low", "high")})
+
+    return stacked(found, table)
+
+
+def energies(found: Found) -> pd.DataFrame:
+    """Mean energy per degree of freedom in each band: columns panel, series, band, and those of `intervals.means`."""
+    return stacked(found, lambda study: means(_in_bands(study["energy"].drop_vars("freedom"))))
+
+
+def band_distances(found: Found) -> pd.DataFrame:
+    """KS distance of the energy in each band: columns panel, series, band, mean; of the series `LAW` low and high."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        distance = _in_bands(_distances(study))
+        law = [{"series": LAW, "band": band, **_chance(study)._asdict()} for band in distance["band"].to_numpy()]
+        return pd.concat([as_rows(distance, mean=distance.to_numpy()), pd.DataFrame(law)])
+
+    return stacked(found, table)
+
+
+def rejections(found: Found) -> pd.DataFrame:
+    """Shares of Shapiro-Wilk's rejections: columns panel, series, test (of what), mean, low, high."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        tests = {
+            "an element over latents": _shares(jackknifed(study["element_rejected"])),
+            "the values of a latent": means(study["latent_rejected"]),
+        }
+        return pd.concat([rows.assign(test=test) for test, rows in tests.items()])
+
+    return stacked(found, table).dropna(subset=["mean"])
+
+
+def divergences(found: Found) -> pd.DataFrame:
+    """Divergence from N(0, 1) above white noise's: columns panel, series, mean, low, high in nat per element."""
+    return stacked(found, lambda study: jackknifed(study["kl_excess"]))
+
+
+def moments(found: Found) -> pd.DataFrame:
+    """Skewness and excess kurtosis of latents: columns panel, series, moment, and those of `intervals.means`."""
+
+    def table(study: xr.Dataset) -> pd.DataFrame:
+        kinds = {"skewness": "skewness", "kurtosis": "excess kurtosis"}
+        return pd.concat([means(study[name]).assign(moment=title) for name, title in kinds.items()])
+
+    return stacked(found, table)
+
+
+def score_table(found: Found) -> pd.DataFrame:
+    """A row per data set and series, for the page: the chapter's numbers with what chance gives for this N."""
+    rows = []
+    for study in found.values():
+        data = f"{label(study)}: KS distance of white noise at most {_chance(study).high:.3f} (95 % of sets)"
+        for name in map(str, study["series"].to_numpy()):
+            one, distance = study.sel(series=name), _distance(study, name)
+            pvalue = one["ks_pvalue"].isel(count=-1, draw=0).item()
+            rows.append(
+                {
+                    "Data": data,
+                    "Latents": called(name),
+                    "Squared norm / d": text(statistics.interval(one["energy"].sel(band=ALL)), 3),
+                    "S_G": f"{1 - distance:.3f}",
+                    "KS distance": f"{distance:.3f}",
+                    "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
+                    "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
+                    "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
+                }
+            )
+    return pd.DataFrame(rows).set_index(["Data", "Latents"])
+
+
+def answer(found: Found) -> str:
+    """Two sentences: the standard inversion's norms and values on the first data set."""
+    study = next(iter(found.values()))
+    most, count = _chance(study).high, study.sizes["sample"]
+    norm, high = (text(_energy(study, "standard", band), 2) for band in (ALL, "high"))
+    excess = text(jackknife(study["kl_excess"].sel(series="standard")), 2)
+    return (
+        f"**Answer.** On {label(study)}, the squared norms of latents of the standard inversion are at a "
+        f"Kolmogorov-Smirnov distance of {_distance(study, 'standard'):.2f} from their law (95 % of sets of {count} "
+        f"white latents have at most {most:.2f}). Their energy is {norm} of white noise's, at high "
+        f"frequencies {high}, and an element is {excess} nat farther from N(0, 1) than white noise's."
+    )
+
+
+def norms_verdict(found: Found) -> str:
+    """Whose norms have the law of white noise, and from which N on the test says so, as a Markdown list."""
+    lines = []
+    for study in found.values():
+        inside = [called(name) for name in latents.methods(study) if _inside(study, name)]
+        first = _first_rejected(study, "standard")
+        told = "in no set" if first is None else f"in every random set of {first} or more"
+        lines.append(
+            f"- **{label(study)}**: norms as of white noise: {', '.join(inside) or 'none'}. The test rejects the "
+            f"standard inversion {told} at 5 %."
+        )
+    return "\n".join(lines)
+
+
+def bands_verdict(found: Found) -> str:
+    """Whose norm is right and whose spectrum is not, as a Markdown list."""
+    lines = []
+    for study in found.values():
+        named, distance, most = [], _distances(study), _chance(study).high
+        for name in latents.methods(study):
+            wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
+            right = abs(wrong.pop(ALL).mean - 1) <= RIGHT
+            off = [
+                f"{band} {text(one, 2)}"
+                for band, one in wrong.items()
+                if abs(one.mean - 1) >= WRONG
+                and below(one.low, one.high, 1) is not None
+                and distance.sel(series=name, band=band) > most
+            ]
+            if right and off:
+                named.append(f"{called(name)} ({', '.join(off)})")
+        lines.append(f"- **{label(study)}**: {'; '.join(named) or 'none'}.")
+    return (
+        f"Series whose mean squared norm is within {RIGHT:.0%} of white noise's while the energy of a band is off by "
+        f"{WRONG:.0%} or more, with its interval on one side of 1 and its KS distance above chance:\n\n"
+        + "\n".join(lines)
+    )
+
+
+def claims(found: Found) -> list[Claim]:
+    """Claims on normality of both papers (`latents.judged` makes verdicts of several data sets).
+
+    Norms count as normal where the KS distance is one that 95 % of sets of as many white latents do not exceed; shares,
+    energies and differences are on a side where their whole interval is.
+    """
+    studies = {label(study): study for study in found.values()}
+    with_ovg = {name: study for name, study in studies.items() if "ovg" in study["series"]}
+    with_taba = {name: study for name, study in studies.items() if "taba" in study["series"]}
+
+    def distances_of(chosen: dict[str, xr.Dataset], name: str) -> str:
+        texts = [
+            f"{title}: D = {_distance(study, name):.2f}, white noise at most {_chance(study).high:.2f}"
+            for title, study in chosen.items()
+        ]
+        return "; ".join(texts) or "-"
+
+    high = {title: _energy(study, "standard", "high") for title, study in studies.items()}
+    rejected = {title: jackknife(study["element_rejected"].sel(series="standard")) for title, study in studies.items()}
+    closer = {title: _closer(study, "taba") for title, study in with_taba.items()}
+
+    def listed(values: dict[str, Interval]) -> str:
+        return "; ".join(f"{title}: {text(one, 2)}" for title, one in values.items()) or "-"
+
+    spectral, taba = "Spectral Collapse", "There and Back Again"
+    return [
+        Claim(
+            "Squared norms of latents of the standard inversion do not follow chi-square",
+            f"{spectral}, Fig. 7 and App. B.2",
+            distances_of(studies, "standard"),
+            judged(not _inside(study, "standard") for study in studies.values()),
+        ),
+        Claim(
+            "OVG restores Gaussianity (squared norms)",
+            f"{spectral}, Sec. 1",
+            distances_of(with_ovg, "ovg"),
+            judged(_inside(study, "ovg") for study in with_ovg.values()),
+        ),
+        Claim(
+            "A latent of low variance lacks energy at high frequencies (energy over white noise's)",
+            f"{spectral}, Sec. 3",
+            listed(high),
+            judged(below(one.low, one.high, 1) for one in high.values()),
+        ),
+        Claim(
+            "Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
+            f"{LEVEL})",
+            f"{taba}, Sec. 1",
+            listed(rejected),
+            judged(_above(one, LEVEL) for one in rejected.values()),
+        ),
+        Claim(
+            "Forward diffusion in the first steps brings latents closer to Gaussian noise "
+            "(divergence of TABA minus that of the standard inversion, nat per element)",
+            f"{taba}, Fig. 4",
+            listed(closer),
+            judged(below(one.low, one.high) for one in closer.values()),
+        ),
+    ]
+
+
+def _shares(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(low=table["low"].clip(lower=0), high=table["high"].clip(upper=1))
+
+
+def _of_draws(values: xr.DataArray) -> pd.DataFrame:
+    low, high = statistics.percentiles(values.transpose(..., "draw").to_numpy())
+    mean = values.mean("draw")
+    return as_rows(mean, mean=mean.to_numpy(), low=low, high=high)
+
+
+def _chance(study: xr.Dataset) -> Interval:
+    return chance(study.sizes["sample"])
+
+
+def _in_bands(values: xr.DataArray) -> xr.DataArray:
+    return values.sel(band=values["band"] != ALL)
+
+
+def _distances(study: xr.Dataset) -> xr.DataArray:
+    """KS distance of the energies of each series and band."""
+
+    def distance(energy: np.ndarray, freedom: np.ndarray) -> float:
+        return stats.kstest(energy * freedom, stats.chi2(freedom).cdf).statistic
+
+    return xr.apply_ufunc(distance, study["energy"], study["freedom"], input_core_dims=[["sample"], []], vectorize=True)
+
+
+def _distance(study: xr.Dataset, name: str) -> float:
+    return study["ks_distance"].sel(series=name).isel(count=-1, draw=0).item()
+
+
+def _inside(study: xr.Dataset, name: str) -> bool:
+    return _distance(study, name) <= _chance(study).high
+
+
+def _first_rejected(study: xr.Dataset, name: str) -> int | None:
+    rejected = (study["ks_pvalue"].sel(series=name) < LEVEL).all("draw").to_numpy()
+    # from here on in all sizes
+    lasting = np.logical_and.accumulate(rejected[::-1])[::-1]
+    return int(study["count"][lasting.argmax()]) if lasting.any() else None
+
+
+def _energy(study: xr.Dataset, name: str, band: str) -> Interval:
+    return statistics.interval(study["energy"].sel(series=name, band=band))
+
+
+def _closer(study: xr.Dataset, name: str) -> Interval:
+    return jackknife(study["kl_excess"].sel(series=name) - study["kl_excess"].sel(series="standard"))
+
+
+def _above(one: Interval, value: float) -> bool | None:
+    under = below(one.low, one.high, value)
+    return None if under is None else not under

@@ -1,0 +1,86 @@
+"""What the chapters on latents share: names of data sets and series, tables over several data sets, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings.claims import Verdict
+from spectral_collapse.statistics import Interval, groups_of
+from spectral_collapse.studies.latents import WHITE
+
+Found = Mapping[str, xr.Dataset]
+"""Data set -> its result, as `Study.each` gives them."""
+
+BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
+"""The same cells at growing sparsity."""
+
+
+def called(series: str) -> str:
+    """A series as pages write it: TABA for 'taba', 'noise floor' for 'noise_floor'."""
+    return series.upper() if series in ("taba", "ovg") else series.replace("_", " ")
+
+
+def label(study: xr.Dataset) -> str:
+    """'Textures, x8 (real, 64 latents, 4 pictures)'."""
+    pictures = len(set(groups_of(study)))
+    return (
+        f"{study.attrs['title']} ({study.attrs['data_source']}, {study.sizes['sample']} latents, {pictures} pictures)"
+    )
+
+
+def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of all data sets in one: a column `panel`, the label in two lines, and series as pages write them."""
+    tables = [table(study).assign(panel=label(study).replace(" (", "|").rstrip(")")) for study in found.values()]
+    result = pd.concat(tables, ignore_index=True)
+    return result.assign(series=result["series"].map(called)) if "series" in result else result
+
+
+def described(table: pd.DataFrame) -> str:
+    """The series and the data sets of a table of `stacked`, for the description of a chart."""
+    names, panels = (", ".join(table[column].unique()) for column in ("series", "panel"))
+    return f"{names}; {panels.replace('|', ', ')}"
+
+
+def as_rows(values: xr.DataArray, **columns: np.ndarray) -> pd.DataFrame:
+    """A row per place of `values`, with these columns in its shape."""
+    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in values.dims], names=values.dims)
+    return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()}, places).reset_index()
+
+
+def jackknifed(values: xr.DataArray) -> pd.DataFrame:
+    """A row per place along all dimensions but `left_out`: mean, low, high."""
+    return as_rows(values.isel(left_out=0, drop=True), **jackknife(values)._asdict())
+
+
+def jackknife(values: xr.DataArray) -> Interval:
+    """Values along `left_out`, of which the first is of all latents, as an interval (`statistics.jackknife`)."""
+    values = values.transpose(..., "left_out").to_numpy()
+    return statistics.jackknife(values[..., 0][()], values[..., 1:])
+
+
+def methods(study: xr.Dataset) -> list[str]:
+    """All series but white noise."""
+    return [str(name) for name in study["series"].to_numpy() if name != WHITE]
+
+
+def judged(cases: Iterable[bool | None]) -> Verdict:
+    """'supported' where all cases agree with the claim (True), 'refuted' where none does and all tell (False), 'not
+    measured' for no case; else, also where one does not tell (None), 'depends'."""
+    known = list(cases)
+    if not known:
+        return "not measured"
+    if all(known):
+        return "supported"
+    return "refuted" if all(case is False for case in known) else "depends"
+
+
+def below(low: float, high: float, value: float = 0.0) -> bool | None:
+    """Whether an interval lies below a value: None where it holds the value or is none."""
+    if np.isnan(low) or low <= value <= high:
+        return None
+    return bool(high < value)

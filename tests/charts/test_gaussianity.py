@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+from spectral_collapse.charts import gaussianity as charts
+from spectral_collapse.findings import gaussianity as findings
+from spectral_collapse.studies import gaussianity
+from tests.charts.test_lines import drawn
+from tests.latents_study import low_pass, made, white
+
+FIGURES = ("norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments")
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+    series = {"standard": low_pass(white(16), 0.3), "white_norm": white(16), "closed form": low_pass(white(16))}
+    return made(gaussianity, series, monkeypatch)
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_names_the_series_and_the_data(study: xr.Dataset, figure: str) -> None:
+    found = {"one": study, "two": study.assign_attrs(title="Another")}
+    chart = getattr(charts, figure)(getattr(findings, figure)(found))
+    svg = drawn(chart)
+    for text in ("white norm", "closed form", "white noise", "Made up", "Another", "real, 16 latents, 8 pictures"):
+        assert f">{text}<" in svg
+    assert "NaN" not in svg
+    assert "Made up" in chart.to_dict()["description"]
+
+
+def test_chance_is_drawn_as_an_area(study: xr.Dataset) -> None:
+    for figure in ("distances", "band_distances"):
+        svg = drawn(getattr(charts, figure)(getattr(findings, figure)({"one": study})))
+        assert f">{findings.LAW}<" in svg
+        assert svg.count('aria-roledescription="area mark container"') >= 1

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse.findings import gaussianity as findings
+from spectral_collapse.studies import gaussianity
+from tests.latents_study import low_pass, made, white
+
+ELEMENTS = 768
+
+
+def unit(maps: torch.Tensor) -> torch.Tensor:
+    """Maps whose squared norms are those of white noise of another draw, whatever their spectrum."""
+    norms = white(len(maps), seed=9).flatten(1).norm(dim=1)
+    return maps * (norms / maps.flatten(1).norm(dim=1))[:, None, None, None]
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+    places = torch.randperm(ELEMENTS, generator=torch.Generator().manual_seed(0))
+    smooth = unit(low_pass(white(), 0.2, left=0.5))
+    series = {
+        "standard": low_pass(white(), 0.2, left=0.5),
+        "taba": white(seed=5),
+        "ovg": smooth,
+        "shuffled": smooth.flatten(1)[:, places].unflatten(1, (3, 16, 16)),
+        "shared pattern": 0.8 * white(seed=6) + 0.6 * white(1, seed=7),
+        "loud": 1.03 * white(seed=4),  # norms are one of their standard deviations too large
+        "heavy tails": unit(white(seed=8) ** 3),
+        "closed form": low_pass(white(), 0.2, left=0.1),
+    }
+    return made(gaussianity, series, monkeypatch)
+
+
+def test_chance_is_the_distance_of_white_noise() -> None:
+    draws = [stats.kstest(np.random.default_rng(seed).random(64), "uniform").statistic for seed in range(2000)]
+    law = findings.chance(64)
+    assert law.mean == pytest.approx(np.mean(draws), rel=0.02)
+    assert np.mean(np.array(draws) <= law.high) == pytest.approx(0.95, abs=0.02)  # standard error 0.005
+    assert law.low == 0
+
+
+def test_a_right_norm_with_a_wrong_spectrum_is_found_in_the_bands(study: xr.Dataset) -> None:
+    found = {"made": study}
+    norms = findings.norms_verdict(found)
+    assert "norms as of white noise: TABA, OVG, shuffled, shared pattern, heavy tails." in norms
+    bands = findings.bands_verdict(found)
+    named = bands.split("\n- ")[1]
+    assert "OVG (" in named
+    assert "high 0." in named
+    assert "TABA" not in named
+    # shuffling spreads the power over all frequencies, and leaves the mean of a latent alone
+    assert re.search(r"shuffled \(([^)]*)\)", named).group(1).startswith("mean 1.")
+    assert "heavy tails" not in named
+    table = findings.band_distances(found).set_index(["series", "band"])
+    assert table.loc[("OVG", "high"), "mean"] > 0.9
+    assert table.loc[("TABA", "high"), "mean"] < findings.chance(64).high
+    energy = findings.energies(found).set_index(["series", "band"])
+    assert energy.loc[("standard", "high"), "mean"] == pytest.approx(0.25, abs=0.03)
+    assert "all" not in energy.index.get_level_values("band")
+
+
+def test_the_pvalue_falls_with_the_number_of_latents_and_the_distance_does_not(study: xr.Dataset) -> None:
+    pvalues = findings.pvalues({"made": study}).set_index(["series", "count"])["mean"]
+    assert (pvalues["loud"].diff().dropna() < 0).all()
+    assert pvalues[("loud", 64)] < 1e-6 < pvalues[("loud", 8)]
+    assert pvalues[("standard", 8)] == pytest.approx(findings.SMALLEST)
+    assert pvalues[("TABA", 64)] > 0.01
+    distances = findings.distances({"made": study}).set_index(["series", "count"])
+    assert distances.loc[("standard", 64), "mean"] == pytest.approx(1, abs=0.02)
+    law = distances.loc[findings.LAW, "mean"]
+    assert law[8] / law[64] == pytest.approx(8**0.5, rel=0.1)
+    assert findings._first_rejected(study, "standard") == 8
+    assert findings._first_rejected(study, "taba") is None
+
+
+def test_norms_have_the_range_of_chi_square(study: xr.Dataset) -> None:
+    table = findings.norms({"made": study})
+    drawn = table[table["series"] == "white noise"]
+    inside = ((drawn["value"] > drawn["low"]) & (drawn["value"] < drawn["high"])).mean()
+    assert inside > 0.85  # 64 draws of 95 %: four standard errors below
+    assert len(table) == 9 * 64
+
+
+def rows(table: pd.DataFrame, **chosen: str) -> pd.DataFrame:
+    for column, value in chosen.items():
+        table = table[table[column] == value]
+    return table.set_index("series")
+
+
+def test_tails_and_patterns_are_told_apart(study: xr.Dataset) -> None:
+    found = {"made": study}
+    tests = findings.rejections(found)
+    over, within = rows(tests, test="an element over latents"), rows(tests, test="the values of a latent")
+    assert over.loc["heavy tails", "low"] > 0.9
+    assert within.loc["heavy tails", "mean"] == 1
+    assert over.loc["TABA", "mean"] < 0.15
+    moments = findings.moments(found)
+    kurtosis = rows(moments, moment="excess kurtosis")
+    assert kurtosis.loc["heavy tails", "low"] > 10  # of a cubed normal 33, in 768 values less
+    assert abs(kurtosis.loc["TABA", "mean"]) < 0.1
+    assert abs(rows(moments, moment="skewness").loc["heavy tails", "mean"]) < 1
+    divergence = rows(findings.divergences(found))
+    # of N(m, 0.64) with m^2 = 0.36 on average: (0.36 + 0.64 - 1 - log 0.64) / 2
+    assert divergence.loc["shared pattern", "mean"] == pytest.approx(-np.log(0.64) / 2, rel=0.1)
+    assert divergence.loc["TABA", "low"] < 0 < divergence.loc["TABA", "high"]
+
+
+def test_verdicts_follow_the_numbers(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = findings.claims({"made": study})
+    # a low-pass has normal elements: nothing for Shapiro-Wilk to find
+    assert [claim.verdict for claim in claims] == ["supported", "supported", "supported", "depends", "supported"]
+    reversed_ = {"standard": white(seed=5), "taba": low_pass(white(), 0.2), "ovg": 0.5 * white()}
+    claims = findings.claims({"made": made(gaussianity, reversed_, monkeypatch)})
+    assert [claim.verdict for claim in claims[:2]] == ["refuted", "refuted"]
+    assert claims[4].verdict == "refuted"
+    alone = findings.claims({"made": study.sel(series=["white noise", "standard"])})
+    assert [claim.verdict for claim in alone] == ["supported", "not measured", "supported", "depends", "not measured"]
+
+
+def test_the_page_has_a_row_per_series_and_an_answer(study: xr.Dataset) -> None:
+    table = findings.score_table({"made": study})
+    assert len(table) == 9
+    assert "nan" not in table.to_string()
+    text = findings.answer({"made": study})
+    assert "95 % of sets of 64 white latents have at most 0.17" in text
+    assert text.count("[") == 3
