@@ -18,8 +18,12 @@ def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
         return 1 + 0.01 * generator.standard_normal(shape)
 
     replaced = [0, 1, 2, STEPS]
-    wrong = np.array([0.6, 0.3])[:, None] * near(STEPS, 2, DRAWN)
-    wide = np.array([0.9, 0.4])[:, None, None, None] * np.array([0.5, 1.0])[:, None] * near(2, STEPS, 2, DRAWN)
+    steps: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    for prefix, dim, count in (("", "sample", SAMPLES), ("drawn_", "drawn", DRAWN)):
+        wrong = np.array([0.6, 0.3])[:, None] * near(STEPS, 2, count)
+        wide = np.array([0.9, 0.4])[:, None, None, None] * np.array([0.5, 1.0])[:, None] * near(2, STEPS, 2, count)
+        steps[f"{prefix}error"] = ("step", "area", dim), wrong
+        steps[f"{prefix}spread"] = ("walk", "step", "area", dim), wide
     value = np.ones((len(replaced), len(MEASURES), SAMPLES))
     value[:, list(MEASURES).index("s_dc")] = np.array([0.4, 0.8, 0.85, 0.9])[:, None]
     value[:, list(MEASURES).index("reconstruction")] = np.array([0.1, 0.105, 0.106, 0.4])[:, None]
@@ -30,8 +34,7 @@ def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
     pixels = generator.integers(0, 255, (3, 5, 16, 16, 3), np.uint8)
     return xr.Dataset(
         {
-            "error": (("step", "area", "drawn"), wrong),
-            "spread": (("walk", "step", "area", "drawn"), wide),
+            **steps,
             "geometry": (("series", "corner", "drawn"), 60 * near(3, len(CORNERS), DRAWN)),
             "nearest": ("series", [1 / DRAWN, 1.0, 0.5]),
             "edits": (("series", "area", "edited"), edits),

@@ -36,9 +36,9 @@ def test_only_the_first_steps_count_as_early(found: dict[str, xr.Dataset]) -> No
 
 def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -> None:
     study = found["one"]
-    study["spread"].loc[{"area": "plain", "drawn": slice(2, None)}] = np.nan
-    pair = findings.early(study, "spread").isel(drawn=slice(2))
-    expected = statistics.ratio(pair.sel(area="plain"), pair.sel(area="other"), "drawn")
+    study["spread"].loc[{"area": "plain", "sample": ["0", "1", "2", "3", "4"]}] = np.nan
+    rest = findings.early(study, "spread").isel(sample=slice(5, None))
+    expected = statistics.ratio(rest.sel(area="plain"), rest.sel(area="other"))
     assert findings.area_ratio(findings.early(study, "spread")) == pytest.approx(expected)
     study["spread"].loc[{"area": "plain"}] = np.nan
     assert np.isnan(findings.area_ratio(findings.early(study, "spread")).mean)
@@ -50,8 +50,8 @@ def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict
     assert [claim.verdict for claim in findings.claims(found)] == ["supported"] * 5
     assert all("One, x8: " in claim.measured and "Two, x8: " in claim.measured for claim in findings.claims(found))
     for study in found.values():
-        study["error"] = study["error"].isel(area=[1, 0]).assign_coords(area=["plain", "other"])
-        study["spread"] = study["spread"].isel(area=[1, 0]).assign_coords(area=["plain", "other"])
+        for name in ("error", "spread", "drawn_error", "drawn_spread"):
+            study[name] = study[name].isel(area=[1, 0]).assign_coords(area=["plain", "other"])
         study["value"].loc[{"replaced": 2, "measure": "reconstruction"}] = 0.3
         series = list(study["series"].data)
         study["edits"] = study["edits"].isel(series=[1, 0, 2]).assign_coords(series=series)
@@ -60,13 +60,16 @@ def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict
 
 
 def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Dataset]) -> None:
-    found["two"]["error"][:] = 1.0
-    found["two"]["error"][:, :, ::2] = 1.1  # the same in both areas: nothing is told
+    two = found["two"]["error"]
+    two[:] = 1.0
+    two[:, :, ::2] = 1.1  # the same in both areas: nothing is told
     assert findings.claims(found)[0].verdict == "depends"
-    found["two"]["error"].loc[{"area": "plain"}] = np.nan
-    assert findings.claims(found)[0].verdict == "supported"  # of the data set that has plain areas
-    assert "Two" not in findings.claims(found)[0].measured
-    found["one"]["error"].loc[{"area": "plain"}] = np.nan
+    two.loc[{"area": "plain"}] = np.nan
+    assert findings.claims(found)[0].verdict == "supported"  # by the others, drawn images among them
+    assert findings.claims(found)[0].measured.count("Two, x8") == 1
+    for study in found.values():
+        for name in ("error", "drawn_error"):
+            study[name].loc[{"area": "plain"}] = np.nan
     assert findings.claims(found)[0].verdict == "not measured"
     assert findings.claims(found)[0].measured.endswith("no data set has a value")
 

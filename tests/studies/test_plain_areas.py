@@ -40,9 +40,12 @@ def test_the_experiments_agree_with_what_is_known(study: xr.Dataset) -> None:
     assert study["nearest"].sel(series="standard") == 1
     np.testing.assert_allclose(study["swapped"].sel(series="white noise", cutoff=0.5, donor="low"), 1, atol=1e-6)
     np.testing.assert_allclose(study["swapped"].sel(series="white noise", cutoff=0, donor="high"), 1, atol=1e-6)
+    assert (study["drawn_error"].sel(area="other") > 0).all()
     assert (study["error"].sel(area="other") > 0).all()
     # in the last step all is noise, and the sampling's prediction nearly the noise itself
-    assert float(study["spread"].sel(walk="sampling", area="other").isel(step=-1).mean()) == pytest.approx(1, abs=0.05)
+    assert float(study["drawn_spread"].sel(walk="sampling", area="other").isel(step=-1).mean()) == pytest.approx(
+        1, abs=0.05
+    )
     assert study.attrs["labels"] == 4
 
 

@@ -45,11 +45,12 @@ _PAPER = "There and Back Again"
 
 
 def per_step(found: Found) -> pd.DataFrame:
-    """Errors and spreads per step: columns kind, panel, series, step (from 1), and those of `intervals.means`."""
+    """Errors and spreads per step of test images: columns kind, panel, series, step (from 1), and those of
+    `intervals.means`."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
-        wrong = means(study["error"], "drawn").assign(kind="error", series=lambda table: table["area"].map(AREAS))
-        wide = means(study["spread"], "drawn").assign(kind="spread")
+        wrong = means(study["error"]).assign(kind="error", series=lambda table: table["area"].map(AREAS))
+        wide = means(study["spread"]).assign(kind="spread")
         wide["series"] = wide["walk"] + ", " + wide["area"].map(AREAS)
         return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
 
@@ -122,8 +123,8 @@ def area_ratio(values: xr.DataArray) -> Interval:
 
 
 def early(study: xr.Dataset, name: str) -> xr.DataArray:
-    """Errors or spreads of the inversion, means over the first steps: (area, drawn)."""
-    values = study[name].sel(walk="inversion") if name == "spread" else study[name]
+    """An error or a spread of the inversion, by its variable's name, means over the first steps: (area, images)."""
+    values = study[name].sel(walk="inversion", drop=True) if "walk" in study[name].dims else study[name]
     return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
 
 
@@ -162,7 +163,7 @@ def claims(found: Found) -> list[Claim]:
     this holds on every data set that has what it is about, refuted where the contrary holds on every one; in
     between it depends on the data set. The bounds: 1 for ratios, 0 for differences, `MOST_OF_THE_WAY` and `MINOR`.
     """
-    wrong, wide = (_each(found, lambda study, n=name: area_ratio(early(study, n))) for name in ("error", "spread"))
+    wrong, wide = _early_ratios(found, "error"), _early_ratios(found, "spread")
     gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
     nearer, kept = _sides(gain, MOST_OF_THE_WAY, above=True), _sides(loss, MINOR)
     both = {name: _both(nearer[name], kept[name]) for name in nearer}
@@ -260,6 +261,14 @@ def span(intervals: Mapping[str, Interval]) -> str:
 
 def _each(found: Found, measured: Callable[[xr.Dataset], Interval]) -> dict[str, Interval]:
     return {study.attrs["title"]: measured(study) for study in found.values()}
+
+
+def _early_ratios(found: Found, name: str) -> dict[str, Interval]:
+    """`area_ratio` in the first steps, of test images and of drawn ones."""
+    drawn = _each(found, lambda study: area_ratio(early(study, f"drawn_{name}")))
+    return _each(found, lambda study: area_ratio(early(study, name))) | {
+        f"{title}, drawn": one for title, one in drawn.items()
+    }
 
 
 def _with_titles(table: pd.DataFrame) -> pd.DataFrame:

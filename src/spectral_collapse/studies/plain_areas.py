@@ -4,7 +4,7 @@ Two experiments. *Drawn images*: from drawn noise the network samples an image i
 again, so that the true noise of each latent is known: errors and diversity of the predicted noise per step, the
 triangle of noise, image and latent, and what can be done with a latent that can be done with noise (bands swapped,
 interpolated, edited under other labels). *Test images*: their first k inversion steps replaced by forward diffusion,
-for k over the whole range.
+for k over the whole range; and their plain areas, which are true ones, step by step.
 """
 
 from __future__ import annotations
@@ -87,8 +87,9 @@ Given = Request[PlainAreaParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per kind of latent of drawn images, and one per number of replaced steps."""
+    """A job per kind of latent of drawn images, one per number of replaced steps, and one for the steps themselves."""
     return {
+        "steps": functools.partial(_steps, request),
         **{f"drawn, {name}": functools.partial(_drawn, request, name) for name in SERIES},
         **{f"first {count}": functools.partial(_replaced, request, count) for count in steps_replaced(request)},
     }
@@ -97,9 +98,9 @@ def jobs(request: Given) -> Mapping[str, Job]:
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Of drawn images, along `drawn`:
 
-    - `error` (step, area, drawn): mean absolute difference between the noise that the standard inversion predicts for a
-      step and the noise that the sampling took away in it;
-    - `spread` (walk, step, area, drawn): standard deviation of the noise predicted in the sampling and in the
+    - `drawn_error` (step, area, drawn): mean absolute difference between the noise that the standard inversion
+      predicts for a step and the noise that the sampling took away in it;
+    - `drawn_spread` (walk, step, area, drawn): standard deviation of the noise predicted in the sampling and in the
       standard inversion over an area's places, 1 for white noise; steps count from the image;
     - `geometry` (series, corner, drawn): angles (degrees) and sides, each over sqrt(d), of the triangle of noise,
       image and latent, the latter another noise in the series of the white noise; `nearest` (series), the share of
@@ -110,7 +111,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
       what is sampled on the way from one latent to another;
     - `image` (series, picture, row, col, rgb) and `path_image` (series, place, row, col, rgb): of the first one.
 
-    Of test images: `value` (replaced, measure, sample), NaN where an area is too small to tell.
+    Of test images: `value` (replaced, measure, sample); `error` and `spread`, along `sample`, against the sampling that
+    leads back from their latents. NaN where an area is too small to tell.
     """
     series = [parts[f"drawn, {name}"] for name in SERIES]
     counts = steps_replaced(request)
@@ -120,16 +122,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
     return xr.Dataset(
         {
-            "error": common.variable(
-                ("step", "area", "drawn"),
-                parts["drawn, standard"]["error"],
-                "mean absolute error of the predicted noise",
-            ),
-            "spread": common.variable(
-                ("walk", "step", "area", "drawn"),
-                np.stack([part["spread"] for part in series[:2]]),
-                "standard deviation of the predicted noise",
-            ),
+            **_of_steps("", "sample", parts["steps"]),
+            **_of_steps("drawn_", "drawn", parts["drawn, standard"]),
             "geometry": stacked("geometry", ("series", "corner", "drawn"), "angle (degrees) or distance / sqrt(d)"),
             "nearest": stacked("nearest", ("series",), "share of latents whose nearest noise is their own"),
             "edits": stacked("edits", ("series", "area", "edited"), "standard deviation over labels"),
@@ -169,6 +163,18 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             "white_s_dc": metrics.white_noise_level(request.encoded.shape[1]),
         },
     )
+
+
+def _of_steps(prefix: str, dim: str, part: Arrays) -> dict[str, common.Variable]:
+    """The variables of `_compared`, of test images or of drawn ones."""
+    return {
+        f"{prefix}error": common.variable(
+            ("step", "area", dim), part["error"], "mean absolute error of the predicted noise"
+        ),
+        f"{prefix}spread": common.variable(
+            ("walk", "step", "area", dim), part["spread"], "standard deviation of the predicted noise"
+        ),
+    }
 
 
 def steps_replaced(request: Given) -> list[int]:
@@ -212,23 +218,22 @@ def spread(values: torch.Tensor, plain: torch.Tensor) -> torch.Tensor:
     return (square - mean.square()).clamp_min(0).mean(-1).sqrt()
 
 
+def _steps(request: Given) -> Arrays:
+    """Test images, inverted and sampled back under the same label."""
+    latents, said = _inverted(request, published.method(request, "standard"), request.encoded)
+    _, true = _sampled(request, latents)
+    return _compared(said, true, plain_places(request.pair.source.to(latents), latents.shape[-1]))
+
+
 def _drawn(request: Given, name: str) -> Arrays:
     """All that is measured of one kind of latent of drawn images."""
-    given, label = request.parameters, request.info.source_label
     noise, other = (_noise(request, seed) for seed in (1, 2))
-    down: list[torch.Tensor] = []
-    clean = _sample(request, noise, label, callback=lambda step: down.append(step.prediction.noise))
-    true, images = down[::-1], request.model.decode(clean)
-    places = plain_places(images, noise.shape[-1])
-    latents, found = noise, {}
-    if name == WHITE:
-        found = {"spread": _spreads(true, places)}
-    else:
+    clean, true = _sampled(request, noise)
+    images, latents, found = request.model.decode(clean), noise, {}
+    if name != WHITE:
         latents, said = _inverted(request, published.method(request, name), clean)
-        if name == "standard":
-            wrong = [(one - right).abs().mean(1) for one, right in zip(said, true, strict=True)]
-            errors = torch.stack([area_means(_inner(one), places, _LEAST) for one in wrong])
-            found = {"spread": _spreads(said, places), "error": errors.cpu().numpy()}
+    if name == "standard":
+        found = _compared(said, true, plain_places(images, noise.shape[-1]))
     third = other if name == WHITE else latents
     sides = metrics.triangle(noise, clean, third)._asdict()
     root = noise[0].numel() ** 0.5
@@ -238,7 +243,7 @@ def _drawn(request: Given, name: str) -> Arrays:
         "geometry": torch.stack(geometry).cpu().numpy(),
         "nearest": np.float64(metrics.nearest_noise(noise, third).noise_of_image),
         "image": _pictures(images[:1], noise[:1], third[:1]),
-        **_used(request, latents, images[: 2 * given.edited]),
+        **_used(request, latents, images[: 2 * request.parameters.edited]),
     }
 
 
@@ -289,6 +294,14 @@ def _sample(
     return sampling.sample(request.model.denoiser, latents, label, steps, guidance, callback=callback)
 
 
+def _sampled(request: Given, latents: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Clean images in the source domain, and the noise predicted in each step, the one next to the image first."""
+    said: list[torch.Tensor] = []
+    label = request.info.source_label
+    clean = _sample(request, latents, label, callback=lambda step: said.append(step.prediction.noise))
+    return clean, said[::-1]
+
+
 def _inverted(request: Given, method: InversionMethod, clean: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Latents of drawn images, and the noise predicted in each step that asked the network."""
     said: list[torch.Tensor] = []
@@ -307,9 +320,13 @@ def _inner(values: torch.Tensor) -> torch.Tensor:
     return values[..., :-1, :-1]
 
 
-def _spreads(said: list[torch.Tensor], places: torch.Tensor) -> np.ndarray:
-    """`spread` of each step's predicted noise, (steps, 2, N)."""
-    return torch.stack([spread(_inner(one), places) for one in said]).cpu().numpy()
+def _compared(said: list[torch.Tensor], true: list[torch.Tensor], places: torch.Tensor) -> Arrays:
+    """What an inversion predicts for each step against what a sampling predicts for it: `error` (steps, 2, N), `spread`
+    (sampling and inversion, steps, 2, N)."""
+    wrong = [(one - right).abs().mean(1) for one, right in zip(said, true, strict=True)]
+    errors = torch.stack([area_means(_inner(one), places, _LEAST) for one in wrong])
+    spreads = [torch.stack([spread(_inner(one), places) for one in walk]) for walk in (true, said)]
+    return {"error": errors.cpu().numpy(), "spread": torch.stack(spreads).cpu().numpy()}
 
 
 def _correlation(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
