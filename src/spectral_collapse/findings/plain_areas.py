@@ -25,7 +25,7 @@ Found = Mapping[str, xr.Dataset]
 
 SERIES = {WHITE: "the true noise", "standard": "standard inversion", "taba": "TABA"}
 AREAS = {"plain": "plain areas", "other": "other areas"}
-KINDS = {"error": "error of the predicted noise", "spread": "its standard deviation"}
+KINDS = {"error": "error of the predicted noise", "spread": "standard deviation of the predicted noise"}
 CORNERS = {
     "angle_at_noise": "angle at the noise (°)",
     "angle_at_image": "angle at the image (°)",
@@ -185,8 +185,9 @@ def claims(found: Found) -> list[Claim]:
             "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
             "of the reconstruction.",
             f"{_PAPER}, Fig. 4",
-            f"share of the way to white noise in S_DC: {listed(gain, 2)}; share of the way to the error of an "
-            f"unrelated latent: {listed(loss, 2)}; read as more than {MOST_OF_THE_WAY:g} and less than {MINOR:g}",
+            f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; share "
+            f"of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than {MOST_OF_THE_WAY:g} "
+            f"and less than {MINOR:g}",
             _together(both),
         ),
         Claim(
@@ -209,7 +210,7 @@ def answer(found: Found) -> str:
     """In two sentences: what is wrong in plain areas, and what the paper's cure brings and costs."""
     wide = _each(found, lambda study: area_ratio(early(study, "spread")))
     gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
-    share = max(published_step(study) / study.attrs["num_steps"] for study in found.values())
+    share = _published_share(found)
     return (
         f"**Answer.** In the first {EARLY:.0%} of the steps the noise that a standard inversion predicts in plain "
         f"areas has {span(wide)} times the standard deviation that it has elsewhere. Replacing the first {share:.0%} "
@@ -231,7 +232,7 @@ def counted(found: Found) -> str:
 
 def sweep_verdict(found: Found) -> str:
     """What replacing the paper's share of the steps does, a line of Markdown per measure."""
-    lines = []
+    lines, share = [], _published_share(found)
     for name, title in MEASURES.items():
         texts = []
         for study in found.values():
@@ -241,7 +242,7 @@ def sweep_verdict(found: Found) -> str:
             )
             texts.append(f"{study.attrs['title']} {', '.join(statistics.text(end, 2) for end in ends)}")
         lines.append(
-            f"- **{title[0].upper()}{title[1:]}**, none, about 4 % and all of the steps replaced: {'; '.join(texts)}."
+            f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {'; '.join(texts)}."
         )
     return "\n".join(lines)
 
@@ -261,6 +262,11 @@ def span(intervals: Mapping[str, Interval]) -> str:
 
 def _each(found: Found, measured: Callable[[xr.Dataset], Interval]) -> dict[str, Interval]:
     return {study.attrs["title"]: measured(study) for study in found.values()}
+
+
+def _published_share(found: Found) -> float:
+    """`published_step` as a share, the same for all data sets unless they have other numbers of steps."""
+    return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
 
 
 def _early_ratios(found: Found, name: str) -> dict[str, Interval]:
