@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics.plain_error import PlainError, area_error, plain_error, plain_mask, plain_places
+from spectral_collapse.metrics.plain_error import (
+    PlainError,
+    area_error,
+    area_means,
+    plain_error,
+    plain_mask,
+    plain_places,
+)
 
 from .case import Case
 
@@ -81,3 +88,17 @@ def test_bad_input() -> None:
         area_error(striped(), torch.zeros(1, 3, 12, 16), torch.zeros(1, 2, 12, 16))
     with pytest.raises(InvalidParameterError, match="use square ones"):
         plain_places(torch.zeros(1, 3, 30, 32), 8)
+
+
+def test_means_are_of_either_area_and_of_none_that_is_too_small() -> None:
+    plain = torch.zeros(2, 4, 5, dtype=torch.bool)
+    plain[0, :, :2] = True
+    plain[1, 0, 0] = True  # 1 of 20 places
+    values = torch.where(plain, 1.0, 3.0)[:, None] * torch.tensor([1.0, -2.0]).reshape(1, 2, 1, 1)
+    expected = torch.tensor([[[1, -2], [1, -2]], [[3, -6], [3, -6]]], dtype=torch.float64)
+    torch.testing.assert_close(area_means(values, plain), expected)
+    assert area_means(values, plain, 0.1)[0, 1].isnan().all()
+    assert area_means(values[:, 0], plain).shape == (2, 2)
+    assert area_means(values, torch.zeros_like(plain))[0].isnan().all()
+    with pytest.raises(InvalidParameterError, match="must have the number, height and width"):
+        area_means(values, plain[..., :-1])

@@ -64,6 +64,8 @@ def test_the_closed_form_of_white_data(process: Process) -> None:
         torch.testing.assert_close(torch.tensor(step["unit_velocity"].to_numpy()), unit)
         np.testing.assert_allclose(step["noise_norm"], noise**2 * x.square().mean((1, 2, 3)))
         np.testing.assert_allclose(step["clean_error"], (clean * x - images).square().mean((1, 2, 3)), atol=1e-12)
+        wrong = radial_spectrum(clean * x - images)[1]
+        np.testing.assert_allclose(step["clean_spectrum"], wrong, rtol=1e-6, atol=1e-12)
         # eps is sigma x / (alpha^2 S + sigma^2): the labels' predictions differ by one factor
         change = abs(total / (level.alpha**2 * OTHER + level.sigma**2) - 1)
         np.testing.assert_allclose(step["label_sensitivity"], np.full(3, change))
@@ -74,11 +76,13 @@ def test_the_closed_form_of_white_data(process: Process) -> None:
 @pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding", "flow"])
 def test_the_norm_of_a_perfect_prediction_of_noised_images(process: Process) -> None:
     torch.manual_seed(0)
-    images, watch = draw(VARIANCE, count=2, size=64), Trajectory()
+    images = draw(VARIANCE, count=2, size=64)
+    watch = Trajectory(clean=images)
     method = inversion.create("taba", fraction=(STEPS - 1) / STEPS)
     method.invert(flat(process, VARIANCE, 64), images, 0, STEPS, torch.Generator().manual_seed(0), callback=watch)
     norm = watch.dataset()["noise_norm"]
     assert norm[:-1].isnull().all()  # replaced steps ask the denoiser nothing
+    assert watch.dataset()["clean_spectrum"].isnull().all(("sample", "frequency")).data.tolist() == [True] * 7 + [False]
     level = process.levels(STEPS)[-2]
     # The Wiener filter's noise has this variance; a mean of 12288 squares scatters by 1.3 %.
     np.testing.assert_allclose(norm[-1], level.sigma**2 / (level.alpha**2 * VARIANCE + level.sigma**2), rtol=0.04)

@@ -66,6 +66,31 @@ def grid(
     )
 
 
+def slider(
+    frames: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
+    names: Sequence[str],
+    side: int = 104,
+    description: str = "",
+    start: int = 0,
+) -> alt.VConcatChart:
+    """Several `grid`s in one place, one of which a slider shows; all that it needs is in the page.
+
+    frames: what stands above a grid -> its columns, the same ones in each. names, side, description: as in `grid`,
+    the names at the left. start: the number of the grid that is shown first.
+    """
+    grids = [grid(columns, names, side, labelled=True) for columns in frames.values()]
+    moved = alt.param(
+        name="frame", value=start, bind=alt.binding_range(min=0, max=len(grids) - 1, step=1, name="Move on: ")
+    )
+    shown = "datum.frame_number == frame"
+    table = pd.concat([one.data.assign(frame_number=number) for number, one in enumerate(grids)], ignore_index=True)
+    above = pd.DataFrame({"frame_number": range(len(grids)), "text": list(frames)})
+    heading = alt.Chart(above).mark_text(align="left", fontSize=13, x=0).encode(text="text:N")
+    heading = heading.transform_filter(shown).properties(width=side * len(next(iter(frames.values()))), height=16)
+    body = grids[0].properties(data=table).transform_filter(shown)
+    return alt.vconcat(heading, body, spacing=2).add_params(moved).properties(description=description)
+
+
 def data_uri(pixels: np.ndarray) -> str:
     """An image, H x W x 3 bytes, as a PNG inside a URL: the page needs no other file."""
     buffer = io.BytesIO()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -34,6 +36,14 @@ def as_table(found: Interval, values: xr.DataArray, over: str = "sample", **attr
     table = table.reset_index(drop=not dims).assign(n=known.sum(1), groups=[len(set(groups[row])) for row in known])
     table.attrs = attrs
     return table
+
+
+def stacked(found: Mapping[str, xr.Dataset], table: Callable[[xr.Dataset], pd.DataFrame], column: str) -> pd.DataFrame:
+    """The tables of several data sets as one, whose `column` has their titles, in their order."""
+    tables = [table(study).assign(**{column: study.attrs["title"]}) for study in found.values()]
+    whole = pd.concat(tables, ignore_index=True)
+    whole.attrs = {"title": "; ".join(study.attrs["title"] for study in found.values())}
+    return whole
 
 
 def mean_text(values: xr.DataArray, digits: int = 3) -> str:

@@ -62,6 +62,27 @@ def area_error(images: torch.Tensor, predicted: torch.Tensor, true: torch.Tensor
     return PlainError(plain, other, plain / other)
 
 
+def area_means(values: torch.Tensor, plain: torch.Tensor, least: float = 0.0) -> torch.Tensor:
+    """Means of values (N, ..., H, W) over the plain and the other places (N, H, W): (2, N, ...) float64.
+
+    NaN where an area has no place, or less than the share `least` of all: the mean of a few is mostly chance.
+
+    Raises InvalidParameterError if the numbers, heights or widths differ.
+    """
+    if (len(values), *values.shape[-2:]) != tuple(plain.shape):
+        raise InvalidParameterError(
+            f"values {tuple(values.shape)} must have the number, height and width of the places {tuple(plain.shape)}"
+        )
+    between = (1,) * (values.ndim - 3)
+    means = []
+    for area in (plain, ~plain):
+        share = area.double().mean((1, 2)).reshape(-1, *between)
+        inside = area.reshape(len(area), *between, *area.shape[1:])
+        mean = torch.where(inside, values, 0).double().mean((-2, -1)) / share
+        means.append(torch.where(share >= least, mean, torch.nan))
+    return torch.stack(means)
+
+
 def plain_mask(images: torch.Tensor) -> torch.Tensor:
     """Which pixels of images (N, C, H, W) in [-1, 1] are plain: boolean (N, H - 1, W - 1).
 

@@ -20,6 +20,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     "unit_velocity": ("|F Δ(z / norm)|", "as Fig. 17 of Spectral Collapse, of states of unit variance"),
     "noise_norm": ("|ε|² / d", "Spectral Collapse, Eq. (7): the norm that OVG restores"),
     "clean_error": ("|x̂0 - x0|² / d", "Spectral Collapse, Eq. (9): the distance that OVG bounds"),
+    "clean_spectrum": ("|F (x̂0 - x0)|²", "ours: clean_error per frequency"),
     "label_sensitivity": ("|ε_other - ε| / |ε|", "ours: relative L2 change of the predicted noise"),
 }
 """What `Trajectory` measures at each step and of each sample -> symbol, source; its `diagnostics` are the methods'
@@ -34,9 +35,9 @@ class Trajectory:
         inverted = method.invert(denoiser, images, label=0, callback=watch)
         found = watch.dataset(inverted.diagnostics)
 
-    clean: the encoded input, N x C x H x W; without it there is no clean_error. denoiser and other_label
-    (N labels, or one): together, and only for label_sensitivity, which costs a network call per step;
-    under guidance the prediction that is compared with is the guided one. A new walk (index 0) starts
+    clean: the encoded input, N x C x H x W; without it there is no clean_error or clean_spectrum. denoiser
+    and other_label (N labels, or one): together, and only for label_sensitivity, which costs a network call
+    per step; under guidance the prediction that is compared with is the guided one. A new walk (index 0) starts
     anew, so a second batch needs its own Trajectory, and `xarray.concat(..., 'sample')` joins them.
 
     Raises InvalidParameterError if only one of denoiser and other_label is given, or if clean has
@@ -66,20 +67,21 @@ class Trajectory:
             )
         frequencies, power = radial_spectrum(following - x)
         _, unit_power = radial_spectrum(following / step.following.norm - x / step.level.norm)
-        found = {"velocity": power.sqrt(), "unit_velocity": unit_power.sqrt(), **self._predicted(step)}
+        missing = torch.full_like(power, torch.nan)  # what a step leaves that asked the denoiser nothing
+        found = {"velocity": power.sqrt(), "unit_velocity": unit_power.sqrt(), **self._predicted(step, missing)}
         self._frequencies = frequencies.cpu().numpy()
         self._levels.append(step.level)
         self._steps.append({name: values.cpu().numpy() for name, values in found.items()})
 
-    def _predicted(self, step: Step) -> dict[str, torch.Tensor]:
-        """What needs a prediction, each (N,): NaN at a step that asked the denoiser nothing."""
+    def _predicted(self, step: Step, missing: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What needs a prediction, each (N,) or (N, F) as `missing` is, which stands where there is none."""
         if step.prediction is None:
-            missing = step.x.new_full((len(step.x),), torch.nan, dtype=torch.float64)
-            return dict.fromkeys(self._names, missing)
+            return {name: missing if name == "clean_spectrum" else missing[:, 0] for name in self._names}
         noise = step.prediction.noise.double()
         found = {"noise_norm": noise.square().mean((1, 2, 3))}
         if self.clean is not None:
-            found["clean_error"] = (step.prediction.clean.double() - self.clean).square().mean((1, 2, 3))
+            wrong = step.prediction.clean.double() - self.clean
+            found |= {"clean_error": wrong.square().mean((1, 2, 3)), "clean_spectrum": radial_spectrum(wrong)[1]}
         if self.denoiser is not None:
             other = self.denoiser(step.x, step.level, as_labels(self.other_label, step.x)).noise
             change = (other.double() - noise).square().mean((1, 2, 3))
@@ -89,18 +91,19 @@ class Trajectory:
     @property
     def _names(self) -> list[str]:
         """What needs a prediction and is measured."""
-        asked = {"clean_error": self.clean is not None, "label_sensitivity": self.denoiser is not None}
-        return ["noise_norm", *(name for name, wanted in asked.items() if wanted)]
+        errors = ("clean_error", "clean_spectrum") if self.clean is not None else ()
+        return ["noise_norm", *errors, *(("label_sensitivity",) if self.denoiser is not None else ())]
 
     def dataset(self, diagnostics: Mapping[str, torch.Tensor] | None = None) -> xr.Dataset:
-        """All steps, in the order of the walk: dims step, sample and, for the two velocities, frequency.
+        """All steps, in the order of the walk: dims step, sample and, for velocities and spectrum, frequency.
 
         velocity is the root mean square, over each ring of width 1 / min(H, W) and over channels, of the
         orthonormal FFT of the update z_next - z, in the state's own scale. Fig. 17 shows its logarithm
         and says neither which nor how it is averaged. A variance-exploding process's states grow to
         sigma_max, and so do its updates, whatever their spectrum; unit_velocity divides each state by
         its level's norm first, and is the same on both kinds of process. noise_norm and clean_error are
-        means of squares over the d elements; a white prediction has noise_norm 1.
+        means of squares over the d elements; a white prediction has noise_norm 1. clean_spectrum is the power of that
+        error per ring, as `radial_spectrum` has it.
 
         diagnostics: `Inversion.diagnostics`, among them OVG's 'conflict', whose mean over steps is the
         share of steps in conflict.

@@ -33,12 +33,16 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+Methods = Annotated[tuple[str, ...], AfterValidator(_known)]
+"""Names of inversion methods, each once."""
+
+
 class LatentParameters(NetworkParameters):
     """Test images of one data set, a network, and the methods that invert them."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 16, "quick": 256, "paper": 2000}
 
-    methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
+    methods: Methods = by_profile(
         ("standard", "taba"),
         ("standard", "taba", "ovg", "noise_floor", "nullspace", "white_norm"),
         ("standard", "taba", "ovg", "noise_floor", "nullspace", "white_norm"),

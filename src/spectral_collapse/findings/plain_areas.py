@@ -1,0 +1,316 @@
+"""What `studies.plain_areas` says: tables for charts, claims of 'There and Back Again', sentences.
+
+All take the results of several data sets by their names. Drawn images are independent of each other; test images are
+resampled in what they are taken from (`statistics.bootstrap_counts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings.claims import Claim, Verdict
+from spectral_collapse.findings.intervals import means, stacked
+from spectral_collapse.statistics import Interval
+from spectral_collapse.studies import common
+from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.plain_areas import MEASURES
+
+Found = Mapping[str, xr.Dataset]
+"""Data set -> its result."""
+
+SERIES = {WHITE: "the true noise", "standard": "standard inversion", "taba": "TABA"}
+AREAS = {"plain": "plain areas", "other": "other areas"}
+KINDS = {"error": "error of the predicted noise", "spread": "standard deviation of the predicted noise"}
+CORNERS = {
+    "angle_at_noise": "angle at the noise (°)",
+    "angle_at_image": "angle at the image (°)",
+    "angle_at_latent": "angle at the latent (°)",
+    "noise_to_latent": "distance noise to latent / √d",
+}
+NEAREST = "nearest noise is its own (share)"
+EARLY = 0.1
+"""The share of the steps that counts as the first ones."""
+REPLACED = 0.04
+"""The paper's share of replaced steps."""
+MOST_OF_THE_WAY, MINOR = 0.5, 0.1
+"""What the paper's two words are read as: 'closer to Gaussian' is more than half of the way to white noise in S_DC,
+'without a major degradation' less than a tenth of the way to the error of an unrelated latent."""
+
+_PAPER = "There and Back Again"
+
+
+def per_step(found: Found) -> pd.DataFrame:
+    """Errors and spreads per step of test images: columns kind, panel, series, step (from 1), and those of
+    `intervals.means`."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        wrong = means(study["error"]).assign(kind="error", series=lambda table: table["area"].map(AREAS))
+        wide = means(study["spread"]).assign(kind="spread")
+        wide["series"] = wide["walk"] + ", " + wide["area"].map(AREAS)
+        return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
+
+    return stacked(found, one, "panel")
+
+
+def sweep(found: Found) -> pd.DataFrame:
+    """Test images against the share of replaced steps: columns panel (measure), series (data set), share, and those of
+    `intervals.means`."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        values = study["value"].swap_dims(replaced="share")
+        return means(values).assign(panel=lambda table: table["measure"].map(MEASURES)).dropna(subset="mean")
+
+    table = stacked(found, one, "series")
+    return table.sort_values("measure", key=lambda names: names.map(list(MEASURES).index), kind="stable")
+
+
+def geometry(found: Found) -> pd.DataFrame:
+    """The triangle, and how often the nearest noise is the own one: columns panel, dataset, series, and those of
+    `intervals.means`; Wilson's interval for the share."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        count, shares = study.sizes["drawn"], study["nearest"].to_numpy()
+        low, high = statistics.wilson(shares, count)
+        own = pd.DataFrame({"series": study["series"].to_numpy(), "mean": shares, "low": low, "high": high})
+        own = own.assign(panel=NEAREST, n=count, groups=count)
+        corners = means(study["geometry"].sel(corner=list(CORNERS)), "drawn")
+        corners["panel"] = corners["corner"].map(CORNERS)
+        return _with_titles(pd.concat([corners, own]))
+
+    order = [*CORNERS.values(), NEAREST]
+    return stacked(found, one, "dataset").sort_values("panel", key=lambda names: names.map(order.index), kind="stable")
+
+
+def swaps(found: Found) -> pd.DataFrame:
+    """A row per data set and kind of latent, a column per cutoff, for a page: how much more the output is like the
+    image of the low band's donor than like that of the high band's, as a difference of correlations."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        swapped = study["swapped"]
+        return _with_titles(means(swapped.sel(donor="low") - swapped.sel(donor="high"), "edited"))
+
+    table = stacked(found, one, "Data set").rename(columns={"series": "Latent"})
+    table["text"] = [statistics.text(row, 2) for row in table[["mean", "low", "high"]].itertuples(index=False)]
+    table["cutoff"] = table["cutoff"].map("{:g} cycles/px".format)
+    return table.pivot_table("text", ["Data set", "Latent"], "cutoff", aggfunc="first", sort=False).rename_axis(
+        columns=None
+    )
+
+
+def path(found: Found) -> pd.DataFrame:
+    """High-frequency energy on the way between two latents: columns panel, series, place, and those of `means`."""
+    return stacked(found, lambda study: _with_titles(means(study["path_excess"], "edited")), "panel")
+
+
+def edits(found: Found) -> pd.DataFrame:
+    """Diversity of the outputs over labels: columns panel (area), dataset, series, and those of `means`."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        table = means(study["edits"], "edited").assign(panel=lambda rows: rows["area"].map(AREAS))
+        return _with_titles(table.dropna(subset="mean"))
+
+    return stacked(found, one, "dataset").sort_values("panel", ascending=False, kind="stable")
+
+
+def area_ratio(values: xr.DataArray) -> Interval:
+    """Mean in plain areas over the mean in the others, of values (area, drawn), of images that have both."""
+    return _ratio(values.sel(area="plain"), values.sel(area="other"))
+
+
+def early(study: xr.Dataset, name: str) -> xr.DataArray:
+    """An error or a spread of the inversion, by its variable's name, means over the first steps: (area, images)."""
+    values = study[name].sel(walk="inversion", drop=True) if "walk" in study[name].dims else study[name]
+    return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
+
+
+def published_step(study: xr.Dataset) -> int:
+    """The number of replaced steps whose share is nearest to the paper's, one at least."""
+    counts = study["replaced"].to_numpy()[1:]
+    return int(counts[np.abs(counts / study.attrs["num_steps"] - REPLACED).argmin()])
+
+
+def way(study: xr.Dataset, measure: str) -> Interval:
+    """How far replacing the paper's share takes a measure from the standard inversion's mean to that of a latent of
+    which every step was replaced, as a share of this way."""
+    values = study["value"].sel(measure=measure, drop=True)
+    none, some, every = (values.sel(replaced=k, drop=True) for k in (0, published_step(study), values["replaced"][-1]))
+    return _ratio(some - none, every - none)
+
+
+def manipulable(study: xr.Dataset, series: str = "standard") -> Interval:
+    """Diversity of the edits from a method's latents over that from the true noises, over the whole image."""
+    whole = study["edits"].mean("area")
+    return _ratio(whole.sel(series=series), whole.sel(series=WHITE), "edited")
+
+
+def path_gain(study: xr.Dataset) -> Interval:
+    """How much nearer to the usual energy TABA's samples inside the paths are than the standard inversion's:
+    difference of the mean |log energy over the usual|, negative where TABA is nearer."""
+    inside = study["path_excess"].isel(place=slice(1, -1))
+    inside = np.abs(inside.where(np.isfinite(inside))).mean("place")
+    return statistics.interval(inside.sel(series="taba") - inside.sel(series="standard"), "edited")
+
+
+def claims(found: Found) -> list[Claim]:
+    """The paper's claims against these measurements.
+
+    A ratio or difference is told from its bound where its 95 % interval does not hold it. A claim is supported where
+    this holds on every data set that has what it is about, refuted where the contrary holds on every one; in
+    between it depends on the data set. The bounds: 1 for ratios, 0 for differences, `MOST_OF_THE_WAY` and `MINOR`.
+    """
+    wrong, wide = _early_ratios(found, "error"), _early_ratios(found, "spread")
+    gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
+    nearer, kept = _sides(gain, MOST_OF_THE_WAY, above=True), _sides(loss, MINOR)
+    both = {name: _both(nearer[name], kept[name]) for name in nearer}
+    edited, gained = _each(found, manipulable), _each(found, path_gain)
+    return [
+        Claim(
+            "In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere.",
+            f"{_PAPER}, Fig. 1",
+            f"error in plain over other areas, first {EARLY:.0%} of the steps: {listed(wrong)}",
+            _together(_sides(wrong, 1, above=True)),
+        ),
+        Claim(
+            "In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
+            f"{_PAPER}, Fig. 1",
+            f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}",
+            _together(_sides(wide, 1)),
+        ),
+        Claim(
+            "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
+            "of the reconstruction.",
+            f"{_PAPER}, Fig. 4",
+            f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; share "
+            f"of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than {MOST_OF_THE_WAY:g} "
+            f"and less than {MINOR:g}",
+            _together(both),
+        ),
+        Claim(
+            "Latents of the DDIM inversion are less manipulable than the noise that an image was made from.",
+            f"{_PAPER}, abstract",
+            f"diversity of edits under other labels over that from the true noise: {listed(edited)}",
+            _together(_sides(edited, 1)),
+        ),
+        Claim(
+            "Replacing the first steps makes interpolations between latents better.",
+            f"{_PAPER}, abstract",
+            "|log high-frequency energy over the usual| inside the path, TABA minus standard inversion: "
+            f"{listed(gained)}; energy is a part of quality only",
+            _together(_sides(gained, 0)),
+        ),
+    ]
+
+
+def answer(found: Found) -> str:
+    """In two sentences: what is wrong in plain areas, and what the paper's cure brings and costs."""
+    wide = _each(found, lambda study: area_ratio(early(study, "spread")))
+    gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
+    share = _published_share(found)
+    return (
+        f"**Answer.** In the first {EARLY:.0%} of the steps the noise that a standard inversion predicts in plain "
+        f"areas has {span(wide)} times the standard deviation that it has elsewhere. Replacing the first {share:.0%} "
+        f"of the steps by forward diffusion takes S_DC {span(gain)} of the way to white noise, and the error of the "
+        f"reconstruction {span(loss)} of the way to that of an unrelated latent (lowest and highest mean of "
+        f"{len(found)} data set{'s' * (len(found) > 1)})."
+    )
+
+
+def counted(found: Found) -> str:
+    """How many images each data set has, as one sentence of Markdown."""
+    texts = [
+        f"{study.attrs['title']}: {study.sizes['drawn']} drawn images, {study.sizes['edited']} of them edited, and "
+        f"{common.images(study)}"
+        for study in found.values()
+    ]
+    return f"**Counted.** {'; '.join(texts)}. An area of under 5 % of an image's places is left out."
+
+
+def sweep_verdict(found: Found) -> str:
+    """What replacing the paper's share of the steps does, a line of Markdown per measure."""
+    lines, share = [], _published_share(found)
+    for name, title in MEASURES.items():
+        texts = []
+        for study in found.values():
+            values = study["value"].sel(measure=name, drop=True)
+            ends = (
+                statistics.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
+            )
+            texts.append(f"{study.attrs['title']} {', '.join(statistics.text(end, 2) for end in ends)}")
+        lines.append(
+            f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {'; '.join(texts)}."
+        )
+    return "\n".join(lines)
+
+
+def listed(intervals: Mapping[str, Interval], digits: int = 3) -> str:
+    """'Textures, x8: 0.41 [0.38, 0.44]; ...' of all data sets that have a value."""
+    texts = [f"{name}: {statistics.text(one, digits)}" for name, one in intervals.items() if not np.isnan(one.mean)]
+    return "; ".join(texts) or "no data set has a value"
+
+
+def span(intervals: Mapping[str, Interval]) -> str:
+    """'0.41 (Textures, x8) to 0.93 (BBBC021, x8)': the lowest and the highest mean."""
+    known = sorted((float(one.mean), name) for name, one in intervals.items() if not np.isnan(one.mean))
+    texts = [f"{mean:.2f} ({name})" for mean, name in known]
+    return " to ".join(dict.fromkeys((texts[0], texts[-1]))) if texts else "(not measured)"
+
+
+def _each(found: Found, measured: Callable[[xr.Dataset], Interval]) -> dict[str, Interval]:
+    return {study.attrs["title"]: measured(study) for study in found.values()}
+
+
+def _published_share(found: Found) -> float:
+    """`published_step` as a share, the same for all data sets unless they have other numbers of steps."""
+    return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
+
+
+def _early_ratios(found: Found, name: str) -> dict[str, Interval]:
+    """`area_ratio` in the first steps, of test images and of drawn ones."""
+    drawn = _each(found, lambda study: area_ratio(early(study, f"drawn_{name}")))
+    return _each(found, lambda study: area_ratio(early(study, name))) | {
+        f"{title}, drawn": one for title, one in drawn.items()
+    }
+
+
+def _with_titles(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(series=table["series"].map(SERIES))
+
+
+def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "") -> Interval:
+    """`statistics.ratio` over the samples that have both values; NaN where they are fewer than two."""
+    dim = dim or str(numerator.dims[-1])
+    known = (numerator.notnull() & denominator.notnull()).to_numpy()
+    if known.sum() < 2:
+        return Interval(np.nan, np.nan, np.nan)
+    return statistics.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)
+
+
+def _sides(intervals: Mapping[str, Interval], bound: float, above: bool = False) -> dict[str, Verdict]:
+    """Whether each interval lies below a bound, or above it: supported, refuted, or neither is told."""
+    found: dict[str, Verdict] = {}
+    for name, one in intervals.items():
+        below, over = one.high < bound, one.low > bound
+        if np.isnan(one.low):
+            found[name] = "not measured"
+        else:
+            found[name] = "supported" if (over if above else below) else "refuted" if (below or over) else "depends"
+    return found
+
+
+def _both(first: Verdict, second: Verdict) -> Verdict:
+    """Of a claim of two halves: refuted where either is."""
+    for verdict in ("not measured", "refuted", "depends"):
+        if verdict in (first, second):
+            return verdict
+    return "supported"
+
+
+def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
+    """Over data sets, those without a measurement left out."""
+    known = {verdict for verdict in verdicts.values() if verdict != "not measured"}
+    return known.pop() if len(known) == 1 else "depends" if known else "not measured"

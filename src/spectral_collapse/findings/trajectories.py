@@ -1,0 +1,211 @@
+"""What `studies.trajectories` says: tables for charts, the claims around Fig. 17, sentences.
+
+All but the heat map take the results of several data sets by their names. Intervals resample what images are taken
+from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings.claims import Claim, Verdict
+from spectral_collapse.findings.intervals import high_mean, means, stacked
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import Interval
+from spectral_collapse.studies import common
+from spectral_collapse.studies.latents import WHITE
+
+Found = Mapping[str, xr.Dataset]
+"""Data set -> its result."""
+
+TITLES = {WHITE: "one white noise", "standard": "standard", "taba": "TABA", "ovg": "OVG"}
+"""What tables call series; a method without a title has its own name."""
+BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
+LATE = EARLY = 0.1
+"""The share of the steps that counts as the last, and as the first ones."""
+
+_PAPER = "Spectral Collapse, Appendix E.2, Fig. 17"
+
+
+def heat(study: xr.Dataset) -> pd.DataFrame:
+    """Energy of the updates: columns series, walk, step (from 1), frequency and mean, log10 over the images."""
+    table = study["log_velocity"].mean("sample").to_dataframe("mean").reset_index().round(4)
+    table = table.assign(step=table["step"] + 1, series=table["series"].map(_title))
+    table.attrs = {"title": study.attrs["title"]}
+    return table
+
+
+def high_energy(found: Found, walk: str) -> pd.DataFrame:
+    """Energy of the updates above half the Nyquist frequency, log10: columns panel, series, step, and those of
+    `intervals.means`."""
+    return _steps(found, lambda study: high_mean(study["log_velocity"].sel(walk=walk, drop=True)))
+
+
+def noise_norm(found: Found) -> pd.DataFrame:
+    """Mean square of the noise predicted in the inversion: columns panel, series, step, and those of `means`."""
+    return _steps(found, lambda study: study["noise_norm"].sel(walk="inversion", drop=True))
+
+
+def label_sensitivity(found: Found) -> pd.DataFrame:
+    """Relative change of the predicted noise under the target's label: columns panel, series, step, ..."""
+    return _steps(found, lambda study: study["label_sensitivity"])
+
+
+def clean_error(found: Found) -> pd.DataFrame:
+    """Squared error of the predicted clean image: columns row (data set), panel (band), series, step, ..."""
+    table = _steps(found, lambda study: study["clean_error"]).rename(columns={"panel": "row"})
+    order = list(BANDS)
+    table = table.assign(panel=table["band"].map(BAND_TITLES))
+    return table.sort_values("band", key=lambda names: names.map(order.index), kind="stable")
+
+
+def late_energy(study: xr.Dataset) -> xr.DataArray:
+    """log10 of the amplitude of the inversion's updates at high frequencies in the last steps: (series, sample)."""
+    energy = high_mean(study["log_velocity"].sel(walk="inversion", drop=True))
+    return energy.isel(step=slice(-_few(study, LATE), None)).mean("step")
+
+
+def claims(found: Found) -> list[Claim]:
+    """The paper's claims against these measurements.
+
+    A number is told from 0 where its 95 % interval does not hold 0; what holds on every data set is supported, what
+    holds on none refuted, and all else depends on the data set. The first claim has two halves, negative
+    energy *and* less of it than on the walk of one white noise: a schedule with small last steps moves little at any
+    frequency, whatever the latent. Where only the first half holds the verdict is 'depends'.
+    """
+    late = {study.attrs["title"]: late_energy(study) for study in found.values()}
+    standard = {name: statistics.interval(one.sel(series="standard")) for name, one in late.items()}
+    white = {name: statistics.interval(one.sel(series=WHITE)) for name, one in late.items()}
+    lack = _against(late, "standard", WHITE)
+    halves = {_sign(one, -1) for one in standard.values()}, {_sign(one, -1) for one in lack.values()}
+    made = [
+        Claim(
+            "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative.",
+            _PAPER,
+            f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps: {_listed(standard)}; of the walk of one "
+            f"white noise: {_listed(white)}; difference: {_listed(lack)}",
+            _both(*halves),
+        )
+    ]
+    if all("ovg" in one["series"] for one in late.values()):
+        ovg = {name: statistics.interval(one.sel(series="ovg")) for name, one in late.items()}
+        gained = _against(late, "ovg", "standard")
+        made.append(
+            Claim(
+                "OVG prevents the log energy from dipping into the negative range.",
+                _PAPER,
+                f"the same of OVG: {_listed(ovg)}; minus the standard inversion's: {_listed(gained)}",
+                _all({_sign(one, 1) for one in ovg.values()}),
+            )
+        )
+    short = {study.attrs["title"]: _early_shortage(study) for study in found.values()}
+    made.append(
+        Claim(
+            "The first inversion steps fail to provide accurate noise.",
+            "There and Back Again, abstract",
+            f"mean square of the predicted noise, first {EARLY:.0%} minus last {LATE:.0%} of the steps, 0 for noise of "
+            f"one variance: {_listed(short)}",
+            _all({_sign(one, -1) for one in short.values()}),
+        )
+    )
+    return made
+
+
+def answer(found: Found) -> str:
+    """In two sentences: where the standard inversion moves less than white noise, and where its noise is too weak."""
+    first, rest = [], {}
+    for study in found.values():
+        lack = high_mean(study["log_velocity"].sel(walk="inversion", drop=True))
+        lack = lack.sel(series="standard") - lack.sel(series=WHITE)
+        thirds = np.array_split(np.arange(study.sizes["step"]), 3)
+        rest[study.attrs["title"]] = [10 ** float(lack.isel(step=third).mean()) for third in thirds]
+        norm = study["noise_norm"].sel(walk="inversion", series="standard")
+        first.append(float(norm.isel(step=slice(_few(study, EARLY))).mean()))
+    texts = [f"{', '.join(f'{one:.2f}' for one in factors)} ({name})" for name, factors in rest.items()]
+    return (
+        "**Answer.** At high frequencies the updates of the standard inversion have, in the first, second and last "
+        "third of the steps, this many times the amplitude of the walk of one white noise: "
+        f"{'; '.join(texts)}. The noise that the network predicts in the first {EARLY:.0%} of the steps has a mean "
+        f"square of {min(first):.2f} to {max(first):.2f}, and 1 would be white noise (means over images; geometric "
+        "ones of amplitudes)."
+    )
+
+
+def counted(found: Found) -> str:
+    """How many images each data set has, as one sentence of Markdown."""
+    texts = (f"{study.attrs['title']}: {common.images(study)}" for study in found.values())
+    return f"**Counted.** {'; '.join(texts)}."
+
+
+def verdict(found: Found) -> str:
+    """The first and the last steps of each method in numbers, a line of Markdown per data set."""
+    lines = []
+    for study in found.values():
+        first, last = slice(_few(study, EARLY)), slice(-_few(study, LATE), None)
+        texts = []
+        for name in study["pictured_method"].to_numpy():
+            norm = study["noise_norm"].sel(walk="inversion", series=name)
+            label = study["label_sensitivity"].sel(series=name)
+            ends = [
+                statistics.text(statistics.interval(values.isel(step=steps).mean("step")), 2)
+                for values in (norm, label)
+                for steps in (first, last)
+            ]
+            texts.append(f"{_title(name)} {ends[0]} to {ends[1]}, label {ends[2]} to {ends[3]}")
+        lines.append(f"- **{study.attrs['title']}**, predicted noise's mean square: {'; '.join(texts)}.")
+    return "\n".join(lines)
+
+
+def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray]) -> pd.DataFrame:
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        table = means(values(study)).dropna(subset="mean")
+        return table.assign(step=table["step"] + 1, series=table["series"].map(_title))
+
+    return stacked(found, one, "panel")
+
+
+def _few(study: xr.Dataset, share: float) -> int:
+    return max(1, round(share * study.sizes["step"]))
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def _early_shortage(study: xr.Dataset) -> Interval:
+    norm = study["noise_norm"].sel(walk="inversion", series="standard")
+    first, last = norm.isel(step=slice(_few(study, EARLY))), norm.isel(step=slice(-_few(study, LATE), None))
+    return statistics.interval(first.mean("step") - last.mean("step"))
+
+
+def _against(late: Mapping[str, xr.DataArray], series: str, other: str) -> dict[str, Interval]:
+    return {name: statistics.interval(one.sel(series=series) - one.sel(series=other)) for name, one in late.items()}
+
+
+def _listed(intervals: Mapping[str, Interval]) -> str:
+    return "; ".join(f"{name}: {statistics.text(one, 2)}" for name, one in intervals.items())
+
+
+def _sign(one: Interval, wanted: int) -> Verdict:
+    """Whether an interval lies on the wanted side of 0."""
+    if np.isnan(one.low):
+        return "not measured"
+    low, high = sorted((wanted * float(one.low), wanted * float(one.high)))
+    return "supported" if low > 0 else "refuted" if high < 0 else "depends"
+
+
+def _all(verdicts: set[Verdict]) -> Verdict:
+    """Over data sets, those without an interval left out."""
+    known = verdicts - {"not measured"}
+    return next(iter(known)) if len(known) == 1 else "depends" if known else "not measured"
+
+
+def _both(first: set[Verdict], second: set[Verdict]) -> Verdict:
+    """A claim of two halves over data sets: refuted where the first is, supported where both are."""
+    verdict = _all(first)
+    return "depends" if verdict == "supported" and _all(second) != "supported" else verdict

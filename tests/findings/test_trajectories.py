@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings import trajectories as findings
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from tests.trajectories_study import LATE, RINGS, SERIES, STEPS, trajectories
+
+
+@pytest.fixture
+def found() -> dict[str, xr.Dataset]:
+    return {"one": trajectories("One, x8"), "two": trajectories("Two, x8", seed=1)}
+
+
+def test_the_energy_is_that_of_the_high_rings_in_the_last_steps(found: dict[str, xr.Dataset]) -> None:
+    study = found["one"]
+    study["log_velocity"].loc[{"step": slice(None, STEPS - 3)}] = 7.0  # the last tenth of 20 steps are 2
+    study["log_velocity"].loc[{"walk": "sampling"}] = 7.0
+    late = findings.late_energy(study)
+    assert late.dims == ("series", "sample")
+    # means of 2 steps and 4 rings of 1 % of noise
+    np.testing.assert_allclose(late.mean("sample"), list(LATE.values()), atol=0.01)
+
+
+def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
+    made = findings.claims(found)
+    assert [claim.verdict for claim in made] == ["supported"] * 3
+    assert all("One, x8: " in claim.measured and "Two, x8: " in claim.measured for claim in made)
+    late = findings.late_energy(found["one"]).sel(series="standard")
+    assert f"One, x8: {statistics.text(statistics.interval(late), 2)}" in made[0].measured
+
+
+def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Dataset]) -> None:
+    for study in found.values():
+        study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="taba")
+    assert findings.claims(found)[0].verdict == "depends"
+    for study in found.values():
+        study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="ovg")
+        study["log_velocity"].loc[{"series": "ovg"}] = study["log_velocity"].sel(series="taba")
+        study["noise_norm"].loc[{"step": [0, 1]}] += 1.0
+    assert [claim.verdict for claim in findings.claims(found)] == ["refuted"] * 3
+
+
+def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Dataset]) -> None:
+    found["two"]["log_velocity"] = -found["two"]["log_velocity"]
+    assert [claim.verdict for claim in findings.claims(found)] == ["depends", "depends", "supported"]
+    one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
+    assert {claim.verdict for claim in findings.claims({"one": one})} == {"not measured"}  # one picture, no interval
+
+
+def test_without_ovg_nothing_is_claimed_of_it(found: dict[str, xr.Dataset]) -> None:
+    fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
+    assert [claim.claim[:3] for claim in findings.claims(fewer)] == ["The", "The"]
+
+
+def test_the_answer_has_the_ratio_of_amplitudes_in_thirds(found: dict[str, xr.Dataset]) -> None:
+    study = found["one"]
+    study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="white noise")
+    study["log_velocity"].loc[{"series": "standard", "step": slice(0, 6)}] -= 1.0
+    text = findings.answer({"one": study})
+    assert "0.10, 1.00, 1.00 (One, x8)" in text
+    study["noise_norm"].loc[{"series": "standard", "step": [0, 1]}] = 0.3
+    assert "a mean square of 0.30 to 0.30" in findings.answer({"one": study})
+
+
+def test_tables_have_a_row_for_each_place_that_was_measured(found: dict[str, xr.Dataset]) -> None:
+    heat = findings.heat(found["one"])
+    assert len(heat) == len(SERIES) * 2 * STEPS * RINGS
+    assert heat["step"].min() == 1
+    norm = findings.noise_norm(found)
+    assert set(norm["series"]) == {"standard", "TABA", "OVG"}  # the yardstick asks nothing
+    assert norm[norm["series"] == "TABA"]["step"].min() == 2
+    assert set(norm["groups"]) == {3}
+    assert len(findings.high_energy(found, "sampling")) == 2 * len(SERIES) * STEPS
+    errors = findings.clean_error(found)
+    assert list(errors["panel"].unique()) == [findings.BAND_TITLES[name] for name in BANDS]
+    assert errors[errors["step"] == STEPS]["mean"].to_numpy() == pytest.approx(1, abs=0.02)
+    assert findings.label_sensitivity(found)["mean"].to_numpy() == pytest.approx(0.5, abs=0.02)
+
+
+def test_sentences_name_every_data_set(found: dict[str, xr.Dataset]) -> None:
+    assert findings.counted(found).count("6 rendered test images from 3 pictures") == 2
+    lines = findings.verdict(found).splitlines()
+    assert len(lines) == 2
+    assert "standard 0.2" in lines[0]
