@@ -15,8 +15,10 @@ from spectral_collapse.statistics import (
     hypervolume,
     hypervolume_gain,
     interval,
+    jackknife,
     pareto_front,
     ratio,
+    without_blocks,
 )
 
 
@@ -229,3 +231,23 @@ def test_a_geometric_mean_is_the_root_of_a_product_and_scales_with_its_values() 
     assert found.mean == pytest.approx(64 ** (1 / 4))
     np.testing.assert_allclose(geometric_mean(np.log(3 * values)), 3 * np.array(found))
     assert 1 <= found.low < found.mean < found.high <= 8
+
+
+def test_the_jackknife_of_a_mean_is_students_interval() -> None:
+    values = np.random.default_rng(0).normal(size=10)
+    kept = without_blocks(range(10))
+    assert [len(rows) for rows in kept] == [9] * 10
+    found = jackknife(values.mean(), np.array([values[rows].mean() for rows in kept]))
+    low, high = stats.t.interval(0.95, 9, values.mean(), stats.sem(values))
+    np.testing.assert_allclose(found, [values.mean(), low, high])
+    assert np.isnan(jackknife(1.0, np.array([])).low)
+
+
+def test_blocks_keep_groups_together() -> None:
+    groups = np.array([f"group {number}" for number in (0, 0, 1, 2, 2, 2, 3, 4, 5, 6)])
+    kept = without_blocks(groups, blocks=3)
+    left_out = [np.setdiff1d(range(10), rows) for rows in kept]
+    assert np.concatenate(left_out).tolist() == list(range(10))
+    assert [len(set(groups[rows])) for rows in left_out] == [3, 2, 2]
+    assert not set.intersection(*(set(groups[rows]) for rows in left_out))
+    assert without_blocks(["one"] * 4) == []
