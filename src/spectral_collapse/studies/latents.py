@@ -24,7 +24,8 @@ CLOSED = "closed form"
 encoded training sources."""
 
 
-def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+def known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of methods, each once. Raises InvalidParameterError for an unknown one."""
     for name in names:
         if name not in METHODS:
             raise unknown("method", name, METHODS)
@@ -36,7 +37,7 @@ class LatentParameters(NetworkParameters):
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 16, "quick": 256, "paper": 2000}
 
-    methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
+    methods: Annotated[tuple[str, ...], AfterValidator(known)] = by_profile(
         ("standard", "taba"),
         ("standard", "taba", "ovg", "noise_floor", "nullspace", "white_norm"),
         ("standard", "taba", "ovg", "noise_floor", "nullspace", "white_norm"),
