@@ -19,7 +19,11 @@ def made_study(between: float = 1.0, within: float = -1.0, images: int = 40) -> 
     s_dc = place + 0.004 * step
     s_hf = 0.5 + 0.2 * between * (place - 0.5) + 0.004 * within * step
     s_hf[-3] = s_hf[-1]  # shuffled, as white noise
-    values = {name: rng.random((len(points), images)) for name in SCORES} | {"s_dc": s_dc, "s_hf": s_hf}
+    values = {name: rng.random((len(points), images)) for name in SCORES} | {
+        "s_dc": s_dc,
+        "s_hf": s_hf,
+        "hf_excess": s_hf - 1,
+    }
     picture = rng.integers(0, 256, (len(points), 2, 16, 16, 3), dtype=np.uint8)
     pixels = ("shown", "row", "col", "rgb")
     return xr.Dataset(

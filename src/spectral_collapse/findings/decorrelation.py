@@ -150,15 +150,15 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
 
 def answer(found: Found) -> str:
     """Two sentences: how much of the latents is too smooth, and where that lies."""
-    standard = _span(found, lambda one: s_dc(one, "standard"))
-    white = _span(found, lambda one: Interval(white_s_dc(one), np.nan, np.nan))
+    standard = span(found, lambda one: s_dc(one, "standard"))
+    white = span(found, lambda one: Interval(white_s_dc(one), np.nan, np.nan))
     gaps = {label(one): in_plain_areas(one) for one in found.values()}
     more = [name for name, gap in gaps.items() if gap.low > 0]
     return (
-        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {standard}, where white noise has {white} "
-        f"({_data(found)}). Windows that lie mostly over plain areas of the source are flagged more often than others "
+        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {standard}, where white noise has {white}. "
+        f"Windows that lie mostly over plain areas of the source are flagged more often than others "
         f"on {len(more)} of {len(found)} data sets: the difference of the shares is "
-        f"{_span(found, in_plain_areas)}."
+        f"{span(found, in_plain_areas)}."
     )
 
 
@@ -183,8 +183,11 @@ def scale_verdict(found: Found) -> str:
         values = one["s_dc"].sel(patch=PATCH)
         gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
         lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
-    return "**Only too weak?** Scaled to the norm of white noise (`white_norm`), the standard inversion's latents " + (
-        f"regain of what $S_{{DC}}$ lacks: {'; '.join(lines)}." if lines else "were not computed."
+    if not lines:
+        return "`white_norm` was not run, so that too little variance and too much correlation are not told apart."
+    return (
+        "**Only too weak?** Scaled to the norm of white noise (`white_norm`), the standard inversion's latents regain "
+        f"of what $S_{{DC}}$ lacks: {'; '.join(lines)}."
     )
 
 
@@ -314,7 +317,7 @@ def _claim(
     return Claim(claim, where, "; ".join(listed), verdict)
 
 
-def _span(found: Found, value: Callable[[xr.Dataset], Interval]) -> str:
+def span(found: Found, value: Callable[[xr.Dataset], Interval], digits: int = 3) -> str:
     """The smallest and the largest value over the data sets, with their names; one where there is one."""
     values = {label(one): mean for one in found.values() if np.isfinite((mean := value(one)).mean)}
     if not values:
@@ -322,13 +325,9 @@ def _span(found: Found, value: Callable[[xr.Dataset], Interval]) -> str:
     ordered = sorted(values, key=lambda name: values[name].mean)
 
     def written(name: str) -> str:
-        return text(values[name]).removesuffix(" [no interval]")
+        return text(values[name], digits).removesuffix(" [no interval]")
 
     first, last = written(ordered[0]), written(ordered[-1])
     if first == last:
         return first
     return f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"
-
-
-def _data(found: Found) -> str:
-    return "; ".join(f"{images(one)} of {label(one)}" for one in found.values())

@@ -58,7 +58,6 @@ _METHODS = (
     "nullspace",
     "white_norm",
     "direct",
-    "null_class",
     "spectral_swap",
     "cycle_diffusion",
     "ddpm_friendly",
@@ -79,7 +78,7 @@ class CorrelationParameters(LatentParameters):
     methods: Annotated[tuple[str, ...], AfterValidator(latents.known), AfterValidator(_enough)] = by_profile(
         ("standard", "taba", "white_norm"),
         _METHODS,
-        (*_METHODS, "negative_prompt", "fixed_point", "renoise", "edict", "bdia"),
+        (*_METHODS, "null_class", "negative_prompt", "fixed_point", "renoise", "edict", "bdia"),
         description="inversion methods, with the papers' settings for the data set; three at least",
     )
     shown: Count = Field(2, ge=1, description="how many of the images are stored as pictures")
@@ -177,7 +176,7 @@ def coloured(noise: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
 
 
 def measured(request: Given, found: torch.Tensor, images: torch.Tensor) -> Arrays:
-    """`SCORES` of latents and their images, S_HF with its sign, and pictures."""
+    """`SCORES` of latents and their images, the energy that S_HF is made of, and pictures."""
     source, target = request.pair
     scores = evaluate(
         SCORES,
@@ -190,13 +189,16 @@ def measured(request: Given, found: torch.Tensor, images: torch.Tensor) -> Array
         structure=request.info.structure,
         device=request.device,
     )
-    return {name: scores[name].to_numpy() for name in SCORES} | {"image": common.pictures(images[request.shown])}
+    return {name: scores[name].to_numpy() for name in SCORES} | {
+        "hf_excess": metrics.hf_excess(images.clamp(-1, 1), request.hf_reference).numpy(),
+        "image": common.pictures(images[request.shown]),
+    }
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """A variable per name of `SCORES` (point, sample); `made` along point: whether it is a latent of the experiment
-    and no method's; `image` (point, shown, row, col, rgb), `source_image` and `target_image` (shown, row, col, rgb),
-    bytes."""
+    """A variable per name of `SCORES` and `hf_excess`, `metrics.hf_excess` (point, sample); `made` along point: whether
+    it is a latent of the experiment and no method's; `image` (point, shown, row, col, rgb), `source_image` and
+    `target_image` (shown, row, col, rgb), bytes."""
     points = [*request.parameters.methods, *MADE]
     shown = [request.images.names[index] for index in request.shown]
     pictures = [common.pictures(side[request.shown]) for side in request.pair]
@@ -209,6 +211,9 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         )
         for name in SCORES
     }
+    excess = np.stack([parts[point]["hf_excess"] for point in points])
+    title = "log high-frequency energy over the usual of training targets"
+    variables["hf_excess"] = common.variable(("point", "sample"), excess, title)
     variables["image"] = common.variable(
         ("point", "shown", *common.PIXELS), np.stack([parts[point]["image"] for point in points]), "sampled picture"
     )
