@@ -174,12 +174,12 @@ def answer(found: Found) -> str:
     changes = [gap(one, name, "standard") for one in found.values() for name in FORCED]
     raised, lowered = sum(change.low > 0 for change in changes), sum(change.high < 0 for change in changes)
     free = sum(bool(exceptions(one)) for one in found.values())
+    between, within = reading("means of methods"), reading("given the method")
     return (
-        f"**Answer.** $S_{{HF}}$ rises with $S_{{DC}}$ {reading('means of methods')} and "
-        f"{reading('given the method')}: rank correlations, counted where the interval lies above 0. Making the standard inversion's latents white by "
-        f"force raises $S_{{HF}}$ in {raised} of {len(changes)} cases and lowers it in {lowered}; on {free} of "
-        f"{len(found)} data sets there are latents that are not white and still give as much energy at high frequencies "
-        f"as white noise."
+        f"**Answer.** $S_{{HF}}$ rises with $S_{{DC}}$ {between} and {within}: rank correlations, counted where the "
+        f"interval lies above 0. Making the standard inversion's latents white by force raises $S_{{HF}}$ in {raised} "
+        f"of {len(changes)} cases and lowers it in {lowered}; on {free} of {len(found)} data sets there are latents "
+        f"that are not white and still give as much energy at high frequencies as white noise."
     )
 
 
