@@ -14,10 +14,11 @@ from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, label, s_dc
 from spectral_collapse.statistics import text
+from spectral_collapse.studies.decorrelation import AREAS
 from spectral_collapse.studies.latents import WHITE
 
 GREY = "#777777"
-_BORDER, _LEVELS = 160, 255
+_BORDER, _LEVELS, _SIDE = 160, 255, 60
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
@@ -85,8 +86,9 @@ def flagged_maps(found: Found) -> alt.Chart:
     names = {name.replace(" ", "|").replace("_", "|"): name for one in found.values() for name in one["series"].data}
 
     def mapped(one: xr.Dataset, name: str) -> np.ndarray:
-        share = one["flagged_share"].sel(series=name).to_numpy()
-        return np.pad(_grey(1 - share), ((1, 1), (1, 1), (0, 0)), constant_values=_BORDER)
+        picture = _grey(1 - one["flagged_share"].sel(series=name).to_numpy())
+        finer = picture.repeat(times := -(-_SIDE // len(picture)), 0).repeat(times, 1)  # for a frame that is thin
+        return np.pad(finer, ((1, 1), (1, 1), (0, 0)), constant_values=_BORDER)
 
     columns = {title: [mapped(one, name) for one in rows.values()] for title, name in names.items()}
     description = f"Where latents are flagged, {', '.join(map(label, found.values()))}"
@@ -124,8 +126,8 @@ def single_maps(
 
 def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
     """The share of flagged windows against how much of them is plain, of `findings.over_plain_areas`."""
-    names, areas = table["series"].unique(), list(table["area"].unique())
-    x = alt.X("area:O", title="how much of the window is plain", sort=areas).axis(labelAngle=-30)
+    names = table["series"].unique()
+    x = alt.X("area:O", title="how much of the window is plain").axis(labelAngle=-30).scale(domain=list(AREAS))
     y = alt.Y("mean:Q", title="share flagged").scale(domain=[0, 1])
     tooltip = [
         alt.Tooltip("series:N", title=" "),

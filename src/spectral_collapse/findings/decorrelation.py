@@ -16,7 +16,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings.claims import Claim, Verdict
+from spectral_collapse.findings.claims import Claim, above, below, overall, shown
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.common import images
@@ -234,25 +234,25 @@ def _turned(one: xr.Dataset) -> list[str]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Five claims of the papers. A claim on single data sets is supported where all have it, refuted where none has
-    it, and depends otherwise, with the data sets named. The rule of each:
+    """Five claims of the papers. A claim on single data sets is supported where all data sets have it, refuted where
+    all contradict it, and depends otherwise, with those that contradict it or leave it open named. The rule of each:
 
     - S_DC and S_G: supported where the interval of `scores_correlation` lies above 0.5, refuted below it.
-    - Low S_DC of the standard inversion: its interval lies below white noise's value.
-    - TABA restores independence: its interval reaches to 0.01 under white noise's value, or above.
-    - More correlated than noise: the jackknife interval of the standard inversion lies above white noise's value.
-    - Plain areas: the interval of `in_plain_areas` lies above 0.
+    - Low S_DC of the standard inversion: its interval lies below white noise's value; above, no.
+    - TABA restores independence: its interval reaches to 0.01 under white noise's value, or above; else no.
+    - More correlated than noise: the jackknife interval of the standard inversion lies above white noise's value;
+      below, no.
+    - Plain areas: the interval of `in_plain_areas` lies above 0; below, no.
     """
     joint = scores_correlation(found)
     sizes = f"{len(next(iter(found.values()))['series']) - 1} series"
-    strong: Verdict = "supported" if joint.low > STRONG else "refuted" if joint.high < STRONG else "depends"
     per_set = [
         _claim(
             found,
             "Standard deterministic inversion leaves strong spatial correlations in the latent.",
             "Spectral Collapse, Sec. 4 and Tables 8 to 11",
             lambda one: s_dc(one, "standard"),
-            lambda one, value: value.high < white_s_dc(one),
+            lambda one, value: below(value, white_s_dc(one)),
             lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
         ),
         _claim(
@@ -269,7 +269,7 @@ def claims(found: Found) -> list[Claim]:
             "DDIM latents are much more correlated than noise, inside 8 x 8 patches.",
             "There and Back Again, Fig. 2",
             lambda one: set_score(one, "patch_correlation", "standard"),
-            lambda one, value: value.low > white_correlation(one),
+            lambda one, value: above(value, white_correlation(one)),
             lambda one: f"top-20 |r|, white noise {white_correlation(one):.3f}",
         ),
         _claim(
@@ -277,7 +277,7 @@ def claims(found: Found) -> list[Claim]:
             "Latents are less diverse over smooth areas of the image than elsewhere.",
             "There and Back Again, Fig. 1 and 5",
             in_plain_areas,
-            lambda one, value: value.low > 0,
+            lambda one, value: above(value, 0),
             lambda one: "flagged share, mostly plain minus other windows",
         ),
     ]
@@ -287,7 +287,7 @@ def claims(found: Found) -> list[Claim]:
             "Spectral Collapse, Sec. 4 and Fig. 14",
             f"Rank correlation {text(joint, 2)} over {sizes} on {len(found)} data sets; the interval draws series and "
             f"has to lie above {STRONG:g}",
-            strong,
+            overall([above(joint, STRONG)]),
         ),
         *per_set,
     ]
@@ -298,7 +298,7 @@ def _claim(
     claim: str,
     where: str,
     value: Callable[[xr.Dataset], Interval],
-    holds: Callable[[xr.Dataset, Interval], bool],
+    holds: Callable[[xr.Dataset, Interval], bool | None],
     unit: Callable[[xr.Dataset], str],
     needs: str = "standard",
 ) -> Claim:
@@ -308,13 +308,11 @@ def _claim(
     values = {name: (one, mean) for name, (one, mean) in values.items() if np.isfinite(mean.low)}
     if not values:
         return Claim(claim, where, "no data set has what it takes, an interval included", "not measured")
-    agreed = {name for name, (one, mean) in values.items() if holds(one, mean)}
-    verdict: Verdict = "supported" if len(agreed) == len(values) else "depends" if agreed else "refuted"
+    held = {name: holds(one, mean) for name, (one, mean) in values.items()}
     listed = (
-        f"{name} {text(mean)} ({unit(one)}; {images(one)}){'' if name in agreed or not agreed else ': no'}"
-        for name, (one, mean) in values.items()
+        shown(f"{name} {text(mean)} ({unit(one)}; {images(one)})", held[name]) for name, (one, mean) in values.items()
     )
-    return Claim(claim, where, "; ".join(listed), verdict)
+    return Claim(claim, where, "; ".join(listed), overall(held.values()))
 
 
 def span(found: Found, value: Callable[[xr.Dataset], Interval], digits: int = 3) -> str:
