@@ -18,6 +18,7 @@ from spectral_collapse.statistics import (
     jackknife,
     pareto_front,
     ratio,
+    without_blocks,
 )
 
 
@@ -240,3 +241,13 @@ def test_the_jackknife_of_a_mean_is_students_interval() -> None:
     np.testing.assert_allclose(found[1:], exact)
     assert np.isnan(jackknife(1.0, np.ones(1)).low)
     np.testing.assert_array_equal(jackknife(1.0, np.ones(4)), 1)
+
+
+def test_blocks_keep_groups_together() -> None:
+    groups = np.array([f"group {number}" for number in (0, 0, 1, 2, 2, 2, 3, 4, 5, 6)])
+    kept = without_blocks(groups, blocks=3)
+    left_out = [np.setdiff1d(range(10), rows) for rows in kept]
+    assert np.concatenate(left_out).tolist() == list(range(10))
+    assert [len(set(groups[rows])) for rows in left_out] == [3, 2, 2]
+    assert not set.intersection(*(set(groups[rows]) for rows in left_out))
+    assert without_blocks(["one"] * 4) == []

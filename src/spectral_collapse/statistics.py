@@ -140,6 +140,20 @@ def geometric_mean(logarithms: xr.DataArray) -> Interval:
     return Interval(*np.exp(bootstrap_mean(logarithms)))
 
 
+def without_blocks(groups: Sequence[object] | np.ndarray, blocks: int = 10) -> list[np.ndarray]:
+    """For `jackknife`: which samples are left, indices in order, when a block of groups is left out, for each block.
+
+    Groups keep together; there are as many blocks as groups, or `blocks` of about as many groups each. None for a
+    single group, which leaves nothing.
+    """
+    number = pd.factorize(np.asarray(groups))[0]
+    count = int(number.max()) + 1
+    if count == 1:
+        return []
+    block = number * min(blocks, count) // count
+    return [np.flatnonzero(block != one) for one in range(min(blocks, count))]
+
+
 def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
     """Mean over the samples along `dim` with its 95 % interval, each along the other dimensions.
 

@@ -55,7 +55,8 @@ def test_a_facet_may_bring_the_data(table: pd.DataFrame) -> None:
 def test_seven_series_differ_in_more_than_colour() -> None:
     found = list(lines.looks("abcdefg").values())
     assert all(len(set(values)) == 7 for values in zip(*found, strict=True))
-    assert len(lines.looks(map(str, range(9)))) == 9
+    many = lines.looks(map(str, range(49))).values()
+    assert len({(look.color, look.dash) for look in many}) == len({(look.color, look.shape) for look in many}) == 49
 
 
 def test_a_row_has_a_marker_and_a_bar_for_each_series(table: pd.DataFrame) -> None:

@@ -1,9 +1,26 @@
 from __future__ import annotations
 
+from spectral_collapse.findings import claims
 from spectral_collapse.findings.claims import Claim, table
+from spectral_collapse.statistics import Interval
 
 
 def test_a_claim_is_a_row() -> None:
     found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 of 1", "supported")])
     assert found.columns.tolist() == ["Claim", "Where", "We measured", "Verdict"]
     assert found.iloc[0].tolist() == ["it collapses", "a paper, Fig. 1", "0.1 of 1", "supported"]
+
+
+def test_a_verdict_needs_whole_intervals_on_all_data_sets() -> None:
+    held = [claims.above(Interval(1.0, low, high), 0.5) for low, high in ((0.6, 2), (0.4, 2), (0.2, 0.4))]
+    assert held == [True, None, False]
+    assert [claims.below(Interval(-1.0, -high, -low), -0.5) for low, high in ((0.6, 2), (0.4, 2), (0.2, 0.4))] == held
+    verdicts = {
+        (True, True): "supported",
+        (False, False): "refuted",
+        (True, False): "depends",
+        (True, None): "depends",
+        (None,): "depends",
+    }
+    assert {one: claims.overall(one) for one in verdicts} == verdicts
+    assert [claims.shown("r 0.1", one) for one in (True, False, None)] == ["r 0.1", "r 0.1: no", "r 0.1: open"]

@@ -27,7 +27,7 @@ def test_jobs_run_no_code_outside_the_key(name: str, tmp_path: Path, monkeypatch
     monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
     study = STUDIES[name]
     known = study.parameters.model_fields
-    small = {"profile": "smoke", "images": 2, "num_steps": 2, "reference": 4, "shown": 1, "checkpoint": thumbnails()}
+    small = {"profile": "smoke", "images": 3, "num_steps": 2, "reference": 4, "shown": 1, "checkpoint": thumbnails()}
     small["checkpoints"] = (small["checkpoint"],)
     request = Request(study.parameters.checked(**{field: value for field, value in small.items() if field in known}))
     with references() as named:

@@ -30,9 +30,14 @@ _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for each series, by their order: of any number, the first seven differ in all three properties."""
-    kinds = tuple(map(Look, PALETTE, _DASHES, _SHAPES))
-    return {str(name): kinds[number % len(kinds)] for number, name in enumerate(names)}
+    """A look for each series, by their order: the first seven differ in all three properties, and those beyond have a
+    colour again, with another dash and another shape; all are different up to 49."""
+    found = {}
+    for number, name in enumerate(names):
+        turn, kind = divmod(number, len(PALETTE))
+        dash, shape = ((kind + shift * turn) % len(PALETTE) for shift in (1, 2))
+        found[str(name)] = Look(PALETTE[kind], _DASHES[dash], _SHAPES[shape])
+    return found
 
 
 def channels(looks: Looks | Look, series: str = "series", points: bool = False, columns: int = 2) -> dict[str, Any]:

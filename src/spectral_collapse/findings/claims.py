@@ -8,6 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
+from spectral_collapse.statistics import Interval
+
 Verdict = Literal["supported", "refuted", "depends", "not measured"]
 
 
@@ -30,3 +32,27 @@ def table(claims: Iterable[Claim]) -> pd.DataFrame:
     """A row per claim, for a page: columns Claim, Where, We measured, Verdict."""
     rows = [(one.claim, one.where, one.measured, one.verdict) for one in claims]
     return pd.DataFrame(rows, columns=["Claim", "Where", "We measured", "Verdict"])
+
+
+def overall(held: Iterable[bool | None]) -> Verdict:
+    """Supported where a claim holds on every data set, refuted where it fails on every one, depends otherwise.
+
+    held: for each data set True or False, None where the numbers leave it open.
+    """
+    held = list(held)
+    return "supported" if all(held) else "refuted" if all(one is False for one in held) else "depends"
+
+
+def shown(measured: str, held: bool | None) -> str:
+    """What was measured on a data set, with 'no' or 'open' where the claim does not hold."""
+    return measured if held else f"{measured}: {'open' if held is None else 'no'}"
+
+
+def above(found: Interval, threshold: float) -> bool | None:
+    """Whether a number lies above a threshold: True or False with its whole interval, None where that holds both."""
+    return True if found.low > threshold else False if found.high < threshold else None
+
+
+def below(found: Interval, threshold: float) -> bool | None:
+    """Whether a number lies below a threshold, as `above`."""
+    return above(Interval(-found.mean, -found.high, -found.low), -threshold)

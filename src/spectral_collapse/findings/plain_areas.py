@@ -185,9 +185,9 @@ def claims(found: Found) -> list[Claim]:
             "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
             "of the reconstruction.",
             f"{_PAPER}, Fig. 4",
-            f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; share "
-            f"of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than {MOST_OF_THE_WAY:g} "
-            f"and less than {MINOR:g}",
+            f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; "
+            f"share of the way to the error of an unrelated latent: {listed(loss, 2)}; "
+            f"read as more than {MOST_OF_THE_WAY:g} and less than {MINOR:g}",
             _together(both),
         ),
         Claim(

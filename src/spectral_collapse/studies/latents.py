@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Self
 
-import numpy as np
-import pandas as pd
 import torch
 from pydantic import AfterValidator, Field, model_validator
 
 from spectral_collapse.denoisers import gaussian_denoiser
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.statistics import without_blocks
 from spectral_collapse.studies import common, published
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
@@ -26,14 +25,15 @@ CLOSED = "closed form"
 encoded training sources."""
 
 
-def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+def known(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of methods, each once. Raises InvalidParameterError for an unknown one."""
     for name in names:
         if name not in METHODS:
             raise unknown("method", name, METHODS)
     return tuple(dict.fromkeys(names))
 
 
-Methods = Annotated[tuple[str, ...], AfterValidator(_known)]
+Methods = Annotated[tuple[str, ...], AfterValidator(known)]
 """Names of inversion methods, each once."""
 
 
@@ -94,8 +94,9 @@ def closed_form(request: Request[NetworkParameters]) -> torch.Tensor:
 
 def left_out(request: Request[LatentParameters]) -> list[torch.Tensor]:
     """All latents, then those without each of several parts: boolean, N each. Parts have whole clusters."""
-    part = torch.from_numpy(pd.factorize(np.asarray(request.images.clusters))[0] % PARTS)
-    return [part >= 0, *(part != number for number in range(int(part.max()) + 1))]
+    places = torch.arange(len(request.images.names))
+    kept = without_blocks(request.images.clusters, PARTS)
+    return [torch.ones_like(places, dtype=torch.bool), *(torch.isin(places, torch.from_numpy(rows)) for rows in kept)]
 
 
 def subsets(request: Request[SetParameters]) -> list[list[torch.Tensor]]:

@@ -1,0 +1,307 @@
+"""Whether scores of latents and of images go together: tables, sentences and claims from results of
+`studies.correlations`, by data set.
+
+All correlations are rank correlations with 95 % bootstrap intervals over independent pictures. They say how sure a
+correlation among these methods is, not how other methods would correlate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse import metrics, statistics
+from spectral_collapse.findings import comparison
+from spectral_collapse.findings.claims import Claim, above, below, overall, shown
+from spectral_collapse.findings.decorrelation import NEAR, Found, label, per_dataset, span, white_s_dc
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.statistics import Interval, text
+from spectral_collapse.studies.common import images
+from spectral_collapse.studies.correlations import COLOURED, FORCED, MADE
+from spectral_collapse.studies.latents import WHITE
+
+READINGS = {
+    "means of methods": "between the methods' means over images",
+    "all images": "between all images of all methods",
+    "given the method": "between the images of one method",
+    "given the image": "between the methods on one image",
+}
+"""Ways to correlate two scores over methods and images."""
+_COMPARED = ("means of methods", "given the method")
+
+
+def methods(one: xr.Dataset) -> xr.Dataset:
+    """The points that are methods."""
+    return one.sel(point=~one["made"])
+
+
+def latent_means(found: Found, score: str) -> pd.DataFrame:
+    """Figs. 4, 15 and 16: columns panel, point, mean, low, high of S_DC; score, score_low, score_high; white, S_DC of
+    white noise; limit, the mean score of what is sampled from white noise."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        rows, other = means(methods(one)["s_dc"]), means(methods(one)[score])
+        ends = other[["mean", "low", "high"]].set_axis(["score", "score_low", "score_high"], axis=1)
+        limit = float(one[score].sel(point=WHITE).mean())
+        return rows.join(ends).assign(white=white_s_dc(one), limit=limit)
+
+    return per_dataset(found, table)
+
+
+def single_images(found: Found, score: str = "s_hf") -> pd.DataFrame:
+    """Every image of every method: columns panel, point, sample, s_dc, and the score."""
+    return per_dataset(found, lambda one: methods(one)[["s_dc", score]].to_dataframe().reset_index())
+
+
+def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Interval]:
+    """The rank correlation of two scores over methods, in each of `READINGS`.
+
+    Ranks are those among all images of all methods; a resample keeps them. Given the method, each method's mean rank is
+    taken away first, which is the partial correlation given the method as a category; given the image, each image's.
+    """
+    values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
+    ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
+    counts = statistics.bootstrap_counts(statistics.groups_of(one))
+    kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "means of methods": lambda times: _over_points(values, times),
+        "all images": lambda times: _pooled(ranks - ranks.mean((1, 2), keepdims=True), times),
+        "given the method": lambda times: _pooled(ranks - ranks.mean(2, keepdims=True), times),
+        "given the image": lambda times: _pooled(ranks - ranks.mean(1, keepdims=True), times),
+    }
+    once = np.ones((1, values.shape[-1]))
+    return {name: Interval(float(of(once)[0]), *statistics.percentiles(of(counts))) for name, of in kinds.items()}
+
+
+def _over_points(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    return statistics.correlations(statistics.resampled_means(values, times), "spearman")[0, 1]
+
+
+def _pooled(centred: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Correlation of two centred scores (2, point, sample) over all points and samples, for each resample."""
+
+    def product(first: int, second: int) -> np.ndarray:
+        return statistics.resampled_means(centred[first] * centred[second], times).mean(0)
+
+    return product(0, 1) / np.sqrt(product(0, 0) * product(1, 1))
+
+
+def correlations(found: Found) -> pd.DataFrame:
+    """Columns panel, score (its symbol), reading, mean, low, high, of S_HF and S_LF with S_DC."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        rows = [
+            (metrics.SCORES[score].symbol, name, *r)
+            for score in ("s_hf", "s_lf")
+            for name, r in readings(one, score).items()
+        ]
+        return pd.DataFrame(rows, columns=["score", "reading", "mean", "low", "high"])
+
+    return per_dataset(found, table)
+
+
+def matrix(found: Found) -> xr.Dataset:
+    """Fig. 14: rank correlations of the methods' means of all scores, a result of `comparison.correlation`.
+
+    Scores are turned so that more is better, by their cards: a positive correlation says that two scores agree on
+    what is better. Each data set's values are standardised, and methods that all data sets have are averaged over all
+    their images.
+    """
+    common = set.intersection(*(set(methods(one)["point"].to_numpy()) for one in found.values()))
+    points = [name for name in methods(next(iter(found.values())))["point"].to_numpy() if name in common]
+    parts = []
+    for one in found.values():
+        chosen = one.sel(point=points).drop_vars(["made", "shown"])
+        scores = comparison.scores_of(chosen)
+        good = {name: (("point", "sample"), metrics.SCORES[name].goodness(chosen[name].to_numpy())) for name in scores}
+        turned = xr.Dataset(good, {"point": points})
+        part = (turned - turned.mean()) / turned.std()
+        groups = [f"{label(one)} {group}" for group in statistics.groups_of(one)]
+        parts.append(part.assign_coords(sample_group=("sample", groups)))
+    return comparison.correlation(xr.concat(parts, "sample"))
+
+
+def experiment(found: Found) -> pd.DataFrame:
+    """S_DC, S_HF and S_LF of the standard inversion, of `white_norm` and `nullspace` where they are there, and of the
+    latents that were made: columns panel, point, score (its symbol), and those of `intervals.means`."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
+        rows = [
+            means(one[name].sel(point=shown)).assign(score=metrics.SCORES[name].symbol)
+            for name in ("s_dc", "s_hf", "s_lf")
+        ]
+        return pd.concat(rows)
+
+    return per_dataset(found, table)
+
+
+def gap(one: xr.Dataset, point: str, reference: str, score: str = "s_hf") -> Interval:
+    """Mean difference of a score between two points on the same images."""
+    values = one[score]
+    return statistics.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
+
+
+def exceptions(one: xr.Dataset, score: str = "hf_excess") -> list[str]:
+    """Points whose latents are not white and whose images still have what samples from white noise have, or more.
+
+    S_DC's interval ends more than 0.01 below white noise's value, and that of the difference in `score` reaches 0.
+
+    The score is the logarithm of the high-frequency energy where no other is named: S_HF, which is made of it, also
+    falls where there is too much.
+    """
+    found = []
+    for name in one["point"].to_numpy():
+        decorrelated = statistics.bootstrap_mean(one["s_dc"].sel(point=name))
+        if decorrelated.high < white_s_dc(one) - NEAR and gap(one, name, WHITE, score).high >= 0:
+            found.append(str(name))
+    return found
+
+
+def answer(found: Found) -> str:
+    """Two sentences: how S_HF goes with S_DC, and what forcing a latent to be white does to it."""
+
+    def reading(name: str) -> str:
+        def r(one: xr.Dataset) -> Interval:
+            return readings(one, "s_hf")[name]
+
+        above = sum(r(one).low > 0 for one in found.values())
+        return f"on {above} of {len(found)} data sets {READINGS[name]} ({span(found, r, 2)})"
+
+    changes = [gap(one, name, "standard") for one in found.values() for name in FORCED]
+    raised, lowered = sum(change.low > 0 for change in changes), sum(change.high < 0 for change in changes)
+    free = sum(bool(exceptions(one)) for one in found.values())
+    between, within = reading("means of methods"), reading("given the method")
+    return (
+        f"**Answer.** $S_{{HF}}$ rises with $S_{{DC}}$ {between} and {within}: rank correlations, counted where the "
+        f"interval lies above 0. Making the standard inversion's latents white by force raises $S_{{HF}}$ in {raised} "
+        f"of {len(changes)} cases and lowers it in {lowered}; on {free} of {len(found)} data sets there are latents "
+        f"that are not white and still give as much energy at high frequencies as white noise."
+    )
+
+
+def readings_verdict(found: Found) -> str:
+    """A list: for each data set and score, whether the methods' means and single images say the same."""
+    lines = []
+    for one in found.values():
+        for score in ("s_hf", "s_lf"):
+            r = readings(one, score)
+            between, within = (np.sign(r[name].low) * (r[name].low * r[name].high > 0) for name in _COMPARED)
+            if between * within < 0:
+                said = "**Simpson's paradox**: the signs are opposite, and neither interval holds 0"
+            elif between * within > 0:
+                said = "no paradox, both have one sign"
+            else:
+                said = "no paradox, as at least one interval holds 0"
+            values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
+            lines.append(
+                f"- **{label(one)}**, ${metrics.SCORES[score].symbol[0]}_{{{score[2:].upper()}}}$: {values}; {said}."
+            )
+    return "\n".join(lines)
+
+
+def experiment_verdict(found: Found) -> str:
+    """A list: for each data set what white noise's samples have, what force and colour change, and the exceptions."""
+    lines = []
+    for one in found.values():
+        white, standard = (text(statistics.bootstrap_mean(one["s_hf"].sel(point=name))) for name in (WHITE, "standard"))
+        forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
+        energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED))
+        lines.append(
+            f"- **{label(one)}**, {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the "
+            f"standard inversion's latents; making these white changes it by: {forced}. Energy at high frequencies, in "
+            f"multiples of that from white noise: {energy}. Not white, and no less energy than from white noise: "
+            f"{', '.join(exceptions(one)) or 'none'}; no less $S_{{HF}}$: "
+            f"{', '.join(exceptions(one, 's_hf')) or 'none'}."
+        )
+    return "\n".join(lines)
+
+
+def _times(one: xr.Dataset, point: str) -> str:
+    """High-frequency energy of a point's images as a multiple of white noise's: geometric mean over images."""
+    values = one["hf_excess"]
+    gaps = values.sel(point=point, drop=True) - values.sel(point=WHITE, drop=True)
+    return text(statistics.geometric_mean(gaps), 2)
+
+
+def claims(found: Found) -> list[Claim]:
+    """Claims of the paper, each measured per data set: supported where all have it, refuted where all contradict it,
+    and depends otherwise, with the data sets that disagree, or leave it open, named. The rule of each:
+
+    - S_HF and S_DC go together: the interval of the correlation of the methods' means lies above 0.5; below, no.
+    - The same for single images, given the method: it lies above 0; below, no.
+    - S_LF falls with S_DC (Fig. 4), S_LF rises with S_DC (Fig. 16): that of the means lies below, above 0.
+    - Prerequisite: there are no `exceptions`, by energy.
+    - Structure in the latent degrades texture: coloured noise has less S_HF than white noise, interval and all.
+    """
+
+    def means_of(score: str) -> Callable[[xr.Dataset], Interval]:
+        return lambda one: readings(one, score)["means of methods"]
+
+    def numbers(value: Callable[[xr.Dataset], Interval], unit: str, digits: int) -> Callable[[xr.Dataset], str]:
+        return lambda one: f"{unit} {text(value(one), digits)}"
+
+    def within(one: xr.Dataset) -> Interval:
+        return readings(one, "s_hf")["given the method"]
+
+    def colour(one: xr.Dataset) -> Interval:
+        return gap(one, COLOURED, WHITE)
+
+    s_hf, s_lf = means_of("s_hf"), means_of("s_lf")
+    rows = [
+        (
+            "S_HF and S_DC have a strong positive correlation over methods.",
+            "Spectral Collapse, Sec. 4, Fig. 4a and 15",
+            numbers(s_hf, "r of means", 2),
+            lambda one: above(s_hf(one), 0.5),
+        ),
+        (
+            "The same holds from image to image, once the method is fixed.",
+            "our reading of Spectral Collapse, Sec. 4",
+            numbers(within, "r given the method", 2),
+            lambda one: above(within(one), 0),
+        ),
+        (
+            "Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.",
+            "Spectral Collapse, Fig. 4b",
+            numbers(s_lf, "r of means", 2),
+            lambda one: below(s_lf(one), 0),
+        ),
+        (
+            "S_LF and S_DC have a moderate positive correlation.",
+            "Spectral Collapse, Fig. 16",
+            numbers(s_lf, "r of means", 2),
+            lambda one: above(s_lf(one), 0),
+        ),
+        (
+            "Decorrelation of the latent is a prerequisite of high frequencies.",
+            "Spectral Collapse, Fig. 4",
+            lambda one: f"not white, yet the energy of white noise's samples: {', '.join(exceptions(one)) or 'none'}",
+            lambda one: not exceptions(one),
+        ),
+        (
+            "Structure in the latent directly degrades texture.",
+            "Spectral Collapse, Sec. 4",
+            numbers(colour, "S_HF of coloured minus of white noise", 3),
+            lambda one: below(colour(one), 0),
+        ),
+    ]
+    return [_claim(found, *row) for row in rows]
+
+
+def _claim(
+    found: Found,
+    claim: str,
+    where: str,
+    measured: Callable[[xr.Dataset], str],
+    holds: Callable[[xr.Dataset], bool | None],
+) -> Claim:
+    found = {name: one for name, one in found.items() if len(set(statistics.groups_of(one))) > 1}
+    if not found:
+        return Claim(claim, where, "images of a single picture have no interval", "not measured")
+    held = {name: holds(one) for name, one in found.items()}
+    listed = (shown(f"{label(one)}, {measured(one)} ({images(one)})", held[name]) for name, one in found.items())
+    return Claim(claim, where, ". ".join(listed), overall(held.values()))

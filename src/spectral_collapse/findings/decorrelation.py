@@ -1,0 +1,331 @@
+"""Where latents are not white: tables, sentences and claims from results of `studies.decorrelation`, by data set.
+
+Means over images have bootstrap intervals over independent pictures; scores of a set have jackknife intervals, a block
+of pictures left out at a time (`statistics.jackknife`). White noise's value is exact, but for the correlations in
+patches, where it is calibrated for the number of latents.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from spectral_collapse import metrics, statistics
+from spectral_collapse.findings.claims import Claim, above, below, overall, shown
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.statistics import Interval, text
+from spectral_collapse.studies.common import images
+from spectral_collapse.studies.decorrelation import PATCH
+from spectral_collapse.studies.latents import WHITE
+
+Found = Mapping[str, xr.Dataset]
+"""Data set -> its result."""
+
+NEAR = 0.01
+"""S_DC this near to white noise's counts as restored."""
+STRONG = 0.5
+"""From here on a rank correlation counts as strong."""
+
+
+def label(one: xr.Dataset) -> str:
+    """How tables and panels call a data set."""
+    return one.attrs["title"] + ("" if one.attrs["data_source"] == "real" else " (rendered)")
+
+
+def per_dataset(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of all data sets below each other, with the data set's `label` in the column `panel`."""
+    return pd.concat([table(one).assign(panel=label(one)) for one in found.values()], ignore_index=True)
+
+
+def white_s_dc(one: xr.Dataset) -> float:
+    """S_DC of white noise with the latents' channels; the same for every patch, by calibration."""
+    return metrics.white_noise_level(one.attrs["latent_channels"])
+
+
+def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
+    """A score of a set of latents with its jackknife interval, cut at 0 and 1."""
+    at = one.sel(series=series)
+    mean, low, high = statistics.jackknife(at[name].item(), at[f"{name}_left_out"].to_numpy())
+    return Interval(mean, *np.clip([low, high], 0, 1))
+
+
+def s_dc(one: xr.Dataset, series: str) -> Interval:
+    """S_DC of a series at the usual patch, mean over images."""
+    return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH))
+
+
+def scores(found: Found) -> pd.DataFrame:
+    """Fig. 8: columns panel, series, mean, low, high of S_DC; s_g, s_g_low, s_g_high; white, S_DC of white noise;
+    white_low, white_high, where 95 % of sets of as many white latents have their S_G."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        rows = means(one["s_dc"].sel(patch=PATCH))
+        ends = pd.DataFrame([set_score(one, "s_g", name) for name in rows["series"]])
+        ends.columns = ["s_g", "s_g_low", "s_g_high"]
+        low, high = 1 - stats.kstwo(one.sizes["sample"]).ppf([0.975, 0.025])
+        return rows.join(ends).assign(white=white_s_dc(one), white_low=low, white_high=high)
+
+    return per_dataset(found, table)
+
+
+def correlated_patches(found: Found) -> pd.DataFrame:
+    """Fig. 2 of TABA: the 20 largest |r| inside patches: columns panel, series, mean, low, high, n, white."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        rows = [(name, *set_score(one, "patch_correlation", name)) for name in one["series"].to_numpy()]
+        return pd.DataFrame(rows, columns=["series", "mean", "low", "high"]).assign(
+            n=one.sizes["sample"], white=white_correlation(one)
+        )
+
+    return per_dataset(found, table)
+
+
+def white_correlation(one: xr.Dataset) -> float:
+    """What as many white latents have by chance."""
+    return metrics.white_noise_correlation(one.sizes["sample"], one.attrs["latent_channels"])
+
+
+def over_plain_areas(found: Found) -> pd.DataFrame:
+    """Share of flagged windows by how much of them lies over plain areas: columns panel, series, area, those of
+    `intervals.means`, and windows, the share of windows that lie so."""
+
+    def table(one: xr.Dataset) -> pd.DataFrame:
+        share = one["windows"].mean("sample").to_series()
+        rows = means(one["flagged_over"])
+        return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
+
+    return per_dataset(found, table)
+
+
+def by_distance(found: Found) -> pd.DataFrame:
+    """Autocorrelation: columns panel, series, distance, and those of `intervals.means`."""
+    return per_dataset(found, lambda one: means(one["autocorrelation"]))
+
+
+def by_patch(found: Found) -> pd.DataFrame:
+    """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
+    return per_dataset(found, lambda one: means(one["s_dc"]).assign(white=white_s_dc(one)))
+
+
+def calibration(found: Found) -> pd.DataFrame:
+    """S_DC of drawn white noise of the first data set's size by channels and patch, and what is expected: columns
+    channels, patch, expected, and those of `intervals.means`; its draws are independent."""
+    one = next(iter(found.values()))
+    values = one["white_s_dc"].drop_vars("sample_group", errors="ignore")
+    rows = means(values)
+    return rows.assign(expected=rows["channels"].map(metrics.white_noise_level))
+
+
+def scores_correlation(found: Found) -> Interval:
+    """Rank correlation of S_DC and S_G over all series but white noise and all data sets; the interval draws series,
+    each with all its data sets, and leaves out draws in which a score does not vary."""
+    rows = scores(found)
+    rows = rows[rows["series"] != WHITE]
+    values = rows[["mean", "s_g"]].to_numpy().T
+    counts = statistics.bootstrap_counts(rows["series"]).astype(int)
+    drawn = [_rank_correlation(np.repeat(values, times, 1)) for times in counts]
+    return Interval(_rank_correlation(values), *np.nanquantile(drawn, [0.025, 0.975]))
+
+
+def _rank_correlation(values: np.ndarray) -> float:
+    return float(statistics.correlations(values[..., None], "spearman")[0, 1, 0])
+
+
+def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
+    """How much larger the flagged share is where at least half of a window is plain than where less is: mean over the
+    images that have both."""
+    share = one["windows"] * one["flagged_over"].sel(series=series)
+    plainer = one["area"].isin(["more than half", "all"])
+
+    def pooled(areas: xr.DataArray) -> xr.DataArray:
+        return share.where(areas).sum("area") / one["windows"].where(areas).sum("area")
+
+    return statistics.interval(pooled(plainer) - pooled(~plainer))
+
+
+def answer(found: Found) -> str:
+    """Two sentences: how much of the latents is too smooth, and where that lies."""
+    standard = span(found, lambda one: s_dc(one, "standard"))
+    white = span(found, lambda one: Interval(white_s_dc(one), np.nan, np.nan))
+    gaps = {label(one): in_plain_areas(one) for one in found.values()}
+    more = [name for name, gap in gaps.items() if gap.low > 0]
+    return (
+        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {standard}, where white noise has {white}. "
+        f"Windows that lie mostly over plain areas of the source are flagged more often than others "
+        f"on {len(more)} of {len(found)} data sets: the difference of the shares is "
+        f"{span(found, in_plain_areas)}."
+    )
+
+
+def scores_verdict(found: Found) -> str:
+    """S_DC and S_G of each data set in a list: the standard inversion, its norm made right, the others."""
+    lines = []
+    for one in found.values():
+        listed = ", ".join(
+            f"{name} {text(s_dc(one, name))} / {text(set_score(one, 's_g', name), 2)}"
+            for name in one["series"].to_numpy()
+        )
+        lines.append(f"- **{label(one)}**, {images(one)}: {listed}.")
+    return "$S_{DC}$ / $S_G$:\n\n" + "\n".join(lines)
+
+
+def scale_verdict(found: Found) -> str:
+    """How much of the standard inversion's missing S_DC comes back when its latents get the norm of white noise."""
+    lines = []
+    for one in found.values():
+        if "white_norm" not in one["series"]:
+            continue
+        values = one["s_dc"].sel(patch=PATCH)
+        gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
+        lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
+    if not lines:
+        return "`white_norm` was not run, so that too little variance and too much correlation are not told apart."
+    return (
+        "**Only too weak?** Scaled to the norm of white noise (`white_norm`), the standard inversion's latents regain "
+        f"of what $S_{{DC}}$ lacks: {'; '.join(lines)}."
+    )
+
+
+def distance_verdict(found: Found) -> str:
+    """How far the correlation of each series reaches: the first distance whose interval holds 0."""
+    lines = []
+    for one in found.values():
+        rows, reach = means(one["autocorrelation"]), {}
+        for name, own in rows.groupby("series", sort=False):
+            holds = own[(own["low"] <= 0) & (own["high"] >= 0)]
+            reach[name] = f"{holds['distance'].iloc[0] - 1} px" if len(holds) else "all distances"
+        nearest = rows[(rows["distance"] == 1) & (rows["series"] != WHITE)]
+        listed = (f"{row.series} {text(row)} ({reach[row.series]})" for row in nearest.itertuples())
+        lines.append(f"- **{label(one)}**: {', '.join(listed)}.")
+    return (
+        "Autocorrelation of the nearest neighbours, and in brackets up to which distance the 95 % interval leaves 0 "
+        "out without a break:\n\n" + "\n".join(lines)
+    )
+
+
+def calibration_verdict(found: Found) -> str:
+    """Whether white noise has its expected S_DC at every number of channels and every patch."""
+    rows = calibration(found)
+    outside = rows[(rows["expected"] < rows["low"]) | (rows["expected"] > rows["high"])]
+    level = rows.groupby("channels")["expected"].first()
+    turned = [f"{label(one)}: {'; '.join(pairs)}" for one in found.values() if (pairs := _turned(one))]
+    return (
+        f"- **Calibration.** Of {len(rows)} means over white noise, {len(outside)} have a 95 % interval without the "
+        f"expected value; one in twenty is chance. The value itself depends on the channels: {level.min():.3f} at "
+        f"{level.idxmin()} and {level.max():.4f} at {level.idxmax()}.\n"
+        f"- **Patch.** Pairs of series, one of which has the higher $S_{{DC}}$ with one window and the lower with "
+        f"another, intervals of the difference apart from 0: {'. '.join(turned) or 'none'}."
+    )
+
+
+def _turned(one: xr.Dataset) -> list[str]:
+    """The pairs of series whose order depends on the side of the window."""
+    values, found = one["s_dc"].transpose("series", "patch", "sample"), []
+    for first, second in itertools.combinations(values["series"].to_numpy(), 2):
+        gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
+        if (gap.low > 0).any() and (gap.high < 0).any():
+            found.append(f"{first} and {second}")
+    return found
+
+
+def claims(found: Found) -> list[Claim]:
+    """Five claims of the papers. A claim on single data sets is supported where all data sets have it, refuted where
+    all contradict it, and depends otherwise, with those that contradict it or leave it open named. The rule of each:
+
+    - S_DC and S_G: supported where the interval of `scores_correlation` lies above 0.5, refuted below it.
+    - Low S_DC of the standard inversion: its interval lies below white noise's value; above, no.
+    - TABA restores independence: its interval reaches to 0.01 under white noise's value, or above; else no.
+    - More correlated than noise: the jackknife interval of the standard inversion lies above white noise's value;
+      below, no.
+    - Plain areas: the interval of `in_plain_areas` lies above 0; below, no.
+    """
+    joint = scores_correlation(found)
+    sizes = f"{len(next(iter(found.values()))['series']) - 1} series"
+    per_set = [
+        _claim(
+            found,
+            "Standard deterministic inversion leaves strong spatial correlations in the latent.",
+            "Spectral Collapse, Sec. 4 and Tables 8 to 11",
+            lambda one: s_dc(one, "standard"),
+            lambda one, value: below(value, white_s_dc(one)),
+            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
+        ),
+        _claim(
+            found,
+            "TABA restores the independence of the latent (S_DC towards 0.99).",
+            "Spectral Collapse, Sec. 6",
+            lambda one: s_dc(one, "taba"),
+            lambda one, value: value.high >= white_s_dc(one) - NEAR,
+            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
+            needs="taba",
+        ),
+        _claim(
+            found,
+            "DDIM latents are much more correlated than noise, inside 8 x 8 patches.",
+            "There and Back Again, Fig. 2",
+            lambda one: set_score(one, "patch_correlation", "standard"),
+            lambda one, value: above(value, white_correlation(one)),
+            lambda one: f"top-20 |r|, white noise {white_correlation(one):.3f}",
+        ),
+        _claim(
+            found,
+            "Latents are less diverse over smooth areas of the image than elsewhere.",
+            "There and Back Again, Fig. 1 and 5",
+            in_plain_areas,
+            lambda one, value: above(value, 0),
+            lambda one: "flagged share, mostly plain minus other windows",
+        ),
+    ]
+    return [
+        Claim(
+            "S_DC and S_G are strongly correlated.",
+            "Spectral Collapse, Sec. 4 and Fig. 14",
+            f"Rank correlation {text(joint, 2)} over {sizes} on {len(found)} data sets; the interval draws series and "
+            f"has to lie above {STRONG:g}",
+            overall([above(joint, STRONG)]),
+        ),
+        *per_set,
+    ]
+
+
+def _claim(
+    found: Found,
+    claim: str,
+    where: str,
+    value: Callable[[xr.Dataset], Interval],
+    holds: Callable[[xr.Dataset, Interval], bool | None],
+    unit: Callable[[xr.Dataset], str],
+    needs: str = "standard",
+) -> Claim:
+    """A claim on single data sets, by the rule of `claims`; data sets without the series `needs`, or without an
+    interval, do not count."""
+    values = {label(one): (one, value(one)) for one in found.values() if needs in one["series"]}
+    values = {name: (one, mean) for name, (one, mean) in values.items() if np.isfinite(mean.low)}
+    if not values:
+        return Claim(claim, where, "no data set has what it takes, an interval included", "not measured")
+    held = {name: holds(one, mean) for name, (one, mean) in values.items()}
+    listed = (
+        shown(f"{name} {text(mean)} ({unit(one)}; {images(one)})", held[name]) for name, (one, mean) in values.items()
+    )
+    return Claim(claim, where, "; ".join(listed), overall(held.values()))
+
+
+def span(found: Found, value: Callable[[xr.Dataset], Interval], digits: int = 3) -> str:
+    """The smallest and the largest value over the data sets, with their names; one where there is one."""
+    values = {label(one): mean for one in found.values() if np.isfinite((mean := value(one)).mean)}
+    if not values:
+        return "not measured"
+    ordered = sorted(values, key=lambda name: values[name].mean)
+
+    def written(name: str) -> str:
+        return text(values[name], digits).removesuffix(" [no interval]")
+
+    first, last = written(ordered[0]), written(ordered[-1])
+    if first == last:
+        return first
+    return f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"

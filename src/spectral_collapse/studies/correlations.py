@@ -1,0 +1,238 @@
+"""Whether images have texture where their latents are white: scores of latents beside scores of what is sampled.
+
+After Figs. 4 and 14 to 16 of Spectral Collapse in Diffusion Inversion. The scores of every method's latents and images,
+image by image; and an experiment: latents that are made white by force, or white noise that is made smooth, sampled
+as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, ClassVar
+
+import numpy as np
+import torch
+import xarray as xr
+from pydantic import AfterValidator, Field
+from scipy.optimize import linear_sum_assignment
+
+from spectral_collapse import metrics, sampling
+from spectral_collapse.executors import Arrays
+from spectral_collapse.inversion import Standard
+from spectral_collapse.labels import TARGET
+from spectral_collapse.metrics.evaluate import evaluate
+from spectral_collapse.studies import common, latents, published
+from spectral_collapse.studies.latents import WHITE, LatentParameters
+from spectral_collapse.studies.parameters import Count, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+SCORES = (
+    "s_hf",
+    "s_lf",
+    "s_dc",
+    "psnr",
+    "ssim",
+    "ms_ssim",
+    "haarpsi",
+    "high_frequency_deficit",
+    "shapiro_wilk",
+    "skewness",
+    "kurtosis",
+)
+"""Scores of single images and latents that need no pretrained weights."""
+PATCH = 4
+"""Side of the patches of noise."""
+FLAT, PATCHES, SHUFFLED, COLOURED = "flat spectrum", "patches of noise", "shuffled", "noise, coloured"
+FORCED = (FLAT, PATCHES, SHUFFLED)
+"""Latents of the standard inversion that are made white."""
+MADE = (*FORCED, COLOURED, WHITE)
+"""All latents of the experiment; the last two know nothing of the source."""
+
+_METHODS = (
+    "standard",
+    "taba",
+    "ovg",
+    "noise_floor",
+    "nullspace",
+    "white_norm",
+    "direct",
+    "spectral_swap",
+    "cycle_diffusion",
+    "ddpm_friendly",
+)
+
+
+def _enough(methods: tuple[str, ...]) -> tuple[str, ...]:
+    if "standard" not in methods or len(methods) < 3:
+        raise ValueError("a correlation over methods needs three of them, 'standard' among them")
+    return methods
+
+
+class CorrelationParameters(LatentParameters):
+    """Test images of one data set, a network, and the methods that invert and sample them."""
+
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 6, "quick": 32, "paper": 256}
+
+    methods: Annotated[tuple[str, ...], AfterValidator(latents.known), AfterValidator(_enough)] = by_profile(
+        ("standard", "taba", "white_norm"),
+        _METHODS,
+        (*_METHODS, "null_class", "negative_prompt", "fixed_point", "renoise", "edict", "bdia"),
+        description="inversion methods, with the papers' settings for the data set; three at least",
+    )
+    shown: Count = Field(2, ge=1, description="how many of the images are stored as pictures")
+
+
+Given = Request[CorrelationParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per method and per kind of latent that is made."""
+    return {
+        **{name: partial(translated, request, name) for name in request.parameters.methods},
+        **{name: partial(sampled, request, name) for name in MADE},
+    }
+
+
+def translated(request: Given, name: str) -> Arrays:
+    """The scores of a method's latents and images."""
+    found = request.translated(published.method(request, name))
+    return measured(request, found.latents, found.images)
+
+
+def sampled(request: Given, name: str) -> Arrays:
+    """The scores of latents of the experiment and of what is sampled from them."""
+    model, given, images = request.model, request.parameters, []
+    made = made_latents(request, name)
+    for batch in made.split(64):
+        state = sampling.sample(
+            model.denoiser, batch.to(request.device), TARGET, given.num_steps, guidance=float(request.guidance)
+        )
+        images.append(model.decode(state).cpu())
+    return measured(request, made, torch.cat(images))
+
+
+def made_latents(request: Given, name: str) -> torch.Tensor:
+    """Latents of the experiment, N x c x h x w, by their name in `MADE`."""
+    noise = latents.white_noise(request)
+    if name == WHITE:
+        return noise
+    inverted = request.translated(Standard()).latents
+    match name:
+        case "flat spectrum":
+            return flat_spectrum(inverted)
+        case "patches of noise":
+            return patches_of_noise(inverted, noise)
+        case "shuffled":
+            return shuffled(inverted)
+    return coloured(noise, inverted)
+
+
+def flat_spectrum(found: torch.Tensor) -> torch.Tensor:
+    """Latents (N, C, H, W) with the power of white noise at every frequency of every channel, their phases kept.
+
+    A spectrum is an average over places: what is plain in one place and rough in another stays so.
+    """
+    spectrum = torch.fft.fft2(found.double(), norm="ortho")
+    return torch.fft.ifft2(spectrum / spectrum.abs().clamp_min(1e-12), norm="ortho").real.float()
+
+
+def patches_of_noise(found: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """White noise whose patches of PATCH x PATCH are put in the order that is most like the latents, all (N, C, H, W).
+
+    Every patch is white; what is left of a latent is which patch lies where: the assignment with the largest sum of
+    products, for each latent by itself. What does not fill a patch stays as it was.
+    """
+    made = noise.clone()
+    height, width = (side - side % PATCH for side in found.shape[-2:])
+    for new, wanted in zip(made, found, strict=True):
+        tiles, goal = (_tiles(x[:, :height, :width]) for x in (new, wanted))
+        _, order = linear_sum_assignment((goal.flatten(1) @ tiles.flatten(1).T).numpy(), maximize=True)
+        rows = tiles[torch.from_numpy(order)].unflatten(0, (height // PATCH, -1))
+        new[:, :height, :width] = rows.permute(2, 0, 3, 1, 4).reshape(len(new), height, width)
+    return made
+
+
+def _tiles(x: torch.Tensor) -> torch.Tensor:
+    """(C, H, W) -> (patches, C, PATCH, PATCH), row by row."""
+    return x.unflatten(-1, (-1, PATCH)).unflatten(-3, (-1, PATCH)).permute(1, 3, 0, 2, 4).flatten(0, 1).contiguous()
+
+
+def shuffled(found: torch.Tensor) -> torch.Tensor:
+    """Latents (N, C, H, W) at the norm of white noise with their pixels in a random order, the same for all channels:
+    their values without an arrangement."""
+    generator = torch.Generator().manual_seed(0)
+    rows = (found / found.square().mean((1, 2, 3), keepdim=True).sqrt()).flatten(2)
+    order = torch.rand(rows[:, :1].shape, generator=generator).argsort(-1)
+    return rows.gather(2, order.expand_as(rows)).view_as(found)
+
+
+def coloured(noise: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """White noise with the power that latents have on average over all images, at every frequency of every channel:
+    as smooth as they are, without anything of an image."""
+    power = torch.fft.fft2(found.double(), norm="ortho").abs().square().mean(0)
+    return torch.fft.ifft2(torch.fft.fft2(noise.double()) * power.sqrt()).real.float()
+
+
+def measured(request: Given, found: torch.Tensor, images: torch.Tensor) -> Arrays:
+    """`SCORES` of latents and their images, the energy that S_HF is made of, and pictures."""
+    source, target = request.pair
+    scores = evaluate(
+        SCORES,
+        images=images.clamp(-1, 1),
+        references=target,
+        sources=source,
+        hf_reference=request.hf_reference,
+        latents=found,
+        cutoff=request.info.structure_cutoff(request.parameters.size),
+        structure=request.info.structure,
+        device=request.device,
+    )
+    return {name: scores[name].to_numpy() for name in SCORES} | {
+        "hf_excess": metrics.hf_excess(images.clamp(-1, 1), request.hf_reference).numpy(),
+        "image": common.pictures(images[request.shown]),
+    }
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """A variable per name of `SCORES` and `hf_excess`, `metrics.hf_excess` (point, sample); `made` along point: whether
+    it is a latent of the experiment and no method's; `image` (point, shown, row, col, rgb), `source_image` and
+    `target_image` (shown, row, col, rgb), bytes."""
+    points = [*request.parameters.methods, *MADE]
+    shown = [request.images.names[index] for index in request.shown]
+    pictures = [common.pictures(side[request.shown]) for side in request.pair]
+    variables = {
+        name: common.variable(
+            ("point", "sample"),
+            np.stack([parts[point][name] for point in points]),
+            metrics.SCORES[name].symbol,
+            metrics.SCORES[name].units,
+        )
+        for name in SCORES
+    }
+    excess = np.stack([parts[point]["hf_excess"] for point in points])
+    title = "log high-frequency energy over the usual of training targets"
+    variables["hf_excess"] = common.variable(("point", "sample"), excess, title)
+    variables["image"] = common.variable(
+        ("point", "shown", *common.PIXELS), np.stack([parts[point]["image"] for point in points]), "sampled picture"
+    )
+    for name, picture in zip(("source_image", "target_image"), pictures, strict=True):
+        variables[name] = common.variable(("shown", *common.PIXELS), picture, "picture")
+    coordinates = {
+        "point": points,
+        "made": ("point", [point in MADE for point in points]),
+        "sample": request.images.names,
+        "shown": shown,
+    }
+    return xr.Dataset(variables, coordinates, {"latent_channels": request.encoded.shape[1]})
+
+
+STUDY = Study(
+    "correlations",
+    "Do images have texture where their latents are white?",
+    CorrelationParameters,
+    jobs,
+    combine,
+    uses=lambda request: [*latents.uses(request), *(metrics.SCORES[name] for name in SCORES)],
+)

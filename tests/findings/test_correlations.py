@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from spectral_collapse.findings import correlations as findings
+
+from ..correlations_study import METHODS, made_study
+
+
+def test_four_readings_of_one_cloud() -> None:
+    r = findings.readings(made_study(between=1, within=-1), "s_hf")
+    assert r["means of methods"].mean == pytest.approx(1)
+    assert r["given the method"].high < -0.9
+    assert r["given the image"].low > 0.9
+    assert r["all images"].low > 0.8  # methods differ more than images
+    said = findings.readings_verdict({"made": made_study(between=1, within=-1)}).splitlines()
+    assert "Simpson's paradox" in said[0]
+    assert "at least one interval holds 0" in said[1]  # S_LF is noise
+    assert "both have one sign" in findings.readings_verdict({"made": made_study(1, 1)}).splitlines()[0]
+
+
+def test_readings_are_those_of_scipy() -> None:
+    study = made_study(within=0.3)
+    study["s_hf"] = study["s_hf"] + np.random.default_rng(1).normal(0, 0.02, study["s_hf"].shape)
+    r = findings.readings(study, "s_hf")
+    one = findings.methods(study)
+    x, y = (one[name].to_numpy() for name in ("s_hf", "s_dc"))
+    assert r["means of methods"].mean == pytest.approx(stats.spearmanr(x.mean(1), y.mean(1)).statistic)
+    assert r["all images"].mean == pytest.approx(stats.spearmanr(x.ravel(), y.ravel()).statistic)
+    # the partial correlation given a category is the correlation of the residuals of a regression on its indicators
+    design = np.repeat(np.eye(len(METHODS)), x.shape[1], axis=0)
+    ranks = np.stack([stats.rankdata(x), stats.rankdata(y)], 1).reshape(-1, 2)
+    residuals = ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
+    assert r["given the method"].mean == pytest.approx(stats.pearsonr(*residuals.T).statistic)
+
+
+def test_the_matrix_turns_scores_so_that_more_is_better() -> None:
+    study = made_study()
+    study["high_frequency_deficit"] = 1 - study["s_dc"]  # its target is 0: less deficit is better
+    matrix = findings.matrix({"one": study, "two": study})
+    assert float(matrix["r"].sel(score="high_frequency_deficit", other="s_dc")) == pytest.approx(1)
+    assert matrix.attrs["over"] == "point"
+    assert matrix.attrs["n"] == 80
+
+
+def test_an_exception_is_not_white_and_has_the_texture_of_white_noise() -> None:
+    study = made_study()
+    assert findings.exceptions(study) == []
+    study["hf_excess"].loc[{"point": "ovg"}] = study["hf_excess"].sel(point="white noise")
+    assert findings.exceptions(study) == ["ovg"]
+    assert findings.exceptions(study, "s_hf") == []
+    study["s_dc"].loc[{"point": "ovg"}] = study["s_dc"].sel(point="white noise")
+    assert findings.exceptions(study) == []
+
+
+def test_verdicts_follow_the_numbers() -> None:
+    rising, falling = made_study(1, 1), made_study(-1, -1)
+    falling.attrs["title"] = "Falling"
+    at = {one.where: one for one in findings.claims({"rising": rising})}
+    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].verdict == "supported"
+    assert at["our reading of Spectral Collapse, Sec. 4"].verdict == "supported"
+    assert at["Spectral Collapse, Fig. 4"].verdict == "supported"
+    assert at["Spectral Collapse, Sec. 4"].verdict == "supported"
+    at = {one.where: one for one in findings.claims({"rising": rising, "falling": falling})}
+    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].verdict == "depends"
+    assert "Falling, r of means -1.00" in at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].measured
+    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].measured.endswith(": no")
+    alone = findings.claims({"falling": falling})
+    assert alone[0].verdict == alone[1].verdict == alone[5].verdict == "refuted"
+    assert "noise, coloured" in alone[4].measured
+
+
+def test_one_picture_has_no_verdict() -> None:
+    study = made_study().assign_coords(sample_group=("sample", ["same"] * 40))
+    assert {one.verdict for one in findings.claims({"one": study})} == {"not measured"}
+
+
+def test_the_answer_counts_and_the_experiment_has_each_number() -> None:
+    study = made_study()
+    answer = findings.answer({"made": study})
+    assert (
+        "rises with $S_{DC}$ on 1 of 1 data sets between the methods' means over images (1.00 [1.00, 1.00])" in answer
+    )
+    assert "on 0 of 1 data sets between the images of one method (-" in answer
+    assert "raises $S_{HF}$ in 3 of 3 cases and lowers it in 0; on 0 of 1 data sets" in answer
+    said = findings.experiment_verdict({"made": study})
+    gap = float((study["s_hf"].sel(point="shuffled") - study["s_hf"].sel(point="standard")).mean())
+    assert f"shuffled {gap:.3f} [" in said
+    assert "shuffled 1.00 [1.00, 1.00]" in said  # of white noise's energy
+    assert "no less energy than from white noise: none; no less $S_{HF}$: none" in said

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from spectral_collapse import metrics
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.studies import decorrelation, latents
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+
+Parameters = decorrelation.DecorrelationParameters
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:  # noqa: F811
+    return decorrelation.STUDY.run(profile="smoke", checkpoint=thumbnails())
+
+
+def test_every_series_is_measured_and_white_noise_is_white(study: xr.Dataset) -> None:
+    assert study["series"].to_numpy().tolist() == ["white noise", "standard", "taba", "closed form"]
+    assert set(study.dims) <= set(study.coords)
+    for name in ("s_dc", "s_g", "patch_correlation", "autocorrelation", "flagged_share"):
+        assert study[name].notnull().all()
+    white = study.sel(series="white noise")
+    # 16 latents of 12 x 12 windows: some 16 x 9 independent ones, a standard error of 0.007
+    assert float(white["s_dc"].sel(patch=5).mean()) == pytest.approx(metrics.white_noise_level(3), abs=0.02)
+    assert float(white["flagged_share"].mean()) == pytest.approx(1 - float(white["s_dc"].sel(patch=5).mean()))
+    assert abs(float(white["autocorrelation"].sel(distance=1).mean())) < 0.02
+    # the closed form of steep spectra is smooth
+    assert float(study["autocorrelation"].sel(series="closed form", distance=1).mean()) > 0.1
+
+
+def test_windows_are_told_by_how_much_of_them_is_plain(study: xr.Dataset) -> None:
+    np.testing.assert_allclose(study["windows"].sum("area"), 1)
+    share = study["windows"] * study["flagged_over"].fillna(0)
+    expected = 1 - study["s_dc"].sel(patch=5)
+    np.testing.assert_allclose(share.sum("area").transpose(*expected.dims), expected, atol=1e-12)
+
+
+def test_left_out_are_blocks_of_pictures(study: xr.Dataset) -> None:
+    request = Request(Parameters.checked(profile="smoke", checkpoint=thumbnails()))
+    found, clusters = latents.latents(request, "standard"), np.array(request.images.clusters)
+    blocks = study.sizes["block"]
+    assert blocks == min(10, len(set(clusters)))
+    if blocks < 10:
+        expected = [metrics.s_g(found[torch.from_numpy(clusters != one)]).score for one in dict.fromkeys(clusters)]
+        np.testing.assert_allclose(study["s_g_left_out"].sel(series="standard"), expected)
+
+
+def test_a_source_of_one_colour_is_plain_all_over() -> None:
+    request = Request(Parameters.checked(profile="smoke", checkpoint=thumbnails()))
+    request.pair.source[0] = 0.25
+    request.pair.source[1] = torch.rand(request.pair.source[1].shape)
+    over = decorrelation.windows_over_plain(request)
+    assert over.shape == (4, 16, 12, 12)
+    assert (over.sum(0) == 1).all()
+    assert over[3, 0].all()
+    assert over[0, 1].all()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"images": 2}, "images must be greater than or equal to 3; 2 was given"),
+        ({"methods": ["taba"]}, "'standard' must be among them"),
+        ({"methods": ["standard", "tabba"]}, "unknown method 'tabba'"),
+    ],
+)
+def test_impossible_parameters_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidParameterError, match=said):
+        Parameters.checked(**given)
+
+
+@pytest.mark.usefixtures("own_store")
+def test_images_that_are_too_small_for_a_patch_are_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="a patch of 9 x 9 does not fit into latents 8 x 8"):
+        decorrelation.STUDY.run(profile="smoke", size=32, checkpoint=thumbnails(image_size=32))
