@@ -17,7 +17,7 @@ _LAW = {LAW: Look(PALETTE[6], (1, 3), "stroke")}
 
 def norms(table: pd.DataFrame) -> alt.FacetChart:
     """Squared norms over d, a tick each, and where 95 % of white noise's are, of `findings.norms` (Fig. 7)."""
-    x = alt.X("value:Q", title="squared norm / d").scale(zero=False).axis(format="~g", tickCount=5)
+    x = alt.X("value:Q", title="squared norm / d").scale(zero=False).axis(format="~g", tickCount=5, labelOverlap=True)
     names = list(table["series"].unique())
     y = alt.Y("series:N", title=None, sort=names)
     tooltip = [
@@ -52,7 +52,7 @@ def energies(table: pd.DataFrame) -> alt.FacetChart:
     y = y.axis(format="~g", tickCount=5)
     looks = latents.looks(table["series"])
     chart = lines.bands(None, _bands(table), y, looks, points=True, columns=4, opacity=0.12)
-    return lines.panels(chart.properties(width=200, height=180), table).properties(
+    return lines.panels(chart.properties(width=180, height=180), table, y="independent").properties(
         description=f"Mean energy of latents in bands of frequencies, {described(table)}"
     )
 

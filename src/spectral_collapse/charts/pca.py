@@ -27,7 +27,7 @@ def cumulative(table: pd.DataFrame) -> alt.FacetChart:
 
 def relative_ranks(table: pd.DataFrame) -> alt.FacetChart:
     """Effective rank over white noise's, both readings, of `findings.relative_ranks`."""
-    x = alt.X("mean:Q", title="effective rank / that of white noise").axis(format="~g", tickCount=5)
+    x = alt.X("mean:Q", title="rank / white noise's rank").axis(format="~g", tickCount=5)
     y = alt.Y("series:N", title=None, sort=list(table["series"].unique()))
     chart = lines.whiskers(None, x, y, lines.looks(READINGS.values()), "reading", side_by_side=True)
     chart = alt.layer(chart, lines.rule(x=1)).properties(width=170, height=210)

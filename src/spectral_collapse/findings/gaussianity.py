@@ -212,7 +212,8 @@ def claims(found: Found) -> list[Claim]:
 
     def distances_of(chosen: dict[str, xr.Dataset], name: str) -> str:
         texts = [
-            f"{title}: D = {_distance(study, name):.2f}, white noise at most {_chance(study).high:.2f}"
+            f"{title}: D = {_distance(study, name):.2f}, standard inversion {_distance(study, 'standard'):.2f}, white "
+            f"noise at most {_chance(study).high:.2f}"
             for title, study in chosen.items()
         ]
         return "; ".join(texts) or "-"
