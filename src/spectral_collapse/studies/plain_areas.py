@@ -40,8 +40,8 @@ AREAS = ("plain", "other")
 MEASURES = {
     "s_dc": "S_DC of the latent",
     "kurtosis": "excess kurtosis of the latent",
-    "plain": "standard deviation of the latent, plain areas",
-    "other": "standard deviation of the latent, other areas",
+    "plain": "latent in plain areas (std)",
+    "other": "latent in other areas (std)",
     "reconstruction": "error of the reconstruction (RMSE)",
     "s_lf": "structure of the translation S_LF",
 }
