@@ -59,7 +59,7 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
         .facet(
             column=alt.Column("series:N", title=None, sort=list(table["series"].unique())),
             row=alt.Row("walk:N", title=None, sort=["inversion", "sampling"]),
-            spacing=8,
+            spacing=14,
         )
         .properties(description=f"Logarithmic energy of the updates per step and frequency, {table.attrs['title']}")
     )
