@@ -16,7 +16,7 @@ LATE = {WHITE: -0.5, "standard": -0.8, "taba": -0.5, "ovg": 0.3}
 
 
 def trajectories(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
-    """`LATE` at high frequencies; noise of mean square 0.2 in the first two steps and 1 in the others."""
+    """`LATE` at high frequencies; noise of mean square 0.2 in the first two steps, but for TABA, and 1 elsewhere."""
     generator = np.random.default_rng(seed)
 
     def near(*shape: int) -> np.ndarray:
@@ -27,7 +27,7 @@ def trajectories(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
     for index, energy in enumerate(LATE.values()):
         velocity[index, ..., frequency > 0.25, :] += energy - 0.1
     norm = 1 + near(len(SERIES), len(WALKS), STEPS, SAMPLES)
-    norm[:, 0, :2] -= 0.8
+    norm[[1, 3], 0, :2] -= 0.8
     norm[0, 0], norm[2, 0, 0] = np.nan, np.nan  # steps that ask nothing
     wrong = 10.0 ** np.linspace(-4, 0, STEPS)[:, None, None] * (1 + near(len(SERIES), STEPS, len(BANDS), SAMPLES))
     label = 0.5 + near(len(SERIES), STEPS, SAMPLES)

@@ -40,7 +40,7 @@ def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Da
     for study in found.values():
         study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="ovg")
         study["log_velocity"].loc[{"series": "ovg"}] = study["log_velocity"].sel(series="taba")
-        study["noise_norm"].loc[{"step": [0, 1]}] += 1.0
+        study["noise_norm"].loc[{"series": "standard", "step": [0, 1]}] += 1.0
     assert [claim.verdict for claim in findings.claims(found)] == ["refuted"] * 3
 
 
@@ -51,9 +51,9 @@ def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Datas
     assert {claim.verdict for claim in findings.claims({"one": one})} == {"not measured"}  # one picture, no interval
 
 
-def test_without_ovg_nothing_is_claimed_of_it(found: dict[str, xr.Dataset]) -> None:
+def test_nothing_is_claimed_of_methods_that_are_left_out(found: dict[str, xr.Dataset]) -> None:
     fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
-    assert [claim.claim[:3] for claim in findings.claims(fewer)] == ["The", "The"]
+    assert [claim.claim[:12] for claim in findings.claims(fewer)] == ["The standard"]
 
 
 def test_the_answer_has_the_ratio_of_amplitudes_in_thirds(found: dict[str, xr.Dataset]) -> None:
@@ -79,6 +79,17 @@ def test_tables_have_a_row_for_each_place_that_was_measured(found: dict[str, xr.
     assert list(errors["panel"].unique()) == [findings.BAND_TITLES[name] for name in BANDS]
     assert errors[errors["step"] == STEPS]["mean"].to_numpy() == pytest.approx(1, abs=0.02)
     assert findings.label_sensitivity(found)["mean"].to_numpy() == pytest.approx(0.5, abs=0.02)
+
+
+def test_neighbouring_rings_share_a_row_of_the_heat_map(
+    found: dict[str, xr.Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "MOST_RINGS", 3)
+    table = findings.heat(found["one"])
+    assert sorted(table["frequency"].unique()) == [0.125, 0.3125, 0.46875]  # 3, 3 and 2 of 8 rings
+    first = table.query("series == 'OVG' and walk == 'sampling' and step == 1")
+    # rings 4 to 6 of 8: one of low frequencies, 0.1, and two of high ones, 0.3
+    assert first["mean"].tolist() == pytest.approx([0.1, 0.7 / 3, 0.3], abs=0.02)
 
 
 def test_sentences_name_every_data_set(found: dict[str, xr.Dataset]) -> None:

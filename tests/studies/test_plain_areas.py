@@ -10,7 +10,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import plain_areas
 from spectral_collapse.studies.request import Request
-from tests.studies.test_collapse import Thumbnails, own_store  # noqa: F401
+from tests.studies.test_collapse import Thumbnails, own_store, thumbnails  # noqa: F401
 
 LABELS = (0, 1, 3, 4)
 
@@ -21,7 +21,8 @@ def model() -> Thumbnails:
     shape = 40 / torch.hypot(axis[:, None], axis[None, :]).clamp_min(1) ** 3
     spectra = {label: shape * (1 + label) for label in LABELS}
     denoiser = GaussianDenoiser(VariancePreserving(), spectra)
-    return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64}, "0" * 12)
+    recipe = {"datasets": ["photos_x8", "photos_x16", "photos_x32", "one of another project"]}
+    return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64, "recipe": recipe}, "0" * 12)
 
 
 @pytest.fixture
@@ -99,7 +100,11 @@ def test_numbers_that_do_not_fit_are_refused() -> None:
         checked(profile="smoke", replaced=[6])
 
 
-def test_the_labels_are_those_of_the_family() -> None:
-    request = Request(plain_areas.PlainAreaParameters.checked(dataset="photos_x8", profile="smoke"))
-    assert plain_areas.labels(request) == list(LABELS)
-    assert plain_areas.steps_replaced(request) == [0, 1, 5]
+def test_the_labels_are_those_that_the_network_knows() -> None:
+    def request(model: Thumbnails) -> Request:
+        checked = plain_areas.PlainAreaParameters.checked
+        return Request(checked(dataset="photos_x8", profile="smoke", checkpoint=model))
+
+    assert plain_areas.labels(request(model())) == list(LABELS)
+    assert plain_areas.labels(request(thumbnails())) == [0, 1]
+    assert plain_areas.steps_replaced(request(model())) == [0, 1, 5]

@@ -53,7 +53,8 @@ def per_step(table: pd.DataFrame, kind: str) -> alt.FacetChart:
     """Error or standard deviation of the predicted noise against the step, in both areas (Fig. 1)."""
     table = table[table["kind"] == kind]
     looks = {name: look for name, look in _STEPS.items() if name in set(table["series"])}
-    x = alt.X("step:Q", title="step of the inversion (log scale)").scale(type="log", nice=False).axis(format="~g")
+    x = alt.X("step:Q", title="step of the inversion (log scale)").scale(type="log", nice=False)
+    x = x.axis(format="~g", values=[1, 2, 5, 10, 20, 50, 100])
     y = alt.Y("mean:Q", title=KINDS[kind])
     chart = lines.bands(None, x, y, looks)
     layers = chart if kind == "error" else alt.layer(lines.rule(y=1), chart)
@@ -66,7 +67,7 @@ def sweep(table: pd.DataFrame) -> alt.FacetChart:
     """What is measured of test images against the share of their first steps that is replaced (Fig. 4)."""
     shares = sorted(table["share"].unique())
     x = alt.X("share:Q", title="share of the steps that is replaced").scale(type="symlog", constant=0.02)
-    x = x.axis(format="~%", values=shares)
+    x = x.axis(format="~%", values=shares, labelOverlap=False, labelFlush=False)
     y = alt.Y("mean:Q", title=None).scale(zero=False)
     chart = lines.bands(None, x, y, lines.looks(table["series"].unique()), points=True, columns=3)
     return lines.panels(chart.properties(width=190, height=140), table, columns=3, y="independent").properties(

@@ -35,12 +35,15 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
     """Energy of the updates per step and frequency, a column per series and a row per walk (Fig. 17)."""
     frequencies = sorted(table["frequency"].unique())
     shown = [f"{one:.2f}" for one in frequencies]
-    table = table.assign(frequency=table["frequency"].map("{:.2f}".format), mean=table["mean"].round(2))
+    table = table.assign(frequency=table["frequency"].map("{:.2f}".format))
     every = max(1, len(shown) // 6)
-    widest = table["mean"].abs().max()
-    color = alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="blueorange", domain=[-widest, widest], domainMid=0)
+    color = alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False)
+    # whole pixels for each cell: no seams between them
+    width, height = (
+        max(2, side // count) * count for side, count in ((165, table["step"].nunique()), (130, len(shown)))
+    )
     return (
-        alt.Chart(table)
+        alt.Chart(alt.InlineData(values=table.to_dict("records")))  # more rows than Altair takes as a table
         .mark_rect()
         .encode(
             x=alt.X("step:O", title="step of the walk").axis(values=_ticks(table["step"]), labelAngle=0),
@@ -52,11 +55,11 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
                 alt.Tooltip("mean:Q", title="log10 |F Δx|"),
             ],
         )
-        .properties(width=165, height=130)
+        .properties(width=width, height=height)
         .facet(
             column=alt.Column("series:N", title=None, sort=list(table["series"].unique())),
             row=alt.Row("walk:N", title=None, sort=["inversion", "sampling"]),
-            spacing=8,
+            spacing=14,
         )
         .properties(description=f"Logarithmic energy of the updates per step and frequency, {table.attrs['title']}")
     )

@@ -40,8 +40,8 @@ AREAS = ("plain", "other")
 MEASURES = {
     "s_dc": "S_DC of the latent",
     "kurtosis": "excess kurtosis of the latent",
-    "plain": "standard deviation of the latent, plain areas",
-    "other": "standard deviation of the latent, other areas",
+    "plain": "latent in plain areas (std)",
+    "other": "latent in other areas (std)",
     "reconstruction": "error of the reconstruction (RMSE)",
     "s_lf": "structure of the translation S_LF",
 }
@@ -183,9 +183,11 @@ def steps_replaced(request: Given) -> list[int]:
 
 
 def labels(request: Given) -> list[int]:
-    """The labels under which drawn images are edited: all domains of the data set's family, targets among them."""
-    family = (info for info in datasets.DATASETS.values() if info.family == request.info.family)
-    return sorted({TARGET, *(info.source_label for info in family)})
+    """The labels under which drawn images are edited: the targets', the data set's own, and those of all data sets that
+    the network's card says it was trained on."""
+    trained = request.model.card.get("recipe", {}).get("datasets", [])
+    others = (datasets.info(name).source_label for name in trained if name in datasets.DATASETS)
+    return sorted({TARGET, request.info.source_label, *others})
 
 
 def slerp(first: torch.Tensor, second: torch.Tensor, place: float) -> torch.Tensor:
