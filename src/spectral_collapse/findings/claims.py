@@ -18,8 +18,8 @@ class Claim:
     """One checkable claim.
 
     claim: in one sentence. where: paper and section, figure or table. measured: the numbers, with interval, number of
-    images and data. verdict: by the rule that the function that makes the claim states; 'depends' names in `measured`
-    on what.
+    images and data. verdict: by the rule that the function that makes the claim states; where it is 'depends',
+    `measured` says on what.
     """
 
     claim: str
