@@ -112,7 +112,7 @@ def experiment_pictures(found: Found) -> alt.VConcatChart:
 
 
 def _wrapped(name: str) -> str:
-    return name.capitalize().replace(", ", ",|").replace(" of ", " of|")
+    return name.capitalize().replace(" noise", "|noise").replace(" of|", " of ")
 
 
 def _panels(table: pd.DataFrame) -> str:

@@ -45,7 +45,7 @@ SCORES = (
 PATCH = 4
 """Side of the patches of noise."""
 FLAT, PATCHES, SHUFFLED = "flat spectrum", "patches of noise", "shuffled"
-COLOURED, LOUD = "noise, coloured", "noise, coloured, right norm"
+COLOURED, LOUD = "coloured noise", "coloured noise at norm"
 FORCED = (FLAT, PATCHES, SHUFFLED)
 """Latents of the standard inversion that are made white."""
 MADE = (*FORCED, COLOURED, LOUD, WHITE)
