@@ -176,7 +176,7 @@ def at_norm(found: torch.Tensor) -> torch.Tensor:
 
 def coloured(noise: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     """White noise with the power that latents have on average over all images, at every frequency of every channel:
-    as smooth as they are, without anything of an image."""
+    as weak and as smooth as they are on average, without anything of an image and without its smooth places."""
     power = torch.fft.fft2(found.double(), norm="ortho").abs().square().mean(0)
     return torch.fft.ifft2(torch.fft.fft2(noise.double()) * power.sqrt()).real.float()
 
