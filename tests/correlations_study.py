@@ -15,10 +15,10 @@ def made_study(between: float = 1.0, within: float = -1.0, images: int = 40) -> 
     `within`; S_LF is noise. Of the latents made white only white noise and 'shuffled' have the S_HF of white noise."""
     rng = np.random.default_rng(0)
     points, step = [*METHODS, *MADE], np.linspace(-1, 1, images)
-    place = np.append(np.linspace(0.2, 0.9, len(METHODS)), [0.6, 0.98, 0.99, 0.5, 0.993])[:, None]
+    place = np.append(np.linspace(0.2, 0.9, len(METHODS)), [0.6, 0.98, 0.99, 0.5, 0.55, 0.993])[:, None]
     s_dc = place + 0.004 * step
     s_hf = 0.5 + 0.2 * between * (place - 0.5) + 0.004 * within * step
-    s_hf[-3] = s_hf[-1]  # shuffled, as white noise
+    s_hf[-4] = s_hf[-1]  # shuffled, as white noise
     values = {name: rng.random((len(points), images)) for name in SCORES} | {
         "s_dc": s_dc,
         "s_hf": s_hf,

@@ -66,7 +66,7 @@ def test_coloured_noise_has_the_latents_mean_power_and_nothing_of_an_image(
 def test_methods_and_made_latents_are_scored_alike() -> None:
     study = module.STUDY.run(profile="smoke", checkpoint=thumbnails())
     assert study["point"].to_numpy().tolist() == ["standard", "taba", "white_norm", *module.MADE]
-    assert study["made"].to_numpy().tolist() == [False] * 3 + [True] * 5
+    assert study["made"].to_numpy().tolist() == [False] * 3 + [True] * 6
     assert set(study.dims) <= set(study.coords)
     for name in module.SCORES:
         assert study[name].dims == ("point", "sample")

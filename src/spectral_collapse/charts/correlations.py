@@ -105,14 +105,14 @@ def experiment_pictures(found: Found) -> alt.VConcatChart:
         for name in ("standard", *MADE):
             columns[_wrapped(name)] = one["image"].sel(point=name).to_numpy()
         columns["True target"] = one["target_image"].to_numpy()
-        grids.append(pictures.grid(columns, list(one["shown"].to_numpy()), 88).properties(title=label(one)))
+        grids.append(pictures.grid(columns, list(one["shown"].to_numpy()), 82).properties(title=label(one)))
     return alt.vconcat(*grids, spacing=20).properties(
         description=f"Images sampled from latents that were made white, {', '.join(map(label, found.values()))}"
     )
 
 
 def _wrapped(name: str) -> str:
-    return name.capitalize().replace(", ", ",|").replace(" of ", " of|")
+    return name.capitalize().replace(" noise", "|noise").replace(" of|", " of ")
 
 
 def _panels(table: pd.DataFrame) -> str:

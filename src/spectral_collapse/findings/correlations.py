@@ -21,7 +21,7 @@ from spectral_collapse.findings.decorrelation import NEAR, Found, label, per_dat
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.common import images
-from spectral_collapse.studies.correlations import COLOURED, FORCED, MADE
+from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE
 from spectral_collapse.studies.latents import WHITE
 
 READINGS = {
@@ -209,7 +209,7 @@ def experiment_verdict(found: Found) -> str:
     for one in found.values():
         white, standard = (text(statistics.bootstrap_mean(one["s_hf"].sel(point=name))) for name in (WHITE, "standard"))
         forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
-        energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED))
+        energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
         lines.append(
             f"- **{label(one)}**, {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the "
             f"standard inversion's latents; making these white changes it by: {forced}. Energy at high frequencies, in "
@@ -235,7 +235,8 @@ def claims(found: Found) -> list[Claim]:
     - The same for single images, given the method: it lies above 0; below, no.
     - S_LF falls with S_DC (Fig. 4), S_LF rises with S_DC (Fig. 16): that of the means lies below, above 0.
     - Prerequisite: there are no `exceptions`, by energy.
-    - Structure in the latent degrades texture: coloured noise has less S_HF than white noise, interval and all.
+    - Structure in the latent degrades texture: coloured noise at the norm of white noise, which has the structure and
+      not the missing power, gives less energy than white noise; more, no.
     """
 
     def means_of(score: str) -> Callable[[xr.Dataset], Interval]:
@@ -248,7 +249,7 @@ def claims(found: Found) -> list[Claim]:
         return readings(one, "s_hf")["given the method"]
 
     def colour(one: xr.Dataset) -> Interval:
-        return gap(one, COLOURED, WHITE)
+        return gap(one, LOUD, WHITE, "hf_excess")
 
     s_hf, s_lf = means_of("s_hf"), means_of("s_lf")
     rows = [
@@ -285,7 +286,7 @@ def claims(found: Found) -> list[Claim]:
         (
             "Structure in the latent directly degrades texture.",
             "Spectral Collapse, Sec. 4",
-            numbers(colour, "S_HF of coloured minus of white noise", 3),
+            numbers(colour, "log energy from coloured noise at the right norm minus from white noise", 3),
             lambda one: below(colour(one), 0),
         ),
     ]

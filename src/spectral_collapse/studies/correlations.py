@@ -44,11 +44,12 @@ SCORES = (
 """Scores of single images and latents that need no pretrained weights."""
 PATCH = 4
 """Side of the patches of noise."""
-FLAT, PATCHES, SHUFFLED, COLOURED = "flat spectrum", "patches of noise", "shuffled", "noise, coloured"
+FLAT, PATCHES, SHUFFLED = "flat spectrum", "patches of noise", "shuffled"
+COLOURED, LOUD = "coloured noise", "coloured noise at norm"
 FORCED = (FLAT, PATCHES, SHUFFLED)
 """Latents of the standard inversion that are made white."""
-MADE = (*FORCED, COLOURED, WHITE)
-"""All latents of the experiment; the last two know nothing of the source."""
+MADE = (*FORCED, COLOURED, LOUD, WHITE)
+"""All latents of the experiment; the last three know nothing of the source."""
 
 _METHODS = (
     "standard",
@@ -119,14 +120,14 @@ def made_latents(request: Given, name: str) -> torch.Tensor:
     if name == WHITE:
         return noise
     inverted = request.translated(Standard()).latents
-    match name:
-        case "flat spectrum":
-            return flat_spectrum(inverted)
-        case "patches of noise":
-            return patches_of_noise(inverted, noise)
-        case "shuffled":
-            return shuffled(inverted)
-    return coloured(noise, inverted)
+    makers = {
+        FLAT: lambda: flat_spectrum(inverted),
+        PATCHES: lambda: patches_of_noise(inverted, noise),
+        SHUFFLED: lambda: shuffled(inverted),
+        COLOURED: lambda: coloured(noise, inverted),
+        LOUD: lambda: at_norm(coloured(noise, inverted)),
+    }
+    return makers[name]()
 
 
 def flat_spectrum(found: torch.Tensor) -> torch.Tensor:
@@ -163,14 +164,19 @@ def shuffled(found: torch.Tensor) -> torch.Tensor:
     """Latents (N, C, H, W) at the norm of white noise with their pixels in a random order, the same for all channels:
     their values without an arrangement."""
     generator = torch.Generator().manual_seed(0)
-    rows = (found / found.square().mean((1, 2, 3), keepdim=True).sqrt()).flatten(2)
+    rows = at_norm(found).flatten(2)
     order = torch.rand(rows[:, :1].shape, generator=generator).argsort(-1)
     return rows.gather(2, order.expand_as(rows)).view_as(found)
 
 
+def at_norm(found: torch.Tensor) -> torch.Tensor:
+    """Latents (N, C, H, W), each at a mean square of 1."""
+    return found / found.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
 def coloured(noise: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     """White noise with the power that latents have on average over all images, at every frequency of every channel:
-    as smooth as they are, without anything of an image."""
+    as weak and as smooth as they are on average, without anything of an image and without its smooth places."""
     power = torch.fft.fft2(found.double(), norm="ortho").abs().square().mean(0)
     return torch.fft.ifft2(torch.fft.fft2(noise.double()) * power.sqrt()).real.float()
 
