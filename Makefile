@@ -10,7 +10,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	&& echo $$python && break; done)
 
 # What `make checkpoints` trains: the autoencoder first, the others use it.
-RECIPES ?= textures autoencoder $(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample -pixel))
+RECIPES ?= textures autoencoder edges2shoes-latent bbbc021-pixel photos-pixel \
+	$(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample))
 
 # OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
 export GOMP_SPINCOUNT ?= 1000

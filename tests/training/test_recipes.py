@@ -61,9 +61,9 @@ def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
 
 def test_the_targets_of_one_data_set_differ_in_the_target_alone() -> None:
     """The comparison of epsilon with x0 is of the prediction type, not of anything else."""
-    for family in ("photos", "bbbc021", "edges2shoes"):
+    for name in ("textures", "photos", "bbbc021", "edges2shoes-latent"):
         for profile in PROFILES:
-            noise, clean = (recipes.get(name, profile) for name in (family, f"{family}-sample"))
+            noise, clean = (recipes.get(one, profile) for one in (name, f"{name.removesuffix('-latent')}-sample"))
             assert clean.replace(name=noise.name, prediction="epsilon") == noise
 
 
