@@ -24,6 +24,15 @@ def test_the_profile_goes_below_the_parameters() -> None:
     assert sources == ['profile = "quick"', '# Parameters\nprofile = "smoke"\n', "print(profile)"]
 
 
+def test_a_build_at_smoke_looks_at_two_data_sets() -> None:
+    given = 'datasets = ["a", "b", "c"]\nprofile = "quick"'
+    for profile, count in (("smoke", 2), ("quick", 3)):
+        cells = nbformat.reads(book.with_profile(notebook(given, ["parameters"]), profile), as_version=4).cells
+        namespace: dict[str, object] = {}
+        exec("\n".join(cell.source for cell in cells[:2]), namespace)
+        assert (len(namespace["datasets"]), namespace["profile"]) == (count, profile)
+
+
 @pytest.mark.parametrize(("parameters", "tags"), [("seeds = 3", ["parameters"]), ('profile = "quick"', [])])
 def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> None:
     text = notebook(parameters, tags)
