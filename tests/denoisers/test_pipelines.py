@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,6 +29,8 @@ from diffusers import (
 DOMAINS: dict[Kind, dict[str, str | int]] = {
     "stable-diffusion": {"source": "ink", "target": "oil", "prompt": "a cat"},
     "stable-diffusion-xl": {"source": "ink", "target": "oil", "prompt": "a {} cat"},
+    "stable-diffusion-3": {"source": "ink", "target": "oil", "prompt": "a cat"},
+    "flux": {"source": "ink", "target": "oil", "prompt": "a cat"},
     "dit": {"source": "drawing", "target": 5},
 }
 
@@ -40,13 +44,33 @@ def by_hand(pipe: DiffusionPipeline, kind: Kind, x: torch.Tensor, time: float) -
     """The network's answers under source, target and null, as the pipelines themselves would ask it."""
     if kind == "dit":
         return pipe.transformer(x, torch.full((3,), time), class_labels=torch.tensor([3, 5, 10])).sample[:, :4]
-    prompts = {"stable-diffusion": ["a cat, ink", "a cat, oil"], "stable-diffusion-xl": ["a ink cat", "a oil cat"]}
+    prompts = {"stable-diffusion-xl": ["a ink cat", "a oil cat"]}
+    if kind == "flux":
+        states, pooled, ids = pipe.encode_prompt(["a cat, ink", "a cat, oil", ""], None, max_sequence_length=16)
+        velocity = pipe.transformer(
+            pipe._pack_latents(x, 3, 4, 16, 16),
+            encoder_hidden_states=states,
+            pooled_projections=pooled,
+            timestep=torch.full((3,), time / 1000),
+            img_ids=pipe._prepare_latent_image_ids(3, 8, 8, torch.device("cpu"), torch.float32),
+            txt_ids=ids,
+            guidance=torch.full((3,), 1.0),
+        ).sample
+        return x + (1 - time / 1000) * pipe._unpack_latents(velocity, 64, 64, pipe.vae_scale_factor)
     encoded = pipe.encode_prompt(
-        prompts[kind], device=torch.device("cpu"), num_images_per_prompt=1, do_classifier_free_guidance=True
+        prompts.get(kind, ["a cat, ink", "a cat, oil"]),
+        **({"prompt_2": None, "prompt_3": None} if kind == "stable-diffusion-3" else {}),
+        device=torch.device("cpu"),
+        num_images_per_prompt=1,
+        do_classifier_free_guidance=True,
     )
     states = torch.cat([encoded[0], encoded[1][:1]])
     if kind == "stable-diffusion":
         return pipe.unet(x, time, encoder_hidden_states=states).sample
+    if kind == "stable-diffusion-3":
+        pooled = torch.cat([encoded[2], encoded[3][:1]])
+        velocity = pipe.transformer(x, states, pooled, torch.full((3,), time)).sample
+        return x + (1 - time / 1000) * velocity
     [ids] = pipe._get_add_time_ids((64, 64), (0, 0), (64, 64), torch.float32, pipe.text_encoder_2.config.projection_dim)
     added = {"text_embeds": torch.cat([encoded[2], encoded[3][:1]]), "time_ids": ids.expand(3, -1)}
     return pipe.unet(x, time, encoder_hidden_states=states, added_cond_kwargs=added).sample
@@ -112,6 +136,37 @@ def test_the_levels_are_those_of_the_scheduler(kind: Kind) -> None:
     signal = torch.tensor([level.alpha**2 for level in levels[1:]])
     # diffusers multiplies up to 1000 factors in float32.
     torch.testing.assert_close(signal, pipe.scheduler.alphas_cumprod[times], rtol=1000 * 2**-24, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["stable-diffusion-3", "flux"])
+def test_sampling_a_flow_pipeline_is_what_diffusers_does(kind: Kind) -> None:
+    """The same latents as the pipeline's own call, up to the last 0.001 of the path, shifted, that are not walked."""
+    pipe, steps = tiny_pipeline(kind), 6
+    denoiser = wrap(pipe, kind)
+    noise = torch.randn(2, 4, 16, 16)
+    latents = pipe._pack_latents(noise, 2, 4, 16, 16) if kind == "flux" else noise
+    own = pipe(
+        ["a cat, oil"] * 2,
+        height=64,
+        width=64,
+        latents=latents,
+        num_inference_steps=steps,
+        sigmas=np.linspace(1, 1 / steps, steps).tolist(),
+        guidance_scale=1.0,
+        max_sequence_length=16 if kind == "flux" else 256,
+        output_type="latent",
+    ).images
+    own = pipe._unpack_latents(own, 64, 64, pipe.vae_scale_factor) if kind == "flux" else own
+    torch.testing.assert_close(sample(denoiser, noise, 1, steps), own, rtol=0, atol=0.02)
+    assert not torch.allclose(sample(denoiser, noise, 0, steps), own, rtol=0, atol=0.02)
+
+
+def test_the_shift_of_flux_is_that_of_its_usual_size() -> None:
+    pipe = tiny_pipeline("flux")
+    # 64 tokens of a 16 x 16 latent, on the line from 0.5 at 256 tokens to 1.15 at 4096
+    expected = math.exp(0.5 + (64 - 256) / (4096 - 256) * (1.15 - 0.5))
+    assert wrap(pipe, "flux").process.shift == pytest.approx(expected, rel=1e-12)
+    assert wrap(tiny_pipeline("stable-diffusion-3"), "stable-diffusion-3").process.shift == 3.0
 
 
 @pytest.mark.parametrize("given", ["epsilon", "v_prediction", "sample"])

@@ -63,5 +63,5 @@ def test_what_has_no_autoencoder_is_refused() -> None:
     pipe.vae = None
     with pytest.raises(InvalidParameterError, match="must be an AutoencoderKL; NoneType was given"):
         model_from_pipeline(pipe, source=3, target=7)
-    with pytest.raises(InvalidParameterError, match="unknown kind of pipeline 'flux'"):
-        tiny_pipeline("flux")  # type: ignore[arg-type]
+    with pytest.raises(InvalidParameterError, match="unknown kind of pipeline 'sora'"):
+        tiny_pipeline("sora")  # type: ignore[arg-type]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, get_args
 
 import torch
 
-from spectral_collapse.checks import check_count
+from spectral_collapse.checks import check_count, check_number
+from spectral_collapse.denoisers.flow_transformers import PACKED, FlowTransformer, Flux, StableDiffusion3
 from spectral_collapse.denoisers.network import NetworkDenoiser, PredictionType
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.processes import BetaSchedule, VariancePreserving
+from spectral_collapse.processes import BetaSchedule, FlowMatching, VariancePreserving
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, DiTPipeline, DiTTransformer2DModel, UNet2DConditionModel
@@ -17,36 +19,50 @@ if TYPE_CHECKING:
 _PREDICTIONS: dict[str, PredictionType] = {"epsilon": "epsilon", "v_prediction": "velocity", "sample": "sample"}
 """Diffusers' prediction types."""
 
+_FLUX_TOKENS = 512
+"""Of a prompt, as in diffusers' FluxPipeline."""
+
 
 def from_pipeline(
-    pipe: DiffusionPipeline, *, source: str | int, target: str | int, prompt: str = ""
+    pipe: DiffusionPipeline, *, source: str | int, target: str | int, prompt: str = "", distilled_guidance: float = 1.0
 ) -> NetworkDenoiser:
     """The network of a diffusers pipeline as a denoiser of the domain labels 0 source, 1 target and 2 null.
 
     Args:
         pipe: a text-conditional pipeline with a UNet2DConditionModel (the Stable Diffusion 1.5, 2.1 and
-            XL kind) or a class-conditional one with a DiTTransformer2DModel (DiTPipeline). It is not
-            changed, and shares its weights with the denoiser.
+            XL kind), a SD3Transformer2DModel or a FluxTransformer2DModel, or a class-conditional one with a
+            DiTTransformer2DModel (DiTPipeline). It is not changed, and shares its weights with the denoiser.
         source, target: the two domains: words for a text-conditional pipeline; a class index, or a name
             in `pipe.labels`, for a class-conditional one.
         prompt: words that both domains share, for a text-conditional pipeline. "{}" in it stands for the
             domain's words; without it they follow after a comma: 'a shoe' and 'a sketch' give
             'a shoe, a sketch'.
+        distilled_guidance: what a network that was distilled from guided ones (FLUX.1-dev) is told; of no effect
+            on others. Inversion is usually done at 1.
 
     The null label is the prompt that the pipeline itself guides away from: '' (an SDXL pipeline may be
     configured to take zeros instead, `force_zeros_for_empty_prompt`); or the class after the last one.
     SDXL's `time_ids` say that images have the pipeline's default size and are not cropped. Process and
     prediction type are those of `pipe.scheduler`; its way of choosing and taking steps is not used.
 
-    Raises InvalidParameterError, one sentence, for a pipeline of another kind (flow matching, inpainting,
-    guidance-distilled, ...), for a noise schedule that `VariancePreserving` does not have, and for
-    domains that are not words or not classes.
-    """
-    from diffusers import DiTTransformer2DModel, UNet2DConditionModel
+    A flow-matching pipeline's process is `FlowMatching` with the shift of its scheduler, where that depends on the
+    size of the image the one of the pipeline's usual size.
 
+    Raises InvalidParameterError, one sentence, for a pipeline of another kind (inpainting, a U-Net that is told the
+    guidance weight, ...), for a noise schedule that `VariancePreserving` does not have, and for domains that are
+    not words or not classes.
+    """
+    from diffusers import DiTTransformer2DModel, FluxTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
+
+    unet, transformer = getattr(pipe, "unet", None), getattr(pipe, "transformer", None)
+    if isinstance(transformer, SD3Transformer2DModel | FluxTransformer2DModel):
+        check_number("distilled_guidance", distilled_guidance, 0)
+        prompts = [_fill(prompt, words) for words in (source, target)]
+        flux = isinstance(transformer, FluxTransformer2DModel)
+        network = _flux(pipe, prompts, distilled_guidance) if flux else _stable_diffusion_3(pipe, prompts)
+        return NetworkDenoiser(network, _flow(pipe, network), "flow")
     # The scheduler is looked at first: whatever the network, flow matching is refused as such.
     process, prediction = _process(pipe), _prediction(pipe)
-    unet, transformer = getattr(pipe, "unet", None), getattr(pipe, "transformer", None)
     if isinstance(unet, UNet2DConditionModel):
         _check_unet(unet)
         context, added = _encode(pipe, [_fill(prompt, words) for words in (source, target)])
@@ -58,8 +74,50 @@ def from_pipeline(
         return NetworkDenoiser(transformer, process, prediction, classes=[*classes, _num_classes(transformer)])
     raise InvalidParameterError(
         "from_pipeline takes a pipeline whose unet is a UNet2DConditionModel (Stable Diffusion) or whose transformer "
-        f"is a DiTTransformer2DModel; a {type(pipe).__name__} was given; for another network use NetworkDenoiser"
+        "is a DiTTransformer2DModel, a SD3Transformer2DModel or a FluxTransformer2DModel; "
+        f"a {type(pipe).__name__} was given; for another network use NetworkDenoiser"
     )
+
+
+def _flow(pipe: DiffusionPipeline, network: FlowTransformer) -> FlowMatching:
+    """The process of a flow-matching pipeline: its scheduler's shift, fixed or of the usual size of a latent."""
+    config = pipe.scheduler.config
+    if not config.get("use_dynamic_shifting"):
+        return FlowMatching(shift=float(config.get("shift", 1.0)))
+    tokens = (network.config.sample_size // PACKED) ** 2
+    sizes, shifts = [
+        [float(config.get(f"{end}_{name}", other)) for end, other in (("base", low), ("max", high))]
+        for name, low, high in (("image_seq_len", 256, 4096), ("shift", 0.5, 1.15))
+    ]
+    # a straight line through both ends, as diffusers' pipelines have it
+    share = (tokens - sizes[0]) / (sizes[1] - sizes[0])
+    mu = shifts[0] + share * (shifts[1] - shifts[0])
+    return FlowMatching(shift=math.exp(mu) if config.get("time_shift_type", "exponential") == "exponential" else mu)
+
+
+@torch.no_grad()
+def _stable_diffusion_3(pipe: DiffusionPipeline, prompts: list[str]) -> StableDiffusion3:
+    config, device = pipe.transformer.config, pipe.transformer.device
+    found, null, pooled, null_pooled = pipe.encode_prompt(
+        prompt=prompts, prompt_2=None, prompt_3=None, device=device, do_classifier_free_guidance=True
+    )
+    context, pooled = torch.cat([found, null[:1]]), torch.cat([pooled, null_pooled[:1]])
+    return StableDiffusion3(
+        pipe.transformer, context, pooled, config.in_channels, config.sample_size, config.patch_size
+    )
+
+
+@torch.no_grad()
+def _flux(pipe: DiffusionPipeline, prompts: list[str], guidance: float) -> Flux:
+    config, device = pipe.transformer.config, pipe.transformer.device
+    length = min(_FLUX_TOKENS, pipe.tokenizer_2.model_max_length)
+    context, pooled, _ = pipe.encode_prompt(
+        prompt=[*prompts, ""], prompt_2=None, device=device, max_sequence_length=length
+    )
+    size = pipe.default_sample_size
+    network = Flux(pipe.transformer, context, pooled, config.in_channels // PACKED**2, size, PACKED)
+    network.guidance = guidance if config.guidance_embeds else None
+    return network
 
 
 def _process(pipe: DiffusionPipeline) -> VariancePreserving:

@@ -253,6 +253,12 @@ def find(name: str | Path) -> Path:
     )
 
 
+def process_card(process: Process) -> dict[str, Any]:
+    """What a card says of a noise process: its kind and its parameters."""
+    kind = next(kind for kind, known in _PROCESSES.items() if type(process) is known)
+    return {"kind": kind, **dataclasses.asdict(process)}
+
+
 def shipped(family: str, image_size: int) -> list[str]:
     """The names of the networks that ship for a family of data sets and an image size, the family's own first.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,15 @@ from diffusers import AutoencoderKL
 
 from spectral_collapse.denoisers import from_pipeline
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.networks.checkpoints import Model, process_card
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 
-def model_from_pipeline(pipe: DiffusionPipeline, *, source: str | int, target: str | int, prompt: str = "") -> Model:
+def model_from_pipeline(
+    pipe: DiffusionPipeline, *, source: str | int, target: str | int, prompt: str = "", distilled_guidance: float = 1.0
+) -> Model:
     """A model from a pipeline: its network as a denoiser (`denoisers.from_pipeline`) with its autoencoder.
 
     The arguments are those of `from_pipeline`. Images are N x 3 x H x W in [-1, 1], at best of the
@@ -28,13 +29,13 @@ def model_from_pipeline(pipe: DiffusionPipeline, *, source: str | int, target: s
     Raises InvalidParameterError as `from_pipeline` does, and for an autoencoder of another kind than
     AutoencoderKL.
     """
-    denoiser = from_pipeline(pipe, source=source, target=target, prompt=prompt)
+    denoiser = from_pipeline(pipe, source=source, target=target, prompt=prompt, distilled_guidance=distilled_guidance)
     autoencoder = getattr(pipe, "vae", None)
     if not isinstance(autoencoder, AutoencoderKL):
         raise InvalidParameterError(
             f"the pipeline's vae must be an AutoencoderKL; {type(autoencoder).__name__} was given"
         )
-    digest = _digest(pipe, denoiser.process, denoiser.prediction, prompt, source, target)
+    digest = _digest(pipe, denoiser.process, denoiser.prediction, prompt, source, target, distilled_guidance)
     if autoencoder.dtype != torch.float32:
         autoencoder = copy.deepcopy(autoencoder).float()
     halvings = len(autoencoder.config.block_out_channels) - 1
@@ -42,7 +43,7 @@ def model_from_pipeline(pipe: DiffusionPipeline, *, source: str | int, target: s
         "family": "pipeline",
         "image_size": denoiser.network.config.sample_size * 2**halvings,
         "prediction": denoiser.prediction,
-        "process": {"kind": "variance_preserving", **dataclasses.asdict(denoiser.process)},
+        "process": process_card(denoiser.process),
         "autoencoder": type(autoencoder).__name__,
         "pipeline": type(pipe).__name__,
         "prompt": prompt,
@@ -55,7 +56,7 @@ def model_from_pipeline(pipe: DiffusionPipeline, *, source: str | int, target: s
 def _digest(pipe: DiffusionPipeline, *settings: object) -> str:
     """Twelve hex digits of the weights of all parts that are used, and of the settings."""
     digest = hashlib.sha256(repr(settings).encode())
-    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2"):
+    for part in ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"):
         module = getattr(pipe, part, None)
         for name, tensor in (module.state_dict() if module is not None else {}).items():
             digest.update(f"{part}.{name}".encode())

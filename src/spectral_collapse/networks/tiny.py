@@ -13,6 +13,11 @@ from diffusers import (
     DDIMScheduler,
     DiTPipeline,
     DiTTransformer2DModel,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -25,22 +30,28 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
     from transformers import CLIPTextConfig, CLIPTokenizer
 
-Kind = Literal["stable-diffusion", "stable-diffusion-xl", "dit"]
+Kind = Literal["stable-diffusion", "stable-diffusion-xl", "stable-diffusion-3", "flux", "dit"]
 _TEXT = 16
 """Channels of a tiny text encoder."""
 
 
 def tiny_pipeline(kind: Kind = "stable-diffusion", seed: int = 0) -> DiffusionPipeline:
-    """A pipeline built as Stable Diffusion, SDXL or DiT is, small and with random weights.
+    """A pipeline built as Stable Diffusion, SDXL, SD3, FLUX or DiT is, small and with random weights.
 
     Images are 3 x 64 x 64, latents 4 x 16 x 16. What it makes means nothing: it shows that code runs.
-    'stable-diffusion' and 'stable-diffusion-xl' read prompts letter by letter, at most 14 of them, and
-    need the package transformers; 'dit' has 10 classes, of which it can name two. Raises
+    All but 'dit' read prompts letter by letter, at most 14 of them, and need the package transformers; 'dit'
+    has 10 classes, of which it can name two. Raises
     InvalidParameterError for another kind.
     """
     if kind not in get_args(Kind):
         raise unknown("kind of pipeline", kind, get_args(Kind))
-    make = {"stable-diffusion": _stable_diffusion, "stable-diffusion-xl": _stable_diffusion_xl, "dit": _dit}[kind]
+    make = {
+        "stable-diffusion": _stable_diffusion,
+        "stable-diffusion-xl": _stable_diffusion_xl,
+        "stable-diffusion-3": _stable_diffusion_3,
+        "flux": _flux,
+        "dit": _dit,
+    }[kind]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipe = make()
@@ -84,6 +95,69 @@ def _stable_diffusion_xl() -> StableDiffusionXLPipeline:
         scheduler=_scheduler("scaled_linear", 0.00085, 0.012),
         add_watermarker=False,
     )
+
+
+def _stable_diffusion_3() -> StableDiffusion3Pipeline:
+    from transformers import CLIPTextModelWithProjection
+
+    tokenizer = _tokenizer()
+    config = _text_config(tokenizer)
+    transformer = SD3Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=4,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=2 * _TEXT,
+        caption_projection_dim=16,
+        pooled_projection_dim=2 * _TEXT,
+        pos_embed_max_size=16,
+    )
+    return StableDiffusion3Pipeline(
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=small_autoencoder((16, 16, 16)),
+        text_encoder=CLIPTextModelWithProjection(config).eval(),
+        tokenizer=tokenizer,
+        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
+        tokenizer_2=tokenizer,
+        text_encoder_3=None,  # zeros in its place, as where memory is short
+        tokenizer_3=None,
+    )
+
+
+def _flux() -> FluxPipeline:
+    from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
+
+    tokenizer = _tokenizer()
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *string.ascii_lowercase, *string.digits, *",.-"]
+    second = T5TokenizerFast(vocab=[(piece, -1.0) for piece in pieces], extra_ids=0, model_max_length=16)
+    encoder = T5Config(vocab_size=len(pieces), d_model=_TEXT, d_kv=8, d_ff=2 * _TEXT, num_layers=1, num_heads=2)
+    transformer = FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=16,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=_TEXT,
+        pooled_projection_dim=_TEXT,
+        guidance_embeds=True,
+        axes_dims_rope=(4, 4, 8),
+    )
+    pipe = FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15),
+        vae=small_autoencoder((16, 16, 16)),
+        text_encoder=CLIPTextModel(_text_config(tokenizer)).eval(),
+        tokenizer=tokenizer,
+        text_encoder_2=T5EncoderModel(encoder).eval(),
+        tokenizer_2=second,
+        transformer=transformer.eval(),
+    )
+    pipe.default_sample_size = 16
+    return pipe
 
 
 def _dit() -> DiTPipeline:

@@ -15,7 +15,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import Model
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.build import create_autoencoder
-from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash
+from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash, process_card
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.training.objectives import (
@@ -129,7 +129,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
             f"{digest[:12]} {statistics}",
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
-    kind, process = _process(recipe)
+    process = _process(recipe)
     sigma_data = _sigma_data(recipe, pool)
     flips = () if recipe.autoencoder else recipe.flips  # a pool of latents holds the mirrored ones
 
@@ -157,7 +157,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     validate = None if images is None else lambda: validate_denoiser(Model(denoiser, autoencoder, {}, ""), images)
     card = {
         "prediction": recipe.prediction,
-        "process": {"kind": kind, **dataclasses.asdict(process)},
+        "process": process_card(process),
         "autoencoder": recipe.autoencoder or None,
         **({"sigma_data": sigma_data} if recipe.prediction == "edm" else {}),
         **statistics,
@@ -165,14 +165,14 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     return Task(network, network, pool, draw, take, loss, validate, levels_of(denoiser), lambda: None, card)
 
 
-def _process(recipe: Recipe) -> tuple[str, Process]:
-    """The noise process that a prediction type is trained on, and its name on a card."""
+def _process(recipe: Recipe) -> Process:
+    """The noise process that a prediction type is trained on."""
     match recipe.prediction:
         case "edm":
-            return "variance_exploding", VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std)
+            return VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std)
         case "flow":
-            return "flow_matching", FlowMatching()
-    return "variance_preserving", VariancePreserving()
+            return FlowMatching()
+    return VariancePreserving()
 
 
 def _sigma_data(recipe: Recipe, pool: Pool) -> float:
