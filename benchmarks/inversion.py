@@ -24,6 +24,8 @@ VARIANTS = {
     "renoise, no losses": ("renoise", {"lambda_pair": 0.0, "lambda_patch": 0.0}),
     "ovg, HF alone": ("ovg", {"eta_lf": 0.0, "project": False}),
     "ovg, LF alone": ("ovg", {"eta_hf": 0.0, "project": False}),
+    **{f"ovg, {kind}": ("ovg", {"gradient": kind}) for kind in ("combined", "spectral", "secant", "free")},
+    "ovg, every 4": ("ovg", {"every": 4}),
 }
 """Beside every method with its defaults."""
 

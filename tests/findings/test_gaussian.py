@@ -54,7 +54,7 @@ def test_spectra_are_means_within_their_bands_and_a_power_law(study: xr.Dataset)
 def test_every_method_and_process_has_its_variances(study: xr.Dataset) -> None:
     table = findings.terminal_variance(study)
     counts = table.groupby(["panel", "series"]).size()
-    assert len(counts) == 2 * (len(gaussian.DETERMINISTIC) + 1)
+    assert len(counts) == len(gaussian.PROCESSES) * (len(gaussian.DETERMINISTIC) + 1)
     assert (counts == len(VARIANCE)).all()
     place = {"process": gaussian.EXPLODING, "method": "EDICT"}
     edict = table[(table["panel"] == place["process"]) & (table["series"] == place["method"])]

@@ -86,7 +86,7 @@ def test_terminal_variance_falls_like_the_closed_form_below_the_entry_noise(stud
     for process in study["process"].to_numpy():
         one = study.sel(process=process)
         faint = one.where(one["variance"] < one["entry"] / 100, drop=True)
-        assert faint.sizes["variance"] >= 2
+        assert faint.sizes["variance"] >= 1  # flow matching enters at 1e-6, and the ladder ends at 1e-8
         for method in ("Euler (standard)", "Heun (EDM)", "fixed point", "ReNoise", "BDIA"):
             # with next to no data only the flow's slope at the entry level counts, which 25 coarse steps and the
             # signal that the last level still holds change by a few per cent
@@ -177,7 +177,9 @@ def test_noise_costs_more_correlation_the_later_it_enters(study: xr.Dataset) -> 
 
 def test_exact_methods_return_the_image(study: xr.Dataset) -> None:
     exact = ["EDICT", "BDIA", "DirectInversion", "cycle diffusion", "edit-friendly DDPM", "fixed point"]
-    assert float(study["round_trip"].sel(trip=exact).max()) < 1e-8  # float64, amplified by the gains on the way
+    assert (
+        float(study["round_trip"].sel(trip=exact).max()) < 1e-6
+    )  # float64, amplified by the gains on the way, and by 1 / alpha = 1000 at flow matching's end
     assert float(study["round_trip"].sel(trip="Euler (standard)").min()) > 1e-3
 
 

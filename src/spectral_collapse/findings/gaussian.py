@@ -12,6 +12,7 @@ from spectral_collapse import inversion
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.studies.gaussian import (
     EXPLODING,
+    FLOW,
     NOISES,
     PRESERVING,
     PROCESSES,
@@ -203,7 +204,8 @@ def verdict(study: xr.Dataset) -> str:
         f"{mean_text(study['slope'], 2)} ({study.sizes['sample']} "
         f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
         f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
-        f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, and "
+        f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, "
+        f"{below[FLOW]:.0%} less than the {float(study['entry'].sel(process=FLOW)):.0e} of flow matching, and "
         f"{float(study['empty']):.0%} have none.\n"
         f"- **Collapse of a perfect network.** Above half the Nyquist frequency the latents of the Gaussian data have "
         f"the variance {collapsed:.2f} after {steps} steps of the standard inversion, "

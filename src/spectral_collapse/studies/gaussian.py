@@ -30,14 +30,18 @@ from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Count, ImageParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
-PRESERVING, EXPLODING = "variance preserving", "variance exploding"
-PROCESSES: dict[str, Process] = {PRESERVING: VariancePreserving(), EXPLODING: VarianceExploding()}
+PRESERVING, EXPLODING, FLOW = "variance preserving", "variance exploding", "flow matching"
+PROCESSES: dict[str, Process] = {
+    PRESERVING: VariancePreserving(),
+    EXPLODING: VarianceExploding(),
+    FLOW: FlowMatching(last=0.999),  # EDICT and Heun's rule divide by alpha
+}
 
 DETERMINISTIC: dict[str, tuple[str, dict[str, Any]]] = {
     "Euler (standard)": ("standard", {}),
