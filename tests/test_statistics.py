@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from spectral_collapse import statistics
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.statistics import (
     COVERAGE,
@@ -251,3 +252,32 @@ def test_blocks_keep_groups_together() -> None:
     assert [len(set(groups[rows])) for rows in left_out] == [3, 2, 2]
     assert not set.intersection(*(set(groups[rows]) for rows in left_out))
     assert without_blocks(["one"] * 4) == []
+
+
+def test_sign_flips_are_fishers() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((3, 10)) + np.array([[0.0], [0.6], [3.0]])
+    found = statistics.sign_flip(values, range(10))
+    exact = [
+        stats.permutation_test((row,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue for row in values
+    ]
+    np.testing.assert_allclose(found, exact)
+    assert found[2] == 2 / 2**10  # all of one sign
+    # samples of one group have one sign
+    assert statistics.sign_flip(np.ones(8), [0, 0, 0, 0, 1, 1, 1, 1]) == 0.5
+    assert statistics.sign_flip(np.ones(8), [0] * 8) == 1
+    assert np.isnan(statistics.sign_flip(np.array([1.0, np.nan]), [0, 1]))
+
+
+def test_drawn_sign_flips_are_near_the_normal_law() -> None:
+    values = np.random.default_rng(1).standard_normal((20, 200)) + 0.12
+    expected = 2 * stats.norm.sf(abs(values.sum(-1)) / np.sqrt((values**2).sum(-1)))
+    # 20000 draws: a standard error of 0.0035 at most, and the law itself is near
+    np.testing.assert_allclose(statistics.sign_flip(values, range(200)), expected, atol=0.02)
+
+
+def test_holm_by_hand() -> None:
+    # 0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06 and 0.5 * 1; no value below one that came before
+    np.testing.assert_allclose(statistics.holm(np.array([0.03, 0.01, 0.5, 0.02])), [0.06, 0.04, 0.5, 0.06])
+    np.testing.assert_allclose(statistics.holm(np.array([0.03, np.nan, 0.02])), [0.04, np.nan, 0.04])
+    np.testing.assert_allclose(statistics.holm(np.array([[0.9, 0.8], [0.001, 0.5]])), [[1, 1], [0.002, 0.5]])

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.metrics import SCORES, ScoreInfo
 
 _VERDICTS = {
@@ -72,7 +73,8 @@ def differences(pairs: xr.Dataset) -> alt.ConcatChart:
     """Each point minus the baseline with its interval, a panel per score: a result of `findings.comparison.paired`.
 
     Markers are means over images, bars their 95 % bootstrap intervals; the colour and shape say whether
-    the interval leaves 0 out, and to which side. On the right the share of images that are better.
+    the interval leaves 0 out, and to which side; of `findings.comparison.corrected`, whether Holm's correction
+    leaves the difference significant. On the right the share of images that are better.
     """
     names = [str(name) for name in pairs["score"].to_numpy()]
     points = [str(point) for point in pairs["point"].to_numpy()]
@@ -80,6 +82,8 @@ def differences(pairs: xr.Dataset) -> alt.ConcatChart:
     table["verdict"] = [
         _VERDICTS[_verdict(SCORES[row.score], row.difference_low, row.difference_high)][0] for row in table.itertuples()
     ]
+    if "holm" in pairs:
+        table.loc[~(table["holm"] < LEVEL), "verdict"] = _VERDICTS["open"][0]
     table["share"] = table["improved"].map("{:.0%}".format, na_action="ignore").fillna("-")
     ends = [table[f"improved_{end}"].map("{:.0%}".format, na_action="ignore") for end in ("low", "high")]
     table["bounds"] = (ends[0] + " to " + ends[1]).fillna("-")

@@ -26,13 +26,18 @@ from spectral_collapse.statistics import (
     bootstrap_mean,
     correlations,
     groups_of,
+    holm,
     percentiles,
     resampled_means,
+    sign_flip,
     text,
     wilson,
 )
 
 Over = Literal["point", "sample"]
+
+LEVEL = 0.05
+"""p-values below this are significant."""
 
 
 def scores_of(study: xr.Dataset) -> list[str]:
@@ -90,6 +95,41 @@ def paired(
         {"score": names, "point": list(points)},
         _attrs(study, baseline=baseline),
     )
+
+
+def corrected(study: xr.Dataset, pairs: xr.Dataset) -> xr.Dataset:
+    """A result of `paired` of this study with two more variables: `pvalue`, that of `statistics.sign_flip` over groups
+    of images, and `holm`, corrected for the number of points that a score is compared at."""
+    values = _per_image(study, list(pairs["score"].to_numpy()))
+    gap = values.sel(point=pairs["point"]) - values.sel(point=pairs.attrs["baseline"])
+    pvalue = sign_flip(gap.transpose("score", "point", "sample").to_numpy(), groups_of(study))
+    about = {"pvalue": (pvalue, "p-value"), "holm": (holm(pvalue), "p-value after Holm")}
+    found = {
+        name: xr.Variable(("score", "point"), values, {"long_name": title, "units": "1"})
+        for name, (values, title) in about.items()
+    }
+    return pairs.assign(found)
+
+
+def leaders(study: xr.Dataset, score: str, points: Sequence[str] | None = None) -> dict[str, str]:
+    """point -> 'best' or 'second', of a score of single images, where it is told apart.
+
+    The best is the point with the best mean, if its difference from every other one has p < `LEVEL` by
+    `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best.
+    """
+    values = _per_image(study, [score]).isel(score=0, drop=True)
+    values = values if points is None else values.sel(point=list(points))
+    values = values.isel(point=np.argsort(-_goodness(score, values.mean("sample")), kind="stable"))
+    found: dict[str, str] = {}
+    for number, place in enumerate(("best", "second")):
+        rest = values.isel(point=slice(number + 1, None))
+        if not rest.sizes["point"] or not metrics.SCORES[score].directed:
+            break
+        gap = (values.isel(point=number) - rest).transpose("point", "sample").to_numpy()
+        if not (holm(sign_flip(gap, groups_of(study))) < LEVEL).all():
+            break
+        found[str(values["point"].to_numpy()[number])] = place
+    return found
 
 
 def cases(

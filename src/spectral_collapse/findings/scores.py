@@ -13,9 +13,8 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse import paths, statistics
-from spectral_collapse.errors import DataError
-from spectral_collapse.findings import comparison
+from spectral_collapse import statistics
+from spectral_collapse.findings import comparison, published
 from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import Interval, text
@@ -267,7 +266,7 @@ def redundancy_verdict(found: xr.Dataset) -> str:
 
 def readings_verdict(study: xr.Dataset) -> str:
     """What each choice changes, beside the paper's own tables."""
-    published = _published()
+    tables = published.benchmark()
 
     def value(score: str, label: str, case: str) -> Interval:
         mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)
@@ -295,13 +294,13 @@ def readings_verdict(study: xr.Dataset) -> str:
     on_bytes, on_unit = f"{wavelet} of", f"{wavelet}, intensities 0..1"
     flagged, kept = (value("s_dc", f"share of patches {word}", "first") for word in ("flagged", "not"))
     lines = [
-        f"**$S_{{DC}}$**: the tables' values run from {published['s_dc'].min():.2f} to {published['s_dc'].max():.2f}, "
+        f"**$S_{{DC}}$**: the tables' values run from {tables['s_dc'].min():.2f} to {tables['s_dc'].max():.2f}, "
         f"high ones for good methods; white noise has {text(flagged)} by Eq. (36) and {text(kept)} by 1 - Eq. (36). "
         f"Used: the latter.",
         f"**$S_{{HF}}$**: a target scores {text(value('s_hf', on_bytes, 'first'))} on 0..255 and "
         f"{text(value('s_hf', on_unit, 'first'))} on 0..1, a blurred one {text(value('s_hf', on_bytes, 'second'))} and "
-        f"{text(value('s_hf', on_unit, 'second'))}. The tables' values run from {published['s_hf'].min():.2f} to "
-        f"{published['s_hf'].max():.2f}. What the blur costs, by reading: {drops}. Used: 0..255, and the wavelet of "
+        f"{text(value('s_hf', on_unit, 'second'))}. The tables' values run from {tables['s_hf'].min():.2f} to "
+        f"{tables['s_hf'].max():.2f}. What the blur costs, by reading: {drops}. Used: 0..255, and the wavelet of "
         f"Eq. (37).",
         f"**$S_{{LF}}$ on drawings**, share of drawings that are closest to their own photo, by chance "
         f"{1 / share.sizes['reading_sample']:.2f}: {found}. On these pairs {most}.",
@@ -333,12 +332,3 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index(["Score", "Reading"])
-
-
-def _published() -> pd.DataFrame:
-    """The paper's Tables 8 to 11."""
-    file = paths.data() / "paper" / "benchmark_tables_8_to_11.csv"
-    try:
-        return pd.read_csv(file)
-    except OSError as error:
-        raise DataError(f"the paper's tables {str(file)!r} cannot be read; they belong to the checkout") from error

@@ -9,10 +9,14 @@ from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 
+COMBINED = {"ovg+taba": "ovg", "ovg+edm": "ovg"}
+"""What the papers name and count as methods of their own: with which method they are made."""
+
 
 def method(request: Request[NetworkParameters], name: str) -> InversionMethod:
-    """A method of `inversion.METHODS` with `settings`. Raises InvalidParameterError for an unknown name."""
-    return inversion.create(name, **settings(request, name))
+    """A method of `inversion.METHODS`, or of `COMBINED`, with `settings`. Raises InvalidParameterError for an unknown
+    name."""
+    return inversion.create(COMBINED.get(name, name), **settings(request, name))
 
 
 def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
@@ -27,6 +31,10 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
             return {"fraction": max(papers.fraction, 1 / given.num_steps)}
         case "ovg":
             return {"eta_hf": papers.eta_hf, "eta_lf": papers.eta_lf}
+        case "ovg+taba":
+            return settings(request, "ovg") | {"forward_fraction": settings(request, "taba")["fraction"]}
+        case "ovg+edm":
+            return settings(request, "ovg") | {"entry_noise": True}
         case "nullspace":
             # what is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more
             wider = given.size / request.encoded.shape[-1]

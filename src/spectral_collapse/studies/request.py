@@ -180,9 +180,14 @@ class Request(Generic[P]):
         return inverted(self.model, method, self.pair.source, label, steps, seed)
 
     @cached_property
+    def real_targets(self) -> torch.Tensor:
+        """`reference` images, M x 3 x H x W, that training shows as targets."""
+        return common.real_targets(self.images.train, self.parameters.reference)
+
+    @cached_property
     def hf_reference(self) -> metrics.HFReference:
         """The reference of S_HF: real targets of the training split."""
-        return metrics.hf_reference(common.real_targets(self.images.train, self.parameters.reference))
+        return metrics.hf_reference(self.real_targets)
 
     def identity(self) -> dict[str, Any]:
         """All that changes a value but the code, as JSON knows it."""

@@ -1,0 +1,119 @@
+"""Tables that sort, filter and hide columns on a page, without a network and without a library."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from spectral_collapse.findings.cells import Cell, Cells
+
+_STYLE = """
+#ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
+#ID table{border-collapse:separate;border-spacing:0;font-size:.85em;width:max-content}
+#ID caption{text-align:left;caption-side:top;padding:.3em 0;font-size:1.1em}
+#ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd;
+  white-space:nowrap;background:#fff;color:#222}
+#ID th{position:sticky;top:0;z-index:1}
+#ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;border-right:1px solid #bbb}
+#ID thead tr>:first-child{z-index:2}
+#ID th button{all:unset;cursor:pointer;font-weight:600}
+#ID th button:focus-visible{outline:2px solid #0072b2}
+#ID .best{font-weight:700}
+#ID .second{text-decoration:underline}
+#ID .controls label{margin-right:.8em;font-size:.85em;white-space:nowrap}
+"""
+
+_SCRIPT = """
+(() => {
+  const root = document.getElementById("ID"), table = root.querySelector("table"), body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells];
+  const key = (row, place) => row.cells[place].dataset.sort;
+  heads.forEach((head, place) => head.querySelector("button").addEventListener("click", () => {
+    const down = head.getAttribute("aria-sort") === "descending";
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", down ? "ascending" : "descending");
+    const sign = down ? 1 : -1;
+    [...body.rows].sort((one, other) => {
+      const a = key(one, place), b = key(other, place);
+      if (a === "" || b === "") return (a === "") - (b === "");
+      const numbers = !isNaN(a) && !isNaN(b);
+      return sign * (numbers ? a - b : a.localeCompare(b));
+    }).forEach(row => body.append(row));
+  }));
+  root.querySelectorAll("input").forEach(box => {
+    const show = () => [...table.rows].forEach(row => { row.cells[box.value].hidden = !box.checked; });
+    box.addEventListener("change", show);
+    show();
+  });
+  root.querySelectorAll("select").forEach(choice => choice.addEventListener("change", () =>
+    [...body.rows].forEach(row => {
+      row.hidden = choice.value !== "" && key(row, choice.dataset.column) !== choice.value;
+    })));
+})();
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """HTML, as a notebook shows it."""
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidden: tuple[str, ...] = ()) -> Page:
+    """A table for a page: a click on a column's head sorts by it, boxes hide columns, a menu picks rows.
+
+    Args:
+        cells: a `Cell` in every place; the first column stays in sight. The best cells are bold, the second underlined;
+            a note has a number, and stands below the table.
+        number, caption: of the table, for the page; the caption is plain text.
+        filter_by: a column of whose values a menu picks one; without it there is no menu.
+        hidden: columns that are hidden at first.
+    """
+    name = f"table-{uuid.uuid4().hex[:8]}"
+    columns = list(cells.columns)
+    notes = list(dict.fromkeys(cell.note for _, row in cells.iterrows() for cell in row if cell.note))
+    head = "".join(f'<th scope="col"><button>{escape(column)}</button></th>' for column in columns)
+    rows = "".join(
+        "<tr>" + "".join(_cell(cell, notes, first=place == 0) for place, cell in enumerate(row)) + "</tr>"
+        for row in cells.itertuples(index=False)
+    )
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{place}"{"" if column in hidden else " checked"}> '
+        f"{escape(column)}</label>"
+        for place, column in enumerate(columns)
+        if place
+    )
+    menu = _menu(cells, filter_by) if filter_by else ""
+    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return Page(
+        f'<div id="{name}"><style>{_STYLE.replace("ID", name)}</style>'
+        f'<div class="controls">{menu}<details><summary>Columns</summary>{boxes}</details></div>'
+        f'<div class="scroll"><table><caption><b>Table {number}.</b> {escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"{f'<ol>{listed}</ol>' if notes else ''}"
+        f"<script>{_SCRIPT.replace('ID', name)}</script></div>"
+    )
+
+
+def _cell(cell: Cell, notes: list[str], first: bool) -> str:
+    star = f"<sup>{notes.index(cell.note) + 1}</sup>" if cell.note else ""
+    kind, scope = ("th", ' scope="row"') if first else ("td", "")
+    value = "" if pd.isna(cell.value) else escape(str(cell.value))
+    mark = f' class="{cell.mark}"' if cell.mark else ""
+    title = f' title="{escape(cell.note)}"' if cell.note else ""
+    return f'<{kind}{scope} data-sort="{value}"{mark}{title}>{escape(cell.text)}{star}</{kind}>'
+
+
+def _menu(cells: Cells, column: str) -> str:
+    values = list(dict.fromkeys(str(cell.value) for cell in cells[column]))
+    options = "".join(f'<option value="{escape(value)}">{escape(value)}</option>' for value in ("", *values))
+    options = options.replace('<option value=""></option>', '<option value="">all</option>')
+    place = cells.columns.get_loc(column)
+    return f'<label>{escape(column)} <select data-column="{place}">{options}</select></label>'

@@ -1,0 +1,375 @@
+"""What the benchmark says: tables, ranks, fronts, the paper's numbers beside ours, verdicts.
+
+The unit of every mean is the image: seeds are averaged within an image first. Intervals are 95 % bootstrap intervals
+over independent pictures; scores of a set have none. Differences are told apart by `statistics.sign_flip` over
+pictures, with Holm's correction for the number of methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import metrics, statistics
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.findings import cells, claims, comparison, published
+from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.latents import Found, label, stacked
+from spectral_collapse.findings.latents import called as series_called
+from spectral_collapse.inversion import METHODS
+from spectral_collapse.statistics import Interval, groups_of, interval, text
+from spectral_collapse.studies.benchmark import AUTOENCODER, COSTLY, TARGET
+from spectral_collapse.studies.latents import WHITE
+
+COLUMNS = {
+    "psnr": 2,
+    "ssim": 3,
+    "ms_ssim": 3,
+    "lpips_alex": 3,
+    "sliced_wasserstein": 3,
+    "fid": 1,
+    "kid": 4,
+    "s_hf": 3,
+    "hf_excess": 2,
+    "s_lf": 3,
+    "s_dc": 3,
+    "s_g": 3,
+    "norm": 3,
+    "network_calls": 0,
+    "seconds": 1,
+}
+"""What the table has, and with how many digits."""
+
+COMPARED = ("psnr", "ms_ssim", "s_hf", "s_lf", "s_dc")
+"""Scores by which methods are compared with each other and ranked."""
+
+_YARDSTICKS = {TARGET: "true target", AUTOENCODER: "target after the autoencoder"}
+
+_TITLES = {
+    "hf_excess": "log HF energy / usual",
+    "norm": "norm / √d",
+    "network_calls": "network calls",
+    "seconds": "seconds",
+}
+
+
+def called(method: str) -> str:
+    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', true target for 'target'."""
+    return _YARDSTICKS.get(method) or " + ".join(
+        "EDM" if part == "edm" else series_called(part) for part in method.split("+")
+    )
+
+
+def title(score: str, arrow: bool = True) -> str:
+    """A score as pages write it, with its unit and its direction."""
+    card = metrics.SCORES.get(score)
+    if card is None:
+        return _TITLES[score]
+    unit = f" ({card.units})" if card.units != "1" else ""
+    return f"{card.symbol}{unit}{' ' * bool(arrow and card.arrow)}{card.arrow if arrow else ''}"
+
+
+def value(study: xr.Dataset, score: str, point: str) -> Interval:
+    """The mean of a score at a point or a reference, with its interval where it is of single images."""
+    if point in study["point"]:
+        one = study[score].sel(point=point).mean("seed", skipna=False)
+    else:
+        kind = "reference" if point in study["reference"] else "known"
+        if f"{kind}_{score}" not in study:
+            return Interval(np.nan, np.nan, np.nan)
+        one = study[f"{kind}_{score}"].sel({kind: point})
+    return interval(one) if one.ndim else Interval(one.item(), np.nan, np.nan)
+
+
+def table(found: Found) -> Cells:
+    """All scores of all methods, and of what they stand beside, on every data set."""
+    rows = []
+    for study in found.values():
+        best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
+        beside = [str(name) for name in (*study["reference"].to_numpy(), *study["known"].to_numpy())]
+        for name in (*map(str, study["point"].to_numpy()), *beside):
+            row = {"Method": cells.label(called(name)), "Data": cells.label(study.attrs["title"])}
+            row["Draws"] = cells.label(_draws(study, name))
+            for score, digits in COLUMNS.items():
+                mark = best.get(score, {}).get(name, "")
+                row[title(score)] = cells.number(value(study, score, name), digits, mark)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def missing(found: Found) -> str:
+    """Which scores have no values, and why; which methods were not run."""
+    study = next(iter(found.values()))
+    why = {title(name, False): study[name].attrs["missing"] for name in COLUMNS if "missing" in study[name].attrs}
+    lines = [f"**{name} is missing**: {reason}." for name, reason in why.items()]
+    points = {str(point) for point in study["point"].to_numpy()}
+    costly = [called(name) for name in COSTLY if name not in points]
+    others = [called(name) for name in METHODS if name not in (*COSTLY, *points)]
+    if costly:
+        lines.append(
+            f"**Left out for their cost** (several network calls or gradients a step; profile paper has them): "
+            f"{', '.join(costly)}."
+        )
+    if others:
+        lines.append(f"**Left out to keep the table short**: {', '.join(others)}; `methods` names what is run.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def differences(study: xr.Dataset) -> xr.Dataset:
+    """Each method minus the standard inversion on the same images, with Holm's correction: `comparison.corrected`."""
+    found = comparison.corrected(study, comparison.paired(study, scores=COMPARED))
+    return found.assign_coords(point=[called(str(name)) for name in found["point"].to_numpy()])
+
+
+def significant(found: Found) -> str:
+    """How many methods differ from the standard inversion after Holm's correction, per data set and score."""
+    lines = []
+    for study in found.values():
+        pairs, parts = differences(study), []
+        for score in COMPARED:
+            one = pairs.sel(score=score)
+            told = one["holm"] < comparison.LEVEL
+            up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
+            parts.append(f"{title(score, False)} {up} above, {down} below")
+        groups = len(set(groups_of(study)))
+        least = 2.0 ** (1 - groups) if groups <= 12 else 1 / (statistics.FLIPS + 1)
+        enough = least * pairs.sizes["point"] < comparison.LEVEL
+        limit = (
+            ""
+            if enough
+            else (
+                f" With {groups} independent pictures no p-value is below {least:.2g} before the correction: this "
+                f"data set "
+                "cannot tell methods apart by this test, whatever they do"
+            )
+        )
+        lines.append(
+            f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}.{limit and limit + '.'}"
+        )
+    return "\n".join(lines)
+
+
+def cut(study: xr.Dataset) -> xr.Dataset:
+    """The study with S_LF of each image cut at that of its own true target: above it a method copies the source."""
+    most = study["reference_s_lf"].sel(reference=TARGET, drop=True)
+    return study.assign(s_lf=np.minimum(study["s_lf"], most).assign_attrs(study["s_lf"].attrs))
+
+
+def ranks(found: Found) -> pd.DataFrame:
+    """Mean ranks over `COMPARED`, 1 is best, S_LF cut: columns panel, method, series (draws or not), mean, low,
+    high."""
+
+    def of(study: xr.Dataset) -> pd.DataFrame:
+        placed = comparison.ranks(cut(study), COMPARED)
+        ends = {end: placed[name].to_numpy() for end, name in _ends("mean_rank").items()}
+        names = [str(name) for name in placed["point"].to_numpy()]
+        return pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names], **ends})
+
+    return stacked(found, of)
+
+
+def front(found: Found) -> pd.DataFrame:
+    """Structure and texture of every method: columns panel, method, kind, s_lf and s_hf (cut, mean and `_low`,
+    `_high`),
+    psnr, sliced_wasserstein, network_calls, on_front; true targets are a row of their own."""
+
+    def of(study: xr.Dataset) -> pd.DataFrame:
+        limited, rows = cut(study), []
+        for name in (*map(str, study["point"].to_numpy()), TARGET):
+            row = {"method": called(name), "kind": _draws(study, name)}
+            for score in ("s_lf", "s_hf"):
+                one = value(limited, score, name)
+                row |= {score: one.mean, f"{score}_low": one.low, f"{score}_high": one.high}
+            for score in ("psnr", "sliced_wasserstein", "network_calls"):
+                row[score] = value(study, score, name).mean
+            rows.append(row)
+        result = pd.DataFrame(rows)
+        made = result["kind"] != called(TARGET)
+        result["on_front"] = False
+        result.loc[made, "on_front"] = statistics.pareto_front(result.loc[made, ["s_lf", "s_hf"]].to_numpy())
+        return result
+
+    return stacked(found, of)
+
+
+def copying(found: Found) -> str:
+    """Who has a higher S_LF than the true targets, and what is on the front once that is cut."""
+    lines, placed = [], front(found)
+    for study, panel in zip(found.values(), placed["panel"].unique(), strict=True):
+        true = study["reference_s_lf"].sel(reference=TARGET, drop=True)
+        gaps = {name: interval(study["s_lf"].sel(point=name).mean("seed") - true) for name in study["point"].to_numpy()}
+        above = [called(str(name)) for name, gap in gaps.items() if gap.low > 0]
+        rows = placed[(placed["panel"] == panel) & placed["on_front"]]
+        lines.append(
+            f"- **{label(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; above it, whole "
+            f"interval: {', '.join(above) or 'none'}. On the front after the cut: {', '.join(rows['method'])}."
+        )
+    return "\n".join(lines)
+
+
+def answer(found: Found) -> str:
+    """Two sentences on the first data set: who differs from the standard inversion, who leads."""
+    study = next(iter(found.values()))
+    pairs, placed = differences(study), ranks({"": study}).sort_values("mean")
+    told = pairs["holm"] < comparison.LEVEL
+    better = {
+        score: int((told & (pairs["difference"] > 0)).sel(score=score).sum()) for score in ("s_hf", "s_lf", "s_dc")
+    }
+    first, second = placed.iloc[0], placed.iloc[1]
+    apart = "apart from" if first["high"] < second["low"] else "not told apart from"
+    return (
+        f"**Answer.** On {label(study)}, after Holm's correction {better['s_hf']} of {pairs.sizes['point']} methods "
+        f"have a "
+        f"higher S_HF than the standard inversion, {better['s_lf']} a higher S_LF and {better['s_dc']} a higher S_DC. "
+        f"The best mean rank over {len(COMPARED)} scores has {first['method']} ({_row(first)}), {apart} that of "
+        f"{second['method']} ({_row(second)})."
+    )
+
+
+def beside_paper(found: Found, ours: Mapping[str, str] | None = None) -> Cells:
+    """Ours / paper in each cell of Tables 8 to 11, for the data sets that the paper has.
+
+    ours: the paper's method -> the point here; without it the methods of the same name. The paper's EDM is a network
+    trained as EDM trains, and no method for the one of this study: without `ours` its rows have no numbers of ours.
+    """
+    printed, rows = published.benchmark(), []
+    for name, study in found.items():
+        for _, line in printed[printed["dataset"] == name].iterrows():
+            other = line["method"] in ("edm", "ovg+edm") and ours is None
+            point = "" if other else (ours or {}).get(line["method"], line["method"])
+            note = published.note(line["table"], name, line["method"])
+            if other:
+                note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
+            row = {"Method": Cell(called(line["method"]), called(line["method"]), note=note)}
+            row |= {"Data": cells.label(study.attrs["title"]), "Table": cells.label(str(line["table"]))}
+            rows.append(row | paper_cells(study, point, line))
+    return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _paper_scores())])
+
+
+def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dict[str, Cell]:
+    """Ours / paper of each score of a printed row; '-' for what was not measured."""
+    row = {}
+    for theirs, score in zip(published.SCORES, _paper_scores(), strict=True):
+        known = study is not None and point in study["point"]
+        mean = value(study, score, point).mean if known else np.nan
+        digits = COLUMNS[score]
+        mine = "-" if np.isnan(mean) else f"{mean:.{digits}f}"
+        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean))
+    return row
+
+
+def agreement(found: Found) -> str:
+    """In how many cells of Tables 8 to 11 a method lies on the same side of the standard inversion here and there."""
+    printed, same, other, unclear = published.benchmark(), [], [], []
+    for name, study in found.items():
+        for method in printed.loc[printed["dataset"] == name, "method"]:
+            if method == "standard" or "edm" in method or method not in study["point"]:
+                continue
+            for score in COMPARED:
+                theirs = [published.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
+                gap = difference(study, method, "standard", score)
+                cell = f"{title(score, False)} of {called(method)}, {study.attrs['title']}"
+                if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
+                    unclear.append(cell)
+                else:
+                    (same if (theirs[0] > theirs[1]) == (gap.low > 0) else other).append(cell)
+    if not (same or other or unclear):
+        return "None of these data sets and methods is in the paper's tables."
+    against = f" ({'; '.join(other)})" if other else ""
+    return (
+        f"Above or below the standard inversion as in the paper: {len(same)} cells; the other way round: {len(other)}"
+        f"{against}; not told, here (the interval holds 0) or there (equal numbers): {len(unclear)}."
+    )
+
+
+def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Interval:
+    """A point minus another on the same images, with its bootstrap interval."""
+    values = study[score].mean("seed", skipna=False)
+    return interval(values.sel(point=point, drop=True) - values.sel(point=baseline, drop=True))
+
+
+def claims_of_tables(found: Found) -> list[Claim]:
+    """Claims of Sec. 6.2 and Table 2. On a data set a claim holds where the whole interval of the difference is on its
+    side; `claims.overall` makes one verdict of several data sets."""
+    where = "Spectral Collapse, Sec. 6.2 and Tables 2, 8 to 11"
+    rules = [
+        ("Deterministic inversion leaves spatial correlations: S_DC of the standard inversion is below white noise's",
+         "standard", WHITE, "s_dc", -1),
+        ("TABA restores latent independence: S_DC above the standard inversion's", "taba", "standard", "s_dc", 1),
+        ("TABA restores texture: S_HF above the standard inversion's", "taba", "standard", "s_hf", 1),
+        ("TABA pays with structure: S_LF below OVG's", "taba", "ovg", "s_lf", -1),
+        ("OVG restores texture: S_HF above the standard inversion's", "ovg", "standard", "s_hf", 1),
+        ("OVG keeps more of the image than TABA: PSNR above", "ovg", "taba", "psnr", 1),
+        ("OVG has a better LPIPS than TABA", "ovg", "taba", "lpips_alex", -1),
+        ("OVG + TABA has a higher S_LF than TABA", "ovg+taba", "taba", "s_lf", 1),
+        ("Direct inversion has a lower S_HF than TABA", "direct", "taba", "s_hf", -1),
+    ]  # fmt: skip
+    return [_claim(found, where, *rule) for rule in rules]
+
+
+def _claim(found: Found, where: str, words: str, point: str, other: str, score: str, sign: int) -> Claim:
+    texts, held = [], []
+    for study in found.values():
+        if any(name not in study["point"] and name != WHITE for name in (point, other)):
+            continue
+        if other == WHITE:
+            known = study[f"known_{score}"].sel(known=WHITE, drop=True)
+            gap = interval(study[score].sel(point=point, drop=True).mean("seed") - known)
+        else:
+            gap = difference(study, point, other, score)
+        if np.isnan(gap.mean):
+            continue
+        one = (claims.above if sign > 0 else claims.below)(gap, 0)
+        held.append(one)
+        texts.append(claims.shown(f"{label(study)}: {text(gap)}", one))
+    what = f"{title(score, False)} of {called(point)} minus that of {called(other)}: "
+    return Claim(
+        words, where, what + "; ".join(texts) if held else "-", claims.overall(held) if held else "not measured"
+    )
+
+
+def kinds(study: xr.Dataset) -> dict[str, list[str]]:
+    """The methods that draw noise, and those that draw nothing."""
+    names, drawn = study["point"].to_numpy(), study["stochastic"].to_numpy()
+    return {"draws": [str(name) for name in names[drawn]], "draws nothing": [str(name) for name in names[~drawn]]}
+
+
+def check_same_images(found: Iterable[xr.Dataset]) -> None:
+    """Raises InvalidParameterError unless all results are of the same images."""
+    first, *others = [list(study["sample"].to_numpy()) for study in found]
+    if any(one != first for one in others):
+        raise InvalidParameterError("networks can be compared on the same images only; run all with the same 'images'")
+
+
+def stacked_means(found: Found, scores: Sequence[str]) -> pd.DataFrame:
+    """Means of scores: columns panel, method, score (its title), and those of `intervals.means`."""
+
+    def of(study: xr.Dataset) -> pd.DataFrame:
+        tables = [means(study[score].mean("seed")).assign(score=title(score)) for score in scores]
+        rows = pd.concat(tables, ignore_index=True)
+        return rows.assign(method=rows["point"].map(called))
+
+    return stacked(found, of)
+
+
+def _draws(study: xr.Dataset, name: str) -> str:
+    if name in study["point"]:
+        return "draws" if study["stochastic"].sel(point=name).item() else "draws nothing"
+    return called(TARGET) if name == TARGET else "yardstick"
+
+
+def _ends(name: str) -> dict[str, str]:
+    return {"mean": name, "low": f"{name}_low", "high": f"{name}_high"}
+
+
+def _row(row: pd.Series) -> str:
+    return text(Interval(row["mean"], row["low"], row["high"]), 1)
+
+
+def _paper_scores() -> list[str]:
+    return [published.OURS.get(name, name) for name in published.SCORES]

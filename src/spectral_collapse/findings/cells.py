@@ -1,0 +1,36 @@
+"""A table of numbers as pages show it: texts, what they sort by, and what is said of single cells."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from spectral_collapse.statistics import Interval, text
+
+
+class Cell(NamedTuple):
+    """text: as shown; value: what it sorts by; mark: 'best', 'second' or ''; note: what a reader must know of it."""
+
+    text: str
+    value: float | str = np.nan
+    mark: str = ""
+    note: str = ""
+
+
+Cells = pd.DataFrame
+"""A row per line and a `Cell` in every place."""
+
+
+def label(name: str) -> Cell:
+    """A name, which sorts by itself."""
+    return Cell(name, name)
+
+
+def number(found: Interval | float, digits: int, mark: str = "", note: str = "") -> Cell:
+    """A number, with its interval where there is one."""
+    if not isinstance(found, Interval):
+        return Cell("-" if np.isnan(found) else f"{found:.{digits}f}", found, mark, note)
+    bare = np.isnan(found.low) and not np.isnan(found.mean)
+    return Cell(f"{found.mean:.{digits}f}" if bare else text(found, digits), float(found.mean), mark, note)

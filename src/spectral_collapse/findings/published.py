@@ -1,0 +1,90 @@
+"""The paper's printed numbers, and where they contradict each other (Spectral Collapse in Diffusion Inversion)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import pandas as pd
+
+OURS = {"lpips": "lpips_alex"}
+"""Columns of the tables that are named differently here. The paper does not say which LPIPS it has."""
+
+SCORES = ("psnr", "ms_ssim", "lpips", "fid", "s_hf", "s_lf", "s_dc")
+"""The scores of the tables."""
+
+SETTING = (
+    "The paper's numbers are means over 3 seeds at 256 px, of an SD-1.5-sized latent network (Table 3: DiT-L/2) and "
+    "real "
+    "images; ours are of 64-px images and networks of about a million weights, and LPIPS is AlexNet's. Levels do not "
+    "compare; which method is higher does."
+)
+
+NOTES = {
+    ("5", "x16", "taba"): "Table 5's row is the pixel-space row of Table 4, not the latent one of Tables 3, 4 and 9.",
+    ("10", "bbbc021_x32", "edm"): "Table 10's EDM row repeats its Standard row.",
+    ("10", "bbbc021_x32", "ovg+edm"): "Table 10's OVG + EDM row repeats its OVG row.",
+    ("3", "U-Net", "ovg"): "Table 3's OVG is Table 9's OVG + TABA.",
+    ("4", "Latent", "ovg"): "Table 4's OVG is Table 9's OVG + TABA.",
+    ("5", "x8", "ovg"): "Table 5's OVG is Table 8's OVG + TABA.",
+    ("5", "x16", "ovg"): "Table 5's OVG is Table 9's OVG + TABA.",
+    ("6", "psnr", ""): "The text beside Table 6 has PSNR improved in about 17 to 35 %.",
+    ("6", "ms_ssim", ""): "The text beside Table 6 has MS-SSIM improved in about 17 to 35 %.",
+    ("6", "s_lf", ""): "The text beside Table 6 has S_LF improved in about 17 to 35 %.",
+}
+"""(table, data set, condition or score, method) -> what the paper contradicts there. S_DC of all tables is 1 - Eq.
+(36)."""
+
+DECORRELATION = "S_DC in the tables is 1 - Eq. (36), which counts correlated patches."
+
+
+def benchmark() -> pd.DataFrame:
+    """Tables 8 to 11, a row per data set and method: table, dataset, group, method, scores, and their `_std` over
+    seeds."""
+    return _read("benchmark_tables_8_to_11.csv")
+
+
+def ablations() -> pd.DataFrame:
+    """Tables 3 (backbone), 4 (space) and 5 (scale factor): table, condition, method, scores. All of BBBC021."""
+    return _read("ablation_tables_3_to_5.csv")
+
+
+def counts() -> pd.DataFrame:
+    """Tables 1 and 6, shares of cases improved: table, score, improved."""
+    return _read("counts_tables_1_and_6.csv")
+
+
+def note(table: object, where: str, method: str = "") -> str:
+    """What the paper contradicts in a cell or a row, '' where nothing is known."""
+    return NOTES.get((str(table), where, method), "")
+
+
+def value(printed: pd.DataFrame, column: str, /, **where: object) -> float | None:
+    """A printed number, None where the paper has none.
+
+    column: as this project names the score. where: columns of the table with the value that they have in its row.
+    """
+    rows, column = printed, printed_name(column)
+    for name, wanted in where.items():
+        rows = rows[rows[name] == wanted]
+    return float(rows[column].iloc[0]) if len(rows) and column in rows else None
+
+
+def printed_name(score: str) -> str:
+    """The column of the tables that a score of this project is in."""
+    return next((theirs for theirs, ours in OURS.items() if ours == score), score)
+
+
+def recounted(score: str) -> tuple[int, int]:
+    """Table 1 from Tables 8 to 11: in how many pairs of a stochastic and a deterministic method on one data set the
+    stochastic one has the better mean, and how many there are. score: a column of theirs."""
+    table, sign = benchmark(), -1 if score in ("lpips", "fid") else 1
+    kinds = [table[table["group"] == group][["dataset", score]] for group in ("stochastic", "deterministic")]
+    pairs = kinds[0].merge(kinds[1], on="dataset")
+    return int((sign * (pairs[f"{score}_x"] - pairs[f"{score}_y"]) > 0).sum()), len(pairs)
+
+
+@cache
+def _read(name: str) -> pd.DataFrame:
+    with resources.as_file(resources.files("spectral_collapse") / "papers" / name) as file:
+        return pd.read_csv(file)

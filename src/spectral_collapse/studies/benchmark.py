@@ -1,0 +1,298 @@
+"""The tables of the papers: one data set and one network, all methods, all scores (Spectral Collapse in Diffusion
+Inversion, Tables 2 and 8 to 11).
+
+Tables 1 and 3 to 6 are selections of it: other methods, other networks of a family (`by_network`), other data sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import xarray as xr
+from pydantic import AfterValidator, Field
+
+from spectral_collapse import datasets, metrics
+from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.executors import Arrays
+from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.metrics import evaluate
+from spectral_collapse.networks.checkpoints import shipped
+from spectral_collapse.studies import common, latents, published
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+COSTLY = ("null_class", "renoise", "edict", "fixed_point", "gnri", "pix2pix_zero")
+"""Methods of many network calls or gradients per step: in the default of the profile paper only."""
+
+CHEAP = (
+    "standard",
+    "direct",
+    "negative_prompt",
+    "bdia",
+    "easy_inv",
+    "dpm_solver",
+    "white_norm",
+    "taba",
+    "edm",
+    "ovg",
+    "ovg+taba",
+    "noise_floor",
+    "nullspace",
+    "sdedit",
+    "cycle_diffusion",
+    "ddpm_friendly",
+    "spectral_swap",
+)
+"""The default of the profile quick: those of the papers first that cost one call per step, or little more."""
+
+IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "lpips_alex", "s_hf", "s_lf", "sliced_wasserstein", "fid", "kid")
+LATENT_SCORES = ("s_dc", "s_g", "high_frequency_deficit")
+SCORES = (*IMAGE_SCORES, *LATENT_SCORES)
+"""What `metrics.evaluate` computes of outputs and of latents."""
+
+FURTHER = {
+    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
+    "norm": ("norm of the latent over the square root of d", "1"),
+}
+"""What is measured per image beside the scores."""
+
+TARGET, AUTOENCODER, SOURCE = "target", "autoencoder", "source"
+"""Pictures that are scored beside the outputs: what should come out, the best that a latent network can give, and a
+copy of what went in. Named as in the Pareto study, so that galleries show either."""
+
+NETWORKS = {
+    "U-Net": "",
+    "DiT": "-dit",
+    "epsilon": "",
+    "x0": "-sample",
+    "EDM": "-edm",
+    "latent": "",
+    "pixel": "-pixel",
+}
+"""How tables call the networks of a family, and how their checkpoints' names end."""
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    methods = {**METHODS, **published.COMBINED}
+    for name in names:
+        if name not in methods:
+            raise unknown("method", name, methods)
+    if Standard.name not in names:
+        raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
+    return tuple(dict.fromkeys(names))
+
+
+class BenchmarkParameters(NetworkParameters):
+    """Test images of one data set, a network, and the methods that translate them."""
+
+    images: Count | None = Field(None, ge=2, description="test images, spread evenly over the test split")
+    methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
+        ("standard", "taba", "ovg"),
+        CHEAP,
+        tuple(dict.fromkeys((*CHEAP, *METHODS))),
+        description="inversion methods, with the papers' settings for the data set; 'ovg+taba' and 'ovg+edm' too",
+    )
+    seeds: Count = by_profile(2, 3, 3, ge=1, description="draws (seeds 0, 1, ...) of the methods that draw")
+    real: Count = by_profile(
+        16, 64, 2048, ge=2, description="at most so many of the reference are what SWD, FID and KID compare with"
+    )
+    weights: str | Path | None = Field(
+        None, description="folder with weights of LPIPS and Inception (default: SPECTRAL_COLLAPSE_WEIGHTS)"
+    )
+
+
+Given = Request[BenchmarkParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per method and seed, one for all seeds of a method that draws nothing, and one for the yardsticks."""
+    found: dict[str, Job] = {"references": partial(references, request)}
+    for name, seeds in _names(request).items():
+        found |= {job: partial(measured, request, name, seed) for seed, job in enumerate(dict.fromkeys(seeds))}
+    return found
+
+
+def uses(request: Given) -> Iterable[Any]:
+    """The methods and the scores, for the key."""
+    scores = {**metrics.SCORES}
+    return [*methods(request).values(), *(scores[name] for name in SCORES)]
+
+
+def methods(request: Given) -> dict[str, InversionMethod]:
+    """The methods with their settings."""
+    return {name: published.method(request, name) for name in request.parameters.methods}
+
+
+def measured(request: Given, name: str, seed: int) -> Arrays:
+    """All that is stored of one method at one seed."""
+    found = request.translated(published.method(request, name), seed)
+    return {
+        **_of_images(request, found.images),
+        **_of_latents(request, found.latents),
+        "network_calls": np.float64(found.network_calls),
+        "seconds_measured": np.float64(found.seconds),
+        "image": common.pictures(found.images[request.shown]),
+    }
+
+
+def references(request: Given) -> Arrays:
+    """The scores of what methods stand beside: pictures, (references, ...), and latents, (2, ...)."""
+    source, target = request.pair
+    pictures = {TARGET: target, SOURCE: source}
+    if request.model.autoencoder is not None:
+        rebuilt = request.model.decode(request.model.encode(target)).cpu()
+        pictures[AUTOENCODER] = ((rebuilt + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
+    of_images = [_of_images(request, images) for images in pictures.values()]
+    of_latents = [_of_latents(request, found) for found in (latents.white_noise(request), latents.closed_form(request))]
+    found = {f"reference_{name}": np.stack([one[name] for one in of_images]) for name in of_images[0]}
+    found |= {f"known_{name}": np.stack([one[name] for one in of_latents]) for name in of_latents[0]}
+    psnr = found["reference_psnr"]
+    psnr[np.isinf(psnr)] = np.nan  # an image against itself has no finite PSNR
+    return found | {"reference": np.array(list(pictures))}
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Dims point (a method), seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
+
+    - A variable per score, along sample where it is one of single images; `missing` says why it has no values.
+      hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d).
+    - `network_calls` per image, both ways; `seconds` of all images, as they were first computed on this machine.
+    - `reference_*` (reference, ...): the scores of true targets, of sources, and in latent space of targets after the
+      autoencoder. `known_*` (known, ...): those of white noise and of the closed form's latents.
+    - `image` (point, shown, row, col, rgb), `source_image`, `target_image`: bytes, at seed 0.
+    """
+    shown, names = request.shown, request.images.names
+    runs = [[parts[job] for job in seeds] for seeds in _names(request).values()]
+    beside = parts["references"]
+
+    def gathered(name: str) -> np.ndarray:
+        return np.stack([[part[name] for part in seeds] for seeds in runs])
+
+    variables: dict[str, object] = {}
+    for name in (*SCORES, *FURTHER):
+        card = metrics.SCORES.get(name)
+        title, units = (card.symbol, card.units) if card else FURTHER[name]
+        last = ("sample",) if card is None or card.per == "sample" else ()
+        variables[name] = common.variable(("point", "seed", *last), gathered(name), title, units)
+        for kind in ("reference", "known"):
+            if f"{kind}_{name}" in beside:
+                values = beside[f"{kind}_{name}"]
+                variables[f"{kind}_{name}"] = common.variable((kind, *last), values, title, units)
+        if missing := str(beside.get(f"reference_{name}_missing", [""])[0]):
+            variables[name][2]["missing"] = missing
+    calls, seconds = gathered("network_calls"), gathered("seconds_measured")
+    variables["network_calls"] = common.variable(("point", "seed"), calls, "network calls per image, both ways")
+    variables["seconds"] = common.variable(("point", "seed"), seconds, "seconds of all images", "s")
+    images = np.stack([seeds[0]["image"] for seeds in runs])
+    variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
+    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
+        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
+    made = methods(request)
+    return xr.Dataset(
+        variables,
+        {
+            "point": list(made),
+            "method": ("point", list(made)),
+            "stochastic": ("point", [method.stochastic for method in made.values()]),
+            "sample": names,
+            "shown": [names[index] for index in shown],
+            "reference": beside["reference"],
+            "known": [latents.WHITE, latents.CLOSED],
+        },
+        {"real": request.parameters.real, "structure": request.info.structure},
+    )
+
+
+def by_network(
+    networks: Sequence[str], datasets: str | Sequence[str], **given: Any
+) -> dict[str, dict[str, xr.Dataset]]:
+    """Network, as `NETWORKS` calls it -> data set -> result, for the networks that ship for a data set's family.
+
+    given: as of `Study.each`, without a checkpoint. Networks that do not ship are left out: `not_shipped` names them.
+
+    Raises InvalidParameterError for an unknown network, and what `Study.each` raises.
+    """
+    names = [datasets] if isinstance(datasets, str) else list(datasets)
+    absent = not_shipped(networks, names, given.get("size") or 64)
+    return {
+        network: {
+            name: STUDY.run(dataset=name, checkpoint=_checkpoint(network, name), **given)
+            for name in names
+            if _checkpoint(network, name) not in absent
+        }
+        for network in networks
+    }
+
+
+def not_shipped(networks: Sequence[str], names: str | Sequence[str], size: int = 64) -> list[str]:
+    """The checkpoints of these networks for these data sets that do not ship at this size."""
+    for network in networks:
+        if network not in NETWORKS:
+            raise unknown("network", network, NETWORKS)
+    names = [names] if isinstance(names, str) else names
+    wanted = dict.fromkeys(
+        (_checkpoint(network, name), datasets.info(name).family) for network in networks for name in names
+    )
+    return [checkpoint for checkpoint, family in wanted if checkpoint not in shipped(family, size)]
+
+
+def _checkpoint(network: str, dataset: str) -> str:
+    return datasets.info(dataset).family + NETWORKS[network]
+
+
+def _of_images(request: Given, images: torch.Tensor) -> Arrays:
+    source, target = request.pair
+    found = evaluate(
+        IMAGE_SCORES,
+        images=images,
+        references=target,
+        sources=source,
+        hf_reference=request.hf_reference,
+        reference_set=_real(request),
+        cutoff=request.info.structure_cutoff(request.parameters.size),
+        structure=request.info.structure,
+        weights=request.parameters.weights,
+        device=request.device,
+    )
+    excess = metrics.hf_excess(images, request.hf_reference)
+    return _packed(found) | {"hf_excess": excess.cpu().numpy().astype(np.float64)}
+
+
+def _of_latents(request: Given, found: torch.Tensor) -> Arrays:
+    return _packed(evaluate(LATENT_SCORES, latents=found.cpu())) | {"norm": common.norms(found)}
+
+
+def _packed(found: xr.Dataset) -> Arrays:
+    """The values of scores, and why some are missing."""
+    values = {str(name): found[name].to_numpy() for name in found}
+    return values | {f"{name}_missing": np.array(found[name].attrs.get("missing", "")) for name in values}
+
+
+def _real(request: Given) -> torch.Tensor:
+    kept = common.spread(len(request.real_targets), min(request.parameters.real, len(request.real_targets)))
+    return request.real_targets[kept]
+
+
+def _names(request: Given) -> dict[str, list[str]]:
+    """The job of each method at each seed: the same at all seeds for what draws nothing."""
+    seeds = range(request.parameters.seeds)
+    return {
+        name: [f"{name}, seed {seed if method.stochastic else 0}" for seed in seeds]
+        for name, method in methods(request).items()
+    }
+
+
+STUDY = Study(
+    "benchmark",
+    "Which method wins, by which score, and is the difference real?",
+    BenchmarkParameters,
+    jobs,
+    combine,
+    uses,
+)

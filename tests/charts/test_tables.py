@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from spectral_collapse.charts import tables
+from spectral_collapse.findings.cells import Cell, label, number
+from spectral_collapse.statistics import Interval
+
+
+def page() -> str:
+    rows = [
+        {"Method": label("a <b>"), "Data": label("one"), "PSNR": number(Interval(2.0, 1.0, 3.0), 2, "best")},
+        {"Method": label("c"), "Data": label("two"), "PSNR": Cell("-", note="not there")},
+        {"Method": label("d"), "Data": label("two"), "PSNR": number(10.0, 1, "second")},
+    ]
+    return tables.sortable(pd.DataFrame(rows), 3, "Scores & more", filter_by="Data", hidden=("PSNR",))._repr_html_()
+
+
+def test_a_table_has_caption_marks_notes_and_numbers_to_sort_by() -> None:
+    html = page()
+    assert "<caption><b>Table 3.</b> Scores &amp; more</caption>" in html
+    assert "a &lt;b&gt;</th>" in html
+    assert '<td data-sort="2.0" class="best">2.00 [1.00, 3.00]</td>' in html
+    assert '<td data-sort="10.0" class="second">10.0</td>' in html
+    assert '<td data-sort="" title="not there">-<sup>1</sup></td>' in html  # what has no value sorts last
+    assert "<ol><li>not there</li></ol>" in html
+
+
+def test_it_hides_and_filters_without_a_network() -> None:
+    html = page()
+    assert not re.search(r"https?:|src=|@import", html)
+    assert re.findall(r'value="(\d)"( checked)?> ', html) == [("1", " checked"), ("2", "")]
+    assert re.findall(r'<option value="(\w*)">(\w+)<', html) == [("", "all"), ("one", "one"), ("two", "two")]
+    assert 'data-column="1"' in html
+    assert page() != html  # two tables of a page have names of their own

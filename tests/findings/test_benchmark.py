@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import benchmark as findings
+from spectral_collapse.findings import claims, comparison, published
+from tests.benchmark_study import made
+
+SHIFTS = {
+    "standard": {},
+    "taba": {"s_hf": 0.1, "s_dc": 0.3, "s_lf": -0.1, "psnr": -1.0},
+    "ovg": {"s_hf": 0.1, "s_dc": 0.2, "s_lf": 0.2, "psnr": 1.0},
+    "direct": {},
+}
+"""Differences of ten times an image's noise and more, or none."""
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    return made(SHIFTS)
+
+
+def test_only_what_differs_is_significant(study: xr.Dataset) -> None:
+    pairs = findings.differences(study)
+    told = (pairs["holm"] < 0.05).sel(score="s_hf")
+    assert dict(zip(told["point"].to_numpy(), told.to_numpy(), strict=True)) == {
+        "TABA": True,
+        "OVG": True,
+        "direct": False,
+    }
+    assert "S_HF 2 above, 0 below; S_LF 1 above, 1 below; S_DC 2 above, 0 below" in findings.significant({"": study})
+
+
+def test_four_pictures_tell_nothing() -> None:
+    few = made(SHIFTS, pictures=4)
+    assert (findings.differences(few)["holm"] > 0.05).all()
+    assert "With 4 independent pictures no p-value is below 0.12" in findings.significant({"": few})
+
+
+def test_structure_beyond_the_target_is_copying(study: xr.Dataset) -> None:
+    limited = findings.cut(study)
+    assert float(limited["s_lf"].max()) <= 0.75
+    np.testing.assert_array_equal(limited["s_lf"], study["s_lf"].clip(max=0.75))
+    assert float(study["s_lf"].max()) > 0.85  # the table keeps what was measured
+    assert "above it, whole interval: OVG." in findings.copying({"": study})
+
+
+def test_the_front_and_the_ranks_take_the_cut_scores(study: xr.Dataset) -> None:
+    table = findings.front({"": study}).set_index("method")
+    assert table.loc["OVG", "s_lf"] == pytest.approx(0.75, abs=0.02)
+    assert table.loc["OVG", "on_front"]
+    assert not table.loc[["standard", "direct"], "on_front"].any()
+    assert not table.loc["true target", "on_front"]
+    ranks = findings.ranks({"": study}).set_index("method")
+    expected = comparison.ranks(findings.cut(study), findings.COMPARED)["mean_rank"]
+    assert ranks["mean"].to_numpy().tolist() == expected.to_numpy().tolist()
+    assert ranks["mean"].idxmin() == "OVG"
+
+
+def test_the_best_are_marked_where_they_are_told_apart(study: xr.Dataset) -> None:
+    cells = findings.table({"": study}).set_index(findings.table({"": study})["Method"].map(lambda cell: cell.text))
+    marks = cells.map(lambda cell: cell.mark)
+    assert marks["S_DC ↑"].tolist()[:4] == ["", "best", "second", ""]
+    assert marks["PSNR (dB) ↑"]["OVG"] == "best"
+    assert set(marks["MS-SSIM ↑"]) == {""}
+    assert marks["S_HF ↑"].tolist()[:4] == ["", "", "", ""]  # TABA's and OVG's are the same
+    assert cells["PSNR (dB) ↑"]["OVG"].text.count("[") == 1
+    assert cells["FID ↓"]["OVG"].text == "-"
+    assert cells["network calls"]["OVG"].text == "100"
+
+
+def test_what_is_missing_is_named(study: xr.Dataset) -> None:
+    text = findings.missing({"": study})
+    assert "**FID is missing**: there are no weights." in text
+    assert "null class, renoise" in text
+
+
+def test_ours_beside_the_papers(study: xr.Dataset) -> None:
+    cells = findings.beside_paper({"bbbc021_x32": study, "photos_x8": study})
+    assert len(cells) == 9  # Table 10
+    taba = cells[cells["Method"].map(lambda cell: cell.text) == "TABA"].iloc[0]
+    assert taba["PSNR (dB) ↑"].text.endswith(" / 14.2")
+    assert taba["FID ↓"].text == "- / 14.41"
+    edm = cells[cells["Method"].map(lambda cell: cell.text) == "EDM"].iloc[0]
+    assert edm["S_HF ↑"].text == "- / 0.9"
+    assert edm["Method"].note.startswith("Table 10's EDM row repeats its Standard row.")
+    # Table 10: TABA's PSNR 14.20 and MS-SSIM are below, S_HF and S_DC above, S_LF 0.55 below: as here, but for MS-SSIM
+    text = findings.agreement({"bbbc021_x32": study.sel(point=["standard", "taba"])})
+    assert text.startswith("Above or below the standard inversion as in the paper: 4 cells; the other way round: 0;")
+
+
+def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
+    table = claims.table(findings.claims_of_tables({"a": study})).set_index("Claim")["Verdict"]
+    assert table["TABA restores texture: S_HF above the standard inversion's"] == "supported"
+    assert table["OVG keeps more of the image than TABA: PSNR above"] == "supported"
+    assert table["OVG has a better LPIPS than TABA"] == "not measured"
+    worse = made(SHIFTS | {"ovg": {"psnr": -3.0}})
+    both = claims.table(findings.claims_of_tables({"a": study, "b": worse})).set_index("Claim")["Verdict"]
+    assert both["OVG keeps more of the image than TABA: PSNR above"] == "depends"
+    alone = claims.table(findings.claims_of_tables({"b": worse})).set_index("Claim")["Verdict"]
+    assert alone["OVG keeps more of the image than TABA: PSNR above"] == "refuted"
+
+
+def test_the_answer_counts(study: xr.Dataset) -> None:
+    text = findings.answer({"": study})
+    assert "2 of 3 methods have a higher S_HF" in text
+    assert "The best mean rank over 5 scores has OVG" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("5", "x16", "taba"), ("4", "Pixel", "taba")),
+        (("10", "bbbc021_x32", "edm"), ("10", "bbbc021_x32", "standard")),
+        (("10", "bbbc021_x32", "ovg+edm"), ("10", "bbbc021_x32", "ovg")),
+        (("3", "U-Net", "ovg"), ("9", "bbbc021_x16", "ovg+taba")),
+        (("4", "Latent", "ovg"), ("9", "bbbc021_x16", "ovg+taba")),
+        (("5", "x8", "ovg"), ("8", "bbbc021_x8", "ovg+taba")),
+        (("5", "x16", "ovg"), ("9", "bbbc021_x16", "ovg+taba")),
+    ],
+)
+def test_the_contradictions_are_in_the_numbers(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    def row(table: str, where: str, method: str) -> list[float]:
+        if int(table) < 8:
+            printed, column = published.ablations(), "condition"
+        else:
+            printed, column = published.benchmark(), "dataset"
+        match = printed[(printed["table"] == int(table)) & (printed[column] == where) & (printed["method"] == method)]
+        return match.iloc[0][list(published.SCORES)].tolist()
+
+    assert published.note(*one)
+    assert row(*one) == pytest.approx(row(*other), abs=0.031)  # FID's last digit but one
+
+
+def test_table_1_recounted() -> None:
+    assert published.recounted("s_hf") == (24, 24)
+    assert published.recounted("s_lf") == (11, 24)
+    assert published.value(published.counts(), "improved", table=1, score="s_hf") == 0.938
+    assert published.value(published.benchmark(), "lpips_alex", dataset="edges2shoes", method="taba") == 0.463
+    assert published.value(published.benchmark(), "ssim", dataset="edges2shoes", method="taba") is None

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from spectral_collapse import metrics
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.studies import benchmark, published
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+
+SMALL = {"profile": "smoke", "reference": 16}
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:  # noqa: F811
+    methods = ("standard", "taba", "ovg+taba")
+    return benchmark.STUDY.run(**SMALL, methods=methods, checkpoint=thumbnails())
+
+
+def test_scores_are_those_of_the_shared_translation(study: xr.Dataset, own_store: None) -> None:  # noqa: F811
+    request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
+    for seed in (0, 1):
+        found = request.translated(published.method(request, "taba"), seed)
+        one = study.sel(point="taba", seed=seed)
+        np.testing.assert_allclose(one["psnr"], metrics.psnr(found.images, request.pair.target))
+        np.testing.assert_allclose(one["s_hf"], metrics.s_hf(found.images, request.hf_reference))
+        np.testing.assert_allclose(one["s_dc"], metrics.s_dc(found.latents))
+        assert one["s_g"].item() == pytest.approx(metrics.s_g(found.latents).score)
+        assert one["network_calls"].item() == found.network_calls
+        distance = metrics.sliced_wasserstein(found.images, request.real_targets).score
+        assert one["sliced_wasserstein"].item() == pytest.approx(distance)
+
+
+def test_what_draws_differs_by_seed_and_the_rest_is_repeated(study: xr.Dataset) -> None:
+    assert study["stochastic"].to_numpy().tolist() == [False, True, True]
+    gap = abs(study["psnr"].diff("seed")).max(("seed", "sample"))
+    assert float(gap.sel(point="standard")) == 0
+    assert (gap.sel(point=["taba", "ovg+taba"]) > 0).all()
+
+
+def test_yardsticks(study: xr.Dataset) -> None:
+    source, target = study.sel(reference=benchmark.SOURCE), study.sel(reference=benchmark.TARGET)
+    np.testing.assert_allclose(source["reference_s_lf"], 1, atol=1e-6)  # a copy keeps all structure
+    np.testing.assert_allclose(target["reference_ssim"], 1, atol=1e-6)
+    assert target["reference_psnr"].isnull().all()
+    white = study["known_s_dc"].sel(known="white noise")
+    assert float(white.min()) > 0.9
+    assert float(study["known_high_frequency_deficit"].sel(known="closed form").mean()) > 0.3
+    assert set(study.dims) <= set(study.coords)
+
+
+def test_without_weights_scores_are_missing_with_the_reason(study: xr.Dataset) -> None:
+    for name in ("fid", "kid", "lpips_alex"):
+        if "missing" in study[name].attrs:
+            assert study[name].isnull().all()
+            assert "are not on this machine" in study[name].attrs["missing"]
+        else:
+            assert study[name].notnull().all()
+    assert study["psnr"].notnull().all()
+
+
+def test_the_papers_combinations(own_store: None) -> None:  # noqa: F811
+    request = Request(benchmark.BenchmarkParameters.checked(dataset="edges2shoes", source="rendered"))
+    both, taba = (published.method(request, name) for name in ("ovg+taba", "taba"))
+    assert both.forward_fraction == taba.fraction == 0.02
+    assert both.eta_lf == 7.08e-5
+    assert published.method(request, "ovg+edm").entry_noise
+
+
+def test_the_budget_leaves_out_what_costs() -> None:
+    quick = benchmark.BenchmarkParameters.checked(profile="quick").methods
+    paper = benchmark.BenchmarkParameters.checked(profile="paper").methods
+    assert not set(quick) & set(benchmark.COSTLY)
+    assert set(paper) == {*benchmark.METHODS, "ovg+taba"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"methods": ("standard", "tabba")}, "unknown method 'tabba'.*taba"),
+        ({"methods": ("taba",)}, "methods must hold 'standard'"),
+        ({"real": 1}, "real"),
+        ({"images": 1}, "images"),
+    ],
+)
+def test_bad_input(given: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidParameterError, match=message):
+        benchmark.BenchmarkParameters.checked(profile="smoke", **given)
+
+
+def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(benchmark, "shipped", lambda family, size: ["photos", "photos-dit"])
+    ran: list[object] = []
+    monkeypatch.setattr(type(benchmark.STUDY), "run", lambda self, **given: ran.append(given["checkpoint"]))
+    found = benchmark.by_network(["U-Net", "DiT", "pixel"], ["photos_x8", "photos_x16"])
+    assert ran == ["photos", "photos", "photos-dit", "photos-dit"]
+    assert [list(one) for one in found.values()] == [["photos_x8", "photos_x16"], ["photos_x8", "photos_x16"], []]
+    assert benchmark.not_shipped(["U-Net", "pixel"], "photos_x8") == ["photos-pixel"]
+    with pytest.raises(InvalidParameterError, match="unknown network 'dit'"):
+        benchmark.not_shipped(["dit"], "photos_x8")
+
+
+def test_the_reference_is_loaded_once(own_store: None) -> None:  # noqa: F811
+    request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
+    assert request.real_targets.shape == (16, 3, 64, 64)
+    assert torch.equal(request.real_targets, request.real_targets)
+    assert request.hf_reference.count == 16
