@@ -1,0 +1,406 @@
+"""Can OVG be had at the price of the standard inversion? Its gradients, from cheaper sources.
+
+OVG's two gradients are products with the transposed Jacobian of the predicted noise (`inversion.OVG`). Here the
+products are compared with what costs none, level by level on the exact method's own walk; then every variant is
+timed, and judged by its images.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+import torch
+import xarray as xr
+from pydantic import AfterValidator, model_validator
+
+from spectral_collapse import inversion, metrics
+from spectral_collapse.datasets import DomainDataset, Pair
+from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.executors import Arrays
+from spectral_collapse.inversion import InversionMethod, jacobians
+from spectral_collapse.inversion.base import CountingDenoiser
+from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import as_labels
+from spectral_collapse.studies import common, published
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+from spectral_collapse.translation import Translation, translated
+
+STANDARD = "standard"
+EXACT = "exact"
+VARIANTS: dict[str, dict[str, object]] = {
+    EXACT: {},
+    "combined": {"gradient": "combined"},
+    "every 5": {"every": 5},
+    "spectral HF": {"gradient": "spectral", "gradient_lf": "exact"},
+    "secant HF": {"gradient": "secant", "gradient_lf": "exact"},
+    "free HF": {"gradient": "free", "gradient_lf": "exact"},
+    "spectral LF": {"gradient_lf": "spectral"},
+    "free LF": {"gradient_lf": "free"},
+    "spectral": {"gradient": "spectral"},
+    "spectral, free": {"gradient": "spectral", "gradient_lf": "free"},
+    "secant": {"gradient": "secant"},
+    "free": {"gradient": "free"},
+}
+"""Where OVG's gradients come from, as its arguments. 'free HF': that of g_HF alone, g_LF stays exact."""
+STARTS = ("plain", "TABA")
+"""The inversion from the image; the first steps replaced by forward diffusion, with the papers' fraction."""
+KINDS = ("spectral", "secant", "free")
+GRADIENTS = ("g_HF", "g_LF")
+SCORES = {
+    "s_hf": ("high-frequency realism S_HF", "1"),
+    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
+    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
+    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
+    "s_dc": ("decorrelation of the latent S_DC", "1"),
+    "norm": ("norm of the latent over the square root of d", "1"),
+}
+OF_IMAGES = ("s_hf", "hf_excess", "s_lf")
+"""The scores that the true targets have too."""
+
+_TIMED_STEPS = 10  # two turns of what is done at every fifth step
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in VARIANTS:
+            raise unknown("variant of OVG", name, VARIANTS)
+    return tuple(dict.fromkeys(names))
+
+
+class CheapGuidanceParameters(NetworkParameters):
+    """Test images of one data set, a network, and variants of OVG."""
+
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
+
+    variants: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
+        (EXACT, "spectral", "free"), tuple(VARIANTS), tuple(VARIANTS), description="variants of OVG, 'exact' among them"
+    )
+    validation: Count = by_profile(
+        2, 8, 32, ge=1, description="images of the training split that the best variant is chosen on"
+    )
+    followed: Count = by_profile(2, 8, 32, ge=1, description="test images whose gradients are compared")
+    timed: Count = by_profile(1, 2, 8, ge=1, description="test images that the variants are timed on")
+    repeats: Count = by_profile(1, 3, 3, ge=1, description="how often each variant is timed")
+
+    @model_validator(mode="after")
+    def _has_exact(self) -> Self:
+        if EXACT not in self.variants:
+            raise ValueError("variants must hold 'exact', which the others are compared with")
+        return self
+
+
+Given = Request[CheapGuidanceParameters]
+
+
+def rows(request: Given) -> list[str]:
+    """The standard inversion and the variants."""
+    return [STANDARD, *request.parameters.variants]
+
+
+def method(request: Given, variant: str, start: str = "plain") -> InversionMethod:
+    """The standard inversion or a variant of OVG with the papers' step sizes; with TABA's start or without."""
+    taba = published.settings(request, "taba")
+    if variant == STANDARD:
+        return inversion.create("taba", **taba) if start == "TABA" else inversion.create("standard")
+    fraction = taba["fraction"] if start == "TABA" else 0.0
+    given = published.settings(request, "ovg") | VARIANTS[variant]
+    return inversion.create("ovg", forward_fraction=fraction, **given)
+
+
+def uses(request: Given) -> Iterable[InversionMethod]:
+    """The methods, for the key."""
+    return [method(request, variant, start) for variant in rows(request) for start in STARTS]
+
+
+def validation_pair(request: Given) -> tuple[list[int], Pair]:
+    """Images of the training split, their indices and themselves: the last of each cluster, in turns.
+
+    No data set has a third split. The network has seen each of them in one of its two domains, never both, and no
+    test image shares pixels with them. Raises DataError where there are fewer.
+    """
+    train, wanted = request.images.train, request.parameters.validation
+    chosen = last_of_clusters(train, wanted)
+    if len(chosen) < wanted:
+        raise DataError(f"validation must be at most {len(chosen)}, the training images of {train.name!r}")
+    return chosen, Pair(
+        torch.stack([train.images.source(index) for index in chosen]),
+        torch.stack([train.images.target(index) for index in chosen]),
+    )
+
+
+def last_of_clusters(train: DomainDataset, count: int) -> list[int]:
+    """At most `count` indices, from the end: the last image of each cluster, then the last but one, ..."""
+    place, left = [], dict[str, int]()
+    for index in reversed(range(len(train))):
+        turn = left[train.clusters[index]] = left.get(train.clusters[index], 0) + 1
+        place.append((turn, -index))
+    return sorted(-index for _, index in sorted(place)[:count])
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job for the gradients, one for the times, one for the references, one per variant, start and set of images."""
+    found: dict[str, Job] = {name: partial(job, request) for name, job in _COMMON.items()}
+    for variant in rows(request):
+        found |= {f"{variant}, {start}": partial(_tested, request, variant, start) for start in STARTS}
+        found[f"{variant}, validation"] = partial(_validated, request, variant)
+    return found
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """What is measured of the variants (along variant, the first of which is the standard inversion).
+
+    - `cosine` and `log_length` (gradient, kind, step, followed): of a cheap gradient with the exact one, and log10 of
+      its length over the exact one's, at the states of the exact method's walk; NaN for 'secant' of g_LF, which is
+      'free'. `share` (gradient, origin, band, step, followed): of the energy of a gradient that lies in a band, origin
+      'exact' and the kinds; `ratio` (step): sigma / alpha.
+    - `calls`, `products` (variant), network calls and vector-Jacobian products per step of the inversion; `seconds`
+      (variant, repeat), of the inversion over the standard one's in the same turn.
+    - s_hf, hf_excess, s_lf, psnr, s_dc, norm (variant, start, sample), of test images; `clipped_hf`, `clipped_lf`
+      (variant, start), the share of steps whose correction is as long as the clip allows; `validation_*` (variant,
+      validated) of s_hf, hf_excess and s_lf, without TABA's start; `target_*` and `validation_target_*` of the targets.
+    - `image` (variant, start, shown, row, col, rgb), bytes, and `source_image`, `target_image`.
+    """
+    names, shown = np.array(request.images.names), request.shown
+    chosen, variants = validation_pair(request)[0], rows(request)
+    tested = [[parts[f"{variant}, {start}"] for start in STARTS] for variant in variants]
+    validated = [parts[f"{variant}, validation"] for variant in variants]
+    gradients, timed, true = (parts[name] for name in _COMMON)
+
+    def gathered(name: str) -> np.ndarray:
+        return np.stack([[part[name] for part in starts] for starts in tested])
+
+    variables: dict[str, object] = {}
+    for name, titles in SCORES.items():
+        variables[name] = common.variable(("variant", "start", "sample"), gathered(name), *titles)
+    for name in OF_IMAGES:
+        titles, values = SCORES[name], np.stack([part[name] for part in validated])
+        variables[f"validation_{name}"] = common.variable(("variant", "validated"), values, *titles)
+        variables[f"target_{name}"] = common.variable("sample", true[name], *titles)
+        variables[f"validation_target_{name}"] = common.variable("validated", true[f"validation_{name}"], *titles)
+    for gradient in ("hf", "lf"):
+        title = f"share of steps whose {gradient.upper()} correction is clipped"
+        variables[f"clipped_{gradient}"] = common.variable(("variant", "start"), gathered(f"clipped_{gradient}"), title)
+    along = ("gradient", "kind", "step", "followed")
+    variables |= {
+        "cosine": common.variable(along, gradients["cosine"], "cosine with the exact gradient"),
+        "log_length": common.variable(along, gradients["log_length"], "log10 of the length over the exact gradient's"),
+        "share": common.variable(
+            ("gradient", "origin", "band", "step", "followed"), gradients["share"], "share of the gradient's energy"
+        ),
+        "calls": common.variable("variant", timed["calls"], "network calls per step"),
+        "products": common.variable("variant", timed["products"], "vector-Jacobian products per step"),
+        "seconds": common.variable(("variant", "repeat"), timed["seconds_over"], "time over the standard inversion's"),
+        "image": common.variable(("variant", "start", "shown", *common.PIXELS), gathered("image"), "picture"),
+    }
+    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
+        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
+    followed, train = _followed(request), request.images.train
+    return xr.Dataset(
+        variables,
+        {
+            "variant": variants,
+            "start": list(STARTS),
+            "gradient": list(GRADIENTS),
+            "kind": list(KINDS),
+            "origin": [EXACT, *KINDS],
+            "band": list(BANDS),
+            "sample": names,
+            "shown": names[shown],
+            "followed": names[followed],
+            "followed_group": ("followed", np.array(request.images.clusters)[followed]),
+            "validated": [train.ids[index] for index in chosen],
+            "validated_group": ("validated", [train.clusters[index] for index in chosen]),
+            "ratio": common.variable("step", gradients["ratio"], "sigma / alpha"),
+        },
+        {"space": "pixels" if request.model.autoencoder is None else "latents"},
+    )
+
+
+def gradients_at(
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    level: Level,
+    labels: torch.Tensor,
+    clean: torch.Tensor,
+    before: jacobians.Before | None,
+) -> tuple[Prediction, dict[str, list[torch.Tensor]]]:
+    """OVG's gradients at a state, from all origins: origin -> [g_HF, g_LF], N x C x H x W each (see `OVG`).
+
+    before: level and noise of the step before, for the secant. The secant's g_LF is the free one.
+    """
+    with torch.enable_grad():
+        state = x.detach().requires_grad_()
+        noise, estimate = denoiser(state, level, labels)
+    said = Prediction(noise.detach(), estimate.detach())
+    wide = said.noise.double()
+    v = ((wide.square().sum((1, 2, 3), keepdim=True) - wide[0].numel()) * wide).to(x.dtype)
+    residual = said.clean - clean
+    (exact_hf,) = torch.autograd.grad(noise, state, 4 * v, retain_graph=True)
+    (exact_lf,) = torch.autograd.grad(estimate, state, 2 * residual)
+    found = {EXACT: [exact_hf, exact_lf]}
+    for kind in KINDS:
+        by_noise = jacobians.spectral(residual, clean, level) if kind == "spectral" else 0.0
+        g_lf = 2 / level.alpha * (residual - level.sigma * by_noise)
+        found[kind] = [4 * jacobians.product(kind, v, clean, level, said.noise, before), g_lf]
+    return said, found
+
+
+def _followed(request: Given) -> list[int]:
+    count = len(request.images.chosen)
+    return common.spread(count, min(request.parameters.followed, count))
+
+
+def _gradients(request: Given) -> Arrays:
+    """All gradients at every state of exact OVG's walk."""
+    given, denoiser = request.parameters, request.model.denoiser
+    clean = request.encoded[_followed(request)]
+    labels = as_labels(request.info.source_label, clean)
+    walk = method(request, EXACT).invert(denoiser, clean, labels, given.num_steps, record=True)
+    cosine, length, share, before = [], [], [], None
+    for x, level in zip(walk.trajectory[:-1], walk.levels[:-1], strict=True):
+        said, found = gradients_at(denoiser, x, level, labels, clean, before)
+        before = level, said.noise
+        exact = [one.double() for one in found[EXACT]]
+        cheap = [[found[kind][index].double() for kind in KINDS] for index in range(2)]
+        lengths = [[_norm(one) / _norm(true) for one in ones] for ones, true in zip(cheap, exact, strict=True)]
+        inner = [[(a * true).sum((1, 2, 3)) for a in ones] for ones, true in zip(cheap, exact, strict=True)]
+        product = [
+            [a / (_norm(one) * _norm(true)) for a, one in zip(over, ones, strict=True)]
+            for over, ones, true in zip(inner, cheap, exact, strict=True)
+        ]
+        cosine.append(_stacked(product))
+        length.append(np.log10(_stacked(lengths)))
+        share.append(_stacked([[_band_shares(ones[index]) for ones in found.values()] for index in range(2)]))
+    arrays = {"cosine": np.stack(cosine, 2), "log_length": np.stack(length, 2)}
+    for values in arrays.values():
+        values[1, KINDS.index("secant")] = np.nan
+    # (step, gradient, origin, N, band) -> (gradient, origin, band, step, N)
+    return arrays | {
+        "share": np.stack(share).transpose(1, 2, 4, 0, 3),
+        "ratio": np.array([level.ratio for level in walk.levels[:-1]]),
+    }
+
+
+def _norm(a: torch.Tensor) -> torch.Tensor:
+    return a.square().sum((1, 2, 3)).sqrt()
+
+
+def _stacked(values: list[list[torch.Tensor]]) -> np.ndarray:
+    return torch.stack([torch.stack(ones) for ones in values]).cpu().numpy()
+
+
+def _band_shares(gradient: torch.Tensor) -> torch.Tensor:
+    """Of the mean power per ring, the share of each of `BANDS`, (N, 3). Scaled before: squares leave no range."""
+    gradient = gradient.double()
+    power = band_power(gradient / gradient.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-300))
+    return power / power.sum(1, keepdim=True)
+
+
+class _Products(torch.autograd.Function):
+    """The identity; its backward pass runs once per vector-Jacobian product."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, seen: list[None]) -> torch.Tensor:
+        ctx.seen = seen
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        ctx.seen.append(None)
+        return gradient, None
+
+
+class _Counted:
+    """A denoiser whose vector-Jacobian products are counted, for a single batch."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser, self.process, self.seen = denoiser, denoiser.process, []
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        return self.denoiser(_Products.apply(x, self.seen), level, label)
+
+
+def _times(request: Given) -> Arrays:
+    """Calls, products and time of each inversion, in turns, so that what else the machine does hits all alike."""
+    variants, denoiser, label = rows(request), request.model.denoiser, request.info.source_label
+    clean = request.encoded[: request.parameters.timed]
+    counted = CountingDenoiser(_Counted(denoiser), len(clean))
+    calls, products = [], []
+    for variant in variants:
+        counted.rows, counted.denoiser.seen = 0, []
+        found = method(request, variant).invert(counted, clean, label, _TIMED_STEPS)
+        calls.append(found.network_calls / _TIMED_STEPS)
+        products.append(len(counted.denoiser.seen) / _TIMED_STEPS)
+    seconds = np.empty((len(variants), request.parameters.repeats))
+    for repeat in range(request.parameters.repeats):
+        for index, variant in enumerate(variants):
+            started = time.perf_counter()
+            method(request, variant).invert(denoiser, clean, label, _TIMED_STEPS).latent.cpu()  # waits for a GPU
+            seconds[index, repeat] = time.perf_counter() - started
+    return {"calls": np.array(calls), "products": np.array(products), "seconds_over": seconds / seconds[:1]}
+
+
+def _references(request: Given) -> Arrays:
+    _, validation = validation_pair(request)
+    held_out = _image_scores(request, validation, validation.target)
+    return _image_scores(request, request.pair, request.pair.target) | {
+        f"validation_{name}": values for name, values in held_out.items()
+    }
+
+
+def _tested(request: Given, variant: str, start: str) -> Arrays:
+    found = request.translated(method(request, variant, start))
+    shares = {name: found.diagnostics.get(name, torch.tensor(np.nan)) for name in ("clipped_hf", "clipped_lf")}
+    return {
+        **_image_scores(request, request.pair, found.images),
+        "psnr": metrics.psnr(found.images, request.pair.target).numpy(),
+        "s_dc": metrics.s_dc(found.latents).numpy(),
+        "norm": common.norms(found.latents),
+        **{name: np.float64(values.nanmean()) for name, values in shares.items()},
+        "image": common.pictures(found.images[request.shown]),
+    }
+
+
+def _validated(request: Given, variant: str) -> Arrays:
+    _, pair = validation_pair(request)
+    given = request.parameters
+    found: Translation = translated(
+        request.model,
+        method(request, variant),
+        pair.source,
+        request.info.source_label,
+        num_steps=given.num_steps,
+        guidance=request.guidance,
+    )
+    return _image_scores(request, pair, found.images)
+
+
+def _image_scores(request: Given, pair: Pair, images: torch.Tensor) -> Arrays:
+    info = request.info
+    cutoff = info.structure_cutoff(request.parameters.size)
+    return {
+        "s_hf": metrics.s_hf(images, request.hf_reference).numpy(),
+        "hf_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
+        "s_lf": metrics.s_lf(images, pair.source, cutoff=cutoff, structure=info.structure).numpy(),
+    }
+
+
+_COMMON = {"gradients": _gradients, "times": _times, "references": _references}
+"""Jobs that are not of one variant."""
+
+STUDY = Study(
+    "cheap_guidance",
+    "Can OVG's gradients be had at the cost of the standard inversion?",
+    CheapGuidanceParameters,
+    jobs,
+    combine,
+    uses,
+)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import cheap_guidance as findings
+from tests.cheap_guidance_study import COSINE, SECONDS, VARIANTS, cheap_guidance
+
+
+@pytest.fixture
+def found() -> dict[str, xr.Dataset]:
+    return {"one": cheap_guidance("One, x8"), "two": cheap_guidance("Two, x8", seed=1)}
+
+
+def test_copying_is_not_counted(found: dict[str, xr.Dataset]) -> None:
+    study = found["one"]
+    # noise of 0.003 is cut on one side at 0.70: 0.0012 less on average
+    gain = findings.area_gain(study, "free LF")
+    assert gain.baselines == pytest.approx(0.9 * 0.7, abs=0.005)
+    assert gain.gain.mean == pytest.approx(0, abs=0.005)
+    assert findings.area_gain(study, "free LF", cut=False).gain.mean == pytest.approx(0.9 * 0.1, abs=0.005)
+    lost = findings.area_gain(study, "free HF").gain
+    assert lost.mean == pytest.approx(-0.3 * 0.7, abs=0.005)
+    assert lost.high < 0
+
+
+def test_choices_are_made_on_validation_images_within_the_time(found: dict[str, xr.Dataset]) -> None:
+    study = found["one"]
+    assert findings.seconds(study) == pytest.approx(dict(zip(VARIANTS, SECONDS, strict=True)))
+    assert findings.chosen(study, findings.CHEAP) == "every 5"
+    assert findings.chosen(study, findings.NEXT_TO_NOTHING) == "free"
+    assert findings.chosen(study, 1.0) is None
+    assert findings.chosen_terms(study) == {"g_HF": "spectral", "g_LF": "free"}
+    study["s_hf"] = -study["s_hf"]  # test images have no say
+    assert findings.chosen(study, findings.CHEAP) == "every 5"
+    study["validation_s_hf"].loc[{"variant": "free HF"}] = 0.99
+    assert findings.chosen_terms(study)["g_HF"] == "free"
+
+
+def test_goals_need_both_area_and_time(found: dict[str, xr.Dataset]) -> None:
+    assert [claim.verdict for claim in findings.claims(found)] == ["supported", "refuted", "supported"]
+    slow = {name: study.copy() for name, study in found.items()}
+    for study in slow.values():
+        study["seconds"] = study["seconds"] * xr.where(study["variant"] == "every 5", 2.0, 1.0)
+    assert findings.claims(slow)[0].verdict == "refuted"  # the best within the time is 'free', which loses texture
+    found["two"]["hf_excess"] = -found["two"]["hf_excess"]
+    assert findings.claims(found)[2].verdict == "depends"
+
+
+def test_a_single_picture_leaves_goals_open(found: dict[str, xr.Dataset]) -> None:
+    one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
+    assert [claim.verdict for claim in findings.claims({"one": one})] == ["depends"] * 3
+    assert "no interval" in findings.claims({"one": one})[0].measured
+
+
+def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
+    table = findings.gradients(found, "cosine")
+    assert set(table["panel"]) == {f"{name}, x8 (pixels)|{g}" for name in ("One", "Two") for g in ("g_HF", "g_LF")}
+    assert not table["mean"].isna().any()
+    of = table[table["panel"] == "One, x8 (pixels)|g_HF"].groupby("series")["mean"].mean()
+    assert of.to_dict() == pytest.approx(COSINE, abs=0.01)
+    assert table["step"].min() == 1
+    shares = findings.high_shares(found).groupby("series")["mean"].mean()
+    assert (shares["exact"], shares["free"]) == pytest.approx((0.5, 0.1))
+    gaps = findings.differences(found, "psnr").set_index(["panel", "series"])["mean"]
+    assert gaps["One, x8", "free HF"] == pytest.approx(-6)
+    assert findings.front(found).groupby("panel").size().tolist() == [2 * len(VARIANTS)] * 2
+    assert "exact" not in set(findings.costs(found)["series"])
+    assert len(findings.numbers(found["one"])) == 2 * len(VARIANTS)
+    assert len(findings.validation(found)) == 2 * len(VARIANTS)
+
+
+def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
+    lines = findings.why(found).split("\n")
+    assert len(lines) == 2
+    assert "free 0.10, 0.10, 0.10" in lines[0]
+    assert "length 2.00, 2.00, 2.00 times" in lines[0]
+    assert "-3.00 [" in lines[0]
+    assert "with 'free HF'" in lines[0]
+    assert "'every 5' takes 1.4 times" in findings.answer(found)
+    assert "g_HF spectral; g_LF free" in findings.choices(found)
+    mean = float(found["one"]["cosine"].sel(kind="free", gradient="g_HF").mean())
+    assert f"{min(mean, np.inf):.2f}" in findings.answer(found)
+    fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
+    assert "no single term was run" in findings.choices(fewer)
+    assert len(findings.claims(fewer)) == 2

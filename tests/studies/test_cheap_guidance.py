@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from spectral_collapse import inversion
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.inversion.base import CountingDenoiser, ForwardNoise, InversionState
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.sampling import as_labels, ode_step
+from spectral_collapse.studies import cheap_guidance as guidance
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+
+STEPS = 6
+PRODUCTS = {"standard": 0.0, "exact": 2.0, "combined": 1.2, "every 5": 0.4, "free HF": 1.0, "free LF": 1.0, "free": 0.0}
+
+
+def arguments(**more: object) -> dict[str, object]:
+    chosen = [name for name in PRODUCTS if name != "standard"]
+    return {"profile": "smoke", "checkpoint": thumbnails(), "num_steps": STEPS, "variants": chosen} | more
+
+
+def given(**more: object) -> guidance.CheapGuidanceParameters:
+    return guidance.CheapGuidanceParameters.checked(**arguments(**more))
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:  # noqa: F811
+    return guidance.STUDY.run(**arguments())
+
+
+@pytest.mark.parametrize("smooth", [0.0, 3.0])
+def test_gradients_are_those_that_ovg_steps_along(smooth: float) -> None:
+    """With scale='none', unit step sizes and no projection a step is the standard one minus the gradient."""
+    axis = torch.fft.fftfreq(8, dtype=torch.float64) * 8
+    spectrum = 4 / torch.hypot(axis[:, None], axis[None, :]).clamp_min(1) ** smooth
+    denoiser = GaussianDenoiser(VariancePreserving(), {0: spectrum})
+    clean = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    levels, labels = denoiser.process.levels(STEPS), as_labels(0, clean)
+    x = levels[3].alpha * clean + levels[3].sigma * torch.randn_like(clean)
+    said, found = guidance.gradients_at(denoiser, x, levels[3], labels, clean, None)
+    for origin, kinds in {"exact": {}, "spectral": {"gradient": "spectral"}, "free": {"gradient": "free"}}.items():
+        for index, etas in enumerate([(1.0, 0.0), (0.0, 1.0)]):
+            method = inversion.create("ovg", eta_hf=etas[0], eta_lf=etas[1], scale="none", project=False, **kinds)
+            run = InversionState(
+                CountingDenoiser(denoiser, 3), labels, levels, clean, ForwardNoise(clean, 0, None), position=3
+            )
+            stepped, _ = method.step(run, x)
+            expected = ode_step(said, levels[4]) - stepped
+            # float64 throughout; a gradient is up to 1e5 and the step of order 1
+            torch.testing.assert_close(found[origin][index], expected, rtol=1e-6, atol=1e-6)
+    if smooth == 0:  # white data: the Jacobian is a number, so every origin has the direction of the exact gradient
+        for kind in ("spectral", "free"):
+            for exact, cheap in zip(found["exact"], found[kind], strict=True):
+                cosine = torch.nn.functional.cosine_similarity(exact.flatten(1), cheap.flatten(1))
+                floor = 1 - 1e-9 if kind == "free" else 0.8  # an image's own spectrum is that of 2 draws per ring
+                assert (cosine > floor).all()
+
+
+def test_counts_are_those_of_the_methods(study: xr.Dataset) -> None:
+    assert dict(zip(study["variant"].data, study["products"].data, strict=True)) == pytest.approx(PRODUCTS)
+    np.testing.assert_allclose(study["calls"], 1)
+    np.testing.assert_allclose(study["seconds"].sel(variant="standard"), 1)
+
+
+def test_the_result_has_every_part(study: xr.Dataset) -> None:
+    assert study["cosine"].dims == ("gradient", "kind", "step", "followed")
+    assert study.sizes["step"] == STEPS
+    assert (abs(study["cosine"].sel(gradient="g_HF")) <= 1 + 1e-12).all()
+    assert study["cosine"].sel(gradient="g_LF", kind="secant").isnull().all()
+    np.testing.assert_allclose(study["share"].sum("band"), 1)
+    # at the first step the secant has no step before and is free
+    first = study["cosine"].sel(gradient="g_HF").isel(step=0)
+    np.testing.assert_allclose(first.sel(kind="secant"), first.sel(kind="free"))
+    assert study.attrs["space"] == "pixels"
+    assert {"sample_group", "followed_group", "validated_group"} <= set(study.coords)
+    # the true target's own structure does not depend on a variant, and images of a variant are its own
+    assert study["s_lf"].sel(variant="exact", start="plain").notnull().all()
+    assert not np.allclose(
+        study["s_lf"].sel(variant="standard", start="plain"), study["s_lf"].sel(variant="exact", start="plain")
+    )
+
+
+def test_validation_images_are_the_last_of_the_training_split(own_store: None) -> None:  # noqa: F811
+    request = Request(given(validation=6))
+    chosen, pair = guidance.validation_pair(request)
+    train = request.images.train
+    assert len(chosen) == len(pair.source) == 6
+    assert len({train.clusters[index] for index in chosen}) == min(6, len(set(train.clusters)))
+    by_cluster = {}
+    for index, cluster in enumerate(train.clusters):
+        by_cluster.setdefault(cluster, []).append(index)
+    for indices in by_cluster.values():
+        mine = [index for index in chosen if index in set(indices)]
+        assert mine == indices[len(indices) - len(mine) :]
+    with pytest.raises(DataError, match="validation must be at most"):
+        guidance.validation_pair(Request(given(validation=10**6)))
+
+
+def test_bad_variants_are_named() -> None:
+    with pytest.raises(InvalidParameterError, match="variants must hold 'exact'"):
+        given(variants=["free"])
+    with pytest.raises(InvalidParameterError, match="cheap"):
+        given(variants=["exact", "cheap"])
