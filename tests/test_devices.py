@@ -71,8 +71,8 @@ def test_a_device_that_is_not_here_gets_one_sentence(device: object) -> None:
     assert "\n" not in str(caught.value)
 
 
-ITERATES = {"fixed_point", "renoise", "ovg"}
-"""Methods that go back and forth, which multiplies the rounding of an untrained network."""
+ITERATES = {"fixed_point", "renoise", "ovg", "o_belm"}
+"""Methods that go back and forth, or multiply what was missed, and so the rounding of an untrained network."""
 
 
 @pytest.mark.parametrize("name", sorted(inversion.METHODS))

@@ -45,7 +45,8 @@ class FlowTransformer(torch.nn.Module):
         self.size_multiple = size_multiple
         self._tokens = tuple(context.shape[1:])
         rows = torch.cat([context.flatten(1), pooled], dim=1)
-        self.class_embedding = torch.nn.Embedding.from_pretrained(rows)
+        self.class_embedding = torch.nn.Embedding(*rows.shape, device=rows.device, dtype=rows.dtype)
+        self.class_embedding.requires_grad_(False).weight.copy_(rows)
 
     def forward(self, x: torch.Tensor, time: torch.Tensor, class_labels: torch.Tensor) -> torch.Tensor:
         """x: N x C x H x W; time: N numbers, 0 to 1000; class_labels: LongTensor of N."""
