@@ -38,10 +38,10 @@ def test_a_measurement_is_nearer_to_one_side_only_with_its_whole_interval(low: f
 def test_what_is_missing_is_said(study: xr.Dataset, decomposed: xr.Dataset) -> None:
     nan = Interval(*[float("nan")] * 3)
     assert appendix_c.compared("", "", 0.0, nan, nan).nearer.startswith("not measured")
-    [missing] = [claim for claim in appendix_c.claims(study, decomposed) if claim.measured == "missing"]
+    [missing] = [claim for claim in appendix_c.predictions(study, decomposed) if claim.measured == "missing"]
     assert missing.equation == "52 to 55"
     other = study.assign_attrs(prediction="edm")
-    assert all(claim.measured != "missing" for claim in appendix_c.claims(other, decomposed))
+    assert all(claim.measured != "missing" for claim in appendix_c.predictions(other, decomposed))
 
 
 def test_corollary_2_is_judged_by_whether_both_rise() -> None:
@@ -55,18 +55,40 @@ def test_corollary_2_is_judged_by_whether_both_rise() -> None:
 
 
 def test_an_identity_is_not_counted_as_evidence(study: xr.Dataset, decomposed: xr.Dataset) -> None:
-    rows = appendix_c.table(appendix_c.claims(study, decomposed))
+    rows = appendix_c.table(appendix_c.predictions(study, decomposed))
     assert rows["Nearer to"][rows["Measured"] == "1.5e-12"].tolist() == ["by construction"]
 
 
 def test_every_claim_has_its_row_and_the_verdict_counts_them(study: xr.Dataset, decomposed: xr.Dataset) -> None:
-    claims = appendix_c.claims(study, decomposed)
+    claims = appendix_c.predictions(study, decomposed)
     equations = " ".join(claim.equation for claim in claims)
     assert all(name in equations for name in ("47", "49", "51", "52", "56", "Corollary 1", "Corollary 2"))
     assert len(appendix_c.table(claims)) == len(claims)
     assert "claims with a number of their own" in appendix_c.verdict(study, decomposed)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"ends at {float(ends.sel(measure='high_power')):.3f} [" in appendix_c.verdict(study, decomposed)
+
+
+def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+    study["reconstruction_error"].loc[{"inverse": "fixed_point"}] = 0.01
+    study["reconstruction_error"].loc[{"inverse": "standard"}] += 0.1
+    made = {claim.claim: claim for claim in appendix_c.claims({"one": study}, {"one": decomposed})}
+    for one in appendix_c.predictions(study, decomposed):
+        claim = made.get(f"{one.claim}.")
+        match one.nearer:
+            case "by construction" | "see the number":
+                assert claim is None
+            case "the claim" | "both rise" | "only the network rises":
+                assert claim.verdict == "supported"
+            case "neither":
+                assert claim.verdict == "depends"
+            case missing if missing.startswith("not measured"):
+                assert claim.verdict == "not measured"
+            case _:
+                assert claim.verdict == "refuted"
+    assert made["The latent gives the image back (relative error, fixed_point)."].verdict == "supported"
+    assert made["The latent gives the image back (relative error, standard)."].verdict == "refuted"
+    assert len(made) == len(appendix_c.predictions(study, decomposed)) - 1
 
 
 def test_the_gain_is_a_ratio_of_means_beside_the_claimed_constant(study: xr.Dataset) -> None:

@@ -13,7 +13,7 @@ from spectral_collapse.charts.lines import Look, Looks
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.studies.cheap_guidance import EXACT, KINDS, STANDARD, VARIANTS
 
-PICTURED = (STANDARD, EXACT, "combined", "spectral HF", "free HF", "free LF", "free")
+PICTURED = (STANDARD, EXACT, "spectral HF", "free HF", "free LF", "spectral", "free")
 """Variants in the gallery."""
 
 _ALL = lines.looks([*VARIANTS, STANDARD])

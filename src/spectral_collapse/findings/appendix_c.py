@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, means
 from spectral_collapse.statistics import Interval, interval, ratio
@@ -16,7 +18,22 @@ from spectral_collapse.statistics import Interval, interval, ratio
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
 
+EXACT = 0.05
+"""A relative error below this counts as none."""
+
 _BEYOND = "beyond the closed form"
+_HELD = {
+    "the claim": True,
+    "the closed form": False,
+    _BEYOND: False,
+    "neither": None,
+    "both rise": True,
+    "only the network rises": True,
+    "only the closed form rises": False,
+    "neither rises": False,
+}
+"""Whether a claim holds, by what it is nearer to."""
+_NOT_JUDGED = ("by construction", "see the number")
 
 
 def gain(study: xr.Dataset) -> pd.DataFrame:
@@ -40,7 +57,7 @@ def entering_noise(study: xr.Dataset) -> pd.DataFrame:
     return named(found, denoiser=DENOISERS, measure=measures)
 
 
-class Claim(NamedTuple):
+class Prediction(NamedTuple):
     """A claim of Appendix C with the number it predicts, the measured one, and the closed form's.
 
     nearer: 'the claim', 'the closed form', 'beyond the closed form' (the whole interval is farther from the
@@ -56,7 +73,7 @@ class Claim(NamedTuple):
     nearer: str
 
 
-def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
+def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
     """Every claim beside its number, with 95 % bootstrap intervals.
 
     Args:
@@ -91,7 +108,7 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
             "High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, *gains.values()
         ),
         compared("So does their power, by C squared", "51, 56", contraction**2, *sizes.values()),
-        Claim(
+        Prediction(
             "Predicting clean images instead of noise changes the latent (by at most, optimal denoiser)",
             "52 to 55",
             "> 0",
@@ -105,7 +122,7 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
         error = interval(study["reconstruction_error"].sel(inverse=method))
         power = statistics.text(interval(study["rebuilt_high_power"].sel(inverse=method)))
         found.append(
-            Claim(
+            Prediction(
                 f"The latent gives the image back (relative error, {method}; the latent's power at high "
                 f"frequencies is {power})",
                 "Corollary 1",
@@ -122,7 +139,7 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
     )
     listed = ", ".join(f"{gamma:g}" for gamma in study["gamma"].to_numpy())
     found.append(
-        Claim(
+        Prediction(
             f"The latent is stable where noise enters (local variance in plain areas at gamma = {listed})",
             "Corollary 2",
             "rises with gamma",
@@ -134,7 +151,37 @@ def claims(study: xr.Dataset, decomposed: xr.Dataset) -> list[Claim]:
     return found
 
 
-def table(found: list[Claim]) -> pd.DataFrame:
+def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Dataset]) -> list[Claim]:
+    """The claims of Appendix C over data sets, for the page of all claims.
+
+    A claim holds on a data set where the measurement is nearer to it than to the closed form, and fails where it is
+    nearer to the closed form or beyond it (`compared`); one that the intervals leave between both is open. What is to
+    rise holds where the network's number rises. Corollary 1 holds where the 95 % interval of the relative error of the
+    image that a latent gives back lies below `EXACT`, and fails where it lies above. What is true by construction is
+    left out. Supported where a claim holds on all data sets, refuted where it fails on all, else it depends.
+    """
+    cases: dict[tuple[str, str], dict[str, Case]] = {}
+    for name, study in found.items():
+        title = study.attrs["title"]
+        for one in predictions(study, decomposition[name]):
+            if one.nearer not in _NOT_JUDGED:
+                case = cases.setdefault((f"{one.claim}.", _where(one.equation)), {})
+                if one.nearer in _HELD:
+                    case[title] = f"{one.measured}, closed form {one.closed_form}", _HELD[one.nearer]
+        for method in study["inverse"].to_numpy():
+            error = interval(study["reconstruction_error"].sel(inverse=method))
+            held = True if error.high < EXACT else False if error.low > EXACT else None
+            claim = f"The latent gives the image back (relative error, {method})."
+            cases.setdefault((claim, _where("Corollary 1")), {})[title] = statistics.text(error), held
+    return [from_cases(claim, where, case) for (claim, where), case in cases.items()]
+
+
+def _where(equation: str) -> str:
+    """Of an equation or a corollary."""
+    return f"Spectral Collapse, App. C, {equation if equation.startswith('Cor') else f'Eq. {equation}'}"
+
+
+def table(found: list[Prediction]) -> pd.DataFrame:
     """The claims as a table to show."""
     columns = ["Claim", "Equation", "Predicted", "Measured", "Perfect network of Gaussian data", "Nearer to"]
     return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
@@ -142,7 +189,7 @@ def table(found: list[Claim]) -> pd.DataFrame:
 
 def verdict(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     """How the claims that predict a number fared, and where entering noise leaves the closed form, as Markdown."""
-    compared = [claim.nearer for claim in claims(study, decomposed)]
+    compared = [claim.nearer for claim in predictions(study, decomposed)]
     counts = {name: compared.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")}
     return (
         f"Of {sum(counts.values())} claims with a number of their own, the measurement is nearer to the claim in "
@@ -163,7 +210,7 @@ def _entered_with_noise(study: xr.Dataset) -> str:
     )
 
 
-def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Claim:
+def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Prediction:
     """A claim that predicts a number, with the side of the midpoint on which the whole measured interval lies."""
     middle = (predicted + closed.mean) / 2
     sides = np.sign([measured.low - middle, measured.high - middle])
@@ -176,7 +223,7 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
     else:
         beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
         nearer = _BEYOND if beyond else "the closed form"
-    return Claim(claim, equation, f"{predicted:.3f}", statistics.text(measured), statistics.text(closed), nearer)
+    return Prediction(claim, equation, f"{predicted:.3f}", statistics.text(measured), statistics.text(closed), nearer)
 
 
 def rising(network: list[Interval], closed: list[Interval]) -> str:
@@ -195,7 +242,7 @@ def rising(network: list[Interval], closed: list[Interval]) -> str:
     }[rises[0], rises[1]]
 
 
-def _spectral_bias(decomposed: xr.Dataset) -> Claim:
+def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
     counts = statistics.bootstrap_counts(statistics.groups_of(error))
@@ -209,7 +256,7 @@ def _spectral_bias(decomposed: xr.Dataset) -> Claim:
     low, upper = statistics.percentiles(top / bottom)
     measured = Interval(top_mean / bottom_mean, low, upper)
     nearer = "the claim" if low > 1 else _BEYOND if upper < 1 else "neither"
-    return Claim(
+    return Prediction(
         "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
         "47, 48",
         "> 1",
@@ -219,12 +266,14 @@ def _spectral_bias(decomposed: xr.Dataset) -> Claim:
     )
 
 
-def _clean_prediction(study: xr.Dataset) -> Claim:
+def _clean_prediction(study: xr.Dataset) -> Prediction:
     """What can be said of Eq. 52 to 55 with the network at hand."""
     kind = study.attrs["prediction"]
     claim = "A network trained to predict clean images amplifies high frequencies (their power in the latent)"
     if kind == "epsilon":
-        return Claim(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
+        return Prediction(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
     power = interval(high_mean(study["latent_power"].sel(denoiser="network")))
     closed = interval(high_mean(study["latent_power"].sel(denoiser="covariance")))
-    return Claim(claim, "52 to 55", "1", statistics.text(power), statistics.text(closed), f"prediction type: {kind}")
+    return Prediction(
+        claim, "52 to 55", "1", statistics.text(power), statistics.text(closed), f"prediction type: {kind}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,3 +56,18 @@ def above(found: Interval, threshold: float) -> bool | None:
 def below(found: Interval, threshold: float) -> bool | None:
     """Whether a number lies below a threshold, as `above`."""
     return above(Interval(-found.mean, -found.high, -found.low), -threshold)
+
+
+Case = tuple[str, bool | None]
+"""What was measured on a data set, and whether the claim holds there; None where the numbers leave it open."""
+
+
+def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "") -> Claim:
+    """A claim with the verdict of `overall` over data sets, 'not measured' without any.
+
+    cases: title of a data set -> its case. what: stands before all that was measured.
+    """
+    if not cases:
+        return Claim(claim, where, "no data set has what it takes", "not measured")
+    listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
+    return Claim(claim, where, f"{what}: {listed}" if what else listed, overall(held for _, held in cases.values()))

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings.claims import Claim, above, below, from_cases
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.studies import common
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
+
+PAGE = "introduction"
+"""The notebook that shows this study."""
+
+RESTORED = 0.05
+"""S_DC this near to white noise's counts as restored."""
 
 
 def image_spectra(study: xr.Dataset) -> pd.DataFrame:
@@ -65,6 +74,71 @@ def verdict(study: xr.Dataset) -> str:
         f"{decorrelated['source, closed form']} with the perfect network of their spectrum, and "
         f"{decorrelated['target, network']} for targets."
     )
+
+
+def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
+    """The paper's first claims, on each data set.
+
+    A claim holds on a data set where the whole 95 % interval lies on its side: of 1 for power, of 0 for differences (of
+    S_DC to white noise; of log high-frequency energy), of -`RESTORED` for what restores independence. Supported where
+    it holds on all data sets, refuted where it fails on all, else it depends.
+    """
+    paper = "Spectral Collapse"
+
+    def made(
+        claim: str, where: str, what: str, value: Callable[[xr.Dataset], xr.DataArray], limit: float, up: bool
+    ) -> Claim:
+        intervals = {study.attrs["title"]: statistics.bootstrap_mean(value(study)) for study in found.values()}
+        side = above if up else below
+        cases = {title: (statistics.text(one), side(one, limit)) for title, one in intervals.items()}
+        return from_cases(claim, f"{paper}, {where}", cases, what)
+
+    def power(study: xr.Dataset) -> xr.DataArray:
+        return high_mean(study["latent_power"], "latent_frequency").sel(latent_series="source, network")
+
+    def independence(series: str) -> Callable[[xr.Dataset], xr.DataArray]:
+        return lambda study: (
+            study["latent_s_dc"].sel(latent_series=series) - study["latent_s_dc"].sel(latent_series="white noise")
+        )
+
+    def energy(series: str, other: str) -> Callable[[xr.Dataset], xr.DataArray]:
+        return lambda study: (
+            study["image_excess"].sel(image_series=series) - study["image_excess"].sel(image_series=other)
+        )
+
+    of_white, gap, log = "power at high frequencies, white noise 1", "S_DC minus white noise's", "log HF energy"
+    return [
+        made(
+            "Inverted noise maps have less high-frequency energy than white noise.", "Fig. 1", of_white, power, 1, False
+        ),
+        made(
+            "OVG restores the independence of latents.",
+            "Tables 8 to 11",
+            gap,
+            independence("source, OVG"),
+            -RESTORED,
+            True,
+        ),
+        made(
+            "The standard inversion gives oversmoothed images.",
+            "Fig. 2",
+            f"{log}, minus the true targets'",
+            energy("standard", "target"),
+            0,
+            False,
+        ),
+        *(
+            made(
+                f"{name} gives high-frequency texture back.",
+                "Sec. 6.2",
+                f"{log}, minus the standard inversion's",
+                energy(name, "standard"),
+                0,
+                True,
+            )
+            for name in OUTPUTS[1:]
+        ),
+    ]
 
 
 def _spectra(study: xr.Dataset, kind: str) -> pd.DataFrame:

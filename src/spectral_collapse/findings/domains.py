@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import bootstrap_mean, geometric_mean, text
+from spectral_collapse.statistics import Interval, bootstrap_mean, geometric_mean, text
+
+PAGE = "data"
+"""The notebook that shows this study."""
+
+SLOPE, NEAR = -3.5, 0.5
+"""The paper's slope of spectra, and what counts as close to it."""
 
 
 def origin(domains: Sequence[xr.Dataset]) -> str:
@@ -20,6 +27,36 @@ def origin(domains: Sequence[xr.Dataset]) -> str:
         f"**{attrs['data_source'].capitalize()} images**: {attrs['origin']}; {attrs['train_images']} for training "
         f"and {attrs['test_images']} for testing, of which {domains[0].sizes['sample']} are measured here."
     )
+
+
+def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
+    """What the paper says of the data.
+
+    'Close to -3.5' holds where the whole 95 % interval of the mean slope lies within 0.5 of it, and fails where all of
+    it lies outside; 'sparse' holds where the interval of the ratio lies below 1. Supported where a claim holds on all
+    data sets, refuted where it fails on all, else it depends.
+    """
+    slopes, sparse = {}, {}
+    for one in found.values():
+        slope, ratio = bootstrap_mean(one["slope"]), _high_ratio(one)
+        away = sorted(abs(end - SLOPE) for end in (slope.low, slope.high))
+        outside = away[0] > NEAR and (slope.low - SLOPE) * (slope.high - SLOPE) > 0
+        slopes[title(one)] = text(slope, 2), True if away[1] < NEAR else False if outside else None
+        sparse[title(one)] = text(ratio, 3), below(ratio, 1)
+    return [
+        from_cases(
+            "The slope of the spectra of real images is typically close to -3.5.",
+            "Spectral Collapse, App. B.4",
+            slopes,
+            "slope of the targets",
+        ),
+        from_cases(
+            "Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
+            "Spectral Collapse, Sec. 1",
+            sparse,
+            "power at high frequencies, source over target",
+        ),
+    ]
 
 
 def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -35,8 +72,6 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     for one in domains:
-        high = np.log(high_mean(one["power"]))
-        ratio = geometric_mean(high.sel(domain="source") - high.sel(domain="target"))
         rows.append(
             {
                 "Data set": one.attrs["dataset"],
@@ -45,10 +80,16 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
                 "Test": one.attrs["test_images"],
                 "Measured": one.sizes["sample"],
                 "Slope of the targets": mean_text(one["slope"], 2),
-                "High frequencies, source / target": text(ratio, 2),
+                "High frequencies, source / target": text(_high_ratio(one), 2),
             }
         )
     return pd.DataFrame(rows).set_index("Data set")
+
+
+def _high_ratio(one: xr.Dataset) -> Interval:
+    """Power of sources over targets above half the Nyquist frequency, geometric mean over images."""
+    high = np.log(high_mean(one["power"]))
+    return geometric_mean(high.sel(domain="source") - high.sel(domain="target"))
 
 
 def title(one: xr.Dataset) -> str:

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.findings import appendix_c, collapse, domains, gaussian, networks, pareto, scores, verdicts
+from spectral_collapse.findings.claims import Claim, from_cases
+from spectral_collapse.studies.collapse import IMAGES, LATENTS
+from tests import gaussian_study, networks_study, scores_study
+from tests.findings.test_pareto import study as pareto_study  # noqa: F401
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+MADE = {
+    "one": [Claim("a < b", "Fig. 1", "1 & 2", "supported"), Claim("c", "", "", "depends")],
+    "cheap_guidance": [Claim("d", "", "", "refuted")],
+}
+
+
+def test_chapters_are_those_that_claim_and_each_has_its_page() -> None:
+    chapters = verdicts.chapters()
+    assert {"collapse", "pareto", "pca", "cheap_guidance", "appendix_c"} <= set(chapters)
+    assert not {"claims", "verdicts", "intervals", "own_method"} & set(chapters)
+    assert all((NOTEBOOKS / f"{verdicts.page(name)}.ipynb").is_file() for name in chapters)
+    assert verdicts.page("collapse") == "introduction"
+
+
+def test_counts_and_sentence_add_up() -> None:
+    found = verdicts.counts(MADE)
+    assert found["count"].sum() == 3
+    assert len(found) == 2 * 4
+    assert set(found["chapter"]) == {"one", "cheap guidance"}
+    assert "of our own, our numbers support 1 and refute 1. 1 depend" in verdicts.sentence(MADE)
+
+
+def test_the_table_links_each_claim_and_shows_it_as_it_is() -> None:
+    shown = verdicts.table({"collapse": MADE["one"], "cheap_guidance": MADE["cheap_guidance"]})
+    assert shown.count('<a href="introduction.html">collapse</a>') == 2
+    assert shown.count('<a href="cheap_guidance.html">cheap guidance</a>') == 1
+    assert "a &lt; b" in shown
+    assert "1 &amp; 2" in shown
+
+
+def test_results_are_stored_ones_or_of_the_first_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is stored for all studies that a chapter needs is used; only without any is one computed."""
+    store = {"own": {"b": "own b", "c": "own c"}, "other": {"c": "other c"}, "none": {}}
+    computed = []
+
+    def study(name: str) -> SimpleNamespace:
+        def each(datasets: list[str], profile: str) -> dict[str, str]:
+            computed.append((name, *datasets, profile))
+            return {one: f"{name} {one}" for one in datasets}
+
+        return SimpleNamespace(each=each)
+
+    def chapter(claims: object) -> ModuleType:
+        module = ModuleType("chapter")
+        module.claims = claims
+        return module
+
+    modules = {
+        "own": chapter(lambda found: [found]),
+        "both": chapter(lambda found, other: [found, other]),
+        "none": chapter(lambda found: [found]),
+    }
+    store["both"] = {"b": "both b", "c": "both c"}
+    monkeypatch.setattr(verdicts, "chapters", lambda: modules)
+    monkeypatch.setattr(verdicts, "STUDIES", {name: study(name) for name in store})
+    monkeypatch.setattr(verdicts, "stored", lambda name, datasets, profile: dict(store[name]))
+    made = verdicts.collected(["a", "b", "c"], "smoke")
+    assert made["own"] == [{"b": "own b", "c": "own c"}]
+    assert made["both"] == [{"c": "both c"}, {"c": "other c"}]
+    assert made["none"] == [{"a": "none a"}]
+    assert computed == [("none", "a", "smoke")]
+    with pytest.raises(InvalidParameterError, match="at least one data set"):
+        verdicts.collected([])
+
+
+def test_cases_make_a_verdict() -> None:
+    assert from_cases("c", "w", {}).verdict == "not measured"
+    made = from_cases("c", "w", {"One": ("0.1", True), "Two": ("0.2", False), "Three": ("0.3", None)}, "power")
+    assert made.verdict == "depends"
+    assert made.measured == "power: One 0.1; Two 0.2: no; Three 0.3: open"
+
+
+def _collapse(power: float, s_dc: float, excess: float, title: str = "One") -> xr.Dataset:
+    """The network's latents have this power and S_DC and its images this log energy; all else is white and usual."""
+    generator = np.random.default_rng(0)
+    sizes = len(LATENTS), 6
+    series, standard = list(LATENTS), list(IMAGES).index("standard")
+    network = series.index("source, network")
+    found = {
+        "latent_power": np.ones((*sizes, 4)),
+        "latent_s_dc": np.full(sizes, 0.97),
+        "image_excess": np.zeros((len(IMAGES), 6)),
+    }
+    found["latent_power"][network] = power
+    found["latent_s_dc"][network] = s_dc
+    found["image_excess"][standard] = excess
+    noise = 0.001 * generator.standard_normal(6)
+    return xr.Dataset(
+        {
+            "latent_power": (("latent_series", "sample", "latent_frequency"), found["latent_power"] + noise[:, None]),
+            "latent_s_dc": (("latent_series", "sample"), found["latent_s_dc"] + noise * np.arange(sizes[0])[:, None]),
+            "image_excess": (("image_series", "sample"), found["image_excess"] + noise * np.arange(5)[:, None]),
+        },
+        {
+            "latent_series": series,
+            "image_series": list(IMAGES),
+            "latent_frequency": [0.1, 0.2, 0.3, 0.4],
+            "sample": range(6),
+        },
+        {"title": title},
+    )
+
+
+def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
+    made = collapse.claims({"one": _collapse(0.3, 0.4, -2.0)})
+    assert [claim.verdict for claim in made] == ["supported"] * 5
+    made = collapse.claims({"one": _collapse(1.5, 1.2, 2.0)})
+    verdict = {claim.claim: claim.verdict for claim in made}
+    assert verdict["Inverted noise maps have less high-frequency energy than white noise."] == "refuted"
+    assert verdict["The standard inversion gives oversmoothed images."] == "refuted"
+    assert verdict["TABA gives high-frequency texture back."] == "refuted"
+    both = collapse.claims({"one": _collapse(0.3, 0.4, -2.0), "two": _collapse(1.5, 1.2, 2.0, "Two")})
+    assert both[0].verdict == "depends"
+
+
+def test_claims_of_the_front_follow_its_places(pareto_study: xr.Dataset) -> None:  # noqa: F811
+    made = {claim.claim: claim.verdict for claim in pareto.claims({"one": pareto_study})}
+    # standard (0.2, 0.5), TABA 0.04 (0.5, 0.6), OVG as published (0.4, 0.9), target (0.6, 0.95)
+    assert made == {
+        "OVG expands the Pareto front.": "supported",
+        "The standard inversion has a lower S_HF than true targets.": "supported",
+        "Noise that is let in costs structure.": "refuted",
+        "OVG keeps more structure than TABA.": "refuted",
+    }
+
+
+def test_the_closed_form_speaks_against_the_bias_only_where_it_collapses() -> None:
+    study = gaussian_study.made_up()
+    study["standard_variance"][:] = 0.2
+    assert gaussian.claims({"one": study})[0].verdict == "refuted"
+    study["standard_variance"][:] = 0.95
+    assert gaussian.claims({"one": study})[0].verdict == "depends"
+    for power, verdict in ((1e-8, "refuted"), (0.2, "depends"), (0.9, "supported")):
+        study["ovg_power"][:] = power
+        assert gaussian.claims({"one": study})[2].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("slope", "ratio", "expected"),
+    [(-3.4, 0.1, ["supported"] * 2), (-2.0, 2.0, ["refuted"] * 2), (-3.0, 1.0, ["depends"] * 2)],
+)
+def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[str]) -> None:
+    spread = np.array([-0.05, 0.0, 0.05, 0.02, -0.02])
+    power = np.stack([ratio * np.exp(spread), np.ones(5)])[..., None] * np.ones(4)
+    study = xr.Dataset(
+        {"slope": ("sample", slope + spread), "power": (("domain", "sample", "frequency"), power)},
+        {"domain": ["source", "target"], "sample": range(5), "frequency": [0.1, 0.2, 0.3, 0.4]},
+        {"title": "Made up", "data_source": "real"},
+    )
+    assert [claim.verdict for claim in domains.claims({"one": study})] == expected
+
+
+def test_ablations_ask_all_networks() -> None:
+    study = networks_study.made_up()
+    white = float(study["white_s_dc"][0])
+    study["white_s_dc"][:] = white
+    study["s_dc"] = xr.zeros_like(study["s_dc"]) + white - 0.2
+    study["prediction"] = "model", ["epsilon"] * study.sizes["model"]
+    made = networks.claims({"one": study})
+    assert [claim.verdict for claim in made] == ["supported", "supported", "not measured"]
+    study["s_dc"].loc[{"model": "photos-dit"}] = white + 0.2
+    assert networks.claims({"one": study})[0].verdict == "depends"
+    study["prediction"].loc[{"model": "photos-dit"}] = "sample"
+    paired = study.assign_coords(model=["photos", "mine", "photos-sample", "photos-pixel"])
+    assert networks.claims({"one": paired})[2].verdict == "supported"
+
+
+def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
+    study = scores_study.smoke()
+    made = scores.claims({"one": study})
+    assert made[1].verdict == "refuted"  # white noise has few flagged patches
+    for low, high, verdict in ((-0.5, 0.0, "refuted"), (0.0, -0.5, "supported")):
+        other = study.copy(deep=True)
+        at = {"filter_score": "s_hf", "filter_cutoff": study["filter_cutoff"].min()}
+        intact = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0, drop=True)
+        for name, shift in (("low-pass", low), ("high-pass", high)):
+            other["filtered"].loc[at | {"filter": name}] = (intact + shift).to_numpy()
+        assert scores.claims({"one": other})[0].verdict == verdict
+
+
+def test_appendix_c_takes_its_second_study_by_name() -> None:
+    assert list(inspect.signature(appendix_c.claims).parameters)[1:] == ["decomposition"]
