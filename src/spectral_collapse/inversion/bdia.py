@@ -9,12 +9,13 @@ import torch
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.sampling import SamplingState, ode_step, plain_step
+from spectral_collapse.inversion.multistep import Paired
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import ode_step
 
 
 @dataclass(frozen=True)
-class BDIA(InversionMethod):
+class BDIA(Paired):
     """Bi-directional integration approximation (Zhang et al. 2023, Eq. 16 to 18).
 
     Sampling goes x_(i-1) = down(x_i) + gamma * (x_(i+1) - up(x_i)): the step down, and what the step
@@ -34,25 +35,8 @@ class BDIA(InversionMethod):
         if not self.gamma:
             raise InvalidParameterError("gamma must be above 0; at 0 the step can't be inverted")
 
-    def prepare(self, run: InversionState) -> None:
-        if len(run.levels) < 3:
-            raise InvalidParameterError(
-                "bdia needs num_steps of at least 2; with the 1 that was given it would return the image as it is"
-            )
-
-    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        following_x, prediction = super().step(run, x)
-        if run.position:
-            missed = run.memory["below"] - ode_step(prediction, run.levels[run.position - 1])
-            following_x = following_x + missed / self.gamma
-        run.memory["below"] = x
-        return following_x, prediction
-
-    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
-        if "above" not in run.memory:  # the inversion ends with two states, and sampling begins with them
-            run.memory["above"] = x
-            return run.memory["below"], None
-        following_x, prediction = plain_step(run, x)
-        missed = run.memory["above"] - ode_step(prediction, run.levels[run.position + 2])
-        run.memory["above"] = x
-        return following_x + self.gamma * missed, prediction
+    def across(
+        self, before: torch.Tensor, x: torch.Tensor, prediction: Prediction, levels: list[Level], up: bool
+    ) -> torch.Tensor:
+        missed = before - ode_step(prediction, levels[0])
+        return ode_step(prediction, levels[2]) + (missed / self.gamma if up else missed * self.gamma)

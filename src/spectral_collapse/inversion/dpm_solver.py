@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.multistep import BothWays
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import SamplingState, ode_step
+from spectral_collapse.sampling import ode_step
 
 
 @dataclass(frozen=True)
-class DPMSolver(InversionMethod):
+class DPMSolver(BothWays):
     """The multistep solver DPM-Solver++(2M) (Lu et al. 2022, Alg. 2), up and down.
 
     A step is exact for a clean image that is linear in log(alpha / sigma), extrapolated from this prediction and the
@@ -24,27 +25,19 @@ class DPMSolver(InversionMethod):
 
     name = "dpm_solver"
 
-    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return _step(run.denoiser, x, run.level, run.following, run.labels, run.memory, "up")
-
-    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return _step(run.guided, x, run.level, run.following, run.labels, run.memory, "down")
-
-
-def _step(
-    denoiser: Denoiser,
-    x: torch.Tensor,
-    level: Level,
-    following: Level,
-    labels: torch.Tensor,
-    memory: dict[str, tuple[Level, torch.Tensor]],
-    direction: str,
-) -> tuple[torch.Tensor, Prediction]:
-    """memory[direction]: the level and the clean image of the step before."""
-    prediction = denoiser(x, level, labels)
-    clean, before = prediction.clean, memory.get(direction)
-    memory[direction] = level, clean
-    if before is not None and following.alpha and before[0].alpha:
-        come, go = math.log(before[0].ratio / level.ratio), math.log(level.ratio / following.ratio)
-        clean = clean + go / (2 * come) * (clean - before[1])
-    return ode_step(Prediction((x - level.alpha * clean) / level.sigma, clean), following), prediction
+    def rule(
+        self,
+        denoiser: Denoiser,
+        x: torch.Tensor,
+        level: Level,
+        following: Level,
+        labels: torch.Tensor,
+        memory: dict[str, Any],
+    ) -> tuple[torch.Tensor, Prediction]:
+        prediction = denoiser(x, level, labels)
+        clean, before = prediction.clean, memory.get("before")
+        memory["before"] = level, clean
+        if before is not None and following.alpha and before[0].alpha:
+            come, go = math.log(before[0].ratio / level.ratio), math.log(level.ratio / following.ratio)
+            clean = clean + go / (2 * come) * (clean - before[1])
+        return ode_step(Prediction((x - level.alpha * clean) / level.sigma, clean), following), prediction

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from spectral_collapse.checks import check_flag
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.multistep import BothWays
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import SamplingState, noise_step, ode_step
+from spectral_collapse.sampling import noise_step, ode_step
 
 
 @dataclass(frozen=True)
-class EDM(InversionMethod):
+class EDM(BothWays):
     """The probability-flow ODE as EDM integrates it (Karras et al. 2022, Alg. 1 without churn).
 
     entry_noise: the image enters as x0 + sigma_min * noise (authors' code), as the first level
@@ -33,14 +34,14 @@ class EDM(InversionMethod):
         check_flag("entry_noise", self.entry_noise)
         check_flag("heun", self.heun)
 
-    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return self._integrate(run.denoiser, x, run.level, run.following, run.labels)
-
-    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return self._integrate(run.guided, x, run.level, run.following, run.labels)
-
-    def _integrate(
-        self, denoiser: Denoiser, x: torch.Tensor, level: Level, following: Level, labels: torch.Tensor
+    def rule(
+        self,
+        denoiser: Denoiser,
+        x: torch.Tensor,
+        level: Level,
+        following: Level,
+        labels: torch.Tensor,
+        memory: dict[str, Any],
     ) -> tuple[torch.Tensor, Prediction]:
         prediction = denoiser(x, level, labels)
         euler = ode_step(prediction, following)

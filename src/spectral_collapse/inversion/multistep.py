@@ -1,0 +1,82 @@
+"""What rules that work alike up and down share, and what those share that keep a pair of states."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.processes import Level
+from spectral_collapse.sampling import SamplingState, plain_step
+
+
+@dataclass(frozen=True)
+class BothWays(InversionMethod, ABC):
+    """A rule from one level to another that does not ask which is the cleaner one."""
+
+    @abstractmethod
+    def rule(
+        self,
+        denoiser: Denoiser,
+        x: torch.Tensor,
+        level: Level,
+        following: Level,
+        labels: torch.Tensor,
+        memory: dict[str, Any],
+    ) -> tuple[torch.Tensor, Prediction]:
+        """The state at `following`, and a prediction; memory: of earlier steps in this direction, empty at first."""
+
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        return self.rule(run.denoiser, x, run.level, run.following, run.labels, run.memory.setdefault("up", {}))
+
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        return self.rule(run.guided, x, run.level, run.following, run.labels, run.memory.setdefault("down", {}))
+
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
+        run.memory.pop("up", None)
+        return super().finish(run, states)
+
+
+@dataclass(frozen=True)
+class Paired(InversionMethod, ABC):
+    """A rule over three levels that can be solved for the state at either end.
+
+    So the round trip is exact but for rounding. The latent is a pair of states, and the first step is a standard one:
+    two steps are the least.
+    """
+
+    @abstractmethod
+    def across(
+        self, before: torch.Tensor, x: torch.Tensor, prediction: Prediction, levels: list[Level], up: bool
+    ) -> torch.Tensor:
+        """The state at the last of three levels from those at the first two."""
+
+    def prepare(self, run: InversionState) -> None:
+        if len(run.levels) < 3:
+            raise InvalidParameterError(
+                f"{self.name} needs num_steps of at least 2; "
+                "with the 1 that was given it would return the image as it is"
+            )
+
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        following_x, prediction = super().step(run, x)
+        if run.position:
+            levels = run.levels[run.position - 1 : run.position + 2]
+            following_x = self.across(run.memory["below"], x, prediction, levels, up=True)
+        run.memory["below"] = x
+        return following_x, prediction
+
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+        if "above" not in run.memory:  # the inversion ends with two states, and sampling begins with them
+            run.memory["above"] = x
+            return run.memory["below"], None
+        _, prediction = plain_step(run, x)
+        levels = run.levels[run.position : run.position + 3][::-1]
+        following_x = self.across(run.memory["above"], x, prediction, levels, up=False)
+        run.memory["above"] = x
+        return following_x, prediction
