@@ -106,7 +106,11 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
 def test_the_answer_counts(study: xr.Dataset) -> None:
     text = findings.answer({"": study})
     assert "2 of 3 methods have a higher S_HF" in text
+    assert "after Holm's correction" in text
     assert "The best mean rank over 5 scores has OVG" in text
+    few = findings.answer({"": made(SHIFTS, pictures=4)})
+    assert "by their own 95 % intervals, uncorrected, 2 of 3 methods have a higher S_HF" in few
+    assert "With 4 independent pictures no p-value is below 0.12" in few
 
 
 @pytest.mark.parametrize(

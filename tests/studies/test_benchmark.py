@@ -92,13 +92,14 @@ def test_bad_input(given: dict[str, object], message: str) -> None:
 
 
 def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    monkeypatch.setattr(benchmark, "shipped", lambda family, size: ["photos", "photos-dit"])
+    monkeypatch.setattr(benchmark, "shipped", lambda family, size: ["photos", "photos-dit"] if size == 64 else [])
     ran: list[object] = []
     monkeypatch.setattr(type(benchmark.STUDY), "run", lambda self, **given: ran.append(given["checkpoint"]))
     found = benchmark.by_network(["U-Net", "DiT", "pixel"], ["photos_x8", "photos_x16"])
     assert ran == ["photos", "photos", "photos-dit", "photos-dit"]
     assert [list(one) for one in found.values()] == [["photos_x8", "photos_x16"], ["photos_x8", "photos_x16"], []]
     assert benchmark.not_shipped(["U-Net", "pixel"], "photos_x8") == ["photos-pixel"]
+    assert benchmark.not_shipped(["U-Net"], "photos_x8", profile="paper") == ["photos"]  # 256 px
     with pytest.raises(InvalidParameterError, match="unknown network 'dit'"):
         benchmark.not_shipped(["dit"], "photos_x8")
 

@@ -31,6 +31,8 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     tooltip.append(alt.Tooltip("network_calls:Q", title="network calls", format=".0f"))
     named = table["on_front"] | table["method"].isin(["standard", "TABA", "OVG", called(TARGET)])
     table = table.assign(name=table["method"].where(named, ""))
+    # neighbours are named on different sides
+    table["side"] = table[named].groupby("panel")["s_hf"].rank(method="first") % 2
     base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
     layers = [
@@ -38,7 +40,13 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
         base.mark_rule(opacity=0.35).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.35).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         base.mark_point(size=75).encode(x, y, shape=encoded["shape"]),
-        alt.Chart().mark_text(align="left", dx=7, dy=-7, fontSize=11).encode(x, y, text="name:N"),
+        *(
+            alt.Chart()
+            .transform_filter(f"datum.side == {side}")
+            .mark_text(align=align, dx=move, dy=-move, fontSize=11)
+            .encode(x, y, text="name:N")
+            for side, align, move in ((0, "left", 8), (1, "right", -8))
+        ),
     ]
     chart = alt.layer(*layers).properties(width=300, height=260)
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
@@ -64,7 +72,7 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     one = len(looks) == 1
     chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
-    height = 20 * table["method"].nunique() * (1 if one else 1.4)
+    height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
     return lines.panels(chart.properties(width=170, height=height), table, columns=columns, x="independent").properties(
         description=f"Scores of {_listed(table, 'method')} with the networks {_listed(table, 'network')}; "
         f"{_listed(table, 'panel')}"

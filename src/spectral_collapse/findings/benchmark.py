@@ -7,18 +7,14 @@ pictures, with Holm's correction for the number of methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells, claims, comparison, published
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
-from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.inversion import METHODS
@@ -136,21 +132,8 @@ def significant(found: Found) -> str:
             told = one["holm"] < comparison.LEVEL
             up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
             parts.append(f"{title(score, False)} {up} above, {down} below")
-        groups = len(set(groups_of(study)))
-        least = 2.0 ** (1 - groups) if groups <= 12 else 1 / (statistics.FLIPS + 1)
-        enough = least * pairs.sizes["point"] < comparison.LEVEL
-        limit = (
-            ""
-            if enough
-            else (
-                f" With {groups} independent pictures no p-value is below {least:.2g} before the correction: this "
-                f"data set "
-                "cannot tell methods apart by this test, whatever they do"
-            )
-        )
-        lines.append(
-            f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}.{limit and limit + '.'}"
-        )
+        limit = "" if _enough(study) else f" {_too_few(study)}"
+        lines.append(f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}.{limit}")
     return "\n".join(lines)
 
 
@@ -213,35 +196,45 @@ def copying(found: Found) -> str:
 
 
 def answer(found: Found) -> str:
-    """Two sentences on the first data set: who differs from the standard inversion, who leads."""
+    """Two sentences on the first data set: who differs from the standard inversion, who leads.
+
+    Where its pictures are too few for Holm's correction, it counts differences whose own interval leaves 0 out.
+    """
     study = next(iter(found.values()))
     pairs, placed = differences(study), ranks({"": study}).sort_values("mean")
-    told = pairs["holm"] < comparison.LEVEL
-    better = {
-        score: int((told & (pairs["difference"] > 0)).sel(score=score).sum()) for score in ("s_hf", "s_lf", "s_dc")
-    }
+    enough = _enough(study)
+    told = pairs["holm"] < comparison.LEVEL if enough else pairs["difference_low"] > 0
+    higher = (told & (pairs["difference"] > 0)).sum("point")
+    counts = {score: int(higher.sel(score=score)) for score in ("s_hf", "s_lf", "s_dc")}
+    rule = "after Holm's correction" if enough else "by their own 95 % intervals, uncorrected,"
     first, second = placed.iloc[0], placed.iloc[1]
     apart = "apart from" if first["high"] < second["low"] else "not told apart from"
     return (
-        f"**Answer.** On {label(study)}, after Holm's correction {better['s_hf']} of {pairs.sizes['point']} methods "
-        f"have a "
-        f"higher S_HF than the standard inversion, {better['s_lf']} a higher S_LF and {better['s_dc']} a higher S_DC. "
-        f"The best mean rank over {len(COMPARED)} scores has {first['method']} ({_row(first)}), {apart} that of "
-        f"{second['method']} ({_row(second)})."
+        f"**Answer.** On {label(study)}, {rule} {counts['s_hf']} of {pairs.sizes['point']} methods have a higher S_HF "
+        f"than the standard inversion, {counts['s_lf']} a higher S_LF and {counts['s_dc']} a higher S_DC."
+        f"{'' if enough else ' ' + _too_few(study)} The best mean rank over {len(COMPARED)} scores has "
+        f"{first['method']} ({_row(first)}), {apart} that of {second['method']} ({_row(second)})."
     )
 
 
-def beside_paper(found: Found, ours: Mapping[str, str] | None = None) -> Cells:
+def pictured(study: xr.Dataset) -> list[str]:
+    """The methods that a page shows as pictures: those that change most, of those that were run, at most eight."""
+    wanted = ("standard", "direct", "bdia", "white_norm", "taba", "edm", "ovg", "ovg+taba")
+    points = [str(point) for point in study["point"].to_numpy()]
+    return [*(name for name in wanted if name in points), *(name for name in points if name not in wanted)][:8]
+
+
+def beside_paper(found: Found) -> Cells:
     """Ours / paper in each cell of Tables 8 to 11, for the data sets that the paper has.
 
-    ours: the paper's method -> the point here; without it the methods of the same name. The paper's EDM is a network
-    trained as EDM trains, and no method for the one of this study: without `ours` its rows have no numbers of ours.
+    The paper's EDM is a network trained as EDM trains, and no method for the one of this study: its rows have no
+    numbers of ours.
     """
     printed, rows = published.benchmark(), []
     for name, study in found.items():
         for _, line in printed[printed["dataset"] == name].iterrows():
-            other = line["method"] in ("edm", "ovg+edm") and ours is None
-            point = "" if other else (ours or {}).get(line["method"], line["method"])
+            other = line["method"] in ("edm", "ovg+edm")
+            point = "" if other else line["method"]
             note = published.note(line["table"], name, line["method"])
             if other:
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
@@ -339,22 +332,22 @@ def kinds(study: xr.Dataset) -> dict[str, list[str]]:
     return {"draws": [str(name) for name in names[drawn]], "draws nothing": [str(name) for name in names[~drawn]]}
 
 
-def check_same_images(found: Iterable[xr.Dataset]) -> None:
-    """Raises InvalidParameterError unless all results are of the same images."""
-    first, *others = [list(study["sample"].to_numpy()) for study in found]
-    if any(one != first for one in others):
-        raise InvalidParameterError("networks can be compared on the same images only; run all with the same 'images'")
+def _least(study: xr.Dataset) -> float:
+    """The smallest p-value that `statistics.sign_flip` can give with so many independent pictures."""
+    groups = len(set(groups_of(study)))
+    return max(2.0 ** (1 - groups), 1 / (statistics.FLIPS + 1))
 
 
-def stacked_means(found: Found, scores: Sequence[str]) -> pd.DataFrame:
-    """Means of scores: columns panel, method, score (its title), and those of `intervals.means`."""
+def _enough(study: xr.Dataset) -> bool:
+    """Whether the smallest p-value survives the correction for the number of methods."""
+    return _least(study) * (study.sizes["point"] - 1) < comparison.LEVEL
 
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        tables = [means(study[score].mean("seed")).assign(score=title(score)) for score in scores]
-        rows = pd.concat(tables, ignore_index=True)
-        return rows.assign(method=rows["point"].map(called))
 
-    return stacked(found, of)
+def _too_few(study: xr.Dataset) -> str:
+    return (
+        f"With {len(set(groups_of(study)))} independent pictures no p-value is below {_least(study):.2g} before the "
+        "correction: this data set cannot tell methods apart by the corrected test, whatever they do."
+    )
 
 
 def _draws(study: xr.Dataset, name: str) -> str:

@@ -62,7 +62,7 @@ def cases(found: Found) -> pd.DataFrame:
                 end: one[f"improved{tail}"].item() for end, tail in (("mean", ""), ("low", "_low"), ("high", "_high"))
             }
             rows.append({"series": series, "score": title(score), **ends, "cases": counted.attrs["cases"]})
-    return pd.DataFrame(rows).assign(panel=f"{len(studies)} data sets" if len(studies) > 1 else label(studies[0]))
+    return pd.DataFrame(rows).assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
 
 
 def recount() -> str:
@@ -87,7 +87,7 @@ def cases_answer(found: Found) -> str:
     return (
         f"**Answer.** Of {rows['cases'].iloc[0]:.0f} cases (a method that draws against one that does not, on one "
         f"data set, with one "
-        f"seed; {len(found)} data sets), the method that draws is better by {listed}. The intervals resample the "
+        f"seed; on {_sets(found)}), the method that draws is better by {listed}. The intervals resample the "
         f"images of these "
         "cases: they do not speak for other data sets or methods."
     )
@@ -108,7 +108,7 @@ def cases_claims(found: Found) -> list[Claim]:
                 f"half of the cases "
                 f"({theirs:.1%})",
                 "Spectral Collapse, Table 1",
-                f"{text(one, 2)} of {ours['cases']:.0f} cases, {len(found)} data sets",
+                f"{text(one, 2)} of {ours['cases']:.0f} cases, {_sets(found)}",
                 claims.overall([held]),
             )
         )
@@ -313,8 +313,10 @@ def collapse_claims(found: Networks, where: str, words: str) -> list[Claim]:
     made = []
     for network, studies in found.items():
         gaps = {
-            "below white noise": [(study, _from_white(study), claims.below) for study in studies.values()],
-            "and recovers under OVG (S_DC of OVG minus the standard inversion's)": [
+            "S_DC of the standard inversion is below white noise's": [
+                (study, _from_white(study), claims.below) for study in studies.values()
+            ],
+            "OVG cures it, its S_DC is above the standard inversion's": [
                 (study, difference(study, "ovg", "standard", "s_dc"), claims.above)
                 for study in studies.values()
                 if "ovg" in study["point"]
@@ -327,7 +329,7 @@ def collapse_claims(found: Networks, where: str, words: str) -> list[Claim]:
                 for (study, gap, _), one in zip(cases_of, held, strict=True)
             )
             verdict = claims.overall(held) if held else "not measured"
-            made.append(Claim(f"{words} ({network}): S_DC {what}", where, listed or "-", verdict))
+            made.append(Claim(f"{words} ({network}): {what}", where, listed or "-", verdict))
     return made
 
 
@@ -415,6 +417,10 @@ def factors_claims(found: Found) -> list[Claim]:
         )
         made.append(Claim(words, where, measured, claims.overall([held])))
     return made
+
+
+def _sets(found: Found) -> str:
+    return f"{len(found)} data set{'s' * (len(found) > 1)}"
 
 
 def _from_white(study: xr.Dataset) -> Interval:

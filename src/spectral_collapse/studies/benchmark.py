@@ -219,7 +219,7 @@ def by_network(
     Raises InvalidParameterError for an unknown network, and what `Study.each` raises.
     """
     names = [datasets] if isinstance(datasets, str) else list(datasets)
-    absent = not_shipped(networks, names, given.get("size") or 64)
+    absent = not_shipped(networks, names, **given)
     return {
         network: {
             name: STUDY.run(dataset=name, checkpoint=_checkpoint(network, name), **given)
@@ -230,20 +230,24 @@ def by_network(
     }
 
 
-def not_shipped(networks: Sequence[str], names: str | Sequence[str], size: int = 64) -> list[str]:
-    """The checkpoints of these networks for these data sets that do not ship at this size."""
+def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given: Any) -> list[str]:
+    """The checkpoints of these networks for these data sets that do not ship at the size that is `given`."""
     for network in networks:
         if network not in NETWORKS:
             raise unknown("network", network, NETWORKS)
-    names = [names] if isinstance(names, str) else names
-    wanted = dict.fromkeys(
-        (_checkpoint(network, name), datasets.info(name).family) for network in networks for name in names
-    )
+    known = {name: value for name, value in given.items() if name in BenchmarkParameters.model_fields}
+    size = BenchmarkParameters.checked(**known).size
+    names = [datasets] if isinstance(datasets, str) else datasets
+    wanted = dict.fromkeys((_checkpoint(network, name), _family(name)) for network in networks for name in names)
     return [checkpoint for checkpoint, family in wanted if checkpoint not in shipped(family, size)]
 
 
 def _checkpoint(network: str, dataset: str) -> str:
-    return datasets.info(dataset).family + NETWORKS[network]
+    return _family(dataset) + NETWORKS[network]
+
+
+def _family(dataset: str) -> str:
+    return datasets.info(dataset).family
 
 
 def _of_images(request: Given, images: torch.Tensor) -> Arrays:
