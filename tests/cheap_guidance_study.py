@@ -48,7 +48,6 @@ def cheap_guidance(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
             "s_dc": (every, near(S_HF, *tested)),
             "norm": (every, near(S_HF, *tested)),
             "validation_s_hf": (held, near(S_HF, VALIDATED)),
-            "validation_hf_excess": (held, near(S_HF, VALIDATED)),
             "validation_s_lf": (held, near(S_LF, VALIDATED)),
             "target_s_lf": ("sample", np.full(SAMPLES, 0.7)),
             "validation_target_s_lf": ("validated", np.full(VALIDATED, 0.7)),

@@ -24,7 +24,7 @@ def found() -> Found:
     ("chart", "shown"),
     [
         (lambda found: charts.per_step(findings.gradients(found, "cosine"), "cosine", 1), ["cosine", "secant"]),
-        (lambda found: charts.per_step(findings.high_shares(found), "share", 0.3), ["Two, x8 (pixels)", "exact"]),
+        (lambda found: charts.per_step(findings.high_shares(found), "share", 0.3), ["exact", "spectral"]),
         (lambda found: charts.front(findings.front(found)), ["One, x8", "free HF", "standard"]),
         (lambda found: charts.costs(findings.costs(found), LIMITS), ["Two, x8", "every 5"]),
         (lambda found: charts.differences(findings.differences(found, "hf_excess"), "energy"), ["free LF", "Two, x8"]),

@@ -19,7 +19,6 @@ def test_copying_is_not_counted(found: dict[str, xr.Dataset]) -> None:
     gain = findings.area_gain(study, "free LF")
     assert gain.baselines == pytest.approx(0.9 * 0.7, abs=0.005)
     assert gain.gain.mean == pytest.approx(0, abs=0.005)
-    assert findings.area_gain(study, "free LF", cut=False).gain.mean == pytest.approx(0.9 * 0.1, abs=0.005)
     lost = findings.area_gain(study, "free HF").gain
     assert lost.mean == pytest.approx(-0.3 * 0.7, abs=0.005)
     assert lost.high < 0
@@ -68,7 +67,6 @@ def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
     assert findings.front(found).groupby("panel").size().tolist() == [2 * len(VARIANTS)] * 2
     assert "exact" not in set(findings.costs(found)["series"])
     assert len(findings.numbers(found["one"])) == 2 * len(VARIANTS)
-    assert len(findings.validation(found)) == 2 * len(VARIANTS)
 
 
 def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
@@ -84,4 +82,4 @@ def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     assert f"{min(mean, np.inf):.2f}" in findings.answer(found)
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
     assert "no single term was run" in findings.choices(fewer)
-    assert len(findings.claims(fewer)) == 2
+    assert findings.claims(fewer)[2].verdict == "not measured"

@@ -29,8 +29,7 @@ def per_step(table: pd.DataFrame, title: str, reference: float) -> alt.FacetChar
     x = alt.X("step:Q", title="step of the inversion")
     chart = lines.bands(None, x, alt.Y("mean:Q", title=title), shown, columns=4)
     layers = alt.layer(lines.rule(y=reference), chart).properties(width=210, height=150)
-    columns = 2 if table["panel"].str.contains("|", regex=False).any() else 3
-    return lines.panels(layers, table, columns=columns).properties(
+    return lines.panels(layers, table, columns=2).properties(
         description=f"{title} per step of exact OVG's walk, {table.attrs['title']}"
     )
 

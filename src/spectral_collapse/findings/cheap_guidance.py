@@ -13,10 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.claims import Claim, overall, shown
+from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import as_table, means, stacked
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
-from spectral_collapse.studies import common
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
 
 Found = Mapping[str, xr.Dataset]
@@ -26,7 +25,6 @@ CHEAP, NEXT_TO_NOTHING = 1.6, 1.1
 """Times of the inversion over the standard one's: the goals with products, and without."""
 MARGIN = 0.05
 """A loss of area that counts as none, as a share of the exact method's."""
-THIRDS = ("first", "middle", "last")
 
 _GOAL = "This project's goal"
 _TERMS = {"g_HF": ("spectral HF", "secant HF", "free HF"), "g_LF": ("spectral LF", "free LF")}
@@ -35,24 +33,14 @@ _TERMS = {"g_HF": ("spectral HF", "secant HF", "free HF"), "g_LF": ("spectral LF
 
 def gradients(found: Found, value: str) -> pd.DataFrame:
     """`cosine` or `log_length` along exact OVG's walk: columns panel, series (origin), step (from 1), ..."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        table = means(study[value], "followed").dropna(subset="mean").rename(columns={"kind": "series"})
-        title = f"{study.attrs['title']} ({study.attrs['space']})"
-        return table.assign(step=table["step"] + 1, panel=title + "|" + table["gradient"])
-
-    return stacked(found, one, "dataset")
+    return _steps(found, lambda study: study[value].rename(kind="series"))
 
 
 def high_shares(found: Found) -> pd.DataFrame:
     """Share of the energy of g_HF at high frequencies: columns panel, series (origin), step, and those of `means`."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        share = study["share"].sel(gradient="g_HF", band="high", drop=True)
-        table = means(share, "followed").rename(columns={"origin": "series"})
-        return table.assign(step=table["step"] + 1, panel=f"{study.attrs['title']} ({study.attrs['space']})")
-
-    return stacked(found, one, "dataset")
+    return _steps(
+        found, lambda study: study["share"].sel(gradient=["g_HF"], band="high", drop=True).rename(origin="series")
+    )
 
 
 def front(found: Found) -> pd.DataFrame:
@@ -103,12 +91,12 @@ def cheap(study: xr.Dataset) -> list[str]:
     return [str(name) for name in study["variant"].to_numpy() if name not in (STANDARD, EXACT)]
 
 
-def area_gain(study: xr.Dataset, variant: str, cut: bool = True) -> HypervolumeGain:
+def area_gain(study: xr.Dataset, variant: str) -> HypervolumeGain:
     """The area under the front of a variant with and without TABA's start, minus exact OVG's, from (0, 0).
 
-    cut: whether S_LF counts up to that of each image's true target only.
+    S_LF counts up to that of each image's true target only.
     """
-    kept = np.minimum(study["s_lf"], study["target_s_lf"]) if cut else study["s_lf"]
+    kept = np.minimum(study["s_lf"], study["target_s_lf"])
     values = {
         name: np.stack([of.sel(variant=name).transpose("start", "sample") for of in (kept, study["s_hf"])], -1)
         for name in (variant, EXACT)
@@ -134,22 +122,6 @@ def chosen_terms(study: xr.Dataset) -> dict[str, str]:
         if known:
             found[gradient] = max(known, key=lambda name: float(values.sel(variant=name))).split()[0]
     return found
-
-
-def validation(found: Found) -> pd.DataFrame:
-    """Per data set and variant: S_HF, S_LF and their product (S_LF cut) on the validation images, for a page."""
-    tables = []
-    for study in found.values():
-        values = _validated(study)
-        rows = {
-            "S_HF": statistics.interval(study["validation_s_hf"], "validated"),
-            "S_LF": statistics.interval(study["validation_s_lf"], "validated"),
-        }
-        texts = {title: [text(Interval(*ends)) for ends in zip(*one, strict=True)] for title, one in rows.items()}
-        table = pd.DataFrame({"Data": study.attrs["title"], "Variant": study["variant"].to_numpy(), **texts})
-        table["S_HF x S_LF, cut"] = [f"{value:.3f}" for value in values.to_numpy()]
-        tables.append(table)
-    return pd.concat(tables).set_index(["Data", "Variant"])
 
 
 def numbers(study: xr.Dataset) -> pd.DataFrame:
@@ -236,12 +208,6 @@ def answer(found: Found) -> str:
     )
 
 
-def counted(found: Found) -> str:
-    """How many images each data set has, as one sentence of Markdown."""
-    texts = (f"{study.attrs['title']}: {common.images(study)}" for study in found.values())
-    return f"**Counted.** {'; '.join(texts)}."
-
-
 def claims(found: Found) -> list[Claim]:
     """This project's goals, and what an earlier look at one data set said.
 
@@ -254,42 +220,48 @@ def claims(found: Found) -> list[Claim]:
         _goal(
             found, f"chosen on validation images within {CHEAP:g} times the time", lambda one: chosen(one, CHEAP), CHEAP
         ),
-        _goal(found, "'free', without any product,", lambda one: _if_run(one, "free"), NEXT_TO_NOTHING),
+        _goal(
+            found,
+            "'free', without any product,",
+            lambda one: "free" if "free" in one["variant"] else None,
+            NEXT_TO_NOTHING,
+        ),
     ]
-    found = {name: study for name, study in found.items() if {"free HF", EXACT} <= set(study["variant"].to_numpy())}
-    gaps = {study.attrs["title"]: _free_energy(study, "free HF") for study in found.values()}
-    if gaps:
-        held = [_sign(gap, -1) for gap in gaps.values()]
-        texts = [shown(f"{title}: {text(gap, 2)}", one) for (title, gap), one in zip(gaps.items(), held, strict=True)]
-        made.append(
-            Claim(
-                "With the free variance direction in place of the gradient, outputs lack energy at high frequencies.",
-                "Earlier runs of this project, one data set",
-                f"log high-frequency energy, 'free HF' minus exact OVG: {'; '.join(texts)}",
-                overall(held),
-            )
-        )
-    return made
+    known = [study for study in found.values() if "free HF" in study["variant"]]
+    gaps = {study.attrs["title"]: _free_energy(study, "free HF") for study in known}
+    energy = from_cases(
+        "With the free variance direction in place of the gradient, outputs lack energy at high frequencies.",
+        "Earlier runs of this project, one data set",
+        {title: (text(gap, 2), below(gap, 0)) for title, gap in gaps.items()},
+        "log high-frequency energy, 'free HF' minus exact OVG",
+    )
+    return [*made, energy]
+
+
+def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray]) -> pd.DataFrame:
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        table = means(values(study), "followed").dropna(subset="mean")
+        panel = f"{study.attrs['title']} ({study.attrs['space']})|" + table["gradient"]
+        return table.assign(step=table["step"] + 1, panel=panel)
+
+    return stacked(found, one, "dataset")
 
 
 def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], limit: float) -> Claim:
-    held, texts = [], []
+    cases = {}
     for study in found.values():
-        name = pick(study)
-        if name is None:
-            held.append(False)
-            texts.append(f"{study.attrs['title']}: no such variant: no")
-            continue
-        gain, took = area_gain(study, name), seconds(study)[name]
-        held.append(_not_worse(gain) if took <= limit else False)
-        measured = f"{study.attrs['title']}: '{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times"
-        texts.append(shown(measured, held[-1]))
-    return Claim(
+        name, case = pick(study), ("no such variant", False)
+        if name is not None:
+            gain, took = area_gain(study, name), seconds(study)[name]
+            measured = f"'{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times"
+            case = measured, _not_worse(gain) if took <= limit else False
+        cases[study.attrs["title"]] = case
+    return from_cases(
         f"OVG {which} has an area under the front not below exact OVG's, at {limit:g} times the standard inversion's "
         "time or less.",
         _GOAL,
-        f"difference of areas, S_LF cut at the targets' own, and time: {'; '.join(texts)}",
-        overall(held),
+        cases,
+        "difference of areas, S_LF cut at the targets' own, and time",
     )
 
 
@@ -299,20 +271,10 @@ def _not_worse(gain: HypervolumeGain) -> bool | None:
     return True if gain.gain.low > -MARGIN * gain.baselines else None
 
 
-def _sign(one: Interval, wanted: int) -> bool | None:
-    """Whether an interval lies on the wanted side of 0; None where it holds 0 or is none."""
-    low, high = sorted((wanted * float(one.low), wanted * float(one.high)))
-    return True if low > 0 else False if high < 0 else None
-
-
 def _free_energy(study: xr.Dataset, variant: str) -> Interval:
     """Log high-frequency energy of the outputs of a variant minus exact OVG's."""
     energy = study["hf_excess"].sel(start="plain")
     return statistics.interval(energy.sel(variant=variant) - energy.sel(variant=EXACT))
-
-
-def _if_run(study: xr.Dataset, name: str) -> str | None:
-    return name if name in study["variant"] else None
 
 
 def _validated(study: xr.Dataset) -> xr.DataArray:
@@ -323,7 +285,7 @@ def _validated(study: xr.Dataset) -> xr.DataArray:
 
 def _thirds(values: xr.DataArray) -> xr.DataArray:
     """Means over images and over thirds of the steps, along `third`."""
-    parts = np.array_split(np.arange(values.sizes["step"]), len(THIRDS))
+    parts = np.array_split(np.arange(values.sizes["step"]), 3)
     return xr.concat([values.isel(step=part).mean(("step", "followed")) for part in parts], "third")
 
 

@@ -31,7 +31,7 @@ from spectral_collapse.studies import common, published
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
-from spectral_collapse.translation import Translation, translated
+from spectral_collapse.translation import translated
 
 STANDARD = "standard"
 EXACT = "exact"
@@ -62,8 +62,6 @@ SCORES = {
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
 }
-OF_IMAGES = ("s_hf", "hf_excess", "s_lf")
-"""The scores that the true targets have too."""
 
 _TIMED_STEPS = 10  # two turns of what is done at every fifth step
 
@@ -165,7 +163,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
       (variant, repeat), of the inversion over the standard one's in the same turn.
     - s_hf, hf_excess, s_lf, psnr, s_dc, norm (variant, start, sample), of test images; `clipped_hf`, `clipped_lf`
       (variant, start), the share of steps whose correction is as long as the clip allows; `validation_*` (variant,
-      validated) of s_hf, hf_excess and s_lf, without TABA's start; `target_*` and `validation_target_*` of the targets.
+      validated) of s_hf and s_lf, without TABA's start; `target_s_lf` and `validation_target_s_lf` of the targets.
     - `image` (variant, start, shown, row, col, rgb), bytes, and `source_image`, `target_image`.
     """
     names, shown = np.array(request.images.names), request.shown
@@ -180,11 +178,11 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     variables: dict[str, object] = {}
     for name, titles in SCORES.items():
         variables[name] = common.variable(("variant", "start", "sample"), gathered(name), *titles)
-    for name in OF_IMAGES:
-        titles, values = SCORES[name], np.stack([part[name] for part in validated])
-        variables[f"validation_{name}"] = common.variable(("variant", "validated"), values, *titles)
-        variables[f"target_{name}"] = common.variable("sample", true[name], *titles)
-        variables[f"validation_target_{name}"] = common.variable("validated", true[f"validation_{name}"], *titles)
+    for name in ("s_hf", "s_lf"):
+        values = np.stack([part[name] for part in validated])
+        variables[f"validation_{name}"] = common.variable(("variant", "validated"), values, *SCORES[name])
+    for name, dim in (("target_s_lf", "sample"), ("validation_target_s_lf", "validated")):
+        variables[name] = common.variable(dim, true[name], "S_LF of the true target")
     for gradient in ("hf", "lf"):
         title = f"share of steps whose {gradient.upper()} correction is clipped"
         variables[f"clipped_{gradient}"] = common.variable(("variant", "start"), gathered(f"clipped_{gradient}"), title)
@@ -268,33 +266,19 @@ def _gradients(request: Given) -> Arrays:
     for x, level in zip(walk.trajectory[:-1], walk.levels[:-1], strict=True):
         said, found = gradients_at(denoiser, x, level, labels, clean, before)
         before = level, said.noise
-        exact = [one.double() for one in found[EXACT]]
-        cheap = [[found[kind][index].double() for kind in KINDS] for index in range(2)]
-        lengths = [[_norm(one) / _norm(true) for one in ones] for ones, true in zip(cheap, exact, strict=True)]
-        inner = [[(a * true).sum((1, 2, 3)) for a in ones] for ones, true in zip(cheap, exact, strict=True)]
-        product = [
-            [a / (_norm(one) * _norm(true)) for a, one in zip(over, ones, strict=True)]
-            for over, ones, true in zip(inner, cheap, exact, strict=True)
-        ]
-        cosine.append(_stacked(product))
-        length.append(np.log10(_stacked(lengths)))
-        share.append(_stacked([[_band_shares(ones[index]) for ones in found.values()] for index in range(2)]))
-    arrays = {"cosine": np.stack(cosine, 2), "log_length": np.stack(length, 2)}
+        true = torch.stack(found[EXACT]).double().flatten(2)[:, None]  # gradient, kind, N, values
+        cheap = torch.stack([torch.stack(found[kind]) for kind in KINDS], 1).double().flatten(3)
+        cosine.append(torch.cosine_similarity(cheap, true, -1))
+        length.append((cheap.norm(dim=-1) / true.norm(dim=-1)).log10())
+        share.append(torch.stack([torch.stack([_band_shares(g) for g in ones]) for ones in found.values()], 1))
+    arrays = {name: torch.stack(ones, 2).cpu().numpy() for name, ones in (("cosine", cosine), ("log_length", length))}
     for values in arrays.values():
         values[1, KINDS.index("secant")] = np.nan
     # (step, gradient, origin, N, band) -> (gradient, origin, band, step, N)
     return arrays | {
-        "share": np.stack(share).transpose(1, 2, 4, 0, 3),
+        "share": torch.stack(share).permute(1, 2, 4, 0, 3).cpu().numpy(),
         "ratio": np.array([level.ratio for level in walk.levels[:-1]]),
     }
-
-
-def _norm(a: torch.Tensor) -> torch.Tensor:
-    return a.square().sum((1, 2, 3)).sqrt()
-
-
-def _stacked(values: list[list[torch.Tensor]]) -> np.ndarray:
-    return torch.stack([torch.stack(ones) for ones in values]).cpu().numpy()
 
 
 def _band_shares(gradient: torch.Tensor) -> torch.Tensor:
@@ -350,10 +334,8 @@ def _times(request: Given) -> Arrays:
 
 def _references(request: Given) -> Arrays:
     _, validation = validation_pair(request)
-    held_out = _image_scores(request, validation, validation.target)
-    return _image_scores(request, request.pair, request.pair.target) | {
-        f"validation_{name}": values for name, values in held_out.items()
-    }
+    pairs = {"target_s_lf": request.pair, "validation_target_s_lf": validation}
+    return {name: _image_scores(request, pair, pair.target)["s_lf"] for name, pair in pairs.items()}
 
 
 def _tested(request: Given, variant: str, start: str) -> Arrays:
@@ -371,15 +353,8 @@ def _tested(request: Given, variant: str, start: str) -> Arrays:
 
 def _validated(request: Given, variant: str) -> Arrays:
     _, pair = validation_pair(request)
-    given = request.parameters
-    found: Translation = translated(
-        request.model,
-        method(request, variant),
-        pair.source,
-        request.info.source_label,
-        num_steps=given.num_steps,
-        guidance=request.guidance,
-    )
+    options = {"num_steps": request.parameters.num_steps, "guidance": request.guidance}
+    found = translated(request.model, method(request, variant), pair.source, request.info.source_label, **options)
     return _image_scores(request, pair, found.images)
 
 
