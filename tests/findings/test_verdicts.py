@@ -198,3 +198,11 @@ def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
 
 def test_appendix_c_takes_its_second_study_by_name() -> None:
     assert list(inspect.signature(appendix_c.claims).parameters)[1:] == ["decomposition"]
+
+
+def test_a_module_that_imports_the_claims_of_others_is_no_chapter() -> None:
+    import spectral_collapse.findings.benchmark as tables
+
+    assert hasattr(tables, "claims")
+    assert "benchmark" not in verdicts.chapters()
+    assert {"pca", "collapse", "pareto", "appendix_c"} <= set(verdicts.chapters())

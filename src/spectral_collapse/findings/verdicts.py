@@ -30,7 +30,9 @@ Found = dict[str, xr.Dataset]
 def chapters() -> dict[str, ModuleType]:
     """Study -> its findings module, of all that claim something."""
     modules = {module.__name__.rpartition(".")[2]: module for module in discovery.modules("spectral_collapse.findings")}
-    return {name: module for name, module in modules.items() if name in STUDIES and hasattr(module, "claims")}
+    # a module may also have imported the module of that name
+    claiming = {name for name, module in modules.items() if inspect.isfunction(getattr(module, "claims", None))}
+    return {name: module for name, module in modules.items() if name in STUDIES and name in claiming}
 
 
 def page(chapter: str) -> str:
