@@ -217,7 +217,7 @@ class FlowMatching:
     sigma = t.
 
     shift moves the levels towards noise, t -> shift t / (1 + (shift - 1) t), as Stable Diffusion 3 and FLUX do for
-    large images (Esser et al. 2024, Eq. 23); 1 leaves them evenly spaced. first, last: where a trajectory begins
+    large images (Esser et al. 2024); 1 leaves them evenly spaced. first, last: where a trajectory begins
     and ends, before the shift. An image cannot enter at t = 0, where no noise tells a network anything, and enters
     at 0.001 as it is. At t = 1 nothing of the image is left; methods whose steps divide by alpha need a last level
     below it.

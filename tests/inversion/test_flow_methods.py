@@ -17,7 +17,7 @@ PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
 
 
 def test_rf_inversion_is_the_controlled_velocity_of_its_paper() -> None:
-    """Eq. 8: dY = [u + gamma (u(Y | z) - u)] dt, with u(Y | z) = (z - Y) / (1 - t), by hand on the straight path."""
+    """dY = [u + gamma (u(Y | z) - u)] dt with u(Y | z) = (z - Y) / (1 - t), by hand on the straight path."""
     denoiser, x, gamma = flat(FlowMatching(), 0.3), draw(0.3), 0.4
     z = torch.randn(3, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     found = create("rf_inversion", gamma=gamma).invert(denoiser, x[:1], 0, 12, torch.Generator().manual_seed(5))
@@ -61,7 +61,7 @@ def test_rf_inversion_led_back_to_its_image_all_the_way_returns_it() -> None:
 
 
 def test_midpoint_is_rf_solvers_taylor_step() -> None:
-    """img + h v + h^2 / 2 * (v_mid - v) / (h / 2), Eq. 11 of RF-Solver, by hand."""
+    """img + h v + h^2 / 2 * (v_mid - v) / (h / 2), RF-Solver's, by hand."""
     denoiser, x, label = flat(FlowMatching(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
     level, following = denoiser.process.levels(1)
     h, first = following.sigma - level.sigma, denoiser(x, level, label)

@@ -1,8 +1,7 @@
 """Selections of the benchmark: Tables 1 and 3 to 6 of Spectral Collapse in Diffusion Inversion.
 
-No numbers of their own: all come from results of `studies.benchmark`, of other methods, networks or data sets. Results
-of
-several networks are network -> data set -> result, as `benchmark.by_network` gives them.
+No numbers of their own: all come from results of `studies.benchmark`, of other methods, networks or data sets.
+Results of several networks are network -> data set -> result, as `benchmark.by_network` gives them.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ def cases(found: Found) -> pd.DataFrame:
     """Table 1: shares of cases in which a method that draws is better than one that does not.
 
     A case is a data set, a seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods
-    and for all
-    methods), score, mean, low, high, cases.
+    and for all methods), score, mean, low, high, cases.
     """
     studies, rows = list(found.values()), []
     printed = published.counts()

@@ -16,7 +16,7 @@ from spectral_collapse.sampling import ode_step
 
 @dataclass(frozen=True)
 class DPMSolver(BothWays):
-    """The multistep solver DPM-Solver++(2M) (Lu et al. 2022, Alg. 2), up and down.
+    """The multistep solver DPM-Solver++(2M) (Lu et al. 2022), up and down.
 
     A step is exact for a clean image that is linear in log(alpha / sigma), extrapolated from this prediction and the
     last one. Of second order for one network call per step; the first step, and one to a level without signal, is a

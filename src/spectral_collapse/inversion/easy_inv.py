@@ -14,8 +14,7 @@ from spectral_collapse.inversion.base import InversionMethod, InversionState
 
 @dataclass(frozen=True)
 class EasyInv(InversionMethod):
-    """In a window of the steps each new state is eta times itself and 1 - eta times the one before (Zhang et al. 2024,
-    Eq. 9).
+    """In a window of the steps each new state is eta times itself and 1 - eta times the one before (Zhang et al. 2024).
 
     eta: 0 to 1; 1 is the standard inversion. start, stop: the window, as shares of the steps. The defaults are the
     authors' for Stable Diffusion 1.4. By its construction it keeps more of the image and lets in less noise: less

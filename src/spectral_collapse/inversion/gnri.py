@@ -14,7 +14,7 @@ from spectral_collapse.sampling import increment
 
 @dataclass(frozen=True)
 class GNRI(InversionMethod):
-    """Guided Newton-Raphson inversion (Samuel et al. 2025, Eq. 6 to 9).
+    """Guided Newton-Raphson inversion (Samuel et al. 2025).
 
     The step that sampling will take, solved for its origin: Newton-Raphson on the scalar r(z) = mean of
     |z - f(z)| + weight / 2 * ((f(z) - alpha x0) / sigma)^2, f one implicit step, from z the standard step. The
@@ -60,7 +60,7 @@ class GNRI(InversionMethod):
 
 
 def _newton(score: torch.Tensor, gradient: torch.Tensor, floor: float) -> torch.Tensor:
-    """r / (d * dr/dz), element by element (Eq. 7)."""
+    """r / (d * dr/dz), element by element."""
     size = gradient.abs()
     least = floor * size.mean((1, 2, 3), keepdim=True) + torch.finfo(size.dtype).tiny
     divisor = torch.where(gradient < 0, -1.0, 1.0) * torch.maximum(size, least)

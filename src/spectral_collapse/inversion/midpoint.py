@@ -17,7 +17,7 @@ from spectral_collapse.sampling import increment, ode_step
 class Midpoint(BothWays):
     """Each step with the slope half way, at the cost of a second network call; up and down alike.
 
-    Of second order. On a flow-matching process this is RF-Solver (Wang et al. 2024, Eq. 11): its Taylor step with
+    Of second order. On a flow-matching process this is RF-Solver (Wang et al. 2024): its Taylor step with
     the second derivative taken as a difference over half a step is algebraically the explicit midpoint rule.
     """
 

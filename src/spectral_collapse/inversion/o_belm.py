@@ -15,7 +15,7 @@ from spectral_collapse.processes import Level
 
 @dataclass(frozen=True)
 class OBELM(Paired):
-    """Bidirectional explicit linear multistep sampler with optimal coefficients (Wang et al. 2024, Eq. 18 and 19).
+    """Bidirectional explicit linear multistep sampler with optimal coefficients (Wang et al. 2024).
 
     Sampling combines the state, the one above it and the predicted noise, in x / alpha and sigma / alpha; the line
     can be solved for the state above, so the round trip is exact but for rounding. One network call per step. With

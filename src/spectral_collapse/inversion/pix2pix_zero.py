@@ -17,7 +17,7 @@ from spectral_collapse.sampling import noise_step
 
 @dataclass(frozen=True)
 class Pix2PixZero(InversionMethod):
-    """Regularised DDIM inversion (Parmar et al. 2023, Sec. 3.1 and Eq. 2 to 4).
+    """Regularised DDIM inversion (Parmar et al. 2023).
 
     The predicted noise is moved by gradient steps on its autocorrelation and on its Kullback-Leibler divergence from
     N(0, 1), then the step is made with it. No further network call.

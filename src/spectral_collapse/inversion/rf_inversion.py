@@ -14,7 +14,7 @@ from spectral_collapse.sampling import SamplingState, noise_step, ode_step, plai
 
 @dataclass(frozen=True)
 class RFInversion(InversionMethod):
-    """Controlled inversion of rectified flow (Rout et al. 2024, Alg. 1 and 2), on any process.
+    """Controlled inversion of rectified flow (Rout et al. 2024), on any process.
 
     Each step is (1 - gamma) times the network's and gamma times the one on the straight path to a drawn white noise
     map. gamma: 0 to 1; at 0 this is the standard inversion, at 1 the network is never asked. The paper uses 0.5.

@@ -14,7 +14,7 @@ from spectral_collapse.sampling import increment
 @dataclass(frozen=True)
 class UniInv(InversionMethod):
     """One iteration of the step that sampling will take, from a guess with the last step's slope (UniEdit-Flow, Jiao et
-    al. 2025, Alg. 1).
+    al. 2025).
 
     The network is asked at the level that a step leads to, as sampling will ask it there. One call per step, and one
     more at the start. It is `fixed_point` with a warm start and a single iteration.
