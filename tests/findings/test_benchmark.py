@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import benchmark as findings
-from spectral_collapse.findings import claims, comparison, published
+from spectral_collapse.findings import claims, comparison, paper_tables
 from tests.benchmark_study import made
 
 SHIFTS = {
@@ -128,19 +128,19 @@ def test_the_answer_counts(study: xr.Dataset) -> None:
 def test_the_contradictions_are_in_the_numbers(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     def row(table: str, where: str, method: str) -> list[float]:
         if int(table) < 8:
-            printed, column = published.ablations(), "condition"
+            printed, column = paper_tables.ablations(), "condition"
         else:
-            printed, column = published.benchmark(), "dataset"
+            printed, column = paper_tables.benchmark(), "dataset"
         match = printed[(printed["table"] == int(table)) & (printed[column] == where) & (printed["method"] == method)]
-        return match.iloc[0][list(published.SCORES)].tolist()
+        return match.iloc[0][list(paper_tables.SCORES)].tolist()
 
-    assert published.note(*one)
+    assert paper_tables.note(*one)
     assert row(*one) == pytest.approx(row(*other), abs=0.031)  # FID's last digit but one
 
 
 def test_table_1_recounted() -> None:
-    assert published.recounted("s_hf") == (24, 24)
-    assert published.recounted("s_lf") == (11, 24)
-    assert published.value(published.counts(), "improved", table=1, score="s_hf") == 0.938
-    assert published.value(published.benchmark(), "lpips_alex", dataset="edges2shoes", method="taba") == 0.463
-    assert published.value(published.benchmark(), "ssim", dataset="edges2shoes", method="taba") is None
+    assert paper_tables.recounted("s_hf") == (24, 24)
+    assert paper_tables.recounted("s_lf") == (11, 24)
+    assert paper_tables.value(paper_tables.counts(), "improved", table=1, score="s_hf") == 0.938
+    assert paper_tables.value(paper_tables.benchmark(), "lpips_alex", dataset="edges2shoes", method="taba") == 0.463
+    assert paper_tables.value(paper_tables.benchmark(), "ssim", dataset="edges2shoes", method="taba") is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import benchmark, claims, published
+from spectral_collapse.findings import benchmark, claims, paper_tables
 from spectral_collapse.findings import selections as findings
 from tests.benchmark_study import made
 
@@ -86,7 +86,7 @@ def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:
     study = made({"standard": {}, "taba": {}, "ovg": {}})
     cells = findings.table({"U-Net": {"bbbc021_x16": study}}, {"U-Net": (3, "U-Net")})
     assert cells["S_DC ↑"][0].text.endswith(" / 0.69")
-    assert cells["Method"][2].note == published.note(3, "U-Net", "ovg")
+    assert cells["Method"][2].note == paper_tables.note(3, "U-Net", "ovg")
     factors = {"bbbc021_x8": 8, "bbbc021_x16": 16}
     rows = findings.factor_table(dict.fromkeys(factors, study), factors)
     assert rows["PSNR (dB) ↑"][4].text.endswith(" / 18.69")

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import cells, claims, comparison, published
+from spectral_collapse.findings import cells, claims, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found, label, stacked
@@ -230,12 +230,12 @@ def beside_paper(found: Found) -> Cells:
     The paper's EDM is a network trained as EDM trains, and no method for the one of this study: its rows have no
     numbers of ours.
     """
-    printed, rows = published.benchmark(), []
+    printed, rows = paper_tables.benchmark(), []
     for name, study in found.items():
         for _, line in printed[printed["dataset"] == name].iterrows():
             other = line["method"] in ("edm", "ovg+edm")
             point = "" if other else line["method"]
-            note = published.note(line["table"], name, line["method"])
+            note = paper_tables.note(line["table"], name, line["method"])
             if other:
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
             row = {"Method": Cell(called(line["method"]), called(line["method"]), note=note)}
@@ -247,7 +247,7 @@ def beside_paper(found: Found) -> Cells:
 def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dict[str, Cell]:
     """Ours / paper of each score of a printed row; '-' for what was not measured."""
     row = {}
-    for theirs, score in zip(published.SCORES, _paper_scores(), strict=True):
+    for theirs, score in zip(paper_tables.SCORES, _paper_scores(), strict=True):
         known = study is not None and point in study["point"]
         mean = value(study, score, point).mean if known else np.nan
         digits = COLUMNS[score]
@@ -258,13 +258,13 @@ def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dic
 
 def agreement(found: Found) -> str:
     """In how many cells of Tables 8 to 11 a method lies on the same side of the standard inversion here and there."""
-    printed, same, other, unclear = published.benchmark(), [], [], []
+    printed, same, other, unclear = paper_tables.benchmark(), [], [], []
     for name, study in found.items():
         for method in printed.loc[printed["dataset"] == name, "method"]:
             if method == "standard" or "edm" in method or method not in study["point"]:
                 continue
             for score in COMPARED:
-                theirs = [published.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
+                theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
                 cell = f"{title(score, False)} of {called(method)}, {study.attrs['title']}"
                 if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
@@ -365,4 +365,4 @@ def _row(row: pd.Series) -> str:
 
 
 def _paper_scores() -> list[str]:
-    return [published.OURS.get(name, name) for name in published.SCORES]
+    return [paper_tables.OURS.get(name, name) for name in paper_tables.SCORES]

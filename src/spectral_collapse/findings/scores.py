@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import comparison, published
+from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.metrics import SCORES
@@ -312,7 +312,7 @@ def redundancy_verdict(found: xr.Dataset) -> str:
 
 def readings_verdict(study: xr.Dataset) -> str:
     """What each choice changes, beside the paper's own tables."""
-    tables = published.benchmark()
+    tables = paper_tables.benchmark()
 
     def value(score: str, label: str, case: str) -> Interval:
         mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import cells, claims, comparison, published
+from spectral_collapse.findings import cells, claims, comparison, paper_tables
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, kinds, paper_cells, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
@@ -45,9 +45,9 @@ def cases(found: Found) -> pd.DataFrame:
     and for all methods), score, mean, low, high, cases.
     """
     studies, rows = list(found.values()), []
-    printed = published.counts()
+    printed = paper_tables.counts()
     for score in CASES:
-        share = published.value(printed, "improved", table=1, score=score)
+        share = paper_tables.value(printed, "improved", table=1, score=score)
         rows.append(
             {"series": PAPER, "score": title(score), "mean": share, "low": share, "high": share, "cases": np.nan}
         )
@@ -65,10 +65,10 @@ def cases(found: Found) -> pd.DataFrame:
 
 def recount() -> str:
     """Table 1 beside what Tables 8 to 11 of the same paper give for it."""
-    printed, lines = published.counts(), []
+    printed, lines = paper_tables.counts(), []
     for score in CASES:
-        won, pairs = published.recounted(score)
-        share = published.value(printed, "improved", table=1, score=score)
+        won, pairs = paper_tables.recounted(score)
+        share = paper_tables.value(printed, "improved", table=1, score=score)
         lines.append(f"{title(score, False)} {won} of {pairs} ({won / pairs:.1%}; printed {share:.1%})")
     return (
         "**The paper against itself.** Table 1 counts seeds too, which are not printed. The means of Tables 8 to "
@@ -183,11 +183,11 @@ def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None,
 
 
 def _printed(study: xr.Dataset, point: str, number: int, condition: str, name: Cell) -> dict[str, Cell]:
-    lines = published.ablations()
+    lines = paper_tables.ablations()
     lines = lines[(lines["table"] == number) & (lines["condition"] == condition) & (lines["method"] == point)]
     if lines.empty:
         return {}
-    return {"Method": name._replace(note=published.note(number, condition, point))} | paper_cells(
+    return {"Method": name._replace(note=paper_tables.note(number, condition, point))} | paper_cells(
         study, point, lines.iloc[0]
     )
 
@@ -237,9 +237,9 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> p
                 row = {"series": f"{network} - {baseline}", "score": title(score), "mean": share}
                 rows.append(row | {"low": float(low), "high": float(high), "panel": study.attrs["title"]})
         if "x0" in studies and name.startswith("bbbc021"):
-            printed = published.counts()
+            printed = paper_tables.counts()
             for score in scores:
-                share = published.value(printed, "improved", table=6, score=published.printed_name(score))
+                share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
                 if share is not None:
                     row = {
                         "series": "the paper, Table 6",
