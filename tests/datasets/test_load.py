@@ -143,7 +143,7 @@ def test_a_named_folder_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("arguments", "message"),
     [
         ({"name": "photos_x4"}, "unknown data set 'photos_x4'; known are: bbbc021_x8"),
-        ({"split": "validation"}, "unknown split 'validation'; known are: train, test"),
+        ({"split": "valid"}, "unknown split 'valid'; known are: train, validation, test"),
         ({"source": "fake"}, "unknown source 'fake'; known are: auto, real, rendered"),
         ({"size": 0}, "size must be a whole number of at least 32"),
         ({"size": 50}, "size must be a multiple of 32"),
@@ -154,6 +154,23 @@ def test_a_named_folder_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidParameterError, match=message):
         datasets.load(**{"name": "photos_x8", **arguments})
+
+
+@pytest.mark.parametrize("name", ["textures_x8", "bbbc021_x8"])
+def test_validation_pairs_are_training_targets_with_sources_that_no_training_saw(name: str) -> None:
+    validation, train = (datasets.load(name, split, source="auto") for split in ("validation", "train"))
+    seen = {train.ids[index] for index in range(len(train)) if not train.is_target(index)}
+    assert len(validation) + len(seen) == len(train)  # a half of the groups each, by a hash
+    assert 0.4 < len(validation) / len(train) < 0.6
+    assert not seen & set(validation.ids)
+    assert not set(validation.ids) & set(datasets.load(name, "test").ids)
+    index = len(validation) // 2
+    pair, again = validation[index], train.ids.index(validation.ids[index])
+    assert torch.equal(pair.target, train[again].image)
+    assert torch.equal(pair.source, train.images.source(again))
+    assert validation.clusters[index] == train.clusters[again]
+    assert validation.fingerprint != train.fingerprint
+    assert validation.stack([0, index]).source.shape == (2, 3, 64, 64)
 
 
 @pytest.mark.parametrize("name", datasets.DATASETS)

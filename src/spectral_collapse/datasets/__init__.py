@@ -6,7 +6,7 @@ import os
 import warnings
 from os.path import isdir
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from spectral_collapse import discovery, paths
 from spectral_collapse.checks import check_count
@@ -19,8 +19,10 @@ from spectral_collapse.datasets.base import (
     DomainDataset,
     DomainImages,
     Pair,
+    Shown,
     Split,
     Unpaired,
+    ValidationImages,
 )
 from spectral_collapse.datasets.download import fetch as fetch_archives
 from spectral_collapse.errors import DataError, InvalidParameterError, shown, unknown
@@ -69,7 +71,7 @@ def companions(name: str) -> list[str]:
 
 def load(
     name: str,
-    split: Split = "test",
+    split: Shown = "test",
     size: int = 64,
     source: Literal["auto", "real", "rendered"] = "auto",
     root: str | Path | None = None,
@@ -79,7 +81,8 @@ def load(
 
     Args:
         name: a key of `DATASETS`, such as 'photos_x8', 'bbbc021_x16' or 'edges2shoes'.
-        split: 'train' gives `Unpaired(image, label)` items, 'test' gives `Pair(source, target)`.
+        split: 'train' gives `Unpaired(image, label)` items, 'test' gives `Pair(source, target)`, and 'validation', on
+            which settings are chosen, pairs of those training images that training shows as targets.
         size: height and width in pixels; a multiple of 32, at least 32.
         source: 'real' images, the 'rendered' twin, or 'auto': real where they are found and else
             the twin, with a warning, once.
@@ -97,17 +100,18 @@ def load(
         DataError: source='real' where there are no images, or images that cannot be read.
     """
     entry = info(name)
-    if split not in ("train", "test"):
-        raise unknown("split", split, ("train", "test"))
+    if split not in get_args(Shown):
+        raise unknown("split", split, get_args(Shown))
     if source not in ("auto", "real", "rendered"):
         raise unknown("source", source, ("auto", "real", "rendered"))
     if check_count("size", size, 32) % 32:
         raise InvalidParameterError(f"size must be a multiple of 32, at least 32; {size!r} was given")
     roots = data_roots(root)
-    images = open_real(entry, roots, split, size, skip_corrupt) if source != "rendered" else None
+    opened: Split = "test" if split == "test" else "train"
+    images = open_real(entry, roots, opened, size, skip_corrupt) if source != "rendered" else None
     if images is None:
-        images = _twin(entry, split, size, source, roots)
-    return DomainDataset(entry, split, size, images)
+        images = _twin(entry, opened, size, source, roots)
+    return DomainDataset(entry, split, size, ValidationImages(images) if split == "validation" else images)
 
 
 def data_roots(root: str | Path | None = None) -> list[Path]:

@@ -18,6 +18,8 @@ from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all th
 
 DataSource = Literal["real", "rendered"]
 Split = Literal["train", "test"]
+Shown = Literal["train", "validation", "test"]
+"""What `load` gives; validation images are some of the training split's."""
 
 
 class Unpaired(NamedTuple):
@@ -113,15 +115,40 @@ class DatasetInfo:
         return f"{self.homepage} says how to get the real images" if self.homepage else ""
 
 
+def shown_as_target(group: str) -> bool:
+    """Whether training shows the images of a group as targets (True) or as sources (False)."""
+    return hashlib.sha256(group.encode()).digest()[0] % 2 == 1
+
+
+class ValidationImages:
+    """Of the images of a training split those that training shows as targets."""
+
+    def __init__(self, training: DomainImages) -> None:
+        self._training = training
+        self._indices = [index for index, group in enumerate(training.groups) if shown_as_target(group)]
+        self.kind, self.origin = training.kind, training.origin
+        self.fingerprint = f"{training.fingerprint}-validation"
+        self.ids, self.groups, self.clusters = (
+            [names[index] for index in self._indices] for names in (training.ids, training.groups, training.clusters)
+        )
+
+    def source(self, index: int) -> torch.Tensor:
+        return self._training.source(self._indices[index])
+
+    def target(self, index: int) -> torch.Tensor:
+        return self._training.target(self._indices[index])
+
+
 class DomainDataset(Dataset):
     """A split of a data set, for torch's DataLoader.
 
     Training items are `Unpaired`: every underlying image appears in one domain only, decided by a
     hash of its group, so that the same pixels are never seen both as source and as target, in any of
-    the data sets of one family. Test items are `Pair`s.
+    the data sets of one family. Test items are `Pair`s, and so are validation items: those of the training
+    images that training shows as targets, so that their sources are new to every network.
     """
 
-    def __init__(self, info: DatasetInfo, split: Split, size: int, images: DomainImages) -> None:
+    def __init__(self, info: DatasetInfo, split: Shown, size: int, images: DomainImages) -> None:
         self.info, self.split, self.size, self.images = info, split, size, images
         self.name, self.kind, self.origin, self.ids = info.name, images.kind, images.origin, images.ids
         self.fingerprint = images.fingerprint
@@ -136,11 +163,11 @@ class DomainDataset(Dataset):
 
     def is_target(self, index: int) -> bool:
         """Whether training shows this image as target (True) or as source (False)."""
-        return hashlib.sha256(self.images.groups[index].encode()).digest()[0] % 2 == 1
+        return shown_as_target(self.images.groups[index])
 
     def __getitem__(self, index: int) -> Unpaired | Pair:
         index = range(len(self))[index]
-        if self.split == "test":
+        if self.split != "train":
             return Pair(self.images.source(index), self.images.target(index))
         if self.is_target(index):
             return Unpaired(self.images.target(index), TARGET)
@@ -156,7 +183,7 @@ class DomainDataset(Dataset):
             raise InvalidParameterError(f"a batch of {self.name} needs at least one index; none was given")
         bar = tqdm(indices, desc=f"{self.name} {self.split}", disable=len(indices) <= 500, leave=False)
         items = [self[i] for i in bar]
-        if self.split == "test":
+        if self.split != "train":
             return Pair(*(torch.stack(side) for side in zip(*items, strict=True)))
         images, labels = zip(*items, strict=True)
         return Unpaired(torch.stack(images), torch.tensor(labels))

@@ -77,6 +77,9 @@ class ImageParameters(Parameters):
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 32}
     """Test images where no number is given; all where there are fewer."""
 
+    split: ClassVar[Literal["test", "validation"]] = "test"
+    """Which images a study looks at: 'validation' where it chooses settings, 'test' where it reports."""
+
     dataset: str = Field("photos_x8", description="a name that 'spectral-collapse data list' shows")
     source: DataSource = Field("auto", description="real images, rendered ones, or real where they are found")
     root: str | Path | None = Field(None, description="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")

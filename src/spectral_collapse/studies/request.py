@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 
@@ -28,16 +28,25 @@ _NOT_IN_KEY = {"device", "root", "source", "checkpoint", "checkpoints", "dataset
 
 
 class Images:
-    """Test images of one data set, spread evenly over its test split, and its training split.
+    """Images of one data set, spread evenly over its test split, and its training split.
+
+    split: 'validation' for a study that chooses settings; those that report see no other than 'test'.
 
     Raises InvalidParameterError and DataError as `datasets.load` does, and for more images than there are.
     """
 
     def __init__(
-        self, dataset: str, size: int, source: str, root: str | Path | None, default: int, images: int | None = None
+        self,
+        dataset: str,
+        size: int,
+        source: str,
+        root: str | Path | None,
+        default: int,
+        images: int | None = None,
+        split: Literal["test", "validation"] = "test",
     ) -> None:
         self.info: DatasetInfo = datasets.info(dataset)
-        self.test: DomainDataset = datasets.load(dataset, "test", size, source, root)
+        self.test: DomainDataset = datasets.load(dataset, split, size, source, root)
         self.train: DomainDataset = datasets.load(dataset, "train", size, source, root)
         if images is not None and images > len(self.test):
             raise InvalidParameterError(
@@ -84,7 +93,7 @@ class Request(Generic[P]):
         """The images of `dataset`."""
         given = self.parameters
         default = given.default_images[given.profile]
-        return Images(given.dataset, given.size, given.source, given.root, default, given.images)
+        return Images(given.dataset, given.size, given.source, given.root, default, given.images, given.split)
 
     @cached_property
     def beside(self) -> dict[str, Images]:
