@@ -28,7 +28,26 @@ def test_variance_preserving_equals_diffusers_schedule(schedule: BetaSchedule, s
     assert ours[0] == pytest.approx(1 - start, abs=1e-15)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+def test_levels_even_in_log_snr_are_those_of_a_logistic_schedule() -> None:
+    process, num_steps = VariancePreserving(spacing="log_snr"), 50
+    levels, usual = process.levels(num_steps), VariancePreserving().levels(num_steps)
+    for index in (0, -1):  # the ends are those of the even timesteps
+        assert levels[index].ratio == pytest.approx(usual[index].ratio, rel=1e-12)
+        assert levels[index].time == pytest.approx(usual[index].time, abs=1e-6)
+    # alpha_bar = 1 / (1 + exp(k (i - i0))) over the steps i, with k and i0 from both ends
+    start, end = (2 * math.log(levels[index].ratio) for index in (0, -1))
+    k = (end - start) / num_steps
+    logistic = 1 / (1 + np.exp(k * (np.arange(num_steps + 1) + start / k)))
+    np.testing.assert_allclose([level.alpha**2 for level in levels], logistic, rtol=1e-9)
+    # what the network is told is where the training's own alpha_bar is the level's
+    told = np.interp([level.time for level in levels], np.arange(1000), np.log(process.alpha_bars))
+    np.testing.assert_allclose(told, [math.log(level.alpha**2) for level in levels], rtol=1e-9)
+    assert levels[25].time < 300  # half of the steps lie in the cleaner third
+
+
+@pytest.mark.parametrize(
+    "process", [VariancePreserving(), VariancePreserving(spacing="log_snr"), VarianceExploding(), FlowMatching()]
+)
 @pytest.mark.parametrize("num_steps", [1, 7, 50, 999])
 def test_levels_rise_from_clean_to_noise(process: VariancePreserving | VarianceExploding, num_steps: int) -> None:
     levels = process.levels(num_steps)

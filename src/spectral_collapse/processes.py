@@ -23,6 +23,7 @@ _TOLD = 1000.0
 """What a flow-matching network is told is this times t, as in diffusers."""
 
 BetaSchedule = Literal["scaled_linear", "linear"]
+Spacing = Literal["time", "log_snr"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class VariancePreserving:
     sqrt(beta_end). 'linear' (DDPM, and DiT from 1e-4 to 0.02): beta is. alpha_bar_t is the product of
     1 - beta up to and including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
 
+    spacing: what the levels of a trajectory are evenly spaced in. 'time', as networks are used; 'log_snr',
+    log(alpha_bar / (1 - alpha_bar)) between the same two ends. The logistic schedule (Lin et al. 2024),
+    alpha_bar = 1 / (1 + exp(k (t - t0))), is the latter by another name: its log SNR is -k (t - t0).
+
     Raises InvalidParameterError for num_train_steps outside 2 to `MOST_LEVELS`, for betas that are not
     0 < beta_start <= beta_end < 1, for an unknown schedule, and for betas that leave no noise at the
     first level or no signal at the last.
@@ -88,6 +93,7 @@ class VariancePreserving:
     beta_start: float = 0.00085
     beta_end: float = 0.012
     schedule: BetaSchedule = "scaled_linear"
+    spacing: Spacing = "time"
 
     def __post_init__(self) -> None:
         check_count("num_train_steps", self.num_train_steps, 2, MOST_LEVELS)
@@ -98,6 +104,7 @@ class VariancePreserving:
                 f"betas must satisfy 0 < beta_start <= beta_end < 1; {self.beta_start} and {self.beta_end} were given"
             )
         check_name("beta schedule", self.schedule, get_args(BetaSchedule))
+        check_name("spacing", self.spacing, get_args(Spacing))
         if not 0 < self.alpha_bars[-1] <= self.alpha_bars[0] < 1:
             raise InvalidParameterError(
                 f"the betas {self.beta_start} to {self.beta_end} in {self.num_train_steps} steps leave no noise at the "
@@ -116,11 +123,15 @@ class VariancePreserving:
 
         This is diffusers' spacing 'leading' with steps_offset 1, walked upwards, with t = 0 in place
         of the final alpha, where N divides T; elsewhere diffusers rounds T / N down and ends earlier.
+        With spacing 'log_snr' the levels between these ends lie at timesteps that are not whole.
         Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
         """
         num_steps = check_count("num_steps", num_steps, 1, self.num_train_steps - 1)
         times = [0, *(1 + i * self.num_train_steps // num_steps for i in range(num_steps))]
-        return [self.level(t) for t in times]
+        if self.spacing == "time":
+            return [self.level(t) for t in times]
+        ends = [2 * math.log(self.level(t).ratio) for t in (times[0], times[-1])]
+        return [self._with_ratio(math.exp(rise / 2)) for rise in np.linspace(*ends, num_steps + 1)]
 
     def level(self, time: int) -> Level:
         """The level of one training timestep, 0 to num_train_steps - 1; InvalidParameterError for another."""
@@ -137,6 +148,12 @@ class VariancePreserving:
         time = (level.time + following.time) / 2
         alpha_bar = math.exp(np.interp(time, np.arange(self.num_train_steps), np.log(self.alpha_bars)))
         return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), time)
+
+    def _with_ratio(self, ratio: float) -> Level:
+        """The level of one sigma / alpha, as `between` reads timesteps that are not whole."""
+        alpha_bar = 1 / (1 + ratio**2)
+        time = np.interp(-math.log(alpha_bar), -np.log(self.alpha_bars), np.arange(self.num_train_steps))
+        return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), float(time))
 
     def draw(
         self, count: int, generator: torch.Generator | None = None

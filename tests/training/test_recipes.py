@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from spectral_collapse import datasets, networks
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.autoencoder import downsampling
+from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.recipes import PROFILES, Recipe
 
@@ -61,10 +62,28 @@ def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
 
 def test_the_targets_of_one_data_set_differ_in_the_target_alone() -> None:
     """The comparison of epsilon with x0 is of the prediction type, not of anything else."""
-    for name in ("textures", "photos", "bbbc021", "edges2shoes-latent"):
+    for name in ("photos", "bbbc021-latent", "edges2shoes-latent"):
         for profile in PROFILES:
             noise, clean = (recipes.get(one, profile) for one in (name, f"{name.removesuffix('-latent')}-sample"))
             assert clean.replace(name=noise.name, prediction="epsilon") == noise
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick"])
+def test_networks_of_pixels_leave_next_to_nothing_of_an_image_at_the_noisiest_level(profile: str) -> None:
+    """The mean of an image of d values stands out of the noise as sqrt(d) alpha / sigma times its size."""
+    for name in ("textures", "bbbc021", "edges2shoes", "celebamask_hq"):
+        recipe = recipes.get(name, profile)
+        last = recipe.variance_preserving.level(999)
+        assert 64 * last.alpha / last.sigma < 0.5  # one channel of 64 x 64 pixels
+        leaky = recipes.get(f"{name}-sd", profile).variance_preserving if name != "celebamask_hq" else None
+        assert leaky in (None, VariancePreserving())
+        assert recipes.get(name, "paper").variance_preserving == VariancePreserving()
+    assert 64 * VariancePreserving().level(999).alpha > 4
+
+
+def test_betas_must_be_those_of_a_process() -> None:
+    with pytest.raises(InvalidParameterError, match=r"'photos' cannot be used: .*0 < beta_start <= beta_end"):
+        recipes.get("photos", "smoke").replace(beta_start=0.5, beta_end=0.1)
 
 
 def test_a_file_of_your_own_starts_from_a_recipe(tmp_path: Path) -> None:
@@ -150,7 +169,7 @@ def test_a_bad_recipe_is_refused_in_one_sentence(tmp_path: Path, text: str, mess
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-x8only"
+        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-sd, "
     ):
         recipes.get("cats")
     with pytest.raises(InvalidParameterError, match="unknown profile 'huge'; known are: smoke, quick, paper"):

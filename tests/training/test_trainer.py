@@ -85,6 +85,21 @@ def test_a_trained_checkpoint_loads_as_a_model(name: str) -> None:
         assert card["sigma_data"] == pytest.approx(model.encode(_images()).std().item(), rel=0.02)
 
 
+def test_a_training_begins_with_the_weights_of_another_and_its_card_says_so() -> None:
+    first = networks.load_model(trainer.train(tiny_recipe("photos-pixel", 2), name="first"))
+    folder = str(trainer.paths.runs() / "first" / "model")
+    still = tiny_recipe("photos-pixel", 1, start=folder, learning_rate=1e-12, seed=1)
+    again = networks.load_model(trainer.train(still, name="again"))
+    # the first step is of the warm-up, with a rate of 0, and the average is a copy
+    for name, weight in first.denoiser.network.state_dict().items():
+        torch.testing.assert_close(again.denoiser.network.state_dict()[name], weight, rtol=0, atol=1e-9)
+    assert again.card["start_hash"] == first.hash
+    assert again.card["process"]["beta_end"] == 0.02
+    other = still.replace(architecture={"patch": 2, "widths": [16, 16], "attention": 0})
+    with pytest.raises(CheckpointError, match=r"starts from '.*model', whose network has other weights than its own"):
+        trainer.train(other, name="other")
+
+
 def test_the_papers_unet_is_told_its_labels_after_a_round_trip() -> None:
     """Its table of labels is trained, saved and read back: each label gives another answer."""
     small = {"widths": (32, 32), "layers": 1, "states": 8}

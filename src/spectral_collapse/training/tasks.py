@@ -11,13 +11,13 @@ import torch
 
 from spectral_collapse import memory, networks
 from spectral_collapse.denoisers import NetworkDenoiser
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import Model
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash, process_card
 from spectral_collapse.networks.unet import label_arguments
-from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding
 from spectral_collapse.training.objectives import (
     Corruption,
     Reconstruction,
@@ -114,6 +114,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     # before the images are prepared, which takes minutes: an impossible network is noticed here
     network = networks.create(recipe.network, side, channels, NUM_LABELS, **recipe.architecture)
     _check_memory(recipe, network, channels * side**2, device)
+    started = _begin_with(recipe, network)
     network = network.to(device)
     statistics: dict[str, Any] = {}
     if autoencoder is None:
@@ -161,8 +162,28 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         "autoencoder": recipe.autoencoder or None,
         **({"sigma_data": sigma_data} if recipe.prediction == "edm" else {}),
         **statistics,
+        **started,
     }
     return Task(network, network, pool, draw, take, loss, validate, levels_of(denoiser), lambda: None, card)
+
+
+def _begin_with(recipe: Recipe, network: ModelMixin) -> dict[str, str]:
+    """Gives the network the weights of the recipe's `start`, if it has one; what the card says of that.
+
+    Raises CheckpointError where there is no such checkpoint, or its network is another one.
+    """
+    if not recipe.start:
+        return {}
+    start = networks.load_model(recipe.start)
+    weights = start.denoiser.network.state_dict()
+    shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    if {name: tuple(weight.shape) for name, weight in weights.items()} != shapes:
+        raise CheckpointError(
+            f"the recipe {recipe.name!r} starts from {recipe.start!r}, whose network has other weights than its own; "
+            "give both the same network and architecture, or leave start out"
+        )
+    network.load_state_dict(weights)
+    return {"start_hash": start.hash}
 
 
 def _process(recipe: Recipe) -> Process:
@@ -172,7 +193,7 @@ def _process(recipe: Recipe) -> Process:
             return VarianceExploding(log_mean=recipe.log_mean, log_std=recipe.log_std)
         case "flow":
             return FlowMatching()
-    return VariancePreserving()
+    return recipe.variance_preserving
 
 
 def _sigma_data(recipe: Recipe, pool: Pool) -> float:

@@ -28,6 +28,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from spectral_collapse import datasets as data_sets
 from spectral_collapse import paths
 from spectral_collapse.errors import InvalidParameterError, problems, shown, unknown
+from spectral_collapse.processes import BetaSchedule, VariancePreserving
 
 Kind = Literal["autoencoder", "denoiser"]
 Source = Literal["auto", "real", "rendered"]
@@ -99,8 +100,11 @@ class Recipe(BaseModel):
         autoencoder: the frozen autoencoder of a denoiser in latent space, as `networks.load_autoencoder`
             takes it; '' in pixel space. measure_latents: whether an autoencoder without measured
             statistics gets those of the training images, or keeps its published scale.
+        start: a checkpoint of the same network, by name or folder, whose weights the training begins with; ''
+            begins anew.
         prediction: 'epsilon', 'sample' and 'velocity' are trained on the variance-preserving process, 'edm'
-            on the variance-exploding one, 'flow' on that of flow matching. sigma_data: a number, or
+            on the variance-exploding one, 'flow' on that of flow matching. beta_schedule, beta_start, beta_end: of
+            the first, as `processes.VariancePreserving` takes them. sigma_data: a number, or
             'measured' on what the network is trained on; log_mean, log_std: P_mean and P_std; all three for
             'edm' only.
         min_snr_gamma: see `objectives.denoising_loss`. kl_weight: see `objectives.autoencoding_loss`.
@@ -142,7 +146,11 @@ class Recipe(BaseModel):
     label_dropout: Share = 0.1
     autoencoder: str = ""
     measure_latents: bool = True
+    start: str = ""
     prediction: Prediction = "epsilon"
+    beta_schedule: BetaSchedule = "scaled_linear"
+    beta_start: float = 0.00085
+    beta_end: float = 0.012
     sigma_data: Annotated[float | str, BeforeValidator(_sigma_data)] = "measured"
     log_mean: Annotated[float, Field(ge=-100, le=100)] = -1.2
     log_std: Annotated[float, Field(ge=1e-6, le=100)] = 1.2
@@ -174,6 +182,16 @@ class Recipe(BaseModel):
         if self.kind == "denoiser" and self.family not in families:
             raise unknown(f"family of {', '.join(self.datasets)}", self.family, families)
         return self
+
+    @model_validator(mode="after")
+    def _betas_of_a_process(self) -> Self:
+        _ = self.variance_preserving
+        return self
+
+    @property
+    def variance_preserving(self) -> VariancePreserving:
+        """The process of these betas."""
+        return VariancePreserving(beta_start=self.beta_start, beta_end=self.beta_end, schedule=self.beta_schedule)
 
     def replace(self, **changes: Any) -> Recipe:
         """The recipe with some fields changed, and checked again."""
