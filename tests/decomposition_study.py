@@ -20,6 +20,7 @@ def decomposition() -> xr.Dataset:
         "error": ((*noised, "band", "sample"), (3, 6, 3, 5)),
         "predicted": ((*noised, "band", "sample"), (3, 6, 3, 5)),
         "area_error": ((*noised, "area", "sample"), (3, 6, 2, 5)),
+        "spaced": (("entry", *walks), (2, 4, 5)),
     }
     found = xr.Dataset(
         {name: (dims, random.random(shape) + 0.1) for name, (dims, shape) in shapes.items()} | {"empty": 0.25},
@@ -44,7 +45,7 @@ def decomposition() -> xr.Dataset:
             "prediction": "epsilon",
         },
     )
-    for name in ("value", "corrected", "ideal"):
+    for name in ("value", "corrected", "ideal", "spaced"):
         found[name].loc[{"measure": "plain"}] = np.nan
     found["area_error"].loc[{"area": "plain"}] = np.nan
     return found

@@ -25,6 +25,7 @@ def drawn(chart: alt.TopLevelMixin) -> str:
     [
         (charts.parts, findings.parts, ["High frequencies", "Neighbouring places, S_DC", "Other areas"]),
         (charts.true_first_steps, findings.left_after_true_steps, ["High frequencies", "Neighbouring places, S_DC"]),
+        (charts.other_levels, findings.other_levels, ["High frequencies", "Neighbouring places, S_DC"]),
         (charts.noise_error, findings.noise_error, ["low: 0 to 0.125 cycles/px", "high: 0.25 to 0.5 cycles/px"]),
         (charts.area_error, findings.area_error, ["other areas"]),
         (charts.noise_norm, findings.noise_norm, ["entered without noise", "entered with the level's noise"]),

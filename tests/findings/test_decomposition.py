@@ -82,3 +82,20 @@ def test_sentences_have_their_numbers(study: xr.Dataset) -> None:
     assert "up to step 4 of 50 (to sigma / alpha = 0.25)" in findings.first_steps(study)
     assert findings.error_ratio(study).count("[") == 3
     assert "5 real test images" in findings.summary(study)
+
+
+def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
+    table = findings.other_levels(study)
+    assert list(table["part"].unique()) == [
+        "50 steps even in time",
+        "50 steps even in log SNR",
+        "200 steps even in time",
+    ]
+    spaced = (study["ideal"].sel(resolution="coarse") - study["spaced"]).sel(entry="noise", measure="high_power")
+    row = table[(table["part"] == "50 steps even in log SNR") & (table["measure"] == "High frequencies")]
+    row = row.set_index("denoiser").loc["entered with the level's noise"]
+    assert row["mean"] == pytest.approx(float(spaced.mean()))
+    gained = (study["spaced"] - study["value"].sel(denoiser="network", resolution="coarse")).sel(measure="s_dc")
+    assert f"change S_DC by {float(gained.sel(entry='none').mean()):.3f} [" in findings.levels_matter(study)
+    assert findings.other_levels(study.drop_vars("spaced")) is None
+    assert "no other levels" in findings.levels_matter(study.drop_vars("spaced"))

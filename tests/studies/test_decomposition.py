@@ -144,6 +144,22 @@ def test_a_perfect_denoiser_has_no_error_of_its_own_and_the_closed_forms_entry(
         assert float(fine.sel(entry="noise") - fine.sel(entry="none")) == pytest.approx(entry, abs=0.06)
 
 
+def test_levels_even_in_log_snr_come_closer_to_the_limit_and_do_not_replace_the_entry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process, variance = VariancePreserving(), 1e-3
+    request = white_request(process, variance, num_steps=50, fine=999)
+    study = decompose(request, request.model.denoiser, variance, monkeypatch)
+    high = study[["value", "spaced"]].sel(measure="high_power").mean("sample")
+    value = high["value"].sel(denoiser="network", drop=True)
+    limit = flow_gain(variance, process.level(0), process.level(981)) ** 2 * variance
+    sampled = float(request.encoded.var()) / variance  # of the images that were drawn, not of their law
+    usual, even = float(value.sel(entry="none", resolution="coarse")), float(high["spaced"].sel(entry="none"))
+    # 50 steps of 0.25 in log SNR: an error of first order, a tenth of what even times make
+    assert abs(even - limit * sampled) < 0.3 * abs(usual - limit * sampled)
+    assert float(high["spaced"].sel(entry="noise")) - even > 0.4  # s_0^2 / (S + s_0^2) = 0.46 is the entry's
+
+
 def test_local_variance_is_one_for_white_noise_and_blind_to_what_is_smooth(generator: torch.Generator) -> None:
     noise = torch.randn(8, 4, 32, 32, generator=generator, dtype=torch.float64)
     found = decomposition.local_variance(noise)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from spectral_collapse.charts.lines import Look, Looks, bands, interval_tooltip, panels, rule, whiskers
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.decomposition import DENOISERS, PARTS
+from spectral_collapse.findings.decomposition import DENOISERS, ENTRIES
 
 LOOKS: Looks = dict(
     zip(
@@ -24,12 +24,25 @@ LOOKS: Looks = dict(
 
 def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
-    y = alt.Y("part:N", sort=list(PARTS.values()), title=None).axis(labelLimit=200)
+    return _deficits(
+        table, LOOKS, "denoiser", f"Parts of the latents' deficit per measure and denoiser, {table.attrs['title']}"
+    )
+
+
+def other_levels(table: pd.DataFrame) -> alt.FacetChart:
+    """The deficit on differently spaced levels, with and without entry noise, with 95 % intervals."""
+    looks = dict(zip(ENTRIES.values(), (Look(PALETTE[1]), Look(PALETTE[0], (6, 3), "square")), strict=True))
+    return _deficits(table, looks, "entry", f"Deficit on differently spaced levels per measure, {table.attrs['title']}")
+
+
+def _deficits(table: pd.DataFrame, looks: Looks, series: str, description: str) -> alt.FacetChart:
+    """Rows of `part`, a mark for each `denoiser`, which a tooltip calls `series`; a panel per measure."""
+    y = alt.Y("part:N", sort=list(table["part"].unique()), title=None).axis(labelLimit=200)
     x = alt.X("mean:Q", title="deficit against white noise")
-    tooltip = [*_named(part="part", denoiser="denoiser"), *interval_tooltip("deficit")]
-    layers = alt.layer(rule(x=0), whiskers(None, x, y, LOOKS, "denoiser", 1, tooltip, side_by_side=True))
+    tooltip = [*_named(part="part", denoiser=series), *interval_tooltip("deficit")]
+    layers = alt.layer(rule(x=0), whiskers(None, x, y, looks, "denoiser", 1, tooltip, side_by_side=True))
     return panels(layers.properties(width=230, height=170), table, "measure", columns=2).properties(
-        description=f"Parts of the latents' deficit per measure and denoiser, {table.attrs['title']}"
+        description=description
     )
 
 

@@ -7,7 +7,7 @@ satisfies x = alpha * clean + sigma * noise, so nothing downstream asks what kin
 from __future__ import annotations
 
 from spectral_collapse.denoisers.base import Denoiser, Prediction
-from spectral_collapse.denoisers.composed import FromClean, TrueBelow
+from spectral_collapse.denoisers.composed import FromClean, OnProcess, TrueBelow
 from spectral_collapse.denoisers.covariance import CovarianceDenoiser, covariance_denoiser
 from spectral_collapse.denoisers.gaussian import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.denoisers.network import (
@@ -28,6 +28,7 @@ __all__ = [
     "FromClean",
     "GaussianDenoiser",
     "NetworkDenoiser",
+    "OnProcess",
     "Prediction",
     "PredictionType",
     "TrueBelow",

@@ -1,11 +1,11 @@
-"""Denoisers made of others: one that knows the truth for a while, one of which half is believed."""
+"""Denoisers made of others: one that is told the truth for a while, one of which half is believed, and the like."""
 
 from __future__ import annotations
 
 import torch
 
 from spectral_collapse.denoisers.base import Denoiser, Prediction
-from spectral_collapse.processes import Level
+from spectral_collapse.processes import Level, Process
 
 
 class TrueBelow:
@@ -31,3 +31,14 @@ class FromClean:
         """The other denoiser's clean image, and what it leaves of x as noise."""
         clean = self.denoiser(x, level, label).clean
         return Prediction((x - level.alpha * clean) / level.sigma, clean)
+
+
+class OnProcess:
+    """A denoiser that is walked on another process, whose levels it was trained at too."""
+
+    def __init__(self, denoiser: Denoiser, process: Process) -> None:
+        self.denoiser, self.process = denoiser, process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """What the other denoiser says."""
+        return self.denoiser(x, level, label)

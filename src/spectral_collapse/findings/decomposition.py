@@ -84,6 +84,37 @@ def parts_table(study: xr.Dataset) -> pd.DataFrame:
     return shown.rename_axis(index=["Measure", "Denoiser"], columns=None)
 
 
+def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
+    """The network's deficit on levels even in time, on as many even in log SNR and on the fine ones, with either entry:
+    columns part (the levels), denoiser (the entry), measure, and those of `means`. None where a process has no other
+    levels."""
+    if "spaced" not in study:
+        return None
+    value = study["value"].sel(denoiser="network", drop=True)
+    coarse, fine = (f"{count} steps even in time" for count in study["num_steps"].to_numpy())
+    walks = {
+        coarse: value.sel(resolution="coarse", drop=True),
+        coarse.replace("time", "log SNR"): study["spaced"],
+        fine: value.sel(resolution="fine", drop=True),
+    }
+    gathered = xr.concat(list(walks.values()), xr.Variable("part", list(walks)), coords="minimal", compat="override")
+    deficit = study["ideal"].sel(resolution="coarse", drop=True) - gathered.rename(entry="denoiser")
+    return named(means(deficit, title=study.attrs["title"]), denoiser=ENTRIES, measure=MEASURE_TITLES)
+
+
+def levels_matter(study: xr.Dataset) -> str:
+    """What levels even in log SNR change, with entry noise and without, as Markdown."""
+    if "spaced" not in study:
+        return "This network's process has no other levels to compare."
+    coarse = study["value"].sel(denoiser="network", resolution="coarse", drop=True)
+    gained = (study["spaced"] - coarse).sel(measure="s_dc")
+    listed = " and ".join(f"{_text(gained.sel(entry=entry))} {title}" for entry, title in ENTRIES.items())
+    return (
+        f"As many steps, even in log SNR in place of time, change S_DC by {listed}. The entry noise changes it by "
+        f"{_text((coarse.sel(entry='noise') - coarse.sel(entry='none')).sel(measure='s_dc'))} on the usual levels."
+    )
+
+
 def left_after_true_steps(study: xr.Dataset) -> pd.DataFrame:
     """The network's deficit after true predictions up to a level, per measure, steps and number of true ones."""
     left = (study["ideal"] - study["corrected"]).sel(denoiser="network", drop=True)

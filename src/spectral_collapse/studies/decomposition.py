@@ -12,6 +12,7 @@ encoded sources, one their covariance, which a spectrum does not describe where 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
@@ -23,13 +24,20 @@ import xarray as xr
 from pydantic import Field
 
 from spectral_collapse import metrics
-from spectral_collapse.denoisers import Denoiser, Prediction, TrueBelow, covariance_denoiser, gaussian_denoiser
+from spectral_collapse.denoisers import (
+    Denoiser,
+    OnProcess,
+    Prediction,
+    TrueBelow,
+    covariance_denoiser,
+    gaussian_denoiser,
+)
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import Standard
 from spectral_collapse.metrics.plain_error import plain_places
 from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.metrics.s_dc import white_noise_level
-from spectral_collapse.processes import Level
+from spectral_collapse.processes import Level, VariancePreserving
 from spectral_collapse.sampling import Step, as_labels
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
@@ -49,6 +57,8 @@ DENOISERS = ("network", "spectrum", "covariance")
 
 ENTRIES = ("none", "noise")
 RESOLUTIONS = ("coarse", "fine")
+SPACED = "coarse, even in log SNR"
+"""As many steps as the coarse ones on levels that are spaced otherwise (`processes.VariancePreserving`)."""
 
 _PLAIN_SHARE = 0.05  # of an image; with fewer places its local variance is mostly chance
 
@@ -85,6 +95,10 @@ def jobs(request: Request[DecompositionParameters]) -> Mapping[str, Job]:
                 found[f"{name}-{resolution}-{count}"] = lambda n=name, r=resolution, c=count: _walk(
                     request, n, r, "noise", c
                 )
+    if isinstance(request.model.denoiser.process, VariancePreserving):
+        found |= {
+            f"network-{SPACED}-{entry}": lambda e=entry: _walk(request, "network", SPACED, e) for entry in ENTRIES
+        }
     return found
 
 
@@ -98,6 +112,8 @@ def combine(request: Request[DecompositionParameters], parts: Mapping[str, Array
       (`replaced_ratio`, its sigma / alpha); replaced = 0 is the denoiser alone;
     - `ideal` (resolution, measure, sample): all predictions true, so the same noise without any deficit,
       at the level at which inversions of that many steps end;
+    - `spaced` (entry, measure, sample): as `value` of the network, in as many steps as the coarse ones that are
+      even in log SNR; for variance-preserving processes only;
     - `noise_norm` (denoiser, entry, step, sample): ||predicted noise||^2 / d in coarse steps;
     - of noised sources at the level of every coarse step (`level`, its sigma / alpha): `error` and
       `predicted` (denoiser, step, band, sample), mean squares of the error of the predicted noise
@@ -124,6 +140,7 @@ def combine(request: Request[DecompositionParameters], parts: Mapping[str, Array
     def ratios(dim: str, chosen: Iterable[Level]) -> common.Variable:
         return common.variable(dim, [level.ratio for level in chosen], "noise ratio sigma / alpha of a level")
 
+    spaced = [part["value"] for entry in ENTRIES if (part := parts.get(f"network-{SPACED}-{entry}"))]
     square = "mean square per pixel or coefficient of the noise, white noise has 1"
     walked = of_walks("value", RESOLUTIONS, ENTRIES).swapaxes(1, 2)
     helped = of_walks("value", RESOLUTIONS, ("noise", *request.parameters.replaced))
@@ -134,6 +151,7 @@ def combine(request: Request[DecompositionParameters], parts: Mapping[str, Array
             "corrected": measured(
                 ("denoiser", "resolution", "replaced"), helped, "latent after true predictions in the first steps"
             ),
+            **({"spaced": measured(("entry",), np.stack(spaced), "latent of steps even in log SNR")} if spaced else {}),
             "ideal": measured(("resolution",), parts["ideal"]["value"], "latent of true predictions"),
             "noise_norm": common.variable(("denoiser", "entry", "step", "sample"), norms, square),
             "error": noised("error", "band"),
@@ -222,14 +240,17 @@ def _walk(
 ) -> Arrays:
     """A standard inversion, with true predictions up to the level that `replaced` coarse steps reach."""
     levels, norms = _levels(request), []
-    truth = Prediction(noise(request), request.encoded)
-    helped = TrueBelow(denoiser(request, name), truth, levels[replaced].ratio if replaced else 0.0)
+    truth, asked = Prediction(noise(request), request.encoded), denoiser(request, name)
+    if resolution == SPACED:
+        asked = OnProcess(asked, dataclasses.replace(asked.process, spacing="log_snr"))
+    helped = TrueBelow(asked, truth, levels[replaced].ratio if replaced else 0.0)
 
     def keep(step: Step) -> None:
         norms.append(step.prediction.noise.square().mean((1, 2, 3)).cpu().numpy())
 
     start = request.encoded if entry == "none" else enter(request, levels[0])
-    found = Standard().invert(helped, start, request.info.source_label, _steps(request)[resolution], callback=keep)
+    steps = _steps(request)["coarse" if resolution == SPACED else resolution]
+    found = Standard().invert(helped, start, request.info.source_label, steps, callback=keep)
     return {"value": measure(request, found.latent), "noise_norm": np.stack(norms)}
 
 
