@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse import inversion
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import CountingDenoiser, ForwardNoise, InversionState
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.sampling import as_labels, ode_step
@@ -85,20 +85,15 @@ def test_the_result_has_every_part(study: xr.Dataset) -> None:
     )
 
 
-def test_validation_images_are_the_last_of_the_training_split(own_store: None) -> None:  # noqa: F811
+def test_variants_are_chosen_on_validation_images_alone(own_store: None) -> None:  # noqa: F811
     request = Request(given(validation=6))
-    chosen, pair = guidance.validation_pair(request)
-    train = request.images.train
-    assert len(chosen) == len(pair.source) == 6
-    assert len({train.clusters[index] for index in chosen}) == min(6, len(set(train.clusters)))
-    by_cluster = {}
-    for index, cluster in enumerate(train.clusters):
-        by_cluster.setdefault(cluster, []).append(index)
-    for indices in by_cluster.values():
-        mine = [index for index in chosen if index in set(indices)]
-        assert mine == indices[len(indices) - len(mine) :]
-    with pytest.raises(DataError, match="validation must be at most"):
-        guidance.validation_pair(Request(given(validation=10**6)))
+    held = request.validation(6)
+    assert held.test.split == "validation"
+    assert len(held.pair.source) == 6
+    assert not set(held.names) & set(request.images.test.ids)
+    assert len(set(held.clusters)) > 1
+    with pytest.raises(InvalidParameterError, match=r"images must be at most \d+, all validation images of"):
+        request.validation(10**6)
 
 
 def test_bad_variants_are_named() -> None:

@@ -374,7 +374,7 @@ class _NaNAfter:
         ({"num_steps": 0}, "num_steps must be greater than or equal to 1; 0 was given"),
         ({"num_steps": 2.5}, "num_steps must be a valid integer; 2.5 was given"),
         ({"images": 1}, "images must be greater than or equal to 2; 1 was given"),
-        ({"images": 10**6}, "images must be at most [0-9]+, all that 'photos_x8' has; 1000000 was given"),
+        ({"images": 10**6}, "images must be at most [0-9]+, all test images of 'photos_x8'; 1000000 was given"),
         ({"eta_hf": [-1]}, "eta_hf.0 must be greater than or equal to 0; -1 was given"),
         ({"eta_lf": [float("nan")]}, "eta_lf.0 must be a finite number; nan was given"),
         ({"eta_hf": 1000}, "eta_hf must be a valid tuple; 1000 was given"),

@@ -178,7 +178,7 @@ def choices(found: Found) -> str:
         within = [f"at most {limit:g} times: {chosen(study, limit) or 'none'}" for limit in (CHEAP, NEXT_TO_NOTHING)]
         groups = len(set(statistics.groups_of(study, "validated")))
         lines.append(
-            f"- **{study.attrs['title']}**, chosen on {study.sizes['validated']} images of the training split from "
+            f"- **{study.attrs['title']}**, chosen on {study.sizes['validated']} validation images from "
             f"{groups} pictures: {terms or 'no single term was run'}. Best variant at the standard inversion's time "
             f"{'; '.join(within)}."
         )

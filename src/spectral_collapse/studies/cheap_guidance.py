@@ -18,9 +18,9 @@ import xarray as xr
 from pydantic import AfterValidator, model_validator
 
 from spectral_collapse import inversion, metrics
-from spectral_collapse.datasets import DomainDataset, Pair
+from spectral_collapse.datasets import Pair
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.errors import unknown
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod, jacobians
 from spectral_collapse.inversion.base import CountingDenoiser
@@ -81,9 +81,7 @@ class CheapGuidanceParameters(NetworkParameters):
     variants: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
         (EXACT, "spectral", "free"), tuple(VARIANTS), tuple(VARIANTS), description="variants of OVG, 'exact' among them"
     )
-    validation: Count = by_profile(
-        2, 8, 32, ge=1, description="images of the training split that the best variant is chosen on"
-    )
+    validation: Count = by_profile(2, 8, 32, ge=1, description="validation images that the best variant is chosen on")
     followed: Count = by_profile(2, 8, 32, ge=1, description="test images whose gradients are compared")
     timed: Count = by_profile(1, 2, 8, ge=1, description="test images that the variants are timed on")
     repeats: Count = by_profile(1, 3, 3, ge=1, description="how often each variant is timed")
@@ -118,31 +116,6 @@ def uses(request: Given) -> Iterable[InversionMethod]:
     return [method(request, variant, start) for variant in rows(request) for start in STARTS]
 
 
-def validation_pair(request: Given) -> tuple[list[int], Pair]:
-    """Images of the training split, their indices and themselves: the last of each cluster, in turns.
-
-    No data set has a third split. The network has seen each of them in one of its two domains, never both, and no
-    test image shares pixels with them. Raises DataError where there are fewer.
-    """
-    train, wanted = request.images.train, request.parameters.validation
-    chosen = last_of_clusters(train, wanted)
-    if len(chosen) < wanted:
-        raise DataError(f"validation must be at most {len(chosen)}, the training images of {train.name!r}")
-    return chosen, Pair(
-        torch.stack([train.images.source(index) for index in chosen]),
-        torch.stack([train.images.target(index) for index in chosen]),
-    )
-
-
-def last_of_clusters(train: DomainDataset, count: int) -> list[int]:
-    """At most `count` indices, from the end: the last image of each cluster, then the last but one, ..."""
-    place, left = [], dict[str, int]()
-    for index in reversed(range(len(train))):
-        turn = left[train.clusters[index]] = left.get(train.clusters[index], 0) + 1
-        place.append((turn, -index))
-    return sorted(-index for _, index in sorted(place)[:count])
-
-
 def jobs(request: Given) -> Mapping[str, Job]:
     """A job for the gradients, one for the times, one for the references, one per variant, start and set of images."""
     found: dict[str, Job] = {name: partial(job, request) for name, job in _COMMON.items()}
@@ -167,7 +140,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     - `image` (variant, start, shown, row, col, rgb), bytes, and `source_image`, `target_image`.
     """
     names, shown = np.array(request.images.names), request.shown
-    chosen, variants = validation_pair(request)[0], rows(request)
+    held, variants = request.validation(request.parameters.validation), rows(request)
     tested = [[parts[f"{variant}, {start}"] for start in STARTS] for variant in variants]
     validated = [parts[f"{variant}, validation"] for variant in variants]
     gradients, timed, true = (parts[name] for name in _COMMON)
@@ -200,7 +173,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     }
     for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
         variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
-    followed, train = _followed(request), request.images.train
+    followed = _followed(request)
     return xr.Dataset(
         variables,
         {
@@ -214,8 +187,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             "shown": names[shown],
             "followed": names[followed],
             "followed_group": ("followed", np.array(request.images.clusters)[followed]),
-            "validated": [train.ids[index] for index in chosen],
-            "validated_group": ("validated", [train.clusters[index] for index in chosen]),
+            "validated": held.names,
+            "validated_group": ("validated", held.clusters),
             "ratio": common.variable("step", gradients["ratio"], "sigma / alpha"),
         },
         {"space": "pixels" if request.model.autoencoder is None else "latents"},
@@ -333,7 +306,7 @@ def _times(request: Given) -> Arrays:
 
 
 def _references(request: Given) -> Arrays:
-    _, validation = validation_pair(request)
+    validation = request.validation(request.parameters.validation).pair
     pairs = {"target_s_lf": request.pair, "validation_target_s_lf": validation}
     return {name: _image_scores(request, pair, pair.target)["s_lf"] for name, pair in pairs.items()}
 
@@ -352,7 +325,7 @@ def _tested(request: Given, variant: str, start: str) -> Arrays:
 
 
 def _validated(request: Given, variant: str) -> Arrays:
-    _, pair = validation_pair(request)
+    pair = request.validation(request.parameters.validation).pair
     options = {"num_steps": request.parameters.num_steps, "guidance": request.guidance}
     found = translated(request.model, method(request, variant), pair.source, request.info.source_label, **options)
     return _image_scores(request, pair, found.images)

@@ -50,7 +50,7 @@ class Images:
         self.train: DomainDataset = datasets.load(dataset, "train", size, source, root)
         if images is not None and images > len(self.test):
             raise InvalidParameterError(
-                f"images must be at most {len(self.test)}, all that {dataset!r} has; {images} was given"
+                f"images must be at most {len(self.test)}, all {split} images of {dataset!r}; {images} was given"
             )
         self.chosen = common.spread(len(self.test), images or min(default, len(self.test)))
 
@@ -94,6 +94,14 @@ class Request(Generic[P]):
         given = self.parameters
         default = given.default_images[given.profile]
         return Images(given.dataset, given.size, given.source, given.root, default, given.images, given.split)
+
+    def validation(self, count: int) -> Images:
+        """So many validation images of `dataset`, on which a study chooses what it reports on the test images.
+
+        Raises InvalidParameterError for more than there are.
+        """
+        given = self.parameters
+        return Images(given.dataset, given.size, given.source, given.root, count, count, "validation")
 
     @cached_property
     def beside(self) -> dict[str, Images]:
