@@ -1,4 +1,4 @@
-"""Methods with the papers' settings for a data set."""
+"""Methods with the papers' settings for a data set, or with those that were chosen on validation images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from spectral_collapse import inversion
 from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.studies import chosen
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 
@@ -13,10 +14,15 @@ COMBINED = {"ovg+taba": "ovg", "ovg+edm": "ovg"}
 """What the papers name and count as methods of their own: with which method they are made."""
 
 
+CHOSEN = "*"
+"""After a method's name: with the settings of `chosen` in place of the papers'."""
+
+
 def method(request: Request[NetworkParameters], name: str) -> InversionMethod:
     """A method of `inversion.METHODS`, or of `COMBINED`, with `settings`. Raises InvalidParameterError for an unknown
-    name."""
-    return inversion.create(COMBINED.get(name, name), **settings(request, name))
+    name, DataError for 'taba*' where nothing was chosen."""
+    plain = name.removesuffix(CHOSEN)
+    return inversion.create(COMBINED.get(plain, plain), **settings(request, name))
 
 
 def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
@@ -26,6 +32,8 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
     the data, not S_LF's cutoff, by which the method is judged.
     """
     given, papers = request.parameters, request.info.published
+    if name.endswith(CHOSEN):
+        return chosen.settings(request.info.name, name.removesuffix(CHOSEN))
     match name:
         case "taba":
             return {"fraction": max(papers.fraction, 1 / given.num_steps)}

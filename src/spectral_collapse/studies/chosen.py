@@ -1,0 +1,58 @@
+"""The settings that were chosen on validation images (`tuning`), for the studies that report: chosen.toml beside this.
+
+`make settings` writes the file; nobody else does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from spectral_collapse import disk
+from spectral_collapse.errors import DataError
+
+FILE = Path(__file__).with_name("chosen.toml")
+
+_HEAD = "# Written by `make settings`: for each data set what the study 'tuning' chose on validation images.\n"
+
+
+def settings(dataset: str, name: str) -> dict[str, Any]:
+    """What was chosen for a method on a data set. Raises DataError where nothing was."""
+    found = _read().get(dataset, {}).get(name)
+    if found is None:
+        raise DataError(
+            f"no settings of {name!r} were chosen on {dataset!r}; run the study 'tuning' there and `make settings`, or "
+            "use the papers' settings"
+        )
+    return dict(found)
+
+
+def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
+    """Keeps what results of `tuning` chose, data set -> result; what is there of other data sets stays."""
+    tables = dict(_read()) if file == FILE else {}
+    for dataset, study in found.items():
+        picked = study.isel({"try": study["chosen"].to_numpy()})
+        rows = zip(picked["method"].to_numpy(), picked["settings"].to_numpy(), strict=True)
+        tables[dataset] = {str(name): json.loads(str(row)) for name, row in rows}
+    lines = [_HEAD]
+    for dataset, methods in sorted(tables.items()):
+        lines.append(f"\n[{dataset}]\n")
+        lines += [f"{json.dumps(name)} = {_inline(given)}\n" for name, given in methods.items()]
+    disk.write(file, "".join(lines).encode())
+    _read.cache_clear()
+
+
+def _inline(given: Mapping[str, Any]) -> str:
+    """A TOML table in one line; numbers are written as JSON writes them, which TOML reads."""
+    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in given.items()) + " }"
+
+
+@functools.cache
+def _read() -> Mapping[str, Any]:
+    return tomllib.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}

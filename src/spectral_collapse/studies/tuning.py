@@ -1,0 +1,177 @@
+"""Which settings does each method get? As many tries for each, on validation images, never on those that are reported.
+
+A setting is judged by mean S_HF times mean S_LF, the latter counted up to that of the true targets: beyond it a method
+copies the source. What is chosen is kept in `chosen`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+from pydantic import AfterValidator, Field
+
+from spectral_collapse import inversion, metrics
+from spectral_collapse.errors import unknown
+from spectral_collapse.executors import Arrays
+from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.results import canonical
+from spectral_collapse.studies import common, published
+from spectral_collapse.studies.parameters import NetworkParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+TRIES = 5
+"""Settings of each method."""
+
+SCORES = {
+    "s_hf": ("high-frequency realism S_HF", "1"),
+    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
+    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
+    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
+}
+
+_STEPS = (1, 2, 5, 10, 20)
+"""Of every 50: where forward diffusion ends, or noise enters."""
+_ETAS = ((1, 1), (1, 0.1), (1, 0), (0, 1), (1e-10, 1))
+"""OVG's step sizes for texture and structure, as multiples of the published ones."""
+
+
+def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str, Any]]:
+    """The settings of a method that are tried, `TRIES` of them, the papers' among them where they have some.
+
+    Raises InvalidParameterError for a method without settings to choose.
+    """
+    usual, steps = published.settings(request, name), request.parameters.num_steps
+    shares = [max(1, round(steps * share / 50)) for share in _STEPS]
+    match name:
+        case "taba":
+            return [{"fraction": share / steps} for share in shares]
+        case "sdedit":
+            return [{"strength": share / 10} for share in (2, 4, 5, 6, 8)]
+        case "ovg" | "ovg+taba":
+            scaled = [{"eta_hf": usual["eta_hf"] * hf, "eta_lf": usual["eta_lf"] * lf} for hf, lf in _ETAS]
+            return [usual | etas for etas in scaled]
+        case "nullspace":
+            return [{"k": share, "projector": usual["projector"]} for share in shares]
+        case "rf_inversion":
+            return [{"gamma": gamma} for gamma in (0.05, 0.1, 0.2, 0.35, 0.5)]
+    raise unknown("method with settings to choose", name, METHODS)
+
+
+METHODS = ("taba", "sdedit", "ovg", "ovg+taba", "nullspace", "rf_inversion")
+"""Methods whose settings are chosen."""
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in METHODS:
+            raise unknown("method with settings to choose", name, METHODS)
+    return tuple(dict.fromkeys(names))
+
+
+class TuningParameters(NetworkParameters):
+    """Validation images of one data set, a network, and the methods whose settings are chosen."""
+
+    split: ClassVar[Literal["test", "validation"]] = "validation"
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
+
+    methods: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known)] = by_profile(
+        ("taba", "nullspace"), METHODS, METHODS, description="methods whose settings are chosen"
+    )
+
+
+Given = Request[TuningParameters]
+
+
+def tried(request: Given) -> list[tuple[str, dict[str, Any]]]:
+    """Methods with their settings, in order."""
+    return [(name, settings) for name in request.parameters.methods for settings in candidates(request, name)]
+
+
+def made(name: str, settings: Mapping[str, Any]) -> InversionMethod:
+    """A method of `inversion.METHODS`, or of the papers' combinations."""
+    return inversion.create(published.COMBINED.get(name, name), **settings)
+
+
+def uses(request: Given) -> Iterable[InversionMethod]:
+    """The methods, for the key."""
+    return [made(name, settings) for name, settings in tried(request)]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per method and setting, and one for the true targets."""
+    found: dict[str, Job] = {"targets": lambda: _scores(request, request.pair.target)}
+    for number, (name, settings) in enumerate(tried(request)):
+        found[f"{number:02d} {name}"] = partial(_measured, request, name, settings)
+    return found
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Dims try (a method with a setting), sample.
+
+    - `SCORES`; `sliced_wasserstein` (try), the distance of the outputs to real targets; `target_s_lf` (sample).
+    - coordinates along try: method; settings, a JSON object; published, whether these are the papers' settings or the
+      method's defaults; chosen, whether it is its method's choice.
+    """
+    names = [name for name, _ in tried(request)]
+    runs = [parts[f"{number:02d} {name}"] for number, name in enumerate(names)]
+    variables: dict[str, object] = {
+        name: common.variable(("try", "sample"), np.stack([run[name] for run in runs]), *titles)
+        for name, titles in SCORES.items()
+    }
+    distances = np.stack([run["sliced_wasserstein"] for run in runs])
+    variables["sliced_wasserstein"] = common.variable("try", distances, "sliced Wasserstein distance to real targets")
+    variables["target_s_lf"] = common.variable("sample", parts["targets"]["s_lf"], "S_LF of the true target")
+    found = xr.Dataset(
+        variables,
+        {
+            "try": np.arange(len(names)),
+            "method": ("try", names),
+            "settings": ("try", [canonical(settings) for _, settings in tried(request)]),
+            "published": (
+                "try",
+                [made(name, settings) == published.method(request, name) for name, settings in tried(request)],
+            ),
+            "sample": request.images.names,
+        },
+    )
+    return found.assign_coords(chosen=("try", choices(found)))
+
+
+def choices(found: xr.Dataset) -> np.ndarray:
+    """Of each try whether it is its method's choice: the largest area, the first of equals, (try,)."""
+    kept = np.minimum(found["s_lf"].mean("sample"), found["target_s_lf"].mean("sample"))
+    areas, methods = (found["s_hf"].mean("sample") * kept).to_numpy(), found["method"].to_numpy()
+    best = [max(np.flatnonzero(methods == name), key=areas.__getitem__) for name in dict.fromkeys(methods)]
+    return np.isin(np.arange(len(methods)), best)
+
+
+def _measured(request: Given, name: str, settings: Mapping[str, Any]) -> Arrays:
+    images = request.translated(made(name, settings)).images
+    distance = metrics.sliced_wasserstein(images, request.real_targets).score
+    return _scores(request, images) | {"sliced_wasserstein": np.float64(distance)}
+
+
+def _scores(request: Given, images: Any) -> Arrays:
+    source, target = request.pair
+    cutoff = request.info.structure_cutoff(request.parameters.size)
+    return {
+        "s_hf": metrics.s_hf(images, request.hf_reference).numpy(),
+        "hf_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
+        "s_lf": metrics.s_lf(images, source, cutoff=cutoff, structure=request.info.structure).numpy(),
+        "psnr": metrics.psnr(images, target).numpy(),
+    }
+
+
+STUDY = Study(
+    "tuning",
+    "Which settings does each method get, chosen on images that nothing is reported on?",
+    TuningParameters,
+    jobs,
+    combine,
+    uses,
+)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.studies import chosen, published, tuning
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+
+SMALL = {"profile": "smoke", "reference": 16}
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:  # noqa: F811
+    return tuning.STUDY.run(**SMALL, checkpoint=thumbnails())
+
+
+def test_every_method_has_as_many_tries_and_its_published_setting_is_one(own_store: None) -> None:  # noqa: F811
+    request = Request(tuning.TuningParameters.checked(**SMALL, num_steps=50, checkpoint=thumbnails()))
+    for name in tuning.METHODS:
+        tries = [tuning.made(name, settings) for settings in tuning.candidates(request, name)]
+        assert len(set(tries)) == tuning.TRIES
+        assert published.method(request, name) in tries
+
+
+def test_settings_are_tried_on_validation_images_alone(study: xr.Dataset, own_store: None) -> None:  # noqa: F811
+    request = Request(tuning.TuningParameters.checked(**SMALL, checkpoint=thumbnails()))
+    assert request.images.test.split == "validation"
+    assert study["sample"].to_numpy().tolist() == request.images.names
+    one = study.isel({"try": 3})
+    name, settings = tuning.tried(request)[3]
+    images = request.translated(tuning.made(name, settings)).images
+    np.testing.assert_allclose(one["psnr"], tuning.metrics.psnr(images, request.pair.target))
+    assert dict(study.sizes) == {"try": 2 * tuning.TRIES, "sample": 4}
+    assert set(study.dims) <= set(study.coords)
+    assert set(study["method"].to_numpy()[study["published"]]) == {"taba", "nullspace"}
+
+
+def test_the_largest_area_wins_and_copying_counts_for_nothing(study: xr.Dataset) -> None:
+    made_up = study.copy(deep=True)
+    made_up["target_s_lf"][:] = 0.6
+    made_up["s_hf"][:], made_up["s_lf"][:] = 0.5, 0.5
+    made_up["s_lf"][2] = 0.59  # better than the others
+    made_up["s_lf"][3] = 0.99  # better still, up to 0.6
+    made_up["s_hf"][4], made_up["s_lf"][4] = 0.51, 0.61  # beyond the target's, with more texture
+    won = tuning.choices(made_up)
+    assert np.flatnonzero(won).tolist() == [4, 5]  # the first of equals for the other method
+
+
+def test_what_was_chosen_is_read_back_and_used(
+    study: xr.Dataset,
+    own_store: None,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chosen, "FILE", tmp_path / "chosen.toml")
+    chosen._read.cache_clear()
+    chosen.write({"photos_x8": study}, chosen.FILE)
+    request = Request(tuning.TuningParameters.checked(**SMALL, checkpoint=thumbnails()))
+    for name in ("taba", "nullspace"):
+        number = int(np.flatnonzero((study["method"] == name) & study["chosen"])[0])
+        assert published.method(request, f"{name}*") == tuning.made(*tuning.tried(request)[number])
+    chosen.write({"bbbc021_x8": study}, chosen.FILE)  # what is there of other data sets stays
+    assert chosen.settings("photos_x8", "taba") == chosen.settings("bbbc021_x8", "taba")
+    with pytest.raises(DataError, match="no settings of 'ovg' were chosen on 'photos_x8'; run the study 'tuning'"):
+        published.method(request, "ovg*")
+    chosen._read.cache_clear()
+
+
+def test_a_method_without_settings_is_named() -> None:
+    with pytest.raises(InvalidParameterError, match="unknown method with settings to choose 'standard'"):
+        tuning.TuningParameters.checked(methods=["standard"])
