@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.multistep import BothWays
-from spectral_collapse.processes import Level
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.multistep import BothWays, Move
 from spectral_collapse.sampling import ode_step
 
 
@@ -25,18 +23,11 @@ class DPMSolver(BothWays):
 
     name = "dpm_solver"
 
-    def rule(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        labels: torch.Tensor,
-        memory: dict[str, Any],
-    ) -> tuple[torch.Tensor, Prediction]:
-        prediction = denoiser(x, level, labels)
-        clean, before = prediction.clean, memory.get("before")
-        memory["before"] = level, clean
+    def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
+        level, following = move.level, move.following
+        prediction = move.ask(x)
+        clean, before = prediction.clean, move.memory.get("before")
+        move.memory["before"] = level, clean
         if before is not None and following.alpha and before[0].alpha:
             come, go = math.log(before[0].ratio / level.ratio), math.log(level.ratio / following.ratio)
             clean = clean + go / (2 * come) * (clean - before[1])

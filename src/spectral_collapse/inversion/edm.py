@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from spectral_collapse.checks import check_flag
-from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.multistep import BothWays
-from spectral_collapse.processes import Level
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.multistep import BothWays, Move
 from spectral_collapse.sampling import noise_step, ode_step
 
 
@@ -34,19 +32,11 @@ class EDM(BothWays):
         check_flag("entry_noise", self.entry_noise)
         check_flag("heun", self.heun)
 
-    def rule(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        labels: torch.Tensor,
-        memory: dict[str, Any],
-    ) -> tuple[torch.Tensor, Prediction]:
-        prediction = denoiser(x, level, labels)
-        euler = ode_step(prediction, following)
+    def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
+        prediction = move.ask(x)
+        euler = ode_step(prediction, move.following)
         if not self.heun:
             return euler, prediction
         # d(x / alpha) / d(sigma / alpha) = noise: the mean slope of both ends.
-        end = denoiser(euler, following, labels)
-        return noise_step(x, (prediction.noise + end.noise) / 2, level, following), prediction
+        end = move.ask(euler, move.following)
+        return noise_step(x, (prediction.noise + end.noise) / 2, move.level, move.following), prediction

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.multistep import BothWays
-from spectral_collapse.processes import Level
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.multistep import BothWays, Move
 from spectral_collapse.sampling import increment
 
 
@@ -23,16 +21,7 @@ class FireFlow(BothWays):
 
     name = "fireflow"
 
-    def rule(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        labels: torch.Tensor,
-        memory: dict[str, Any],
-    ) -> tuple[torch.Tensor, Prediction]:
-        before = memory["slope"] if memory else denoiser(x, level, labels)
-        half = denoiser.process.between(level, following)
-        slope = memory["slope"] = denoiser(x + increment(before, level, half), half, labels)
-        return x + increment(slope, level, following), slope
+    def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
+        before = move.memory["slope"] if move.memory else move.ask(x)
+        slope = move.memory["slope"] = move.ask(x + increment(before, move.level, move.half), move.half)
+        return x + increment(slope, move.level, move.following), slope

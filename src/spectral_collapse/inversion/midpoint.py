@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.inversion.multistep import BothWays
-from spectral_collapse.processes import Level
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.multistep import BothWays, Move
 from spectral_collapse.sampling import increment, ode_step
 
 
@@ -23,16 +21,7 @@ class Midpoint(BothWays):
 
     name = "midpoint"
 
-    def rule(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        labels: torch.Tensor,
-        memory: dict[str, Any],
-    ) -> tuple[torch.Tensor, Prediction]:
-        half = denoiser.process.between(level, following)
-        prediction = denoiser(x, level, labels)
-        slope = denoiser(ode_step(prediction, half), half, labels)
-        return x + increment(slope, level, following), prediction
+    def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
+        prediction = move.ask(x)
+        slope = move.ask(ode_step(prediction, move.half), move.half)
+        return x + increment(slope, move.level, move.following), prediction

@@ -16,26 +16,40 @@ from spectral_collapse.sampling import SamplingState, plain_step
 
 
 @dataclass(frozen=True)
+class Move:
+    """A step from one level to another, up or down, and whom to ask; memory: of earlier steps in this direction."""
+
+    denoiser: Denoiser
+    labels: torch.Tensor
+    level: Level
+    following: Level
+    memory: dict[str, Any]
+
+    def ask(self, x: torch.Tensor, level: Level | None = None) -> Prediction:
+        """What the denoiser says of a state, N x C x H x W, at a level, or where the step begins."""
+        return self.denoiser(x, self.level if level is None else level, self.labels)
+
+    @property
+    def half(self) -> Level:
+        """The level half way."""
+        return self.denoiser.process.between(self.level, self.following)
+
+
+@dataclass(frozen=True)
 class BothWays(InversionMethod, ABC):
     """A rule from one level to another that does not ask which is the cleaner one."""
 
     @abstractmethod
-    def rule(
-        self,
-        denoiser: Denoiser,
-        x: torch.Tensor,
-        level: Level,
-        following: Level,
-        labels: torch.Tensor,
-        memory: dict[str, Any],
-    ) -> tuple[torch.Tensor, Prediction]:
-        """The state at `following`, and a prediction; memory: of earlier steps in this direction, empty at first."""
+    def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
+        """The state at `move.following` from x at `move.level`, and a prediction."""
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return self.rule(run.denoiser, x, run.level, run.following, run.labels, run.memory.setdefault("up", {}))
+        memory = run.memory.setdefault("up", {})
+        return self.rule(x, Move(run.denoiser, run.labels, run.level, run.following, memory))
 
     def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        return self.rule(run.guided, x, run.level, run.following, run.labels, run.memory.setdefault("down", {}))
+        memory = run.memory.setdefault("down", {})
+        return self.rule(x, Move(run.guided, run.labels, run.level, run.following, memory))
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         run.memory.pop("up", None)
