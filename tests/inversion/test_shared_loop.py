@@ -37,6 +37,7 @@ EXAMPLES: dict[InversionMethod, int | None] = {
     create("ovg", eta_hf=10.0, eta_lf=1e-3, entry_noise=True): 10,
     create("noise_floor"): 10,
     create("nullspace", k=1, projector=0.1): 9,
+    create("wiener", k=1): 9,
     create("spectral_swap"): 10,
     create("white_norm"): 10,
     create("rf_inversion"): 10,

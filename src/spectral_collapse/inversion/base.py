@@ -175,9 +175,9 @@ class InversionMethod:
         replaced = self.replaced_steps(num_steps)
         return replaced + self.entry_noise if self.fresh else int(replaced > 0 or self.entry_noise)
 
-    def let_in(self, noise: torch.Tensor) -> torch.Tensor:
-        """The part of a noise map, N x C x H x W, that enters the image."""
-        return noise
+    def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
+        """Where images (N x C x H x W) enter at a level with noise: their forward diffusion."""
+        return level.alpha * clean + level.sigma * noise
 
     def prepare(self, run: InversionState) -> None:
         """Called before the first step; raises where the method can't work with this denoiser."""
@@ -236,7 +236,7 @@ class InversionMethod:
         run = InversionState(CountingDenoiser(denoiser, len(clean)), as_labels(label, clean), levels, clean, noise)
 
         def forward(level: Level, draw: int) -> torch.Tensor:
-            return level.alpha * clean + level.sigma * self.let_in(noise[draw])
+            return self.enter(clean, noise[draw], level)
 
         def advance(index: int, level: Level, following: Level, x: torch.Tensor) -> tuple[torch.Tensor, Any]:
             run.position = index

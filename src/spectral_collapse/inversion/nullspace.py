@@ -10,6 +10,7 @@ from spectral_collapse.checks import check_count
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass, Projector
+from spectral_collapse.processes import Level
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,6 @@ class NullSpace(InversionMethod):
             raise InvalidParameterError(f"nullspace can't enter at level {self.k} of {num_steps}; use k <= num_steps")
         return self.k
 
-    def let_in(self, noise: torch.Tensor) -> torch.Tensor:
+    def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
         projector = self.projector if callable(self.projector) else HighPass(self.projector)
-        return projector(noise)
+        return super().enter(clean, projector(noise), level)

@@ -1,0 +1,53 @@
+"""Wiener entry: each frequency enters with as much noise as it needs, and keeps what it can of the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from spectral_collapse.checks import check_count
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.dpm_solver import DPMSolver
+from spectral_collapse.inversion.jacobians import radial
+from spectral_collapse.processes import Level
+
+
+@dataclass(frozen=True)
+class Wiener(DPMSolver):
+    """Enters the ODE at level k with noise shaped by the image's own spectrum, then second-order steps (ours).
+
+    With S the image's power at a frequency, averaged over rings and channels, s = sigma / alpha at level k and
+    p = s^2 / (S + s^2), the share of the noise in what a denoiser expects there, the image enters as
+
+        alpha * sqrt(1 + p) * x0 + sigma * sqrt(p) * noise, at every frequency.
+
+    Its power is that of the forward diffusion, S + s^2 in units of alpha^2, so that a perfect denoiser of Gaussian data
+    makes a white latent of it; its squared correlation with the image is 1 - p^2, where forward diffusion (TABA,
+    `noise_floor`) has 1 - p. Where the image is empty nothing but noise enters, where it is strong next to none.
+
+    k: the level of entry, 0 to num_steps; the steps below it are skipped. Steps up and down are `DPMSolver`'s.
+    """
+
+    k: int = 2
+
+    name = "wiener"
+    entry_noise = True
+    fresh = False
+
+    def __post_init__(self) -> None:
+        check_count("k", self.k, 0)
+
+    def replaced_steps(self, num_steps: int) -> int:
+        if self.k > num_steps:
+            raise InvalidParameterError(f"wiener can't enter at level {self.k} of {num_steps}; use k <= num_steps")
+        return self.k
+
+    def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
+        if not level.alpha:  # nothing of the image is left
+            return level.sigma * noise
+        share = level.ratio**2 / (radial(clean) + level.ratio**2)
+        wide = torch.promote_types(clean.dtype, torch.float32)  # the FFT knows no half precision
+        image, white = (torch.fft.rfft2(part.to(wide)) for part in (clean, noise))
+        mixed = level.alpha * (1 + share).sqrt() * image + level.sigma * share.sqrt() * white
+        return torch.fft.irfft2(mixed, s=clean.shape[-2:]).to(clean.dtype)
