@@ -92,14 +92,14 @@ def test_ours_beside_the_papers(study: xr.Dataset) -> None:
 
 
 def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
-    table = claims.table(findings.claims_of_tables({"a": study})).set_index("Claim")["Verdict"]
+    table = claims.table(findings.claims({"a": study})).set_index("Claim")["Verdict"]
     assert table["TABA restores texture: S_HF above the standard inversion's"] == "supported"
     assert table["OVG keeps more of the image than TABA: PSNR above"] == "supported"
     assert table["OVG has a better LPIPS than TABA"] == "not measured"
-    worse = made(SHIFTS | {"ovg": {"psnr": -3.0}})
-    both = claims.table(findings.claims_of_tables({"a": study, "b": worse})).set_index("Claim")["Verdict"]
+    worse = made(SHIFTS | {"ovg": {"psnr": -3.0}}, title="Another")
+    both = claims.table(findings.claims({"a": study, "b": worse})).set_index("Claim")["Verdict"]
     assert both["OVG keeps more of the image than TABA: PSNR above"] == "depends"
-    alone = claims.table(findings.claims_of_tables({"b": worse})).set_index("Claim")["Verdict"]
+    alone = claims.table(findings.claims({"b": worse})).set_index("Claim")["Verdict"]
     assert alone["OVG keeps more of the image than TABA: PSNR above"] == "refuted"
 
 

@@ -24,7 +24,7 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     x = alt.X("s_lf:Q", title="structure kept, S_LF, cut at the target's →").scale(zero=False, padding=14)
     y = alt.Y("s_hf:Q", title="texture, S_HF →").scale(zero=False, padding=14)
     x, y = x.axis(tickCount=5), y.axis(tickCount=5)
-    encoded = lines.channels(_present(KINDS, table["kind"]), "kind", points=True, columns=3)
+    encoded = lines.channels(present(KINDS, table["kind"]), "kind", points=True, columns=3)
     tooltip = [alt.Tooltip("method:N", title=" "), alt.Tooltip("kind:N", title=" ")]
     names = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
     tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in names.items()]
@@ -50,7 +50,7 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     ]
     chart = alt.layer(*layers).properties(width=300, height=260)
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
-        description=f"S_LF against S_HF of {_listed(table, 'method')}; {_listed(table, 'panel')}"
+        description=f"S_LF against S_HF of {listed(table, 'method')}; {listed(table, 'panel')}"
     )
 
 
@@ -59,9 +59,9 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
     order = table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"]
     x = alt.X("mean:Q", title="mean rank, 1 is best").scale(zero=False).axis(tickCount=5)
     y = alt.Y("method:N", title=None, sort=list(order))
-    chart = lines.whiskers(None, x, y, _present(KINDS, table["kind"]), "kind")
+    chart = lines.whiskers(None, x, y, present(KINDS, table["kind"]), "kind")
     return lines.panels(chart.properties(width=210, height=18 * len(order)), table).properties(
-        description=f"Mean ranks of {_listed(table, 'method')}; {_listed(table, 'panel')}"
+        description=f"Mean ranks of {listed(table, 'method')}; {listed(table, 'panel')}"
     )
 
 
@@ -74,8 +74,8 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
     height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
     return lines.panels(chart.properties(width=170, height=height), table, columns=columns, x="independent").properties(
-        description=f"Scores of {_listed(table, 'method')} with the networks {_listed(table, 'network')}; "
-        f"{_listed(table, 'panel')}"
+        description=f"Scores of {listed(table, 'method')} with the networks {listed(table, 'network')}; "
+        f"{listed(table, 'panel')}"
     )
 
 
@@ -87,8 +87,7 @@ def shares(table: pd.DataFrame) -> alt.FacetChart:
     chart = alt.layer(lines.whiskers(None, x, y, looks, columns=2, side_by_side=True), lines.rule(x=0.5))
     height = 26 * table["score"].nunique() * (1 + 0.2 * len(looks))
     return lines.panels(chart.properties(width=260, height=height), table, columns=2).properties(
-        description=f"Shares improved of {_listed(table, 'score')}: {_listed(table, 'series')}; "
-        f"{_listed(table, 'panel')}"
+        description=f"Shares improved of {listed(table, 'score')}: {listed(table, 'series')}; {listed(table, 'panel')}"
     )
 
 
@@ -100,13 +99,15 @@ def factors(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=5)
     chart = lines.bands(None, x, y, looks, points=True, columns=4, opacity=0.12)
     return lines.panels(chart.properties(width=190, height=180), table, y="independent").properties(
-        description=f"Scores against the scale factor: {_listed(table, 'series')}; {_listed(table, 'panel')}"
+        description=f"Scores against the scale factor: {listed(table, 'series')}; {listed(table, 'panel')}"
     )
 
 
-def _present(looks: dict[str, Look], names: pd.Series) -> dict[str, Look]:
+def present(looks: dict[str, Look], names: pd.Series) -> dict[str, Look]:
+    """The looks of the names that there are."""
     return {name: look for name, look in looks.items() if name in set(names)}
 
 
-def _listed(table: pd.DataFrame, column: str) -> str:
+def listed(table: pd.DataFrame, column: str) -> str:
+    """What a column has, for the description of a chart."""
     return ", ".join(map(str, table[column].unique())).replace("|", ", ")

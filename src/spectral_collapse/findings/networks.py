@@ -253,13 +253,15 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             held = {above(gap, 0) for gap in gaps.values()}
             listed = ", ".join(f"{name} {text(gap)}" for name, gap in gaps.items())
             cured[title] = listed, next(iter(held)) if len(held) == 1 else None
-    paper = "Spectral Collapse"
+    paper, figure = "Spectral Collapse", "fig-networks-quality"
     return [
-        from_cases("U-Net and DiT collapse alike.", f"{paper}, Table 3", kinds, "S_DC, network by network"),
+        from_cases("U-Net and DiT collapse alike.", f"{paper}, Table 3", kinds, "S_DC, network by network", figure),
         from_cases(
-            "The collapse is there in pixel space too.", f"{paper}, Table 4", pixels, "S_DC, network by network"
+            "The collapse is there in pixel space too.", f"{paper}, Table 4", pixels, "S_DC, network by network", figure
         ),
-        from_cases("Predicting clean images cures the collapse.", f"{paper}, Table 6", cured, "S_DC, difference"),
+        from_cases(
+            "Predicting clean images cures the collapse.", f"{paper}, Table 6", cured, "S_DC, difference", figure
+        ),
     ]
 
 
