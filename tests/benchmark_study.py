@@ -82,4 +82,5 @@ def made(
         "known": [WHITE, CLOSED],
     }
     about = {"title": "Made up", "data_source": "real", "origin": "drawn", "checkpoint_hash": "0" * 12}
+    about["structure"] = "color"
     return xr.Dataset(variables, coords, {**about, **attrs})
