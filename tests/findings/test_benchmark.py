@@ -74,7 +74,7 @@ def test_the_best_are_marked_where_they_are_told_apart(study: xr.Dataset) -> Non
 def test_what_is_missing_is_named(study: xr.Dataset) -> None:
     text = findings.missing({"": study})
     assert "**FID is missing**: there are no weights." in text
-    assert "null class, renoise" in text
+    assert "null class, ReNoise" in text
 
 
 def test_ours_beside_the_papers(study: xr.Dataset) -> None:

@@ -60,9 +60,7 @@ _TITLES = {
 
 def called(method: str) -> str:
     """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', true target for 'target'."""
-    return _YARDSTICKS.get(method) or " + ".join(
-        "EDM" if part == "edm" else series_called(part) for part in method.split("+")
-    )
+    return _YARDSTICKS.get(method) or " + ".join(series_called(part.strip()) for part in method.split("+"))
 
 
 def title(score: str, arrow: bool = True) -> str:
@@ -238,13 +236,6 @@ def answer(found: Found) -> str:
         f"{'' if enough else ' ' + _too_few(study)} The best mean rank over {len(COMPARED)} scores has "
         f"{first['method']} ({_row(first)}), {apart} that of {second['method']} ({_row(second)})."
     )
-
-
-def pictured(study: xr.Dataset) -> list[str]:
-    """The methods that a page shows as pictures: those that change most, of those that were run, at most eight."""
-    wanted = ("standard", "direct", "bdia", "white_norm", "taba", "edm", "ovg", "ovg+taba")
-    points = [str(point) for point in study["point"].to_numpy()]
-    return [*(name for name in wanted if name in points), *(name for name in points if name not in wanted)][:8]
 
 
 def beside_paper(found: Found) -> Cells:
