@@ -59,6 +59,23 @@ def test_shares_stand_beside_table_6(found: findings.Networks) -> None:
     assert rows["the paper, Table 6", "S_DC ↑"] == 0.897
 
 
+def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
+    cells = prediction_target.counts(found | {"EDM": {}})
+    rows = cells.set_index(cells["Score"].map(lambda cell: cell.text))
+    # two methods with two seeds each: x0 has +0.1 of S_HF with either, and OVG loses 1 dB
+    assert rows.loc["S_HF ↑", "Cases"].text == "4"
+    assert rows.loc["S_HF ↑", "% improved"].value == 100
+    low, _ = benchmark.statistics.wilson(np.asarray(1.0), 4)
+    assert rows.loc["S_HF ↑", "% improved"].text.startswith(f"100.0 [{100 * low:.1f}")
+    assert rows.loc["S_HF ↑", "Mean difference"].value == pytest.approx(0.1, abs=0.01)
+    assert rows.loc["PSNR (dB) ↑", "% improved"].value <= 50
+    assert rows.loc["PSNR (dB) ↑", "% improved, the paper"].text == "79.3"
+    assert "about 17 to 35 %" in rows.loc["PSNR (dB) ↑", "% improved, the paper"].note
+    assert (rows.loc["FID ↓", "Cases"].text, rows.loc["FID ↓", "% improved"].text) == ("0", "-")
+    alone = prediction_target.counts({"epsilon": found["epsilon"], "x0": {}})
+    assert set(alone["Cases"].map(lambda cell: cell.text)) == {"0"}
+
+
 def test_claims_on_networks(found: findings.Networks) -> None:
     verdicts = {one.claim: one.verdict for one in prediction_target.claims(found)}
     assert verdicts["x0-prediction restores texture: S_HF is higher (x0)"] == "supported"

@@ -266,7 +266,8 @@ def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dic
         mean = value(study, score, point).mean if known else np.nan
         digits = COLUMNS[score]
         mine = "-" if np.isnan(mean) else f"{mean:.{digits}f}"
-        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean))
+        note = paper_tables.DECORRELATION if score == "s_dc" else ""
+        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean), note=note)
     return row
 
 
