@@ -88,6 +88,14 @@ def test_claims_on_networks(found: findings.Networks) -> None:
     assert [one.verdict for one in findings.collapse_claims(never, "", "It collapses", "")] == ["refuted", "refuted"]
 
 
+def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
+    named = findings.by_title(found | {"EDM": {}})
+    assert {name: study.attrs["title"] for name, study in named.items()} == {
+        "bbbc021_x8, epsilon": "Made up, epsilon",
+        "bbbc021_x8, x0": "Made up, x0",
+    }
+
+
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
     alone = {"latent": found["epsilon"], "pixel": {}}
     assert "There is no second network" in findings.networks_answer(alone, "latent")

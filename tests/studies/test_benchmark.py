@@ -129,6 +129,8 @@ def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: py
     assert [list(one) for one in found.values()] == [["photos_x8", "photos_x16"], ["photos_x8", "photos_x16"], []]
     assert benchmark.not_shipped(["U-Net", "pixel"], "photos_x8") == ["photos-pixel"]
     assert benchmark.not_shipped(["U-Net"], "photos_x8", profile="paper") == ["photos"]  # 256 px
+    with pytest.raises(InvalidParameterError, match="none of photos-pixel ships at this size; train one"):
+        benchmark.by_network(["pixel"], ["photos_x8", "photos_x16"])
     with pytest.raises(InvalidParameterError, match="unknown network 'dit'"):
         benchmark.not_shipped(["dit"], "photos_x8")
 

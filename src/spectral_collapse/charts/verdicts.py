@@ -23,7 +23,7 @@ def places(table: pd.DataFrame) -> alt.FacetChart:
         tooltip += [alt.Tooltip(f"{name}_{end}:Q", title="95 %", format="+.3f") for end in ("low", "high")]
     tooltip.append(alt.Tooltip("cost:Q", title="cost", format=".2f"))
     size = alt.Size("cost:Q", title="cost of the inversion (size)").scale(type="sqrt", rangeMin=15, rangeMax=260)
-    size = size.legend(orient="bottom", values=sorted(table["cost"].round(2).unique()), format=".3~g", columns=6)
+    size = size.legend(orient="bottom", values=sorted(table["cost"].round().unique()), format=".3~g")
     base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
     layers = [
         lines.rule(x=0),

@@ -52,14 +52,23 @@ def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
     return {name: {network: studies[name] for network, studies in found.items() if name in studies} for name in names}
 
 
+def by_title(found: Networks) -> dict[str, xr.Dataset]:
+    """The results of all networks in one mapping, each with its network in its title: for pictures of them."""
+    return {
+        f"{name}, {network}": study.assign_attrs(title=f"{study.attrs['title']}, {network}")
+        for name, studies in per_data_set(found).items()
+        for network, study in studies.items()
+    }
+
+
 def absent(checkpoints: Sequence[str]) -> str:
     """A sentence for the networks that do not ship, '' for none."""
     if not checkpoints:
         return ""
     listed = ", ".join(f"`{name}`" for name in checkpoints)
     return (
-        f"**Not measured here:** {listed} does not ship with this project; `spectral-collapse train NAME --output "
-        "data/checkpoints/NAME` trains it, and this page then has its rows."
+        f"**Not measured here:** {listed} {'does' if len(checkpoints) == 1 else 'do'} not ship with this project; "
+        "`spectral-collapse train NAME --output data/checkpoints/NAME` trains it, and this page then has its rows."
     )
 
 

@@ -254,10 +254,14 @@ def by_network(
 
     given: as of `Study.each`, without a checkpoint. Networks that do not ship are left out: `not_shipped` names them.
 
-    Raises InvalidParameterError for an unknown network, and what `Study.each` raises.
+    Raises InvalidParameterError for an unknown network and where none ships, and what `Study.each` raises.
     """
     names = [datasets] if isinstance(datasets, str) else list(datasets)
     absent = not_shipped(networks, names, **given)
+    if len(absent) == len({checkpoint(network, name) for network in networks for name in names}):
+        raise InvalidParameterError(
+            f"none of {', '.join(absent)} ships at this size; train one, or name data sets of another family"
+        )
     return {
         network: {
             name: STUDY.run(dataset=name, checkpoint=checkpoint(network, name), **given)
