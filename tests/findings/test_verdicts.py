@@ -276,6 +276,8 @@ def test_ablations_ask_all_networks() -> None:
     study["prediction"].loc[{"model": "photos-dit"}] = "sample"
     paired = study.assign_coords(model=["photos", "mine", "photos-sample", "photos-pixel"])
     assert networks.claims({"one": paired})[2].verdict == "supported"
+    paired["space"].loc[{"model": "photos"}] = "pixels"  # then it differs in more than what it predicts
+    assert networks.claims({"one": paired})[2].verdict == "not measured"
 
 
 def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:

@@ -243,11 +243,12 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         if inside.sizes["model"]:
             pixels[title] = _all_collapse(inside)
         clean = one.isel(model=(one["prediction"] == "sample").to_numpy())
+        places = one["space"].to_series()
         gaps = {
             f"{a} over {b}": bootstrap_mean(one["s_dc"].sel(model=a) - one["s_dc"].sel(model=b))
             for a in map(str, clean["model"].to_numpy())
             for b in map(str, noise["model"].to_numpy())
-            if a.removesuffix("-sample") == b
+            if b.removesuffix("-latent") == a.removesuffix("-sample") and places[a] == places[b]
         }
         if gaps:
             held = {above(gap, 0) for gap in gaps.values()}
