@@ -77,3 +77,14 @@ def test_pictures_are_large_and_crisp_and_a_menu_picks_one(found: dict[str, xr.D
         assert f">{text}<" in svg
     assert ">Another, image 0<" not in svg
     assert "TABA" in chart.to_dict()["description"]
+
+
+def test_rows_are_about_as_long_and_settings_stay_as_they_are(found: dict[str, xr.Dataset]) -> None:
+    chart = charts.gallery({"one": found["one"]}, examples=1).to_dict()
+    shown = [part["width"] / charts.SIDE for part in chart["vconcat"][1:]]
+    assert shown == [4, 3]  # seven pictures, five at most in a row
+    study = found["one"].assign_coords(
+        point=["standard", "TABA 0.2", "OVG (1e+09, 7e-05)", "OVG (1, 2) + TABA 0.2", "o"]
+    )
+    titles = dict.fromkeys(cell["column"] for cell in cells({"one": study}))
+    assert list(titles)[3:6] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]

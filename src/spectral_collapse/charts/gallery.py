@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,10 +12,12 @@ import xarray as xr
 
 from spectral_collapse.charts import pictures
 from spectral_collapse.findings.benchmark import called
+from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
+from spectral_collapse.studies.published import COMBINED
 
 SIDE, COLUMNS = 132, 5
-"""Pixels of the page that a picture has, with its frame of 4; pictures in a row."""
+"""Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
 
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
@@ -55,7 +58,7 @@ def gallery(
 
 
 def _stack(study: xr.Dataset, name: str, points: Sequence[str]) -> list[alt.Chart]:
-    """The grids of one example, `COLUMNS` pictures wide."""
+    """The grids of one example, at most `COLUMNS` pictures wide."""
     one = study.sel(shown=name)
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
     shown = {"Source": (SOURCE, source), "True target": (TARGET, target)}
@@ -63,15 +66,16 @@ def _stack(study: xr.Dataset, name: str, points: Sequence[str]) -> list[alt.Char
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
     columns = {title: [pixels, pixels[window], _changed(pixels, source)] for title, (_, pixels) in shown.items()}
     titles = list(columns)
+    width = math.ceil(len(titles) / math.ceil(len(titles) / COLUMNS))  # rows of about the same length
     return [
         pictures.grid(
-            {title: columns[title] for title in titles[start : start + COLUMNS]},
+            {title: columns[title] for title in titles[start : start + width]},
             ["whole", "detail", "minus|source"],
             SIDE,
             details=lambda title, _: _scores(study, places[title], name),
             labelled=True,
         )
-        for start in range(0, len(titles), COLUMNS)
+        for start in range(0, len(titles), width)
     ]
 
 
@@ -94,7 +98,7 @@ def _changed(picture: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 def _wrapped(point: str) -> str:
     """A point's label in up to four lines, parted by '|', narrow enough for a column."""
-    label = called(point)
+    label = called(point) if point in (*METHODS, *COMBINED) else point.replace("_", " ")
     label = label[0].upper() + label[1:]
     return label.replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
 
