@@ -18,6 +18,9 @@ KINDS = {
 }
 """Methods by whether they draw noise."""
 
+NAMES_WIDTH = 100
+"""Pixels that the names at the right of a panel take."""
+
 
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
@@ -26,32 +29,45 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     x, y = x.axis(tickCount=5), y.axis(tickCount=5)
     encoded = lines.channels(present(KINDS, table["kind"]), "kind", points=True, columns=3)
     tooltip = [alt.Tooltip("method:N", title=" "), alt.Tooltip("kind:N", title=" ")]
-    names = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
-    tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in names.items()]
+    titles = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
+    tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in titles.items()]
     tooltip.append(alt.Tooltip("network_calls:Q", title="network calls", format=".0f"))
-    named = table["on_front"] | table["method"].isin(["standard", "TABA", "OVG", called(TARGET)])
-    table = table.assign(name=table["method"].where(named, ""))
-    # neighbours are named on different sides
-    table["side"] = table[named].groupby("panel")["s_hf"].rank(method="first") % 2
+    table = labelled(table)
     base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
     layers = [
+        *names(x, y, encoded["color"]),
         step.encode(x, y, order="s_lf:Q"),
         base.mark_rule(opacity=0.35).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.35).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         base.mark_point(size=75).encode(x, y, shape=encoded["shape"]),
-        *(
-            alt.Chart()
-            .transform_filter(f"datum.side == {side}")
-            .mark_text(align=align, dx=move, dy=-move, fontSize=11)
-            .encode(x, y, text="name:N")
-            for side, align, move in ((0, "left", 8), (1, "right", -8))
-        ),
     ]
-    chart = alt.layer(*layers).properties(width=300, height=260)
+    chart = alt.layer(*layers).properties(width=260, height=270)
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
-        description=f"S_LF against S_HF of {listed(table, 'method')}; {listed(table, 'panel')}"
+        spacing={"column": NAMES_WIDTH, "row": 20},
+        description=f"S_LF against S_HF of {listed(table, 'method')}; {listed(table, 'panel')}",
     )
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of places s_lf, s_hf with a place for each name, label_x and label_y: at the right of its panel, below
+    each other in the order of S_HF, so that no name covers another."""
+
+    def of(rows: pd.DataFrame) -> pd.DataFrame:
+        left, right = rows["s_lf_low"].min(), rows["s_lf_high"].max()
+        low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
+        place = rows["s_hf"].rank(method="first") - 1
+        heights = low + (high - low) * place / max(len(rows) - 1, 1)
+        return rows.assign(label_x=right + 0.15 * (right - left), label_y=heights)
+
+    return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
+
+
+def names(x: alt.X, y: alt.Y, color: alt.Color) -> list[alt.Chart]:
+    """The names of `labelled` in the colours of their kinds, each with a line to its method's place."""
+    line = alt.Chart().mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
+    name = alt.Chart().mark_text(align="left", dx=3, fontSize=11)
+    return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N", color=color)]
 
 
 def ranks(table: pd.DataFrame) -> alt.FacetChart:

@@ -6,13 +6,13 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.benchmark import KINDS, listed, present
+from spectral_collapse.charts.benchmark import KINDS, NAMES_WIDTH, labelled, listed, names, present
 
 
 def places(table: pd.DataFrame) -> alt.FacetChart:
     """Every method in the plane of S_LF and S_HF, the standard inversion at the crossing of the dashed lines, its cost
     as the size of its marker; a panel per data set."""
-    table = pd.concat([_labelled(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
+    table = labelled(table)
     looks = present(KINDS, table["kind"])
     x = alt.X("s_lf:Q", title="Δ S_LF, cut at the target's →").scale(nice=False, padding=6).axis(tickCount=4)
     y = alt.Y("s_hf:Q", title="Δ S_HF →").axis(tickCount=5)
@@ -28,29 +28,18 @@ def places(table: pd.DataFrame) -> alt.FacetChart:
     layers = [
         lines.rule(x=0),
         lines.rule(y=0),
-        alt.Chart().mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q"),
+        *names(x, y, encoded["color"]),
         base.mark_rule(opacity=0.2).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.2).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         base.mark_point(filled=False, strokeWidth=1.8).encode(x, y, shape=encoded["shape"], size=size),
-        base.mark_text(align="left", dx=3, fontSize=11).encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N"),
     ]
     chart = alt.layer(*layers).properties(width=225, height=250)
     return (
         lines.panels(chart, table, columns=2, x="independent", y="independent")
         .resolve_legend(color="shared")
         .properties(
-            spacing={"column": 120, "row": 20},
+            spacing={"column": NAMES_WIDTH, "row": 20},
             description=f"S_LF and S_HF of {listed(table, 'method')}, minus the standard inversion's; "
             f"{listed(table, 'panel')}",
         )
     )
-
-
-def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a panel with a place for each name, label_x and label_y: at the right, below each other in the order
-    of S_HF, so that names of neighbours do not cover each other."""
-    left, right = rows["s_lf_low"].min(), rows["s_lf_high"].max()
-    place = rows["s_hf"].rank(method="first").to_numpy() - 1
-    low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
-    heights = low + (high - low) * place / max(len(rows) - 1, 1)
-    return rows.assign(label_x=right + 0.15 * (right - left), label_y=heights)
