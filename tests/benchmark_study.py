@@ -21,8 +21,9 @@ SAMPLE = (
     "s_dc",
     "norm",
     "high_frequency_deficit",
+    "reconstruction",
 )
-LEVELS = {"psnr": 20.0, "s_hf": 0.8, "s_lf": 0.7, "s_dc": 0.6}
+LEVELS = {"psnr": 20.0, "reconstruction": 30.0, "s_hf": 0.8, "s_lf": 0.7, "s_dc": 0.6}
 
 
 def made(
@@ -36,12 +37,13 @@ def made(
 ) -> xr.Dataset:
     """A result whose methods have the scores of `LEVELS`, or 0.5, plus their `shifts`, plus noise of each image.
 
-    True targets have S_LF = 0.75, and white noise S_DC = 1.
+    True targets have S_LF = 0.75, and white noise S_DC = 1. An inversion costs as much as the standard one, or its
+    `inversion_cost`. A picture of a method is of one grey, 10 times its place among the methods.
     """
     rng, names = np.random.default_rng(seed), list(shifts)
     shared = {name: rng.standard_normal(images) for name in SAMPLE}
     variables: dict[str, object] = {}
-    for name in (*SCORES, "hf_excess", "norm"):
+    for name in (*SCORES, "hf_excess", "norm", "reconstruction"):
         if name in SAMPLE:
             values = np.array(
                 [LEVELS.get(name, 0.5) + shifts[one].get(name, 0.0) + 0.05 * shared[name] for one in names]
@@ -58,8 +60,18 @@ def made(
         dims, values, about = variables[name]
         variables[name] = (dims, np.full_like(values, np.nan), {**about, "missing": "there are no weights"})
     variables["network_calls"] = (("point", "seed"), np.full((len(names), 2), 100.0))
+    variables["inversion_cost"] = ("point", [shifts[one].get("inversion_cost", 1.0) for one in names])
     variables["seconds"] = (("point", "seed"), np.full((len(names), 2), 1.5))
+    shown = [f"image {number}" for number in range(2)]
+    pixels = ("row", "col", "rgb")
+    grey = np.arange(len(names), dtype=np.uint8)[:, None, None, None, None] * 10
+    variables["image"] = (("point", "shown", *pixels), np.broadcast_to(grey, (len(names), 2, 16, 16, 3)).copy())
+    random = rng.integers(256, size=(2, 2, 16, 16, 3)).astype(np.uint8)
+    variables |= {
+        f"{side}_image": (("shown", *pixels), random[place]) for place, side in enumerate(("source", "target"))
+    }
     coords = {
+        "shown": shown,
         "point": names,
         "method": ("point", names),
         "stochastic": ("point", [name in stochastic for name in names]),
@@ -70,4 +82,5 @@ def made(
         "known": [WHITE, CLOSED],
     }
     about = {"title": "Made up", "data_source": "real", "origin": "drawn", "checkpoint_hash": "0" * 12}
+    about["structure"] = "color"
     return xr.Dataset(variables, coords, {**about, **attrs})

@@ -28,7 +28,7 @@ def found() -> Found:
         (lambda found: charts.front(findings.front(found)), ["One, x8", "free HF", "standard"]),
         (lambda found: charts.costs(findings.costs(found), LIMITS), ["Two, x8", "every 5"]),
         (lambda found: charts.differences(findings.differences(found, "hf_excess"), "energy"), ["free LF", "Two, x8"]),
-        (lambda found: charts.gallery(found["one"]), ["source", "exact"]),
+        (charts.pictures, ["Source", "Exact", "One, x8, 0"]),
     ],
 )
 def test_every_chart_shows_its_series_and_panels(

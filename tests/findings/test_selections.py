@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import benchmark, claims, paper_tables
+from spectral_collapse.findings import (
+    benchmark,
+    claims,
+    deterministic_stochastic,
+    paper_tables,
+    prediction_target,
+    scale_factor,
+)
 from spectral_collapse.findings import selections as findings
 from tests.benchmark_study import made
 
@@ -20,16 +27,16 @@ def found() -> findings.Networks:
 def test_cases_count_pairs_of_a_method_that_draws_and_one_that_does_not() -> None:
     shifts = {"standard": {}, "direct": {"s_hf": 0.5}, "taba": {"s_hf": 0.1, "s_dc": 0.3, "s_lf": -0.2}}
     study = made(shifts | {"sdedit": {"s_hf": -0.5}}, stochastic=("taba", "sdedit"))
-    rows = findings.cases({"": study}).set_index(["series", "score"])["mean"]
+    rows = deterministic_stochastic.cases({"": study}).set_index(["series", "score"])["mean"]
     # TABA against standard and direct, two seeds each
-    assert rows[findings.PAPER_METHODS, "S_HF ↑"] == 0.5
-    assert rows[findings.PAPER_METHODS, "S_DC ↑"] == 1
-    assert rows[findings.PAPER_METHODS, "S_LF ↑"] == 0
-    assert rows[findings.ALL_METHODS, "S_HF ↑"] == 0.25
-    assert rows[findings.PAPER, "S_HF ↑"] == 0.938
-    verdicts = [one.verdict for one in findings.cases_claims({"": study})]
+    assert rows[deterministic_stochastic.PAPER_METHODS, "S_HF ↑"] == 0.5
+    assert rows[deterministic_stochastic.PAPER_METHODS, "S_DC ↑"] == 1
+    assert rows[deterministic_stochastic.PAPER_METHODS, "S_LF ↑"] == 0
+    assert rows[deterministic_stochastic.ALL_METHODS, "S_HF ↑"] == 0.25
+    assert rows[deterministic_stochastic.PAPER, "S_HF ↑"] == 0.938
+    verdicts = [one.verdict for one in deterministic_stochastic.claims({"": study})]
     assert verdicts == ["depends", "supported", "supported"]
-    assert "S_LF 11 of 24 (45.8%; printed 37.5%)" in findings.recount()
+    assert "S_LF 11 of 24 (45.8%; printed 37.5%)" in deterministic_stochastic.recount()
 
 
 def test_networks_are_compared_method_by_method(found: findings.Networks) -> None:
@@ -46,22 +53,47 @@ def test_networks_are_compared_method_by_method(found: findings.Networks) -> Non
 
 
 def test_shares_stand_beside_table_6(found: findings.Networks) -> None:
-    rows = findings.improved(found, "epsilon").set_index(["series", "score"])["mean"]
+    rows = prediction_target.improved(found, "epsilon").set_index(["series", "score"])["mean"]
     assert rows["x0 - epsilon", "S_HF ↑"] == 1
     assert rows["the paper, Table 6", "PSNR (dB) ↑"] == 0.793
     assert rows["the paper, Table 6", "S_DC ↑"] == 0.897
 
 
+def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
+    cells = prediction_target.counts(found | {"EDM": {}})
+    rows = cells.set_index(cells["Score"].map(lambda cell: cell.text))
+    # two methods with two seeds each: x0 has +0.1 of S_HF with either, and OVG loses 1 dB
+    assert rows.loc["S_HF ↑", "Cases"].text == "4"
+    assert rows.loc["S_HF ↑", "% improved"].value == 100
+    low, _ = benchmark.statistics.wilson(np.asarray(1.0), 4)
+    assert rows.loc["S_HF ↑", "% improved"].text.startswith(f"100.0 [{100 * low:.1f}")
+    assert rows.loc["S_HF ↑", "Mean difference"].value == pytest.approx(0.1, abs=0.01)
+    assert rows.loc["PSNR (dB) ↑", "% improved"].value <= 50
+    assert rows.loc["PSNR (dB) ↑", "% improved, the paper"].text == "79.3"
+    assert "about 17 to 35 %" in rows.loc["PSNR (dB) ↑", "% improved, the paper"].note
+    assert (rows.loc["FID ↓", "Cases"].text, rows.loc["FID ↓", "% improved"].text) == ("0", "-")
+    alone = prediction_target.counts({"epsilon": found["epsilon"], "x0": {}})
+    assert set(alone["Cases"].map(lambda cell: cell.text)) == {"0"}
+
+
 def test_claims_on_networks(found: findings.Networks) -> None:
-    verdicts = {one.claim: one.verdict for one in findings.targets_claims(found)}
+    verdicts = {one.claim: one.verdict for one in prediction_target.claims(found)}
     assert verdicts["x0-prediction restores texture: S_HF is higher (x0)"] == "supported"
     assert verdicts["x0-prediction restores texture: S_HF is higher (EDM)"] == "not measured"
     swapped = {"epsilon": found["x0"], "x0": found["epsilon"]}
-    assert findings.targets_claims(swapped)[1].verdict == "refuted"
-    table = claims.table(findings.collapse_claims(found, "Table 3", "It collapses"))
+    assert prediction_target.claims(swapped)[1].verdict == "refuted"
+    table = claims.table(findings.collapse_claims(found, "Table 3", "It collapses", ""))
     assert table["Verdict"].tolist() == ["supported"] * 4  # white noise has 1, OVG 0.2 and 0.1 more than 0.6 and 0.7
     never = {"a": {"one": made({"standard": {"s_dc": 0.8}, "ovg": {}})}}
-    assert [one.verdict for one in findings.collapse_claims(never, "", "It collapses")] == ["refuted", "refuted"]
+    assert [one.verdict for one in findings.collapse_claims(never, "", "It collapses", "")] == ["refuted", "refuted"]
+
+
+def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
+    named = findings.by_title(found | {"EDM": {}})
+    assert {name: study.attrs["title"] for name, study in named.items()} == {
+        "bbbc021_x8, epsilon": "Made up, epsilon",
+        "bbbc021_x8, x0": "Made up, x0",
+    }
 
 
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
@@ -69,9 +101,9 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert "There is no second network" in findings.networks_answer(alone, "latent")
     assert findings.against(alone, "latent").empty
     assert len(findings.table(alone)) == 2
-    rule = ("words", "where", "pixel", "standard", "s_dc", -1)
-    assert findings.networks_claims(alone, "latent", [rule])[0].verdict == "not measured"
-    assert findings.collapse_claims(alone, "where", "words")[2].verdict == "not measured"
+    rule = ("words", "pixel", "standard", "s_dc", -1)
+    assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].verdict == "not measured"
+    assert findings.collapse_claims(alone, "where", "words", "")[2].verdict == "not measured"
     assert findings.absent([]) == ""
     assert "`photos-pixel` does not ship" in findings.absent(["photos-pixel"])
 
@@ -88,7 +120,7 @@ def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:
     assert cells["S_DC ↑"][0].text.endswith(" / 0.69")
     assert cells["Method"][2].note == paper_tables.note(3, "U-Net", "ovg")
     factors = {"bbbc021_x8": 8, "bbbc021_x16": 16}
-    rows = findings.factor_table(dict.fromkeys(factors, study), factors)
+    rows = scale_factor.table(dict.fromkeys(factors, study), factors)
     assert rows["PSNR (dB) ↑"][4].text.endswith(" / 18.69")
     assert rows["Method"][4].note.startswith("Table 5's row is the pixel-space row")
 
@@ -96,16 +128,16 @@ def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:
 def test_factors() -> None:
     one, two = made({"standard": {}}), made({"standard": {"s_dc": -0.2}})
     found = {"bbbc021_x8": one, "bbbc021_x32": two}
-    factors = findings.factors_of(found)
+    factors = scale_factor.factors_of(found)
     assert factors == {"bbbc021_x8": 8, "bbbc021_x32": 32}
-    rows = findings.by_factor(found, factors, ["s_dc"])
+    rows = scale_factor.by_factor(found, factors, ["s_dc"])
     assert set(rows["series"]) == {"standard", "white noise", "closed form"}
     falls = rows[rows["series"] == "standard"].set_index("factor")["mean"]
     assert falls[32] - falls[8] == pytest.approx(-0.2, abs=0.01)
     full = {name: made({"standard": {"s_dc": shift}, "taba": {"psnr": -1.0}, "ovg": {"s_hf": 0.1}})
             for name, shift in (("bbbc021_x8", 0.0), ("bbbc021_x32", -0.2))}  # fmt: skip
-    verdicts = [claim.verdict for claim in findings.factors_claims(full)]
+    verdicts = [claim.verdict for claim in scale_factor.claims(full)]
     assert verdicts[0] == "supported"
     assert (verdicts[2], verdicts[5]) == ("supported", "supported")
     with pytest.raises(InvalidParameterError, match="edges2shoes was given"):
-        findings.factors_of({"edges2shoes": one})
+        scale_factor.factors_of({"edges2shoes": one})

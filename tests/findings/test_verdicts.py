@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -11,14 +13,20 @@ import xarray as xr
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import appendix_c, collapse, domains, gaussian, networks, pareto, scores, verdicts
 from spectral_collapse.findings.claims import Claim, from_cases
+from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
 from tests import gaussian_study, networks_study, scores_study
 from tests.findings.test_pareto import study as pareto_study  # noqa: F401
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
 MADE = {
-    "one": [Claim("a < b", "Fig. 1", "1 & 2", "supported"), Claim("c", "", "", "depends")],
-    "cheap_guidance": [Claim("d", "", "", "refuted")],
+    "collapse": [
+        Claim("a < b", "Spectral Collapse, Fig. 1", "1 & 2", "supported", "fig-latent-spectra"),
+        Claim("c", "Spectral Collapse, Sec. 6.3 and Table 3", "", "depends"),
+    ],
+    "cheap_guidance": [Claim("d", "", "", "refuted", "fig-cheap-cost")],
+    "pareto": [Claim("e", "Spectral Collapse, Sec. 4", "", "supported", "fig-pareto-front")],
 }
 
 
@@ -30,20 +38,107 @@ def test_chapters_are_those_that_claim_and_each_has_its_page() -> None:
     assert verdicts.page("collapse") == "introduction"
 
 
-def test_counts_and_sentence_add_up() -> None:
-    found = verdicts.counts(MADE)
-    assert found["count"].sum() == 3
-    assert len(found) == 2 * 4
-    assert set(found["chapter"]) == {"one", "cheap guidance"}
-    assert "of our own, our numbers support 1 and refute 1. 1 depend" in verdicts.sentence(MADE)
+def test_selections_of_the_benchmark_are_chapters_as_their_notebooks_have_them() -> None:
+    chapters = verdicts.chapters()
+    selections = {name: module.SELECTION for name, module in chapters.items() if hasattr(module, "SELECTION")}
+    assert set(selections) == {"deterministic_stochastic", "backbone", "space", "scale_factor", "prediction_target"}
+    assert {"benchmark", *selections} <= set(chapters)
+    for name, selection in selections.items():
+        cells = json.loads((NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
+        [source] = ["".join(one["source"]) for one in cells if "parameters" in one["metadata"].get("tags", [])]
+        given: dict[str, object] = {}
+        exec(source, given)
+        assert given["methods"] == (None if selection.methods is None else list(selection.methods))
+        assert set(given["datasets"]) <= set(selection.datasets or given["datasets"])
 
 
-def test_the_table_links_each_claim_and_shows_it_as_it_is() -> None:
-    shown = verdicts.table({"collapse": MADE["one"], "cheap_guidance": MADE["cheap_guidance"]})
-    assert shown.count('<a href="introduction.html">collapse</a>') == 2
-    assert shown.count('<a href="cheap_guidance.html">cheap guidance</a>') == 1
+def test_every_figure_that_a_claim_names_is_on_its_page() -> None:
+    for name, module in verdicts.chapters().items():
+        named = set(re.findall(r'"(fig-[\w-]+)"', inspect.getsource(module)))
+        assert named
+        assert named <= set(re.findall(r'"(fig-[\w-]+)"', (NOTEBOOKS / f"{verdicts.page(name)}.ipynb").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("Spectral Collapse, Fig. 1", COLLAPSE),
+        ("Spectral Collapse, Sec. 4, Fig. 4a and 15", COLLAPSE),
+        ("Spectral Collapse, Fig. 4b", COLLAPSE),
+        ("our reading of Spectral Collapse, Sec. 4", COLLAPSE),
+        ("Spectral Collapse, Fig. 16", COLLAPSE),
+        ("Spectral Collapse, Sec. 5.1", CURES),
+        ("Spectral Collapse, Sec. 6.2 and Tables 2, 8 to 11", CURES),
+        ("Spectral Collapse, Tables 8 to 11", CURES),
+        ("Spectral Collapse, Appendix E.2, Fig. 17", CURES),
+        ("Spectral Collapse, Sec. 6.3 and Table 5", ABLATIONS),
+        ("Spectral Collapse, Table 6", ABLATIONS),
+        ("Spectral Collapse, App. B.4 and Fig. 12", SCORES),
+        ("Spectral Collapse, App. C, Eq. 50, 51, 56", THEORY),
+        ("There and Back Again, Fig. 4", STEPS),
+        ("There and Back Again, abstract", STEPS),
+        ("Earlier runs of this project, one data set", verdicts.ELSEWHERE),
+    ],
+)
+def test_a_claim_belongs_to_the_question_of_the_first_place_it_names(where: str, expected: str) -> None:
+    assert verdicts.question(Claim("", where, "", "depends")) == expected
+
+
+def test_groups_and_sentence_add_up() -> None:
+    found = verdicts.grouped(MADE)
+    assert list(found) == [COLLAPSE, ABLATIONS, verdicts.ELSEWHERE]  # not in the order of chapters
+    assert [one.claim for _, one in found[COLLAPSE]] == ["a < b", "e"]
+    assert sum(len(rows) for rows in found.values()) == 4
+    assert verdicts.tally(one for _, one in found[COLLAPSE]) == {
+        "supported": 2,
+        "refuted": 0,
+        "depends": 0,
+        "not measured": 0,
+    }
+    assert "Of 4 claims in 3 chapters" in verdicts.sentence(MADE)
+    assert "of our own, our numbers support 2 and refute 1. 1 depend" in verdicts.sentence(MADE)
+
+
+def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> None:
+    shown = verdicts.table(MADE)
+    assert '<a href="introduction.html#fig-latent-spectra">collapse</a>' in shown
+    assert '<a href="introduction.html">collapse</a>' in shown  # a claim without a figure
+    assert '<a href="cheap_guidance.html#fig-cheap-cost">cheap guidance</a>' in shown
     assert "a &lt; b" in shown
     assert "1 &amp; 2" in shown
+    assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 3
+    assert f"{COLLAPSE}: 2 supported</th>" in shown
+
+
+def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c")}  # c has a single network
+    shipped = {"a", "a-dit", "b", "b-dit", "c"}
+    ran = []
+
+    def stored(name: str, datasets: list[str], profile: str, methods: object, checkpoint: str = "") -> dict[str, str]:
+        return {one: "stored" for one in datasets if (one, checkpoint) in store}
+
+    def by_network(networks: list[str], datasets: list[str], **given: object) -> dict[str, str]:
+        ran.append((tuple(networks), tuple(datasets), given["methods"]))
+        return {"found": "all"}
+
+    def not_shipped(networks: list[str], datasets: list[str], **given: object) -> list[str]:
+        wanted = [benchmark.checkpoint(network, name) for network in networks for name in datasets]
+        return [one for one in wanted if one not in shipped]
+
+    monkeypatch.setattr(verdicts, "stored", stored)
+    monkeypatch.setattr(benchmark, "_family", lambda name: name.partition("_")[0])
+    monkeypatch.setattr(benchmark, "by_network", by_network)
+    monkeypatch.setattr(benchmark, "not_shipped", not_shipped)
+    both = benchmark.Selection(("standard",), ("U-Net", "DiT"))
+    assert verdicts.selected(both, ["a_x8", "b_x8", "c_x8"], "smoke") == {"found": "all"}
+    verdicts.selected(both, ["c_x8", "a_x8"], "smoke")  # nothing is whole: the first that has two networks
+    assert ran == [(("U-Net", "DiT"), ("b_x8",), ("standard",)), (("U-Net", "DiT"), ("a_x8",), ("standard",))]
+    assert verdicts.selected(both, ["c_x8"], "smoke") == {}
+    alone = benchmark.Selection(("standard",), datasets=("b_x8",))
+    monkeypatch.setattr(type(benchmark.STUDY), "each", lambda self, names, **given: {"computed": names})
+    assert verdicts.selected(alone, ["a_x8", "b_x8"], "smoke") == {"computed": ["b_x8"]}
+    assert verdicts.selected(alone, ["a_x8"], "smoke") == {}
 
 
 def test_results_are_stored_ones_or_of_the_first_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +276,8 @@ def test_ablations_ask_all_networks() -> None:
     study["prediction"].loc[{"model": "photos-dit"}] = "sample"
     paired = study.assign_coords(model=["photos", "mine", "photos-sample", "photos-pixel"])
     assert networks.claims({"one": paired})[2].verdict == "supported"
+    paired["space"].loc[{"model": "photos"}] = "pixels"  # then it differs in more than what it predicts
+    assert networks.claims({"one": paired})[2].verdict == "not measured"
 
 
 def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
@@ -201,8 +298,7 @@ def test_appendix_c_takes_its_second_study_by_name() -> None:
 
 
 def test_a_module_that_imports_the_claims_of_others_is_no_chapter() -> None:
-    import spectral_collapse.findings.benchmark as tables
+    import spectral_collapse.findings.selections as shared
 
-    assert hasattr(tables, "claims")
-    assert "benchmark" not in verdicts.chapters()
-    assert {"pca", "collapse", "pareto", "appendix_c"} <= set(verdicts.chapters())
+    assert hasattr(shared, "claims")
+    assert "selections" not in verdicts.chapters()

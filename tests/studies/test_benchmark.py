@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import metrics
+from spectral_collapse import metrics, paths
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import benchmark, published
 from spectral_collapse.studies.request import Request
+from spectral_collapse.translation import translate
 from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
 SMALL = {"profile": "smoke", "reference": 16}
@@ -50,6 +53,32 @@ def test_yardsticks(study: xr.Dataset) -> None:
     assert float(white.min()) > 0.9
     assert float(study["known_high_frequency_deficit"].sel(known="closed form").mean()) > 0.3
     assert set(study.dims) <= set(study.coords)
+
+
+def test_an_inversion_costs_its_calls_and_products(study: xr.Dataset) -> None:
+    """Five steps, of which TABA replaces one; each step of OVG takes a call and two products."""
+    cost = dict(zip(study["point"].to_numpy(), study["inversion_cost"].to_numpy(), strict=True))
+    assert cost == {"standard": 1, "taba": 4 / 5, "ovg+taba": 4 * 3 / 5}
+
+
+def test_a_reconstruction_goes_back_under_the_sources_own_label(study: xr.Dataset, own_store: None) -> None:  # noqa: F811
+    request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
+    source, label = request.pair.source, request.info.source_label
+    found = translate(request.model, published.method(request, "standard"), source, label, label, num_steps=5)
+    measured = study["reconstruction"].sel(point="standard", seed=0)
+    np.testing.assert_allclose(measured, metrics.psnr(found.images.clamp(-1, 1), source), atol=0.1)  # 256 levels
+    assert float(measured.max()) < benchmark.ROUNDED
+
+
+def test_networks_on_pixels_are_named() -> None:
+    for path in sorted((paths.checkpoints()).glob("*/card.json")):
+        card = json.loads(path.read_text())
+        if path.parent.name == card["family"] != "autoencoder":
+            assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
+    assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes"
+    assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
+    assert benchmark.checkpoint("epsilon", "bbbc021_x8") == "bbbc021"
+    assert benchmark.checkpoint("pixel", "bbbc021_x8") == "bbbc021-pixel"
 
 
 def test_without_weights_scores_are_missing_with_the_reason(study: xr.Dataset) -> None:
@@ -100,6 +129,8 @@ def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: py
     assert [list(one) for one in found.values()] == [["photos_x8", "photos_x16"], ["photos_x8", "photos_x16"], []]
     assert benchmark.not_shipped(["U-Net", "pixel"], "photos_x8") == ["photos-pixel"]
     assert benchmark.not_shipped(["U-Net"], "photos_x8", profile="paper") == ["photos"]  # 256 px
+    with pytest.raises(InvalidParameterError, match="none of photos-pixel ships at this size; train one"):
+        benchmark.by_network(["pixel"], ["photos_x8", "photos_x16"])
     with pytest.raises(InvalidParameterError, match="unknown network 'dit'"):
         benchmark.not_shipped(["dit"], "photos_x8")
 

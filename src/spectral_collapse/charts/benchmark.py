@@ -18,40 +18,56 @@ KINDS = {
 }
 """Methods by whether they draw noise."""
 
+NAMES_WIDTH = 100
+"""Pixels that the names at the right of a panel take."""
+
 
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
     x = alt.X("s_lf:Q", title="structure kept, S_LF, cut at the target's →").scale(zero=False, padding=14)
     y = alt.Y("s_hf:Q", title="texture, S_HF →").scale(zero=False, padding=14)
     x, y = x.axis(tickCount=5), y.axis(tickCount=5)
-    encoded = lines.channels(_present(KINDS, table["kind"]), "kind", points=True, columns=3)
+    encoded = lines.channels(present(KINDS, table["kind"]), "kind", points=True, columns=3)
     tooltip = [alt.Tooltip("method:N", title=" "), alt.Tooltip("kind:N", title=" ")]
-    names = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
-    tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in names.items()]
+    titles = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
+    tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in titles.items()]
     tooltip.append(alt.Tooltip("network_calls:Q", title="network calls", format=".0f"))
-    named = table["on_front"] | table["method"].isin(["standard", "TABA", "OVG", called(TARGET)])
-    table = table.assign(name=table["method"].where(named, ""))
-    # neighbours are named on different sides
-    table["side"] = table[named].groupby("panel")["s_hf"].rank(method="first") % 2
+    table = labelled(table)
     base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
     layers = [
+        *names(x, y, encoded["color"]),
         step.encode(x, y, order="s_lf:Q"),
         base.mark_rule(opacity=0.35).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.35).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         base.mark_point(size=75).encode(x, y, shape=encoded["shape"]),
-        *(
-            alt.Chart()
-            .transform_filter(f"datum.side == {side}")
-            .mark_text(align=align, dx=move, dy=-move, fontSize=11)
-            .encode(x, y, text="name:N")
-            for side, align, move in ((0, "left", 8), (1, "right", -8))
-        ),
     ]
-    chart = alt.layer(*layers).properties(width=300, height=260)
+    chart = alt.layer(*layers).properties(width=260, height=270)
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
-        description=f"S_LF against S_HF of {_listed(table, 'method')}; {_listed(table, 'panel')}"
+        spacing={"column": NAMES_WIDTH, "row": 20},
+        description=f"S_LF against S_HF of {listed(table, 'method')}; {listed(table, 'panel')}",
     )
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of places s_lf, s_hf with a place for each name, label_x and label_y: at the right of its panel, below
+    each other in the order of S_HF, so that no name covers another."""
+
+    def of(rows: pd.DataFrame) -> pd.DataFrame:
+        left, right = rows["s_lf_low"].min(), rows["s_lf_high"].max()
+        low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
+        place = rows["s_hf"].rank(method="first") - 1
+        heights = low + (high - low) * place / max(len(rows) - 1, 1)
+        return rows.assign(label_x=right + 0.15 * (right - left), label_y=heights)
+
+    return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
+
+
+def names(x: alt.X, y: alt.Y, color: alt.Color) -> list[alt.Chart]:
+    """The names of `labelled` in the colours of their kinds, each with a line to its method's place."""
+    line = alt.Chart().mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
+    name = alt.Chart().mark_text(align="left", dx=3, fontSize=11)
+    return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N", color=color)]
 
 
 def ranks(table: pd.DataFrame) -> alt.FacetChart:
@@ -59,9 +75,9 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
     order = table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"]
     x = alt.X("mean:Q", title="mean rank, 1 is best").scale(zero=False).axis(tickCount=5)
     y = alt.Y("method:N", title=None, sort=list(order))
-    chart = lines.whiskers(None, x, y, _present(KINDS, table["kind"]), "kind")
+    chart = lines.whiskers(None, x, y, present(KINDS, table["kind"]), "kind")
     return lines.panels(chart.properties(width=210, height=18 * len(order)), table).properties(
-        description=f"Mean ranks of {_listed(table, 'method')}; {_listed(table, 'panel')}"
+        description=f"Mean ranks of {listed(table, 'method')}; {listed(table, 'panel')}"
     )
 
 
@@ -74,8 +90,8 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
     height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
     return lines.panels(chart.properties(width=170, height=height), table, columns=columns, x="independent").properties(
-        description=f"Scores of {_listed(table, 'method')} with the networks {_listed(table, 'network')}; "
-        f"{_listed(table, 'panel')}"
+        description=f"Scores of {listed(table, 'method')} with the networks {listed(table, 'network')}; "
+        f"{listed(table, 'panel')}"
     )
 
 
@@ -87,8 +103,7 @@ def shares(table: pd.DataFrame) -> alt.FacetChart:
     chart = alt.layer(lines.whiskers(None, x, y, looks, columns=2, side_by_side=True), lines.rule(x=0.5))
     height = 26 * table["score"].nunique() * (1 + 0.2 * len(looks))
     return lines.panels(chart.properties(width=260, height=height), table, columns=2).properties(
-        description=f"Shares improved of {_listed(table, 'score')}: {_listed(table, 'series')}; "
-        f"{_listed(table, 'panel')}"
+        description=f"Shares improved of {listed(table, 'score')}: {listed(table, 'series')}; {listed(table, 'panel')}"
     )
 
 
@@ -100,13 +115,15 @@ def factors(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=5)
     chart = lines.bands(None, x, y, looks, points=True, columns=4, opacity=0.12)
     return lines.panels(chart.properties(width=190, height=180), table, y="independent").properties(
-        description=f"Scores against the scale factor: {_listed(table, 'series')}; {_listed(table, 'panel')}"
+        description=f"Scores against the scale factor: {listed(table, 'series')}; {listed(table, 'panel')}"
     )
 
 
-def _present(looks: dict[str, Look], names: pd.Series) -> dict[str, Look]:
+def present(looks: dict[str, Look], names: pd.Series) -> dict[str, Look]:
+    """The looks of the names that there are."""
     return {name: look for name, look in looks.items() if name in set(names)}
 
 
-def _listed(table: pd.DataFrame, column: str) -> str:
+def listed(table: pd.DataFrame, column: str) -> str:
+    """What a column has, for the description of a chart."""
     return ", ".join(map(str, table[column].unique())).replace("|", ", ")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import altair as alt
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.charts import lines, pictures
+from spectral_collapse.charts import lines
+from spectral_collapse.charts.gallery import gallery
 from spectral_collapse.charts.lines import Look, Looks
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.studies.cheap_guidance import EXACT, KINDS, STANDARD, VARIANTS
@@ -101,15 +102,11 @@ def differences(table: pd.DataFrame, title: str) -> alt.FacetChart:
     return lines.panels(layers, table).properties(description=f"{title}, {table.attrs['title']}")
 
 
-def gallery(study: xr.Dataset, rows: int = 3) -> alt.Chart:
-    """Sources, what those of `PICTURED` that were run make of them without TABA's start, and the true targets."""
-    columns = {"source": study["source_image"].to_numpy()[:rows]}
-    for name in (name for name in PICTURED if name in study["variant"]):
-        columns[name.replace(" ", "|")] = study["image"].sel(variant=name, start="plain").to_numpy()[:rows]
-    columns["true|target"] = study["target_image"].to_numpy()[:rows]
-    titles = ", ".join(columns).replace("|", " ")
-    description = f"Pictures of {study.attrs['title']} by variants of OVG: {titles}"
-    return pictures.grid(columns, list(study["shown"].to_numpy()[:rows]), description=description)
+def pictures(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
+    """`gallery.gallery` of those of `PICTURED` that were run, without TABA's start."""
+    plain = {name: study.sel(start="plain").rename(variant="point") for name, study in found.items()}
+    first = next(iter(plain.values()))
+    return gallery(plain, [name for name in PICTURED if name in first["point"]])
 
 
 def _looks(names: Iterable[str]) -> Looks:

@@ -1,59 +1,122 @@
-"""A grid of pictures as one chart: a row per example, a column per method."""
+"""Pictures of methods side by side: whole, a detail of each, and what was changed of the source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import altair as alt
 import numpy as np
 import xarray as xr
 
 from spectral_collapse.charts import pictures
-from spectral_collapse.findings import pareto as findings
+from spectral_collapse.findings.benchmark import called
+from spectral_collapse.inversion import METHODS
+from spectral_collapse.studies.benchmark import SOURCE, TARGET
+from spectral_collapse.studies.published import COMBINED
+
+SIDE, COLUMNS = 132, 5
+"""Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
+
+_SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
 
-def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 78) -> alt.Chart:
-    """Sources, what each method makes of them, and the true targets.
+class _Window(NamedTuple):
+    """The rows and columns of a detail."""
+
+    rows: slice
+    columns: slice
+
+
+def gallery(
+    found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2
+) -> alt.VConcatChart:
+    """Sources, true targets and what each method makes of them, with a detail and the difference from the source.
 
     Args:
-        study: a result of `studies.pareto`.
-        points: labels along `point`; without it those that `findings.choose` names.
-        rows: how many of the stored examples to show, at most.
-        side: width and height of a picture on the page, in pixels.
+        found: data set -> a result with the variables image (point, shown, ...), source_image and target_image, and
+            scores along point and sample, of `studies.benchmark` and `studies.pareto` for example.
+        points: labels along `point`; without it all that the first result has.
+        examples: how many of the stored examples the menu has, at most, of each data set.
 
-    Pictures keep their pixels (no smoothing); hovering tells an example's name and scores.
+    The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
+    The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
+    smoothing); hovering tells the scores of an image, its own high-frequency energy first, at seed 0 as the picture.
     """
-    points = findings.choose(study) if points is None else list(points)
-    names = study["shown"].to_numpy()[:rows]
-    shown = study.sel(shown=names)
-    columns = {"Source": shown["source_image"].to_numpy()}
-    columns |= {_wrapped(point): shown["image"].sel(point=point).to_numpy() for point in points}
-    columns["True target"] = shown["target_image"].to_numpy()
-    scored = {_wrapped(point): point for point in points} | {"True target": "target"}
-    titles = ", ".join(columns).replace("|", " ")
-    return pictures.grid(
-        columns,
-        list(names),
-        side,
-        description=f"Pictures from the Pareto study on {study.attrs['title']}: {titles}",
-        details=lambda title, name: _scores(study, scored.get(title), name),
+    first = next(iter(found.values()))
+    points = [str(point) for point in (first["point"].to_numpy() if points is None else points)]
+    frames = {
+        f"{study.attrs['title']}, {name}": _stack(study, str(name), points)
+        for study in found.values()
+        for name in study["shown"].to_numpy()[:examples]
+    }
+    titles = ", ".join(map(_wrapped, points)).replace("|", " ")
+    return pictures.menu(
+        frames, f"Sources, true targets and outputs with details and differences from the source: {titles}"
     )
+
+
+def _stack(study: xr.Dataset, name: str, points: Sequence[str]) -> list[alt.Chart]:
+    """The grids of one example, at most `COLUMNS` pictures wide."""
+    one = study.sel(shown=name)
+    source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
+    shown = {"Source": (SOURCE, source), "True target": (TARGET, target)}
+    shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
+    window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
+    columns = {title: [pixels, pixels[window], _changed(pixels, source)] for title, (_, pixels) in shown.items()}
+    titles = list(columns)
+    width = math.ceil(len(titles) / math.ceil(len(titles) / COLUMNS))  # rows of about the same length
+    return [
+        pictures.grid(
+            {title: columns[title] for title in titles[start : start + width]},
+            ["whole", "detail", "minus|source"],
+            SIDE,
+            details=lambda title, _: _scores(study, places[title], name),
+            labelled=True,
+        )
+        for start in range(0, len(titles), width)
+    ]
+
+
+def _most_detailed(picture: np.ndarray) -> _Window:
+    """The window of a picture, H x W x 3, in which neighbours differ most."""
+    grey = picture.mean(-1)
+    energy = np.zeros_like(grey)
+    energy[1:] += np.diff(grey, axis=0) ** 2
+    energy[:, 1:] += np.diff(grey, axis=1) ** 2
+    height, width = (max(1, side // 4) for side in grey.shape)
+    sums = np.lib.stride_tricks.sliding_window_view(energy, (height, width)).sum((-2, -1))
+    row, column = np.unravel_index(sums.argmax(), sums.shape)
+    return _Window(slice(row, row + height), slice(column, column + width))
+
+
+def _changed(picture: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Half of picture minus source, bytes around 128."""
+    return ((picture.astype(np.int16) - source) // 2 + 128).clip(0, 255).astype(np.uint8)
 
 
 def _wrapped(point: str) -> str:
     """A point's label in up to four lines, parted by '|', narrow enough for a column."""
-    return (
-        f"{point[0].upper()}{point[1:]}".replace("_", " ").replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
-    )
+    label = called(point) if point in (*METHODS, *COMBINED) else point.replace("_", " ")
+    label = label[0].upper() + label[1:]
+    return label.replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
 
 
-def _scores(study: xr.Dataset, point: str | None, name: str) -> dict[str, str]:
-    """An example's scores as texts, seeds averaged; '-' for what has none, such as the source."""
-    texts = {}
-    for title, score, digits in (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2)):
-        value = np.nan
-        if point is not None:
-            index = study.get_index("sample").get_loc(name)
-            value = findings.per_image(study, point, score).to_numpy()[index]
+def _scores(study: xr.Dataset, place: str, name: str) -> dict[str, str]:
+    """An example's scores as texts, '-' for what has none. place: a point or a reference."""
+    energy = _value(study, place, "hf_excess", name)
+    texts = {"HF energy / usual": "-" if np.isnan(energy) else f"{np.exp(energy):.2f}"}
+    for title, score, digits in _SCORES:
+        value = _value(study, place, score, name)
         texts[title] = "-" if np.isnan(value) else f"{value:.{digits}f}"
     return texts
+
+
+def _value(study: xr.Dataset, place: str, score: str, name: str) -> float:
+    """A score of one image, at seed 0; NaN where there is none."""
+    if place in study["point"]:
+        one = study[score].sel(point=place, sample=name)
+        return float(one.isel(seed=0) if "seed" in one.dims else one)
+    known = f"reference_{score}" in study and place in study["reference"]
+    return float(study[f"reference_{score}"].sel(reference=place, sample=name)) if known else np.nan

@@ -78,17 +78,31 @@ def slider(
     frames: what stands above a grid -> its columns, the same ones in each. names, side, description: as in `grid`,
     the names at the left. start: the number of the grid that is shown first.
     """
-    grids = [grid(columns, names, side, labelled=True) for columns in frames.values()]
-    moved = alt.param(
-        name="frame", value=start, bind=alt.binding_range(min=0, max=len(grids) - 1, step=1, name="Move on: ")
-    )
-    shown = "datum.frame_number == frame"
-    table = pd.concat([one.data.assign(frame_number=number) for number, one in enumerate(grids)], ignore_index=True)
-    above = pd.DataFrame({"frame_number": range(len(grids)), "text": list(frames)})
+    grids = {name: [grid(columns, names, side, labelled=True)] for name, columns in frames.items()}
+    moved = alt.binding_range(min=0, max=len(grids) - 1, step=1, name="Move on: ")
+    return _one_of(grids, moved, start).properties(description=description)
+
+
+def menu(frames: Mapping[str, Sequence[alt.Chart]], description: str = "") -> alt.VConcatChart:
+    """Several stacks of `grid`s in one place, one of which a menu shows; all that it needs is in the page.
+
+    frames: what the menu calls a stack -> its grids, as many in each, of the same columns and rows.
+    """
+    names = list(frames)
+    chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
+    return _one_of(frames, chosen, 0).properties(description=description)
+
+
+def _one_of(frames: Mapping[str, Sequence[alt.Chart]], bind: object, start: int) -> alt.VConcatChart:
+    """The stack of grids whose number a control gives, below its name."""
+    number, shown = alt.param(name="frame", value=start, bind=bind), "datum.frame_number == frame"
+    above = pd.DataFrame({"frame_number": range(len(frames)), "text": list(frames)})
     heading = alt.Chart(above).mark_text(align="left", fontSize=13, x=0).encode(text="text:N")
-    heading = heading.transform_filter(shown).properties(width=side * len(next(iter(frames.values()))), height=16)
-    body = grids[0].properties(data=table).transform_filter(shown)
-    return alt.vconcat(heading, body, spacing=2).add_params(moved).properties(description=description)
+    parts = [heading.transform_filter(shown).properties(width=400, height=16)]
+    for grids in zip(*frames.values(), strict=True):
+        tables = [one.data.assign(frame_number=place) for place, one in enumerate(grids)]
+        parts.append(grids[0].properties(data=pd.concat(tables, ignore_index=True)).transform_filter(shown))
+    return alt.vconcat(*parts, spacing=4).add_params(number)
 
 
 def data_uri(pixels: np.ndarray) -> str:

@@ -173,12 +173,16 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
             held = True if error.high < EXACT else False if error.low > EXACT else None
             claim = f"The latent gives the image back (relative error, {method})."
             cases.setdefault((claim, _where("Corollary 1")), {})[title] = statistics.text(error), held
-    return [from_cases(claim, where, case) for (claim, where), case in cases.items()]
+    return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
 
 
 def _where(equation: str) -> str:
     """Of an equation or a corollary."""
     return f"Spectral Collapse, App. C, {equation if equation.startswith('Cor') else f'Eq. {equation}'}"
+
+
+_FIGURES = {_where("50, 51, 56"): "fig-gain", _where("Corollary 2"): "fig-entering-noise"}
+"""Claims with a figure of their own; the numbers of the others stand in the chapter's table."""
 
 
 def table(found: list[Prediction]) -> pd.DataFrame:

@@ -12,9 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import cells, claims, comparison, paper_tables
+from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.claims import Claim, of_gaps
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.inversion import METHODS
@@ -36,6 +36,8 @@ COLUMNS = {
     "s_dc": 3,
     "s_g": 3,
     "norm": 3,
+    "reconstruction": 2,
+    "inversion_cost": 2,
     "network_calls": 0,
     "seconds": 1,
 }
@@ -49,6 +51,8 @@ _YARDSTICKS = {TARGET: "true target", AUTOENCODER: "target after the autoencoder
 _TITLES = {
     "hf_excess": "log HF energy / usual",
     "norm": "norm / √d",
+    "reconstruction": "PSNR of sources back (dB) ↑",
+    "inversion_cost": "cost of inversion",
     "network_calls": "network calls",
     "seconds": "seconds",
 }
@@ -56,9 +60,7 @@ _TITLES = {
 
 def called(method: str) -> str:
     """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', true target for 'target'."""
-    return _YARDSTICKS.get(method) or " + ".join(
-        "EDM" if part == "edm" else series_called(part) for part in method.split("+")
-    )
+    return _YARDSTICKS.get(method) or " + ".join(series_called(part.strip()) for part in method.split("+"))
 
 
 def title(score: str, arrow: bool = True) -> str:
@@ -73,7 +75,8 @@ def title(score: str, arrow: bool = True) -> str:
 def value(study: xr.Dataset, score: str, point: str) -> Interval:
     """The mean of a score at a point or a reference, with its interval where it is of single images."""
     if point in study["point"]:
-        one = study[score].sel(point=point).mean("seed", skipna=False)
+        one = study[score].sel(point=point)
+        one = one.mean("seed", skipna=False) if "seed" in one.dims else one
     else:
         kind = "reference" if point in study["reference"] else "known"
         if f"{kind}_{score}" not in study:
@@ -180,6 +183,24 @@ def front(found: Found) -> pd.DataFrame:
     return stacked(found, of)
 
 
+def relative(found: Found) -> pd.DataFrame:
+    """Where methods and true targets lie from the standard inversion, which is at 0, on the same images: columns panel,
+    method, kind, s_lf (cut) and s_hf (mean difference, `_low`, `_high`), cost of the inversion (the target's is 0)."""
+
+    def of(study: xr.Dataset) -> pd.DataFrame:
+        limited, rows = cut(study), []
+        for name in (*map(str, study["point"].to_numpy()), TARGET):
+            cost = study["inversion_cost"].sel(point=name).item() if name != TARGET else 0.0
+            row = {"method": called(name), "kind": _draws(study, name), "cost": cost}
+            for score in ("s_lf", "s_hf"):
+                gap = interval(_values(limited, name, score) - _values(limited, "standard", score))
+                row |= {score: gap.mean, f"{score}_low": gap.low, f"{score}_high": gap.high}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    return stacked(found, of)
+
+
 def copying(found: Found) -> str:
     """Who has a higher S_LF than the true targets, and what is on the front once that is cut."""
     lines, placed = [], front(found)
@@ -217,13 +238,6 @@ def answer(found: Found) -> str:
     )
 
 
-def pictured(study: xr.Dataset) -> list[str]:
-    """The methods that a page shows as pictures: those that change most, of those that were run, at most eight."""
-    wanted = ("standard", "direct", "bdia", "white_norm", "taba", "edm", "ovg", "ovg+taba")
-    points = [str(point) for point in study["point"].to_numpy()]
-    return [*(name for name in wanted if name in points), *(name for name in points if name not in wanted)][:8]
-
-
 def beside_paper(found: Found) -> Cells:
     """Ours / paper in each cell of Tables 8 to 11, for the data sets that the paper has.
 
@@ -252,7 +266,8 @@ def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dic
         mean = value(study, score, point).mean if known else np.nan
         digits = COLUMNS[score]
         mine = "-" if np.isnan(mean) else f"{mean:.{digits}f}"
-        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean))
+        note = paper_tables.DECORRELATION if score == "s_dc" else ""
+        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean), note=note)
     return row
 
 
@@ -282,48 +297,48 @@ def agreement(found: Found) -> str:
 
 def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Interval:
     """A point minus another on the same images, with its bootstrap interval."""
-    values = study[score].mean("seed", skipna=False)
-    return interval(values.sel(point=point, drop=True) - values.sel(point=baseline, drop=True))
+    return interval(_values(study, point, score) - _values(study, baseline, score))
 
 
-def claims_of_tables(found: Found) -> list[Claim]:
+def claims(found: Found) -> list[Claim]:
     """Claims of Sec. 6.2 and Table 2. On a data set a claim holds where the whole interval of the difference is on its
     side; `claims.overall` makes one verdict of several data sets."""
     where = "Spectral Collapse, Sec. 6.2 and Tables 2, 8 to 11"
+    differences, front = "fig-benchmark-differences", "fig-benchmark-front"
     rules = [
         ("Deterministic inversion leaves spatial correlations: S_DC of the standard inversion is below white noise's",
-         "standard", WHITE, "s_dc", -1),
-        ("TABA restores latent independence: S_DC above the standard inversion's", "taba", "standard", "s_dc", 1),
-        ("TABA restores texture: S_HF above the standard inversion's", "taba", "standard", "s_hf", 1),
-        ("TABA pays with structure: S_LF below OVG's", "taba", "ovg", "s_lf", -1),
-        ("OVG restores texture: S_HF above the standard inversion's", "ovg", "standard", "s_hf", 1),
-        ("OVG keeps more of the image than TABA: PSNR above", "ovg", "taba", "psnr", 1),
-        ("OVG has a better LPIPS than TABA", "ovg", "taba", "lpips_alex", -1),
-        ("OVG + TABA has a higher S_LF than TABA", "ovg+taba", "taba", "s_lf", 1),
-        ("Direct inversion has a lower S_HF than TABA", "direct", "taba", "s_hf", -1),
+         "standard", WHITE, "s_dc", -1, differences),
+        ("TABA restores latent independence: S_DC above the standard inversion's",
+         "taba", "standard", "s_dc", 1, differences),
+        ("TABA restores texture: S_HF above the standard inversion's", "taba", "standard", "s_hf", 1, differences),
+        ("TABA pays with structure: S_LF below OVG's", "taba", "ovg", "s_lf", -1, front),
+        ("OVG restores texture: S_HF above the standard inversion's", "ovg", "standard", "s_hf", 1, differences),
+        ("OVG keeps more of the image than TABA: PSNR above", "ovg", "taba", "psnr", 1, differences),
+        ("OVG has a better LPIPS than TABA", "ovg", "taba", "lpips_alex", -1, "fig-benchmark-pictures"),
+        ("OVG + TABA has a higher S_LF than TABA", "ovg+taba", "taba", "s_lf", 1, front),
+        ("Direct inversion has a lower S_HF than TABA", "direct", "taba", "s_hf", -1, front),
     ]  # fmt: skip
-    return [_claim(found, where, *rule) for rule in rules]
+    made = []
+    for words, point, other, score, sign, figure in rules:
+        studies = [one for one in found.values() if all(name in (*one["point"].data, WHITE) for name in (point, other))]
+        gaps = {label(study): _gap(study, point, other, score) for study in studies}
+        what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
+        made.append(of_gaps(words, where, gaps, sign, what, figure))
+    return made
 
 
-def _claim(found: Found, where: str, words: str, point: str, other: str, score: str, sign: int) -> Claim:
-    texts, held = [], []
-    for study in found.values():
-        if any(name not in study["point"] and name != WHITE for name in (point, other)):
-            continue
-        if other == WHITE:
-            known = study[f"known_{score}"].sel(known=WHITE, drop=True)
-            gap = interval(study[score].sel(point=point, drop=True).mean("seed") - known)
-        else:
-            gap = difference(study, point, other, score)
-        if np.isnan(gap.mean):
-            continue
-        one = (claims.above if sign > 0 else claims.below)(gap, 0)
-        held.append(one)
-        texts.append(claims.shown(f"{label(study)}: {text(gap)}", one))
-    what = f"{title(score, False)} of {called(point)} minus that of {called(other)}: "
-    return Claim(
-        words, where, what + "; ".join(texts) if held else "-", claims.overall(held) if held else "not measured"
-    )
+def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval:
+    """`difference`, also to white noise."""
+    if other != WHITE:
+        return difference(study, point, other, score)
+    return interval(study[score].sel(point=point, drop=True).mean("seed") - study[f"known_{score}"].sel(known=WHITE))
+
+
+def _values(study: xr.Dataset, name: str, score: str) -> xr.DataArray:
+    """A score of each image, seeds averaged, of a method or a reference."""
+    if name in study["point"]:
+        return study[score].sel(point=name, drop=True).mean("seed", skipna=False)
+    return study[f"reference_{score}"].sel(reference=name, drop=True)
 
 
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:

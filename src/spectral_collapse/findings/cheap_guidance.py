@@ -234,6 +234,7 @@ def claims(found: Found) -> list[Claim]:
         "Earlier runs of this project, one data set",
         {title: (text(gap, 2), below(gap, 0)) for title, gap in gaps.items()},
         "log high-frequency energy, 'free HF' minus exact OVG",
+        "fig-cheap-energy",
     )
     return [*made, energy]
 
@@ -262,6 +263,7 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
         _GOAL,
         cases,
         "difference of areas, S_LF cut at the targets' own, and time",
+        "fig-cheap-cost",
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Literal
 
 import pandas as pd
 
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import Interval, text
 
 Verdict = Literal["supported", "refuted", "depends", "not measured"]
 
@@ -19,13 +20,14 @@ class Claim:
 
     claim: in one sentence. where: paper and section, figure or table. measured: the numbers, with interval, number of
     images and data. verdict: by the rule that the function that makes the claim states; where it is 'depends',
-    `measured` says on what.
+    `measured` says on what. figure: the name of the figure, on the chapter's page, that shows it.
     """
 
     claim: str
     where: str
     measured: str
     verdict: Verdict
+    figure: str = ""
 
 
 def table(claims: Iterable[Claim]) -> pd.DataFrame:
@@ -62,12 +64,22 @@ Case = tuple[str, bool | None]
 """What was measured on a data set, and whether the claim holds there; None where the numbers leave it open."""
 
 
-def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "") -> Claim:
+def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "") -> Claim:
     """A claim with the verdict of `overall` over data sets, 'not measured' without any.
 
-    cases: title of a data set -> its case. what: stands before all that was measured.
+    cases: title of a data set -> its case. what: stands before all that was measured. figure: as of `Claim`.
     """
     if not cases:
-        return Claim(claim, where, "no data set has what it takes", "not measured")
+        return Claim(claim, where, "no data set has what it takes", "not measured", figure)
     listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
-    return Claim(claim, where, f"{what}: {listed}" if what else listed, overall(held for _, held in cases.values()))
+    verdict = overall(held for _, held in cases.values())
+    return Claim(claim, where, f"{what}: {listed}" if what else listed, verdict, figure)
+
+
+def of_gaps(claim: str, where: str, gaps: Mapping[str, Interval], sign: int, what: str = "", figure: str = "") -> Claim:
+    """A claim on differences: it holds on a data set where the whole interval is above 0 (sign 1) or below it (-1).
+
+    gaps: title of a data set -> the difference; one without a value (NaN) does not count.
+    """
+    side, known = above if sign > 0 else below, {name: gap for name, gap in gaps.items() if not isnan(gap.mean)}
+    return from_cases(claim, where, {name: (text(gap), side(gap, 0)) for name, gap in known.items()}, what, figure)

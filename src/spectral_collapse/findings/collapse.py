@@ -86,12 +86,18 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     paper = "Spectral Collapse"
 
     def made(
-        claim: str, where: str, what: str, value: Callable[[xr.Dataset], xr.DataArray], limit: float, up: bool
+        claim: str,
+        where: str,
+        what: str,
+        value: Callable[[xr.Dataset], xr.DataArray],
+        limit: float,
+        up: bool,
+        figure: str,
     ) -> Claim:
         intervals = {study.attrs["title"]: statistics.bootstrap_mean(value(study)) for study in found.values()}
         side = above if up else below
         cases = {title: (statistics.text(one), side(one, limit)) for title, one in intervals.items()}
-        return from_cases(claim, f"{paper}, {where}", cases, what)
+        return from_cases(claim, f"{paper}, {where}", cases, what, figure)
 
     def power(study: xr.Dataset) -> xr.DataArray:
         return high_mean(study["latent_power"], "latent_frequency").sel(latent_series="source, network")
@@ -109,7 +115,13 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     of_white, gap, log = "power at high frequencies, white noise 1", "S_DC minus white noise's", "log HF energy"
     return [
         made(
-            "Inverted noise maps have less high-frequency energy than white noise.", "Fig. 1", of_white, power, 1, False
+            "Inverted noise maps have less high-frequency energy than white noise.",
+            "Fig. 1",
+            of_white,
+            power,
+            1,
+            False,
+            "fig-latent-spectra",
         ),
         made(
             "OVG restores the independence of latents.",
@@ -118,6 +130,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             independence("source, OVG"),
             -RESTORED,
             True,
+            "",
         ),
         made(
             "The standard inversion gives oversmoothed images.",
@@ -126,6 +139,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             energy("standard", "target"),
             0,
             False,
+            "fig-image-spectra",
         ),
         *(
             made(
@@ -135,6 +149,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
                 energy(name, "standard"),
                 0,
                 True,
+                "fig-image-spectra",
             )
             for name in OUTPUTS[1:]
         ),

@@ -258,36 +258,42 @@ def claims(found: Found) -> list[Claim]:
             "Spectral Collapse, Sec. 4, Fig. 4a and 15",
             numbers(s_hf, "r of means", 2),
             lambda one: above(s_hf(one), 0.5),
+            "fig-co-readings",
         ),
         (
             "The same holds from image to image, once the method is fixed.",
             "our reading of Spectral Collapse, Sec. 4",
             numbers(within, "r given the method", 2),
             lambda one: above(within(one), 0),
+            "fig-co-readings",
         ),
         (
             "Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.",
             "Spectral Collapse, Fig. 4b",
             numbers(s_lf, "r of means", 2),
             lambda one: below(s_lf(one), 0),
+            "fig-co-lf",
         ),
         (
             "S_LF and S_DC have a moderate positive correlation.",
             "Spectral Collapse, Fig. 16",
             numbers(s_lf, "r of means", 2),
             lambda one: above(s_lf(one), 0),
+            "fig-co-lf",
         ),
         (
             "Decorrelation of the latent is a prerequisite of high frequencies.",
             "Spectral Collapse, Fig. 4",
             lambda one: f"not white, yet the energy of white noise's samples: {', '.join(exceptions(one)) or 'none'}",
             lambda one: not exceptions(one),
+            "fig-co-forced",
         ),
         (
             "Structure in the latent directly degrades texture.",
             "Spectral Collapse, Sec. 4",
             numbers(colour, "log energy from coloured noise at the right norm minus from white noise", 3),
             lambda one: below(colour(one), 0),
+            "fig-co-forced",
         ),
     ]
     return [_claim(found, *row) for row in rows]
@@ -299,10 +305,11 @@ def _claim(
     where: str,
     measured: Callable[[xr.Dataset], str],
     holds: Callable[[xr.Dataset], bool | None],
+    figure: str,
 ) -> Claim:
     found = {name: one for name, one in found.items() if len(set(statistics.groups_of(one))) > 1}
     if not found:
-        return Claim(claim, where, "images of a single picture have no interval", "not measured")
+        return Claim(claim, where, "images of a single picture have no interval", "not measured", figure)
     held = {name: holds(one) for name, one in found.items()}
     listed = (shown(f"{label(one)}, {measured(one)} ({images(one)})", held[name]) for name, one in found.items())
-    return Claim(claim, where, ". ".join(listed), overall(held.values()))
+    return Claim(claim, where, ". ".join(listed), overall(held.values()), figure)

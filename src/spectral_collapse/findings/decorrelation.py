@@ -254,6 +254,7 @@ def claims(found: Found) -> list[Claim]:
             lambda one: s_dc(one, "standard"),
             lambda one, value: below(value, white_s_dc(one)),
             lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
+            "fig-dc-scores",
         ),
         _claim(
             found,
@@ -262,6 +263,7 @@ def claims(found: Found) -> list[Claim]:
             lambda one: s_dc(one, "taba"),
             lambda one, value: value.high >= white_s_dc(one) - NEAR,
             lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
+            "fig-dc-scores",
             needs="taba",
         ),
         _claim(
@@ -271,6 +273,7 @@ def claims(found: Found) -> list[Claim]:
             lambda one: set_score(one, "patch_correlation", "standard"),
             lambda one, value: above(value, white_correlation(one)),
             lambda one: f"top-20 |r|, white noise {white_correlation(one):.3f}",
+            "fig-dc-patches",
         ),
         _claim(
             found,
@@ -279,6 +282,7 @@ def claims(found: Found) -> list[Claim]:
             in_plain_areas,
             lambda one, value: above(value, 0),
             lambda one: "flagged share, mostly plain minus other windows",
+            "fig-dc-plain",
         ),
     ]
     return [
@@ -288,6 +292,7 @@ def claims(found: Found) -> list[Claim]:
             f"Rank correlation {text(joint, 2)} over {sizes} on {len(found)} data sets; the interval draws series and "
             f"has to lie above {STRONG:g}",
             overall([above(joint, STRONG)]),
+            "fig-dc-scores",
         ),
         *per_set,
     ]
@@ -300,6 +305,7 @@ def _claim(
     value: Callable[[xr.Dataset], Interval],
     holds: Callable[[xr.Dataset, Interval], bool | None],
     unit: Callable[[xr.Dataset], str],
+    figure: str,
     needs: str = "standard",
 ) -> Claim:
     """A claim on single data sets, by the rule of `claims`; data sets without the series `needs`, or without an
@@ -307,12 +313,12 @@ def _claim(
     values = {label(one): (one, value(one)) for one in found.values() if needs in one["series"]}
     values = {name: (one, mean) for name, (one, mean) in values.items() if np.isfinite(mean.low)}
     if not values:
-        return Claim(claim, where, "no data set has what it takes, an interval included", "not measured")
+        return Claim(claim, where, "no data set has what it takes, an interval included", "not measured", figure)
     held = {name: holds(one, mean) for name, (one, mean) in values.items()}
     listed = (
         shown(f"{name} {text(mean)} ({unit(one)}; {images(one)})", held[name]) for name, (one, mean) in values.items()
     )
-    return Claim(claim, where, "; ".join(listed), overall(held.values()))
+    return Claim(claim, where, "; ".join(listed), overall(held.values()), figure)
 
 
 def span(found: Found, value: Callable[[xr.Dataset], Interval], digits: int = 3) -> str:

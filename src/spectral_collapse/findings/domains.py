@@ -49,12 +49,14 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             "Spectral Collapse, App. B.4",
             slopes,
             "slope of the targets",
+            "fig-photos",
         ),
         from_cases(
             "Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
             "Spectral Collapse, Sec. 1",
             sparse,
             "power at high frequencies, source over target",
+            "fig-photos",
         ),
     ]
 

@@ -255,18 +255,21 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             "Spectral Collapse, App. C",
             cause,
             "variance at high frequencies of a perfect network's latents, white noise 1",
+            "fig-gaussian-terminal",
         ),
         from_cases(
             "OVG brings the high frequencies of a latent nearer to white noise.",
             "Spectral Collapse, Sec. 5.1",
             nearer,
             "power of a perfect network's latent, standard to OVG",
+            "fig-gaussian-ovg",
         ),
         from_cases(
             "OVG supplies energy where the source has none.",
             "Spectral Collapse, Sec. 5.1",
             filled,
             "highest power in an emptied band, white noise 1",
+            "fig-gaussian-ovg",
         ),
     ]
 

@@ -232,18 +232,21 @@ def claims(found: Found) -> list[Claim]:
             f"{spectral}, Fig. 7 and App. B.2",
             distances_of(studies, "standard"),
             judged(not _inside(study, "standard") for study in studies.values()),
+            "fig-gaussianity-norms",
         ),
         Claim(
             "OVG restores Gaussianity (squared norms)",
             f"{spectral}, Sec. 1",
             distances_of(with_ovg, "ovg"),
             judged(_inside(study, "ovg") for study in with_ovg.values()),
+            "fig-gaussianity-ks",
         ),
         Claim(
             "A latent of low variance lacks energy at high frequencies (energy over white noise's)",
             f"{spectral}, Sec. 3",
             listed(high),
             judged(below(one.low, one.high, 1) for one in high.values()),
+            "fig-gaussianity-energy",
         ),
         Claim(
             "Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
@@ -251,6 +254,7 @@ def claims(found: Found) -> list[Claim]:
             f"{taba}, Sec. 1",
             listed(rejected),
             judged(_above(one, LEVEL) for one in rejected.values()),
+            "fig-gaussianity-shapiro",
         ),
         Claim(
             "Forward diffusion in the first steps brings latents closer to Gaussian noise "
@@ -258,6 +262,7 @@ def claims(found: Found) -> list[Claim]:
             f"{taba}, Fig. 4",
             listed(closer),
             judged(below(one.low, one.high) for one in closer.values()),
+            "fig-gaussianity-kl",
         ),
     ]
 

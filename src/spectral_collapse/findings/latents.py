@@ -20,9 +20,23 @@ BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
 """The same cells at growing sparsity."""
 
 
+_ACRONYMS = ("taba", "ovg", "edm", "bdia", "edict", "gnri", "ilvr")
+_NAMES = {
+    "ddpm_friendly": "DDPM friendly",
+    "dpm_solver": "DPM solver",
+    "easy_inv": "EasyInv",
+    "fireflow": "FireFlow",
+    "o_belm": "O-BELM",
+    "renoise": "ReNoise",
+    "rf_inversion": "RF inversion",
+    "sdedit": "SDEdit",
+    "uni_inv": "Uni-Inv",
+}
+
+
 def called(series: str) -> str:
-    """A series as pages write it: TABA for 'taba', 'noise floor' for 'noise_floor'."""
-    return series.upper() if series in ("taba", "ovg") else series.replace("_", " ")
+    """A series as pages write it: TABA for 'taba', SDEdit for 'sdedit', 'noise floor' for 'noise_floor'."""
+    return series.upper() if series in _ACRONYMS else _NAMES.get(series, series.replace("_", " "))
 
 
 def label(study: xr.Dataset) -> str:

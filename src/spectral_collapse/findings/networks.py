@@ -243,23 +243,26 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         if inside.sizes["model"]:
             pixels[title] = _all_collapse(inside)
         clean = one.isel(model=(one["prediction"] == "sample").to_numpy())
+        places = one["space"].to_series()
         gaps = {
             f"{a} over {b}": bootstrap_mean(one["s_dc"].sel(model=a) - one["s_dc"].sel(model=b))
             for a in map(str, clean["model"].to_numpy())
             for b in map(str, noise["model"].to_numpy())
-            if a.removesuffix("-sample") == b
+            if b.removesuffix("-latent") == a.removesuffix("-sample") and places[a] == places[b]
         }
         if gaps:
             held = {above(gap, 0) for gap in gaps.values()}
             listed = ", ".join(f"{name} {text(gap)}" for name, gap in gaps.items())
             cured[title] = listed, next(iter(held)) if len(held) == 1 else None
-    paper = "Spectral Collapse"
+    paper, figure = "Spectral Collapse", "fig-networks-quality"
     return [
-        from_cases("U-Net and DiT collapse alike.", f"{paper}, Table 3", kinds, "S_DC, network by network"),
+        from_cases("U-Net and DiT collapse alike.", f"{paper}, Table 3", kinds, "S_DC, network by network", figure),
         from_cases(
-            "The collapse is there in pixel space too.", f"{paper}, Table 4", pixels, "S_DC, network by network"
+            "The collapse is there in pixel space too.", f"{paper}, Table 4", pixels, "S_DC, network by network", figure
         ),
-        from_cases("Predicting clean images cures the collapse.", f"{paper}, Table 6", cured, "S_DC, difference"),
+        from_cases(
+            "Predicting clean images cures the collapse.", f"{paper}, Table 6", cured, "S_DC, difference", figure
+        ),
     ]
 
 

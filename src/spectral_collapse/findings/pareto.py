@@ -186,7 +186,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
                 gap = difference(study, point, other, score)
                 cases.setdefault(name, {})[title] = text(gap), side(gap, 0)
     return [
-        from_cases(claim, f"{paper}, {where}", cases.get(name, {}), what)
+        from_cases(claim, f"{paper}, {where}", cases.get(name, {}), what, "fig-pareto-front")
         for name, claim, where, what in (
             ("front", "OVG expands the Pareto front.", "Fig. 6", "area under its front minus the baselines'"),
             ("texture", "The standard inversion has a lower S_HF than true targets.", "Sec. 6.2", "S_HF, difference"),

@@ -197,7 +197,13 @@ def claims(found: Found) -> list[Claim]:
         cases = [below(one.low, one.high, 1) for one in ranks.values()]
         measured = "; ".join(f"{name}: {text(one, 2)} of white noise's rank" for name, one in ranks.items())
         made.append(
-            Claim(f"Inverted latents use fewer dimensions than noise ({title})", spectral, measured, judged(cases))
+            Claim(
+                f"Inverted latents use fewer dimensions than noise ({title})",
+                spectral,
+                measured,
+                judged(cases),
+                "fig-pca-ranks",
+            )
         )
     sparsest = [found[name] for name in (latents.BBBC021[0], latents.BBBC021[-1]) if name in found]
     for reading, title in READINGS.items():
@@ -208,12 +214,18 @@ def claims(found: Found) -> list[Claim]:
         )
         cases = [below(one.low, one.high) for one in differences]
         claim = f"The collapse is stronger the sparser the source is, x32 against x8 ({title})"
-        made.append(Claim(claim, f"{spectral} and Sec. 3", measured or "-", judged(cases)))
+        made.append(Claim(claim, f"{spectral} and Sec. 3", measured or "-", judged(cases), "fig-pca-ranks"))
     shares = {label(study): _rank(study, WHITE) / study.attrs["possible_rank"] for study in found.values()}
     measured = "; ".join(f"{name}: {share:.2f} of the possible rank" for name, share in shares.items())
     equal = judged(share >= EQUAL for share in shares.values())
     made.append(
-        Claim("White noise uses all dimensions equally (as far as a set of this size tells)", spectral, measured, equal)
+        Claim(
+            "White noise uses all dimensions equally (as far as a set of this size tells)",
+            spectral,
+            measured,
+            equal,
+            "fig-pca-set",
+        )
     )
     return made
 

@@ -184,12 +184,14 @@ def claims(found: Found) -> list[Claim]:
             f"{_PAPER}, Fig. 1",
             f"error in plain over other areas, first {EARLY:.0%} of the steps: {listed(wrong)}",
             _together(_sides(wrong, 1, above=True)),
+            "fig-plain-error",
         ),
         Claim(
             "In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
             f"{_PAPER}, Fig. 1",
             f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}",
             _together(_sides(wide, 1)),
+            "fig-plain-spread",
         ),
         Claim(
             "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
@@ -199,12 +201,14 @@ def claims(found: Found) -> list[Claim]:
             f"share of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than "
             f"{MOST_OF_THE_WAY:g} and less than {MINOR:g}",
             _together(both),
+            "fig-plain-sweep",
         ),
         Claim(
             "Latents of the DDIM inversion are less manipulable than the noise that an image was made from.",
             f"{_PAPER}, abstract",
             f"diversity of edits under other labels over that from the true noise: {listed(edited)}",
             _together(_sides(edited, 1)),
+            "fig-plain-edits",
         ),
         Claim(
             "Replacing the first steps makes interpolations between latents better.",
@@ -213,6 +217,7 @@ def claims(found: Found) -> list[Claim]:
             f"true noises: {listed(like_noise)}; to the usual of training targets: {listed(usual)}; energy is a part "
             "of quality only",
             _together(alike),
+            "fig-plain-path",
         ),
     ]
 

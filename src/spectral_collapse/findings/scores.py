@@ -198,12 +198,14 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             f"{paper}, App. B.4 and Fig. 12",
             filters,
             "S_HF minus that of the whole images; a low-pass keeps low frequencies",
+            "fig-filtered-scores",
         ),
         from_cases(
             "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise.",
             f"{paper}, App. B.3 and Tables 2 to 11",
             printed,
             "white noise by Eq. 36",
+            "fig-flags",
         ),
     ]
 

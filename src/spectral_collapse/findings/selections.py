@@ -1,4 +1,5 @@
-"""Selections of the benchmark: Tables 1 and 3 to 6 of Spectral Collapse in Diffusion Inversion.
+"""Selections of the benchmark with several networks: what the pages on Tables 3, 4 and 6 of Spectral Collapse in
+Diffusion Inversion share.
 
 No numbers of their own: all come from results of `studies.benchmark`, of other methods, networks or data sets.
 Results of several networks are network -> data set -> result, as `benchmark.by_network` gives them.
@@ -8,109 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells, claims, comparison, paper_tables
-from spectral_collapse.findings.benchmark import COLUMNS, called, difference, kinds, paper_cells, title, value
+from spectral_collapse.findings.benchmark import COLUMNS, called, difference, paper_cells, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.statistics import Interval, groups_of, interval, text, wilson
+from spectral_collapse.statistics import Interval, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER
-from spectral_collapse.studies.latents import CLOSED, WHITE
+from spectral_collapse.studies.latents import WHITE
 
 Networks = Mapping[str, Found]
 """Network -> data set -> result."""
 
 SHOWN = ("psnr", "s_hf", "s_lf", "s_dc", "high_frequency_deficit")
 """Scores that figures of networks and factors have."""
-
-PAPER_DRAWS, PAPER_FIXED = ("taba", "renoise"), ("standard", "direct", "null_class")
-"""The stochastic and the deterministic methods of Table 1."""
-
-CASES = ("s_hf", "s_lf", "s_dc")
-"""Scores of Table 1 that are of single images."""
-
-PAPER, PAPER_METHODS, ALL_METHODS = "the paper, Table 1", "here, the paper's methods", "here, all methods"
-
-
-def cases(found: Found) -> pd.DataFrame:
-    """Table 1: shares of cases in which a method that draws is better than one that does not.
-
-    A case is a data set, a seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods
-    and for all methods), score, mean, low, high, cases.
-    """
-    studies, rows = list(found.values()), []
-    printed = paper_tables.counts()
-    for score in CASES:
-        share = paper_tables.value(printed, "improved", table=1, score=score)
-        rows.append(
-            {"series": PAPER, "score": title(score), "mean": share, "low": share, "high": share, "cases": np.nan}
-        )
-    drawing, fixed = ([name for study in studies for name in kinds(study)[kind]] for kind in ("draws", "draws nothing"))
-    for series, ours, theirs in ((PAPER_METHODS, PAPER_DRAWS, PAPER_FIXED), (ALL_METHODS, drawing, fixed)):
-        counted = comparison.cases(studies, ours, theirs, scores=CASES)
-        for score in CASES:
-            one = counted.sel(score=score)
-            ends = {
-                end: one[f"improved{tail}"].item() for end, tail in (("mean", ""), ("low", "_low"), ("high", "_high"))
-            }
-            rows.append({"series": series, "score": title(score), **ends, "cases": counted.attrs["cases"]})
-    return pd.DataFrame(rows).assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
-
-
-def recount() -> str:
-    """Table 1 beside what Tables 8 to 11 of the same paper give for it."""
-    printed, lines = paper_tables.counts(), []
-    for score in CASES:
-        won, pairs = paper_tables.recounted(score)
-        share = paper_tables.value(printed, "improved", table=1, score=score)
-        lines.append(f"{title(score, False)} {won} of {pairs} ({won / pairs:.1%}; printed {share:.1%})")
-    return (
-        "**The paper against itself.** Table 1 counts seeds too, which are not printed. The means of Tables 8 to "
-        "11, one case per pair of "
-        f"methods and data set, give: {'; '.join(lines)}."
-    )
-
-
-def cases_answer(found: Found) -> str:
-    """One sentence: in how many cases methods that draw are better."""
-    rows = cases(found)
-    rows = rows[rows["series"] == ALL_METHODS]
-    listed = ", ".join(f"{row.score} {row.mean:.0%} [{row.low:.0%}, {row.high:.0%}]" for row in rows.itertuples())
-    return (
-        f"**Answer.** Of {rows['cases'].iloc[0]:.0f} cases (a method that draws against one that does not, on one "
-        f"data set, with one "
-        f"seed; on {_sets(found)}), the method that draws is better by {listed}. The intervals resample the "
-        f"images of these "
-        "cases: they do not speak for other data sets or methods."
-    )
-
-
-def cases_claims(found: Found) -> list[Claim]:
-    """Table 1's shares: a claim of more (or less) than half holds where the whole interval of our share is on its
-    side."""
-    rows, made = cases(found).set_index(["series", "score"]), []
-    for score in CASES:
-        theirs, ours = rows.loc[(PAPER, title(score)), "mean"], rows.loc[(PAPER_METHODS, title(score))]
-        one = Interval(ours["mean"], ours["low"], ours["high"])
-        held = (claims.above if theirs > 0.5 else claims.below)(one, 0.5)
-        more = "more" if theirs > 0.5 else "less"
-        made.append(
-            Claim(
-                f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than "
-                f"half of the cases "
-                f"({theirs:.1%})",
-                "Spectral Collapse, Table 1",
-                f"{text(one, 2)} of {ours['cases']:.0f} cases, {_sets(found)}",
-                claims.overall([held]),
-            )
-        )
-    return made
 
 
 def joined(found: Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -135,14 +52,23 @@ def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
     return {name: {network: studies[name] for network, studies in found.items() if name in studies} for name in names}
 
 
+def by_title(found: Networks) -> dict[str, xr.Dataset]:
+    """The results of all networks in one mapping, each with its network in its title: for pictures of them."""
+    return {
+        f"{name}, {network}": study.assign_attrs(title=f"{study.attrs['title']}, {network}")
+        for name, studies in per_data_set(found).items()
+        for network, study in studies.items()
+    }
+
+
 def absent(checkpoints: Sequence[str]) -> str:
     """A sentence for the networks that do not ship, '' for none."""
     if not checkpoints:
         return ""
     listed = ", ".join(f"`{name}`" for name in checkpoints)
     return (
-        f"**Not measured here:** {listed} does not ship with this project; `spectral-collapse train NAME --output "
-        "data/checkpoints/NAME` trains it, and this page then has its rows."
+        f"**Not measured here:** {listed} {'does' if len(checkpoints) == 1 else 'do'} not ship with this project; "
+        "`spectral-collapse train NAME --output data/checkpoints/NAME` trains it, and this page then has its rows."
     )
 
 
@@ -177,12 +103,13 @@ def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None,
                     title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()
                 }
                 if printed and name == on:
-                    row |= _printed(study, point, *printed[network], row["Method"])
+                    row |= printed_row(study, point, *printed[network], row["Method"])
                 rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _printed(study: xr.Dataset, point: str, number: int, condition: str, name: Cell) -> dict[str, Cell]:
+def printed_row(study: xr.Dataset, point: str, number: int, condition: str, name: Cell) -> dict[str, Cell]:
+    """The cells of a row that one of Tables 3 to 5 has a line for: ours / the paper's, and what it contradicts."""
     lines = paper_tables.ablations()
     lines = lines[(lines["table"] == number) & (lines["condition"] == condition) & (lines["method"] == point)]
     if lines.empty:
@@ -213,45 +140,6 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
     return pd.DataFrame(rows)
 
 
-def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 6: the share of images that another network improves, all methods of a data set together.
-
-    Columns panel, series (network), score, mean, low, high: Wilson's interval, which counts independent pictures; and
-    the paper's
-    shares for 'x0', which count settings.
-    """
-    rows = []
-    for name, studies in per_data_set(found).items():
-        for network in studies:
-            if network == baseline or baseline not in studies:
-                continue
-            study, joint = studies[network], joined(studies)
-            points = _shared(studies, network, baseline)
-            pairs = [
-                comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
-                for point in points
-            ]
-            for score in scores:
-                share = float(np.mean([one["improved"].sel(score=score).item() for one in pairs]))
-                low, high = wilson(np.asarray(share), len(set(groups_of(study))))
-                row = {"series": f"{network} - {baseline}", "score": title(score), "mean": share}
-                rows.append(row | {"low": float(low), "high": float(high), "panel": study.attrs["title"]})
-        if "x0" in studies and name.startswith("bbbc021"):
-            printed = paper_tables.counts()
-            for score in scores:
-                share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
-                if share is not None:
-                    row = {
-                        "series": "the paper, Table 6",
-                        "score": title(score),
-                        "mean": share,
-                        "low": share,
-                        "high": share,
-                    }
-                    rows.append(row | {"panel": next(iter(studies.values())).attrs["title"]})
-    return pd.DataFrame(rows, columns=["panel", "series", "score", "mean", "low", "high"])
-
-
 def networks_answer(found: Networks, baseline: str, score: str = "s_dc") -> str:
     """Two sentences on the first data set: the standard inversion's score with every network, and the differences."""
     name, studies = next(iter(per_data_set(found).items()))
@@ -267,158 +155,39 @@ def networks_answer(found: Networks, baseline: str, score: str = "s_dc") -> str:
 
 
 def networks_claims(
-    found: Networks, baseline: str, rules: Sequence[tuple[str, str, str, str, str, int]]
+    found: Networks, baseline: str, rules: Sequence[tuple[str, str, str, str, int]], where: str, figure: str
 ) -> list[Claim]:
-    """Claims on two networks: a rule is (claim, where, network, method, score, side), and holds on a data set where
-    the whole
+    """Claims on two networks: a rule is (claim, network, method, score, side), and holds on a data set where the whole
     interval of network minus baseline is on that side of 0, -1 below and 1 above."""
     made = []
-    for words, where, network, point, score, sign in rules:
-        texts, held = [], []
-        for _, studies, one, method in _pairs(found, baseline):
-            if (one, method) == (network, point):
-                gap = _gap(studies, network, baseline, point, score)
-                holds = (claims.above if sign > 0 else claims.below)(gap, 0)
-                held.append(holds)
-                texts.append(claims.shown(f"{label(studies[network])}: {text(gap)}", holds))
-        what = f"{title(score, False)} with {network} minus with {baseline}, {called(point)}: {'; '.join(texts)}"
-        made.append(Claim(words, where, what if held else "-", claims.overall(held) if held else "not measured"))
+    for words, network, point, score, sign in rules:
+        gaps = {
+            label(studies[network]): _gap(studies, network, baseline, point, score)
+            for _, studies, one, method in _pairs(found, baseline)
+            if (one, method) == (network, point)
+        }
+        what = f"{title(score, False)} with {network} minus with {baseline}, {called(point)}"
+        made.append(claims.of_gaps(words, where, gaps, sign, what, figure))
     return made
 
 
-def targets_claims(found: Networks) -> list[Claim]:
-    """Claims of Sec. 4 and 6.3 and of Table 6, for the standard inversion with x0 and with EDM (`networks_claims`)."""
-    where = "Spectral Collapse, Sec. 6.3 and Table 6"
-    return networks_claims(
-        found,
-        "epsilon",
-        [
-            (f"{words} ({network})", where, network, "standard", score, sign)
-            for network in ("x0", "EDM")
-            for words, score, sign in (
-                ("x0-prediction whitens latents: S_DC is higher than with epsilon", "s_dc", 1),
-                ("x0-prediction restores texture: S_HF is higher", "s_hf", 1),
-                ("x0-prediction costs structure, as the text has it: S_LF is lower", "s_lf", -1),
-                ("x0-prediction costs accuracy, as the text has it: PSNR is lower", "psnr", -1),
-            )
-        ],
-    )
-
-
-def collapse_claims(found: Networks, where: str, words: str) -> list[Claim]:
+def collapse_claims(found: Networks, where: str, words: str, figure: str) -> list[Claim]:
     """The standard inversion collapses with each network: its S_DC is below white noise's, and OVG's is above its
     own."""
     made = []
     for network, studies in found.items():
-        gaps = {
-            "S_DC of the standard inversion is below white noise's": [
-                (study, _from_white(study), claims.below) for study in studies.values()
-            ],
-            "OVG cures it, its S_DC is above the standard inversion's": [
-                (study, difference(study, "ovg", "standard", "s_dc"), claims.above)
-                for study in studies.values()
-                if "ovg" in study["point"]
-            ],
+        below = {label(study): _from_white(study) for study in studies.values()}
+        cured = {
+            label(study): difference(study, "ovg", "standard", "s_dc")
+            for study in studies.values()
+            if "ovg" in study["point"]
         }
-        for what, cases_of in gaps.items():
-            held = [side(gap, 0) for _, gap, side in cases_of]
-            listed = "; ".join(
-                claims.shown(f"{label(study)}: {text(gap)}", one)
-                for (study, gap, _), one in zip(cases_of, held, strict=True)
-            )
-            verdict = claims.overall(held) if held else "not measured"
-            made.append(Claim(f"{words} ({network}): {what}", where, listed or "-", verdict))
+        for what, gaps, sign in (
+            ("S_DC of the standard inversion is below white noise's", below, -1),
+            ("OVG cures it, its S_DC is above the standard inversion's", cured, 1),
+        ):
+            made.append(claims.of_gaps(f"{words} ({network}): {what}", where, gaps, sign, "difference", figure))
     return made
-
-
-def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 5: scores against the scale factor: columns panel (score), series (method, closed form, white noise),
-    factor, and those
-    of `intervals.means`. factors: data set -> its factor."""
-    tables = []
-    for name, study in found.items():
-        for score in scores:
-            rows = means(study[score].mean("seed"))
-            rows = rows.assign(series=rows["point"].map(called))
-            if f"known_{score}" in study:
-                known = means(study[f"known_{score}"])
-                rows = pd.concat([rows, known.assign(series=known["known"])])
-            tables.append(rows.assign(factor=factors[name], panel=title(score)))
-    return pd.concat(tables, ignore_index=True)
-
-
-def factor_table(found: Found, factors: Mapping[str, int]) -> Cells:
-    """All scores at each factor, ours / the paper's where Table 5 has a row."""
-    rows = []
-    for name, study in found.items():
-        for point in map(str, study["point"].to_numpy()):
-            row = {"Method": cells.label(called(point)), "Data": cells.label(study.attrs["title"])}
-            row["Factor"] = Cell(f"x{factors[name]}", factors[name])
-            row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
-            if name.startswith("bbbc021"):
-                row |= _printed(study, point, 5, f"x{factors[name]}", row["Method"])
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def factors_of(found: Found) -> dict[str, int]:
-    """Data set -> its scale factor, from its name. Raises InvalidParameterError for one that has none in it."""
-    tails = {name: name.rpartition("_x")[2] for name in found}
-    wrong = [name for name, tail in tails.items() if not tail.isdecimal()]
-    if wrong:
-        raise InvalidParameterError(
-            f"data sets must be of a scale factor, as bbbc021_x8 is; {', '.join(wrong)} was given"
-        )
-    return {name: int(tail) for name, tail in tails.items()}
-
-
-def factors_answer(found: Found) -> str:
-    """What the latents lack at each factor, with the network and in closed form."""
-    parts = [
-        f"x{factor}: {text(value(found[name], 'high_frequency_deficit', 'standard'), 2)} with the network, "
-        f"{text(value(found[name], 'high_frequency_deficit', CLOSED), 2)} in closed form"
-        for name, factor in factors_of(found).items()
-    ]
-    return (
-        "**Answer.** The share of high-frequency power that latents of the standard inversion lack (0 for white "
-        "noise, negative for an "
-        f"excess) is, {'; '.join(parts)}."
-    )
-
-
-def factors_claims(found: Found) -> list[Claim]:
-    """Claims of Sec. 6.3 and Table 5. Differences between factors are of different sources of the same images."""
-    order = [name for name, _ in sorted(factors_of(found).items(), key=lambda one: one[1])]
-    first, last = found[order[0]], found[order[-1]]
-    where, made = "Spectral Collapse, Sec. 6.3 and Table 5", []
-    same = list(first["sample"].to_numpy()) == list(last["sample"].to_numpy())
-    rules = [
-        ("Collapse grows with the factor: S_DC of the standard inversion falls", "s_dc", -1),
-        ("Collapse grows with the factor: S_HF of the standard inversion falls", "s_hf", -1),
-    ]
-    for words, score, sign in rules:
-        one = [study[score].sel(point="standard").mean("seed") for study in (first, last)]
-        gap = interval(one[1] - one[0].assign_coords(sample=one[1]["sample"])) if same and len(order) > 1 else None
-        held = None if gap is None else (claims.above if sign > 0 else claims.below)(gap, 0)
-        measured = "-" if gap is None else f"{label(last)} minus {first.attrs['title']}: {text(gap)}"
-        made.append(Claim(words, where, measured, "not measured" if gap is None else claims.overall([held])))
-    for words, point, score, sign in (
-        ("At the largest factor the standard inversion has a higher PSNR than TABA", "taba", "psnr", -1),
-        ("At the largest factor the standard inversion has a higher PSNR than OVG", "ovg", "psnr", -1),
-        ("At the largest factor TABA has a higher S_HF than the standard inversion", "taba", "s_hf", 1),
-        ("At the largest factor OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", 1),
-    ):
-        gap = difference(last, point, "standard", score)
-        held = (claims.above if sign > 0 else claims.below)(gap, 0)
-        measured = (
-            f"{label(last)}, {title(score, False)} of {called(point)} minus the standard inversion's: {text(gap)}"
-        )
-        made.append(Claim(words, where, measured, claims.overall([held])))
-    return made
-
-
-def _sets(found: Found) -> str:
-    return f"{len(found)} data set{'s' * (len(found) > 1)}"
 
 
 def _from_white(study: xr.Dataset) -> Interval:
@@ -438,11 +207,11 @@ def _pairs(found: Networks, baseline: str) -> list[tuple[str, dict[str, xr.Datas
         if baseline in studies
         for network in studies
         if network != baseline
-        for point in _shared(studies, network, baseline)
+        for point in shared(studies, network, baseline)
     ]
 
 
-def _shared(studies: Mapping[str, xr.Dataset], network: str, baseline: str) -> list[str]:
+def shared(studies: Mapping[str, xr.Dataset], network: str, baseline: str) -> list[str]:
     """The methods that both networks were run with."""
     known = set(studies[baseline]["point"].to_numpy())
     return [str(point) for point in studies[network]["point"].to_numpy() if point in known]

@@ -106,6 +106,7 @@ def claims(found: Found) -> list[Claim]:
             f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps: {_listed(standard)}; of the walk of one "
             f"white noise: {_listed(white)}; difference: {_listed(lack)}",
             _both(*halves),
+            "fig-way-up",
         )
     ]
     if all("ovg" in one["series"] for one in late.values()):
@@ -117,6 +118,7 @@ def claims(found: Found) -> list[Claim]:
                 _PAPER,
                 f"the same of OVG: {_listed(ovg)}; minus the standard inversion's: {_listed(gained)}",
                 _all({_sign(one, 1) for one in ovg.values()}),
+                "fig-way-up",
             )
         )
     if all("taba" in one["series"] for one in late.values()):
@@ -131,6 +133,7 @@ def claims(found: Found) -> list[Claim]:
                 f"levels after TABA's start, where the state has the noise that its level stands for: {texts[1]}; "
                 f"difference: {_listed(short)}",
                 _all({_sign(one, -1) for one in short.values()}),
+                "fig-way-norm",
             )
         )
     return made

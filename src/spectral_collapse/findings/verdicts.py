@@ -1,56 +1,105 @@
 """All claims of all chapters on one page.
 
 A findings module that has `claims`, a function of {data set: result} of the study of its name, is a chapter here; no
-list knows them. A further argument of `claims` has the name of a study whose results it takes too. A chapter whose
-notebook has another name than its study says so in `PAGE`.
+list knows them. A further argument of `claims` has the name of a study whose results it takes too. A chapter that is a
+selection of the benchmark has a `SELECTION` (`studies.benchmark.Selection`), and its `claims` takes what that selects:
+{data set: result}, or {network: {data set: result}} where it names networks. A chapter whose notebook has another name
+than its module says so in `PAGE`.
 """
 
 from __future__ import annotations
 
 import html
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import get_args
+from typing import Any, get_args
 
-import pandas as pd
 import xarray as xr
 
 from spectral_collapse import discovery, results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import Claim, Verdict
 from spectral_collapse.identity import UnidentifiedError
-from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import Request
 
 VERDICTS = get_args(Verdict)
 Found = dict[str, xr.Dataset]
 
+_SPECTRAL, _BACK = "Spectral Collapse", "There and Back Again"
+QUESTIONS = {
+    f"What is the collapse, and what follows from it? ({_SPECTRAL}, Sec. 1 to 4)": (
+        *("Sec. 1", "Sec. 3", "Sec. 4", "Fig. 1", "Fig. 3", "Fig. 4", "Fig. 15", "Fig. 16", "Table 1"),
+    ),
+    f"Do the cures work, and what do they cost? ({_SPECTRAL}, Sec. 5 to 6.2 and App. E)": (
+        *("Sec. 5", "Sec. 6", "Fig. 2", "Fig. 6", "Table 2", "Table 8", "App. E"),
+    ),
+    f"Do network, space, factor or prediction target matter? ({_SPECTRAL}, Sec. 6.3)": (
+        *("Sec. 6.3", "Table 3", "Table 4", "Table 5", "Table 6"),
+    ),
+    f"Do data and scores behave as described? ({_SPECTRAL}, App. B)": ("App. B", "Fig. 7", "Fig. 12", "Fig. 14"),
+    f"Does the theory hold? ({_SPECTRAL}, App. C)": ("App. C",),
+    f"Are the first steps to blame? ({_BACK})": (_BACK,),
+}
+"""The groups of the table, and the places of the papers that belong to them."""
+ELSEWHERE = "Goals of this project"
+
+_PLACE = re.compile(r"(Sec|App|Fig|Table)[a-z]*\.? (\w+(?:\.\d)?)")
+
+
+def question(claim: Claim) -> str:
+    """The group that a claim belongs to: that of the first place which it names."""
+    place = _PLACE.search(claim.where)
+    named = _BACK
+    if _BACK not in claim.where:
+        if _SPECTRAL not in claim.where or place is None:
+            return ELSEWHERE
+        kind, number = place.groups()
+        named = f"{kind}. {number}" if kind != "Table" else f"Table {number}"
+        named = re.sub(r"(?<=\d)[a-z]$", "", named)  # Fig. 4a
+    while named:
+        for words, places in QUESTIONS.items():
+            if named in places:
+                return words
+        named = named.rpartition(".")[0] if "." in named.partition(" ")[2] else ""
+    return ELSEWHERE
+
 
 def chapters() -> dict[str, ModuleType]:
-    """Study -> its findings module, of all that claim something."""
+    """Name -> findings module, of all that claim something."""
     modules = {module.__name__.rpartition(".")[2]: module for module in discovery.modules("spectral_collapse.findings")}
     # a module may also have imported the module of that name
     claiming = {name for name, module in modules.items() if inspect.isfunction(getattr(module, "claims", None))}
-    return {name: module for name, module in modules.items() if name in STUDIES and name in claiming}
+    return {
+        name: module
+        for name, module in modules.items()
+        if name in claiming and (name in STUDIES or hasattr(module, "SELECTION"))
+    }
 
 
 def page(chapter: str) -> str:
-    """The name of a chapter's notebook: its study's, unless its findings say otherwise."""
+    """The name of a chapter's notebook: its module's, unless that says otherwise."""
     return getattr(chapters()[chapter], "PAGE", chapter)
 
 
 def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list[Claim]]:
-    """The claims of all chapters, by their studies, from the stored results of these data sets.
+    """The claims of all chapters, by their names, from the stored results of these data sets.
 
-    Results are those of default parameters at a profile. A chapter of which none is stored is computed for the first
-    data set. Raises InvalidParameterError for no data set, and what `Study.run` raises.
+    Results are those of default parameters at a profile, or of the chapter's selection. A chapter of which none is
+    stored is computed for the first data set that it can be about, and left out where there is none. Raises
+    InvalidParameterError for no data set, and what `Study.run` raises.
     """
     if not datasets:
         raise InvalidParameterError("datasets must name at least one data set; none was given")
     known: dict[str, Found] = {}
     made = {}
     for name, module in chapters().items():
+        if hasattr(module, "SELECTION"):
+            if found := selected(module.SELECTION, datasets, profile):
+                made[name] = module.claims(found)
+            continue
         needed = [name, *list(inspect.signature(module.claims).parameters)[1:]]
         for study in needed:
             known.setdefault(study, stored(study, datasets, profile))
@@ -64,11 +113,33 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
     return made
 
 
-def stored(name: str, datasets: Iterable[str], profile: str) -> Found:
+def selected(selection: benchmark.Selection, datasets: Iterable[str], profile: str) -> Found | dict[str, Found]:
+    """What a selection of the benchmark takes, of stored results or of one that is computed: see `collected`.
+
+    Of several networks, a data set counts for which two of them ship, and is stored where the results of all that ship
+    are. Empty where no data set counts.
+    """
+    names = [one for one in datasets if one in selection.datasets or not selection.datasets]
+    given = {"profile": profile, "methods": selection.methods}
+    if not selection.networks:
+        kept = stored("benchmark", names, **given)
+        return kept or (benchmark.STUDY.each(names[:1], **given) if names else {})
+    absent = benchmark.not_shipped(selection.networks, names, **given)
+    shipping = {name: {benchmark.checkpoint(one, name) for one in selection.networks} - {*absent} for name in names}
+    names = [name for name in names if len(shipping[name]) > 1]
+    whole = [
+        name
+        for name in names
+        if all(stored("benchmark", [name], checkpoint=checkpoint, **given) for checkpoint in shipping[name])
+    ]
+    return benchmark.by_network(selection.networks, whole or names[:1], **given) if names else {}
+
+
+def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Found:
     """The results of a study that are in the store, made by the present code, by data set."""
     study, found = STUDIES[name], {}
     for dataset in datasets:
-        request = Request(study.parameters.checked(dataset=dataset, profile=profile))
+        request = Request(study.parameters.checked(dataset=dataset, profile=profile, **given))
         try:
             result = results.get(name, study.identity(request))
         except UnidentifiedError:
@@ -78,41 +149,43 @@ def stored(name: str, datasets: Iterable[str], profile: str) -> Found:
     return found
 
 
-def counts(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
-    """A row per chapter and verdict, also where there is none: columns chapter, verdict, count."""
-    rows = [
-        (name.replace("_", " "), verdict, sum(one.verdict == verdict for one in made))
-        for name, made in claims.items()
-        for verdict in VERDICTS
-    ]
-    return pd.DataFrame(rows, columns=["chapter", "verdict", "count"])
+def grouped(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[tuple[str, Claim]]]:
+    """Question -> (chapter, claim), in the order of the papers; questions that no claim asks are left out."""
+    found = {words: [] for words in (*QUESTIONS, ELSEWHERE)}
+    for name, made in claims.items():
+        for one in made:
+            found[question(one)].append((name, one))
+    return {words: rows for words, rows in found.items() if rows}
+
+
+def tally(claims: Iterable[Claim]) -> dict[str, int]:
+    """Verdict -> how many claims have it."""
+    given = [one.verdict for one in claims]
+    return {verdict: given.count(verdict) for verdict in VERDICTS}
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
     """How many claims there are, and how many of each verdict, as Markdown."""
-    found = counts(claims).groupby("verdict", sort=False)["count"].sum()
+    found = tally(one for made in claims.values() for one in made)
     return (
-        f"**Answer.** Of {found.sum()} claims in {len(claims)} chapters, the papers' and goals of our own, our numbers "
-        f"support {found['supported']} and refute {found['refuted']}. {found['depends']} depend on the data set or are "
-        f"left open by the intervals, and {found['not measured']} could not be measured with what is stored."
+        f"**Answer.** Of {sum(found.values())} claims in {len(claims)} chapters, the papers' and goals of our own, our "
+        f"numbers support {found['supported']} and refute {found['refuted']}. {found['depends']} depend on the data "
+        f"set or are left open by the intervals, and {found['not measured']} could not be measured with what is stored."
     )
 
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """All claims as an HTML table: claim, where, what was measured, verdict, and a link to the chapter."""
-    rows = [
-        {
-            "Claim": one.claim,
-            "Where": one.where,
-            "We measured": one.measured,
-            "Verdict": one.verdict,
-            "Chapter": name.replace("_", " "),
-        }
-        for name, made in claims.items()
-        for one in made
-    ]
-    shown = pd.DataFrame(rows).map(html.escape)
-    links = [page(name) for name, made in claims.items() for _ in made]
-    shown["Chapter"] = [f'<a href="{link}.html">{text}</a>' for link, text in zip(links, shown["Chapter"], strict=True)]
-    with pd.option_context("display.max_colwidth", None):
-        return shown.to_html(index=False, escape=False, border=0)
+    """All claims as an HTML table, a group of rows per question: claim, where, what was measured, verdict, and a link
+    to the figure that shows it."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Where", "We measured", "Verdict", "Figure"))
+    groups = []
+    for words, rows in grouped(claims).items():
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
+        groups.append(f'<tbody><tr><th colspan="5" scope="rowgroup">{html.escape(words)}: {counts}</th></tr>')
+        for name, one in rows:
+            link = f"{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
+            cells = [*map(html.escape, (one.claim, one.where, one.measured, one.verdict))]
+            cells.append(f'<a href="{link}">{name.replace("_", " ")}</a>')
+            groups.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        groups.append("</tbody>")
+    return f'<table class="dataframe"><thead><tr>{heads}</tr></thead>{"".join(groups)}</table>'

@@ -7,6 +7,7 @@ Tables 1 and 3 to 6 are selections of it: other methods, other networks of a fam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,23 +60,30 @@ SCORES = (*IMAGE_SCORES, *LATENT_SCORES)
 FURTHER = {
     "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
+    "reconstruction": ("PSNR of sources that are inverted and sampled under their own label", "dB"),
 }
 """What is measured per image beside the scores."""
+
+ROUNDED = float(10 * np.log10(12 * 255**2))
+"""PSNR in dB of an image that is right up to rounding to 256 levels; a reconstruction counts up to there."""
 
 TARGET, AUTOENCODER, SOURCE = "target", "autoencoder", "source"
 """Pictures that are scored beside the outputs: what should come out, the best that a latent network can give, and a
 copy of what went in. Named as in the Pareto study, so that galleries show either."""
 
 NETWORKS = {
-    "U-Net": "",
+    "U-Net": "-latent",
     "DiT": "-dit",
-    "epsilon": "",
+    "epsilon": "-latent",
     "x0": "-sample",
     "EDM": "-edm",
-    "latent": "",
+    "latent": "-latent",
     "pixel": "-pixel",
 }
-"""How tables call the networks of a family, and how their checkpoints' names end."""
+"""How tables call the networks of a family, and how their checkpoints' names end; all but the last work on latents."""
+
+IN_PIXELS = ("edges2shoes", "textures")
+"""Families whose own network works on pixels. The other families' works on latents, and is called '-latent' nowhere."""
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -107,12 +115,26 @@ class BenchmarkParameters(NetworkParameters):
     )
 
 
+@dataclass(frozen=True)
+class Selection:
+    """What a page takes of the benchmark, as its notebook's parameters have it.
+
+    methods: those of the profile where there are none. networks: as `NETWORKS` calls them, without any the one that
+    ships for a data set. datasets: those that the page can be about, without any all.
+    """
+
+    methods: tuple[str, ...] | None = None
+    networks: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+
 Given = Request[BenchmarkParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per method and seed, one for all seeds of a method that draws nothing, and one for the yardsticks."""
-    found: dict[str, Job] = {"references": partial(references, request)}
+    """A job per method and seed, one for all seeds of a method that draws nothing, one for the yardsticks and one for
+    what the methods cost."""
+    found: dict[str, Job] = {"references": partial(references, request), "costs": partial(costs, request)}
     for name, seeds in _names(request).items():
         found |= {job: partial(measured, request, name, seed) for seed, job in enumerate(dict.fromkeys(seeds))}
     return found
@@ -131,10 +153,12 @@ def methods(request: Given) -> dict[str, InversionMethod]:
 
 def measured(request: Given, name: str, seed: int) -> Arrays:
     """All that is stored of one method at one seed."""
-    found = request.translated(published.method(request, name), seed)
+    method = published.method(request, name)
+    found = request.translated(method, seed)
     return {
         **_of_images(request, found.images),
         **_of_latents(request, found.latents),
+        "reconstruction": np.minimum(metrics.psnr(request.rebuilt(method, seed), request.pair.source).numpy(), ROUNDED),
         "network_calls": np.float64(found.network_calls),
         "seconds_measured": np.float64(found.seconds),
         "image": common.pictures(found.images[request.shown]),
@@ -157,11 +181,23 @@ def references(request: Given) -> Arrays:
     return found | {"reference": np.array(list(pictures))}
 
 
+def costs(request: Given) -> Arrays:
+    """What each inversion costs in those of the standard one: network calls and vector-Jacobian products per step."""
+    image, label, steps = request.encoded[:1], request.info.source_label, request.parameters.num_steps
+    found = []
+    for method in methods(request).values():
+        counted = common.CountedProducts(request.model.denoiser)
+        inverted = method.invert(counted, image, label, steps, torch.Generator().manual_seed(0))
+        found.append((inverted.network_calls + len(counted.seen)) / steps)
+    return {"inversion_cost": np.array(found)}
+
+
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Dims point (a method), seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
 
     - A variable per score, along sample where it is one of single images; `missing` says why it has no values.
-      hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d).
+      hf_excess (`metrics.hf_excess`, S_HF with its sign), norm, ||latent|| / sqrt(d), and reconstruction.
+    - `inversion_cost` (point), of `costs`: 1 for the standard inversion. A product takes one to two calls' time.
     - `network_calls` per image, both ways; `seconds` of all images, as they were first computed on this machine.
     - `reference_*` (reference, ...): the scores of true targets, of sources, and in latent space of targets after the
       autoencoder. `known_*` (known, ...): those of white noise and of the closed form's latents.
@@ -189,6 +225,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     calls, seconds = gathered("network_calls"), gathered("seconds_measured")
     variables["network_calls"] = common.variable(("point", "seed"), calls, "network calls per image, both ways")
     variables["seconds"] = common.variable(("point", "seed"), seconds, "seconds of all images", "s")
+    cost = parts["costs"]["inversion_cost"]
+    variables["inversion_cost"] = common.variable("point", cost, "cost of the inversion over the standard one's")
     images = np.stack([seeds[0]["image"] for seeds in runs])
     variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
     for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
@@ -216,15 +254,19 @@ def by_network(
 
     given: as of `Study.each`, without a checkpoint. Networks that do not ship are left out: `not_shipped` names them.
 
-    Raises InvalidParameterError for an unknown network, and what `Study.each` raises.
+    Raises InvalidParameterError for an unknown network and where none ships, and what `Study.each` raises.
     """
     names = [datasets] if isinstance(datasets, str) else list(datasets)
     absent = not_shipped(networks, names, **given)
+    if len(absent) == len({checkpoint(network, name) for network in networks for name in names}):
+        raise InvalidParameterError(
+            f"none of {', '.join(absent)} ships at this size; train one, or name data sets of another family"
+        )
     return {
         network: {
-            name: STUDY.run(dataset=name, checkpoint=_checkpoint(network, name), **given)
+            name: STUDY.run(dataset=name, checkpoint=checkpoint(network, name), **given)
             for name in names
-            if _checkpoint(network, name) not in absent
+            if checkpoint(network, name) not in absent
         }
         for network in networks
     }
@@ -238,12 +280,14 @@ def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given:
     known = {name: value for name, value in given.items() if name in BenchmarkParameters.model_fields}
     size = BenchmarkParameters.checked(**known).size
     names = [datasets] if isinstance(datasets, str) else datasets
-    wanted = dict.fromkeys((_checkpoint(network, name), _family(name)) for network in networks for name in names)
+    wanted = dict.fromkeys((checkpoint(network, name), _family(name)) for network in networks for name in names)
     return [checkpoint for checkpoint, family in wanted if checkpoint not in shipped(family, size)]
 
 
-def _checkpoint(network: str, dataset: str) -> str:
-    return _family(dataset) + NETWORKS[network]
+def checkpoint(network: str, dataset: str) -> str:
+    """The name of the checkpoint of a network for a data set, whether it ships or not."""
+    family, ending = _family(dataset), NETWORKS[network]
+    return family if ending == ("-pixel" if family in IN_PIXELS else "-latent") else family + ending
 
 
 def _family(dataset: str) -> str:

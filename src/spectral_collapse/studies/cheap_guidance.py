@@ -261,35 +261,11 @@ def _band_shares(gradient: torch.Tensor) -> torch.Tensor:
     return power / power.sum(1, keepdim=True)
 
 
-class _Products(torch.autograd.Function):
-    """The identity; its backward pass runs once per vector-Jacobian product."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, seen: list[None]) -> torch.Tensor:
-        ctx.seen = seen
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        ctx.seen.append(None)
-        return gradient, None
-
-
-class _Counted:
-    """A denoiser whose vector-Jacobian products are counted, for a single batch."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser, self.process, self.seen = denoiser, denoiser.process, []
-
-    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
-        return self.denoiser(_Products.apply(x, self.seen), level, label)
-
-
 def _times(request: Given) -> Arrays:
     """Calls, products and time of each inversion, in turns, so that what else the machine does hits all alike."""
     variants, denoiser, label = rows(request), request.model.denoiser, request.info.source_label
     clean = request.encoded[: request.parameters.timed]
-    counted = CountingDenoiser(_Counted(denoiser), len(clean))
+    counted = CountingDenoiser(common.CountedProducts(denoiser), len(clean))
     calls, products = [], []
     for variant in variants:
         counted.rows, counted.denoiser.seen = 0, []

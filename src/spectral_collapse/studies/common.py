@@ -10,7 +10,9 @@ import torch
 import xarray as xr
 
 from spectral_collapse.datasets import DomainDataset
+from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.metrics import radial_spectrum
+from spectral_collapse.processes import Level
 from spectral_collapse.statistics import groups_of
 
 PIXELS = ("row", "col", "rgb")
@@ -78,3 +80,35 @@ def images(study: xr.Dataset) -> str:
     count, independent = study.sizes["sample"], len(set(groups_of(study)))
     pictures = "" if independent == count else f" from {independent} picture{'s' * (independent > 1)}"
     return f"{count} {study.attrs['data_source']} test images{pictures}"
+
+
+class _Products(torch.autograd.Function):
+    """The identity; its backward pass runs once per vector-Jacobian product."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, seen: list[None]) -> torch.Tensor:
+        ctx.seen = seen
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        ctx.seen.append(None)
+        return gradient, None
+
+
+class CountedProducts:
+    """A denoiser whose vector-Jacobian products are counted in `seen`, for a single batch."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser, self.process, self.seen = denoiser, denoiser.process, []
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        return self.denoiser(_Products.apply(x, self.seen), level, label)
+
+    def embed(self, label: torch.Tensor) -> torch.Tensor:
+        """As the denoiser's own."""
+        return self.denoiser.embed(label)
+
+    def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
+        """As the denoiser's own; products with the Jacobian of the embedding count."""
+        return self.denoiser.conditioned(x, level, _Products.apply(embedding, self.seen))

@@ -1,0 +1,15 @@
+"""Table 3 of Spectral Collapse in Diffusion Inversion: U-Net and transformer."""
+
+from __future__ import annotations
+
+from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.selections import Networks, collapse_claims
+from spectral_collapse.studies.benchmark import Selection
+
+SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), ("U-Net", "DiT"))
+
+
+def claims(found: Networks) -> list[Claim]:
+    """The collapse and its cure, with each backbone (`collapse_claims`)."""
+    words = "The standard inversion collapses with either backbone"
+    return collapse_claims(found, "Spectral Collapse, Sec. 6.3 and Table 3", words, "fig-backbone-levels")

@@ -1,0 +1,206 @@
+"""Which method to use: by task and by budget, from results of the benchmark.
+
+The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget allows.
+The best is the candidate with the highest mean of the task's score. It leads together with all candidates that are not
+told apart from it: the 95 % interval of the paired difference holds 0. A task may have a floor: a score in which a
+candidate must not be worse than the standard inversion with its whole interval. Intervals are not corrected for the
+number of methods, and the best is chosen on the images that it is judged on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.findings import cells
+from spectral_collapse.findings.benchmark import called, cut
+from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.statistics import Interval, interval, text
+
+BUDGETS = (1.0, 1.1, 1.6, 4.0)
+"""What an inversion may cost, in standard inversions: `inversion_cost` of the benchmark."""
+
+JOINT = "joint"
+"""S_LF, cut at the true target's own, times S_HF of each image: the area under its point. It wants both."""
+
+AMONG, APART = "among the best", "told apart from the best"
+"""What `gains` calls a method that leads, and one that does not."""
+
+_SCORES = {
+    "psnr": "PSNR to the true target (dB)",
+    JOINT: "S_LF (cut) times S_HF",
+    "reconstruction": "PSNR to the source (dB)",
+    "s_lf": "S_LF (cut)",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a reader wants. score: of single images, more is better. structure: of the data sets that it is answered
+    from ('color' for thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall."""
+
+    wanted: str
+    score: str
+    structure: str = ""
+    floor: str = ""
+
+
+TASKS = {
+    "super-resolution, to measure in": Task("values that are right", "psnr", "color"),
+    "super-resolution, to look at": Task("the source's structure with a usual texture", JOINT, "color"),
+    "drawing to photo": Task("the drawing's structure with a usual texture", JOINT, "edges"),
+    "reconstruction": Task("the source back, under its own label", "reconstruction"),
+    "editing": Task("as much of the source as can be, texture not below the standard inversion's", "s_lf", "", "s_hf"),
+}
+
+
+class Choice(NamedTuple):
+    """A candidate: cost of its inversion; mean of the score minus the standard inversion's; minus the best's; whether
+    it leads."""
+
+    method: str
+    cost: float
+    gain: Interval
+    behind: Interval
+    leads: bool
+
+
+def suited(found: Found, task: str) -> Found:
+    """The results that a task is answered from. Raises InvalidParameterError for an unknown task."""
+    if task not in TASKS:
+        raise unknown("task", task, TASKS)
+    wanted = TASKS[task].structure
+    return {name: study for name, study in found.items() if wanted in ("", study.attrs["structure"])}
+
+
+def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
+    """All candidates on a data set, the best first. Raises InvalidParameterError for an unknown task, DataError where
+    the budget leaves none."""
+    if task not in TASKS:
+        raise unknown("task", task, TASKS)
+    wanted, limited = TASKS[task], cut(study)
+    affordable = study["inversion_cost"].to_series()
+    affordable = affordable[affordable <= budget * (1 + 1e-9)]
+    scores = {str(name): _score(limited, str(name), wanted.score) for name in affordable.index}
+    if wanted.floor:
+        floor = study[wanted.floor].mean("seed")
+        gaps = {name: interval(floor.sel(point=name) - floor.sel(point="standard")) for name in scores}
+        scores = {name: values for name, values in scores.items() if not gaps[name].high < 0}
+    if not scores:
+        least = float(study["inversion_cost"].min())
+        raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {least:g}")
+    standard = _score(limited, "standard", wanted.score)
+    order = sorted(scores, key=lambda name: -float(scores[name].mean()))
+    found = []
+    for name in order:
+        behind = interval(scores[name] - scores[order[0]])
+        gain = interval(scores[name] - standard)
+        found.append(Choice(name, float(affordable[name]), gain, behind, not behind.high < 0))
+    return found
+
+
+def leading(found: Found, task: str, budget: float) -> dict[str, int]:
+    """Method -> on how many of the task's data sets it leads, those that do on most of them first."""
+    counts: dict[str, int] = {}
+    for study in suited(found, task).values():
+        for one in choices(study, task, budget):
+            counts[one.method] = counts.get(one.method, 0) + one.leads
+    return {name: count for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count}
+
+
+def pick(found: Found, task: str, budget: float) -> str:
+    """One method: of those that lead on most data sets, the one with the largest mean gain there.
+
+    Raises InvalidParameterError for an unknown task, DataError where no data set is of the task.
+    """
+    counts = leading(found, task, budget)
+    if not counts:
+        raise DataError(f"no result is of a data set for {task!r}; run the benchmark on one")
+    most = [name for name, count in counts.items() if count == max(counts.values())]
+    listed = [one for study in suited(found, task).values() for one in choices(study, task, budget)]
+    gains = {name: [one.gain.mean for one in listed if one.method == name] for name in most}
+    return max(most, key=lambda name: sum(gains[name]) / len(gains[name]))
+
+
+def table(found: Found) -> Cells:
+    """A row per task, budget and data set: the best, what it gains over the standard inversion, who else leads."""
+    rows = []
+    for task, wanted in TASKS.items():
+        for study in suited(found, task).values():
+            for budget in BUDGETS:
+                best, *others = choices(study, task, budget)
+                told = [called(one.method) for one in others if one.leads]
+                row = {"Task": cells.label(task), "Data": cells.label(study.attrs["title"])}
+                row["Budget"] = Cell(f"{budget:g}", budget)
+                row |= {"Best": cells.label(called(best.method)), "Cost": cells.number(best.cost, 2)}
+                row["Score"] = cells.label(_SCORES[wanted.score])
+                row["Minus the standard inversion's"] = cells.number(best.gain, 3)
+                row["Not told apart from it"] = Cell(", ".join(told) or "none", len(told))
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def gains(found: Found) -> pd.DataFrame:
+    """Every method of the largest budget on the first data set of each task: columns panel, method, series (leads or
+    not), mean, low, high of the score minus the standard inversion's."""
+    rows = []
+    for task, wanted in TASKS.items():
+        for study in list(suited(found, task).values())[:1]:
+            for one in choices(study, task, BUDGETS[-1]):
+                ends = dict(zip(("mean", "low", "high"), one.gain, strict=True))
+                row = {"panel": f"{task}|{_SCORES[wanted.score]}|{study.attrs['title']}", "method": called(one.method)}
+                rows.append(row | ends | {"series": AMONG if one.leads else APART})
+    return pd.DataFrame(rows)
+
+
+def answer(found: Found) -> str:
+    """For each task who leads at the cost of one standard inversion, and who at the largest budget, as Markdown."""
+    lines = []
+    for task, wanted in TASKS.items():
+        studies = suited(found, task)
+        if not studies:
+            lines.append(f"- **{task}**: no data set of this task is among these results.")
+            continue
+        texts = []
+        for budget in (BUDGETS[0], BUDGETS[-1]):
+            counts = leading(found, task, budget)
+            most = max(counts.values())
+            listed = ", ".join(called(name) for name, count in counts.items() if count == most)
+            texts.append(f"{_costing(budget)}: {listed} ({most} of {len(studies)})")
+        lines.append(f"- **{task}** ({wanted.wanted}): {'; '.join(texts)}.")
+    sets = "; ".join(label(study) for study in found.values())
+    return (
+        "**Answer.** Who is best, or not told apart from the best, on most data sets of a task (in brackets: on how "
+        f"many):\n\n{chr(10).join(lines)}\n\nMeasured on {sets}."
+    )
+
+
+def example(found: Found, task: str, budget: float) -> str:
+    """One sentence on `pick`, with its gains on each data set."""
+    name = pick(found, task, budget)
+    gained = [
+        f"{study.attrs['title']} {text(one.gain)}"
+        for study in suited(found, task).values()
+        for one in choices(study, task, budget)
+        if one.method == name
+    ]
+    return (
+        f"For {task}, {_costing(budget)}: **{called(name)}** "
+        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {'; '.join(gained)})."
+    )
+
+
+def _costing(budget: float) -> str:
+    return f"up to {budget:g} standard inversion{'s' * (budget > 1)}"
+
+
+def _score(limited: xr.Dataset, name: str, score: str) -> xr.DataArray:
+    """Of each image, seeds averaged; `limited` has S_LF cut."""
+    one = limited.sel(point=name, drop=True)
+    values = one["s_lf"] * one["s_hf"] if score == JOINT else one[score]
+    return values.mean("seed")

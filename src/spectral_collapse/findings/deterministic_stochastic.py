@@ -1,0 +1,102 @@
+"""Table 1 of Spectral Collapse in Diffusion Inversion: how often a method that draws beats one that does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from spectral_collapse.findings import comparison, paper_tables
+from spectral_collapse.findings.benchmark import kinds, title
+from spectral_collapse.findings.claims import Claim, above, below, overall
+from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.statistics import Interval, text
+from spectral_collapse.studies.benchmark import Selection
+
+SELECTION = Selection()
+
+PAPER_DRAWS, PAPER_FIXED = ("taba", "renoise"), ("standard", "direct", "null_class")
+"""The stochastic and the deterministic methods of Table 1."""
+
+CASES = ("s_hf", "s_lf", "s_dc")
+"""Scores of Table 1 that are of single images."""
+
+PAPER, PAPER_METHODS, ALL_METHODS = "the paper, Table 1", "here, the paper's methods", "here, all methods"
+
+
+def cases(found: Found) -> pd.DataFrame:
+    """Table 1: shares of cases in which a method that draws is better than one that does not.
+
+    A case is a data set, a seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods
+    and for all methods), score, mean, low, high, cases.
+    """
+    studies, rows = list(found.values()), []
+    printed = paper_tables.counts()
+    for score in CASES:
+        share = paper_tables.value(printed, "improved", table=1, score=score)
+        rows.append(
+            {"series": PAPER, "score": title(score), "mean": share, "low": share, "high": share, "cases": np.nan}
+        )
+    drawing, fixed = ([name for study in studies for name in kinds(study)[kind]] for kind in ("draws", "draws nothing"))
+    for series, ours, theirs in ((PAPER_METHODS, PAPER_DRAWS, PAPER_FIXED), (ALL_METHODS, drawing, fixed)):
+        counted = comparison.cases(studies, ours, theirs, scores=CASES)
+        for score in CASES:
+            one = counted.sel(score=score)
+            ends = {
+                end: one[f"improved{tail}"].item() for end, tail in (("mean", ""), ("low", "_low"), ("high", "_high"))
+            }
+            rows.append({"series": series, "score": title(score), **ends, "cases": counted.attrs["cases"]})
+    return pd.DataFrame(rows).assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
+
+
+def recount() -> str:
+    """Table 1 beside what Tables 8 to 11 of the same paper give for it."""
+    printed, lines = paper_tables.counts(), []
+    for score in CASES:
+        won, pairs = paper_tables.recounted(score)
+        share = paper_tables.value(printed, "improved", table=1, score=score)
+        lines.append(f"{title(score, False)} {won} of {pairs} ({won / pairs:.1%}; printed {share:.1%})")
+    return (
+        "**The paper against itself.** Table 1 counts seeds too, which are not printed. The means of Tables 8 to "
+        "11, one case per pair of "
+        f"methods and data set, give: {'; '.join(lines)}."
+    )
+
+
+def answer(found: Found) -> str:
+    """One sentence: in how many cases methods that draw are better."""
+    rows = cases(found)
+    rows = rows[rows["series"] == ALL_METHODS]
+    listed = ", ".join(f"{row.score} {row.mean:.0%} [{row.low:.0%}, {row.high:.0%}]" for row in rows.itertuples())
+    return (
+        f"**Answer.** Of {rows['cases'].iloc[0]:.0f} cases (a method that draws against one that does not, on one "
+        f"data set, with one "
+        f"seed; on {_sets(found)}), the method that draws is better by {listed}. The intervals resample the "
+        f"images of these "
+        "cases: they do not speak for other data sets or methods."
+    )
+
+
+def claims(found: Found) -> list[Claim]:
+    """Table 1's shares: a claim of more (or less) than half holds where the whole interval of our share is on its
+    side."""
+    rows, made = cases(found).set_index(["series", "score"]), []
+    for score in CASES:
+        theirs, ours = rows.loc[(PAPER, title(score)), "mean"], rows.loc[(PAPER_METHODS, title(score))]
+        one = Interval(ours["mean"], ours["low"], ours["high"])
+        held = (above if theirs > 0.5 else below)(one, 0.5)
+        more = "more" if theirs > 0.5 else "less"
+        made.append(
+            Claim(
+                f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
+                f"of the cases ({theirs:.1%})",
+                "Spectral Collapse, Table 1",
+                f"{text(one, 2)} of {ours['cases']:.0f} cases, {_sets(found)}",
+                overall([held]),
+                "fig-cases",
+            )
+        )
+    return made
+
+
+def _sets(found: Found) -> str:
+    return f"{len(found)} data set{'s' * (len(found) > 1)}"

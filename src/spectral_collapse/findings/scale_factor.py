@@ -1,0 +1,104 @@
+"""Table 5 of Spectral Collapse in Diffusion Inversion: scores against the factor by which a source is thinned out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.findings import cells
+from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
+from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.latents import BBBC021, Found, label
+from spectral_collapse.findings.selections import SHOWN, printed_row
+from spectral_collapse.statistics import interval, text
+from spectral_collapse.studies.benchmark import Selection
+from spectral_collapse.studies.latents import CLOSED
+
+SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), datasets=BBBC021)
+
+
+def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:
+    """Table 5: scores against the scale factor: columns panel (score), series (method, closed form, white noise),
+    factor, and those
+    of `intervals.means`. factors: data set -> its factor."""
+    tables = []
+    for name, study in found.items():
+        for score in scores:
+            rows = means(study[score].mean("seed"))
+            rows = rows.assign(series=rows["point"].map(called))
+            if f"known_{score}" in study:
+                known = means(study[f"known_{score}"])
+                rows = pd.concat([rows, known.assign(series=known["known"])])
+            tables.append(rows.assign(factor=factors[name], panel=title(score)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def table(found: Found, factors: Mapping[str, int]) -> Cells:
+    """All scores at each factor, ours / the paper's where Table 5 has a row."""
+    rows = []
+    for name, study in found.items():
+        for point in map(str, study["point"].to_numpy()):
+            row = {"Method": cells.label(called(point)), "Data": cells.label(study.attrs["title"])}
+            row["Factor"] = Cell(f"x{factors[name]}", factors[name])
+            row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
+            if name.startswith("bbbc021"):
+                row |= printed_row(study, point, 5, f"x{factors[name]}", row["Method"])
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def factors_of(found: Found) -> dict[str, int]:
+    """Data set -> its scale factor, from its name. Raises InvalidParameterError for one that has none in it."""
+    tails = {name: name.rpartition("_x")[2] for name in found}
+    wrong = [name for name, tail in tails.items() if not tail.isdecimal()]
+    if wrong:
+        raise InvalidParameterError(
+            f"data sets must be of a scale factor, as bbbc021_x8 is; {', '.join(wrong)} was given"
+        )
+    return {name: int(tail) for name, tail in tails.items()}
+
+
+def answer(found: Found) -> str:
+    """What the latents lack at each factor, with the network and in closed form."""
+    parts = [
+        f"x{factor}: {text(value(found[name], 'high_frequency_deficit', 'standard'), 2)} with the network, "
+        f"{text(value(found[name], 'high_frequency_deficit', CLOSED), 2)} in closed form"
+        for name, factor in factors_of(found).items()
+    ]
+    return (
+        "**Answer.** The share of high-frequency power that latents of the standard inversion lack (0 for white "
+        "noise, negative for an "
+        f"excess) is, {'; '.join(parts)}."
+    )
+
+
+def claims(found: Found) -> list[Claim]:
+    """Claims of Sec. 6.3 and Table 5; of two factors at least. Differences between factors are of different sources of
+    the same images."""
+    order = [found[name] for name, _ in sorted(factors_of(found).items(), key=lambda one: one[1])]
+    first, last = order[0], order[-1]
+    where, figure, several = "Spectral Collapse, Sec. 6.3 and Table 5", "fig-factors", len(order) > 1
+    same = several and list(first["sample"].to_numpy()) == list(last["sample"].to_numpy())
+    made = []
+    for words, score in (
+        ("Collapse grows with the factor: S_DC of the standard inversion falls", "s_dc"),
+        ("Collapse grows with the factor: S_HF of the standard inversion falls", "s_hf"),
+    ):
+        one, two = (study[score].sel(point="standard", drop=True).mean("seed") for study in (first, last))
+        gaps = {label(last): interval(two - one)} if same else {}
+        what = f"{title(score, False)}, minus that of {first.attrs['title']}"
+        made.append(of_gaps(words, where, gaps, -1, what, figure))
+    for words, point, score, sign in (
+        ("At the largest factor the standard inversion has a higher PSNR than TABA", "taba", "psnr", -1),
+        ("At the largest factor the standard inversion has a higher PSNR than OVG", "ovg", "psnr", -1),
+        ("At the largest factor TABA has a higher S_HF than the standard inversion", "taba", "s_hf", 1),
+        ("At the largest factor OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", 1),
+    ):
+        gaps = {label(last): difference(last, point, "standard", score)} if several else {}
+        what = f"{title(score, False)} of {called(point)} minus the standard inversion's"
+        made.append(of_gaps(words, where, gaps, sign, what, figure))
+    return made

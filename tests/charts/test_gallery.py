@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from PIL import Image
+
+from spectral_collapse.charts import gallery as charts
+from tests.benchmark_study import made
+from tests.charts.test_lines import drawn
+
+SHIFTS = {name: {} for name in ("standard", "taba", "ovg+taba", "ddpm_friendly", "white_norm")}
+WINDOW = slice(8, 12), slice(4, 8)
+"""A quarter of 16 pixels, where the target is noise and else one grey."""
+
+
+@pytest.fixture
+def found() -> dict[str, xr.Dataset]:
+    study = made(SHIFTS)
+    noise = study["target_image"].to_numpy().copy()
+    study["target_image"][:] = 100
+    study["target_image"][(slice(None), *WINDOW)] = noise[(slice(None), *WINDOW)]
+    return {"one": study, "two": made(SHIFTS, title="Another", seed=1)}
+
+
+def cells(found: dict[str, xr.Dataset], **given: Any) -> list[dict[str, Any]]:
+    """All pictures that the chart carries."""
+    rows = [row for rows in charts.gallery(found, **given).to_dict()["datasets"].values() for row in rows]
+    return [row for row in rows if "url" in row]
+
+
+def pixels(cell: dict[str, Any]) -> np.ndarray:
+    png = base64.b64decode(cell["url"].removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+
+
+def test_every_method_has_its_picture_a_detail_and_what_it_changed(found: dict[str, xr.Dataset]) -> None:
+    kept = cells(found)
+    titles = ["Source", "True target", "Standard", "TABA", "OVG|+ TABA", "DDPM friendly", "White norm"]
+    assert list(dict.fromkeys(cell["column"] for cell in kept)) == titles
+    assert len(kept) == 2 * 2 * 3 * len(titles)  # data sets, images
+    first = {(cell["column"], cell["name"]): pixels(cell) for cell in kept if cell["frame_number"] == 0}
+    source, target = (found["one"][f"{side}_image"][0].to_numpy().astype(int) for side in ("source", "target"))
+    np.testing.assert_array_equal(first["Source", "whole"], source)
+    np.testing.assert_array_equal(first["True target", "whole"], target)
+    np.testing.assert_array_equal(first["TABA", "whole"], 10)
+    np.testing.assert_array_equal(first["True target", "detail"], target[WINDOW])  # where its texture is
+    np.testing.assert_array_equal(first["Source", "detail"], source[WINDOW])
+    assert abs(first["TABA", "minus|source"] - (128 + (10 - source) / 2)).max() <= 0.5
+    assert (first["Source", "minus|source"] == 128).all()
+
+
+def test_hovering_tells_the_images_own_energy_and_scores(found: dict[str, xr.Dataset]) -> None:
+    study = found["one"]
+    study["hf_excess"].loc[{"point": "taba", "seed": 0, "sample": "image 1"}] = np.log(0.25)
+    study["reference_hf_excess"].loc[{"reference": "source", "sample": "image 0"}] = np.log(0.01)
+    kept = cells(found)
+    [second] = [cell for cell in kept if (cell["frame_number"], cell["column"], cell["name"]) == (1, "TABA", "whole")]
+    assert second["HF energy / usual"] == "0.25"
+    psnr = study["psnr"].sel(point="taba", seed=0, sample="image 1")
+    assert second["PSNR (dB)"] == f"{float(psnr):.2f}"
+    assert next(cell for cell in kept if cell["column"] == "Source")["HF energy / usual"] == "0.01"
+
+
+def test_pictures_are_large_and_crisp_and_a_menu_picks_one(found: dict[str, xr.Dataset]) -> None:
+    chart = charts.gallery(found, ["standard", "taba"], examples=1)
+    [menu] = [one for one in chart.to_dict()["params"] if one["name"] == "frame"]
+    assert menu["bind"]["labels"] == ["Made up, image 0", "Another, image 0"]
+    svg = drawn(chart)
+    assert svg.count("<image") == 4 * 3  # those of the first entry of the menu
+    assert svg.count("image-rendering: pixelated") == svg.count('width="128" height="128"') == 4 * 3
+    for text in ("TABA", "Standard", "Source", "True target", "whole", "detail", "Made up, image 0"):
+        assert f">{text}<" in svg
+    assert ">Another, image 0<" not in svg
+    assert "TABA" in chart.to_dict()["description"]
+
+
+def test_rows_are_about_as_long_and_settings_stay_as_they_are(found: dict[str, xr.Dataset]) -> None:
+    chart = charts.gallery({"one": found["one"]}, examples=1).to_dict()
+    shown = [part["width"] / charts.SIDE for part in chart["vconcat"][1:]]
+    assert shown == [4, 3]  # seven pictures, five at most in a row
+    study = found["one"].assign_coords(
+        point=["standard", "TABA 0.2", "OVG (1e+09, 7e-05)", "OVG (1, 2) + TABA 0.2", "o"]
+    )
+    titles = dict.fromkeys(cell["column"] for cell in cells({"one": study}))
+    assert list(titles)[3:6] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.findings import choose as findings
+from tests.benchmark_study import made
+
+MEASURE, LOOK, DRAWING, BACK, EDIT = findings.TASKS
+SHIFTS = {
+    "standard": {},
+    "taba": {"s_hf": 0.15, "s_lf": -0.3, "inversion_cost": 0.98},
+    "ovg": {"psnr": 1.0, "s_lf": 0.1, "s_hf": 0.1, "inversion_cost": 3.0},
+    "bdia": {"reconstruction": 20.0, "inversion_cost": 1.05},
+    "blurred": {"s_lf": 0.1, "s_hf": -0.1},
+    "costly": {"psnr": 5.0, "inversion_cost": 5.0},
+}
+"""Differences of ten times an image's noise and more, or none: who is best for what is known."""
+
+
+@pytest.fixture
+def study() -> xr.Dataset:
+    return made(SHIFTS)
+
+
+def best(study: xr.Dataset, task: str, budget: float) -> tuple[str, set[str]]:
+    """The best, and all that lead."""
+    found = findings.choices(study, task, budget)
+    return found[0].method, {one.method for one in found if one.leads}
+
+
+def test_the_best_of_what_the_budget_allows(study: xr.Dataset) -> None:
+    assert best(study, MEASURE, 4.0) == ("ovg", {"ovg"})
+    assert "ovg" not in {one.method for one in findings.choices(study, MEASURE, 1.6)}
+    assert best(study, BACK, 1.1) == ("bdia", {"bdia"})
+    assert "bdia" not in best(study, BACK, 1.0)[1]
+    assert best(study, LOOK, 4.0) == ("ovg", {"ovg"})  # 0.75, cut, times 0.9; nobody has more of both
+    gain = findings.choices(study, MEASURE, 4.0)[0].gain
+    assert gain.low < gain.mean < gain.high
+    assert gain.mean == pytest.approx(1, abs=0.02)
+
+
+def test_who_is_not_told_apart_leads_too(study: xr.Dataset) -> None:
+    alike = made({"standard": {}, "taba": {}, "direct": {}, "easy_inv": {"psnr": -1.0}})
+    assert best(alike, MEASURE, 1.0)[1] == {"standard", "taba", "direct"}
+    found = findings.choices(alike, MEASURE, 1.0)
+    assert [one.leads for one in found] == [True, True, True, False]
+    assert found[-1].behind.high < 0
+    assert found[0].behind.mean == 0
+
+
+def test_structure_counts_up_to_the_targets_own_and_texture_must_not_fall(study: xr.Dataset) -> None:
+    method, leads = best(study, EDIT, 1.0)
+    assert method == "standard"  # 'blurred' keeps more, and loses texture; TABA keeps less
+    assert leads == {"standard"}
+    copies = made({"standard": {}, "direct": {"s_lf": 0.4}, "easy_inv": {"s_lf": 0.6}}, seed=1)
+    assert best(copies, EDIT, 1.0)[1] == {"direct", "easy_inv"}  # both beyond the target's 0.75
+
+
+def test_tasks_are_answered_from_their_own_data(study: xr.Dataset) -> None:
+    drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, title="Drawings", structure="edges")
+    found = {"one": study, "two": drawings}
+    assert list(findings.suited(found, DRAWING)) == ["two"]
+    assert list(findings.suited(found, MEASURE)) == ["one"]
+    assert list(findings.suited(found, EDIT)) == ["one", "two"]
+    assert findings.leading(found, DRAWING, 1.0) == {"taba": 1}
+    assert findings.pick(found, MEASURE, 4.0) == "ovg"
+    assert "no data set of this task" in findings.answer({"one": study})
+
+
+def test_who_leads_on_most_data_sets_comes_first() -> None:
+    one, two = (made({"standard": {}, "taba": {"psnr": 1.0}, "direct": {"psnr": 1.0}}, seed=seed) for seed in (0, 1))
+    three = made({"standard": {}, "taba": {"psnr": -1.0}, "direct": {"psnr": 1.0}})
+    found = {"one": one, "two": two, "three": three}
+    assert next(iter(findings.leading(found, MEASURE, 1.0).items())) == ("direct", 3)
+    assert findings.leading(found, MEASURE, 1.0)["taba"] == 2
+    assert findings.pick(found, MEASURE, 1.0) == "direct"
+    assert "up to 1 standard inversion: direct (3 of 3)" in findings.answer(found)
+    assert findings.example(found, MEASURE, 1.0).count("1.0") >= 3
+
+
+def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:
+    cells = findings.table({"one": study})
+    assert len(cells) == 4 * len(findings.BUDGETS)  # no data set of drawings
+    row = cells[(cells["Task"].map(lambda cell: cell.text) == MEASURE)].iloc[-1]
+    assert (row["Best"].text, row["Budget"].text, row["Cost"].text) == ("OVG", "4", "3.00")
+    assert row["Not told apart from it"].text == "none"
+    table = findings.gains({"one": study})
+    assert set(table["series"]) == {"among the best", "told apart from the best"}
+    assert table["panel"].nunique() == 4
+
+
+def test_bad_input(study: xr.Dataset) -> None:
+    with pytest.raises(InvalidParameterError, match="unknown task 'edit'"):
+        findings.choices(study, "edit", 1.0)
+    with pytest.raises(DataError, match=r"no method costs 0.5 standard inversions or less; the cheapest costs 0.98"):
+        findings.choices(study, MEASURE, 0.5)
+    with pytest.raises(DataError, match="no result is of a data set for 'drawing to photo'"):
+        findings.pick({"one": study}, DRAWING, 1.0)
