@@ -60,6 +60,7 @@ def made(
         dims, values, about = variables[name]
         variables[name] = (dims, np.full_like(values, np.nan), {**about, "missing": "there are no weights"})
     variables["network_calls"] = (("point", "seed"), np.full((len(names), 2), 100.0))
+    variables["reconstruction"] = (("point", "sample"), variables["reconstruction"][1][:, 0])
     variables["inversion_cost"] = ("point", [shifts[one].get("inversion_cost", 1.0) for one in names])
     variables["seconds"] = (("point", "seed"), np.full((len(names), 2), 1.5))
     shown = [f"image {number}" for number in range(2)]

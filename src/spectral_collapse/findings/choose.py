@@ -203,4 +203,4 @@ def _score(limited: xr.Dataset, name: str, score: str) -> xr.DataArray:
     """Of each image, seeds averaged; `limited` has S_LF cut."""
     one = limited.sel(point=name, drop=True)
     values = one["s_lf"] * one["s_hf"] if score == JOINT else one[score]
-    return values.mean("seed")
+    return values.mean("seed") if "seed" in values.dims else values

@@ -60,7 +60,6 @@ SCORES = (*IMAGE_SCORES, *LATENT_SCORES)
 FURTHER = {
     "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
-    "reconstruction": ("PSNR of sources that are inverted and sampled under their own label", "dB"),
 }
 """What is measured per image beside the scores."""
 
@@ -155,14 +154,19 @@ def measured(request: Given, name: str, seed: int) -> Arrays:
     """All that is stored of one method at one seed."""
     method = published.method(request, name)
     found = request.translated(method, seed)
-    return {
+    once = {"reconstruction": reconstruction(request, method)} if seed == 0 else {}
+    return once | {
         **_of_images(request, found.images),
         **_of_latents(request, found.latents),
-        "reconstruction": np.minimum(metrics.psnr(request.rebuilt(method, seed), request.pair.source).numpy(), ROUNDED),
         "network_calls": np.float64(found.network_calls),
         "seconds_measured": np.float64(found.seconds),
         "image": common.pictures(found.images[request.shown]),
     }
+
+
+def reconstruction(request: Given, method: InversionMethod) -> np.ndarray:
+    """PSNR of the sources that are inverted and sampled under their own label, at most `ROUNDED`, (N,)."""
+    return np.minimum(metrics.psnr(request.rebuilt(method), request.pair.source).numpy(), ROUNDED)
 
 
 def references(request: Given) -> Arrays:
@@ -196,7 +200,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Dims point (a method), seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
 
     - A variable per score, along sample where it is one of single images; `missing` says why it has no values.
-      hf_excess (`metrics.hf_excess`, S_HF with its sign), norm, ||latent|| / sqrt(d), and reconstruction.
+      hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d).
+    - `reconstruction` (point, sample), at seed 0.
     - `inversion_cost` (point), of `costs`: 1 for the standard inversion. A product takes one to two calls' time.
     - `network_calls` per image, both ways; `seconds` of all images, as they were first computed on this machine.
     - `reference_*` (reference, ...): the scores of true targets, of sources, and in latent space of targets after the
@@ -227,7 +232,9 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     variables["seconds"] = common.variable(("point", "seed"), seconds, "seconds of all images", "s")
     cost = parts["costs"]["inversion_cost"]
     variables["inversion_cost"] = common.variable("point", cost, "cost of the inversion over the standard one's")
-    images = np.stack([seeds[0]["image"] for seeds in runs])
+    images, rebuilt = (np.stack([seeds[0][name] for seeds in runs]) for name in ("image", "reconstruction"))
+    title = "PSNR of sources that are inverted and sampled under their own label"
+    variables["reconstruction"] = common.variable(("point", "sample"), rebuilt, title, "dB")
     variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
     for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
         variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")

@@ -191,10 +191,10 @@ class Request(Generic[P]):
             seed=seed,
         )
 
-    def rebuilt(self, method: InversionMethod, seed: int = 0) -> torch.Tensor:
+    def rebuilt(self, method: InversionMethod) -> torch.Tensor:
         """The test sources inverted and sampled again under their own label, without guidance: images."""
         label, steps = self.info.source_label, self.parameters.num_steps
-        return translated(self.model, method, self.pair.source, label, label, num_steps=steps, seed=seed).images
+        return translated(self.model, method, self.pair.source, label, label, num_steps=steps).images
 
     def inverted(self, method: InversionMethod, seed: int = 0) -> torch.Tensor:
         """The latents of the test sources by a method, without the way back; computed once for all studies."""
