@@ -16,12 +16,10 @@ from typing import get_args
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import discovery, results
+from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import Claim, Verdict
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies import STUDIES
-from spectral_collapse.studies.request import Request
 
 VERDICTS = get_args(Verdict)
 Found = dict[str, xr.Dataset]
@@ -49,7 +47,7 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
     if not datasets:
         raise InvalidParameterError("datasets must name at least one data set; none was given")
     known: dict[str, Found] = {}
-    made = {}
+    taken: dict[str, list[Found]] = {}
     for name, module in chapters().items():
         needed = [name, *list(inspect.signature(module.claims).parameters)[1:]]
         for study in needed:
@@ -59,23 +57,14 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
             shared = list(datasets[:1])
             for study in needed:
                 known[study] |= STUDIES[study].each(shared, profile=profile)
-        own, *further = ({one: known[study][one] for one in shared} for study in needed)
-        made[name] = module.claims(own, *further)
-    return made
+        taken[name] = [{one: known[study][one] for one in shared} for study in needed]
+    return {name: module.claims(*taken[name]) for name, module in chapters().items()}
 
 
 def stored(name: str, datasets: Iterable[str], profile: str) -> Found:
     """The results of a study that are in the store, made by the present code, by data set."""
-    study, found = STUDIES[name], {}
-    for dataset in datasets:
-        request = Request(study.parameters.checked(dataset=dataset, profile=profile))
-        try:
-            result = results.get(name, study.identity(request))
-        except UnidentifiedError:
-            continue
-        if result is not None:
-            found[dataset] = result
-    return found
+    found = {dataset: STUDIES[name].stored(dataset=dataset, profile=profile) for dataset in datasets}
+    return {dataset: result for dataset, result in found.items() if result is not None}
 
 
 def counts(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
