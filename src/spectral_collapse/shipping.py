@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> Sta
     A result of real images counts as that of a machine that has none and would render them (`Request.answered_by`).
     """
     exact = results.shipped_path(study, identity)
+    wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
     found = State("missing", "it does not ship")
     digits = len("12345678.nc.xz")
     for file in sorted(results.shipped(), key=lambda file: file != exact):
@@ -56,9 +58,9 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> Sta
         known = results.parameters(attrs)
         if attrs.get("study") != study:
             continue
-        if known == identity or (known.get("code") == identity["code"] and request.answered_by(known)):
+        if known == wanted or (known.get("code") == wanted["code"] and request.answered_by(known)):
             return State("stored", "", file)
-        changed = {name for name in known.keys() | identity.keys() if known.get(name) != identity.get(name)}
+        changed = {name for name in known.keys() | wanted.keys() if known.get(name) != wanted.get(name)}
         if changed <= _FINGERPRINTS.keys():
             parts = ", ".join(sorted({_FINGERPRINTS[name] for name in changed}))
             found = State("stale", f"what ships was made with other {parts}", file)

@@ -24,8 +24,8 @@ def sentence() -> str:
     loaded = sum(entry.how == "loaded" for entry in entries)
     first = f"This page shows {len(entries)} stored {'result' if len(entries) == 1 else 'results'}"
     first += f", {loaded} of them loaded." if loaded < len(entries) else ", loaded."
-    not_shipped = Counter(entry.state.why for entry in entries if entry.state.kind != "stored")
-    return " ".join([first, *(f"Of {number}, {why}." for why, number in not_shipped.items())])
+    apart = Counter(entry.state.why for entry in entries if entry.state.kind != "stored")
+    return " ".join([first, *(f"{number} of them: {why}." for why, number in apart.items())])
 
 
 def html() -> str:

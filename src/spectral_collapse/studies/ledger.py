@@ -82,3 +82,5 @@ class Nothing:
         raise NothingError
 
     __getattr__ = __getitem__ = __iter__ = __len__ = __contains__ = __call__ = __bool__ = __format__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __float__ = __int__ = __index__ = __array__ = _refuse
