@@ -1,4 +1,5 @@
-"""Counts the pages and charts of the built book; fails when one that `_toc.yml` promises is missing or empty."""
+"""Counts the pages and charts of the built book; fails when one that `_toc.yml` promises is missing or empty,
+or a notebook's does not say which results it shows."""
 
 from __future__ import annotations
 
@@ -34,6 +35,8 @@ def main(book: Path) -> int:
         total += charts
         if words < WORDS or charts < figures(page):
             problems.append(f"{page}: {words} words, {charts} charts")
+        if page.startswith("notebooks/") and 'class="spectral-collapse-results"' not in article:
+            problems.append(f"{page}: nothing says which results it shows")
     if not (book / "_static" / "charts.js").is_file():
         problems.append("_static/charts.js is missing")
     print(f"the book has {len(pages)} pages and {total} charts")

@@ -156,11 +156,11 @@ def _read(notebooks: Sequence[Path] | None, profile: str, answer: Any, known: Ma
             return ledger.Nothing()
 
         with ledger.asked_by(asked), _registries_kept(), contextlib.redirect_stdout(io.StringIO()):
-            _run(notebook, profile)
+            run_calls(notebook, profile)
 
 
-def _run(notebook: Path, profile: str) -> None:
-    """Runs the statements of a notebook but those that need results."""
+def run_calls(notebook: Path, profile: str) -> None:
+    """Runs the statements of a notebook but those that need results; within `ledger.asked_by`."""
     namespace: dict[str, Any] = {"__name__": "__main__"}  # as in a kernel: the key of a page's own method says so
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code":
