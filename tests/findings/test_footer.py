@@ -30,13 +30,26 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
     STUDY.run(executor="here")
     STUDY.run(executor="here")  # the second time it is loaded, and this page has computed it all the same
     assert footer.table()["Here"].tolist() == ["loaded", "computed here"]
-    assert footer.sentence() == ("This page shows 2 stored results, 1 of them loaded. 1 of them: it does not ship.")
+    assert footer.sentence() == (
+        "This page shows 2 results: 1 loaded, 1 computed here. 1 of them does not ship with the book."
+    )
     for line, base in zip(footer.table()["In Python"], (3, 2), strict=True):
         assert eval(line, {"results": results})["value"].values.tolist() == [1, base, base**2, base**3]
     page = footer.html()
     assert page.count("<tr") == 3
     assert "results.load(&quot;powers&quot;" in page
     assert re.search(r"<td>[0-9a-f]{7}\+?</td>", page)
+
+
+def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    results.ship(STUDY.run(executor="here"))
+    ledger.USED.clear()
+    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    STUDY.run(executor="here")
+    assert footer.sentence() == (
+        "This page shows 1 result: 1 computed here. Of 1 of them what ships was made with other code."
+    )
+    assert "what ships was made with other code" in footer.html()
 
 
 def test_images_are_counted_with_the_pictures_they_are_of() -> None:

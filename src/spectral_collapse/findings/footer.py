@@ -17,15 +17,19 @@ def table() -> pd.DataFrame:
 
 
 def sentence() -> str:
-    """How many results this page shows, how many were loaded, and why the others were computed; '' without results."""
+    """How many results this page shows, where they come from, and what is wrong with what ships; '' without results."""
     entries = list(ledger.USED.values())
     if not entries:
         return ""
-    loaded = sum(entry.how == "loaded" for entry in entries)
-    first = f"This page shows {len(entries)} stored {'result' if len(entries) == 1 else 'results'}"
-    first += f", {loaded} of them loaded." if loaded < len(entries) else ", loaded."
-    apart = Counter(entry.state.why for entry in entries if entry.state.kind != "stored")
-    return " ".join([first, *(f"{number} of them: {why}." for why, number in apart.items())])
+    counted = Counter(entry.how for entry in entries)
+    whence = ", ".join(f"{number} {how}" for how, number in counted.items())
+    said = [f"This page shows {len(entries)} {'result' if len(entries) == 1 else 'results'}: {whence}."]
+    for state, number in Counter((entry.state.kind, entry.state.why) for entry in entries).items():
+        if state[0] == "missing":
+            said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
+        elif state[0] != "stored":
+            said.append(f"Of {number} of them {state[1]}.")
+    return " ".join(said)
 
 
 def html() -> str:
