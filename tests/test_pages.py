@@ -90,6 +90,8 @@ def test_update_computes_what_is_missing_and_removes_what_no_page_shows(home: Pa
     assert [name.partition("  ")[2] for name in pages.problems(fewer)] == ["is shown by no page"] * 2
     pages.update("quick", "here", False, book[:1])
     assert len(results.shipped()) == 2
+    pages.update("smoke", "here", False, book[1:2])
+    assert len(results.shipped()) == 4  # those of another profile stay
 
 
 def test_update_goes_on_past_a_study_that_fails_and_replaces_a_damaged_file(

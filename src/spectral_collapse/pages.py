@@ -81,7 +81,8 @@ def update(
     progress: bool = True,
     notebooks: Sequence[Path] | None = None,
 ) -> tuple[list[str], list[str]]:
-    """Makes all that pages need ship: computes what is stale, damaged or missing, and removes what no page needs.
+    """Makes all that pages need ship: computes what is stale, damaged or missing, and removes what no page
+    needs of this profile.
 
     What is in the local store is taken from there. It can be killed at any point and goes on where it stopped.
 
@@ -118,7 +119,7 @@ def update(
 
         _read(notebooks, profile, compute, seen)
     for file in results.shipped() if not failed else ():
-        if file not in seen.values():
+        if file not in seen.values() and f"-{profile}-" in file.name:
             file.unlink()
     return made, failed
 

@@ -41,7 +41,7 @@ def html() -> str:
         rows["In Python"] = "<code>" + rows["In Python"] + "</code>"
         shown = rows.to_html(index=False, escape=False, border=0)
     return (
-        '<details class="spectral-collapse-results"><summary>Results behind this page. '
+        '<details class="spectral-collapse-results"><summary><strong>Results behind this page.</strong> '
         f"{markup.escape(sentence())}</summary>\n{shown}\n</details>"
     )
 

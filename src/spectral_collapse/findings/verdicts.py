@@ -20,6 +20,7 @@ from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import Claim, Verdict
 from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies.request import loading_once
 
 VERDICTS = get_args(Verdict)
 Found = dict[str, xr.Dataset]
@@ -38,6 +39,7 @@ def page(chapter: str) -> str:
     return getattr(chapters()[chapter], "PAGE", chapter)
 
 
+@loading_once()
 def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list[Claim]]:
     """The claims of all chapters, by their studies, from the stored results of these data sets.
 

@@ -271,7 +271,7 @@ _loaded: ContextVar[dict[Any, Any] | None] = ContextVar("loaded", default=None)
 @contextlib.contextmanager
 def loading_once() -> Iterator[None]:
     """Meanwhile all requests share data sets and networks, which are taken not to change: for many keys at once."""
-    token = _loaded.set({})
+    token = _loaded.set({} if _loaded.get() is None else _loaded.get())
     try:
         yield
     finally:
