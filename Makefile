@@ -1,9 +1,14 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book test lint checkpoints bench clean
+.PHONY: help book results release-check test lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use.
 PROFILE ?= quick
+# Anything: what was stored or cached before this moment is computed anew.
+FRESH ?=
+ifneq ($(FRESH),)
+export SPECTRAL_COLLAPSE_FRESH := $(shell date +%s)
+endif
 # A Python 3.11 or 3.12, the first one found.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
@@ -22,8 +27,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE))"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE)); FRESH=1 computes all anew"
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
@@ -32,13 +37,19 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[book,test]'
 	@touch $@
 
-book: $(READY)  ## set up, run the Pareto study and build the book
-	@echo "== Running the Pareto study (profile $(PROFILE)); its result goes to the store under data/results"
+book: $(READY)  ## set up, run the Pareto study and build the book, from the results that ship where they are up to date
+	@echo "== Running the Pareto study (profile $(PROFILE)), unless its result ships or is in the store under data/results"
 	@mkdir -p build
 	$(BIN)/papermill notebooks/pareto.ipynb build/pareto.ipynb -p profile $(PROFILE)
 	@echo "== Building the book: every notebook is executed, studies that are in the store are not computed again"
 	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
 	@echo "== The book is at book/_build/html/index.html"
+
+results: $(READY)  ## set up and compute what the book's pages show and does not ship yet, into data/results/shipped (goes on where it stopped)
+	$(BIN)/spectral-collapse results update
+
+release-check: $(READY)  ## set up and fail unless all that the pages show ships, made by this code, and nothing else
+	$(BIN)/spectral-collapse results status --check
 
 test: $(READY)  ## set up and run the tests
 	$(BIN)/python -m pytest --numprocesses auto

@@ -1,4 +1,8 @@
-"""Counts the pages and charts of the built book; fails when one that `_toc.yml` promises is missing or empty."""
+"""Counts the pages and charts of the built book; fails when one that `_toc.yml` promises is missing or empty, or a
+notebook's does not say which results it shows.
+
+With the profile behind the folder it fails, too, when a page shows a result that the list of what ships lacks.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,19 @@ def figures(page: str) -> int:
     return sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
 
 
-def main(book: Path) -> int:
+def not_listed(book: Path, profile: str) -> list[str]:
+    """Results that pages show and that the list of what ships does not know: the list is read without computing."""
+    from spectral_collapse import pages
+
+    needs = pages.needed(profile)
+    known = {need.name[-8:] for need in needs} | {need.state.file.name[-14:-6] for need in needs if need.state.file}
+    shown = {
+        file.stem: re.findall(r"key=&quot;(\w+)&quot;", file.read_text()) for file in book.glob("notebooks/*.html")
+    }
+    return [f"{page}: shows {key}, which is not listed" for page, keys in shown.items() for key in {*keys} - known]
+
+
+def main(book: Path, profile: str = "") -> int:
     contents = (ROOT / "_toc.yml").read_text()
     pages = re.findall(r"(?:root|file): (\S+)", contents)
     problems = []
@@ -34,12 +50,15 @@ def main(book: Path) -> int:
         total += charts
         if words < WORDS or charts < figures(page):
             problems.append(f"{page}: {words} words, {charts} charts")
+        if page.startswith("notebooks/") and 'class="spectral-collapse-results"' not in article:
+            problems.append(f"{page}: nothing says which results it shows")
     if not (book / "_static" / "charts.js").is_file():
         problems.append("_static/charts.js is missing")
+    problems += not_listed(book, profile) if profile else []
     print(f"the book has {len(pages)} pages and {total} charts")
     print(*problems, sep="\n", file=sys.stderr)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -33,6 +33,14 @@ def test_a_build_at_smoke_looks_at_two_data_sets() -> None:
         assert (len(namespace["datasets"]), namespace["profile"]) == (count, profile)
 
 
+def test_a_page_ends_with_the_results_that_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = nbformat.reads(book.with_footer(notebook("seeds = 3", [])), as_version=4).cells
+    assert [cell.source for cell in cells[:-1]] == ["seeds = 3", "print(profile)"]
+    assert cells[-1].metadata.tags == ["remove-input"]
+    compile(cells[-1].source, "footer", "exec")
+    assert "footer.html()" in cells[-1].source
+
+
 @pytest.mark.parametrize(("parameters", "tags"), [("seeds = 3", ["parameters"]), ('profile = "quick"', [])])
 def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> None:
     text = notebook(parameters, tags)

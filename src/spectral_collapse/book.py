@@ -1,11 +1,10 @@
-"""A Sphinx extension for this project's book: pages that need no network, fresh studies, the profile.
+"""A Sphinx extension for this project's book: pages that need no network, fresh studies, the profile, footers.
 
 Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-from spectral_collapse import vega
+from spectral_collapse import pages, vega
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -26,6 +25,11 @@ PROFILE = "SPECTRAL_COLLAPSE_PROFILE"
 """Environment variable: the profile for every notebook that has one; without it each keeps its own."""
 
 _SCRIPT = "charts.js"
+_FOOTER = """\
+from IPython.display import HTML
+from spectral_collapse.findings import footer
+HTML(footer.html())
+"""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -34,7 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
-    app.connect("source-read", _set_profile)
+    app.connect("source-read", _complete)
     app.connect("html-page-context", _load_script)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
 
@@ -42,18 +46,23 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def with_profile(notebook: str, profile: str) -> str:
     """The text of a notebook with papermill's cell `profile = ...` below its parameters.
 
-    A notebook without a `profile` among its parameters is returned as it is. At smoke, which shows that everything
-    runs, one of several data sets has its first two alone.
+    A notebook without a `profile` among its parameters is returned as it is.
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):
-        if "parameters" in cell.metadata.get("tags", []) and "profile =" in cell.source:
-            fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in cell.source else ""
-            injected = nbformat.v4.new_code_cell(f"# Parameters\nprofile = {json.dumps(profile)}\n{fewer}")
+        if text := pages.injected(cell.source, cell.metadata.get("tags", []), profile):
+            injected = nbformat.v4.new_code_cell(text)
             injected.metadata["tags"] = ["injected-parameters"]
             content.cells.insert(index + 1, injected)
             return nbformat.writes(content)
     return notebook
+
+
+def with_footer(notebook: str) -> str:
+    """The text of a notebook with a last cell that shows which results its figures are of."""
+    content = nbformat.reads(notebook, as_version=4)
+    content.cells.append(nbformat.v4.new_code_cell(_FOOTER, metadata={"tags": ["remove-input"]}))
+    return nbformat.writes(content)
 
 
 def _prepare(app: Sphinx) -> None:
@@ -70,10 +79,10 @@ def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set
     return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
 
 
-def _set_profile(app: Sphinx, name: str, source: list[str]) -> None:
-    profile = os.environ.get(PROFILE)
-    if profile and app.env.doc2path(name).endswith(".ipynb"):
-        source[0] = with_profile(source[0], profile)
+def _complete(app: Sphinx, name: str, source: list[str]) -> None:
+    if app.env.doc2path(name).endswith(".ipynb"):
+        profile = os.environ.get(PROFILE)
+        source[0] = with_footer(with_profile(source[0], profile) if profile else source[0])
 
 
 def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:

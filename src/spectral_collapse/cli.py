@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
     stored = results_commands.add_parser("list", help="list what is stored")
     stored.set_defaults(command=_results_list)
+    status = results_commands.add_parser("status", help="list what the book's pages show, and whether it ships")
+    status.add_argument("--check", action="store_true", help="fail unless all of it ships, and nothing else")
+    status.set_defaults(command=_results_status)
+    update = results_commands.add_parser("update", help="compute what pages show and does not ship, so that it does")
+    update.set_defaults(command=_results_update)
+    for command in (status, update):
+        command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
+    _add_where(update)
     return parser
 
 
@@ -141,10 +150,26 @@ def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
         several = {"nargs": "+", "metavar": "VALUE"} if takes_several(parameters, field) else {"metavar": "VALUE"}
         text = text.replace("%", "%%")
         parser.add_argument(f"--{field.replace('_', '-')}", dest=field, default=argparse.SUPPRESS, help=text, **several)
+    _add_where(parser)
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Options on where and how a study's jobs run."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, metavar="N", help="processes that share the jobs (default: one per core)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler whose workers share the jobs")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    parser.add_argument("--fresh", action="store_true", help="compute anew what is stored or cached")
+
+
+def _where(options: argparse.Namespace) -> tuple[str, bool]:
+    """The executor and whether to show a bar."""
+    from spectral_collapse import results
+
+    if options.fresh:
+        os.environ[results.FRESH] = str(time.time())
+    executor = options.scheduler or ("auto" if options.workers is None else f"processes:{options.workers}")
+    return executor, not options.no_progress
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -153,9 +178,9 @@ def _study(options: argparse.Namespace) -> None:
 
     study = STUDIES[options.study]
     given = {name: value for name, value in vars(options).items() if name in study.parameters.model_fields}
-    executor = options.scheduler or ("auto" if options.workers is None else f"processes:{options.workers}")
-    result = study.run(executor, not options.no_progress, **from_text(study.parameters, given))
-    print(f"stored as {results.path(result.attrs['study'], json.loads(result.attrs['parameters']))}")
+    result = study.run(*_where(options), **from_text(study.parameters, given))
+    identified = result.attrs["study"], json.loads(result.attrs["parameters"])
+    print(f"stored as {next(iter(results.where(*identified)), results.path(*identified))}")
 
 
 def _results_list(options: argparse.Namespace) -> None:
@@ -166,6 +191,28 @@ def _results_list(options: argparse.Namespace) -> None:
         print(results.describe(file))
     if not files:
         print(f"nothing is stored in {paths.results()} yet; 'spectral-collapse study pareto' makes a result")
+
+
+def _results_status(options: argparse.Namespace) -> None:
+    from spectral_collapse import pages, results
+
+    needs = pages.needed(options.profile)
+    for need in needs:
+        print(need)
+    stored = sum(need.state.kind == "stored" for need in needs)
+    size = sum(file.stat().st_size for file in results.shipped())
+    print(f"{stored} of {len(needs)} results that the pages show at {options.profile} ship; {size / 1e6:.1f} MB ship")
+    if options.check and (found := pages.problems(needs)):
+        raise DataError(f"{len(found)} problems with what ships, which 'make results' solves: {'; '.join(found)}")
+
+
+def _results_update(options: argparse.Namespace) -> None:
+    from spectral_collapse import pages, paths
+
+    made, failed = pages.update(options.profile, *_where(options))
+    print(f"{len(made)} results were made to ship, in {paths.shipped()}")
+    if failed:
+        raise DataError(f"{len(failed)} results could not be computed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

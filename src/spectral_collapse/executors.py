@@ -13,6 +13,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -89,6 +90,11 @@ class Cluster:
                 name = named.pop(future.key)
                 try:
                     arrays = future.result()
+                except CancelledError as error:
+                    _connected.cache_clear()  # another scheduler may answer there
+                    raise ExecutorError(
+                        "the dask scheduler was lost; what was finished is kept: start one, and run it again"
+                    ) from error
                 except KilledWorker as error:
                     raise ExecutorError(
                         f"the job {name!r} ended {_DEATHS} workers, by memory most likely; what was finished "

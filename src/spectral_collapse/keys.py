@@ -3,7 +3,7 @@
 A stored result is found again by all that changes its values. Parameters, data and weights have fingerprints of
 their own; this is the code. Comments, docstrings, line breaks and the order of files do not count, and neither
 does code that nothing here reaches. Inside this package modules count as wholes, and every module is followed from
-which one of them uses a name.
+which one of them uses a name. Those that run studies and keep what comes out do not count (`NO_VALUES`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,27 @@ from pathlib import Path
 from spectral_collapse.identity import identity, references
 
 _PACKAGE = __name__.partition(".")[0]
+
+NO_VALUES = frozenset(
+    f"{_PACKAGE}.{name}"
+    for name in (
+        "cache",
+        "discovery",
+        "disk",
+        "errors",
+        "executors",
+        "folders",
+        "identity",
+        "keys",
+        "paths",
+        "results",
+        "shipping",
+        "studies.ledger",
+        "studies.study",
+    )
+)
+"""Modules that name, run and keep values and compute none: an edit of theirs leaves stored results as they are. A test
+holds that a job runs no module but these and those that count."""
 
 
 def code_hash(*roots: object) -> str:
@@ -40,12 +61,12 @@ def code_hash(*roots: object) -> str:
 
 
 def modules(roots: Iterable[str]) -> set[str]:
-    """The modules of this package that some of its modules reach, with themselves; all by dotted name."""
+    """The modules of this package that some of its modules reach and that compute values, by dotted name."""
     found: set[str] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in NO_VALUES:
             found.add(name)
             waiting.extend(_used_modules(name, _source_of(name)))
     return found

@@ -30,8 +30,17 @@ def data() -> Path:
     named = os.environ.get("SPECTRAL_COLLAPSE_HOME")
     if named:
         return expanded(named, "SPECTRAL_COLLAPSE_HOME")
-    checkout = Path(__file__).resolve().parents[2]
+    checkout = _checkout()
     return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "data"
+
+
+def notebooks() -> Path:
+    """The book's notebooks, which only a checkout has."""
+    return _checkout() / "notebooks"
+
+
+def _checkout() -> Path:
+    return Path(__file__).resolve().parents[2]
 
 
 def downloads() -> Path:
@@ -55,8 +64,13 @@ def runs() -> Path:
 
 
 def results() -> Path:
-    """The store of study results."""
+    """The store of study results; ignored by git but for `shipped`."""
     return data() / "results"
+
+
+def shipped() -> Path:
+    """The results behind the book's pages, in git; `make results` writes them and nothing else does."""
+    return results() / "shipped"
 
 
 def cache() -> Path:

@@ -40,6 +40,11 @@ set, profile and the first eight digits of the key. They are replaced as a whole
 disk or an interrupt leaves the earlier result as it was. While a long study runs, its finished parts
 lie beside them in a folder of their own (`parts`), from which an interrupted study goes on. What a
 killed run leaves, half-written files and the parts of a finished study, the next run removes (`sweep`).
+
+What the book shows ships in `paths.shipped()`, which is in git: the same files packed by xz, `NAME.nc.xz` (`ship`). A
+result is looked for there first. Nothing but `make results` writes them.
+
+With SPECTRAL_COLLAPSE_FRESH, a time in seconds since 1970, whatever was stored or cached before does not count.
 """
 
 from __future__ import annotations
@@ -49,13 +54,14 @@ import glob
 import hashlib
 import io
 import json
+import lzma
 import os
 import platform
 import re
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata, util
 from pathlib import Path
@@ -74,6 +80,15 @@ try:
 except ImportError:  # no such locks on this system: leftovers cannot be told from files being written, and stay
     fcntl = None
 
+SCHEMA = 1
+"""What a file holds, as this module's docstring says; a file of another number is refused."""
+FRESH = "SPECTRAL_COLLAPSE_FRESH"
+"""Environment variable: what was stored before this time, in seconds since 1970, does not count."""
+_PRECISION = 24
+"""Significant bits of the values that ship, those of single precision; the range stays that of double."""
+_LZMA = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}
+_XZ = [_LZMA], [{"id": lzma.FILTER_DELTA, "dist": 3}, _LZMA]
+"""How xz packs a file: as it is, or each byte less that of the neighbouring pixel, which suits smooth pictures."""
 _LEASE_SECONDS = 60.0
 """A run that has not been heard of for so long has lost its right to compute a part."""
 _DIGEST = hashlib.sha256().digest_size
@@ -97,6 +112,11 @@ def path(study: str, parameters: Mapping[str, Any]) -> Path:
     return paths.results() / f"{'-'.join(named)}-{key(study, parameters)[:8]}.nc"
 
 
+def shipped_path(study: str, parameters: Mapping[str, Any]) -> Path:
+    """Where the result of these parameters ships, or would."""
+    return paths.shipped() / f"{path(study, parameters).name}.xz"
+
+
 def provenance(**known: str | float) -> dict[str, str | float]:
     """The attrs that every result carries: versions, machine, revision and time, and what the study knows."""
     return {
@@ -114,24 +134,52 @@ def save(dataset: xr.Dataset) -> Path:
         InvalidParameterError: the attrs are missing.
         DataError: the file cannot be written (a full disk, say); the earlier result is untouched.
     """
+    return _write(dataset, path, encode)
+
+
+def ship(dataset: xr.Dataset) -> Path:
+    """`save` among the results that ship, as small as they get: floating-point variables have single precision, or that
+    of their attribute `significant_bits`, coordinates stay as they are, and xz packs the whole file."""
+
+    def packed(dataset: xr.Dataset) -> bytes:
+        rounded = {name: _rounded(values) for name, values in dataset.data_vars.items() if values.dtype.kind == "f"}
+        # xz sees that pictures of different methods are alike; arrays that are compressed by themselves hide it
+        plain = encode(dataset.assign(rounded), complevel=0)
+        return min((lzma.compress(plain, filters=filters) for filters in _XZ), key=len)
+
+    return _write(dataset, shipped_path, packed)
+
+
+def _write(
+    dataset: xr.Dataset, place: Callable[[str, Mapping[str, Any]], Path], encoded: Callable[[xr.Dataset], bytes]
+) -> Path:
     missing = [name for name in ("study", "parameters") if name not in dataset.attrs]
     if missing:
         raise InvalidParameterError(f"a result needs the attrs 'study' and 'parameters'; missing: {', '.join(missing)}")
-    target = path(dataset.attrs["study"], json.loads(dataset.attrs["parameters"]))
+    target = place(dataset.attrs["study"], json.loads(dataset.attrs["parameters"]))
     try:
-        write_atomically(target, encode(dataset))
+        write_atomically(target, encoded(dataset.assign_attrs(schema=SCHEMA)))
     except OSError as error:
         kept = "; the earlier result is untouched" if target.exists() else ""
         raise DataError(f"could not write {str(target)!r}: {error.strerror or error}{kept}") from error
     return target
 
 
-def encode(dataset: xr.Dataset) -> bytes:
-    """A dataset as the bytes of a netCDF file, compressed."""
-    # zlib's checksum also lets a damaged file be noticed and not believed
+def encode(dataset: xr.Dataset, complevel: int = 4) -> bytes:
+    """A dataset as the bytes of a netCDF file, its arrays compressed unless `complevel` is 0."""
     numeric = [name for name, variable in dataset.variables.items() if variable.ndim and variable.dtype.kind in "iufb"]
-    encoding = {name: {"zlib": True, "complevel": 4, "shuffle": True} for name in numeric}
-    return bytes(dataset.to_netcdf(engine="h5netcdf", encoding=encoding))
+    # zlib's checksum also lets a damaged file be noticed and not believed
+    encoding = {name: {"zlib": True, "complevel": complevel, "shuffle": True} for name in numeric if complevel}
+    # without the encoding of a file that it was read from
+    return bytes(dataset.drop_encoding().to_netcdf(engine="h5netcdf", encoding=encoding))
+
+
+def _rounded(values: xr.DataArray) -> xr.DataArray:
+    """Values to so many bits as are needed: the zeros behind them take no room."""
+    bits = int(values.attrs.get("significant_bits", _PRECISION))
+    fraction, exponent = np.frexp(values.values)
+    kept = np.ldexp(np.round(np.ldexp(fraction, bits)), exponent - bits)
+    return values.copy(data=kept.astype(values.dtype))
 
 
 def read(file: Path) -> xr.Dataset:
@@ -163,30 +211,80 @@ def describe(file: Path) -> str:
 
 
 def stored() -> list[Path]:
-    """Everything in the store that is named as a result is, readable or not, in the order of names."""
-    return sorted(paths.results().glob("*.nc"))
+    """Everything that is named as a result is, readable or not, in the order of names: what ships, then the store."""
+    return [*shipped(), *sorted(paths.results().glob("*.nc"))]
+
+
+def shipped() -> list[Path]:
+    """Everything in the folder of results that ship and is named as one, in the order of names."""
+    return sorted(paths.shipped().glob("*.nc.xz"))
+
+
+def where(study: str, parameters: Mapping[str, Any]) -> list[Path]:
+    """The files named as the result of exactly these parameters: the one that ships, the one of the store."""
+    return [file for file in (shipped_path(study, parameters), path(study, parameters)) if counts(file)]
 
 
 def get(study: str, parameters: Mapping[str, Any]) -> xr.Dataset | None:
     """The result of exactly these parameters, or None where there is none yet.
 
-    Raises DataError for a file that cannot be read, or that holds something else than its name says.
+    Raises DataError where all files of that name cannot be read, are of another schema or hold something else.
     """
-    file = path(study, parameters)
-    if not file.exists():
-        return None
+    damaged = []
+    for file in where(study, parameters):
+        try:
+            found = result(file)
+        except DataError as error:
+            damaged.append(error)
+            continue
+        # a name has eight digits of the key, and files can be renamed
+        if found.attrs.get("study") == study and found.attrs.get("parameters") == canonical(parameters):
+            return found
+        damaged.append(
+            DataError(f"{str(file)!r} holds another result than its name says; move it away and run the study again")
+        )
+    if damaged:
+        raise damaged[0]
+    return None
+
+
+def result(file: Path) -> xr.Dataset:
+    """`read` of what `save` or `ship` wrote. Raises DataError for a file of another schema, too."""
     found = read(file)
-    # a name has eight digits of the key, and files can be renamed
-    if found.attrs.get("study") != study or found.attrs.get("parameters") != canonical(parameters):
-        raise DataError(f"{str(file)!r} holds another result than its name says; move it away and run the study again")
+    found.attrs = checked(file, found.attrs)
     return found
 
 
-def load(study: str, **params: Any) -> xr.Dataset:
+def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`."""
+    schema = attrs.get("schema")
+    if schema != SCHEMA:
+        raise DataError(
+            f"the stored result {str(file)!r} is of schema {schema}, and this version reads {SCHEMA}; delete it and "
+            "run the study again"
+        )
+    return {name: value for name, value in attrs.items() if name != "schema"}
+
+
+def counts(file: Path) -> bool:
+    """Whether a file is there and was not written before `FRESH`. Raises InvalidParameterError for no time."""
+    try:
+        written = file.stat().st_mtime
+    except OSError:
+        return False
+    since = os.environ.get(FRESH) or "0"
+    try:
+        return written >= float(since)
+    except ValueError as error:
+        raise InvalidParameterError(f"{FRESH} must be a time in seconds since 1970; {since!r} was given") from error
+
+
+def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
     """The newest stored result of a study whose parameters include the given ones.
 
     Args:
         study: such as 'pareto'.
+        key: the first digits of its key, as its page and its file's name have them.
         **params: any of the result's parameters, such as dataset='photos_x8', profile='quick'.
 
     Raises:
@@ -194,29 +292,31 @@ def load(study: str, **params: Any) -> xr.Dataset:
             it are damaged.
     """
     wanted, damaged = [], []
-    for file in sorted(paths.results().glob(f"{glob.escape(study)}-*.nc")):
-        if not file.is_file():
+    for file in stored():
+        if not file.name.startswith(f"{study}-") or not file.is_file():
             continue
         # a file's name has the data set and the profile of a result that has them
         if not all(f"-{params[name]}-" in file.name for name in ("dataset", "profile") if name in params):
             continue
+        if key and f"-{key[:8]}" not in file.name:
+            continue
         try:
-            found = read(file)
+            found = result(file)
         except DataError as error:
             damaged.append(error)
             continue
-        if found.attrs.get("study") == study and _has(_parameters(found), params):
+        if found.attrs.get("study") == study and _has(found, key, params):
             wanted.append(found)
     if damaged and not wanted:
         raise damaged[0]
     if not wanted:
-        names = ", ".join(file.stem for file in stored()) or "nothing"
-        given = "".join(f", {name}={value!r}" for name, value in params.items())
+        names = ", ".join(dict.fromkeys(file.name.partition(".nc")[0] for file in stored())) or "nothing"
+        given = "".join(f", {name}={value!r}" for name, value in (({"key": key} if key else {}) | params).items())
         call = given.removeprefix(", ")
         known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
         raise DataError(
             f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {names}"
-            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if known else "")
+            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if known and not key else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
 
@@ -280,7 +380,9 @@ def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
-    """What `encode_arrays` wrote into a file, or None where it is missing or damaged."""
+    """What `encode_arrays` wrote into a file, or None where it is missing, damaged or does not count."""
+    if not counts(file):
+        return None
     try:
         content = file.read_bytes()
     except OSError:
@@ -369,21 +471,26 @@ def _opened(file: Path) -> Iterator[xr.Dataset]:
     """A result's file, its arrays not read yet."""
     try:
         # through Python's own file: HDF5 would lock it, which fails while the writer has it locked still
-        with open(file, "rb") as stream, xr.open_dataset(stream, engine="h5netcdf") as dataset:
-            yield dataset
+        with open(file, "rb") as stream:
+            content = io.BytesIO(lzma.decompress(stream.read())) if file.suffix == ".xz" else stream
+            with xr.open_dataset(content, engine="h5netcdf") as dataset:
+                yield dataset
     except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
         raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
 
 
-def _parameters(result: xr.Dataset) -> dict[str, Any]:
-    """The parameters of a result; none where a file of that name says nothing of the kind."""
+def parameters(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a result by its attrs; none where a file of that name says nothing of the kind."""
     try:
-        return dict(json.loads(result.attrs["parameters"]))
+        return dict(json.loads(attrs["parameters"]))
     except (KeyError, TypeError, ValueError):
         return {}
 
 
-def _has(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _has(result: xr.Dataset, digits: str, wanted: Mapping[str, Any]) -> bool:
+    stored = parameters(result.attrs)
+    if digits and not key(result.attrs["study"], stored).startswith(digits):
+        return False
     wanted = json.loads(canonical(wanted))  # what was stored has been through JSON, which knows no tuples
     return all(name in stored and stored[name] == value for name, value in wanted.items())
 

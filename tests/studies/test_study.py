@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +20,7 @@ from pydantic import Field
 
 from spectral_collapse import executors, results
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.executors import Arrays
+from spectral_collapse.executors import Arrays, ExecutorError
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -140,6 +144,56 @@ def test_two_runs_share_the_work(tmp_path: Path) -> None:
         assert run.exitcode == 0
     assert sorted(ran(log)) == [0, 1, 2, 3]
     assert len(results.stored()) == 1
+
+
+CLUSTER = """\
+import time
+from distributed import LocalCluster
+if __name__ == "__main__":
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen]:
+    """A dask scheduler with two workers in processes of their own, which know this file; its first line is where."""
+    (tmp_path / "cluster.py").write_text(CLUSTER)
+    root = Path(__file__).parents[2]
+    known = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")])}
+    command = [sys.executable, str(tmp_path / "cluster.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=known, start_new_session=True) as running:
+        yield running
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    executors.close()
+
+
+def test_a_scheduler_runs_the_jobs_and_what_it_finished_is_kept_when_it_dies(
+    tmp_path: Path, scheduler: subprocess.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, log = scheduler.stdout.readline().strip(), tmp_path / "log"
+    there = STUDY.run(executor=address, base=1.1, progress=False)
+    np.testing.assert_array_equal(there["value"], 1.1 ** np.arange(4))
+    put = results.Parts.put
+
+    def put_and_kill(parts: results.Parts, name: str, arrays: Arrays) -> None:
+        put(parts, name, arrays)
+        if name == "power 1":
+            os.killpg(scheduler.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(results.Parts, "put", put_and_kill)
+    given = {"count": 12, "log": str(log), "wait": 0.3, "progress": False}
+    with pytest.raises(ExecutorError, match="the dask scheduler was lost; what was finished is kept"):
+        STUDY.run(executor=address, **given)
+    begun = len(ran(log))
+    assert 2 <= begun < 12
+    [kept] = results.paths.results().glob("parts/*")
+    finished = len(list(kept.glob("*.npz")))
+    assert finished >= 1
+    STUDY.run(executor="here", **given)
+    assert len(ran(log)) == begun + 12 - finished
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,11 @@ from typing import Any, get_args
 
 import xarray as xr
 
-from spectral_collapse import discovery, results
+from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import Claim, Verdict
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies import STUDIES, benchmark
-from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.request import loading_once
 
 VERDICTS = get_args(Verdict)
 Found = dict[str, xr.Dataset]
@@ -84,6 +83,7 @@ def page(chapter: str) -> str:
     return getattr(chapters()[chapter], "PAGE", chapter)
 
 
+@loading_once()
 def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list[Claim]]:
     """The claims of all chapters, by their names, from the stored results of these data sets.
 
@@ -94,11 +94,11 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
     if not datasets:
         raise InvalidParameterError("datasets must name at least one data set; none was given")
     known: dict[str, Found] = {}
-    made = {}
+    taken: dict[str, list[Any]] = {}
     for name, module in chapters().items():
         if hasattr(module, "SELECTION"):
             if found := selected(module.SELECTION, datasets, profile):
-                made[name] = module.claims(found)
+                taken[name] = [found]
             continue
         needed = [name, *list(inspect.signature(module.claims).parameters)[1:]]
         for study in needed:
@@ -108,9 +108,8 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
             shared = list(datasets[:1])
             for study in needed:
                 known[study] |= STUDIES[study].each(shared, profile=profile)
-        own, *further = ({one: known[study][one] for one in shared} for study in needed)
-        made[name] = module.claims(own, *further)
-    return made
+        taken[name] = [{one: known[study][one] for one in shared} for study in needed]
+    return {name: chapters()[name].claims(*found) for name, found in taken.items()}
 
 
 def selected(selection: benchmark.Selection, datasets: Iterable[str], profile: str) -> Found | dict[str, Found]:
@@ -137,16 +136,8 @@ def selected(selection: benchmark.Selection, datasets: Iterable[str], profile: s
 
 def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Found:
     """The results of a study that are in the store, made by the present code, by data set."""
-    study, found = STUDIES[name], {}
-    for dataset in datasets:
-        request = Request(study.parameters.checked(dataset=dataset, profile=profile, **given))
-        try:
-            result = results.get(name, study.identity(request))
-        except UnidentifiedError:
-            continue
-        if result is not None:
-            found[dataset] = result
-    return found
+    found = {dataset: STUDIES[name].stored(dataset=dataset, profile=profile, **given) for dataset in datasets}
+    return {dataset: result for dataset, result in found.items() if result is not None}
 
 
 def grouped(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[tuple[str, Claim]]]:

@@ -85,6 +85,7 @@ class CheapGuidanceParameters(NetworkParameters):
     followed: Count = by_profile(2, 8, 32, ge=1, description="test images whose gradients are compared")
     timed: Count = by_profile(1, 2, 8, ge=1, description="test images that the variants are timed on")
     repeats: Count = by_profile(1, 3, 3, ge=1, description="how often each variant is timed")
+    shown: Count = by_profile(2, 3, 2, ge=1, description="how many of the images are stored as pictures")
 
     @model_validator(mode="after")
     def _has_exact(self) -> Self:

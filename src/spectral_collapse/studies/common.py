@@ -22,9 +22,12 @@ Variable = tuple[str | tuple[str, ...], Any, dict[str, str]]
 """Dimensions, values and attributes, as xarray takes them."""
 
 
-def variable(dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1") -> Variable:
-    """A variable of a result."""
-    return dims, values, {"long_name": long_name, "units": units}
+def variable(
+    dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1", bits: int | None = None
+) -> Variable:
+    """A variable of a result. bits: how many significant bits of its values a page needs, for large ones; as many are
+    kept where it ships (`results.ship`)."""
+    return dims, values, {"long_name": long_name, "units": units} | ({"significant_bits": bits} if bits else {})
 
 
 def frequencies(values: object, dim: str = "frequency") -> Variable:

@@ -146,7 +146,11 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "flagged": (("shown", *WINDOWS), "whether the window is flagged"),
     }
     pictures, white = parts["sources"], parts["calibration"]["white_s_dc"]
-    made = {name: common.variable(("series", *dims), series[name], title) for name, (dims, title) in titles.items()}
+    coarse = {"autocorrelation": 12, "latent": 8}
+    made = {
+        name: common.variable(("series", *dims), series[name], title, bits=coarse.get(name))
+        for name, (dims, title) in titles.items()
+    }
     made |= {
         "source_image": common.variable(("shown", *common.PIXELS), pictures["source_image"], "source"),
         "plain_place": common.variable(("shown", "place_row", "place_col"), pictures["plain_place"], "plain area"),

@@ -67,7 +67,12 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     }
     result = xr.Dataset(
         {
-            name: common.variable(("series", *own), np.stack([part[name] for part in parts.values()]), title)
+            name: common.variable(
+                ("series", *own),
+                np.stack([part[name] for part in parts.values()]),
+                title,
+                bits=12 if name == "map_cumulative" else None,
+            )
             for name, (own, title) in dims.items()
         },
         latents.coordinates(request)

@@ -45,7 +45,7 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
             return settings(request, "ovg") | {"entry_noise": True}
         case "nullspace":
             # what is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more
-            wider = given.size / request.encoded.shape[-1]
+            wider = given.size / request.latent_shape[-1]
             band = min(request.info.source_band(given.size) * wider, 0.5)
             return {"k": max(1, round(given.num_steps * papers.fraction)), "projector": float(f"{band:g}")}
         case "null_class":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -22,6 +25,7 @@ from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, inverted, translated
 
 P = TypeVar("P", bound=Parameters)
+T = TypeVar("T")
 
 _NOT_IN_KEY = {"device", "root", "source", "checkpoint", "checkpoints", "dataset_root", "beside", "weights"}
 """Where something comes from; what it is has a fingerprint or a hash."""
@@ -46,8 +50,8 @@ class Images:
         split: Literal["test", "validation"] = "test",
     ) -> None:
         self.info: DatasetInfo = datasets.info(dataset)
-        self.test: DomainDataset = datasets.load(dataset, split, size, source, root)
-        self.train: DomainDataset = datasets.load(dataset, "train", size, source, root)
+        self.test: DomainDataset = _once(datasets.load, dataset, split, size, source, root)
+        self.train: DomainDataset = _once(datasets.load, dataset, "train", size, source, root)
         if images is not None and images > len(self.test):
             raise InvalidParameterError(
                 f"images must be at most {len(self.test)}, all {split} images of {dataset!r}; {images} was given"
@@ -159,7 +163,8 @@ class Request(Generic[P]):
 
     def network(self, checkpoint: Checkpoint) -> Model:
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
-        model = checkpoint.to(self.device) if isinstance(checkpoint, Model) else load_model(checkpoint, self.device)
+        given = isinstance(checkpoint, Model)
+        model = checkpoint.to(self.device) if given else _once(load_model, checkpoint, self.device)
         model.check_made_for(self.info.name, self.info.family, self.parameters.size)
         return model
 
@@ -167,6 +172,11 @@ class Request(Generic[P]):
     def encoded(self) -> torch.Tensor:
         """The encoded sources."""
         return self.model.encode(self.pair.source)
+
+    @cached_property
+    def latent_shape(self) -> torch.Size:
+        """Channels, height and width of what is inverted, for which no test image is loaded."""
+        return self.model.encode(torch.zeros(1, 3, self.parameters.size, self.parameters.size)).shape[1:]
 
     @property
     def guidance(self) -> float:
@@ -231,14 +241,33 @@ class Request(Generic[P]):
         """Objects whose code the jobs run, found by name at run time."""
         known = type(self.parameters).model_fields
         if "dataset" in known:
-            yield self.info
-            yield type(self.images.test.images)
+            yield self.info  # with what opens real images and what renders twins, so that either has the same code
         if "checkpoint" in known:
             yield from _classes(self.model)
         if "checkpoints" in known:
             yield from set().union(*(classes for _, classes in self._networks.values()))
         if "beside" in known:
-            yield from (type(images.test.images) for images in self.beside.values())
+            yield from (images.info for images in self.beside.values())
+
+    def answered_by(self, stored: Mapping[str, Any]) -> bool:
+        """Whether a result of the `stored` identity is that of this request, apart from what this machine lacks: real
+        images, where a twin is rendered instead and nobody asked for it, and weights of scores."""
+        given, wanted = self.parameters, self.identity()
+        if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
+            return False
+        if getattr(given, "images", None) not in (None, stored.get("images")):
+            return False
+        try:
+            wanted = _as_real(wanted, stored)
+            if "beside" in wanted:
+                both = zip(wanted["beside"], stored["beside"], strict=True)
+                wanted = wanted | {"beside": [_as_real(one, other) for one, other in both]}
+            if "weights" in wanted:
+                found = {name: found or stored["weights"][name] for name, found in wanted["weights"].items()}
+                wanted = wanted | {"weights": found}
+        except (KeyError, TypeError, ValueError):  # of an earlier version of the study
+            return False
+        return json.loads(json.dumps(wanted)) == {name: value for name, value in stored.items() if name != "code"}
 
     def attrs(self) -> dict[str, str]:
         """What a result says of its data and its network beside the parameters."""
@@ -250,6 +279,34 @@ class Request(Generic[P]):
         if "checkpoint" in known:
             found["checkpoint_hash"] = self.model.hash
         return found
+
+
+def _as_real(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies rendered images, as if they were the real ones of a stored result."""
+    lacking = wanted.get("source") == "rendered" and stored["source"] == "real"
+    return {**wanted} | ({name: stored[name] for name in ("source", "data", "images")} if lacking else {})
+
+
+_loaded: ContextVar[dict[Any, Any] | None] = ContextVar("loaded", default=None)
+
+
+@contextlib.contextmanager
+def loading_once() -> Iterator[None]:
+    """Meanwhile all requests share data sets and networks, which are taken not to change: for many keys at once."""
+    token = _loaded.set({} if _loaded.get() is None else _loaded.get())
+    try:
+        yield
+    finally:
+        _loaded.reset(token)
+
+
+def _once(function: Callable[..., T], *arguments: Any) -> T:
+    kept = _loaded.get()
+    if kept is None:
+        return function(*arguments)
+    if (function, arguments) not in kept:
+        kept[function, arguments] = function(*arguments)
+    return kept[function, arguments]
 
 
 def _classes(model: Model) -> set[type]:

@@ -22,10 +22,11 @@ import xarray as xr
 from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, executors, inversion, keys, metrics, results
+from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
 from spectral_collapse.errors import InvalidParameterError, shown
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.studies import ledger
 from spectral_collapse.studies.parameters import Parameters
 from spectral_collapse.studies.request import Request
 
@@ -67,20 +68,52 @@ class Study(Generic[P]):
             NotFiniteError, ExecutorError: one sentence each.
         """
         request = Request(self.parameters.checked(**given))
+        if asked := ledger.asker():
+            return asked(self, request, False)
+        return self.answer(request, executor, progress)
+
+    def answer(self, request: Request[P], executor: str | Executor = "auto", progress: bool = True) -> xr.Dataset:
+        """`run` of a request. Raises what `run` raises."""
         try:
             identity = self.identity(request)
         except UnidentifiedError as error:
             warnings.warn(
-                f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=2
+                f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=3
             )
             return self._combined(request, self._compute(request, None, executor, progress), None)
-        file = results.path(self.name, identity)
         parts = results.parts(self.name, results.key(self.name, identity))
-        if not file.exists():
+        found = self._found(request, identity)
+        if found is None:
+            stored = functools.partial(results.where, self.name, identity)
             with contextlib.suppress(_StoredElsewhereError):
-                results.save(self._combined(request, self._compute(request, parts, executor, progress, file), identity))
+                done = self._compute(request, parts, executor, progress, stored)
+                results.save(self._combined(request, done, identity))
+            found = results.get(self.name, identity)
+            ledger.note(found, "computed here", shipping.state(self.name, request, identity))
         parts.clear()
-        return results.get(self.name, identity)
+        return found
+
+    def stored(self, **given: Any) -> xr.Dataset | None:
+        """The result for these parameters if the present code has made and stored it, else None.
+
+        Raises InvalidParameterError and DataError as `run` does.
+        """
+        request = Request(self.parameters.checked(**given))
+        if asked := ledger.asker():
+            return asked(self, request, True)
+        try:
+            return self._found(request, self.identity(request))
+        except UnidentifiedError:
+            return None
+
+    def _found(self, request: Request[P], identity: dict[str, Any]) -> xr.Dataset | None:
+        """What is stored for a request, or ships for one that this machine lacks the images of."""
+        found, state = results.get(self.name, identity), shipping.state(self.name, request, identity)
+        if found is None and state.kind == "stored":
+            found = results.result(state.file)
+        if found is not None:
+            ledger.note(found, "loaded", state)
+        return found
 
     def each(self, datasets: str | Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
         """The results for several data sets by their names, all else alike.
@@ -105,11 +138,11 @@ class Study(Generic[P]):
         parts: results.Parts | None,
         executor: str | Executor,
         progress: bool,
-        file: Path | None = None,
+        stored: Callable[[], list[Path]] = list,
     ) -> dict[str, Arrays]:
         """The arrays of every job by its name, from the parts where an earlier run got that far.
 
-        Raises _StoredElsewhereError when another run has stored the whole result in `file`.
+        Raises _StoredElsewhereError when another run has stored the whole result, in the files that `stored` gives.
         """
         names = list(self.jobs(request))
         done: dict[str, Arrays] = {} if parts is None else {n: a for n in names if (a := parts.get(n)) is not None}
@@ -120,7 +153,7 @@ class Study(Generic[P]):
                 seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
                 chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
                 work = functools.partial(_work, self, request.parameters, _REGISTRIES)
-                for name, arrays in _shared(chosen, work, missing, parts, file):
+                for name, arrays in _shared(chosen, work, missing, parts, stored):
                     bar.set_postfix_str(name)
                     bar.update()
                     done[name] = arrays
@@ -148,7 +181,11 @@ class _StoredElsewhereError(Exception):
 
 
 def _shared(
-    executor: Executor, work: executors.Work, missing: list[str], parts: results.Parts | None, file: Path | None
+    executor: Executor,
+    work: executors.Work,
+    missing: list[str],
+    parts: results.Parts | None,
+    stored: Callable[[], list[Path]],
 ) -> Iterator[tuple[str, Arrays]]:
     """Runs the jobs, and leaves those to another run that it computes at this moment."""
     if parts is None:
@@ -163,7 +200,7 @@ def _shared(
             lease = parts.lease(name)
             if lease is None:
                 continue
-            if file.exists():
+            if stored():
                 lease.release()
                 raise _StoredElsewhereError
             waiting.remove(name)

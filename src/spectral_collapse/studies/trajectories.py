@@ -95,7 +95,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     names = series(request)
 
     def stacked(key: str, dims: tuple[str, ...], title: str) -> common.Variable:
-        return common.variable(dims, np.stack([parts[name][key] for name in names]), title)
+        return common.variable(dims, np.stack([parts[name][key] for name in names]), title, bits=12)
 
     on_the_way = ("series", "walk", "step")
     return xr.Dataset(

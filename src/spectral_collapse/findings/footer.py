@@ -1,0 +1,62 @@
+"""Below a page: which results its figures are of, where they come from, and how to have them."""
+
+from __future__ import annotations
+
+import html as markup
+from collections import Counter
+
+import pandas as pd
+
+from spectral_collapse.studies import ledger
+
+
+def table() -> pd.DataFrame:
+    """A row per result that studies handed over in this process: columns Study, Data, Images, Key, Date, Commit, Here,
+    In Python."""
+    return pd.DataFrame([_row(entry) for entry in ledger.USED.values()])
+
+
+def sentence() -> str:
+    """How many results this page shows, where they come from, and what is wrong with what ships; '' without results."""
+    entries = list(ledger.USED.values())
+    if not entries:
+        return ""
+    counted = Counter(entry.how for entry in entries)
+    whence = ", ".join(f"{number} {how}" for how, number in counted.items())
+    said = [f"This page shows {len(entries)} {'result' if len(entries) == 1 else 'results'}: {whence}."]
+    for state, number in Counter((entry.state.kind, entry.state.why) for entry in entries).items():
+        if state[0] == "missing":
+            said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
+        elif state[0] != "stored":
+            said.append(f"Of {number} of them {state[1]}.")
+    return " ".join(said)
+
+
+def html() -> str:
+    """`sentence`, and `table` behind it, to be opened; '' without results."""
+    if not ledger.USED:
+        return ""
+    with pd.option_context("display.max_colwidth", None):
+        rows = table().map(markup.escape)
+        rows["In Python"] = "<code>" + rows["In Python"] + "</code>"
+        shown = rows.to_html(index=False, escape=False, border=0)
+    return (
+        '<details class="spectral-collapse-results"><summary><strong>Results behind this page.</strong> '
+        f"{markup.escape(sentence())}</summary>\n{shown}\n</details>"
+    )
+
+
+def _row(entry: ledger.Entry) -> dict[str, str]:
+    attrs, key = entry.attrs, entry.key[:8]
+    pictures = f" of {entry.pictures} pictures" if 0 < entry.pictures < entry.images else ""
+    revision = attrs.get("git_revision", "")
+    return {
+        "Study": entry.study,
+        "Data": attrs.get("title", ""),
+        "Images": f"{entry.images} {attrs.get('data_source', '')}{pictures}" if entry.images else "",
+        "Key": key,
+        "Date": attrs["created"][:10],
+        "Commit": revision[:7] + ("+" if revision.endswith("+") else ""),
+        "Here": entry.how,
+        "In Python": f'results.load("{entry.study}", key="{key}")',
+    }

@@ -1,0 +1,195 @@
+"""Which results the book's pages show, and whether they ship.
+
+A page asks its studies in calls; which, with which parameters, the notebook alone knows. So its statements run here as
+they stand, while studies compute nothing: each one that is asked is noted (`ledger.asked_by`), and statements that want
+to know what came out are left out. A notebook therefore asks no study for something that depends on a result.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm.auto import tqdm
+
+from spectral_collapse import datasets, inversion, metrics, paths, results, shipping
+from spectral_collapse.errors import DataError, SpectralCollapseError
+from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.studies import ledger
+from spectral_collapse.studies.request import loading_once
+
+if TYPE_CHECKING:
+    from spectral_collapse.executors import Executor
+    from spectral_collapse.studies.request import Request
+    from spectral_collapse.studies.study import Study
+
+LIMIT = 20e6
+"""Bytes that all results that ship may have together."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A result that pages show. pages: their names. name: of its file, without a suffix. state: whether it ships."""
+
+    pages: tuple[str, ...]
+    name: str
+    state: shipping.State
+
+    def __str__(self) -> str:
+        why = f": {self.state.why}" if self.state.why else ""
+        return f"{self.name}  {self.state.kind}{why}  ({', '.join(self.pages)})"
+
+
+def injected(source: str, tags: Sequence[str], profile: str) -> str:
+    """The cell that sets the profile below a notebook's cell of parameters; '' below any other.
+
+    At smoke, which shows that everything runs, one of several data sets has its first two alone.
+    """
+    if "parameters" not in tags or "profile =" not in source:
+        return ""
+    fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in source else ""
+    return f"# Parameters\nprofile = {json.dumps(profile)}\n{fewer}"
+
+
+def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> list[Need]:
+    """What the pages show at a profile, each result once, in the order in which the book runs the pages.
+
+    notebooks: without them those of the book. Raises DataError without notebooks, and what `Study.run` raises of
+    parameters, data and networks.
+    """
+    found: dict[str, Need] = {}
+
+    def note(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
+        name = results.path(study.name, identity).stem
+        known = found.get(name) or Need((), name, shipping.state(study.name, request, identity))
+        found[name] = replace(known, pages=tuple(dict.fromkeys([*known.pages, page])))
+
+    with loading_once():
+        _read(notebooks, profile, note, found)
+    return list(found.values())
+
+
+def update(
+    profile: str = "quick",
+    executor: str | Executor = "auto",
+    progress: bool = True,
+    notebooks: Sequence[Path] | None = None,
+) -> tuple[list[str], list[str]]:
+    """Makes all that pages need ship: computes what is stale, damaged or missing, and removes what no page
+    needs of this profile.
+
+    What is in the local store is taken from there. It can be killed at any point and goes on where it stopped.
+
+    executor: as of `Study.run`. notebooks: as of `needed`.
+
+    Returns:
+        The names of what was made to ship, and a sentence for each result that could not be computed. Then nothing
+        is removed.
+
+    Raises what `needed` raises.
+    """
+    missing = [need for need in needed(profile, notebooks) if need.state.kind != "stored"]
+    seen: dict[str, Path | None] = {}
+    made, failed = [], []
+    hidden = {} if progress else {"disable": True}
+    with tqdm(desc="results", total=len(missing), **hidden) as bar:
+
+        def compute(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
+            name = results.path(study.name, identity).stem
+            if name in seen:
+                return
+            state = shipping.state(study.name, request, identity)
+            seen[name] = state.file
+            if state.kind == "stored":
+                return
+            bar.set_postfix_str(name)
+            try:
+                seen[name] = results.ship(study.answer(request, executor, progress))
+            except SpectralCollapseError as error:
+                failed.append(f"{name}: {error}")
+            else:
+                made.append(name)
+            bar.update()
+
+        _read(notebooks, profile, compute, seen)
+    for file in results.shipped() if not failed else ():
+        if file not in seen.values() and f"-{profile}-" in file.name:
+            file.unlink()
+    return made, failed
+
+
+def unneeded(needs: Sequence[Need]) -> list[Path]:
+    """Files that ship although no page shows them."""
+    return sorted(set(results.shipped()) - {need.state.file for need in needs})
+
+
+def problems(needs: Sequence[Need]) -> list[str]:
+    """What must not be so in a release: a sentence each."""
+    found = [str(need) for need in needs if need.state.kind != "stored"]
+    found += [f"{file.name}  is shown by no page" for file in unneeded(needs)]
+    size = sum(file.stat().st_size for file in results.shipped())
+    return found + ([f"{size / 1e6:.1f} MB ship, and {LIMIT / 1e6:.0f} MB may"] if size > LIMIT else [])
+
+
+def _read(notebooks: Sequence[Path] | None, profile: str, answer: Any, known: Mapping[str, Any]) -> None:
+    """Runs what notebooks say of their studies. answer: called with page, study, request and identity of each result.
+    known: names of results; a page that takes only what is stored gets these, too."""
+    notebooks = sorted(paths.notebooks().glob("*.ipynb")) if notebooks is None else notebooks
+    if not notebooks:
+        raise DataError(f"there are no notebooks in {str(paths.notebooks())!r}; run this in a checkout of the project")
+    for notebook in notebooks:
+
+        def asked(study: Study, request: Request, only_stored: bool, page: str = notebook.stem) -> Any:
+            try:
+                identity = study.identity(request)
+            except UnidentifiedError:  # is computed and not stored
+                return None if only_stored else ledger.Nothing()
+            listed = results.path(study.name, identity).stem in known
+            if only_stored and not listed and shipping.state(study.name, request, identity).kind != "stored":
+                return None
+            answer(page, study, request, identity)
+            return ledger.Nothing()
+
+        with ledger.asked_by(asked), _registries_kept(), contextlib.redirect_stdout(io.StringIO()):
+            run_calls(notebook, profile)
+
+
+def run_calls(notebook: Path, profile: str) -> None:
+    """Runs the statements of a notebook but those that need results; within `ledger.asked_by`."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in a kernel: the key of a page's own method says so
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        source = "".join(cell["source"])
+        tags = cell["metadata"].get("tags", [])
+        for statement in ast.parse(f"{source}\n{injected(source, tags, profile)}").body:
+            code = compile(ast.Module([statement], []), str(notebook), "exec", dont_inherit=True)
+            try:
+                exec(code, namespace)
+            except ledger.NothingError:
+                namespace |= {name: ledger.Nothing() for name in _assigned(statement)}
+
+
+def _assigned(statement: ast.stmt) -> Iterator[str]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@contextlib.contextmanager
+def _registries_kept() -> Iterator[None]:
+    """What a page adds to the registries goes with it."""
+    registries = inversion.METHODS, metrics.SCORES, datasets.DATASETS
+    before = [dict(registry) for registry in registries]
+    try:
+        yield
+    finally:
+        for registry, entries in zip(registries, before, strict=True):
+            registry.clear()
+            registry.update(entries)

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from spectral_collapse import results
+from spectral_collapse.findings import footer
+from spectral_collapse.shipping import State
+from spectral_collapse.studies import ledger
+from tests.studies.test_study import STUDY
+from tests.test_results import make
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.setattr(ledger, "USED", {})
+
+
+def test_a_page_without_studies_has_no_footer() -> None:
+    assert footer.html() == footer.sentence() == ""
+
+
+def test_every_result_is_named_with_where_it_comes_from() -> None:
+    results.ship(STUDY.run(executor="here", base=3.0))
+    ledger.USED.clear()
+    STUDY.run(executor="here", base=3.0)
+    STUDY.run(executor="here")
+    STUDY.run(executor="here")  # the second time it is loaded, and this page has computed it all the same
+    assert footer.table()["Here"].tolist() == ["loaded", "computed here"]
+    assert footer.sentence() == (
+        "This page shows 2 results: 1 loaded, 1 computed here. 1 of them does not ship with the book."
+    )
+    for line, base in zip(footer.table()["In Python"], (3, 2), strict=True):
+        assert eval(line, {"results": results})["value"].values.tolist() == [1, base, base**2, base**3]
+    page = footer.html()
+    assert page.count("<tr") == 3
+    assert "results.load(&quot;powers&quot;" in page
+    assert re.search(r"<td>[0-9a-f]{7}\+?</td>", page)
+
+
+def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    results.ship(STUDY.run(executor="here"))
+    ledger.USED.clear()
+    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    STUDY.run(executor="here")
+    assert footer.sentence() == (
+        "This page shows 1 result: 1 computed here. Of 1 of them what ships was made with other code."
+    )
+    assert "what ships was made with other code" in footer.html()
+
+
+def test_images_are_counted_with_the_pictures_they_are_of() -> None:
+    result = (
+        make()
+        .assign_attrs(data_source="real", title="<Photos>")
+        .assign_coords(sample_group=("sample", ["one", "one", "two"]))
+    )
+    ledger.note(result, "loaded", State("stored"))
+    [row] = footer.table().to_dict("records")
+    assert row["Images"] == "3 real of 2 pictures"
+    assert row["Date"] == result.attrs["created"][:10]
+    assert "&lt;Photos&gt;" in footer.html()

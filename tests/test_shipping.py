@@ -1,0 +1,223 @@
+"""Results that ship: how they are packed, where they are looked for, and when they are stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse import paths, results, shipping
+from spectral_collapse.cache import Cache
+from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.studies import benchmark, domains, ledger, scores
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Study
+from tests.datasets.test_bbbc021 import write_crops
+from tests.studies.test_collapse import thumbnails
+from tests.studies.test_study import STUDY, Powers, ran
+from tests.test_results import PARAMETERS, make
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+    monkeypatch.setattr(ledger, "USED", {})
+
+
+def state(**given: object) -> shipping.State:
+    request = Request(Powers.checked(**given))
+    return shipping.state("powers", request, STUDY.identity(request))
+
+
+def shipped(**given: object) -> Path:
+    """The result of these parameters in the folder that ships, and not in the store."""
+    file = results.ship(STUDY.run(executor="here", progress=False, **given))
+    for local in paths.results().glob("*.nc"):
+        local.unlink()
+    return file
+
+
+def test_what_ships_is_what_was_stored_at_single_precision() -> None:
+    dataset = make(1 / 3)
+    dataset["small"] = ("point", [1e-300, np.pi])  # the range stays that of double
+    dataset["coarse"] = ("point", [np.pi, 1e5 + 1], {"significant_bits": 8})
+    dataset = dataset.assign_coords(eta=("point", [1e-4, 1 / 3]))
+    file = results.ship(dataset)
+    assert file.name.endswith(".nc.xz")
+    assert file.parent == paths.shipped()
+    found = results.get("pareto", PARAMETERS)
+    assert found["coarse"].values.tolist() == [3.140625, 2.0**9 * 195]
+    xr.testing.assert_allclose(found.drop_vars("coarse"), dataset.drop_vars("coarse"), rtol=2.0**-24, atol=0)
+    assert found["s_hf"].dtype == np.float64
+    assert float(found["s_hf"][1, 0]) == float(np.float32(1 / 3))
+    np.testing.assert_array_equal(found["eta"], dataset["eta"])  # coordinates are names: exact
+    np.testing.assert_array_equal(found["image"], dataset["image"])
+    assert found.attrs == dataset.attrs
+
+
+def test_pictures_of_methods_that_are_alike_take_the_room_of_one() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    attrs = {"study": "pareto", "parameters": "{}"}
+    one, many = (xr.Dataset({"image": (("point", "row", "col", "rgb"), [picture] * n)}, attrs=attrs) for n in (1, 20))
+    sizes = [results.ship(dataset).stat().st_size for dataset in (one, many)]
+    assert sizes[1] < 1.1 * sizes[0]
+
+
+def test_a_result_that_ships_is_loaded_and_not_touched(tmp_path: Path) -> None:
+    file = shipped(log=str(tmp_path / "log"))
+    before = file.stat().st_mtime_ns
+    assert STUDY.run(executor="here", log=str(tmp_path / "log"))["value"].values.tolist() == [1, 2, 4, 8]
+    assert ran(tmp_path / "log") == [0, 1, 2, 3]
+    assert file.stat().st_mtime_ns == before
+    assert results.stored() == [file]
+    assert list(results.load("powers").attrs) == list(STUDY.stored(log=str(tmp_path / "log")).attrs)
+    assert STUDY.stored(base=3.0) is None
+
+
+def test_a_result_is_loaded_by_the_digits_of_its_key() -> None:
+    one, other = (STUDY.run(executor="here", base=base) for base in (2.0, 3.0))
+    results.ship(other)
+    for result in (one, other):
+        key = results.key("powers", results.parameters(result.attrs))
+        for digits in (key[:4], key[:8], key):
+            assert results.load("powers", key=digits)["value"].values.tolist() == result["value"].values.tolist()
+    with pytest.raises(DataError, match=r"no stored result of 'powers' with key='00000000'; stored are: powers-"):
+        results.load("powers", key="00000000")
+
+
+def test_a_study_of_lists_is_stale_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(benchmark.STUDY, dataset="photos_x8", checkpoint=thumbnails())
+    identity = asked.identity() | {"code": "now"}
+    assert isinstance(identity["methods"], tuple)
+    for code, kind in (("now", "stored"), ("then", "stale")):
+        results.ship(make().assign_attrs(study="benchmark", parameters=results.canonical(identity | {"code": code})))
+        assert shipping.state("benchmark", asked, identity).kind == kind
+        for file in results.shipped():
+            file.unlink()
+
+
+def test_stale_and_missing_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state() == shipping.State("missing", "it does not ship")
+    file = shipped()
+    assert state() == shipping.State("stored", "", file)
+    assert state(base=3.0).kind == "missing"
+    assert state(profile="smoke").kind == "missing"
+    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    assert state() == shipping.State("stale", "what ships was made with other code", file)
+    assert STUDY.run(executor="here")["value"].values.tolist() == [1, 2, 4, 8]  # computed, as ever
+    [entry] = [entry for entry in ledger.USED.values() if entry.how == "computed here" and entry.state.kind == "stale"]
+    assert results.load("powers", key=entry.key).attrs["created"] == entry.attrs["created"]
+    assert file.exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "schema", "other"])
+def test_a_bad_file_is_named_and_computed_anew_only_on_request(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    file = shipped(log=str(log))
+    content = file.read_bytes()
+    if damage == "schema":
+        monkeypatch.setattr(results, "SCHEMA", 2)
+    elif damage == "other":
+        shipped(base=3.0, log=str(log)).rename(file)
+    else:
+        file.write_bytes({"truncated": content[:-30], "empty": b"", "text": b"hello"}[damage])
+    sentence = {
+        "schema": "is of schema 1, and this version reads 2",
+        "other": "holds another result than its name says",
+    }
+    jobs = len(ran(log))
+    with pytest.raises(DataError, match=sentence.get(damage, "is damaged")) as raised:
+        STUDY.run(executor="here", log=str(log))
+    assert file.name in str(raised.value)
+    assert len(ran(log)) == jobs
+    if damage != "other":
+        assert state(log=str(log)).kind == "damaged"
+    monkeypatch.setenv(results.FRESH, str(time.time()))
+    assert STUDY.run(executor="here", log=str(log))["value"].values.tolist() == [1, 2, 4, 8]
+    assert len(ran(log)) == jobs + 4
+    monkeypatch.delenv(results.FRESH)
+    assert STUDY.run(executor="here", log=str(log))["value"].values.tolist() == [1, 2, 4, 8]  # the good file is found
+    assert len(ran(log)) == jobs + 4
+
+
+def test_fresh_leaves_out_all_that_is_older(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cache = Cache("things")
+    cache.put("a", {"x": np.ones(1)})
+    parts = results.parts("powers", "0" * 64)
+    parts.put("one", {"x": np.ones(1)})
+    log = tmp_path / "log"
+    STUDY.run(executor="here", log=str(log))
+    earlier = time.time() - 100
+    for file in tmp_path.rglob("*.*"):
+        os.utime(file, (earlier, earlier))
+    monkeypatch.setenv(results.FRESH, str(earlier + 50))
+    assert cache.get("a") is None
+    assert parts.get("one") is None
+    for _ in range(2):  # the second time it is young enough
+        STUDY.run(executor="here", log=str(log))
+    assert ran(log) == [0, 1, 2, 3] * 2
+    monkeypatch.setenv(results.FRESH, "yesterday")
+    with pytest.raises(InvalidParameterError, match="must be a time in seconds since 1970; 'yesterday' was given"):
+        STUDY.run(executor="here", log=str(log))
+
+
+def request(study: Study, **given: object) -> Request:
+    return Request(study.parameters.checked(profile="smoke", **given))
+
+
+def test_a_machine_without_images_takes_the_result_of_real_ones() -> None:
+    """And only that: what it was asked for besides has to be the same."""
+    asked = request(domains.STUDY, dataset="bbbc021_x8")
+    wanted = asked.identity()
+    assert wanted["source"] == "rendered"
+    real = wanted | {"source": "real", "data": ["1", "2"], "images": 7, "code": "any"}
+    assert asked.answered_by(real)
+    assert asked.answered_by(wanted)
+    for change in ({"size": 128}, {"shown": 1}, {"source": "rendered"}):
+        assert not asked.answered_by(real | change)
+    assert not asked.answered_by({})
+    for given, answered in (({"source": "rendered"}, False), ({"images": 4}, False), ({"images": 7}, True)):
+        assert request(domains.STUDY, dataset="bbbc021_x8", **given).answered_by(real) == answered
+
+
+def test_images_beside_may_lack_too_and_others_may_not() -> None:
+    asked = request(scores.STUDY, dataset="photos_x8", checkpoint=thumbnails())
+    identity = asked.identity()
+    assert not asked.answered_by(identity | {"data": ["1", "2"]})  # this machine has the photos
+    others = [one | {"source": "real", "data": ["1", "2"]} for one in identity["beside"]]
+    assert {one["source"] for one in identity["beside"]} == {"rendered"}
+    assert asked.answered_by(identity | {"beside": others})
+    assert not asked.answered_by(identity | {"beside": others[:1]})
+    assert not asked.answered_by(identity | {"beside": []})
+
+
+def test_weights_of_scores_may_lack() -> None:
+    asked = request(benchmark.STUDY, dataset="photos_x8", checkpoint=thumbnails())
+    identity = json.loads(results.canonical(asked.identity()))
+    assert set(identity["weights"].values()) == {""}
+    there = dict.fromkeys(identity["weights"], "1234")
+    assert asked.answered_by(identity | {"weights": there})
+    asked.__dict__["identity"] = lambda: identity | {"weights": there}
+    assert not asked.answered_by(identity)  # made without the weights that this machine has
+
+
+def test_a_result_of_real_images_is_shown_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_crops(tmp_path / "bbbc021")
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
+    given = {"dataset": "bbbc021_x8", "profile": "smoke", "reference": 2}
+    file = results.ship(domains.STUDY.run(executor="here", **given))
+    for local in paths.results().glob("*.nc"):
+        local.unlink()
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA")
+    found = domains.STUDY.run(executor="here", **given)
+    assert (found.attrs["data_source"], results.stored()) == ("real", [file])
+    rendered = domains.STUDY.run(executor="here", source="rendered", **given)
+    assert rendered.attrs["data_source"] == "rendered"
