@@ -384,3 +384,17 @@ def test_every_start_is_a_point_of_its_networks_panel(study: xr.Dataset) -> None
     mine = table[(table["network"] == "mine") & table["stage"].str.startswith("translations")]
     one = study.sel(model="mine")
     np.testing.assert_allclose(mine[["norm", "times"]].T, [one["norm_translated"], np.exp(one["excess_translated"])])
+
+
+def test_starts_that_training_hardly_saw_are_named() -> None:
+    study = made_up()
+    study["leak"][:] = [0.5, 7.25, 1.9, 2.1]
+    table = findings.starts([study])
+    assert table.columns[0] == "Space"
+    assert table.loc["mine"].iloc[1] == "7.2"
+    said = findings.starts_verdict([study])
+    assert "`mine` 7.2 standard deviations" in said
+    assert "`photos-pixel` 2.1" in said
+    assert "photos-dit" not in said
+    study["leak"][:] = 0.1
+    assert "no network's mean target lies more than 2" in findings.starts_verdict([study])

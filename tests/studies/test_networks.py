@@ -72,6 +72,29 @@ def test_the_optimal_denoiser_responds_as_a_wiener_filter(process: Process) -> N
     np.testing.assert_allclose(found, np.outer(expected, np.ones(8)), rtol=2e-3)
 
 
+def test_what_the_noisiest_level_keeps_of_a_mean() -> None:
+    images = torch.full((4, 3, 64, 64), 0.5) + torch.tensor([-0.1, 0.1, -0.1, 0.1]).view(4, 1, 1, 1)
+    for betas, kept in (({}, 0.0762), ({"schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02}, 0.0077)):
+        level = VariancePreserving(**betas).levels(50)[-1]
+        # sqrt(3 x 64 x 64) values of 0.5, times alpha / sigma at t = 981
+        assert networks.leak(images, level) == pytest.approx(55.4 * kept, rel=0.02)
+    assert networks.leak(torch.zeros(2, 3, 8, 8), level) == 0
+
+
+def test_from_the_marginal_a_perfect_network_samples_the_data_whatever_its_mean() -> None:
+    """From white noise it misses the mean by what the last level keeps of it."""
+    process, mean = VariancePreserving(), -0.6
+    denoiser = GaussianDenoiser(process, {TARGET: torch.full((16, 16), 0.01)}, {TARGET: torch.tensor(mean)})
+    model, images = Model(denoiser, None, {}, ""), mean + 0.1 * torch.randn(64, 3, 16, 16)
+    noise = networks.white_noise(images, 0)
+    right, wrong = networks._from_marginal(model, images, noise, 50), networks.drawn(model, noise, 50)
+    last = process.levels(50)[-1]
+    # the deterministic flow scales a shift at the end by the ratio of the standard deviations at both ends
+    shift = -last.alpha * mean * (0.1 / (last.alpha**2 * 0.01 + last.sigma**2) ** 0.5)
+    assert right.mean().item() == pytest.approx(mean, abs=0.003)  # 0.1 / sqrt(49,152), and 50 steps
+    assert wrong.mean().item() - right.mean().item() == pytest.approx(shift, rel=0.5)
+
+
 def test_noise_grows_in_sampling_as_the_response_says() -> None:
     """A network that notices a share m of a change, in many small steps, against the power law."""
     process, share = VarianceExploding(), 0.7
@@ -287,8 +310,13 @@ def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     kid = create_autospec(networks.evaluate, return_value={"kid": xr.DataArray(0.5)})
     request.__dict__["hf_reference"] = reference
     monkeypatch.setattr(networks, "training_images", lambda _: training)
+    known = model.encode(training["target"])
+    last = model.denoiser.process.levels(5)[-1]
+    noised = (last.alpha * known[[0, 2, 4, 6]] + last.sigma * noises[0]) / last.norm
+    from_noised = grey(4, 0.05, 11)
+    starts = [*zip(noises, draws, strict=True), (noised, from_noised)]
     monkeypatch.setattr(
-        networks, "drawn", lambda _, noise, steps: next(d for d, n in zip(draws, noises, strict=True) if n.equal(noise))
+        networks, "drawn", lambda _, noise, steps: next(d for n, d in starts if torch.allclose(n, noise, atol=1e-6))
     )
     monkeypatch.setattr(networks, "translated", translated)
     monkeypatch.setattr(networks, "SWD_REFERENCES", 4)
@@ -317,6 +345,8 @@ def test_what_is_measured_of_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
         "norm_translated": latents.double().flatten(1).norm(dim=1) / 1024**0.5,
         "white_s_dc": white_noise_level(4),
         "swd": [metrics.sliced_wasserstein(one, training["target"][[0, 2, 4, 6]]).score for one in draws],
+        "swd_marginal": metrics.sliced_wasserstein(from_noised, training["target"][[0, 2, 4, 6]]).score,
+        "leak": known.double().mean(0).norm() * last.alpha / last.sigma,
         "reconstructed_power": radial_spectrum(again)[1][:, 1:],
         "image": common.pictures(draws[0][: request.parameters.shown]),
     }

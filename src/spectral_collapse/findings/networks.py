@@ -459,6 +459,46 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     return found.drop(columns="KID") if (found["KID"] == "-").all() else found
 
 
+def starts(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row per network of all results: what the noisiest level keeps of the mean target, and the distance (SWD) to
+    training targets of samples from white noise (mean of the draws, the smallest and the largest), of samples from
+    noised targets, and of as many test targets."""
+    return _per_network(
+        studies,
+        lambda one: {
+            "Space": one["space"].item(),
+            "Mean target at the noisiest level (sd of the noise)": f"{float(one['leak']):.1f}",
+            "SWD from white noise": _extent(one["swd"]),
+            "SWD from noised targets": f"{float(one['swd_marginal']):.2f}",
+            "SWD of test targets": f"{float(one['swd_real']):.2f}",
+        },
+    )
+
+
+def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
+    """For which networks white noise is no start, as a sentence of Markdown."""
+    far = {
+        str(name): one
+        for study in studies
+        for name in study["model"].to_numpy()
+        if float((one := study.sel(model=name))["leak"]) > LEAKS
+    }
+    if not far:
+        return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
+    listed = "; ".join(
+        f"`{name}` {float(one['leak']):.1f} standard deviations, SWD {float(one['swd'].mean()):.2f} from white noise "
+        f"and {float(one['swd_marginal']):.2f} from noised targets"
+        for name, one in far.items()
+    )
+    return (
+        f"White noise is more than {LEAKS:g} standard deviations from where these networks' trajectories end: {listed}."
+    )
+
+
+LEAKS = 2.0
+"""Standard deviations: a start that is farther off is one that training hardly saw."""
+
+
 def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
     rows = [{"Network": str(name)} | row(study.sel(model=name)) for study in studies for name in study["model"].data]
     return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")

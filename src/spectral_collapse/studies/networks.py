@@ -67,6 +67,8 @@ _PER_MODEL = {
     "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
     "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
     "white_s_dc": ((), "S_DC of white noise", "1"),
+    "swd_marginal": ((), "sliced Wasserstein distance of samples from noised targets to training targets", "1"),
+    "leak": ((), "mean training target at the noisiest level, in standard deviations of the noise", "1"),
     "swd": (("draw",), "sliced Wasserstein distance of samples to training targets", "1"),
     "kid": ((), "kernel Inception distance of samples to training targets", "1"),
     "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
@@ -127,6 +129,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
       NaN in pixel space;
     - `psnr_own` (sample): test targets inverted and sampled under their own label, against themselves;
     - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
+    - `leak`: how far the mean training target, noised at the last level, is from white noise, in standard deviations
+      (`leak`); `swd_marginal`: distance of samples that start there from training targets in place of white noise;
     - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the attr `missing` where
       its weights are not there;
     - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of noised test
@@ -230,6 +234,10 @@ def measured(request: Given, name: str) -> Arrays:
         "white_s_dc": np.float64(white_noise_level(inverted.latents.shape[1])),
         "norm_noise": np.stack([common.norms(noise) for noise in noises]),
         "norm_translated": common.norms(inverted.latents),
+        "swd_marginal": np.float64(
+            metrics.sliced_wasserstein(_from_marginal(model, known, noises[0], steps), compared(request)).score
+        ),
+        "leak": np.float64(leak(known, model.denoiser.process.levels(steps)[-1])),
         "swd": np.array([metrics.sliced_wasserstein(one, compared(request)).score for one in draws]),
         "kid": np.float64(kid),
         "kid_missing": np.array(kid.attrs.get("missing", "")),
@@ -251,6 +259,21 @@ def white_noise(like: torch.Tensor, seed: int) -> torch.Tensor:
 def drawn(model: Model, noise: torch.Tensor, num_steps: int) -> torch.Tensor:
     """Samples of the target domain from noise, N x 3 x H x W on the CPU, without guidance."""
     return model.decode(sample(model.denoiser, noise, TARGET, num_steps)).cpu()
+
+
+def leak(images: torch.Tensor, level: Level) -> float:
+    """How far the mean of images N x C x H x W lies from zero at a level, in standard deviations of the noise there.
+
+    Along the mean's own direction the marginal of a level is shifted by (alpha / sigma) ||mean||: a trajectory that
+    starts from white noise starts that many standard deviations off. Infinite at a level without noise.
+    """
+    return float(images.double().mean(0).norm()) / level.ratio if level.ratio else float("inf")
+
+
+def _from_marginal(model: Model, images: torch.Tensor, noise: torch.Tensor, num_steps: int) -> torch.Tensor:
+    """Samples from encoded images that are noised as the last level asks for, as many as there is noise for."""
+    last, chosen = model.denoiser.process.levels(num_steps)[-1], common.spread(len(images), len(noise))
+    return drawn(model, (last.alpha * images[chosen] + last.sigma * noise) / last.norm, num_steps)
 
 
 def predictor_error(
