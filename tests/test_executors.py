@@ -75,6 +75,22 @@ def test_names_are_taken_only_as_workers_are_free(cluster: Cluster) -> None:
     assert len(list(run)) == 4
 
 
+def test_workers_that_join_later_get_jobs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = iter([1, 3, 3, 3, 3, 3])
+    monkeypatch.setattr(Cluster, "workers", property(lambda self: next(joined)))
+    taken: list[str] = []
+
+    def names() -> Iterator[str]:
+        for name in NAMES:
+            taken.append(name)
+            yield name
+
+    run = cluster.run(squares, names())
+    next(run)
+    assert len(taken) == 1 + 3
+    assert len(list(run)) == 4
+
+
 def test_a_worker_that_is_killed_loses_its_job_only(cluster: Cluster, tmp_path: Path) -> None:
     found = dict(cluster.run(functools.partial(dies_once, tmp_path), iter(NAMES)))
     assert set(found) == set(NAMES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -77,14 +78,13 @@ class Cluster:
         named = {}
 
         def submit() -> None:
-            for name in names:
+            """A job for each worker, those among them that have just joined."""
+            for name in itertools.islice(names, max(0, self.workers - len(named))):
                 future = self.client.submit(_on_one_thread, work, name, pure=False)
                 named[future.key] = name
                 running.add(future)
-                return
 
-        for _ in range(self.workers):
-            submit()
+        submit()
         try:
             for future in running:
                 name = named.pop(future.key)
