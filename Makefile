@@ -1,12 +1,12 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book test lint checkpoints bench clean
+.PHONY: help book lab test test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use.
 PROFILE ?= quick
-# A Python 3.11 or 3.12, the first one found.
-PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+# A Python 3.11 to 3.13, the first one found.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 
 # What `make checkpoints` trains: the autoencoder first, the others use it.
@@ -20,17 +20,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Written once the environment is complete; older than either of its two sources, it is brought up to date.
 READY := $(VENV)/ready
+# The same for the oldest versions that are supported.
+OLDEST := .venv-oldest
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE))"
 
-$(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "== Setting up $(VENV) with $(PYTHON) and the packages of constraints.txt"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[book,test]'
+# Sets up the environment that a target lies in, with the versions of its second source.
+define set_up
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "== Setting up $(@D) with $(PYTHON) and the packages of $(word 2,$^)"
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --constraint $(word 2,$^) --editable '.[book,test]'
 	@touch $@
+endef
+
+$(READY): pyproject.toml constraints.txt
+	$(set_up)
+
+$(OLDEST)/ready: pyproject.toml constraints-oldest.txt
+	$(set_up)
 
 book: $(READY)  ## set up, run the Pareto study and build the book
 	@echo "== Running the Pareto study (profile $(PROFILE)); its result goes to the store under data/results"
@@ -40,8 +50,14 @@ book: $(READY)  ## set up, run the Pareto study and build the book
 	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
 	@echo "== The book is at book/_build/html/index.html"
 
+lab: $(READY)  ## set up and open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
 test: $(READY)  ## set up and run the tests
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-oldest: $(OLDEST)/ready  ## run the tests with the oldest supported versions (set up in .venv-oldest; some GB on the first run)
+	$(OLDEST)/bin/python -m pytest --numprocesses auto
 
 lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .

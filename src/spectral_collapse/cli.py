@@ -1,4 +1,4 @@
-"""The command line: data, training, studies, results.
+"""The command line: data, training, studies, results, and a look at the installation.
 
 What a command needs is imported when it runs, so that `--help` answers at once.
 """
@@ -18,11 +18,13 @@ from spectral_collapse.studies import STUDIES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 2 for what the user can fix, 130 when interrupted."""
+    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
+    fix, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
+    status = 0
     try:
-        options.command(options)
+        status = options.command(options) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         if not _nobody_reads():
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("spectral-collapse: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    return 0
+    return status
 
 
 def _nobody_reads() -> bool:
@@ -88,6 +90,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
     stored = results_commands.add_parser("list", help="list what is stored")
     stored.set_defaults(command=_results_list)
+
+    doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -166,6 +171,14 @@ def _results_list(options: argparse.Namespace) -> None:
         print(results.describe(file))
     if not files:
         print(f"nothing is stored in {paths.results()} yet; 'spectral-collapse study pareto' makes a result")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from spectral_collapse import doctor
+
+    found = doctor.examine()
+    print(doctor.report(found))
+    return int(any(line.broken for line in found))
 
 
 if __name__ == "__main__":
