@@ -12,7 +12,7 @@ from spectral_collapse.charts import pictures
 from spectral_collapse.findings import pareto as findings
 
 
-def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 78) -> alt.Chart:
+def gallery(study: xr.Dataset, points: Sequence[str] | None = None, rows: int = 4, side: int = 100) -> alt.Chart:
     """Sources, what each method makes of them, and the true targets.
 
     Args:

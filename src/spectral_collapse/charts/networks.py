@@ -164,7 +164,7 @@ def samples(study: xr.Dataset) -> alt.Chart:
         str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data
     }
     names = [f"draw 0, sample {row}" for row in range(study.sizes["shown"])]
-    return pictures.grid(columns, names, side=96, description=f"Samples from white noise, {study.attrs['title']}")
+    return pictures.grid(columns, names, description=f"Samples from white noise, {study.attrs['title']}")
 
 
 def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Chart:
