@@ -1,4 +1,4 @@
-"""A Sphinx extension: what a built book weighs, and where its buttons lead.
+"""A Sphinx extension: what a built book weighs, where its buttons lead, and how docstrings become its reference.
 
 `_config.yml` names this module under `extra_extensions`. Buttons for the repository, its issues, Binder and Colab
 appear where the address of a repository is configured: by the key `spectral_collapse_repository` under
@@ -29,6 +29,9 @@ _COLAB = "https://colab.research.google.com"
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the extension."""
+    for extension in ("sphinx.ext.autodoc", "sphinx.ext.napoleon"):
+        app.setup_extension(extension)
+    app.connect("autodoc-process-docstring", _as_text)
     app.add_config_value(_KEY, "", "html")
     app.connect("config-inited", _configure, priority=100)  # ahead of the theme, which reads its options
     app.connect("html-page-context", _without_thebe, priority=900)  # when all scripts are known
@@ -62,6 +65,11 @@ def buttons(address: str) -> dict[str, Any]:
         "use_issues_button": known,
         "launch_buttons": launchers,
     }
+
+
+def _as_text(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Bars are magnitudes in our docstrings, and no substitutions."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
 
 
 def _configure(app: Sphinx, config: Config) -> None:

@@ -118,7 +118,7 @@ class DomainDataset(Dataset):
 
     Training items are `Unpaired`: every underlying image appears in one domain only, decided by a
     hash of its group, so that the same pixels are never seen both as source and as target, in any of
-    the data sets of one family. Test items are `Pair`s.
+    the data sets of one family. A test item is a `Pair`.
     """
 
     def __init__(self, info: DatasetInfo, split: Split, size: int, images: DomainImages) -> None:
