@@ -137,9 +137,11 @@ class Tab:
         return await self.value(STATE)
 
     async def picture(self, file: Path) -> None:
-        size = await self.value("[document.documentElement.clientWidth, document.documentElement.scrollHeight]")
-        area = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 15000), "scale": 1}
-        shot = await self.do("Page.captureScreenshot", format="png", clip=area, captureBeyondViewport=True)
+        width, height = await self.value("[innerWidth, document.documentElement.scrollHeight]")
+        size = {"width": width, "height": min(height, 15000), "deviceScaleFactor": 1, "mobile": False}
+        await self.do("Emulation.setDeviceMetricsOverride", **size)
+        await asyncio.sleep(0.5)
+        shot = await self.do("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def _note(self, method: str | None, said: dict) -> None:

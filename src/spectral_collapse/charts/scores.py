@@ -31,7 +31,7 @@ def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.Chart:
     return pictures.grid(
         columns,
         list(image["shown"].to_numpy()),
-        side=82,
+        side=100,
         description=f"Low-passed and high-passed images, {study.attrs['title']}",
     )
 
