@@ -17,6 +17,7 @@
   const scale = t => t.ownerSVGElement.getBoundingClientRect().width / t.ownerSVGElement.viewBox.baseVal.width;
   const least = values => values.length ? Math.min(...values) : null;
   return {
+    theme: document.documentElement.dataset.theme,
     drawn: charts.filter(c => c.dataset.drawn === "yes" && c.querySelector("svg")).length,
     charts: charts.length,
     failed: charts.filter(c => c.textContent.startsWith("This chart could not")).map(c => c.textContent.slice(0, 200)),

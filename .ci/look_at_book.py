@@ -118,23 +118,24 @@ class Tab:
             raise ValueError(answer["exceptionDetails"].get("exception", {}).get("description", "a script failed"))
         return answer["result"].get("value")
 
-    async def show(self, page: Path, width: int, theme: str) -> dict:
-        """Opens a page and waits until its charts are drawn; returns `STATE`."""
+    async def open(self, page: Path, width: int) -> None:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         await self.do("Emulation.setDeviceMetricsOverride", **size)
+        await self.do("Page.navigate", url=page.as_uri())
+
+    async def shown(self, theme: str) -> dict:
+        """Has the system light or dark, and waits until all charts are drawn for it; returns `STATE`."""
         media = [{"name": "prefers-color-scheme", "value": theme}]
         await self.do("Emulation.setEmulatedMedia", features=media)
-        await self.do("Page.navigate", url=page.as_uri())
-        until = time.monotonic() + SECONDS
+        until, state = time.monotonic() + SECONDS, {}
         while time.monotonic() < until:
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.1)
             if await self.value("document.readyState") != "complete":
                 continue
             state = await self.value(STATE)
-            if state["drawn"] == state["charts"] or state["failed"]:
-                await asyncio.sleep(0.1)
-                return await self.value(STATE)
-        return await self.value(STATE)
+            if state["theme"] == theme and (state["drawn"] == state["charts"] or state["failed"]):
+                break
+        return state
 
     async def picture(self, file: Path) -> None:
         width, height = await self.value("[innerWidth, document.documentElement.scrollHeight]")
@@ -185,9 +186,11 @@ async def opened(address: str, book: Path, pictures: Path | None) -> tuple[list[
         await tab.do(f"{domain}.enable")
     for page in pages(book):
         name = page.relative_to(book).with_suffix("")
-        for width, theme in ((WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark")):
+        for width, theme in ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light")):
             how, tab.complaints = f"{theme}, {width} pixels", []
-            state = await tab.show(page, width, theme)
+            if (width, theme) in ((WIDE, "light"), (PHONE, "dark")):  # the other comes by a switch in the open page
+                await tab.open(page, width)
+            state = await tab.shown(theme)
             wrong += [f"{name} ({how}): {fault}" for fault in (*faults(state, width == PHONE), *tab.complaints)]
             if pictures:
                 await tab.picture(pictures / f"{str(name).replace('/', '-')}-{width}-{theme}.png")

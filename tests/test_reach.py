@@ -75,8 +75,10 @@ def test_the_address_is_one_key_or_one_variable(tmp_path: Path, monkeypatch: pyt
 
 PAGE = """<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><title>A page</title>
 <script>
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => {{ document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; }};
+  dark.addEventListener("change", follow);
+  follow();
 </script>
 <link rel="stylesheet" href="_static/book.css">
 <style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}</style>

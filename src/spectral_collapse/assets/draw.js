@@ -135,7 +135,7 @@
     const now = [document.documentElement.dataset.theme, window.innerWidth < NARROW];
     if (now[0] === theme && now[1] === narrowed) return;
     [theme, narrowed] = now;
-    drawn.forEach(draw);
+    drawn.forEach(chart => { chart.place.dataset.drawn = ""; draw(chart); });
   }
   new MutationObserver(again).observe(document.documentElement, {attributeFilter: ["data-theme"]});
   window.addEventListener("resize", again);
