@@ -171,7 +171,10 @@ def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Char
     """The first `samples` of the networks of other families; without any there is only a sentence."""
     if not studies:
         return _sentence("no other family of data sets has networks for images of this size")
-    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies))
+    titles = ", ".join(study.attrs["title"] for study in studies)
+    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies)).properties(
+        description=f"Samples from white noise beside test targets: {titles}"
+    )
 
 
 def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
