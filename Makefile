@@ -1,6 +1,6 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book results release-check test lint checkpoints bench clean
+.PHONY: help book results release-check settings lab test test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use.
 PROFILE ?= quick
@@ -9,14 +9,16 @@ FRESH ?=
 ifneq ($(FRESH),)
 export SPECTRAL_COLLAPSE_FRESH := $(shell date +%s)
 endif
-# A Python 3.11 or 3.12, the first one found.
-PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null \
+# A Python 3.11 to 3.13, the first one found.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-# What `make checkpoints` trains: the autoencoder first, the others use it.
-RECIPES ?= textures autoencoder edges2shoes-latent bbbc021-pixel photos-pixel \
+# What `make checkpoints` trains: the autoencoder first, the others use it; and first what others begin with.
+RECIPES ?= autoencoder textures-sd bbbc021-sd bbbc021-first textures edges2shoes-latent bbbc021-latent \
 	$(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample))
+# What `make settings` chooses the methods' settings for.
+DATASETS ?= textures_x8 bbbc021_x8 bbbc021_x16 bbbc021_x32 edges2shoes photos_x8
 
 # OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
 export GOMP_SPINCOUNT ?= 1000
@@ -25,17 +27,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Written once the environment is complete; older than either of its two sources, it is brought up to date.
 READY := $(VENV)/ready
+# The same for the oldest versions that are supported.
+OLDEST := .venv-oldest
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE)); FRESH=1 computes all anew"
 
-$(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "== Setting up $(VENV) with $(PYTHON) and the packages of constraints.txt"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[book,test]'
+# Sets up the environment that a target lies in, with the versions of its second source.
+define set_up
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "== Setting up $(@D) with $(PYTHON) and the packages of $(word 2,$^)"
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --constraint $(word 2,$^) --editable '.[book,test]'
 	@touch $@
+endef
+
+$(READY): pyproject.toml constraints.txt
+	$(set_up)
+
+$(OLDEST)/ready: pyproject.toml constraints-oldest.txt
+	$(set_up)
 
 book: $(READY)  ## set up, run the Pareto study and build the book, from the results that ship where they are up to date
 	@echo "== Running the Pareto study (profile $(PROFILE)), unless its result ships or is in the store under data/results"
@@ -48,11 +60,20 @@ book: $(READY)  ## set up, run the Pareto study and build the book, from the res
 results: $(READY)  ## set up and compute what the book's pages show and does not ship yet, into data/results/shipped (goes on where it stopped)
 	$(BIN)/spectral-collapse results update
 
+settings: $(READY)  ## set up and choose the methods' settings anew, on validation images, into src/spectral_collapse/studies/chosen.toml
+	$(BIN)/python -c 'import sys; from spectral_collapse.studies import chosen, tuning; chosen.write(tuning.STUDY.each(sys.argv[2:], profile=sys.argv[1]))' $(PROFILE) $(DATASETS)
+
 release-check: $(READY)  ## set up and fail unless all that the pages show ships, made by this code, and nothing else
 	$(BIN)/spectral-collapse results status --check
 
+lab: $(READY)  ## set up and open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
 test: $(READY)  ## set up and run the tests
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-oldest: $(OLDEST)/ready  ## run the tests with the oldest supported versions (set up in .venv-oldest; some GB on the first run)
+	$(OLDEST)/bin/python -m pytest --numprocesses auto
 
 lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .

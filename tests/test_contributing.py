@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md shows runs as it stands, in an empty folder, and what it names is there."""
+"""What CONTRIBUTING.md and the book's guides show runs as it stands, in an empty folder; what they name is there."""
 
 from __future__ import annotations
 
@@ -12,26 +12,46 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BLOCKS = {
-    title: block
-    for title, section in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    for block in re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-}
+GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "book" / "guides").glob("*.md"))}
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+
+
+def blocks(texts: dict[str, str]) -> dict[str, str]:
+    """The Python in each text, by its title."""
+    found = {
+        title: re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for title, text in texts.items()
+    }
+    return {title: block for title, several in found.items() for block in several}
+
+
+BLOCKS = blocks(SECTIONS)
+EXAMPLES = BLOCKS | blocks(GUIDES)
 
 
 def test_there_is_an_example_of_each_kind() -> None:
     assert list(BLOCKS) == ["A new method", "A new score", "A new data set", "A new study"]
     assert TEXT.count("```python") == len(BLOCKS)
-    assert all("assert " in block for block in BLOCKS.values())
+    assert list(EXAMPLES) == [*BLOCKS, "model"]
+    assert all("assert " in block for block in EXAMPLES.values())
 
 
-@pytest.mark.parametrize("title", BLOCKS)
+def test_a_guide_of_the_book_has_code_that_is_tested() -> None:
+    """The examples above, included by their headings, not copied."""
+    assert set(GUIDES) == {"model", "data", "method", "score", "study"}
+    for name in set(GUIDES) - {"model"}:
+        begin, *end = re.findall(r':(?:start-after|end-before): "## (.+)"', GUIDES[name])
+        titles = list(SECTIONS)
+        assert begin in BLOCKS
+        assert end == titles[titles.index(begin) + 1 :][:1]
+
+
+@pytest.mark.parametrize("title", EXAMPLES)
 def test_an_example_runs_in_an_empty_folder(title: str, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     paths = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     home = {"SPECTRAL_COLLAPSE_HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    (tmp_path / "example.py").write_text(BLOCKS[title], encoding="utf-8")
+    (tmp_path / "example.py").write_text(EXAMPLES[title], encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "SPECTRAL_COLLAPSE_DATA"}
     ran = subprocess.run(
         [sys.executable, "../example.py"], cwd=folder, env=environment | home, capture_output=True, text=True
@@ -52,9 +72,9 @@ def test_the_commands_that_are_named_are_there() -> None:
     assert {"test", "lint", "book"} <= set(re.findall(r"\bmake ([a-z-]+)\b", TEXT)) <= targets
 
 
-@pytest.mark.parametrize("title", BLOCKS)
+@pytest.mark.parametrize("title", EXAMPLES)
 def test_examples_are_written_as_the_rest(title: str, tmp_path: Path) -> None:
-    (tmp_path / "example.py").write_text(BLOCKS[title], encoding="utf-8")
+    (tmp_path / "example.py").write_text(EXAMPLES[title], encoding="utf-8")
     settings = ["--config", str(ROOT / "pyproject.toml"), str(tmp_path / "example.py")]
     for command in (["check"], ["format", "--check"]):
         ran = subprocess.run([sys.executable, "-m", "ruff", *command, *settings], capture_output=True, text=True)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -20,9 +21,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-def pinned() -> dict[str, str]:
-    """Name -> version of every line of constraints.txt."""
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+def pinned(file: str = "constraints.txt") -> dict[str, str]:
+    """Name -> version of every line of a file of constraints."""
+    lines = [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
     found = {}
     for line in lines:
         name, version = line.split("==")  # nothing but exact versions
@@ -46,6 +47,12 @@ def test_every_direct_dependency_is_pinned_within_its_bounds(requirement: Requir
     assert requirement.specifier.contains(pinned()[canonicalize_name(requirement.name)])
 
 
+@pytest.mark.parametrize("requirement", direct(), ids=str)
+def test_the_oldest_versions_are_the_lower_bounds(requirement: Requirement) -> None:
+    [lowest] = [Version(one.version) for one in requirement.specifier if one.operator == ">="]
+    assert Version(pinned("constraints-oldest.txt")[canonicalize_name(requirement.name)]) == lowest
+
+
 def test_the_pins_that_the_cpu_build_and_the_book_need() -> None:
     assert pinned()["torch"] == "2.13.0"  # no local tag: the CPU build is taken where one is at hand
     assert pinned()["torchvision"] == "0.28.0"
@@ -57,9 +64,10 @@ def test_conda_users_get_the_same_set_as_make_installs() -> None:
     [python] = [entry for entry in environment["dependencies"] if str(entry).startswith("python=")]
     assert Requirement(f"python>={python.split('=')[1]}").specifier.contains("3.11")
     [by_pip] = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    [install] = re.findall(r"pip install .*--constraint (\S+) --editable '(\S+)'", MAKEFILE)
-    assert by_pip == [f"-c {install[0]}", f"-e {install[1]}"]
-    assert set(re.findall(r"\w+", install[1])) == set(PROJECT["optional-dependencies"])
+    [constraints] = re.findall(r"^\$\(READY\): \S+ (\S+)$", MAKEFILE, re.MULTILINE)
+    [install] = re.findall(r"pip install .* --editable '(\S+)'", MAKEFILE)
+    assert by_pip == [f"-c {constraints}", f"-e {install}"]
+    assert set(re.findall(r"\w+", install)) == set(PROJECT["optional-dependencies"])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -111,6 +119,14 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     assert named <= targets
     for notebook in re.findall(r"notebooks/(\w+\.ipynb)", readme):
         assert (ROOT / "notebooks" / notebook).is_file()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    from spectral_collapse import __version__
+
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)[0] == __version__
 
 
 def test_the_readmes_commands_are_understood() -> None:

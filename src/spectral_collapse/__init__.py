@@ -13,7 +13,7 @@ from types import ModuleType
 # reads this when torch loads, so it counts where this package is imported first. What you set yourself stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _SUBMODULES = (
     "charts",
@@ -21,6 +21,7 @@ _SUBMODULES = (
     "compat",
     "datasets",
     "denoisers",
+    "doctor",
     "errors",
     "inversion",
     "labels",

@@ -1,4 +1,4 @@
-"""The command line: data, training, studies, results.
+"""The command line: data, training, studies, results, and a look at the installation.
 
 What a command needs is imported when it runs, so that `--help` answers at once.
 """
@@ -19,11 +19,13 @@ from spectral_collapse.studies import STUDIES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 2 for what the user can fix, 130 when interrupted."""
+    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
+    fix, 130 when interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
+    status = 0
     try:
-        options.command(options)
+        status = options.command(options) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         if not _nobody_reads():
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("spectral-collapse: interrupted; what was finished is kept", file=sys.stderr)
         return 130
-    return 0
+    return status
 
 
 def _nobody_reads() -> bool:
@@ -97,6 +99,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for command in (status, update):
         command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     _add_where(update)
+
+    doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
+    doctor.set_defaults(command=_doctor)
     return parser
 
 
@@ -213,6 +218,14 @@ def _results_update(options: argparse.Namespace) -> None:
     print(f"{len(made)} results were made to ship, in {paths.shipped()}")
     if failed:
         raise DataError(f"{len(failed)} results could not be computed: {'; '.join(failed)}")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from spectral_collapse import doctor
+
+    found = doctor.examine()
+    print(doctor.report(found))
+    return int(any(line.broken for line in found))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,11 @@ def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
     known: the keys that there are, for the answer to one that there is not.
     """
     found, lacking = [], []
-    for problem in error.errors(include_url=False):
+    listed = error.errors(include_url=False)
+    inside = {problem["loc"][:-1] for problem in listed}  # what is too short for want of its wrong items
+    for problem in listed:
+        if problem["type"] == "too_short" and problem["loc"] in inside:
+            continue
         place = ".".join(map(str, problem["loc"]))
         if problem["type"] == "missing":
             lacking.append(place)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from spectral_collapse.errors import InvalidParameterError, shown
 
+_CHECKOUT = Path(__file__).resolve().parents[2]
+"""The checkout that holds this package, if one does."""
+
 
 def expanded(path: str | os.PathLike[str], what: str) -> Path:
     """A path that a user gave, with `~` replaced.
@@ -30,17 +33,12 @@ def data() -> Path:
     named = os.environ.get("SPECTRAL_COLLAPSE_HOME")
     if named:
         return expanded(named, "SPECTRAL_COLLAPSE_HOME")
-    checkout = _checkout()
-    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / "data"
+    return (_CHECKOUT if in_checkout() else Path.cwd()) / "data"
 
 
 def notebooks() -> Path:
     """The book's notebooks, which only a checkout has."""
-    return _checkout() / "notebooks"
-
-
-def _checkout() -> Path:
-    return Path(__file__).resolve().parents[2]
+    return _CHECKOUT / "notebooks"
 
 
 def downloads() -> Path:
@@ -48,9 +46,19 @@ def downloads() -> Path:
     return data() / "downloads"
 
 
+def in_checkout() -> bool:
+    """Whether this package is used from the checkout that holds it, and not from where a wheel was installed."""
+    return (_CHECKOUT / "pyproject.toml").is_file()
+
+
 def checkpoints() -> Path:
     """Shipped networks, a folder each."""
     return data() / "checkpoints"
+
+
+def packaged_checkpoints() -> Path:
+    """The networks that a wheel brings along, a folder each; a checkout has none here."""
+    return Path(__file__).resolve().parent / "checkpoints"
 
 
 def records() -> Path:

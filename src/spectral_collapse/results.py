@@ -10,7 +10,7 @@ A study hands over one xarray.Dataset and gets the same one back. The schema, wh
   `versions`, JSON of package versions; `device`; `seconds` of computing; `git_revision` ('' outside
   a checkout); `created`, UTC.
 
-The Pareto study, for example, prints as
+The Pareto study, for example, prints as::
 
     <xarray.Dataset> Size: 3MB
     Dimensions:      (point: 18, seed: 3, sample: 24, reference: 2, shown: 6, row: 64, col: 64, rgb: 3)

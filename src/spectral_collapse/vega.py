@@ -6,6 +6,7 @@ import html
 import json
 import os
 import uuid
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -21,28 +22,11 @@ _VEGA_LITE = ".".join(alt.VEGALITE_VERSION.split(".")[:2])
 
 
 def javascript() -> str:
-    """The scripts that draw the charts of a page: Vega, Vega-Lite and Vega-Embed as one text, no imports.
-
-    Charts that the page holds before the scripts arrive wait in a list, which is drawn then.
-    """
+    """The scripts that draw the charts of a page: Vega, Vega-Lite, Vega-Embed and draw.js as one text, no imports."""
     bundle = vl_convert.javascript_bundle(vl_version=_VEGA_LITE)
+    draw = (Path(__file__).parent / "assets" / "draw.js").read_text(encoding="utf-8")
     # A function of its own: the bundle's short names must not meet those of the page's other scripts.
-    return f"(function () {{\n{bundle}\n}})();\n{_DRAW}"
-
-
-_DRAW = """(function () {
-  function draw([id, spec]) {
-    const place = document.getElementById(id);
-    if (place) {
-      vegaEmbed(place, spec, {actions: {export: true, source: false, compiled: false, editor: false}, renderer: "svg"})
-        .catch(error => { place.textContent = "This chart could not be drawn: " + error; });
-    }
-  }
-  const waiting = window.spectralCollapseCharts || [];
-  window.spectralCollapseCharts = {push: draw};
-  waiting.forEach(draw);
-})();
-"""
+    return f"(function () {{\n{bundle}\n}})();\n{draw}"
 
 
 def render(spec: dict[str, Any], **options: Any) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def flagged_maps(found: Found) -> alt.Chart:
     def details(column: str, row: str) -> dict[str, str]:
         return {"S_DC": text(s_dc(rows[row], names[column]))}
 
-    return pictures.grid(columns, list(rows), 76, description, details, labelled=True)
+    return pictures.grid(columns, list(rows), 100, description, details, labelled=True)
 
 
 def single_maps(
@@ -118,7 +118,7 @@ def single_maps(
                 one["flagged"].sel(series=name).to_numpy(), latent.shape[-2:]
             )
         names = list(one["shown"].to_numpy())
-        grids.append(pictures.grid(columns, names, 86).properties(title=label(one)))
+        grids.append(pictures.grid(columns, names).properties(title=label(one)))
     return alt.vconcat(*grids, spacing=20).properties(
         description=f"Sources, plain areas and flagged windows, {', '.join(map(label, found.values()))}"
     )

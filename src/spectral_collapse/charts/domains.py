@@ -53,7 +53,7 @@ def _pairs(one: xr.Dataset, count: int = 3) -> alt.Chart:
     """Sources above their targets."""
     image = one["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
     columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
-    return pictures.grid(columns, ["source", "target"], side=80)
+    return pictures.grid(columns, ["source", "target"])
 
 
 def _titles(domains: Sequence[xr.Dataset]) -> str:

@@ -164,14 +164,17 @@ def samples(study: xr.Dataset) -> alt.Chart:
         str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data
     }
     names = [f"draw 0, sample {row}" for row in range(study.sizes["shown"])]
-    return pictures.grid(columns, names, side=96, description=f"Samples from white noise, {study.attrs['title']}")
+    return pictures.grid(columns, names, description=f"Samples from white noise, {study.attrs['title']}")
 
 
 def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Chart:
     """The first `samples` of the networks of other families; without any there is only a sentence."""
     if not studies:
         return _sentence("no other family of data sets has networks for images of this size")
-    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies))
+    titles = ", ".join(study.attrs["title"] for study in studies)
+    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies)).properties(
+        description=f"Samples from white noise beside test targets: {titles}"
+    )
 
 
 def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:

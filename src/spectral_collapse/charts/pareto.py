@@ -57,13 +57,13 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     table["side"] = np.select(turns, ["left", "corner", "below"], "above")
     table["label"] = table["point"].map(_labels(study, published)).fillna("")
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
-    names, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
+    kinds, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
     picked = alt.selection_point(fields=["kind"], bind="legend")
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)
-    color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=names, range=colors))
-    shape = alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=names, range=shapes))
+    color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=colors))
+    shape = alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shapes))
     shown = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     base = alt.Chart(table).encode(color=color, opacity=shown)
     marks = (
@@ -71,6 +71,7 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         .encode(x, y, shape=shape, tooltip=_tooltips())
         .add_params(picked)
     )
+    names = alt.Chart(table).encode(opacity=shown, color=alt.value("#222222"))  # orange could not be read
     bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
     layers = [
         *_fronts(table, x, y),
@@ -80,7 +81,7 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         marks,
         # names on several sides: the published point may lie next to the best one, other methods next to TABA
         *(
-            base.transform_filter(f"datum.side == '{side}'").mark_text(**place).encode(x, y, text="label:N")
+            names.transform_filter(f"datum.side == '{side}'").mark_text(**place).encode(x, y, text="label:N")
             for side, place in _SIDES.items()
         ),
     ]

@@ -60,7 +60,7 @@ def component_pictures(study: xr.Dataset) -> alt.Chart:
     return pictures.grid(
         columns,
         [called(name) for name in shown],
-        side=96,
+        side=100,
         labelled=True,
         description=f"First and last principal components of sets of latents, {label(study)}",
     )

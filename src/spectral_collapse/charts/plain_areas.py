@@ -92,7 +92,7 @@ def path_pictures(study: xr.Dataset) -> alt.Chart:
         f"{place:g}": list(study["path_image"].sel(place=place).to_numpy()) for place in study["place"].to_numpy()
     }
     description = f"Samples on the way between two latents, {study.attrs['title']}"
-    return pictures.grid(columns, list(SERIES.values()), side=92, description=description, labelled=True)
+    return pictures.grid(columns, list(SERIES.values()), side=100, description=description, labelled=True)
 
 
 def path(table: pd.DataFrame) -> alt.FacetChart:

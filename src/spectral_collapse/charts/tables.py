@@ -14,10 +14,11 @@ _STYLE = """
 #ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
 #ID table{border-collapse:separate;border-spacing:0;font-size:.85em;width:max-content}
 #ID caption{text-align:left;caption-side:top;padding:.3em 0;font-size:1.1em}
-#ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd;
-  white-space:nowrap;background:#fff;color:#222}
+#ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid var(--pst-color-border,#ddd);
+  white-space:nowrap;background:var(--pst-color-background,#fff);color:var(--pst-color-text-base,#222)}
 #ID th{position:sticky;top:0;z-index:1}
-#ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;border-right:1px solid #bbb}
+#ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;
+  border-right:1px solid var(--pst-color-border,#bbb)}
 #ID thead tr>:first-child{z-index:2}
 #ID th button{all:unset;cursor:pointer;font-weight:600}
 #ID th button:focus-visible{outline:2px solid #0072b2}

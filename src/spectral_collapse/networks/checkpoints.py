@@ -175,7 +175,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     device = check_device(device)
     folder = find(name)
     file = folder / "card.json"
-    card = _read_json(file)
+    card = read_card(folder)
     if "process" in card and card["process"] is None:
         raise CheckpointError(f"the checkpoint {shown(folder)} is of an autoencoder, not of a denoiser; name another")
     try:
@@ -232,7 +232,7 @@ def load_autoencoder_and_hash(
 def find(name: str | Path) -> Path:
     """The folder of a checkpoint: a path as it is (or its vae), else a shipped one, else a training run's."""
     given = paths.expanded(name, "a checkpoint")
-    candidates = [given, given / "vae", paths.checkpoints() / name, paths.runs() / name / "model"]
+    candidates = [given, given / "vae", *(folder / name for folder in _shelves()), paths.runs() / name / "model"]
     try:
         for folder in candidates:
             if (folder / "config.json").is_file():
@@ -246,11 +246,28 @@ def find(name: str | Path) -> Path:
         raise CheckpointError(
             f"the checkpoint {shown(name)} cannot be read ({error.strerror}); fix it, or name another folder"
         ) from error
-    there = sorted(p.parent.name for p in paths.checkpoints().glob("*/config.json"))
+    there = available()
+    more = "" if paths.in_checkout() else "name the folder 'data' of a checkout by SPECTRAL_COLLAPSE_HOME for more, "
     raise CheckpointError(
         f"no checkpoint {shown(name)}; shipped are: {', '.join(there) or 'none'}; "
-        f"'spectral-collapse train' makes one, and a path to a folder with config.json works too"
+        f"{more}'spectral-collapse train' makes one, and a path to a folder with config.json works too"
     )
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What the card of a checkpoint says, unchecked. Raises CheckpointError where it is missing or no JSON object."""
+    return _read_json(folder / "card.json")
+
+
+def available(file: str = "config.json") -> dict[str, Path]:
+    """The folders of the shipped checkpoints that have this file, by name, in the order of names."""
+    found = {one.parent.name: one.parent for shelf in reversed(_shelves()) for one in shelf.glob(f"[!.]*/{file}")}
+    return dict(sorted(found.items()))
+
+
+def _shelves() -> list[Path]:
+    """The folders of shipped checkpoints, the one that counts first where both have a name."""
+    return [paths.checkpoints(), paths.packaged_checkpoints()]
 
 
 def process_card(process: Process) -> dict[str, Any]:
@@ -264,7 +281,7 @@ def shipped(family: str, image_size: int) -> list[str]:
 
     Raises CheckpointError for a card that cannot be read.
     """
-    cards = {file.parent.name: _read_json(file) for file in sorted(paths.checkpoints().glob("[!.]*/card.json"))}
+    cards = {name: read_card(folder) for name, folder in available("card.json").items()}
     wanted = {"family": family, "image_size": image_size}
     found = [name for name, card in cards.items() if all(card.get(key) == value for key, value in wanted.items())]
     return sorted(found, key=lambda name: name != family)

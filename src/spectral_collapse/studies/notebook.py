@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spectral_collapse.errors import unknown
+from spectral_collapse.errors import SpectralCollapseError, unknown
 from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
@@ -42,18 +42,31 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
         history: the sources of the cells run so far; without it those of the running kernel. In
             JupyterLab, where nothing is injected, there is nothing to refuse.
 
+    From here on the notebook shows an error that its reader can fix as its sentence, without a traceback.
+
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """
     if history is None:
         from IPython import get_ipython
 
         shell = get_ipython()
+        if shell is not None:
+            shell.set_custom_exc((SpectralCollapseError,), _show_sentence)
         history = shell.user_ns.get("In", []) if shell is not None else []
     for source in history:
         if source.lstrip().startswith(_INJECTED):
             for name in _assigned(source):
                 if name not in known:
                     raise unknown("notebook parameter", name, known)
+
+
+def _show_sentence(
+    shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: int | None = None
+) -> list[str]:
+    """As IPython wants it of `set_custom_exc`: shows an error, and returns the lines that stand for its traceback."""
+    lines = [f"{kind.__name__}: {error}"]
+    shell._showtraceback(kind, error, lines)
+    return lines
 
 
 def _assigned(source: str) -> list[str]:

@@ -109,7 +109,7 @@ class Recipe(BaseModel):
             'edm' only.
         min_snr_gamma: see `objectives.denoising_loss`. kl_weight: see `objectives.autoencoding_loss`.
 
-    How it is optimised (AdamW):
+    How AdamW optimises it:
         steps: optimizer steps, with batch_size images each over all devices together; a device takes at
             most device_batch at once and accumulates gradients over the rest; 0 sets no bound.
         learning_rate, schedule: the rate, after a linear warm-up over `warmup` steps, constant, or falling

@@ -1,0 +1,221 @@
+"""What is installed and found on this machine, and whether it is sound: `spectral-collapse doctor`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+import torch
+from packaging.requirements import Requirement
+
+import spectral_collapse
+from spectral_collapse import datasets, paths, results
+from spectral_collapse.checks import check_device
+from spectral_collapse.errors import CheckpointError, SpectralCollapseError, shown
+from spectral_collapse.metrics import weights
+from spectral_collapse.networks import checkpoints
+
+_PACKAGE = "spectral-collapse"
+_LEAST_FREE = 1e9
+"""Bytes; with less on the disk, downloads and studies break off."""
+_NAMED = 4
+"""So many names are listed in a line; of more, their number is told."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finding: what it is about, what was found, and whether something is broken that was to work."""
+
+    about: str
+    text: str
+    broken: bool = False
+
+
+def examine() -> list[Line]:
+    """Everything that is looked at, in the order in which it is told; nothing is raised, written or downloaded."""
+    found = []
+    for about, look in _LOOKS.items():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a warning says, a line says here
+                found += look(about)
+        except (SpectralCollapseError, OSError) as error:
+            found.append(Line(about, str(error), broken=True))
+    return found
+
+
+def report(found: list[Line]) -> str:
+    """Findings as a text of one screen: a line each, what is broken marked, and what is to be made of it all."""
+    width = max(len(line.about) for line in found)
+    lines = [f"{'BROKEN' if line.broken else 'ok':<6}  {line.about:<{width}}  {line.text}" for line in found]
+    broken = sum(line.broken for line in found)
+    return "\n".join([*lines, f"{broken} broken" if broken else "nothing is broken"])
+
+
+def _software(about: str) -> Iterator[Line]:
+    folder = Path(spectral_collapse.__file__).parent
+    kind = "from a checkout" if paths.in_checkout() else "installed"
+    yield Line(
+        about,
+        f"{_PACKAGE} {spectral_collapse.__version__}, {kind}, in {folder}; Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}",
+    )
+
+
+def _packages(about: str) -> Iterator[Line]:
+    try:
+        needed = [Requirement(text) for text in metadata.requires(_PACKAGE) or []]
+    except metadata.PackageNotFoundError:
+        yield Line(about, f"{_PACKAGE} was not installed by pip, so what it needs is not known")
+        return
+    extras: dict[str, list[str]] = defaultdict(list)  # extra -> what it lacks
+    lacking, total = [], 0
+    for requirement in needed:
+        fault = _fault(requirement)
+        if requirement.marker is None:
+            total += 1
+            lacking += [fault] if fault else []
+        elif fault:
+            for extra in metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []:
+                extras[extra] += [fault] if requirement.marker.evaluate({"extra": extra}) else []
+    versions = {name: metadata.version(name) for name in ("torch", "diffusers", "numpy") if not _absent(name)}
+    main = ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield Line(about, f"{total} needed; {'; '.join(lacking) or main}", broken=bool(lacking))
+    for extra, faults in sorted(extras.items()):
+        if faults:
+            yield Line(about, f"extra {extra!r} is not complete, pip install '{_PACKAGE}[{extra}]': {_listed(faults)}")
+
+
+def _fault(requirement: Requirement) -> str:
+    """What is wrong with an installed package; '' for nothing."""
+    if _absent(requirement.name):
+        return f"{requirement.name} is missing"
+    version = metadata.version(requirement.name)
+    fits = requirement.specifier.contains(version, prereleases=True)
+    return "" if fits else f"{requirement.name} is {version}, and {requirement.specifier} is needed"
+
+
+def _absent(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return True
+    return False
+
+
+def _device(about: str) -> Iterator[Line]:
+    device = check_device("auto")
+    memory = psutil.virtual_memory().total / 1e9
+    text = f"{device.type}, beside {os.cpu_count()} cores and {memory:.0f} GB of memory"
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        text = f"{properties.name} ({properties.total_memory / 1e9:.0f} GB), {text}"
+    yield Line(about, text)
+
+
+def _folder(about: str) -> Iterator[Line]:
+    folder = paths.data()
+    origin = "SPECTRAL_COLLAPSE_HOME names it" if os.environ.get("SPECTRAL_COLLAPSE_HOME") else "by default"
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(there).free
+    problem = ""
+    if not there.is_dir():
+        problem = f"; {shown(there)} is no folder, name another by SPECTRAL_COLLAPSE_HOME"
+    elif not os.access(there, os.W_OK):
+        problem = "; it cannot be written, name another by SPECTRAL_COLLAPSE_HOME"
+    elif free < _LEAST_FREE:
+        problem = "; make room"
+    yield Line(about, f"{folder} ({origin}), {free / 1e9:.1f} GB free{problem}", broken=bool(problem))
+
+
+def _weights(about: str) -> Iterator[Line]:
+    sound = []
+    for name, folder in checkpoints.available().items():
+        try:
+            _check_weights(folder)
+        except CheckpointError as error:
+            yield Line(about, str(error), broken=True)
+        else:
+            sound.append(name)
+    yield Line(about, f"{len(sound)} networks ship: {_listed(sound)}")
+    runs = [file.parent.parent.name for file in sorted(paths.runs().glob("*/model/config.json"))]
+    if runs:
+        yield Line(about, f"{len(runs)} trained here: {_listed(runs)}")
+
+
+def _check_weights(folder: Path) -> None:
+    """Raises CheckpointError unless a shipped network can be loaded and is the one its card describes."""
+    card = checkpoints.read_card(folder) if (folder / "card.json").is_file() else {}
+    if card.get("process") is None:
+        checkpoints.load_autoencoder(folder)
+    else:
+        checkpoints.load_model(folder)
+    digest = hashlib.sha256((folder / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()
+    if card.get("hash", digest[:12]) != digest[:12]:
+        raise CheckpointError(f"the weights of {shown(folder)} are not those of its card; copy the checkpoint again")
+
+
+def _scores(about: str) -> Iterator[Line]:
+    there, missing = [], []
+    for name in weights.SOURCES:
+        try:
+            weights.find(name)
+            there.append(name)
+        except weights.MissingWeightsError:
+            missing.append(name)
+    text = f"of pretrained networks there are {', '.join(there) or 'none'}"
+    if missing:
+        text += f"; without {', '.join(missing)} their scores (LPIPS, FID and the like) stay empty"
+    yield Line(about, text)
+
+
+def _data(about: str) -> Iterator[Line]:
+    roots = datasets.data_roots()
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for entry in datasets.DATASETS.values():
+        try:
+            kinds["rendered" if datasets.open_real(entry, roots, "test", 64) is None else "real"].append(entry.name)
+        except SpectralCollapseError as error:
+            yield Line(about, f"{entry.name} cannot be used: {error}", broken=True)
+    text = "; ".join(f"{kind}: {_listed(names)}" for kind, names in sorted(kinds.items()))
+    yield Line(about, f"{text}; looked for in {' and '.join(map(str, roots))}")
+
+
+def _store(about: str) -> Iterator[Line]:
+    files = results.stored()
+    for file in files:
+        try:
+            results.read(file)
+        except SpectralCollapseError as error:
+            yield Line(about, str(error), broken=True)
+    size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+    under_way = len(list((paths.results() / "parts").glob("*-*")))
+    more = f"; {under_way} interrupted or under way" if under_way else ""
+    yield Line(about, f"{len(files)} results, {size:.1f} MB, in {paths.results()}{more}")
+    kept = sum(file.stat().st_size for file in paths.cache().rglob("*.npz")) / 1e6
+    yield Line("cache", f"{kept:.1f} MB in {paths.cache()}; it may be deleted")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "") or "none"
+
+
+_LOOKS: dict[str, Callable[[str], Iterator[Line]]] = {
+    "software": _software,
+    "packages": _packages,
+    "device": _device,
+    "folder": _folder,
+    "weights": _weights,
+    "scores": _scores,
+    "images": _data,
+    "store": _store,
+}

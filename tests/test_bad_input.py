@@ -1,0 +1,206 @@
+"""What a user can get wrong at the command line, in papermill and in Python, and the sentence that each gets.
+
+Further ones are in tests/test_bad_inputs_api.py (arguments of methods, processes and scores), in
+tests/datasets/test_bad_inputs.py (images, tables, archives) and in tests/networks/test_checkpoints.py (checkpoints).
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from spectral_collapse import cli, datasets, networks, results, studies
+from spectral_collapse.errors import SpectralCollapseError
+from spectral_collapse.studies.notebook import parameters
+from spectral_collapse.training import recipes
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, some files that are no good, and this folder as the current one."""
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("hello")
+    (tmp_path / "broken.toml").write_text("steps = ")
+    (tmp_path / "key.toml").write_text('base = ["photos"]\nstepps = 5\n')
+    (tmp_path / "base.toml").write_text('base = ["nothing"]\n')
+    (tmp_path / "value.toml").write_text('base = ["photos"]\n[quick]\nsteps = "many"\n')
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+COMMANDS: dict[str, str] = {
+    "data fetch mnist": "unknown data set to download 'mnist'; known are: bbbc021, edges2shoes",
+    "data fetch bbbc021 --first 0": "first must be an integer of at least 1; 0 was given",
+    "data fetch bbbc021 --folder ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
+    "data fetch bbbc021 --folder file": "could not write to 'file/bbbc021': Not a directory",
+    "train nothing": "unknown recipe 'nothing'; known are: autoencoder, ",
+    "train photos --profile large": "unknown profile 'large'; known are: smoke, quick, paper",
+    "train photos --profile smoke --steps 0": "steps must be greater than or equal to 1; 0 was given",
+    "train photos --profile smoke --device cuda:99": "the device 'cuda:99' is not here",
+    "train photos --profile smoke --source fake": "source must be 'auto', 'real' or 'rendered'; 'fake' was given",
+    "train textures --profile smoke --root missing": "root names 'missing', which is not a folder; name one or",
+    "train photos --profile smoke --name ../x": "a name must begin with a letter or digit",
+    "train photos --profile smoke --output file": "is a file; name a folder for the checkpoint",
+    "train photos --profile smoke": "no checkpoint 'autoencoder'; shipped are: none",
+    "train missing.toml": "the recipe 'missing.toml' cannot be read: No such file or directory",
+    "train broken.toml": "the recipe 'broken.toml' is not TOML",
+    "train key.toml": "unknown key in the recipe 'key' 'stepps'; known are: base, ",
+    "train base.toml": "unknown base of the recipe 'base' 'nothing'; known are: ",
+    "train value.toml": "the recipe 'value' cannot be used: steps must be a valid integer; 'many' was given",
+    "study gaussian --dataset mnist": "unknown data set 'mnist'; known are: bbbc021_x8, ",
+    "study gaussian --profile large": "profile must be 'smoke', 'quick' or 'paper'; 'large' was given",
+    "study gaussian --num-steps 0": "num_steps must be greater than or equal to 1; 0 was given",
+    "study gaussian --num-steps two": "num_steps must be a valid integer; 'two' was given",
+    "study gaussian --profile smoke --no-progress --workers 0": "the number of processes must be an integer of at",
+    "study gaussian --profile smoke --no-progress --scheduler no": "unknown executor 'no'; known are: auto, ",
+    "study pareto --dataset photos_x8 --methods nothing": "methods: unknown inversion method 'nothing'; known are: ",
+    'study pareto --methods {"ovg"': "is no JSON object",
+    'study pareto --methods {"renoise":{"speed":2}}': "unknown parameter of method 'renoise': 'speed'; known are: ",
+    "study pareto --eta-lf -1": "eta_lf.0 must be greater than or equal to 0; -1 was given",
+    "study pareto --eta-hf much": "eta_hf.0 must be a valid number; 'much' was given",
+    "study pareto --checkpoint nothing": "no checkpoint 'nothing'; shipped are: none",
+    "study pareto --checkpoint empty": "no checkpoint 'empty'; shipped are: none",
+    "study pareto --checkpoint ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
+    "study pareto --guidance -1": "guidance must be greater than or equal to 0; -1 was given",
+    "study pareto --guidance nan": "guidance must be a finite number; nan was given",
+    "study pareto --size 50": "size must be a multiple of 32; 50 was given",
+    "study pareto --root missing": "root names 'missing', which is not a folder; name one or",
+    "study pareto --source fake": "source must be 'auto', 'real' or 'rendered'; 'fake' was given",
+    "study pareto --dataset photos_x8 --source rendered": "'photos_x8' has real images only: use source='real' or",
+    "study pareto --seeds 0": "seeds must be greater than or equal to 1; 0 was given",
+    "study networks --checkpoints photos photos": "checkpoints must have different names; photos, photos were given",
+    "study gaussianity --images 0": "images must be greater than or equal to 1; 0 was given",
+}
+
+REFUSED: dict[str, str] = {
+    "": "the following arguments are required: COMMAND",
+    "fly": "invalid choice: 'fly'",
+    "study nothing": "invalid choice: 'nothing'",
+    "study gaussian --wings 2": "unrecognized arguments: --wings 2",
+    "study gaussian --workers two": "argument --workers: invalid int value: 'two'",
+    "data fetch bbbc021 --first some": "argument --first: invalid int value: 'some'",
+}
+"""What argparse says, below its line of usage."""
+
+INJECTED: list[tuple[str, dict[str, Any], str]] = [
+    ("pareto", {"sedes": 3}, "unknown notebook parameter 'sedes'; known are: profile, "),
+    ("pareto", {"dataset": "mnist"}, "unknown data set 'mnist'; known are: "),
+    ("pareto", {"profile": "large"}, "profile must be 'smoke', 'quick' or 'paper'; 'large' was given"),
+    ("pareto", {"seeds": "three"}, "seeds must be a valid integer; 'three' was given"),
+    ("gaussianity", {"datasets": ["mnist"]}, "unknown data set 'mnist'; known are: "),
+    ("gaussianity", {"datasets": []}, "datasets must name at least one data set, each of them once; '[]' was given"),
+    ("gaussianity", {"datasets": ["photos_x8"] * 2}, "datasets must name at least one data set, each of them once"),
+    ("gaussianity", {"methods": ["nothing"]}, "methods: unknown method 'nothing'; known are: standard, "),
+    ("scores", {"profile": None}, "profile must be 'smoke', 'quick' or 'paper'; None was given"),
+]
+
+CALLS: dict[str, tuple[Callable[[], object], str]] = {
+    "a study by a wrong name": (lambda: studies.run("nothing"), "unknown study 'nothing'; known are: appendix_c, "),
+    "a parameter that a study does not have": (
+        lambda: studies.run("gaussian", stepps=5),
+        "unknown parameter 'stepps'; known are: ",
+    ),
+    "a result that is not stored": (
+        lambda: results.load("pareto", dataset="photos_x8"),
+        "no stored result of 'pareto' with dataset='photos_x8'; stored are: nothing",
+    ),
+    "a result of no study": (lambda: results.load("nothing"), "no stored result of 'nothing'; stored are: nothing"),
+    "a data set": (lambda: datasets.load("mnist"), "unknown data set 'mnist'; known are: "),
+    "a split": (lambda: datasets.load("photos_x8", "validation"), "unknown split 'validation'; known are: train, test"),
+    "a size": (
+        lambda: datasets.load("photos_x8", "test", 50),
+        "size must be a multiple of 32, at least 32; 50",
+    ),
+    "a root that is no path": (lambda: datasets.load("photos_x8", root=5), "root must be a path; 5 was given"),
+    "real images that are not there": (
+        lambda: datasets.load("edges2shoes", source="real"),
+        "'spectral-collapse data fetch edges2shoes' gets the real images",
+    ),
+    "a model by no name": (lambda: networks.load_model(None), "a checkpoint must be a path; None was given"),
+    "a model that is not there": (lambda: networks.load_model("nothing"), "no checkpoint 'nothing'; shipped are: none"),
+    "a device": (lambda: networks.load_model("photos", "tpu"), "the device 'tpu' is not here"),
+    "a recipe": (lambda: recipes.get("nothing", "quick"), "unknown recipe 'nothing'; known are: autoencoder, "),
+    "a network": (lambda: networks.create("nothing", 16, 3, 3), "unknown network 'nothing'"),
+}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_answers_in_one_line(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    [said] = err.splitlines()
+    assert said.startswith("spectral-collapse: ")
+    assert COMMANDS[line] in said
+    assert len(said) < 700
+    assert "after validation" not in said  # what pydantic adds of a list whose items are wrong
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_is_no_command_gets_its_usage(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(line.split())
+    assert stopped.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("usage: spectral-collapse")
+    assert REFUSED[line] in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("notebook", "given", "sentence"), INJECTED, ids=str)
+def test_a_parameter_of_papermill_gets_one_sentence(notebook: str, given: dict[str, Any], sentence: str) -> None:
+    """As in papermill: the defaults, the injected cell, then the code that asks for the study."""
+    cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]
+    [defaults] = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    injected = "# Parameters\n" + "".join(f"{name} = {value!r}\n" for name, value in given.items())
+    variables: dict[str, Any] = {}
+    exec(defaults + "\n" + injected, variables)
+    study = studies.STUDIES[notebook]
+    run = study.each if "datasets" in variables else study.run
+    with pytest.raises(SpectralCollapseError) as caught:
+        run(**parameters(study, variables, [injected]))
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_papermill_shows_the_sentence_and_no_traceback_of_ours(tmp_path: Path) -> None:
+    out = tmp_path / "out.ipynb"
+    given = [str(NOTEBOOKS / "gaussian.ipynb"), str(out), "-p", "profile", "large"]
+    ran = subprocess.run([sys.executable, "-m", "papermill", *given], capture_output=True, text=True)
+    assert ran.returncode != 0
+    sentence = "InvalidParameterError: profile must be 'smoke', 'quick' or 'paper'; 'large' was given"
+    cells = json.loads(out.read_text())["cells"]
+    [error] = [output for cell in cells for output in cell.get("outputs", []) if output["output_type"] == "error"]
+    assert error["traceback"] == [sentence]
+    assert sentence in ran.stderr
+    assert "spectral_collapse/" not in ran.stderr
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_gets_one_sentence(name: str) -> None:
+    call, sentence = CALLS[name]
+    with pytest.raises(SpectralCollapseError) as caught:
+        call()
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_of_no_batch_get_one_sentence() -> None:
+    from spectral_collapse import metrics
+
+    with pytest.raises(SpectralCollapseError, match="floating-point tensor"):
+        metrics.s_dc(torch.zeros(4, 16, 16))
+
+
+def test_there_are_sixty() -> None:
+    assert len(COMMANDS) + len(REFUSED) + len(INJECTED) + len(CALLS) >= 60

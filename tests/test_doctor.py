@@ -1,0 +1,133 @@
+"""What `doctor` says of an installation that is sound, and of one thing broken at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from spectral_collapse import cli, doctor, paths, results
+from tests.networks_tiny import tiny_unet
+
+SHIPPED = Path(__file__).parents[1] / "data" / "checkpoints" / "photos-dit"
+"""Of the smallest networks."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one checkpoint and one result, and nothing named beside it."""
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    for name in ("SPECTRAL_COLLAPSE_DATA", "SPECTRAL_COLLAPSE_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("photos-dit", "autoencoder"):
+        shutil.copytree(SHIPPED.parent / name, tmp_path / "checkpoints" / name)
+    attrs = results.provenance(study="pareto", parameters="{}", data_source="real", seconds=1.0)
+    results.save(xr.Dataset({"a": ("x", [1.0])}, {"x": [0]}, attrs))
+    return tmp_path
+
+
+def said() -> tuple[list[doctor.Line], list[doctor.Line]]:
+    found = doctor.examine()
+    return found, [line for line in found if line.broken]
+
+
+def test_a_sound_installation_on_one_screen(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 20
+    assert lines[-1] == "nothing is broken"
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    text = "\n".join(lines)
+    for part in ("2 networks ship: autoencoder, photos-dit", "1 results", "real: photos_x8", str(home), "torch "):
+        assert part in text
+
+
+def test_looking_changes_nothing(home: Path) -> None:
+    before = sorted(home.rglob("*"))
+    doctor.examine()
+    assert sorted(home.rglob("*")) == before
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+BREAKS: dict[str, tuple[Callable[[Path], object], str, str]] = {
+    "weights cut short": (
+        lambda home: truncate(home / "checkpoints/photos-dit/diffusion_pytorch_model.safetensors"),
+        "weights",
+        "does not hold the weights",
+    ),
+    "one bit of the weights": (
+        lambda home: flip(home / "checkpoints/photos-dit/diffusion_pytorch_model.safetensors"),
+        "weights",
+        "are not those of its card",
+    ),
+    "a card that is no JSON": (
+        lambda home: (home / "checkpoints/autoencoder/card.json").write_text("{"),
+        "weights",
+        "is not JSON",
+    ),
+    "a result cut short": (lambda home: truncate(next((home / "results").glob("*.nc"))), "store", "is damaged"),
+    "images that are not there": (
+        lambda home: (home / "downloads" / "edges2shoes").mkdir(parents=True),
+        "images",
+        "edges2shoes cannot be used",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_broken_is_told_in_one_line(name: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    act, about, sentence = BREAKS[name]
+    act(home)
+    assert cli.main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    [broken] = [line for line in lines if line.startswith("BROKEN")]
+    assert about in broken.split()[1]
+    assert sentence in broken
+    assert lines[-1] == "1 broken"
+
+
+@pytest.mark.parametrize(
+    ("variable", "about", "sentence"),
+    [
+        ("SPECTRAL_COLLAPSE_DATA", "images", "names '/no/such/folder', which is not a folder"),
+        ("SPECTRAL_COLLAPSE_HOME", "folder", "is no folder"),
+    ],
+)
+def test_a_variable_that_names_nothing_useful(
+    variable: str, about: str, sentence: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "file").write_text("")
+    monkeypatch.setenv(variable, str(home / "file") if variable.endswith("HOME") else "/no/such/folder")
+    _, broken = said()
+    assert [line.about for line in broken] == [about]
+    assert sentence in broken[0].text
+
+
+def test_a_package_that_lacks_and_one_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        metadata, "requires", lambda name: ["numpy>=99", "no-such-package", "torch>=2", "nor-this; extra == 'book'"]
+    )
+    _, [broken] = said()
+    assert broken.about == "packages"
+    assert "3 needed; numpy is " in broken.text
+    assert "and >=99 is needed; no-such-package is missing" in broken.text
+    optional = [line.text for line in doctor.examine() if "'book'" in line.text]
+    assert optional == ["extra 'book' is not complete, pip install 'spectral-collapse[book]': nor-this is missing"]
+
+
+def test_networks_that_were_trained_here_are_told(home: Path) -> None:
+    tiny_unet().save_pretrained(paths.runs() / "mine" / "model")
+    assert "1 trained here: mine" in [line.text for line in doctor.examine()]

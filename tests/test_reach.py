@@ -1,0 +1,155 @@
+"""What leaves with a page, and the script that looks at a built book: it finds what is wrong with a made-up one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+import pytest
+from sphinx.application import Sphinx
+from sphinx.errors import ConfigError
+from sphinx.util.docutils import docutils_namespace
+
+from spectral_collapse import reach, vega
+from spectral_collapse.charts import theme
+
+LOOK = Path(__file__).parents[1] / ".ci" / "look_at_book.py"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+
+
+def test_without_an_address_there_are_no_buttons() -> None:
+    assert reach.buttons("") == {}
+
+
+def test_a_repository_brings_its_buttons_and_launchers() -> None:
+    github = reach.buttons("https://github.com/owner/name/")
+    assert github["repository_url"] == "https://github.com/owner/name"
+    assert github["use_repository_button"]
+    assert github["use_issues_button"]
+    assert set(github["launch_buttons"]) == {"binderhub_url", "colab_url", "notebook_interface"}
+    elsewhere = reach.buttons("https://git.example.org/owner/name")
+    assert "colab_url" not in elsewhere["launch_buttons"]
+    assert not elsewhere["use_issues_button"]
+
+
+@pytest.mark.parametrize("address", ["github.com/owner/name", "https://github.com/owner", "ftp://a.b/c/d", "x"])
+def test_what_is_no_address_of_a_repository_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"is no address such as https://github\.com/OWNER/NAME"):
+        reach.buttons(address)
+
+
+def built(tmp_path: Path, **settings: object) -> Sphinx:
+    (tmp_path / "index.md").write_text("# A page\n")
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "a.js").write_text("let a = 1;\n//# sourceMappingURL=a.js.map\n")
+    (tmp_path / "_static" / "a.js.map").write_text("{}")
+    settings |= {"extensions": ["myst_parser", "spectral_collapse.reach"], "html_static_path": ["_static"]}
+    out = tmp_path / "out"
+    with docutils_namespace():  # other tests build with Sphinx in this process too
+        app = Sphinx(tmp_path, None, out, tmp_path / "trees", "html", confoverrides=settings, status=None)
+        app.build()
+    return app
+
+
+def test_source_maps_stay_behind(tmp_path: Path) -> None:
+    built(tmp_path)
+    assert (tmp_path / "out/_static/a.js").read_text() == "let a = 1;\n"
+    assert not list((tmp_path / "out").rglob("*.map"))
+
+
+def test_the_address_is_one_key_or_one_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(reach.REPOSITORY, raising=False)
+    (tmp_path / "key").mkdir()
+    by_key = built(tmp_path / "key", spectral_collapse_repository="https://github.com/a/b")
+    assert by_key.config.html_theme_options["repository_url"] == "https://github.com/a/b"
+    monkeypatch.setenv(reach.REPOSITORY, "https://github.com/c/d")
+    (tmp_path / "variable").mkdir()
+    by_variable = built(tmp_path / "variable", spectral_collapse_repository="https://github.com/a/b")
+    assert by_variable.config.html_theme_options["repository_url"] == "https://github.com/c/d"
+
+
+PAGE = """<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><title>A page</title>
+<script>
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => {{ document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; }};
+  dark.addEventListener("change", follow);
+  follow();
+</script>
+<link rel="stylesheet" href="_static/book.css">
+<style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}</style>
+</head>
+<body><article>{content}</article><script src="_static/charts.js" defer></script></body></html>"""
+
+
+@pytest.fixture
+def chart(monkeypatch: pytest.MonkeyPatch) -> alt.Chart:
+    monkeypatch.setenv(vega.IN_BOOK, "1")
+    names = alt.theme.active, alt.renderers.active
+    theme.enable()
+    table = pd.DataFrame({"x": [1, 2, 3], "name": ["a, b", "other", "third"]})
+    yield (
+        alt.Chart(table).mark_point().encode(x="x", color="name")
+        .properties(description="Three points in a row, as an example")
+    )  # fmt: skip
+    alt.theme.enable(names[0])
+    alt.renderers.enable(names[1])
+
+
+def book(tmp_path: Path, content: str) -> Path:
+    (tmp_path / "_static").mkdir()
+    shutil.copy(LOOK.parents[1] / "book" / "_static" / "book.css", tmp_path / "_static")
+    (tmp_path / "_static" / "charts.js").write_text(vega.javascript(), encoding="utf-8")
+    (tmp_path / "index.html").write_text(PAGE.format(content=content), encoding="utf-8")
+    return tmp_path
+
+
+def look(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(LOOK), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+
+
+def test_what_is_wrong_with_files_needs_no_browser(tmp_path: Path) -> None:
+    links = ("gone.ipynb", "index.html#here", "https://example.org/c")
+    folder = book(tmp_path, "".join(f'<a href="{link}">a link</a>' for link in links))
+    (folder / "_static" / "charts.js.map").write_text("{}")
+    (folder / "large.html").write_text("x" * 2_100_000)
+    found = look(folder, PATH="")
+    assert found.returncode == 1
+    assert "no Chromium or Chrome is here, so the pages were not opened" in found.stdout
+    assert set(found.stderr.splitlines()) == {
+        "index.html: a link to gone.ipynb, which is not there",
+        "large.html: 2.1 MB, more than 2",
+        "_static/charts.js.map: a source map, which no reader needs",
+    }
+
+
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+
+
+@needs_browser
+def test_a_sound_page_passes(tmp_path: Path, chart: alt.Chart) -> None:
+    found = look(book(tmp_path, chart._repr_mimebundle_()["text/html"]))
+    assert (found.returncode, found.stderr.strip()) == (0, "")
+    assert "looked at 1 pages with 1 charts" in found.stdout
+
+
+@needs_browser
+def test_what_a_reader_would_meet_is_found(tmp_path: Path, chart: alt.Chart) -> None:
+    broken = chart.properties(description="").to_dict() | {"mark": {"type": "text", "fontSize": 6, "text": "small"}}
+    faults = {
+        "a request to https://example.org/x.png": '<img alt="a picture" src="https://example.org/x.png">',
+        "error: ReferenceError: nothing is not defined": "<script>nothing();</script>",
+        "the page is ": '<div style="width:2000px">wide</div>',
+        "no description": vega.render(broken)["text/html"],
+        "text in a chart has 6.0 pixels": "",
+        "1 of 2 charts are drawn": vega.render({"mark": "no mark"})["text/html"],
+    }
+    found = look(book(tmp_path, "".join(faults.values())))
+    assert found.returncode == 1
+    for sentence in faults:
+        assert sentence in found.stderr
