@@ -524,7 +524,8 @@ def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:
 
 def test_the_shipped_checkpoints_load() -> None:
     pixels, latent = (1, 3, 64, 64), (1, 4, 16, 16)
-    shapes = {"textures": pixels, "edges2shoes": pixels, "edges2shoes-latent": latent, "photos": latent}
+    shapes = dict.fromkeys(("textures", "bbbc021", "edges2shoes"), pixels)
+    shapes |= dict.fromkeys(("bbbc021-latent", "edges2shoes-latent", "photos"), latent)
     for name, shape in shapes.items():
         model = networks.load_model(name)
         assert model.encode(torch.zeros(pixels)).shape == shape

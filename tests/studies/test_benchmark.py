@@ -77,8 +77,8 @@ def test_networks_on_pixels_are_named() -> None:
             assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
     assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes"
     assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
-    assert benchmark.checkpoint("epsilon", "bbbc021_x8") == "bbbc021"
-    assert benchmark.checkpoint("pixel", "bbbc021_x8") == "bbbc021-pixel"
+    assert benchmark.checkpoint("epsilon", "photos_x8") == "photos"
+    assert benchmark.checkpoint("pixel", "photos_x8") == "photos-pixel"
 
 
 def test_without_weights_scores_are_missing_with_the_reason(study: xr.Dataset) -> None:

@@ -169,7 +169,7 @@ def test_a_bad_recipe_is_refused_in_one_sentence(tmp_path: Path, text: str, mess
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-sd, "
+        InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-first, "
     ):
         recipes.get("cats")
     with pytest.raises(InvalidParameterError, match="unknown profile 'huge'; known are: smoke, quick, paper"):

@@ -81,7 +81,7 @@ NETWORKS = {
 }
 """How tables call the networks of a family, and how their checkpoints' names end; all but the last work on latents."""
 
-IN_PIXELS = ("edges2shoes", "textures")
+IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
 """Families whose own network works on pixels. The other families' works on latents, and is called '-latent' nowhere."""
 
 
