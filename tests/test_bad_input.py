@@ -117,7 +117,10 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a result of no study": (lambda: results.load("nothing"), "no stored result of 'nothing'; stored are: nothing"),
     "a data set": (lambda: datasets.load("mnist"), "unknown data set 'mnist'; known are: "),
-    "a split": (lambda: datasets.load("photos_x8", "validation"), "unknown split 'validation'; known are: train, test"),
+    "a split": (
+        lambda: datasets.load("photos_x8", "valid"),
+        "unknown split 'valid'; known are: train, validation, test",
+    ),
     "a size": (
         lambda: datasets.load("photos_x8", "test", 50),
         "size must be a multiple of 32, at least 32; 50",

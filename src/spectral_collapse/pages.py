@@ -172,13 +172,18 @@ def run_calls(notebook: Path, profile: str) -> None:
             code = compile(ast.Module([statement], []), str(notebook), "exec", dont_inherit=True)
             try:
                 exec(code, namespace)
-            except ledger.NothingError:
-                namespace |= {name: ledger.Nothing() for name in _assigned(statement)}
+            except Exception as error:
+                read = (namespace.get(name) for name in _names(statement, ast.Load))
+                unknown = any(isinstance(value, ledger.Nothing) for value in read)
+                if not (unknown or isinstance(error, ledger.NothingError)):
+                    raise
+                namespace |= {name: ledger.Nothing() for name in _names(statement, ast.Store)}
 
 
-def _assigned(statement: ast.stmt) -> Iterator[str]:
+def _names(statement: ast.stmt, context: type[ast.expr_context]) -> Iterator[str]:
+    """The names that a statement reads (ast.Load) or assigns (ast.Store)."""
     for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
             yield node.id
 
 

@@ -62,8 +62,9 @@ def radial(images: torch.Tensor) -> torch.Tensor:
     height, width = images.shape[-2:]
     power = torch.fft.fft2(wide, norm="ortho").abs().square().mean(1).flatten(1)
     down, across = torch.fft.fftfreq(height) * height, torch.fft.fftfreq(width) * width
-    rings = torch.hypot(down[:, None], across[None, :]).round().long().flatten().to(images.device)
-    count = torch.zeros(int(rings.max()) + 1, dtype=power.dtype, device=images.device)
+    rings = torch.hypot(down[:, None], across[None, :]).round().long().flatten()
+    number, rings = int(rings.max()) + 1, rings.to(images.device)
+    count = torch.zeros(number, dtype=power.dtype, device=images.device)
     count.index_add_(0, rings, torch.ones_like(power[0]))
     total = power.new_zeros(len(power), len(count)).index_add_(1, rings, power)
     return (total / count)[:, rings].view(-1, 1, height, width)[..., : width // 2 + 1]

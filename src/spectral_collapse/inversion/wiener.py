@@ -26,6 +26,9 @@ class Wiener(DPMSolver):
     makes a white latent of it; its squared correlation with the image is 1 - p^2, where forward diffusion (TABA,
     `noise_floor`) has 1 - p. Where the image is empty nothing but noise enters, where it is strong next to none.
 
+    A spectrum is an average over places. An image with edges in one place and plain areas in another has power at high
+    frequencies, and gets too little noise where it is plain: on images that are not stationary the latent is not white.
+
     k: the level of entry, 0 to num_steps; the steps below it are skipped. Steps up and down are `DPMSolver`'s.
     """
 
