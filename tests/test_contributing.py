@@ -31,14 +31,14 @@ EXAMPLES = BLOCKS | blocks(GUIDES)
 def test_there_is_an_example_of_each_kind() -> None:
     assert list(BLOCKS) == ["A new method", "A new score", "A new data set", "A new study"]
     assert TEXT.count("```python") == len(BLOCKS)
-    assert list(EXAMPLES) == [*BLOCKS, "model"]
+    assert list(EXAMPLES) == [*BLOCKS, "model", "two-models"]
     assert all("assert " in block for block in EXAMPLES.values())
 
 
 def test_a_guide_of_the_book_has_code_that_is_tested() -> None:
     """The examples above, included by their headings, not copied."""
-    assert set(GUIDES) == {"model", "data", "method", "score", "study"}
-    for name in set(GUIDES) - {"model"}:
+    assert set(GUIDES) == {"model", "two-models", "data", "method", "score", "study"}
+    for name in set(GUIDES) - {"model", "two-models"}:
         begin, *end = re.findall(r':(?:start-after|end-before): "## (.+)"', GUIDES[name])
         titles = list(SECTIONS)
         assert begin in BLOCKS
