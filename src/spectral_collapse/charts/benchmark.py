@@ -36,7 +36,7 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
     layers = [
-        *names(x, y, encoded["color"]),
+        *names(x, y),
         step.encode(x, y, order="s_lf:Q"),
         base.mark_rule(opacity=0.35).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.35).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
@@ -63,11 +63,11 @@ def labelled(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
 
 
-def names(x: alt.X, y: alt.Y, color: alt.Color) -> list[alt.Chart]:
-    """The names of `labelled` in the colours of their kinds, each with a line to its method's place."""
+def names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The names of `labelled`, each with a line to its method's place."""
     line = alt.Chart().mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
-    name = alt.Chart().mark_text(align="left", dx=3, fontSize=11)
-    return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N", color=color)]
+    name = alt.Chart().mark_text(align="left", dx=3, fontSize=11, color="#222222")  # orange could not be read
+    return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N")]
 
 
 def ranks(table: pd.DataFrame) -> alt.FacetChart:

@@ -28,7 +28,7 @@ def places(table: pd.DataFrame) -> alt.FacetChart:
     layers = [
         lines.rule(x=0),
         lines.rule(y=0),
-        *names(x, y, encoded["color"]),
+        *names(x, y),
         base.mark_rule(opacity=0.2).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.2).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         base.mark_point(filled=False, strokeWidth=1.8).encode(x, y, shape=encoded["shape"], size=size),
