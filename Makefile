@@ -14,9 +14,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-# What `make checkpoints` trains: the autoencoder first, the others use it; and first what others begin with.
-RECIPES ?= autoencoder textures-sd bbbc021-sd bbbc021-first textures edges2shoes-latent bbbc021-latent \
-	$(foreach data,photos bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit -dit-sample))
+# What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
+STARTS := textures-sd bbbc021-sd bbbc021-first
+RECIPES ?= autoencoder $(STARTS) textures edges2shoes-latent bbbc021-latent photos photos-sample photos-dit \
+	$(foreach data,bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit))
 # What `make settings` chooses the methods' settings for.
 DATASETS ?= textures_x8 bbbc021_x8 bbbc021_x16 bbbc021_x32 edges2shoes photos_x8
 
@@ -82,7 +83,8 @@ lint: $(READY)  ## set up, check style and formatting
 checkpoints: $(READY)  ## set up and train the recipes at quick into data/checkpoints, replacing what is there (hours; goes on where it stopped)
 	@set -e; for recipe in $(RECIPES); do \
 	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
-	  $(BIN)/spectral-collapse train $$recipe $$resume --output data/checkpoints/$$recipe; done
+	  case " $(STARTS) " in *" $$recipe "*) output=;; *) output="--output data/checkpoints/$$recipe";; esac; \
+	  $(BIN)/spectral-collapse train $$recipe $$resume $$output; done
 
 bench: $(READY)  ## set up and measure speed and memory
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

@@ -74,6 +74,7 @@ def made_up() -> xr.Dataset:
             "frequency": np.linspace(0.1, 0.5, 5),
             "parameters": ("model", [3e6, 1e6, 1e6, 1e6]),
             "steps": ("model", [2500, 5000, np.nan, 10]),
+            "start": ("model", ["", "photos", "", ""]),
             "train_images": ("model", [100, 100, np.nan, 100]),
             "train_source": ("model", ["real", "rendered", "", "rendered"]),
             "train_seconds": ("model", [600.0, 600, np.nan, 3]),

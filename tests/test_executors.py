@@ -1,4 +1,4 @@
-"""Jobs give the same arrays wherever they run, and a worker that dies costs its own job only."""
+"""Jobs give the same arrays wherever they run, and a worker that dies costs its own job and no more than it held."""
 
 from __future__ import annotations
 
@@ -61,15 +61,16 @@ def test_the_same_bits_here_and_in_processes(cluster: Cluster) -> None:
     assert cluster.workers == 2
 
 
+def noting(taken: list[str]) -> Iterator[str]:
+    """The names, each noted as it is taken."""
+    for name in NAMES:
+        taken.append(name)
+        yield name
+
+
 def test_names_are_taken_only_as_workers_are_free(cluster: Cluster) -> None:
     taken: list[str] = []
-
-    def names() -> Iterator[str]:
-        for name in NAMES:
-            taken.append(name)
-            yield name
-
-    run = cluster.run(squares, names())
+    run = cluster.run(squares, noting(taken))
     next(run)
     assert len(taken) <= 3  # two at first, one for the worker that is done
     assert len(list(run)) == 4
@@ -79,24 +80,19 @@ def test_workers_that_join_later_get_jobs(cluster: Cluster, monkeypatch: pytest.
     joined = iter([1, 3, 3, 3, 3, 3])
     monkeypatch.setattr(Cluster, "workers", property(lambda self: next(joined)))
     taken: list[str] = []
-
-    def names() -> Iterator[str]:
-        for name in NAMES:
-            taken.append(name)
-            yield name
-
-    run = cluster.run(squares, names())
+    run = cluster.run(squares, noting(taken))
     next(run)
     assert len(taken) == 1 + 3
     assert len(list(run)) == 4
 
 
-def test_a_worker_that_is_killed_loses_its_job_only(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_loses_no_more_than_it_held(cluster: Cluster, tmp_path: Path) -> None:
     found = dict(cluster.run(functools.partial(dies_once, tmp_path), iter(NAMES)))
     assert set(found) == set(NAMES)
     assert len(list(tmp_path.glob("c-*"))) == 2
-    for name in set(NAMES) - {"c"}:  # what the dead worker had not begun was not done twice
-        assert len(list(tmp_path.glob(f"{name}-*"))) == 1
+    others = [len(list(tmp_path.glob(f"{name}-*"))) for name in set(NAMES) - {"c"}]
+    # With two workers one result at most is finished and not yet fetched; the dead worker may have held it.
+    assert sorted(others) in ([1, 1, 1, 1], [1, 1, 1, 2])
 
 
 def test_a_job_that_kills_every_worker_is_given_up(cluster: Cluster) -> None:

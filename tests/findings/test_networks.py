@@ -307,7 +307,7 @@ def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> 
     study["kid"][0] = 0.5
     assert findings.table(both)["KID"].tolist() == ["0.5000", "-", "-", "-"] * 2
     assert (about["Architecture"], about["Predicts"]) == ("DiT, latents", "clean image (x0)")
-    assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000", "1.00 M")
+    assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000 after photos", "1.00 M")
     assert what["Training images"].tolist() == ["100 real", "100 rendered", "-", "100 rendered"] * 2
     assert what["Judged on"].tolist() == ["Made up, rendered"] * 4 + ["Another, rendered"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
@@ -398,3 +398,4 @@ def test_starts_that_training_hardly_saw_are_named() -> None:
     assert "photos-dit" not in said
     study["leak"][:] = 0.1
     assert "no network's mean target lies more than 2" in findings.starts_verdict([study])
+    assert findings.recipes([study])["Steps"].tolist()[:2] == ["2,500", "5,000 after photos"]

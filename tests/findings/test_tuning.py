@@ -4,39 +4,45 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.findings import tuning as findings
+from spectral_collapse.statistics import bootstrap_mean
+from tests.tuning_study import tuning
 
 
-def made_up() -> xr.Dataset:
-    """Two methods of two tries; the published one is the best of the first method alone."""
-    values = np.array([[0.8], [0.7], [0.6], [0.9]]) + np.array([0.0, 0.02])
-    return xr.Dataset(
-        {
-            "s_hf": (("try", "sample"), values),
-            "s_lf": (("try", "sample"), np.full((4, 2), 0.9)),
-            "psnr": (("try", "sample"), np.full((4, 2), 20.0)),
-            "sliced_wasserstein": ("try", np.arange(4) / 10),
-            "target_s_lf": ("sample", [0.5, 0.7]),
-        },
-        {
-            "method": ("try", ["taba", "taba", "ovg", "ovg"]),
-            "settings": ("try", ['{"fraction":0.04}', '{"fraction":0.1}', '{"eta_hf":1000.0}', '{"eta_hf":1e-07}']),
-            "published": ("try", [True, False, True, False]),
-            "chosen": ("try", [True, False, False, True]),
-            "sample": ["a", "b"],
-        },
-        {"title": "Made up"},
-    )
+def test_a_row_per_setting_with_its_area() -> None:
+    table = findings.table({"one": tuning()})
+    assert [cell.text for cell in table["Setting"]] == [
+        "fraction 0.04",
+        "fraction 0.1",
+        "eta_hf 1000",
+        "eta_hf 1e-07",
+    ]
+    np.testing.assert_allclose([cell.value for cell in table["Area"]], [0.81 * 0.6, 0.71 * 0.6, 0.61 * 0.6, 0.91 * 0.6])
+    assert [cell.text for cell in table["Chosen"]] == ["yes", "no", "no", "yes"]
+    assert [cell.text for cell in table["Published"]] == ["yes", "no", "yes", "no"]
 
 
-def test_a_row_per_try_with_its_area() -> None:
-    table = findings.table(made_up())
-    assert table["Setting"].tolist() == ["fraction 0.04", "fraction 0.1", "eta_hf 1000", "eta_hf 1e-07"]
-    np.testing.assert_allclose(table["Area"], [0.81 * 0.6, 0.71 * 0.6, 0.61 * 0.6, 0.91 * 0.6], atol=5e-4)
-    assert table["Chosen"].tolist() == ["yes", "", "", "yes"]
-    assert table["Published"].tolist() == ["yes", "", "yes", ""]
+def test_each_setting_is_shown_as_what_it_is() -> None:
+    areas = findings.areas({"one": tuning(), "two": tuning("Another")})
+    kinds = [findings.CHOSEN, findings.OTHER, findings.PUBLISHED, findings.CHOSEN]
+    assert areas["series"].tolist() == kinds * 2
+    assert areas["panel"].tolist() == ["Made up"] * 4 + ["Another"] * 4
+    assert areas["label"][0] == "taba: fraction 0.04"
+
+
+def test_the_interval_of_an_area_is_that_of_its_factor_where_the_other_is_constant() -> None:
+    study = tuning()
+    study["target_s_lf"] = xr.full_like(study["target_s_lf"], 0.5)
+    expected = 0.5 * np.stack(bootstrap_mean(study["s_hf"]))
+    np.testing.assert_allclose(np.stack(findings.area(study)), expected)
+
+
+def test_structure_counts_up_to_the_targets_own_mean() -> None:
+    study = tuning()
+    study["s_lf"] = xr.full_like(study["s_lf"], 0.2)
+    np.testing.assert_allclose(findings.area(study).mean, 0.2 * study["s_hf"].mean("sample"))
 
 
 def test_the_answer_counts_the_published_settings_that_won() -> None:
-    answer = findings.answer({"one": made_up(), "two": made_up()})
-    assert answer.startswith("Each of 2 methods had 2 tries on validation images (2 of Made up; 2 of Made up)")
+    answer = findings.answer({"one": tuning(), "two": tuning()})
+    assert "Each of 2 methods had 2 tries on validation images (2 of Made up; 2 of Made up)" in answer
     assert "a method's best in 2 of 4 cases" in answer

@@ -242,7 +242,9 @@ def test_outputs_and_references_have_the_same_256_levels() -> None:
     soft = Soft(one.denoiser, torch.nn.Identity(), one.card, "soft")
     given = Request(ParetoParameters.checked(checkpoint=soft, profile="smoke"))
     seen = pareto.references(given)
-    rounded, rough = (pareto.image_scores(given, of(0.9 * given.pair.target)) for of in (levels, torch.clone))
+    rounded, rough = (
+        pareto.image_scores(given, of(0.9 * given.pair.target), given.pair) for of in (levels, torch.clone)
+    )
     np.testing.assert_array_equal(seen["psnr"][1], rounded["psnr"])
     assert not np.array_equal(rough["psnr"], rounded["psnr"])
 

@@ -429,7 +429,7 @@ def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "Architecture": f"{one['network'].item()}, {one['space'].item()}",
             "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
             "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
-            "Steps": _whole(one["steps"]),
+            "Steps": " ".join(filter(None, [_whole(one["steps"]), _after(str(one["start"].item()))])),
             "Seconds": _whole(one["train_seconds"]),
             "Judged on": f"{one.attrs['title']}, {one.attrs['data_source']}",
         },
@@ -461,15 +461,15 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 def starts(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row per network of all results: what the noisiest level keeps of the mean target, and the distance (SWD) to
-    training targets of samples from white noise (mean of the draws, the smallest and the largest), of samples from
-    noised targets, and of as many test targets."""
+    training targets of samples from white noise and from noised targets (mean of the draws, the smallest and the
+    largest), and of as many test targets."""
     return _per_network(
         studies,
         lambda one: {
             "Space": one["space"].item(),
             "Mean target at the noisiest level (sd of the noise)": f"{float(one['leak']):.1f}",
             "SWD from white noise": _extent(one["swd"]),
-            "SWD from noised targets": f"{float(one['swd_marginal']):.2f}",
+            "SWD from noised targets": _extent(one["swd_marginal"]),
             "SWD of test targets": f"{float(one['swd_real']):.2f}",
         },
     )
@@ -487,12 +487,17 @@ def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
         return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
     listed = "; ".join(
         f"`{name}` {float(one['leak']):.1f} standard deviations, SWD {float(one['swd'].mean()):.2f} from white noise "
-        f"and {float(one['swd_marginal']):.2f} from noised targets"
+        f"and {float(one['swd_marginal'].mean()):.2f} from noised targets"
         for name, one in far.items()
     )
     return (
         f"White noise is more than {LEAKS:g} standard deviations from where these networks' trajectories end: {listed}."
     )
+
+
+def _after(start: str) -> str:
+    """How a table says that a training went on from another one."""
+    return f"after {start}" if start else ""
 
 
 LEAKS = 2.0

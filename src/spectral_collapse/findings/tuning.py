@@ -9,31 +9,70 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.intervals import means
-from spectral_collapse.statistics import text
+from spectral_collapse.findings import cells
+from spectral_collapse.findings.cells import Cells
+from spectral_collapse.findings.intervals import as_table, stacked
+from spectral_collapse.statistics import (
+    Interval,
+    bootstrap_counts,
+    groups_of,
+    interval,
+    percentiles,
+    resampled_means,
+)
 
 Found = Mapping[str, xr.Dataset]
 """Data set -> its result."""
 
-_SCORES = {"s_hf": "S_HF", "s_lf": "S_LF", "psnr": "PSNR (dB)"}
+CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
+"""What a setting is; one that is chosen and published counts as chosen."""
 
 
-def table(study: xr.Dataset) -> pd.DataFrame:
-    """A row per try, to show: method, setting, scores with intervals, SWD, the area, and whether it was chosen."""
-    kept = np.minimum(study["s_lf"].mean("sample"), study["target_s_lf"].mean("sample"))
-    columns = {
-        "Method": study["method"].to_numpy(),
-        "Setting": [named(str(row)) for row in study["settings"].to_numpy()],
-        **{
-            title: [text(row) for row in means(study[name])[["mean", "low", "high"]].itertuples(index=False)]
-            for name, title in _SCORES.items()
-        },
-        "SWD": study["sliced_wasserstein"].to_numpy().round(3),
-        "Area": (study["s_hf"].mean("sample") * kept).to_numpy().round(3),
-        "Published": np.where(study["published"].to_numpy(), "yes", ""),
-        "Chosen": np.where(study["chosen"].to_numpy(), "yes", ""),
-    }
-    return pd.DataFrame(columns)
+def areas(found: Found) -> pd.DataFrame:
+    """A row per setting of every data set: panel, method, setting, label (both), series (`CHOSEN`, `PUBLISHED` or
+    `OTHER`), and what the choice goes by, with its 95 % interval: mean, low, high."""
+
+    def one(study: xr.Dataset) -> pd.DataFrame:
+        rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
+        methods, given = study["method"].to_numpy(), [named(str(row)) for row in study["settings"].to_numpy()]
+        series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
+        labels = [f"{method}: {setting}" for method, setting in zip(methods, given, strict=True)]
+        return rows.assign(method=methods, setting=given, label=labels, series=series)
+
+    return stacked(found, one, "panel")
+
+
+def area(study: xr.Dataset) -> Interval:
+    """Mean S_HF times mean S_LF, the latter up to the true targets' own mean: (try,), with 95 % intervals."""
+    counts = bootstrap_counts(groups_of(study))
+    s_hf, s_lf, target = (study[name].transpose(..., "sample").to_numpy() for name in ("s_hf", "s_lf", "target_s_lf"))
+    draws = resampled_means(s_hf, counts) * np.minimum(resampled_means(s_lf, counts), resampled_means(target, counts))
+    return Interval(s_hf.mean(-1) * np.minimum(s_lf.mean(-1), target.mean()), *percentiles(draws))
+
+
+def table(found: Found) -> Cells:
+    """A row per setting of every data set: scores and the area with intervals, SWD, published or chosen."""
+    rows = []
+    for study in found.values():
+        by_area, distance = area(study), study["sliced_wasserstein"].to_numpy()
+        scores = {name: interval(study[name].transpose("try", "sample")) for name in ("s_hf", "s_lf", "psnr")}
+        for place, shown in enumerate(areas({"": study}).itertuples(index=False)):
+            row = {name: Interval(*(ends[place] for ends in value)) for name, value in scores.items()}
+            rows.append(
+                {
+                    "Data": cells.label(study.attrs["title"]),
+                    "Method": cells.label(shown.method),
+                    "Setting": cells.label(shown.setting),
+                    "S_HF": cells.number(row["s_hf"], 3),
+                    "S_LF": cells.number(row["s_lf"], 3),
+                    "PSNR (dB)": cells.number(row["psnr"], 1),
+                    "SWD": cells.number(float(distance[place]), 3),
+                    "Area": cells.number(Interval(*(ends[place] for ends in by_area)), 3),
+                    "Published": cells.label("yes" if study["published"].to_numpy()[place] else "no"),
+                    "Chosen": cells.label("yes" if study["chosen"].to_numpy()[place] else "no"),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def answer(found: Found) -> str:
@@ -43,9 +82,10 @@ def answer(found: Found) -> str:
     images = "; ".join(f"{study.sizes['sample']} of {study.attrs['title']}" for study in found.values())
     kept = sum(int((study["chosen"] & study["published"]).sum()) for study in found.values())
     return (
-        f"Each of {len(methods)} methods had {first.sizes['try'] // len(methods)} tries on validation images "
-        f"({images}), and the largest mean S_HF times mean S_LF won, the latter counted up to the true targets' own. "
-        f"Its published or default setting was a method's best in {kept} of {len(methods) * len(found)} cases."
+        f"**Answer.** Each of {len(methods)} methods had {first.sizes['try'] // len(methods)} tries on validation "
+        f"images ({images}), and the largest mean S_HF times mean S_LF won, the latter counted up to the true targets' "
+        "own. Its published or default setting was a method's best in "
+        f"{kept} of {len(methods) * len(found)} cases."
     )
 
 

@@ -13,6 +13,7 @@ import torch
 
 from spectral_collapse.checks import check_finite, check_flag, check_generator, check_images
 from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import Callback, SamplingState, as_labels, descend, ode_step, plain_step, walk
@@ -169,6 +170,12 @@ class InversionMethod:
     def walked_steps(self, num_steps: int) -> int:
         """How many of the process's steps are walked at all: the latent lies at that level."""
         return num_steps
+
+    def entered_at(self, k: int, num_steps: int) -> int:
+        """k, the level at which images enter. Raises InvalidParameterError for one beyond the last."""
+        if k > num_steps:
+            raise InvalidParameterError(f"{self.name} can't enter at level {k} of {num_steps}; use k <= num_steps")
+        return k
 
     def draws(self, num_steps: int) -> int:
         """How many noise maps are drawn for each image."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.checks import check_count
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass, Projector
 from spectral_collapse.processes import Level
@@ -38,9 +37,7 @@ class NullSpace(InversionMethod):
             HighPass(self.projector)
 
     def replaced_steps(self, num_steps: int) -> int:
-        if self.k > num_steps:
-            raise InvalidParameterError(f"nullspace can't enter at level {self.k} of {num_steps}; use k <= num_steps")
-        return self.k
+        return self.entered_at(self.k, num_steps)
 
     def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
         projector = self.projector if callable(self.projector) else HighPass(self.projector)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.checks import check_count
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.jacobians import radial
 from spectral_collapse.processes import Level
@@ -42,9 +41,7 @@ class Wiener(DPMSolver):
         check_count("k", self.k, 0)
 
     def replaced_steps(self, num_steps: int) -> int:
-        if self.k > num_steps:
-            raise InvalidParameterError(f"wiener can't enter at level {self.k} of {num_steps}; use k <= num_steps")
-        return self.k
+        return self.entered_at(self.k, num_steps)
 
     def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
         if not level.alpha:  # nothing of the image is left

@@ -24,7 +24,7 @@ from spectral_collapse.inversion import METHODS, InversionMethod, Standard
 from spectral_collapse.metrics import evaluate
 from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.studies import common, latents, published
-from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
@@ -86,13 +86,10 @@ IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    methods = {**METHODS, **published.COMBINED}
-    for name in names:
-        if name not in methods:
-            raise unknown("method", name, methods)
+    found = known("method", names, published.names())
     if Standard.name not in names:
         raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
-    return tuple(dict.fromkeys(names))
+    return found
 
 
 class BenchmarkParameters(NetworkParameters):
@@ -103,7 +100,8 @@ class BenchmarkParameters(NetworkParameters):
         ("standard", "taba", "ovg"),
         CHEAP,
         tuple(dict.fromkeys((*CHEAP, *METHODS))),
-        description="inversion methods, with the papers' settings for the data set; 'ovg+taba' and 'ovg+edm' too",
+        description="inversion methods, with the papers' settings for the data set, 'ovg+taba' and 'ovg+edm' too; "
+        "'taba*' is TABA with the settings that were chosen on validation images, if any were",
     )
     seeds: Count = by_profile(2, 3, 3, ge=1, description="draws (seeds 0, 1, ...) of the methods that draw")
     real: Count = by_profile(

@@ -18,9 +18,7 @@ import xarray as xr
 from pydantic import AfterValidator, model_validator
 
 from spectral_collapse import inversion, metrics
-from spectral_collapse.datasets import Pair
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import unknown
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod, jacobians
 from spectral_collapse.inversion.base import CountingDenoiser
@@ -28,7 +26,9 @@ from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import as_labels
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
+from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
+from spectral_collapse.studies.image_scores import image_scores
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 from spectral_collapse.translation import translated
@@ -55,10 +55,7 @@ STARTS = ("plain", "TABA")
 KINDS = ("spectral", "secant", "free")
 GRADIENTS = ("g_HF", "g_LF")
 SCORES = {
-    "s_hf": ("high-frequency realism S_HF", "1"),
-    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
-    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
-    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
+    **IMAGE_SCORES,
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
 }
@@ -66,19 +63,12 @@ SCORES = {
 _TIMED_STEPS = 10  # two turns of what is done at every fifth step
 
 
-def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in VARIANTS:
-            raise unknown("variant of OVG", name, VARIANTS)
-    return tuple(dict.fromkeys(names))
-
-
 class CheapGuidanceParameters(NetworkParameters):
     """Test images of one data set, a network, and variants of OVG."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
 
-    variants: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
+    variants: Annotated[tuple[str, ...], AfterValidator(partial(known, "variant of OVG", among=VARIANTS))] = by_profile(
         (EXACT, "spectral", "free"), tuple(VARIANTS), tuple(VARIANTS), description="variants of OVG, 'exact' among them"
     )
     validation: Count = by_profile(2, 8, 32, ge=1, description="validation images that the best variant is chosen on")
@@ -285,15 +275,14 @@ def _times(request: Given) -> Arrays:
 def _references(request: Given) -> Arrays:
     validation = request.validation(request.parameters.validation).pair
     pairs = {"target_s_lf": request.pair, "validation_target_s_lf": validation}
-    return {name: _image_scores(request, pair, pair.target)["s_lf"] for name, pair in pairs.items()}
+    return {name: image_scores(request, pair.target, pair)["s_lf"] for name, pair in pairs.items()}
 
 
 def _tested(request: Given, variant: str, start: str) -> Arrays:
     found = request.translated(method(request, variant, start))
     shares = {name: found.diagnostics.get(name, torch.tensor(np.nan)) for name in ("clipped_hf", "clipped_lf")}
     return {
-        **_image_scores(request, request.pair, found.images),
-        "psnr": metrics.psnr(found.images, request.pair.target).numpy(),
+        **image_scores(request, found.images, request.pair),
         "s_dc": metrics.s_dc(found.latents).numpy(),
         "norm": common.norms(found.latents),
         **{name: np.float64(values.nanmean()) for name, values in shares.items()},
@@ -305,17 +294,7 @@ def _validated(request: Given, variant: str) -> Arrays:
     pair = request.validation(request.parameters.validation).pair
     options = {"num_steps": request.parameters.num_steps, "guidance": request.guidance}
     found = translated(request.model, method(request, variant), pair.source, request.info.source_label, **options)
-    return _image_scores(request, pair, found.images)
-
-
-def _image_scores(request: Given, pair: Pair, images: torch.Tensor) -> Arrays:
-    info = request.info
-    cutoff = info.structure_cutoff(request.parameters.size)
-    return {
-        "s_hf": metrics.s_hf(images, request.hf_reference).numpy(),
-        "hf_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
-        "s_lf": metrics.s_lf(images, pair.source, cutoff=cutoff, structure=info.structure).numpy(),
-    }
+    return image_scores(request, found.images, pair)
 
 
 _COMMON = {"gradients": _gradients, "times": _times, "references": _references}

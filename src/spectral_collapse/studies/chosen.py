@@ -33,6 +33,11 @@ def settings(dataset: str, name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def methods() -> set[str]:
+    """The methods that settings were chosen for, on any data set."""
+    return {name for table in _read().values() for name in table}
+
+
 def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
     """Keeps what results of `tuning` chose, data set -> result; what is there of other data sets stays."""
     tables = dict(_read()) if file == FILE else {}

@@ -67,7 +67,7 @@ _PER_MODEL = {
     "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
     "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
     "white_s_dc": ((), "S_DC of white noise", "1"),
-    "swd_marginal": ((), "sliced Wasserstein distance of samples from noised targets to training targets", "1"),
+    "swd_marginal": (("draw",), "sliced Wasserstein distance of samples from noised targets to training targets", "1"),
     "leak": ((), "mean training target at the noisiest level, in standard deviations of the noise", "1"),
     "swd": (("draw",), "sliced Wasserstein distance of samples to training targets", "1"),
     "kid": ((), "kernel Inception distance of samples to training targets", "1"),
@@ -86,6 +86,7 @@ _ABOUT = {
     "autoencoder": ((), "its autoencoder", "1"),
     "parameters": ((), "number of weights", "1"),
     "steps": ((), "optimizer steps", "1"),
+    "start": ((), "the checkpoint whose weights its training began with", "1"),
     "train_seconds": ((), "seconds of training", "s"),
     "train_images": ((), "training images", "1"),
     "train_source": ((), "whether these were real or rendered", "1"),
@@ -117,8 +118,8 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Along `model`, whose coordinates say what it is (`prediction`, `network`, `space`, `autoencoder`, `parameters`,
-    `steps`, `train_seconds`, `train_images`, `train_source`, `hash`), and with the standard inversion without guidance,
-    whatever the data set's:
+    `steps`, `start`, `train_seconds`, `train_images`, `train_source`, `hash`), and with the standard inversion without
+    guidance, whatever the data set's:
 
     - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
       `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling` (sample): test
@@ -130,7 +131,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     - `psnr_own` (sample): test targets inverted and sampled under their own label, against themselves;
     - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
     - `leak`: how far the mean training target, noised at the last level, is from white noise, in standard deviations
-      (`leak`); `swd_marginal`: distance of samples that start there from training targets in place of white noise;
+      (`leak`); `swd_marginal` (draw): distance to training targets of samples that start there and not at white noise;
     - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the attr `missing` where
       its weights are not there;
     - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of noised test
@@ -219,6 +220,10 @@ def measured(request: Given, name: str) -> Arrays:
         device=request.device,
     )["kid"]
     levels, errors = nearest_levels(model.denoiser.process), []
+
+    def distance(made: torch.Tensor) -> float:
+        return metrics.sliced_wasserstein(made, compared(request)).score
+
     for domain, label in labels.items():
         known = model.encode(training[domain])
         variance = float((known - known.mean((0, 2, 3), keepdim=True)).square().mean())
@@ -234,11 +239,9 @@ def measured(request: Given, name: str) -> Arrays:
         "white_s_dc": np.float64(white_noise_level(inverted.latents.shape[1])),
         "norm_noise": np.stack([common.norms(noise) for noise in noises]),
         "norm_translated": common.norms(inverted.latents),
-        "swd_marginal": np.float64(
-            metrics.sliced_wasserstein(_from_marginal(model, known, noises[0], steps), compared(request)).score
-        ),
+        "swd_marginal": np.array([distance(_from_marginal(model, known, noise, steps)) for noise in noises]),
         "leak": np.float64(leak(known, model.denoiser.process.levels(steps)[-1])),
-        "swd": np.array([metrics.sliced_wasserstein(one, compared(request)).score for one in draws]),
+        "swd": np.array([distance(one) for one in draws]),
         "kid": np.float64(kid),
         "kid_missing": np.array(kid.attrs.get("missing", "")),
         "error": np.stack(errors, axis=1),
@@ -333,6 +336,7 @@ def _about(model: Model) -> Arrays:
         "autoencoder": card.get("autoencoder") or "",
         "parameters": sum(weight.numel() for weight in weights),
         "steps": float(card.get("recipe", {}).get("steps", np.nan)),
+        "start": card.get("recipe", {}).get("start", ""),
         "train_seconds": float(card.get("seconds", np.nan)),
         "train_images": float(card.get("training_images", np.nan)),
         "train_source": card.get("data_source", ""),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -69,6 +69,14 @@ class Parameters(BaseModel):
 
     def __hash__(self) -> int:
         return hash(repr(self))
+
+
+def known(what: str, names: tuple[str, ...], among: Collection[str]) -> tuple[str, ...]:
+    """The names, each once. Raises InvalidParameterError for one that is not among the known ones."""
+    for name in names:
+        if name not in among:
+            raise unknown(what, name, among)
+    return tuple(dict.fromkeys(names))
 
 
 class ImageParameters(Parameters):

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 import pydantic
-import torch
 import xarray as xr
 from pydantic import Field
 
@@ -25,6 +24,8 @@ from spectral_collapse.checks import described
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies import common, published
+from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
+from spectral_collapse.studies.image_scores import image_scores
 from spectral_collapse.studies.parameters import Count, NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -79,12 +80,9 @@ GRIDS = {
 }
 
 SAMPLE_SCORES = {
-    "s_hf": ("high-frequency realism S_HF", "1"),
-    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
-    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
+    **IMAGE_SCORES,
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
-    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
 }
 SET_SCORES = {
     "s_g": ("Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic", "1"),
@@ -94,7 +92,6 @@ SET_SCORES = {
     "clipped_lf": ("share of OVG's steps whose structure correction is clipped", "1"),
     "network_calls": ("network calls per image, inversion and sampling", "1"),
 }
-REFERENCE_SCORES = ("s_hf", "hf_excess", "s_lf", "psnr")
 
 
 @dataclass(frozen=True)
@@ -250,8 +247,8 @@ def references(request: Given) -> Arrays:
     latents = request.model.encode(target)
     rebuilt = ((request.model.decode(latents).cpu() + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
     compared = (target,) if request.model.autoencoder is None else (target, rebuilt)
-    scores = [image_scores(request, images) for images in compared]
-    found = {name: np.stack([score[name] for score in scores]) for name in REFERENCE_SCORES}
+    scores = [image_scores(request, images, request.pair) for images in compared]
+    found = {name: np.stack([score[name] for score in scores]) for name in IMAGE_SCORES}
     found["psnr"][np.isinf(found["psnr"])] = np.nan  # an image against itself has no finite PSNR
     return found | {
         "hf_reference": np.array(results.canonical(asdict(request.hf_reference))),
@@ -265,8 +262,8 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
     gaussianity = metrics.s_g(translation.latents)
     shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
     return {
-        **image_scores(request, translation.images),
-        "s_dc": _numpy(metrics.s_dc(translation.latents)),
+        **image_scores(request, translation.images, request.pair),
+        "s_dc": metrics.s_dc(translation.latents).numpy().astype(np.float64),
         "norm": common.norms(translation.latents),
         "s_g": np.float64(gaussianity.score),
         "s_g_pvalue": np.float64(gaussianity.pvalue),
@@ -274,18 +271,6 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
         "network_calls": np.float64(translation.network_calls),
         "image": common.pictures(translation.images[request.shown]),
     }
-
-
-def image_scores(request: Given, images: torch.Tensor) -> Arrays:
-    """The `REFERENCE_SCORES` of N images, (N,) each."""
-    source, target = request.pair
-    found = {
-        "s_hf": metrics.s_hf(images, request.hf_reference),
-        "hf_excess": metrics.hf_excess(images, request.hf_reference),
-        "s_lf": metrics.s_lf(images, source, cutoff=_cutoff(request), structure=request.info.structure),
-        "psnr": metrics.psnr(images, target),
-    }
-    return {name: _numpy(values) for name, values in found.items()}
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
@@ -312,7 +297,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     variables: dict[str, object] = {}
     for name, titles in SAMPLE_SCORES.items():
         variables[name] = common.variable(("point", "seed", "sample"), gathered(name), *titles)
-        if name in REFERENCE_SCORES:
+        if name in IMAGE_SCORES:
             values = parts["references"][name]
             variables[f"reference_{name}"] = common.variable(("reference", "sample"), values, *titles)
     for name, titles in SET_SCORES.items():
@@ -335,7 +320,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     attrs = {
         "structure": request.info.structure,
         "s_hf_reference": str(parts["references"]["hf_reference"]),
-        "s_lf_cutoff": _cutoff(request),
+        "s_lf_cutoff": request.info.structure_cutoff(request.parameters.size),
         "white_s_dc": metrics.white_noise_level(int(parts["references"]["channels"])),
     }
     return xr.Dataset(variables, coords, attrs)
@@ -348,14 +333,6 @@ def _names(request: Given) -> list[list[str]]:
         [f"{number:02d} {point.label}, seed {seed if point.method.stochastic else 0}" for seed in seeds]
         for number, point in enumerate(points(request))
     ]
-
-
-def _cutoff(request: Given) -> float:
-    return request.info.structure_cutoff(request.parameters.size)
-
-
-def _numpy(values: torch.Tensor) -> np.ndarray:
-    return values.detach().cpu().numpy().astype(np.float64)
 
 
 STUDY = Study(

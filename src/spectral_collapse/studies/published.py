@@ -18,6 +18,12 @@ CHOSEN = "*"
 """After a method's name: with the settings of `chosen` in place of the papers'."""
 
 
+def names() -> list[str]:
+    """All that `method` makes: methods, papers' combinations, and both with chosen settings where there are some."""
+    plain = [*inversion.METHODS, *COMBINED]
+    return [*plain, *(f"{name}{CHOSEN}" for name in plain if name in chosen.methods())]
+
+
 def method(request: Request[NetworkParameters], name: str) -> InversionMethod:
     """A method of `inversion.METHODS`, or of `COMBINED`, with `settings`. Raises InvalidParameterError for an unknown
     name, DataError for 'taba*' where nothing was chosen."""

@@ -20,19 +20,13 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.results import canonical
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.parameters import NetworkParameters, by_profile
+from spectral_collapse.studies.image_scores import SCORES, image_scores
+from spectral_collapse.studies.parameters import NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
 TRIES = 5
 """Settings of each method."""
-
-SCORES = {
-    "s_hf": ("high-frequency realism S_HF", "1"),
-    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
-    "s_lf": ("low-frequency structural fidelity S_LF", "1"),
-    "psnr": ("peak signal-to-noise ratio against the true target", "dB"),
-}
 
 _STEPS = (1, 2, 5, 10, 20)
 """Of every 50: where forward diffusion ends, or noise enters."""
@@ -59,18 +53,12 @@ def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str,
             return [{"k": share, "projector": usual["projector"]} for share in shares]
         case "rf_inversion":
             return [{"gamma": gamma} for gamma in (0.05, 0.1, 0.2, 0.35, 0.5)]
-    raise unknown("method with settings to choose", name, METHODS)
+    raise unknown(_CHOICE, name, METHODS)
 
 
 METHODS = ("taba", "sdedit", "ovg", "ovg+taba", "nullspace", "rf_inversion")
 """Methods whose settings are chosen."""
-
-
-def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in METHODS:
-            raise unknown("method with settings to choose", name, METHODS)
-    return tuple(dict.fromkeys(names))
+_CHOICE = "method with settings to choose"
 
 
 class TuningParameters(NetworkParameters):
@@ -79,8 +67,8 @@ class TuningParameters(NetworkParameters):
     split: ClassVar[Literal["test", "validation"]] = "validation"
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
 
-    methods: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_known)] = by_profile(
-        ("taba", "nullspace"), METHODS, METHODS, description="methods whose settings are chosen"
+    methods: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(partial(known, _CHOICE, among=METHODS))] = (
+        by_profile(("taba", "nullspace"), METHODS, METHODS, description="methods whose settings are chosen")
     )
 
 
@@ -104,7 +92,7 @@ def uses(request: Given) -> Iterable[InversionMethod]:
 
 def jobs(request: Given) -> Mapping[str, Job]:
     """A job per method and setting, and one for the true targets."""
-    found: dict[str, Job] = {"targets": lambda: _scores(request, request.pair.target)}
+    found: dict[str, Job] = {"targets": lambda: image_scores(request, request.pair.target, request.pair)}
     for number, (name, settings) in enumerate(tried(request)):
         found[f"{number:02d} {name}"] = partial(_measured, request, name, settings)
     return found
@@ -113,7 +101,8 @@ def jobs(request: Given) -> Mapping[str, Job]:
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Dims try (a method with a setting), sample.
 
-    - `SCORES`; `sliced_wasserstein` (try), the distance of the outputs to real targets; `target_s_lf` (sample).
+    - `image_scores.SCORES`; `sliced_wasserstein` (try), the distance of the outputs to real targets; `target_s_lf`
+      (sample).
     - coordinates along try: method; settings, a JSON object; published, whether these are the papers' settings or the
       method's defaults; chosen, whether it is its method's choice.
     """
@@ -153,18 +142,7 @@ def choices(found: xr.Dataset) -> np.ndarray:
 def _measured(request: Given, name: str, settings: Mapping[str, Any]) -> Arrays:
     images = request.translated(made(name, settings)).images
     distance = metrics.sliced_wasserstein(images, request.real_targets).score
-    return _scores(request, images) | {"sliced_wasserstein": np.float64(distance)}
-
-
-def _scores(request: Given, images: Any) -> Arrays:
-    source, target = request.pair
-    cutoff = request.info.structure_cutoff(request.parameters.size)
-    return {
-        "s_hf": metrics.s_hf(images, request.hf_reference).numpy(),
-        "hf_excess": metrics.hf_excess(images, request.hf_reference).numpy(),
-        "s_lf": metrics.s_lf(images, source, cutoff=cutoff, structure=request.info.structure).numpy(),
-        "psnr": metrics.psnr(images, target).numpy(),
-    }
+    return image_scores(request, images, request.pair) | {"sliced_wasserstein": np.float64(distance)}
 
 
 STUDY = Study(
