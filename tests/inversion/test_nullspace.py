@@ -6,8 +6,10 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spectral_collapse import sampling
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import TABA, DownsamplingNullSpace, HighPass, NoiseFloor, NullSpace
+from spectral_collapse.inversion.base import Inversion
 from spectral_collapse.inversion.projectors import Projector
 from spectral_collapse.processes import Process, VarianceExploding, VariancePreserving
 from tests.gaussian import FineVariancePreserving, draw, flat, flow_gain
@@ -95,7 +97,27 @@ def test_bad_parameters_are_refused() -> None:
         NullSpace(k=11).invert(denoiser, x, 0, 10)
     with pytest.raises(InvalidParameterError, match="cutoff must be"):
         NullSpace(projector=0.7)
+    with pytest.raises(InvalidParameterError, match="order must be 1 or 2; 3 was given"):
+        NullSpace(order=3)
     with pytest.raises(InvalidParameterError, match="factor must be a whole number"):
         DownsamplingNullSpace(1)
     with pytest.raises(InvalidParameterError, match="must divide height and width"):
         NullSpace(projector=DownsamplingNullSpace(3)).invert(denoiser, x, 0, 10)
+
+
+def test_second_order_steps_up_bring_the_latent_closer_to_the_flow_and_sampling_stays_plain() -> None:
+    """All noise enters at level 0, so the exact flow's latent of Gaussian data is white at any power: variance 1."""
+    process, x = FineVariancePreserving(), draw(0.1, 64, 3, 32)
+    denoiser = flat(process, 0.1, 32)
+
+    def inverted(order: int) -> Inversion:
+        method = NullSpace(k=0, projector=lambda noise: noise, order=order)
+        return method.invert(denoiser, x, 0, 40, torch.Generator().manual_seed(7))
+
+    first, second = (inverted(order) for order in (1, 2))
+    assert first.network_calls == second.network_calls == 40
+    # 196,608 numbers: the variance of white noise itself has a standard error of 0.003.
+    assert second.latent.var().item() == pytest.approx(1, abs=0.015)
+    assert first.latent.var().item() < 0.95
+    back = NullSpace(k=0, order=2).sample(denoiser, second, 0)
+    assert torch.equal(back, sampling.sample(denoiser, second.latent, 0, 40))

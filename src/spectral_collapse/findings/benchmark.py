@@ -21,6 +21,7 @@ from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, COSTLY, TARGET
 from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.published import CHOSEN
 
 COLUMNS = {
     "psnr": 2,
@@ -59,8 +60,12 @@ _TITLES = {
 
 
 def called(method: str) -> str:
-    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', true target for 'target'."""
-    return _YARDSTICKS.get(method) or " + ".join(series_called(part.strip()) for part in method.split("+"))
+    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*', true target for
+    'target'."""
+    if method in _YARDSTICKS:
+        return _YARDSTICKS[method]
+    plain = method.removesuffix(CHOSEN)
+    return " + ".join(series_called(part.strip()) for part in plain.split("+")) + ", chosen" * (plain != method)
 
 
 def title(score: str, arrow: bool = True) -> str:

@@ -20,7 +20,7 @@ BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
 """The same cells at growing sparsity."""
 
 
-_ACRONYMS = ("taba", "ovg", "edm", "bdia", "edict", "gnri", "ilvr")
+_ACRONYMS = ("taba", "ovg", "edm", "bdia", "dpm", "edict", "gnri", "ilvr")
 _NAMES = {
     "ddpm_friendly": "DDPM friendly",
     "dpm_solver": "DPM solver",

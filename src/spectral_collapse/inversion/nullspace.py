@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.checks import check_count
-from spectral_collapse.inversion.base import InversionMethod
+from spectral_collapse.checks import check_count, described
+from spectral_collapse.denoisers import Prediction
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.projectors import HighPass, Projector
 from spectral_collapse.processes import Level
 
@@ -21,11 +24,15 @@ class NullSpace(InversionMethod):
     as the autoencoder compresses), above which the noise lives, or a callable such as those of
     `inversion.projectors`, or your own. The band of the source that P leaves out enters without noise.
 
+    order: 1 for standard steps, 2 for those of `DPMSolver`, upwards alone: the latent is another, the way back is
+    plain sampling in both cases.
+
     With the identity this is TABA with one draw, at k = 0 the noise floor.
     """
 
     k: int = 2
     projector: float | Projector = 0.0625
+    order: int = 1
 
     name = "nullspace"
     entry_noise = True
@@ -33,6 +40,8 @@ class NullSpace(InversionMethod):
 
     def __post_init__(self) -> None:
         check_count("k", self.k, 0)
+        if self.order not in (1, 2):
+            raise InvalidParameterError(f"order must be 1 or 2; {described(self.order)} was given")
         if not callable(self.projector):
             HighPass(self.projector)
 
@@ -42,3 +51,9 @@ class NullSpace(InversionMethod):
     def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
         projector = self.projector if callable(self.projector) else HighPass(self.projector)
         return super().enter(clean, projector(noise), level)
+
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
+        return super().step(run, x) if self.order == 1 else DPMSolver().step(run, x)
+
+    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
+        return super().finish(run, states) if self.order == 1 else DPMSolver().finish(run, states)

@@ -45,6 +45,7 @@ CHEAP = (
     "ovg+taba",
     "noise_floor",
     "nullspace",
+    "nullspace+dpm",
     "sdedit",
     "cycle_diffusion",
     "ddpm_friendly",

@@ -10,8 +10,8 @@ from spectral_collapse.studies import chosen
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 
-COMBINED = {"ovg+taba": "ovg", "ovg+edm": "ovg"}
-"""What the papers name and count as methods of their own: with which method they are made."""
+COMBINED = {"ovg+taba": "ovg", "ovg+edm": "ovg", "nullspace+dpm": "nullspace"}
+"""What counts as a method of its own, two of the papers' and one of ours: with which method it is made."""
 
 
 CHOSEN = "*"
@@ -35,7 +35,7 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
     """What a method is given for this data set and number of steps; nothing where its own defaults are meant.
 
     TABA replaces one step at least. 'nullspace' enters where TABA does, with noise above the source's band: that of
-    the data, not S_LF's cutoff, by which the method is judged.
+    the data, not S_LF's cutoff, by which the method is judged. 'nullspace+dpm' is the same with steps of second order.
     """
     given, papers = request.parameters, request.info.published
     if name.endswith(CHOSEN):
@@ -54,6 +54,8 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
             wider = given.size / request.latent_shape[-1]
             band = min(request.info.source_band(given.size) * wider, 0.5)
             return {"k": max(1, round(given.num_steps * papers.fraction)), "projector": float(f"{band:g}")}
+        case "nullspace+dpm":
+            return settings(request, "nullspace") | {"order": 2}
         case "null_class":
             return {"guidance": float(request.guidance)}
     return {}

@@ -49,14 +49,14 @@ def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str,
         case "ovg" | "ovg+taba":
             scaled = [{"eta_hf": usual["eta_hf"] * hf, "eta_lf": usual["eta_lf"] * lf} for hf, lf in _ETAS]
             return [usual | etas for etas in scaled]
-        case "nullspace":
-            return [{"k": share, "projector": usual["projector"]} for share in shares]
+        case "nullspace" | "nullspace+dpm":
+            return [usual | {"k": share} for share in shares]
         case "rf_inversion":
             return [{"gamma": gamma} for gamma in (0.05, 0.1, 0.2, 0.35, 0.5)]
     raise unknown(_CHOICE, name, METHODS)
 
 
-METHODS = ("taba", "sdedit", "ovg", "ovg+taba", "nullspace", "rf_inversion")
+METHODS = ("taba", "sdedit", "ovg", "ovg+taba", "nullspace", "nullspace+dpm", "rf_inversion")
 """Methods whose settings are chosen."""
 _CHOICE = "method with settings to choose"
 
