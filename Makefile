@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& echo $$python && break; done)
 
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
-STARTS := textures-sd bbbc021-sd bbbc021-first
+STARTS := textures-sd textures-first textures-second textures-third bbbc021-sd bbbc021-first edges2shoes-sd
 RECIPES ?= autoencoder $(STARTS) textures edges2shoes-latent bbbc021-latent photos photos-sample photos-dit \
 	$(foreach data,bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit))
 # What `make settings` chooses the methods' settings for.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,3 +141,9 @@ def test_the_reference_is_loaded_once(own_store: None) -> None:  # noqa: F811
     assert request.real_targets.shape == (16, 3, 64, 64)
     assert torch.equal(request.real_targets, request.real_targets)
     assert request.hf_reference.count == 16
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 1.0), ({"profile": "paper"}, 7.5), ({"guidance": 3}, 3.0)])
+def test_guidance_is_the_papers_at_its_profile_alone(given: dict[str, Any], expected: float) -> None:
+    request = Request(benchmark.BenchmarkParameters.checked(dataset="edges2shoes", **given))
+    assert request.guidance == expected

@@ -43,11 +43,26 @@ def areas(found: Found) -> pd.DataFrame:
 
 
 def area(study: xr.Dataset) -> Interval:
-    """Mean S_HF times mean S_LF, the latter up to the true targets' own mean: (try,), with 95 % intervals."""
-    counts = bootstrap_counts(groups_of(study))
-    s_hf, s_lf, target = (study[name].transpose(..., "sample").to_numpy() for name in ("s_hf", "s_lf", "target_s_lf"))
-    draws = resampled_means(s_hf, counts) * np.minimum(resampled_means(s_lf, counts), resampled_means(target, counts))
-    return Interval(s_hf.mean(-1) * np.minimum(s_lf.mean(-1), target.mean()), *percentiles(draws))
+    """`area_of` the tries of a result, (try,)."""
+    return area_of(
+        study["s_hf"].transpose("try", "sample"), study["s_lf"].transpose("try", "sample"), study["target_s_lf"]
+    )
+
+
+def area_of(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> Interval:
+    """Mean S_HF times mean S_LF, the latter up to the true targets' own mean: (...,) with 95 % intervals over groups.
+
+    s_hf, s_lf: (..., sample). target: S_LF of the true targets, (sample,).
+    """
+    draws = area_draws(s_hf, s_lf, target)
+    return Interval(draws[..., 0], *percentiles(draws[..., 1:]))
+
+
+def area_draws(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> np.ndarray:
+    """The area of all samples, and behind it those of the resamples, (..., 1 + resamples). Args as of `area_of`."""
+    counts = np.concatenate([np.ones((1, s_hf.sizes["sample"])), bootstrap_counts(groups_of(s_hf))])
+    texture, structure, most = (resampled_means(values.to_numpy(), counts) for values in (s_hf, s_lf, target))
+    return texture * np.minimum(structure, most)
 
 
 def table(found: Found) -> Cells:

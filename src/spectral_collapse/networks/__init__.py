@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectral_collapse.networks.autoencoder import small_autoencoder
+from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_autoencoder, small_autoencoder
 from spectral_collapse.networks.build import NETWORKS, create
 from spectral_collapse.networks.checkpoints import Model, load_autoencoder, load_model, save_network
 from spectral_collapse.networks.dit import paper_dit, small_dit
@@ -13,6 +13,7 @@ from spectral_collapse.networks.unet import paper_unet, small_unet
 __all__ = [
     "NETWORKS",
     "Model",
+    "PatchedAutoencoder",
     "PatchedUNet",
     "create",
     "load_autoencoder",
@@ -20,6 +21,7 @@ __all__ = [
     "model_from_pipeline",
     "paper_dit",
     "paper_unet",
+    "patched_autoencoder",
     "patched_unet",
     "save_network",
     "small_autoencoder",

@@ -3,7 +3,99 @@
 from __future__ import annotations
 
 import torch
-from diffusers import AutoencoderKL
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
+
+from spectral_collapse.errors import InvalidParameterError
+
+_NO_VARIANCE = -30.0  # a logarithm: the code is the posterior's mean
+
+
+class PatchedAutoencoder(ModelMixin, ConfigMixin):
+    """An autoencoder that begins with the best linear one and keeps texture, called as diffusers' AutoencoderKL is.
+
+    Each `patch` x `patch` block of pixels is a vector of 3 * patch^2 numbers. Its code is linear, its `latent_channels`
+    first principal components over training images (`fit`), plus what a small convolutional network adds from the
+    blocks around it; so is the way back. Both networks begin at 0. A small AutoencoderKL that begins with random
+    weights has 24 to 27 dB after ten minutes of training, the linear code alone 31 to 43 (4 x 4, 16 channels).
+
+    Args:
+        patch: side of a block in pixels. latent_channels: numbers per block. width: channels inside both networks.
+
+    Raises InvalidParameterError for more channels than a block has numbers.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        patch: int = 4,
+        latent_channels: int = 16,
+        width: int = 128,
+        latents_mean: tuple[float, ...] | None = None,
+        latents_std: tuple[float, ...] | None = None,
+        scaling_factor: float = 1.0,
+    ) -> None:
+        super().__init__()
+        numbers = 3 * patch**2
+        if latent_channels > numbers:
+            raise InvalidParameterError(
+                f"latent_channels must be at most {numbers}, the numbers of a block of {patch} x {patch} pixels; "
+                f"{latent_channels} was given"
+            )
+        self.code = torch.nn.Conv2d(numbers, latent_channels, 1)
+        self.blocks = torch.nn.Conv2d(latent_channels, numbers, 1)
+        self.code_more = _residual(numbers, latent_channels, width)
+        self.blocks_more = _residual(latent_channels, numbers, width)
+
+    def fit(self, images: torch.Tensor) -> None:
+        """Makes the linear code that of the principal components of the blocks of images, N x 3 x H x W in [-1, 1]."""
+        blocks = F.pixel_unshuffle(images, self.config.patch).permute(0, 2, 3, 1).flatten(0, 2).double()
+        mean = blocks.mean(0)
+        _, vectors = torch.linalg.eigh((blocks - mean).T @ (blocks - mean))  # the largest eigenvalue comes last
+        components = vectors.T.flip(0)[: self.config.latent_channels]
+        with torch.no_grad():
+            self.code.weight.copy_(components[:, :, None, None])
+            self.code.bias.copy_(-components @ mean)
+            self.blocks.weight.copy_(components.T[:, :, None, None])
+            self.blocks.bias.copy_(mean)
+
+    def encode(self, images: torch.Tensor) -> AutoencoderKLOutput:
+        """N x 3 x H x W in [-1, 1] -> `latent_dist`, a posterior without variance over N x c x h x w."""
+        blocks = F.pixel_unshuffle(images, self.config.patch)
+        mean = self.code(blocks) + self.code_more(blocks)
+        posterior = torch.cat([mean, torch.full_like(mean, _NO_VARIANCE)], 1)
+        return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(posterior))
+
+    def decode(self, latents: torch.Tensor) -> DecoderOutput:
+        """N x c x h x w -> `sample`, N x 3 x H x W."""
+        return DecoderOutput(
+            sample=F.pixel_shuffle(self.blocks(latents) + self.blocks_more(latents), self.config.patch)
+        )
+
+
+Autoencoder = AutoencoderKL | PatchedAutoencoder
+
+
+def _residual(inside: int, outside: int, width: int) -> torch.nn.Sequential:
+    """A convolutional network over 7 x 7 places that begins at 0."""
+    last = torch.nn.Conv2d(width, outside, 3, padding=1)
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.zeros_(last.bias)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(inside, width, 3, padding=1),
+        torch.nn.SiLU(),
+        torch.nn.Conv2d(width, width, 3, padding=1),
+        torch.nn.SiLU(),
+        last,
+    )
+
+
+def patched_autoencoder(patch: int = 4, latent_channels: int = 16, width: int = 128) -> PatchedAutoencoder:
+    """A `PatchedAutoencoder`, of 0.5 million parameters, that turns 64 x 64 x 3 into 16 x 16 x 16."""
+    return PatchedAutoencoder(patch=patch, latent_channels=latent_channels, width=width)
 
 
 def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: int = 4) -> AutoencoderKL:
@@ -23,12 +115,14 @@ def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: i
     )
 
 
-def downsampling(autoencoder: AutoencoderKL) -> int:
+def downsampling(autoencoder: Autoencoder) -> int:
     """How many pixels, along each axis, one latent pixel stands for."""
+    if isinstance(autoencoder, PatchedAutoencoder):
+        return autoencoder.config.patch
     return 2 ** (len(autoencoder.config.block_out_channels) - 1)
 
 
-def measure_latents(autoencoder: AutoencoderKL, images: torch.Tensor) -> None:
+def measure_latents(autoencoder: Autoencoder, images: torch.Tensor) -> None:
     """Stores the mean and standard deviation per channel of the latents of `images` in the config.
 
     images: N x 3 x H x W in [-1, 1]. With them `encode` gives latents of zero mean and unit variance,
@@ -40,20 +134,20 @@ def measure_latents(autoencoder: AutoencoderKL, images: torch.Tensor) -> None:
     )
 
 
-def posterior_means(autoencoder: AutoencoderKL, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+def posterior_means(autoencoder: Autoencoder, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """The means of the encoder's posterior, N x c x h x w, not normalised."""
     images = images.to(next(autoencoder.parameters()).dtype)
     with torch.no_grad():
         return torch.cat([autoencoder.encode(batch).latent_dist.mean for batch in images.split(batch_size)])
 
 
-def encode(autoencoder: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
+def encode(autoencoder: Autoencoder, images: torch.Tensor) -> torch.Tensor:
     """Images N x 3 x H x W in [-1, 1] -> normalised latents N x c x h x w (the posterior's mean)."""
     mean, std = latent_statistics(autoencoder)
     return (posterior_means(autoencoder, images) - mean) / std
 
 
-def decode(autoencoder: AutoencoderKL, latents: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
+def decode(autoencoder: Autoencoder, latents: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """Normalised latents -> images N x 3 x H x W, clamped to [-1, 1]."""
     mean, std = latent_statistics(autoencoder)
     latents = latents.to(mean.dtype)
@@ -62,7 +156,7 @@ def decode(autoencoder: AutoencoderKL, latents: torch.Tensor, batch_size: int = 
     return torch.cat(images).clamp(-1, 1)
 
 
-def latent_statistics(autoencoder: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+def latent_statistics(autoencoder: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `measure_latents` left them.
 
     An autoencoder that nobody measured, such as Stable Diffusion's, has its `scaling_factor` and

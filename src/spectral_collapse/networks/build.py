@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, ModelMixin
+from diffusers import ModelMixin
 
 from spectral_collapse import memory
 from spectral_collapse.denoisers import size_multiple
 from spectral_collapse.errors import InvalidParameterError, unknown
-from spectral_collapse.networks.autoencoder import small_autoencoder
+from spectral_collapse.networks.autoencoder import Autoencoder, patched_autoencoder, small_autoencoder
 from spectral_collapse.networks.dit import paper_dit, small_dit
 from spectral_collapse.networks.patched import patched_unet
 from spectral_collapse.networks.unet import paper_unet, small_unet
 
 NETWORKS = {builder.__name__: builder for builder in (patched_unet, small_unet, paper_unet, small_dit, paper_dit)}
-AUTOENCODERS = {builder.__name__: builder for builder in (small_autoencoder,)}
+AUTOENCODERS = {builder.__name__: builder for builder in (patched_autoencoder, small_autoencoder)}
 _LARGEST = 8192
 """Of the numbers in an architecture, widths and depths: beyond any network, and still built in seconds."""
 
@@ -41,7 +41,7 @@ def create(name: str, size: int, channels: int, num_labels: int, **architecture:
     return network
 
 
-def create_autoencoder(name: str, **architecture: Any) -> AutoencoderKL:
+def create_autoencoder(name: str, **architecture: Any) -> Autoencoder:
     """An autoencoder with random weights; `create` for the builders in `AUTOENCODERS`."""
     return _build("autoencoder", AUTOENCODERS, name, {}, architecture)
 

@@ -51,7 +51,10 @@ _PROCESSES = {
     "variance_exploding": processes.VarianceExploding,
     "flow_matching": processes.FlowMatching,
 }
-_OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {"PatchedUNet": PatchedUNet}
+_OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {
+    "PatchedUNet": PatchedUNet,
+    "PatchedAutoencoder": autoencoders.PatchedAutoencoder,
+}
 _MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
@@ -83,7 +86,7 @@ class Model:
     """
 
     denoiser: NetworkDenoiser
-    autoencoder: diffusers.AutoencoderKL | None
+    autoencoder: autoencoders.Autoencoder | None
     card: dict[str, Any]
     hash: str
 
@@ -206,7 +209,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     return Model(denoiser, autoencoder, card, digest[:12])
 
 
-def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.device = "cpu") -> diffusers.AutoencoderKL:
+def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.device = "cpu") -> autoencoders.Autoencoder:
     """An autoencoder: a checkpoint by name or path, the folder of a Stable Diffusion (its vae), or a hub id.
 
     A hub id, such as 'stabilityai/sd-vae-ft-mse', is downloaded once, by diffusers, into its own cache.
@@ -217,14 +220,14 @@ def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.devic
 
 def load_autoencoder_and_hash(
     name: str | Path, device: str | torch.device = "cpu"
-) -> tuple[diffusers.AutoencoderKL, str]:
+) -> tuple[autoencoders.Autoencoder, str]:
     """`load_autoencoder`, and the SHA-256 of its weights and configuration."""
     device = check_device(device)
     if re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", str(name)) and not Path(name).is_dir():
         return _from_hub(str(name), device)
     folder = find(name)
     autoencoder, digest = _load_network(folder, device)
-    if not isinstance(autoencoder, diffusers.AutoencoderKL):
+    if not isinstance(autoencoder, autoencoders.Autoencoder):
         raise CheckpointError(f"{shown(name)} holds a {type(autoencoder).__name__}, not an autoencoder; name another")
     return autoencoder, digest
 
@@ -479,7 +482,7 @@ def _configuration(config: Mapping[str, Any]) -> bytes:
     return json.dumps(kept, sort_keys=True, default=str).encode()
 
 
-def _check_statistics(autoencoder: diffusers.AutoencoderKL, card: _Card, file: Path) -> None:
+def _check_statistics(autoencoder: autoencoders.Autoencoder, card: _Card, file: Path) -> None:
     """Raises CheckpointError unless the card's statistics are a number per latent channel each."""
     channels = autoencoder.config.latent_channels
     for name in ("latents_mean", "latents_std"):

@@ -106,7 +106,9 @@ class NetworkParameters(ImageParameters):
         None, description="name or folder of a network (default: the one that ships for this data set)"
     )
     num_steps: Count = by_profile(5, 50, 50, ge=1, description="steps of the inversion and of the sampling")
-    guidance: Number | None = Field(None, ge=0, description="guidance scale in sampling (default: the published one)")
+    guidance: Number | None = Field(
+        None, ge=0, description="guidance scale in sampling (default: the published one at profile paper, else 1, none)"
+    )
 
 
 def describe(parameters: type[Parameters]) -> Mapping[str, str]:

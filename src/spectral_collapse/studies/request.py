@@ -180,9 +180,16 @@ class Request(Generic[P]):
 
     @property
     def guidance(self) -> float:
-        """The guidance scale of sampling: the given one, or the published one of this data set."""
+        """The guidance scale of sampling: the given one; without it the published one of this data set at profile
+        paper, and none (1) below.
+
+        The published 7.5 for drawings blackens shoes on our small networks: of 1, 2, 3 and 5, 1 has the highest S_LF
+        and PSNR on validation drawings, with the standard inversion and with TABA.
+        """
         given = self.parameters.guidance
-        return self.info.guidance if given is None else given
+        if given is not None:
+            return given
+        return self.info.guidance if self.parameters.profile == "paper" else 1.0
 
     def training_sources(self, count: int) -> torch.Tensor:
         """At most `count` encoded images that training shows as sources."""

@@ -36,7 +36,7 @@ from spectral_collapse.training.validation import (
 )
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, ModelMixin
+    from diffusers import ModelMixin
 
 NUM_LABELS = 5
 """x8 or the only source, target, null, x16, x32."""
@@ -81,6 +81,8 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
     _check_memory(recipe, network, 3 * recipe.size**2, device)
     network = network.to(device)
     pool = load_pool(recipe, recipe.source, root)
+    if isinstance(network, autoencoders.PatchedAutoencoder):
+        network.fit(pool.take(pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))).to(device))
     model = Reconstruction(network)
 
     def draw(generator: torch.Generator) -> Batch:
@@ -204,7 +206,7 @@ def _sigma_data(recipe: Recipe, pool: Pool) -> float:
     return round(float(pool.take(chosen).std()), 4)
 
 
-def _latent_side(recipe: Recipe, autoencoder: AutoencoderKL) -> int:
+def _latent_side(recipe: Recipe, autoencoder: autoencoders.Autoencoder) -> int:
     """Height and width of the latents. Raises InvalidParameterError for a size that does not halve evenly."""
     step = autoencoders.downsampling(autoencoder)
     if recipe.size % step:

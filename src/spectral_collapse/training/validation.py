@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,9 +19,6 @@ from spectral_collapse.processes import Level
 from spectral_collapse.sampling import sample
 from spectral_collapse.training.pool import open_split
 from spectral_collapse.training.recipes import Recipe
-
-if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
 
 _IMAGES = 64
 _SAMPLES = 16
@@ -72,7 +68,7 @@ def held_out_indices(available: int) -> list[int]:
     return [i * available // count for i in range(count)]
 
 
-def validate_autoencoder(network: AutoencoderKL, images: HeldOut) -> Record:
+def validate_autoencoder(network: autoencoders.Autoencoder, images: HeldOut) -> Record:
     """Reconstructions of held-out target images."""
     with _evaluating(network):
         target = images.target[:_SAMPLES].to(network.device)

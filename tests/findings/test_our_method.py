@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spectral_collapse.findings import our_method as findings
+from spectral_collapse.findings.our_method import OURS, RIVAL
+from spectral_collapse.statistics import bootstrap_mean
+
+SAMPLES = 6
+TEXTURE = np.linspace(0.8, 0.9, SAMPLES)
+
+
+def study(s_lf: float = 0.5, ours: float = 1.2, swd: float = -0.1, psnr: float = 0.5, title: str = "One") -> xr.Dataset:
+    """Ours has `ours` times the rival's texture, 2 draws, and differs by `swd` and `psnr`; the targets' own S_LF is
+    0.6, their S_HF 1."""
+    ones = np.ones((2, 2, SAMPLES))
+    texture = np.stack([ours * 0.7 * TEXTURE, 0.7 * TEXTURE])[:, None] * ones
+    return xr.Dataset(
+        {
+            "s_hf": (("point", "seed", "sample"), texture),
+            "s_lf": (("point", "seed", "sample"), s_lf * ones),
+            "psnr": (("point", "seed", "sample"), np.array([psnr, 0.0])[:, None, None] + 20 * ones),
+            "sliced_wasserstein": (("point", "seed"), np.array([[0.3 + swd] * 2, [0.3] * 2])),
+            "inversion_cost": ("point", [0.96, 3.6]),
+            "reference_s_lf": (("reference", "sample"), np.full((1, SAMPLES), 0.6)),
+            "reference_s_hf": (("reference", "sample"), np.ones((1, SAMPLES))),
+        },
+        {
+            "point": [OURS, RIVAL],
+            "reference": ["target"],
+            "known": [],
+            "sample": [f"image {number}" for number in range(SAMPLES)],
+            "stochastic": ("point", [True, True]),
+        },
+        {"title": title, "data_source": "rendered"},
+    )
+
+
+def test_an_area_that_differs_by_a_constant_factor_has_no_interval_around_the_ratio() -> None:
+    ratio = findings.gain(study(ours=1.2), OURS, RIVAL)
+    np.testing.assert_allclose(ratio, 1.2)
+
+
+def test_structure_beyond_the_targets_counts_for_nothing() -> None:
+    table = findings.areas({"one": study(s_lf=0.9)})
+    np.testing.assert_allclose(table["mean"][1], 0.7 * TEXTURE.mean() * 0.6)
+    np.testing.assert_allclose(table["target"], 0.6)
+    expected = 0.6 * 0.7 * np.stack(bootstrap_mean(TEXTURE))
+    np.testing.assert_allclose(table.loc[1, ["mean", "low", "high"]].to_numpy(float), expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "verdicts"),
+    [
+        ({}, ["supported", "supported", "supported"]),
+        ({"ours": 1.05}, ["refuted", "supported", "supported"]),
+        ({"ours": 0.9}, ["refuted", "refuted", "supported"]),
+        ({"swd": 0.1}, ["supported", "supported", "refuted"]),
+        ({"psnr": -0.5}, ["supported", "supported", "refuted"]),
+        ({"psnr": -0.05}, ["supported", "supported", "supported"]),
+    ],
+)
+def test_goals_by_their_rules(given: dict[str, float], verdicts: list[str]) -> None:
+    assert [claim.verdict for claim in findings.claims({"one": study(**given)})] == verdicts
+
+
+def test_a_goal_without_room_is_not_measured() -> None:
+    full = study(s_lf=0.6, ours=1.0)
+    full["s_hf"] = xr.full_like(full["s_hf"], 0.99)
+    assert findings.claims({"one": full})[0].verdict == "not measured"
+
+
+def test_data_sets_that_differ_make_the_verdict_depend() -> None:
+    found = {"one": study(), "two": study(ours=0.9, title="Two")}
+    assert [claim.verdict for claim in findings.claims(found)] == ["depends", "depends", "supported"]
+    assert "Two" in findings.answer(found)
+
+
+def test_the_table_has_a_row_per_data_set_and_settings() -> None:
+    table = findings.against({"one": study()})
+    assert [cell.text for cell in table["Settings"]] == ["published"]
+    assert table["Calls"][0].value == pytest.approx(0.96)
+    assert table["SWD minus its"][0].value == pytest.approx(-0.1)

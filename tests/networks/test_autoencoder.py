@@ -1,0 +1,62 @@
+"""The patched autoencoder: linear at first, lossless where it has room, and read back as it was saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from spectral_collapse import networks
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks import autoencoder as autoencoders
+
+
+@pytest.fixture
+def images(generator: torch.Generator) -> torch.Tensor:
+    """Blocks of 4 x 4 whose 48 numbers have rank 6."""
+    blocks = torch.randn(4 * 64, 6, generator=generator) @ torch.randn(6, 48, generator=generator)
+    return F.pixel_shuffle(blocks.view(4, 8, 8, 48).permute(0, 3, 1, 2), 4).mul(0.02).clamp(-1, 1)
+
+
+def reconstructed(network: networks.PatchedAutoencoder, images: torch.Tensor) -> torch.Tensor:
+    return network.decode(network.encode(images).latent_dist.mean).sample
+
+
+def test_before_training_it_is_the_projection_on_the_principal_components_of_blocks(images: torch.Tensor) -> None:
+    network = networks.patched_autoencoder(patch=4, latent_channels=3, width=8)
+    network.fit(images)
+    blocks = F.pixel_unshuffle(images, 4).permute(0, 2, 3, 1).flatten(0, 2).double()
+    _, values, _ = torch.linalg.svd(blocks - blocks.mean(0), full_matrices=False)
+    lost = (reconstructed(network, images) - images).square().sum().item()
+    assert lost == pytest.approx(values[3:].square().sum().item(), rel=1e-4)  # Eckart and Young (1936); float32
+
+
+@pytest.mark.parametrize(("channels", "of"), [(6, "the rank"), (48, "all numbers of a block")])
+def test_enough_channels_lose_nothing(images: torch.Tensor, channels: int, of: str) -> None:
+    network = networks.patched_autoencoder(latent_channels=channels, width=8)
+    network.fit(images)
+    torch.testing.assert_close(reconstructed(network, images), images, rtol=0, atol=1e-5)
+
+
+def test_it_is_called_as_an_autoencoder_of_diffusers(images: torch.Tensor, tmp_path: Path) -> None:
+    network = networks.patched_autoencoder(latent_channels=6, width=8)
+    network.fit(images)
+    posterior = network.encode(images).latent_dist
+    torch.testing.assert_close(posterior.sample(), posterior.mean, rtol=0, atol=1e-5)
+    autoencoders.measure_latents(network, images)
+    latents = autoencoders.encode(network, images)
+    assert latents.shape == (4, 6, 8, 8)
+    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(6), rtol=1e-4, atol=0)
+    networks.save_network(network, tmp_path / "autoencoder", {"autoencoder": None})
+    again = networks.load_autoencoder(tmp_path / "autoencoder")
+    assert isinstance(again, networks.PatchedAutoencoder)
+    assert autoencoders.downsampling(again) == 4
+    # weights are kept in half precision: 11 bits of each
+    torch.testing.assert_close(autoencoders.decode(again, latents), images, rtol=0, atol=5e-3)
+
+
+def test_more_channels_than_numbers_are_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="at most 48, the numbers of a block of 4 x 4 pixels; 49 was given"):
+        networks.PatchedAutoencoder(patch=4, latent_channels=49)
