@@ -121,8 +121,10 @@ def measured_rate(profile: str, device: torch.device, batch: int) -> Callable[[s
 
     def rate(name: str) -> float:
         recipe = recipes.get(name, profile)
-        step = (8 if profile == "paper" else 4) if recipe.autoencoder else 1
-        shape = (batch, 4 if recipe.autoencoder else 3, recipe.size // step, recipe.size // step)
+        code = recipes.get("autoencoder", profile).architecture
+        # Stable Diffusion's has 4 channels and divides by 8
+        channels, step = (code.get("latent_channels", 4), code.get("patch", 8)) if recipe.autoencoder else (3, 1)
+        shape = (batch, channels, recipe.size // step, recipe.size // step)
         alike = f"{recipe.network} {shape} {recipe.architecture}"
         if alike not in known:
             network = networks.create(recipe.network, shape[-1], shape[1], LABELS, **recipe.architecture).eval()

@@ -1,6 +1,8 @@
-"""What each inversion method costs: seconds and network calls per image over the standard one's, and peak memory.
+"""What each inversion method costs over the standard one: time, network calls, vector-Jacobian products, peak memory.
 
     python benchmarks/inversion.py [--batch 16] [--steps 10] [--repeats 5] [--methods standard ovg ...]
+
+With all methods, which is the default, it writes the table of the book's page on methods, book/costs.csv.
 
 Each method runs in a process of its own, so that its peak memory is its own. The floor of OVG is one
 forward pass and two vector-Jacobian products, about three forward passes; the methods that stop on a
@@ -11,13 +13,17 @@ latent U-Net; a call's cost does not depend on its weights.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
+
+TABLE = Path(__file__).parents[1] / "book" / "costs.csv"
 
 VARIANTS = {
     "edm, Heun": ("edm", {"heun": True}),
@@ -26,6 +32,7 @@ VARIANTS = {
     "ovg, LF alone": ("ovg", {"eta_hf": 0.0, "project": False}),
     **{f"ovg, {kind}": ("ovg", {"gradient": kind}) for kind in ("combined", "spectral", "secant", "free")},
     "ovg, every 4": ("ovg", {"every": 4}),
+    "nullspace, order 2": ("nullspace", {"order": 2}),
 }
 """Beside every method with its defaults."""
 
@@ -44,6 +51,7 @@ def measure(name: str, batch: int, steps: int, repeats: int) -> None:
     from spectral_collapse.inversion import create
     from spectral_collapse.networks import small_unet
     from spectral_collapse.processes import VariancePreserving
+    from spectral_collapse.studies.common import CountedProducts
 
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -64,7 +72,10 @@ def measure(name: str, batch: int, steps: int, repeats: int) -> None:
         if device == "cuda"
         else (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**10
     )
-    print(json.dumps({"seconds": statistics.median(seconds[1:]), "megabytes": peak, "device": device, "calls": calls}))
+    counted = CountedProducts(denoiser)
+    create(method, **params).invert(counted, latents, 0, steps)
+    found = {"seconds": statistics.median(seconds[1:]), "megabytes": peak, "device": device}
+    print(json.dumps(found | {"calls": calls, "products": len(counted.seen)}))
 
 
 def main() -> None:
@@ -85,13 +96,17 @@ def main() -> None:
             command += [f"--{option}", str(getattr(arguments, option))]
         rows[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     base = rows["standard"]
-    print(f"batch {arguments.batch}, {arguments.steps} steps, device {base['device']}; both ratios over standard")
-    print(f"{'method':20} {'ms per image':>13} {'time':>6} {'calls':>6} {'peak memory, MB':>16}")
+    print(f"batch {arguments.batch}, {arguments.steps} steps, device {base['device']}")
+    table = [("method", "calls per step", "products per step", "time / standard's", "peak memory, MB")]
     for name, row in rows.items():
-        print(
-            f"{name:20} {row['seconds'] * arguments.steps * 1e3:13.1f} {row['seconds'] / base['seconds']:6.2f} "
-            f"{row['calls'] / base['calls']:6.2f} {row['megabytes']:16.0f}"
-        )
+        per_step = (f"{row[count] / arguments.steps:.1f}" for count in ("calls", "products"))
+        table.append((name, *per_step, f"{row['seconds'] / base['seconds']:.2f}", f"{row['megabytes']:.0f}"))
+    for line in table:
+        print(f"{line[0]:20}" + "".join(f"{cell:>20}" for cell in line[1:]))
+    if set(rows) == set(methods()):
+        with TABLE.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(table)
+        print(f"written to {TABLE}")
 
 
 if __name__ == "__main__":
