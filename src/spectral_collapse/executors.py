@@ -29,6 +29,9 @@ Arrays = dict[str, np.ndarray]
 Work = Callable[[str], Arrays]
 """The name of a job -> its arrays; what is sent to a worker."""
 
+SHARED = "SPECTRAL_COLLAPSE_SHARED"
+"""Environment variable: how many processes beside each other share the cores, as the kernels of two pages do."""
+
 _CONNECT_SECONDS = 10
 _DEATHS = 3
 """A job that has killed so many workers is given up."""
@@ -135,8 +138,9 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use, its share of them where others are beside it (`SHARED`)."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(here // int(os.environ.get(SHARED, 1)), 1)
 
 
 @contextlib.contextmanager
