@@ -41,7 +41,7 @@ RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
 
 
-@functools.cache  # the mean is an integral that takes a second
+@functools.cache  # the mean is an integral that takes half a second
 def chance(count: int) -> Interval:
     """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %.
 
