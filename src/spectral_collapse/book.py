@@ -16,7 +16,8 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-from spectral_collapse import executors, pages, vega
+from spectral_collapse import executors, vega
+from spectral_collapse.injection import injected
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -58,10 +59,8 @@ def with_profile(notebook: str, profile: str) -> str:
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):
-        if text := pages.injected(cell.source, cell.metadata.get("tags", []), profile):
-            injected = nbformat.v4.new_code_cell(text)
-            injected.metadata["tags"] = ["injected-parameters"]
-            content.cells.insert(index + 1, injected)
+        if text := injected(cell.source, cell.metadata.get("tags", []), profile):
+            content.cells.insert(index + 1, nbformat.v4.new_code_cell(text, metadata={"tags": ["injected-parameters"]}))
             return nbformat.writes(content)
     return notebook
 

@@ -18,7 +18,6 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
 
@@ -146,6 +145,8 @@ def cores() -> int:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """One torch thread for a while."""
+    import torch  # takes seconds, and the book's build asks for `cores` alone
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
