@@ -40,7 +40,8 @@ define set_up
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "== Setting up $(@D) with $(PYTHON) and the packages of $(word 2,$^)"
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --constraint $(word 2,$^) --editable '.[book,test]'
+	$(@D)/bin/pip install --quiet --no-compile --constraint $(word 2,$^) --editable '.[book,test]'
+	@$(@D)/bin/python -m compileall -qq -j 0 $(@D)/lib || true # on all cores, and not on one as pip does; some files are templates
 	@touch $@
 endef
 
@@ -71,10 +72,10 @@ lab: $(READY)  ## set up and open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
 test: $(READY)  ## set up and run the tests
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-oldest: $(OLDEST)/ready  ## run the tests with the oldest supported versions (set up in .venv-oldest; some GB on the first run)
-	$(OLDEST)/bin/python -m pytest --numprocesses auto
+	$(OLDEST)/bin/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .

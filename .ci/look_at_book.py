@@ -18,8 +18,9 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -31,6 +32,8 @@ LEAST_TEXT, LEAST_PICTURE = 11.0, 96.0
 LEAST_CONTRAST = 4.5
 """Of a chart's text (WCAG AA)."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+BROWSERS_AT_ONCE = 2
+"""Not two tabs of one: a browser draws no tab that is behind another."""
 SECONDS = 60.0
 """A page that is not drawn by then never is."""
 
@@ -178,13 +181,21 @@ def faults(state: dict, phone: bool) -> Iterator[str]:
         yield f"a picture has {state['picture']:.0f} pixels, less than {LEAST_PICTURE:g}"
 
 
-async def opened(address: str, book: Path, pictures: Path | None) -> tuple[list[str], str]:
-    """What is wrong with the pages in a browser; and what was looked at, for a closing line."""
+class Looked(NamedTuple):
+    """What is wrong with pages in a browser, and how many pages and charts that were."""
+
+    wrong: list[str]
+    pages: int
+    charts: int
+
+
+async def opened(address: str, book: Path, waiting: Iterator[Path], pictures: Path | None) -> Looked:
+    """Looks in one browser at page after page, until none is waiting."""
     socket = await websocket_connect(address, max_message_size=1 << 28)
     tab, wrong, looked, charts = Tab(socket), [], 0, 0
     for domain in ("Page", "Runtime", "Log", "Network"):
         await tab.do(f"{domain}.enable")
-    for page in pages(book):
+    for page in waiting:
         name = page.relative_to(book).with_suffix("")
         for width, theme in ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light")):
             how, tab.complaints = f"{theme}, {width} pixels", []
@@ -198,9 +209,21 @@ async def opened(address: str, book: Path, pictures: Path | None) -> tuple[list[
                 print(f"{name}: {state['overflowing']} charts scroll at {WIDE} pixels")
         looked, charts = looked + 1, charts + state["charts"]
     socket.close()
-    return list(
-        dict.fromkeys(wrong)
-    ), f"{looked} pages with {charts} charts, each in light and dark at {WIDE} and {PHONE} pixels"
+    return Looked(wrong, looked, charts)
+
+
+def looked_at(path: str, book: Path, pictures: Path | None) -> Looked:
+    """Looks at all pages, in browsers side by side, of which each takes the next page when it is done with one."""
+    found = pages(book)
+    waiting = iter(found)
+
+    async def all_pages(addresses: list[str]) -> list[Looked]:
+        return await asyncio.gather(*(opened(address, book, waiting, pictures) for address in addresses))
+
+    with ExitStack() as running:
+        parts = asyncio.run(all_pages([running.enter_context(browser(path)) for _ in found[:BROWSERS_AT_ONCE]]))
+    wrong = sorted({fault for part in parts for fault in part.wrong})
+    return Looked(wrong, sum(part.pages for part in parts), sum(part.charts for part in parts))
 
 
 def main(book: Path, pictures: Path | None = None) -> int:
@@ -212,10 +235,10 @@ def main(book: Path, pictures: Path | None = None) -> int:
     else:
         if pictures:
             pictures.mkdir(parents=True, exist_ok=True)
-        with browser(path) as address:
-            found, looked = asyncio.run(opened(address, book.resolve(), pictures))
-        wrong += found
-        print(f"looked at {looked}")
+        found = looked_at(path, book.resolve(), pictures)
+        wrong += found.wrong
+        sizes = f"{WIDE} and {PHONE} pixels"
+        print(f"looked at {found.pages} pages with {found.charts} charts, each in light and dark at {sizes}")
     print(*wrong, sep="\n", file=sys.stderr)
     return 1 if wrong else 0
 

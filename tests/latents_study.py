@@ -25,9 +25,7 @@ def low_pass(maps: torch.Tensor, cutoff: float = 0.15, left: float = 0.0) -> tor
     return torch.fft.ifft2(torch.fft.fft2(maps) * kept).real
 
 
-def made(
-    module: ModuleType, series: Mapping[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch, title: str = "Made up"
-) -> xr.Dataset:
+def made(module: ModuleType, series: Mapping[str, torch.Tensor], title: str = "Made up") -> xr.Dataset:
     """What a study of latents makes of these series; white noise is added. Every eighth latent shares a picture."""
     series = {latents.WHITE: white(len(next(iter(series.values()))), seed=0)} | dict(series)
     first = series[latents.WHITE]
@@ -35,9 +33,10 @@ def made(
     images = SimpleNamespace(names=[f"image {number}" for number in range(len(first))], clusters=groups)
     parameters = module.STUDY.parameters.checked(profile="smoke")
     request = SimpleNamespace(images=images, encoded=first, parameters=parameters)
-    monkeypatch.setattr(latents, "series", lambda request: list(series))
-    monkeypatch.setattr(latents, "latents", lambda request, name: series[name])
-    result = module.combine(request, {name: module.measured(request, name) for name in series})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(latents, "series", lambda request: list(series))
+        patched.setattr(latents, "latents", lambda request, name: series[name])
+        result = module.combine(request, {name: module.measured(request, name) for name in series})
     result.attrs |= {"title": title, "data_source": "real", "origin": "drawn"}
     return result.assign_coords(
         sample_group=("sample", groups),

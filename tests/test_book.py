@@ -1,13 +1,28 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from sphinx.application import Sphinx
 
-from spectral_collapse import book, vega
+from spectral_collapse import book, executors, vega
+
+
+@pytest.fixture
+def _put_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the extension sets in its own process, and for its kernels, is as before afterwards."""
+    for name in (vega.IN_BOOK, book.PROFILE):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv(executors.SHARED, "1")
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 def notebook(parameters: str, tags: list[str]) -> str:
@@ -47,10 +62,8 @@ def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> N
     assert book.with_profile(text, "smoke") == text
 
 
-def test_pages_have_formulas_and_chart_scripts_without_a_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(vega.IN_BOOK, "")  # the extension sets it for its kernels; put back afterwards
+@pytest.mark.usefixtures("_put_back")
+def test_pages_have_formulas_and_chart_scripts_without_a_network(tmp_path: Path) -> None:
     (tmp_path / "index.md").write_text(
         f'# With a chart\n\n<div class="{vega.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
     )
@@ -77,3 +90,56 @@ def test_pages_have_formulas_and_chart_scripts_without_a_network(
     assert formula.count("<math ") == 2
     assert '<span class="eqno">(1)</span>' in formula
     assert not re.search(r'src="https?:', chart + formula)
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_two_pages_are_read_at_a_time_and_their_warnings_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 2)
+    names = ["index", *"abcdef"]
+    for name in names:
+        (tmp_path / f"{name}.md").write_text(f"# {name}\n" + "{nothing}`x`\n" * (name == "f"))
+    (tmp_path / "index.md").write_text("# Pages\n\n```{toctree}\n" + "\n".join(names[1:]) + "\n```\n")
+    settings = {"extensions": ["myst_parser", "spectral_collapse.book"], "html_math_renderer": "mathml"}
+    folders = tmp_path, None, tmp_path / "out", tmp_path / "trees"
+    app = Sphinx(*folders, "html", settings, status=None, warning=None, warningiserror=True, keep_going=True)
+    log = tmp_path / "log"
+
+    def note(app: Sphinx, name: str, source: list[str]) -> None:
+        with log.open("a") as file:
+            file.write(f"{os.getpid()} {name}\n")
+
+    app.connect("source-read", note)
+    app.build()
+    readers, read = zip(*(line.split() for line in log.read_text().splitlines()), strict=True)
+    assert sorted(read) == sorted(names)
+    assert len(set(readers)) >= 2
+    assert str(os.getpid()) not in readers
+    assert app.statuscode == 1  # of page f, whose reader is another process
+    assert all((tmp_path / "out" / f"{name}.html").is_file() for name in names)
+    assert app.parallel == 1  # for the writing
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_notebooks_come_first_and_their_kernels_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 4)
+    pages = {"about": "about.md", "b": "b.ipynb", "a": "a.ipynb", "zoo": "zoo.md"}
+    undeclared = SimpleNamespace(parallel_read_safe=None)
+    app = SimpleNamespace(parallel=1, extensions={"sphinx_multitoc_numbering": undeclared})
+    names, env = sorted(pages), SimpleNamespace(doc2path=pages.get)
+    book._side_by_side(app, env, names)
+    assert names == ["a", "b", "about", "zoo"]
+    assert (app.parallel, undeclared.parallel_read_safe, os.environ[executors.SHARED]) == (2, True, "2")
+    with pytest.raises(SystemExit):  # so that the processes which read end too
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("_put_back")
+@pytest.mark.parametrize(("cores", "profile"), [(1, "quick"), (8, "paper")])
+def test_one_page_follows_another_on_one_core_and_at_paper(
+    cores: int, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: cores)
+    monkeypatch.setenv(book.PROFILE, profile)
+    app = SimpleNamespace(parallel=1, extensions={})
+    book._side_by_side(app, SimpleNamespace(doc2path=str), ["a"])
+    assert (app.parallel, os.environ[executors.SHARED]) == (1, "1")

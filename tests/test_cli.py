@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -62,10 +63,11 @@ def test_data_list_goes_on_past_a_folder_it_cannot_use(
     assert "cannot be read as a table" in lines["bbbc021_x16"]
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    """As `data list | head -0`."""
-    command = [sys.executable, "-m", "spectral_collapse.cli", "data", "list"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    """As `results list | head -0`."""
+    command = [sys.executable, "-m", "spectral_collapse.cli", "results", "list"]
+    home = os.environ | {"SPECTRAL_COLLAPSE_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         running.stdout.close()
         errors = running.stderr.read()
     assert running.returncode == 0

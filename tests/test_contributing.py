@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import fresh
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "book" / "guides").glob("*.md"))}
@@ -49,13 +51,8 @@ def test_a_guide_of_the_book_has_code_that_is_tested() -> None:
 def test_an_example_runs_in_an_empty_folder(title: str, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    paths = [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
-    home = {"SPECTRAL_COLLAPSE_HOME": str(tmp_path / "home"), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    (tmp_path / "example.py").write_text(EXAMPLES[title], encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if name != "SPECTRAL_COLLAPSE_DATA"}
-    ran = subprocess.run(
-        [sys.executable, "../example.py"], cwd=folder, env=environment | home, capture_output=True, text=True
-    )
+    ran = fresh.run(EXAMPLES[title], folder, environment | {"SPECTRAL_COLLAPSE_HOME": str(tmp_path / "home")})
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout
 

@@ -132,3 +132,11 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_auto_is_here_for_a_single_job() -> None:
     assert isinstance(executors.get("auto", jobs=1), Here)
+
+
+def test_processes_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(executors.SHARED, raising=False)
+    alone = executors.cores()
+    for others, share in ((1, alone), (2, max(alone // 2, 1)), (2 * alone, 1)):
+        monkeypatch.setenv(executors.SHARED, str(others))
+        assert executors.cores() == share

@@ -132,10 +132,14 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 
 
 @needs_browser
-def test_a_sound_page_passes(tmp_path: Path, chart: alt.Chart) -> None:
-    found = look(book(tmp_path, chart._repr_mimebundle_()["text/html"]))
+def test_sound_pages_pass(tmp_path: Path, chart: alt.Chart) -> None:
+    """Three of them, for two browsers side by side."""
+    folder = book(tmp_path, chart._repr_mimebundle_()["text/html"])
+    for name in ("second", "third"):
+        shutil.copy(folder / "index.html", folder / f"{name}.html")
+    found = look(folder)
     assert (found.returncode, found.stderr.strip()) == (0, "")
-    assert "looked at 1 pages with 1 charts" in found.stdout
+    assert "looked at 3 pages with 3 charts" in found.stdout
 
 
 @needs_browser

@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import xarray as xr
 
 from spectral_collapse import paths, results
 from spectral_collapse.errors import DataError, InvalidParameterError
+from tests import fresh
 
 PARAMETERS = {"dataset": "photos_x8", "profile": "quick", "seeds": 3, "eta": [0.0, 1e-4]}
 
@@ -206,7 +205,7 @@ def test_a_damaged_part_counts_as_missing_wherever_the_damage_is() -> None:
 def _leave(command: str) -> None:
     """Runs Python code in another process, which kills itself in it."""
     code = f"import os, signal\nfrom pathlib import Path\nfrom spectral_collapse import results\n{command}"
-    died = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    died = fresh.run(code, Path.cwd(), os.environ)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 

@@ -1,11 +1,13 @@
 """A Sphinx extension for this project's book: pages that need no network, fresh studies, the profile, footers.
 
-Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`.
+Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`. Two pages are made at a time.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,8 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-from spectral_collapse import pages, vega
+from spectral_collapse import executors, vega
+from spectral_collapse.injection import injected
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -25,6 +28,10 @@ PROFILE = "SPECTRAL_COLLAPSE_PROFILE"
 """Environment variable: the profile for every notebook that has one; without it each keeps its own."""
 
 _SCRIPT = "charts.js"
+_AT_ONCE = 2
+"""Pages that are made side by side: each has a kernel of its own, so more would ask for much memory."""
+_UNDECLARED = ("sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
+"""Extensions of Jupyter Book that do not say whether pages may be read side by side; nothing in them forbids it."""
 _FOOTER = """\
 from IPython.display import HTML
 from spectral_collapse.findings import footer
@@ -38,9 +45,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
+    app.connect("env-before-read-docs", _side_by_side)
+    app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
     app.connect("html-page-context", _load_script)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def with_profile(notebook: str, profile: str) -> str:
@@ -50,10 +59,8 @@ def with_profile(notebook: str, profile: str) -> str:
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):
-        if text := pages.injected(cell.source, cell.metadata.get("tags", []), profile):
-            injected = nbformat.v4.new_code_cell(text)
-            injected.metadata["tags"] = ["injected-parameters"]
-            content.cells.insert(index + 1, injected)
+        if text := injected(cell.source, cell.metadata.get("tags", []), profile):
+            content.cells.insert(index + 1, nbformat.v4.new_code_cell(text, metadata={"tags": ["injected-parameters"]}))
             return nbformat.writes(content)
     return notebook
 
@@ -77,6 +84,28 @@ def _prepare(app: Sphinx) -> None:
 def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Every notebook, always: what it shows also depends on the package and on the stored results."""
     return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+
+
+def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Lets Sphinx read, and so run, two pages at a time, whose kernels share the cores.
+
+    At the profile `paper` one page follows the other: a device has memory for one of its networks.
+    """
+    if executors.cores() < _AT_ONCE or os.environ.get(PROFILE) == "paper":
+        return
+    app.parallel = _AT_ONCE
+    os.environ[executors.SHARED] = str(_AT_ONCE)
+    for name in {*_UNDECLARED} & set(app.extensions):
+        app.extensions[name].parallel_read_safe = True
+    # Sphinx gives each process a run of neighbours: notebooks first, so that both begin with what takes long
+    names.sort(key=lambda name: (not env.doc2path(name).endswith(".ipynb"), name))
+    # ended from outside, Sphinx would leave its processes behind, and they would go on to their last page
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
+def _one_by_one(app: Sphinx, env: BuildEnvironment) -> None:
+    """Pages are written one after the other, which takes seconds."""
+    app.parallel = 1
 
 
 def _complete(app: Sphinx, name: str, source: list[str]) -> None:

@@ -18,7 +18,6 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
 
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 Work = Callable[[str], Arrays]
 """The name of a job -> its arrays; what is sent to a worker."""
+
+SHARED = "SPECTRAL_COLLAPSE_SHARED"
+"""Environment variable: how many processes beside each other share the cores, as the kernels of two pages do."""
 
 _CONNECT_SECONDS = 10
 _DEATHS = 3
@@ -135,13 +137,16 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use, its share of them where others are beside it (`SHARED`)."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(here // int(os.environ.get(SHARED, 1)), 1)
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """One torch thread for a while."""
+    import torch  # takes seconds, and the book's build asks for `cores` alone
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 from spectral_collapse import datasets, inversion, metrics, paths, results, shipping
 from spectral_collapse.errors import DataError, SpectralCollapseError
 from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.injection import injected
 from spectral_collapse.studies import ledger
 from spectral_collapse.studies.request import loading_once
 
@@ -44,17 +45,6 @@ class Need:
     def __str__(self) -> str:
         why = f": {self.state.why}" if self.state.why else ""
         return f"{self.name}  {self.state.kind}{why}  ({', '.join(self.pages)})"
-
-
-def injected(source: str, tags: Sequence[str], profile: str) -> str:
-    """The cell that sets the profile below a notebook's cell of parameters; '' below any other.
-
-    At smoke, which shows that everything runs, one of several data sets has its first two alone.
-    """
-    if "parameters" not in tags or "profile =" not in source:
-        return ""
-    fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in source else ""
-    return f"# Parameters\nprofile = {json.dumps(profile)}\n{fewer}"
 
 
 def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> list[Need]:

@@ -12,10 +12,10 @@ from tests.latents_study import low_pass, made, white
 FIGURES = ("norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments")
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+@pytest.fixture(scope="module")
+def study() -> xr.Dataset:
     series = {"standard": low_pass(white(16), 0.3), "white_norm": white(16), "closed form": low_pass(white(16))}
-    return made(gaussianity, series, monkeypatch)
+    return made(gaussianity, series)
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -13,10 +13,10 @@ from tests.latents_study import low_pass, made, white
 METHODS = ("standard", "taba", "ovg", "noise_floor", "nullspace", "white_norm")
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+@pytest.fixture(scope="module")
+def study() -> xr.Dataset:
     series = {name: low_pass(white(16), 0.3) for name in (*METHODS, "closed form")}
-    return made(pca, series, monkeypatch)
+    return made(pca, series)
 
 
 def test_every_figure_names_the_series_and_the_data(study: xr.Dataset) -> None:

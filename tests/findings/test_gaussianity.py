@@ -22,8 +22,8 @@ def unit(maps: torch.Tensor) -> torch.Tensor:
     return maps * (norms / maps.flatten(1).norm(dim=1))[:, None, None, None]
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+@pytest.fixture(scope="module")
+def study() -> xr.Dataset:
     places = torch.randperm(ELEMENTS, generator=torch.Generator().manual_seed(0))
     smooth = unit(low_pass(white(), 0.2, left=0.5))
     series = {
@@ -36,7 +36,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
         "heavy tails": unit(white(seed=8) ** 3),
         "closed form": low_pass(white(), 0.2, left=0.1),
     }
-    return made(gaussianity, series, monkeypatch)
+    return made(gaussianity, series)
 
 
 def test_chance_is_the_distance_of_white_noise() -> None:
@@ -113,12 +113,12 @@ def test_tails_and_patterns_are_told_apart(study: xr.Dataset) -> None:
     assert divergence.loc["TABA", "low"] < 0 < divergence.loc["TABA", "high"]
 
 
-def test_verdicts_follow_the_numbers(study: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verdicts_follow_the_numbers(study: xr.Dataset) -> None:
     claims = findings.claims({"made": study})
     # a low-pass has normal elements: nothing for Shapiro-Wilk to find
     assert [claim.verdict for claim in claims] == ["supported", "supported", "supported", "depends", "supported"]
     reversed_ = {"standard": white(seed=5), "taba": low_pass(white(), 0.2), "ovg": 0.5 * white()}
-    claims = findings.claims({"made": made(gaussianity, reversed_, monkeypatch)})
+    claims = findings.claims({"made": made(gaussianity, reversed_)})
     assert [claim.verdict for claim in claims[:2]] == ["refuted", "refuted"]
     assert claims[4].verdict == "refuted"
     alone = findings.claims({"made": study.sel(series=["white noise", "standard"])})

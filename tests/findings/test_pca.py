@@ -16,8 +16,8 @@ from tests.latents_study import low_pass, made, white
 RANK = 5
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+@pytest.fixture(scope="module")
+def study() -> xr.Dataset:
     noise = white()
     patterns = white(RANK, seed=3).flatten(1)
     few = (white(64, (1, 1, RANK), seed=4).flatten(1) @ patterns).unflatten(1, (3, 16, 16))
@@ -30,7 +30,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
         "shuffled": low_pass(noise).flatten(1)[:, places].unflatten(1, (3, 16, 16)),
         "closed form": low_pass(noise),
     }
-    return made(pca, series, monkeypatch)
+    return made(pca, series)
 
 
 def ranks(study: xr.Dataset, reading: str) -> pd.DataFrame:
@@ -59,19 +59,17 @@ def test_intervals_hold_1_for_white_noise_alone(study: xr.Dataset) -> None:
     assert "white noise" not in table.index
 
 
-def test_the_share_of_the_closed_form_is_1_where_it_is_the_same_and_0_where_it_is_white(
-    study: xr.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_share_of_the_closed_form_is_1_where_it_is_the_same_and_0_where_it_is_white(study: xr.Dataset) -> None:
     same = findings.predicted({"made": study})
     np.testing.assert_allclose(same[["mean", "low", "high"]], 1)
     collapsed = {"standard": low_pass(white()), "closed form": white(seed=6)}
-    apart = findings.predicted({"made": made(pca, collapsed, monkeypatch)})
+    apart = findings.predicted({"made": made(pca, collapsed)})
     assert apart["mean"].to_numpy() == pytest.approx(0, abs=0.02)
 
 
-def test_no_collapse_has_no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_collapse_has_no_share() -> None:
     # half of the amplitude at all frequencies: fewer dimensions in no reading
-    found = {"made": made(pca, {"standard": 0.5 * white(seed=0), "closed form": white()}, monkeypatch)}
+    found = {"made": made(pca, {"standard": 0.5 * white(seed=0), "closed form": white()})}
     assert findings.predicted(found)["mean"].isna().all()
     assert "There is no loss to explain" in findings.answer(found)
     assert [claim.verdict for claim in findings.claims(found)[:2]] == ["depends", "depends"]
@@ -111,11 +109,9 @@ def test_the_verdict_names_what_has_fewer_dimensions(study: xr.Dataset) -> None:
     ("x8", "x32", "expected"),
     [(0.15, 0.4, "refuted"), (0.4, 0.15, "supported"), (0.3, 0.3, "depends")],
 )
-def test_the_claim_on_sparsity_follows_the_ranks(
-    monkeypatch: pytest.MonkeyPatch, x8: float, x32: float, expected: str
-) -> None:
+def test_the_claim_on_sparsity_follows_the_ranks(x8: float, x32: float, expected: str) -> None:
     def cells(cutoff: float) -> xr.Dataset:
-        return made(pca, {"standard": low_pass(white(), cutoff), "closed form": white(seed=6)}, monkeypatch)
+        return made(pca, {"standard": low_pass(white(), cutoff), "closed form": white(seed=6)})
 
     found = {"bbbc021_x8": cells(x8), "bbbc021_x32": cells(x32)}
     claims = findings.claims(found)

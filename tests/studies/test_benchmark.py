@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -18,10 +19,15 @@ from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 SMALL = {"profile": "smoke", "reference": 16}
 
 
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:  # noqa: F811
+@functools.cache
+def computed() -> xr.Dataset:
     methods = ("standard", "taba", "ovg+taba")
     return benchmark.STUDY.run(**SMALL, methods=methods, checkpoint=thumbnails())
+
+
+@pytest.fixture
+def study(own_store: None) -> xr.Dataset:  # noqa: F811
+    return computed()
 
 
 def test_scores_are_those_of_the_shared_translation(study: xr.Dataset, own_store: None) -> None:  # noqa: F811

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -28,9 +30,14 @@ def given(**more: object) -> guidance.CheapGuidanceParameters:
     return guidance.CheapGuidanceParameters.checked(**arguments(**more))
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return guidance.STUDY.run(**arguments())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return guidance.STUDY.run(**arguments())
+    return computed()
 
 
 @pytest.mark.parametrize("smooth", [0.0, 3.0])

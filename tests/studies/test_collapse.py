@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,14 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return collapse.STUDY.run(profile="smoke", checkpoint=thumbnails())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:
-    return collapse.STUDY.run(profile="smoke", checkpoint=thumbnails())
+    return computed()
 
 
 def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,14 @@ from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 Parameters = decorrelation.DecorrelationParameters
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return decorrelation.STUDY.run(profile="smoke", checkpoint=thumbnails())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return decorrelation.STUDY.run(profile="smoke", checkpoint=thumbnails())
+    return computed()
 
 
 def test_every_series_is_measured_and_white_noise_is_white(study: xr.Dataset) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,9 +13,14 @@ from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails())
+    return computed()
 
 
 def test_white_noise_is_white_by_every_measure(study: xr.Dataset) -> None:
@@ -37,8 +44,8 @@ def test_the_closed_form_lacks_the_high_bands(study: xr.Dataset) -> None:
     assert float(study["ks_distance"].sel(series="closed form").isel(count=-1).mean()) > 0.5
 
 
-def test_the_distance_is_that_of_s_g(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = made(gaussianity, {"standard": 0.99 * white()}, monkeypatch)
+def test_the_distance_is_that_of_s_g() -> None:
+    found = made(gaussianity, {"standard": 0.99 * white()})
     norms = (0.99 * white()).double().square().sum((1, 2, 3)).numpy()
     exact = stats.kstest(norms, stats.chi2(768).cdf)
     last = found.sel(series="standard").isel(count=-1, draw=0)
@@ -47,11 +54,11 @@ def test_the_distance_is_that_of_s_g(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(found["energy"].sel(series="standard", band="all"), norms / 768)
 
 
-def test_elements_are_tested_over_latents(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elements_are_tested_over_latents() -> None:
     # every latent normal by itself, and every element two-valued over latents up to the sign
     base = white(1).expand(64, -1, -1, -1)
     signs = (white(64, (1, 1, 1)) > 0) * 2.0 - 1
-    found = made(gaussianity, {"standard": base * signs, "taba": low_pass(white())}, monkeypatch)
+    found = made(gaussianity, {"standard": base * signs, "taba": low_pass(white())})
     assert float(found["element_rejected"].sel(series="standard", left_out="nothing")) == 1
     assert float(found["latent_rejected"].sel(series="standard").mean()) == 0
     # elements of a low-pass are normal over latents: 5 % of 64 tests

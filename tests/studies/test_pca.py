@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,14 @@ from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return pca.STUDY.run(profile="smoke", checkpoint=thumbnails())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return pca.STUDY.run(profile="smoke", checkpoint=thumbnails())
+    return computed()
 
 
 def test_white_noise_has_the_rank_of_the_marchenko_pastur_law(study: xr.Dataset) -> None:
@@ -65,8 +72,8 @@ def test_curves_start_at_0_and_end_at_1(study: xr.Dataset) -> None:
         assert bool((curve.diff("share") >= -1e-12).all())
 
 
-def test_components_of_white_noise_are_white(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = made(pca, {"standard": low_pass(white()), "closed form": low_pass(white())}, monkeypatch)
+def test_components_of_white_noise_are_white() -> None:
+    found = made(pca, {"standard": low_pass(white()), "closed form": low_pass(white())})
     power = found["component_power"].sel(left_out="nothing")
     # 8 components x 3 channels x at least 4 pairs of coefficients in a ring: standard error 0.1 at most; four of them
     assert power.sel(series="white noise").to_numpy() == pytest.approx(1, abs=0.4)

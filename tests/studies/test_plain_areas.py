@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -25,9 +27,14 @@ def model() -> Thumbnails:
     return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64, "recipe": recipe}, "0" * 12)
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return plain_areas.STUDY.run(profile="smoke", checkpoint=model(), num_steps=20, drawn=8)
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return plain_areas.STUDY.run(profile="smoke", checkpoint=model(), num_steps=20, drawn=8)
+    return computed()
 
 
 def test_the_experiments_agree_with_what_is_known(study: xr.Dataset) -> None:

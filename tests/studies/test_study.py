@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from spectral_collapse.executors import Arrays, ExecutorError
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
+from tests import fresh
 
 
 class Powers(Parameters):
@@ -135,8 +135,7 @@ def _run(home: str, log: str) -> None:
 
 def test_two_runs_share_the_work(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    context = multiprocessing.get_context("spawn")  # a fork would take over locks that other threads hold
-    runs = [context.Process(target=_run, args=(str(tmp_path), str(log))) for _ in range(2)]
+    runs = [fresh.PROCESSES.Process(target=_run, args=(str(tmp_path), str(log))) for _ in range(2)]
     for run in runs:
         run.start()
     for run in runs:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,9 +18,14 @@ from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 STEPS = 6
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return trajectories.STUDY.run(profile="smoke", checkpoint=thumbnails(), num_steps=STEPS)
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return trajectories.STUDY.run(profile="smoke", checkpoint=thumbnails(), num_steps=STEPS)
+    return computed()
 
 
 def test_the_walk_of_the_standard_inversion_is_that_of_its_states(study: xr.Dataset) -> None:

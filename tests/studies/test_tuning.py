@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,14 @@ from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 SMALL = {"profile": "smoke", "reference": 16}
 
 
+@functools.cache
+def computed() -> xr.Dataset:
+    return tuning.STUDY.run(**SMALL, checkpoint=thumbnails())
+
+
 @pytest.fixture
 def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return tuning.STUDY.run(**SMALL, checkpoint=thumbnails())
+    return computed()
 
 
 def test_every_method_has_as_many_tries_and_its_published_setting_is_one(own_store: None) -> None:  # noqa: F811

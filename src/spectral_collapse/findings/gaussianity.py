@@ -7,6 +7,8 @@ jackknife intervals over parts of them.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -39,6 +41,7 @@ RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
 
 
+@functools.cache  # the mean is an integral that takes half a second
 def chance(count: int) -> Interval:
     """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %.
 

@@ -1,0 +1,17 @@
+"""The cell that gives a notebook a profile, as papermill adds one: for the book, and for the list of what ships."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+
+def injected(source: str, tags: Sequence[str], profile: str) -> str:
+    """The cell that sets the profile below a notebook's cell of parameters; '' below any other.
+
+    At smoke, which shows that everything runs, one of several data sets has its first two alone.
+    """
+    if "parameters" not in tags or "profile =" not in source:
+        return ""
+    fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in source else ""
+    return f"# Parameters\nprofile = {json.dumps(profile)}\n{fewer}"
