@@ -28,7 +28,7 @@ from spectral_collapse.networks.autoencoder import small_autoencoder
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
-    from transformers import CLIPTextConfig, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTokenizer, PreTrainedTokenizerFast
 
 Kind = Literal["stable-diffusion", "stable-diffusion-xl", "stable-diffusion-3", "flux", "dit"]
 _TEXT = 16
@@ -129,11 +129,10 @@ def _stable_diffusion_3() -> StableDiffusion3Pipeline:
 
 
 def _flux() -> FluxPipeline:
-    from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5TokenizerFast
+    from transformers import CLIPTextModel, T5Config, T5EncoderModel
 
     tokenizer = _tokenizer()
     pieces = ["<pad>", "</s>", "<unk>", "\u2581", *string.ascii_lowercase, *string.digits, *",.-"]
-    second = T5TokenizerFast(vocab=[(piece, -1.0) for piece in pieces], extra_ids=0, model_max_length=16)
     encoder = T5Config(vocab_size=len(pieces), d_model=_TEXT, d_kv=8, d_ff=2 * _TEXT, num_layers=1, num_heads=2)
     transformer = FluxTransformer2DModel(
         patch_size=1,
@@ -153,7 +152,7 @@ def _flux() -> FluxPipeline:
         text_encoder=CLIPTextModel(_text_config(tokenizer)).eval(),
         tokenizer=tokenizer,
         text_encoder_2=T5EncoderModel(encoder).eval(),
-        tokenizer_2=second,
+        tokenizer_2=_pieces_tokenizer(pieces),
         transformer=transformer.eval(),
     )
     pipe.default_sample_size = 16
@@ -213,6 +212,18 @@ def _tokenizer() -> CLIPTokenizer:
         (Path(folder) / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
         (Path(folder) / "merges.txt").write_text("#version: 0.2\n")
         return CLIPTokenizer.from_pretrained(folder, model_max_length=16, local_files_only=True)
+
+
+def _pieces_tokenizer(pieces: list[str]) -> PreTrainedTokenizerFast:
+    """A tokenizer as T5's, with these pieces; the class of T5's own takes them in no way that all versions know."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=pieces.index("<unk>")))
+    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    made.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", pieces.index("</s>"))])
+    marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    return PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=16, **marks)
 
 
 def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
