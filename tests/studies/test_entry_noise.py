@@ -6,6 +6,7 @@ import torch
 import xarray as xr
 
 from spectral_collapse import inversion, metrics
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import entry_noise as findings
 from spectral_collapse.inversion.nullspace import NullSpace
 from spectral_collapse.processes import VariancePreserving
@@ -67,8 +68,9 @@ def test_levels_pass_through_the_given_ones_and_are_even_elsewhere() -> None:
     assert levels[-1] == usual[-1]
     assert (np.diff(ratios) > 0).all()
     even = (ratios[-1] - ratios[0]) / 50
-    assert np.diff(ratios).max() <= 1.5 * even + 1e-9  # one is moved by half a step at most
-    assert len(levels) == pytest.approx(51, abs=3)
+    assert np.diff(ratios).max() <= 1.1 * even  # the short ones beside the given levels take the rest
+    assert len(levels) == 51
+    assert entry_noise.Through(through=tuple(usual[:4])).levels(3) == usual[:4]
 
 
 def test_what_lies_in_phase_is_the_sources_part() -> None:
@@ -165,3 +167,22 @@ def test_a_result_follows_the_schema(tmp_path_factory: pytest.TempPathFactory) -
     assert findings.claims({"one": study})[0].verdict in ("supported", "refuted")
     assert isinstance(study, xr.Dataset)
     assert "nan" not in findings.verdict(study)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"num_steps": 5, "replaced": (0, 6)}, r"replaced must be at most num_steps, 5; \[0, 6\] was given"),
+        ({"steps": (10, 10)}, r"steps must be two different numbers at least; \[10, 10\] was given"),
+        ({"spectral_errors": (-1.0,)}, r"spectral_errors.0 must be greater than -1; -1.0 was given"),
+        ({"replaced": (-1,)}, r"replaced.0 must be greater than or equal to 0; -1 was given"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidParameterError, match=sentence):
+        entry_noise.EntryNoiseParameters.checked(**given)
+
+
+def test_the_entry_level_and_the_perfect_network_are_always_there() -> None:
+    given = entry_noise.EntryNoiseParameters.checked(replaced=(5, 2), spectral_errors=(0.3,), steps=(20, 10))
+    assert (given.entered, given.wrong, given.finer) == ([0, 2, 5], [0.0, 0.3], [10, 20])

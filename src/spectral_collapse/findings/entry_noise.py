@@ -243,6 +243,13 @@ def verdict(study: xr.Dataset) -> str:
         for wrong in study["spectral_error"].to_numpy()
         if wrong
     ]
+    share = first_steps(study)
+    early = (
+        f"- **First steps.** Of the squared error of Euler's latents {share:.0%} is gone where the first "
+        f"{PUBLISHED:.0%} of the steps are replaced.\n"
+        if np.isfinite(share)
+        else ""
+    )
     coarse = study["error"].sel(process=TIME, solver="2M", spectral_error=0.0).min()
     return (
         f"- **The law.** On drawn data power times squared correlation is $S/(S + s_k^2)$ to {law_gap(study):.1%}, "
@@ -253,8 +260,7 @@ def verdict(study: xr.Dataset) -> str:
         f"{float(apart):.4f}.\n"
         f"- **Detail.** Power above half the Nyquist frequency over the target's, noise everywhere, where the exact "
         f"flow has {float(study['detail_expected'].sel(noise=EVERYWHERE).min()):.2f} or more: {'; '.join(reached)}.\n"
-        f"- **First steps.** Of the squared error of Euler's latents {first_steps(study):.0%} is gone where the first "
-        f"{PUBLISHED:.0%} of the steps are replaced.\n"
+        f"{early}"
         f"- **Orders** of a perfect network's error, from its last two runs: {'; '.join(slopes)}.\n"
         f"- **Where more steps stop paying.** Network calls until the error stays within {NEAR:.0%} of its floor, "
         f"levels even in log SNR: {'; '.join(stops) or 'no wrong network was tried'}. With levels even in time the "

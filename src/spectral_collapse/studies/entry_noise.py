@@ -16,11 +16,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from itertools import pairwise
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
+import pydantic
 import torch
 import xarray as xr
+from pydantic import Field
 
 from spectral_collapse import inversion, metrics
 from spectral_collapse.denoisers import GaussianDenoiser
@@ -32,7 +35,7 @@ from spectral_collapse.inversion.projectors import HighPass, Projector
 from spectral_collapse.labels import SOURCE, TARGET
 from spectral_collapse.metrics.high_frequency import CUTOFF
 from spectral_collapse.metrics.ssim import WINDOW
-from spectral_collapse.processes import Level, Process, Spacing, VariancePreserving
+from spectral_collapse.processes import Level, Process, VariancePreserving
 from spectral_collapse.studies import common
 from spectral_collapse.studies.gaussian import Gaussian, entry, flow_gain, modelled
 from spectral_collapse.studies.parameters import Count, ImageParameters, Number, by_profile
@@ -100,22 +103,45 @@ class EntryNoiseParameters(ImageParameters):
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 8, "quick": 64, "paper": 64}
 
     num_steps: Count = by_profile(25, 50, 50, ge=1, description="inversion and sampling steps of translations")
-    replaced: tuple[Count, ...] = by_profile(
-        (0, 1, 2), (0, 1, 2, 5, 10), (0, 1, 2, 5, 10), description="levels k at which images enter"
+    replaced: tuple[Annotated[Count, Field(ge=0)], ...] = by_profile(
+        (0, 1, 2), (0, 1, 2, 5, 10), (0, 1, 2, 5, 10), description="levels k at which images enter; 0 is one of them"
     )
-    steps: tuple[Count, ...] = by_profile(
+    steps: tuple[Annotated[Count, Field(ge=1)], ...] = by_profile(
         (5, 20, 80),
         (5, 10, 20, 50, 100, 200, 500),
         (5, 10, 20, 50, 100, 200, 500),
         description="numbers of inversion steps for the orders of convergence",
     )
-    spectral_errors: tuple[Number, ...] = by_profile(
+    spectral_errors: tuple[Annotated[Number, Field(gt=-1)], ...] = by_profile(
         (0.0, 0.03, 0.3),
         (0.0, 0.03, 0.3),
         (0.0, 0.03, 0.3),
-        description="delta: the network's spectrum is (1 + delta) times the true one",
+        description="delta: a network's spectrum is (1 + delta) times the true one; 0 is one of them",
     )
-    draws: Count = by_profile(4, 12, 12, ge=1, description="images of three channels for what is drawn")
+    draws: Count = by_profile(4, 12, 12, ge=2, description="images of three channels for what is drawn")
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> Self:
+        if max(self.replaced, default=0) > self.num_steps:
+            raise ValueError(f"replaced must be at most num_steps, {self.num_steps}; {list(self.replaced)} was given")
+        if len(set(self.steps)) < 2:
+            raise ValueError(f"steps must be two different numbers at least; {list(self.steps)} was given")
+        return self
+
+    @property
+    def entered(self) -> list[int]:
+        """`replaced` in order, with 0."""
+        return sorted({0, *self.replaced})
+
+    @property
+    def finer(self) -> list[int]:
+        """`steps` in order."""
+        return sorted(set(self.steps))
+
+    @property
+    def wrong(self) -> list[float]:
+        """`spectral_errors` in order, with 0."""
+        return sorted({0.0, *self.spectral_errors})
 
 
 @dataclass(frozen=True)
@@ -137,21 +163,22 @@ class SecondOrder(DPMSolver, NullSpace):
 
 @dataclass(frozen=True)
 class Through(VariancePreserving):
-    """Levels even in log SNR that pass through given ones, which take the place of those nearest to them.
+    """Levels as even in log SNR as those can be that pass through given ones.
 
-    through: cleanest first; the first and the last of them are where trajectories begin and end.
+    through: at most num_steps + 1 levels, cleanest first; trajectories begin at the first and end at the last.
     """
 
-    spacing: Spacing = "log_snr"
     through: tuple[Level, ...] = ()
 
     def levels(self, num_steps: int) -> list[Level]:
-        """About num_steps + 1 levels, cleanest first; all of `through` are among them."""
-        even = [(math.log(level.ratio), level) for level in super().levels(num_steps)]
-        given = [(math.log(level.ratio), level) for level in self.through]
-        reach = (even[-1][0] - even[0][0]) / num_steps / 2
-        kept = [(place, level) for place, level in even if min(abs(place - other) for other, _ in given) > reach]
-        return [level for _, level in sorted([*kept, *given], key=lambda found: found[0])]
+        places = np.log([level.ratio for level in self.through])
+        steps = np.ones(len(places) - 1, int)
+        for _ in range(num_steps - len(steps)):
+            steps[np.argmax(np.diff(places) / steps)] += 1
+        found: list[Level] = []
+        for start, ends, count in zip(self.through, pairwise(places), steps, strict=False):
+            found += [start, *(self._with_ratio(math.exp(place)) for place in np.linspace(*ends, count + 1)[1:-1])]
+        return [*found, self.through[-1]]
 
 
 ENTRIES: dict[str, type[NullSpace]] = {EULER: NullSpace, SECOND: SecondOrder, FINE: SecondOrder}
@@ -268,7 +295,7 @@ def jobs(request: Given) -> Mapping[str, Job]:
     return {
         "product law": lambda: _law(given.draws),
         "translations": translations,
-        "orders": lambda: _orders(modelled(request.pair.source).spectrum, given.steps, given.spectral_errors),
+        "orders": lambda: _orders(modelled(request.pair.source).spectrum, given.finer, given.wrong),
     }
 
 
@@ -293,12 +320,12 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             "draw": range(given.draws),
             "walk": list(ENTRIES),
             "noise": list(NOISES),
-            "replaced": list(given.replaced),
+            "replaced": given.entered,
             "frequency": common.frequencies(arrays["frequency"]),
             "process": list(PROCESSES),
             "solver": list(SOLVERS),
-            "spectral_error": list(given.spectral_errors),
-            "steps": list(given.steps),
+            "spectral_error": given.wrong,
+            "steps": given.finer,
         },
         {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)},
     )
@@ -345,12 +372,12 @@ def _translations(
 ) -> Arrays:
     usual, num_steps = PROCESSES[TIME], given.num_steps
     levels = usual.levels(num_steps)
-    fine = Through(through=tuple(levels[k] for k in sorted({0, *given.replaced, num_steps})))
+    fine = Through(through=tuple(levels[k] for k in sorted({*given.entered, num_steps})))
     images, white = source.draw(given.draws, seed=3).float(), marginal(target.spectrum, levels[0])
     by_ring, detail = source.mean(white), white[_high(white)].mean()
     expected: dict[str, list[np.ndarray | float]] = defaultdict(list)
     drawn: dict[str, list[np.ndarray]] = defaultdict(list)
-    grid = list(itertools.product(NOISES, given.replaced))
+    grid = list(itertools.product(NOISES, given.entered))
     for noise, k in grid:
         share = _response(_projector(noise, band), source.spectrum).square()
         exact = translation(source.spectrum, target.spectrum, levels, k, share)
@@ -374,13 +401,13 @@ def _translations(
             gain = start.alpha * (marginal(source.spectrum, last) / marginal(source.spectrum, start)).sqrt() / last.norm
             walked = source.gain(method, process, num_steps)
             drawn["walk_error"].append(relative_error(walked, gain, source.spectrum, last).numpy())
-    sizes = len(NOISES), len(given.replaced)
+    sizes = len(NOISES), len(given.entered)
     arrays = {name: np.reshape(values, (*sizes, *np.shape(values[0]))) for name, values in expected.items()}
     errors = np.reshape(drawn.pop("walk_error"), (len(ENTRIES), -1))
     arrays |= {name: np.reshape(values, (len(ENTRIES), *sizes, *values[0].shape)) for name, values in drawn.items()}
     return arrays | {
         "frequency": common.spectra({"": images[:1]})[0],
-        "level_noise": np.array([levels[k].ratio ** 2 for k in given.replaced]),
+        "level_noise": np.array([levels[k].ratio ** 2 for k in given.entered]),
         "walk_error": errors,
     }
 
