@@ -15,8 +15,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from spectral_collapse import paths
+
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = paths.pages()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -84,7 +86,8 @@ def test_notebooks_are_stored_without_outputs_and_take_literal_parameters(path: 
 def test_the_book_has_every_notebook() -> None:
     contents = (ROOT / "_toc.yml").read_text()
     assert NOTEBOOKS
-    assert all(f"notebooks/{path.stem}\n" in contents for path in NOTEBOOKS)
+    names = [path.relative_to(ROOT).with_suffix("") for path in NOTEBOOKS]
+    assert all(f" {str(name).removeprefix('book/')}\n" in contents for name in names)
 
 
 CHECKPOINTS = sorted((ROOT / "data" / "checkpoints").glob("*/card.json"))

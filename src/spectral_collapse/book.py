@@ -38,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
+    app.connect("env-before-read-docs", _first_page_last)
     app.connect("source-read", _complete)
     app.connect("html-page-context", _load_script)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
@@ -46,13 +47,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def with_profile(notebook: str, profile: str) -> str:
     """The text of a notebook with papermill's cell `profile = ...` below its parameters.
 
-    A notebook without a `profile` among its parameters is returned as it is.
+    It is shown or hidden as the parameters are. A notebook without a `profile` among them is returned as it is.
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):
-        if text := pages.injected(cell.source, cell.metadata.get("tags", []), profile):
+        tags = cell.metadata.get("tags", [])
+        if text := pages.injected(cell.source, tags, profile):
             injected = nbformat.v4.new_code_cell(text)
-            injected.metadata["tags"] = ["injected-parameters"]
+            injected.metadata["tags"] = ["injected-parameters", *(tag for tag in tags if tag.endswith("-input"))]
             content.cells.insert(index + 1, injected)
             return nbformat.writes(content)
     return notebook
@@ -77,6 +79,11 @@ def _prepare(app: Sphinx) -> None:
 def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Every notebook, always: what it shows also depends on the package and on the stored results."""
     return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+
+
+def _first_page_last(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """The first page collects what the others compute."""
+    names.sort(key=lambda name: name == app.config.root_doc)
 
 
 def _complete(app: Sphinx, name: str, source: list[str]) -> None:
