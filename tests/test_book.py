@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from spectral_collapse import book, vega
 
@@ -58,17 +59,11 @@ def test_the_first_page_is_read_after_those_that_it_collects(tmp_path: Path, mon
     (tmp_path / "index.md").write_text("# First\n\n```{toctree}\nnotebook\n```\n")
     (tmp_path / "notebook.md").write_text("# Second\n")
     read: list[str] = []
-    app = Sphinx(
-        tmp_path,
-        None,
-        tmp_path / "out",
-        tmp_path / "trees",
-        "html",
-        confoverrides={"extensions": ["myst_parser", "spectral_collapse.book"]},
-        status=None,
-    )
-    app.connect("source-read", lambda app, name, source: read.append(name))
-    app.build()
+    settings = {"extensions": ["myst_parser", "spectral_collapse.book"]}
+    with docutils_namespace():  # other tests build with Sphinx in this process too
+        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "trees", "html", settings, status=None)
+        app.connect("source-read", lambda app, name, source: read.append(name))
+        app.build()
     assert read == ["notebook", "index"]
 
 
