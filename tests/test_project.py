@@ -83,6 +83,13 @@ def test_notebooks_are_stored_without_outputs_and_take_literal_parameters(path: 
     assert names
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_downloaded_notebook_needs_no_file_of_the_checkout(path: Path) -> None:
+    cells = json.loads(path.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert not re.findall(r"""["'](?:\.{1,2}/|data/|book/|notebooks/|src/)|\b(?:open|Path)\(|\btests\b""", code)
+
+
 def test_the_book_has_every_notebook() -> None:
     contents = (ROOT / "_toc.yml").read_text()
     assert NOTEBOOKS
