@@ -7,7 +7,7 @@
     "#000000": "#f2f2f2", black: "#f2f2f2", white: "#121212", "#ffffff": "#121212",
   };
   const NARROW = 560;  // pixels of room, below which charts beside each other are set under each other
-  const LABELS = 100;  // pixels that the labels of an axis take up beside a panel
+  const LABELS = 100, AXIS = 70;  // pixels that labels of an axis take up beside a panel; an axis of numbers
   const LEAST = 104, FRAME = 18;  // pixels of a picture with its frame at least; of a chart around them
   const drawn = [];
 
@@ -35,7 +35,7 @@
   // Pictures, which `charts.pictures` lays out: two columns at least, as large as there is room for.
   function fewer(grid, room) {
     const {spec} = grid, {y, x} = spec.encoding;
-    const free = room - (y.axis === null ? 0 : LABELS) - FRAME;
+    const free = room - (y.axis === null ? AXIS : LABELS) - FRAME;
     const columns = Math.max(2, Math.floor(free / spec.width));
     const side = Math.min(spec.width, Math.max(LEAST, Math.floor(free / columns)));
     grid.columns = Math.min(grid.columns, columns);
@@ -49,7 +49,7 @@
     if ("facet" in node && isPicture(node.spec)) fewer(node, room);
     else if (node.columns > 1 && ("concat" in node || "facet" in node)) {
       const panel = isObject(node.spec) && node.spec.width || room;
-      node.columns = Math.max(1, Math.floor((room - LABELS / 2 - FRAME) / (panel + 20)));
+      node.columns = Math.max(1, Math.floor((room - AXIS - FRAME) / (panel + 10)));
     }
     if ("hconcat" in node) { node.vconcat = node.hconcat; delete node.hconcat; }
     if (typeof node.width === "number" && !isPicture(node)) node.width = Math.min(node.width, Math.max(160, room - LABELS));
