@@ -49,7 +49,7 @@
     if ("facet" in node && isPicture(node.spec)) fewer(node, room);
     else if (node.columns > 1 && ("concat" in node || "facet" in node)) {
       const panel = isObject(node.spec) && node.spec.width || room;
-      node.columns = Math.max(1, Math.floor((room - AXIS - FRAME) / (panel + 10)));
+      node.columns = Math.max(1, Math.floor((room - AXIS - FRAME) / panel));
     }
     if ("hconcat" in node) { node.vconcat = node.hconcat; delete node.hconcat; }
     if (typeof node.width === "number" && !isPicture(node)) node.width = Math.min(node.width, Math.max(160, room - LABELS));
@@ -85,7 +85,7 @@
   }
 
   function room(place) {
-    return (place.closest("article") || document.documentElement).clientWidth;
+    return place.clientWidth || document.documentElement.clientWidth;
   }
 
   // The tables of a chart, rows as objects, without pictures.
