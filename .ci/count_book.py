@@ -17,10 +17,14 @@ WORDS = 40
 ROOT = Path(__file__).parents[1]
 
 
+def notebook(page: str) -> Path:
+    """What a page is made of, if it is made of a notebook."""
+    return ROOT / "book" / f"{page}.ipynb"
+
+
 def figures(page: str) -> int:
     """How many charts a page has at least: a notebook's cells with a caption."""
-    notebook = ROOT / f"{page}.ipynb"
-    cells = json.loads(notebook.read_text())["cells"] if notebook.is_file() else []
+    cells = json.loads(notebook(page).read_text())["cells"] if notebook(page).is_file() else []
     return sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
 
 
@@ -31,7 +35,8 @@ def not_listed(book: Path, profile: str) -> list[str]:
     needs = pages.needed(profile)
     known = {need.name[-8:] for need in needs} | {need.state.file.name[-14:-6] for need in needs if need.state.file}
     shown = {
-        file.stem: re.findall(r"key=&quot;(\w+)&quot;", file.read_text()) for file in book.glob("notebooks/*.html")
+        file.stem: re.findall(r"key=&quot;(\w+)&quot;", file.read_text())
+        for file in (book / "index.html", *book.glob("notebooks/*.html"))
     }
     return [f"{page}: shows {key}, which is not listed" for page, keys in shown.items() for key in {*keys} - known]
 
@@ -50,7 +55,7 @@ def main(book: Path, profile: str = "") -> int:
         total += charts
         if words < WORDS or charts < figures(page):
             problems.append(f"{page}: {words} words, {charts} charts")
-        if page.startswith("notebooks/") and 'class="spectral-collapse-results"' not in article:
+        if notebook(page).is_file() and 'class="spectral-collapse-results"' not in article:
             problems.append(f"{page}: nothing says which results it shows")
     if not (book / "_static" / "charts.js").is_file():
         problems.append("_static/charts.js is missing")

@@ -14,6 +14,33 @@
     const ink = luminance(getComputedStyle(text).fill);
     return (Math.max(ink, page) + 0.05) / (Math.min(ink, page) + 0.05);
   };
+  // Text of the page itself against what lies behind it; the inks of code are the theme's.
+  const behind = e => {
+    const found = getComputedStyle(e).backgroundColor;
+    const clear = /^rgba\(.*, 0(\.\d+)?\)$/.test(found);
+    return !clear ? found : e.parentElement ? behind(e.parentElement) : getComputedStyle(document.body).backgroundColor;
+  };
+  const words = [...document.querySelectorAll("article *")].filter(e => !e.closest("svg, pre, script, style, math")
+    && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.checkVisibility({checkVisibilityCSS: true, checkOpacity: true}));
+  const against = e => {
+    const [one, other] = [luminance(getComputedStyle(e).color), luminance(behind(e))];
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  };
+  const faint = words.filter(e => against(e) < 4.5);
+  // What a keyboard reaches, one of each kind, and whether it then looks any different.
+  const kind = e => e.tagName.toLowerCase() + [...e.classList].map(name => "." + name).join("");
+  const kinds = new Map([...document.querySelectorAll("article :is(a[href], button, input, select, summary, [tabindex='0'])")]
+    .filter(e => e.checkVisibility({checkVisibilityCSS: true}) && !e.closest("pre")).map(e => [kind(e), e]));
+  const looks = e => ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow", "textDecoration", "backgroundColor", "borderColor"]
+    .map(name => getComputedStyle(e)[name]).join();
+  const unseen = [...kinds].filter(([, e]) => {
+    const before = looks(e);
+    e.focus({preventScroll: true, focusVisible: true});
+    const same = looks(e) === before && document.activeElement === e;
+    const missed = document.activeElement !== e;
+    e.blur();
+    return same || missed;
+  }).map(([name]) => name);
   const scale = t => t.ownerSVGElement.getBoundingClientRect().width / t.ownerSVGElement.viewBox.baseVal.width;
   const least = values => values.length ? Math.min(...values) : null;
   return {
@@ -32,9 +59,13 @@
     text: least(charts.flatMap(seen).map(t => parseFloat(getComputedStyle(t).fontSize) * scale(t))),
     picture: least(charts.flatMap(c => [...c.querySelectorAll("svg image")])
       .map(i => Math.max(i.getBoundingClientRect().width, i.getBoundingClientRect().height))),
+    smooth: charts.flatMap(c => [...c.querySelectorAll("svg image")])
+      .filter(i => getComputedStyle(i).imageRendering !== "pixelated").length,
     contrast: least(charts.filter(c => !cells(c)).flatMap(seen).map(contrast)),
     tables: charts.map(c => window.spectralCollapseCharts.csv(c.id))
       .filter(found => !found.length || found.some(text => text.split("\n").length < 3 || text.includes("data:image"))).length,
+    faint: faint.slice(0, 3).map(e => `${kind(e)} ${against(e).toFixed(1)}`),
+    unseen: unseen.slice(0, 5),
     overflowing: charts.filter(c => c.scrollWidth > c.clientWidth + 1).length,
   };
 })()

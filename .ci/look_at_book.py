@@ -27,10 +27,12 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 BOOK_MB, PAGE_MB = 15.0, 2.0
 WIDE, PHONE = 1400, 400
-LEAST_TEXT, LEAST_PICTURE = 11.0, 96.0
-"""Pixels on a phone: of a chart's letters, of a picture in a gallery."""
+LEAST_TEXT = 11.0
+"""Pixels: of a chart's letters."""
+LEAST_PICTURE = {WIDE: 128.0, PHONE: 96.0}
+"""Pixels: of a picture in a gallery, whose own pixels stay as they are."""
 LEAST_CONTRAST = 4.5
-"""Of a chart's text (WCAG AA)."""
+"""Of text (WCAG AA)."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 BROWSERS_AT_ONCE = 2
 """Not two tabs of one: a browser draws no tab that is behind another."""
@@ -162,7 +164,7 @@ class Tab:
                 self.complaints.append(f"a request to {address}")
 
 
-def faults(state: dict, phone: bool) -> Iterator[str]:
+def faults(state: dict, width: int) -> Iterator[str]:
     """What is wrong with how a page came out."""
     yield from state["failed"]
     if state["drawn"] < state["charts"]:
@@ -175,10 +177,18 @@ def faults(state: dict, phone: bool) -> Iterator[str]:
         yield f"text in a chart has a contrast of {state['contrast']:.1f}, less than {LEAST_CONTRAST:g}"
     if state["width"] > state["room"]:
         yield f"the page is {state['width']} pixels wide in {state['room']}: {', '.join(state['wider']) or 'somewhere'}"
+    if state["faint"]:
+        yield f"text has a contrast less than {LEAST_CONTRAST:g}: {', '.join(state['faint'])}"
+    if state["unseen"]:
+        yield f"a keyboard's focus is not seen on {', '.join(state['unseen'])}"
+    if state["overflowing"] and width == WIDE:
+        yield f"{state['overflowing']} charts are wider than their place"
     if state["text"] is not None and state["text"] < LEAST_TEXT - 0.05:
         yield f"text in a chart has {state['text']:.1f} pixels, less than {LEAST_TEXT:g}"
-    if phone and state["picture"] is not None and state["picture"] < LEAST_PICTURE:
-        yield f"a picture has {state['picture']:.0f} pixels, less than {LEAST_PICTURE:g}"
+    if state["picture"] is not None and state["picture"] < LEAST_PICTURE[width]:
+        yield f"a picture has {state['picture']:.0f} pixels, less than {LEAST_PICTURE[width]:g}"
+    if state["smooth"]:
+        yield f"{state['smooth']} pictures are smoothed"
 
 
 class Looked(NamedTuple):
@@ -195,6 +205,7 @@ async def opened(address: str, book: Path, waiting: Iterator[Path], pictures: Pa
     tab, wrong, looked, charts = Tab(socket), [], 0, 0
     for domain in ("Page", "Runtime", "Log", "Network"):
         await tab.do(f"{domain}.enable")
+    await tab.do("Emulation.setFocusEmulationEnabled", enabled=True)
     for page in waiting:
         name = page.relative_to(book).with_suffix("")
         for width, theme in ((WIDE, "light"), (WIDE, "dark"), (PHONE, "dark"), (PHONE, "light")):
@@ -202,11 +213,9 @@ async def opened(address: str, book: Path, waiting: Iterator[Path], pictures: Pa
             if (width, theme) in ((WIDE, "light"), (PHONE, "dark")):  # the other comes by a switch in the open page
                 await tab.open(page, width)
             state = await tab.shown(theme)
-            wrong += [f"{name} ({how}): {fault}" for fault in (*faults(state, width == PHONE), *tab.complaints)]
+            wrong += [f"{name} ({how}): {fault}" for fault in (*faults(state, width), *tab.complaints)]
             if pictures:
                 await tab.picture(pictures / f"{str(name).replace('/', '-')}-{width}-{theme}.png")
-            if width == WIDE and state["overflowing"]:
-                print(f"{name}: {state['overflowing']} charts scroll at {WIDE} pixels")
         looked, charts = looked + 1, charts + state["charts"]
     socket.close()
     return Looked(wrong, looked, charts)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from spectral_collapse import book, executors, vega
 
@@ -34,9 +35,15 @@ def notebook(parameters: str, tags: list[str]) -> str:
 
 
 def test_the_profile_goes_below_the_parameters() -> None:
-    text = book.with_profile(notebook('profile = "quick"', ["parameters"]), "smoke")
-    sources = [cell.source for cell in nbformat.reads(text, as_version=4).cells]
-    assert sources == ['profile = "quick"', '# Parameters\nprofile = "smoke"\n', "print(profile)"]
+    for hidden in ([], ["remove-input"]):
+        text = book.with_profile(notebook('profile = "quick"', ["parameters", *hidden]), "smoke")
+        cells = nbformat.reads(text, as_version=4).cells
+        assert [cell.source for cell in cells] == [
+            'profile = "quick"',
+            '# Parameters\nprofile = "smoke"\n',
+            "print(profile)",
+        ]
+        assert cells[1].metadata["tags"] == ["injected-parameters", *hidden]
 
 
 def test_a_build_at_smoke_looks_at_two_data_sets() -> None:
@@ -60,6 +67,19 @@ def test_a_page_ends_with_the_results_that_it_shows(capsys: pytest.CaptureFixtur
 def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> None:
     text = notebook(parameters, tags)
     assert book.with_profile(text, "smoke") == text
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_the_first_page_is_read_after_those_that_it_collects(tmp_path: Path) -> None:
+    (tmp_path / "index.md").write_text("# First\n\n```{toctree}\nnotebook\n```\n")
+    (tmp_path / "notebook.md").write_text("# Second\n")
+    read: list[str] = []
+    settings = {"extensions": ["myst_parser", "spectral_collapse.book"]}
+    with docutils_namespace():  # other tests build with Sphinx in this process too
+        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "trees", "html", settings, status=None)
+        app.connect("source-read", lambda app, name, source: read.append(name))
+        app.build()
+    assert read == ["notebook", "index"]
 
 
 @pytest.mark.usefixtures("_put_back")

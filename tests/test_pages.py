@@ -131,7 +131,7 @@ def test_too_much_is_a_problem(home: Path, book: list[Path], monkeypatch: pytest
 def test_an_error_in_a_page_is_not_hidden(home: Path) -> None:
     with pytest.raises(NameError):
         pages.needed("quick", [page(home, "a", "STUDY.run(base=undefined)")])
-    with pytest.raises(DataError, match="there are no notebooks in"):
+    with pytest.raises(DataError, match="there are no notebooks here"):
         pages.needed("quick", [])
 
 
@@ -139,7 +139,7 @@ def test_the_command_line_lists_checks_and_updates(
     home: Path, book: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     smoke = ["--profile", "smoke"]  # whose jobs are not worth processes
-    monkeypatch.setattr(paths, "notebooks", lambda: home)
+    monkeypatch.setattr(paths, "pages", lambda: sorted(home.glob("*.ipynb")))
     assert cli.main(["results", "status", *smoke]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
@@ -191,6 +191,15 @@ def test_what_the_books_pages_show_ships() -> None:
         )
 
 
+def test_the_first_page_shows_nothing_that_another_page_does_not() -> None:
+    needs = pages.needed("smoke")
+    [*_, last] = paths.pages()
+    assert last.stem == "index"
+    shown = [need for need in needs if "index" in need.pages]
+    assert {need.name.partition("-")[0] for need in shown} >= {"collapse", "benchmark"}
+    assert not [need.name for need in shown if need.pages == ("index",)]
+
+
 def test_the_notebook_format_is_the_one_that_is_read() -> None:
-    for notebook in paths.notebooks().glob("*.ipynb"):
+    for notebook in paths.pages():
         assert json.loads(notebook.read_text())["nbformat"] == 4

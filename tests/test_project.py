@@ -15,8 +15,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from spectral_collapse import paths
+
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = paths.pages()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -81,10 +83,18 @@ def test_notebooks_are_stored_without_outputs_and_take_literal_parameters(path: 
     assert names
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_downloaded_notebook_needs_no_file_of_the_checkout(path: Path) -> None:
+    cells = json.loads(path.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert not re.findall(r"""["'](?:\.{1,2}/|data/|book/|notebooks/|src/)|\b(?:open|Path)\(|\btests\b""", code)
+
+
 def test_the_book_has_every_notebook() -> None:
     contents = (ROOT / "_toc.yml").read_text()
     assert NOTEBOOKS
-    assert all(f"notebooks/{path.stem}\n" in contents for path in NOTEBOOKS)
+    names = [path.relative_to(ROOT).with_suffix("") for path in NOTEBOOKS]
+    assert all(f" {str(name).removeprefix('book/')}\n" in contents for name in names)
 
 
 CHECKPOINTS = sorted((ROOT / "data" / "checkpoints").glob("*/card.json"))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import pytest
 from sphinx.application import Sphinx
@@ -17,6 +18,7 @@ from sphinx.util.docutils import docutils_namespace
 
 from spectral_collapse import reach, vega
 from spectral_collapse.charts import theme
+from spectral_collapse.charts.pictures import grid
 
 LOOK = Path(__file__).parents[1] / ".ci" / "look_at_book.py"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -56,17 +58,19 @@ def built(tmp_path: Path, **settings: object) -> Sphinx:
     return app
 
 
-def test_source_maps_stay_behind(tmp_path: Path) -> None:
+def test_source_maps_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(reach.REPOSITORY, "")
     built(tmp_path)
     assert (tmp_path / "out/_static/a.js").read_text() == "let a = 1;\n"
     assert not list((tmp_path / "out").rglob("*.map"))
 
 
 def test_the_address_is_one_key_or_one_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(reach.REPOSITORY, raising=False)
+    monkeypatch.setenv(reach.REPOSITORY, "")  # the extension sets it for its kernels; put back afterwards
     (tmp_path / "key").mkdir()
     by_key = built(tmp_path / "key", spectral_collapse_repository="https://github.com/a/b")
     assert by_key.config.html_theme_options["repository_url"] == "https://github.com/a/b"
+    assert os.environ[reach.REPOSITORY] == "https://github.com/a/b"
     monkeypatch.setenv(reach.REPOSITORY, "https://github.com/c/d")
     (tmp_path / "variable").mkdir()
     by_variable = built(tmp_path / "variable", spectral_collapse_repository="https://github.com/a/b")
@@ -81,7 +85,8 @@ PAGE = """<!DOCTYPE html><html data-theme="light"><head><meta charset="utf-8"><t
   follow();
 </script>
 <link rel="stylesheet" href="_static/book.css">
-<style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}</style>
+<style>body{{margin:0;background:#fff;color:#222}} [data-theme=dark] body{{background:#121212;color:#ddd}}
+[data-theme=dark] a{{color:#9cf}}</style>
 </head>
 <body><article>{content}</article><script src="_static/charts.js" defer></script></body></html>"""
 
@@ -128,6 +133,14 @@ def test_what_is_wrong_with_files_needs_no_browser(tmp_path: Path) -> None:
     }
 
 
+def pictures(side: int, smooth: bool) -> alt.FacetChart:
+    blank = np.zeros((8, 8, 3), np.uint8)
+    chart = grid({f"column {number}": [blank] for number in range(4)}, ["row"], "Four columns of black pictures")
+    chart.spec.mark.width = chart.spec.mark.height = side
+    chart.spec.mark.smooth = smooth
+    return chart
+
+
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 
 
@@ -143,6 +156,30 @@ def test_sound_pages_pass(tmp_path: Path, chart: alt.Chart) -> None:
 
 
 @needs_browser
+def test_charts_fit_their_place_and_pictures_keep_their_size(tmp_path: Path, chart: alt.Chart) -> None:
+    """Five panels of 260 pixels have no room beside each other; four pictures have, and two on a phone."""
+    table = pd.DataFrame({"x": [1, 2] * 5, "name": list("aabbccddee")})
+    panels = alt.Chart(table).mark_point().encode(x="x").properties(width=260).facet("name", columns=5)
+    panels = panels.properties(description="Five panels of points in a row, as an example")
+    shown = [one._repr_mimebundle_()["text/html"] for one in (panels, pictures(128, smooth=False))]
+    found = look(book(tmp_path, "".join(shown)))
+    assert (found.returncode, found.stderr.strip()) == (0, "")
+
+
+@needs_browser
+def test_small_or_smoothed_pictures_and_wide_charts_are_found(tmp_path: Path, chart: alt.Chart) -> None:
+    wide = chart.properties(title="a title that has no end " * 40)
+    shown = [one._repr_mimebundle_()["text/html"] for one in (wide, pictures(90, smooth=True))]
+    found = look(book(tmp_path, "".join(shown)))
+    for sentence in (
+        "1 charts are wider than their place",
+        "a picture has 90 pixels, less than 128",
+        "4 pictures are smoothed",
+    ):
+        assert sentence in found.stderr
+
+
+@needs_browser
 def test_what_a_reader_would_meet_is_found(tmp_path: Path, chart: alt.Chart) -> None:
     broken = chart.properties(description="").to_dict() | {"mark": {"type": "text", "fontSize": 6, "text": "small"}}
     faults = {
@@ -152,6 +189,8 @@ def test_what_a_reader_would_meet_is_found(tmp_path: Path, chart: alt.Chart) -> 
         "no description": vega.render(broken)["text/html"],
         "text in a chart has 6.0 pixels": "",
         "1 of 2 charts are drawn": vega.render({"mark": "no mark"})["text/html"],
+        "text has a contrast less than 4.5: p.pale 1.6": '<p class="pale" style="color:#ccc;background:#fff">pale</p>',
+        "a keyboard's focus is not seen on a.plain": '<a class="plain" style="outline:none!important" href="#">a</a>',
     }
     found = look(book(tmp_path, "".join(faults.values())))
     assert found.returncode == 1

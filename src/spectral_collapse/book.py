@@ -55,12 +55,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def with_profile(notebook: str, profile: str) -> str:
     """The text of a notebook with papermill's cell `profile = ...` below its parameters.
 
-    A notebook without a `profile` among its parameters is returned as it is.
+    It is shown or hidden as the parameters are. A notebook without a `profile` among them is returned as it is.
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):
-        if text := injected(cell.source, cell.metadata.get("tags", []), profile):
-            content.cells.insert(index + 1, nbformat.v4.new_code_cell(text, metadata={"tags": ["injected-parameters"]}))
+        tags = cell.metadata.get("tags", [])
+        if text := injected(cell.source, tags, profile):
+            hidden = [tag for tag in tags if tag.endswith("-input")]
+            cell = nbformat.v4.new_code_cell(text, metadata={"tags": ["injected-parameters", *hidden]})
+            content.cells.insert(index + 1, cell)
             return nbformat.writes(content)
     return notebook
 
@@ -89,16 +92,17 @@ def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set
 def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
     """Lets Sphinx read, and so run, two pages at a time, whose kernels share the cores.
 
-    At the profile `paper` one page follows the other: a device has memory for one of its networks.
+    At the profile `paper` one page follows the other: a device has memory for one of its networks. The first page
+    collects what the others compute, and is read last.
     """
+    # Sphinx gives each process a run of neighbours: notebooks first, so that both begin with what takes long
+    names.sort(key=lambda name: (name == app.config.root_doc, not env.doc2path(name).endswith(".ipynb"), name))
     if executors.cores() < _AT_ONCE or os.environ.get(PROFILE) == "paper":
         return
     app.parallel = _AT_ONCE
     os.environ[executors.SHARED] = str(_AT_ONCE)
     for name in {*_UNDECLARED} & set(app.extensions):
         app.extensions[name].parallel_read_safe = True
-    # Sphinx gives each process a run of neighbours: notebooks first, so that both begin with what takes long
-    names.sort(key=lambda name: (not env.doc2path(name).endswith(".ipynb"), name))
     # ended from outside, Sphinx would leave its processes behind, and they would go on to their last page
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 

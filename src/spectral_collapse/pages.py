@@ -130,9 +130,9 @@ def problems(needs: Sequence[Need]) -> list[str]:
 def _read(notebooks: Sequence[Path] | None, profile: str, answer: Any, known: Mapping[str, Any]) -> None:
     """Runs what notebooks say of their studies. answer: called with page, study, request and identity of each result.
     known: names of results; a page that takes only what is stored gets these, too."""
-    notebooks = sorted(paths.notebooks().glob("*.ipynb")) if notebooks is None else notebooks
+    notebooks = paths.pages() if notebooks is None else notebooks
     if not notebooks:
-        raise DataError(f"there are no notebooks in {str(paths.notebooks())!r}; run this in a checkout of the project")
+        raise DataError("there are no notebooks here; run this in a checkout of the project")
     for notebook in notebooks:
 
         def asked(study: Study, request: Request, only_stored: bool, page: str = notebook.stem) -> Any:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlparse
 
 from spectral_collapse.errors import InvalidParameterError, shown
+
+REPOSITORY = "SPECTRAL_COLLAPSE_REPOSITORY"
+"""Environment variable: the address of a repository, such as https://github.com/OWNER/NAME."""
+
+_RAW = {"github.com": "raw", "gitlab.com": "-/raw"}
+"""Host of a repository -> what its addresses of files have between the repository and the branch."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout that holds this package, if one does."""
@@ -36,9 +43,10 @@ def data() -> Path:
     return (_CHECKOUT if in_checkout() else Path.cwd()) / "data"
 
 
-def notebooks() -> Path:
-    """The book's notebooks, which only a checkout has."""
-    return _CHECKOUT / "notebooks"
+def pages() -> list[Path]:
+    """The book's notebooks, which only a checkout has, in the order in which they run: the first page is the last."""
+    first = _CHECKOUT / "book" / "index.ipynb"
+    return [*sorted((_CHECKOUT / "notebooks").glob("*.ipynb")), *([first] if first.is_file() else [])]
 
 
 def downloads() -> Path:
@@ -54,6 +62,16 @@ def in_checkout() -> bool:
 def checkpoints() -> Path:
     """Shipped networks, a folder each."""
     return data() / "checkpoints"
+
+
+def published(file: Path) -> str:
+    """Where a file of the checkout can be downloaded from the repository that `REPOSITORY` names; '' without one, for
+    hosts that name their files in another way, and for files from elsewhere."""
+    address = os.environ.get(REPOSITORY, "").rstrip("/")
+    raw = _RAW.get(urlparse(address).hostname or "")
+    if raw is None or not file.is_relative_to(_CHECKOUT):
+        return ""
+    return f"{address}/{raw}/main/{file.relative_to(_CHECKOUT).as_posix()}"
 
 
 def packaged_checkpoints() -> Path:

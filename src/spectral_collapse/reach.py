@@ -15,12 +15,11 @@ from urllib.parse import urlparse
 
 from sphinx.errors import ConfigError
 
+from spectral_collapse.paths import REPOSITORY
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
-
-REPOSITORY = "SPECTRAL_COLLAPSE_REPOSITORY"
-"""Environment variable: the address of a repository, such as https://github.com/OWNER/NAME."""
 
 _KEY = "spectral_collapse_repository"
 _BINDER = "https://mybinder.org"
@@ -73,10 +72,9 @@ def _as_text(app: Sphinx, what: str, name: str, thing: object, options: object, 
 
 
 def _configure(app: Sphinx, config: Config) -> None:
-    config.html_theme_options = {
-        **config.html_theme_options,
-        **buttons(os.environ.get(REPOSITORY) or getattr(config, _KEY)),
-    }
+    address = os.environ.get(REPOSITORY) or getattr(config, _KEY)
+    config.html_theme_options = {**config.html_theme_options, **buttons(address)}
+    os.environ[REPOSITORY] = address  # kernels link the files of results
 
 
 def _without_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:

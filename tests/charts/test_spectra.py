@@ -11,6 +11,7 @@ from PIL import Image
 
 from spectral_collapse.charts import pictures, spectra
 from spectral_collapse.findings import collapse as findings
+from tests.charts.test_lines import drawn
 
 FREQUENCY = np.arange(1, 9) / 16
 
@@ -78,7 +79,34 @@ def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))
 
 
+def test_the_first_page_has_pictures_and_spectra_of_the_same(study: xr.Dataset) -> None:
+    chart = spectra.overview(study, findings.image_spectra(study))
+    table = pd.concat([pd.DataFrame(part) for part in chart.to_dict()["datasets"].values()])
+    assert list(table["column"].dropna().unique()) == list(table["panel"].dropna().unique())
+    power = table.dropna(subset="panel")
+    own = power[power["panel"] == "True target"]
+    np.testing.assert_array_equal(own["mean"], own["target"])
+    assert set(power.groupby("frequency")["target"].nunique()) == {1}  # the same line in every panel
+    svg = drawn(chart)
+    assert svg.count("<image") == 5 * 2
+    assert svg.count("image-rendering: pixelated") == 5 * 2
+    for title in ("Source", "TABA", "OVG", "True target"):
+        assert svg.count(f">{title}<") == 2
+    assert "legend" not in svg
+
+
 def test_a_grid_keeps_the_order_of_its_columns() -> None:
     blank = np.zeros((1, 2, 2, 3), np.uint8)
     chart = pictures.grid({"z": blank, "a": blank}, ["only"]).to_dict()
-    assert chart["encoding"]["x"]["sort"] == ["z", "a"]
+    assert chart["facet"]["sort"] == ["z", "a"]
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (5, 5), (6, 3), (7, 4), (9, 5)])
+def test_rows_of_pictures_are_about_as_long_and_the_pictures_large(count: int, columns: int) -> None:
+    blank = np.zeros((2, 2, 2, 3), np.uint8)
+    chart = pictures.grid({f"|{number}": blank for number in range(count)}, ["one", "two"], labelled=True)
+    assert chart.to_dict()["columns"] == columns
+    svg = drawn(chart)
+    assert svg.count('width="128" height="128"') == svg.count("image-rendering: pixelated") == 2 * count
+    assert svg.count(">two<") == -(-count // columns)  # the names stand at the left of each row
+    assert float(svg.partition('width="')[2].partition('"')[0]) <= 5 * 132 + 100

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spectral_collapse import results
+from spectral_collapse import paths, results
 from spectral_collapse.findings import footer
 from spectral_collapse.shipping import State
 from spectral_collapse.studies import ledger
@@ -39,6 +39,20 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
     assert page.count("<tr") == 3
     assert "results.load(&quot;powers&quot;" in page
     assert re.search(r"<td>[0-9a-f]{7}\+?</td>", page)
+
+
+def test_what_ships_can_be_downloaded_where_a_repository_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = paths.pages()[0].parents[1] / "data" / "results" / "shipped" / "powers-smoke-12345678.nc"
+    result = make().assign_attrs(data_source="real", title="Photos")
+    ledger.note(result, "loaded", State("stored", "", shipped))
+    monkeypatch.setenv(paths.REPOSITORY, "")
+    assert "netCDF" not in footer.html()
+    for address, raw in (("https://github.com/a/b/", "raw"), ("https://gitlab.com/a/b", "-/raw")):
+        monkeypatch.setenv(paths.REPOSITORY, address)
+        file = f"{address.rstrip('/')}/{raw}/main/data/results/shipped/{shipped.name}"
+        assert f'<td><a href="{file}">netCDF</a></td>' in footer.html()
+    monkeypatch.setenv(paths.REPOSITORY, "https://git.example.org/a/b")  # who knows how its files are called
+    assert "netCDF" not in footer.html()
 
 
 def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:

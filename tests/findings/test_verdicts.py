@@ -11,7 +11,17 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import appendix_c, collapse, domains, gaussian, networks, pareto, scores, verdicts
+from spectral_collapse.findings import (
+    appendix_c,
+    collapse,
+    domains,
+    front,
+    gaussian,
+    networks,
+    pareto,
+    scores,
+    verdicts,
+)
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
@@ -63,6 +73,7 @@ def test_every_figure_that_a_claim_names_is_on_its_page() -> None:
     ("where", "expected"),
     [
         ("Spectral Collapse, Fig. 1", COLLAPSE),
+        ("Spectral Collapse, abstract and Sec. 6.2", CURES),
         ("Spectral Collapse, Sec. 4, Fig. 4a and 15", COLLAPSE),
         ("Spectral Collapse, Fig. 4b", COLLAPSE),
         ("our reading of Spectral Collapse, Sec. 4", COLLAPSE),
@@ -108,6 +119,17 @@ def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> Non
     assert "1 &amp; 2" in shown
     assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 3
     assert f"{COLLAPSE}: 2 supported</th>" in shown
+
+
+def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
+    said = Claim("f", "There and Back Again, abstract and Fig. 1", "0.5 < 1", "refuted", "fig-plain-error")
+    assert verdicts.question(said) == STEPS
+    shown = verdicts.short_table(MADE | {"plain_areas": [said]})
+    assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 4
+    assert f"{COLLAPSE}: 2 supported</th>" in shown  # counted, although no row of it is shown
+    assert shown.count("<td>") == 4
+    assert "<details><summary>refuted</summary>0.5 &lt; 1</details>" in shown
+    assert '<a href="notebooks/plain_areas.html#fig-plain-error">plain areas</a>' in shown
 
 
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +234,24 @@ def _collapse(power: float, s_dc: float, excess: float, title: str = "One") -> x
         },
         {"title": title},
     )
+
+
+@pytest.mark.parametrize(
+    ("excess", "power", "said"),
+    [
+        (-2.0, 0.3, ("Texture is lost", "have only 0.1", "The loss is there in the noise")),
+        (2.0, 1.5, ("No texture is lost", "have 7.", "lacks no power at high frequencies")),
+    ],
+)
+def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float, said: tuple[str, ...]) -> None:
+    study = _collapse(power, 0.9, excess)
+    study.attrs |= {"origin": "made up", "data_source": "rendered"}
+    closed = study["latent_series"] == "source, closed form"
+    study["latent_power"] = study["latent_power"].where(~closed, power)
+    answer = front.answer(study, MADE)
+    for words in (*said, "Of 4 claims in 3 chapters", "6 rendered test images"):
+        assert words in answer
+    assert ("so it takes no bad network" in answer) == (power < 1)
 
 
 def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:

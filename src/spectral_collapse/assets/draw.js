@@ -7,7 +7,8 @@
     "#000000": "#f2f2f2", black: "#f2f2f2", white: "#121212", "#ffffff": "#121212",
   };
   const NARROW = 560;  // pixels of room, below which charts beside each other are set under each other
-  const LABELS = 100;  // pixels that the labels of an axis take up beside a panel
+  const LABELS = 100, AXIS = 70;  // pixels that labels of an axis take up beside a panel; an axis of numbers
+  const LEAST = 104, FRAME = 18;  // pixels of a picture with its frame at least; of a chart around them
   const drawn = [];
 
   const isObject = value => value !== null && typeof value === "object";
@@ -29,12 +30,46 @@
     }
   }
 
+  const isPicture = node => isObject(node.mark) && node.mark.type === "image";
+
+  // Pictures, which `charts.pictures` lays out: two columns at least, as large as there is room for.
+  function fewer(grid, room) {
+    const {spec} = grid, {y, x} = spec.encoding;
+    const free = room - (y.axis === null ? AXIS : LABELS) - FRAME;
+    const columns = Math.max(2, Math.floor(free / spec.width));
+    const side = Math.min(spec.width, Math.max(LEAST, Math.floor(free / columns)));
+    grid.columns = Math.min(grid.columns, columns);
+    spec.height *= side / spec.width;
+    spec.width = side;
+    spec.mark.width = spec.mark.height = side - 4;
+    x.value = side / 2;
+  }
+
   function narrow(node, room) {
+    if ("facet" in node && isPicture(node.spec)) fewer(node, room);
+    else if (node.columns > 1 && ("concat" in node || "facet" in node)) {
+      const panel = isObject(node.spec) && node.spec.width || room;
+      node.columns = Math.max(1, Math.floor((room - AXIS - FRAME) / panel));
+    }
     if ("hconcat" in node) { node.vconcat = node.hconcat; delete node.hconcat; }
-    if (node.columns > 1 && ("concat" in node || "facet" in node)) node.columns = 1;
-    const pictures = isObject(node.mark) && node.mark.type === "image";
-    if (typeof node.width === "number" && !pictures) node.width = Math.min(node.width, Math.max(160, room - LABELS));
+    if (typeof node.width === "number" && !isPicture(node)) node.width = Math.min(node.width, Math.max(160, room - LABELS));
     if (isObject(node.legend)) Object.assign(node.legend, {columns: 1}, node.legend.orient === "right" && {orient: "bottom"});
+  }
+
+  // Makes a specification that is drawn too wide narrower, by about a factor: its legend, slightly narrower panels, or
+  // fewer of them to a row. Pictures stay as large as they are.
+  function tighten(spec, factor, legend) {
+    const found = {rows: [], panels: [], legends: []};
+    walk(spec, node => {
+      if (node.columns > 1 && ("concat" in node || "facet" in node)) found.rows.push(node);
+      if (typeof node.width === "number" && ("mark" in node || "layer" in node) && !isPicture(node)) found.panels.push(node);
+      if (isObject(node.legend) && node.legend.columns > 1) found.legends.push(node.legend);
+    });
+    const small = factor > 1.3 || found.panels.some(one => one.width / factor < 150);
+    if (legend) found.legends.forEach(one => { one.columns -= 1; });
+    else if (found.rows.some(one => small || (one.spec && isPicture(one.spec)))) {
+      found.rows.forEach(one => { one.columns = Math.max(1, Math.min(one.columns - 1, Math.floor(one.columns / factor))); });
+    } else found.panels.forEach(one => { one.width = Math.max(50, Math.floor(one.width / factor - 4)); });
   }
 
   // The specification as it is drawn here and now.
@@ -50,7 +85,7 @@
   }
 
   function room(place) {
-    return (place.closest("article") || document.documentElement).clientWidth;
+    return place.clientWidth || document.documentElement.clientWidth;
   }
 
   // The tables of a chart, rows as objects, without pictures.
@@ -108,8 +143,18 @@
   async function draw(chart) {
     try {
       const spec = suited(chart.spec, room(chart.place));
-      if (chart.view) chart.view.finalize();
-      chart.view = (await vegaEmbed(chart.place, spec, {actions: false, renderer: "svg"})).view;
+      chart.tight = false;
+      for (let turn = 0; turn < 5; turn += 1) {
+        if (chart.view) chart.view.finalize();
+        chart.view = (await vegaEmbed(chart.place, spec, {actions: false, renderer: "svg"})).view;
+        const free = chart.room = chart.place.clientWidth;
+        const wide = [...chart.place.querySelectorAll(".role-legend")].some(one => one.getBoundingClientRect().width > free);
+        if (chart.place.scrollWidth <= free + 1) break;
+        tighten(spec, chart.place.scrollWidth / free, wide);
+        chart.tight = true;
+      }
+      if (chart.place.scrollWidth > chart.room + 1) chart.place.setAttribute("tabindex", "0");  // a keyboard can scroll it
+      else chart.place.removeAttribute("tabindex");
       chart.place.dataset.drawn = "yes";
     } catch (error) {
       chart.place.textContent = "This chart could not be drawn: " + error;
@@ -133,10 +178,12 @@
   let narrowed = window.innerWidth < NARROW;
   function again() {
     const now = [document.documentElement.dataset.theme, window.innerWidth < NARROW];
-    if (now[0] === theme && now[1] === narrowed) return;
+    const other = now[0] !== theme || now[1] !== narrowed;
     [theme, narrowed] = now;
-    drawn.forEach(chart => { chart.place.dataset.drawn = ""; draw(chart); });
+    drawn.filter(chart => other || chart.place.clientWidth < chart.room || (chart.tight && chart.place.clientWidth > chart.room))
+      .forEach(chart => { chart.place.dataset.drawn = ""; draw(chart); });
   }
+  let waits = 0;
   new MutationObserver(again).observe(document.documentElement, {attributeFilter: ["data-theme"]});
-  window.addEventListener("resize", again);
+  window.addEventListener("resize", () => { clearTimeout(waits); waits = setTimeout(again, 100); });
 })();

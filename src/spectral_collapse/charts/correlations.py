@@ -105,7 +105,7 @@ def experiment_pictures(found: Found) -> alt.VConcatChart:
         for name in ("standard", *MADE):
             columns[_wrapped(name)] = one["image"].sel(point=name).to_numpy()
         columns["True target"] = one["target_image"].to_numpy()
-        grids.append(pictures.grid(columns, list(one["shown"].to_numpy()), 100).properties(title=label(one)))
+        grids.append(pictures.grid(columns, list(one["shown"].to_numpy())).properties(title=label(one)))
     return alt.vconcat(*grids, spacing=20).properties(
         description=f"Images sampled from latents that were made white, {', '.join(map(label, found.values()))}"
     )

@@ -79,7 +79,7 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def flagged_maps(found: Found) -> alt.Chart:
+def flagged_maps(found: Found) -> alt.FacetChart:
     """In which share of the latents each window is flagged: white where in none, black where in all; a row per data set
     and a column per series."""
     rows = {label(one).replace(", ", ",|"): one for one in found.values()}
@@ -96,7 +96,7 @@ def flagged_maps(found: Found) -> alt.Chart:
     def details(column: str, row: str) -> dict[str, str]:
         return {"S_DC": text(s_dc(rows[row], names[column]))}
 
-    return pictures.grid(columns, list(rows), 100, description, details, labelled=True)
+    return pictures.grid(columns, list(rows), description, details, labelled=True)
 
 
 def single_maps(

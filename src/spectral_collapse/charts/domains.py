@@ -21,12 +21,12 @@ def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatC
     return alt.vconcat(*rows, spacing=30).properties(description=f"Pairs and radial spectra of {_titles(domains)}")
 
 
-def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.Chart:
+def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
     names = [f"{title(one)}|{one.attrs['wavelet']}" for one in domains]
     bands = xr.concat([one["detail"] for one in domains], "dataset")
     columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
-    return pictures.grid(columns, names, side=112, labelled=True, description=f"Wavelet details of {_titles(domains)}")
+    return pictures.grid(columns, names, labelled=True, description=f"Wavelet details of {_titles(domains)}")
 
 
 def power_laws(table: pd.DataFrame) -> alt.LayerChart:
@@ -49,7 +49,7 @@ def power_laws(table: pd.DataFrame) -> alt.LayerChart:
     ).properties(width=460, height=300, description="Radial spectra of test targets with fitted power laws")
 
 
-def _pairs(one: xr.Dataset, count: int = 3) -> alt.Chart:
+def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:
     """Sources above their targets."""
     image = one["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
     columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,9 +14,6 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
-
-SIDE, COLUMNS = 132, 5
-"""Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
 
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
@@ -47,7 +43,7 @@ def gallery(
     first = next(iter(found.values()))
     points = [str(point) for point in (first["point"].to_numpy() if points is None else points)]
     frames = {
-        f"{study.attrs['title']}, {name}": _stack(study, str(name), points)
+        f"{study.attrs['title']}, {name}": _grid(study, str(name), points)
         for study in found.values()
         for name in study["shown"].to_numpy()[:examples]
     }
@@ -57,26 +53,19 @@ def gallery(
     )
 
 
-def _stack(study: xr.Dataset, name: str, points: Sequence[str]) -> list[alt.Chart]:
-    """The grids of one example, at most `COLUMNS` pictures wide."""
+def _grid(study: xr.Dataset, name: str, points: Sequence[str]) -> alt.FacetChart:
+    """The pictures of one example."""
     one = study.sel(shown=name)
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
     shown = {"Source": (SOURCE, source), "True target": (TARGET, target)}
     shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
-    columns = {title: [pixels, pixels[window], _changed(pixels, source)] for title, (_, pixels) in shown.items()}
-    titles = list(columns)
-    width = math.ceil(len(titles) / math.ceil(len(titles) / COLUMNS))  # rows of about the same length
-    return [
-        pictures.grid(
-            {title: columns[title] for title in titles[start : start + width]},
-            ["whole", "detail", "minus|source"],
-            SIDE,
-            details=lambda title, _: _scores(study, places[title], name),
-            labelled=True,
-        )
-        for start in range(0, len(titles), width)
-    ]
+    return pictures.grid(
+        {title: [pixels, pixels[window], _changed(pixels, source)] for title, (_, pixels) in shown.items()},
+        ["whole", "detail", "minus|source"],
+        details=lambda title, _: _scores(study, places[title], name),
+        labelled=True,
+    )
 
 
 def _most_detailed(picture: np.ndarray) -> _Window:

@@ -158,7 +158,7 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def samples(study: xr.Dataset) -> alt.Chart:
+def samples(study: xr.Dataset) -> alt.FacetChart:
     """What each network makes of the same white noise, beside test targets, which are real or rendered."""
     columns = {f"{study.attrs['data_source']} targets|(not the same)": study["real_image"].to_numpy()} | {
         str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data

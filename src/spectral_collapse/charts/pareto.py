@@ -43,8 +43,8 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
-    points are joined along eta_HF where they share eta_LF. Click a name in the legend to single it out,
-    drag and scroll to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
+    points are joined along eta_HF where they share eta_LF. A menu singles out a kind of points, drag and scroll
+    to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
     """
     table = findings.summary(study)
     table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
@@ -58,7 +58,8 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     table["label"] = table["point"].map(_labels(study, published)).fillna("")
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
     kinds, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
-    picked = alt.selection_point(fields=["kind"], bind="legend")
+    menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
+    picked = alt.selection_point(fields=["kind"], bind=menu)
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)

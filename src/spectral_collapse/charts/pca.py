@@ -47,7 +47,7 @@ def growth(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def component_pictures(study: xr.Dataset) -> alt.Chart:
+def component_pictures(study: xr.Dataset) -> alt.FacetChart:
     """The first channel of the first and of the last components, a row per series of `SHOWN`."""
     image, shown = study["component_image"], [name for name in SHOWN if name in study["series"]]
     places = [(end, place) for end in image["end"].to_numpy() for place in image["component"].to_numpy()]
@@ -60,7 +60,6 @@ def component_pictures(study: xr.Dataset) -> alt.Chart:
     return pictures.grid(
         columns,
         [called(name) for name in shown],
-        side=100,
         labelled=True,
         description=f"First and last principal components of sets of latents, {label(study)}",
     )

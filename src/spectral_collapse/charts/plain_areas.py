@@ -38,7 +38,7 @@ _COLUMNS = {
 }
 
 
-def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.Chart:
+def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
     """One drawn image of each data set, where it is plain, its noise, its latent, and their difference (Fig. 5)."""
     columns = {
         title: [study["image"].sel(series="standard", picture=name).to_numpy() for study in found.values()]
@@ -46,7 +46,7 @@ def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.Chart:
     }
     named = [study.attrs["title"] for study in found.values()]
     description = f"A drawn image, its plain areas, its noise, its latent and their difference, for {', '.join(named)}"
-    return pictures.grid(columns, named, side=100, description=description, labelled=True)
+    return pictures.grid(columns, named, description=description, labelled=True)
 
 
 def per_step(table: pd.DataFrame, kind: str) -> alt.FacetChart:
@@ -86,13 +86,13 @@ def geometry(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def path_pictures(study: xr.Dataset) -> alt.Chart:
+def path_pictures(study: xr.Dataset) -> alt.FacetChart:
     """Samples on the way from one latent to another, a row for each kind of latent."""
     columns = {
         f"{place:g}": list(study["path_image"].sel(place=place).to_numpy()) for place in study["place"].to_numpy()
     }
     description = f"Samples on the way between two latents, {study.attrs['title']}"
-    return pictures.grid(columns, list(SERIES.values()), side=100, description=description, labelled=True)
+    return pictures.grid(columns, list(SERIES.values()), description=description, labelled=True)
 
 
 def path(table: pd.DataFrame) -> alt.FacetChart:

@@ -21,7 +21,7 @@ _SERIES = {
 }
 
 
-def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.Chart:
+def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
     """Images and what is left of them below and above three cutoffs (Fig. 11 of the paper)."""
     image = study["filtered_image"].isel(shown=slice(rows))
     columns = {
@@ -31,7 +31,6 @@ def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.Chart:
     return pictures.grid(
         columns,
         list(image["shown"].to_numpy()),
-        side=100,
         description=f"Low-passed and high-passed images, {study.attrs['title']}",
     )
 
@@ -61,11 +60,11 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
         ]
         columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage).to_numpy() for stage in stages}
         title = one["pipeline_title"].item() + ("" if one["pipeline_source"].item() == "real" else " (rendered)")
-        rows.append(pictures.grid(columns, labels, side=100, labelled=True).properties(title=title))
+        rows.append(pictures.grid(columns, labels, labelled=True).properties(title=title))
     return alt.vconcat(*rows, spacing=20).properties(description="The stages of S_LF, for a pair of each data set")
 
 
-def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.Chart:
+def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
     """Latents and which of their patches S_DC flags (Fig. 8 calls the latter the flag mask).
 
     table: their mean S_DC, of `findings.decorrelation`.
@@ -76,7 +75,7 @@ def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.Chart:
         columns[f"Mask {number + 1}"] = study["flag_image"].isel(shown=number).to_numpy()
     labels = [f"{row.latent_series}|S_DC {text(row, 2)}" for row in table.itertuples()]
     description = f"Latents and the flag masks of S_DC, {study.attrs['title']}"
-    return pictures.grid(columns, labels, side=100, labelled=True, description=description)
+    return pictures.grid(columns, labels, labelled=True, description=description)
 
 
 def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConcatChart:

@@ -30,6 +30,17 @@ _LATENTS = {
 }
 """Series -> what it is called, and its look."""
 
+_COLUMNS = {
+    "Source": "source",
+    "Standard|inversion": "standard",
+    "TABA": "TABA",
+    "OVG": "OVG",
+    "True target": "target",
+}
+"""Title of a column of pictures -> its series."""
+_LEAST = 1e-9
+"""A power within rounding error of 0 is not above."""
+
 DETAIL = ", detail"
 
 CYCLES = "spatial frequency (cycles per pixel)"
@@ -71,15 +82,13 @@ def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
     return radial(table, series, "power (log scale)").properties(width=220, height=160)
 
 
-def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.Chart:
+def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.FacetChart:
     """Sources, what the standard inversion and the cures make of them, and the true targets.
 
     Below each row are the middle `detail` x `detail` pixels, enlarged; hovering tells an image's own high-frequency
     energy.
     """
     names = list(study["shown"].to_numpy()[:rows])
-    outputs = {"Standard|inversion": "standard", "TABA": "TABA", "OVG": "OVG"}
-    series = {"Source": "source"} | outputs | {"True target": "target"}
     image = study["image"].sel(shown=names)
     middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
     columns = {
@@ -88,25 +97,59 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
             for whole in image.sel(image_series=name)
             for picture in (whole.to_numpy(), whole.isel(row=middle, col=middle).to_numpy())
         ]
-        for title, name in series.items()
+        for title, name in _COLUMNS.items()
     }
 
     def energy(title: str, name: str) -> dict[str, str]:
-        value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
+        value = float(study["image_excess"].sel(image_series=_COLUMNS[title], sample=name.removesuffix(DETAIL)))
         return {"High-frequency energy / usual": f"{np.exp(value):.2f}"}
 
     return pictures.grid(
         columns,
         [shown for name in names for shown in (name, f"{name}{DETAIL}")],
-        side=136,
         description=f"Sources, outputs of three inversions and true targets, {study.attrs['title']}",
         details=energy,
     )
 
 
+def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConcatChart:
+    """Sources, outputs and true targets, and below each its mean radial spectrum beside that of the true targets.
+
+    study: of `studies.collapse`. table: its `findings.collapse.image_spectra`.
+    """
+    image = study["image"].isel(shown=slice(rows))
+    whole = pictures.grid(
+        {title: list(image.sel(image_series=name).to_numpy()) for title, name in _COLUMNS.items()},
+        [str(name) for name in image["shown"].to_numpy()],
+    )
+    called = {name: title for title, name in _COLUMNS.items()}
+    target = table[table["series"] == "target"].set_index("frequency")["mean"]
+    table = table[table["low"] > _LEAST]
+    table = table.assign(target=table["frequency"].map(target), panel=table["series"].map(called))
+    table["panel"] = pd.Categorical(table["panel"], list(_COLUMNS))
+    y = alt.Y("mean:Q", title="power").scale(type="log").axis(format="~g", tickCount=4)
+    x = (
+        alt.X("frequency:Q", title="cycles per pixel")
+        .scale(type="log", nice=False)
+        .axis(format="~g", values=[0.02, 0.1, 0.4])
+    )
+    colors = [IMAGES[name][1].color for name in _COLUMNS.values()]
+    color = alt.Color("panel:N", legend=None).scale(domain=list(_COLUMNS), range=colors)
+    tooltip = [alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"), *lines.interval_tooltip("mean power")]
+    own = alt.Chart().encode(x, y, color=color, tooltip=tooltip)
+    layers = alt.layer(
+        own.mark_area().encode(alt.Y("low:Q"), alt.Y2("high:Q")),
+        alt.Chart().mark_line(color="#777777", strokeWidth=1.5).encode(x, alt.Y("target:Q")),
+        own.mark_line(point="transparent"),
+    ).properties(width=pictures.SIDE - 20, height=110)
+    spectra = lines.panels(layers, table.sort_values("panel"), columns=len(_COLUMNS)).properties(spacing=12)
+    described = f"Sources, outputs of three inversions and true targets with their spectra, {study.attrs['title']}"
+    return alt.vconcat(whole, spectra, spacing=6).properties(description=described)
+
+
 def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
     """Mean power of each series with its interval; a mean within rounding error of 0 has no place on these axes."""
-    shown = table[table["series"].isin(list(series)) & (table["low"] > 1e-9)]
+    shown = table[table["series"].isin(list(series)) & (table["low"] > _LEAST)]
     shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
     y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", tickCount=6)
     tooltip = [

@@ -21,7 +21,7 @@ _STYLE = """
   border-right:1px solid var(--pst-color-border,#bbb)}
 #ID thead tr>:first-child{z-index:2}
 #ID th button{all:unset;cursor:pointer;font-weight:600}
-#ID th button:focus-visible{outline:2px solid #0072b2}
+#ID th button:focus-visible{outline:2px solid currentColor}
 #ID .best{font-weight:700}
 #ID .second{text-decoration:underline}
 #ID .controls label{margin-right:.8em;font-size:.85em;white-space:nowrap}
@@ -96,7 +96,8 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
     return Page(
         f'<div id="{name}"><style>{_STYLE.replace("ID", name)}</style>'
         f'<div class="controls">{menu}<details><summary>Columns</summary>{boxes}</details></div>'
-        f'<div class="scroll"><table><caption><b>Table {number}.</b> {escape(caption)}</caption>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table {number}">'
+        f"<table><caption><b>Table {number}.</b> {escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"{f'<ol>{listed}</ol>' if notes else ''}"
         f"<script>{_SCRIPT.replace('ID', name)}</script></div>"

@@ -53,7 +53,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         ),
         from_cases(
             "Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
-            "Spectral Collapse, Sec. 1",
+            "Spectral Collapse, abstract and Sec. 1",
             sparse,
             "power at high frequencies, source over target",
             "fig-photos",

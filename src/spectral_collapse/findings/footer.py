@@ -7,6 +7,7 @@ from collections import Counter
 
 import pandas as pd
 
+from spectral_collapse import paths
 from spectral_collapse.studies import ledger
 
 
@@ -33,17 +34,26 @@ def sentence() -> str:
 
 
 def html() -> str:
-    """`sentence`, and `table` behind it, to be opened; '' without results."""
+    """`sentence`, and `table` behind it, to be opened, with links to files that are published; '' without results."""
     if not ledger.USED:
         return ""
     with pd.option_context("display.max_colwidth", None):
         rows = table().map(markup.escape)
         rows["In Python"] = "<code>" + rows["In Python"] + "</code>"
+        if any(links := [_link(entry) for entry in ledger.USED.values()]):
+            rows["File"] = links
         shown = rows.to_html(index=False, escape=False, border=0)
     return (
         '<details class="spectral-collapse-results"><summary><strong>Results behind this page.</strong> '
         f"{markup.escape(sentence())}</summary>\n{shown}\n</details>"
     )
+
+
+def _link(entry: ledger.Entry) -> str:
+    """A link to a result's file, where it ships and is known to be published."""
+    ships = entry.state.kind == "stored" and entry.state.file is not None
+    address = paths.published(entry.state.file) if ships else ""
+    return f'<a href="{markup.escape(address)}">netCDF</a>' if address else ""
 
 
 def _row(entry: ledger.Entry) -> dict[str, str]:

@@ -181,14 +181,14 @@ def claims(found: Found) -> list[Claim]:
     return [
         Claim(
             "In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere.",
-            f"{_PAPER}, Fig. 1",
+            f"{_PAPER}, abstract and Fig. 1",
             f"error in plain over other areas, first {EARLY:.0%} of the steps: {listed(wrong)}",
             _together(_sides(wrong, 1, above=True)),
             "fig-plain-error",
         ),
         Claim(
             "In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
-            f"{_PAPER}, Fig. 1",
+            f"{_PAPER}, abstract and Fig. 1",
             f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}",
             _together(_sides(wide, 1)),
             "fig-plain-spread",
@@ -196,7 +196,7 @@ def claims(found: Found) -> list[Claim]:
         Claim(
             "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
             "of the reconstruction.",
-            f"{_PAPER}, Fig. 4",
+            f"{_PAPER}, abstract and Fig. 4",
             f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; "
             f"share of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than "
             f"{MOST_OF_THE_WAY:g} and less than {MINOR:g}",

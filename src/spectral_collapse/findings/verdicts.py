@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import inspect
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, get_args
 
@@ -168,15 +168,40 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     """All claims as an HTML table, a group of rows per question: claim, where, what was measured, verdict, and a link
     to the figure that shows it."""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Where", "We measured", "Verdict", "Figure"))
-    groups = []
-    for words, rows in grouped(claims).items():
+
+    def row(name: str, one: Claim) -> list[str]:
+        return [*map(html.escape, (one.claim, one.where, one.measured, one.verdict)), _link(name, one)]
+
+    return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), grouped(claims), row)
+
+
+def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/") -> str:
+    """`table` for another page: every question with its count, and below it the claims that a paper's abstract makes,
+    the numbers folded away below the verdict. folder: where the chapters are, seen from that page."""
+
+    def row(name: str, one: Claim) -> list[str]:
+        verdict = f"<details><summary>{one.verdict}</summary>{html.escape(one.measured)}</details>"
+        return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
+
+    return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, lambda one: "abstract" in one.where)
+
+
+def _link(name: str, one: Claim, folder: str = "") -> str:
+    address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
+    return f'<a href="{address}">{name.replace("_", " ")}</a>'
+
+
+def _table(
+    heads: Sequence[str],
+    groups: Mapping[str, Sequence[tuple[str, Claim]]],
+    row: Callable[[str, Claim], list[str]],
+    shown: Callable[[Claim], bool] = lambda one: True,
+) -> str:
+    """An HTML table of claims. groups: of `grouped`. row: a chapter and its claim -> cells. shown: which have a row."""
+    columns, bodies = "".join(f'<th scope="col">{name}</th>' for name in heads), []
+    for words, rows in groups.items():
         counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
-        groups.append(f'<tbody><tr><th colspan="5" scope="rowgroup">{html.escape(words)}: {counts}</th></tr>')
-        for name, one in rows:
-            link = f"{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
-            cells = [*map(html.escape, (one.claim, one.where, one.measured, one.verdict))]
-            cells.append(f'<a href="{link}">{name.replace("_", " ")}</a>')
-            groups.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-        groups.append("</tbody>")
-    return f'<table class="dataframe"><thead><tr>{heads}</tr></thead>{"".join(groups)}</table>'
+        head = f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>'
+        lines = ("".join(f"<td>{cell}</td>" for cell in row(name, one)) for name, one in rows if shown(one))
+        bodies.append(f"<tbody><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
+    return f'<table class="dataframe"><thead><tr>{columns}</tr></thead>{"".join(bodies)}</table>'
