@@ -19,7 +19,7 @@ STARTS := textures-sd textures-first textures-second textures-third bbbc021-sd b
 RECIPES ?= autoencoder $(STARTS) textures edges2shoes-latent bbbc021-latent photos photos-sample photos-dit \
 	$(foreach data,bbbc021 edges2shoes,$(data) $(addprefix $(data),-sample -edm -dit))
 # What `make settings` chooses the methods' settings for.
-DATASETS ?= textures_x8 bbbc021_x8 bbbc021_x16 bbbc021_x32 edges2shoes photos_x8
+DATASETS ?= textures_x8 bbbc021_x8 edges2shoes
 
 # OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
 export GOMP_SPINCOUNT ?= 1000

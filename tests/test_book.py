@@ -142,12 +142,13 @@ def test_two_pages_are_read_at_a_time_and_their_warnings_count(tmp_path: Path, m
 @pytest.mark.usefixtures("_put_back")
 def test_notebooks_come_first_and_their_kernels_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "cores", lambda: 4)
-    pages = {"about": "about.md", "b": "b.ipynb", "a": "a.ipynb", "zoo": "zoo.md"}
+    pages = {"about": "about.md", "b": "b.ipynb", "a": "a.ipynb", "zoo": "zoo.md", "index": "index.ipynb"}
     undeclared = SimpleNamespace(parallel_read_safe=None)
-    app = SimpleNamespace(parallel=1, extensions={"sphinx_multitoc_numbering": undeclared})
+    config = SimpleNamespace(root_doc="index")
+    app = SimpleNamespace(parallel=1, config=config, extensions={"sphinx_multitoc_numbering": undeclared})
     names, env = sorted(pages), SimpleNamespace(doc2path=pages.get)
     book._side_by_side(app, env, names)
-    assert names == ["a", "b", "about", "zoo"]
+    assert names == ["a", "b", "about", "zoo", "index"]
     assert (app.parallel, undeclared.parallel_read_safe, os.environ[executors.SHARED]) == (2, True, "2")
     with pytest.raises(SystemExit):  # so that the processes which read end too
         signal.raise_signal(signal.SIGTERM)
@@ -160,6 +161,6 @@ def test_one_page_follows_another_on_one_core_and_at_paper(
 ) -> None:
     monkeypatch.setattr(executors, "cores", lambda: cores)
     monkeypatch.setenv(book.PROFILE, profile)
-    app = SimpleNamespace(parallel=1, extensions={})
+    app = SimpleNamespace(parallel=1, config=SimpleNamespace(root_doc="index"), extensions={})
     book._side_by_side(app, SimpleNamespace(doc2path=str), ["a"])
     assert (app.parallel, os.environ[executors.SHARED]) == (1, "1")

@@ -44,7 +44,7 @@ def test_a_data_set_stands_beside_one_of_each_other_family_with_the_wavelet_of_i
     assert findings.wavelets(found).count("for the training images") == 3
     chart = charts.power_laws(table).to_dict()
     assert len(chart["layer"]) == 3
-    assert charts.wavelet_details(found).to_dict()["encoding"]["y"]["field"] == "name"
+    assert charts.wavelet_details(found).to_dict()["spec"]["encoding"]["y"]["field"] == "name"
     overview = charts.overview(found, findings.spectra(found)).to_dict()
     assert len(overview["vconcat"]) == 3
     assert all(len(rows) < 200 for rows in overview["datasets"].values())
