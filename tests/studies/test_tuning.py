@@ -71,9 +71,26 @@ def test_what_was_chosen_is_read_back_and_used(
         number = int(np.flatnonzero((study["method"] == name) & study["chosen"])[0])
         assert published.method(request, f"{name}*") == tuning.made(*tuning.tried(request)[number])
     chosen.write({"bbbc021_x8": study}, chosen.FILE)  # what is there of other data sets stays
-    assert chosen.settings("photos_x8", "taba") == chosen.settings("bbbc021_x8", "taba")
+    steps = request.parameters.num_steps
+    assert chosen.settings("photos_x8", "taba", steps) == chosen.settings("bbbc021_x8", "taba", steps)
     with pytest.raises(DataError, match="no settings of 'ovg' were chosen on 'photos_x8'; run the study 'tuning'"):
         published.method(request, "ovg*")
+    chosen._read.cache_clear()
+
+
+@pytest.mark.parametrize(("num_steps", "k", "fraction"), [(50, 10, 0.04), (100, 20, 0.04), (5, 1, 0.2), (2, 1, 0.5)])
+def test_a_choice_fits_the_number_of_steps(
+    num_steps: int, k: int, fraction: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "chosen.toml"
+    file.write_text(
+        "[photos_x8]\nnum_steps = 50\n\n[photos_x8.settings]\n"
+        "nullspace = { k = 10, projector = 0.1 }\ntaba = { fraction = 0.04 }\n"
+    )
+    monkeypatch.setattr(chosen, "FILE", file)
+    chosen._read.cache_clear()
+    assert chosen.settings("photos_x8", "nullspace", num_steps) == {"k": k, "projector": 0.1}
+    assert chosen.settings("photos_x8", "taba", num_steps) == {"fraction": fraction}
     chosen._read.cache_clear()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import xarray as xr
 
-from spectral_collapse import disk
+from spectral_collapse import disk, results
 from spectral_collapse.errors import DataError
 
 FILE = Path(__file__).with_name("chosen.toml")
@@ -22,20 +22,29 @@ FILE = Path(__file__).with_name("chosen.toml")
 _HEAD = "# Written by `make settings`: for each data set what the study 'tuning' chose on validation images.\n"
 
 
-def settings(dataset: str, name: str) -> dict[str, Any]:
-    """What was chosen for a method on a data set. Raises DataError where nothing was."""
-    found = _read().get(dataset, {}).get(name)
+_SHARES = ("fraction", "forward_fraction")
+"""Settings that say which share of the steps forward diffusion replaces: one step at least."""
+
+
+def settings(dataset: str, name: str, num_steps: int) -> dict[str, Any]:
+    """What was chosen for a method on a data set, for so many steps: a level k lies at the same share of them as it did
+    when it was chosen. Raises DataError where nothing was."""
+    table = _read().get(dataset, {})
+    found = table.get("settings", {}).get(name)
     if found is None:
         raise DataError(
             f"no settings of {name!r} were chosen on {dataset!r}; run the study 'tuning' there and `make settings`, or "
             "use the papers' settings"
         )
-    return dict(found)
+    fitted = dict(found)
+    if "k" in found:
+        fitted["k"] = max(1, round(found["k"] * num_steps / table["num_steps"]))
+    return fitted | {share: max(found[share], 1 / num_steps) for share in _SHARES if share in found}
 
 
 def methods() -> set[str]:
     """The methods that settings were chosen for, on any data set."""
-    return {name for table in _read().values() for name in table}
+    return {name for table in _read().values() for name in table["settings"]}
 
 
 def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
@@ -44,11 +53,13 @@ def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
     for dataset, study in found.items():
         picked = study.isel({"try": study["chosen"].to_numpy()})
         rows = zip(picked["method"].to_numpy(), picked["settings"].to_numpy(), strict=True)
-        tables[dataset] = {str(name): json.loads(str(row)) for name, row in rows}
+        num_steps = results.parameters(study.attrs)["num_steps"]
+        found_here = {str(name): json.loads(str(row)) for name, row in rows}
+        tables[dataset] = {"num_steps": num_steps, "settings": found_here}
     lines = [_HEAD]
-    for dataset, methods in sorted(tables.items()):
-        lines.append(f"\n[{dataset}]\n")
-        lines += [f"{json.dumps(name)} = {_inline(given)}\n" for name, given in methods.items()]
+    for dataset, table in sorted(tables.items()):
+        lines.append(f"\n[{dataset}]\nnum_steps = {table['num_steps']}\n\n[{dataset}.settings]\n")
+        lines += [f"{json.dumps(name)} = {_inline(given)}\n" for name, given in table["settings"].items()]
     disk.write(file, "".join(lines).encode())
     _read.cache_clear()
 

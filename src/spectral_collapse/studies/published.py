@@ -39,7 +39,7 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
     """
     given, papers = request.parameters, request.info.published
     if name.endswith(CHOSEN):
-        return chosen.settings(request.info.name, name.removesuffix(CHOSEN))
+        return chosen.settings(request.info.name, name.removesuffix(CHOSEN), given.num_steps)
     match name:
         case "taba":
             return {"fraction": max(papers.fraction, 1 / given.num_steps)}
