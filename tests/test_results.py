@@ -332,3 +332,10 @@ def test_provenance_is_complete() -> None:
     attrs = make().attrs
     assert {"study", "parameters", "versions", "git_revision", "created", "seconds"} <= attrs.keys()
     assert json.loads(attrs["versions"])["xarray"] == xr.__version__
+
+
+def test_parts_whose_names_differ_in_a_sign_alone_are_kept_apart(tmp_path: Path) -> None:
+    parts = results.Parts(tmp_path)
+    for number, name in enumerate(("taba, seed 0", "taba*, seed 0", "taba  seed 0")):
+        parts.put(name, {"x": np.array(number)})
+    assert [int(parts.get(name)["x"]) for name in ("taba, seed 0", "taba*, seed 0", "taba  seed 0")] == [0, 1, 2]

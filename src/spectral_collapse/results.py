@@ -325,7 +325,7 @@ class Parts:
     """Finished parts of a study that is under way, a file each, so that it can go on after any break.
 
     A file is an .npz with its SHA-256 behind it, so that a damaged one is noticed and computed again.
-    Names may hold any characters; they must differ in their letters and digits.
+    Names may hold any characters.
 
     Runs of the same study at once may share the folder: each part appears whole or not at all, and
     both would write the same arrays.
@@ -368,7 +368,8 @@ class Parts:
             self.folder.parent.rmdir()
 
     def _file(self, name: str) -> Path:
-        return self.folder / f"{re.sub(r'[^A-Za-z0-9.+-]+', '-', name)}.npz"
+        readable = re.sub(r"[^A-Za-z0-9.+-]+", "-", name)  # the same for 'taba, seed 0' and 'taba*, seed 0'
+        return self.folder / f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.npz"
 
 
 def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
