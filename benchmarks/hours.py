@@ -49,6 +49,7 @@ class Job:
 def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
     """Each result of the tables once, with its page, at the profile; a notebook's own settings stay."""
     found: dict[BenchmarkParameters, str] = {}
+    notebooks = {notebook.stem: notebook for notebook in paths.pages()}
     for page in PAGES:
 
         def asked(study: Any, request: Any, only_stored: bool, page: str = page) -> ledger.Nothing:
@@ -61,7 +62,7 @@ def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
             return ledger.Nothing()
 
         with ledger.asked_by(asked):
-            pages.run_calls(paths.notebooks() / f"{page}.ipynb", "quick")
+            pages.run_calls(notebooks[page], "quick")
     return ((page, parameters) for parameters, page in found.items())
 
 

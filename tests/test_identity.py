@@ -103,6 +103,7 @@ def test_what_the_package_ships_stands_for_its_name_and_parameters() -> None:
         "class": "spectral_collapse.inversion.nullspace.NullSpace",
         "k": 2,
         "projector": 0.25,
+        "order": 1,
     }
 
 

@@ -110,7 +110,7 @@ def test_the_budget_leaves_out_what_costs() -> None:
     quick = benchmark.BenchmarkParameters.checked(profile="quick").methods
     paper = benchmark.BenchmarkParameters.checked(profile="paper").methods
     assert not set(quick) & set(benchmark.COSTLY)
-    assert set(paper) == {*benchmark.METHODS, "ovg+taba"}
+    assert set(paper) == {*benchmark.METHODS, "ovg+taba", "nullspace+dpm"}
 
 
 @pytest.mark.parametrize(

@@ -544,7 +544,7 @@ def test_a_size_that_the_autoencoder_cannot_halve_is_refused() -> None:
 
 def test_an_unknown_autoencoder_network_is_refused_before_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "load_pool", _never)
-    with pytest.raises(InvalidParameterError, match="unknown autoencoder 'small_unet'; known are: small_autoencoder"):
+    with pytest.raises(InvalidParameterError, match="unknown autoencoder 'small_unet'; known are: patched"):
         trainer.train(tiny_recipe("autoencoder", 1, network="small_unet"))
     with pytest.raises(InvalidParameterError, match="unknown argument 'width' of the autoencoder 'small_autoencoder'"):
         trainer.train(tiny_recipe("autoencoder", 1, architecture={"width": 3}))
