@@ -140,7 +140,16 @@
     chart.place.after(line);
   }
 
-  async function draw(chart) {
+  // One drawing after the other: of two at once, in another theme each, the earlier might be what stays.
+  function draw(chart) {
+    chart.place.dataset.drawn = "";
+    chart.waiting = (chart.waiting || 0) + 1;
+    chart.last = (chart.last || Promise.resolve()).then(() => drawOnce(chart));
+    return chart.last;
+  }
+
+  async function drawOnce(chart) {
+    chart.waiting -= 1;
     try {
       const spec = suited(chart.spec, room(chart.place));
       chart.tight = false;
@@ -155,7 +164,7 @@
       }
       if (chart.place.scrollWidth > chart.room + 1) chart.place.setAttribute("tabindex", "0");  // a keyboard can scroll it
       else chart.place.removeAttribute("tabindex");
-      chart.place.dataset.drawn = "yes";
+      if (!chart.waiting) chart.place.dataset.drawn = "yes";
     } catch (error) {
       chart.place.textContent = "This chart could not be drawn: " + error;
     }
@@ -181,7 +190,7 @@
     const other = now[0] !== theme || now[1] !== narrowed;
     [theme, narrowed] = now;
     drawn.filter(chart => other || chart.place.clientWidth < chart.room || (chart.tight && chart.place.clientWidth > chart.room))
-      .forEach(chart => { chart.place.dataset.drawn = ""; draw(chart); });
+      .forEach(draw);
   }
   let waits = 0;
   new MutationObserver(again).observe(document.documentElement, {attributeFilter: ["data-theme"]});
