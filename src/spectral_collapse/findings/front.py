@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.findings import collapse, verdicts
 from spectral_collapse.findings.claims import Claim, below
 from spectral_collapse.statistics import text
@@ -33,11 +34,22 @@ def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
         None: "which does not tell whether it takes a bad network",
     }[below(perfect, 1)]
     return (
-        f"**Answer.** {lost} {text(energy['standard'], 2)} times the energy of the true targets at high frequencies. "
+        f"{tried(study)}**Answer.** {lost} {text(energy['standard'], 2)} times the energy of the true targets at high "
+        "frequencies. "
         f"With the cures it is {text(energy['TABA'], 2)} times (TABA) and {text(energy['OVG'], 2)} times (OVG).\n\n"
         f"{begins} {text(latent, 2)} of white noise's. A perfect network for Gaussian data with the spectrum of the "
         f"sources would leave {text(perfect, 2)}, {needs}.\n\n"
         f"{verdicts.sentence(claims).removeprefix('**Answer.** ')}\n\n"
         f"The numbers above are means over {common.images(study)} of **{study.attrs['title']}**, "
         f"{study.attrs['origin']}, with 95 % bootstrap intervals; other data sets differ, as the table says."
+    )
+
+
+def tried(study: xr.Dataset) -> str:
+    """A warning above numbers of the profile smoke, '' at the others."""
+    if results.parameters(study.attrs).get("profile") != "smoke":
+        return ""
+    return (
+        "**This copy of the book shows that everything runs, and no more:** it was made at the profile `smoke`, with "
+        "few images and few steps. `make book PROFILE=quick` has numbers to read.\n\n"
     )
