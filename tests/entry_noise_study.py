@@ -17,7 +17,7 @@ def made_up() -> xr.Dataset:
         "entering": list(entry_noise.LAW),
         "ratio": list(entry_noise.RATIOS),
         "draw": range(4),
-        "walk": list(entry_noise.ENTRIES),
+        "walk": list(entry_noise.WALKS),
         "noise": list(entry_noise.NOISES),
         "replaced": [0, 2, 10],
         "frequency": FREQUENCY,

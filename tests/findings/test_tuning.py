@@ -26,7 +26,15 @@ def test_each_setting_is_shown_as_what_it_is() -> None:
     kinds = [findings.CHOSEN, findings.OTHER, findings.PUBLISHED, findings.CHOSEN]
     assert areas["series"].tolist() == kinds * 2
     assert areas["panel"].tolist() == ["Made up"] * 4 + ["Another"] * 4
-    assert areas["label"][0] == "taba: fraction 0.04"
+    assert areas["label"][0] == "TABA: fraction 0.04"
+
+
+def test_a_label_has_what_differs_between_the_tries_of_a_method() -> None:
+    study = tuning()
+    settings = ['{"k":1,"projector":0.1}', '{"k":2,"projector":0.1}', *study["settings"].to_numpy()[2:]]
+    study["settings"] = "try", settings
+    assert findings.areas({"one": study})["label"].tolist()[:2] == ["TABA: k 1", "TABA: k 2"]
+    assert findings.areas({"one": study})["setting"][0] == "k 1, projector 0.1"
 
 
 def test_the_interval_of_an_area_is_that_of_its_factor_where_the_other_is_constant() -> None:

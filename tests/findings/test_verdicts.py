@@ -348,4 +348,4 @@ def test_a_module_that_imports_the_claims_of_others_is_no_chapter() -> None:
 @pytest.mark.parametrize(("profile", "warned"), [("smoke", True), ("quick", False)])
 def test_numbers_of_a_trial_run_are_called_that(profile: str, warned: bool) -> None:
     study = xr.Dataset(attrs={"parameters": json.dumps({"profile": profile})})
-    assert ("shows that everything runs, and no more" in front.tried(study)) is warned
+    assert ("shows that everything runs, and no more" in front.warning(study)) is warned

@@ -34,8 +34,8 @@ def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
         None: "which does not tell whether it takes a bad network",
     }[below(perfect, 1)]
     return (
-        f"{tried(study)}**Answer.** {lost} {text(energy['standard'], 2)} times the energy of the true targets at high "
-        "frequencies. "
+        f"{warning(study)}"
+        f"**Answer.** {lost} {text(energy['standard'], 2)} times the energy of the true targets at high frequencies. "
         f"With the cures it is {text(energy['TABA'], 2)} times (TABA) and {text(energy['OVG'], 2)} times (OVG).\n\n"
         f"{begins} {text(latent, 2)} of white noise's. A perfect network for Gaussian data with the spectrum of the "
         f"sources would leave {text(perfect, 2)}, {needs}.\n\n"
@@ -45,7 +45,7 @@ def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
     )
 
 
-def tried(study: xr.Dataset) -> str:
+def warning(study: xr.Dataset) -> str:
     """A warning above numbers of the profile smoke, '' at the others."""
     if results.parameters(study.attrs).get("profile") != "smoke":
         return ""

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings import cells
+from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, stacked
 from spectral_collapse.statistics import (
@@ -29,17 +30,31 @@ CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 
 
 def areas(found: Found) -> pd.DataFrame:
-    """A row per setting of every data set: panel, method, setting, label (both), series (`CHOSEN`, `PUBLISHED` or
-    `OTHER`), and what the choice goes by, with its 95 % interval: mean, low, high."""
+    """A row per setting of every data set: panel, method, setting, label (the method, and what of its setting differs
+    between its tries), series (`CHOSEN`, `PUBLISHED` or `OTHER`), and what the choice goes by, with its 95 % interval:
+    mean, low, high."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
         rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
         methods, given = study["method"].to_numpy(), [named(str(row)) for row in study["settings"].to_numpy()]
         series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
-        labels = [f"{method}: {setting}" for method, setting in zip(methods, given, strict=True)]
+        labels = [
+            f"{called(method)}: {differing}" for method, differing in zip(methods, _differing(study), strict=True)
+        ]
         return rows.assign(method=methods, setting=given, label=labels, series=series)
 
     return stacked(found, one, "panel")
+
+
+def _differing(study: xr.Dataset) -> list[str]:
+    """Of each try the settings that are not the same in all tries of its method."""
+    tries = list(zip(study["method"].to_numpy(), map(json.loads, study["settings"].to_numpy()), strict=True))
+
+    def differs(method: str, key: str, value: object) -> bool:
+        return any(other.get(key) != value for name, other in tries if name == method)
+
+    kept = [{key: value for key, value in given.items() if differs(name, key, value)} for name, given in tries]
+    return [named(json.dumps(one)) for one in kept]
 
 
 def area(study: xr.Dataset) -> Interval:

@@ -155,13 +155,6 @@ class Share:
 
 
 @dataclass(frozen=True)
-class SecondOrder(DPMSolver, NullSpace):
-    """`NullSpace`'s entry, walked up and down by `DPMSolver`."""
-
-    name = "second_order"
-
-
-@dataclass(frozen=True)
 class Through(VariancePreserving):
     """Levels as even in log SNR as those can be that pass through given ones.
 
@@ -181,9 +174,10 @@ class Through(VariancePreserving):
         return [*found, self.through[-1]]
 
 
-ENTRIES: dict[str, type[NullSpace]] = {EULER: NullSpace, SECOND: SecondOrder, FINE: SecondOrder}
-"""The walks of translations; the last one has the levels of `Through`, the others those of networks. `NullSpace` with
-all of the noise is the noise floor (k = 0) and TABA with one draw."""
+WALKS = {EULER: 1, SECOND: 2, FINE: 2}
+"""The walks of translations and their orders, up by `NullSpace`, down by standard steps or by `DPMSolver`; the last one
+has the levels of `Through`, the others those of networks. `NullSpace` with all of the noise is the noise floor (k = 0)
+and TABA with one draw."""
 
 
 class Spectra(NamedTuple):
@@ -300,7 +294,7 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims: entering (LAW), ratio (S / s_0^2), draw; walk (ENTRIES), noise (NOISES), replaced (k), frequency (rings);
+    """Dims: entering (LAW), ratio (S / s_0^2), draw; walk (WALKS), noise (NOISES), replaced (k), frequency (rings);
     process (PROCESSES), solver (SOLVERS), spectral_error (delta), steps.
 
     - `law_power`, `law_kept` (entering, draw, ratio) and their expectations (entering, ratio): power of the latent in
@@ -318,7 +312,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
             "entering": list(LAW),
             "ratio": common.variable("ratio", list(RATIOS), "S / s_0^2"),
             "draw": range(given.draws),
-            "walk": list(ENTRIES),
+            "walk": list(WALKS),
             "noise": list(NOISES),
             "replaced": given.entered,
             "frequency": common.frequencies(arrays["frequency"]),
@@ -385,12 +379,13 @@ def _translations(
         expected["carried_expected"].append((source.mean(exact.carried) / by_ring).numpy())
         expected["s_lf_expected"].append(expected_s_lf(source.spectrum, exact, cutoff))
         expected["detail_expected"].append(float(exact.power[_high(white)].mean() / detail))
-    for walk, (noise, k) in itertools.product(ENTRIES, grid):
+    for walk, (noise, k) in itertools.product(WALKS, grid):
         process = fine if walk == FINE else usual
         denoiser = GaussianDenoiser(process, {SOURCE: source.spectrum, TARGET: target.spectrum})
-        method = ENTRIES[walk](process.levels(num_steps).index(levels[k]), _projector(noise, band))
+        method = NullSpace(process.levels(num_steps).index(levels[k]), _projector(noise, band), WALKS[walk])
+        back = method if WALKS[walk] == 1 else DPMSolver()
         latents = method.invert(denoiser, images, SOURCE, num_steps, torch.Generator().manual_seed(4))
-        translated = method.sample(denoiser, latents, TARGET)
+        translated = back.sample(denoiser, latents, TARGET)
         scored = [(CONTRAST * one).clamp(-1, 1) for one in (translated, images)]
         drawn["power"].append((source.power(translated) / by_ring).numpy())
         drawn["carried"].append((source.mean(in_phase(translated, images).mean(1)) / by_ring).numpy())
@@ -403,8 +398,8 @@ def _translations(
             drawn["walk_error"].append(relative_error(walked, gain, source.spectrum, last).numpy())
     sizes = len(NOISES), len(given.entered)
     arrays = {name: np.reshape(values, (*sizes, *np.shape(values[0]))) for name, values in expected.items()}
-    errors = np.reshape(drawn.pop("walk_error"), (len(ENTRIES), -1))
-    arrays |= {name: np.reshape(values, (len(ENTRIES), *sizes, *values[0].shape)) for name, values in drawn.items()}
+    errors = np.reshape(drawn.pop("walk_error"), (len(WALKS), -1))
+    arrays |= {name: np.reshape(values, (len(WALKS), *sizes, *values[0].shape)) for name, values in drawn.items()}
     return arrays | {
         "frequency": common.spectra({"": images[:1]})[0],
         "level_noise": np.array([levels[k].ratio ** 2 for k in given.entered]),
