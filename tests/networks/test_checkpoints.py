@@ -16,6 +16,7 @@ from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
+from spectral_collapse.training import latents
 
 CARD = {
     "family": "photos",
@@ -83,13 +84,13 @@ def test_images_of_another_precision_are_taken_and_of_another_range_refused(fold
 def test_encoding_and_decoding_use_the_measured_statistics() -> None:
     autoencoder = networks.small_autoencoder((16, 16))
     images = torch.rand(70, 3, 32, 32) * 2 - 1
-    autoencoders.measure_latents(autoencoder, images)
-    latents = autoencoders.encode(autoencoder, images)
-    assert latents.shape == (70, 4, 16, 16)
+    latents.measure(autoencoder, images)
+    encoded = autoencoders.encode(autoencoder, images)
+    assert encoded.shape == (70, 4, 16, 16)
     with torch.no_grad():
         expected = autoencoder.decode(autoencoder.encode(images).latent_dist.mean).sample.clamp(-1, 1)
     # Batches of 64 and of 70 round differently in the last bits.
-    torch.testing.assert_close(autoencoders.decode(autoencoder, latents), expected, rtol=0, atol=1e-4)
+    torch.testing.assert_close(autoencoders.decode(autoencoder, encoded), expected, rtol=0, atol=1e-4)
 
 
 def test_an_unknown_model_is_answered_with_the_shipped_ones(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -145,3 +146,18 @@ def test_autoencoder_kl_term_is_the_closed_form() -> None:
         torch.distributions.Normal(posterior.mean, posterior.std), torch.distributions.Normal(0.0, 1.0)
     )
     torch.testing.assert_close(losses[1] - losses[0], expected.sum((1, 2, 3)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("contrast", [0.25, 0.5])
+def test_texture_term_is_how_far_the_logarithm_of_the_detail_is_from_the_images(contrast: float) -> None:
+    """Twice the contrast is log 4 of the energy; what is alike over blocks of 2 x 2 pixels is no detail."""
+
+    def fainter(images: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return noise, noise, contrast * images + 0.1
+
+    images, noise = torch.rand(2, 3, 32, 32) * 2 - 1, torch.zeros(2, 4, 16, 16)
+    losses = [autoencoding_loss(fainter, images, noise, 0.0, weight) for weight in (0.0, 1.0)]
+    # Detail of a mean square above 0.01 beside _NO_DETAIL = 1e-6: 1e-4 of the energy.
+    torch.testing.assert_close(
+        losses[1] - losses[0], torch.full((2,), 2 * abs(np.log(contrast)), dtype=torch.float32), rtol=0, atol=1e-3
+    )

@@ -124,7 +124,7 @@ def test_an_autoencoders_latents_are_measured() -> None:
     latents = model.encode(_images())
     # 2048 draws from the sixteen images, both domains alike
     torch.testing.assert_close(latents.mean((0, 2, 3)), torch.zeros(4), rtol=0, atol=0.1)
-    torch.testing.assert_close(latents.std((0, 2, 3)), torch.ones(4), rtol=0.05, atol=0)
+    assert latents.square().mean().item() == pytest.approx(1, rel=0.05)
     kept = networks.load_model(trainer.train(recipe.replace(measure_latents=False), name="kept"))
     assert "latents_mean" not in kept.card
     torch.testing.assert_close(kept.encode(_images()), 0.18215 * kept.autoencoder.encode(_images()).latent_dist.mean)

@@ -122,18 +122,6 @@ def downsampling(autoencoder: Autoencoder) -> int:
     return 2 ** (len(autoencoder.config.block_out_channels) - 1)
 
 
-def measure_latents(autoencoder: Autoencoder, images: torch.Tensor) -> None:
-    """Stores the mean and standard deviation per channel of the latents of `images` in the config.
-
-    images: N x 3 x H x W in [-1, 1]. With them `encode` gives latents of zero mean and unit variance,
-    which the noise schedules assume.
-    """
-    latents = posterior_means(autoencoder, images)
-    autoencoder.register_to_config(
-        latents_mean=latents.mean((0, 2, 3)).tolist(), latents_std=latents.std((0, 2, 3)).tolist()
-    )
-
-
 def posterior_means(autoencoder: Autoencoder, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """The means of the encoder's posterior, N x c x h x w, not normalised."""
     images = images.to(next(autoencoder.parameters()).dtype)
@@ -157,7 +145,7 @@ def decode(autoencoder: Autoencoder, latents: torch.Tensor, batch_size: int = 64
 
 
 def latent_statistics(autoencoder: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `measure_latents` left them.
+    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `training.latents.measure` left them.
 
     An autoencoder that nobody measured, such as Stable Diffusion's, has its `scaling_factor` and
     `shift_factor` instead.

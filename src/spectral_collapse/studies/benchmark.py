@@ -72,18 +72,19 @@ TARGET, AUTOENCODER, SOURCE = "target", "autoencoder", "source"
 copy of what went in. Named as in the Pareto study, so that galleries show either."""
 
 NETWORKS = {
-    "U-Net": "-latent",
+    "U-Net": "",
     "DiT": "-dit",
-    "epsilon": "-latent",
+    "epsilon": "",
     "x0": "-sample",
     "EDM": "-edm",
     "latent": "-latent",
     "pixel": "-pixel",
 }
-"""How tables call the networks of a family, and how their checkpoints' names end; all but the last work on latents."""
+"""How tables call the networks of a family, and how their checkpoints' names end. All but the last two work where the
+family's own network does, which has no ending."""
 
 IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
-"""Families whose own network works on pixels. The other families' works on latents, and is called '-latent' nowhere."""
+"""Families whose own network works on pixels; the other families' work on latents."""
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -293,7 +294,8 @@ def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given:
 def checkpoint(network: str, dataset: str) -> str:
     """The name of the checkpoint of a network for a data set, whether it ships or not."""
     family, ending = _family(dataset), NETWORKS[network]
-    return family if ending == ("-pixel" if family in IN_PIXELS else "-latent") else family + ending
+    own = "-pixel" if family in IN_PIXELS else "-latent"
+    return family + ending.removesuffix(own)
 
 
 def _family(dataset: str) -> str:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 
 from spectral_collapse.denoisers import PredictionType, coefficients
 from spectral_collapse.processes import Process
+
+_NO_DETAIL = 1e-6  # a mean square far below that of any texture: a flat image has a logarithm too
 
 
 class Corruption(NamedTuple):
@@ -83,12 +86,27 @@ class Reconstruction(torch.nn.Module):
 
 
 def autoencoding_loss(
-    model: torch.nn.Module, images: torch.Tensor, noise: torch.Tensor, kl_weight: float = 1e-6
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    noise: torch.Tensor,
+    kl_weight: float = 1e-6,
+    texture_weight: float = 0.0,
 ) -> torch.Tensor:
-    """L1 distance of the reconstruction plus kl_weight times the KL divergence (Rombach et al. 2022), per image, (N,).
+    """L1 distance of the reconstruction, plus two weighted terms, per image, (N,).
 
-    model: a `Reconstruction`. noise: N x c x h x w, what the posterior is sampled with.
+    model: a `Reconstruction`. noise: N x c x h x w, what the posterior is sampled with. kl_weight: of the KL divergence
+    (Rombach et al. 2022). texture_weight: of how far the logarithm of the reconstruction's detail is from the image's;
+    the L1 distance alone is least for reconstructions that are too smooth.
     """
     mean, logvar, reconstruction = model(images, noise)
     divergence = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3))
-    return (reconstruction.float() - images).abs().mean((1, 2, 3)) + kl_weight * divergence
+    loss = (reconstruction.float() - images).abs().mean((1, 2, 3)) + kl_weight * divergence
+    if texture_weight:
+        loss = loss + texture_weight * (_log_detail(reconstruction.float()) - _log_detail(images)).abs()
+    return loss
+
+
+def _log_detail(images: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the mean square of what the means of 2 x 2 blocks leave of each image, (N,)."""
+    detail = images - F.interpolate(F.avg_pool2d(images, 2), scale_factor=2)
+    return (detail.square().mean((1, 2, 3)) + _NO_DETAIL).log()

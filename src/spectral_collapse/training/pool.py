@@ -108,7 +108,7 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
     origins = dict.fromkeys(split.origin for split in splits)
     kinds = sorted({split.kind for split in splits})
     labels = labels.repeat_interleave(len(views))
-    return Pool(items, labels, " ".join(origins), "+".join(kinds), fingerprint, len(views))
+    return Pool(items, labels, "; ".join(origins), "+".join(kinds), fingerprint, len(views))
 
 
 def open_split(name: str, split: str, recipe: Recipe, source: str, root: str | Path | None) -> DomainDataset:

@@ -18,6 +18,7 @@ from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash, process_card
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding
+from spectral_collapse.training import latents
 from spectral_collapse.training.objectives import (
     Corruption,
     Reconstruction,
@@ -95,11 +96,11 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
         return flip(pool.take(chosen), recipe.flips, flips), noise
 
     def loss(called: torch.nn.Module, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        return autoencoding_loss(called, images, noise, recipe.kl_weight)
+        return autoencoding_loss(called, images, noise, recipe.kl_weight, recipe.texture_weight)
 
     def finish() -> None:
         images = pool.take(pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
-        autoencoders.measure_latents(network, images.to(device))
+        latents.measure(network, images.to(device))
 
     images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
     validate = None if images is None else lambda: validate_autoencoder(network, images)
@@ -125,7 +126,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         if recipe.measure_latents and autoencoder.config.get("latents_mean") is None:
             pixels = load_pool(recipe, recipe.source, root)
             images = pixels.take(pixels.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
-            autoencoders.measure_latents(autoencoder, images.to(device))
+            latents.measure(autoencoder, images.to(device))
             statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
         encoder = Encoder(
             lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(),

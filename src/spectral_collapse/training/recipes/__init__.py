@@ -107,7 +107,8 @@ class Recipe(BaseModel):
             the first, as `processes.VariancePreserving` takes them. sigma_data: a number, or
             'measured' on what the network is trained on; log_mean, log_std: P_mean and P_std; all three for
             'edm' only.
-        min_snr_gamma: see `objectives.denoising_loss`. kl_weight: see `objectives.autoencoding_loss`.
+        min_snr_gamma: see `objectives.denoising_loss`. kl_weight, texture_weight: see
+            `objectives.autoencoding_loss`.
 
     How AdamW optimises it:
         steps: optimizer steps, with batch_size images each over all devices together; a device takes at
@@ -156,6 +157,7 @@ class Recipe(BaseModel):
     log_std: Annotated[float, Field(ge=1e-6, le=100)] = 1.2
     min_snr_gamma: Annotated[float, Field(ge=0)] = 0.0
     kl_weight: Annotated[float, Field(ge=0)] = 1e-6
+    texture_weight: Annotated[float, Field(ge=0)] = 0.0
     device_batch: Whole = 0
     schedule: Schedule = "cosine"
     warmup: Whole = 100
