@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from spectral_collapse import datasets, networks
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.autoencoder import downsampling
+from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.recipes import PROFILES, Recipe
@@ -43,15 +44,14 @@ def test_the_papers_profile_is_table_7(row: tuple[object, ...]) -> None:
 def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
     """On torch's meta device, where a billion weights take no memory."""
     recipe = recipes.get(name, profile)
-    assert all(datasets.info(entry).family in (recipe.family, entry.split("_")[0]) for entry in recipe.datasets)
     with torch.device("meta"):
         if recipe.kind == "autoencoder":
-            widths = tuple(recipe.architecture["widths"])
-            assert recipe.size % downsampling(networks.small_autoencoder(widths)) == 0
+            network = create_autoencoder(recipe.network, **recipe.architecture)
+            assert recipe.size % downsampling(network) == 0
             return
-        side, channels = (
-            (recipe.size // (8 if profile == "paper" else 4), 4) if recipe.autoencoder else (recipe.size, 3)
-        )
+        assert all(datasets.info(entry).family == recipe.family for entry in recipe.datasets)
+        latents = (recipe.size // 8, 4) if profile == "paper" else (recipe.size // 4, 20)
+        side, channels = latents if recipe.autoencoder else (recipe.size, 3)
         network = networks.create(recipe.network, side, channels, 5, **recipe.architecture)
     assert network.config.in_channels == channels
     size = sum(weight.numel() for weight in network.parameters())
@@ -61,21 +61,24 @@ def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
 
 
 def test_the_targets_of_one_data_set_differ_in_the_target_alone() -> None:
-    """The comparison of epsilon with x0 is of the prediction type, not of anything else."""
-    for name in ("photos", "bbbc021-latent", "edges2shoes-latent"):
+    """The comparison of epsilon with x0 is of the prediction type. At quick a network for x0 begins as the default one
+    of its family, whose training was longer: how it was trained differs there, the network, images and noise do not."""
+    trained = {"start", "steps", "batch_size", "learning_rate", "ema_decay", "warmup"}
+    for name in ("photos", "bbbc021", "edges2shoes"):
         for profile in PROFILES:
-            noise, clean = (recipes.get(one, profile) for one in (name, f"{name.removesuffix('-latent')}-sample"))
-            assert clean.replace(name=noise.name, prediction="epsilon") == noise
+            noise, clean = (recipes.get(one, profile).model_dump() for one in (name, f"{name}-sample"))
+            differing = {key for key in noise if noise[key] != clean[key]} - {"name", "prediction"}
+            assert differing <= (trained if profile == "quick" and name != "photos" else set())
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick"])
 def test_networks_of_pixels_leave_next_to_nothing_of_an_image_at_the_noisiest_level(profile: str) -> None:
     """The mean of an image of d values stands out of the noise as sqrt(d) alpha / sigma times its size."""
-    for name in ("textures", "bbbc021", "celebamask_hq"):
+    for name in ("textures", "bbbc021", "photos"):
         recipe = recipes.get(name, profile)
         last = recipe.variance_preserving.level(999)
         assert 64 * last.alpha / last.sigma < 0.5  # one channel of 64 x 64 pixels
-        leaky = recipes.get(f"{name}-sd", profile).variance_preserving if name != "celebamask_hq" else None
+        leaky = recipes.get(f"{name}-sd", profile).variance_preserving if name != "photos" else None
         assert leaky in (None, VariancePreserving())
         assert recipes.get(name, "paper").variance_preserving == VariancePreserving()
     assert 64 * VariancePreserving().level(999).alpha > 4

@@ -72,7 +72,7 @@ TARGET, AUTOENCODER, SOURCE = "target", "autoencoder", "source"
 copy of what went in. Named as in the Pareto study, so that galleries show either."""
 
 NETWORKS = {
-    "U-Net": "",
+    "U-Net": "-latent",
     "DiT": "-dit",
     "epsilon": "",
     "x0": "-sample",
@@ -80,8 +80,8 @@ NETWORKS = {
     "latent": "-latent",
     "pixel": "-pixel",
 }
-"""How tables call the networks of a family, and how their checkpoints' names end. All but the last two work where the
-family's own network does, which has no ending."""
+"""How tables call the networks of a family, and how their checkpoints' names end. Backbones are compared on latents,
+prediction targets where the family's own network works, which has no ending."""
 
 IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
 """Families whose own network works on pixels; the other families' work on latents."""
