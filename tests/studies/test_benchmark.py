@@ -83,9 +83,7 @@ def test_networks_on_pixels_are_named() -> None:
         if path.parent.name == card["family"] != "autoencoder":
             assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
     assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes"
-    assert benchmark.checkpoint("latent", "edges2shoes") == "edges2shoes-latent"
     assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
-    assert benchmark.checkpoint("epsilon", "edges2shoes") == "edges2shoes"  # beside '-sample', on pixels too
     assert benchmark.checkpoint("epsilon", "photos_x8") == "photos"
     assert benchmark.checkpoint("pixel", "photos_x8") == "photos-pixel"
 

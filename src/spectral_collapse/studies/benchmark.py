@@ -74,17 +74,16 @@ copy of what went in. Named as in the Pareto study, so that galleries show eithe
 NETWORKS = {
     "U-Net": "-latent",
     "DiT": "-dit",
-    "epsilon": "",
+    "epsilon": "-latent",
     "x0": "-sample",
     "EDM": "-edm",
     "latent": "-latent",
     "pixel": "-pixel",
 }
-"""How tables call the networks of a family, and how their checkpoints' names end. Backbones are compared on latents,
-prediction targets where the family's own network works, which has no ending."""
+"""How tables call the networks of a family, and how their checkpoints' names end; all but the last work on latents."""
 
 IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
-"""Families whose own network works on pixels; the other families' work on latents."""
+"""Families whose own network works on pixels. The other families' works on latents, and is called '-latent' nowhere."""
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -294,8 +293,7 @@ def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given:
 def checkpoint(network: str, dataset: str) -> str:
     """The name of the checkpoint of a network for a data set, whether it ships or not."""
     family, ending = _family(dataset), NETWORKS[network]
-    own = "-pixel" if family in IN_PIXELS else "-latent"
-    return family + ending.removesuffix(own)
+    return family if ending == ("-pixel" if family in IN_PIXELS else "-latent") else family + ending
 
 
 def _family(dataset: str) -> str:
