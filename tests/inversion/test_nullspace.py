@@ -99,6 +99,8 @@ def test_bad_parameters_are_refused() -> None:
         NullSpace(projector=0.7)
     with pytest.raises(InvalidParameterError, match="order must be 1 or 2; 3 was given"):
         NullSpace(order=3)
+    with pytest.raises(InvalidParameterError, match="eta_lf must be"):
+        NullSpace(eta_lf=-1.0)
     with pytest.raises(InvalidParameterError, match="factor must be a whole number"):
         DownsamplingNullSpace(1)
     with pytest.raises(InvalidParameterError, match="must divide height and width"):
@@ -121,3 +123,24 @@ def test_second_order_steps_up_bring_the_latent_closer_to_the_flow_and_sampling_
     assert first.latent.var().item() < 0.95
     back = NullSpace(k=0, order=2).sample(denoiser, second, 0)
     assert torch.equal(back, sampling.sample(denoiser, second.latent, 0, 40))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_structure_gradient_moves_each_step_towards_the_source(order: int) -> None:
+    """By eta * dt * 2 / alpha of what the predicted image lacks of it, and by no more than the step's own length."""
+    process, x = VariancePreserving(), draw(1.0, 3)
+    denoiser, (first, second) = flat(process, 1.0), process.levels(10)[2:4]
+
+    def state(eta: float) -> torch.Tensor:
+        method = NullSpace(k=2, order=order, eta_lf=eta)
+        return method.invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7), record=True).trajectory[3]
+
+    entered = NullSpace(k=2).invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7), record=True).trajectory[2]
+    missing = x - denoiser(entered, first, torch.zeros(3, dtype=torch.long)).clean
+    step, eta = state(0.0), 1e-6
+    expected = eta * process.interval(first, second) * 2 / first.alpha * missing
+    torch.testing.assert_close(state(eta) - step, expected, rtol=1e-6, atol=1e-12)
+    far = state(1e9) - step
+    length = (step - entered).flatten(1).norm(dim=1)
+    torch.testing.assert_close(far.flatten(1).norm(dim=1), length, rtol=1e-9, atol=0)
+    torch.testing.assert_close(far, missing * (length / missing.flatten(1).norm(dim=1))[:, None, None, None])

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.checks import check_count, described
+from spectral_collapse.checks import check_count, check_number, described
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.inversion.dpm_solver import DPMSolver
+from spectral_collapse.inversion.ovg import OVG, free_structure
 from spectral_collapse.inversion.projectors import HighPass, Projector
 from spectral_collapse.processes import Level
 
@@ -27,12 +28,16 @@ class NullSpace(InversionMethod):
     order: 1 for standard steps, 2 for those of `DPMSolver`, upwards alone: the latent is another, the way back is
     plain sampling in both cases.
 
-    With the identity this is TABA with one draw, at k = 0 the noise floor.
+    eta_lf: step size of OVG's structure gradient without its Jacobian, >= 0: each step is moved by
+    eta_lf * dt * (2 / alpha) * (x0 - clean), by at most its own length. It costs no network call.
+
+    With the identity and eta_lf = 0 this is TABA with one draw, at k = 0 the noise floor.
     """
 
     k: int = 2
     projector: float | Projector = 0.0625
     order: int = 1
+    eta_lf: float = 0.0
 
     name = "nullspace"
     entry_noise = True
@@ -40,6 +45,7 @@ class NullSpace(InversionMethod):
 
     def __post_init__(self) -> None:
         check_count("k", self.k, 0)
+        check_number("eta_lf", self.eta_lf, 0)
         if self.order not in (1, 2):
             raise InvalidParameterError(f"order must be 1 or 2; {described(self.order)} was given")
         if not callable(self.projector):
@@ -53,7 +59,11 @@ class NullSpace(InversionMethod):
         return super().enter(clean, projector(noise), level)
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
-        return super().step(run, x) if self.order == 1 else DPMSolver().step(run, x)
+        base, prediction = super().step(run, x) if self.order == 1 else DPMSolver().step(run, x)
+        if not self.eta_lf or prediction is None:
+            return base, prediction
+        gradient = free_structure(prediction.clean - run.clean, run.level)
+        return OVG(0.0, self.eta_lf, project=False).corrected(run, x, base, None, gradient), prediction
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         return super().finish(run, states) if self.order == 1 else DPMSolver().finish(run, states)

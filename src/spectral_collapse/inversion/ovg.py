@@ -13,6 +13,7 @@ from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import jacobians
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
 Gradient = Literal["exact", "combined", "spectral", "secant", "free"]
@@ -122,12 +123,23 @@ class OVG(InversionMethod):
             run.seen["conflict"] = (_inner(g_hf, g_lf) < 0).flatten()
             if self.project:
                 g_hf, g_lf = project_conflicting(g_hf, g_lf)
+        return self.corrected(run, x, base, g_hf, g_lf), prediction
+
+    def corrected(
+        self,
+        run: InversionState,
+        x: torch.Tensor,
+        base: torch.Tensor,
+        g_hf: torch.Tensor | None,
+        g_lf: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Where a step from x to `base` ends with both gradients, as far as there are any; N x C x H x W each."""
         following_x = base
         for name, eta, gradient in (("lf", self.eta_lf, g_lf), ("hf", self.eta_hf, g_hf)):
             if gradient is not None and eta:
                 factor = self._factor(run, name, eta, _norm(gradient), _norm(base - x))
                 following_x = following_x - (factor * gradient.double()).to(x.dtype)
-        return following_x, prediction
+        return following_x
 
     def _factor(
         self, run: InversionState, name: str, eta: float, length: torch.Tensor, moved: torch.Tensor
@@ -164,7 +176,7 @@ class OVG(InversionMethod):
         if wanted[1] and not exact[1]:
             # of what the residual says of the noise nothing is known but by the spectrum
             by_noise = jacobians.spectral(residual, run.clean, level) if kinds[1] == "spectral" else 0.0
-            found[1] = 2 / level.alpha * (residual - level.sigma * by_noise)
+            found[1] = free_structure(residual - level.sigma * by_noise, level)
         kept["before"] = level, prediction.noise
         return prediction, *found
 
@@ -193,6 +205,11 @@ class OVG(InversionMethod):
             most = ((self.eta_hf > 0) + (self.eta_lf > 0)) * self.clip * moved
             correction = correction * (most / _norm(correction).clamp_min(_EPSILON)).clamp(max=1).to(x.dtype)
         return base - correction, prediction
+
+
+def free_structure(residual: torch.Tensor, level: Level) -> torch.Tensor:
+    """The gradient of ||residual||^2, residual = clean - x0, N x C x H x W, where the noise stays as x moves."""
+    return 2 / level.alpha * residual
 
 
 class _Lengths(NamedTuple):

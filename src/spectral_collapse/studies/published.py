@@ -35,7 +35,8 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
     """What a method is given for this data set and number of steps; nothing where its own defaults are meant.
 
     TABA replaces one step at least. 'nullspace' enters where TABA does, with noise above the source's band: that of
-    the data, not S_LF's cutoff, by which the method is judged. 'nullspace+dpm' is the same with steps of second order.
+    the data, not S_LF's cutoff, by which the method is judged. 'nullspace+dpm' is the same with steps of second order;
+    a structure gradient comes with chosen settings alone.
     """
     given, papers = request.parameters, request.info.published
     if name.endswith(CHOSEN):
@@ -55,7 +56,7 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
             band = min(request.info.source_band(given.size) * wider, 0.5)
             return {"k": max(1, round(given.num_steps * papers.fraction)), "projector": float(f"{band:g}")}
         case "nullspace+dpm":
-            return settings(request, "nullspace") | {"order": 2}
+            return settings(request, "nullspace") | {"order": 2, "eta_lf": 0.0}
         case "null_class":
             return {"guidance": float(request.guidance)}
     return {}
