@@ -25,8 +25,9 @@ def study(own_store: None) -> xr.Dataset:  # noqa: F811
     return computed()
 
 
-def test_every_method_has_as_many_tries_and_its_published_setting_is_one(own_store: None) -> None:  # noqa: F811
-    request = Request(tuning.TuningParameters.checked(**SMALL, num_steps=50, checkpoint=thumbnails()))
+@pytest.mark.parametrize("dataset", ["textures_x8", "bbbc021_x8", "edges2shoes"])
+def test_every_method_has_as_many_tries_and_its_published_setting_is_one(dataset: str) -> None:
+    request = Request(tuning.TuningParameters.checked(dataset=dataset))
     for name in tuning.METHODS:
         tries = [tuning.made(name, settings) for settings in tuning.candidates(request, name)]
         assert len(set(tries)) == tuning.TRIES

@@ -32,8 +32,9 @@ _STEPS = (1, 2, 5, 10, 20)
 """Of every 50: where forward diffusion ends, or noise enters."""
 _ETAS = ((1, 1), (1, 0.1), (1, 0), (0, 1), (1e-10, 1))
 """OVG's step sizes for texture and structure, as multiples of the published ones."""
-_HELD = ((2, 0), (5, 0), (10, 0), (5, 0.15), (10, 0.15))
-"""Of 'nullspace+dpm': of every 50 steps where noise enters, and the step size for structure, as such a multiple."""
+_HELD = ((5, 0), (10, 0), (5, 0.15), (10, 0.15))
+"""Of 'nullspace+dpm' beside its default: of every 50 steps where noise enters, and the step size for structure, as such
+a multiple."""
 
 
 def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str,
             return [usual | {"k": share} for share in shares]
         case "nullspace+dpm":
             eta = request.info.published.eta_lf
-            return [usual | {"k": max(1, round(steps * k / 50)), "eta_lf": eta * part} for k, part in _HELD]
+            return [usual, *(usual | {"k": max(1, round(steps * k / 50)), "eta_lf": eta * part} for k, part in _HELD)]
         case "rf_inversion":
             return [{"gamma": gamma} for gamma in (0.05, 0.1, 0.2, 0.35, 0.5)]
     raise unknown(_CHOICE, name, METHODS)
