@@ -104,6 +104,7 @@ def test_what_the_package_ships_stands_for_its_name_and_parameters() -> None:
         "k": 2,
         "projector": 0.25,
         "order": 1,
+        "eta_lf": 0.0,
     }
 
 
