@@ -323,7 +323,7 @@ def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
     with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
         trainer.train("photos", source="both")
     with pytest.raises(
-        InvalidParameterError, match="unknown argument 'depth' of the network 'small_unet'; known are: wi"
+        InvalidParameterError, match="unknown argument 'depth' of the network 'patched_unet'; known are"
     ):
         trainer.train(tiny_recipe("photos", 1, architecture={"depth": 3}))
     shutil.rmtree(home / "checkpoints")
@@ -546,5 +546,5 @@ def test_an_unknown_autoencoder_network_is_refused_before_the_images(monkeypatch
     monkeypatch.setattr(tasks, "load_pool", _never)
     with pytest.raises(InvalidParameterError, match="unknown autoencoder 'small_unet'; known are: patched"):
         trainer.train(tiny_recipe("autoencoder", 1, network="small_unet"))
-    with pytest.raises(InvalidParameterError, match="unknown argument 'width' of the autoencoder 'small_autoencoder'"):
-        trainer.train(tiny_recipe("autoencoder", 1, architecture={"width": 3}))
+    with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the autoencoder 'patched_autoenc"):
+        trainer.train(tiny_recipe("autoencoder", 1, architecture={"depth": 3}))
