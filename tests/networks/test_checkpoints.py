@@ -315,7 +315,7 @@ def test_the_card_gets_the_hash_and_the_folder_its_files(folder: Path) -> None:
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("kind", ["small_unet", "paper_unet", "small_dit"])
+@pytest.mark.parametrize("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit"])
 def test_every_kind_of_network_comes_back_with_its_labels(folder: Path, kind: str) -> None:
     small = {"paper_unet": {"widths": (32, 32), "layers": 1, "states": 8}, "small_unet": {"widths": (16, 32)}}
     network = networks.create(kind, 16, 4, 5, **small.get(kind, {"width": 16, "depth": 2, "heads": 2}))
@@ -444,7 +444,7 @@ def test_weights_of_old_names_are_read_as_diffusers_reads_them(tmp_path: Path) -
 
 def test_what_is_loaded_is_what_diffusers_loads(folder: Path) -> None:
     """Weights, buffers and configuration."""
-    for kind, size in (("small_unet", {"widths": (16, 32)}), ("small_dit", {"width": 16, "depth": 2, "heads": 2})):
+    for kind, size in (("small_unet", {"widths": (16, 32)}), ("gained_dit", {"width": 16, "depth": 2, "heads": 2})):
         networks.save_network(networks.create(kind, 16, 4, 5, **size), folder, CARD)
         network = networks.load_model(folder).denoiser.network
         theirs = type(network).from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False)

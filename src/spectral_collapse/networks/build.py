@@ -14,11 +14,13 @@ from spectral_collapse import memory
 from spectral_collapse.denoisers import size_multiple
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.networks.autoencoder import Autoencoder, patched_autoencoder, small_autoencoder
-from spectral_collapse.networks.dit import paper_dit, small_dit
+from spectral_collapse.networks.dit import gained_dit, paper_dit, small_dit
 from spectral_collapse.networks.patched import patched_unet
 from spectral_collapse.networks.unet import paper_unet, small_unet
 
-NETWORKS = {builder.__name__: builder for builder in (patched_unet, small_unet, paper_unet, small_dit, paper_dit)}
+NETWORKS = {
+    builder.__name__: builder for builder in (patched_unet, small_unet, paper_unet, gained_dit, small_dit, paper_dit)
+}
 AUTOENCODERS = {builder.__name__: builder for builder in (patched_autoencoder, small_autoencoder)}
 _LARGEST = 8192
 """Of the numbers in an architecture, widths and depths: beyond any network, and still built in seconds."""

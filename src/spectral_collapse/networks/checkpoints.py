@@ -40,6 +40,7 @@ from spectral_collapse.checks import check_device
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks.dit import GainedDiT
 from spectral_collapse.networks.patched import PatchedUNet
 from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import Process
@@ -52,6 +53,7 @@ _PROCESSES = {
     "flow_matching": processes.FlowMatching,
 }
 _OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {
+    "GainedDiT": GainedDiT,
     "PatchedUNet": PatchedUNet,
     "PatchedAutoencoder": autoencoders.PatchedAutoencoder,
 }

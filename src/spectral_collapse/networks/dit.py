@@ -2,8 +2,43 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any, TypeVar
+
+import torch
 from diffusers import DiTTransformer2DModel
+from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import nn
+
+from spectral_collapse.networks.gain import gain, with_gain
+
+D = TypeVar("D", bound=DiTTransformer2DModel)
+
+
+class GainedDiT(DiTTransformer2DModel):
+    """A DiT whose output is that of diffusers plus gain(time) * input, one learned gain per channel (`networks.gain`).
+
+    A token is a few times as wide as what it holds of the input in networks of the papers, and hardly wider in a small
+    one on latents of many channels. Without a gain such a network loses the noise that it shall predict.
+    """
+
+    @functools.wraps(DiTTransformer2DModel.__init__)  # diffusers reads the signature
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self.gain = gain(self.config.in_channels)
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        timestep: torch.Tensor | None = None,
+        class_labels: torch.Tensor | None = None,
+        return_dict: bool = True,
+        **options: Any,
+    ) -> Transformer2DModelOutput | tuple[torch.Tensor]:
+        """hidden_states: N x C x H x W; timestep: N numbers; class_labels: LongTensor of N; all else as diffusers'."""
+        (output,) = super().forward(hidden_states, timestep, class_labels, return_dict=False, **options)
+        sample = with_gain(self.gain, output, hidden_states, timestep)
+        return Transformer2DModelOutput(sample=sample) if return_dict else (sample,)
 
 
 def small_dit(
@@ -24,7 +59,35 @@ def small_dit(
     also drops class labels by itself, in each block another; that is switched off, since training
     drops labels for the whole network at once.
     """
-    network = DiTTransformer2DModel(
+    return _zeroed(DiTTransformer2DModel, size, channels, num_labels, width, depth, heads, patch)
+
+
+def gained_dit(
+    size: int = 16,
+    channels: int = 4,
+    num_labels: int = 5,
+    width: int = 96,
+    depth: int = 4,
+    heads: int = 4,
+    patch: int = 2,
+) -> GainedDiT:
+    """A `GainedDiT`; arguments and initialisation are those of `small_dit`."""
+    return _zeroed(GainedDiT, size, channels, num_labels, width, depth, heads, patch)
+
+
+def paper_dit(size: int = 32, channels: int = 4, num_labels: int = 5) -> DiTTransformer2DModel:
+    """DiT-L/2: 24 blocks of width 1024, patches of 2 x 2.
+
+    Here 487 million parameters rather than 458: diffusers gives each block an embedding of the time of its own.
+    """
+    return small_dit(size, channels, num_labels, width=1024, depth=24, heads=16)
+
+
+def _zeroed(
+    kind: type[D], size: int, channels: int, num_labels: int, width: int, depth: int, heads: int, patch: int
+) -> D:
+    """A DiT whose first output is zero."""
+    network = kind(
         num_attention_heads=heads,
         attention_head_dim=width // heads,
         in_channels=channels,
@@ -42,11 +105,3 @@ def small_dit(
         embedder.dropout_prob = 0.0
         nn.init.normal_(embedder.embedding_table.weight, std=0.02)
     return network
-
-
-def paper_dit(size: int = 32, channels: int = 4, num_labels: int = 5) -> DiTTransformer2DModel:
-    """DiT-L/2: 24 blocks of width 1024, patches of 2 x 2.
-
-    Here 487 million parameters rather than 458: diffusers gives each block an embedding of the time of its own.
-    """
-    return small_dit(size, channels, num_labels, width=1024, depth=24, heads=16)

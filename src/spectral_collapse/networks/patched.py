@@ -8,12 +8,10 @@ import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.embeddings import Timesteps
 from diffusers.utils import BaseOutput
 
 from spectral_collapse.errors import InvalidParameterError
-
-_TIME_CHANNELS = 32
+from spectral_collapse.networks.gain import gain, with_gain
 
 
 @dataclass
@@ -29,10 +27,7 @@ class PatchedUNet(ModelMixin, ConfigMixin):
     Space-to-depth only sorts the numbers of an image: it is orthonormal, white noise stays white, and no
     frequency is lost. Input and output are images, N x in_channels x H x W.
 
-    The output is the U-Net's plus gain(time) * input, with one learned gain per colour and time. A U-Net ends
-    in a group normalisation, so the size of its output does not follow the size of its input; at high noise the
-    noise in an image is very nearly the image itself, and an excess of the input's norm that is not
-    predicted stays in the sample. The gain carries it through. It starts at 0.
+    The output is the U-Net's plus gain(time) * input, with one learned gain per colour and time (`networks.gain`).
 
     Args:
         sample_size: height and width of the images; a multiple of patch.
@@ -77,12 +72,7 @@ class PatchedUNet(ModelMixin, ConfigMixin):
             num_class_embeds=num_labels,
             dropout=dropout,
         )
-        self.time_proj = Timesteps(_TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
-        self.gain = torch.nn.Sequential(
-            torch.nn.Linear(_TIME_CHANNELS, 64), torch.nn.SiLU(), torch.nn.Linear(64, in_channels)
-        )
-        torch.nn.init.zeros_(self.gain[-1].weight)
-        torch.nn.init.zeros_(self.gain[-1].bias)
+        self.gain = gain(in_channels)
 
     @property
     def size_multiple(self) -> int:
@@ -98,10 +88,7 @@ class PatchedUNet(ModelMixin, ConfigMixin):
         """sample: N x C x H x W; timestep: N numbers; class_labels: LongTensor of N."""
         inside = F.pixel_unshuffle(sample, self.config.patch)
         outside = F.pixel_shuffle(self.unet(inside, timestep, class_labels=class_labels).sample, self.config.patch)
-        weight = self.gain[0].weight
-        with torch.autocast(sample.device.type, enabled=False):  # half precision would round the gain to 0.4 %
-            gain = self.gain(self.time_proj(timestep).to(weight)).to(sample.dtype)
-            return PatchedUNetOutput(sample=outside.to(sample.dtype) + gain[:, :, None, None] * sample)
+        return PatchedUNetOutput(sample=with_gain(self.gain, outside, sample, timestep))
 
 
 def patched_unet(

@@ -52,6 +52,7 @@ _ARCHITECTURES = {
     "UNet2DModel": "U-Net",
     "UNet2DConditionModel": "U-Net",
     "DiTTransformer2DModel": "DiT",
+    "GainedDiT": "DiT",
     "PatchedUNet": "U-Net, patched",
 }
 _PER_MODEL = {
