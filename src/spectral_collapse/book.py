@@ -16,7 +16,7 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 
-from spectral_collapse import executors, vega
+from spectral_collapse import executors, kernels_for_pages, vega
 from spectral_collapse.injection import injected
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
+    app.connect("env-before-read-docs", _preload)
     app.connect("env-before-read-docs", _side_by_side)
     app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
@@ -87,6 +88,12 @@ def _prepare(app: Sphinx) -> None:
 def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Every notebook, always: what it shows also depends on the package and on the stored results."""
     return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+
+
+def _preload(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Imports what notebooks need once, for all of their kernels."""
+    if _notebooks(app, env, set(), set(), set()):
+        kernels_for_pages.preload()
 
 
 def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
