@@ -21,6 +21,7 @@ from spectral_collapse.injection import injected
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
@@ -43,9 +44,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the extension."""
     # MathJax would come from another machine; browsers draw MathML by themselves.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
+    app.connect("config-inited", _start_kernels)
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
-    app.connect("env-before-read-docs", _preload)
     app.connect("env-before-read-docs", _side_by_side)
     app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
@@ -76,6 +77,11 @@ def with_footer(notebook: str) -> str:
     return nbformat.writes(content)
 
 
+def _start_kernels(app: Sphinx, config: Config) -> None:
+    if any(Path(app.srcdir).glob("**/*.ipynb")):
+        kernels_for_pages.start()
+
+
 def _prepare(app: Sphinx) -> None:
     if app.builder.format != "html":
         return
@@ -88,12 +94,6 @@ def _prepare(app: Sphinx) -> None:
 def _notebooks(app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
     """Every notebook, always: what it shows also depends on the package and on the stored results."""
     return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
-
-
-def _preload(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
-    """Imports what notebooks need once, for all of their kernels."""
-    if _notebooks(app, env, set(), set(), set()):
-        kernels_for_pages.preload()
 
 
 def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
