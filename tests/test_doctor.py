@@ -13,7 +13,7 @@ import xarray as xr
 from spectral_collapse import cli, doctor, paths, results
 from tests.networks_tiny import tiny_unet
 
-SHIPPED = Path(__file__).parents[1] / "data" / "checkpoints" / "photos-dit"
+SHIPPED = Path(__file__).parents[1] / "data" / "checkpoints" / "bbbc021-dit"
 """Of the smallest networks."""
 
 
@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     for name in ("SPECTRAL_COLLAPSE_DATA", "SPECTRAL_COLLAPSE_WEIGHTS"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("photos-dit", "autoencoder"):
+    for name in ("bbbc021-dit", "autoencoder"):
         shutil.copytree(SHIPPED.parent / name, tmp_path / "checkpoints" / name)
     attrs = results.provenance(study="pareto", parameters="{}", data_source="real", seconds=1.0)
     results.save(xr.Dataset({"a": ("x", [1.0])}, {"x": [0]}, attrs))
@@ -42,7 +42,7 @@ def test_a_sound_installation_on_one_screen(capsys: pytest.CaptureFixture[str], 
     assert lines[-1] == "nothing is broken"
     assert all(line.startswith("ok ") for line in lines[:-1])
     text = "\n".join(lines)
-    for part in ("2 networks ship: autoencoder, photos-dit", "1 results", "real: photos_x8", str(home), "torch "):
+    for part in ("2 networks ship: autoencoder, bbbc021-dit", "1 results", "real: photos_x8", str(home), "torch "):
         assert part in text
 
 
@@ -64,12 +64,12 @@ def flip(file: Path) -> None:
 
 BREAKS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "weights cut short": (
-        lambda home: truncate(home / "checkpoints/photos-dit/diffusion_pytorch_model.safetensors"),
+        lambda home: truncate(home / "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"),
         "weights",
         "does not hold the weights",
     ),
     "one bit of the weights": (
-        lambda home: flip(home / "checkpoints/photos-dit/diffusion_pytorch_model.safetensors"),
+        lambda home: flip(home / "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"),
         "weights",
         "are not those of its card",
     ),
