@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
+from sphinx.util.parallel import make_chunks
 
 from spectral_collapse import book, executors, vega
 
@@ -140,15 +141,22 @@ def test_two_pages_are_read_at_a_time_and_their_warnings_count(tmp_path: Path, m
 
 
 @pytest.mark.usefixtures("_put_back")
-def test_notebooks_come_first_and_their_kernels_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_reads_half_of_the_notebooks_first_and_their_kernels_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(executors, "cores", lambda: 4)
-    pages = {"about": "about.md", "b": "b.ipynb", "a": "a.ipynb", "zoo": "zoo.md", "index": "index.ipynb"}
+    pages = {f"{name}": f"{name}.ipynb" for name in "abcdef"} | {f"text{n:02}": f"text{n:02}.md" for n in range(28)}
+    pages |= {"index": "index.ipynb"}
     undeclared = SimpleNamespace(parallel_read_safe=None)
     config = SimpleNamespace(root_doc="index")
     app = SimpleNamespace(parallel=1, config=config, extensions={"sphinx_multitoc_numbering": undeclared})
     names, env = sorted(pages), SimpleNamespace(doc2path=pages.get)
     book._side_by_side(app, env, names)
-    assert names == ["a", "b", "about", "zoo", "index"]
+    assert sorted(names) == sorted(pages)
+    assert names[-1] == "index"
+    first, second, *_ = make_chunks(names, 2)
+    assert first[:4] == ["a", "c", "e", "text00"]
+    assert second[:4] == ["b", "d", "f", f"text{len(first) - 3:02}"]
     assert (app.parallel, undeclared.parallel_read_safe, os.environ[executors.SHARED]) == (2, True, "2")
     with pytest.raises(SystemExit):  # so that the processes which read end too
         signal.raise_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ import nbformat
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
+from sphinx.util.parallel import make_chunks
 
 from spectral_collapse import executors, kernels_for_pages, vega
 from spectral_collapse.injection import injected
@@ -102,8 +103,15 @@ def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
     At the profile `paper` one page follows the other: a device has memory for one of its networks. The first page
     collects what the others compute, and is read last.
     """
-    # Sphinx gives each process a run of neighbours: notebooks first, so that both begin with what takes long
-    names.sort(key=lambda name: (name == app.config.root_doc, not env.doc2path(name).endswith(".ipynb"), name))
+    root = app.config.root_doc
+    others = sorted(set(names) - {root})
+    notebooks = [name for name in others if env.doc2path(name).endswith(".ipynb")]
+    texts = [name for name in others if name not in notebooks]
+    # Sphinx gives each process a run of neighbours: half of the notebooks, which take long, and then texts
+    half = notebooks[::_AT_ONCE]
+    fill = max(len(make_chunks(names, _AT_ONCE)[0]) - len(half), 0)
+    ordered = [*half, *texts[:fill], *(name for name in notebooks if name not in half), *texts[fill:], root]
+    names[:] = [name for name in ordered if name in names]
     if executors.cores() < _AT_ONCE or os.environ.get(PROFILE) == "paper":
         return
     app.parallel = _AT_ONCE

@@ -27,4 +27,4 @@ def test_differences_are_open_where_holm_leaves_nothing() -> None:
     # once at the head of the shares of each of five panels, and once in the legend
     assert many.count(">better<") == 5 + 1
     assert few.count(">better<") == 5
-    assert ">not told apart<" in few
+    assert ">no significant difference<" in few

@@ -61,7 +61,7 @@ def test_differences_have_a_panel_per_score(study: xr.Dataset) -> None:
     svg = drawn(charts.differences(pairs))
     for title in ("Δ S_HF ↑", "Δ PSNR (dB) ↑", "Δ S_LF ↑", "Δ ∠ image (°)"):
         assert f">{title}</text>" in svg
-    for look in ("better", "worse", "not told apart", "higher", "lower"):
+    for look in ("better", "worse", "no significant difference", "higher", "lower"):
         assert f">{look}</text>" in svg
     for name in ("s_hf", "psnr", "s_lf"):
         for share in pairs["improved"].sel(score=name).to_numpy():

@@ -85,9 +85,9 @@ def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> 
     assert len(cells) == 4 * len(findings.BUDGETS)  # no data set of drawings
     row = cells[(cells["Task"].map(lambda cell: cell.text) == MEASURE)].iloc[-1]
     assert (row["Best"].text, row["Budget"].text, row["Cost"].text) == ("OVG", "4", "3.00")
-    assert row["Not told apart from it"].text == "none"
+    assert row["No significant difference from it"].text == "none"
     table = findings.gains({"one": study})
-    assert set(table["series"]) == {"among the best", "told apart from the best"}
+    assert set(table["series"]) == {"among the best", "significantly worse than the best"}
     assert table["panel"].nunique() == 4
 
 

@@ -157,7 +157,9 @@ def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> 
     assert "0.620 by 4 points against 0.420 by 3, and more points have more chances" in text
     noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
     study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())
-    assert "With TABA 0.04 S_HF is not told apart from that of the standard inversion" in findings.verdict(study)
+    assert "With TABA 0.04 S_HF is not significantly different from that of the standard inversion" in findings.verdict(
+        study
+    )
 
 
 def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_energy(study: xr.Dataset) -> None:
@@ -206,8 +208,8 @@ def test_a_choice_on_the_others_sees_no_other_window_of_the_picture_either(study
 def test_without_an_interval_nothing_is_told_apart(study: xr.Dataset) -> None:
     one = study.isel(sample=[0])
     text = findings.verdict(one)
-    assert "S_HF is not told apart from that of the standard inversion (0.100 [no interval])" in text
-    assert "is not told apart from the baselines'" in text
+    assert "S_HF is not significantly different from that of the standard inversion (0.100 [no interval])" in text
+    assert "is not significantly different from the baselines'" in text
     assert "S_LF is below that of the standard inversion at none and above it at none" in text
     assert "nan" not in text
 

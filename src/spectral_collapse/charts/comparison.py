@@ -13,7 +13,7 @@ from spectral_collapse.metrics import SCORES, ScoreInfo
 _VERDICTS = {
     "better": ("better", PALETTE[0], "circle"),
     "worse": ("worse", PALETTE[1], "square"),
-    "open": ("not told apart", "#777777", "diamond"),
+    "open": ("no significant difference", "#777777", "diamond"),
     "higher": ("higher", PALETTE[3], "triangle-up"),
     "lower": ("lower", PALETTE[4], "triangle-down"),
 }

@@ -198,7 +198,8 @@ def verdict(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     return (
         f"Of {sum(counts.values())} claims with a number of their own, the measurement is nearer to the claim in "
         f"{counts['the claim']}, nearer to the closed form in {counts['the closed form']}, beyond it in "
-        f"{counts[_BEYOND]}, and told apart from neither in {counts['neither']}.\n\n{_entered_with_noise(study)}"
+        f"{counts[_BEYOND]}, and significantly different from neither in {counts['neither']}.\n\n"
+        f"{_entered_with_noise(study)}"
     )
 
 

@@ -1,7 +1,7 @@
 """What the benchmark says: tables, ranks, fronts, the paper's numbers beside ours, verdicts.
 
 The unit of every mean is the image: seeds are averaged within an image first. Intervals are 95 % bootstrap intervals
-over independent pictures; scores of a set have none. Differences are told apart by `statistics.sign_flip` over
+over independent pictures; scores of a set have none. Differences are tested by `statistics.sign_flip` over
 pictures, with Holm's correction for the number of methods.
 """
 
@@ -234,7 +234,7 @@ def answer(found: Found) -> str:
     counts = {score: int(higher.sel(score=score)) for score in ("s_hf", "s_lf", "s_dc")}
     rule = "after Holm's correction" if enough else "by their own 95 % intervals, uncorrected,"
     first, second = placed.iloc[0], placed.iloc[1]
-    apart = "apart from" if first["high"] < second["low"] else "not told apart from"
+    apart = "significantly better than" if first["high"] < second["low"] else "not significantly better than"
     return (
         f"**Answer.** On {label(study)}, {rule} {counts['s_hf']} of {pairs.sizes['point']} methods have a higher S_HF "
         f"than the standard inversion, {counts['s_lf']} a higher S_LF and {counts['s_dc']} a higher S_DC."

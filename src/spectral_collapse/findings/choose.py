@@ -2,7 +2,7 @@
 
 The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget allows.
 The best is the candidate with the highest mean of the task's score. It leads together with all candidates that are not
-told apart from it: the 95 % interval of the paired difference holds 0. A task may have a floor: a score in which a
+significantly worse: the 95 % interval of the paired difference holds 0. A task may have a floor: a score in which a
 candidate must not be worse than the standard inversion with its whole interval. Intervals are not corrected for the
 number of methods, and the best is chosen on the images that it is judged on.
 """
@@ -28,7 +28,7 @@ BUDGETS = (1.0, 1.1, 1.6, 4.0)
 JOINT = "joint"
 """S_LF, cut at the true target's own, times S_HF of each image: the area under its point. It wants both."""
 
-AMONG, APART = "among the best", "told apart from the best"
+AMONG, APART = "among the best", "significantly worse than the best"
 """What `gains` calls a method that leads, and one that does not."""
 
 _SCORES = {
@@ -140,7 +140,7 @@ def table(found: Found) -> Cells:
                 row |= {"Best": cells.label(called(best.method)), "Cost": cells.number(best.cost, 2)}
                 row["Score"] = cells.label(_SCORES[wanted.score])
                 row["Minus the standard inversion's"] = cells.number(best.gain, 3)
-                row["Not told apart from it"] = Cell(", ".join(told) or "none", len(told))
+                row["No significant difference from it"] = Cell(", ".join(told) or "none", len(told))
                 rows.append(row)
     return pd.DataFrame(rows)
 
@@ -175,8 +175,8 @@ def answer(found: Found) -> str:
         lines.append(f"- **{task}** ({wanted.wanted}): {'; '.join(texts)}.")
     sets = "; ".join(label(study) for study in found.values())
     return (
-        "**Answer.** Who is best, or not told apart from the best, on most data sets of a task (in brackets: on how "
-        f"many):\n\n{chr(10).join(lines)}\n\nMeasured on {sets}."
+        "**Answer.** Who is best, or not significantly worse than the best, on most data sets of a task (in brackets: "
+        f"on how many):\n\n{chr(10).join(lines)}\n\nMeasured on {sets}."
     )
 
 

@@ -67,7 +67,9 @@ def verdict(study: xr.Dataset) -> str:
     elif perfect.low > 1:
         even = "more than white noise has, so it does not collapse"
     else:
-        even = "not told apart from white noise: the spectrum of these sources is no reason for a collapse"
+        even = (
+            "not significantly different from white noise's: the spectrum of these sources is no reason for a collapse"
+        )
     return (
         f"- **Is the latent white?** The mean power of the latents at high frequencies, 1 for white noise, is "
         f"{texts['source, network']} for sources inverted with our network, {texts['source, TABA']} with TABA, "

@@ -112,7 +112,7 @@ def corrected(study: xr.Dataset, pairs: xr.Dataset) -> xr.Dataset:
 
 
 def leaders(study: xr.Dataset, score: str, points: Sequence[str] | None = None) -> dict[str, str]:
-    """point -> 'best' or 'second', of a score of single images, where it is told apart.
+    """point -> 'best' or 'second', of a score of single images, where it is significant.
 
     The best is the point with the best mean, if its difference from every other one has p < `LEVEL` by
     `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best.

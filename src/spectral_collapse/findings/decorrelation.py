@@ -184,7 +184,7 @@ def scale_verdict(found: Found) -> str:
         gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
         lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
-        return "`white_norm` was not run, so that too little variance and too much correlation are not told apart."
+        return "`white_norm` was not run, so too little variance cannot be separated from too much correlation."
     return (
         "**Only too weak?** Scaled to the norm of white noise (`white_norm`), the standard inversion's latents regain "
         f"of what $S_{{DC}}$ lacks: {'; '.join(lines)}."

@@ -555,7 +555,7 @@ def _compared(one: xr.Dataset) -> str:
     ]
     low, high = percentiles(draws[1] - draws[0])
     if low <= 0 <= high or np.isnan(low):
-        return "not told apart"
+        return "no significant difference"
     gap = Interval(*np.exp([float(translated.mean() - noise.mean()), low, high]))
     return f"{text(gap, 2)} times as much"
 

@@ -140,9 +140,9 @@ def verdict(study: xr.Dataset) -> str:
     ovg = dict.fromkeys([known.get("ovg", best), best])
     noise = study.attrs["white_s_dc"]
     s_dc = statistics.bootstrap_mean(per_image(study, "standard", "s_dc"))
-    white = "not white" if s_dc.high < noise else "not told apart from white noise"
+    white = "not white" if s_dc.high < noise else "not significantly different from white noise"
     gain = hypervolume_gain(study)
-    area = _direction(gain.gain, "larger than", "smaller than", "not told apart from")
+    area = _direction(gain.gain, "larger than", "smaller than", "not significantly different from")
     last, true = str(study["reference"].data[-1]), "the true targets"
     after = "the targets after the autoencoder" if last == "autoencoder" else true
     lines = [
@@ -214,7 +214,7 @@ def _over_all(study: xr.Dataset) -> list[str]:
     return [
         f"**What is paid in structure?** {paid} {len(points)} points beside the standard inversion, S_LF is below that "
         f"of the standard inversion at {_named(_below(structure))} and above it at {_named(_above(structure))}; at the "
-        f"others it is not told apart.",
+        f"others there is no significant difference.",
         f"**Does a larger norm bring more energy?** The latents' norm is above that of the standard inversion at "
         f"{len(larger)} points. Of these the outputs have more high-frequency energy at {_named(_above(gains))} and "
         f"less at {_named(_below(gains))}.",
@@ -268,7 +268,7 @@ def _compared(study: xr.Dataset, point: str, other: str, score: str, name: str =
 
 
 def _in_words(gap: Interval, name: str = "the standard inversion") -> str:
-    return f"{_direction(gap, 'above', 'below', 'not told apart from')} that of {name} ({text(gap)})"
+    return f"{_direction(gap, 'above', 'below', 'not significantly different from')} that of {name} ({text(gap)})"
 
 
 def _direction(gap: Interval, above: str, below: str, neither: str) -> str:

@@ -115,7 +115,7 @@ def component_spectra(study: xr.Dataset) -> pd.DataFrame:
 
 def predicted(found: Found) -> pd.DataFrame:
     """The closed form's loss of rank as a multiple of the standard inversion's: columns panel, reading, mean, low,
-    high; NaN where the standard inversion's rank is not told apart from white noise's, so that there is no loss."""
+    high; NaN where the standard inversion's rank does not differ significantly from white noise's: there is no loss."""
 
     def table(study: xr.Dataset) -> pd.DataFrame:
         rows = [{"reading": title, **_share(study, reading)._asdict()} for reading, title in READINGS.items()]

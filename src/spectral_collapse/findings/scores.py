@@ -228,7 +228,7 @@ def decorrelation_verdict(study: xr.Dataset) -> str:
     gap = statistics.bootstrap_mean(
         study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)
     )
-    told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not told apart"
+    told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not significantly different"
     return (
         f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; white noise has {expected:.3f} in "
         f"expectation. TABA's is {told} on the same images, by {text(gap)}."
