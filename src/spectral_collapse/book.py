@@ -107,11 +107,16 @@ def _side_by_side(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
     others = sorted(set(names) - {root})
     notebooks = [name for name in others if env.doc2path(name).endswith(".ipynb")]
     texts = [name for name in others if name not in notebooks]
-    # Sphinx gives each process a run of neighbours: half of the notebooks, which take long, and then texts
-    half = notebooks[::_AT_ONCE]
-    fill = max(len(make_chunks(names, _AT_ONCE)[0]) - len(half), 0)
-    ordered = [*half, *texts[:fill], *(name for name in notebooks if name not in half), *texts[fill:], root]
-    names[:] = [name for name in ordered if name in names]
+    # Sphinx gives each process a run of neighbours: every second notebook first, which take long, and then texts
+    size = len(make_chunks(names, _AT_ONCE)[0])
+    hands = [notebooks[turn::_AT_ONCE] for turn in range(_AT_ONCE)]
+    left = [name for hand in hands for name in hand[size:]] + texts
+    ordered = []
+    for hand in hands:
+        room = max(size - len(hand), 0)
+        ordered += hand[:size] + left[:room]
+        left = left[room:]
+    names[:] = [name for name in (*ordered, *left, root) if name in names]
     if executors.cores() < _AT_ONCE or os.environ.get(PROFILE) == "paper":
         return
     app.parallel = _AT_ONCE

@@ -195,6 +195,20 @@ def test_a_scheduler_runs_the_jobs_and_what_it_finished_is_kept_when_it_dies(
     assert len(ran(log)) == begun + 12 - finished
 
 
+def test_here_jobs_work_at_the_request_whose_key_was_made() -> None:
+    """What its key needed loading is not loaded again."""
+    seen: list[Request] = []
+
+    def noted(request: Request[Powers]) -> Mapping[str, Job]:
+        seen.append(request)
+        return jobs(request)
+
+    study = Study("powers", "", Powers, noted, combine)
+    study.answer(request := Request(Powers.checked(base=1.7)), "here", progress=False)
+    study.answer(other := Request(Powers.checked(base=1.8)), "here", progress=False)
+    assert {id(one) for one in seen} == {id(request), id(other)}
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

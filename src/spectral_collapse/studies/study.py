@@ -153,6 +153,7 @@ class Study(Generic[P]):
                 seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
                 chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
                 work = functools.partial(_work, self, request.parameters, _REGISTRIES)
+                _latest[:] = [request]  # it has loaded already what its key is made of
                 for name, arrays in _shared(chosen, work, missing, parts, stored):
                     bar.set_postfix_str(name)
                     bar.update()
@@ -227,10 +228,15 @@ def _shared(
             lease.release()
 
 
-@functools.lru_cache(maxsize=1)
+_latest: list[Request] = []
+"""The request that this process worked at last, if any: its images and its network stay loaded from job to job."""
+
+
 def _request(parameters: Parameters) -> Request:
-    """A worker's own request: one network stays loaded from job to job."""
-    return Request(parameters)
+    """The latest request if it has these parameters, else one of a worker's own."""
+    if not _latest or _latest[0].parameters != parameters:
+        _latest[:] = [Request(parameters)]
+    return _latest[0]
 
 
 _REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, datasets.DATASETS)
