@@ -43,8 +43,9 @@ def test_the_filter_comes_last_in_the_legend(study: xr.Dataset) -> None:
 
 def test_what_there_is_no_record_of_is_a_sentence() -> None:
     nothing = xr.Dataset(coords={"model": np.array([], str)})
-    words = rows(charts.learning(findings.learning(nothing, "c")))["words"].tolist()
-    assert words == ["this network has no record of its errors per frequency"]
+    sentence = charts.learning(findings.learning(nothing, "c"))
+    assert rows(sentence)["words"].tolist() == ["this network has no record of its errors per frequency"]
+    assert sentence.to_dict()["description"] == "this network has no record of its errors per frequency"
     assert charts.losses(findings.losses(nothing)).to_dict()["hconcat"]
     words = rows(charts.ceiling(findings.ceiling(made_up().sel(model=["photos-pixel"]))))["words"].tolist()
     assert words == ["none of these networks has an autoencoder"]

@@ -214,4 +214,5 @@ def _against_noise(table: pd.DataFrame, y: alt.Y) -> alt.FacetChart:
 
 def _sentence(words: str) -> alt.Chart:
     """What stands in place of a chart that has nothing to show."""
-    return alt.Chart(pd.DataFrame({"words": [words]})).mark_text(size=14).encode(alt.Text("words:N"))
+    bare = alt.Chart(pd.DataFrame({"words": [words]}), description=words)
+    return bare.mark_text(size=14).encode(alt.Text("words:N"))

@@ -33,7 +33,7 @@ from spectral_collapse.training import records
 LEARNT = 0.8
 """Error of the predicted noise, 1 for none, below which a band counts as learnt at all."""
 
-SHARED = {"photos": "photos-x8only", "bbbc021": "bbbc021-x8only"}
+SHARED = {"photos": "photos-x8only"}
 """Networks of several data sets, and recipes that differ from theirs in having the first of these alone."""
 
 FILTER = "filter by the mean spectrum"
