@@ -41,8 +41,7 @@ define set_up
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "== Setting up $(@D) with $(PYTHON) and the packages of $(word 2,$^)"
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --no-compile --constraint $(word 2,$^) --editable '.[book,test]'
-	@$(@D)/bin/python -m compileall -qq -j 0 $(@D)/lib || true # on all cores, and not on one as pip does; some files are templates
+	$(@D)/bin/pip install --quiet --no-compile --constraint $(word 2,$^) --editable '.[book,test]' # Python compiles what it imports
 	@touch $@
 endef
 

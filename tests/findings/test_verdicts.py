@@ -60,6 +60,7 @@ def test_selections_of_the_benchmark_are_chapters_as_their_notebooks_have_them()
         given: dict[str, object] = {}
         exec(source, given)
         assert given["methods"] == (None if selection.methods is None else list(selection.methods))
+        assert given.get("shown") == getattr(chapters[name], "PICTURES", None)
         assert set(given["datasets"]) <= set(selection.datasets or given["datasets"])
 
 
@@ -138,11 +139,11 @@ def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch:
     shipped = {"a", "a-dit", "b", "b-dit", "c"}
     ran = []
 
-    def stored(name: str, datasets: list[str], profile: str, methods: object, checkpoint: str = "") -> dict[str, str]:
+    def stored(name: str, datasets: list[str], checkpoint: str = "", **given: object) -> dict[str, str]:
         return {one: "stored" for one in datasets if (one, checkpoint) in store}
 
     def by_network(networks: list[str], datasets: list[str], **given: object) -> dict[str, str]:
-        ran.append((tuple(networks), tuple(datasets), given["methods"]))
+        ran.append((tuple(networks), tuple(datasets), given["methods"], given["shown"]))
         return {"found": "all"}
 
     def not_shipped(networks: list[str], datasets: list[str], **given: object) -> list[str]:
@@ -155,8 +156,9 @@ def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch:
     monkeypatch.setattr(benchmark, "not_shipped", not_shipped)
     both = benchmark.Selection(("standard",), ("U-Net", "DiT"))
     assert verdicts.selected(both, ["a_x8", "b_x8", "c_x8"], "smoke") == {"found": "all"}
-    verdicts.selected(both, ["c_x8", "a_x8"], "smoke")  # nothing is whole: the first that has two networks
-    assert ran == [(("U-Net", "DiT"), ("b_x8",), ("standard",)), (("U-Net", "DiT"), ("a_x8",), ("standard",))]
+    verdicts.selected(both, ["c_x8", "a_x8"], "smoke", 1)  # nothing is whole: the first that has two networks
+    networks, methods = ("U-Net", "DiT"), ("standard",)
+    assert ran == [(networks, ("b_x8",), methods, None), (networks, ("a_x8",), methods, 1)]
     assert verdicts.selected(both, ["c_x8"], "smoke") == {}
     alone = benchmark.Selection(("standard",), datasets=("b_x8",))
     monkeypatch.setattr(type(benchmark.STUDY), "each", lambda self, names, **given: {"computed": names})

@@ -7,6 +7,8 @@ from spectral_collapse.findings.selections import Networks, collapse_claims
 from spectral_collapse.studies.benchmark import Selection
 
 SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), ("U-Net", "DiT"))
+PICTURES = 1
+"""How many pictures its results hold: the page has no gallery."""
 
 
 def claims(found: Networks) -> list[Claim]:

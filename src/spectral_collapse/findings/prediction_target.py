@@ -18,6 +18,8 @@ from spectral_collapse.statistics import Interval, groups_of, wilson
 from spectral_collapse.studies.benchmark import Selection
 
 SELECTION = Selection(("standard", "taba", "ovg"), ("epsilon", "x0", "EDM"))
+PICTURES = 1
+"""How many pictures its results hold: the page has no gallery."""
 
 
 def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:

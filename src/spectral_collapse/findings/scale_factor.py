@@ -19,6 +19,8 @@ from spectral_collapse.studies.benchmark import Selection
 from spectral_collapse.studies.latents import CLOSED
 
 SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), datasets=BBBC021)
+PICTURES = 1
+"""How many pictures its results hold: the page has no gallery."""
 
 
 def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:

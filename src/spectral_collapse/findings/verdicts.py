@@ -3,8 +3,8 @@
 A findings module that has `claims`, a function of {data set: result} of the study of its name, is a chapter here; no
 list knows them. A further argument of `claims` has the name of a study whose results it takes too. A chapter that is a
 selection of the benchmark has a `SELECTION` (`studies.benchmark.Selection`), and its `claims` takes what that selects:
-{data set: result}, or {network: {data set: result}} where it names networks. A chapter whose notebook has another name
-than its module says so in `PAGE`.
+{data set: result}, or {network: {data set: result}} where it names networks. `PICTURES` is its page's `shown`, where
+that is not the profile's. A chapter whose notebook has another name than its module says so in `PAGE`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
     taken: dict[str, list[Any]] = {}
     for name, module in chapters().items():
         if hasattr(module, "SELECTION"):
-            if found := selected(module.SELECTION, datasets, profile):
+            if found := selected(module.SELECTION, datasets, profile, getattr(module, "PICTURES", None)):
                 taken[name] = [found]
             continue
         needed = [name, *list(inspect.signature(module.claims).parameters)[1:]]
@@ -112,14 +112,16 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
     return {name: chapters()[name].claims(*found) for name, found in taken.items()}
 
 
-def selected(selection: benchmark.Selection, datasets: Iterable[str], profile: str) -> Found | dict[str, Found]:
+def selected(
+    selection: benchmark.Selection, datasets: Iterable[str], profile: str, shown: int | None = None
+) -> Found | dict[str, Found]:
     """What a selection of the benchmark takes, of stored results or of one that is computed: see `collected`.
 
     Of several networks, a data set counts for which two of them ship, and is stored where the results of all that ship
-    are. Empty where no data set counts.
+    are. Empty where no data set counts. shown: how many pictures the results hold.
     """
     names = [one for one in datasets if one in selection.datasets or not selection.datasets]
-    given = {"profile": profile, "methods": selection.methods}
+    given = {"profile": profile, "methods": selection.methods, "shown": shown}
     if not selection.networks:
         kept = stored("benchmark", names, **given)
         return kept or (benchmark.STUDY.each(names[:1], **given) if names else {})
