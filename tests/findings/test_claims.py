@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import get_args
+
 from spectral_collapse.findings import claims
 from spectral_collapse.findings.claims import Claim, table
 from spectral_collapse.statistics import Interval
@@ -9,6 +11,13 @@ def test_a_claim_is_a_row() -> None:
     found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 of 1", "supported")])
     assert found.columns.tolist() == ["Claim", "Where", "We measured", "Verdict"]
     assert found.iloc[0].tolist() == ["it collapses", "a paper, Fig. 1", "0.1 of 1", "supported"]
+
+
+def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
+    verdicts = [("a", "refuted"), ("b", "supported"), ("c", "refuted")]
+    made = [Claim(words, "a paper", "0.1", verdict) for words, verdict in verdicts]
+    assert claims.conclusion(made) == "- **Our numbers support:**\n  - b\n- **Our numbers refute:**\n  - a\n  - c"
+    assert set(claims.CONCLUDED) == set(get_args(claims.Verdict))
 
 
 def test_a_verdict_needs_whole_intervals_on_all_data_sets() -> None:

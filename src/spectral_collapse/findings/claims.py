@@ -36,6 +36,22 @@ def table(claims: Iterable[Claim]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Claim", "Where", "We measured", "Verdict"])
 
 
+CONCLUDED: Mapping[Verdict, str] = {
+    "supported": "Our numbers support",
+    "refuted": "Our numbers refute",
+    "depends": "The data sets disagree, or the intervals leave it open",
+    "not measured": "Not measured here",
+}
+"""What a conclusion says of claims, by their verdict."""
+
+
+def conclusion(claims: Iterable[Claim]) -> str:
+    """What a chapter concludes of its claims, as a Markdown list: the claims of each verdict."""
+    found = list(claims)
+    items = {said: [one.claim for one in found if one.verdict == verdict] for verdict, said in CONCLUDED.items()}
+    return "\n".join("\n  - ".join([f"- **{said}:**", *which]) for said, which in items.items() if which)
+
+
 def overall(held: Iterable[bool | None]) -> Verdict:
     """Supported where a claim holds on every data set, refuted where it fails on every one, depends otherwise.
 
