@@ -56,6 +56,14 @@ def test_a_build_at_smoke_looks_at_two_data_sets() -> None:
         assert (len(namespace["datasets"]), namespace["profile"]) == (count, profile)
 
 
+def test_scores_have_their_index_in_text_alone() -> None:
+    page = '<p id="S_DC">S_DC, <a title="S_HF">S_HF</a></p><code>S_LF</code><pre><b>S_G</b> S_G</pre> x_S_G S_Gs'
+    found = book.with_symbols(page)
+    assert re.sub("<.*?>", "", found) == re.sub("<.*?>", "", page)  # what is copied is the library's name
+    assert found.count("<sub>") == 2
+    assert '<p id="S_DC"><i>S</i><span hidden>_</span><sub>DC</sub>, <a title="S_HF"><i>S</i>' in found
+
+
 def test_a_page_ends_with_the_results_that_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
     cells = nbformat.reads(book.with_footer(notebook("seeds = 3", [])), as_version=4).cells
     assert [cell.source for cell in cells[:-1]] == ["seeds = 3", "print(profile)"]

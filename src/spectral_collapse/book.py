@@ -6,6 +6,7 @@ Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`. 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -34,6 +35,10 @@ _AT_ONCE = 2
 """Pages that are made side by side: each has a kernel of its own, so more would ask for much memory."""
 _UNDECLARED = ("sphinx_jupyterbook_latex", "sphinx_multitoc_numbering")
 """Extensions of Jupyter Book that do not say whether pages may be read side by side; nothing in them forbids it."""
+_SYMBOL = re.compile(r"\bS_(HF|LF|DC|G)\b")
+_NOT_TEXT = re.compile(
+    r"(<(?:script|style|pre|code|option|math)\b.*?</(?:script|style|pre|code|option|math)>|<[^>]*>)", re.DOTALL
+)
 _FOOTER = """\
 from IPython.display import HTML
 from spectral_collapse.findings import footer
@@ -52,6 +57,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
     app.connect("html-page-context", _load_script)
+    app.connect("html-page-context", _set_symbols)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -136,6 +142,21 @@ def _complete(app: Sphinx, name: str, source: list[str]) -> None:
     if app.env.doc2path(name).endswith(".ipynb"):
         profile = os.environ.get(PROFILE)
         source[0] = with_footer(with_profile(source[0], profile) if profile else source[0])
+
+
+def with_symbols(page: str) -> str:
+    """HTML whose text has the names of scores, such as S_DC, with an index. Code, charts and attributes stay.
+
+    The underscore stays in the text, unseen: what is copied of a table names the column as the library does.
+    """
+    parts = _NOT_TEXT.split(page)  # text and what is none, by turns
+    parts[::2] = [_SYMBOL.sub(r"<i>S</i><span hidden>_</span><sub>\1</sub>", text) for text in parts[::2]]
+    return "".join(parts)
+
+
+def _set_symbols(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    if "body" in context:
+        context["body"] = with_symbols(context["body"])
 
 
 def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
