@@ -58,6 +58,13 @@ def test_a_study_says_that_a_pipeline_is_not_made_for_its_data() -> None:
         pareto.STUDY.run(profile="smoke", checkpoint=model)
 
 
+def test_a_study_takes_a_pipeline_that_is_made_for_its_data() -> None:
+    model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7, family="edges2shoes")
+    given = {"dataset": "edges2shoes", "source": "rendered", "images": 2, "num_steps": 2, "size": 64, "seeds": 1}
+    found = pareto.STUDY.run(profile="smoke", checkpoint=model, **given)
+    assert found.attrs["checkpoint_hash"] == model.hash
+
+
 def test_what_has_no_autoencoder_is_refused() -> None:
     pipe = tiny_pipeline("dit")
     pipe.vae = None

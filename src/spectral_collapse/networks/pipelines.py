@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 
 
 def model_from_pipeline(
-    pipe: DiffusionPipeline, *, source: str | int, target: str | int, prompt: str = "", distilled_guidance: float = 1.0
+    pipe: DiffusionPipeline,
+    *,
+    source: str | int,
+    target: str | int,
+    prompt: str = "",
+    distilled_guidance: float = 1.0,
+    family: str = "pipeline",
 ) -> Model:
     """A model from a pipeline: its network as a denoiser (`denoisers.from_pipeline`) with its autoencoder.
 
-    The arguments are those of `from_pipeline`. Images are N x 3 x H x W in [-1, 1], at best of the
-    `image_size` in the model's card. The autoencoder is used in float32, in a copy where the pipeline is
+    family: of the data sets that it translates, as `datasets.info` has it; a study takes the model with these alone.
+    The other arguments are those of `from_pipeline`. Images are N x 3 x H x W in [-1, 1], at best of the `image_size`
+    in the model's card, which is a study's `size`. The autoencoder is used in float32, in a copy where the pipeline is
     in half precision: SDXL's overflows there. The hash is of all weights and of what the labels mean.
 
     Raises InvalidParameterError as `from_pipeline` does, and for an autoencoder of another kind than
@@ -40,7 +47,7 @@ def model_from_pipeline(
         autoencoder = copy.deepcopy(autoencoder).float()
     halvings = len(autoencoder.config.block_out_channels) - 1
     card = {
-        "family": "pipeline",
+        "family": family,
         "image_size": denoiser.network.config.sample_size * 2**halvings,
         "prediction": denoiser.prediction,
         "process": process_card(denoiser.process),
