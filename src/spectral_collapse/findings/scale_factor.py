@@ -24,9 +24,11 @@ PICTURES = 1
 
 
 def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 5: scores against the scale factor: columns panel (score), series (method, closed form, white noise),
-    factor, and those
-    of `intervals.means`. factors: data set -> its factor."""
+    """Table 5: scores against the scale factor.
+
+    Columns panel (score), series (method, closed form, white noise), factor, and those of `intervals.means`. factors:
+    data set -> its factor.
+    """
     tables = []
     for name, study in found.items():
         for score in scores:
@@ -73,8 +75,7 @@ def answer(found: Found) -> str:
     ]
     return (
         "**Answer.** The share of high-frequency power that latents of the standard inversion lack (0 for white "
-        "noise, negative for an "
-        f"excess) is, {'; '.join(parts)}."
+        f"noise, negative for an excess) is, {'; '.join(parts)}."
     )
 
 
