@@ -40,12 +40,15 @@ class State:
 def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> State:
     """Whether the result of a request ships. identity: as `Study.identity` gives it.
 
-    A result of real images counts as that of a machine that has none and would render them (`Request.answered_by`).
+    What ships counts whichever images this machine has, where nobody asked for some: a result of real images counts as
+    that of a machine that has none and would render them (`Request.answered_by`), one of rendered images as that of a
+    machine that has real ones. `source` asks for either.
     """
     exact = results.shipped_path(study, identity)
     wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
     found = State("missing", "it does not ship")
     digits = len("12345678.nc.xz")
+    asked = getattr(request.parameters, "images", None)
     for file in sorted(results.shipped(), key=lambda file: file != exact):
         if not results.counts(file) or file.name[:-digits] != exact.name[:-digits]:
             continue
@@ -58,10 +61,23 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> Sta
         known = results.parameters(attrs)
         if attrs.get("study") != study:
             continue
-        if known == wanted or (known.get("code") == wanted["code"] and request.answered_by(known)):
+        if known == wanted:
+            return State("stored", "", file)
+        enough = known.get("code") == wanted["code"] and asked in (None, known.get("images"))
+        if enough and request.answered_by(_with_images_of(wanted, known)):
             return State("stored", "", file)
         changed = {name for name in known.keys() | wanted.keys() if known.get(name) != wanted.get(name)}
         if changed <= _FINGERPRINTS.keys():
             parts = ", ".join(sorted({_FINGERPRINTS[name] for name in changed}))
             found = State("stale", f"what ships was made with other {parts}", file)
+    return found
+
+
+def _with_images_of(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a stored result of rendered images, as if they were the real ones of a request."""
+    found, asked, there = {**stored}, wanted.get("beside", ()), stored.get("beside", ())
+    if asked and len(asked) == len(there):
+        found["beside"] = [_with_images_of(*pair) for pair in zip(asked, there, strict=True)]
+    if (stored.get("source"), wanted.get("source")) == ("rendered", "real"):
+        found |= {name: wanted[name] for name in ("source", "data", "images") if name in wanted}
     return found
