@@ -80,6 +80,16 @@ def test_who_leads_on_most_data_sets_comes_first() -> None:
     assert findings.example(found, MEASURE, 1.0).count("1.0") >= 3
 
 
+def test_a_pick_can_be_made_by_its_name_alone() -> None:
+    found = {"one": made({"standard": {}, "nullspace": {"psnr": 1.0}, "nullspace+dpm": {"psnr": 3.0}})}
+    assert findings.leading(found, MEASURE, 1.0) == {"nullspace+dpm": 1}
+    with pytest.raises(DataError, match="no single method leads for 'super-resolution, to measure in'"):
+        findings.pick(found, MEASURE, 1.0)
+    found["two"] = made({"standard": {}, "nullspace": {"psnr": 3.0}, "nullspace+dpm": {"psnr": 3.0}})
+    assert findings.pick(found, MEASURE, 1.0) == "nullspace"
+    assert "On more data sets leads nullspace + DPM" in findings.example(found, MEASURE, 1.0)
+
+
 def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:
     cells = findings.table({"one": study})
     assert len(cells) == 4 * len(findings.BUDGETS)  # no data set of drawings

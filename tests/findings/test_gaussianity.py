@@ -89,6 +89,16 @@ def test_norms_have_the_range_of_chi_square(study: xr.Dataset) -> None:
     assert len(table) == 9 * 64
 
 
+def test_ticks_of_many_norms_are_spread_over_all_of_them() -> None:
+    many = made(gaussianity, {"standard": white(200), "loud": 2 * white(200)})
+    table = findings.norms({"made": many})
+    assert len(table) == 3 * findings.TICKS
+    norms = many["energy"].sel(band="all", series="loud").to_numpy()
+    ticks = table.loc[table["series"] == "loud", "value"].to_numpy()
+    assert (ticks[0], ticks[-1]) == (norms.min(), norms.max())
+    np.testing.assert_allclose(np.median(ticks), np.median(norms), rtol=0.005)  # a tenth of the law's width
+
+
 def rows(table: pd.DataFrame, **chosen: str) -> pd.DataFrame:
     for column, value in chosen.items():
         table = table[table[column] == value]

@@ -20,6 +20,7 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, cut
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
 
 BUDGETS = (1.0, 1.1, 1.6, 4.0)
@@ -114,13 +115,15 @@ def leading(found: Found, task: str, budget: float) -> dict[str, int]:
 
 
 def pick(found: Found, task: str, budget: float) -> str:
-    """One method: of those that lead on most data sets, the one with the largest mean gain there.
+    """One method that `inversion.create` makes by its name alone: of those that lead on most data sets, the one with the
+    largest mean gain there. Combinations such as 'ovg+taba' are none: their arguments depend on the data.
 
-    Raises InvalidParameterError for an unknown task, DataError where no data set is of the task.
+    Raises InvalidParameterError for an unknown task, DataError where no data set is of the task, or no such method leads.
     """
-    counts = leading(found, task, budget)
+    counts = {name: count for name, count in leading(found, task, budget).items() if name in METHODS}
     if not counts:
-        raise DataError(f"no result is of a data set for {task!r}; run the benchmark on one")
+        why = "no single method leads" if suited(found, task) else "no result is of a data set"
+        raise DataError(f"{why} for {task!r}; run the benchmark on {'more of them' if suited(found, task) else 'one'}")
     most = [name for name, count in counts.items() if count == max(counts.values())]
     listed = [one for study in suited(found, task).values() for one in choices(study, task, budget)]
     gains = {name: [one.gain.mean for one in listed if one.method == name] for name in most}
@@ -181,7 +184,7 @@ def answer(found: Found) -> str:
 
 
 def example(found: Found, task: str, budget: float) -> str:
-    """One sentence on `pick`, with its gains on each data set."""
+    """One sentence on `pick`, with its gains on each data set, and one on the combinations that lead on more of them."""
     name = pick(found, task, budget)
     gained = [
         f"{study.attrs['title']} {text(one.gain)}"
@@ -189,9 +192,12 @@ def example(found: Found, task: str, budget: float) -> str:
         for one in choices(study, task, budget)
         if one.method == name
     ]
+    counts = leading(found, task, budget)
+    combined = [called(other) for other, count in counts.items() if other not in METHODS and count > counts[name]]
+    more = f" On more data sets leads {', '.join(combined)}, whose arguments depend on the data." if combined else ""
     return (
         f"For {task}, {_costing(budget)}: **{called(name)}** "
-        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {'; '.join(gained)})."
+        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {'; '.join(gained)}).{more}"
     )
 
 

@@ -37,6 +37,8 @@ LAW = "chance"
 """The series of what chance gives."""
 SMALLEST = 1e-30
 """Of the p-values that charts show."""
+TICKS = 64
+"""How many norms of a series are drawn at most."""
 RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
 
@@ -51,13 +53,19 @@ def chance(count: int) -> Interval:
 
 
 def norms(found: Found) -> pd.DataFrame:
-    """Squared norms over d: columns panel, series, sample, value; low, high: the range of 95 % of white noise's."""
+    """Squared norms over d, of each series at most `TICKS`, evenly spread in the order of their size: columns panel,
+    series, sample, value; low, high: the range of 95 % of white noise's."""
+
+    def spread(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.sort_values("value").iloc[np.linspace(0, len(rows) - 1, min(TICKS, len(rows))).round().astype(int)]
 
     def table(study: xr.Dataset) -> pd.DataFrame:
         values = study["energy"].sel(band=ALL, drop=True)
+        rows = as_rows(values, value=values.to_numpy())
+        rows = pd.concat(spread(rows[rows["series"] == name]) for name in values["series"].to_numpy())
         ends = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
         low, high = stats.chi2.ppf(ends, study.attrs["dimension"]) / study.attrs["dimension"]
-        return as_rows(values, value=values.to_numpy()).assign(low=low, high=high)
+        return rows.assign(low=low, high=high)
 
     return stacked(found, table)
 
