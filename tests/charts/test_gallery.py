@@ -34,8 +34,8 @@ def cells(found: dict[str, xr.Dataset], **given: Any) -> list[dict[str, Any]]:
 
 
 def pixels(cell: dict[str, Any]) -> np.ndarray:
-    png = base64.b64decode(cell["url"].removeprefix("data:image/png;base64,"))
-    return np.asarray(Image.open(io.BytesIO(png))).astype(int)
+    webp = base64.b64decode(cell["url"].removeprefix("data:image/webp;base64,"))
+    return np.asarray(Image.open(io.BytesIO(webp))).astype(int)
 
 
 def test_every_method_has_its_picture_a_detail_and_what_it_changed(found: dict[str, xr.Dataset]) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+import json
 import re
+import zlib
 from collections.abc import Iterator
 
 import altair as alt
@@ -58,8 +61,12 @@ def test_in_the_book_a_chart_asks_nothing_of_the_network(chart: alt.Chart, monke
     page = chart._repr_mimebundle_()["text/html"]
     assert vega.CHART_CLASS in page
     assert not re.search(r"<script[^>]+src=", page)
+    [[name, packed]] = (json.loads(entry) for entry in re.findall(r"push\((.*)\);", page))
+    assert f'id="{name}"' in page
+    specification = zlib.decompress(base64.b64decode(packed)).decode()
+    assert json.loads(specification) == chart.to_dict()
     # the schema's address is a name in the specification; nothing loads it
-    assert set(re.findall(r"https?://[^\"]+", page)) == {alt.SCHEMA_URL}
+    assert set(re.findall(r"https?://[^\"]+", page + specification)) == {alt.SCHEMA_URL}
     assert page.count("</script>") == 1, "data must not end the script"
     assert 'aria-label="A &lt;title&gt;"' in page
 

@@ -115,10 +115,10 @@ def leading(found: Found, task: str, budget: float) -> dict[str, int]:
 
 
 def pick(found: Found, task: str, budget: float) -> str:
-    """One method that `inversion.create` makes by its name alone: of those that lead on most data sets, the one with the
-    largest mean gain there. Combinations such as 'ovg+taba' are none: their arguments depend on the data.
+    """One method that `inversion.create` makes by its name alone: of those that lead on most data sets, the one with
+    the largest mean gain there. Combinations such as 'ovg+taba' are none: their arguments depend on the data.
 
-    Raises InvalidParameterError for an unknown task, DataError where no data set is of the task, or no such method leads.
+    Raises InvalidParameterError for an unknown task, DataError where no data set is of it, or no such method leads.
     """
     counts = {name: count for name, count in leading(found, task, budget).items() if name in METHODS}
     if not counts:
@@ -184,7 +184,7 @@ def answer(found: Found) -> str:
 
 
 def example(found: Found, task: str, budget: float) -> str:
-    """One sentence on `pick`, with its gains on each data set, and one on the combinations that lead on more of them."""
+    """One sentence on `pick`, with its gains on each data set, and one on combinations that lead on more of them."""
     name = pick(found, task, budget)
     gained = [
         f"{study.attrs['title']} {text(one.gain)}"
