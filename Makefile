@@ -2,9 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help book results release-check settings lab test test-oldest lint checkpoints bench clean
 
-# smoke, quick or paper: how much compute the studies may use.
-# The default is quick again as soon as its results ship: to compute them takes hours.
-PROFILE ?= smoke
+# smoke, quick or paper: how much compute the studies may use. The results of quick ship; to compute them takes hours.
+PROFILE ?= quick
 # Anything: what was stored or cached before this moment is computed anew.
 FRESH ?=
 ifneq ($(FRESH),)

@@ -50,8 +50,9 @@ def render(spec: dict[str, Any], **options: Any) -> dict[str, Any]:
 
 def _as_html(spec: dict[str, Any]) -> str:
     name = f"chart-{uuid.uuid4().hex}"
-    # a twelfth of the text's size, but for pictures, and browsers unpack it by themselves
-    packed = base64.b64encode(zlib.compress(json.dumps(spec).encode(), 9)).decode()
+    # a twelfth of the text's size, but for pictures, and browsers unpack it by themselves; numbers to six digits
+    plain = json.dumps(json.loads(json.dumps(spec), parse_float=lambda number: float(f"{float(number):.6g}")))
+    packed = base64.b64encode(zlib.compress(plain.encode(), 9)).decode()
     entry = json.dumps([name, packed])
     return (
         f'<div class="{CHART_CLASS}" id="{name}" role="img" aria-label="{html.escape(_described(spec))}"></div>\n'

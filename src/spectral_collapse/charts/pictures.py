@@ -108,5 +108,5 @@ def _one_of(frames: Mapping[str, alt.FacetChart], bind: object, start: int) -> a
 def data_uri(pixels: np.ndarray) -> str:
     """An image, H x W x 3 bytes, as a WebP without loss inside a URL: the page needs no other file."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="webp", lossless=True, quality=100, method=6)
+    Image.fromarray(pixels).save(buffer, format="webp", lossless=True, quality=90, method=6)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -21,8 +21,9 @@ LOOKS = {
 def areas(table: pd.DataFrame) -> alt.FacetChart:
     """What each setting reaches, with 95 % intervals: a row per setting in its method's order, a panel per data set."""
     x = alt.X("mean:Q", title="mean S_HF times mean S_LF").scale(zero=False, padding=8).axis(tickCount=4)
-    y = alt.Y("label:N", title=None, sort=list(table["label"].unique())).axis(labelLimit=240)
-    chart = lines.whiskers(None, x, y, LOOKS, columns=3).properties(width=230, height=alt.Step(16))
+    order = [label for _, rows in table.groupby("method", sort=False) for label in rows["label"].unique()]
+    y = alt.Y("label:N", title=None, sort=order).axis(labelLimit=240)
+    chart = lines.whiskers(None, x, y, LOOKS, columns=3).properties(width=200, height=alt.Step(16))
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
         description=f"Areas of the settings of {listed(table, 'method')}; {listed(table, 'panel')}"
     )
