@@ -54,7 +54,7 @@ def test_the_slider_shows_one_step_and_holds_all_of_them(found: Found) -> None:
     assert ">step 11 of 20, from noise ratio" in drawn(chart)
     [moved] = made["params"]
     assert (moved["bind"]["input"], moved["bind"]["max"], moved["value"]) == ("range", 3, 2)
-    assert json.dumps(made).count("data:image/png") == 4 * 3 * 3
+    assert json.dumps(made).count("data:image/webp") == 4 * 3 * 3
     moved["value"] = 3
     assert ">step 20 of 20" in drawn(alt.Chart.from_dict(made))
     assert "http" not in json.dumps(made["datasets"])  # nothing is fetched

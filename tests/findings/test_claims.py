@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import get_args
 
 from spectral_collapse.findings import claims
@@ -8,9 +9,18 @@ from spectral_collapse.statistics import Interval
 
 
 def test_a_claim_is_a_row() -> None:
-    found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 of 1", "supported")])
-    assert found.columns.tolist() == ["Claim", "Where", "We measured", "Verdict"]
-    assert found.iloc[0].tolist() == ["it collapses", "a paper, Fig. 1", "0.1 of 1", "supported"]
+    found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 < 1", "supported")])._repr_html_()
+    assert re.findall("<th .*?>(.*?)</th>", found) == ["Claim", "Where", "We measured", "Verdict"]
+    assert re.findall("<td>(.*?)</td>", found) == ["it collapses", "a paper, Fig. 1", "0.1 &lt; 1", "supported"]
+
+
+def test_what_several_data_sets_say_is_a_list() -> None:
+    measured = claims.listed(
+        "power: Textures, x8 0.3 [0.2, 0.4]; BBBC021, x16 (rendered) 0.4: no. Edges to shoes, 1; 2"
+    )
+    items = ["Textures, x8 0.3 [0.2, 0.4]", "BBBC021, x16 (rendered) 0.4: no", "Edges to shoes, 1; 2"]
+    assert measured == f"power:<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+    assert claims.listed("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
 
 
 def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:

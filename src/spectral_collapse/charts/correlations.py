@@ -9,6 +9,7 @@ from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.decorrelation import GREY
 from spectral_collapse.findings.correlations import READINGS
 from spectral_collapse.findings.decorrelation import Found, label
+from spectral_collapse.findings.latents import called
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.studies.correlations import MADE
 
@@ -16,6 +17,7 @@ from spectral_collapse.studies.correlations import MADE
 def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
     """A score of images against S_DC of latents, a marker per method (Figs. 4, 15, 16), of `findings.latent_means`;
     dashed, white noise and what is sampled from it."""
+    table = table.assign(point=table["point"].map(called))
     symbol = SCORES[score].symbol
     look = lines.channels(lines.looks(table["point"].unique()), "point", points=True, columns=4)
     x = alt.X("mean:Q", title="S_DC of the latents").scale(zero=False, padding=8)
@@ -45,6 +47,7 @@ def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
 def single_images(table: pd.DataFrame, score: str = "s_hf") -> alt.FacetChart:
     """A score against S_DC, a small mark per image, with a straight line for each method and a black one for all, of
     `findings.single_images`."""
+    table = table.assign(point=table["point"].map(called))
     symbol = SCORES[score].symbol
     look = lines.channels(lines.looks(table["point"].unique()), "point", points=True, columns=4)
     x = alt.X("s_dc:Q", title="S_DC of the latent").scale(zero=False)
@@ -79,6 +82,7 @@ def correlations(table: pd.DataFrame) -> alt.FacetChart:
 
 def experiment(table: pd.DataFrame) -> alt.FacetChart:
     """S_DC, S_HF and S_LF of latents that were made, a row of panels per data set, of `findings.experiment`."""
+    table = table.assign(point=table["point"].map(called))
     points, scores, panels = (list(table[name].unique()) for name in ("point", "score", "panel"))
     x = alt.X("mean:Q", title=None).scale(zero=False, padding=8).axis(tickCount=4)
     y = alt.Y("point:N", sort=points, title=None)

@@ -13,6 +13,7 @@ from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, label, s_dc
+from spectral_collapse.findings.latents import called
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.decorrelation import AREAS
 from spectral_collapse.studies.latents import WHITE
@@ -31,6 +32,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 def scores(table: pd.DataFrame) -> alt.FacetChart:
     """S_G against S_DC, a marker per series (Fig. 8), of `findings.scores`; in the grey corner is white noise."""
+    table = _named(table)
     look = lines.channels(looks(table["series"].unique()), points=True, columns=4)
     x = alt.X("mean:Q", title="S_DC, mean over images").scale(zero=False, padding=12)
     y = alt.Y("s_g:Q", title="S_G of the set").scale(domain=[0, 1])
@@ -60,6 +62,7 @@ def scores(table: pd.DataFrame) -> alt.FacetChart:
 def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     """The 20 largest |r| inside patches (Fig. 2 of TABA), a row per series, of `findings.correlated_patches`; dashed,
     what as many white latents have."""
+    table = _named(table)
     x = alt.X("mean:Q", title="mean of the 20 largest |r|").scale(zero=False, padding=8).axis(tickCount=4)
     names = list(table["series"].unique())
     y = alt.Y("series:N", sort=names, title=None)
@@ -83,7 +86,7 @@ def flagged_maps(found: Found) -> alt.FacetChart:
     """In which share of the latents each window is flagged: white where in none, black where in all; a row per data set
     and a column per series."""
     rows = {label(one).replace(", ", ",|"): one for one in found.values()}
-    names = {name.replace(" ", "|").replace("_", "|"): name for one in found.values() for name in one["series"].data}
+    names = {called(name).replace(" ", "|"): name for one in found.values() for name in one["series"].data}
 
     def mapped(one: xr.Dataset, name: str) -> np.ndarray:
         picture = _grey(1 - one["flagged_share"].sel(series=name).to_numpy())
@@ -114,9 +117,7 @@ def single_maps(
             "Latent,|standard": _grey((latent / 3 + 1) / 2),
         }
         for name in (*shown, WHITE):
-            columns[f"Flagged,|{name.replace('_', ' ')}"] = _framed(
-                one["flagged"].sel(series=name).to_numpy(), latent.shape[-2:]
-            )
+            columns[f"Flagged,|{called(name)}"] = _framed(one["flagged"].sel(series=name).to_numpy(), latent.shape[-2:])
         names = list(one["shown"].to_numpy())
         grids.append(pictures.grid(columns, names).properties(title=label(one)))
     return alt.vconcat(*grids, spacing=20).properties(
@@ -126,6 +127,7 @@ def single_maps(
 
 def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
     """The share of flagged windows against how much of them is plain, of `findings.over_plain_areas`."""
+    table = _named(table)
     names = table["series"].unique()
     x = alt.X("area:O", title="how much of the window is plain").axis(labelAngle=-30).scale(domain=list(AREAS))
     y = alt.Y("mean:Q", title="share flagged").scale(domain=[0, 1])
@@ -144,6 +146,7 @@ def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
 
 def by_distance(table: pd.DataFrame) -> alt.FacetChart:
     """Autocorrelation against distance, of `findings.by_distance`; white noise has 0."""
+    table = _named(table)
     x = alt.X("distance:Q", title="distance (latent pixels)").scale(nice=False).axis(tickMinStep=1, tickCount=6)
     y = alt.Y("mean:Q", title="autocorrelation").axis(tickCount=5)
     chart = lines.bands(None, x, y, looks(table["series"].unique()), columns=4, opacity=0.15)
@@ -155,6 +158,7 @@ def by_distance(table: pd.DataFrame) -> alt.FacetChart:
 
 def by_patch(table: pd.DataFrame) -> alt.FacetChart:
     """S_DC against the side of its window, of `findings.by_patch`; the dashed line is white noise in expectation."""
+    table = _named(table)
     sides = [int(side) for side in table["patch"].unique()]
     x = alt.X("patch:Q", title="side of the window (latent pixels)").scale(zero=False, padding=8).axis(values=sides)
     y = alt.Y("mean:Q", title="S_DC").scale(zero=False)
@@ -191,6 +195,11 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
         base.mark_rule(strokeWidth=2).encode(alt.Y("low:Q", scale=y["scale"]), alt.Y2("high:Q")),
         base.mark_point(size=45).encode(y, shape=encoded["shape"]),
     ).properties(width=460, height=230, description="S_DC of white noise by channels and window, measured and expected")
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose series are written as on pages."""
+    return table.assign(series=table["series"].map(called))
 
 
 def _panels(table: pd.DataFrame) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 
-from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.cells import Cell, Cells, Page
 
 _STYLE = """
 #ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
@@ -55,16 +54,6 @@ _SCRIPT = """
     })));
 })();
 """
-
-
-@dataclass(frozen=True)
-class Page:
-    """HTML, as a notebook shows it."""
-
-    html: str
-
-    def _repr_html_(self) -> str:
-        return self.html
 
 
 def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidden: tuple[str, ...] = ()) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,16 @@ class Cell(NamedTuple):
 
 Cells = pd.DataFrame
 """A row per line and a `Cell` in every place."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """HTML, as a notebook shows it."""
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
 
 
 def label(name: str) -> Cell:

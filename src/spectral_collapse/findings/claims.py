@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from math import isnan
 from typing import Literal
 
-import pandas as pd
-
+from spectral_collapse import datasets
+from spectral_collapse.findings.cells import Page
 from spectral_collapse.statistics import Interval, text
 
 Verdict = Literal["supported", "refuted", "depends", "not measured"]
@@ -30,10 +32,28 @@ class Claim:
     figure: str = ""
 
 
-def table(claims: Iterable[Claim]) -> pd.DataFrame:
-    """A row per claim, for a page: columns Claim, Where, We measured, Verdict."""
-    rows = [(one.claim, one.where, one.measured, one.verdict) for one in claims]
-    return pd.DataFrame(rows, columns=["Claim", "Where", "We measured", "Verdict"])
+def table(claims: Iterable[Claim]) -> Page:
+    """A row per claim, for a page: claim, where, what was measured, verdict."""
+    rows = ([escape(one.claim), escape(one.where), listed(one.measured), one.verdict] for one in claims)
+    body = "".join("<tr><td>" + "</td><td>".join(row) + "</td></tr>" for row in rows)
+    columns = head("Claim", "Where", "We measured", "Verdict")
+    return Page(f'<table class="dataframe">{columns}<tbody>{body}</tbody></table>')
+
+
+def head(*names: str) -> str:
+    """The first row of an HTML table."""
+    columns = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return f"<thead><tr>{columns}</tr></thead>"
+
+
+def listed(measured: str) -> str:
+    """What was measured as HTML, with an item for each data set where it is of several."""
+    titles = "|".join(re.escape(info.title) for info in datasets.DATASETS.values())
+    before, *items = re.split(rf"(?:^|(?<=[;:.]) )(?=(?:{titles})\b)", measured)
+    if len(items) < 2:
+        return escape(measured)
+    lines = "".join(f"<li>{escape(item.rstrip(';.'))}</li>" for item in items)
+    return f"{escape(before)}<ul>{lines}</ul>"
 
 
 CONCLUDED: Mapping[Verdict, str] = {

@@ -16,8 +16,11 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
+from spectral_collapse.findings import cells
+from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, above, below, overall, shown
 from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.latents import called
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.common import images
 from spectral_collapse.studies.decorrelation import PATCH
@@ -162,16 +165,17 @@ def answer(found: Found) -> str:
     )
 
 
-def scores_verdict(found: Found) -> str:
-    """S_DC and S_G of each data set in a list: the standard inversion, its norm made right, the others."""
-    lines = []
+def table(found: Found) -> Cells:
+    """S_DC, S_G and the largest correlations inside patches: a row per data set and series."""
+    rows = []
     for one in found.values():
-        listed = ", ".join(
-            f"{name} {text(s_dc(one, name))} / {text(set_score(one, 's_g', name), 2)}"
-            for name in one["series"].to_numpy()
-        )
-        lines.append(f"- **{label(one)}**, {images(one)}: {listed}.")
-    return "$S_{DC}$ / $S_G$:\n\n" + "\n".join(lines)
+        for name in map(str, one["series"].to_numpy()):
+            row = {"Data": cells.label(label(one)), "Latents": cells.label(called(name))}
+            row |= {"S_DC": cells.number(s_dc(one, name), 3), "S_G": cells.number(set_score(one, "s_g", name), 2)}
+            row["20 largest |r|"] = cells.number(set_score(one, "patch_correlation", name), 3)
+            row |= {"by chance": cells.number(white_correlation(one), 3), "Images": cells.label(images(one))}
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def scale_verdict(found: Found) -> str:

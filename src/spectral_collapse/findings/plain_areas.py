@@ -25,7 +25,7 @@ Found = Mapping[str, xr.Dataset]
 
 SERIES = {WHITE: "the true noise", "standard": "standard inversion", "taba": "TABA"}
 AREAS = {"plain": "plain areas", "other": "other areas"}
-KINDS = {"error": "error of the predicted noise", "spread": "standard deviation of the predicted noise"}
+KINDS = {"error": "error of the predicted noise", "spread": "std of the predicted noise"}
 CORNERS = {
     "angle_at_noise": "angle at the noise (°)",
     "angle_at_image": "angle at the image (°)",

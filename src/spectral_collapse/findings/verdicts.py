@@ -20,7 +20,7 @@ import xarray as xr
 
 from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import Claim, Verdict
+from spectral_collapse.findings.claims import Claim, Verdict, head, listed
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
@@ -172,7 +172,7 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     to the figure that shows it."""
 
     def row(name: str, one: Claim) -> list[str]:
-        return [*map(html.escape, (one.claim, one.where, one.measured, one.verdict)), _link(name, one)]
+        return [html.escape(one.claim), html.escape(one.where), listed(one.measured), one.verdict, _link(name, one)]
 
     return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), grouped(claims), row)
 
@@ -182,7 +182,7 @@ def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/
     the numbers folded away below the verdict. folder: where the chapters are, seen from that page."""
 
     def row(name: str, one: Claim) -> list[str]:
-        verdict = f"<details><summary>{one.verdict}</summary>{html.escape(one.measured)}</details>"
+        verdict = f"<details><summary>{one.verdict}</summary>{listed(one.measured)}</details>"
         return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
 
     return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, lambda one: "abstract" in one.where)
@@ -200,10 +200,10 @@ def _table(
     shown: Callable[[Claim], bool] = lambda one: True,
 ) -> str:
     """An HTML table of claims. groups: of `grouped`. row: a chapter and its claim -> cells. shown: which have a row."""
-    columns, bodies = "".join(f'<th scope="col">{name}</th>' for name in heads), []
+    bodies = []
     for words, rows in groups.items():
         counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
-        head = f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>'
+        title = f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>'
         lines = ("".join(f"<td>{cell}</td>" for cell in row(name, one)) for name, one in rows if shown(one))
-        bodies.append(f"<tbody><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
-    return f'<table class="dataframe"><thead><tr>{columns}</tr></thead>{"".join(bodies)}</table>'
+        bodies.append(f"<tbody><tr>{title}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
+    return f'<table class="dataframe">{head(*heads)}{"".join(bodies)}</table>'
