@@ -84,12 +84,13 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
 def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`."""
     looks = lines.looks(table["network"].unique())
-    x = alt.X("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=4)
+    x = alt.X("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=min(4, 12 // columns))
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     one = len(looks) == 1
     chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
     height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
-    return lines.panels(chart.properties(width=170, height=height), table, columns=columns, x="independent").properties(
+    width = min(170, 600 // columns - 25)  # a row of panels fits the page
+    return lines.panels(chart.properties(width=width, height=height), table, columns=columns, x="independent").properties(
         description=f"Scores of {listed(table, 'method')} with the networks {listed(table, 'network')}; "
         f"{listed(table, 'panel')}"
     )

@@ -62,9 +62,9 @@ def by_title(found: Networks) -> dict[str, xr.Dataset]:
 
 
 def absent(checkpoints: Sequence[str]) -> str:
-    """A sentence for the networks that do not ship, '' for none."""
+    """A sentence on the networks that do not ship."""
     if not checkpoints:
-        return ""
+        return "All networks of this page ship with this project."
     listed = ", ".join(f"`{name}`" for name in checkpoints)
     return (
         f"**Not measured here:** {listed} {'does' if len(checkpoints) == 1 else 'do'} not ship with this project; "
