@@ -89,8 +89,8 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     one = len(looks) == 1
     chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
     height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
-    width = min(170, 600 // columns - 25)  # a row of panels fits the page
-    return lines.panels(chart.properties(width=width, height=height), table, columns=columns, x="independent").properties(
+    chart = chart.properties(width=min(170, 600 // columns - 25), height=height)  # a row of panels fits the page
+    return lines.panels(chart, table, columns=columns, x="independent").properties(
         description=f"Scores of {listed(table, 'method')} with the networks {listed(table, 'network')}; "
         f"{listed(table, 'panel')}"
     )
