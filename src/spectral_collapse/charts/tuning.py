@@ -23,7 +23,7 @@ def areas(table: pd.DataFrame) -> alt.FacetChart:
     x = alt.X("mean:Q", title="mean S_HF times mean S_LF").scale(zero=False, padding=8).axis(tickCount=4)
     order = [label for _, rows in table.groupby("method", sort=False) for label in rows["label"].unique()]
     y = alt.Y("label:N", title=None, sort=order).axis(labelLimit=240)
-    chart = lines.whiskers(None, x, y, LOOKS, columns=3).properties(width=200, height=alt.Step(16))
+    chart = lines.whiskers(None, x, y, LOOKS, columns=3).properties(width=150, height=alt.Step(16))
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
         description=f"Areas of the settings of {listed(table, 'method')}; {listed(table, 'panel')}"
     )
