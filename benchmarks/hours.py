@@ -25,6 +25,7 @@ import torch
 from spectral_collapse import datasets, inversion, networks, pages, paths
 from spectral_collapse.checks import check_device
 from spectral_collapse.denoisers import NetworkDenoiser
+from spectral_collapse.findings.benchmark import OTHERS
 from spectral_collapse.labels import SOURCE, TARGET
 from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import VariancePreserving
@@ -53,6 +54,8 @@ def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
     for page in PAGES:
 
         def asked(study: Any, request: Any, only_stored: bool, page: str = page) -> ledger.Nothing:
+            if request.parameters.methods == OTHERS and profile != "quick":
+                return ledger.Nothing()  # the first table has them at the other profiles
             usual = BenchmarkParameters.checked(dataset=request.parameters.dataset)
             network = request.parameters.checkpoint or datasets.info(usual.dataset).family
             set_here = {name: value for name, value in request.parameters if value != getattr(usual, name)}

@@ -7,7 +7,9 @@ import xarray as xr
 from spectral_collapse import paths
 from spectral_collapse.findings import benchmark as findings
 from spectral_collapse.findings import comparison, deterministic_stochastic, paper_tables
-from spectral_collapse.studies.benchmark import STUDY
+from spectral_collapse.inversion import METHODS
+from spectral_collapse.studies import published
+from spectral_collapse.studies.benchmark import CHEAP, STUDY
 from tests.benchmark_study import made
 from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
 
@@ -77,7 +79,8 @@ def test_the_best_are_marked_where_they_are_told_apart(study: xr.Dataset) -> Non
 def test_what_is_missing_is_named(study: xr.Dataset) -> None:
     text = findings.missing({"": study})
     assert "**FID is missing**: there are no weights." in text
-    assert "null class, ReNoise" in text
+    assert len(findings.OTHERS) == len(set(findings.OTHERS))
+    assert {*findings.OTHERS, *CHEAP} == {*METHODS, *published.COMBINED} - {"ovg+edm"}  # for EDM's networks
 
 
 def test_ours_beside_the_papers(study: xr.Dataset) -> None:

@@ -101,17 +101,17 @@ def experiment(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def experiment_pictures(found: Found) -> alt.VConcatChart:
-    """Sources and what is sampled from each latent of the experiment."""
-    grids = []
-    for one in found.values():
-        columns = {"Source": one["source_image"].to_numpy()}
-        for name in ("standard", *MADE):
-            columns[_wrapped(name)] = one["image"].sel(point=name).to_numpy()
-        columns["True target"] = one["target_image"].to_numpy()
-        grids.append(pictures.grid(columns, list(one["shown"].to_numpy())).properties(title=label(one)))
-    return alt.vconcat(*grids, spacing=20).properties(
-        description=f"Images sampled from latents that were made white, {', '.join(map(label, found.values()))}"
+def experiment_pictures(found: Found) -> alt.FacetChart:
+    """A source of each data set, what is sampled from each latent of the experiment, and the true target."""
+    studies, columns = list(found.values()), {"Source": [one["source_image"][0].to_numpy() for one in found.values()]}
+    for name in ("standard", *MADE):
+        columns[_wrapped(name)] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
+    columns["True target"] = [one["target_image"][0].to_numpy() for one in studies]
+    return pictures.grid(
+        columns,
+        [label(one).replace(", ", ",|") for one in studies],
+        f"Images sampled from latents that were made white, {', '.join(map(label, studies))}",
+        labelled=True,
     )
 
 

@@ -19,7 +19,7 @@ from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
-from spectral_collapse.studies.benchmark import AUTOENCODER, COSTLY, TARGET
+from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.published import CHOSEN
 
@@ -106,21 +106,15 @@ def table(found: Found) -> Cells:
     return pd.DataFrame(rows)
 
 
+OTHERS = ("standard", *(name for name in METHODS if name not in CHEAP))
+"""What the table of the profile quick leaves out, for its cost or to keep it short, beside the standard inversion."""
+
+
 def missing(found: Found) -> str:
-    """Which scores have no values, and why; which methods were not run."""
+    """Which scores have no values, and why."""
     study = next(iter(found.values()))
     why = {title(name, False): study[name].attrs["missing"] for name in COLUMNS if "missing" in study[name].attrs}
     lines = [f"**{name} is missing**: {reason}." for name, reason in why.items()]
-    points = {str(point) for point in study["point"].to_numpy()}
-    costly = [called(name) for name in COSTLY if name not in points]
-    others = [called(name) for name in METHODS if name not in (*COSTLY, *points)]
-    if costly:
-        lines.append(
-            f"**Left out for their cost** (several network calls or gradients a step; profile paper has them): "
-            f"{', '.join(costly)}."
-        )
-    if others:
-        lines.append(f"**Left out to keep the table short**: {', '.join(others)}; `methods` names what is run.")
     return "\n".join(f"- {line}" for line in lines)
 
 
