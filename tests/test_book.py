@@ -45,6 +45,8 @@ def test_the_profile_goes_below_the_parameters() -> None:
             "print(profile)",
         ]
         assert cells[1].metadata["tags"] == ["injected-parameters", *hidden]
+    same = notebook('profile = "quick"', ["parameters"])
+    assert book.with_profile(same, "quick") == same
 
 
 def test_a_build_at_smoke_looks_at_two_data_sets() -> None:

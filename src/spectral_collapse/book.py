@@ -64,7 +64,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def with_profile(notebook: str, profile: str) -> str:
     """The text of a notebook with papermill's cell `profile = ...` below its parameters.
 
-    It is shown or hidden as the parameters are. A notebook without a `profile` among them is returned as it is.
+    It is shown or hidden as the parameters are. A notebook without a `profile` among them, or with this very one, is
+    returned as it is.
     """
     content = nbformat.reads(notebook, as_version=4)
     for index, cell in enumerate(content.cells):

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 
 def injected(source: str, tags: Sequence[str], profile: str) -> str:
-    """The cell that sets the profile below a notebook's cell of parameters; '' below any other.
+    """The cell that sets the profile below a notebook's cell of parameters; '' below any other, and below one that sets
+    it already.
 
     At smoke, which shows that everything runs, one of several data sets has its first two alone.
     """
     if "parameters" not in tags or "profile =" not in source:
         return ""
+    given = f"profile = {json.dumps(profile)}"
     fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in source else ""
-    return f"# Parameters\nprofile = {json.dumps(profile)}\n{fewer}"
+    return f"# Parameters\n{given}\n{fewer}" if fewer or given not in source.splitlines() else ""
