@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -111,12 +110,12 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
         icons.write_text(_only(names, icons.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _only(names: Collection[str], script: str) -> str:
+def _only(names: set[str], script: str) -> str:
     """Font Awesome's script with the icons of these names, or with such another name, alone."""
     icon = r'"?([\w-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\]'
 
     def kept(icons: re.Match[str]) -> str:
         found = re.finditer(icon, icons[0])
-        return ",".join(one[0] for one in found if {one[1], *re.findall(r'"([\w-]+)"', one[2])} & {*names})
+        return ",".join(one[0] for one in found if {one[1], *re.findall(r'"([\w-]+)"', one[2])} & names)
 
     return re.sub(f"{icon}(?:,{icon})*", kept, script)

@@ -46,5 +46,5 @@ def test_single_images_have_a_line_for_each_method_and_one_for_all(found: dict[s
 
 
 def test_pictures_are_those_of_the_experiment(found: dict[str, object]) -> None:
-    # source, standard, six that were made, target; two rows of two data sets
+    # source, standard, six that were made, target; one example of each of two data sets
     assert drawn(charts.experiment_pictures(found)).count("<image ") == 2 * 9
