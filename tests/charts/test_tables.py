@@ -20,7 +20,7 @@ def page() -> str:
 
 def test_a_table_has_caption_marks_notes_and_numbers_to_sort_by() -> None:
     html = page()
-    assert "<caption><b>Table 3.</b> Scores &amp; more</caption>" in html
+    assert "<b>Table 3.</b> Scores &amp; more</p>" in html
     assert "a &lt;b&gt;</th>" in html
     assert '<td data-sort="2.0" class="best">2.00 [1.00, 3.00]</td>' in html
     assert '<td data-sort="10.0" class="second">10.0</td>' in html
@@ -35,3 +35,18 @@ def test_it_hides_and_filters_without_a_network() -> None:
     assert re.findall(r'<option value="(\w*)">(\w+)<', html) == [("", "all"), ("one", "one"), ("two", "two")]
     assert 'data-column="1"' in html
     assert page() != html  # two tables of a page have names of their own
+
+
+def test_a_plain_table_sorts_by_the_numbers_its_texts_begin_with() -> None:
+    index = pd.Index(["standard", "taba", "ovg", "edm"], name="Method")
+    values = ["0.938 [0.932, 0.947]", "< 1e-30", "-", "16,000 images of 8"]
+    html = tables.plain(pd.DataFrame({"S_HF": values, "Kind": "2nd order, not a number"}, index), 1, "Scores").html
+    assert '<th scope="row" data-sort="standard">standard</th>' in html
+    assert re.findall(r'<td data-sort="([^"]*)"[^>]*>(?!2nd)', html) == ["0.938", "1e-30", "", "16000.0"]
+    assert html.count('data-sort="2nd order, not a number"') == 4
+
+
+def test_only_long_texts_break_into_lines() -> None:
+    texts = ["n" * tables.LONG, "n" * (tables.LONG + 1)]
+    html = tables.plain(pd.DataFrame({"Length": [26, 27]}, texts), 1, "Texts").html
+    assert re.findall(r'<th scope="row" data-sort="n+"( class="long")?>', html) == ["", ' class="long"']

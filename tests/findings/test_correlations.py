@@ -49,7 +49,7 @@ def test_an_exception_is_not_white_and_has_the_texture_of_white_noise() -> None:
     study = made_study()
     assert findings.exceptions(study) == []
     study["hf_excess"].loc[{"point": "ovg"}] = study["hf_excess"].sel(point="white noise")
-    assert findings.exceptions(study) == ["ovg"]
+    assert findings.exceptions(study) == ["OVG"]
     assert findings.exceptions(study, "s_hf") == []
     study["s_dc"].loc[{"point": "ovg"}] = study["s_dc"].sel(point="white noise")
     assert findings.exceptions(study) == []

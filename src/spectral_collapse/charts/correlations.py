@@ -94,7 +94,9 @@ def experiment(table: pd.DataFrame) -> alt.FacetChart:
         chart.facet(
             data=table,
             column=alt.Column("score:N", sort=scores, title=None),
-            row=alt.Row("panel:N", sort=panels, title=None).header(labelAngle=0, labelAlign="left", labelLimit=110),
+            row=alt.Row("panel:N", sort=panels, title=None).header(
+                labelAngle=0, labelAlign="left", labelExpr="split(replace(datum.label, ' (', '|('), '|')"
+            ),
         )
         .resolve_scale(x="independent")
         .properties(description=f"Scores of latents that were made white, {_panels(table)}")

@@ -17,6 +17,9 @@ Details = Callable[[str, str], dict[str, str]]
 SIDE, COLUMNS = 132, 5
 """Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
 
+SHORT = 8
+"""Letters of a label at the left that `COLUMNS` pictures leave room for; beside a longer one there is one fewer."""
+
 
 def grid(
     columns: Mapping[str, Sequence[np.ndarray]],
@@ -59,7 +62,8 @@ def grid(
         .properties(width=SIDE, height=SIDE * len(names))
     )
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
-    turns = math.ceil(len(columns) / COLUMNS)
+    long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
+    turns = math.ceil(len(columns) / (COLUMNS - long))
     return pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns)).properties(
         spacing={"column": 0, "row": 12}, description=description
     )

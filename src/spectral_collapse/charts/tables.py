@@ -7,17 +7,20 @@ from html import escape
 
 import pandas as pd
 
-from spectral_collapse.findings.cells import Cell, Cells, Page
+from spectral_collapse.findings.cells import Cell, Cells, Page, cells_of
 
 _STYLE = """
 #ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
 #ID table{border-collapse:separate;border-spacing:0;font-size:.85em;width:max-content}
-#ID caption{text-align:left;caption-side:top;padding:.3em 0;font-size:1.1em}
+#ID .caption{margin:.3em 0;font-size:.95em;color:var(--pst-color-text-muted,#555)}
 #ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid var(--pst-color-border,#ddd);
   white-space:nowrap;background:var(--pst-color-background,#fff);color:var(--pst-color-text-base,#222)}
 #ID th{position:sticky;top:0;z-index:1}
 #ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;
   border-right:1px solid var(--pst-color-border,#bbb)}
+#ID .long{white-space:normal;min-width:9em;max-width:24em;text-align:left}
+#ID tbody .long{min-width:16em}
+#ID tbody .long:first-child{position:static}
 #ID thead tr>:first-child{z-index:2}
 #ID th button{all:unset;cursor:pointer;font-weight:600}
 #ID th button:focus-visible{outline:2px solid currentColor}
@@ -25,6 +28,9 @@ _STYLE = """
 #ID .second{text-decoration:underline}
 #ID .controls label{margin-right:.8em;font-size:.85em;white-space:nowrap}
 """
+
+LONG = 26
+"""Letters of a text that breaks into lines; shorter ones stay in one."""
 
 _SCRIPT = """
 (() => {
@@ -69,7 +75,7 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
     name = f"table-{uuid.uuid4().hex[:8]}"
     columns = list(cells.columns)
     notes = list(dict.fromkeys(cell.note for _, row in cells.iterrows() for cell in row if cell.note))
-    head = "".join(f'<th scope="col"><button>{escape(column)}</button></th>' for column in columns)
+    head = "".join(f'<th scope="col"{_class(column)}><button>{escape(column)}</button></th>' for column in columns)
     rows = "".join(
         "<tr>" + "".join(_cell(cell, notes, first=place == 0) for place, cell in enumerate(row)) + "</tr>"
         for row in cells.itertuples(index=False)
@@ -85,21 +91,31 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
     return Page(
         f'<div id="{name}"><style>{_STYLE.replace("ID", name)}</style>'
         f'<div class="controls">{menu}<details><summary>Columns</summary>{boxes}</details></div>'
+        f'<p class="caption" id="{name}-caption"><b>Table {number}.</b> {escape(caption)}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Table {number}">'
-        f"<table><caption><b>Table {number}.</b> {escape(caption)}</caption>"
+        f'<table aria-labelledby="{name}-caption">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         f"{f'<ol>{listed}</ol>' if notes else ''}"
         f"<script>{_SCRIPT.replace('ID', name)}</script></div>"
     )
 
 
+def plain(table: pd.DataFrame, number: int, caption: str, filter_by: str = "") -> Page:
+    """`sortable` for a table of texts or numbers with an index, as findings give it."""
+    return sortable(cells_of(table), number, caption, filter_by)
+
+
+def _class(text: str, mark: str = "") -> str:
+    names = [mark] * bool(mark) + ["long"] * (len(text) > LONG)
+    return f' class="{" ".join(names)}"' if names else ""
+
+
 def _cell(cell: Cell, notes: list[str], first: bool) -> str:
     star = f"<sup>{notes.index(cell.note) + 1}</sup>" if cell.note else ""
     kind, scope = ("th", ' scope="row"') if first else ("td", "")
     value = "" if pd.isna(cell.value) else escape(str(cell.value))
-    mark = f' class="{cell.mark}"' if cell.mark else ""
     title = f' title="{escape(cell.note)}"' if cell.note else ""
-    return f'<{kind}{scope} data-sort="{value}"{mark}{title}>{escape(cell.text)}{star}</{kind}>'
+    return f'<{kind}{scope} data-sort="{value}"{_class(cell.text, cell.mark)}{title}>{escape(cell.text)}{star}</{kind}>'
 
 
 def _menu(cells: Cells, column: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,3 +46,20 @@ def number(found: Interval | float, digits: int, mark: str = "", note: str = "")
         return Cell("-" if np.isnan(found) else f"{found:.{digits}f}", found, mark, note)
     bare = np.isnan(found.low) and not np.isnan(found.mean)
     return Cell(f"{found.mean:.{digits}f}" if bare else text(found, digits), float(found.mean), mark, note)
+
+
+def cells_of(table: pd.DataFrame) -> Cells:
+    """A table of texts or numbers as cells, its index as the first columns.
+
+    A text sorts by the number that it begins with, where it begins with one; '-' and nothing sort last.
+    """
+    unnamed = table.columns.name or "Name"
+    bare = table.rename_axis(index=[name or unnamed for name in table.index.names], columns=None).reset_index()
+    return bare.map(lambda value: Cell(str(value), _sorted_by(str(value))))
+
+
+def _sorted_by(shown: str) -> float | str:
+    found = re.match(r"(?:< )?([-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?)(?![\w-])", shown)
+    if found:
+        return float(found[1].replace(",", ""))
+    return np.nan if shown in ("", "-") else shown

@@ -19,6 +19,7 @@ from spectral_collapse.findings import comparison
 from spectral_collapse.findings.claims import Claim, above, below, overall, shown
 from spectral_collapse.findings.decorrelation import NEAR, Found, label, per_dataset, span, white_s_dc
 from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.latents import called
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.common import images
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE
@@ -157,7 +158,7 @@ def exceptions(one: xr.Dataset, score: str = "hf_excess") -> list[str]:
     for name in one["point"].to_numpy():
         decorrelated = statistics.bootstrap_mean(one["s_dc"].sel(point=name))
         if decorrelated.high < white_s_dc(one) - NEAR and gap(one, name, WHITE, score).high >= 0:
-            found.append(str(name))
+            found.append(called(str(name)))
     return found
 
 
@@ -212,10 +213,11 @@ def experiment_verdict(found: Found) -> str:
         energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
         lines.append(
             f"- **{label(one)}**, {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the "
-            f"standard inversion's latents; making these white changes it by: {forced}. Energy at high frequencies, in "
-            f"multiples of that from white noise: {energy}. Not white, and no less energy than from white noise: "
-            f"{', '.join(exceptions(one)) or 'none'}; no less $S_{{HF}}$: "
-            f"{', '.join(exceptions(one, 's_hf')) or 'none'}."
+            "standard inversion's latents.\n"
+            f"  - Making these white changes it by: {forced}.\n"
+            f"  - Energy at high frequencies, in multiples of that from white noise: {energy}.\n"
+            f"  - Not white, and no less energy than from white noise: {', '.join(exceptions(one)) or 'none'}; no less "
+            f"$S_{{HF}}$: {', '.join(exceptions(one, 's_hf')) or 'none'}."
         )
     return "\n".join(lines)
 

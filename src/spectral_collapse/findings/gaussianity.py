@@ -139,17 +139,17 @@ def score_table(found: Found) -> pd.DataFrame:
     """A row per data set and series, for the page: the chapter's numbers with what chance gives for this N."""
     rows = []
     for study in found.values():
-        data = f"{label(study)}: KS distance of white noise at most {_chance(study).high:.3f} (95 % of sets)"
         for name in map(str, study["series"].to_numpy()):
             one, distance = study.sel(series=name), _distance(study, name)
             pvalue = one["ks_pvalue"].isel(count=-1, draw=0).item()
             rows.append(
                 {
-                    "Data": data,
+                    "Data": f"{study.attrs['title']}, {study.attrs['data_source']}",
                     "Latents": called(name),
                     "Squared norm / d": text(statistics.interval(one["energy"].sel(band=ALL)), 3),
                     "S_G": f"{1 - distance:.3f}",
                     "KS distance": f"{distance:.3f}",
+                    "95 % of white sets below": f"{_chance(study).high:.3f}",
                     "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
                     "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
                     "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),

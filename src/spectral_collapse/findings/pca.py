@@ -66,21 +66,19 @@ def relative_ranks(found: Found) -> pd.DataFrame:
 
 def rank_table(found: Found) -> pd.DataFrame:
     """A row per data set and series, for the page: ranks and components for 95 %, and both over white noise's with
-    95 % intervals.
-
-    The largest possible rank and the limit of white noise stand in the first column.
-    """
+    95 % intervals; the largest possible rank, and white noise's in the limit."""
     rows = []
     for study in found.values():
         attrs = study.attrs
-        data = f"{label(study)}: at most {attrs['possible_rank']}, white noise in the limit {attrs['white_rank']:.1f}"
         for name in map(str, study["series"].to_numpy()):
             one = study.sel(series=name, left_out="nothing")
             rows.append(
                 {
-                    "Data": data,
+                    "Data": f"{study.attrs['title']}, {study.attrs['data_source']}",
                     "Latents": called(name),
                     "Effective rank": f"{_rank(study, name):.1f}",
+                    "Largest possible": f"{attrs['possible_rank']}",
+                    "White noise in the limit": f"{attrs['white_rank']:.1f}",
                     "Over white noise's": text(_relative(study, name, "set"), 2),
                     "Components for 95 %": f"{one['components_95'].item():.0f}",
                     "Over white noise's ": text(_components_95(study, name), 2),
