@@ -116,7 +116,7 @@ def test_stale_and_missing_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert file.exists()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "schema", "other"])
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "flipped", "schema", "other"])
 def test_a_bad_file_is_named_and_computed_anew_only_on_request(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +128,9 @@ def test_a_bad_file_is_named_and_computed_anew_only_on_request(
     elif damage == "other":
         shipped(base=3.0, log=str(log)).rename(file)
     else:
-        file.write_bytes({"truncated": content[:-30], "empty": b"", "text": b"hello"}[damage])
+        half = len(content) // 2
+        flipped = content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
+        file.write_bytes({"truncated": content[:-30], "empty": b"", "text": b"hello", "flipped": flipped}[damage])
     sentence = {
         "schema": "is of schema 1, and this version reads 2",
         "other": "holds another result than its name says",

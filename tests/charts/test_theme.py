@@ -71,6 +71,17 @@ def test_in_the_book_a_chart_asks_nothing_of_the_network(chart: alt.Chart, monke
     assert 'aria-label="A &lt;title&gt;"' in page
 
 
+def test_numbers_have_six_digits_in_the_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(vega.IN_BOOK, "1")
+    values = pd.DataFrame({"x": [0.123456789, 1234567.89, 1e-9], "n": [12345678, 2, 3]})
+    theme.enable()
+    page = alt.Chart(values).mark_point().encode(x="x", y="n")._repr_mimebundle_()["text/html"]
+    [[_, packed]] = (json.loads(entry) for entry in re.findall(r"push\((.*)\);", page))
+    [rows] = json.loads(zlib.decompress(base64.b64decode(packed)))["datasets"].values()
+    assert [row["x"] for row in rows] == [0.123457, 1234570.0, 1e-9]
+    assert [row["n"] for row in rows] == [12345678, 2, 3]  # whole numbers stay whole
+
+
 def test_elsewhere_viewers_get_the_specification_and_a_picture(
     chart: alt.Chart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
