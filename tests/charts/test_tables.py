@@ -41,12 +41,18 @@ def test_a_plain_table_sorts_by_the_numbers_its_texts_begin_with() -> None:
     index = pd.Index(["standard", "taba", "ovg", "edm"], name="Method")
     values = ["0.938 [0.932, 0.947]", "< 1e-30", "-", "16,000 images of 8"]
     html = tables.plain(pd.DataFrame({"S_HF": values, "Kind": "2nd order, not a number"}, index), 1, "Scores").html
-    assert '<th scope="row" data-sort="standard">standard</th>' in html
+    assert '<th scope="row" data-sort="standard" class="text">standard</th>' in html
     assert re.findall(r'<td data-sort="([^"]*)"[^>]*>(?!2nd)', html) == ["0.938", "1e-30", "", "16000.0"]
     assert html.count('data-sort="2nd order, not a number"') == 4
 
 
-def test_only_long_texts_break_into_lines() -> None:
-    texts = ["n" * tables.LONG, "n" * (tables.LONG + 1)]
-    html = tables.plain(pd.DataFrame({"Length": [26, 27]}, texts), 1, "Texts").html
-    assert re.findall(r'<th scope="row" data-sort="n+"( class="long")?>', html) == ["", ' class="long"']
+def test_texts_stand_at_the_left_and_long_ones_break_into_lines() -> None:
+    short, long = "n" * tables.LONG, "n" * (tables.LONG + 1)
+    html = tables.plain(pd.DataFrame({"Length": [26, 27], "Word": ["x", short], "Words": ["x", long]}), 1, "Texts").html
+    [*_, last] = re.findall(r"<tr>.*?</tr>", html)
+    assert re.findall(r"<t[hd][^>]*>", last)[1:] == [
+        '<td data-sort="27.0">',
+        f'<td data-sort="{short}" class="text">',
+        f'<td data-sort="{long}" class="text long">',
+    ]
+    assert html.count(' class="text long"') == 2  # of each row, and not of the head, whose word is short

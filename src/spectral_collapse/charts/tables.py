@@ -18,7 +18,8 @@ _STYLE = """
 #ID th{position:sticky;top:0;z-index:1}
 #ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;
   border-right:1px solid var(--pst-color-border,#bbb)}
-#ID .long{white-space:normal;min-width:9em;max-width:24em;text-align:left}
+#ID .text{text-align:left}
+#ID .long{white-space:normal;min-width:9em;max-width:24em}
 #ID tbody .long{min-width:16em}
 #ID tbody .long:first-child{position:static}
 #ID thead tr>:first-child{z-index:2}
@@ -75,9 +76,13 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
     name = f"table-{uuid.uuid4().hex[:8]}"
     columns = list(cells.columns)
     notes = list(dict.fromkeys(cell.note for _, row in cells.iterrows() for cell in row if cell.note))
-    head = "".join(f'<th scope="col"{_class(column)}><button>{escape(column)}</button></th>' for column in columns)
+    looks = [_look(list(cells[column])) for column in columns]
+    head = "".join(
+        f'<th scope="col"{_class(*look[:1], *["long"] * (len(column) > LONG))}><button>{escape(column)}</button></th>'
+        for column, look in zip(columns, looks, strict=True)
+    )
     rows = "".join(
-        "<tr>" + "".join(_cell(cell, notes, first=place == 0) for place, cell in enumerate(row)) + "</tr>"
+        "<tr>" + "".join(_cell(cell, notes, looks[place], place == 0) for place, cell in enumerate(row)) + "</tr>"
         for row in cells.itertuples(index=False)
     )
     boxes = "".join(
@@ -105,17 +110,24 @@ def plain(table: pd.DataFrame, number: int, caption: str, filter_by: str = "") -
     return sortable(cells_of(table), number, caption, filter_by)
 
 
-def _class(text: str, mark: str = "") -> str:
-    names = [mark] * bool(mark) + ["long"] * (len(text) > LONG)
-    return f' class="{" ".join(names)}"' if names else ""
+def _look(column: list[Cell]) -> list[str]:
+    """The classes of a column: of texts, at the left, and of long ones, which break into lines."""
+    if not any(isinstance(cell.value, str) for cell in column):
+        return []
+    return ["text"] + ["long"] * any(len(cell.text) > LONG for cell in column)
 
 
-def _cell(cell: Cell, notes: list[str], first: bool) -> str:
+def _class(*names: str) -> str:
+    return f' class="{" ".join(names)}"' if any(names) else ""
+
+
+def _cell(cell: Cell, notes: list[str], look: list[str], first: bool) -> str:
     star = f"<sup>{notes.index(cell.note) + 1}</sup>" if cell.note else ""
     kind, scope = ("th", ' scope="row"') if first else ("td", "")
     value = "" if pd.isna(cell.value) else escape(str(cell.value))
+    classes = _class(*look, *[cell.mark] * bool(cell.mark))
     title = f' title="{escape(cell.note)}"' if cell.note else ""
-    return f'<{kind}{scope} data-sort="{value}"{_class(cell.text, cell.mark)}{title}>{escape(cell.text)}{star}</{kind}>'
+    return f'<{kind}{scope} data-sort="{value}"{classes}{title}>{escape(cell.text)}{star}</{kind}>'
 
 
 def _menu(cells: Cells, column: str) -> str:

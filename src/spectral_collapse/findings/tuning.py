@@ -91,7 +91,7 @@ def table(found: Found) -> Cells:
             rows.append(
                 {
                     "Data": cells.label(study.attrs["title"]),
-                    "Method": cells.label(shown.method),
+                    "Method": cells.label(called(shown.method)),
                     "Setting": cells.label(shown.setting),
                     "S_HF": cells.number(row["s_hf"], 3),
                     "S_LF": cells.number(row["s_lf"], 3),
