@@ -334,6 +334,32 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
     assert row["S_DC (white noise)"].startswith(unbroken(one["s_dc"].to_numpy()))
 
 
+def test_a_network_misses_the_bars_that_it_does_not_clear(study: xr.Dataset) -> None:
+    one = study.sel(model=["photos"]).copy(deep=True)
+    draws, norms = one["excess_noise"], np.log(one["norm_noise"])
+
+    def missed(slope: float = 2.0, off: float = 0.02, ratio: float = 1.9, psnr: float = 28.5) -> str:
+        one["excess_noise"] = draws * 0 + slope * norms
+        one["s_hf_noise"] = one["s_hf_noise"] * 0 + one["s_hf_real"].mean() - off
+        one["swd"] = one["swd"] * 0 + ratio * one["swd_real"]
+        one["psnr_own"] = one["psnr_own"] * 0 + psnr
+        return findings.bars([one])["Misses"].item()
+
+    assert missed() == "nothing"
+    assert missed(slope=-3.0, off=-0.02) == "nothing"
+    texture, distance, psnr, slope = findings.BARS
+    assert missed(slope=5.0) == missed(slope=-5.0) == slope
+    assert missed(off=0.04) == missed(off=-0.04) == texture
+    assert missed(ratio=2.1, psnr=27.5) == f"{distance}, {psnr}"
+    table = findings.bars([one])
+    assert table.columns.str.contains("at least 28").tolist() == [False, False, True, False, False]
+    assert findings.bars_verdict([study, one]).startswith(f"Of {len(MODELS) + 1} networks, so many clear each bar: ")
+    missed()
+    assert findings.bars_verdict([one]).endswith("All four: `photos`.")
+    one["psnr_own"][:] = np.nan
+    assert findings.bars([one])["Misses"].item() == psnr
+
+
 def test_every_stage_has_its_own_scores(study: xr.Dataset) -> None:
     table = findings.energies(study).set_index(["network", "stage"])["mean"]
     latents = findings.decorrelation(study).set_index("network")
