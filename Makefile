@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
 STARTS := textures-sd textures-first textures-second textures-third bbbc021-sd bbbc021-first edges2shoes-sd
 RECIPES ?= autoencoder $(STARTS) textures bbbc021 edges2shoes bbbc021-sample bbbc021-edm bbbc021-dit \
-	bbbc021-latent edges2shoes-latent photos
+	bbbc021-latent edges2shoes-latent textures-flow photos
 # What `make settings` chooses the methods' settings for.
 DATASETS ?= textures_x8 bbbc021_x8 edges2shoes
 

@@ -176,7 +176,7 @@ def collapse_claims(found: Networks, where: str, words: str, figure: str) -> lis
     own."""
     made = []
     for network, studies in found.items():
-        below = {label(study): _from_white(study) for study in studies.values()}
+        below = {label(study): from_white(study) for study in studies.values()}
         cured = {
             label(study): difference(study, "ovg", "standard", "s_dc")
             for study in studies.values()
@@ -190,7 +190,8 @@ def collapse_claims(found: Networks, where: str, words: str, figure: str) -> lis
     return made
 
 
-def _from_white(study: xr.Dataset) -> Interval:
+def from_white(study: xr.Dataset) -> Interval:
+    """S_DC of the standard inversion's latents minus that of white noise."""
     known = study["known_s_dc"].sel(known=WHITE, drop=True)
     return interval(study["s_dc"].sel(point="standard", drop=True).mean("seed") - known)
 

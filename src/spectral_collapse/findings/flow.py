@@ -1,0 +1,89 @@
+"""Flow matching beside a network that predicts noise: the same images, methods and scores of the benchmark.
+
+The papers do not treat it, so what is claimed here is a question of this book, and no row of the page of verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from spectral_collapse.findings.benchmark import difference, value
+from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.selections import Networks, from_white, per_data_set
+from spectral_collapse.processes import Process
+from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.studies.benchmark import TARGET
+from spectral_collapse.studies.latents import CLOSED
+
+EPSILON, FLOW = "epsilon", "flow"
+"""How the page calls its networks: the one that ships for the data, and one of flow matching."""
+
+
+def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
+    """Where an image enters each process, as a list of Markdown: the noise-to-signal ratio of its first level, and the
+    variance of which the closed form takes half away."""
+    lines = []
+    for name, process in processes.items():
+        first = process.levels(num_steps)[0]
+        ratio = first.sigma / first.alpha
+        lines.append(
+            f"- **{name}**: an image enters at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}, and the closed form halves "
+            f"what has a variance of {ratio**2:.1g}."
+        )
+    return "\n".join(lines)
+
+
+def answer(found: Networks) -> str:
+    """Two sentences on the first data set: what standard inversion leaves with either network, and what TABA brings."""
+    studies = next(iter(per_data_set(found).values()))
+    listed = "; ".join(
+        f"with {name} {text(difference(study, 'standard', TARGET, 'hf_excess'), 2)}, TABA "
+        f"{text(difference(study, 'taba', TARGET, 'hf_excess'), 2)}"
+        for name, study in studies.items()
+    )
+    white = "; ".join(
+        f"with {name} {text(value(study, 's_dc', 'standard'))} (closed form {text(value(study, 's_dc', CLOSED))})"
+        for name, study in studies.items()
+    )
+    return (
+        f"**Answer.** On {label(next(iter(studies.values())))}, the logarithm of the high-frequency energy of the "
+        f"standard inversion's images, minus the true targets', is: {listed}. $S_{{DC}}$ of its latents is {white}."
+    )
+
+
+def claims(found: Networks) -> list[Claim]:
+    """What this page asks. Each holds on a data set where the whole interval lies on its side.
+
+    found: with `FLOW`, and with `EPSILON` where the two are compared.
+    """
+    flow = {label(one): one for one in found[FLOW].values()}
+    pairs = {label(both[FLOW]): both for both in per_data_set(found).values() if len(both) == 2}
+    white = {name: from_white(one) for name, one in flow.items()}
+    made = [of_gaps("Latents of flow matching are less white than white noise", _WHERE, white, -1, "S_DC", _FIGURE)]
+    rules = (
+        ("Its images have less energy at high frequencies than true targets", "standard", TARGET, "hf_excess", -1),
+        ("TABA brings energy back", "taba", "standard", "hf_excess", 1),
+        ("OVG brings energy back", "ovg", "standard", "hf_excess", 1),
+        ("TABA makes its latents whiter", "taba", "standard", "s_dc", 1),
+    )
+    for words, point, other, score, sign in rules:
+        gaps = {name: difference(one, point, other, score) for name, one in flow.items()}
+        made.append(of_gaps(words, _WHERE, gaps, sign, f"difference of {_CALLED[score]}", _FIGURE))
+    for words, score in (
+        ("It loses more energy than a network that predicts noise", "hf_excess"),
+        ("Its latents are less white than that network's", "s_dc"),
+    ):
+        gaps = {name: _between(both, score) for name, both in pairs.items()}
+        made.append(of_gaps(words, _WHERE, gaps, -1, f"{_CALLED[score]}, standard inversion", _FIGURE))
+    return made
+
+
+def _between(both: Found, score: str) -> Interval:
+    """The standard inversion's score with flow matching minus that with epsilon, image by image."""
+    values = [both[name][score].sel(point="standard", drop=True).mean("seed") for name in (FLOW, EPSILON)]
+    return interval(values[0] - values[1])
+
+
+_CALLED = {"hf_excess": "log HF energy", "s_dc": "S_DC"}
+_WHERE, _FIGURE = "a question of this book", "fig-flow-levels"

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from spectral_collapse import processes
+from spectral_collapse.findings import flow as findings
+from spectral_collapse.findings.selections import Networks
+from tests.benchmark_study import made
+
+COLLAPSED = {"standard": {"hf_excess": -0.5, "s_dc": -0.5}, "taba": {"s_dc": 0.2}, "ovg": {"hf_excess": 0.1}}
+LESS = {"standard": {"hf_excess": -0.1, "s_dc": -0.3}, "taba": {}, "ovg": {}}
+
+
+@pytest.fixture
+def found() -> Networks:
+    return {findings.EPSILON: {"textures_x8": made(LESS)}, findings.FLOW: {"textures_x8": made(COLLAPSED)}}
+
+
+def test_the_claims_follow_the_numbers(found: Networks) -> None:
+    assert [one.verdict for one in findings.claims(found)] == ["supported"] * 7
+    turned = {findings.EPSILON: found[findings.FLOW], findings.FLOW: found[findings.EPSILON]}
+    *_, energy, whiteness = findings.claims(turned)
+    assert (energy.verdict, whiteness.verdict) == ("refuted", "refuted")
+    assert "log HF energy, standard inversion" in energy.measured
+
+
+def test_a_flow_network_by_itself_is_compared_with_nothing(found: Networks) -> None:
+    made = findings.claims({findings.FLOW: found[findings.FLOW]})
+    assert [one.verdict for one in made[-2:]] == ["not measured", "not measured"]
+
+
+def test_the_answer_has_both_networks(found: Networks) -> None:
+    text = findings.answer(found)
+    energy = [float(mean) for mean in re.findall(r"with \w+ (-?\d\.\d\d) \[", text)]
+    assert energy == pytest.approx([0.5 - 0.1 - 1, 0.5 - 0.5 - 1], abs=0.05)  # of the targets' 1
+    whiteness = [float(mean) for mean in re.findall(r"with \w+ (-?\d\.\d{3}) \[", text)]
+    assert whiteness == pytest.approx([0.6 - 0.3, 0.6 - 0.5], abs=0.05)
+
+
+def test_a_path_is_entered_where_its_first_level_is() -> None:
+    flow, preserving = processes.FlowMatching(first=0.001), processes.VariancePreserving()
+    text = findings.entries({"flow": flow, "epsilon": preserving})
+    assert "= 0.001, and the closed form halves what has a variance of 1e-06." in text
+    assert text.count("\n- **epsilon**: an image enters at") == 1
