@@ -5,7 +5,9 @@ The papers do not treat it, so what is claimed here is a question of this book, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import xarray as xr
 
 from spectral_collapse.findings.benchmark import difference, value
 from spectral_collapse.findings.claims import Claim, of_gaps
@@ -14,7 +16,7 @@ from spectral_collapse.findings.selections import Networks, from_white, per_data
 from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval, interval, text
 from spectral_collapse.studies.benchmark import TARGET
-from spectral_collapse.studies.latents import CLOSED
+from spectral_collapse.studies.latents import WHITE
 
 EPSILON, FLOW = "epsilon", "flow"
 """How the page calls its networks: the one that ships for the data, and one of flow matching."""
@@ -37,18 +39,21 @@ def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
 def answer(found: Networks) -> str:
     """Two sentences on the first data set: what standard inversion leaves with either network, and what TABA brings."""
     studies = next(iter(per_data_set(found).values()))
-    listed = "; ".join(
-        f"with {name} {text(difference(study, 'standard', TARGET, 'hf_excess'), 2)}, TABA "
-        f"{text(difference(study, 'taba', TARGET, 'hf_excess'), 2)}"
-        for name, study in studies.items()
-    )
-    white = "; ".join(
-        f"with {name} {text(value(study, 's_dc', 'standard'))} (closed form {text(value(study, 's_dc', CLOSED))})"
-        for name, study in studies.items()
-    )
+
+    def each(shown: Callable[[xr.Dataset], str]) -> str:
+        return " and ".join(f"{shown(study)} with {name}" for name, study in studies.items())
+
+    def energy(point: str) -> str:
+        return each(lambda study: text(difference(study, point, TARGET, "hf_excess"), 2))
+
+    def whiteness(series: str) -> str:
+        return each(lambda study: text(value(study, "s_dc", series)))
+
     return (
-        f"**Answer.** On {label(next(iter(studies.values())))}, the logarithm of the high-frequency energy of the "
-        f"standard inversion's images, minus the true targets', is: {listed}. $S_{{DC}}$ of its latents is {white}."
+        f"**Answer.** On {label(next(iter(studies.values())))}, the log energy at high frequencies of the standard "
+        f"inversion's images is off that of true targets by {energy('standard')}, with TABA by {energy('taba')}. "
+        f"$S_{{DC}}$ of the standard latents is {whiteness('standard')}, where white noise has "
+        f"{text(value(next(iter(studies.values())), 's_dc', WHITE))}."
     )
 
 
@@ -71,11 +76,11 @@ def claims(found: Networks) -> list[Claim]:
         gaps = {name: difference(one, point, other, score) for name, one in flow.items()}
         made.append(of_gaps(words, _WHERE, gaps, sign, f"difference of {_CALLED[score]}", _FIGURE))
     for words, score in (
-        ("It loses more energy than a network that predicts noise", "hf_excess"),
-        ("Its latents are less white than that network's", "s_dc"),
+        ("It loses less energy than a network that predicts noise, as its lower entry says", "hf_excess"),
+        ("Its latents are whiter than that network's", "s_dc"),
     ):
         gaps = {name: _between(both, score) for name, both in pairs.items()}
-        made.append(of_gaps(words, _WHERE, gaps, -1, f"{_CALLED[score]}, standard inversion", _FIGURE))
+        made.append(of_gaps(words, _WHERE, gaps, 1, f"{_CALLED[score]}, standard inversion", _FIGURE))
     return made
 
 

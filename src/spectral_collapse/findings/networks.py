@@ -62,6 +62,7 @@ _PREDICTIONS = {
     "sample": "clean image (x0)",
     "edm": "EDM",
     "velocity": "velocity",
+    "flow": "flow matching",
 }
 """What a prediction type is called."""
 
