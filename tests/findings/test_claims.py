@@ -15,12 +15,12 @@ def test_a_claim_is_a_row() -> None:
 
 
 def test_what_several_data_sets_say_is_a_list() -> None:
-    measured = claims.per_data_set(
+    measured = claims.itemized(
         "power: Textures, x8 0.3 [0.2, 0.4]; BBBC021, x16 (rendered) 0.4: no. Edges to shoes, 1; 2"
     )
     items = ["Textures, x8 0.3 [0.2, 0.4]", "BBBC021, x16 (rendered) 0.4: no", "Edges to shoes, 1; 2"]
     assert measured == f"power:<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
-    assert claims.per_data_set("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
+    assert claims.itemized("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
 
 
 def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:

@@ -34,7 +34,7 @@ class Claim:
 
 def table(claims: Iterable[Claim]) -> Page:
     """A row per claim, for a page: claim, where, what was measured, verdict."""
-    rows = ([escape(one.claim), escape(one.where), per_data_set(one.measured), one.verdict] for one in claims)
+    rows = ([escape(one.claim), escape(one.where), itemized(one.measured), one.verdict] for one in claims)
     body = "".join("<tr><td>" + "</td><td>".join(row) + "</td></tr>" for row in rows)
     columns = head("Claim", "Where", "We measured", "Verdict")
     return Page(f'<table class="dataframe">{columns}<tbody>{body}</tbody></table>')
@@ -46,7 +46,7 @@ def head(*names: str) -> str:
     return f"<thead><tr>{columns}</tr></thead>"
 
 
-def per_data_set(measured: str) -> str:
+def itemized(measured: str) -> str:
     """What was measured as HTML, with an item for each data set where it is of several."""
     titles = "|".join(re.escape(info.title) for info in datasets.DATASETS.values())
     before, *items = re.split(rf"(?:^|(?<=[;:.]) )(?=(?:{titles})\b)", measured)

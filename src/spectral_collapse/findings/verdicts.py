@@ -20,7 +20,7 @@ import xarray as xr
 
 from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import Claim, Verdict, head, per_data_set
+from spectral_collapse.findings.claims import Claim, Verdict, head, itemized
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
@@ -173,7 +173,7 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
 
     def row(name: str, one: Claim) -> list[str]:
         claim, where = html.escape(one.claim), html.escape(one.where)
-        return [claim, where, per_data_set(one.measured), one.verdict, _link(name, one)]
+        return [claim, where, itemized(one.measured), one.verdict, _link(name, one)]
 
     return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), grouped(claims), row)
 
@@ -183,7 +183,7 @@ def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/
     the numbers folded away below the verdict. folder: where the chapters are, seen from that page."""
 
     def row(name: str, one: Claim) -> list[str]:
-        verdict = f"<details><summary>{one.verdict}</summary>{per_data_set(one.measured)}</details>"
+        verdict = f"<details><summary>{one.verdict}</summary>{itemized(one.measured)}</details>"
         return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
 
     return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, lambda one: "abstract" in one.where)
