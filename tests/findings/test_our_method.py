@@ -83,3 +83,22 @@ def test_the_table_has_a_row_per_data_set_and_settings() -> None:
     assert [cell.text for cell in table["Settings"]] == ["published"]
     assert table["Calls"][0].value == pytest.approx(0.96)
     assert table["SWD minus its"][0].value == pytest.approx(-0.1)
+
+
+def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def each(**given: object) -> dict[str, xr.Dataset]:
+        asked.append(given)
+        return {str(given["datasets"]): study(title=str(given["datasets"]).title())}
+
+    monkeypatch.setattr(type(findings.benchmark.STUDY), "each", lambda _, **given: each(**given))
+    found = findings.on_networks(
+        {"one": "first", "two": "second"}, profile="smoke", methods=("taba",), datasets=["all"]
+    )
+    assert [(given["datasets"], given["checkpoint"], given["profile"]) for given in asked] == [
+        ("one", "first", "smoke"),
+        ("two", "second", "smoke"),
+    ]
+    assert all({OURS, RIVAL, "standard"} <= {*given["methods"]} for given in asked)  # type: ignore[misc]
+    assert [one.attrs["title"] for one in found.values()] == ["One, first", "Two, second"]

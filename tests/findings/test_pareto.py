@@ -242,3 +242,9 @@ def test_without_an_autoencoder_the_true_targets_are_the_reference(study: xr.Dat
     assert "autoencoder" not in findings.verdict(alone)
     assert "the true targets 0.25" in findings.verdict(alone)
     assert "autoencoder" not in findings.summary(alone)["point"].tolist()
+
+
+def test_the_data_set_beside_is_another_one() -> None:
+    assert findings.another("one", ["two", "three"]) == ["two"]
+    assert findings.another("two", ["two", "three"]) == ["three"]
+    assert findings.another("two", ["two"]) == findings.another("two", []) == []

@@ -38,11 +38,19 @@ def test_a_notebook_of_two_studies_takes_the_parameters_of_both() -> None:
         parameters(appendix_c.STUDY, namespace, history)
 
 
+def test_a_notebook_may_have_parameters_of_its_own() -> None:
+    namespace, history = {"profile": "smoke", "beside": []}, ["# Parameters\nbeside = []\n"]
+    assert parameters(pareto.STUDY, namespace, history, own=["beside"]) == {"profile": "smoke"}
+    with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'beside'"):
+        parameters(pareto.STUDY, namespace, history)
+
+
 def test_the_pareto_notebook_has_parameters_of_its_study() -> None:
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     (first,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(first).body}
-    assert parameters(pareto.STUDY, given, history=[]) == given
+    own = {"beside": given.pop("beside")}
+    assert parameters(pareto.STUDY, given | own, history=[]) == given
     assert (given["dataset"], given["profile"]) == ("textures_x8", "quick")
 
 

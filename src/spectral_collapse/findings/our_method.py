@@ -7,7 +7,8 @@ at no worse PSNR, at most 1.1 times the standard inversion's calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from spectral_collapse.findings.claims import Claim, above, overall, shown
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.tuning import area_draws, area_of
 from spectral_collapse.statistics import Interval, percentiles, text
+from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import TARGET, Selection
 from spectral_collapse.studies.published import CHOSEN
 
@@ -28,11 +30,26 @@ PARTS = ("standard", "dpm_solver", "noise_floor", "taba", "nullspace", OURS)
 """From nothing to the whole: second order alone, noise alone (at the first level everywhere, later everywhere, later
 where the source is empty), both."""
 TUNED = tuple(f"{name}{CHOSEN}" for name in ("taba", RIVAL, OURS))
+COMPARED = ("standard", "taba", RIVAL, OURS, RIVAL + CHOSEN, OURS + CHOSEN)
+"""What is compared on a second network."""
 SELECTION = Selection((*PARTS, RIVAL, *TUNED), datasets=("textures_x8", "bbbc021_x8", "edges2shoes"))
 
 MORE, CALLS, WORSE = 1.1, 1.1, 0.1
 """The goals for the area over the rival's and for the calls over the standard inversion's, and by how many dB PSNR may
 be lower without being called worse."""
+
+
+def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
+    """The results of `COMPARED` on a network of its own for each data set, with its name in their titles.
+
+    networks: data set -> checkpoint. given: as of `Study.each`, without these. Raises what `Study.run` raises.
+    """
+    given |= {"methods": COMPARED, "shown": 1}
+    found: Found = {}
+    for dataset, checkpoint in networks.items():
+        found |= benchmark.STUDY.each(**given | {"datasets": dataset, "checkpoint": checkpoint})
+    titles = {dataset: f"{study.attrs['title']}, {networks[dataset]}" for dataset, study in found.items()}
+    return {dataset: study.assign_attrs(title=titles[dataset]) for dataset, study in found.items()}
 
 
 def areas(found: Found) -> pd.DataFrame:

@@ -16,7 +16,11 @@ _RUN = ("executor", "progress", "datasets")
 
 
 def parameters(
-    study: Study, namespace: Mapping[str, Any], history: Iterable[str] | None = None, beside: Sequence[Study] = ()
+    study: Study,
+    namespace: Mapping[str, Any],
+    history: Iterable[str] | None = None,
+    beside: Sequence[Study] = (),
+    own: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The parameters that a notebook's first cell sets, for `study.run` or `study.each`.
 
@@ -25,12 +29,13 @@ def parameters(
         namespace: the notebook's variables, `globals()`.
         history: as in `check_parameters`.
         beside: further studies that the notebook calls, whose parameters its first cell may set too.
+        own: parameters of the notebook itself.
 
-    Raises InvalidParameterError for a parameter that papermill was given and none of the studies has.
+    Raises InvalidParameterError for a parameter that papermill was given and neither a study nor the notebook has.
     """
     known = [*study.parameters.model_fields, *_RUN]
     further = [name for one in beside for name in one.parameters.model_fields if name not in known]
-    check_parameters([*known, *further], history)
+    check_parameters([*known, *further, *own], history)
     return {name: namespace[name] for name in known if name in namespace}
 
 

@@ -94,14 +94,17 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """
     names = series(request)
 
-    def stacked(key: str, dims: tuple[str, ...], title: str) -> common.Variable:
-        return common.variable(dims, np.stack([parts[name][key] for name in names]), title, bits=12)
+    def stacked(key: str, dims: tuple[str, ...], title: str, bits: int = 12) -> common.Variable:
+        return common.variable(dims, np.stack([parts[name][key] for name in names]), title, bits=bits)
 
     on_the_way = ("series", "walk", "step")
     return xr.Dataset(
         {
             "log_velocity": stacked(
-                "log_velocity", (*on_the_way, "frequency", "sample"), "log10 of the update's amplitude"
+                "log_velocity",
+                (*on_the_way, "frequency", "sample"),
+                "log10 of the update's amplitude",
+                bits=7,  # the amplitude of one sample to 2 %; pages show means of many
             ),
             "noise_norm": stacked("noise_norm", (*on_the_way, "sample"), "mean square of the predicted noise"),
             "clean_error": stacked(
