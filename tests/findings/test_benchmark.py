@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -106,11 +108,25 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
     assert table["TABA restores texture: S_HF above the standard inversion's"] == "supported"
     assert table["OVG keeps more of the image than TABA: PSNR above"] == "supported"
     assert table["OVG has a better LPIPS than TABA"] == "not measured"
+    structure = {claim: verdict for claim, verdict in table.items() if "structure" in claim}
+    assert structure == {
+        "Noise that is let in costs structure: S_LF of TABA below the standard inversion's": "supported",
+        "OVG keeps more structure than TABA: S_LF above": "supported",
+    }
+    assert table["The standard inversion has less texture than true targets: S_HF below theirs"] == "supported"
     worse = made(SHIFTS | {"ovg": {"psnr": -3.0}}, title="Another")
     both = verdicts(a=study, b=worse)
     assert both["OVG keeps more of the image than TABA: PSNR above"] == "depends"
     alone = verdicts(b=worse)
     assert alone["OVG keeps more of the image than TABA: PSNR above"] == "refuted"
+
+
+def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
+    smooth = {"hf_excess": -0.5, "psnr": 9.0, "s_hf": 0.4, "s_dc": 0.4}
+    study = made({"standard": {}, "taba": {"hf_excess": 0.5}, "bdia": smooth})
+    assert findings.smoother(study, "taba") == ""
+    times = re.search(r"BDIA is no method for texture: .* have (\d\.\d\d) \[", findings.answer({"": study}))
+    assert float(times[1]) == pytest.approx(np.exp(-0.5), abs=0.03)
 
 
 def test_the_answer_counts(study: xr.Dataset) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import xarray as xr
 
@@ -108,3 +110,26 @@ def test_bad_input(study: xr.Dataset) -> None:
         findings.choices(study, MEASURE, 0.5)
     with pytest.raises(DataError, match="no result is of a data set for 'drawing to photo'"):
         findings.pick({"one": study}, DRAWING, 1.0)
+
+
+def test_what_the_scores_do_not_see_is_named() -> None:
+    found = {
+        "one": made({"standard": {}, "taba": {"hf_excess": -0.5}, "bdia": {}}),
+        "two": made({"standard": {}, "taba": {}, "bdia": {}}),
+    }
+    for study in found.values():
+        study["sliced_wasserstein"][:] = 0.1
+        study["sliced_wasserstein"].loc[{"point": "bdia"}] = 0.2
+    text = findings.beware(found, ["taba", "bdia", "standard"])
+    assert "- **TABA**: they have less energy at high frequencies on 1 of 2 data sets." in text
+    assert "- **BDIA**: they are farther from real targets (SWD) on 2 of 2 data sets." in text
+    assert "standard**" not in text
+    assert findings.beware(found, ["standard"]) == ""
+
+
+def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
+    text = findings.worth({"one": study})
+    assert text.startswith("**Does it pay to spend more?** Mostly")
+    assert re.search(f"in 4 of 4 cases: {MEASURE}, Made up: OVG (1.0|0.99)", text)
+    alike = made({"standard": {}, "taba": {"inversion_cost": 3.0}})
+    assert "No: with 4 times the cost the best method is significantly better in 0 of" in findings.worth({"": alike})

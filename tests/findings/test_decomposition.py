@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import decomposition as findings
+from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import bootstrap_mean
 from tests import decomposition_study
 
@@ -81,6 +82,14 @@ def test_sentences_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.first_steps(study).count("\n- ") == 2
     assert "up to step 4 of 50 (to sigma / alpha = 0.25)" in findings.first_steps(study)
     assert findings.error_ratio(study).count("[") == 3
+    shares = findings.split(study).sel(denoiser="network", measure="high_power").mean("sample")
+    answer = findings.answer(study)
+    places = {"total": "Of the", "entry": "makes", "discretisation": "coarse steps", "own error": "own error"}
+    for name, words in places.items():
+        assert f"{words} {float(shares.sel(part=name)):.3f} [" in answer
+    falling = xr.DataArray([100.0, 10.0, 1.0], {"band": list(BANDS)}, "band")
+    study["error"] = study["error"] * falling.where(study["denoiser"] == "network", 1.0)
+    assert "does not grow with frequency" in findings.answer(study)
     assert "5 real test images" in findings.summary(study)
 
 

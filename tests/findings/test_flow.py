@@ -38,6 +38,13 @@ def test_the_answer_has_both_networks(found: Networks) -> None:
     assert energy == pytest.approx([0.5 - 0.5 - 1, 0.5 - 0.1 - 1], abs=0.05)  # off the targets' 1
     assert taba == pytest.approx([0.5 - 1, 0.5 - 1], abs=0.05)
     assert whiteness == pytest.approx([0.6 - 0.5, 0.6 - 0.3], abs=0.05)
+    assert text.startswith("**Answer.** Yes in the latent, and yes in the image.")
+    assert "TABA brings energy back (0.10 [" in text
+    assert "OVG brings energy back (0.20 [" in text
+    same = {"textures_x8": made({"standard": {"s_dc": 0.6, "hf_excess": 0.5}, "taba": {}, "ovg": {}})}
+    text = findings.answer(dict.fromkeys(found, same))
+    assert text.startswith("**Answer.** Not shown in the latent, and not shown in the image.")
+    assert "TABA is not shown to bring energy back (-0.50 [" in text
 
 
 def test_a_path_is_entered_where_its_first_level_is() -> None:

@@ -210,12 +210,27 @@ def test_the_verdict_says_what_is_lost_where(result: xr.Dataset) -> None:
     real, autoencoder, network = findings.verdict(result).splitlines()
     # e to the power of -0.2, of -0.7 + 0.2, of -0.5, of -1.5, of -1.5 + 0.5; deviations of 0.01 in 200 to 400 images
     assert real.startswith("- **Test targets** (rendered) have 0.82 [0.82, 0.82] times the usual")
-    assert "`small` leaves 0.61 [0.61, 0.61] of that of test targets, at 20.0 [20.0, 20.0] dB" in autoencoder
-    assert "with 0.61 [0.61, 0.61] times the usual energy from white noise and 0.22 [0.22, 0.22] times" in network
-    assert "from inverted sources, 0.37 [0.37, 0.37] times as much." in network
+    assert (
+        "**The autoencoder** leaves 0.61 [0.61, 0.61] of that of test targets, at 20.0 [20.0, 20.0] dB" in autoencoder
+    )
+    assert (
+        "have 0.61 [0.61, 0.61] times the usual energy when they start from white noise, and 0.22 [0.22, 0.22] t"
+        in network
+    )
+    assert "times when they start from inverted sources: 0.37 [0.37, 0.37] times as much." in network
     assert "S_DC of 0.900 [0.900, 0.900] (white noise 0.987)" in network
     result["excess_translated"] = ("model", "sample"), result["excess_noise"].isel(draw=0).to_numpy()
     assert "no significant difference" in findings.verdict(result)
+
+
+def test_the_answer_blames_the_inversion_where_white_noise_gives_more(result: xr.Dataset) -> None:
+    result.attrs["title"] = "Made up"
+    answer = findings.answer(result)
+    assert "It is the inversion's." in answer
+    assert "the autoencoder leaves 0.61" in answer
+    assert "against samples from white noise 0.37 [0.37, 0.37] times as much" in answer
+    result["excess_translated"] = ("model", "sample"), result["excess_noise"].isel(draw=0).to_numpy()
+    assert "It is not shown to be the inversion's." in findings.answer(result)
 
 
 def test_the_network_is_compared_at_the_lowest_middle_and_highest_noise(result: xr.Dataset) -> None:

@@ -105,11 +105,40 @@ def test_differences_are_paired(study: xr.Dataset) -> None:
 
 
 def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr.Dataset) -> None:
+    study["reference_s_lf"] += 10  # nothing is cut
     gain = findings.hypervolume_gain(study)
     # staircases: OVG's 0.4 x 0.9, (0.7 - 0.4) x 0.6, (0.9 - 0.7) x 0.4; the baselines' 0.6 x 0.7
     assert gain.candidates == pytest.approx(0.36 + 0.18 + 0.08)
     assert gain.baselines == pytest.approx(0.42)
     assert gain.gain.low <= gain.gain.mean == pytest.approx(0.2)
+
+
+def test_structure_beyond_the_true_targets_has_no_area(study: xr.Dataset) -> None:
+    study["reference_s_lf"][:] = 0.1
+    gain = findings.hypervolume_gain(study)
+    assert (gain.candidates, gain.baselines) == pytest.approx((0.1 * 0.9, 0.1 * 0.7))
+    study["reference_s_lf"][:] = 0
+    np.testing.assert_array_equal(findings.hypervolume_gain(study).gain, 0)
+
+
+def test_the_standard_inversion_is_on_both_sides_of_the_gain(study: xr.Dataset) -> None:
+    study["reference_s_lf"] += 10
+    for score in ("s_lf", "s_hf"):
+        study[score].loc[{"point": "standard"}] += 1
+    np.testing.assert_allclose(findings.hypervolume_gain(study).gain, 0, atol=1e-12)
+
+
+def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
+    study["reference_s_lf"] += 10
+    other = study.assign_attrs(title="Other")
+    (claim,) = findings.claims({"one": study, "two": other})
+    assert claim.verdict == "supported"
+    assert "Made up 0.200" in claim.measured
+    assert "Other 0.200" in claim.measured
+    other["s_hf"].loc[{"point": "standard"}] = 2.0
+    other["s_lf"].loc[{"point": "standard"}] = 2.0
+    (claim,) = findings.claims({"one": other})
+    assert claim.verdict == "depends"
 
 
 def test_the_points_worth_a_picture(study: xr.Dataset) -> None:
@@ -147,14 +176,15 @@ def test_a_choice_on_the_others_does_not_see_the_image_that_it_is_judged_on(stud
 
 
 def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> None:
+    study["reference_s_lf"] += 10  # nothing is cut
     text = findings.verdict(study)
     assert text.count("\n- ") == 6
     assert "latents are not white: S_DC is 0.500 [0.500, 0.500]; white noise has 0.986" in text
     assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100]), with 0.60 [" in text
     assert "the outputs have 0.50 [" in text
     assert "the targets after the autoencoder 0.25 [" in text
-    assert "The area under its front, from (0, 0), is larger than the baselines' (0.200" in text
-    assert "0.620 by 4 points against 0.420 by 3, and more points have more chances" in text
+    assert "on both sides, the area under its front, from (0, 0), is larger than the baselines' (0.200" in text
+    assert "0.620 by 5 points against 0.420 by 3, and more points have more chances" in text
     noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
     study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())
     assert "With TABA 0.04 S_HF is not significantly different from that of the standard inversion" in findings.verdict(
@@ -169,6 +199,8 @@ def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_ener
         "paid in structure?** Nothing is, here: of 6 points beside the standard inversion, "
         "S_LF is below that of the standard inversion at none and" in text
     )
+    assert "true targets' own is 0.600 [0.600, 0.600], and what lies above it is copied" in text
+    assert "the points below it, as far as the intervals tell: 3 (TABA 0.04; OVG (1000, 0); OVG (1000, 0.0001))" in text
     study["s_lf"].loc[{"point": "TABA 0.04"}] -= 0.4
     assert "structure?** Of 6 points" in findings.verdict(study)
     assert "is below that of the standard inversion at 1 (TABA 0.04) and above it at 5" in findings.verdict(study)
@@ -182,9 +214,9 @@ def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_ener
 
 
 def test_the_verdict_says_how_many_points_are_above_the_true_targets(study: xr.Dataset) -> None:
-    assert "Of all 7 points, 0 have a higher one than the true targets, and 7 a lower one" in findings.verdict(study)
+    assert "of 7 points, the number above the true targets' S_HF is 0, below it 7" in findings.verdict(study)
     study["reference_s_hf"].loc[{"reference": "target"}] -= 0.3
-    assert "Of all 7 points, 3 have a higher one than the true targets, and 4 a lower one" in findings.verdict(study)
+    assert "No: of 7 points, the number above the true targets' S_HF is 3, below it 4" in findings.verdict(study)
 
 
 def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:

@@ -88,6 +88,7 @@ def test_the_answer_has_the_extremes_of_the_data_sets(found: dict[str, xr.Datase
     text = findings.answer(found)
     assert "0.50 (One, x8) to 0.75 (Two, x8) times the standard deviation" in text
     assert "the first 4% of the steps" in text
+    assert "of the sampling it has " in text
     assert findings.span({"a": Interval(np.nan, np.nan, np.nan)}) == "(not measured)"
 
 

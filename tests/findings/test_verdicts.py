@@ -18,7 +18,6 @@ from spectral_collapse.findings import (
     front,
     gaussian,
     networks,
-    pareto,
     scores,
     verdicts,
 )
@@ -26,7 +25,6 @@ from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
 from tests import gaussian_study, networks_study, scores_study
-from tests.findings.test_pareto import study as pareto_study  # noqa: F401
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
@@ -267,17 +265,6 @@ def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
     assert verdict["TABA gives high-frequency texture back."] == "refuted"
     both = collapse.claims({"one": _collapse(0.3, 0.4, -2.0), "two": _collapse(1.5, 1.2, 2.0, "Two")})
     assert both[0].verdict == "depends"
-
-
-def test_claims_of_the_front_follow_its_places(pareto_study: xr.Dataset) -> None:  # noqa: F811
-    made = {claim.claim: claim.verdict for claim in pareto.claims({"one": pareto_study})}
-    # standard (0.2, 0.5), TABA 0.04 (0.5, 0.6), OVG as published (0.4, 0.9), target (0.6, 0.95)
-    assert made == {
-        "OVG expands the Pareto front.": "supported",
-        "The standard inversion has a lower S_HF than true targets.": "supported",
-        "Noise that is let in costs structure.": "refuted",
-        "OVG keeps more structure than TABA.": "refuted",
-    }
 
 
 def test_the_closed_form_speaks_against_the_bias_only_where_it_collapses() -> None:

@@ -9,15 +9,17 @@ number of methods, and the best is chosen on the images that it is judged on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells
-from spectral_collapse.findings.benchmark import called, cut
+from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.inversion import METHODS
@@ -163,7 +165,7 @@ def gains(found: Found) -> pd.DataFrame:
 
 def answer(found: Found) -> str:
     """For each task who leads at the cost of one standard inversion, and who at the largest budget, as Markdown."""
-    lines = []
+    lines, named = [], dict[str, None]()
     for task, wanted in TASKS.items():
         studies = suited(found, task)
         if not studies:
@@ -173,13 +175,62 @@ def answer(found: Found) -> str:
         for budget in (BUDGETS[0], BUDGETS[-1]):
             counts = leading(found, task, budget)
             most = max(counts.values())
-            listed = ", ".join(called(name) for name, count in counts.items() if count == most)
+            best = [name for name, count in counts.items() if count == most]
+            named |= dict.fromkeys(best)
+            listed = ", ".join(map(called, best))
             texts.append(f"{_costing(budget)}: {listed} ({most} of {len(studies)})")
         lines.append(f"- **{task}** ({wanted.wanted}): {'; '.join(texts)}.")
     sets = "; ".join(label(study) for study in found.values())
     return (
         "**Answer.** Who is best, or not significantly worse than the best, on most data sets of a task (in brackets: "
-        f"on how many):\n\n{chr(10).join(lines)}\n\nMeasured on {sets}."
+        f"on how many):\n\n{chr(10).join(lines)}\n\n{beware(found, named)}Measured on {sets}."
+    )
+
+
+def beware(found: Found, names: Iterable[str]) -> str:
+    """What the tasks' scores do not see of methods, on at least half of the data sets, as a list of Markdown: images
+    that are smoother than the standard inversion's (log energy at high frequencies, whole interval), or farther from
+    real targets (SWD, every draw)."""
+    lines = []
+    for name in names:
+        smooth = sum(difference(one, name, "standard", "hf_excess").high < 0 for one in found.values())
+        far = sum((_distance(one, name) > _distance(one, "standard")).all() for one in found.values())
+        parts = [
+            f"{words} on {count} of {len(found)} data sets"
+            for count, words in (
+                (smooth, "have less energy at high frequencies"),
+                (far, "are farther from real targets (SWD)"),
+            )
+            if 2 * count >= len(found)
+        ]
+        if parts:
+            lines.append(f"- **{called(name)}**: they {', and '.join(parts)}.\n")
+    if not lines:
+        return ""
+    head = "**Beware** of what these scores do not see in the images, beside the standard inversion's"
+    return f"{head}:\n\n{''.join(lines)}\n"
+
+
+def _distance(study: xr.Dataset, name: str) -> np.ndarray:
+    return study["sliced_wasserstein"].sel(point=name).to_numpy()
+
+
+def worth(found: Found) -> str:
+    """On how many data sets of all tasks the largest budget has a best that is significantly better than that of the
+    smallest, as Markdown."""
+    pairs, better = 0, []
+    for task, wanted in TASKS.items():
+        for study in suited(found, task).values():
+            cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
+            limited = cut(study)
+            gain = interval(_score(limited, costly, wanted.score) - _score(limited, cheap, wanted.score))
+            pairs += 1
+            if cheap != costly and gain.low > 0:
+                better.append(f"{task}, {study.attrs['title']}: {called(costly)} {text(gain, 3)}")
+    said = "Mostly" if 2 * len(better) > pairs else "Seldom" if better else "No"
+    return (
+        f"**Does it pay to spend more?** {said}: with {BUDGETS[-1]:g} times the cost the best "
+        f"method is significantly better in {len(better)} of {pairs} cases{': ' * bool(better)}{'; '.join(better)}."
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import interval, ratio, text
+from spectral_collapse.statistics import Interval, interval, ratio, text
 from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import MEASURES
 
@@ -156,6 +158,24 @@ def summary(study: xr.Dataset) -> str:
     )
 
 
+def answer(study: xr.Dataset) -> str:
+    """What each cause makes of what is missing at high frequencies, and whether the network's error grows with
+    frequency, as Markdown."""
+    found = split(study).sel(measure="high_power", denoiser="network")
+    total, entry, coarse, own = (
+        _text(found.sel(part=name)) for name in ("total", "entry", "discretisation", "own error")
+    )
+    errors = _error_ratios(study)
+    grows = all(low.mean < high.mean for low, high in itertools.pairwise(errors.values()))
+    bands = ", ".join(f"{text(one, 1)} ({band})" for band, one in errors.items())
+    return (
+        f"**Answer.** Of the {total} of white noise's power that latents lack at high frequencies, the missing entry "
+        f"noise makes {entry}, coarse steps {coarse}, and the network's own error {own}. That error "
+        f"{'grows' if grows else 'does not grow'} with frequency: it is {bands} times that of a denoiser which is "
+        f"perfect for Gaussian data."
+    )
+
+
 def verdict(study: xr.Dataset) -> str:
     """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
     found = split(study)
@@ -178,8 +198,8 @@ def verdict(study: xr.Dataset) -> str:
     lines.append(
         f"- **A perfect network of Gaussian data** with the sources' covariance lacks "
         f"{part('total', 'high_power', 'covariance')} at high frequencies, of which the entry makes "
-        f"{part('entry', 'high_power', 'covariance')}; in S_DC it lacks {part('total', 's_dc', 'covariance')} and "
-        f"{part('entry', 's_dc', 'covariance')}. In {float(study['empty']):.1%} of the "
+        f"{part('entry', 'high_power', 'covariance')}; in S_DC it lacks {part('total', 's_dc', 'covariance')}, of "
+        f"which the entry makes {part('entry', 's_dc', 'covariance')}. In {float(study['empty']):.1%} of the "
         f"latents' directions the sources have less variance than the noise that the first level asks for."
     )
     entry = found.sel(part="entry", measure="s_dc")
@@ -216,15 +236,17 @@ def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
 
 def error_ratio(study: xr.Dataset) -> str:
     """The network's error of the predicted noise over the closed form's, per band, as one sentence of Markdown."""
-    network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
-    listed = ", ".join(
-        f"{text(ratio(network.sel(band=band), closed.sel(band=band)), 2)} in the {band} band" for band in BANDS
-    )
+    listed = ", ".join(f"{text(one, 2)} in the {band} band" for band, one in _error_ratios(study).items())
     return (
         f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
         f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian "
         f"does."
     )
+
+
+def _error_ratios(study: xr.Dataset) -> dict[str, Interval]:
+    network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
+    return {band: ratio(network.sel(band=band), closed.sel(band=band)) for band in BANDS}
 
 
 def _text(values: xr.DataArray) -> str:

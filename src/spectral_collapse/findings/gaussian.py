@@ -152,7 +152,7 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
         "Variance, high frequencies": high_mean(variance),
         "Correlation, source's own band": own_band(study, correlation),
         "Correlation, high frequencies": high_mean(correlation),
-        "Half of the power lost from (cycles per pixel)": half_power(study),
+        "Less than half from the source, from (cycles per pixel)": half_power(study),
     }
     found = xr.Dataset(columns).to_dataframe().rename_axis(["Noise", "k"])
     return found.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
@@ -251,7 +251,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         filled[title] = f"{most:.0e}", True if most > 0.5 else False if most < 0.01 else None
     return [
         from_cases(
-            "The collapse comes from the network's bias towards low frequencies.",
+            "A collapse needs a network that is biased towards low frequencies.",
             "Spectral Collapse, App. C",
             cause,
             "variance at high frequencies of a perfect network's latents, white noise 1",

@@ -122,9 +122,10 @@ def area_ratio(values: xr.DataArray) -> Interval:
     return _ratio(values.sel(area="plain"), values.sel(area="other"))
 
 
-def early(study: xr.Dataset, name: str) -> xr.DataArray:
-    """An error or a spread of the inversion, by its variable's name, means over the first steps: (area, images)."""
-    values = study[name].sel(walk="inversion", drop=True) if "walk" in study[name].dims else study[name]
+def early(study: xr.Dataset, name: str, walk: str = "inversion") -> xr.DataArray:
+    """An error or a spread of a walk, by its variable's name, means over the steps at the first levels: (area,
+    images)."""
+    values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
     return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
 
 
@@ -172,6 +173,7 @@ def claims(found: Found) -> list[Claim]:
     between it depends on the data set. The bounds: 1 for ratios, 0 for differences, `MOST_OF_THE_WAY` and `MINOR`.
     """
     wrong, wide = _early_ratios(found, "error"), _early_ratios(found, "spread")
+    back = _early_ratios(found, "spread", "sampling")
     gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
     nearer, kept = _sides(gain, MOST_OF_THE_WAY, above=True), _sides(loss, MINOR)
     both = {name: _both(nearer[name], kept[name]) for name in nearer}
@@ -189,7 +191,8 @@ def claims(found: Found) -> list[Claim]:
         Claim(
             "In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
             f"{_PAPER}, abstract and Fig. 1",
-            f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}",
+            f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}; of the "
+            f"sampling at the same levels: {listed(back)}",
             _together(_sides(wide, 1)),
             "fig-plain-spread",
         ),
@@ -224,15 +227,17 @@ def claims(found: Found) -> list[Claim]:
 
 def answer(found: Found) -> str:
     """In two sentences: what is wrong in plain areas, and what the paper's cure brings and costs."""
-    wide = _each(found, lambda study: area_ratio(early(study, "spread")))
+    wide, back = (
+        _each(found, lambda study, w=walk: area_ratio(early(study, "spread", w))) for walk in ("inversion", "sampling")
+    )
     gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
     share = _published_share(found)
     return (
         f"**Answer.** In the first {EARLY:.0%} of the steps the noise that a standard inversion predicts in plain "
-        f"areas has {span(wide)} times the standard deviation that it has elsewhere. Replacing the first {share:.0%} "
-        f"of the steps by forward diffusion takes S_DC {span(gain)} of the way to white noise, and the error of the "
-        f"reconstruction {span(loss)} of the way to that of an unrelated latent (lowest and highest mean of "
-        f"{len(found)} data set{'s' * (len(found) > 1)})."
+        f"areas has {span(wide)} times the standard deviation that it has elsewhere; at the same levels of the "
+        f"sampling it has {span(back)}. Replacing the first {share:.0%} of the steps by forward diffusion takes S_DC "
+        f"{span(gain)} of the way to white noise, and the error of the reconstruction {span(loss)} of the way to that "
+        f"of an unrelated latent (lowest and highest mean of {len(found)} data set{'s' * (len(found) > 1)})."
     )
 
 
@@ -273,6 +278,8 @@ def span(intervals: Mapping[str, Interval]) -> str:
     """'0.41 (Textures, x8) to 0.93 (BBBC021, x8)': the lowest and the highest mean."""
     known = sorted((float(one.mean), name) for name, one in intervals.items() if not np.isnan(one.mean))
     texts = [f"{mean:.2f} ({name})" for mean, name in known]
+    if len({text.partition(" ")[0] for text in (texts[0], texts[-1])} if texts else ()) == 1 and len(texts) > 1:
+        return f"{known[0][0]:.2f} (all data sets)"
     return " to ".join(dict.fromkeys((texts[0], texts[-1]))) if texts else "(not measured)"
 
 
@@ -285,10 +292,10 @@ def _published_share(found: Found) -> float:
     return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
 
 
-def _early_ratios(found: Found, name: str) -> dict[str, Interval]:
-    """`area_ratio` in the first steps, of test images and of drawn ones."""
-    drawn = _each(found, lambda study: area_ratio(early(study, f"drawn_{name}")))
-    return _each(found, lambda study: area_ratio(early(study, name))) | {
+def _early_ratios(found: Found, name: str, walk: str = "inversion") -> dict[str, Interval]:
+    """`area_ratio` at the first levels, of test images and of drawn ones."""
+    drawn = _each(found, lambda study: area_ratio(early(study, f"drawn_{name}", walk)))
+    return _each(found, lambda study: area_ratio(early(study, name, walk))) | {
         f"{title}, drawn": one for title, one in drawn.items()
     }
 

@@ -184,7 +184,7 @@ def collapse_claims(found: Networks, where: str, words: str, figure: str) -> lis
         }
         for what, gaps, sign in (
             ("S_DC of the standard inversion is below white noise's", below, -1),
-            ("OVG cures it, its S_DC is above the standard inversion's", cured, 1),
+            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, 1),
         ):
             made.append(claims.of_gaps(f"{words} ({network}): {what}", where, gaps, sign, "difference", figure))
     return made
