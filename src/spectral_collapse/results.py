@@ -139,9 +139,10 @@ def save(dataset: xr.Dataset) -> Path:
     return _write(dataset, path, encode)
 
 
-def ship(dataset: xr.Dataset) -> Path:
-    """`save` among the results that ship, as small as they get: floating-point variables are rounded to one part in a
-    million, or to their attribute `significant_bits`, coordinates stay as they are, and xz packs the whole file."""
+def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
+    """`save` among the results that ship, or in another folder, as small as they get: floating-point variables are
+    rounded to one part in a million, or to their attribute `significant_bits`, coordinates stay as they are, and xz
+    packs the whole file."""
 
     def packed(dataset: xr.Dataset) -> bytes:
         rounded = {name: _rounded(values) for name, values in dataset.data_vars.items() if values.dtype.kind == "f"}
@@ -150,7 +151,11 @@ def ship(dataset: xr.Dataset) -> Path:
         plain = encode(dataset.assign(rounded), complevel=0)
         return min((lzma.compress(plain, filters=filters) for filters in _XZ), key=len)
 
-    return _write(dataset, shipped_path, packed)
+    def place(study: str, parameters: Mapping[str, Any]) -> Path:
+        usual = shipped_path(study, parameters)
+        return usual if folder is None else folder / usual.name
+
+    return _write(dataset, place, packed)
 
 
 def _write(

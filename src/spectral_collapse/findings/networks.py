@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import paths
+from spectral_collapse import datasets, paths, results
+from spectral_collapse.findings.benchmark import called, difference
+from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, above, below, from_cases
 from spectral_collapse.findings.intervals import as_table, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -27,7 +29,7 @@ from spectral_collapse.statistics import (
     resampled_means,
     text,
 )
-from spectral_collapse.studies import common
+from spectral_collapse.studies import benchmark, common
 from spectral_collapse.studies.networks import DOMAINS
 from spectral_collapse.training import records
 
@@ -521,6 +523,28 @@ def bars_verdict(studies: Sequence[xr.Dataset]) -> str:
     missing = [f"`{name}`" for name, found in held if False in found.values()]
     each = "; ".join(map(count, BARS))
     return f"Of {len(held)} networks, so many clear each bar: {each}. Miss one: {', '.join(missing) or 'none'}."
+
+
+def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """Two rows per recorded network: the network that ships for the same data, and the recorded one; how white their
+    standard latents are, and the log energy at high frequencies minus that of true targets, by method.
+
+    recorded: name -> result of the benchmark, as of `recording.recorded`. The shipping network has a row where its own
+    result is stored.
+    """
+    rows = []
+    for name, study in recorded.items():
+        given = results.parameters(study.attrs)
+        usual = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
+        of_both = {datasets.info(given["dataset"]).family: usual} if usual is not None else {}
+        for network, one in {**of_both, name: study}.items():
+            row = {"Data": datasets.info(given["dataset"]).title, "Network": network}
+            row["S_DC, standard"] = _nonbreaking(mean_of(one, "s_dc", "standard"))
+            for point in ("standard", "taba", "ovg", "ovg+taba"):
+                gap = difference(one, point, benchmark.TARGET, "hf_excess")
+                row[f"log energy minus targets', {called(point)}"] = _nonbreaking(gap, 2)
+            rows.append(row)
+    return pd.DataFrame(rows).set_index(["Data", "Network"]) if rows else pd.DataFrame(columns=["Network"])
 
 
 def _measured(one: xr.Dataset) -> dict[str, Any]:
