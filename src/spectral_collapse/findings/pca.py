@@ -13,7 +13,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import latents
-from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.claims import Claim, shown
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import (
     Found,
@@ -214,7 +214,9 @@ def claims(found: Found) -> list[Claim]:
         claim = f"The collapse is stronger the sparser the source is, x32 against x8 ({title})"
         made.append(Claim(claim, f"{spectral} and Sec. 3", measured or "-", judged(cases), "fig-pca-ranks"))
     shares = {label(study): _rank(study, WHITE) / study.attrs["possible_rank"] for study in found.values()}
-    measured = "; ".join(f"{name}: {share:.2f} of the possible rank" for name, share in shares.items())
+    measured = f"at least {EQUAL:g} of the possible rank: " + "; ".join(
+        shown(f"{name} {share:.3f}", bool(share >= EQUAL)) for name, share in shares.items()
+    )
     equal = judged(share >= EQUAL for share in shares.values())
     made.append(
         Claim(
