@@ -35,8 +35,10 @@ def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> No
     assert "texture restored, S_HF (dimensionless) →" in svg
     rows = len(findings.summary(study))
     assert svg.count('aria-roledescription="point"') == rows
-    assert svg.count('aria-roledescription="rule mark"') == 2 * rows
-    for label in ("0.2", "0.4", "published"):
+    named = ["standard", "True target", "TABA 0.2", "TABA 0.4", "noise floor", "nullspace", "white norm"]
+    lines = len(named) + sum(f">{label}" in svg for label in ("OVG, published", "OVG, best of grid"))
+    assert svg.count('aria-roledescription="rule mark"') == 2 * rows + lines
+    for label in (*named, "OVG, published"):
         assert f">{label}" in svg
 
 
@@ -44,9 +46,9 @@ def test_a_study_without_the_published_points_is_drawn(study: xr.Dataset) -> Non
     known = findings.published(study)
     fewer = study.drop_sel(point=[known["ovg"], *study["point"].to_numpy()[study["method"] == "taba"]])
     svg = drawn(charts.front(fewer))
-    assert ">published" not in svg
+    assert ">OVG, published" not in svg
     assert ">TABA<" not in svg
-    assert ">best of the grid<" in svg
+    assert ">OVG, best of grid<" in svg
 
 
 def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:

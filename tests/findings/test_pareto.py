@@ -128,6 +128,17 @@ def test_the_standard_inversion_is_on_both_sides_of_the_gain(study: xr.Dataset) 
     np.testing.assert_allclose(findings.hypervolume_gain(study).gain, 0, atol=1e-12)
 
 
+def test_the_answer_has_each_data_set(study: xr.Dataset) -> None:
+    study["reference_s_lf"] += 10
+    first, *lines = findings.answer({"one": study, "two": study.assign_attrs(title="Other")}).split("\n- ")
+    assert first.startswith("**Answer.**")
+    assert [line.partition("**,")[0] for line in lines] == ["**Made up", "**Other"]
+    assert "the standard inversion 0.50 [" in lines[0]
+    assert "TABA 0.60 [" in lines[0]
+    assert "OVG 0.90 [" in lines[0]
+    assert "OVG's area is larger (0.200 [" in lines[0]
+
+
 def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     other = study.assign_attrs(title="Other")

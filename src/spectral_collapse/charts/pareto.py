@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse.charts.benchmark import labelled
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
+from spectral_collapse.findings.benchmark import called
 from spectral_collapse.metrics import SCORES
 
 KINDS = {
@@ -22,14 +23,6 @@ KINDS = {
 }
 """What each kind of point is called, its colour and its shape; colour is never the only difference."""
 
-_SIDES = {
-    "above": {"align": "left", "dx": 8, "dy": -8},
-    "left": {"align": "right", "dx": -8, "dy": 10},
-    "below": {"align": "left", "dx": 8, "dy": 12},
-    "corner": {"align": "right", "dx": -8, "dy": 14},
-}
-"""Where a point's name stands beside its marker."""
-
 _DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
 _PLAIN = (
     ("s_g", f"{SCORES['s_g'].symbol} {SCORES['s_g'].arrow}", "{:.3f}"),
@@ -39,7 +32,7 @@ _PLAIN = (
 _TITLES = {name: score.symbol + (f" ({score.units})" if score.units != "1" else "") for name, score in SCORES.items()}
 
 
-def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerChart:
+def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
@@ -51,16 +44,15 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
     table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
-    published = findings.published(study).get("ovg")
-    others = table["style"].eq("other")
-    turns = [table["point"].eq(published), others & (others.cumsum() % 2 == 1), others]
-    table["side"] = np.select(turns, ["left", "corner", "below"], "above")
-    table["label"] = table["point"].map(_labels(study, published)).fillna("")
+    names = _labels(study, findings.published(study).get("ovg"))
+    named = labelled(table.assign(label=table["point"].map(names), panel="")).dropna(subset="label")
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
     kinds, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
     menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
     picked = alt.selection_point(fields=["kind"], bind=menu)
-    x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
+    left, right = table["s_lf_low"].min(), named["label_x"].max()
+    room = alt.Scale(domain=[left - 0.03 * (right - left), right + 0.3 * (right - left)], nice=False)  # of the names
+    x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
     y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)
     color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=colors))
@@ -72,7 +64,9 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         .encode(x, y, shape=shape, tooltip=_tooltips())
         .add_params(picked)
     )
-    names = alt.Chart(table).encode(opacity=shown, color=alt.value("#222222"))  # orange could not be read
+    beside = alt.Chart(named).encode(opacity=shown)
+    line = beside.mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
+    name = beside.mark_text(align="left", dx=3, fontSize=11, color="#222222")  # orange could not be read
     bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
     layers = [
         *_fronts(table, x, y),
@@ -80,11 +74,8 @@ def front(study: xr.Dataset, width: int = 470, height: int = 400) -> alt.LayerCh
         bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         marks,
-        # names on several sides: the published point may lie next to the best one, other methods next to TABA
-        *(
-            names.transform_filter(f"datum.side == '{side}'").mark_text(**place).encode(x, y, text="label:N")
-            for side, place in _SIDES.items()
-        ),
+        line,
+        name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="label:N"),
     ]
     return alt.layer(*layers).properties(width=width, height=height, description=_described(study)).interactive()
 
@@ -145,14 +136,15 @@ def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
 
 
 def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
-    """What is written beside points: TABA's fractions, and which OVG point is published and which is best."""
+    """What is written for points: all but OVG's, of which the published one and the best of the grid have a name."""
+    kept = {"standard": "standard", "target": KINDS["target"][0]}
     taba = [str(point) for point in study["point"].to_numpy()[study["method"] == "taba"]]
     best = findings.best_ovg(study)
-    named = {best: "best of the grid", published: "published"}
+    named = {best: "OVG, best of grid", published: "OVG, published"}
     if best == published:
-        named = {best: "published, best of the grid"}
-    own = {point: point.partition(" (")[0] for point in findings.others(study)}
-    return named | own | {point: point.removeprefix("TABA ") for point in taba}
+        named = {best: "OVG, published, best"}
+    own = {point: called(point.partition(" (")[0]) for point in findings.others(study)}
+    return kept | named | own | {point: point for point in taba}
 
 
 def _tooltips() -> list[alt.Tooltip]:

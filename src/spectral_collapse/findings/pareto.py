@@ -142,6 +142,30 @@ def setting(study: xr.Dataset) -> str:
     )
 
 
+def answer(found: Mapping[str, xr.Dataset]) -> str:
+    """What noise and OVG, at published settings, make of texture and structure on each data set, and whether OVG
+    expands the front, as Markdown."""
+    lines = []
+    for study in found.values():
+        known = published(study)
+        points = {"the standard inversion": "standard", "TABA": known.get("taba"), "OVG": known.get("ovg")}
+        each = "; ".join(
+            f"{name} {text(hf_energy(study, point), 2)} and {text(_structure(study, point))}"
+            for name, point in {**points, "the true targets": "target"}.items()
+            if point
+        )
+        area = hypervolume_gain(study).gain
+        said = _direction(area, "larger", "smaller", "not significantly different")
+        lines.append(
+            f"- **{study.attrs['title']}**, energy at high frequencies over the usual, and S_LF: {each}. OVG's area is "
+            f"{said} ({text(area)})."
+        )
+    return (
+        "**Answer.** Noise and OVG change texture and structure at once, and by how much depends on the data; the area "
+        "under OVG's front is compared with that of the standard inversion and TABA.\n\n" + "\n".join(lines)
+    )
+
+
 def verdict(study: xr.Dataset) -> str:
     """What the numbers say to the paper's questions, as a Markdown list: only what the intervals carry."""
     known, best = published(study), best_ovg(study)
@@ -197,7 +221,7 @@ def _over_all(study: xr.Dataset) -> list[str]:
     larger = [point for point in points if norm[point].low > 0]
     gains = {point: energy[point] for point in larger}
     paid = "Of" if _below(structure) else "Nothing is, here: of"
-    own = statistics.bootstrap_mean(per_image(study, "target", "s_lf"))
+    own = _structure(study, "target")
     under = _below({point: difference(study, point, "target", "s_lf") for point in points})
     return [
         f"**What is paid in structure?** {paid} {len(points)} points beside the standard inversion, S_LF is below that "
@@ -291,6 +315,10 @@ def _reference_row(study: xr.Dataset, name: str) -> dict[str, object]:
 def hf_energy(study: xr.Dataset, point: str) -> Interval:
     """Geometric mean over images of a point's high-frequency energy over the usual of training targets."""
     return statistics.geometric_mean(per_image(study, point, "hf_excess"))
+
+
+def _structure(study: xr.Dataset, point: str) -> Interval:
+    return statistics.bootstrap_mean(per_image(study, point, "s_lf"))
 
 
 def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
