@@ -367,7 +367,7 @@ def test_a_network_misses_the_bars_that_it_does_not_clear(study: xr.Dataset) -> 
     assert missed(off=0.04) == missed(off=-0.04) == texture
     assert missed(ratio=2.1, psnr=27.5) == f"{distance}, {psnr}"
     table = findings.bars([one])
-    assert table.columns.str.contains("at least 28").tolist() == [False, False, True, False, False, False]
+    assert table.columns.str.contains("≥ 28").tolist() == [False, False, True, False, False, False]
     assert findings.bars_verdict([study, one]).startswith(f"Of {len(MODELS) + 1} networks, so many clear each bar: ")
     missed()
     assert findings.bars_verdict([one]).endswith("Elasticity: 1. Miss one: none.")

@@ -50,14 +50,11 @@ STAGES = {
 }
 """Images by what may have been lost in them; each stage has one more possible culprit than the one before."""
 
-BARS = {
-    "S_HF, distance to test targets": 0.03,
-    "SWD, over that of test targets": 2.0,
-    "PSNR of own targets (dB)": 28.0,
-    "Elasticity": 4.0,
-}
-"""How good a network is to be, on images that no training saw: at most this, and of PSNR at least. They are the same
-for all, and none looks at what inversion makes of sources."""
+BARS = {"S_HF": 0.03, "SWD": 2.0, "PSNR (dB)": 28.0, "Elasticity": 4.0}
+"""How good a network is to be, on images that no training saw: the distance of its samples to test targets in mean
+S_HF, their sliced Wasserstein distance to training targets over that of as many test targets, and elasticity, at most;
+PSNR of its own targets, inverted and sampled, at least. They are the same for all, and none looks at what inversion
+makes of sources."""
 
 _PREDICTIONS = {
     "epsilon": "noise (epsilon)",
@@ -506,9 +503,7 @@ def bars(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
         }
         return dict(zip(BARS, shown, strict=True)) | listed
 
-    limits = {
-        name: f"{name}, at {'least' if name.startswith('PSNR') else 'most'} {bar:g}" for name, bar in BARS.items()
-    }
+    limits = {name: f"{name} {'≥' if name.startswith('PSNR') else '≤'} {bar:g}" for name, bar in BARS.items()}
     return _per_network(studies, row).rename(columns=limits)
 
 
