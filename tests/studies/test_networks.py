@@ -131,7 +131,8 @@ def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypat
     assert not np.allclose(draws.sel(draw=0), draws.sel(draw=1))
     assert "4 real test images" in findings.setting(study)
     lines = findings.verdict(study).splitlines()
-    assert [line.split("**")[1] for line in lines] == ["Test targets", *two]  # no autoencoder to speak of
+    subjects = ["Test targets", *(f"Samples of `{name}`" for name in two)]  # no autoencoder to speak of
+    assert [line.split("**")[1] for line in lines] == subjects
     assert f"{np.exp(study['excess_real'].mean().item()):.2f} [" in lines[0]
     error = study["error"].sel(model="photos", domain="source").isel(level=-1).mean("sample")
     times = float(error.sel(predictor="network") / error.sel(predictor="closed form"))
