@@ -2,10 +2,10 @@
 
     python benchmarks/pareto_grid.py [--datasets textures_x8 edges2shoes] [--images 8]
 
-The grid lies between 0, which leaves a correction away, and the published step size. Between them it shall have the
-steps where something changes. For texture this is the power of ten below the published one at which the share of
-corrections that the clip shortens is nearest to a half: at all steps above, the clip alone decides. For structure it is
-where mean S_LF lies between that at 0 and that at the published step size.
+The grid lies between 0, which leaves a correction away, and the published step size. Between them it shall have the step
+where something changes: for texture the power of ten at which mean S_HF is nearest to half way between that at 0 and that
+at the published step size. At larger ones the clip decides the length of a correction, and the step size does not. For
+structure it has multiples of the published one, and this script says what they change.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from spectral_collapse.studies.image_scores import image_scores
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.tuning import TuningParameters
 
-TEXTURE = tuple(10.0**-power for power in range(7, 14))
-STRUCTURE = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)
-"""Multiples of the published step sizes."""
+TEXTURE = tuple(10.0**-power for power in range(6, 13))
+"""Step sizes; most lie below where the clip decides."""
+STRUCTURE = (0.0, 0.1, 0.3, 1.0)
+"""Multiples of the published step size."""
 
 
 def main() -> None:
@@ -32,8 +33,8 @@ def main() -> None:
         published = request.info.published
         print(f"{request.info.title}, {options.images} validation images, published {published.eta_hf:g} and ", end="")
         print(f"{published.eta_lf:g}\n  {'eta_HF':>8}  clipped  S_HF")
-        for factor in (1.0, *TEXTURE):
-            report(request, published.eta_hf * factor, 0.0, "clipped_hf", "s_hf")
+        for eta_hf in (published.eta_hf, *TEXTURE, 0.0):
+            report(request, eta_hf, 0.0, "clipped_hf", "s_hf")
         print(f"  {'eta_LF':>8}  clipped  S_LF")
         for factor in STRUCTURE:
             report(request, 0.0, published.eta_lf * factor, "clipped_lf", "s_lf")

@@ -78,3 +78,29 @@ def test_charts_need_no_network(study: xr.Dataset, tmp_path: Path) -> None:
     for chart in (charts.front(study), pictures.gallery({"one": study}, findings.choose(study))):
         chart.save(tmp_path / "chart.png")
         assert "http" not in chart.to_json().replace("https://vega.github.io/schema/vega-lite", "")
+
+
+def test_sliders_move_both_step_sizes_of_ovg_from_the_standard_inversion_to_the_published_ones(
+    study: xr.Dataset,
+) -> None:
+    chart = pictures.along_etas(study, examples=1).to_dict()
+    ovg = study.sel(point=study["method"] == "ovg")
+    counts = [len({*ovg[name].to_numpy()}) for name in ("eta_hf", "eta_lf")]
+    moved = [one for one in chart["params"] if one["name"].startswith("frame")]
+    assert [(one["value"], one["bind"]["max"]) for one in moved] == [(count - 1, count - 1) for count in counts]
+    rows = [row for rows in chart["datasets"].values() for row in rows if row.get("column") == "OVG"]
+    assert len(rows) == len(ovg["point"]) + 1 == np.prod(counts)
+    numbers = ("frame_number", "frame1_number")
+    first, last = ({0: 0, 1: 0}, dict(enumerate(count - 1 for count in counts)))
+    for place, point in ((first, "standard"), (last, findings.published(study)["ovg"])):
+        [row] = [row for row in rows if [row[name] for name in numbers] == [place[0], place[1]]]
+        image = study["image"].sel(point=point).isel(shown=0).to_numpy()
+        assert row["url"] == pictures.pictures.data_uri(image)
+    assert drawn(pictures.along_etas(study, examples=1)).count("<image") == 3
+
+
+def test_a_grid_without_zero_has_no_standard_inversion(study: xr.Dataset) -> None:
+    kept = study.sel(point=(study["eta_hf"] != 0) & (study["eta_lf"] != 0))
+    chart = pictures.along_etas(kept, examples=1).to_dict()
+    rows = [row for rows in chart["datasets"].values() for row in rows if row.get("column") == "OVG"]
+    assert len(rows) == int((kept["method"] == "ovg").sum())

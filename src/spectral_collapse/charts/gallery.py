@@ -53,6 +53,36 @@ def gallery(
     )
 
 
+def along_etas(study: xr.Dataset, examples: int = 2) -> alt.VConcatChart:
+    """OVG's grid in pictures: a slider for each of its two step sizes, between source and true target.
+
+    Args:
+        study: a result of `studies.pareto`, whose grid has every combination of its step sizes; (0, 0), which is the
+            standard inversion, stands where both step sizes have 0.
+        examples: how many of the stored examples there are, at most, below each other.
+    """
+    names = [str(name) for name in study["shown"].to_numpy()[:examples]]
+    ovg = study["point"].to_numpy()[(study["method"] == "ovg").to_numpy()]
+    points = {tuple(study[name].sel(point=point).item() for name in ("eta_hf", "eta_lf")): point for point in ovg}
+    if all(0.0 in part for part in zip(*points, strict=True)):
+        points[0.0, 0.0] = "standard"
+    ends = {"Source": study["source_image"], "True target": study["target_image"]}
+
+    def shown(point: str) -> dict[str, list[np.ndarray]]:
+        found = {"Source": ends["Source"], "OVG": study["image"].sel(point=point), "True target": ends["True target"]}
+        return {title: list(images.sel(shown=names).to_numpy()) for title, images in found.items()}
+
+    frames = {(f"eta_HF {hf:g}", f"eta_LF {lf:g}"): shown(points[hf, lf]) for hf, lf in sorted(points)}
+    sizes = [len({*part}) - 1 for part in zip(*frames, strict=True)]
+    return pictures.sliders(
+        frames,
+        names,
+        ["texture, eta_HF: ", "structure, eta_LF: "],
+        f"Sources, what OVG makes of them and true targets, {study.attrs['title']}; sliders move OVG's step sizes",
+        start=sizes,
+    )
+
+
 def _grid(study: xr.Dataset, name: str, points: Sequence[str]) -> alt.FacetChart:
     """The pictures of one example."""
     one = study.sel(shown=name)

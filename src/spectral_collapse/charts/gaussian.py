@@ -134,21 +134,35 @@ def guided(table: pd.DataFrame) -> alt.FacetChart:
 
 
 def noise_at_level(table: pd.DataFrame) -> alt.FacetChart:
-    """Variance of the latent and its correlation with the source where noise enters at level k.
+    """Variance of the latent and its correlation with the source where noise enters at level k, which a slider moves.
 
     Lines are expectations; the bands around them are 95 % bootstrap intervals of the mean over draws.
     """
+    levels = [int(level) for level in table["replaced"].unique()]
+    table = table.assign(place=table["replaced"].map(levels.index))
+    moved = alt.binding_range(
+        min=0, max=len(levels) - 1, step=1, name=f"level k, one of {', '.join(map(str, levels))}: "
+    )
+    place = alt.param(name="place", value=min(1, len(levels) - 1), bind=moved)
     x = FREQUENCY.title("cycles per pixel").axis(values=[0.02, 0.05, 0.1, 0.2, 0.5])
     bands = lines.bands(
         None, x, alt.Y("mean:Q", title="expected").axis(title=None).scale(domain=[0, 1.25]), _NOISES, clip=True
     )
-    layers = alt.layer(lines.rule(x=table.attrs["cutoff"]), bands).properties(width=135, height=170)
-    rows, columns = (
-        kind(f"{name}:N", title=None, sort=list(table[name].unique()))
-        for kind, name in ((alt.Row, "quantity"), (alt.Column, "level"))
+    level = (
+        alt.Chart()
+        .mark_text(align="left", fontSize=13, fontWeight="bold")
+        .encode(x=alt.value(8), y=alt.value(12), text="max(level):N")
     )
-    return layers.facet(data=table, row=rows, column=columns).properties(
-        description="Variance of latents and their correlation with the source, for noise that enters at level k"
+    layers = alt.layer(lines.rule(x=table.attrs["cutoff"]), bands, level).properties(width=300, height=230)
+    quantity = alt.Column("quantity:N", title=None, sort=list(table["quantity"].unique()))
+    return (
+        layers.facet(data=table, column=quantity)
+        .transform_filter("datum.place == place")
+        .add_params(place)
+        .properties(
+            description="Variance of latents and their correlation with the source, for noise that enters at level k, "
+            "which a slider moves"
+        )
     )
 
 

@@ -80,9 +80,28 @@ def slider(
     frames: what stands above a grid -> its columns, the same ones in each. names, description: as in `grid`,
     the names at the left. start: the number of the grid that is shown first.
     """
-    grids = {name: grid(columns, names, labelled=True) for name, columns in frames.items()}
-    moved = alt.binding_range(min=0, max=len(grids) - 1, step=1, name="Move on: ")
-    return _one_of(grids, moved, start).properties(description=description)
+    return sliders({(name,): columns for name, columns in frames.items()}, names, ["Move on: "], description, [start])
+
+
+def sliders(
+    frames: Mapping[tuple[str, ...], Mapping[str, Sequence[np.ndarray]]],
+    names: Sequence[str],
+    controls: Sequence[str],
+    description: str = "",
+    start: Sequence[int] = (),
+) -> alt.VConcatChart:
+    """As `slider`, with several sliders: each gives one part of a key, in the order in which they come.
+
+    frames: parts of what stands above a grid -> its columns; every combination is there. controls: a name for each
+    slider. start: the number of each part that is shown first, 0 without it.
+    """
+    grids = {key: grid(columns, names, labelled=True) for key, columns in frames.items()}
+    counts = [len({*parts}) for parts in zip(*grids, strict=True)]
+    binds = [
+        alt.binding_range(min=0, max=count - 1, step=1, name=control)
+        for control, count in zip(controls, counts, strict=True)
+    ]
+    return _one_of(grids, binds, start or [0] * len(counts)).properties(description=description)
 
 
 def menu(frames: Mapping[str, alt.FacetChart], description: str = "") -> alt.VConcatChart:
@@ -92,18 +111,30 @@ def menu(frames: Mapping[str, alt.FacetChart], description: str = "") -> alt.VCo
     """
     names = list(frames)
     chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
-    return _one_of(frames, chosen, 0).properties(description=description)
+    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0]).properties(description=description)
 
 
-def _one_of(frames: Mapping[str, alt.FacetChart], bind: object, start: int) -> alt.VConcatChart:
-    """The grid whose number a control gives, below its name."""
-    number, shown = alt.param(name="frame", value=start, bind=bind), "datum.frame_number == frame"
-    above = pd.DataFrame({"frame_number": range(len(frames)), "text": list(frames)})
+def _one_of(
+    frames: Mapping[tuple[str, ...], alt.FacetChart], binds: Sequence[object], start: Sequence[int]
+) -> alt.VConcatChart:
+    """The grid whose numbers the controls give, below its name."""
+    parts = [list(dict.fromkeys(part)) for part in zip(*frames, strict=True)]
+    controls = [f"frame{number or ''}" for number in range(len(parts))]
+    places = [
+        {f"{control}_number": known.index(part) for control, known, part in zip(controls, parts, key, strict=True)}
+        for key in frames
+    ]
+    numbers = [
+        alt.param(name=control, value=first, bind=bind)
+        for control, first, bind in zip(controls, start, binds, strict=True)
+    ]
+    shown = " && ".join(f"datum.{control}_number == {control}" for control in controls)
+    above = pd.DataFrame([place | {"text": ", ".join(key)} for place, key in zip(places, frames, strict=True)])
     heading = alt.Chart(above).mark_text(align="left", fontSize=13, x=0).encode(text="text:N")
-    tables = [one.data.assign(frame_number=place) for place, one in enumerate(frames.values())]
+    tables = [one.data.assign(**place) for place, one in zip(places, frames.values(), strict=True)]
     [first, *_] = frames.values()
     return alt.vconcat(
-        heading.transform_filter(shown).properties(width=400, height=16).add_params(number),
+        heading.transform_filter(shown).properties(width=400, height=16).add_params(*numbers),
         first.properties(data=pd.concat(tables, ignore_index=True)).transform_filter(shown),
         spacing=4,
     )
