@@ -185,9 +185,7 @@ def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
     if table.empty:
         return _sentence("none of these networks has an autoencoder")
     x = alt.X("frequency:Q", title="spatial frequency in cycles per pixel")
-    y = alt.Y("mean:Q", title="power after the autoencoder / before", scale=_LOG).axis(
-        format="~g", values=[0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5]
-    )
+    y = alt.Y("mean:Q", title="power after the autoencoder / before").axis(format="~g").scale(zero=True)
     return alt.layer(
         lines.rule(y=1),
         lines.bands(table, x, y, lines.looks(table["autoencoder"].unique()), "autoencoder"),
