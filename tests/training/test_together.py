@@ -29,10 +29,6 @@ def tiny(folder: Path, name: str, base: str, steps: int = 3, more: str = "") -> 
     return str(file)
 
 
-def command(minutes: float, *names: str) -> list[str]:
-    return [sys.executable, "-m", together.__name__, "gpu", str(minutes), *names]
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
@@ -46,11 +42,9 @@ def test_each_has_a_process_and_one_that_fails_does_not_stop_the_others(home: Pa
     latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
     pixels = tiny(home, "plain-32", "textures-flow", more="architecture = { widths = [16], attention = 0 }\n")
     broken = tiny(home, "broken", "photos", more='network = "nothing"\n')
-    done = subprocess.run(command(9, latent, broken, pixels, encoder), capture_output=True, text=True, check=False)
+    failures = together.train_together([latent, broken, pixels, encoder], "gpu", 9)
     logs = "\n".join(log.read_text()[-1000:] for log in (home / "runs").glob("*.log"))
-    assert done.returncode == 2, done.stderr + logs
-    said = done.stderr.splitlines()
-    assert said[-1].startswith("1 of 4 trainings did not finish, which the same command goes on with: broken (unknown")
+    assert [failure.split(";")[0] for failure in failures] == ["broken (unknown network 'nothing'"], logs
     made = sorted(folder.name for folder in (home / "checkpoints").iterdir())
     assert made == ["encoder-32", "few-32", "plain-32"], logs
     model = networks.load_model("few-32")
@@ -66,7 +60,8 @@ def test_each_has_a_process_and_one_that_fails_does_not_stop_the_others(home: Pa
 def test_an_interrupted_one_goes_on_from_its_state(home: Path) -> None:
     long = tiny(home, "long", "textures", 10**6, "architecture = { widths = [16], attention = 0 }\n")
     log, run = (home / "runs" / name for name in ("long-gpu.log", "long-gpu"))
-    with subprocess.Popen(command(9, long), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", together.__name__, "gpu", "9", long]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not (log.is_file() and re.search(r" [1-9]\d*/1000000", log.read_text())):
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGTERM)
@@ -110,7 +105,8 @@ def test_what_make_trains_on_a_gpu_has_names_of_its_own_and_fits_into_60_megabyt
     found = [recipes.get(name, "gpu") for name in names]
     folders = [together.output(recipe).name for recipe in found]
     assert folders[0] == "autoencoder-128"
-    assert len({*folders, *recipes.names()} - {"edges2shoes-256"}) == len(folders) - 1 + len(recipes.names()) - 1
+    assert {*folders} & {*recipes.names()} == {"edges2shoes-256"}  # which has its size in its name
+    assert len({*folders}) == len(folders)
     assert {recipe.autoencoder for recipe in found} == {"", folders[0]}
     weights = 0
     with torch.device("meta"):

@@ -62,7 +62,8 @@ def train_together(
     Args:
         names: recipes, or TOML files.
         profile: of all of them.
-        minutes: from the call to the last step of all; their last validation and their writing come after it.
+        minutes: from the call to the last step of all; to this come the seconds in which the processes begin, validate
+            for the last time and write.
         interrupted: asked all the time; where it is so, the processes are told to save their states and end, and count
             among those that failed.
 
