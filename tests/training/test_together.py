@@ -37,14 +37,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_has_a_process_and_one_that_fails_does_not_stop_the_others(home: Path) -> None:
-    """Three steps of three recipes of profile gpu, whose autoencoder is made before what needs it."""
+    """Three steps of recipes of profile gpu, whose autoencoder is made before what needs it."""
     encoder = tiny(home, "encoder", "autoencoder", more="architecture = { patch = 4, latent_channels = 8 }\n")
     latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
     pixels = tiny(home, "plain-32", "textures-flow", more="architecture = { widths = [16], attention = 0 }\n")
-    broken = tiny(home, "broken", "photos", more='network = "nothing"\n')
+    broken = tiny(home, "broken", "photos")  # whose autoencoder is not there
     failures = together.train_together([latent, broken, pixels, encoder], "gpu", 9)
     logs = "\n".join(log.read_text()[-1000:] for log in (home / "runs").glob("*.log"))
-    assert [failure.split(";")[0] for failure in failures] == ["broken (unknown network 'nothing'"], logs
+    assert [failure.split(";")[0] for failure in failures] == ["broken (no checkpoint 'autoencoder-128'"], logs
     made = sorted(folder.name for folder in (home / "checkpoints").iterdir())
     assert made == ["encoder-32", "few-32", "plain-32"], logs
     model = networks.load_model("few-32")
