@@ -3,7 +3,9 @@
 .PHONY: help book results release-check settings lab test test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use. The results of quick ship; to compute them takes hours.
+# gpu is for `make checkpoints` alone: networks for 128 and 256 pixels, on one large GPU, in so many minutes.
 PROFILE ?= quick
+MINUTES ?= 22
 # Anything: what was stored or cached before this moment is computed anew.
 FRESH ?=
 ifneq ($(FRESH),)
@@ -16,8 +18,13 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
 STARTS := textures-sd textures-first textures-second textures-third bbbc021-sd bbbc021-first edges2shoes-sd
-RECIPES ?= autoencoder $(STARTS) textures bbbc021 edges2shoes bbbc021-sample bbbc021-edm bbbc021-dit \
+SHIPPED := textures bbbc021 edges2shoes bbbc021-sample bbbc021-edm bbbc021-dit \
 	bbbc021-latent edges2shoes-latent textures-flow photos
+ifeq ($(PROFILE),gpu)
+RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
+else
+RECIPES ?= autoencoder $(STARTS) $(SHIPPED)
+endif
 # What `make settings` chooses the methods' settings for.
 DATASETS ?= textures_x8 bbbc021_x8 edges2shoes
 
@@ -33,7 +40,7 @@ OLDEST := .venv-oldest
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE)); FRESH=1 computes all anew"
+	@echo "PROFILE=smoke|quick|paper sets how much compute the book's studies use (now: $(PROFILE)), gpu is for checkpoints; FRESH=1 computes all anew"
 
 # Sets up the environment that a target lies in, with the versions of its second source.
 define set_up
@@ -81,10 +88,14 @@ lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff format --check .
 
 checkpoints: $(READY)  ## set up and train the recipes at quick into data/checkpoints, replacing what is there (hours; goes on where it stopped)
+ifeq ($(PROFILE),gpu)
+	$(BIN)/python -m spectral_collapse.training.together $(PROFILE) $(MINUTES) $(RECIPES)
+else
 	@set -e; for recipe in $(RECIPES); do \
 	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
 	  case " $(STARTS) " in *" $$recipe "*) output=;; *) output="--output data/checkpoints/$$recipe";; esac; \
 	  $(BIN)/spectral-collapse train $$recipe $$resume $$output; done
+endif
 
 bench: $(READY)  ## set up and measure speed and memory
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

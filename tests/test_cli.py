@@ -94,7 +94,7 @@ def test_train_passes_its_options_on(
     train = create_autospec(training.train, return_value=tmp_path)
     monkeypatch.setattr(training, "train", train)
     command = ["train", "photos", "--profile", "paper", "--resume", "--steps", "7", "--source", "real"]
-    command += ["--root", "there", "--device", "cpu"]
+    command += ["--root", "there", "--device", "cpu", "--minutes", "2.5"]
     assert cli.main([*command, "--name", "mine", "--output", "here"]) == 0
     train.assert_called_once_with(
         "photos",
@@ -106,6 +106,7 @@ def test_train_passes_its_options_on(
         output=Path("here"),
         profile="paper",
         device="cpu",
+        minutes=2.5,
     )
     assert str(tmp_path) in capsys.readouterr().out
 

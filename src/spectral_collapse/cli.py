@@ -69,10 +69,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     train.add_argument(
         "recipe", metavar="RECIPE", help="such as photos, bbbc021-edm, edges2shoes-dit, or a TOML file of your own"
     )
-    train.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
+    train.add_argument("--profile", default="quick", help="smoke, quick, gpu or paper (default: %(default)s)")
     train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
+    train.add_argument("--minutes", type=float, help="stop after so many minutes, if the steps are not over by then")
     train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
     train.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     train.add_argument("--name", help="name of the run under data/runs (default: the recipe's)")
@@ -142,6 +143,7 @@ def _train(options: argparse.Namespace) -> None:
         options.output,
         profile=options.profile,
         device=options.device,
+        minutes=options.minutes,
     )
     print(f"the checkpoint is in {folder}")
 

@@ -45,6 +45,7 @@ def test_saving_and_loading_keeps_the_weights_to_half_precision(folder: Path) ->
     assert loaded.dtype == torch.float32
     for name, weight in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], weight.half().float(), rtol=0, atol=0)
+        torch.testing.assert_close(loaded.state_dict()[name], weight, rtol=2**-11, atol=2**-25)  # of 11 bits
 
 
 @pytest.mark.usefixtures("folder")

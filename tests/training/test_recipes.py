@@ -55,21 +55,20 @@ def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
         network = networks.create(recipe.network, side, channels, 5, **recipe.architecture)
     assert network.config.in_channels == channels
     size = sum(weight.numel() for weight in network.parameters())
-    assert (
-        {"smoke": 0, "quick": 4e5, "paper": 4e8}[profile] < size < {"smoke": 2e5, "quick": 3e6, "paper": 9e8}[profile]
-    )
+    low, high = {"smoke": (0, 2e5), "quick": (4e5, 3e6), "gpu": (1e6, 4e6), "paper": (4e8, 9e8)}[profile]
+    assert low < size < high
 
 
 def test_the_targets_of_one_data_set_differ_in_the_target_alone() -> None:
-    """The comparison of epsilon with x0 is of the prediction type, and at quick of the weight that goes with it."""
+    """The comparison of epsilon with x0 is of the prediction type, and below paper of the weight that goes with it."""
     for name in ("photos", "bbbc021-latent", "edges2shoes-latent"):
         for profile in PROFILES:
             noise, clean = (recipes.get(one, profile) for one in (name, f"{name.removesuffix('-latent')}-sample"))
-            assert clean.min_snr_gamma == (5 if profile == "quick" else 0)
+            assert clean.min_snr_gamma == (0 if profile == "paper" else 5)
             assert clean.replace(name=noise.name, prediction="epsilon", min_snr_gamma=0.0) == noise
 
 
-@pytest.mark.parametrize("profile", ["smoke", "quick"])
+@pytest.mark.parametrize("profile", ["smoke", "quick", "gpu"])
 def test_networks_of_pixels_leave_next_to_nothing_of_an_image_at_the_noisiest_level(profile: str) -> None:
     """The mean of an image of d values stands out of the noise as sqrt(d) alpha / sigma times its size."""
     for name in ("textures", "bbbc021", "photos"):
@@ -173,7 +172,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None
         InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-first, "
     ):
         recipes.get("cats")
-    with pytest.raises(InvalidParameterError, match="unknown profile 'huge'; known are: smoke, quick, paper"):
+    with pytest.raises(InvalidParameterError, match="unknown profile 'huge'; known are: smoke, quick, gpu, paper"):
         recipes.get("photos", "huge")
     with pytest.raises(InvalidParameterError, match=r"nowhere.toml' cannot be read: No such file"):
         recipes.get(tmp_path / "nowhere.toml")
@@ -209,7 +208,18 @@ def test_a_new_file_is_enough_for_a_recipe(tmp_path: Path, monkeypatch: pytest.M
 def test_quick_recipes_ask_for_the_precision_of_the_hardware() -> None:
     for name in recipes.names():
         assert recipes.get(name).precision in ("auto", "no")
+        assert recipes.get(name, "gpu").precision == ("no" if name == "autoencoder" else "auto")
         assert recipes.get(name, "paper").precision == "auto"
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_recipes_of_the_gpu_may_stop_at_any_step(name: str) -> None:
+    """At a constant rate, in one run, on the autoencoder of its size."""
+    recipe = recipes.get(name, "gpu")
+    assert (recipe.schedule, recipe.start) == ("constant", "")
+    assert recipe.size == (256 if name.endswith("-256") else 128)
+    assert recipe.autoencoder in ("", "autoencoder-128")
+    assert bool(recipe.autoencoder) == bool(recipes.get(name).autoencoder)
 
 
 def test_the_parts_are_no_recipes() -> None:

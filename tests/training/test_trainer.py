@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -462,6 +463,77 @@ def test_a_state_beyond_the_steps_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     _interrupted(monkeypatch, recipe, after=4)
     with pytest.raises(CheckpointError, match=r"is of step 4, beyond the 3 steps asked for; ask for more"):
         trainer.train(recipe.replace(steps=3), name="parts", resume=True)
+
+
+@pytest.fixture
+def minute_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes a minute, and nothing else takes any time."""
+    clock, step = SimpleNamespace(now=0.0), trainer._step
+
+    def slow(*arguments: object) -> object:
+        clock.now += 60
+        return step(*arguments)
+
+    monkeypatch.setattr(trainer, "_step", slow)
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+
+@pytest.mark.usefixtures("minute_steps")
+@pytest.mark.parametrize(("minutes", "made"), [(0.001, 1), (2.5, 3), (3, 3), (100, 6)])
+def test_minutes_end_a_training_as_so_many_steps_would(minutes: float, made: int) -> None:
+    recipe = tiny_recipe("photos", 6, schedule="constant", validate_every=4)
+    limited = trainer.train(recipe, name="limited", minutes=minutes)
+    whole = trainer.train(recipe.replace(steps=made), name="whole")
+    assert _weights(limited) == _weights(whole)
+    assert results.read(limited / "training.nc").equals(results.read(whole / "training.nc"))
+    cards = [json.loads((folder / "card.json").read_text()) for folder in (limited, whole)]
+    assert cards[0] == cards[1]
+    assert cards[0]["recipe"]["steps"] == made
+    assert sorted(path.name for path in limited.parent.iterdir()) == [".lock", "model", "training.nc"]
+
+
+@pytest.mark.usefixtures("minute_steps")
+def test_minutes_count_from_the_call_that_resumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe("photos", 9, schedule="constant", warmup=2)
+    _interrupted(monkeypatch, recipe, after=4)
+    parts = trainer.train(recipe, name="parts", resume=True, minutes=2)
+    assert _weights(parts) == _weights(trainer.train(recipe.replace(steps=6), name="whole"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (0, "must be above 0 and finite; 0 was given"),
+        (-1.5, "must be above 0 and finite; -1.5 was given"),
+        (math.nan, "must be above 0 and finite; nan was given"),
+        (math.inf, "must be above 0 and finite; inf was given"),
+        ("5", "must be a number; '5' was given"),
+        (True, "must be a number; True was given"),
+    ],
+)
+def test_minutes_that_are_none_are_refused(minutes: object, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "prepare", _never)
+    with pytest.raises(InvalidParameterError, match=f"^minutes {words}$"):
+        trainer.train(tiny_recipe("photos", 1, schedule="constant"), minutes=minutes)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_falling_rate_is_not_cut_off(schedule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "prepare", _never)
+    with pytest.raises(
+        InvalidParameterError, match=rf"rate fall .* \(schedule '{schedule}'\), .* cut off; set"
+    ) as error:
+        trainer.train(tiny_recipe("photos", 1, schedule=schedule), minutes=1)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_are_stored_in_half_precision_and_their_hash_is_in_the_card() -> None:
+    recipe = tiny_recipe("photos", 2)
+    folder = trainer.train(recipe)
+    content = (folder / WEIGHTS).read_bytes()
+    card = json.loads((folder / "card.json").read_text())
+    assert card["hash"] == hashlib.sha256(content).hexdigest()[:12]
+    assert len(content) < 2.5 * card["parameters"]
 
 
 def test_training_in_another_thread_leaves_the_signals_alone() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spectral_collapse import results
+from spectral_collapse.networks.checkpoints import read_card
 from tests.training import launched
 
 ROOT = Path(__file__).parents[2]
@@ -35,3 +36,5 @@ def test_two_processes_learn_what_one_does(home: Path) -> None:
     np.testing.assert_allclose(two["train_loss"], one["train_loss"], rtol=1e-5)
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
     assert len(two["train_loss"]) == 4
+    for name in ("one-limited", "two-limited"):  # where one process is late, all stop after the same step
+        assert read_card(home / "runs" / name / "model")["recipe"]["steps"] == 2

@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
 from spectral_collapse import folders, paths, results
-from spectral_collapse.checks import check_device
+from spectral_collapse.checks import check_device, check_number
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
 from spectral_collapse.networks import save_network
 from spectral_collapse.networks.checkpoints import check_free
@@ -54,6 +54,7 @@ def train(
     output: str | Path | None = None,
     profile: str = "quick",
     device: str | torch.device = "auto",
+    minutes: float | None = None,
 ) -> Path:
     """Trains a recipe and writes its checkpoint; returns the checkpoint's folder.
 
@@ -64,8 +65,11 @@ def train(
         source, root: data source and folder, as in `datasets.load`; the recipe's source without them.
         name: name of the run's folder under data/runs; without it the recipe's, and its profile unless quick.
         output: the checkpoint's folder; data/runs/NAME/model without it.
-        profile: smoke, quick or paper; of no effect on a `Recipe`.
+        profile: smoke, quick, gpu or paper; of no effect on a `Recipe`.
         device: where to train, such as cpu or cuda:1; 'auto' is what accelerate finds, or was launched with.
+        minutes: train until so many minutes have passed since the call, if `steps` are not over by then; what comes
+            before the first step counts, and one step is made in any case. The schedule must be constant: another
+            one would be cut off at a high rate.
 
     Run it under `accelerate launch` for several devices: a batch is the same whatever their number, and is
     shared out among them. The state is saved every `save_every` steps and when the run is interrupted
@@ -76,11 +80,12 @@ def train(
 
     The learning rate of a step depends on the step and on `steps` alone: a run that is resumed with other `steps`
     goes on at the rate that a run of so many steps would have there, with a warning that names both rates.
-    Precision 'auto' becomes 'bf16' or 'no' for good when the run begins; the card says which.
+    Precision 'auto' becomes 'bf16' or 'no' for good when the run begins; the card says which. Where `minutes` end a
+    run, the recipe in its card has the steps that were made: a training of so many leaves the same weights.
 
     Raises:
-        InvalidParameterError: a recipe that is unknown or impossible, or a batch that cannot be shared out or does
-            not fit into memory.
+        InvalidParameterError: a recipe that is unknown or impossible, a batch that cannot be shared out or does
+            not fit into memory, or minutes that are not above 0 or not for this schedule.
         DataError: images are missing or too few.
         CheckpointError: resume without a saved state, with another recipe's or with one beyond `steps`, a saved
             state without resume, another training in the same folder, an output folder that holds anything but
@@ -88,8 +93,14 @@ def train(
         NotFiniteError: the loss or its gradient became NaN or infinite; the saved states are kept.
         KeyboardInterrupt: after the state was saved.
     """
+    deadline = None if minutes is None else time.monotonic() + 60 * check_number("minutes", minutes, 0, exclude=(0,))
     if not isinstance(recipe, Recipe):
         recipe = recipes.get(recipe, profile)
+    if deadline is not None and recipe.schedule != "constant":
+        raise InvalidParameterError(
+            f"the recipe {recipe.name!r} lets its learning rate fall until its last step (schedule "
+            f"{recipe.schedule!r}), which minutes would cut off; set schedule to 'constant', or leave minutes out"
+        )
     recipe = recipe.replace(steps=recipe.steps if steps is None else steps, source=source or recipe.source)
     default = recipe.name if recipe.profile == "quick" else f"{recipe.name}-{recipe.profile}"
     run = paths.runs() / recipes.check_name(default if name is None else name)
@@ -112,9 +123,10 @@ def train(
             with accelerator.main_process_first():  # what the first one caches, the others read
                 task = tasks.prepare(recipe, root, accelerator.device)
             history = History(task.levels)
-            seconds = _optimise(
-                recipe, task, accelerator, run, history, itertools.chain([newest], saved) if newest else None
+            done, seconds = _optimise(
+                recipe, task, accelerator, run, history, itertools.chain([newest], saved) if newest else None, deadline
             )
+        recipe = recipe.replace(steps=done)
         _on_main(accelerator, lambda: _finish(run, folder, recipe, task, seconds, history))
     return folder
 
@@ -163,11 +175,16 @@ def _on_main(accelerator: accelerate.Accelerator, work: Callable[[], None]) -> N
             work()
         except Exception as error:
             failure = error
-    failures = accelerator.reduce(torch.tensor(float(failure is not None), device=accelerator.device))
+    failed = _anywhere(accelerator, failure is not None)
     if failure is not None:
         raise failure
-    if failures:
+    if failed:
         raise CheckpointError("the first process of this training has stopped, and says why")
+
+
+def _anywhere(accelerator: accelerate.Accelerator, here: bool) -> bool:
+    """Whether something is so in any of the processes; all of them learn it."""
+    return bool(accelerator.reduce(torch.tensor(float(here), device=accelerator.device)))
 
 
 def _accelerator(recipe: Recipe, device: str | torch.device = "auto") -> accelerate.Accelerator:
@@ -214,10 +231,12 @@ def _optimise(
     run: Path,
     history: History,
     saved: Iterator[tuple[Path, Progress]] | None,
-) -> float:
-    """Runs the loop and leaves the averaged weights in the network; returns its seconds, with those before a resume.
+    deadline: float | None,
+) -> tuple[int, float]:
+    """Runs the loop and leaves the averaged weights in the network; returns its steps and its seconds, with those
+    before a resume.
 
-    saved: the states to go on from, the best one first; None to begin anew.
+    saved: the states to go on from, the best one first; None to begin anew. deadline: after which no step begins.
     """
     network = task.network.train()
     if recipe.gradient_checkpointing:
@@ -231,6 +250,7 @@ def _optimise(
     content = _content(recipe, task)
     before = None if saved is None else _restore(saved, run, content, trained)
     first, seconds = (0, 0.0) if before is None else (before.step, before.seconds)
+    done = first
     schedule = _schedule(recipe, optimizer, first)
     rate = schedule.get_last_lr()[0]
     if before is not None and rate != before.learning_rate:
@@ -295,14 +315,17 @@ def _optimise(
                 bar.set_postfix(loss=f"{loss:.4f}")
             done = step + 1
             stopped = accelerator.check_trigger()
-            if task.validate is not None and _validates_after(done, recipe):
+            late = deadline is not None and _anywhere(accelerator, time.monotonic() >= deadline)
+            if task.validate is not None and (late or _validates_after(done, recipe)):
                 _on_main(accelerator, functools.partial(validate, done))
-            if (done % recipe.save_every == 0 and done < recipe.steps) or stopped:
+            if (done % recipe.save_every == 0 and done < recipe.steps and not late) or stopped:
                 _on_main(accelerator, functools.partial(save, done))
             if stopped:
                 raise KeyboardInterrupt
+            if late:
+                break
     average.copy_to(network.parameters())
-    return time.monotonic() - started
+    return done, time.monotonic() - started
 
 
 def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, first: int) -> torch.optim.lr_scheduler.LambdaLR:

@@ -1,12 +1,12 @@
 """Recipes: everything that decides what a training run produces, as data.
 
-The files beside this one hold the recipes, a table each, at three sizes:
+The files beside this one hold the recipes, a table each, at four sizes:
 
     [photos-edm]                  # the name; base names tables to start from, later ones win
     base = ["photos", "edm"]
     min_snr_gamma = 5.0           # a field of `Recipe`, at every profile
 
-    [photos-edm.paper]            # fields at one profile: smoke, quick or paper
+    [photos-edm.paper]            # fields at one profile: smoke, quick, gpu or paper
     steps = 80000
 
 parts.toml holds tables that are only bases; every other file's tables are recipes, so that a new file is all that
@@ -32,7 +32,7 @@ from spectral_collapse.processes import BetaSchedule, VariancePreserving
 
 Kind = Literal["autoencoder", "denoiser"]
 Source = Literal["auto", "real", "rendered"]
-Profile = Literal["smoke", "quick", "paper"]
+Profile = Literal["smoke", "quick", "gpu", "paper"]
 Schedule = Literal["cosine", "constant", "linear"]
 Prediction = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 Precision = Literal["auto", "no", "bf16"]
@@ -208,6 +208,7 @@ class _Table(BaseModel):
     base: list[str] = []
     smoke: dict[str, Any] = {}
     quick: dict[str, Any] = {}
+    gpu: dict[str, Any] = {}
     paper: dict[str, Any] = {}
 
 
