@@ -2,10 +2,10 @@
 
     python benchmarks/pareto_grid.py [--datasets textures_x8 edges2shoes] [--images 8]
 
-The grid lies between 0, which leaves a correction away, and the published step size. Between them it has the step
-where something changes: for texture the power of ten at which mean S_HF is nearest to half way between that at 0 and
-that at the published step size. At larger ones the clip decides the length of a correction, and the step size does not.
-For structure it has multiples of the published one, and this script says what they change.
+The grid lies between 0, which leaves a correction away, and the published step size, and has one between them where
+something changes. At large ones the clip decides how long a correction is; at small ones there is none to speak of. For
+texture it is the middle of the powers of ten between which mean S_HF goes from the one to the other. For structure
+the grid has multiples of the published step size.
 """
 
 from __future__ import annotations
