@@ -25,7 +25,7 @@ SHOWN = {
     "terminal_variance": ["variance preserving", "variance exploding", findings.LIMIT, "EDICT", "s₀²"],
     "convergence": ["variance preserving", "order 1", "Heun (EDM)"],
     "guided": ["OVG / standard", "OVG + TABA"],
-    "noise_at_level": ["k = 5", "correlation with source", *findings.ENTERING.values()],
+    "noise_at_level": ["k = 2", "correlation with source", *findings.ENTERING.values()],
     "entry_noise": ["no noise, 10 steps", "entry noise, 50 steps", findings.LIMIT, "s₀²"],
     "closed_form": [findings.LIMIT, "5 steps, measured", "10 steps, measured"],
 }
