@@ -108,6 +108,20 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert "`photos-pixel` does not ship" in findings.absent(["photos-pixel"])
 
 
+def test_the_answer_says_with_which_networks_latents_and_images_fall_short(found: findings.Networks) -> None:
+    said = findings.networks_answer(found, "epsilon")
+    studies = {network: results["bbbc021_x8"] for network, results in found.items()}
+    for network, study in studies.items():
+        gap = findings.difference(study, "standard", "target", "hf_excess")
+        assert f"{findings.text(gap)} with {network}" in said
+        assert f"{findings.text(findings.value(study, 's_dc', 'standard'))} with {network}" in said
+    lower = {network: study.copy(deep=True) for network, study in studies.items()}
+    for change, words in ((-9.0, "true targets with every network:"), (9.0, "true targets with no network:")):
+        for study in lower.values():
+            study["hf_excess"][:] = float(study["reference_hf_excess"].sel(reference="target").mean()) + change
+        assert words in findings.networks_answer({name: {"bbbc021_x8": one} for name, one in lower.items()}, "epsilon")
+
+
 def test_other_images_are_refused(found: findings.Networks) -> None:
     other = made(BETTER, images=8)
     with pytest.raises(InvalidParameterError, match="on the same images"):

@@ -20,7 +20,7 @@ from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.statistics import Interval, interval, text
-from spectral_collapse.studies.benchmark import AUTOENCODER
+from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from spectral_collapse.studies.latents import WHITE
 
 Networks = Mapping[str, Found]
@@ -140,18 +140,32 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
     return pd.DataFrame(rows)
 
 
-def networks_answer(found: Networks, baseline: str, score: str = "s_dc") -> str:
-    """Two sentences on the first data set: the standard inversion's score with every network, and the differences."""
-    name, studies = next(iter(per_data_set(found).items()))
-    listed = ", ".join(f"{text(value(study, score, 'standard'))} with {network}" for network, study in studies.items())
+def networks_answer(found: Networks, baseline: str) -> str:
+    """What the standard inversion is with every network, on the first data set: whether its latents are less white than
+    white noise and its images poorer in detail than true targets, with the numbers, and how networks differ."""
+    data, studies = next(iter(per_data_set(found).items()))
+    white = {network: value(study, "s_dc", "standard") for network, study in studies.items()}
+    energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
+    smooth = [network for network, gap in energy.items() if gap.high < 0]
+    correlated = [name for name, study in studies.items() if white[name].high < value(study, "s_dc", WHITE).mean]
+
+    def listed(numbers: Mapping[str, Interval]) -> str:
+        return ", ".join(f"{text(one)} with {network}" for network, one in numbers.items())
+
+    def who(those: Sequence[str]) -> str:
+        return "every network" if len(those) == len(studies) else ", ".join(those) or "no network"
+
     gaps = [
-        f"{network} minus {baseline} {text(_gap(one, network, baseline, point, score))}"
-        for data, one, network, point in _pairs(found, baseline)
-        if data == name and point == "standard"
+        f"{network} minus {baseline} {text(_gap(one, network, baseline, point, 's_dc'))}"
+        for name, one, network, point in _pairs(found, baseline)
+        if name == data and point == "standard"
     ]
-    study = next(iter(studies.values()))
-    compared = f" On the same images: {'; '.join(gaps)}." if gaps else " There is no second network to compare it with."
-    return f"**Answer.** On {label(study)}, {title(score, False)} of the standard inversion is {listed}.{compared}"
+    return (
+        f"**Answer.** On {label(next(iter(studies.values())))}, latents of the standard inversion are less white than "
+        f"white noise with {who(correlated)}: S_DC is {listed(white)}. Its images have less energy at high frequencies "
+        f"than true targets with {who(smooth)}: the log energy minus theirs is {listed(energy)}. "
+        + (f"In S_DC, on the same images: {'; '.join(gaps)}." if gaps else "There is no second network to compare.")
+    )
 
 
 def networks_claims(
