@@ -103,3 +103,18 @@ def test_the_other_training_stands_below_the_one_that_ships(trained: Path, monke
         assert float(shown.split()[0].split("\u00a0")[0]) == pytest.approx(expected, abs=0.05)
     monkeypatch.setattr(type(benchmark.STUDY), "stored", lambda _, **given: None)
     assert [name for _, name in findings.again({"cells-again": result("benchmark")}).index] == ["cells-again"]
+
+
+def test_what_both_trainings_agree_on_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = result("benchmark")
+    monkeypatch.setattr(type(benchmark.STUDY), "stored", lambda _, **given: usual)
+    said = findings.again_verdict({"cells-again": result("benchmark")})
+    assert "less white than white noise with 2 of 2 networks" in said
+    assert "than true targets with 2:" in said
+    assert said.endswith("intervals that overlap.")
+    usual["hf_excess"].loc[{"point": "standard"}] += 3  # now above the targets'
+    said = findings.again_verdict({"cells-again": result("benchmark")})
+    assert "than true targets with 1:" in said
+    assert said.endswith("intervals that do not overlap.")
+    monkeypatch.setattr(type(benchmark.STUDY), "stored", lambda _, **given: None)
+    assert findings.again_verdict({"cells-again": result("benchmark")}) == ""

@@ -30,6 +30,7 @@ from spectral_collapse.statistics import (
     text,
 )
 from spectral_collapse.studies import benchmark, common
+from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
 from spectral_collapse.training import records
 
@@ -528,18 +529,49 @@ def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     result is stored.
     """
     rows = []
-    for name, study in recorded.items():
-        given = results.parameters(study.attrs)
-        usual = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
-        of_both = {datasets.info(given["dataset"]).family: usual} if usual is not None else {}
-        for network, one in {**of_both, name: study}.items():
-            row = {"Data": datasets.info(given["dataset"]).title, "Network": network}
+    for title, networks in _trainings(recorded).items():
+        for network, one in networks.items():
+            row = {"Data": title, "Network": network}
             row["S_DC, standard"] = _nonbreaking(mean_of(one, "s_dc", "standard"))
             for point in ("standard", "taba", "ovg", "ovg+taba"):
                 gap = difference(one, point, benchmark.TARGET, "hf_excess")
                 row[f"log energy minus targets', {called(point)}"] = _nonbreaking(gap, 2)
             rows.append(row)
     return pd.DataFrame(rows).set_index(["Data", "Network"]) if rows else pd.DataFrame(columns=["Network"])
+
+
+def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
+    """A sentence per data set, as Markdown: with how many of its networks standard latents are less white than white
+    noise, and images lack energy. recorded: as of `again`; '' where no network has another beside it."""
+    lines = []
+    for title, networks in _trainings(recorded).items():
+        if len(networks) < 2:
+            continue
+        latents = sum(
+            mean_of(one, "s_dc", "standard").high < mean_of(one, "s_dc", WHITE).mean for one in networks.values()
+        )
+        energy = [difference(one, "standard", benchmark.TARGET, "hf_excess") for one in networks.values()]
+        lacking = sum(gap.high < 0 for gap in energy)
+        apart = max(gap.low for gap in energy) > min(gap.high for gap in energy)
+        lines.append(
+            f"- **{title}**: latents are less white than white noise with {latents} of {len(networks)} networks. "
+            f"Images have less energy at high frequencies than true targets with {lacking}: "
+            f"{' and '.join(text(gap, 2) for gap in energy)}, intervals that {'do not ' if apart else ''}overlap."
+        )
+    return "\n".join(lines)
+
+
+def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
+    """Title of the data -> network -> result of the benchmark: that which ships, where it is stored, and the others."""
+    found: dict[str, dict[str, xr.Dataset]] = {}
+    for name, study in recorded.items():
+        given = results.parameters(study.attrs)
+        info = datasets.info(given["dataset"])
+        if info.title not in found:
+            usual = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
+            found[info.title] = {} if usual is None else {info.family: usual}
+        found[info.title][name] = study
+    return found
 
 
 def _measured(one: xr.Dataset) -> dict[str, Any]:
