@@ -45,7 +45,7 @@ COMMANDS: dict[str, str] = {
     "data fetch bbbc021 --folder ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
     "data fetch bbbc021 --folder file": "could not write to 'file/bbbc021': Not a directory",
     "train nothing": "unknown recipe 'nothing'; known are: autoencoder, ",
-    "train photos --profile large": "unknown profile 'large'; known are: smoke, quick, paper",
+    "train photos --profile large": "unknown profile 'large'; known are: smoke, quick, gpu, paper",
     "train photos --profile smoke --steps 0": "steps must be greater than or equal to 1; 0 was given",
     "train photos --profile smoke --device cuda:99": "the device 'cuda:99' is not here",
     "train photos --profile smoke --source fake": "source must be 'auto', 'real' or 'rendered'; 'fake' was given",
