@@ -61,7 +61,7 @@ def built(tmp_path: Path, **settings: object) -> Sphinx:
     (tmp_path / "_static" / "a.js.map").write_text("{}")
     (tmp_path / "_static" / "scripts").mkdir()
     (tmp_path / "_static" / "scripts" / "fontawesome.js").write_text(ICONS)
-    for font in ("kept.woff2", "kept.ttf", "alone.ttf"):
+    for font in ("kept.woff2", "kept.ttf", "alone.ttf", "fa-brands-400.woff2"):
         (tmp_path / "_static" / font).write_bytes(b"font")
     settings |= {"extensions": ["myst_parser", "spectral_collapse.reach"], "html_static_path": ["_static"]}
     out = tmp_path / "out"
@@ -82,7 +82,7 @@ def test_icons_and_fonts_that_nobody_loads_stay_behind(tmp_path: Path, monkeypat
     monkeypatch.setenv(reach.REPOSITORY, "")
     built(tmp_path)
     static = tmp_path / "out" / "_static"
-    assert {file.name for file in static.glob("*.ttf")} == {"alone.ttf"}
+    assert {file.name for file in (*static.glob("*.ttf"), *static.glob("*.woff2"))} == {"alone.ttf", "kept.woff2"}
     kept = 'a({"some-thing":[512,512,[128269,"searched"],"f002","M4"]},{expand:[448,512,[],"f065","M3"]});'
     assert (static / "scripts" / "fontawesome.js").read_text() == kept
 

@@ -1,6 +1,6 @@
 """A Sphinx extension: where a word of the glossary first stands on a page, it leads to its definition.
 
-The definition shows when the pointer rests on the word, too. It takes no script, and no network.
+The first sentence of the definition shows when the pointer rests on the word. It takes no script, and no network.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class FirstUses(SphinxPostTransform):
                 text.parent.replace(text, [*parts, nodes.Text(text[end:])])
 
     def _words(self) -> Iterator[tuple[str, tuple[str, str]]]:
-        """The words of all glossaries, each with the address and the text of its definition."""
+        """The words of all glossaries, each with the address and the first sentence of its definition."""
         terms = {place for (kind, _), place in self.env.domaindata["std"]["objects"].items() if kind == "term"}
         for page in {page for page, _ in terms}:
             address = self.app.builder.get_relative_uri(self.env.docname, page)
@@ -66,7 +66,8 @@ class FirstUses(SphinxPostTransform):
                 definition = item[-1].deepcopy()
                 for citation in list(definition.findall(addnodes.pending_xref)):
                     citation.parent.remove(citation)
-                explained = re.sub(r"\s+(?=[.;:,\s])", "", definition.astext().replace("\n", " "))
+                text = re.sub(r"\s+(?=[.;:,\s])", "", definition.astext().replace("\n", " "))
+                explained = re.match(r".*?[.](?= [A-Z]|$)|.*", text)[0]  # the first sentence
                 for term in item.findall(nodes.term):
                     for word in term.astext().split(", "):
                         yield word, (f"{address}#{term['ids'][0]}", explained)

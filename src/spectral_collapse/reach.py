@@ -104,9 +104,12 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
         if file.with_suffix(".woff2").is_file():
             file.unlink()
     icons = static / "scripts" / "fontawesome.js"
+    users = [file for file in Path(app.outdir).rglob("*") if file.suffix in (".html", ".js") and file != icons]
+    names = {name for file in users for name in re.findall(r"\bfa-([a-z0-9-]+)", file.read_text(encoding="utf-8"))}
+    if "brands" not in names:  # their font is loaded for these alone, buttons of a repository for example
+        for file in static.rglob("fa-brands-*.woff2"):
+            file.unlink()
     if icons.is_file():
-        users = [file for file in Path(app.outdir).rglob("*") if file.suffix in (".html", ".js") and file != icons]
-        names = {name for file in users for name in re.findall(r"\bfa-([a-z0-9-]+)", file.read_text(encoding="utf-8"))}
         icons.write_text(_only(names, icons.read_text(encoding="utf-8")), encoding="utf-8")
 
 

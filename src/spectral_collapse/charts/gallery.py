@@ -53,7 +53,7 @@ def gallery(
     )
 
 
-def along_etas(study: xr.Dataset, examples: int = 2) -> alt.VConcatChart:
+def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
     """OVG's grid in pictures: a slider for each of its two step sizes, between source and true target.
 
     Args:
