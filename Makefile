@@ -97,7 +97,7 @@ else
 	  $(BIN)/spectral-collapse train $$recipe $$resume $$output; done
 endif
 
-bench: $(READY)  ## set up and measure speed and memory
+bench: $(READY)  ## set up and measure speed, memory and the steps of the Pareto grid
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## remove what was built; the environment, downloads, runs and stored results stay
