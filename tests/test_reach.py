@@ -63,6 +63,8 @@ def built(tmp_path: Path, **settings: object) -> Sphinx:
     (tmp_path / "_static" / "scripts" / "fontawesome.js").write_text(ICONS)
     for font in ("kept.woff2", "kept.ttf", "alone.ttf", "fa-brands-400.woff2"):
         (tmp_path / "_static" / font).write_bytes(b"font")
+    (tmp_path / "_static" / "locales" / "fi").mkdir(parents=True)
+    (tmp_path / "_static" / "locales" / "fi" / "theme.po").write_text("")
     settings |= {"extensions": ["myst_parser", "spectral_collapse.reach"], "html_static_path": ["_static"]}
     out = tmp_path / "out"
     with docutils_namespace():  # other tests build with Sphinx in this process too
@@ -78,11 +80,14 @@ def test_source_maps_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not list((tmp_path / "out").rglob("*.map"))
 
 
-def test_icons_and_fonts_that_nobody_loads_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_icons_fonts_and_translations_that_nobody_loads_stay_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(reach.REPOSITORY, "")
     built(tmp_path)
     static = tmp_path / "out" / "_static"
     assert {file.name for file in (*static.glob("*.ttf"), *static.glob("*.woff2"))} == {"alone.ttf", "kept.woff2"}
+    assert not (static / "locales").exists()
     kept = 'a({"some-thing":[512,512,[128269,"searched"],"f002","M4"]},{expand:[448,512,[],"f065","M3"]});'
     assert (static / "scripts" / "fontawesome.js").read_text() == kept
 

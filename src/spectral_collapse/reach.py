@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -90,10 +91,11 @@ def _body(script: object) -> str:
 
 def _lighten(app: Sphinx, error: Exception | None) -> None:
     """Removes what no reader loads: source maps, with the comments that ask for them; fonts in a format that browsers
-    pass over for the other; icons that no page shows."""
+    pass over for the other; icons that no page shows; the theme's translations, which Sphinx reads."""
     if error is not None or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
+    shutil.rmtree(static / "locales", ignore_errors=True)
     for file in static.rglob("*.map"):
         file.unlink()
         asks = file.with_suffix("")

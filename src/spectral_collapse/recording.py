@@ -53,11 +53,15 @@ def record(checkpoint: str | Path, dataset: str, **given: Any) -> Path:
     return target
 
 
-def recorded(study: str) -> dict[str, xr.Dataset]:
-    """Name of the network -> its recorded result of a study, with the name in its title. Raises DataError for one that
-    cannot be read."""
+AGAIN, FLOW = "-again", "-flow"
+"""How names end: of a training with other random numbers, and of one for flow matching."""
+
+
+def recorded(study: str, ending: str = "") -> dict[str, xr.Dataset]:
+    """Name of the network -> its recorded result of a study, with the name in its title, for names that end so. Raises
+    DataError for one that cannot be read."""
     found = {}
-    for file in sorted(paths.records().glob(f"*/{study}-*.nc.xz")):
+    for file in sorted(paths.records().glob(f"*{ending}/{study}-*.nc.xz")):
         result, name = results.result(file), file.parent.name
         found[name] = result.assign_attrs(title=f"{result.attrs['title']}, {name}")
     return found

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import (
     benchmark,
@@ -49,6 +51,32 @@ def test_networks_are_compared_method_by_method(found: findings.Networks) -> Non
     assert cells["% improved, S_HF"]["standard"].text == f"100 [{100 * low:.0f}, {100 * high:.0f}]"
     assert high == pytest.approx(1)
     assert set(cells["Network"].map(lambda cell: cell.text)) == {"x0 - epsilon"}
+
+
+def test_records_stand_beside_what_ships_on_data_sets_that_the_page_lacks(
+    found: findings.Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = {"edges2shoes": made(WORSE | {"taba": {}}).assign_attrs(title="Shoes"), "bbbc021_x8": made(WORSE)}
+    monkeypatch.setattr(type(findings.benchmark.STUDY), "stored", lambda _, dataset, profile: shipped.get(dataset))
+
+    def record(dataset: str) -> xr.Dataset:
+        parameters = results.canonical({"dataset": dataset, "profile": "quick"})
+        return made(BETTER | {"direct": {}}).assign_attrs(title=f"{dataset}, mine", parameters=parameters)
+
+    recorded = {name: record(name) for name in ("edges2shoes", "bbbc021_x8", "textures_x8")}
+    joint = findings.with_records(found, "x0", "epsilon", recorded)
+    # the page has cells itself, and nothing is stored of textures
+    assert {network: list(studies) for network, studies in joint.items()} == {
+        "epsilon": ["bbbc021_x8", "edges2shoes"],
+        "x0": ["bbbc021_x8", "edges2shoes"],
+    }
+    assert joint["x0"]["bbbc021_x8"] is found["x0"]["bbbc021_x8"]
+    for studies in joint.values():
+        assert list(studies["edges2shoes"]["point"].to_numpy()) == ["standard", "ovg"]
+        assert studies["edges2shoes"].attrs["title"] == "Shoes"
+    better = joint["x0"]["edges2shoes"]["s_hf"] - joint["epsilon"]["edges2shoes"]["s_hf"]
+    assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
+    assert list(found["x0"]) == ["bbbc021_x8"]  # as it was
 
 
 def test_shares_stand_beside_table_6(found: findings.Networks) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells, claims, comparison, paper_tables
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, paper_cells, title, value
@@ -20,6 +21,7 @@ from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from spectral_collapse.studies.latents import WHITE
 
@@ -50,6 +52,28 @@ def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
     """Data set -> network -> result, of the networks that there are."""
     names = dict.fromkeys(name for studies in found.values() for name in studies)
     return {name: {network: studies[name] for network, studies in found.items() if name in studies} for name in names}
+
+
+def with_records(
+    found: Networks, network: str, usual: str, recorded: Mapping[str, xr.Dataset]
+) -> dict[str, dict[str, xr.Dataset]]:
+    """Results of several networks, with those of records (their networks do not ship) on data sets that `found` lacks.
+
+    network: how `found` calls what the records are of. usual: how it calls what ships for a data set. recorded: name ->
+    result of the benchmark, as of `recording.recorded`; one stands beside the stored result of what ships, with the
+    methods that both have, and is left out where there is none.
+    """
+    joint = {name: dict(studies) for name, studies in found.items()}
+    for study in recorded.values():
+        given = results.parameters(study.attrs)
+        name = given["dataset"]
+        other = benchmark.STUDY.stored(dataset=name, profile=given["profile"])
+        if name in joint[network] or other is None:
+            continue
+        points = shared({network: study, usual: other}, network, usual)
+        titled = study.assign_attrs(title=other.attrs["title"])
+        joint[network][name], joint[usual][name] = titled.sel(point=points), other.sel(point=points)
+    return joint
 
 
 def by_title(found: Networks) -> dict[str, xr.Dataset]:
