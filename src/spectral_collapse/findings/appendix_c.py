@@ -12,8 +12,8 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
-from spectral_collapse.findings.intervals import as_table, high_mean, means
-from spectral_collapse.statistics import Interval, interval, ratio
+from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled
+from spectral_collapse.statistics import Interval
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -250,7 +250,8 @@ def rising(network: list[Interval], closed: list[Interval]) -> str:
 def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
-    counts = statistics.bootstrap_counts(statistics.groups_of(error))
+    groups = statistics.groups_of(error)
+    counts = statistics.bootstrap_counts(groups)
 
     def over(band: str) -> tuple[np.ndarray, float]:
         network, closed = (error.sel(denoiser=name, band=band).to_numpy() for name in ("network", "covariance"))
@@ -258,9 +259,8 @@ def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
         return draws, network.mean() / closed.mean()
 
     (top, top_mean), (bottom, bottom_mean) = over("high"), over("low")
-    low, upper = statistics.percentiles(top / bottom)
-    measured = Interval(top_mean / bottom_mean, low, upper)
-    nearer = "the claim" if low > 1 else _BEYOND if upper < 1 else "neither"
+    measured = resampled(top_mean / bottom_mean, top / bottom, groups)
+    nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
     return Prediction(
         "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
         "47, 48",

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import as_table, means, stacked
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
@@ -75,7 +76,7 @@ def differences(found: Found, score: str) -> pd.DataFrame:
     def one(study: xr.Dataset) -> pd.DataFrame:
         values = study[score].sel(start="plain", drop=True)
         gaps = (values - values.sel(variant=EXACT, drop=True)).sel(variant=[STANDARD, *cheap(study)])
-        found = statistics.interval(gaps)
+        found = intervals.interval(gaps)
         return as_table(found, gaps).rename(columns={"variant": "series"}).assign(panel=study.attrs["title"])
 
     return stacked(found, one, "dataset")
@@ -101,7 +102,7 @@ def area_gain(study: xr.Dataset, variant: str) -> HypervolumeGain:
         name: np.stack([of.sel(variant=name).transpose("start", "sample") for of in (kept, study["s_hf"])], -1)
         for name in (variant, EXACT)
     }
-    return statistics.hypervolume_gain(values[variant], values[EXACT], groups=statistics.groups_of(study))
+    return intervals.hypervolume_gain(values[variant], values[EXACT], groups=statistics.groups_of(study))
 
 
 def chosen(study: xr.Dataset, at_most: float) -> str | None:
@@ -131,7 +132,7 @@ def numbers(study: xr.Dataset) -> pd.DataFrame:
         for start in study["start"].to_numpy():
             at = study.sel(variant=variant, start=start)
             scores = {
-                title: text(statistics.interval(at[name]), digits)
+                title: text(intervals.interval(at[name]), digits)
                 for name, title, digits in (
                     ("s_hf", "S_HF", 3),
                     ("hf_excess", "log HF energy", 2),
@@ -276,7 +277,7 @@ def _not_worse(gain: HypervolumeGain) -> bool | None:
 def _free_energy(study: xr.Dataset, variant: str) -> Interval:
     """Log high-frequency energy of the outputs of a variant minus exact OVG's."""
     energy = study["hf_excess"].sel(start="plain")
-    return statistics.interval(energy.sel(variant=variant) - energy.sel(variant=EXACT))
+    return intervals.interval(energy.sel(variant=variant) - energy.sel(variant=EXACT))
 
 
 def _validated(study: xr.Dataset) -> xr.DataArray:

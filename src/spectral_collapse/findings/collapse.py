@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, above, below, from_cases
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.studies import common
@@ -33,13 +34,13 @@ def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
 def energies(study: xr.Dataset) -> dict[str, statistics.Interval]:
     """Each method's high-frequency energy as a multiple of the true targets': geometric means over images."""
     gaps = study["image_excess"] - study["image_excess"].sel(image_series="target")
-    return {name: statistics.geometric_mean(gaps.sel(image_series=name)) for name in OUTPUTS}
+    return {name: intervals.geometric_mean(gaps.sel(image_series=name)) for name in OUTPUTS}
 
 
 def powers(study: xr.Dataset) -> dict[str, statistics.Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
-    return {series: statistics.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
+    return {series: intervals.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
 
 
 def answer(study: xr.Dataset) -> str:
@@ -101,9 +102,9 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         up: bool,
         figure: str,
     ) -> Claim:
-        intervals = {study.attrs["title"]: statistics.bootstrap_mean(value(study)) for study in found.values()}
+        measured = {study.attrs["title"]: intervals.bootstrap_mean(value(study)) for study in found.values()}
         side = above if up else below
-        cases = {title: (statistics.text(one), side(one, limit)) for title, one in intervals.items()}
+        cases = {title: (statistics.text(one), side(one, limit)) for title, one in measured.items()}
         return from_cases(claim, f"{paper}, {where}", cases, what, figure)
 
     def power(study: xr.Dataset) -> xr.DataArray:

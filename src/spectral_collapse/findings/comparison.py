@@ -19,15 +19,14 @@ from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.findings.intervals import bootstrap_mean, resampled, within
 from spectral_collapse.statistics import (
     Interval,
     Kind,
     bootstrap_counts,
-    bootstrap_mean,
     correlations,
     groups_of,
     holm,
-    percentiles,
     resampled_means,
     sign_flip,
     text,
@@ -167,8 +166,8 @@ def cases(
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
         values = np.stack([_seeds(study[name]).to_numpy() for name in names])  # (score, point, seed, sample)
         counts = bootstrap_counts(groups_of(study))
-        resampled = (resampled_means(values, counts), counts.sum(1), drawn)
-        for means, size, kept in ((values.mean(-1, keepdims=True), values.shape[-1], actual), resampled):
+        again = (resampled_means(values, counts), counts.sum(1), drawn)
+        for means, size, kept in ((values.mean(-1, keepdims=True), values.shape[-1], actual), again):
             good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
             ours, theirs = (good[:, kind] for kind in kinds)
             wins = ours[:, :, None] > theirs[:, None]  # (score, candidate, baseline, seed, resample)
@@ -177,9 +176,10 @@ def cases(
     counted = np.concatenate(actual, 1)
     if not counted.shape[1]:
         raise DataError(f"no study has points of both {list(candidates)} and {list(baselines)}; name other methods")
-    interval = Interval(counted.mean((1, 2)), *percentiles(np.concatenate(drawn, 1).mean(1)))
+    fewest = min((groups_of(study) for study in studies), key=lambda groups: len(set(groups)))
+    interval = resampled(counted.mean((1, 2)), np.concatenate(drawn, 1).mean(1), fewest)
     return xr.Dataset(
-        _intervals({"improved": (interval, "share of cases improved")}, ("score",)),
+        _intervals({"improved": (within(interval, 0, 1), "share of cases improved")}, ("score",)),
         {"score": names},
         {"cases": counted.shape[1], "candidates": ", ".join(candidates), "baselines": ", ".join(baselines)},
     )
@@ -205,9 +205,14 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
         return stats.rankdata(-good, axis=1)
 
     actual = placed(values.mean(-1))
-    drawn = placed(resampled_means(values, bootstrap_counts(groups_of(study))))
-    single = {"rank": (Interval(actual, *percentiles(drawn)), "rank, 1 is best")}
-    mean = {"mean_rank": (Interval(actual.mean(0), *percentiles(drawn.mean(0))), "mean rank over scores")}
+    groups = groups_of(study)
+    drawn = placed(resampled_means(values, bootstrap_counts(groups)))
+
+    def ranked(ranks: np.ndarray, draws: np.ndarray) -> Interval:
+        return within(resampled(ranks, draws, groups), 1, actual.shape[1])
+
+    single = {"rank": (ranked(actual, drawn), "rank, 1 is best")}
+    mean = {"mean_rank": (ranked(actual.mean(0), drawn.mean(0)), "mean rank over scores")}
     return xr.Dataset(
         {**_intervals(single, ("score", "point")), **_intervals(mean, ("point",))},
         {"score": names, "point": study["point"].to_numpy()},
@@ -252,11 +257,16 @@ def correlation(
         repeated = (np.repeat(values, times.astype(int), -1).reshape(len(names), -1, 1) for times in counts)
         return np.concatenate([correlations(one, kind) for one in repeated], axis=-1)
 
-    counts = bootstrap_counts(groups_of(study))
-    known = not np.isnan(counts).any()
-    low, high = percentiles(of(counts)) if known else np.full((2, len(names), len(names)), np.nan)
+    groups = groups_of(study)
+    counts = bootstrap_counts(groups)
     r = of(np.ones((1, samples)))[..., 0]
-    intervals = _intervals({"r": (Interval(r, low, high), f"{kind.title()} correlation")}, ("score", "other"))
+    unknown_ends = np.full((len(names), len(names)), np.nan)
+    found = (
+        Interval(r, unknown_ends, unknown_ends)
+        if np.isnan(counts).any()
+        else within(resampled(r, of(counts), groups), -1, 1)
+    )
+    intervals = _intervals({"r": (found, f"{kind.title()} correlation")}, ("score", "other"))
     return xr.Dataset(intervals, {"score": names, "other": names}, _attrs(study, kind=kind, over=over, points=points))
 
 

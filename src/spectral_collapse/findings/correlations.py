@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import comparison
+from spectral_collapse.findings import comparison, intervals
 from spectral_collapse.findings.claims import Claim, above, below, overall, shown
 from spectral_collapse.findings.decorrelation import NEAR, Found, label, per_dataset, span, white_s_dc
 from spectral_collapse.findings.intervals import means
@@ -66,19 +66,31 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     """
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
-    counts = statistics.bootstrap_counts(statistics.groups_of(one))
+    groups = statistics.groups_of(one)
+    counts = statistics.bootstrap_counts(groups)
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "means of methods": lambda times: _over_points(values, times),
         "all images": lambda times: _pooled(ranks - ranks.mean((1, 2), keepdims=True), times),
         "given the method": lambda times: _pooled(ranks - ranks.mean(2, keepdims=True), times),
         "given the image": lambda times: _pooled(ranks - ranks.mean(1, keepdims=True), times),
     }
     once = np.ones((1, values.shape[-1]))
-    return {name: Interval(float(of(once)[0]), *statistics.percentiles(of(counts))) for name, of in kinds.items()}
+    found = {"means of methods": _over_methods(values, counts, groups)}
+    found |= {name: intervals.resampled(float(of(once)[0]), of(counts), groups) for name, of in kinds.items()}
+    return {name: intervals.within(one, -1, 1) for name, one in found.items()}
 
 
-def _over_points(values: np.ndarray, times: np.ndarray) -> np.ndarray:
-    return statistics.correlations(statistics.resampled_means(values, times), "spearman")[0, 1]
+def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> Interval:
+    """The rank correlation of methods' means of two scores (2, point, sample). The claim is about methods, so methods
+    are drawn with the images: ten of them tell a correlation badly, however many images there are."""
+    means = statistics.resampled_means(values, counts)
+    methods, resamples = means.shape[1:]
+    drawn = np.random.default_rng(0).integers(methods, size=(methods, resamples))
+    r = statistics.correlations(np.take_along_axis(means, drawn[None], 1), "spearman")[0, 1]
+    actual = statistics.correlations(values.mean(-1, keepdims=True), "spearman")[0, 1, 0]
+    if np.isnan(counts).any():
+        return Interval(float(actual), np.nan, np.nan)
+    fewer = min(range(methods), groups, key=lambda units: len(set(units)))
+    return intervals.resampled(float(actual), r[np.isfinite(r)], fewer)  # a method against itself has no correlation
 
 
 def _pooled(centred: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -143,7 +155,7 @@ def experiment(found: Found) -> pd.DataFrame:
 def gap(one: xr.Dataset, point: str, reference: str, score: str = "s_hf") -> Interval:
     """Mean difference of a score between two points on the same images."""
     values = one[score]
-    return statistics.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
+    return intervals.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
 
 
 def exceptions(one: xr.Dataset, score: str = "hf_excess") -> list[str]:
@@ -156,7 +168,7 @@ def exceptions(one: xr.Dataset, score: str = "hf_excess") -> list[str]:
     """
     found = []
     for name in one["point"].to_numpy():
-        decorrelated = statistics.bootstrap_mean(one["s_dc"].sel(point=name))
+        decorrelated = intervals.bootstrap_mean(one["s_dc"].sel(point=name))
         if decorrelated.high < white_s_dc(one) - NEAR and gap(one, name, WHITE, score).high >= 0:
             found.append(called(str(name)))
     return found
@@ -210,7 +222,7 @@ def experiment_verdict(found: Found) -> str:
     """A list: for each data set what white noise's samples have, what force and colour change, and the exceptions."""
     lines = []
     for one in found.values():
-        white, standard = (text(statistics.bootstrap_mean(one["s_hf"].sel(point=name))) for name in (WHITE, "standard"))
+        white, standard = (text(intervals.bootstrap_mean(one["s_hf"].sel(point=name))) for name in (WHITE, "standard"))
         forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
         energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
         lines.append(
@@ -228,7 +240,7 @@ def _times(one: xr.Dataset, point: str) -> str:
     """High-frequency energy of a point's images as a multiple of white noise's: geometric mean over images."""
     values = one["hf_excess"]
     gaps = values.sel(point=point, drop=True) - values.sel(point=WHITE, drop=True)
-    return text(statistics.geometric_mean(gaps), 2)
+    return text(intervals.geometric_mean(gaps), 2)
 
 
 def claims(found: Found) -> list[Claim]:

@@ -7,9 +7,9 @@ import itertools
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import interval, means, ratio
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import Interval, interval, ratio, text
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import MEASURES
 

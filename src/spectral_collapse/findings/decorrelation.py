@@ -16,7 +16,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import cells
+from spectral_collapse.findings import cells, intervals
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, above, below, overall, shown
 from spectral_collapse.findings.intervals import means
@@ -59,7 +59,7 @@ def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
 
 def s_dc(one: xr.Dataset, series: str) -> Interval:
     """S_DC of a series at the usual patch, mean over images."""
-    return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH))
+    return intervals.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH))
 
 
 def scores(found: Found) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
     def pooled(areas: xr.DataArray) -> xr.DataArray:
         return share.where(areas).sum("area") / one["windows"].where(areas).sum("area")
 
-    return statistics.interval(pooled(plainer) - pooled(~plainer))
+    return intervals.interval(pooled(plainer) - pooled(~plainer))
 
 
 def answer(found: Found) -> str:
@@ -185,7 +185,7 @@ def scale_verdict(found: Found) -> str:
         if "white_norm" not in one["series"]:
             continue
         values = one["s_dc"].sel(patch=PATCH)
-        gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
+        gain = intervals.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
         lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
         return "`white_norm` was not run, so too little variance cannot be separated from too much correlation."
@@ -231,7 +231,7 @@ def _turned(one: xr.Dataset) -> list[str]:
     """The pairs of series whose order depends on the side of the window."""
     values, found = one["s_dc"].transpose("series", "patch", "sample"), []
     for first, second in itertools.combinations(values["series"].to_numpy(), 2):
-        gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
+        gap = intervals.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
         if (gap.low > 0).any() and (gap.high < 0).any():
             found.append(f"{first} and {second}")
     return found

@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
+from spectral_collapse.findings.intervals import bootstrap_mean, geometric_mean, high_mean, mean_text, means
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import Interval, bootstrap_mean, geometric_mean, text
+from spectral_collapse.statistics import Interval, text
 
 PAGE = "data"
 """The notebook that shows this study."""

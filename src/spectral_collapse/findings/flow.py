@@ -11,10 +11,11 @@ import xarray as xr
 
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.intervals import interval
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 from spectral_collapse.studies.latents import WHITE
 

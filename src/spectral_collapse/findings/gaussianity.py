@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import latents
+from spectral_collapse.findings import intervals, latents
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import (
@@ -146,13 +146,13 @@ def score_table(found: Found) -> pd.DataFrame:
                 {
                     "Data": f"{study.attrs['title']}, {study.attrs['data_source']}",
                     "Latents": called(name),
-                    "Squared norm / d": text(statistics.interval(one["energy"].sel(band=ALL)), 3),
+                    "Squared norm / d": text(intervals.interval(one["energy"].sel(band=ALL)), 3),
                     "S_G": f"{1 - distance:.3f}",
                     "KS distance": f"{distance:.3f}",
                     "95 % of white sets below": f"{_chance(study).high:.3f}",
                     "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
                     "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
-                    "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
+                    "Excess kurtosis": text(intervals.interval(one["kurtosis"]), 2),
                 }
             )
     return pd.DataFrame(rows).set_index(["Data", "Latents"])
@@ -321,7 +321,7 @@ def _first_rejected(study: xr.Dataset, name: str) -> int | None:
 
 
 def _energy(study: xr.Dataset, name: str, band: str) -> Interval:
-    return statistics.interval(study["energy"].sel(series=name, band=band))
+    return intervals.interval(study["energy"].sel(series=name, band=band))
 
 
 def _closer(study: xr.Dataset, name: str) -> Interval:

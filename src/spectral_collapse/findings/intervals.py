@@ -1,15 +1,89 @@
-"""Means over samples with their intervals, as tidy tables for charts; means over high frequencies."""
+"""The intervals that pages show, corrected for the number of independent groups, and tidy tables of means with them.
+
+`statistics` has percentile bootstrap intervals. Of few groups these are too short: of the mean of four normal values
+they cover 80 %, of sixteen 92 %. Here they are stretched about their estimate by a factor (`stretch`) with which they
+are as wide as Student's interval where values are normal, and cover 94 to 95 % of means of three groups and more. They
+stay as lopsided as the resamples are, and one rule serves means, ratios, ranks, correlations and areas alike.
+Hesterberg, 'What teachers should know about the bootstrap' (2015, Sec. 3 and 5), has the shortness and its two causes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
+from spectral_collapse import statistics
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import Interval, bootstrap_mean, groups_of, interval, text
+from spectral_collapse.statistics import COVERAGE, HypervolumeGain, Interval, groups_of, text
+
+
+def stretch(groups: np.ndarray | int) -> np.ndarray:
+    """How much too short percentile bootstrap intervals of a mean over so many independent groups are (...).
+
+    Resamples of G groups have the variance that divides by G, not by G - 1, and their quantiles are those of the normal
+    distribution, not of Student's with G - 1 degrees of freedom: 2.69 for 3 groups, 1.87 for 4, 1.12 for 16, 1.03 for
+    64. NaN for one group, which has no interval.
+    """
+    count = np.asarray(groups, float)
+    count = np.where(count > 1, count, np.nan)
+    student, normal = (found.ppf((1 + COVERAGE) / 2) for found in (stats.t(count - 1), stats.norm()))
+    return student / normal * np.sqrt(count / (count - 1))
+
+
+def corrected(found: Interval, groups: np.ndarray | int) -> Interval:
+    """A percentile bootstrap interval over so many groups, stretched about its estimate."""
+    mean = np.asarray(found.mean)
+    return Interval(found.mean, *((mean + stretch(groups) * (end - mean))[()] for end in found[1:]))
+
+
+def resampled(estimate: np.ndarray | float, draws: np.ndarray, groups: Sequence[object] | np.ndarray) -> Interval:
+    """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples."""
+    return corrected(Interval(estimate, *statistics.percentiles(draws)), len(set(groups)))
+
+
+def within(found: Interval, least: float, most: float) -> Interval:
+    """An interval of what has bounds, cut there."""
+    return Interval(found.mean, *(np.clip(end, least, most)[()] for end in found[1:]))
+
+
+def bootstrap_mean(values: np.ndarray | xr.DataArray, groups: Sequence[object] | np.ndarray | None = None) -> Interval:
+    """`statistics.bootstrap_mean` with a corrected interval."""
+    if groups is None:
+        whole = isinstance(values, xr.DataArray)
+        groups = groups_of(values, str(values.dims[-1])) if whole else range(values.shape[-1])
+    return corrected(statistics.bootstrap_mean(values, groups), len(set(groups)))
+
+
+def geometric_mean(logarithms: xr.DataArray) -> Interval:
+    """The geometric mean over the last dimension, with its interval, of what these are the logarithms of."""
+    return Interval(*np.exp(bootstrap_mean(logarithms)))
+
+
+def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
+    """`statistics.interval` with corrected intervals, each of the groups that have a value there."""
+    values, groups = values.transpose(..., dim), pd.factorize(groups_of(values, dim))[0]
+    known = values.notnull().to_numpy() @ np.eye(groups.max() + 1)[groups] > 0
+    return corrected(statistics.interval(values, dim), known.sum(-1))
+
+
+def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample") -> Interval:
+    """`statistics.ratio` with a corrected interval, which is stretched on the scale of logarithms where all of it is
+    positive, so that it stays so."""
+    found, count = statistics.ratio(numerator, denominator, dim), len(set(groups_of(numerator, dim)))
+    positive = np.asarray(found.low) > 0
+    logs = Interval(*np.log(np.where(positive, found, 1.0)))
+    both = zip(np.exp(corrected(logs, count)), corrected(found, count), strict=True)
+    return Interval(*(np.where(positive, one, other)[()] for one, other in both))
+
+
+def hypervolume_gain(candidates: np.ndarray, baselines: np.ndarray, groups: np.ndarray) -> HypervolumeGain:
+    """`statistics.hypervolume_gain` with a corrected interval."""
+    found = statistics.hypervolume_gain(candidates, baselines, groups=groups)
+    return found._replace(gain=corrected(found.gain, len(set(groups))))
 
 
 def means(values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:
@@ -17,7 +91,7 @@ def means(values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.Dat
 
     Args:
         values: with the dimension `over`, whose coordinate `{over}_group` says what is independent. Samples without
-            a value (NaN) are left out, as in `statistics.interval`.
+            a value (NaN) are left out, as in `interval`.
         **attrs: what a chart says of the table, kept as its `attrs`.
 
     Returns columns: the other dimensions; mean, low, high; n, the number of samples; groups, how many of them are

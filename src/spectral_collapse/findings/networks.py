@@ -16,19 +16,17 @@ from spectral_collapse import datasets, paths, results
 from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, above, below, from_cases
-from spectral_collapse.findings.intervals import as_table, mean_text, means
-from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import (
-    Interval,
-    bootstrap_counts,
+from spectral_collapse.findings.intervals import (
+    as_table,
     bootstrap_mean,
     geometric_mean,
-    groups_of,
-    percentiles,
+    mean_text,
+    means,
     ratio,
-    resampled_means,
-    text,
+    resampled,
 )
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, resampled_means, text
 from spectral_collapse.studies import benchmark, common
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
@@ -111,7 +109,8 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     steps = one["step"].to_numpy().astype(float)
     means = values.mean(-1)
     found = records.half_learnt(means, steps)
-    drawn = records.half_learnt(resampled_means(values, bootstrap_counts(groups_of(one, "pair"))), steps)
+    groups = groups_of(one, "pair")
+    drawn = records.half_learnt(resampled_means(values, bootstrap_counts(groups)), steps)
     ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
     rows = []
@@ -121,7 +120,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
             of["high over low"] = (found[level, high] / found[level, low], drawn[level, high] / drawn[level, low])
         for band, (value, draws) in of.items():
             error = means[-1, level, bands.index(band)] if band in bands else np.nan
-            rows.append((ratios[level], band, value, *percentiles(draws), error))
+            rows.append((ratios[level], band, *resampled(value, draws, groups), error))
     return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
 
 
@@ -384,8 +383,8 @@ def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
         norms, energies = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
         found = _regression(norms, energies)
         draws = _regression(norms, energies, bootstrap_counts(range(norms.size)))
-        for measure, value, resampled in zip(("elasticity", "correlation"), found, draws, strict=True):
-            rows.append((str(name), measure, float(value), *percentiles(resampled)))
+        for measure, value, drawn in zip(("elasticity", "correlation"), found, draws, strict=True):
+            rows.append((str(name), measure, *resampled(float(value), drawn, range(norms.size))))
     return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
 
 
@@ -403,7 +402,7 @@ def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> I
         return np.exp(np.trapezoid(1 - of, ratios, axis=0))
 
     draws = resampled_means(response, bootstrap_counts(groups_of(one)))
-    return Interval(float(grown(response.mean(-1))), *map(float, percentiles(grown(draws))))
+    return resampled(float(grown(response.mean(-1))), grown(draws), groups_of(one))
 
 
 def learnt(study: xr.Dataset, domain: str = "source") -> str:
@@ -692,7 +691,8 @@ def _ratio_to_noise(one: xr.Dataset) -> Interval:
         resampled_means(values.to_numpy(), bootstrap_counts(groups_of(values, dim), seed=seed))
         for seed, (values, dim) in enumerate(((noise, "every"), (translated, "sample")))
     ]
-    return Interval(*np.exp([float(translated.mean() - noise.mean()), *percentiles(draws[1] - draws[0])]))
+    gap = resampled(float(translated.mean() - noise.mean()), draws[1] - draws[0], groups_of(translated))
+    return Interval(*np.exp(gap))
 
 
 def _compared(one: xr.Dataset) -> str:

@@ -18,9 +18,10 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, above, overall, shown
+from spectral_collapse.findings.intervals import resampled
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.tuning import area_draws, area_of
-from spectral_collapse.statistics import Interval, percentiles, text
+from spectral_collapse.statistics import Interval, groups_of, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import TARGET, Selection
 from spectral_collapse.studies.published import CHOSEN
@@ -75,7 +76,7 @@ def gain(study: xr.Dataset, ours: str, rival: str) -> Interval:
     """The area of a method over that of another, on the same images."""
     draws = area_draws(*_parts(study, [ours, rival]))
     ratios = draws[0] / draws[1]
-    return Interval(ratios[0], *(float(end) for end in percentiles(ratios[1:])))
+    return Interval(*map(float, resampled(ratios[0], ratios[1:], groups_of(study))))
 
 
 def pairs(found: Found) -> Iterator[tuple[xr.Dataset, str, str]]:

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Verdict
 from spectral_collapse.findings.intervals import means, stacked
 from spectral_collapse.statistics import Interval
@@ -161,7 +162,7 @@ def path_gains(study: xr.Dataset) -> tuple[Interval, Interval]:
     gains = []
     for reference in (inside.sel(series=WHITE, drop=True), 0.0):
         distance = np.abs(inside - reference).mean("place")
-        gains.append(statistics.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited"))
+        gains.append(intervals.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited"))
     return gains[0], gains[1]
 
 
@@ -259,7 +260,7 @@ def sweep_verdict(found: Found) -> str:
         for study in found.values():
             values = study["value"].sel(measure=name, drop=True)
             ends = (
-                statistics.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
+                intervals.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
             )
             texts.append(f"{study.attrs['title']} {', '.join(statistics.text(end, 2) for end in ends)}")
         lines.append(
@@ -305,12 +306,12 @@ def _with_titles(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "") -> Interval:
-    """`statistics.ratio` over the samples that have both values; NaN where they are fewer than two."""
+    """`intervals.ratio` over the samples that have both values; NaN where they are fewer than two."""
     dim = dim or str(numerator.dims[-1])
     known = (numerator.notnull() & denominator.notnull()).to_numpy()
     if known.sum() < 2:
         return Interval(np.nan, np.nan, np.nan)
-    return statistics.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)
+    return intervals.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)
 
 
 def _sides(intervals: Mapping[str, Interval], bound: float, above: bool = False) -> dict[str, Verdict]:

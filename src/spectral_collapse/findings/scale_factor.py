@@ -11,10 +11,10 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, of_gaps
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import interval, means
 from spectral_collapse.findings.latents import BBBC021, Found, label
 from spectral_collapse.findings.selections import SHOWN, printed_row
-from spectral_collapse.statistics import interval, text
+from spectral_collapse.statistics import text
 from spectral_collapse.studies.benchmark import Selection
 from spectral_collapse.studies.latents import CLOSED
 

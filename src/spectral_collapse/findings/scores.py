@@ -14,8 +14,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse import statistics
-from spectral_collapse.findings import comparison, paper_tables
+from spectral_collapse.findings import comparison, intervals, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.metrics import SCORES
@@ -70,7 +69,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                 one = values.sel(at).dropna("sample")
                 if not one.size or not np.isfinite(one).all():
                     continue
-                interval = statistics.bootstrap_mean(card.goodness(one))
+                interval = intervals.bootstrap_mean(card.goodness(one))
                 unit = known[corruption].units
                 rows.append(
                     {
@@ -170,7 +169,7 @@ def _filter_gaps(study: xr.Dataset) -> dict[str, Interval]:
     """S_HF after each filter at the lowest cutoff, minus that of the whole images."""
     at = study["filtered"].sel(filter_cutoff=study["filter_cutoff"].min().item(), filter_score="s_hf")
     return {
-        str(name): statistics.bootstrap_mean(at.sel(filter=name) - _whole_s_hf(study))
+        str(name): intervals.bootstrap_mean(at.sel(filter=name) - _whole_s_hf(study))
         for name in study["filter"].to_numpy()
     }
 
@@ -189,7 +188,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         low, high = gaps["low-pass"], gaps["high-pass"]
         held = False if low.high < 0 else True if high.high < 0 else None
         filters[title] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
-        flagged = statistics.bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
+        flagged = intervals.bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
         printed[title] = text(flagged), above(flagged, 0.5)
     paper = "Spectral Collapse"
     return [
@@ -225,7 +224,7 @@ def decorrelation_verdict(study: xr.Dataset) -> str:
     values = decorrelation(study)
     listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in values.itertuples())
     expected = study.attrs["white_s_dc"]
-    gap = statistics.bootstrap_mean(
+    gap = intervals.bootstrap_mean(
         study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)
     )
     told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not significantly different"
@@ -240,7 +239,7 @@ def norms_verdict(study: xr.Dataset) -> str:
     lines = []
     for name in study["latent_series"].to_numpy():
         values = study["norm"].sel(latent_series=name)
-        norm, spread = statistics.bootstrap_mean(values), float(values.std(ddof=1))
+        norm, spread = intervals.bootstrap_mean(values), float(values.std(ddof=1))
         count, distance, pvalue = _last(study, name, study.sizes["latent_sample"])
         lines.append(
             f"- **{name}**: $\\|x\\|^2 / d$ is {text(norm)}, with a standard deviation of {spread:.3f}; with {count} "
@@ -319,7 +318,7 @@ def readings_verdict(study: xr.Dataset) -> str:
     def value(score: str, label: str, case: str) -> Interval:
         mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)
         one = study["reading_value"].isel(reading=int(mask.to_numpy().argmax())).sel(case=case)
-        return statistics.bootstrap_mean(one.dropna("reading_sample"))
+        return intervals.bootstrap_mean(one.dropna("reading_sample"))
 
     used = study["reading_label"].where(study["reading_used"], drop=True)
     scores = study["reading_score"].where(study["reading_used"], drop=True)

@@ -18,9 +18,9 @@ from spectral_collapse.findings import cells, claims, comparison, paper_tables
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, paper_cells, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import interval, means
 from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from spectral_collapse.studies.latents import WHITE

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Verdict
 from spectral_collapse.findings.intervals import high_mean, means, stacked
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -95,8 +96,8 @@ def claims(found: Found) -> list[Claim]:
     frequency, whatever the latent. Where only the first half holds the verdict is 'depends'.
     """
     late = {study.attrs["title"]: late_energy(study) for study in found.values()}
-    standard = {name: statistics.interval(one.sel(series="standard")) for name, one in late.items()}
-    white = {name: statistics.interval(one.sel(series=WHITE)) for name, one in late.items()}
+    standard = {name: intervals.interval(one.sel(series="standard")) for name, one in late.items()}
+    white = {name: intervals.interval(one.sel(series=WHITE)) for name, one in late.items()}
     lack = _against(late, "standard", WHITE)
     halves = {_sign(one, -1) for one in standard.values()}, {_sign(one, -1) for one in lack.values()}
     made = [
@@ -110,7 +111,7 @@ def claims(found: Found) -> list[Claim]:
         )
     ]
     if all("ovg" in one["series"] for one in late.values()):
-        ovg = {name: statistics.interval(one.sel(series="ovg")) for name, one in late.items()}
+        ovg = {name: intervals.interval(one.sel(series="ovg")) for name, one in late.items()}
         gained = _against(late, "ovg", "standard")
         made.append(
             Claim(
@@ -123,8 +124,8 @@ def claims(found: Found) -> list[Claim]:
         )
     if all("taba" in one["series"] for one in late.values()):
         weak = {study.attrs["title"]: early_norms(study) for study in found.values()}
-        short = {name: statistics.interval(standard - taba) for name, (standard, taba) in weak.items()}
-        texts = [_listed({name: statistics.interval(pair[n]) for name, pair in weak.items()}) for n in (0, 1)]
+        short = {name: intervals.interval(standard - taba) for name, (standard, taba) in weak.items()}
+        texts = [_listed({name: intervals.interval(pair[n]) for name, pair in weak.items()}) for n in (0, 1)]
         made.append(
             Claim(
                 "The first inversion steps fail to provide accurate noise.",
@@ -175,7 +176,7 @@ def verdict(found: Found) -> str:
             norm = study["noise_norm"].sel(walk="inversion", series=name)
             label = study["label_sensitivity"].sel(series=name)
             ends = [
-                statistics.text(statistics.interval(values.isel(step=steps).mean("step")), 2)
+                statistics.text(intervals.interval(values.isel(step=steps).mean("step")), 2)
                 for values in (norm, label)
                 for steps in (first, last)
             ]
@@ -201,7 +202,7 @@ def _title(name: str) -> str:
 
 
 def _against(late: Mapping[str, xr.DataArray], series: str, other: str) -> dict[str, Interval]:
-    return {name: statistics.interval(one.sel(series=series) - one.sel(series=other)) for name, one in late.items()}
+    return {name: intervals.interval(one.sel(series=series) - one.sel(series=other)) for name, one in late.items()}
 
 
 def _listed(intervals: Mapping[str, Interval]) -> str:

@@ -12,15 +12,8 @@ import xarray as xr
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.intervals import as_table, stacked
-from spectral_collapse.statistics import (
-    Interval,
-    bootstrap_counts,
-    groups_of,
-    interval,
-    percentiles,
-    resampled_means,
-)
+from spectral_collapse.findings.intervals import as_table, interval, resampled, stacked
+from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, resampled_means
 
 Found = Mapping[str, xr.Dataset]
 """Data set -> its result."""
@@ -70,7 +63,7 @@ def area_of(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> Int
     s_hf, s_lf: (..., sample). target: S_LF of the true targets, (sample,).
     """
     draws = area_draws(s_hf, s_lf, target)
-    return Interval(draws[..., 0], *percentiles(draws[..., 1:]))
+    return resampled(draws[..., 0], draws[..., 1:], groups_of(s_hf))
 
 
 def area_draws(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> np.ndarray:
