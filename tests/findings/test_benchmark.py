@@ -131,12 +131,17 @@ def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
 
 def test_the_answer_counts(study: xr.Dataset) -> None:
     text = findings.answer({"": study})
-    assert "2 of 3 methods have a higher S_HF" in text
-    assert "after Holm's correction" in text
-    assert "The best mean rank over 5 scores has OVG" in text
-    few = findings.answer({"": made(SHIFTS, pictures=4)})
-    assert "by their own 95 % intervals, uncorrected, 2 of 3 methods have a higher S_HF" in few
-    assert "With 4 independent pictures no p-value is below 0.12" in few
+    counted = "Of 3 methods so many are above the standard inversion, after Holm's correction, on Made up: S_HF for 2;"
+    assert counted in text
+    assert "the best mean rank over 5 scores has OVG" in text
+    few = made(SHIFTS, pictures=4, title="Few")
+    alone = findings.answer({"": few})
+    assert "by their own 95 % intervals, uncorrected, on Few: S_HF for 2;" in alone
+    assert "Few: too few pictures to show a corrected difference." in alone
+    assert "With 4 independent pictures no p-value is below 0.125" in findings.significant({"": few})
+    both = findings.answer({"few": few, "enough": study})  # answered where it can be
+    assert counted in both
+    assert "Few: too few pictures" in both
 
 
 def test_numbers_of_the_tables_recompute_from_stored_values(own_store: None) -> None:  # noqa: F811

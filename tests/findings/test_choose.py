@@ -120,11 +120,23 @@ def test_what_the_scores_do_not_see_is_named() -> None:
     for study in found.values():
         study["sliced_wasserstein"][:] = 0.1
         study["sliced_wasserstein"].loc[{"point": "bdia"}] = 0.2
-    text = findings.beware(found, ["taba", "bdia", "standard"])
+    text = findings.beware({name: found for name in ("taba", "bdia", "standard")} | {"ovg": {}})
     assert "- **TABA**: they have less energy at high frequencies on 1 of 2 data sets." in text
     assert "- **BDIA**: they are farther from real targets (SWD) on 2 of 2 data sets." in text
     assert "standard**" not in text
-    assert findings.beware(found, ["standard"]) == ""
+    assert findings.beware({"standard": found}) == ""
+    # on the task's own data sets alone
+    assert "energy at high frequencies on 1 of 1" in findings.beware({"taba": {"one": found["one"]}})
+    assert findings.beware({"taba": {"two": found["two"]}}) == ""
+
+
+def test_images_that_are_looked_at_must_not_be_farther_from_real_ones(study: xr.Dataset) -> None:
+    assert best(study, LOOK, 4.0)[0] == "ovg"
+    study["sliced_wasserstein"].loc[{"point": "ovg"}] = 0.4
+    assert "ovg" not in {one.method for one in findings.choices(study, LOOK, 4.0)}
+    assert best(study, MEASURE, 4.0)[0] == "ovg"  # values can be right in images that look like none
+    study["sliced_wasserstein"].loc[{"point": "ovg", "seed": 0}] = 0.3  # in one draw no farther: made up as 0.3
+    assert best(study, LOOK, 4.0)[0] == "ovg"
 
 
 def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,7 +133,10 @@ def test_the_standard_inversion_is_on_both_sides_of_the_gain(study: xr.Dataset) 
 def test_the_answer_has_each_data_set(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     first, *lines = findings.answer({"one": study, "two": study.assign_attrs(title="Other")}).split("\n- ")
-    assert first.startswith("**Answer.**")
+    assert "significantly larger than that of the standard inversion and TABA on Made up and Other, of 2;" in first
+    assert re.search(r"OVG's side has more points \(\d+ against \d+; ", first)
+    flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "s_lf")})
+    assert "TABA on no data set, of 1;" in findings.answer({"one": flat})
     assert [line.partition("**,")[0] for line in lines] == ["**Made up", "**Other"]
     assert "the standard inversion 0.50 [" in lines[0]
     assert "TABA 0.60 [" in lines[0]

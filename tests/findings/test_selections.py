@@ -126,7 +126,7 @@ def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
 
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
     alone = {"latent": found["epsilon"], "pixel": {}}
-    assert "There is no second network" in findings.networks_answer(alone, "latent")
+    assert "there is no second network" in findings.networks_answer(alone, "latent")
     assert findings.against(alone, "latent").empty
     assert len(findings.table(alone)) == 2
     rule = ("words", "pixel", "standard", "s_dc", -1)
@@ -181,5 +181,8 @@ def test_factors() -> None:
     verdicts = [claim.verdict for claim in scale_factor.claims(full)]
     assert verdicts[0] == "supported"
     assert (verdicts[2], verdicts[5]) == ("supported", "supported")
+    full["bbbc021_x16"] = full["bbbc021_x8"] + 0.05  # above x8, and x32 below both: the ends alone would not show it
+    full["bbbc021_x16"].attrs |= full["bbbc021_x8"].attrs | {"title": "Another"}
+    assert scale_factor.claims(full)[0].verdict == "depends"
     with pytest.raises(InvalidParameterError, match="edges2shoes was given"):
         scale_factor.factors_of({"edges2shoes": one})

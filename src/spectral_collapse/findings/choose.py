@@ -3,17 +3,18 @@
 The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget allows.
 The best is the candidate with the highest mean of the task's score. It leads together with all candidates that are not
 significantly worse: the 95 % interval of the paired difference holds 0. A task may have a floor: a score in which a
-candidate must not be worse than the standard inversion with its whole interval. Intervals are not corrected for the
-number of methods, and the best is chosen on the images that it is judged on.
+candidate must not be worse than the standard inversion with its whole interval. Where outputs are to be looked at, a
+candidate's must not be farther from real targets (sliced Wasserstein distance, every draw) than the standard
+inversion's: its score can have the mean structure and energy of images that look like none. Intervals are not
+corrected for the number of methods, and the best is chosen on the images that it is judged on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -46,18 +47,20 @@ _SCORES = {
 @dataclass(frozen=True)
 class Task:
     """What a reader wants. score: of single images, more is better. structure: of the data sets that it is answered
-    from ('color' for thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall."""
+    from ('color' for thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall. near:
+    images must not be farther from real targets (SWD) than the standard inversion's."""
 
     wanted: str
     score: str
     structure: str = ""
     floor: str = ""
+    near: bool = False
 
 
 TASKS = {
     "super-resolution, to measure in": Task("values that are right", "psnr", "color"),
-    "super-resolution, to look at": Task("the source's structure with a usual texture", JOINT, "color"),
-    "drawing to photo": Task("the drawing's structure with a usual texture", JOINT, "edges"),
+    "super-resolution, to look at": Task("the source's structure with a usual texture", JOINT, "color", near=True),
+    "drawing to photo": Task("the drawing's structure with a usual texture", JOINT, "edges", near=True),
     "reconstruction": Task("the source back, under its own label", "reconstruction"),
     "editing": Task("as much of the source as can be, texture not below the standard inversion's", "s_lf", "", "s_hf"),
 }
@@ -95,6 +98,8 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
         floor = study[wanted.floor].mean("seed")
         gaps = {name: interval(floor.sel(point=name) - floor.sel(point="standard")) for name in scores}
         scores = {name: values for name, values in scores.items() if not gaps[name].high < 0}
+    if wanted.near:
+        scores = {name: values for name, values in scores.items() if not _farther(study, name)}
     if not scores:
         least = float(study["inversion_cost"].min())
         raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {least:g}")
@@ -166,7 +171,7 @@ def gains(found: Found) -> pd.DataFrame:
 
 def answer(found: Found) -> str:
     """For each task who leads at the cost of one standard inversion, and who at the largest budget, as Markdown."""
-    lines, named = [], dict[str, None]()
+    lines, named = [], dict[str, dict[str, xr.Dataset]]()
     for task, wanted in TASKS.items():
         studies = suited(found, task)
         if not studies:
@@ -177,25 +182,28 @@ def answer(found: Found) -> str:
             counts = leading(found, task, budget)
             most = max(counts.values())
             best = [name for name, count in counts.items() if count == most]
-            named |= dict.fromkeys(best)
+            for name in best:
+                named.setdefault(name, {}).update(studies)
             listed = ", ".join(map(called, best))
             texts.append(f"{_costing(budget)}: {listed} ({most} of {len(studies)})")
-        lines.append(f"- **{task}** ({wanted.wanted}): {'; '.join(texts)}.")
+        kinds = " and ".join(sorted({study.attrs["data_source"] for study in studies.values()}))
+        sets = f"{len(studies)} data set{'s' * (len(studies) > 1)}, {kinds}"
+        lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(texts)}.")
     sets = "; ".join(label(study) for study in found.values())
     return (
         "**Answer.** Who is best, or not significantly worse than the best, on most data sets of a task (in brackets: "
-        f"on how many):\n\n{chr(10).join(lines)}\n\n{beware(found, named)}Measured on {sets}."
+        f"on how many):\n\n{chr(10).join(lines)}\n\n{beware(named)}Measured on {sets}."
     )
 
 
-def beware(found: Found, names: Iterable[str]) -> str:
+def beware(named: Mapping[str, Found]) -> str:
     """What the tasks' scores do not see of methods, on at least half of the data sets, as a list of Markdown: images
     that are smoother than the standard inversion's (log energy at high frequencies, whole interval), or farther from
-    real targets (SWD, every draw)."""
+    real targets (SWD, every draw). named: method -> the data sets of the tasks that it is named for."""
     lines = []
-    for name in names:
+    for name, found in named.items():
         smooth = sum(difference(one, name, "standard", "hf_excess").high < 0 for one in found.values())
-        far = sum((_distance(one, name) > _distance(one, "standard")).all() for one in found.values())
+        far = sum(_farther(one, name) for one in found.values())
         parts = [
             f"{words} on {count} of {len(found)} data sets"
             for count, words in (
@@ -212,8 +220,10 @@ def beware(found: Found, names: Iterable[str]) -> str:
     return f"{head}:\n\n{''.join(lines)}\n"
 
 
-def _distance(study: xr.Dataset, name: str) -> np.ndarray:
-    return study["sliced_wasserstein"].sel(point=name).to_numpy()
+def _farther(study: xr.Dataset, name: str) -> bool:
+    """Whether images are farther from real targets than the standard inversion's, in every draw."""
+    distance = study["sliced_wasserstein"]
+    return bool((distance.sel(point=name) > distance.sel(point="standard")).all())
 
 
 def worth(found: Found) -> str:

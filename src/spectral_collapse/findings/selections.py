@@ -179,16 +179,19 @@ def networks_answer(found: Networks, baseline: str) -> str:
     def who(those: Sequence[str]) -> str:
         return "every network" if len(those) == len(studies) else ", ".join(those) or "no network"
 
+    missing = "high_frequency_deficit"  # S_DC falls to 0 in many channels, and then tells no networks apart
     gaps = [
-        f"{network} minus {baseline} {text(_gap(one, network, baseline, point, 's_dc'))}"
+        f"{network} minus {baseline} {text(_gap(one, network, baseline, point, missing))}"
         for name, one, network, point in _pairs(found, baseline)
         if name == data and point == "standard"
     ]
+    lacking = {network: value(study, missing, "standard") for network, study in studies.items()}
     return (
         f"**Answer.** On {label(next(iter(studies.values())))}, latents of the standard inversion are less white than "
         f"white noise with {who(correlated)}: S_DC is {listed(white)}. Its images have less energy at high frequencies "
         f"than true targets with {who(smooth)}: the log energy minus theirs is {listed(energy)}. "
-        + (f"In S_DC, on the same images: {'; '.join(gaps)}." if gaps else "There is no second network to compare.")
+        f"The latents lack {listed(lacking)} of white noise's power at high frequencies"
+        + (f"; on the same images, {'; '.join(gaps)}." if gaps else ", and there is no second network to compare.")
     )
 
 

@@ -14,8 +14,9 @@ PICTURES = 1
 def claims(found: Networks) -> list[Claim]:
     """The collapse and its cure in each space (`collapse_claims`), and where it is worse (`networks_claims`)."""
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 4", "fig-space-levels"
-    worse = ("Pixel space collapses too, and more: S_DC of the standard inversion is lower", "pixel", "standard")
+    missing = "the share of high-frequency power that the standard inversion's latents lack is larger"
+    worse = (f"Pixel space collapses too, and more: {missing}", "pixel", "standard", "high_frequency_deficit", 1)
     return [
         *collapse_claims(found, where, "The standard inversion collapses in either space", figure),
-        *networks_claims(found, "latent", [(*worse, "s_dc", -1)], where, figure),
+        *networks_claims(found, "latent", [worse], where, figure),
     ]
