@@ -136,8 +136,9 @@ def scores_correlation(found: Found) -> Interval:
     rows = rows[rows["series"] != WHITE]
     values = rows[["mean", "s_g"]].to_numpy().T
     counts = statistics.bootstrap_counts(rows["series"]).astype(int)
-    drawn = [_rank_correlation(np.repeat(values, times, 1)) for times in counts]
-    return Interval(_rank_correlation(values), *np.nanquantile(drawn, [0.025, 0.975]))
+    drawn = np.array([_rank_correlation(np.repeat(values, times, 1)) for times in counts])
+    found = intervals.resampled(_rank_correlation(values), drawn[np.isfinite(drawn)], rows["series"])
+    return intervals.within(found, -1, 1)
 
 
 def _rank_correlation(values: np.ndarray) -> float:
