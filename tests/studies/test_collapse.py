@@ -81,8 +81,8 @@ def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
     for name, factor in (("standard", 0.25), ("TABA", 1.0), ("OVG", 2.0)):
         made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
     text = findings.answer(made)
-    assert "have 0.25 [0.25, 0.25] times the energy" in text
-    assert "with TABA it is 1.00 [1.00, 1.00] times, with OVG 2.00 [2.00, 2.00] times" in text
+    assert "have 0.25 [0.25, 0.25] times the energy of the true targets" in text
+    assert "TABA multiplies it by 4.00 [4.00, 4.00] and OVG multiplies it by 8.00 [8.00, 8.00]" in text
     assert "4 real test images" in text
 
 

@@ -16,13 +16,13 @@ from spectral_collapse.studies import common
 def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
     """In a few sentences, as Markdown: whether texture is lost and comes back, where the loss begins, and how the
     claims fare. study: of `studies.collapse`. claims: of `verdicts.collected`."""
-    energy, power = collapse.energies(study), collapse.powers(study)
+    energy, power = collapse.energy(study), collapse.powers(study)
     latent, perfect = power["source, network"], power["source, closed form"]
     lost = {
         True: "Texture is lost: images translated by the standard inversion have only",
         False: "No texture is lost: images translated by the standard inversion have",
         None: "Whether texture is lost is open: images translated by the standard inversion have",
-    }[below(energy["standard"], 1)]
+    }[below(energy, 1)]
     begins = {
         True: "The loss is there in the noise that inversion finds: its power at high frequencies is",
         False: "The noise that inversion finds lacks no power at high frequencies: it is",
@@ -35,8 +35,8 @@ def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
     }[below(perfect, 1)]
     return (
         f"{warning(study)}"
-        f"**Answer.** {lost} {text(energy['standard'], 2)} times the energy of the true targets at high frequencies. "
-        f"With the cures it is {text(energy['TABA'], 2)} times (TABA) and {text(energy['OVG'], 2)} times (OVG).\n\n"
+        f"**Answer.** {lost} {text(energy, 2)} times the energy of the true targets at high frequencies; "
+        f"{collapse.cured(study)}.\n\n"
         f"{begins} {text(latent, 2)} of white noise's. A perfect network for Gaussian data with the spectrum of the "
         f"sources would leave {text(perfect, 2)}, {needs}.\n\n"
         f"{verdicts.sentence(claims).removeprefix('**Answer.** ')}\n\n"
