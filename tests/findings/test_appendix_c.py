@@ -59,14 +59,22 @@ def test_an_identity_is_not_counted_as_evidence(study: xr.Dataset, decomposed: x
     assert rows["Nearer to"][rows["Measured"] == "1.5e-12"].tolist() == ["by construction"]
 
 
-def test_every_claim_has_its_row_and_the_verdict_counts_them(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+def test_every_claim_has_its_row_and_the_answer_counts_them(study: xr.Dataset, decomposed: xr.Dataset) -> None:
     claims = appendix_c.predictions(study, decomposed)
     equations = " ".join(claim.equation for claim in claims)
     assert all(name in equations for name in ("47", "49", "51", "52", "56", "Corollary 1", "Corollary 2"))
     assert len(appendix_c.table(claims)) == len(claims)
-    assert "claims with a number of their own" in appendix_c.verdict(study, decomposed)
+    nearer = [claim.nearer for claim in claims]
+    counts = [nearer.count(name) for name in ("the claim", "the closed form", "beyond the closed form", "neither")]
+    expected = (
+        "Of {} claims that predict a number or a direction of their own, the measurement is nearer to the paper's in"
+    )
+    answer = appendix_c.answer(study, decomposed)
+    assert expected.format(sum(counts)) in answer
+    assert f" in {counts[0]} and to that of a perfect network of Gaussian data in {counts[1]}, " in answer
+    assert f"beyond the latter in {counts[2]}, and open in {counts[3]}. It is of 5 real test images" in answer
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
-    assert f"ends at {float(ends.sel(measure='high_power')):.3f} [" in appendix_c.verdict(study, decomposed)
+    assert f"ends at {float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
 
 
 def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, decomposed: xr.Dataset) -> None:
@@ -104,3 +112,12 @@ def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:
     table = appendix_c.entering_noise(study)
     assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring places, S_DC"]
     assert len(table) == 2 * 3 * 2
+
+
+def test_a_local_variance_that_rises_is_listed_with_who_else_rises(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+    plain = {"measure": "plain"}
+    study["entered"].loc[plain] = study["gamma"] + 0.0 * study["entered"].sel(plain).fillna(0)
+    claims = appendix_c.claims({"one": study}, {"one": decomposed})
+    [rises] = [claim for claim in claims if "local variance in plain areas rises" in claim.claim]
+    assert rises.verdict == "supported"
+    assert rises.measured.endswith("closed form 0.000; 1.000 (both rise)")

@@ -47,6 +47,17 @@ def test_goals_need_both_area_and_time(found: dict[str, xr.Dataset]) -> None:
     assert findings.claims(found)[2].verdict == "depends"
 
 
+def test_an_area_that_is_lower_by_less_than_the_margin_fails_all_the_same(found: dict[str, xr.Dataset]) -> None:
+    for loss, verdict in ((0.0, "supported"), (0.02, "refuted"), (0.1, "refuted")):
+        lower = {}
+        for name, study in found.items():
+            texture = study["s_hf"].sel(variant="exact", drop=True)
+            change = xr.where(study["variant"] == "every 5", texture * (1 - loss) - study["s_hf"], 0.0)
+            kept = study["s_lf"].sel(variant="exact", drop=True) + 0 * study["s_lf"]
+            lower[name] = study.assign(s_hf=study["s_hf"] + change, s_lf=kept.transpose(*study["s_lf"].dims))
+        assert findings.claims(lower)[0].verdict == verdict
+
+
 def test_a_single_picture_leaves_goals_open(found: dict[str, xr.Dataset]) -> None:
     one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
     assert [claim.verdict for claim in findings.claims({"one": one})] == ["depends"] * 3

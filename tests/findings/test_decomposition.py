@@ -89,7 +89,7 @@ def test_sentences_have_their_numbers(study: xr.Dataset) -> None:
         assert f"{words} {float(shares.sel(part=name)):.3f} [" in answer
     falling = xr.DataArray([100.0, 10.0, 1.0], {"band": list(BANDS)}, "band")
     study["error"] = study["error"] * falling.where(study["denoiser"] == "network", 1.0)
-    assert "does not grow with frequency" in findings.answer(study)
+    assert "the ratio does not grow with frequency" in findings.answer(study)
     assert "5 real test images" in findings.summary(study)
 
 
@@ -108,3 +108,22 @@ def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: x
     assert f"change S_DC by {float(gained.sel(entry='none').mean()):.3f} [" in findings.levels_matter(study)
     assert findings.other_levels(study.drop_vars("spaced")) is None
     assert "no other levels" in findings.levels_matter(study.drop_vars("spaced"))
+
+
+def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(study: xr.Dataset) -> None:
+    study["replaced"] = [0, 1, 2]  # 2 of 50 steps is what TABA replaces
+    at = {"denoiser": "network", "resolution": "coarse", "measure": "s_dc"}
+    ideal = study["ideal"].sel(resolution="coarse", measure="s_dc", drop=True)
+    for left, verdict in ((0.1, "supported"), (0.9, "refuted")):
+        study["corrected"].loc[at | {"replaced": 0}] = ideal - 0.5
+        study["corrected"].loc[at | {"replaced": 2}] = ideal - 0.5 * left
+        [claim] = findings.claims({"one": study})
+        assert claim.verdict == verdict
+        assert f"Made up {1 - left:.2f} in the first 2 of 50 steps: 0.500 [0.500, 0.500] to" in claim.measured
+    assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].verdict == "not measured"
+
+
+def test_what_is_left_is_the_power_of_the_standard_walk(study: xr.Dataset) -> None:
+    walk = {"denoiser": "covariance", "entry": "none", "resolution": "coarse", "measure": "high_power"}
+    study["value"].loc[walk] = 0.25
+    np.testing.assert_allclose(findings.left(study), 0.25)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -112,6 +113,29 @@ def test_verdicts_follow_the_numbers(study: xr.Dataset) -> None:
     answer = findings.answer({"dark": dark, "light": light})
     assert "between 0." in answer
     assert "where white noise has 0.993" in answer
+
+
+def test_the_answer_names_who_is_near_white_noise_and_how_neighbours_correlate(found: dict[str, xr.Dataset]) -> None:
+    study, white = found["made"].copy(deep=True), metrics.white_noise_level(3)
+    study["s_dc"][:] = 0.5
+    study["s_dc"].loc[{"series": "taba"}] = white - 0.005
+    study["autocorrelation"].loc[{"series": "standard", "distance": 1}] = 0.125
+    lower = study.copy(deep=True)
+    lower["s_dc"].loc[{"series": "taba"}] = 0.8
+    answer = findings.answer({"one": study, "two": lower.assign_attrs(title="Lower")})
+    assert "Within 0.01 of that are TABA (on 1 of 2 data sets; between 0.800 [0.800, 0.800] (Lower" in answer
+    assert "nearest neighbours in the standard latents is 0.125 [0.125, 0.125]" in answer
+    assert "are no methods." in findings.answer({"two": lower})
+
+
+@pytest.mark.parametrize(("name", "share"), [("textures_x8", "4%"), ("edges2shoes", "2%")])
+def test_the_share_that_taba_replaces_is_the_papers(study: xr.Dataset, name: str, share: str) -> None:
+    given = study.assign_attrs(parameters=json.dumps({"dataset": name, "num_steps": 50}))
+    assert findings.replaced(given) == f", {share} of the steps replaced"
+    assert f"{share} of the steps replaced" in findings.claims({"one": given})[3].measured
+    fewer = study.assign_attrs(parameters=json.dumps({"dataset": name, "num_steps": 10}))
+    assert findings.replaced(fewer) == ", 10% of the steps replaced"  # one step at least
+    assert findings.replaced(study.assign_attrs(parameters=json.dumps({"dataset": "mine"}))) == ""
 
 
 def test_calibration_is_exact_for_white_noise(found: dict[str, xr.Dataset]) -> None:

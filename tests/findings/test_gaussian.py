@@ -124,3 +124,26 @@ def test_the_noise_table_has_a_row_per_noise_and_level(study: xr.Dataset) -> Non
     assert len(table) == study["noise"].size * study["replaced"].size
     study["correlation_expected"] = xr.ones_like(study["correlation_expected"])
     assert (findings.noise_table(study).iloc[:, -1] == "-").all()
+
+
+def test_the_answer_has_what_is_left_and_what_brings_it_back(study: xr.Dataset) -> None:
+    study["data_limit"] = ("process", "frequency"), np.full((len(gaussian.PROCESSES), study.sizes["frequency"]), 0.5)
+    study["standard_variance"][:] = 0.375
+    study["variance_expected"].loc[{"noise": "everywhere", "replaced": 0}] = 0.8
+    study["entry"].loc[{"process": gaussian.PRESERVING}] = 10 * VARIANCE[4]
+    study["terminal"][:] = 0.9
+    study["terminal"].loc[{"process": gaussian.PRESERVING, "variance": VARIANCE[4]}] = 0.09
+    inside = gaussian.emptied_rings(study["frequency"])
+    for name, power in (("standard", 0.3), ("OVG", 1.2)):
+        study["ovg_power"].loc[{"ovg_series": name}] = np.where(inside, 1e-20, power)
+    answer = findings.answer(study.assign_attrs(num_steps=50))
+    assert "a tenth of the power $s_0^2$ more than 0.09 of white noise's variance" in answer
+    assert "0.38 of it is left after 50 standard steps, 0.50 in the limit of many, and 0.80 with noise" in answer
+    assert "from 0.30 to 1.20, and empty ones to 1e-20 at most" in answer
+
+
+def test_the_setting_tells_the_entry_level_of_the_page_from_that_of_the_networks(study: xr.Dataset) -> None:
+    study["entry"].loc[{"process": gaussian.PRESERVING}] = 0.25
+    said = findings.setting(study.assign_attrs(data_source="real", origin="drawn by chance"))
+    assert "$s_0^2$ = 2.5e-01" in said
+    assert "have DDPM's (1.0e-04)" in said

@@ -141,4 +141,8 @@ def test_the_page_has_a_row_per_series_and_an_answer(study: xr.Dataset) -> None:
     assert "nan" not in table.to_string()
     text = findings.answer({"made": study})
     assert "95 % of sets of 64 white latents have at most 0.17" in text
-    assert text.count("[") == 3
+    assert "follow white noise's law with TABA, OVG, shuffled, shared pattern, heavy tails; the mean norm is" in text
+    assert text.split("spectrum is not with ")[1].startswith("OVG (")
+    nearest = text.split("nearest to N(0, 1) are ")[1]
+    assert "TABA -0.0" in nearest or "TABA 0.0" in nearest
+    assert "standard" not in nearest

@@ -227,11 +227,48 @@ def test_the_verdict_says_what_is_lost_where(result: xr.Dataset) -> None:
 def test_the_answer_blames_the_inversion_where_white_noise_gives_more(result: xr.Dataset) -> None:
     result.attrs["title"] = "Made up"
     answer = findings.answer(result)
-    assert "It is the inversion's." in answer
-    assert "the autoencoder leaves 0.61" in answer
-    assert "against samples from white noise 0.37 [0.37, 0.37] times as much" in answer
+    assert "The inversion loses it." in answer
+    assert "The autoencoder keeps 0.61" in answer
+    assert "translations have 0.37 [0.37, 0.37] times the energy at high frequencies of samples from white" in answer
     result["excess_translated"] = ("model", "sample"), result["excess_noise"].isel(draw=0).to_numpy()
-    assert "It is not shown to be the inversion's." in findings.answer(result)
+    assert "It is not shown that the inversion loses it." in findings.answer(result)
+    result["autoencoder"] = "model", [""]
+    assert "The network works on pixels, and" in findings.answer(result)
+
+
+@pytest.mark.parametrize(
+    ("high", "verdict", "said"),
+    [
+        ([1.0, 0.9, 0.6, 0.2], "not measured", "no data set"),  # as the low band: the record does not tell them apart
+        (
+            [1.0, 0.6, 0.4, 0.2],
+            "refuted",
+            "Made up below 1 with the whole interval in 2 of 2, above in 0; 0.10 to 0.10",
+        ),
+        (
+            [1.0, 0.9, 0.8, 0.2],
+            "supported",
+            "Made up below 1 with the whole interval in 0 of 2, above in 2; 2.15 to 2.15",
+        ),
+    ],
+)
+def test_high_frequencies_are_learnt_more_slowly_where_their_half_comes_later(
+    study: xr.Dataset, monkeypatch: pytest.MonkeyPatch, high: list[float], verdict: str, said: str
+) -> None:
+    errors = np.empty((1, 4, 2, 3, 2, 6))  # runs, steps, levels, bands, domains, pairs
+    errors[:] = np.array([1.0, 0.9, 0.6, 0.2]).reshape(1, 4, 1, 1, 1, 1)
+    errors[..., list(BANDS).index("high"), :, :] = np.array(high).reshape(1, 4, 1, 1, 1)
+    dims = ("model", "step", "level", "band", "domain", "pair")
+    runs = xr.Dataset(
+        {"noise_error": (dims, errors), "ratio": (("model", "level"), [[0.03, 1.0]])},
+        {"model": ["photos"], "step": [1, 10, 100, 1000], "band": list(BANDS), "domain": list(networks.DOMAINS)},
+    )
+    monkeypatch.setattr(findings, "available", lambda: {"photos": Path(), "photos-dit": Path()})
+    asked = []
+    monkeypatch.setattr(records, "curves", lambda names: asked.append(names) or runs)
+    claim = findings.claims({"one": study.assign_attrs(title="Made up")})[1]
+    assert (claim.verdict, said in claim.measured) == (verdict, True)
+    assert asked == [["photos"]]  # it ships, and predicts noise
 
 
 def test_the_network_is_compared_at_the_lowest_middle_and_highest_noise(result: xr.Dataset) -> None:

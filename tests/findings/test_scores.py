@@ -120,3 +120,18 @@ def test_the_table_of_readings_has_one_used_per_definition(study: xr.Dataset) ->
     used = table[table["Used"] == "yes"].index.get_level_values("Score")
     assert sorted(used) == sorted(["S_DC", "S_HF", "S_LF", "S_LF", "SSIM", "MS-SSIM"])
     assert (table["Own pair is closest"] != "").sum() == 5
+
+
+def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(study: xr.Dataset) -> None:
+    made = study.copy(deep=True)
+    response = made["latent_response"]
+    response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9 - 0.4 * response["grade"]
+    answer = findings.answer(made)
+    assert (
+        "falls with variance alone: independent noise that lost 50% of its amplitude has 0.500 [0.500, 0.500]" in answer
+    )
+    for kind in ("image", "latent"):
+        blind = findings.responses_verdict(made, kind).splitlines()[0].split("in this study): ")[1]
+        assert f"of {kind}s: {blind.removesuffix('.')}" in answer
+    response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9
+    assert "does not fall with variance alone" in findings.answer(made)

@@ -40,6 +40,14 @@ def test_cases_count_pairs_of_a_method_that_draws_and_one_that_does_not() -> Non
     assert "S_LF 11 of 24 (45.8%; printed 37.5%)" in deterministic_stochastic.recount()
 
 
+def test_the_answer_averages_seeds_and_begins_with_the_score_that_is_won_most_often() -> None:
+    shifts = {"standard": {}, "taba": {"s_hf": 0.1, "s_dc": 0.3, "s_lf": -0.2}, "sdedit": {"s_hf": -0.5, "s_dc": 0.3}}
+    study = made(shifts, stochastic=("taba", "sdedit"))
+    study["s_lf"].loc[{"point": "sdedit"}] = study["s_lf"].sel(point="standard") - 0.2
+    said = deterministic_stochastic.answer({"": study})
+    assert "by S_DC in 100% [100%, 100%], by S_HF in 50% [50%, 50%], by S_LF in 0% [0%, 0%] of 2 pairs on" in said
+
+
 def test_networks_are_compared_method_by_method(found: findings.Networks) -> None:
     cells = findings.against(found, "epsilon").set_index(
         findings.against(found, "epsilon")["Method"].map(lambda cell: cell.text)
@@ -105,8 +113,11 @@ def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
 
 def test_claims_on_networks(found: findings.Networks) -> None:
     verdicts = {one.claim: one.verdict for one in prediction_target.claims(found)}
-    assert verdicts["x0-prediction restores texture: S_HF is higher (x0)"] == "supported"
-    assert verdicts["x0-prediction restores texture: S_HF is higher (EDM)"] == "not measured"
+    assert verdicts["x0-prediction restores texture: S_HF is higher"] == "supported"
+    assert verdicts["EDM's mixture restores texture: S_HF is higher"] == "not measured"
+    places = {one.claim.startswith("EDM's mixture"): one.where for one in prediction_target.claims(found)}
+    assert "Spectral Collapse" in places[False]
+    assert "Spectral Collapse" not in places[True]  # no paper has it
     swapped = {"epsilon": found["x0"], "x0": found["epsilon"]}
     assert prediction_target.claims(swapped)[1].verdict == "refuted"
     made_of = findings.collapse_claims(found, "Table 3", "It collapses", "")
@@ -186,3 +197,27 @@ def test_factors() -> None:
     assert scale_factor.claims(full)[0].verdict == "depends"
     with pytest.raises(InvalidParameterError, match="edges2shoes was given"):
         scale_factor.factors_of({"edges2shoes": one})
+
+
+@pytest.mark.parametrize(
+    ("own", "closed", "said"),
+    [
+        (0.2, 0.2, "It grows with the factor: the deficit changes by 0.20 [0.20, 0.20], and the spectrum of the "),
+        (0.2, 0.4, "explains more than that (0.40 [0.40, 0.40])"),
+        (0.2, 0.1, "explains less than that (0.10 [0.10, 0.10])"),
+        (-0.2, -0.2, "It shrinks with the factor"),
+        (0.0, 0.0, "It is not shown to grow"),
+    ],
+)
+def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(own: float, closed: float, said: str) -> None:
+    first = made({"standard": {}})
+    last = first.copy(deep=True)
+    last["high_frequency_deficit"] = last["high_frequency_deficit"] + own
+    known = last["known_high_frequency_deficit"]
+    last["known_high_frequency_deficit"] = known + xr.where(known["known"] == "closed form", closed, 0.0)
+    answer = scale_factor.answer({"bbbc021_x32": last, "bbbc021_x8": first})
+    assert said in answer
+    lacks = float(first["high_frequency_deficit"].sel(point="standard").mean())
+    assert answer.index(f"lack {lacks:.2f}") < answer.index("at x32")
+    other = last.assign_coords(sample=[f"other {name}" for name in last["sample"].data])
+    assert "factor:" not in scale_factor.answer({"bbbc021_x8": first, "bbbc021_x32": other})

@@ -62,9 +62,29 @@ def test_the_answer_has_the_ratio_of_amplitudes_in_thirds(found: dict[str, xr.Da
     study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="white noise")
     study["log_velocity"].loc[{"series": "standard", "step": slice(0, 6)}] -= 1.0
     text = findings.answer({"one": study})
-    assert "0.10, 1.00, 1.00 (One, x8)" in text
+    assert "moves 0.10 to 1.00 times as far per step" in text
+    assert "two thirds of the steps, and 1.00 times in the last" in text
     study["noise_norm"].loc[{"series": "standard", "step": [0, 1]}] = 0.3
-    assert "a mean square of 0.30 to 0.30" in findings.answer({"one": study})
+    assert "a mean square of 0.30," in findings.answer({"one": study})
+
+
+def test_the_answer_names_data_sets_on_the_rarer_side_of_1(found: dict[str, xr.Dataset]) -> None:
+    for name, shift in (("one", 1.0), ("two", -1.0), ("three", 1.2)):
+        study = trajectories(name.title())
+        study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="white noise") + shift
+        found[name] = study
+    assert "and 10.00 to 15.85 times (Two 0.10) in the last" in findings.answer(found)
+
+
+def test_noise_of_the_first_step_stands_beside_that_of_the_steps_that_taba_asks(found: dict[str, xr.Dataset]) -> None:
+    for study in found.values():
+        study["noise_norm"].loc[{"series": "standard", "walk": "inversion", "step": 0}] = 0.1
+        study["noise_norm"].loc[{"series": "standard", "walk": "inversion", "step": 1}] = 0.3
+    found["two"]["noise_norm"].loc[{"series": "taba", "walk": "inversion", "step": 0}] = 1.0
+    measured = findings.claims(found)[-1].measured
+    assert "in the first step: One, x8: 0.10 [0.10, 0.10]; Two, x8: 0.10 [0.10, 0.10];" in measured
+    # TABA asks for the first step of two on the second data set alone
+    assert "(from step 2 on, Two, x8 from step 1 on): One, x8: 0.30 [0.30, 0.30]; Two, x8: 0.20" in measured
 
 
 def test_tables_have_a_row_for_each_place_that_was_measured(found: dict[str, xr.Dataset]) -> None:

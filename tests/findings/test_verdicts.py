@@ -24,7 +24,7 @@ from spectral_collapse.findings import (
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
-from tests import gaussian_study, networks_study, scores_study
+from tests import benchmark_study, decomposition_study, gaussian_study, networks_study, scores_study
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
@@ -106,8 +106,14 @@ def test_groups_and_sentence_add_up() -> None:
         "depends": 0,
         "not measured": 0,
     }
-    assert "Of 4 claims in 3 chapters" in verdicts.sentence(MADE)
-    assert "of our own, our numbers support 2 and refute 1. 1 depend" in verdicts.sentence(MADE)
+    said = verdicts.sentence(MADE)
+    assert "4 checks of the papers' claims and of goals of our own in 3 chapters: 2 hold on every data set" in said
+    assert "1 fail on every one, 1 differ between data sets" in said
+
+
+def test_the_claims_of_abstracts_are_listed_by_their_verdict() -> None:
+    said = {"plain_areas": [Claim("f", "There and Back Again, abstract and Fig. 1", "", "refuted")]}
+    assert verdicts.abstracts(MADE | said) == "- **Our numbers refute:**\n  - f"
 
 
 def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> None:
@@ -249,10 +255,29 @@ def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float,
     study.attrs |= {"origin": "made up", "data_source": "rendered"}
     closed = study["latent_series"] == "source, closed form"
     study["latent_power"] = study["latent_power"].where(~closed, power)
-    answer = front.answer(study, MADE)
-    for words in (*said, "Of 4 claims in 3 chapters", "6 rendered test images"):
+    decomposed = decomposition_study.decomposition()
+    walk = {"denoiser": "covariance", "entry": "none", "resolution": "coarse", "measure": "high_power"}
+    decomposed["value"].loc[walk] = 0.125
+    other = benchmark_study.made(
+        {"standard": {}, "taba": {"hf_excess": np.log(2)}, "ovg": {"hf_excess": np.log(3)}}, spread=0.0
+    )
+    other = other.assign_attrs(title="Other", data_source="real")
+    other["reference_hf_excess"][:] = other["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
+    others = {"other": other, "same": other.assign_attrs(title=study.attrs["title"])}
+    answer = front.answer(study, decomposed, others, MADE)
+    lines = re.findall(r"^- .*$", answer, re.MULTILINE)
+    assert lines == [
+        "- Other, 12 real test images: 0.25 [0.25, 0.25] times; TABA multiplies it by 2.00 [2.00, 2.00], OVG by "
+        "3.00 [3.00, 3.00]"
+    ]
+    covariance = "and 0.12 [0.12, 0.12] if it knows the covariance"
+    means = "Energies are geometric means and powers arithmetic means over 6 rendered test images"
+    for words in (*said, covariance, "4 checks of the papers' claims", means):
         assert words in answer
-    assert ("so it takes no bad network" in answer) == (power < 1)
+    assert ("so the loss does not need an imperfect network" in answer) == (power < 1)
+    assert "Test windows" not in answer
+    study.attrs["parameters"] = json.dumps({"dataset": "textures_x8"})
+    assert "Test windows are strips of the same pictures" in front.answer(study, decomposed, {}, MADE)
 
 
 def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
@@ -261,8 +286,8 @@ def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
     made = collapse.claims({"one": _collapse(1.5, 1.2, 2.0)})
     verdict = {claim.claim: claim.verdict for claim in made}
     assert verdict["Inverted noise maps have less high-frequency energy than white noise."] == "refuted"
-    assert verdict["The standard inversion gives oversmoothed images."] == "refuted"
-    assert verdict["TABA gives high-frequency texture back."] == "refuted"
+    assert verdict["The standard inversion gives oversmoothed images (log energy)."] == "refuted"
+    assert verdict["TABA gives high-frequency texture back (log energy)."] == "refuted"
     both = collapse.claims({"one": _collapse(0.3, 0.4, -2.0), "two": _collapse(1.5, 1.2, 2.0, "Two")})
     assert both[0].verdict == "depends"
 
@@ -291,6 +316,14 @@ def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[
         {"title": "Made up", "data_source": "real"},
     )
     assert [claim.verdict for claim in domains.claims({"one": study})] == expected
+    rendered = study.assign_attrs(data_source="rendered", title="Drawn")
+    slopes, sparse = domains.claims({"one": study, "two": rendered})
+    assert "Drawn" not in slopes.measured  # its slope is a choice of the code that draws
+    assert "Drawn (rendered)" in sparse.measured
+    side = {0.1: "below 1 on", 2.0: "above 1 on", 1.0: "not significantly different from 1 on"}[ratio]
+    answer = domains.answer([study.assign_attrs(title="Made up, x8"), rendered])
+    assert f"is {side} Made up, x8 ({ratio:.2f}" in answer
+    assert answer.endswith("Real are Made up. Rendered are Drawn.")
 
 
 def test_ablations_ask_all_networks() -> None:
@@ -299,15 +332,12 @@ def test_ablations_ask_all_networks() -> None:
     study["white_s_dc"][:] = white
     study["s_dc"] = xr.zeros_like(study["s_dc"]) + white - 0.2
     study["prediction"] = "model", ["epsilon"] * study.sizes["model"]
-    made = networks.claims({"one": study})
-    assert [claim.verdict for claim in made] == ["supported", "supported", "not measured"]
+    study["space"] = "model", ["pixels"] * study.sizes["model"]
+    assert networks.claims({"one": study})[0].verdict == "supported"
     study["s_dc"].loc[{"model": "photos-dit"}] = white + 0.2
     assert networks.claims({"one": study})[0].verdict == "depends"
-    study["prediction"].loc[{"model": "photos-dit"}] = "sample"
-    paired = study.assign_coords(model=["photos", "mine", "photos-sample", "photos-pixel"])
-    assert networks.claims({"one": paired})[2].verdict == "supported"
-    paired["space"].loc[{"model": "photos"}] = "pixels"  # then it differs in more than what it predicts
-    assert networks.claims({"one": paired})[2].verdict == "not measured"
+    study["space"].loc[{"model": "photos-dit"}] = "latents"
+    assert networks.claims({"one": study})[0].verdict == "supported"
 
 
 def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:

@@ -14,6 +14,7 @@ from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled
 from spectral_collapse.statistics import Interval
+from spectral_collapse.studies import common
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -33,6 +34,13 @@ _HELD = {
     "neither rises": False,
 }
 """Whether a claim holds, by what it is nearer to."""
+_RISING = {
+    (True, True): "both rise",
+    (True, False): "only the network rises",
+    (False, True): "only the closed form rises",
+    (False, False): "neither rises",
+}
+"""What is said of the network's and the closed form's numbers, by whether each rises."""
 _NOT_JUDGED = ("by construction", "see the number")
 
 
@@ -140,7 +148,7 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
     listed = ", ".join(f"{gamma:g}" for gamma in study["gamma"].to_numpy())
     found.append(
         Prediction(
-            f"The latent is stable where noise enters (local variance in plain areas at gamma = {listed})",
+            f"The latent's local variance in plain areas rises with the noise that enters (gamma = {listed})",
             "Corollary 2",
             "rises with gamma",
             "; ".join(statistics.text(one) for one in network),
@@ -167,7 +175,8 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
             if one.nearer not in _NOT_JUDGED:
                 case = cases.setdefault((f"{one.claim}.", _where(one.equation)), {})
                 if one.nearer in _HELD:
-                    case[title] = f"{one.measured}, closed form {one.closed_form}", _HELD[one.nearer]
+                    rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
+                    case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
             held = True if error.high < EXACT else False if error.low > EXACT else None
@@ -191,19 +200,19 @@ def table(found: list[Prediction]) -> pd.DataFrame:
     return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
 
 
-def verdict(study: xr.Dataset, decomposed: xr.Dataset) -> str:
-    """How the claims that predict a number fared, and where entering noise leaves the closed form, as Markdown."""
+def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
+    """How the claims that predict a number or a direction fared, as Markdown."""
     compared = [claim.nearer for claim in predictions(study, decomposed)]
     counts = {name: compared.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")}
     return (
-        f"Of {sum(counts.values())} claims with a number of their own, the measurement is nearer to the claim in "
-        f"{counts['the claim']}, nearer to the closed form in {counts['the closed form']}, beyond it in "
-        f"{counts[_BEYOND]}, and significantly different from neither in {counts['neither']}.\n\n"
-        f"{_entered_with_noise(study)}"
+        f"**Answer.** Of {sum(counts.values())} claims that predict a number or a direction of their own, the "
+        f"measurement is nearer to the paper's in {counts['the claim']} and to that of a perfect network of Gaussian "
+        f"data in {counts['the closed form']}, beyond the latter in {counts[_BEYOND]}, and open in "
+        f"{counts['neither']}. It is of {common.images(decomposed)} of {study.attrs['title']} and one network."
     )
 
 
-def _entered_with_noise(study: xr.Dataset) -> str:
+def entered_with_noise(study: xr.Dataset) -> str:
     """Where the perfect network of Gaussian data ends on these images if they enter with the first level's noise."""
     ends = study["entered"].sel(denoiser="covariance", gamma=1)
     places = {"at high frequencies": "high_power", "in plain areas": "plain"}
@@ -239,12 +248,7 @@ def rising(network: list[Interval], closed: list[Interval]) -> str:
         if np.isnan(means).any():
             return "not measured: no such places in these images"
         rises.append(bool((np.diff(means) > 0).all()))
-    return {
-        (True, True): "both rise",
-        (True, False): "only the network rises",
-        (False, True): "only the closed form rises",
-        (False, False): "neither rises",
-    }[rises[0], rises[1]]
+    return _RISING[rises[0], rises[1]]
 
 
 def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
@@ -263,7 +267,7 @@ def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
     return Prediction(
         "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
-        "47, 48",
+        "47",
         "> 1",
         statistics.text(measured),
         "1",

@@ -227,21 +227,23 @@ def _farther(study: xr.Dataset, name: str) -> bool:
 
 
 def worth(found: Found) -> str:
-    """On how many data sets of all tasks the largest budget has a best that is significantly better than that of the
-    smallest, as Markdown."""
-    pairs, better = 0, []
+    """On how many data sets of all tasks the largest budget has another best than the smallest, and a significantly
+    better one, as Markdown."""
+    pairs, others, better = 0, 0, []
     for task, wanted in TASKS.items():
         for study in suited(found, task).values():
             cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
             limited = cut(study)
             gain = interval(_score(limited, costly, wanted.score) - _score(limited, cheap, wanted.score))
             pairs += 1
+            others += cheap != costly
             if cheap != costly and gain.low > 0:
                 better.append(f"{task}, {study.attrs['title']}: {called(costly)} {text(gain, 3)}")
-    said = "Mostly" if 2 * len(better) > pairs else "Seldom" if better else "No"
+    said = "Mostly" if 2 * len(better) > pairs else "Seldom" if better else "Not shown"
     return (
-        f"**Does it pay to spend more?** {said}: with {BUDGETS[-1]:g} times the cost the best "
-        f"method is significantly better in {len(better)} of {pairs} cases{': ' * bool(better)}{'; '.join(better)}."
+        f"**Does it pay to spend more?** {said}: the best method of {_costing(BUDGETS[-1])} is another one than the "
+        f"best of {_costing(BUDGETS[0])} in {others} of {pairs} cases, and significantly better in "
+        f"{len(better)}{': ' * bool(better)}{'; '.join(better)}."
     )
 
 

@@ -139,7 +139,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             "fig-latent-spectra",
         ),
         made(
-            "OVG restores the independence of latents.",
+            "OVG restores the independence of latents (S_DC).",
             "Tables 8 to 11",
             gap,
             independence("source, OVG"),
@@ -148,7 +148,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             "",
         ),
         made(
-            "The standard inversion gives oversmoothed images.",
+            "The standard inversion gives oversmoothed images (log energy).",
             "abstract and Fig. 2",
             f"{log}, minus the true targets'",
             energy("standard", "target"),
@@ -158,7 +158,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         ),
         *(
             made(
-                f"{name} gives high-frequency texture back.",
+                f"{name} gives high-frequency texture back (log energy).",
                 where,
                 f"{log}, minus the standard inversion's",
                 energy(name, "standard"),

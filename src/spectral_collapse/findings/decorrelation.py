@@ -7,6 +7,7 @@ patches, where it is calibrated for the number of latents.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 
@@ -16,7 +17,7 @@ import torch
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse import metrics, statistics
+from spectral_collapse import datasets, metrics, results, statistics
 from spectral_collapse.findings import cells, intervals
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, above, below, overall, shown
@@ -158,17 +159,50 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
 
 
 def answer(found: Found) -> str:
-    """Two sentences: how much of the latents is too smooth, and where that lies."""
+    """How much of the latents is too smooth, which methods' is not, how far neighbours correlate, and where it lies."""
     standard = span(found, lambda one: s_dc(one, "standard"))
     white = span(found, lambda one: Interval(white_s_dc(one), np.nan, np.nan))
     gaps = {label(one): in_plain_areas(one) for one in found.values()}
     more = [name for name, gap in gaps.items() if gap.low > 0]
     return (
         f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {standard}, where white noise has {white}. "
+        f"{_near_white(found)}The correlation of nearest neighbours in the standard latents is "
+        f"{span(found, neighbours)}. "
         f"Windows that lie mostly over plain areas of the source are flagged more often than others "
         f"on {len(more)} of {len(found)} data sets: the difference of the shares is "
         f"{span(found, in_plain_areas)}."
     )
+
+
+def neighbours(one: xr.Dataset, series: str = "standard") -> Interval:
+    """The autocorrelation of a series at a distance of 1, mean over images."""
+    return intervals.interval(one["autocorrelation"].sel(series=series, distance=1))
+
+
+def _near_white(found: Found) -> str:
+    """A sentence on the methods whose S_DC is near white noise's on one data set at least, with all their values."""
+
+    def near(one: xr.Dataset, name: str) -> bool:
+        return bool(s_dc(one, name).high >= white_s_dc(one) - NEAR)
+
+    shared = [name for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
+    shared = [str(name) for name in shared if all(name in one["series"] for one in found.values())]
+    counts = {name: sum(near(one, name) for one in found.values()) for name in shared}
+    told = [
+        f"{called(name)} (on {count} of {len(found)} data sets; {span(found, functools.partial(s_dc, series=name))})"
+        for name, count in counts.items()
+        if count
+    ]
+    return f"Within {NEAR:g} of that are {' and '.join(told) or 'no methods'}. "
+
+
+def replaced(one: xr.Dataset) -> str:
+    """', 4% of the steps replaced': the share of the steps that TABA replaces on a data set of this project."""
+    given = results.parameters(one.attrs)
+    if given.get("dataset") not in datasets.DATASETS:
+        return ""
+    share = max(datasets.info(given["dataset"]).published.fraction, 1 / given["num_steps"])
+    return f", {share:.0%} of the steps replaced"
 
 
 def table(found: Found) -> Cells:
@@ -307,7 +341,7 @@ def claims(found: Found) -> list[Claim]:
             "Spectral Collapse, Sec. 6",
             lambda one: s_dc(one, "taba"),
             lambda one, value: value.high >= white_s_dc(one) - NEAR,
-            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
+            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}{replaced(one)}",
             "fig-dc-scores",
             needs="taba",
         ),

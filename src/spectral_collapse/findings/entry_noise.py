@@ -282,7 +282,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     }
     return [
         from_cases(
-            "The error of an inversion is made in its first steps.",
+            "For a perfect network of Gaussian data the error of Euler's walk is made in its first steps.",
             "There and Back Again, abstract",
             cases,
             "share of the squared error of a perfect network's latent",

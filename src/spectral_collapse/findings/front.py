@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import xarray as xr
 
 from spectral_collapse import results
-from spectral_collapse.findings import collapse, verdicts
+from spectral_collapse.findings import collapse, decomposition, verdicts
+from spectral_collapse.findings.benchmark import difference
 from spectral_collapse.findings.claims import Claim, below
-from spectral_collapse.statistics import text
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import common
+from spectral_collapse.studies.benchmark import TARGET
+
+SAME_PICTURES = ("photos", "textures")
+"""Families of data sets whose test windows are other parts of the pictures that networks are trained on."""
 
 
-def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
-    """In a few sentences, as Markdown: whether texture is lost and comes back, where the loss begins, and how the
-    claims fare. study: of `studies.collapse`. claims: of `verdicts.collected`."""
+def answer(study: xr.Dataset, decomposed: xr.Dataset, others: Found, claims: Mapping[str, Sequence[Claim]]) -> str:
+    """In a few sentences, as Markdown: whether texture is lost and comes back, there and on other data, where the loss
+    begins, and how the claims fare. study: of `studies.collapse`. decomposed: of `studies.decomposition`, of the same
+    data. others: of the benchmark. claims: of `verdicts.collected`."""
     energy, power = collapse.energy(study), collapse.powers(study)
     latent, perfect = power["source, network"], power["source, closed form"]
     lost = {
@@ -29,19 +37,47 @@ def answer(study: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
         None: "Whether the noise that inversion finds lacks power at high frequencies is open: it is",
     }[below(latent, 1)]
     needs = {
-        True: "so it takes no bad network",
+        True: "so the loss does not need an imperfect network",
         False: "so the spectrum of these sources is no reason for a loss",
-        None: "which does not tell whether it takes a bad network",
+        None: "which does not tell whether the loss needs an imperfect network",
     }[below(perfect, 1)]
     return (
         f"{warning(study)}"
         f"**Answer.** {lost} {text(energy, 2)} times the energy of the true targets at high frequencies; "
         f"{collapse.cured(study)}.\n\n"
-        f"{begins} {text(latent, 2)} of white noise's. A perfect network for Gaussian data with the spectrum of the "
-        f"sources would leave {text(perfect, 2)}, {needs}.\n\n"
+        f"{elsewhere(study, others)}\n\n"
+        f"{begins} {text(latent, 2)} of white noise's. A denoiser that is perfect for Gaussian data would leave "
+        f"{text(perfect, 2)} if it knows the sources' spectrum, and {text(decomposition.left(decomposed), 2)} if it "
+        f"knows the covariance of their pixels, {needs}.\n\n"
         f"{verdicts.sentence(claims).removeprefix('**Answer.** ')}\n\n"
-        f"The numbers above are means over {common.images(study)} of **{study.attrs['title']}**, "
-        f"{study.attrs['origin']}, with 95 % bootstrap intervals; other data sets differ, as the table says."
+        f"Energies are geometric means and powers arithmetic means over {common.images(study)} of "
+        f"**{study.attrs['title']}**, {study.attrs['origin']}, with 95 % bootstrap intervals; other data sets differ, "
+        f"as the table says.{same_pictures(study)}"
+    )
+
+
+def elsewhere(study: xr.Dataset, others: Found) -> str:
+    """The same on other data sets than that of `study`, a line of Markdown each; '' without any."""
+    lines = []
+    for one in others.values():
+        if one.attrs["title"] == study.attrs["title"]:
+            continue
+        pairs = (("standard", TARGET), ("taba", "standard"), ("ovg", "standard"))
+        gaps = [difference(one, point, baseline, "hf_excess") for point, baseline in pairs]
+        energy, taba, ovg = (text(Interval(*np.exp(gap)), 2) for gap in gaps)
+        lines.append(
+            f"- {one.attrs['title']}, {common.images(one)}: {energy} times; TABA multiplies it by {taba}, OVG by {ovg}"
+        )
+    return "The same on other data:\n\n" + "\n".join(lines) if lines else ""
+
+
+def same_pictures(study: xr.Dataset) -> str:
+    """A sentence where test images are parts of the pictures that the network was trained on, else ''."""
+    if not str(results.parameters(study.attrs).get("dataset")).startswith(SAME_PICTURES):
+        return ""
+    return (
+        " Test windows are strips of the same pictures that the network was trained on (other parts), so results hold "
+        "for these pictures."
     )
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from spectral_collapse import inversion
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.findings.intervals import high_mean, mean_text, means
+from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies.gaussian import (
     EXPLODING,
     FLOW,
@@ -22,6 +23,8 @@ from spectral_collapse.studies.gaussian import (
     ladder,
 )
 
+DDPM = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
+"""The noise process of the book's networks that predict noise."""
 COLLAPSED = 0.9
 """A variance below this is a collapse."""
 LAW = "power law of the targets"
@@ -180,6 +183,35 @@ def half_power(study: xr.Dataset) -> xr.DataArray:
 def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """The mean over the frequencies that the source can hold, up to its own Nyquist frequency."""
     return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
+
+
+def answer(study: xr.Dataset) -> str:
+    """What a perfect network loses, and what brings it back."""
+    level = {"process": PRESERVING}
+    left, limit = (float(high_mean(one)) for one in (study["standard_variance"], study["data_limit"].sel(level)))
+    noised = float(high_mean(study["variance_expected"].sel(noise=NOISES[0], replaced=0)))
+    faint = study["terminal"].sel(level).sel(variance=float(study["entry"].sel(level)) / 10, method="nearest")
+    inside = emptied_rings(study["frequency"])
+    weak = high_mean(study["ovg_power"].where(~inside)).to_series()
+    empty = float(study["ovg_power"].sel(ovg_series="OVG").where(inside).max())
+    return (
+        f"**Answer.** Without noise at the entry no method gives frequencies with a tenth of the power $s_0^2$ more "
+        f"than {float(faint.max()):.2f} of white noise's variance. Above half the Nyquist frequency {left:.2f} of it "
+        f"is left after {study.attrs['num_steps']} standard steps, {limit:.2f} in the limit of many, and {noised:.2f} "
+        f"with noise of the entry level. OVG takes weak frequencies from {weak['standard']:.2f} to {weak['OVG']:.2f}, "
+        f"and empty ones to {empty:.0e} at most."
+    )
+
+
+def setting(study: xr.Dataset) -> str:
+    """Which images, and whose noise levels, as one line of Markdown."""
+    own = float(study["entry"].sel(process=PRESERVING))
+    return (
+        f"**{study.attrs['title']}**, {study.attrs['data_source']} images: {study.attrs['origin']}. The data are "
+        f"pixels of these images; the variance-preserving process has Stable Diffusion's betas ($s_0^2$ = {own:.1e}). "
+        f"Those networks of this book that predict noise have DDPM's ({entry(DDPM):.1e}), and that of the photographs "
+        "works on an autoencoder's latents."
+    )
 
 
 def verdict(study: xr.Dataset) -> str:

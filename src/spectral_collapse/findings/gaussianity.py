@@ -168,7 +168,22 @@ def answer(found: Found) -> str:
         f"**Answer.** On {label(study)}, the squared norms of latents of the standard inversion are at a "
         f"Kolmogorov-Smirnov distance of {_distance(study, 'standard'):.2f} from their law (95 % of sets of {count} "
         f"white latents have at most {most:.2f}). Their energy is {norm} of white noise's, at high "
-        f"frequencies {high}, and an element is {excess} nat farther from N(0, 1) than white noise's."
+        f"frequencies {high}, and an element is {excess} nat farther from N(0, 1) than white noise's. "
+        f"{_restored(study)}"
+    )
+
+
+def _restored(study: xr.Dataset) -> str:
+    """Which method restores which: the law of norms, the mean norm without the spectrum, the values of elements."""
+    inside = [called(name) for name in latents.methods(study) if _inside(study, name)]
+    excesses = {name: jackknife(study["kl_excess"].sel(series=name)) for name in latents.methods(study)}
+    best = min(excesses, key=lambda name: excesses[name].mean)
+    nearest = [name for name, one in excesses.items() if name == best or one.low <= excesses[best].high]
+    listed = ", ".join(f"{called(name)} {text(excesses[name])}" for name in nearest)
+    return (
+        f"Norms follow white noise's law with {', '.join(inside) or 'no method'}; the mean norm is right and the "
+        f"spectrum is not with {'; '.join(_only_norm(study)) or 'no method'}. Element by element the nearest to "
+        f"N(0, 1) are {listed} (nat more than white noise)."
     )
 
 
@@ -190,25 +205,30 @@ def bands_verdict(found: Found) -> str:
     """Whose norm is right and whose spectrum is not, as a Markdown list."""
     lines = []
     for study in found.values():
-        named, distance, most = [], _distances(study), _chance(study).high
-        for name in latents.methods(study):
-            wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
-            right = abs(wrong.pop(ALL).mean - 1) <= RIGHT
-            off = [
-                f"{band} {text(one, 2)}"
-                for band, one in wrong.items()
-                if abs(one.mean - 1) >= WRONG
-                and below(one.low, one.high, 1) is not None
-                and distance.sel(series=name, band=band) > most
-            ]
-            if right and off:
-                named.append(f"{called(name)} ({', '.join(off)})")
-        lines.append(f"- **{label(study)}**: {'; '.join(named) or 'none'}.")
+        lines.append(f"- **{label(study)}**: {'; '.join(_only_norm(study)) or 'none'}.")
     return (
         f"Series whose mean squared norm is within {RIGHT:.0%} of white noise's while the energy of a band is off by "
         f"{WRONG:.0%} or more, with its interval on one side of 1 and its KS distance above chance:\n\n"
         + "\n".join(lines)
     )
+
+
+def _only_norm(study: xr.Dataset) -> list[str]:
+    """The series whose norm is right and whose spectrum is not, each with the bands that are off."""
+    named, distance, most = [], _distances(study), _chance(study).high
+    for name in latents.methods(study):
+        wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
+        right = abs(wrong.pop(ALL).mean - 1) <= RIGHT
+        off = [
+            f"{band} {text(one, 2)}"
+            for band, one in wrong.items()
+            if abs(one.mean - 1) >= WRONG
+            and below(one.low, one.high, 1) is not None
+            and distance.sel(series=name, band=band) > most
+        ]
+        if right and off:
+            named.append(f"{called(name)} ({', '.join(off)})")
+    return named
 
 
 def claims(found: Found) -> list[Claim]:

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import xarray as xr
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.claims import Claim, above, of_gaps
 from spectral_collapse.findings.intervals import interval, means
 from spectral_collapse.findings.latents import BBBC021, Found, label
 from spectral_collapse.findings.selections import SHOWN, printed_row
@@ -68,16 +69,39 @@ def factors_of(found: Found) -> dict[str, int]:
 
 
 def answer(found: Found) -> str:
-    """What the latents lack at each factor, with the network and in closed form."""
-    parts = [
-        f"x{factor}: {text(value(found[name], 'high_frequency_deficit', 'standard'), 2)} with the network, "
-        f"{text(value(found[name], 'high_frequency_deficit', CLOSED), 2)} in closed form"
-        for name, factor in factors_of(found).items()
-    ]
+    """What the latents lack at each factor, with the network and in closed form, and how that grows."""
+    factors = dict(sorted(factors_of(found).items(), key=lambda one: one[1]))
+
+    def listed(point: str) -> str:
+        lacks = {factor: value(found[name], _DEFICIT, point) for name, factor in factors.items()}
+        return ", ".join(f"{text(lack, 2)} at x{factor}" for factor, lack in lacks.items())
+
     return (
-        "**Answer.** The share of high-frequency power that latents of the standard inversion lack (0 for white "
-        f"noise, negative for an excess) is, {'; '.join(parts)}."
+        f"**Answer.** {_growth([found[name] for name in factors])}The standard inversion's latents lack "
+        f"{listed('standard')} of white noise's power at high frequencies (negative: an excess). A perfect network of "
+        f"Gaussian data with the sources' spectrum would lack {listed(CLOSED)}."
     )
+
+
+def _growth(order: Sequence[xr.Dataset]) -> str:
+    """Whether what latents lack grows from the smallest factor to the largest on the same images, and whether the
+    sources' spectrum explains that; '' for a single factor or other images."""
+    first, last = order[0], order[-1]
+    if len(order) < 2 or list(first["sample"].to_numpy()) != list(last["sample"].to_numpy()):
+        return ""
+    own = last[_DEFICIT].sel(point="standard", drop=True).mean("seed")
+    own = own - first[_DEFICIT].sel(point="standard", drop=True).mean("seed")
+    closed = (last[f"known_{_DEFICIT}"] - first[f"known_{_DEFICIT}"]).sel(known=CLOSED, drop=True)
+    grown, beyond = interval(own), interval(closed - own)
+    grows = {True: "It grows with the factor", False: "It shrinks with the factor", None: "It is not shown to grow"}
+    explained = {True: "more than that", False: "less than that", None: "as much"}[above(beyond, 0)]
+    return (
+        f"{grows[above(grown, 0)]}: the deficit changes by {text(grown, 2)}, and the spectrum of the sources "
+        f"explains {explained} ({text(interval(closed), 2)}). "
+    )
+
+
+_DEFICIT = "high_frequency_deficit"
 
 
 def claims(found: Found) -> list[Claim]:

@@ -7,7 +7,7 @@ resample what images are taken from (`statistics.bootstrap_counts`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from spectral_collapse.studies.common import images
 from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA, WHITE
 
 Kind = Literal["image", "latent"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BLIND = 0.1
 """A score whose mean moves by less than this share of its whole range in the study counts as blind to a corruption."""
@@ -39,6 +40,30 @@ def images_and_network(study: xr.Dataset) -> str:
         f"reference of $S_{{HF}}$, "
         f"{study.sizes['latent_sample']} inverted latents, network `{study.attrs['checkpoint_hash']}`, "
         f"$\\kappa$ = {study.attrs['cutoff']:g} for $S_{{LF}}$."
+    )
+
+
+def answer(study: xr.Dataset) -> str:
+    """Which damages scores of images and of latents miss, whether variance alone moves S_DC, and which scores agree."""
+    missed = {kind: _missed(study, kind)[0] for kind in KINDS}
+    listed = [f"of {kind}s: {'; '.join(which) or 'none'}" for kind, which in missed.items()]
+    joint = {kind: correlations(study, kind) for kind in KINDS}
+    alike = [f"of {kind}s: {'; '.join(_alike(one)) or 'none'}" for kind, one in joint.items()]
+    return (
+        f"**Answer.** Damages that a score does not see (its mean moves by less than {BLIND:.0%} of its range) are, "
+        f"{'; '.join(listed)}. {_scaled(study)} Scores that order the damages alike are, {'; '.join(alike)}."
+    )
+
+
+def _scaled(study: xr.Dataset) -> str:
+    """What S_DC makes of white noise that is only too weak: a sentence."""
+    at, most = {"latent_corruption": "scaling", "latent_score": "s_dc"}, study["grade"].max().item()
+    weak, intact = (study["latent_response"].sel(at | {"grade": grade}, drop=True) for grade in (most, 0))
+    lost = study["latent_strength"].sel(latent_corruption="scaling", grade=most).item()
+    falls = "falls" if intervals.bootstrap_mean(weak - intact).high < 0 else "does not fall"
+    return (
+        f"$S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude has "
+        f"{mean_text(weak)}."
     )
 
 
@@ -264,6 +289,20 @@ def _last(study: xr.Dataset, series: str, most: int | None = None) -> tuple[int,
 
 
 def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
+    """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one."""
+    blind, fooled = _missed(study, kind)
+    lines = [
+        f"**Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
+        f"{'; '.join(blind) or 'none'}.",
+        f"**Better than intact** at the strongest grade, intervals apart: {'; '.join(fooled) or 'none'}.",
+    ]
+    absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
+    if absent:
+        lines.append(f"**Missing**, for the reasons in the first table: {', '.join(absent)}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
     """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one.
 
     A score without a value for what is intact is blind where it does not move from grade to grade.
@@ -281,34 +320,35 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
             blind.append(f"{symbol} to {corruption}" + ("" if intact else " (from its weakest grade on)"))
         elif intact and rows["low"].iloc[-1] > rows["high"].iloc[0]:
             fooled.append(f"{symbol} under {corruption}")
-    lines = [
-        f"**Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
-        f"{'; '.join(blind) or 'none'}.",
-        f"**Better than intact** at the strongest grade, intervals apart: {'; '.join(fooled) or 'none'}.",
-    ]
-    absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
-    if absent:
-        lines.append(f"**Missing**, for the reasons in the first table: {', '.join(absent)}.")
-    return "\n".join(f"- {line}" for line in lines)
+    return blind, fooled
 
 
 def redundancy_verdict(found: xr.Dataset) -> str:
     """Pairs of scores whose rank correlation is near 1 in magnitude; `found` is a result of `correlations`."""
+    pairs = _pairs(found)
+    surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
+    listed = "; ".join(_alike(found)) or f"none; the nearest to it are {surest} ({text(pairs[surest], 2)})"
+    return (
+        f"Scores that order these {found.attrs['points']} damages alike (whole interval beyond {REDUNDANT:g} in "
+        f"magnitude): {listed}."
+    )
+
+
+def _alike(found: xr.Dataset) -> list[str]:
+    """The pairs of scores whose whole interval lies beyond `REDUNDANT` in magnitude, with their correlation."""
+    return [f"{pair} ({text(r, 2)})" for pair, r in _pairs(found).items() if r.low > REDUNDANT or r.high < -REDUNDANT]
+
+
+def _pairs(found: xr.Dataset) -> dict[str, Interval]:
+    """The rank correlation of each pair of scores, of a result of `correlations`."""
     names = [str(name) for name in found["score"].to_numpy()]
-    pairs = {
+    return {
         f"{SCORES[first].symbol} and {SCORES[second].symbol}": Interval(
             *(found[end].sel(score=first, other=second).item() for end in ("r", "r_low", "r_high"))
         )
         for index, first in enumerate(names)
         for second in names[index + 1 :]
     }
-    alike = [f"{pair} ({text(r, 2)})" for pair, r in pairs.items() if r.low > REDUNDANT or r.high < -REDUNDANT]
-    surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
-    listed = "; ".join(alike) or f"none; the nearest to it are {surest} ({text(pairs[surest], 2)})"
-    return (
-        f"Scores that order these {found.attrs['points']} damages alike (whole interval beyond {REDUNDANT:g} in "
-        f"magnitude): {listed}."
-    )
 
 
 def readings_verdict(study: xr.Dataset) -> str:

@@ -6,7 +6,7 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -126,13 +126,17 @@ def claims(found: Found) -> list[Claim]:
         weak = {study.attrs["title"]: early_norms(study) for study in found.values()}
         short = {name: intervals.interval(standard - taba) for name, (standard, taba) in weak.items()}
         texts = [_listed({name: intervals.interval(pair[n]) for name, pair in weak.items()}) for n in (0, 1)]
+        norms = {one.attrs["title"]: one["noise_norm"].sel(walk="inversion", drop=True) for one in found.values()}
+        first = {name: intervals.interval(one.sel(series="standard").isel(step=0)) for name, one in norms.items()}
+        asked = _grouped({name: f"from step {_first_asked(one)} on" for name, one in norms.items()})
         made.append(
             Claim(
                 "The first inversion steps fail to provide accurate noise.",
                 "There and Back Again, abstract",
-                f"mean square of the noise predicted in the first {EARLY:.0%} of the steps: {texts[0]}; at the same "
-                f"levels after TABA's start, where the state has the noise that its level stands for: {texts[1]}; "
-                f"difference: {_listed(short)}",
+                f"mean square of the noise predicted in the first step: {_listed(first)}; in those of the first "
+                f"{EARLY:.0%} of the steps that TABA does not replace ({asked}): {texts[0]}; of TABA at the same "
+                f"levels, where the state has the noise that its level stands for: {texts[1]}; difference: "
+                f"{_listed(short)}",
                 _all({_sign(one, -1) for one in short.values()}),
                 "fig-way-norm",
             )
@@ -141,22 +145,22 @@ def claims(found: Found) -> list[Claim]:
 
 
 def answer(found: Found) -> str:
-    """In two sentences: where the standard inversion moves less than white noise, and where its noise is too weak."""
-    first, rest = [], {}
+    """In two sentences: how far the standard inversion moves beside white noise, early and late, and how weak its first
+    noise is."""
+    first, early, late = [], [], {}
     for study in found.values():
         lack = high_mean(study["log_velocity"].sel(walk="inversion", drop=True))
         lack = lack.sel(series="standard") - lack.sel(series=WHITE)
         thirds = np.array_split(np.arange(study.sizes["step"]), 3)
-        rest[study.attrs["title"]] = [10 ** float(lack.isel(step=third).mean()) for third in thirds]
+        *before, late[study.attrs["title"]] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
+        early += before
         norm = study["noise_norm"].sel(walk="inversion", series="standard")
         first.append(float(norm.isel(step=slice(_few(study, EARLY))).mean()))
-    texts = [f"{', '.join(f'{one:.2f}' for one in factors)} ({name})" for name, factors in rest.items()]
     return (
-        "**Answer.** At high frequencies the updates of the standard inversion have, in the first, second and last "
-        "third of the steps, this many times the amplitude of the walk of one white noise: "
-        f"{'; '.join(texts)}. The noise that the network predicts in the first {EARLY:.0%} of the steps has a mean "
-        f"square of {min(first):.2f} to {max(first):.2f}, and 1 would be white noise (means over images; geometric "
-        "ones of amplitudes)."
+        f"**Answer.** At high frequencies the standard inversion moves {_span(early)} times as far per step as the "
+        f"walk of one white noise in the first two thirds of the steps, and {_sides(late)} in the last. The noise that "
+        f"the network predicts in the first {EARLY:.0%} of the steps has a mean square of {_span(first)}, and 1 would "
+        "be white noise (means over images; geometric ones of amplitudes)."
     )
 
 
@@ -191,6 +195,32 @@ def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray]) -> pd.Dat
         return table.assign(step=table["step"] + 1, series=table["series"].map(_title))
 
     return stacked(found, one, "panel")
+
+
+def _span(numbers: Iterable[float]) -> str:
+    """'0.38 to 0.62', or one number where the ends agree."""
+    ordered = sorted(numbers)
+    return " to ".join(dict.fromkeys(f"{one:.2f}" for one in (ordered[0], ordered[-1])))
+
+
+def _sides(factors: Mapping[str, float]) -> str:
+    """The span of those factors that lie on the commoner side of 1, and by name the others."""
+    farther = [name for name, factor in factors.items() if factor > 1]
+    less = [name for name in factors if name not in farther]
+    usual, others = (farther, less) if len(farther) >= len(less) else (less, farther)
+    named = ", ".join(f"{name} {factors[name]:.2f}" for name in others)
+    return f"{_span(factors[name] for name in usual)} times" + (f" ({named})" if named else "")
+
+
+def _grouped(texts: Mapping[str, str]) -> str:
+    """What most data sets have, and with their names those that have something else: 'a, Shoes b'."""
+    usual = max(texts.values(), key=list(texts.values()).count)
+    return ", ".join([usual, *(f"{name} {text}" for name, text in texts.items() if text != usual)])
+
+
+def _first_asked(norm: xr.DataArray) -> int:
+    """The first step, from 1, at which TABA asks the network."""
+    return int(norm.sel(series="taba").notnull().all("sample").argmax("step")) + 1
 
 
 def _few(study: xr.Dataset, share: float) -> int:

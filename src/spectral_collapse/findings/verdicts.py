@@ -20,7 +20,7 @@ import xarray as xr
 
 from spectral_collapse import discovery
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import Claim, Verdict, head, itemized
+from spectral_collapse.findings.claims import Claim, Verdict, conclusion, head, itemized
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
@@ -43,7 +43,7 @@ QUESTIONS = {
     f"Are the first steps to blame? ({_BACK})": (_BACK,),
 }
 """The groups of the table, and the places of the papers that belong to them."""
-ELSEWHERE = "Goals of this project"
+ELSEWHERE = "Goals and questions of this project"
 
 _PLACE = re.compile(r"(Sec|App|Fig|Table)[a-z]*\.? (\w+(?:\.\d)?)")
 
@@ -158,13 +158,25 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """How many claims there are, and how many of each verdict, as Markdown."""
+    """How many checks there are, and how many of each verdict, as Markdown."""
     found = tally(one for made in claims.values() for one in made)
     return (
-        f"**Answer.** Of {sum(found.values())} claims in {len(claims)} chapters, the papers' and goals of our own, our "
-        f"numbers support {found['supported']} and refute {found['refuted']}. {found['depends']} depend on the data "
-        f"set or are left open by the intervals, and {found['not measured']} could not be measured with what is stored."
+        f"**Answer.** {sum(found.values())} checks of the papers' claims and of goals of our own in {len(claims)} "
+        f"chapters: {found['supported']} hold on every data set, {found['refuted']} fail on every one, "
+        f"{found['depends']} differ between data sets or are left open by the intervals, and {found['not measured']} "
+        "could not be measured with what is stored. A claim that several scores or chapters test has a row for each, "
+        "and these need not agree."
     )
+
+
+def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
+    """What became of the claims that a paper's abstract makes, as a Markdown list: those of each verdict."""
+    return conclusion(one for made in claims.values() for one in made if in_abstract(one))
+
+
+def in_abstract(claim: Claim) -> bool:
+    """Whether a paper's abstract makes the claim."""
+    return "abstract" in claim.where
 
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
@@ -186,7 +198,7 @@ def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/
         verdict = f"<details><summary>{one.verdict}</summary>{itemized(one.measured)}</details>"
         return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
 
-    return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, lambda one: "abstract" in one.where)
+    return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, in_abstract)
 
 
 def _link(name: str, one: Claim, folder: str = "") -> str:

@@ -16,7 +16,7 @@ class SDEdit(InversionMethod):
     """Forward diffusion of the image to a share of the steps; the network is not asked (Meng et al. 2022).
 
     strength: above 0, to 1; the latent lies at level round(num_steps * strength), where `sample`
-    starts. At strength 1 the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.08 for
+    starts. At strength 1 the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.07 for
     Stable Diffusion's schedule) is dropped.
     """
 
