@@ -94,10 +94,10 @@ def _growth(order: Sequence[xr.Dataset]) -> str:
     closed = (last[f"known_{_DEFICIT}"] - first[f"known_{_DEFICIT}"]).sel(known=CLOSED, drop=True)
     grown, beyond = interval(own), interval(closed - own)
     grows = {True: "It grows with the factor", False: "It shrinks with the factor", None: "It is not shown to grow"}
-    explained = {True: "more than that", False: "less than that", None: "as much"}[above(beyond, 0)]
+    explained = {True: "more than that", False: "less than that", None: "not significantly more or less"}
     return (
         f"{grows[above(grown, 0)]}: the deficit changes by {text(grown, 2)}, and the spectrum of the sources "
-        f"explains {explained} ({text(interval(closed), 2)}). "
+        f"explains {explained[above(beyond, 0)]} ({text(interval(closed), 2)}). "
     )
 
 
