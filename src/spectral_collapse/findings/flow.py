@@ -38,8 +38,8 @@ def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
 
 
 def answer(found: Networks) -> str:
-    """What standard inversion leaves on the first data set with either network, and whether the cures bring energy
-    back."""
+    """On which data sets flow matching collapses, in latents and in images; what standard inversion leaves on the first
+    with either network, and whether the cures bring energy back."""
     studies = next(iter(per_data_set(found).values()))
 
     def each(shown: Callable[[xr.Dataset], str]) -> str:
@@ -56,12 +56,18 @@ def answer(found: Networks) -> str:
         said = "brings energy back" if gain.low > 0 else "is not shown to bring energy back"
         return f"{called(point)} {said} ({text(gain, 2)})"
 
+    def where(collapsed: Callable[[xr.Dataset], bool]) -> str:
+        names = [one.attrs["title"] for one in found[FLOW].values() if collapsed(one)]
+        listed = f" ({'; '.join(names)})" if names else ""
+        return f"on {len(names)} of {len(found[FLOW])} data sets{listed}"
+
     flow = studies[FLOW]
-    latent = "Yes in the latent" if from_white(flow).high < 0 else "Not shown in the latent"
-    image = difference(flow, "standard", TARGET, "hf_excess").high < 0
+    latent = where(lambda one: from_white(one).high < 0)
+    image = where(lambda one: difference(one, "standard", TARGET, "hf_excess").high < 0)
     return (
-        f"**Answer.** {latent}, and {'yes' if image else 'not shown'} in the image. On {label(flow)}, the log energy "
-        f"at high frequencies of the standard inversion's images is off that of true targets by {energy('standard')}, "
+        f"**Answer.** Flow matching collapses in the latent {latent}, and in the image {image}. On {label(flow)}, "
+        f"the log energy at high frequencies of the standard inversion's images is off that of true targets by "
+        f"{energy('standard')}, "
         f"with TABA by {energy('taba')}. With flow matching {brought('taba')}, {brought('ovg')}. $S_{{DC}}$ of the "
         f"standard latents is {whiteness('standard')}, where white noise has {text(value(flow, 's_dc', WHITE))}."
     )
