@@ -87,3 +87,11 @@ def test_rows_are_about_as_long_and_settings_stay_as_they_are(found: dict[str, x
     )
     titles = dict.fromkeys(cell["column"] for cell in cells({"one": study}))
     assert list(titles)[3:6] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]
+
+
+def test_each_result_shows_the_methods_that_it_has(found: dict[str, xr.Dataset]) -> None:
+    found["two"] = found["two"].drop_sel(point=["taba", "white_norm"])
+    kept = cells(found, examples=1)
+    columns = [{cell["column"] for cell in kept if cell["frame_number"] == number} for number in (0, 1)]
+    assert columns[0] - columns[1] == {"TABA", "White norm"}
+    assert columns[1] < columns[0]

@@ -33,21 +33,21 @@ def gallery(
     Args:
         found: data set -> a result with the variables image (point, shown, ...), source_image and target_image, and
             scores along point and sample, of `studies.benchmark` and `studies.pareto` for example.
-        points: labels along `point`; without it all that the first result has.
+        points: labels along `point`; without it all that a result has.
         examples: how many of the stored examples the menu has, at most, of each data set.
 
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
     smoothing); hovering tells the scores of an image, its own high-frequency energy first, at seed 0 as the picture.
     """
-    first = next(iter(found.values()))
-    points = [str(point) for point in (first["point"].to_numpy() if points is None else points)]
+    of = {name: [str(one) for one in (points or study["point"].to_numpy())] for name, study in found.items()}
     frames = {
-        f"{study.attrs['title']}, {name}": _grid(study, str(name), points)
-        for study in found.values()
+        f"{study.attrs['title']}, {name}": _grid(study, str(name), of[key])
+        for key, study in found.items()
         for name in study["shown"].to_numpy()[:examples]
     }
-    titles = ", ".join(map(_wrapped, points)).replace("|", " ")
+    every = dict.fromkeys(point for names in of.values() for point in names)
+    titles = ", ".join(map(_wrapped, every)).replace("|", " ")
     return pictures.menu(
         frames, f"Sources, true targets and outputs with details and differences from the source: {titles}"
     )
