@@ -40,13 +40,16 @@ def gallery(
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
     smoothing); hovering tells the scores of an image, its own high-frequency energy first, at seed 0 as the picture.
     """
-    of = {name: [str(one) for one in (points or study["point"].to_numpy())] for name, study in found.items()}
+    chosen = {
+        key: [str(point) for point in (study["point"].to_numpy() if points is None else points)]
+        for key, study in found.items()
+    }
     frames = {
-        f"{study.attrs['title']}, {name}": _grid(study, str(name), of[key])
+        f"{study.attrs['title']}, {name}": _grid(study, str(name), chosen[key])
         for key, study in found.items()
         for name in study["shown"].to_numpy()[:examples]
     }
-    every = dict.fromkeys(point for names in of.values() for point in names)
+    every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
     return pictures.menu(
         frames, f"Sources, true targets and outputs with details and differences from the source: {titles}"

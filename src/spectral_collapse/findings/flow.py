@@ -67,8 +67,8 @@ def answer(found: Networks) -> str:
     return (
         f"**Answer.** Flow matching collapses in the latent {latent}, and in the image {image}. On {label(flow)}, "
         f"the log energy at high frequencies of the standard inversion's images is off that of true targets by "
-        f"{energy('standard')}, "
-        f"with TABA by {energy('taba')}. With flow matching {brought('taba')}, {brought('ovg')}. $S_{{DC}}$ of the "
+        f"{energy('standard')}, with TABA by {energy('taba')}. With flow matching {brought('taba')}, "
+        f"{brought('ovg')}. $S_{{DC}}$ of the "
         f"standard latents is {whiteness('standard')}, where white noise has {text(value(flow, 's_dc', WHITE))}."
     )
 

@@ -67,8 +67,7 @@ def with_records(
     for study in recorded.values():
         given = results.parameters(study.attrs)
         name = given["dataset"]
-        other = benchmark.STUDY.stored(dataset=name, profile=given["profile"])
-        if name in joint[network] or other is None:
+        if name in joint[network] or (other := benchmark.STUDY.stored(dataset=name, profile=given["profile"])) is None:
             continue
         points = shared({network: study, usual: other}, network, usual)
         titled = study.assign_attrs(title=other.attrs["title"])
