@@ -146,7 +146,7 @@ def test_a_command_answers_in_one_line(line: str, capsys: pytest.CaptureFixture[
     [said] = err.splitlines()
     assert said.startswith("spectral-collapse: ")
     assert COMMANDS[line] in said
-    assert len(said) < 800
+    assert len(said) < 1000  # the names of all recipes are 700 letters
     assert "after validation" not in said  # what pydantic adds of a list whose items are wrong
 
 

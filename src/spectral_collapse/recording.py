@@ -53,8 +53,8 @@ def record(checkpoint: str | Path, dataset: str, **given: Any) -> Path:
     return target
 
 
-AGAIN, FLOW = "-again", "-flow"
-"""How names end: of a training with other random numbers, and of one for flow matching."""
+AGAIN = "-again"
+"""How names end of a training with other random numbers."""
 
 
 def recorded(study: str, ending: str = "") -> dict[str, xr.Dataset]:

@@ -137,6 +137,12 @@ def test_the_answer_has_each_data_set(study: xr.Dataset) -> None:
     assert re.search(r"OVG's side has more points \(\d+ against \d+; ", first)
     flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "s_lf")})
     assert "TABA on no data set, of 1;" in findings.answer({"one": flat})
+    unsure = study.copy(deep=True)  # OVG's area is larger by the mean, and depends on which images are drawn
+    turns = xr.DataArray(np.where(np.arange(IMAGES) % 2, 3.0, -3.0), dims="sample")
+    unsure["s_hf"] += turns * unsure["method"].str.startswith("ovg")
+    area = findings.hypervolume_gain(unsure).gain
+    assert area.low < 0 < area.mean
+    assert "TABA on no data set, of 1;" in findings.answer({"one": unsure})
     assert [line.partition("**,")[0] for line in lines] == ["**Made up", "**Other"]
     assert "the standard inversion 0.50 [" in lines[0]
     assert "TABA 0.60 [" in lines[0]

@@ -9,6 +9,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import (
     benchmark,
     deterministic_stochastic,
+    flow,
     paper_tables,
     prediction_target,
     scale_factor,
@@ -61,30 +62,47 @@ def test_networks_are_compared_method_by_method(found: findings.Networks) -> Non
     assert set(cells["Network"].map(lambda cell: cell.text)) == {"x0 - epsilon"}
 
 
-def test_records_stand_beside_what_ships_on_data_sets_that_the_page_lacks(
-    found: findings.Networks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shipped = {"edges2shoes": made(WORSE | {"taba": {}}).assign_attrs(title="Shoes"), "bbbc021_x8": made(WORSE)}
-    monkeypatch.setattr(type(findings.benchmark.STUDY), "stored", lambda _, dataset, profile: shipped.get(dataset))
+def record(dataset: str, shifts: dict, name: str) -> xr.Dataset:
+    """A result as `recording.recorded` gives it."""
+    parameters = results.canonical({"dataset": dataset, "profile": "quick"})
+    return made(shifts).assign_attrs(title=f"Data of {dataset}, {name}", parameters=parameters)
 
-    def record(dataset: str) -> xr.Dataset:
-        parameters = results.canonical({"dataset": dataset, "profile": "quick"})
-        return made(BETTER | {"direct": {}}).assign_attrs(title=f"{dataset}, mine", parameters=parameters)
 
-    recorded = {name: record(name) for name in ("edges2shoes", "bbbc021_x8", "textures_x8")}
-    joint = findings.with_records(found, "x0", "epsilon", recorded)
-    # the page has cells itself, and nothing is stored of textures
-    assert {network: list(studies) for network, studies in joint.items()} == {
-        "epsilon": ["bbbc021_x8", "edges2shoes"],
-        "x0": ["bbbc021_x8", "edges2shoes"],
-    }
-    assert joint["x0"]["bbbc021_x8"] is found["x0"]["bbbc021_x8"]
+def test_records_complete_data_sets_of_which_a_network_does_not_ship(found: findings.Networks) -> None:
+    found["epsilon"]["edges2shoes"] = made(WORSE | {"taba": {}}).assign_attrs(title="Shoes")
+    names = {"edges2shoes-sample": "edges2shoes", "bbbc021-sample": "bbbc021_x8", "photos-sample": "photos_x8"}
+    recorded = {name: record(dataset, BETTER | {"direct": {}}, name) for name, dataset in names.items()}
+    recorded["edges2shoes-dit-sample"] = recorded["edges2shoes-sample"]  # another network's, of the same ending
+    for name, shifts in (("textures-latent", WORSE), ("textures-sample", BETTER)):
+        recorded[name] = record("textures_x8", shifts, name)
+    asked = ["bbbc021_x8", "edges2shoes", "photos_x8", "textures_x8", "bbbc021_x16"]
+    joint = findings.with_records(found, asked, recorded)
+    # cells ship with both networks; of photographs and of cells x16 there is one or none, and nothing to compare
     for studies in joint.values():
+        assert list(studies) == ["bbbc021_x8", "edges2shoes", "textures_x8"]
         assert list(studies["edges2shoes"]["point"].to_numpy()) == ["standard", "ovg"]
-        assert studies["edges2shoes"].attrs["title"] == "Shoes"
+    assert joint["x0"]["bbbc021_x8"] is found["x0"]["bbbc021_x8"]
+    assert joint["epsilon"]["edges2shoes"].attrs["title"] == "Shoes"
+    assert joint["x0"]["edges2shoes"].attrs["title"] == "Data of edges2shoes"
     better = joint["x0"]["edges2shoes"]["s_hf"] - joint["epsilon"]["edges2shoes"]["s_hf"]
     assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
     assert list(found["x0"]) == ["bbbc021_x8"]  # as it was
+
+
+def test_a_record_of_other_images_stands_beside_nothing(found: findings.Networks) -> None:
+    found["epsilon"]["edges2shoes"] = made(WORSE)
+    other = record("edges2shoes", BETTER, "edges2shoes-sample")
+    other = other.assign_coords(sample=[f"real {name}" for name in other["sample"].to_numpy()])
+    joint = findings.with_records(found, ["edges2shoes"], {"edges2shoes-sample": other})
+    assert "edges2shoes" not in joint["x0"]
+
+
+def test_a_page_names_its_networks_itself(found: findings.Networks) -> None:
+    own = {flow.EPSILON: {"edges2shoes": made(WORSE)}, flow.FLOW: {}}
+    recorded = {"edges2shoes-flow": record("edges2shoes", BETTER, "edges2shoes-flow")}
+    joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)
+    assert list(joint[flow.FLOW]) == ["edges2shoes"]
+    assert flow.named(flow.EPSILON, "bbbc021_x16") == "bbbc021"
 
 
 def test_shares_stand_beside_table_6(found: findings.Networks) -> None:
@@ -144,7 +162,10 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].verdict == "not measured"
     assert findings.collapse_claims(alone, "where", "words", "")[2].verdict == "not measured"
     assert findings.absent([]).startswith("All networks")
-    assert "`photos-pixel` does not ship" in findings.absent(["photos-pixel"])
+    said = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
+    assert "**By their record:** `edges2shoes-dit`." in said
+    assert "**Not measured here:** `photos-pixel`." in said
+    assert "Not measured" not in findings.absent(["edges2shoes-dit"], ["edges2shoes-dit"])
 
 
 def test_the_answer_says_with_which_networks_latents_and_images_fall_short(found: findings.Networks) -> None:

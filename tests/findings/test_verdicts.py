@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import (
     appendix_c,
@@ -139,16 +140,20 @@ def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
 
 
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c")}  # c has a single network
-    shipped = {"a", "a-dit", "b", "b-dit", "c"}
+    store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c"), ("d_x8", "d")}
+    shipped = {"a", "a-dit", "b", "b-dit", "c", "d"}  # c has a single network, and d another by its record
     ran = []
 
     def stored(name: str, datasets: list[str], checkpoint: str = "", **given: object) -> dict[str, str]:
         return {one: "stored" for one in datasets if (one, checkpoint) in store}
 
-    def by_network(networks: list[str], datasets: list[str], **given: object) -> dict[str, str]:
+    def by_network(networks: list[str], datasets: list[str], **given: object) -> dict[str, dict[str, xr.Dataset]]:
         ran.append((tuple(networks), tuple(datasets), given["methods"], given["shown"]))
-        return {"found": "all"}
+        ships = {
+            network: [name for name in datasets if benchmark.checkpoint(network, name) in shipped]
+            for network in networks
+        }
+        return {network: {name: study for name in names} for network, names in ships.items()}
 
     def not_shipped(networks: list[str], datasets: list[str], **given: object) -> list[str]:
         wanted = [benchmark.checkpoint(network, name) for network in networks for name in datasets]
@@ -158,11 +163,18 @@ def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch:
     monkeypatch.setattr(benchmark, "_family", lambda name: name.partition("_")[0])
     monkeypatch.setattr(benchmark, "by_network", by_network)
     monkeypatch.setattr(benchmark, "not_shipped", not_shipped)
+    study = benchmark_study.made({"standard": {}})
+    record = study.assign_attrs(title="D, d-dit", parameters=results.canonical({"dataset": "d_x8"}))
+    monkeypatch.setattr(verdicts.recording, "recorded", lambda name: {"d-dit": record})
     both = benchmark.Selection(("standard",), ("U-Net", "DiT"))
-    assert verdicts.selected(both, ["a_x8", "b_x8", "c_x8"], "smoke") == {"found": "all"}
+    found = verdicts.selected(both, ["a_x8", "b_x8", "c_x8", "d_x8"], "smoke")
+    assert {network: list(studies) for network, studies in found.items()} == {
+        "U-Net": ["b_x8", "d_x8"],
+        "DiT": ["b_x8", "d_x8"],
+    }
     verdicts.selected(both, ["c_x8", "a_x8"], "smoke", 1)  # nothing is whole: the first that has two networks
     networks, methods = ("U-Net", "DiT"), ("standard",)
-    assert ran == [(networks, ("b_x8",), methods, None), (networks, ("a_x8",), methods, 1)]
+    assert ran == [(networks, ("b_x8", "d_x8"), methods, None), (networks, ("a_x8",), methods, 1)]
     assert verdicts.selected(both, ["c_x8"], "smoke") == {}
     alone = benchmark.Selection(("standard",), datasets=("b_x8",))
     monkeypatch.setattr(type(benchmark.STUDY), "each", lambda self, names, **given: {"computed": names})

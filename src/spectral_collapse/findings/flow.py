@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import xarray as xr
 
+from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.claims import Claim, of_gaps
 from spectral_collapse.findings.intervals import interval
@@ -21,6 +22,12 @@ from spectral_collapse.studies.latents import WHITE
 
 EPSILON, FLOW = "epsilon", "flow"
 """How the page calls its networks: the one that ships for the data, and one of flow matching."""
+
+
+def named(network: str, dataset: str) -> str:
+    """The name of the checkpoint of a network for a data set: its family's own, or the one of flow matching."""
+    family = datasets.info(dataset).family
+    return f"{family}-flow" if network == FLOW else family
 
 
 def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:

@@ -7,7 +7,7 @@ Results of several networks are network -> data set -> result, as `benchmark.by_
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
@@ -55,23 +55,36 @@ def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
 
 
 def with_records(
-    found: Networks, network: str, usual: str, recorded: Mapping[str, xr.Dataset]
+    found: Networks,
+    datasets: Sequence[str],
+    recorded: Mapping[str, xr.Dataset],
+    named: Callable[[str, str], str] = benchmark.checkpoint,
 ) -> dict[str, dict[str, xr.Dataset]]:
-    """Results of several networks, with those of records (their networks do not ship) on data sets that `found` lacks.
+    """Results of several networks, with those of records where a network does not ship for a data set.
 
-    network: how `found` calls what the records are of. usual: how it calls what ships for a data set. recorded: name ->
-    result of the benchmark, as of `recording.recorded`; one stands beside the stored result of what ships, with the
-    methods that both have, and is left out where there is none.
+    datasets: those to look for. recorded: name of a network -> its result of the benchmark, as of
+    `recording.recorded`. named: the name of a network for a data set, of `found`'s name and the data set.
+
+    A data set that records complete has two networks or more, on the same images, each with the methods that all of
+    them have.
     """
-    joint = {name: dict(studies) for name, studies in found.items()}
-    for study in recorded.values():
-        given = results.parameters(study.attrs)
-        name = given["dataset"]
-        if name in joint[network] or (other := benchmark.STUDY.stored(dataset=name, profile=given["profile"])) is None:
+    joint = {network: dict(studies) for network, studies in found.items()}
+    known = {(name, results.parameters(study.attrs)["dataset"]): study for name, study in recorded.items()}
+    for dataset in datasets:
+        names = {network: named(network, dataset) for network in joint}
+        both = {
+            network: studies.get(dataset, known.get((names[network], dataset))) for network, studies in joint.items()
+        }
+        both = {network: study for network, study in both.items() if study is not None}
+        present = [network for network in both if dataset in joint[network]]
+        if len(both) == 1 or len(present) == len(both):
             continue
-        points = shared({network: study, usual: other}, network, usual)
-        titled = study.assign_attrs(title=other.attrs["title"])
-        joint[network][name], joint[usual][name] = titled.sel(point=points), other.sel(point=points)
+        first = both[(present or list(both))[0]]
+        both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
+        points = [point for point in first["point"].to_numpy() if all(point in one["point"] for one in both.values())]
+        for network, study in both.items():
+            title = study.attrs["title"].removesuffix(f", {names[network]}")
+            joint[network][dataset] = study.sel(point=points).assign_attrs(title=title)
     return joint
 
 
@@ -84,15 +97,22 @@ def by_title(found: Networks) -> dict[str, xr.Dataset]:
     }
 
 
-def absent(checkpoints: Sequence[str]) -> str:
-    """A sentence on the networks that do not ship."""
+def absent(checkpoints: Sequence[str], recorded: Collection[str] = ()) -> str:
+    """Sentences on the networks that do not ship: those whose record the page reads, and the others."""
     if not checkpoints:
         return "All networks of this page ship with this project."
-    listed = ", ".join(f"`{name}`" for name in checkpoints)
-    return (
-        f"**Not measured here:** {listed} {'does' if len(checkpoints) == 1 else 'do'} not ship with this project; "
-        "`spectral-collapse train NAME --output data/checkpoints/NAME` trains it, and this page then has its rows."
-    )
+    said = []
+    if read := [f"`{name}`" for name in checkpoints if name in recorded]:
+        said.append(
+            f"**By their record:** {', '.join(read)}. Their weights do not ship, for want of room; what was measured "
+            "on them does, and the [networks](networks.ipynb) say which bars they clear."
+        )
+    if others := [f"`{name}`" for name in checkpoints if name not in recorded]:
+        said.append(
+            f"**Not measured here:** {', '.join(others)}. `spectral-collapse train NAME --output "
+            "data/checkpoints/NAME` trains such a network, and this page then has its rows."
+        )
+    return "\n\n".join(said)
 
 
 def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:

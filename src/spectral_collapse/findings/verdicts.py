@@ -18,9 +18,10 @@ from typing import Any, get_args
 
 import xarray as xr
 
-from spectral_collapse import discovery
+from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings.claims import Claim, Verdict, conclusion, head, itemized
+from spectral_collapse.findings.selections import with_records
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
@@ -117,8 +118,8 @@ def selected(
 ) -> Found | dict[str, Found]:
     """What a selection of the benchmark takes, of stored results or of one that is computed: see `collected`.
 
-    Of several networks, a data set counts for which two of them ship, and is stored where the results of all that ship
-    are. Empty where no data set counts. shown: how many pictures the results hold.
+    Of several networks, a data set counts for which two of them ship or have a record, and is stored where the results
+    of all that ship are. Empty where no data set counts. shown: how many pictures the results hold.
     """
     names = [one for one in datasets if one in selection.datasets or not selection.datasets]
     given = {"profile": profile, "methods": selection.methods, "shown": shown}
@@ -126,14 +127,18 @@ def selected(
         kept = stored("benchmark", names, **given)
         return kept or (benchmark.STUDY.each(names[:1], **given) if names else {})
     absent = benchmark.not_shipped(selection.networks, names, **given)
-    shipping = {name: {benchmark.checkpoint(one, name) for one in selection.networks} - {*absent} for name in names}
-    names = [name for name in names if len(shipping[name]) > 1]
+    recorded = recording.recorded("benchmark")
+    networks = {name: {benchmark.checkpoint(one, name) for one in selection.networks} for name in names}
+    names = [name for name in names if len(networks[name] - ({*absent} - recorded.keys())) > 1]
     whole = [
         name
         for name in names
-        if all(stored("benchmark", [name], checkpoint=checkpoint, **given) for checkpoint in shipping[name])
+        if all(stored("benchmark", [name], checkpoint=one, **given) for one in networks[name] - {*absent})
     ]
-    return benchmark.by_network(selection.networks, whole or names[:1], **given) if names else {}
+    if not names:
+        return {}
+    names = whole or names[:1]
+    return with_records(benchmark.by_network(selection.networks, names, **given), names, recorded)
 
 
 def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Found:
