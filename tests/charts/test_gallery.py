@@ -52,6 +52,9 @@ def test_every_method_has_its_picture_a_detail_and_what_it_changed(found: dict[s
     np.testing.assert_array_equal(first["Source", "detail"], source[WINDOW])
     assert abs(first["TABA", "minus|source"] - (128 + (10 - source) / 2)).max() <= 0.5
     assert (first["Source", "minus|source"] == 128).all()
+    few = cells(found, changes=False)
+    assert {cell["name"] for cell in few} == {"whole", "detail"}
+    assert len(few) == 2 * 2 * 2 * len(titles)
 
 
 def test_hovering_tells_the_images_own_energy_and_scores(found: dict[str, xr.Dataset]) -> None:

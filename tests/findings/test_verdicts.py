@@ -141,7 +141,7 @@ def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
 
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c"), ("d_x8", "d")}
-    shipped = {"a", "a-dit", "b", "b-dit", "c", "d"}  # c has a single network, and d another by its record
+    shipped = {"a", "a-dit", "b", "b-dit", "c", "d", "e"}  # c has a single network, d and e another by its record
     ran = []
 
     def stored(name: str, datasets: list[str], checkpoint: str = "", **given: object) -> dict[str, str]:
@@ -164,17 +164,25 @@ def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch:
     monkeypatch.setattr(benchmark, "by_network", by_network)
     monkeypatch.setattr(benchmark, "not_shipped", not_shipped)
     study = benchmark_study.made({"standard": {}})
-    record = study.assign_attrs(title="D, d-dit", parameters=results.canonical({"dataset": "d_x8"}))
-    monkeypatch.setattr(verdicts.recording, "recorded", lambda name: {"d-dit": record})
+    records = {
+        f"{one}-dit": study.assign_attrs(
+            title=f"{one}, {one}-dit", parameters=results.canonical({"dataset": f"{one}_x8"})
+        )
+        for one in "de"
+    }
+    monkeypatch.setattr(verdicts.recording, "recorded", lambda name: records)
     both = benchmark.Selection(("standard",), ("U-Net", "DiT"))
     found = verdicts.selected(both, ["a_x8", "b_x8", "c_x8", "d_x8"], "smoke")
     assert {network: list(studies) for network, studies in found.items()} == {
         "U-Net": ["b_x8", "d_x8"],
         "DiT": ["b_x8", "d_x8"],
     }
-    verdicts.selected(both, ["c_x8", "a_x8"], "smoke", 1)  # nothing is whole: the first that has two networks
+    # nothing is whole: the first of which two networks ship, and without one the first that has a record
+    verdicts.selected(both, ["c_x8", "e_x8", "a_x8"], "smoke", 1)
+    verdicts.selected(both, ["c_x8", "e_x8"], "smoke", 1)
     networks, methods = ("U-Net", "DiT"), ("standard",)
-    assert ran == [(networks, ("b_x8", "d_x8"), methods, None), (networks, ("a_x8",), methods, 1)]
+    asked = [(("b_x8", "d_x8"), None), (("a_x8",), 1), (("e_x8",), 1)]
+    assert ran == [(networks, names, methods, shown) for names, shown in asked]
     assert verdicts.selected(both, ["c_x8"], "smoke") == {}
     alone = benchmark.Selection(("standard",), datasets=("b_x8",))
     monkeypatch.setattr(type(benchmark.STUDY), "each", lambda self, names, **given: {"computed": names})

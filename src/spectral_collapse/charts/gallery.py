@@ -26,7 +26,7 @@ class _Window(NamedTuple):
 
 
 def gallery(
-    found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2
+    found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2, changes: bool = True
 ) -> alt.VConcatChart:
     """Sources, true targets and what each method makes of them, with a detail and the difference from the source.
 
@@ -35,6 +35,7 @@ def gallery(
             scores along point and sample, of `studies.benchmark` and `studies.pareto` for example.
         points: labels along `point`; without it all that a result has.
         examples: how many of the stored examples the menu has, at most, of each data set.
+        changes: whether the differences from the source are shown; they take as much of a page as the pictures.
 
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
@@ -45,15 +46,14 @@ def gallery(
         for key, study in found.items()
     }
     frames = {
-        f"{study.attrs['title']}, {name}": _grid(study, str(name), chosen[key])
+        f"{study.attrs['title']}, {name}": _grid(study, str(name), chosen[key], changes)
         for key, study in found.items()
         for name in study["shown"].to_numpy()[:examples]
     }
     every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
-    return pictures.menu(
-        frames, f"Sources, true targets and outputs with details and differences from the source: {titles}"
-    )
+    shown = "details and differences from the source" if changes else "details"
+    return pictures.menu(frames, f"Sources, true targets and outputs with {shown}: {titles}")
 
 
 def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
@@ -86,16 +86,19 @@ def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
     )
 
 
-def _grid(study: xr.Dataset, name: str, points: Sequence[str]) -> alt.FacetChart:
+def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) -> alt.FacetChart:
     """The pictures of one example."""
     one = study.sel(shown=name)
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
     shown = {"Source": (SOURCE, source), "True target": (TARGET, target)}
     shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
+    columns = {title: [pixels, pixels[window]] for title, (_, pixels) in shown.items()}
+    if changes:
+        columns = {title: [*rows, _changed(rows[0], source)] for title, rows in columns.items()}
     return pictures.grid(
-        {title: [pixels, pixels[window], _changed(pixels, source)] for title, (_, pixels) in shown.items()},
-        ["whole", "detail", "minus|source"],
+        columns,
+        ["whole", "detail", "minus|source"][: 2 + changes],
         details=lambda title, _: _scores(study, places[title], name),
         labelled=True,
     )

@@ -137,7 +137,8 @@ def selected(
     ]
     if not names:
         return {}
-    names = whole or names[:1]
+    both_ship = [name for name in names if len(networks[name] - {*absent}) > 1]
+    names = whole or both_ship[:1] or names[:1]
     return with_records(benchmark.by_network(selection.networks, names, **given), names, recorded)
 
 
