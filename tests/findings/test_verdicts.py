@@ -141,7 +141,15 @@ def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
 
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c"), ("d_x8", "d")}
-    shipped = {"a", "a-dit", "b", "b-dit", "c", "d", "e"}  # c has a single network, d and e another by its record
+    shipped = {
+        "a",
+        "a-dit",
+        "b",
+        "b-dit",
+        "c",
+        "d",
+        "e",
+    }  # c has a single network, d and e another by its record, f both
     ran = []
 
     def stored(name: str, datasets: list[str], checkpoint: str = "", **given: object) -> dict[str, str]:
@@ -165,23 +173,21 @@ def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch:
     monkeypatch.setattr(benchmark, "not_shipped", not_shipped)
     study = benchmark_study.made({"standard": {}})
     records = {
-        f"{one}-dit": study.assign_attrs(
-            title=f"{one}, {one}-dit", parameters=results.canonical({"dataset": f"{one}_x8"})
-        )
-        for one in "de"
+        name: study.assign_attrs(title=f"{name[0]}, {name}", parameters=results.canonical({"dataset": f"{name[0]}_x8"}))
+        for name in ("d-dit", "e-dit", "f", "f-dit")
     }
     monkeypatch.setattr(verdicts.recording, "recorded", lambda name: records)
     both = benchmark.Selection(("standard",), ("U-Net", "DiT"))
-    found = verdicts.selected(both, ["a_x8", "b_x8", "c_x8", "d_x8"], "smoke")
+    found = verdicts.selected(both, ["a_x8", "b_x8", "c_x8", "d_x8", "f_x8"], "smoke")
     assert {network: list(studies) for network, studies in found.items()} == {
-        "U-Net": ["b_x8", "d_x8"],
-        "DiT": ["b_x8", "d_x8"],
+        "U-Net": ["b_x8", "d_x8", "f_x8"],
+        "DiT": ["b_x8", "d_x8", "f_x8"],
     }
-    # nothing is whole: the first of which two networks ship, and without one the first that has a record
-    verdicts.selected(both, ["c_x8", "e_x8", "a_x8"], "smoke", 1)
-    verdicts.selected(both, ["c_x8", "e_x8"], "smoke", 1)
+    assert [*verdicts.selected(both, ["f_x8"], "smoke")["DiT"]] == ["f_x8"]
+    verdicts.selected(both, ["c_x8", "e_x8", "a_x8"], "smoke", 1)  # nothing is whole: the first of which two ship
+    assert verdicts.selected(both, ["c_x8", "e_x8"], "smoke") == {}
     networks, methods = ("U-Net", "DiT"), ("standard",)
-    asked = [(("b_x8", "d_x8"), None), (("a_x8",), 1), (("e_x8",), 1)]
+    asked = [(("b_x8", "d_x8"), None), (("a_x8",), 1)]
     assert ran == [(networks, names, methods, shown) for names, shown in asked]
     assert verdicts.selected(both, ["c_x8"], "smoke") == {}
     alone = benchmark.Selection(("standard",), datasets=("b_x8",))

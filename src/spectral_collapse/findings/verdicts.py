@@ -119,7 +119,8 @@ def selected(
     """What a selection of the benchmark takes, of stored results or of one that is computed: see `collected`.
 
     Of several networks, a data set counts for which two of them ship or have a record, and is stored where the results
-    of all that ship are. Empty where no data set counts. shown: how many pictures the results hold.
+    of all that ship are. Where none is, the first is computed of which two ship: records are of one profile. Empty
+    where no data set counts. shown: how many pictures the results hold.
     """
     names = [one for one in datasets if one in selection.datasets or not selection.datasets]
     given = {"profile": profile, "methods": selection.methods, "shown": shown}
@@ -130,16 +131,15 @@ def selected(
     recorded = recording.recorded("benchmark")
     networks = {name: {benchmark.checkpoint(one, name) for one in selection.networks} for name in names}
     names = [name for name in names if len(networks[name] - ({*absent} - recorded.keys())) > 1]
-    whole = [
-        name
-        for name in names
-        if all(stored("benchmark", [name], checkpoint=one, **given) for one in networks[name] - {*absent})
-    ]
+    ships = {name: networks[name] - {*absent} for name in names}
+    whole = [name for name in names if all(stored("benchmark", [name], checkpoint=one, **given) for one in ships[name])]
+    names = whole or [name for name in names if len(ships[name]) > 1][:1]
     if not names:
         return {}
-    both_ship = [name for name in names if len(networks[name] - {*absent}) > 1]
-    names = whole or both_ship[:1] or names[:1]
-    return with_records(benchmark.by_network(selection.networks, names, **given), names, recorded)
+    found: dict[str, Found] = {network: {} for network in selection.networks}
+    if shipped := [name for name in names if ships[name]]:
+        found = benchmark.by_network(selection.networks, shipped, **given)
+    return with_records(found, names, recorded)
 
 
 def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Found:
