@@ -80,8 +80,8 @@ def test_a_network_in_half_precision_keeps_states_in_float32(name: str) -> None:
     """bfloat16 rounds to 2^-9; five steps through an untrained network make some ten times that of it, or more where
     a method uses a step twice."""
     torch.manual_seed(0)
-    network = patched_unet(32, widths=(16, 32), attention=0).eval()
-    images, found = torch.randn(2, 3, 32, 32) / 2, []
+    network = patched_unet(16, widths=(16, 32), attention=0).eval()
+    images, found = torch.randn(2, 3, 16, 16) / 2, []
     for one in (network, copy.deepcopy(network).bfloat16()):
         denoiser, generator = NetworkDenoiser(one, VariancePreserving()), torch.Generator().manual_seed(0)
         inverted = (method := inversion.create(name)).invert(denoiser, images, 0, 5, generator=generator)

@@ -19,12 +19,12 @@ def invert(process: Process, variance: float, x: torch.Tensor, k: int, steps: in
 
 @pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
 @pytest.mark.parametrize("variance", [1e-6, 1e-3, 1e-1])
-@pytest.mark.parametrize("k", [0, 100])
+@pytest.mark.parametrize("k", [0, 25])
 def test_latents_of_gaussian_data_are_white_whatever_its_power(process: Process, variance: float, k: int) -> None:
     """So are those of forward diffusion; what differs is how much of the image is in them."""
     torch.manual_seed(0)
     x = draw(variance, 16, 3, 32)
-    _, latent = invert(process, variance, x, k, 400)
+    _, latent = invert(process, variance, x, k, 100)
     # 16 x 3 x 32 x 32 numbers, half of them the image's and half the noise's at most: standard error 0.0064 * sqrt(2)
     assert latent.square().mean().item() == pytest.approx(1, abs=0.03)
 

@@ -40,20 +40,19 @@ def test_each_has_a_process_and_one_that_fails_does_not_stop_the_others(home: Pa
     """Three steps of recipes of profile gpu, whose autoencoder is made before what needs it."""
     encoder = tiny(home, "encoder", "autoencoder", more="architecture = { patch = 4, latent_channels = 8 }\n")
     latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
-    pixels = tiny(home, "plain-32", "textures-flow", more="architecture = { widths = [16], attention = 0 }\n")
     broken = tiny(home, "broken", "photos")  # whose autoencoder is not there
-    failures = together.train_together([latent, broken, pixels, encoder], "gpu", 9)
+    failures = together.train_together([latent, broken, encoder], "gpu", 9)
     logs = "\n".join(log.read_text()[-1000:] for log in (home / "runs").glob("*.log"))
     assert [failure.split(";")[0] for failure in failures] == ["broken (no checkpoint 'autoencoder-128'"], logs
     made = sorted(folder.name for folder in (home / "checkpoints").iterdir())
-    assert made == ["encoder-32", "few-32", "plain-32"], logs
+    assert made == ["encoder-32", "few-32"], logs
     model = networks.load_model("few-32")
     assert (model.card["recipe"]["steps"], model.card["recipe"]["profile"]) == (3, "gpu")
     assert model.autoencoder.config.latent_channels == 8
     assert shipped("photos", 32) == ["few-32"]
     # asked again, what is done is left alone
     before = {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")}
-    assert together.train_together([latent, pixels, encoder], "gpu", 9) == []
+    assert together.train_together([latent, encoder], "gpu", 9) == []
     assert {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")} == before
 
 

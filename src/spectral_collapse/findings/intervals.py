@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import special
 
 from spectral_collapse import statistics
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -30,8 +30,8 @@ def stretch(groups: np.ndarray | int) -> np.ndarray:
     """
     count = np.asarray(groups, float)
     count = np.where(count > 1, count, np.nan)
-    student, normal = (found.ppf((1 + COVERAGE) / 2) for found in (stats.t(count - 1), stats.norm()))
-    return student / normal * np.sqrt(count / (count - 1))
+    end = (1 + COVERAGE) / 2
+    return special.stdtrit(count - 1, end) / special.ndtri(end) * np.sqrt(count / (count - 1))
 
 
 def corrected(found: Interval, groups: np.ndarray | int) -> Interval:
