@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock, create_autospec
@@ -38,9 +39,12 @@ def test_data_list_tells_real_from_rendered(
 ) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    mine = replace(datasets.info("photos_x8"), name="mine_x8", title="Mine", open_real=lambda *given: None)
+    monkeypatch.setitem(datasets.DATASETS, "mine_x8", mine)
     assert cli.main(["data", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert set(lines) == set(datasets.DATASETS)
+    assert lines["mine_x8"].endswith("Mine: no images")
     assert "real, " in lines["photos_x8"]
     assert "rendered; 'spectral-collapse data fetch bbbc021'" in lines["bbbc021_x8"]
 

@@ -116,7 +116,8 @@ def _data_list(options: argparse.Namespace) -> None:
         except DataError as error:
             state = f"cannot be used: {error}"
         else:
-            state = f"real, {len(real.ids)} test images" if real is not None else "rendered"
+            without = "rendered" if info.render else "no images"
+            state = without if real is None else f"real, {len(real.ids)} test images"
         if info.remedy and not state.startswith("real"):
             state += f"; {info.remedy}"
         print(f"{info.name:<13}  {info.title}: {state}")

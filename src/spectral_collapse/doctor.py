@@ -183,7 +183,8 @@ def _data(about: str) -> Iterator[Line]:
     kinds: dict[str, list[str]] = defaultdict(list)
     for entry in datasets.DATASETS.values():
         try:
-            kinds["rendered" if datasets.open_real(entry, roots, "test", 64) is None else "real"].append(entry.name)
+            without = "rendered" if entry.render else "no images"
+            kinds[without if datasets.open_real(entry, roots, "test", 64) is None else "real"].append(entry.name)
         except SpectralCollapseError as error:
             yield Line(about, f"{entry.name} cannot be used: {error}", broken=True)
     text = "; ".join(f"{kind}: {_listed(names)}" for kind, names in sorted(kinds.items()))

@@ -7,6 +7,7 @@ A record is a folder below data/records with the network's card, what its traini
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def recorded(study: str, ending: str = "") -> dict[str, xr.Dataset]:
     DataError for one that cannot be read."""
     found = {}
     for file in sorted(paths.records().glob(f"*{ending}/{study}-*.nc.xz")):
-        result, name = results.result(file), file.parent.name
+        result, name = _result(file, file.stat().st_mtime_ns), file.parent.name
         found[name] = result.assign_attrs(title=f"{result.attrs['title']}, {name}")
     return found
+
+
+@cache
+def _result(file: Path, changed: int) -> xr.Dataset:
+    """A record's result as it was when its file was last changed, read once for all pages."""
+    return results.result(file)

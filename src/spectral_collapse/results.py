@@ -193,14 +193,14 @@ def _rounded(values: xr.DataArray) -> xr.DataArray:
 
 def read(file: Path) -> xr.Dataset:
     """A stored result, in memory. Raises DataError naming the file when it cannot be read."""
-    with _opened(file) as dataset:
-        return dataset.load()
+    with _opened(file) as store:
+        return xr.open_dataset(store).load()
 
 
 def attributes(file: Path) -> dict[str, Any]:
     """The attrs of a stored result, without its arrays. Raises DataError naming the file when it cannot be read."""
-    with _opened(file) as dataset:
-        return dict(dataset.attrs)
+    with _opened(file) as store:
+        return {name: value for name, value in store.get_attrs().items() if name != "coordinates"}  # xarray's own
 
 
 def describe(file: Path) -> str:
@@ -477,17 +477,17 @@ def _remove_abandoned(temporary: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[xr.Dataset]:
+def _opened(file: Path) -> Iterator[xr.backends.NetCDF4DataStore | xr.backends.H5NetCDFStore]:
     """A result's file, its arrays not read yet."""
     try:
         if file.suffix == ".xz":
             # 12 times as fast as h5netcdf; damaged bytes would crash it, but those of xz have a checksum
             with netCDF4.Dataset("in memory", memory=lzma.decompress(file.read_bytes())) as opened:
-                yield xr.open_dataset(xr.backends.NetCDF4DataStore(opened))
+                yield xr.backends.NetCDF4DataStore(opened)
         else:
             # through Python's own file: HDF5 would lock it, which fails while the writer has it locked still
-            with open(file, "rb") as stream, xr.open_dataset(stream, engine="h5netcdf") as dataset:
-                yield dataset
+            with open(file, "rb") as stream, contextlib.closing(xr.backends.H5NetCDFStore.open(stream)) as store:
+                yield store
     except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
         raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
 

@@ -45,6 +45,14 @@ def test_a_notebook_may_have_parameters_of_its_own() -> None:
         parameters(pareto.STUDY, namespace, history)
 
 
+@pytest.mark.parametrize(("own", "other"), [("dataset", "datasets"), ("datasets", "dataset")])
+def test_a_notebook_of_one_data_set_and_one_of_several_refuse_the_others_name(own: str, other: str) -> None:
+    namespace, history = {own: "photos_x8", other: "textures_x8"}, [f"# Parameters\n{other} = 'textures_x8'\n"]
+    with pytest.raises(InvalidParameterError, match=rf"unknown notebook parameter '{other}'.*, {own}\b"):
+        parameters(pareto.STUDY, namespace, iter(history))
+    assert parameters(pareto.STUDY, {own: "photos_x8"}, iter(history[:0])) == {own: "photos_x8"}
+
+
 def test_the_pareto_notebook_has_parameters_of_its_study() -> None:
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     (first,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]

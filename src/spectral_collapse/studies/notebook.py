@@ -33,7 +33,9 @@ def parameters(
 
     Raises InvalidParameterError for a parameter that papermill was given and neither a study nor the notebook has.
     """
-    known = [*study.parameters.model_fields, *_RUN]
+    history, known = _cells(history), [*study.parameters.model_fields, *_RUN]
+    if {"dataset", "datasets"} <= namespace.keys():  # the notebook has one of them, and papermill was given the other
+        known = [name for name in known if name not in {"dataset", "datasets"} & {*_given(history)}]
     further = [name for one in beside for name in one.parameters.model_fields if name not in known]
     check_parameters([*known, *further, *own], history)
     return {name: namespace[name] for name in known if name in namespace}
@@ -51,18 +53,27 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
 
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """
-    if history is None:
-        from IPython import get_ipython
+    for name in _given(_cells(history)):
+        if name not in known:
+            raise unknown("notebook parameter", name, known)
 
-        shell = get_ipython()
-        if shell is not None:
-            shell.set_custom_exc((SpectralCollapseError,), _show_sentence)
-        history = shell.user_ns.get("In", []) if shell is not None else []
-    for source in history:
-        if source.lstrip().startswith(_INJECTED):
-            for name in _assigned(source):
-                if name not in known:
-                    raise unknown("notebook parameter", name, known)
+
+def _cells(history: Iterable[str] | None) -> list[str]:
+    """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors."""
+    if history is not None:
+        return list(history)
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return []
+    shell.set_custom_exc((SpectralCollapseError,), _show_sentence)
+    return list(shell.user_ns.get("In", []))
+
+
+def _given(history: Sequence[str]) -> list[str]:
+    """The parameters that papermill was given."""
+    return [name for cell in history if cell.lstrip().startswith(_INJECTED) for name in _assigned(cell)]
 
 
 def _show_sentence(
