@@ -164,6 +164,13 @@ def test_scores_that_go_together_over_series_have_a_rank_correlation(study: xr.D
     assert findings.claims({"one": one})[0].verdict == "supported"
 
 
+def test_a_score_that_never_varies_has_no_rank_correlation(study: xr.Dataset) -> None:
+    one = study.copy(deep=True)
+    one["s_g"].loc[{}] = 0.0  # as of few latents
+    assert np.isnan(findings.scores_correlation({"one": one})).all()
+    assert findings.claims({"one": one})[0].verdict in ("not measured", "depends")
+
+
 def test_a_single_picture_has_no_interval_and_no_verdict(study: xr.Dataset) -> None:
     one = study.assign_coords(sample_group=("sample", ["same"] * 48)).isel(block=slice(0))
     verdicts = [claim.verdict for claim in findings.claims({"one": one})[1:]]
