@@ -22,7 +22,7 @@ from spectral_collapse.studies.latents import CLOSED
 
 SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), datasets=BBBC021)
 PICTURES = 1
-"""How many pictures its results hold: the page has no gallery."""
+"""How many pictures its results hold: its gallery shows one of each data set."""
 
 
 def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from spectral_collapse.studies.benchmark import Selection
 
 SELECTION = Selection(("standard", "taba", "ovg", "ovg+taba"), ("latent", "pixel"))
 PICTURES = 1
-"""How many pictures its results hold: the page has no gallery."""
+"""How many pictures its results hold: its gallery shows one of each data set."""
 
 
 def claims(found: Networks) -> list[Claim]:
