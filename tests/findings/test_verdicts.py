@@ -141,15 +141,8 @@ def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
 
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c"), ("d_x8", "d")}
-    shipped = {
-        "a",
-        "a-dit",
-        "b",
-        "b-dit",
-        "c",
-        "d",
-        "e",
-    }  # c has a single network, d and e another by its record, f both
+    # c has a single network, d and e another by its record, f both
+    shipped = {"a", "a-dit", "b", "b-dit", "c", "d", "e"}
     ran = []
 
     def stored(name: str, datasets: list[str], checkpoint: str = "", **given: object) -> dict[str, str]:

@@ -43,7 +43,7 @@ def corrected(found: Interval, groups: np.ndarray | int) -> Interval:
 def resampled(estimate: np.ndarray | float, draws: np.ndarray, groups: Sequence[object] | np.ndarray) -> Interval:
     """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples. Without
     resamples there is none, and its ends are NaN."""
-    ends = statistics.percentiles(draws) if np.shape(draws)[-1] else 2 * [np.full(np.shape(estimate), np.nan)[()]]
+    ends = statistics.percentiles(draws) if np.shape(draws)[-1] else (np.nan, np.nan)
     return corrected(Interval(estimate, *ends), len(set(groups)))
 
 
