@@ -1,7 +1,8 @@
 """Counts the pages and charts of the built book; fails when one that `_toc.yml` promises is missing or empty, or a
 notebook's does not say which results it shows.
 
-With the profile behind the folder it fails, too, when a page shows a result that the list of what ships lacks.
+With a file behind the folder, of what `spectral-collapse results status` printed, it fails, too, when a page shows a
+result that this list lacks.
 """
 
 from __future__ import annotations
@@ -28,12 +29,9 @@ def figures(page: str) -> int:
     return sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
 
 
-def not_listed(book: Path, profile: str) -> list[str]:
-    """Results that pages show and that the list of what ships does not know: the list is read without computing."""
-    from spectral_collapse import pages
-
-    needs = pages.needed(profile)
-    known = {need.name[-8:] for need in needs} | {need.state.file.name[-14:-6] for need in needs if need.state.file}
+def not_listed(book: Path, listed: Path) -> list[str]:
+    """Results that pages show and that the list of what ships does not know, which was made without computing."""
+    known = {*re.findall(r"-(\w{8})(?:\.nc\.xz)?  ", listed.read_text())}
     shown = {
         file.stem: re.findall(r"key=&quot;(\w+)&quot;", file.read_text())
         for file in (book / "index.html", *book.glob("notebooks/*.html"))
@@ -41,7 +39,7 @@ def not_listed(book: Path, profile: str) -> list[str]:
     return [f"{page}: shows {key}, which is not listed" for page, keys in shown.items() for key in {*keys} - known]
 
 
-def main(book: Path, profile: str = "") -> int:
+def main(book: Path, listed: Path | None = None) -> int:
     contents = (ROOT / "_toc.yml").read_text()
     pages = re.findall(r"(?:root|file): (\S+)", contents)
     problems = []
@@ -59,11 +57,11 @@ def main(book: Path, profile: str = "") -> int:
             problems.append(f"{page}: nothing says which results it shows")
     if not (book / "_static" / "charts.js").is_file():
         problems.append("_static/charts.js is missing")
-    problems += not_listed(book, profile) if profile else []
+    problems += not_listed(book, listed) if listed else []
     print(f"the book has {len(pages)} pages and {total} charts")
     print(*problems, sep="\n", file=sys.stderr)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
+    sys.exit(main(*map(Path, sys.argv[1:])))

@@ -44,7 +44,10 @@ class Need:
 
     def __str__(self) -> str:
         why = f": {self.state.why}" if self.state.why else ""
-        return f"{self.name}  {self.state.kind}{why}  ({', '.join(self.pages)})"
+        name = self.state.file.name if self.state.file and self.state.kind == "stored" else ""
+        # images of this machine give another key than those of the one where it was computed
+        shown = f" as {name}" if name.removesuffix(".nc.xz") not in ("", self.name) else ""
+        return f"{self.name}  {self.state.kind}{why}{shown}  ({', '.join(self.pages)})"
 
 
 def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> list[Need]:

@@ -45,6 +45,22 @@ def test_every_row_is_stretched_by_the_groups_that_it_has() -> None:
     assert np.isnan([end[2] for end in found]).all()
 
 
+def test_draws_are_those_of_the_statistics_shared_by_equal_groups_and_not_to_be_changed() -> None:
+    found = intervals.resamples([*"aabc"])
+    np.testing.assert_array_equal(found, statistics.bootstrap_counts([*"aabc"]))
+    assert intervals.resamples(np.array([7, 7, 2, 5])) is found
+    assert not (intervals.resamples([*"abcc"]) == found).all()
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 0
+    values = xr.DataArray(
+        np.random.default_rng(0).random((2, 6)), {"sample_group": ("sample", [*"aabbcd"])}, ("k", "sample")
+    )
+    expected = intervals.corrected(statistics.interval(values), 4)
+    np.testing.assert_allclose(
+        intervals.interval(values), expected, rtol=1e-12
+    )  # a product of matrices, in another order
+
+
 def test_an_interval_of_a_ratio_stays_positive() -> None:
     values = xr.DataArray([0.1, 0.2, 0.3, 6.0], dims="sample")
     whole = xr.ones_like(values)

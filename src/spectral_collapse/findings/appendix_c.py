@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
-from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled
+from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled, resamples
 from spectral_collapse.statistics import Interval
 from spectral_collapse.studies import common
 
@@ -255,7 +255,7 @@ def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
     groups = statistics.groups_of(error)
-    counts = statistics.bootstrap_counts(groups)
+    counts = resamples(groups)
 
     def over(band: str) -> tuple[np.ndarray, float]:
         network, closed = (error.sel(denoiser=name, band=band).to_numpy() for name in ("network", "covariance"))

@@ -93,24 +93,26 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
     wanted, limited = TASKS[task], cut(study)
     affordable = study["inversion_cost"].to_series()
     affordable = affordable[affordable <= budget * (1 + 1e-9)]
-    scores = {str(name): _score(limited, str(name), wanted.score) for name in affordable.index}
+    names = [str(name) for name in affordable.index]
     if wanted.floor:
         floor = study[wanted.floor].mean("seed")
-        gaps = {name: interval(floor.sel(point=name) - floor.sel(point="standard")) for name in scores}
-        scores = {name: values for name, values in scores.items() if not gaps[name].high < 0}
+        gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
+        names = [name for name, high in zip(names, gaps.high, strict=True) if not high < 0]
     if wanted.near:
-        scores = {name: values for name, values in scores.items() if not _farther(study, name)}
-    if not scores:
+        names = [name for name in names if not _farther(study, name)]
+    if not names:
         least = float(study["inversion_cost"].min())
         raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {least:g}")
-    standard = _score(limited, "standard", wanted.score)
-    order = sorted(scores, key=lambda name: -float(scores[name].mean()))
-    found = []
-    for name in order:
-        behind = interval(scores[name] - scores[order[0]])
-        gain = interval(scores[name] - standard)
-        found.append(Choice(name, float(affordable[name]), gain, behind, not behind.high < 0))
-    return found
+    scores = _score(limited, wanted.score)
+    order = sorted(names, key=lambda name: -float(scores.sel(point=name).mean()))
+    gains, gaps = (
+        zip(*interval(scores.sel(point=order) - scores.sel(point=other, drop=True)), strict=True)
+        for other in ("standard", order[0])
+    )
+    return [
+        Choice(name, float(affordable[name]), Interval(*gain), behind := Interval(*gap), not behind.high < 0)
+        for name, gain, gap in zip(order, gains, gaps, strict=True)
+    ]
 
 
 def leading(found: Found, task: str, budget: float) -> dict[str, int]:
@@ -233,8 +235,8 @@ def worth(found: Found) -> str:
     for task, wanted in TASKS.items():
         for study in suited(found, task).values():
             cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
-            limited = cut(study)
-            gain = interval(_score(limited, costly, wanted.score) - _score(limited, cheap, wanted.score))
+            scores = _score(cut(study), wanted.score)
+            gain = interval(scores.sel(point=costly, drop=True) - scores.sel(point=cheap, drop=True))
             pairs += 1
             others += cheap != costly
             if cheap != costly and gain.low > 0:
@@ -269,8 +271,7 @@ def _costing(budget: float) -> str:
     return f"up to {budget:g} standard inversion{'s' * (budget > 1)}"
 
 
-def _score(limited: xr.Dataset, name: str, score: str) -> xr.DataArray:
-    """Of each image, seeds averaged; `limited` has S_LF cut."""
-    one = limited.sel(point=name, drop=True)
-    values = one["s_lf"] * one["s_hf"] if score == JOINT else one[score]
+def _score(limited: xr.Dataset, score: str) -> xr.DataArray:
+    """Of each method and image, seeds averaged; `limited` has S_LF cut."""
+    values = limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score]
     return values.mean("seed") if "seed" in values.dims else values

@@ -71,7 +71,7 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
-    counts = statistics.bootstrap_counts(groups)
+    counts = intervals.resamples(groups)
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "all images": lambda times: _pooled(ranks - ranks.mean((1, 2), keepdims=True), times),
         "given the method": lambda times: _pooled(ranks - ranks.mean(2, keepdims=True), times),

@@ -136,7 +136,7 @@ def scores_correlation(found: Found) -> Interval:
     rows = scores(found)
     rows = rows[rows["series"] != WHITE]
     values = rows[["mean", "s_g"]].to_numpy().T
-    counts = statistics.bootstrap_counts(rows["series"]).astype(int)
+    counts = intervals.resamples(rows["series"]).astype(int)
     drawn = np.array([_rank_correlation(np.repeat(values, times, 1)) for times in counts])
     found = intervals.resampled(_rank_correlation(values), drawn[np.isfinite(drawn)], rows["series"])
     return intervals.within(found, -1, 1)

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import integrate, stats
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals, latents
@@ -43,13 +43,15 @@ RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
 
 
-@functools.cache  # the mean is an integral that takes half a second
+@functools.cache
 def chance(count: int) -> Interval:
     """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %.
 
     The range is one-sided, as the test is: a set cannot be too much like its law.
     """
-    return Interval(float(stats.kstwo.mean(count)), 0.0, float(stats.kstwo.ppf(COVERAGE, count)))
+    # The mean of what is never negative is the area under its survival function; `kstwo.mean` takes ten times as long.
+    mean, _ = integrate.quad(stats.kstwo.sf, 0, 1, args=(count,))
+    return Interval(mean, 0.0, float(stats.kstwo.ppf(COVERAGE, count)))
 
 
 def norms(found: Found) -> pd.DataFrame:

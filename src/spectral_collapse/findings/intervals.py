@@ -10,6 +10,7 @@ Hesterberg, 'What teachers should know about the bootstrap' (2015, Sec. 3 and 5)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from scipy import special
 
 from spectral_collapse import statistics
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import COVERAGE, HypervolumeGain, Interval, groups_of, text
+from spectral_collapse.statistics import COVERAGE, HypervolumeGain, Interval, groups_of, resampled_means, text
 
 
 def stretch(groups: np.ndarray | int) -> np.ndarray:
@@ -40,6 +41,18 @@ def corrected(found: Interval, groups: np.ndarray | int) -> Interval:
     return Interval(found.mean, *((mean + stretch(groups) * (end - mean))[()] for end in found[1:]))
 
 
+def resamples(groups: Sequence[object] | np.ndarray, seed: int = 0) -> np.ndarray:
+    """`statistics.bootstrap_counts`, (resamples, samples): drawn once for all who have such groups, and read-only."""
+    return _resamples(tuple(pd.factorize(np.asarray(groups))[0].tolist()), seed)
+
+
+@lru_cache(maxsize=32)  # of 64 samples each has 1 MB
+def _resamples(groups: tuple[int, ...], seed: int) -> np.ndarray:
+    counts = statistics.bootstrap_counts(groups, seed=seed)
+    counts.flags.writeable = False
+    return counts
+
+
 def resampled(estimate: np.ndarray | float, draws: np.ndarray, groups: Sequence[object] | np.ndarray) -> Interval:
     """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples. Without
     resamples there is none, and its ends are NaN."""
@@ -57,7 +70,10 @@ def bootstrap_mean(values: np.ndarray | xr.DataArray, groups: Sequence[object] |
     if groups is None:
         whole = isinstance(values, xr.DataArray)
         groups = groups_of(values, str(values.dims[-1])) if whole else range(values.shape[-1])
-    return corrected(statistics.bootstrap_mean(values, groups), len(set(groups)))
+    values = np.asarray(values, float)
+    finite = np.isfinite(values).all(-1, keepdims=True)
+    draws = resampled_means(np.where(finite, values, np.nan), resamples(groups))
+    return resampled(values.mean(-1), draws, groups)
 
 
 def geometric_mean(logarithms: xr.DataArray) -> Interval:
@@ -68,6 +84,8 @@ def geometric_mean(logarithms: xr.DataArray) -> Interval:
 def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
     """`statistics.interval` with corrected intervals, each of the groups that have a value there."""
     values, groups = values.transpose(..., dim), pd.factorize(groups_of(values, dim))[0]
+    if len(groups) > 1 and values.notnull().all():
+        return bootstrap_mean(values, groups)
     known = values.notnull().to_numpy() @ np.eye(groups.max() + 1)[groups] > 0
     return corrected(statistics.interval(values, dim), known.sum(-1))
 
