@@ -30,6 +30,8 @@ DATASETS ?= textures_x8 bbbc021_x8 edges2shoes
 
 # OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
 export GOMP_SPINCOUNT ?= 1000
+# Tests and pages run in as many processes as there are cores: threads on top would wait for each other.
+book test test-oldest: export OMP_NUM_THREADS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
