@@ -66,10 +66,11 @@ def with_records(
     `recording.recorded`. named: the name of a network for a data set, of `found`'s name and the data set.
 
     A data set that records complete has two networks or more, on the same images, each with the methods that all of
-    them have.
+    them have, of those that `found` has where it has any.
     """
     joint = {network: dict(studies) for network, studies in found.items()}
     known = {(name, results.parameters(study.attrs)["dataset"]): study for name, study in recorded.items()}
+    asked = {point for studies in found.values() for study in studies.values() for point in study["point"].to_numpy()}
     for dataset in datasets:
         names = {network: named(network, dataset) for network in joint}
         both = {
@@ -82,6 +83,7 @@ def with_records(
         first = both[(present or list(both))[0]]
         both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
         points = [point for point in first["point"].to_numpy() if all(point in one["point"] for one in both.values())]
+        points = [point for point in points if point in asked] if asked else points
         for network, study in both.items():
             title = study.attrs["title"].removesuffix(f", {names[network]}")
             joint[network][dataset] = study.sel(point=points).assign_attrs(title=title)
