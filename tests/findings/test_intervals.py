@@ -52,13 +52,13 @@ def test_draws_are_those_of_the_statistics_shared_by_equal_groups_and_not_to_be_
     assert not (intervals.resamples([*"abcc"]) == found).all()
     with pytest.raises(ValueError, match="read-only"):
         found[0] = 0
-    values = xr.DataArray(
-        np.random.default_rng(0).random((2, 6)), {"sample_group": ("sample", [*"aabbcd"])}, ("k", "sample")
-    )
+
+
+def test_complete_rows_have_the_intervals_of_the_statistics_stretched() -> None:
+    groups = {"sample_group": ("sample", [*"aabbcd"])}
+    values = xr.DataArray(np.random.default_rng(0).random((2, 6)), groups, ("kind", "sample"))
     expected = intervals.corrected(statistics.interval(values), 4)
-    np.testing.assert_allclose(
-        intervals.interval(values), expected, rtol=1e-12
-    )  # a product of matrices, in another order
+    np.testing.assert_allclose(intervals.interval(values), expected, rtol=1e-12)  # products summed in another order
 
 
 def test_an_interval_of_a_ratio_stays_positive() -> None:

@@ -82,8 +82,8 @@ def with_records(
             continue
         first = both[(present or list(both))[0]]
         both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
-        points = [point for point in first["point"].to_numpy() if all(point in one["point"] for one in both.values())]
-        points = [point for point in points if point in asked] if asked else points
+        wanted = [point for point in first["point"].to_numpy() if point in asked or not asked]
+        points = [point for point in wanted if all(point in one["point"] for one in both.values())]
         for network, study in both.items():
             title = study.attrs["title"].removesuffix(f", {names[network]}")
             joint[network][dataset] = study.sel(point=points).assign_attrs(title=title)
