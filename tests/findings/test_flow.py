@@ -56,11 +56,6 @@ def test_the_answer_has_both_networks(found: Networks) -> None:
     assert "TABA is not shown to bring energy back (-0.50 [" in text
 
 
-def test_of_methods_those_are_taken_that_a_result_has(found: Networks) -> None:
-    taken = findings.of_methods(found[findings.FLOW], ["taba", "standard", "nullspace"])
-    assert list(taken["textures_x8"]["point"]) == ["standard", "taba"]
-
-
 def test_a_path_is_entered_where_its_first_level_is() -> None:
     flow, preserving = processes.FlowMatching(first=0.001), processes.VariancePreserving()
     text = findings.entries({"flow": flow, "epsilon": preserving})

@@ -5,8 +5,11 @@ import pytest
 import xarray as xr
 
 from spectral_collapse import results
+from spectral_collapse.charts import benchmark as charts
+from spectral_collapse.charts import tables
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import (
+    backbone,
     benchmark,
     deterministic_stochastic,
     flow,
@@ -104,6 +107,73 @@ def test_a_page_names_its_networks_itself(found: findings.Networks) -> None:
     joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)
     assert list(joint[flow.FLOW]) == ["edges2shoes"]
     assert flow.named(flow.EPSILON, "bbbc021_x16") == "bbbc021"
+
+
+def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = {
+        name: record(dataset, shifts, name)
+        for name, dataset, shifts in (
+            ("textures-dit", "textures_x8", WORSE | {"taba": {}}),
+            ("textures-dit-sample", "textures_x8", BETTER | {"direct": {}}),
+            ("bbbc021-dit-sample", "bbbc021_x8", BETTER),
+            ("bbbc021-again", "bbbc021_x16", BETTER),
+            ("edges2shoes-dit", "edges2shoes", WORSE),
+            ("edges2shoes-sample", "edges2shoes", BETTER),
+        )
+    }
+    asked = []
+
+    def run(names: list[str], datasets: list[str], **given: object) -> findings.Networks:
+        asked.append((names, datasets, given["methods"]))
+        return {"DiT": {name: made(WORSE) for name in datasets}}
+
+    monkeypatch.setattr(prediction_target.benchmark, "by_network", run)
+    # the transformer for noise of cells ships; cells x16 have no other to compare it with, and shoes neither
+    names = ["bbbc021_x8", "bbbc021_x16", "edges2shoes", "textures_x8"]
+    both = prediction_target.of_transformers(names, recorded, methods=["standard", "ovg"], profile="quick")
+    # with the methods of the page on backbones, whose results are stored
+    assert asked == [(["DiT"], ["bbbc021_x8"], backbone.SELECTION.methods)]
+    assert {network: list(studies) for network, studies in both.items()} == {
+        network: ["bbbc021_x8", "textures_x8"] for network in ("epsilon", "x0")
+    }
+    better = both["x0"]["textures_x8"]["s_hf"] - both["epsilon"]["textures_x8"]["s_hf"]
+    assert list(better["point"].to_numpy()) == ["standard", "ovg"]
+    assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
+    said = prediction_target.transformers_known(both, recorded)
+    assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in said
+    assert "Not measured" not in said
+    verdicts = {one.claim: (one.verdict, one.where) for one in prediction_target.transformer_claims(both)}
+    words = "With a transformer too, x0-prediction restores texture: S_HF is higher"
+    assert verdicts[words] == ("supported", "a question of this book")
+    cells = recorded["bbbc021-dit-sample"]
+    other = cells.assign_coords(sample=[f"real {name}" for name in cells["sample"].to_numpy()])
+    recorded = recorded | {"bbbc021-dit-sample": other}
+    both = prediction_target.of_transformers(names, recorded, methods=["standard", "direct"], profile="quick")
+    assert asked[1:] == [(["DiT"], ["bbbc021_x8"], ["standard", "direct"])]
+    assert list(both["x0"]["textures_x8"]["point"].to_numpy()) == ["standard"]
+    assert {network: list(studies) for network, studies in both.items()} == {
+        network: ["textures_x8"] for network in ("epsilon", "x0")
+    }
+
+
+def test_a_page_without_such_transformers_says_so() -> None:
+    none = prediction_target.of_transformers(["photos_x8"], {}, profile="quick")
+    assert none == {"epsilon": {}, "x0": {}}
+    assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_known(none, {})
+    assert {one.verdict for one in prediction_target.transformer_claims(none)} == {"not measured"}
+    for chart in (
+        charts.levels(findings.levels(none)),
+        charts.shares(prediction_target.improved(none, "epsilon")),
+    ):
+        assert "no two to compare" in chart.to_json()
+    page = tables.sortable(findings.against(none, "epsilon"), 3, "Ours.", filter_by="Data")
+    assert "<b>Table 3.</b> Ours. There is nothing to put into it" in page.html
+
+
+def test_of_methods_those_are_taken_that_a_result_has(found: findings.Networks) -> None:
+    taken = findings.of_methods(found["x0"], ["ovg", "standard", "nullspace"])
+    assert list(taken["bbbc021_x8"]["point"]) == ["standard", "ovg"]
+    assert list(findings.of_methods(found["x0"], ["ovg"])["bbbc021_x8"]["point"]) == ["ovg"]
 
 
 def test_shares_stand_beside_table_6(found: findings.Networks) -> None:

@@ -21,6 +21,9 @@ KINDS = {
 NAMES_WIDTH = 100
 """Pixels that the names at the right of a panel take."""
 
+_ALONE = "there are no two to compare for these data sets"
+"""What stands in place of a comparison of one."""
+
 
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
@@ -81,8 +84,13 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
     )
 
 
-def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
-    """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`."""
+def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
+    """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`.
+
+    Without rows there is only a sentence.
+    """
+    if table.empty:
+        return lines.sentence(_ALONE)
     looks = lines.looks(table["network"].unique())
     x = alt.X("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=min(4, 12 // columns))
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
@@ -96,8 +104,13 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart:
     )
 
 
-def shares(table: pd.DataFrame) -> alt.FacetChart:
-    """Shares of cases or images improved, rows scores, of `selections.cases` and `selections.improved`."""
+def shares(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
+    """Shares of cases or images improved, rows scores, of `selections.cases` and `selections.improved`.
+
+    Without rows there is only a sentence.
+    """
+    if table.empty:
+        return lines.sentence(_ALONE)
     looks = lines.looks(table["series"].unique())
     x = alt.X("mean:Q", title="share improved").scale(domain=[0, 1]).axis(format="%", tickCount=5)
     y = alt.Y("score:N", title=None, sort=list(table["score"].unique()))

@@ -182,3 +182,9 @@ def interval_tooltip(title: str, format: str = ".3~g") -> list[alt.Tooltip]:
     """The lines of a tooltip for the columns mean, low and high."""
     names = {"mean": title, "low": "95 % from", "high": "to"}
     return [alt.Tooltip(f"{name}:Q", title=called, format=format) for name, called in names.items()]
+
+
+def sentence(words: str) -> alt.Chart:
+    """What stands in place of a chart that has nothing to show."""
+    bare = alt.Chart(pd.DataFrame({"words": [words]}), description=words)
+    return bare.mark_text(size=14).encode(alt.Text("words:N"))

@@ -57,7 +57,7 @@ def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     Without rows there is only a sentence.
     """
     if table.empty:
-        return _sentence("this network has no record of its errors per frequency")
+        return lines.sentence("this network has no record of its errors per frequency")
     x = alt.X("step:Q", title="optimizer steps", scale=_LOG).axis(
         format="~s", values=[10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
     )
@@ -76,7 +76,7 @@ def sharing(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     Without rows there is only a sentence.
     """
     if table.empty:
-        return _sentence("there is no record of a network that shares and of one that does not")
+        return lines.sentence("there is no record of a network that shares and of one that does not")
     rows = table.assign(panel="held-out " + table["domain"] + "s", network=table["network"] + " / " + table["alone"])
     return _against_noise(rows, alt.Y("mean:Q", title="error, shared / alone").scale(zero=False)).properties(
         description="Error of the predicted noise, networks that data sets share over those of one"
@@ -170,7 +170,7 @@ def samples(study: xr.Dataset) -> alt.FacetChart:
 def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Chart:
     """The first `samples` of the networks of other families; without any there is only a sentence."""
     if not studies:
-        return _sentence("no other family of data sets has networks for images of this size")
+        return lines.sentence("no other family of data sets has networks for images of this size")
     titles = ", ".join(study.attrs["title"] for study in studies)
     return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies)).properties(
         description=f"Samples from white noise beside test targets: {titles}"
@@ -183,7 +183,7 @@ def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
     Without rows there is only a sentence.
     """
     if table.empty:
-        return _sentence("none of these networks has an autoencoder")
+        return lines.sentence("none of these networks has an autoencoder")
     x = alt.X("frequency:Q", title="spatial frequency in cycles per pixel")
     y = alt.Y("mean:Q", title="power after the autoencoder / before").axis(format="~g").scale(zero=True)
     return alt.layer(
@@ -208,9 +208,3 @@ def _against_noise(table: pd.DataFrame, y: alt.Y) -> alt.FacetChart:
         lines.bands(None, x, y, looks, "network", columns=3, opacity=0.12),
     )
     return lines.panels(layers.properties(width=290, height=220), table, columns=2)
-
-
-def _sentence(words: str) -> alt.Chart:
-    """What stands in place of a chart that has nothing to show."""
-    bare = alt.Chart(pd.DataFrame({"words": [words]}), description=words)
-    return bare.mark_text(size=14).encode(alt.Text("words:N"))

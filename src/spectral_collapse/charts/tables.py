@@ -64,7 +64,8 @@ _SCRIPT = """
 
 
 def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidden: tuple[str, ...] = ()) -> Page:
-    """A table for a page: a click on a column's head sorts by it, boxes hide columns, a menu picks rows.
+    """A table for a page: a click on a column's head sorts by it, boxes hide columns, a menu picks rows. One without
+    rows is a sentence.
 
     Args:
         cells: a `Cell` in every place; the first column stays in sight. The best cells are bold, the second underlined;
@@ -73,6 +74,9 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
         filter_by: a column of whose values a menu picks one; without it there is no menu.
         hidden: columns that are hidden at first.
     """
+    titled = f"<b>Table {number}.</b> {escape(caption)}"
+    if cells.empty:
+        return Page(f'<p class="caption">{titled} There is nothing to put into it for these data.</p>')
     name = f"table-{uuid.uuid4().hex[:8]}"
     columns = list(cells.columns)
     notes = list(dict.fromkeys(cell.note for _, row in cells.iterrows() for cell in row if cell.note))
@@ -96,7 +100,7 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
     return Page(
         f'<div id="{name}"><style>{_STYLE.replace("ID", name)}</style>'
         f'<div class="controls">{menu}<details><summary>Columns</summary>{boxes}</details></div>'
-        f'<p class="caption" id="{name}-caption"><b>Table {number}.</b> {escape(caption)}</p>'
+        f'<p class="caption" id="{name}-caption">{titled}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Table {number}">'
         f'<table aria-labelledby="{name}-caption">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"

@@ -5,7 +5,7 @@ The papers do not treat it, so what is claimed here is a question of this book, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import xarray as xr
 
@@ -28,11 +28,6 @@ def named(network: str, dataset: str) -> str:
     """The name of the checkpoint of a network for a data set: its family's own, or the one of flow matching."""
     family = datasets.info(dataset).family
     return f"{family}-flow" if network == FLOW else family
-
-
-def of_methods(found: Found, methods: Sequence[str]) -> Found:
-    """Results with those of the methods that they have; at the profile smoke they have few."""
-    return {name: study.sel(point=study["point"].isin(list(methods))) for name, study in found.items()}
 
 
 def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:

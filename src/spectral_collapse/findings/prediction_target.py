@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import metrics
-from spectral_collapse.findings import cells, comparison, paper_tables
+from spectral_collapse import datasets, metrics, results
+from spectral_collapse.findings import backbone, cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import title
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim
-from spectral_collapse.findings.selections import SHOWN, Networks, joined, networks_claims, per_data_set, shared
+from spectral_collapse.findings.selections import (
+    SHOWN,
+    Networks,
+    absent,
+    joined,
+    networks_claims,
+    of_methods,
+    per_data_set,
+    shared,
+    with_records,
+)
 from spectral_collapse.statistics import Interval, groups_of, wilson
+from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import Selection
 
 SELECTION = Selection(("standard", "taba", "ovg"), ("epsilon", "x0", "EDM"))
 PICTURES = 1
 """How many pictures its results hold: its gallery shows one of each data set."""
+
+TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
+"""What a transformer predicts -> how the name of its checkpoint ends."""
 
 
 def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
@@ -98,19 +113,69 @@ def _by_seed(gap: xr.DataArray) -> np.ndarray:
 def claims(found: Networks) -> list[Claim]:
     """Claims of Sec. 4 and 6.3 and of Table 6, for the standard inversion with x0, and the same questions of EDM, which
     the papers do not answer (`networks_claims`)."""
-    made = []
-    for network, subject, where in (
-        ("x0", "x0-prediction", "Spectral Collapse, Sec. 6.3 and Table 6"),
-        ("EDM", "EDM's mixture", "a question of this book"),
-    ):
-        rules = [
-            (f"{subject} {words}", network, "standard", score, sign)
-            for words, score, sign in (
-                ("whitens latents: S_DC is higher than with epsilon", "s_dc", 1),
-                ("restores texture: S_HF is higher", "s_hf", 1),
-                ("costs structure, as the text on x0 has it: S_LF is lower", "s_lf", -1),
-                ("costs accuracy, as the text on x0 has it: PSNR is lower", "psnr", -1),
-            )
-        ]
-        made += networks_claims(found, "epsilon", rules, where, "fig-targets-levels")
-    return made
+    where, figure = "Spectral Collapse, Sec. 6.3 and Table 6", "fig-targets-levels"
+    return [
+        *networks_claims(found, "epsilon", _rules("x0", "x0-prediction"), where, figure),
+        *networks_claims(found, "epsilon", _rules("EDM", "EDM's mixture"), _OURS, figure),
+    ]
+
+
+def of_transformers(datasets: Sequence[str], recorded: Mapping[str, xr.Dataset], **given: Any) -> Networks:
+    """Results of transformers that predict the noise and the clean image, for data sets on which both are known.
+
+    recorded: name of a network -> its result of the benchmark, as of `recording.recorded`: none that predicts the clean
+    image ships, and of the others those that do not are taken from there, too. given: as of `benchmark.by_network`.
+    Raises what that raises.
+    """
+    methods = given.get("methods")
+    if methods and set(methods) <= set(backbone.SELECTION.methods):
+        given["methods"] = backbone.SELECTION.methods  # whose results are stored for the page on backbones
+    known = {
+        results.parameters(study.attrs)["dataset"]
+        for name, study in recorded.items()
+        if name.endswith(TRANSFORMERS["x0"])
+    }
+    shipped = [name for name in datasets if name in known and not benchmark.not_shipped(["DiT"], name, **given)]
+    found = benchmark.by_network(["DiT"], shipped, **given)["DiT"] if shipped else {}
+    both = per_data_set(with_records({"epsilon": found, "x0": {}}, datasets, recorded, transformer))
+    pairs = {name: studies for name, studies in both.items() if len(studies) == len(TRANSFORMERS)}
+    found = {network: {name: studies[network] for name, studies in pairs.items()} for network in TRANSFORMERS}
+    return {network: of_methods(studies, methods) for network, studies in found.items()} if methods else found
+
+
+def transformer(network: str, dataset: str) -> str:
+    """The name of the checkpoint of a transformer of `TRANSFORMERS` for a data set, whether it ships or not."""
+    return datasets.info(dataset).family + TRANSFORMERS[network]
+
+
+def transformers_known(found: Networks, recorded: Mapping[str, xr.Dataset]) -> str:
+    """Sentences on which of the transformers of `of_transformers` are read from their record."""
+    names = dict.fromkeys(transformer(network, name) for network, studies in found.items() for name in studies)
+    if read := [name for name in names if name in recorded]:
+        return absent(read, recorded)
+    return (
+        "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
+        "bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` measures it."
+    )
+
+
+def transformer_claims(found: Networks) -> list[Claim]:
+    """The claims on x0 of `claims`, of transformers: questions of this book, the papers have none of these networks."""
+    rules = _rules("x0", "With a transformer too, x0-prediction")
+    return networks_claims(found, "epsilon", rules, _OURS, "fig-targets-transformers")
+
+
+_OURS = "a question of this book"
+
+
+def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, int]]:
+    """Rules of `networks_claims` on a network against epsilon, with the standard inversion."""
+    return [
+        (f"{subject} {words}", network, "standard", score, sign)
+        for words, score, sign in (
+            ("whitens latents: S_DC is higher than with epsilon", "s_dc", 1),
+            ("restores texture: S_HF is higher", "s_hf", 1),
+            ("costs structure, as the text on x0 has it: S_LF is lower", "s_lf", -1),
+            ("costs accuracy, as the text on x0 has it: PSNR is lower", "psnr", -1),
+        )
+    ]

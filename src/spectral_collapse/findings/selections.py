@@ -90,6 +90,11 @@ def with_records(
     return joint
 
 
+def of_methods(found: Found, methods: Sequence[str]) -> Found:
+    """Results with those of the methods that they have; at the profile smoke they have few."""
+    return {name: study.sel(point=study["point"].isin(list(methods))) for name, study in found.items()}
+
+
 def by_title(found: Networks) -> dict[str, xr.Dataset]:
     """The results of all networks in one mapping, each with its network in its title: for pictures of them."""
     return {
@@ -128,7 +133,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
                     network=network, panel=f"{study.attrs['title']}|{title(score)}"
                 )
                 tables.append(rows.assign(method=rows["point"].map(called), dataset=name))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None, on: str = "bbbc021_x16") -> Cells:
