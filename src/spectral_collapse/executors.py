@@ -13,6 +13,7 @@ import functools
 import itertools
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +23,7 @@ import numpy as np
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Status
 
 Arrays = dict[str, np.ndarray]
 Work = Callable[[str], Arrays]
@@ -173,11 +174,44 @@ _made: list[Any] = []
 atexit.register(close)
 
 
+class _Unseen:
+    """Hides the script that runs from processes while they start.
+
+    multiprocessing has each of them run it again first, and one without `if __name__ == "__main__"` would there start
+    processes of its own. What jobs use of it is sent to them by value. Many may enter at once.
+    """
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._hidden: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        if not self._inside:
+            script = vars(sys.modules["__main__"])
+            self._hidden = {name: script[name] for name in ("__file__", "__spec__") if name in script}
+            script.pop("__file__", None)
+            script["__spec__"] = None
+        self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._inside -= 1
+        if not self._inside:
+            vars(sys.modules["__main__"]).update(self._hidden)
+
+
+_UNSEEN = _Unseen()
+
+
 @functools.cache
 def _processes(number: int) -> Client:
     """A cluster of processes on this machine, kept for the studies to come."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Nanny
+
+    class Starter(Nanny):
+        async def instantiate(self) -> Status:
+            with _UNSEEN:
+                return await super().instantiate()
 
     dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS - 1})
     # read when a worker starts, before it loads torch
@@ -185,7 +219,7 @@ def _processes(number: int) -> Client:
     cluster = LocalCluster(
         n_workers=number,
         threads_per_worker=1,
-        processes=True,
+        worker_class=Starter,
         dashboard_address=None,
         memory_limit=0,  # dask's own limit stops workers at a share of the machine each
         env=environment,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_collapse import executors, inversion, paths
+from spectral_collapse import inversion, paths
 from spectral_collapse.charts import spectra
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.findings import own_method as findings
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.studies import own_method
+from tests import fresh
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,25 @@ def test_what_cannot_be_compared_is_refused() -> None:
         own_method.STUDY.run(profile="smoke", size=96)
 
 
-def test_a_method_of_ones_own_reaches_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: dict[str, object] = {"Standard": inversion.Standard, "__name__": "__main__"}
-    exec("class Mine(Standard):\n    name = 'mine'", names)  # as a cell of a notebook defines it
-    monkeypatch.setitem(inversion.METHODS, "mine", names["Mine"])
-    study = own_method.STUDY.run(profile="smoke", methods=["standard", "mine"], executor="processes:2")
-    executors.close()
-    np.testing.assert_array_equal(study["power"].sel(series="mine"), study["power"].sel(series="standard"))
+SCRIPT = """
+import numpy as np
+from spectral_collapse import inversion
+from spectral_collapse.studies import own_method
+
+class Mine(inversion.Standard):
+    name = "mine"
+
+cell = {"Standard": inversion.Standard, "__name__": "__main__"}
+exec("class Cell(Standard):\\n    name = 'cell'", cell)  # as a notebook defines it
+inversion.METHODS.update(mine=Mine, cell=cell["Cell"])
+study = own_method.STUDY.run(profile="smoke", methods=["standard", "mine", "cell"], executor="processes:2")
+for name in ("mine", "cell"):
+    np.testing.assert_array_equal(study["power"].sel(series=name), study["power"].sel(series="standard"))
+print("compared", study.sizes["series"] - 1, "in", __file__.rpartition("/")[2])
+"""
+
+
+def test_methods_of_a_script_reach_other_processes_which_do_not_run_it(tmp_path: Path) -> None:
+    ended = fresh.run(SCRIPT, tmp_path, os.environ)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "compared 3 in script.py\n"

@@ -160,8 +160,12 @@ def transformers_known(found: Networks, recorded: Mapping[str, xr.Dataset]) -> s
 
 
 def transformer_claims(found: Networks) -> list[Claim]:
-    """The claims on x0 of `claims`, of transformers: questions of this book, the papers have none of these networks."""
-    rules = _rules("x0", "With a transformer too, x0-prediction")
+    """The claims on x0 of `claims`, of transformers, and one on what latents lack, since S_DC may be 0 with both:
+    questions of this book, the papers have none of these networks."""
+    subject = "With a transformer too, x0-prediction"
+    words = f"{subject} leaves more power at high frequencies: the deficit is smaller"
+    lacking = (words, "x0", "standard", "high_frequency_deficit", -1)
+    rules = [*_rules("x0", subject), lacking]
     return networks_claims(found, "epsilon", rules, _OURS, "fig-targets-transformers")
 
 
