@@ -140,9 +140,14 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
     better = both["x0"]["textures_x8"]["s_hf"] - both["epsilon"]["textures_x8"]["s_hf"]
     assert list(better["point"].to_numpy()) == ["standard", "ovg"]
     assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
-    said = prediction_target.transformers_known(both, recorded)
+    said = prediction_target.transformers_answer(both, recorded)
     assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in said
     assert "Not measured" not in said
+    # 0.1 higher with x0, by construction
+    assert said.startswith("Here it is shown to restore texture on 2 of 2 data sets. $S_{HF}$")
+    assert "minus that with epsilon is 0.1" in said
+    swapped = {"x0": both["epsilon"], "epsilon": both["x0"]}
+    assert "on 0 of 2 data sets" in prediction_target.transformers_answer(swapped, recorded)
     verdicts = {one.claim: (one.verdict, one.where) for one in prediction_target.transformer_claims(both)}
     for words in ("restores texture: S_HF is higher", "leaves more power at high frequencies: the deficit is smaller"):
         held = verdicts[f"With a transformer too, x0-prediction {words}"]
@@ -161,7 +166,7 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
 def test_a_page_without_such_transformers_says_so() -> None:
     none = prediction_target.of_transformers(["photos_x8"], {}, profile="quick")
     assert none == {"epsilon": {}, "x0": {}}
-    assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_known(none, {})
+    assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_answer(none, {})
     assert {one.verdict for one in prediction_target.transformer_claims(none)} == {"not measured"}
     for chart in (
         charts.levels(findings.levels(none)),
