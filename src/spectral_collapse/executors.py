@@ -183,20 +183,21 @@ class _Unseen:
 
     def __init__(self) -> None:
         self._inside = 0
+        self._script: dict[str, Any] = {}
         self._hidden: dict[str, Any] = {}
 
     def __enter__(self) -> None:
         if not self._inside:
-            script = vars(sys.modules["__main__"])
-            self._hidden = {name: script[name] for name in ("__file__", "__spec__") if name in script}
-            script.pop("__file__", None)
-            script["__spec__"] = None
+            self._script = vars(sys.modules["__main__"])
+            self._hidden = {name: self._script[name] for name in ("__file__", "__spec__") if name in self._script}
+            self._script.pop("__file__", None)
+            self._script["__spec__"] = None
         self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         self._inside -= 1
         if not self._inside:
-            vars(sys.modules["__main__"]).update(self._hidden)
+            self._script.update(self._hidden)  # by now another one may run
 
 
 _UNSEEN = _Unseen()

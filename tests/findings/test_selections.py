@@ -144,7 +144,7 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
     assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in said
     assert "Not measured" not in said
     # 0.1 higher with x0, by construction
-    assert said.startswith("Here it is shown to restore texture on 2 of 2 data sets. $S_{HF}$")
+    assert said.startswith("With a transformer x0 is shown to restore texture on 2 of 2 data sets. $S_{HF}$")
     assert "minus that with epsilon is 0.1" in said
     swapped = {"x0": both["epsilon"], "epsilon": both["x0"]}
     assert "on 0 of 2 data sets" in prediction_target.transformers_answer(swapped, recorded)

@@ -37,6 +37,8 @@ PICTURES = 1
 TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
 """What a transformer predicts -> how the name of its checkpoint ends."""
 
+_OURS = "a question of this book"
+
 
 def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
     """Table 6: the share of images that another network improves, all methods of a data set together.
@@ -161,8 +163,8 @@ def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> 
     names = dict.fromkeys(transformer(network, name) for network, studies in found.items() for name in studies)
     if read := [name for name in names if name in recorded]:
         return (
-            f"Here it is shown to restore texture on {restored} of {len(gaps)} data sets. $S_{{HF}}$ of the standard "
-            f"inversion's images with x0 minus that with epsilon is {listed}.\n\n{absent(read, recorded)}"
+            f"With a transformer x0 is shown to restore texture on {restored} of {len(gaps)} data sets. $S_{{HF}}$ of "
+            f"the standard inversion's images with x0 minus that with epsilon is {listed}.\n\n{absent(read, recorded)}"
         )
     return (
         "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
@@ -178,9 +180,6 @@ def transformer_claims(found: Networks) -> list[Claim]:
     lacking = (words, "x0", "standard", "high_frequency_deficit", -1)
     rules = [*_rules("x0", subject), lacking]
     return networks_claims(found, "epsilon", rules, _OURS, "fig-targets-transformers")
-
-
-_OURS = "a question of this book"
 
 
 def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, int]]:
