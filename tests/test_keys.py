@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 
 import pytest
 import torch
@@ -10,54 +10,173 @@ import torch
 from spectral_collapse import keys
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import standard, taba
-from spectral_collapse.keys import code_hash, modules
+from spectral_collapse.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.metrics import s_dc
+from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies.request import Request
+from tests.studies.test_collapse import thumbnails
 
 
-def test_imports_and_uses_of_names_are_followed() -> None:
-    found = modules(["spectral_collapse.translation"])
-    # through 'from ... import', through an alias of a module, and through a class's home behind a package
-    assert {
-        "spectral_collapse.sampling",
-        "spectral_collapse.networks.checkpoints",
-        "spectral_collapse.processes",
-    } <= found
-    assert "spectral_collapse.cli" not in found
-    assert "spectral_collapse.training.trainer" not in found
+def reached(*roots: object) -> dict[str, str]:
+    return installed().reached(roots_of(roots)[0])
 
 
-def test_a_score_is_followed_through_its_package() -> None:
-    assert "spectral_collapse.metrics.windows" in modules([s_dc.__module__])
+def edited(file: str, old: str, new: str) -> Package:
+    """The installed package with an edit of one file."""
+    sources = installed().sources
+    text = sources[f"spectral_collapse/{file}"]
+    assert old in text, f"{file} has no {old!r}"
+    return Package({**sources, f"spectral_collapse/{file}": text.replace(old, new, 1)})
 
 
-def _hash_with(monkeypatch: pytest.MonkeyPatch, module: str, change: Callable[[str], str]) -> str:
-    read = keys._source_of
-    monkeypatch.setattr(keys, "_source_of", lambda name: change(read(name)) if name == module else read(name))
-    try:
-        return code_hash(standard.Standard)
-    finally:
-        monkeypatch.undo()
+def package(files: dict[str, str]) -> Package:
+    sources = {f"spectral_collapse/{name}.py": text for name, text in files.items()}
+    return Package({"spectral_collapse/__init__.py": "", **sources})
 
 
-@pytest.mark.parametrize("module", sorted(modules([standard.__name__])))
-def test_a_constant_in_any_module_that_is_reached_counts_and_a_comment_does_not(
-    monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
-    before = code_hash(standard.Standard)
-    assert _hash_with(monkeypatch, module, lambda source: f"{source}\nANOTHER = 1\n") != before
-    assert _hash_with(monkeypatch, module, lambda source: f"# a remark\n{source}\n\n# and more\n") == before
+def names(package: Package, unit: str) -> set[str]:
+    return {found.partition(":")[2] for found in package.reached([f"spectral_collapse.{unit}"])}
 
 
-def test_docstrings_do_not_count() -> None:
-    one = 'def f(x):\n    """Says one thing."""\n    return x + 1\n'
-    other = "def f(x):\n    '''Says another,\n    on two lines.'''\n    return (x\n            + 1)  # why\n"
-    assert keys._tree_text(one) == keys._tree_text(other)
-    assert keys._tree_text(one) != keys._tree_text(one.replace("+ 1", "+ 2"))
+def test_names_are_followed_through_imports_packages_and_classes() -> None:
+    found = reached(taba.TABA)
+    assert {"spectral_collapse.inversion.taba:TABA", "spectral_collapse.inversion.base:InversionMethod"} <= found.keys()
+    assert not any(unit.startswith("spectral_collapse.inversion.edict") for unit in found)
+    assert "spectral_collapse.metrics.windows:slide" in reached(s_dc)  # behind the package and its registry
+    assert not any(unit.startswith("spectral_collapse.metrics.s_hf") for unit in reached(s_dc))
+
+
+def asked(name: str) -> Request:
+    given = {"profile": "smoke", "checkpoint": thumbnails()}
+    given |= {"methods": ("standard", "edict")} if name == "own_method" else {}
+    parameters = STUDIES[name].parameters
+    return Request(parameters.checked(**{one: value for one, value in given.items() if one in parameters.model_fields}))
+
+
+@functools.cache
+def reached_from(name: str) -> frozenset[str]:
+    return roots_of(STUDIES[name].roots(asked(name)))[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "studies"),
+    [
+        ("checks.py", "must be a number; ", "is no number; ", ""),  # sentences of errors
+        ("checks.py", "} and finite", "}, finite", ""),
+        ("datasets/__init__.py", "'train' gives", "'train' has", ""),
+        ("datasets/download.py", "\nimport", "\nPAUSE = 9\nimport", ""),  # downloads
+        ("datasets/bbbc021.py", 'ADDRESS = "', 'ADDRESS = "x', ""),
+        ("statistics.py", "def text(", "def text_of(", ""),  # how a number is printed
+        ("findings/pareto.py", "\nimport", "\nA = 1\nimport", ""),  # pages
+        ("charts/pareto.py", "\nimport", "\nA = 1\nimport", ""),
+        ("inversion/edict.py", "0.93", "0.92", "own_method"),  # methods, by those who use them
+        ("inversion/taba.py", "class TABA", "class Other", "benchmark"),
+        ("inversion/base.py", "class InversionState", "class Another", "own_method benchmark"),
+        ("metrics/s_hf.py", "def s_hf", "def s_hf_", "benchmark"),  # scores
+        ("metrics/s_dc.py", "DRAWS = ", "DRAWS = 1 + ", "own_method benchmark"),
+        ("datasets/pictures.py", "MARGIN = ", "MARGIN = 1 + ", "own_method benchmark domains"),  # data
+        ("datasets/faces.py", "VERSION = ", "VERSION = 1 + ", ""),
+    ],
+)
+def test_an_edit_changes_the_keys_of_those_that_use_it(file: str, old: str, new: str, studies: str) -> None:
+    other, changed = edited(file, old, new), set()
+    for name in ("own_method", "benchmark", "domains"):
+        found = reached_from(name)
+        if other.reached(found) != installed().reached(found):
+            changed.add(name)
+    assert changed == set(studies.split())
+
+
+TOLD = '''
+import warnings
+from spectral_collapse import errors
+
+def f(x):
+    """Doc."""
+    low = "at least 0" if G else "finite"
+    if x < 0:
+        warnings.warn(f"{x} is small", stacklevel=2)
+        raise ValueError(f"x must be {low}; {x} was given")
+    return x + G  # why
+
+G = 1
+'''
+
+
+def test_what_is_told_does_not_count_and_what_is_computed_does() -> None:
+    base = package({"a": TOLD}).reached(["spectral_collapse.a:f"])
+    assert set(base) == {"spectral_collapse.a:f", "spectral_collapse.a:G"}
+    for old, new, same in (
+        ("Doc.", "Another.", True),
+        ("# why", "", True),
+        ("is small", "is tiny", True),
+        ("x must be", "x has to be", True),
+        ("at least 0", "0 or more", True),
+        ("G = 1", "G = 1\nH = 2", True),
+        ("from spectral_collapse import errors\n", "", True),
+        ("x + G", "x - G", False),
+        ("x < 0:", "x <= 0:", False),
+        ("G = 1", "G = 2", False),
+        ("ValueError", "OSError", False),
+    ):
+        other = package({"a": TOLD.replace(old, new)}).reached(["spectral_collapse.a:f"])
+        assert (other == base) == same, old
+
+
+CLASSES = """
+import torch
+class A:
+    size = 1
+    def used(self): return self.inner
+    @property
+    def inner(self): return 1
+    def unused(self): return 2
+class B(torch.nn.Module):
+    def forward(self, x): return x
+def f(): return A().used()
+def g(): return B()(1)
+"""
+
+
+def test_methods_of_a_class_count_where_their_name_is_mentioned() -> None:
+    assert names(package({"a": CLASSES}), "a:f") == {"f", "A", "A.used", "A.inner"}
+    assert names(package({"a": CLASSES}), "a:g") == {"g", "B", "B.forward"}  # torch calls it
+
+
+def test_imports_are_followed_wherever_they_stand_and_whatever_they_are_called() -> None:
+    files = {
+        "a": "from spectral_collapse import b as bee\ndef f(): return bee.g()\ndef h():\n    from .c import k\n    k()",
+        "b": "from spectral_collapse.c import k as g",
+        "c": "def k(): return 1\ndef l(): return 2",
+        "d": "def k(): return 3",
+    }
+    assert names(package(files), "a:f") == {"f", "k"}
+    assert names(package(files), "a:h") == {"h", "k"}
+    # another function of the same name is another key, though both count in either case
+    other = package(files | {"b": "from spectral_collapse.d import k as g"})
+    roots = ["spectral_collapse.a:f", "spectral_collapse.c:k", "spectral_collapse.d:k"]
+    assert other.reached(roots).keys() == package(files).reached(roots).keys()
+    assert other.reached(roots) != package(files).reached(roots)
+
+
+def test_a_name_chooses_from_a_registry_and_without_one_all_of_it_counts() -> None:
+    files = {
+        "inversion/__init__": "METHODS = {}\ndef create(name): return METHODS[name]",
+        "inversion/one": "class One:\n    name = 'one'",
+        "inversion/two": "class Two:\n    name = 'two'",
+        "a": "from spectral_collapse import inversion\ndef f(): return inversion.create('two')\n"
+        "def g(name): return inversion.create(name)",
+    }
+    assert names(package(files), "a:f") == {"f", "create", "METHODS", "Two"}
+    assert names(package(files), "a:g") == {"g", "create", "METHODS", "One", "Two"}
+    found = package(files).reached(["spectral_collapse.a:g", "spectral_collapse.inversion.one:One"])
+    assert {unit.partition(":")[2] for unit in found} == {"g", "create", "METHODS", "One"}
 
 
 def test_the_text_says_the_same_on_other_versions_of_python() -> None:
     """ast.dump does not: 3.12 added type_params, 3.13 leaves out what is empty."""
-    assert keys._tree_text("def f(): pass") == "Module(body=[FunctionDef(name='f',args=arguments(),body=[Pass()])])"
+    found = package({"a": "def f(): pass"}).reached(["spectral_collapse.a:f"])
+    assert found == {"spectral_collapse.a:f": "[FunctionDef(name='f',args=arguments(),body=[Pass()])] "}
 
 
 def test_two_lambdas_on_one_line_have_two_keys() -> None:
@@ -65,15 +184,15 @@ def test_two_lambdas_on_one_line_have_two_keys() -> None:
     assert code_hash(one) != code_hash(other)
 
 
-def test_what_a_root_from_elsewhere_uses_of_this_package_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_root_from_elsewhere_uses_of_this_package_is_followed() -> None:
     def mine(x: torch.Tensor) -> torch.Tensor:
         return s_dc(x)
 
-    before = code_hash(mine)
-    read = keys._source_of
-    window = "spectral_collapse.metrics.windows"
-    monkeypatch.setattr(keys, "_source_of", lambda name: read(name) + ("\nA = 1\n" if name == window else ""))
-    assert code_hash(mine) != before
+    def through_a_module(x: torch.Tensor) -> object:
+        return standard.Standard().invert(None, x, 0)
+
+    assert "spectral_collapse.metrics.windows:slide" in reached(mine)
+    assert "spectral_collapse.inversion.base:InversionMethod.invert" in reached(through_a_module)
 
 
 def test_what_cannot_be_told_from_another_is_refused() -> None:
@@ -83,4 +202,14 @@ def test_what_cannot_be_told_from_another_is_refused() -> None:
 
 def test_methods_have_keys_of_their_own() -> None:
     assert code_hash(standard.Standard) != code_hash(taba.TABA)
-    assert code_hash(taba.TABA(0.1)) != code_hash(taba.TABA(0.2))
+    one, other = code_hash(taba.TABA(0.1)), code_hash(taba.TABA(0.2))
+    assert one != other
+    assert one.partition("-")[0] == other.partition("-")[0]  # the same definitions, other parameters
+
+
+def test_other_commits_can_be_read() -> None:
+    old = keys.committed("328dafa02c13c3409ffe809725c42556609e3e01")
+    if old is None:
+        pytest.skip("needs a checkout with its history")
+    assert keys.differing(old.reached(roots_of([s_dc])[0]), reached(s_dc)) == []
+    assert keys.committed("0" * 40) is None

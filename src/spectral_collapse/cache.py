@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +42,8 @@ class Cache:
         arrays = results.read_arrays(file)
         if arrays is not None:
             with contextlib.suppress(OSError):
-                os.utime(file)  # used just now
+                # used just now; when it was written still tells whether it counts (`results.counts`)
+                os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))
         return arrays
 
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -67,7 +69,7 @@ class Cache:
         for file in self.folder.glob("*.npz"):
             with contextlib.suppress(OSError):  # another process has just removed it
                 state = file.stat()
-                entries.append((state.st_mtime_ns, state.st_size, file))
+                entries.append((max(state.st_atime_ns, state.st_mtime_ns), state.st_size, file))
         total = sum(size for _, size, _ in entries)
         for _, size, file in sorted(entries):
             if total <= limit:

@@ -70,7 +70,8 @@ def identity(value: object) -> Any:
 
 @contextlib.contextmanager
 def references() -> Iterator[set[str]]:
-    """Gathers the modules of this package that the values described meanwhile refer to, by dotted name."""
+    """Gathers what of this package the values described meanwhile refer to: 'module:name' for a definition, 'module:*'
+    for a module of which any name may be used, '.name' for what code from elsewhere may call an attribute by."""
     found: set[str] = set()
     token = _references.set(found)
     try:
@@ -121,6 +122,8 @@ def _function(value: types.FunctionType, within: tuple[int, ...]) -> Any:
     if _known(value):
         return {"function": f"{value.__module__}.{value.__qualname__}"}
     names = sorted(set(_read(value.__code__, _GLOBALS)) & value.__globals__.keys())
+    for name in _names(value.__code__):
+        _refer(f".{name}")
     cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
     parts = [
         _code(value.__code__, within),
@@ -149,6 +152,14 @@ def _read(code: types.CodeType, instructions: tuple[str, ...]) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _read(constant, instructions)
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """All names that code reads, those of attributes among them, and that of its inner functions."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
 
 
 def _class(value: type, within: tuple[int, ...]) -> str:
@@ -203,6 +214,7 @@ def _imported(name: str) -> Any:
 def _source(module: str, file: str | None) -> Any:
     """A module's name, and of one's own module a hash of its file, or of all in its folder if it is a package."""
     if _library(module, file):
+        _refer(f"{module}:*")
         return {"module": module}
     try:
         files = sorted(Path(file).parent.rglob("*.py")) if Path(file).name == "__init__.py" else [Path(file)]
@@ -215,14 +227,16 @@ def _library(module: str, file: str | None) -> bool:
     """Whether a module is of this package, whose code is in the key, or of the installed libraries."""
     if module == "__main__":
         return False
-    if module.partition(".")[0] == _OURS:
-        found = _references.get()
-        if found is not None:
-            found.add(module)
-        return True
-    if module in sys.builtin_module_names:
+    if module.partition(".")[0] == _OURS or module in sys.builtin_module_names:
         return True
     return file is not None and any(folder in Path(file).resolve().parents for folder in _LIBRARIES)
+
+
+def _refer(name: str) -> None:
+    """Notes a reference, for whoever gathers them, if it is one to this package or of an attribute."""
+    found = _references.get()
+    if found is not None and name.partition(".")[0] in ("", _OURS):
+        found.add(name)
 
 
 def _known(value: Any) -> bool:
@@ -231,9 +245,12 @@ def _known(value: Any) -> bool:
     if module is None or not _library(module.__name__, getattr(module, "__file__", None)):
         return False
     try:
-        return functools.reduce(getattr, value.__qualname__.split("."), module) is value
+        known = functools.reduce(getattr, value.__qualname__.split("."), module) is value
     except AttributeError:
         return False
+    if known:
+        _refer(f"{module.__name__}:{value.__qualname__}")
+    return known
 
 
 def _filled(cell: types.CellType) -> bool:

@@ -1,29 +1,36 @@
-"""Which code a result depends on: a hash of syntax trees, found by following imports and uses of names.
+"""Which code a result depends on: a hash of the syntax trees of definitions, found by following names.
 
-A stored result is found again by all that changes its values. Parameters, data and weights have fingerprints of
-their own; this is the code. Comments, docstrings, line breaks and the order of files do not count, and neither
-does code that nothing here reaches. Inside this package modules count as wholes, and every module is followed from
-which one of them uses a name. Those that run studies and keep what comes out do not count (`NO_VALUES`).
+A stored result is found again by all that changes its values. Parameters, data and weights have fingerprints of their
+own; this is the code: every function, class and module-level assignment of this package that the roots reach by the
+names they use. Of a class those methods count whose names some reached code mentions. Comments, docstrings, error
+sentences, warnings and the order of definitions do not count, and neither do modules that compute no value
+(`NO_VALUES`). Sources are read and never imported, so those of another commit can be read, too.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Iterator
-from importlib import import_module, util
+import subprocess
+import tarfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from spectral_collapse.identity import identity, references
 
-_PACKAGE = __name__.partition(".")[0]
+PACKAGE = __name__.partition(".")[0]
 
 NO_VALUES = frozenset(
-    f"{_PACKAGE}.{name}"
+    f"{PACKAGE}.{name}"
     for name in (
         "cache",
+        "datasets.download",
+        "datasets.unpack",
         "discovery",
         "disk",
         "errors",
@@ -32,147 +39,499 @@ NO_VALUES = frozenset(
         "identity",
         "keys",
         "paths",
+        "rekey",
         "results",
         "shipping",
         "studies.ledger",
         "studies.study",
     )
 )
-"""Modules that name, run and keep values and compute none: an edit of theirs leaves stored results as they are. A test
-holds that a job runs no module but these and those that count."""
+"""Modules that fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as they are.
+A test holds that a job runs no function but those that count, those of these modules and a few with a reason."""
+
+_REGISTRIES = {"inversion": "METHODS", "metrics": "SCORES", "datasets": "DATASETS"}
+"""What is chosen from by a name: package -> the dictionary in it."""
+_CHOOSING = {"create", "info", "load"}
+"""Functions whose first argument is such a name."""
+_PLAIN_BASES = {"object", "ABC", "Protocol", "Generic", "NamedTuple", "TypedDict", "Enum", "Mapping", "Exception"}
+"""Classes from elsewhere that call no method of a subclass by themselves, but those with underscores."""
+_PLAIN_DECORATORS = {
+    *("property", "cached_property", "staticmethod", "classmethod", "abstractmethod", "override", "setter"),
+    *("cache", "lru_cache", "contextmanager", "no_grad", "inference_mode", "enable_grad"),
+}
+"""Under any other one a method may be called by whoever defines the decorator."""
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def code_hash(*roots: object) -> str:
-    """64 hex digits that change when the code behind functions, classes, methods or modules does.
-
-    Roots of this package count with all modules that they reach. Roots from elsewhere count as `identity` describes
-    them, with the modules of this package that they refer to.
+    """What changes when the code behind functions, classes, methods or modules does: 32 hex digits of the definitions
+    of this package that they reach, '-', and 32 of what the roots themselves are as `identity` describes them, such as
+    the parameters of a method and code from outside this package.
 
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
+    names, described = roots_of(roots)
+    return f"{definitions_hash(names)}-{_digest(described)}"
+
+
+def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
+    """The names in this package that roots refer to, as `identity.references` gives them, and their descriptions.
+
+    Raises UnidentifiedError.
+    """
     with references() as named:
         described = sorted(json.dumps(identity(root), sort_keys=True) for root in roots)
-    digest = hashlib.sha256()
-    for name in sorted(modules(named)):
-        digest.update(f"module {name}\n{_tree_text(_source_of(name))}\n".encode())
-    for text in described:
-        digest.update(f"{text}\n".encode())
-    return digest.hexdigest()
+    return frozenset(named), described
 
 
-def modules(roots: Iterable[str]) -> set[str]:
-    """The modules of this package that some of its modules reach and that compute values, by dotted name."""
-    found: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name not in NO_VALUES:
-            found.add(name)
-            waiting.extend(_used_modules(name, _source_of(name)))
-    return found
+def definitions_hash(names: frozenset[str]) -> str:
+    """32 hex digits of all definitions that names reach in the installed package."""
+    return _definitions_hash(names, installed())
 
 
-def _is_ours(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
+@functools.lru_cache(maxsize=256)
+def _definitions_hash(names: frozenset[str], package: Package) -> str:
+    return _digest(f"{unit} {text}" for unit, text in sorted(package.reached(names).items()))
 
 
-@functools.cache
-def _file_of(name: str) -> Path | None:
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def installed() -> Package:
+    """The package that runs here, read again where a file has changed."""
+    folder = Path(__file__).parent
+    files = sorted(folder.rglob("*.py"))
+    return _installed(tuple((file, (state := file.stat()).st_mtime_ns, state.st_size) for file in files))
+
+
+@functools.lru_cache(maxsize=2)
+def _installed(files: tuple[tuple[Path, int, int], ...]) -> Package:
+    folder = Path(__file__).parents[1]
+    return Package({file.relative_to(folder).as_posix(): file.read_text("utf-8") for file, _, _ in files})
+
+
+@functools.lru_cache(maxsize=16)
+def committed(commit: str) -> Package | None:
+    """The package at a commit of this checkout; None where that cannot be read, as outside a checkout."""
+    source = Path(__file__).parents[1]
+    command = ["git", "-C", str(source), "archive", "--format=tar", commit, PACKAGE]
     try:
-        spec = util.find_spec(name)
-    except (ImportError, ValueError):
+        packed = subprocess.run(command, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
         return None
-    return Path(spec.origin) if spec is not None and spec.origin else None
+    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        found = {one.name: files.extractfile(one).read().decode() for one in files if one.name.endswith(".py")}
+    return Package(found)
 
 
-def _source_of(name: str) -> str:
-    """The source of a module of this package."""
-    return _file_of(name).read_text(encoding="utf-8")
+def differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """The definitions that are not the same in two answers of `Package.reached`."""
+    return sorted(unit for unit in old.keys() | new.keys() if old.get(unit) != new.get(unit))
 
 
-@functools.cache
-def _used_modules(name: str, source: str) -> frozenset[str]:
-    """The modules of this package from which a module uses names."""
-    tree = ast.parse(source)
-    is_package = _file_of(name).name == "__init__.py"
-    found: set[str] = set()
-    aliases: dict[str, str] = {}
-    for node in _imports(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if _is_ours(alias.name):
-                    aliases[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else _PACKAGE
-            continue
-        base = node.module or ""
-        if node.level:
-            parents = name.split(".") if is_package else name.split(".")[:-1]
-            parents = parents[: len(parents) - node.level + 1]
-            base = ".".join([*parents, base] if base else parents)
-        if not _is_ours(base):
-            continue
-        for alias in node.names:
-            if _file_of(f"{base}.{alias.name}") is not None:
-                aliases[alias.asname or alias.name] = f"{base}.{alias.name}"
-            else:
-                found.add(_home(base, alias.name))
-    found |= _through_aliases(tree, aliases)
-    return frozenset(found - {name, _PACKAGE})
+class _Bindings(NamedTuple):
+    """What the names of a module stand for."""
+
+    imports: dict[str, tuple[str, str]]
+    """Name -> (module of this package, name in it; '' for the module itself)."""
+    defined: dict[str, list[ast.stmt]]
+    looks_up: bool
+    """Whether it gets attributes by names that it computes."""
 
 
-def _through_aliases(tree: ast.Module, aliases: dict[str, str]) -> set[str]:
-    """The modules behind `metrics.s_hf` and the like, and modules that are used in any other way."""
-    found: set[str] = set()
-    inner: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
-            inner.add(id(node.value))
-            found.add(_home(aliases[node.value.id], node.attr))
-        elif isinstance(node, ast.Name) and node.id in aliases and id(node) not in inner:
-            found.add(aliases[node.id])
+class _Unit(NamedTuple):
+    """A definition. uses: the units that it names; attributes: names by which it may call a method."""
+
+    text: str
+    uses: frozenset[str]
+    attributes: frozenset[str]
+
+
+class Package:
+    """The definitions of this package in some sources: `spectral_collapse/metrics/s_hf.py` -> text.
+
+    A definition is called 'module:name', or 'module:Class.method'; 'module:Class' is the rest of a class.
+    """
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self.files: dict[str, str] = {}
+        """Dotted name -> file."""
+        for file in sources:
+            self.files[file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")] = file
+        self.sources = sources
+        self.nodes: dict[str, list[ast.stmt]] = {}
+        """Definition -> its statements, of the modules read so far."""
+        self._modules: dict[str, _Bindings] = {}
+        self._units: dict[str, _Unit] = {}
+        self._members: dict[str, tuple[dict[str, list[str]], list[str]]] = {}
+
+    def reached(self, names: Collection[str]) -> dict[str, str]:
+        """All definitions that names reach, as text: the same on every version of Python.
+
+        names: 'module:name', 'module:*' for a module of which any name may be used, '.name' for an attribute.
+        """
+        found: dict[str, _Unit] = {}
+        attributes = {name[1:] for name in names if name.startswith(".")}
+        anywhere = {name.partition(":")[0] for name in names if name.endswith(":*")}
+        waiting = [unit for name in names if ":" in name and name[-1] != "*" for unit in self._named(name)]
+        while True:
+            while waiting:
+                unit = waiting.pop()
+                if unit not in found:
+                    found[unit] = self._unit(unit)
+                    attributes |= found[unit].attributes
+                    waiting += found[unit].uses
+            methods, always = zip(*(self._methods(unit) for unit in found), strict=True) if found else ((), ())
+            waiting = [unit for units in always for unit in units]
+            waiting += [unit for known in methods for name in known.keys() & attributes for unit in known[name]]
+            waiting += [unit for module in anywhere for name in attributes for unit in self.resolve(module, name)]
+            waiting = [unit for unit in waiting if unit not in found] or self._whole_registries(names, found)
+            if not waiting:
+                return {unit: known.text for unit, known in found.items()}
+
+    def resolve(self, module: str, name: str) -> list[str]:
+        """The definitions behind a name of a module, wherever it was imported from; none where it computes no value."""
+        if module not in self.files or module in NO_VALUES:
+            return []
+        bindings = self._bindings(module)
+        if name in bindings.defined:
+            return [f"{module}:{name}"]
+        if name in bindings.imports:
+            base, inner = bindings.imports[name]
+            return self.resolve(base, inner) if inner else self._all(base)
+        if f"{module}.{name}" in self.files:
+            return self._all(f"{module}.{name}")
+        if self.files[module].endswith("/__init__.py") and not name.startswith("_"):  # `globals().update(...)` there
+            inside = (other for other in self.files if other.rpartition(".")[0] == module and other not in NO_VALUES)
+            return [f"{other}:{name}" for other in inside if name in self._bindings(other).defined]
+        return []
+
+    def lines(self, unit: str) -> set[int]:
+        """The lines of a definition in its file, decorators included; those of a class without its methods'."""
+        found: set[int] = set()
+        for node in self.nodes[unit]:
+            found |= _span(node)
+            for member in _class_body([node] if "." not in unit.partition(":")[2] else []):
+                found -= _span(member) if _is_method(member) else set()
+        return found
+
+    def _named(self, name: str) -> list[str]:
+        """The definitions behind 'module:Class.inner'."""
+        module, _, qualname = name.partition(":")
+        outer, _, inner = qualname.partition(".")
+        found = self.resolve(module, outer)
+        return found + [f"{unit}.{inner}" for unit in found if f"{unit}.{inner}" in self.nodes]
+
+    def _all(self, module: str) -> list[str]:
+        if module not in self.files or module in NO_VALUES:
+            return []
+        return [f"{module}:{name}" for name in self._bindings(module).defined]
+
+    def _entries(self, package: str) -> list[str]:
+        """The definitions that put something into a registry."""
+        modules = [name for name in self.files if name.rpartition(".")[0] == f"{PACKAGE}.{package}"]
+        if package != "inversion":
+            cards = ("SCORE", "SCORES", "DATASETS")
+            return [unit for name in modules for unit in self._all(name) if unit.partition(":")[2] in cards]
+        units = [unit for name in modules for unit in self._all(name)]
+        return [unit for unit in units if any("name" in _stored(node) for node in _class_body(self.nodes[unit]))]
+
+    def _whole_registries(self, names: Collection[str], found: Collection[str]) -> list[str]:
+        """All entries of a registry from which something is chosen, where neither the roots nor the code say what."""
+        waiting = []
+        for package, registry in _REGISTRIES.items():
+            if f"{PACKAGE}.{package}:{registry}" in found and not any(f".{package}." in name for name in names):
+                entries = self._entries(package)
+                waiting += [] if any(entry in found for entry in entries) else entries
+        return waiting
+
+    def _chosen(self, name: str) -> Iterator[str]:
+        """The entries of all registries of this name."""
+        for package in _REGISTRIES:
+            for entry in self._entries(package):
+                nodes = (one for node in self.nodes[entry] for one in ast.walk(node) if isinstance(one, ast.Constant))
+                if any(node.value == name for node in nodes):
+                    yield entry
+
+    def _bindings(self, module: str) -> _Bindings:
+        if module not in self._modules:
+            tree = _parsed(self.sources[self.files[module]])
+            defined: dict[str, list[ast.stmt]] = {}
+            for node in tree.body:
+                if not isinstance(node, ast.Import | ast.ImportFrom) and not _for_types(node):
+                    for name in _stored(node):
+                        defined.setdefault(name, []).append(node)
+            imports = self._imports(module, (one for node in tree.body for one in _outside_definitions(node)))
+            self._modules[module] = _Bindings(imports, defined, _looks_up(defined.values()))
+            for name, nodes in defined.items():
+                self.nodes[f"{module}:{name}"] = nodes
+                for member in _class_body(nodes):
+                    if _is_method(member):
+                        self.nodes.setdefault(f"{module}:{name}.{member.name}", []).append(member)
+        return self._modules[module]
+
+    def _imports(self, module: str, nodes: Iterable[ast.AST]) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.partition(".")[0] == PACKAGE:
+                        found[alias.asname or PACKAGE] = (alias.name if alias.asname else PACKAGE), ""
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    parents = module.split(".")
+                    up = node.level - self.files[module].endswith("/__init__.py")
+                    parents = parents[: len(parents) - up]
+                    base = ".".join([*parents, base] if base else parents)
+                if base.partition(".")[0] == PACKAGE:
+                    for alias in node.names:
+                        inner = f"{base}.{alias.name}"
+                        found[alias.asname or alias.name] = (inner, "") if inner in self.files else (base, alias.name)
+        return found
+
+    def _unit(self, unit: str) -> _Unit:
+        if unit not in self._units:
+            module, _, qualname = unit.partition(":")
+            self._bindings(module)
+            nodes = self.nodes[unit]
+            if "." not in qualname:
+                nodes = [_without_methods(node) for node in nodes]
+            inner = [one for node in nodes for one in ast.walk(node)]
+            imports = self._modules[module].imports | self._imports(module, inner)
+            uses: dict[str, list[str]] = {}
+            attributes: set[str] = set()
+            handled: set[int] = set()
+            own = _locals(nodes)
+            looked_up = self._modules[module].looks_up
+            for node in inner:
+                if isinstance(node, ast.Attribute):
+                    attributes.add(node.attr)
+                    chain = _chain(node)
+                    if chain and chain[0] in imports and id(node) not in handled:
+                        handled |= {id(one) for one in ast.walk(node)}
+                        uses[".".join(chain)] = self._along(imports, chain)
+                elif isinstance(node, ast.Name) and id(node) not in handled and node.id not in own:
+                    base, name = imports.get(node.id, (module, node.id))
+                    uses[node.id] = self.resolve(base, name) if name else self._all(base)
+                elif looked_up and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    attributes.add(node.value)
+                for name in _choice(node):
+                    uses[f"'{name}'"] = list(self._chosen(name))
+            meant = sorted(f"{name}={','.join(units)}" for name, units in uses.items() if units)
+            text = f"{_text(nodes)} {' '.join(meant)}"
+            found = {one for units in uses.values() for one in units} - {unit}
+            self._units[unit] = _Unit(text, frozenset(found), frozenset(attributes))
+        return self._units[unit]
+
+    def _along(self, imports: Mapping[str, tuple[str, str]], chain: list[str]) -> list[str]:
+        """What `metrics.s_hf` and the like stand for."""
+        base, name = imports[chain[0]]
+        for step in chain[1:]:
+            if name:  # a definition, of which the rest are attributes
+                break
+            inner = f"{base}.{step}"
+            base, name = (inner, "") if inner in self.files else (base, step)
+        return self.resolve(base, name) if name else self._all(base)
+
+    def _methods(self, unit: str) -> tuple[dict[str, list[str]], list[str]]:
+        """Methods of a class that count where their name is mentioned, and those that count with the class."""
+        if unit not in self._members:
+            by_name: dict[str, list[str]] = {}
+            always: list[str] = []
+            module, _, qualname = unit.partition(":")
+            for node in self.nodes[unit] if "." not in qualname else ():
+                if isinstance(node, ast.ClassDef):
+                    called = any(not self._plain(module, base) for base in node.bases)
+                    for member in filter(_is_method, node.body):
+                        decorators = {_last(one) for one in member.decorator_list}
+                        hidden = member.name.startswith("__") or not decorators <= _PLAIN_DECORATORS
+                        name = f"{unit}.{member.name}"
+                        (always if called or hidden else by_name.setdefault(member.name, [])).append(name)
+            self._members[unit] = by_name, always
+        return self._members[unit]
+
+    def _plain(self, module: str, base: ast.expr) -> bool:
+        """Whether a base class calls none of a subclass's methods by names that no reached code mentions."""
+        chain = _chain(base.value if isinstance(base, ast.Subscript) else base)
+        known = self._bindings(module)
+        return bool(chain) and (chain[-1] in _PLAIN_BASES or chain[0] in known.defined or chain[0] in known.imports)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(source: str) -> ast.Module:
+    return _Silent().visit(ast.parse(source))
+
+
+class _Silent(ast.NodeTransformer):
+    """Takes out what is told and computes nothing: docstrings, the sentences of errors, warnings, and variables that
+    only these use."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt | None:
+        told = isinstance(node.value, ast.Call) and ".".join(_chain(node.value.func)) in ("warnings.warn", "print")
+        return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.stmt:
+        if isinstance(node.exc, ast.Call):
+            name = _last(node.exc.func)
+            if name.endswith("Error") or name == "unknown" or hasattr(builtins, name):
+                node.exc.args, node.exc.keywords = [], []
+        return node
+
+    def visit_FunctionDef(self, node: _Function) -> ast.stmt:
+        before = _loaded(node)
+        node = self.generic_visit(node)
+        while unused := before - _loaded(node):
+            dropped = _Dropped(unused)
+            dropped.generic_visit(node)
+            if not dropped.any:
+                break
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  (ast names them)
+
+
+class _Dropped(ast.NodeTransformer):
+    """Takes out assignments to variables that nothing reads."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names, self.any = names, False
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
+        if all(isinstance(target, ast.Name) and target.id in self.names for target in node.targets):
+            self.any = True
+            return None
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        return node
+
+
+def _loaded(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
+
+
+def _stored(node: ast.AST) -> set[str]:
+    """The names that a statement of a module or a class defines or changes; for a call alone all that it mentions."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Expr):
+        return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    found = set()
+    for one in _outside_definitions(node):
+        if isinstance(one, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.partition(".")[0] for alias in one.names}
+        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
+            found.add(one.id)
+        elif isinstance(one, ast.Subscript | ast.Attribute) and isinstance(one.ctx, ast.Store):
+            found |= _loaded(one)
+        elif isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(one.name)
+        elif isinstance(one, ast.Expr):
+            found |= _loaded(one)
     return found
 
 
-def _home(module: str, name: str) -> str:
-    """The module of this package in which `name`, found in `module`, is defined."""
-    if _file_of(f"{module}.{name}") is not None:
-        return f"{module}.{name}"
-    home = getattr(getattr(import_module(module), name, None), "__module__", None)
-    return home if isinstance(home, str) and _is_ours(home) else module
+def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
+    """A statement with all below it, but not what is inside functions and classes, nor the variables of
+    comprehensions."""
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for inner in ast.iter_child_nodes(node):
+            if not (isinstance(node, ast.comprehension) and inner is node.target):
+                yield from _outside_definitions(inner)
 
 
-def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All imports but those for type checkers alone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for other in node.orelse:
-                yield from _imports(other)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        else:
-            yield from _imports(node)
+def _locals(nodes: Iterable[ast.stmt]) -> set[str]:
+    """The names that are a function's own."""
+    found: set[str] = set()
+    for node in nodes:
+        if _is_method(node):
+            given = node.args
+            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            found |= {one.arg for one in arguments if one is not None}
+            inside = [one for statement in node.body for one in _outside_definitions(statement)]
+            found |= {name for statement in node.body for name in _bound(statement)}
+            found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
+    return found
 
 
-@functools.cache
-def _tree_text(source: str) -> str:
-    return _text(ast.parse(source))
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement of a function binds."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    inside = list(_outside_definitions(node))
+    return {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} | {
+        one.name for one in inside if isinstance(one, kinds)
+    }
+
+
+def _for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def _looks_up(definitions: Iterable[Iterable[ast.stmt]]) -> bool:
+    """Whether a module gets attributes by names that it computes."""
+    nodes = (one for statements in definitions for node in statements for one in ast.walk(node))
+    return any(isinstance(node, ast.Name) and node.id in ("getattr", "attrgetter", "methodcaller") for node in nodes)
+
+
+def _class_body(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            yield from node.body
+
+
+def _span(node: ast.stmt) -> set[int]:
+    first = min(one.lineno for one in (node, *getattr(node, "decorator_list", ())))
+    return set(range(first, node.end_lineno + 1))
+
+
+def _is_method(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def _without_methods(node: ast.stmt) -> ast.stmt:
+    if not isinstance(node, ast.ClassDef):
+        return node
+    fields = {name: value for name, value in ast.iter_fields(node) if name != "body"}
+    return ast.ClassDef(**fields, body=[one for one in node.body if not _is_method(one)])
+
+
+def _chain(node: ast.AST) -> list[str]:
+    """['a', 'b'] of a.b; empty where something else than a name begins it."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else []
+
+
+def _last(node: ast.AST) -> str:
+    """The last name of a decorator or of what is raised."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _choice(node: ast.AST) -> Iterator[str]:
+    """Names that are looked up in a registry, as in `create('taba')` and `SCORES['s_hf']`."""
+    match node:
+        case ast.Call(args=[ast.Constant(str(name)), *_]) if _last(node.func) in _CHOOSING:
+            yield name
+        case ast.Subscript(slice=ast.Constant(str(name))) if _last(node.value) in _REGISTRIES.values():
+            yield name
 
 
 def _text(node: object) -> str:
-    """A syntax tree as text: the same on every version of Python, without positions and docstrings."""
+    """A syntax tree as text: the same on every version of Python, without positions."""
     if isinstance(node, list):
         return f"[{','.join(map(_text, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = []
     for field, value in ast.iter_fields(node):
-        if field == "body" and _starts_with_docstring(node):
-            value = value[1:]
         if value is None or value == [] or field in ("ctx", "kind", "type_comment", "type_ignores"):
             continue
         fields.append(f"{field}={_text(value)}")
     return f"{type(node).__name__}({','.join(fields)})"
-
-
-def _starts_with_docstring(node: ast.AST) -> bool:
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    return isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None

@@ -60,7 +60,7 @@ def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> l
 
     def note(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
         name = results.path(study.name, identity).stem
-        known = found.get(name) or Need((), name, shipping.state(study.name, request, identity))
+        known = found.get(name) or Need((), name, study.state(request, identity))
         found[name] = replace(known, pages=tuple(dict.fromkeys([*known.pages, page])))
 
     with loading_once():
@@ -97,7 +97,7 @@ def update(
             name = results.path(study.name, identity).stem
             if name in seen:
                 return
-            state = shipping.state(study.name, request, identity)
+            state = study.state(request, identity)
             seen[name] = state.file
             if state.kind == "stored":
                 return
@@ -144,7 +144,15 @@ def _read(notebooks: Sequence[Path] | None, profile: str, answer: Any, known: Ma
             except UnidentifiedError:  # is computed and not stored
                 return None if only_stored else ledger.Nothing()
             listed = results.path(study.name, identity).stem in known
-            if only_stored and not listed and shipping.state(study.name, request, identity).kind != "stored":
+            if (
+                only_stored
+                and not listed
+                and study.state(request, identity).kind
+                not in (
+                    "stored",
+                    "other code",
+                )
+            ):
                 return None
             answer(page, study, request, identity)
             return ledger.Nothing()

@@ -50,6 +50,7 @@ With SPECTRAL_COLLAPSE_FRESH, a time in seconds since 1970, whatever was stored 
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import hashlib
 import io
@@ -95,7 +96,9 @@ _LEASE_SECONDS = 60.0
 """A run that has not been heard of for so long has lost its right to compute a part."""
 _DIGEST = hashlib.sha256().digest_size
 
-_PACKAGES = ("spectral-collapse", "torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "xarray")
+_PACKAGES = ("spectral-collapse", "torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "piq", "xarray")
+_COMPUTING = {"torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "piq"}
+"""Those whose versions may change a value in its last digits."""
 
 
 def canonical(parameters: Mapping[str, Any]) -> str:
@@ -508,6 +511,19 @@ def _has(result: xr.Dataset, digits: str, wanted: Mapping[str, Any]) -> bool:
     return all(name in stored and stored[name] == value for name, value in wanted.items())
 
 
+def other_versions(attrs: Mapping[str, Any]) -> str:
+    """'torch 2.6.0 (here 2.7.0)' and the like for each package that computes and was of another version when a result
+    was made; '' where none was. Builds of one version (2.7.0+cpu) are one."""
+    try:
+        made, here = json.loads(attrs["versions"]), _versions()
+    except (KeyError, TypeError, ValueError):
+        return ""
+    names = sorted(_COMPUTING & made.keys())
+    differ = [name for name in names if str(made[name]).partition("+")[0] != here[name].partition("+")[0]]
+    return ", ".join(f"{name} {made[name]} (here {here[name]})" for name in differ)
+
+
+@functools.cache
 def _versions() -> dict[str, str]:
     versions = {}
     for package in _PACKAGES:

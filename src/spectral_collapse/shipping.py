@@ -1,18 +1,27 @@
-"""What became of the results that ship: whether one of them is what a study is asked for now."""
+"""What became of the results that ship: whether one of them is what a study is asked for now.
+
+A file that ships says which code made it. `keys.json` beside the files says for which later code it has been found to
+stand as well (`rekey`), so that the files stay as they are.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spectral_collapse import results
+from spectral_collapse import keys, paths, results
 from spectral_collapse.errors import DataError
 
 if TYPE_CHECKING:
     from spectral_collapse.studies.request import Request
+
+SHOWN = "SPECTRAL_COLLAPSE_OTHER_CODE"
+"""Environment variable: with 'show', as `make book` sets it, studies hand over what ships though other code made it."""
 
 _FINGERPRINTS = {
     "code": "code",
@@ -29,16 +38,25 @@ _FINGERPRINTS = {
 
 @dataclass(frozen=True)
 class State:
-    """kind: 'stored', 'stale' (made with other code, networks or images), 'damaged' or 'missing'. why: a sentence,
-    empty for 'stored'. file: of what is stored, stale or damaged."""
+    """kind: 'stored', 'other code' (definitions of the package have changed), 'stale' (made with other networks, images
+    or methods), 'damaged' or 'missing'. why: a sentence, empty for 'stored'. file: of what is there. code, commit: the
+    key of the code that it stands for, and a commit that has it."""
 
-    kind: Literal["stored", "stale", "damaged", "missing"]
+    kind: Literal["stored", "other code", "stale", "damaged", "missing"]
     why: str = ""
     file: Path | None = None
+    code: str = ""
+    commit: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether a study hands it over."""
+        return self.kind == "stored" or (self.kind == "other code" and os.environ.get(SHOWN) == "show")
 
 
-def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> State:
-    """Whether the result of a request ships. identity: as `Study.identity` gives it.
+def state(study: str, request: Request[Any], identity: Mapping[str, Any], names: Collection[str] = ()) -> State:
+    """Whether the result of a request ships. identity: as `Study.identity` gives it. names: what its code reaches from,
+    as of `keys.roots_of`, to say what has changed.
 
     What ships counts whichever images this machine has, where nobody asked for some: a result of real images counts as
     that of a machine that has none and would render them (`Request.answered_by`), one of rendered images as that of a
@@ -46,31 +64,102 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any]) -> Sta
     """
     exact = results.shipped_path(study, identity)
     wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
-    found = State("missing", "it does not ship")
     digits = len("12345678.nc.xz")
     asked = getattr(request.parameters, "images", None)
+    other: list[State] = []
+    candidates: list[tuple[Path, dict[str, Any], str]] = []
     for file in sorted(results.shipped(), key=lambda file: file != exact):
         if not results.counts(file) or file.name[:-digits] != exact.name[:-digits]:
             continue
         try:
-            attrs = results.checked(file, results.attributes(file))
+            attrs = _attributes(file, file.stat().st_mtime_ns, results.SCHEMA)
         except DataError as error:
             if file == exact:
                 return State("damaged", str(error), file)
             continue
-        known = results.parameters(attrs)
-        if attrs.get("study") != study:
+        if attrs.get("study") == study:
+            known, commit = results.parameters(attrs), attrs.get("git_revision", "")
+            if file.name in _carried():
+                known["code"], commit = _carried()[file.name]
+            candidates.append((file, known, commit))
+    # those of this code first
+    for file, known, commit in sorted(candidates, key=lambda one: one[1].get("code") != wanted["code"]):
+        code = str(known.get("code", ""))
+        alike = known | {"code": wanted["code"]}
+        enough = asked in (None, known.get("images"))
+        if alike == wanted or (enough and request.answered_by(_with_images_of(wanted, alike))):
+            if code == wanted["code"]:
+                return State("stored", "", file, code, commit)
+            if code.partition("-")[2] == wanted["code"].partition("-")[2] and "-" in code:
+                other.append(State("other code", f"what ships was made {_since(commit, names)}", file, code, commit))
+            else:
+                other.append(State("stale", "what ships was made with other code", file, code, commit))
             continue
-        if known == wanted:
-            return State("stored", "", file)
-        enough = known.get("code") == wanted["code"] and asked in (None, known.get("images"))
-        if enough and request.answered_by(_with_images_of(wanted, known)):
-            return State("stored", "", file)
         changed = {name for name in known.keys() | wanted.keys() if known.get(name) != wanted.get(name)}
         if changed <= _FINGERPRINTS.keys():
             parts = ", ".join(sorted({_FINGERPRINTS[name] for name in changed}))
-            found = State("stale", f"what ships was made with other {parts}", file)
-    return found
+            other.append(State("stale", f"what ships was made with other {parts}", file))
+    return min(other, key=lambda found: (found.kind, not found.code), default=State("missing", "it does not ship"))
+
+
+def _since(commit: str, names: Collection[str]) -> str:
+    """By which commit, and which definitions have changed since, at most five of them by name."""
+    old = keys.committed(commit)
+    if old is None or not names:
+        return f"by other code, of commit {commit[:7]}" if commit else "by other code"
+    changed = keys.differing(old.reached(names), keys.installed().reached(names))
+    listed = ", ".join(unit.removeprefix(f"{keys.PACKAGE}.").replace(":", ".") for unit in changed[:5])
+    more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+    return f"by commit {commit[:7]}, since which {listed or 'nothing'}{more} changed"
+
+
+@functools.lru_cache(maxsize=1024)
+def _attributes(file: Path, written: int, schema: int) -> dict[str, Any]:
+    """The attrs of a file, read again where it or the schema has changed."""
+    return results.checked(file, results.attributes(file))
+
+
+def index() -> Path:
+    """The file of what was found of results that ship since they were made."""
+    return paths.shipped() / "keys.json"
+
+
+def rekeyed() -> list[dict[str, Any]]:
+    """What the index says, the oldest first: each time code of one key (`from`, at the first of two `commits`) was
+    found to compute what code of another (`to`, at the second) does, how that was `compared`, and for which `files`.
+
+    Raises DataError where it cannot be read.
+    """
+    try:
+        return json.loads(index().read_text("utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(index())!r} cannot be read ({error}); take it from the repository again") from error
+
+
+def carry(found: list[dict[str, Any]]) -> None:
+    """Writes the index, without files that are gone. Raises DataError where it cannot be written."""
+    there = {file.name for file in results.shipped()}
+    kept = [one | {"files": sorted(there & set(one["files"]))} for one in found]
+    lines = ",\n".join(json.dumps(one) for one in kept if one["files"])
+    try:
+        results.write_atomically(index(), f"[\n{lines}\n]\n".encode())
+    except OSError as error:
+        raise DataError(f"could not write {str(index())!r}: {error.strerror or error}") from error
+
+
+def _carried() -> dict[str, tuple[str, str]]:
+    """The key and the commit of the latest code that a file is known to stand for, by the file's name."""
+    try:
+        return _read_index(index(), index().stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+
+
+@functools.lru_cache(maxsize=4)
+def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
+    return {name: (one["to"], one["commits"][1]) for one in rekeyed() for name in one["files"]}
 
 
 def _with_images_of(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,25 @@
-"""Whatever module of the package computes something in a job is part of the study's key."""
+"""Whatever function of the package computes something in a job is part of the study's key."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import pytest
 
 from spectral_collapse import keys
-from spectral_collapse.identity import identity, references
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails
 
-BESIDE = {"spectral_collapse", "spectral_collapse.checks"}
-"""They hold names and look at what is given; a job may run them where its modules do not name them."""
+SOURCE = Path(keys.__file__).parents[1]
+
+REASONS = {
+    "spectral_collapse:__getattr__": "imports a module when it is named",
+    "spectral_collapse.checks:described": "words of an error",
+}
+"""Functions that jobs run and keys do not have, and why they change no value."""
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -24,25 +28,39 @@ def test_jobs_run_no_code_outside_the_key(name: str, tmp_path: Path, monkeypatch
     monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
     study = STUDIES[name]
     known = study.parameters.model_fields
-    small = {"profile": "smoke", "images": 3, "num_steps": 2, "reference": 4, "shown": 1, "checkpoint": thumbnails()}
+    small = {"profile": "smoke", "images": 3, "num_steps": 2, "reference": 4, "shown": 1}
+    small["checkpoint"] = thumbnails(prediction="epsilon")
     small["checkpoints"] = (small["checkpoint"],)
     request = Request(study.parameters.checked(**{field: value for field, value in small.items() if field in known}))
-    with references() as named:
-        for root in (study.jobs, study.combine, *request.code(), *study.uses(request)):
-            identity(root)
-    covered = keys.modules(named) | keys.NO_VALUES | BESIDE
-    ran: set[str] = set()
+    names, _ = keys.roots_of(study.roots(request))
+    package = keys.installed()
+    spans = {
+        (str(SOURCE / package.files[unit.partition(":")[0]]), line)
+        for unit in package.reached(names)
+        for line in package.lines(unit)
+    }
+    ran: set[CodeType] = set()
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         """Called for each call of a Python function; what follows in it is not followed, which would take long."""
-        ran.add(frame.f_globals.get("__name__", ""))
+        ran.add(frame.f_code)
 
-    jobs = study.jobs(request)
     sys.settrace(note)
     try:
-        for job in jobs.values():
-            job()
+        done = {job: run() | {"seconds": 0.0} for job, run in study.jobs(request).items()}
+        study.combine(request, done)
     finally:
         sys.settrace(None)
-    assert {module for module in ran if module.startswith("spectral_collapse")} <= covered
-    assert f"spectral_collapse.studies.{name}" in ran
+    ours = {code for code in ran if code.co_filename.startswith(str(SOURCE)) and code.co_name != "<module>"}
+    outside = {
+        f"{module}:{code.co_qualname}"
+        for code in ours
+        if (module := _module(code)) not in keys.NO_VALUES and (code.co_filename, code.co_firstlineno) not in spans
+    }
+    assert outside - REASONS.keys() == set()
+    assert f"spectral_collapse.studies.{name}" in {_module(code) for code in ours}
+
+
+def _module(code: CodeType) -> str:
+    path = Path(code.co_filename).relative_to(SOURCE).with_suffix("")
+    return ".".join(path.parts).removesuffix(".__init__")

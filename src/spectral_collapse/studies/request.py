@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -248,13 +249,13 @@ class Request(Generic[P]):
         """Objects whose code the jobs run, found by name at run time."""
         known = type(self.parameters).model_fields
         if "dataset" in known:
-            yield self.info  # with what opens real images and what renders twins, so that either has the same code
+            yield _computing(self.info)  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
             yield from _classes(self.model)
         if "checkpoints" in known:
             yield from set().union(*(classes for _, classes in self._networks.values()))
         if "beside" in known:
-            yield from (images.info for images in self.beside.values())
+            yield from (_computing(images.info) for images in self.beside.values())
 
     def answered_by(self, stored: Mapping[str, Any]) -> bool:
         """Whether a result of the `stored` identity is that of this request, apart from what this machine lacks: real
@@ -314,6 +315,11 @@ def _once(function: Callable[..., T], *arguments: Any) -> T:
     if (function, arguments) not in kept:
         kept[function, arguments] = function(*arguments)
     return kept[function, arguments]
+
+
+def _computing(info: DatasetInfo) -> DatasetInfo:
+    """A data set without what changes no value of a result."""
+    return dataclasses.replace(info, title="", download=None, homepage="")
 
 
 def _classes(model: Model) -> set[type]:

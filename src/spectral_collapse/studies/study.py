@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,9 +89,9 @@ class Study(Generic[P]):
             with contextlib.suppress(_StoredElsewhereError):
                 done = self._compute(request, parts, executor, progress, stored)
                 results.save(self._combined(request, done, identity))
+                parts.clear()
             found = results.get(self.name, identity)
-            ledger.note(found, "computed here", shipping.state(self.name, request, identity))
-        parts.clear()
+            ledger.note(found, "computed here", self.state(request, identity))
         return found
 
     def stored(self, **given: Any) -> xr.Dataset | None:
@@ -108,12 +109,23 @@ class Study(Generic[P]):
 
     def _found(self, request: Request[P], identity: dict[str, Any]) -> xr.Dataset | None:
         """What is stored for a request, or ships for one that this machine lacks the images of."""
-        found, state = results.get(self.name, identity), shipping.state(self.name, request, identity)
-        if found is None and state.kind == "stored":
+        found, state = results.get(self.name, identity), self.state(request, identity)
+        if found is None and state.shown:
             found = results.result(state.file)
+            if (identity.get("source"), found.attrs.get("data_source")) == ("real", "rendered"):
+                _warn_once(
+                    f"real images of {identity['dataset']!r} are here, and the result that ships and is shown was "
+                    'computed from rendered ones; source="real" asks for yours'
+                )
         if found is not None:
             ledger.note(found, "loaded", state)
+            if other := results.other_versions(found.attrs):
+                _warn_once(f"stored results were made with {other}; --fresh or FRESH=1 computes them anew")
         return found
+
+    def state(self, request: Request[P], identity: dict[str, Any]) -> shipping.State:
+        """Whether the result of a request ships, and if not, why. identity: that of the request."""
+        return shipping.state(self.name, request, identity, keys.roots_of(self.roots(request))[0])
 
     def each(self, datasets: str | Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
         """The results for several data sets by their names, all else alike.
@@ -129,8 +141,11 @@ class Study(Generic[P]):
 
     def identity(self, request: Request[P]) -> dict[str, Any]:
         """All that changes a value of the result, as JSON knows it. Raises UnidentifiedError."""
-        code = keys.code_hash(self.jobs, self.combine, *request.code(), *self.uses(request))
-        return request.identity() | {"code": code}
+        return request.identity() | {"code": keys.code_hash(*self.roots(request))}
+
+    def roots(self, request: Request[P]) -> list[Any]:
+        """The functions, methods and other objects from which all code of a request's jobs is reached."""
+        return [self.jobs, self.combine, *request.code(), *self.uses(request)]
 
     def _compute(
         self,
@@ -152,8 +167,9 @@ class Study(Generic[P]):
             if missing:
                 seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
                 chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
-                work = functools.partial(_work, self, request.parameters, _REGISTRIES)
-                _latest[:] = [request]  # it has loaded already what its key is made of
+                which = str(uuid.uuid4()) if parts is None else parts.folder.name
+                work = functools.partial(_work, self, request.parameters, _REGISTRIES, which)
+                _latest[:] = [(which, request)]  # it has loaded already what its key is made of
                 for name, arrays in _shared(chosen, work, missing, parts, stored):
                     bar.set_postfix_str(name)
                     bar.update()
@@ -228,25 +244,36 @@ def _shared(
             lease.release()
 
 
-_latest: list[Request] = []
-"""The request that this process worked at last, if any: its images and its network stay loaded from job to job."""
+_latest: list[tuple[str, Request]] = []
+"""What this process worked at last, if anything, and by which name: its images and its network stay loaded from job to
+job. A name, since a network that was given is another object in each process, and with each job."""
 
 
-def _request(parameters: Parameters) -> Request:
-    """The latest request if it has these parameters, else one of a worker's own."""
-    if not _latest or _latest[0].parameters != parameters:
-        _latest[:] = [Request(parameters)]
-    return _latest[0]
+def _request(which: str, parameters: Parameters) -> Request:
+    """The latest request if it has this name, else one of a worker's own."""
+    if not _latest or _latest[0][0] != which:
+        _latest[:] = [(which, Request(parameters))]
+    return _latest[0][1]
+
+
+_warned: set[str] = set()
+
+
+def _warn_once(sentence: str) -> None:
+    """Once per process."""
+    if sentence not in _warned:
+        _warned.add(sentence)
+        warnings.warn(sentence, stacklevel=5)
 
 
 _REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, datasets.DATASETS)
 """The user may have put entries of his own into them; other processes get these with each job."""
 
 
-def _work(study: Study, parameters: Parameters, registries: Sequence[dict[str, Any]], name: str) -> Arrays:
+def _work(study: Study, parameters: Parameters, registries: Sequence[dict[str, Any]], which: str, name: str) -> Arrays:
     """One job, in whichever process: its arrays and its seconds."""
     for here, there in zip(_REGISTRIES, registries, strict=True):
         here.update(there)
-    job = study.jobs(_request(parameters))[name]
+    job = study.jobs(_request(which, parameters))[name]
     started = time.perf_counter()
     return job() | {"seconds": np.float64(time.perf_counter() - started)}
