@@ -97,7 +97,11 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     status.set_defaults(command=_results_status)
     update = results_commands.add_parser("update", help="compute what pages show and does not ship, so that it does")
     update.set_defaults(command=_results_update)
-    for command in (status, update):
+    rekey = results_commands.add_parser("rekey", help="carry over what ships to code that computes the same")
+    rekey.add_argument("--from", dest="since", metavar="COMMIT", help="the commit whose code made it all")
+    rekey.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    rekey.set_defaults(command=_results_rekey)
+    for command in (status, update, rekey):
         command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     _add_where(update)
 
@@ -221,6 +225,15 @@ def _results_update(options: argparse.Namespace) -> None:
     print(f"{len(made)} results were made to ship, in {paths.shipped()}")
     if failed:
         raise DataError(f"{len(failed)} results could not be computed: {'; '.join(failed)}")
+
+
+def _results_rekey(options: argparse.Namespace) -> None:
+    from spectral_collapse.rekey import rekey
+
+    carried, refused = rekey(options.since, not options.no_progress, options.profile)
+    print(*refused, f"{len(carried)} results were carried over to this code", sep="\n")
+    if refused:
+        raise DataError(f"{len(refused)} results were not, as listed; 'make results' computes them")
 
 
 def _doctor(options: argparse.Namespace) -> int:

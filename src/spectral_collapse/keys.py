@@ -49,6 +49,20 @@ NO_VALUES = frozenset(
 """Modules that fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as they are.
 A test holds that a job runs no function but those that count, those of these modules and a few with a reason."""
 
+_NO_VALUES = {
+    f"{PACKAGE}.{name}"
+    for name in (
+        "studies.request:Request.answered_by",
+        "studies.request:Request.attrs",
+        "studies.request:Request.code",
+        "studies.request:Request.identity",
+        "studies.request:loading_once",
+        "studies.request:_classes",
+        "translation:_CACHE",
+        "translation:_key",
+    )
+}
+"""Definitions of other modules that make keys and compute no value."""
 _REGISTRIES = {"inversion": "METHODS", "metrics": "SCORES", "datasets": "DATASETS"}
 """What is chosen from by a name: package -> the dictionary in it."""
 _CHOOSING = {"create", "info", "load"}
@@ -72,7 +86,7 @@ def code_hash(*roots: object) -> str:
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
     names, described = roots_of(roots)
-    return f"{definitions_hash(names)}-{_digest(described)}"
+    return f"{definitions_hash(names)}-{_hashed(described)}"
 
 
 def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
@@ -92,10 +106,15 @@ def definitions_hash(names: frozenset[str]) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _definitions_hash(names: frozenset[str], package: Package) -> str:
-    return _digest(f"{unit} {text}" for unit, text in sorted(package.reached(names).items()))
+    return digest(package.reached(names))
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest(reached: Mapping[str, str]) -> str:
+    """32 hex digits of definitions, as `Package.reached` gives them."""
+    return _hashed(f"{unit} {text}" for unit, text in sorted(reached.items()))
+
+
+def _hashed(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -179,7 +198,7 @@ class Package:
         while True:
             while waiting:
                 unit = waiting.pop()
-                if unit not in found:
+                if unit not in found and unit not in _NO_VALUES:
                     found[unit] = self._unit(unit)
                     attributes |= found[unit].attributes
                     waiting += found[unit].uses
@@ -187,7 +206,9 @@ class Package:
             waiting = [unit for units in always for unit in units]
             waiting += [unit for known in methods for name in known.keys() & attributes for unit in known[name]]
             waiting += [unit for module in anywhere for name in attributes for unit in self.resolve(module, name)]
-            waiting = [unit for unit in waiting if unit not in found] or self._whole_registries(names, found)
+            waiting = [
+                unit for unit in waiting if unit not in found and unit not in _NO_VALUES
+            ] or self._whole_registries(names, found)
             if not waiting:
                 return {unit: known.text for unit, known in found.items()}
 
@@ -207,6 +228,14 @@ class Package:
             inside = (other for other in self.files if other.rpartition(".")[0] == module and other not in NO_VALUES)
             return [f"{other}:{name}" for other in inside if name in self._bindings(other).defined]
         return []
+
+    def file(self, unit: str) -> str:
+        """The file of a definition."""
+        return self.files[unit.partition(":")[0]]
+
+    def uses(self, unit: str) -> frozenset[str]:
+        """The definitions that one of them names."""
+        return self._unit(unit).uses
 
     def lines(self, unit: str) -> set[int]:
         """The lines of a definition in its file, decorators included; those of a class without its methods'."""
@@ -521,6 +550,16 @@ def _choice(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.Subscript(slice=ast.Constant(str(name))) if _last(node.value) in _REGISTRIES.values():
             yield name
+
+
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of a statement that hold further statements."""
+
+
+def head(node: ast.stmt) -> str:
+    """A statement as text, without the statements inside."""
+    fields = {name: [] if name in BLOCKS else value for name, value in ast.iter_fields(node)}
+    return _text(type(node)(**fields))
 
 
 def _text(node: object) -> str:

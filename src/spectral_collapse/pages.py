@@ -11,7 +11,7 @@ import ast
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,16 +56,28 @@ def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> l
     notebooks: without them those of the book. Raises DataError without notebooks, and what `Study.run` raises of
     parameters, data and networks.
     """
+    return list(each_asked(lambda *asked: None, profile, notebooks).values())
+
+
+def each_asked(
+    tell: Callable[[str, Study, Request, Mapping[str, Any], shipping.State], None],
+    profile: str = "quick",
+    notebooks: Sequence[Path] | None = None,
+) -> dict[str, Need]:
+    """`needed` by names. tell: is called once for each with name, study, request, identity and state, while what its
+    page has added to the registries is there."""
     found: dict[str, Need] = {}
 
     def note(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
         name = results.path(study.name, identity).stem
-        known = found.get(name) or Need((), name, study.state(request, identity))
-        found[name] = replace(known, pages=tuple(dict.fromkeys([*known.pages, page])))
+        if name not in found:
+            found[name] = Need((), name, study.state(request, identity))
+            tell(name, study, request, identity, found[name].state)
+        found[name] = replace(found[name], pages=tuple(dict.fromkeys([*found[name].pages, page])))
 
     with loading_once():
         _read(notebooks, profile, note, found)
-    return list(found.values())
+    return found
 
 
 def update(

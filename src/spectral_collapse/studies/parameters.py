@@ -126,6 +126,11 @@ def describe(parameters: type[Parameters]) -> Mapping[str, str]:
     return found
 
 
+def by_profile_names(parameters: type[Parameters]) -> list[str]:
+    """The parameters with another default at each profile."""
+    return [name for name in parameters.model_fields if _by_profile(parameters, name)]
+
+
 def takes_several(parameters: type[Parameters], name: str) -> bool:
     """Whether a parameter is a list of values, or names with values."""
     return any(issubclass(kind, tuple | list | dict) for kind in _kinds(parameters, name))
