@@ -31,7 +31,7 @@ def figures(page: str) -> int:
 
 def not_listed(book: Path, listed: Path) -> list[str]:
     """Results that pages show and that the list of what ships does not know, which was made without computing."""
-    known = {*re.findall(r"-(\w{8})(?:\.nc\.xz)?  ", listed.read_text())}
+    known = {*re.findall(r"-(\w{8})(?:\.nc\.xz)?(?:  |: )", listed.read_text())}
     shown = {
         file.stem: re.findall(r"key=&quot;(\w+)&quot;", file.read_text())
         for file in (book / "index.html", *book.glob("notebooks/*.html"))

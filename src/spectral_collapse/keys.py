@@ -79,8 +79,8 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def code_hash(*roots: object) -> str:
-    """What changes when the code behind functions, classes, methods or modules does: 32 hex digits of the definitions
-    of this package that they reach, '-', and 32 of what the roots themselves are as `identity` describes them, such as
+    """What changes when the code behind functions, classes, methods or modules does: 16 hex digits of the definitions
+    of this package that they reach, '-', and 16 of what the roots themselves are as `identity` describes them, such as
     the parameters of a method and code from outside this package.
 
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
@@ -100,7 +100,7 @@ def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
 
 
 def definitions_hash(names: frozenset[str]) -> str:
-    """32 hex digits of all definitions that names reach in the installed package."""
+    """16 hex digits of all definitions that names reach in the installed package."""
     return _definitions_hash(names, installed())
 
 
@@ -110,12 +110,12 @@ def _definitions_hash(names: frozenset[str], package: Package) -> str:
 
 
 def digest(reached: Mapping[str, str]) -> str:
-    """32 hex digits of definitions, as `Package.reached` gives them."""
+    """16 hex digits of definitions, as `Package.reached` gives them."""
     return _hashed(f"{unit} {text}" for unit, text in sorted(reached.items()))
 
 
 def _hashed(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def installed() -> Package:

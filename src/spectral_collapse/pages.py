@@ -44,10 +44,10 @@ class Need:
 
     def __str__(self) -> str:
         why = f": {self.state.why}" if self.state.why else ""
-        name = self.state.file.name if self.state.file and self.state.kind == "stored" else ""
+        name = self.state.file.name if self.state.file and self.state.kind in ("stored", "other code") else ""
         # images of this machine give another key than those of the one where it was computed
         shown = f" as {name}" if name.removesuffix(".nc.xz") not in ("", self.name) else ""
-        return f"{self.name}  {self.state.kind}{why}{shown}  ({', '.join(self.pages)})"
+        return f"{self.name}  {self.state.kind}{shown}{why}  ({', '.join(self.pages)})"
 
 
 def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> list[Need]:
@@ -126,6 +126,8 @@ def update(
     for file in results.shipped() if not failed else ():
         if file not in seen.values() and f"-{profile}-" in file.name:
             file.unlink()
+    if made:
+        shipping.carry(shipping.rekeyed())  # without those that are gone
     return made, failed
 
 

@@ -207,7 +207,7 @@ def _not_run(
     mine, theirs = _statements(package.nodes[unit]), _statements(other.nodes.get(unit, []))
     same = difflib.SequenceMatcher(None, [one[0] for one in mine], [one[0] for one in theirs], autojunk=False)
     kept = {start + n for start, _, size in same.get_matching_blocks() for n in range(size)}
-    for number, (_, first, last, called) in enumerate(mine):
+    for number, (_, first, called) in enumerate(mine):
         if number in kept:
             continue
         if called is None:  # executed by the import: what uses it has to be
@@ -220,9 +220,9 @@ def _not_run(
     return None
 
 
-def _statements(nodes: list[ast.stmt]) -> list[tuple[str, int, int, set[int] | None]]:
-    """All statements in order, each as text with its depth, its lines, and the lines of which one is executed with it;
-    None for those of modules and classes."""
+def _statements(nodes: list[ast.stmt]) -> list[tuple[str, int, set[int] | None]]:
+    """All statements in order: text with depth, first line, and the lines of which one is executed with it; None for
+    those of modules and classes."""
     found = []
 
     def walk(node: ast.stmt, depth: int, inside: bool) -> None:
@@ -231,7 +231,7 @@ def _statements(nodes: list[ast.stmt]) -> list[tuple[str, int, int, set[int] | N
         function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         last = min((one.lineno for one in body), default=node.end_lineno + 1) - 1
         span = range(node.lineno, (node.end_lineno if function else max(last, node.lineno)) + 1)
-        found.append((f"{depth} {keys.head(node)}", node.lineno, last, set(span) if inside or function else None))
+        found.append((f"{depth} {keys.head(node)}", node.lineno, set(span) if inside or function else None))
         for one in body:
             if isinstance(one, ast.stmt):
                 walk(one, depth + 1, inside or function)
@@ -308,13 +308,10 @@ class _Pair:
 def _carry(one: _Wanted, commits: list[str], compared: str) -> None:
     """Writes into the index that a result stands for today's code."""
     found = shipping.rekeyed()
-    noted = {"from": one.state.code, "to": one.code, "commits": commits, "compared": compared}
-    for known in found:
-        if noted == {name: value for name, value in known.items() if name != "files"}:
-            known["files"].append(one.state.file.name)
-            break
-    else:
-        found.append(noted | {"files": [one.state.file.name]})
+    noted = {"commits": commits, "compared": compared}
+    if not found or {name: found[-1][name] for name in noted} != noted:
+        found.append(noted | {"files": {}})
+    found[-1]["files"][one.state.file.name] = [one.state.code, one.code]
     shipping.carry(found)
 
 

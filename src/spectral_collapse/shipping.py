@@ -125,8 +125,8 @@ def index() -> Path:
 
 
 def rekeyed() -> list[dict[str, Any]]:
-    """What the index says, the oldest first: each time code of one key (`from`, at the first of two `commits`) was
-    found to compute what code of another (`to`, at the second) does, how that was `compared`, and for which `files`.
+    """What the index says, the oldest first: when code of the first of two `commits` was found to compute what that of
+    the second does, how that was `compared`, and for which `files` (name -> the keys of old and new code).
 
     Raises DataError where it cannot be read.
     """
@@ -141,10 +141,12 @@ def rekeyed() -> list[dict[str, Any]]:
 def carry(found: list[dict[str, Any]]) -> None:
     """Writes the index, without files that are gone. Raises DataError where it cannot be written."""
     there = {file.name for file in results.shipped()}
-    kept = [one | {"files": sorted(there & set(one["files"]))} for one in found]
-    lines = ",\n".join(json.dumps(one) for one in kept if one["files"])
+    kept = [
+        one | {"files": {name: one["files"][name] for name in sorted(there & one["files"].keys())}} for one in found
+    ]
+    text = json.dumps([one for one in kept if one["files"]], indent=0)
     try:
-        results.write_atomically(index(), f"[\n{lines}\n]\n".encode())
+        results.write_atomically(index(), f"{text}\n".encode())
     except OSError as error:
         raise DataError(f"could not write {str(index())!r}: {error.strerror or error}") from error
 
@@ -159,7 +161,7 @@ def _carried() -> dict[str, tuple[str, str]]:
 
 @functools.lru_cache(maxsize=4)
 def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
-    return {name: (one["to"], one["commits"][1]) for one in rekeyed() for name in one["files"]}
+    return {name: (new, one["commits"][1]) for one in rekeyed() for name, (_, new) in one["files"].items()}
 
 
 def _with_images_of(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
