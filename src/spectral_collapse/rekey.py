@@ -225,23 +225,23 @@ def _statements(nodes: list[ast.stmt]) -> list[tuple[str, int, set[int] | None]]
     those of modules and classes."""
     found = []
 
-    def walk(node: ast.stmt, depth: int, inside: bool) -> None:
-        inner = [value for name, value in ast.iter_fields(node) if name in keys.BLOCKS]
-        body = [one for value in inner for one in value]
+    def walk(node: Any, depth: int, inside: bool) -> None:
+        """node: a statement, or a part of one with statements of its own: a handler of exceptions, a case."""
+        body = [one for name, value in ast.iter_fields(node) if name in keys.BLOCKS for one in value]
         function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        last = min((one.lineno for one in body), default=node.end_lineno + 1) - 1
-        span = range(node.lineno, (node.end_lineno if function else max(last, node.lineno)) + 1)
-        found.append((f"{depth} {keys.head(node)}", node.lineno, set(span) if inside or function else None))
+        first, end = _first(node), getattr(node, "end_lineno", _first(node))
+        last = end if function or not body else max(first, min(map(_first, body)) - 1)
+        found.append((f"{depth} {keys.head(node)}", first, set(range(first, last + 1)) if inside or function else None))
         for one in body:
-            if isinstance(one, ast.stmt):
-                walk(one, depth + 1, inside or function)
-            else:  # a handler of exceptions, a case
-                for statement in one.body:
-                    walk(statement, depth + 2, inside or function)
+            walk(one, depth + 1, inside or function)
 
     for node in nodes:
         walk(node, 0, False)
     return found
+
+
+def _first(node: Any) -> int:
+    return node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
 
 
 class _Pair:
