@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
 
-from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described
+from spectral_collapse import memory
+from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described, is_batch
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
@@ -68,6 +69,25 @@ def increment(prediction: Prediction, level: Level, following: Level) -> torch.T
     return (following.alpha - level.alpha) * prediction.clean + (following.sigma - level.sigma) * prediction.noise
 
 
+def step_with(prediction: Prediction, x: torch.Tensor, level: Level, following: Level) -> torch.Tensor:
+    """The Euler step from x at `level` with a prediction from elsewhere, as published methods take it.
+
+    On a variance-preserving process that is DDIM's, which takes the noise alone (`noise_step`); elsewhere `increment`,
+    which is EDM's step, and flow matching's with the velocity.
+    """
+    if math.isclose(level.norm, 1) and math.isclose(following.norm, 1):
+        return noise_step(x, prediction.noise, level, following)
+    return x + increment(prediction, level, following)
+
+
+def check_batch(x: torch.Tensor, what: str) -> None:
+    """`check_images`, once the memory is known to hold x: an expanded tensor may be of any size."""
+    if is_batch(x):
+        size = x.numel() * x.element_size()
+        memory.check(size, f"{what} of shape {tuple(x.shape)}", "use fewer or smaller images", x.device)
+    check_images(x, what)
+
+
 def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
     """N domain labels on x's device, from a LongTensor of N labels or from one label for all.
 
@@ -88,23 +108,62 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
     return labels.long()
 
 
-Advance = Callable[[int, Level, Level, torch.Tensor], tuple[torch.Tensor, Prediction | None]]
+class CountingDenoiser:
+    """A denoiser whose answers are looked at, and that counts how often the network is asked per image of `images`.
 
-
-def walk(
-    levels: Sequence[Level], x: torch.Tensor, advance: Advance, what: str, callback: Callback | None
-) -> torch.Tensor:
-    """The one loop, up or down: `advance(index, level, following, x)` from each level to the next.
-
-    Raises NotFiniteError, with `what` and the step, as soon as a state is not finite.
+    Raises InvalidParameterError where an answer is no Prediction of two floating-point tensors of the shape of x, and
+    NotFiniteError where the first one holds NaN or infinity.
     """
-    check_callback(callback)
-    for index, (level, following) in enumerate(pairwise(levels)):
-        following_x, prediction = advance(index, level, following, x)
-        check_finite(following_x, f"{what}: NaN or infinity at step {index + 1} of {len(levels) - 1}")
-        if callback is not None:
-            callback(Step(index, level, following, x, prediction, following_x))
-        x = following_x
+
+    def __init__(self, denoiser: Denoiser, images: int) -> None:
+        self.denoiser, self.process, self.images, self.rows = denoiser, denoiser.process, images, 0
+
+    @property
+    def calls(self) -> int:
+        """Forward passes per image, rounded up where images differ."""
+        return math.ceil(self.rows / self.images)
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        return self._checked(self.denoiser(x, level, label), x)
+
+    def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
+        """The prediction under embeddings in place of labels; for denoisers that have it."""
+        return self._checked(self.denoiser.conditioned(x, level, embedding), x)
+
+    def _checked(self, answer: Prediction, x: torch.Tensor) -> Prediction:
+        first, self.rows = not self.rows, self.rows + len(x)
+        if not isinstance(answer, Prediction):
+            raise InvalidParameterError(
+                f"a denoiser must return a Prediction(noise, clean); {described(answer)} was returned"
+            )
+        for name, half in zip(Prediction._fields, answer, strict=True):
+            if not isinstance(half, torch.Tensor) or half.shape != x.shape or not half.is_floating_point():
+                given = (
+                    f"{half.dtype} of shape {tuple(half.shape)}" if isinstance(half, torch.Tensor) else described(half)
+                )
+                raise InvalidParameterError(
+                    f"a denoiser must return noise and clean as floating-point tensors of the shape of x, "
+                    f"{tuple(x.shape)}; {name} is {given}"
+                )
+            if first:
+                check_finite(half.detach(), f"the denoiser's first answer: NaN or infinity in {name}")
+        return answer
+
+
+def look(step: Step, what: str, steps: int, callback: Callback | None) -> torch.Tensor:
+    """The state that a step leads to, once it is known to be one and the callback has seen the step.
+
+    Raises InvalidParameterError where its shape is another, and NotFiniteError, with `what` and the step, where it is
+    not finite.
+    """
+    x = step.following_x
+    if x.shape != step.x.shape:
+        raise InvalidParameterError(
+            f"{what}: step {step.index + 1} of {steps} turned the shape {tuple(step.x.shape)} into {tuple(x.shape)}"
+        )
+    check_finite(x, f"{what}: NaN or infinity at step {step.index + 1} of {steps}")
+    if callback is not None:
+        callback(step)
     return x
 
 
@@ -143,8 +202,8 @@ def guide(null: Prediction, conditional: Prediction, weight: float) -> Predictio
 class SamplingState:
     """Where a sampling is, and all that one of its steps may use.
 
-    labels: N domain labels to sample in. levels: all of them, cleanest first. guided: the denoiser
-    under guidance. memory: what the inversion stored for the sampling; steps may write to it.
+    denoiser: as given, then a `CountingDenoiser` of it; guided: that one under guidance. labels: N domain labels to
+    sample in. levels: all of them, cleanest first. memory: what the inversion stored; steps may write to it.
     """
 
     denoiser: Denoiser
@@ -156,6 +215,7 @@ class SamplingState:
     position: int = -1
 
     def __post_init__(self) -> None:
+        self.denoiser = CountingDenoiser(self.denoiser, len(self.labels))
         self.guided = GuidedDenoiser(self.denoiser, self.guidance, self.null_label)
 
     @property
@@ -182,13 +242,15 @@ def descend(
     callback: Callback | None,
 ) -> torch.Tensor:
     """From a latent of unit variance at the last of `run.levels` to the state at the first, by `step`."""
-
-    def advance(index: int, level: Level, following: Level, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
-        run.position = len(run.levels) - 2 - index
-        return step(run, x)
-
+    check_callback(callback)
+    steps = len(run.levels) - 1
     with torch.no_grad():
-        return walk(run.levels[::-1], latent * run.levels[-1].norm, advance, "sampling", callback)
+        x = latent * run.levels[-1].norm
+        for index in range(steps):
+            run.position = steps - 1 - index
+            following_x, prediction = step(run, x)
+            x = look(Step(index, run.level, run.following, x, prediction, following_x), "sampling", steps, callback)
+    return x
 
 
 def sample(
@@ -219,7 +281,7 @@ def sample(
         InvalidParameterError: a parameter out of range or of the wrong type.
         NotFiniteError: NaN or infinity in the latent or after a step, which is named.
     """
-    check_images(latent, "latent")
+    check_batch(latent, "latent")
     levels = denoiser.process.levels(num_steps)
     run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)
     return descend(run, latent, plain_step, callback)

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 
-from spectral_collapse.checks import check_finite, check_flag, check_generator, check_images
+from spectral_collapse.checks import check_callback, check_finite, check_flag, check_generator, check_name
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import Callback, SamplingState, as_labels, descend, ode_step, plain_step, walk
+from spectral_collapse.sampling import (
+    Callback,
+    CountingDenoiser,
+    SamplingState,
+    Step,
+    as_labels,
+    check_batch,
+    descend,
+    look,
+    ode_step,
+    plain_step,
+)
+
+Told = Literal["own", "next"]
+"""Whose timestep a network is told when a step up asks it about the state that the step starts from."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +55,6 @@ class Inversion:
     memory: dict[str, Any] = field(default_factory=dict)
 
 
-class CountingDenoiser:
-    """A denoiser that counts how often the network is asked, per image of a batch of `images`."""
-
-    def __init__(self, denoiser: Denoiser, images: int) -> None:
-        self.denoiser, self.process, self.images, self.rows = denoiser, denoiser.process, images, 0
-
-    @property
-    def calls(self) -> int:
-        """Forward passes per image, rounded up where images differ."""
-        return math.ceil(self.rows / self.images)
-
-    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
-        self.rows += len(x)
-        return self.denoiser(x, level, label)
-
-    def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
-        """The prediction under embeddings in place of labels; for denoisers that have it."""
-        self.rows += len(x)
-        return self.denoiser.conditioned(x, level, embedding)
-
-
 class ForwardNoise:
     """White noise of N images, `draws` maps of each: `torch.randn(draws, C, H, W)` for one image after the other.
 
@@ -78,28 +71,14 @@ class ForwardNoise:
         return self._draws[:, index]
 
 
-def _outside_inference_mode(function: Callable[..., Inversion]) -> Callable[..., Inversion]:
-    """A function that may differentiate, for callers within torch.inference_mode too: no tensor from there can."""
-
-    @functools.wraps(function)
-    def wrapped(*given: Any, **named: Any) -> Inversion:
-        with torch.inference_mode(False):
-            return function(*map(_ordinary, given), **{name: _ordinary(value) for name, value in named.items()})
-
-    return wrapped
-
-
-def _ordinary(value: Any) -> Any:
-    return value.clone() if isinstance(value, torch.Tensor) and value.is_inference() else value
-
-
 @dataclass
 class InversionState:
     """Where an inversion is, and all that one of its steps may use.
 
     labels: N domain labels to invert under. levels: all of them, cleanest first. clean: the
-    encoded input. noise: the method's draws, `noise[0]` and on, N x C x H x W each. memory: what the
-    sampling will need. diagnostics: a dict per step, name -> N values.
+    encoded input. noise: the method's draws, `noise[0]` and on, N x C x H x W each. told: whose timestep the network
+    is told (`ask`). memory: what the sampling will need; scratch: what later steps alone need, dropped at the end.
+    diagnostics: a dict per step, name -> N values.
     """
 
     denoiser: CountingDenoiser
@@ -107,7 +86,9 @@ class InversionState:
     levels: list[Level]
     clean: torch.Tensor
     noise: ForwardNoise
+    told: Told = "own"
     memory: dict[str, Any] = field(default_factory=dict)
+    scratch: dict[str, Any] = field(default_factory=dict)
     position: int = 0
 
     def __post_init__(self) -> None:
@@ -128,18 +109,29 @@ class InversionState:
         """The level that the step leads to."""
         return self.levels[self.position + 1]
 
+    @property
+    def asked(self) -> Level:
+        """The level of the state with the time that the network is told: its own, or with told='next' the following."""
+        return self.level if self.told == "own" else dataclasses.replace(self.level, time=self.following.time)
+
+    def ask(self, x: torch.Tensor) -> Prediction:
+        """What the denoiser says of a state x (N x C x H x W) at `level`, told the time of `asked`."""
+        return self.denoiser(x, self.asked, self.labels)
+
 
 @dataclass(frozen=True)
 class InversionMethod:
     """A way from an image to a latent; subclasses say what they change.
 
-    The shared loop walks the process's levels upwards. It can let noise in: where the image enters
+    The shared loop (`invert`) goes up the process's levels. It can let noise in: where the image enters
     (`entry_noise`), and by replacing the first steps by forward diffusion (`replaced_steps`). Each
     other step is `step`. `sample` is the way back, each of its steps `step_back`.
 
     entry_noise: the image enters as alpha_0 * x0 + sigma_0 * noise, not as it is. fresh: each replaced
     step draws noise of its own; else one draw serves them all. keeps_states: `finish` is given the
-    states of all levels.
+    states of all levels. replaced_by: the parameter that is the share of the steps to replace, if there is one. told:
+    whose timestep the network is told (`StandardSteps`). remembers: whether the way back uses more of the image than
+    the latent; if not, `Inversion.memory` holds nothing of it.
     """
 
     name: ClassVar[str]
@@ -147,6 +139,9 @@ class InversionMethod:
     entry_noise = False
     fresh = True
     keeps_states = False
+    replaced_by = ""
+    told = "own"
+    remembers = False
 
     @property
     def params(self) -> dict[str, Any]:
@@ -156,7 +151,7 @@ class InversionMethod:
     @property
     def replaced_share(self) -> float:
         """The share of the steps that forward diffusion replaces."""
-        return 0.0
+        return getattr(self, self.replaced_by) if self.replaced_by else 0.0
 
     @property
     def stochastic(self) -> bool:
@@ -164,11 +159,14 @@ class InversionMethod:
         return self.replaced_share > 0 or self.entry_noise
 
     def replaced_steps(self, num_steps: int) -> int:
-        """How many steps forward diffusion replaces: round(num_steps * share), as the papers count."""
-        return round(num_steps * self.replaced_share)
+        """How many steps forward diffusion replaces: round(num_steps * share), as the papers count.
+
+        Raises InvalidParameterError for a share above 0 that rounds to no step.
+        """
+        return share_of(num_steps, self.replaced_share, f"{self.name} replaces", self.replaced_by or "the share")
 
     def walked_steps(self, num_steps: int) -> int:
-        """How many of the process's steps are walked at all: the latent lies at that level."""
+        """How many of the process's steps are taken at all: the latent lies at that level."""
         return num_steps
 
     def entered_at(self, k: int, num_steps: int) -> int:
@@ -191,7 +189,7 @@ class InversionMethod:
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
         """One inversion step from x at `run.level`: the state at `run.following`, and what the denoiser said of x."""
-        prediction = run.denoiser(x, run.level, run.labels)
+        prediction = run.ask(x)
         return ode_step(prediction, run.following), prediction
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
@@ -202,7 +200,6 @@ class InversionMethod:
         """One sampling step from x at `run.level` to `run.following`."""
         return plain_step(run, x)
 
-    @_outside_inference_mode
     def invert(
         self,
         denoiser: Denoiser,
@@ -233,37 +230,32 @@ class InversionMethod:
                 or a denoiser that the method can't work with.
             NotFiniteError: NaN or infinity in the input or after a step; step and method are named.
         """
-        check_images(clean, "clean")
+        check_batch(clean, "clean")
         check_generator(generator)
         check_flag("record", record)
-        clean = clean.detach()
+        check_callback(callback)
         levels = denoiser.process.levels(num_steps)[: self.walked_steps(num_steps) + 1]
-        replaced = self.replaced_steps(num_steps)
-        noise = ForwardNoise(clean, self.draws(num_steps), generator)
-        run = InversionState(CountingDenoiser(denoiser, len(clean)), as_labels(label, clean), levels, clean, noise)
-
-        def forward(level: Level, draw: int) -> torch.Tensor:
-            return self.enter(clean, noise[draw], level)
-
-        def advance(index: int, level: Level, following: Level, x: torch.Tensor) -> tuple[torch.Tensor, Any]:
-            run.position = index
-            if index < replaced:
-                following_x, prediction = forward(following, index if self.fresh else 0), None
-            else:
-                following_x, prediction = self.step(run, x)
-            if not (record or self.keeps_states):
-                states.clear()
-            states.append(following_x)
-            return following_x, prediction
-
-        with torch.no_grad():
-            states = [forward(levels[0], -1) if self.entry_noise else clean]
+        replaced, steps, what = self.replaced_steps(num_steps), len(levels) - 1, f"{self.name} inversion"
+        # Methods may differentiate, which no tensor of the caller's inference mode can be part of.
+        with torch.inference_mode(False), torch.no_grad():
+            clean, labels = clean.clone(), as_labels(label, clean).clone()
+            noise = ForwardNoise(clean, self.draws(num_steps), generator)
+            run = InversionState(CountingDenoiser(denoiser, len(clean)), labels, levels, clean, noise, self.told)
+            x = self.enter(clean, noise[-1], levels[0]) if self.entry_noise else clean
+            states = [x]
             self.prepare(run)
-            walk(levels, states[0], advance, f"{self.name} inversion", callback)
-            states[-1] = self.finish(run, states)
-        check_finite(states[-1], f"{self.name} inversion: NaN or infinity in the latent")
+            for index in range(steps):
+                run.position, prediction = index, None
+                if index < replaced:
+                    following_x = self.enter(clean, noise[index if self.fresh else 0], run.following)
+                else:
+                    following_x, prediction = self.step(run, x)
+                x = look(Step(index, run.level, run.following, x, prediction, following_x), what, steps, callback)
+                states = [*states, x] if record or self.keeps_states else [x]
+            x = states[-1] = self.finish(run, states)
+        check_finite(x, f"{what}: NaN or infinity in the latent")
         return Inversion(
-            latent=states[-1] / levels[-1].norm,
+            latent=x / levels[-1].norm,
             levels=levels,
             network_calls=run.denoiser.calls,
             trajectory=torch.stack(states) if record else None,
@@ -287,11 +279,50 @@ class InversionMethod:
 
         Raises InvalidParameterError and NotFiniteError as `sampling.sample` does.
         """
-        check_images(inversion.latent, "latent")
+        check_batch(inversion.latent, "latent")
         labels = as_labels(label, inversion.latent)
         null_label = inversion.memory.get("null_label", null_label)
         run = SamplingState(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
         return descend(run, inversion.latent, self.step_back, callback)
+
+
+@dataclass(frozen=True)
+class StandardSteps(InversionMethod):
+    """Methods whose steps up ask the network about the state that they start from, as the standard one does.
+
+    told: the timestep that the network is told then, 'own' of the state's level or 'next' of the level that the step
+    leads to. 'own' is DDIM's (Song et al. 2020; paper, Eq. 13). 'next' is what diffusers' DDIMInverseScheduler does,
+    and the code of prompt-to-prompt and what is built on it: the timestep that sampling will be told there. The level's
+    alpha and sigma stay, and on the way down the network is told its own timestep always. 'own' is the default for all
+    methods, so that they differ in nothing but what their papers differ in.
+    """
+
+    told: Told = field(default="own", kw_only=True)
+
+    def __post_init__(self) -> None:
+        check_name("told", self.told, ("own", "next"))
+
+
+def share_of(num_steps: int, share: float, what: str, name: str) -> int:
+    """round(num_steps * share), half to even as Python rounds: how many of the steps a share is.
+
+    what: who does what to the steps; name: of the parameter. Raises InvalidParameterError, with the least share that
+    helps, for one above 0 that rounds to no step.
+    """
+    count = round(num_steps * share)
+    if share and not count:
+        least = least_share(0.5 / num_steps, lambda given: round(num_steps * given))
+        raise InvalidParameterError(
+            f"{what} none of {num_steps} steps with {name} {share:g}; use {least:g} or more, or 0 for none"
+        )
+    return count
+
+
+def least_share(near: float, works: Callable[[float], object]) -> float:
+    """The least number of two digits, from a positive one upwards, with which something works."""
+    digits = 1 - math.floor(math.log10(near))
+    shares = (place / 10**digits for place in itertools.count(math.floor(near * 10**digits)))
+    return next(filter(works, shares))
 
 
 def _stack_steps(steps: list[dict[str, torch.Tensor]], x: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -16,7 +16,9 @@ class DDPMFriendly(NoiseMaps):
 
     The path is no sample of the diffusion process: each state is the image with a noise of its own,
     x_t = alpha_t x_0 + sigma_t noise_t, so neighbours differ more and the noise maps are stronger.
-    The paper skips 36 % of the steps (`skip`) when it edits.
+    The paper skips 36 % of the steps (`skip`) when it edits. The authors' code sets the last noise map to 0, which has
+    no variance on their levels. On those here, whose cleanest is t = 0 and not the image, it has one and is kept: else
+    the image would not come back.
     """
 
     name = "ddpm_friendly"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.denoisers import Prediction
+from spectral_collapse.inversion.base import StandardSteps
 from spectral_collapse.inversion.multistep import BothWays, Move
 from spectral_collapse.sampling import ode_step
 
 
 @dataclass(frozen=True)
-class DPMSolver(BothWays):
+class DPMSolver(BothWays, StandardSteps):
     """The multistep solver DPM-Solver++(2M) (Lu et al. 2022), up and down.
 
     A step is exact for a clean image that is linear in log(alpha / sigma), extrapolated from this prediction and the

@@ -20,7 +20,9 @@ class EDM(BothWays):
     demands; without it, and without Heun, this is the standard inversion. heun: the trapezoidal rule
     in sigma / alpha, of second order, for two network calls per step; up and down alike.
 
-    On a variance-preserving process the same is done at its levels (alpha, sigma).
+    On a variance-preserving process the same is done at its levels (alpha, sigma). The network is told log(sigma) / 4
+    (`processes.Level`), as by Karras et al. and the OVG paper's appendix. The OVG authors' code tells it sigma itself:
+    weights trained with that code need a process that does so too.
     """
 
     entry_noise: bool = True

@@ -22,6 +22,6 @@ class FireFlow(BothWays):
     name = "fireflow"
 
     def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
-        before = move.memory["slope"] if move.memory else move.ask(x)
+        before = move.memory.get("slope") or move.ask(x)
         slope = move.memory["slope"] = move.ask(x + increment(before, move.level, move.half), move.half)
         return x + increment(slope, move.level, move.following), slope

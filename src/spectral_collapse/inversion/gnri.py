@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.checks import check_count, check_number
-from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.sampling import increment
+from spectral_collapse.sampling import step_with
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,9 @@ class GNRI(InversionMethod):
     """Guided Newton-Raphson inversion (Samuel et al. 2025).
 
     The step that sampling will take, solved for its origin: Newton-Raphson on the scalar r(z) = mean of
-    |z - f(z)| + weight / 2 * ((f(z) - alpha x0) / sigma)^2, f one implicit step, from z the standard step. The
-    second term pulls z to where the noised image would be. Of the iterates the f(z) of the least r is taken.
+    |z - f(z)| + weight / 2 * ((f(z) - alpha x0) / sigma)^2, f one implicit step (`sampling.step_with`). The first z is
+    the state that the step starts from. The second term pulls z to where the noised image would be. Of the iterates the
+    f(z) of the least r is taken.
 
     iterations: per step, one network call and one vector-Jacobian product each. weight: of the pull. floor: gradients
     smaller than this, relative to their mean, are raised to it, since r is divided by each. The authors use 2 and 0.1;
@@ -37,13 +37,13 @@ class GNRI(InversionMethod):
         check_number("weight", self.weight, 0)
         check_number("floor", self.floor, 0, exclude=(0,))
 
-    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        z, prediction = super().step(run, x)
+    def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        z = x
         best = least = residual = None
         for _ in range(self.iterations):
             with torch.enable_grad():
                 free = z.detach().requires_grad_(True)
-                found = x + increment(run.denoiser(free, run.following, run.labels), run.level, run.following)
+                found = step_with(run.denoiser(free, run.following, run.labels), x, run.level, run.following)
                 distance = (free - found).abs()
                 pull = ((found - run.following.alpha * run.clean) / run.following.sigma).square()
                 score = (distance + self.weight / 2 * pull).mean((1, 2, 3))
@@ -56,7 +56,7 @@ class GNRI(InversionMethod):
             residual = moved if residual is None else torch.where(better, moved, residual)
             z = z - _newton(score, gradient, self.floor)
         run.seen["residual"] = residual
-        return best, prediction
+        return best, None
 
 
 def _newton(score: torch.Tensor, gradient: torch.Tensor, floor: float) -> torch.Tensor:

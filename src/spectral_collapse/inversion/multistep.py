@@ -17,17 +17,21 @@ from spectral_collapse.sampling import SamplingState, plain_step
 
 @dataclass(frozen=True)
 class Move:
-    """A step from one level to another, up or down, and whom to ask; memory: of earlier steps in this direction."""
+    """A step from one level to another, up or down, and whom to ask.
+
+    memory: of earlier steps in this direction. asked: `level` with the time that the network is told there.
+    """
 
     denoiser: Denoiser
     labels: torch.Tensor
     level: Level
     following: Level
     memory: dict[str, Any]
+    asked: Level
 
     def ask(self, x: torch.Tensor, level: Level | None = None) -> Prediction:
         """What the denoiser says of a state, N x C x H x W, at a level, or where the step begins."""
-        return self.denoiser(x, self.level if level is None else level, self.labels)
+        return self.denoiser(x, self.asked if level is None else level, self.labels)
 
     @property
     def half(self) -> Level:
@@ -44,16 +48,11 @@ class BothWays(InversionMethod, ABC):
         """The state at `move.following` from x at `move.level`, and a prediction."""
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        memory = run.memory.setdefault("up", {})
-        return self.rule(x, Move(run.denoiser, run.labels, run.level, run.following, memory))
+        return self.rule(x, Move(run.denoiser, run.labels, run.level, run.following, run.scratch, run.asked))
 
     def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         memory = run.memory.setdefault("down", {})
-        return self.rule(x, Move(run.guided, run.labels, run.level, run.following, memory))
-
-    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
-        run.memory.pop("up", None)
-        return super().finish(run, states)
+        return self.rule(x, Move(run.guided, run.labels, run.level, run.following, memory, run.level))
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,8 @@ class Paired(InversionMethod, ABC):
     So the round trip is exact but for rounding. The latent is a pair of states, and the first step is a standard one:
     two steps are the least.
     """
+
+    remembers = True
 
     @abstractmethod
     def across(

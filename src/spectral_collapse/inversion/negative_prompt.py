@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 
 
 @dataclass(frozen=True)
-class NegativePrompt(InversionMethod):
+class NegativePrompt(StandardSteps):
     """Standard inversion; sampling is guided away from the source label, not from the null label.
 
     What `null_class` would find if the inversion could be retraced exactly, without optimising
-    (Miyake et al. 2023, Sec. 3.2). Under the source label any guidance is none.
+    (Miyake et al. 2023, Sec. 3.2). Under the source label any guidance is none. The
+    authors' inversion is prompt-to-prompt's, which tells the network the next timestep: told='next'.
     """
 
     name = "negative_prompt"
+    remembers = True
 
     def prepare(self, run: InversionState) -> None:
         run.memory["null_label"] = run.labels

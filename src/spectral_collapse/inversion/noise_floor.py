@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.inversion.base import InversionMethod
+from spectral_collapse.inversion.base import StandardSteps
 
 
 @dataclass(frozen=True)
-class NoiseFloor(InversionMethod):
+class NoiseFloor(StandardSteps):
     """Standard inversion of alpha_0 * x0 + sigma_0 * noise (ours).
 
     The least that the marginal of the entry level asks for, and what a perfect denoiser of Gaussian

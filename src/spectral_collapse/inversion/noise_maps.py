@@ -10,7 +10,7 @@ import torch
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionMethod, InversionState, share_of
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import SamplingState
 
@@ -28,6 +28,7 @@ class NoiseMaps(InversionMethod, ABC):
     skip: float = 0.0
 
     eta = 1.0
+    remembers = True
 
     def __post_init__(self) -> None:
         check_number("skip", self.skip, 0, 1, exclude=(1,))
@@ -37,7 +38,7 @@ class NoiseMaps(InversionMethod, ABC):
         return True
 
     def walked_steps(self, num_steps: int) -> int:
-        steps = num_steps - round(num_steps * self.skip)
+        steps = num_steps - share_of(num_steps, self.skip, f"{self.name} skips", "skip")
         if not steps:
             raise InvalidParameterError(
                 f"{self.name} with skip {self.skip:g} leaves none of {num_steps} steps; use a smaller skip"
@@ -52,19 +53,15 @@ class NoiseMaps(InversionMethod, ABC):
         """The states at all levels but the cleanest, from that level's neighbour on."""
 
     def prepare(self, run: InversionState) -> None:
-        run.memory.update(path=self.path(run), maps=[])
+        run.scratch["path"], run.memory["maps"] = self.path(run), []
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, None]:
-        following_x = run.memory["path"][run.position]
+        following_x = run.scratch["path"][run.position]
         mean, spread = reverse_step(
             run.denoiser(following_x, run.following, run.labels), run.following, run.level, self.eta
         )
         run.memory["maps"].append((x - mean) / spread)
         return following_x, None
-
-    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
-        del run.memory["path"]
-        return states[-1]
 
     def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         prediction = run.guided(x, run.level, run.labels)
@@ -75,9 +72,9 @@ class NoiseMaps(InversionMethod, ABC):
 def reverse_step(prediction: Prediction, level: Level, following: Level, eta: float) -> tuple[torch.Tensor, float]:
     """Mean and standard deviation of a stochastic step down (Song et al. 2020, Eq. 12, 16).
 
-    eta 1 is the posterior of the forward process (DDPM), 0 would be the deterministic step.
+    eta 1 is the posterior of the forward process (DDPM), 0 the deterministic step.
     """
     ratio = following.ratio / level.ratio
     spread = eta * following.sigma * (1 - ratio**2) ** 0.5
-    kept = (following.sigma**2 - spread**2) ** 0.5
+    kept = (following.sigma**2 - spread**2) ** 0.5 if eta else following.sigma
     return following.alpha * prediction.clean + kept * prediction.noise, spread

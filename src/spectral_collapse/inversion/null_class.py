@@ -9,25 +9,27 @@ import torch
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.labels import NULL
 from spectral_collapse.sampling import SamplingState, guide, ode_step
 
 
 @dataclass(frozen=True)
-class NullClass(InversionMethod):
+class NullClass(StandardSteps):
     """Standard inversion, then a null embedding per step that makes guided sampling retrace it.
 
     Mokady et al. 2022, Alg. 1, with the embedding of the null label where they have that of the empty
     prompt. From the noisiest level down, the embedding is optimised by Adam, warm-started from the
-    level before, until guided sampling under the source label meets the inversion's state.
+    level before, until guided sampling under the source label meets the inversion's state. Rate and tolerance change
+    from level to level as in the authors' code, whose inversion tells the network the next timestep: told='next'.
 
     Args:
         guidance: the weight that sampling will have; at any other the embeddings were made for
             something else, and at 1 they play no part.
         iterations: at most this many steps of Adam per level.
-        learning_rate: Adam's.
-        tolerance: mean squared difference of the two states at which an image's optimisation stops.
+        learning_rate: Adam's at the noisiest level; i levels below it is 1 - i / 100 of that, 0 from the 100th on.
+        tolerance: mean squared difference of the two states below which an image's optimisation stops; i levels below
+            the noisiest it is 1 + 2 i times that. It is looked at after a step of Adam, so that there is one at least.
         null_label: whose embedding to start from.
 
     Needs a denoiser with label embeddings (`NetworkDenoiser.embed` and `conditioned`). Diagnostics,
@@ -42,8 +44,10 @@ class NullClass(InversionMethod):
 
     name = "null_class"
     keeps_states = True
+    remembers = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("guidance", self.guidance, 0)
         check_count("iterations", self.iterations, 0)
         check_number("learning_rate", self.learning_rate, 0)
@@ -73,20 +77,21 @@ class NullClass(InversionMethod):
         self, run: InversionState, null: torch.Tensor, x: torch.Tensor, conditional: Prediction, wanted: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The embeddings (N, E) that lead x at the upper level to `wanted` at the lower one, and where they lead."""
+        done = len(run.levels) - 2 - run.position  # levels above, each optimised before
         null = null.clone()
         null.grad = torch.zeros_like(null)
-        adam = torch.optim.Adam([null], self.learning_rate)
-        used = torch.zeros(len(x), device=x.device)
+        adam = torch.optim.Adam([null], self.learning_rate * max(1 - done / 100, 0))
+        going, used = torch.ones(len(x), dtype=torch.bool, device=x.device), torch.zeros(len(x), device=x.device)
         for iteration in range(self.iterations + 1):
+            optimised = iteration < self.iterations and bool(going.any())
             with torch.enable_grad():
-                embedding = null.detach().requires_grad_(bool(iteration < self.iterations))
+                embedding = null.detach().requires_grad_(optimised)
                 guided = guide(run.denoiser.conditioned(x, run.following, embedding), conditional, self.guidance)
                 reached = ode_step(guided, run.level)
                 # A mean per image and a sum over them: an image's gradient does not see its batch.
                 error = (reached - wanted).square().mean((1, 2, 3))
                 total = error.sum()
-            going = error.detach() > self.tolerance
-            if iteration == self.iterations or not bool(going.any()):
+            if not optimised:
                 break
             (gradient,) = torch.autograd.grad(total, embedding)
             null.grad.copy_(gradient)
@@ -94,6 +99,7 @@ class NullClass(InversionMethod):
             adam.step()
             null.copy_(torch.where(going[:, None], null, before))
             used += going
+            going &= error.detach() >= self.tolerance * (1 + 2 * done)
         run.seen.update(residual=error.detach(), iterations=used)
         return null.detach(), reached.detach()
 

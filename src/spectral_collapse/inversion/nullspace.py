@@ -9,7 +9,7 @@ import torch
 from spectral_collapse.checks import check_count, check_number, described
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.ovg import OVG, free_structure
 from spectral_collapse.inversion.projectors import HighPass, Projector
@@ -17,7 +17,7 @@ from spectral_collapse.processes import Level
 
 
 @dataclass(frozen=True)
-class NullSpace(InversionMethod):
+class NullSpace(StandardSteps):
     """Enters the ODE at level k as alpha_k * x0 + sigma_k * P noise, P a projector (ours).
 
     k: the level of entry, 0 to num_steps; the steps below it are skipped. projector: a cutoff
@@ -44,6 +44,7 @@ class NullSpace(InversionMethod):
     fresh = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("k", self.k, 0)
         check_number("eta_lf", self.eta_lf, 0)
         if self.order not in (1, 2):
@@ -64,6 +65,3 @@ class NullSpace(InversionMethod):
             return base, prediction
         gradient = free_structure(prediction.clean - run.clean, run.level)
         return OVG(0.0, self.eta_lf, project=False).corrected(run, x, base, None, gradient), prediction
-
-    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
-        return super().finish(run, states) if self.order == 1 else DPMSolver().finish(run, states)

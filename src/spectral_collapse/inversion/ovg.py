@@ -12,7 +12,7 @@ from spectral_collapse.checks import check_count, check_flag, check_name, check_
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import jacobians
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 
@@ -23,7 +23,7 @@ _EPSILON = 1e-6  # added to the squared norms that the projection divides by (au
 
 
 @dataclass(frozen=True)
-class OVG(InversionMethod):
+class OVG(StandardSteps):
     """Orthogonal Variance Guidance (Spectral Collapse, Sec. 5.1, Eq. 7-14).
 
     Each step adds u_HF + u_LF to the standard one. g_HF is the gradient of (||noise||^2 - d)^2 and
@@ -73,8 +73,10 @@ class OVG(InversionMethod):
     every: int = 1
 
     name = "ovg"
+    replaced_by = "forward_fraction"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("eta_hf", self.eta_hf, 0)
         check_number("eta_lf", self.eta_lf, 0)
         check_number("forward_fraction", self.forward_fraction, 0, 1)
@@ -96,23 +98,15 @@ class OVG(InversionMethod):
                 "gradient='combined' is one product for both gradients at every step; leave gradient_lf and every alone"
             )
 
-    @property
-    def replaced_share(self) -> float:
-        return self.forward_fraction
-
-    def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
-        run.memory.pop("ovg", None)
-        return super().finish(run, states)
-
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
         if not self.eta_hf and not self.eta_lf:
             return super().step(run, x)
-        kept = run.memory.setdefault("ovg", {})
+        kept = run.scratch
         lagged = self.gradient == "combined" and kept.get("lengths")
         if lagged and run.position - kept["position"] < _EXACT_EVERY:
             return self._combined_step(run, x, lagged)
         if "gradients" in kept and run.position - kept["position"] < self.every:
-            prediction, (g_hf, g_lf) = run.denoiser(x, run.level, run.labels), kept["gradients"]
+            prediction, (g_hf, g_lf) = run.ask(x), kept["gradients"]
         else:
             prediction, g_hf, g_lf = self._gradients(run, x)
             kept.update(position=run.position, gradients=(g_hf, g_lf))
@@ -162,7 +156,7 @@ class OVG(InversionMethod):
         exact = [want and kind in ("exact", "combined") for want, kind in zip(wanted, kinds, strict=True)]
         with torch.set_grad_enabled(any(exact)):
             state = x.detach().requires_grad_(any(exact))
-            noise, estimate = run.denoiser(state, run.level, run.labels)
+            noise, estimate = run.ask(state)
         prediction = Prediction(noise.detach(), estimate.detach())
         v, residual = _vectors(run, prediction)
         found: list[torch.Tensor | None] = [None, None]
@@ -170,7 +164,7 @@ class OVG(InversionMethod):
             (found[0],) = torch.autograd.grad(noise, state, 4 * v, retain_graph=exact[1])
         if exact[1]:
             (found[1],) = torch.autograd.grad(estimate, state, 2 * residual)
-        level, kept = run.level, run.memory["ovg"]
+        level, kept = run.level, run.scratch
         if wanted[0] and not exact[0]:
             found[0] = 4 * jacobians.product(kinds[0], v, run.clean, level, prediction.noise, kept.get("before"))
         if wanted[1] and not exact[1]:
@@ -184,7 +178,7 @@ class OVG(InversionMethod):
         """A step with one vector-Jacobian product, whose weights follow from lengths that were measured before."""
         with torch.enable_grad():
             state = x.detach().requires_grad_(True)
-            noise, estimate = run.denoiser(state, run.level, run.labels)
+            noise, estimate = run.ask(state)
         prediction = Prediction(noise.detach(), estimate.detach())
         base = ode_step(prediction, run.following)
         v, residual = _vectors(run, prediction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,13 +9,13 @@ import torch
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.inversion.renoise import SMALLEST, pair_loss
+from spectral_collapse.inversion.base import InversionState, StandardSteps
+from spectral_collapse.inversion.renoise import SMALLEST, gradient, pair_loss
 from spectral_collapse.sampling import noise_step
 
 
 @dataclass(frozen=True)
-class Pix2PixZero(InversionMethod):
+class Pix2PixZero(StandardSteps):
     """Regularised DDIM inversion (Parmar et al. 2023).
 
     The predicted noise is moved by gradient steps on its autocorrelation and on its Kullback-Leibler divergence from
@@ -35,6 +34,7 @@ class Pix2PixZero(InversionMethod):
     name = "pix2pix_zero"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("iterations", self.iterations, 0)
         check_count("shifts", self.shifts, 1)
         check_number("lambda_pair", self.lambda_pair, 0)
@@ -49,13 +49,13 @@ class Pix2PixZero(InversionMethod):
             )
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        prediction = run.denoiser(x, run.level, run.labels)
+        prediction = run.ask(x)
         noise = prediction.noise
         for _ in range(self.iterations):
             for shift in range(1, self.shifts + 1) if self.lambda_pair else ():
-                noise = noise - self.lambda_pair / self.shifts * _gradient(lambda n, s=shift: pair_loss(n, s), noise)
+                noise = noise - self.lambda_pair / self.shifts * gradient(lambda n, s=shift: pair_loss(n, s), noise)
             if self.lambda_kl:
-                noise = noise - self.lambda_kl * _gradient(kl_loss, noise)
+                noise = noise - self.lambda_kl * gradient(kl_loss, noise)
         return noise_step(x, noise, run.level, run.following), prediction
 
 
@@ -64,9 +64,3 @@ def kl_loss(noise: torch.Tensor) -> torch.Tensor:
     flat = noise.flatten(1)
     variance = flat.var(1)
     return variance + flat.mean(1).square() - 1 - (variance + 1e-7).log()
-
-
-def _gradient(loss: Callable[[torch.Tensor], torch.Tensor], noise: torch.Tensor) -> torch.Tensor:
-    with torch.enable_grad():
-        free = noise.detach().requires_grad_(True)
-        return torch.autograd.grad(loss(free).sum(), free)[0]

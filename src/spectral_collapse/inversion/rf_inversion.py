@@ -8,20 +8,21 @@ import torch
 
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.inversion.base import InversionState, StandardSteps, least_share
 from spectral_collapse.sampling import SamplingState, noise_step, ode_step, plain_step
 
 
 @dataclass(frozen=True)
-class RFInversion(InversionMethod):
+class RFInversion(StandardSteps):
     """Controlled inversion of rectified flow (Rout et al. 2024), on any process.
 
     Each step is (1 - gamma) times the network's and gamma times the one on the straight path to a drawn white noise
     map. gamma: 0 to 1; at 0 this is the standard inversion, at 1 the network is never asked. The paper uses 0.5.
 
-    eta: 0 to 1, the same in sampling, towards the image that was inverted; until: up to this share of the sampling
-    steps. The paper edits with eta up to 1 for the first quarter of the steps; at 0, the default, sampling is plain, as
-    for the other methods here.
+    eta: 0 to 1, the same in sampling, towards the image that was inverted; until: in this share of the sampling
+    steps, rounded down. The paper edits with eta up to 1 for the first quarter of the steps; at 0, the default,
+    sampling is plain, as for the other methods here.
     """
 
     gamma: float = 0.5
@@ -31,6 +32,7 @@ class RFInversion(InversionMethod):
     name = "rf_inversion"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("gamma", self.gamma, 0, 1)
         check_number("eta", self.eta, 0, 1)
         check_number("until", self.until, 0, 1)
@@ -42,7 +44,19 @@ class RFInversion(InversionMethod):
     def draws(self, num_steps: int) -> int:
         return int(self.stochastic)
 
+    @property
+    def remembers(self) -> bool:
+        return bool(self.eta and self.until)
+
     def prepare(self, run: InversionState) -> None:
+        steps = len(run.levels) - 1
+        if not self.remembers:
+            return
+        if not int(self.until * steps):
+            raise InvalidParameterError(
+                f"rf_inversion leads none of {steps} sampling steps to the image with until {self.until:g}; "
+                f"use {least_share(1 / steps, lambda given: int(given * steps)):g} or more, or eta 0"
+            )
         run.memory["image"] = run.clean
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
@@ -56,8 +70,8 @@ class RFInversion(InversionMethod):
 
     def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
         following_x, prediction = plain_step(run, x)
-        done = len(run.levels) - 2 - run.position
-        if not self.eta or done >= self.until * (len(run.levels) - 1):
+        steps = len(run.levels) - 1
+        if not self.eta or steps - 1 - run.position >= int(self.until * steps):
             return following_x, prediction
         image = run.memory["image"]
         straight = ode_step(Prediction((x - run.level.alpha * image) / run.level.sigma, image), run.following)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from spectral_collapse.checks import check_number
+from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.noise_maps import reverse_step
+from spectral_collapse.sampling import SamplingState
 
 
 @dataclass(frozen=True)
@@ -18,30 +21,37 @@ class SDEdit(InversionMethod):
     strength: above 0, to 1; the latent lies at level round(num_steps * strength), where `sample`
     starts. At strength 1 the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.07 for
     Stable Diffusion's schedule) is dropped.
+
+    eta: 0 to 1, the stochasticity of the sampling steps, whose noise `invert` draws. At 1 they solve the reverse SDE as
+    the paper does, with the variance of DDPM's posterior; at 0 they are the deterministic ones of diffusers'
+    image-to-image pipelines with DDIM.
     """
 
     strength: float = 0.6
+    eta: float = 1.0
 
     name = "sdedit"
     fresh = False
+    replaced_by = "strength"
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, 0, 1)
         if not self.strength:
             raise InvalidParameterError("strength must be above 0; 0 leaves the image as it is")
-
-    @property
-    def replaced_share(self) -> float:
-        return self.strength
+        check_number("eta", self.eta, 0, 1)
 
     def walked_steps(self, num_steps: int) -> int:
-        steps = self.replaced_steps(num_steps)
-        if not steps:
-            raise InvalidParameterError(
-                f"sdedit with strength {self.strength:g} adds noise in none of {num_steps} steps; "
-                f"use at least {0.5 / num_steps:g}"
-            )
-        return steps
+        return self.replaced_steps(num_steps)
+
+    def draws(self, num_steps: int) -> int:
+        return 1 + self.walked_steps(num_steps) * (self.eta > 0)
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
+        if self.eta:
+            run.memory["noise"] = run.noise
         return run.levels[-1].norm * run.noise[0] if self.strength == 1 else states[-1]
+
+    def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
+        prediction = run.guided(x, run.level, run.labels)
+        mean, spread = reverse_step(prediction, run.level, run.following, self.eta)
+        return mean + spread * run.memory["noise"][1 + run.position] if spread else mean, prediction

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.inversion.projectors import HighPass
 
 
 @dataclass(frozen=True)
-class SpectralSwap(InversionMethod):
+class SpectralSwap(StandardSteps):
     """Standard inversion, then low frequencies from its latent and high ones from white noise.
 
     FreeInit's reinitialisation (Wu et al. 2023) as a baseline, with a sharp filter. cutoff: in cycles
@@ -23,6 +23,7 @@ class SpectralSwap(InversionMethod):
     name = "spectral_swap"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         HighPass(self.cutoff)
 
     @property

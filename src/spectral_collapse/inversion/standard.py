@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.inversion.base import InversionMethod
+from spectral_collapse.inversion.base import StandardSteps
 
 
 @dataclass(frozen=True)
-class Standard(InversionMethod):
+class Standard(StandardSteps):
     """The probability-flow ODE walked upwards with Euler steps (Song et al. 2020; paper, Eq. 13).
 
-    On a variance-exploding process this is EDM's Euler inversion without its initial noise.
+    On a variance-exploding process this is EDM's Euler inversion without its initial noise. With told='next' it is
+    diffusers' DDIMInverseScheduler.
     """
 
     name = "standard"

@@ -5,28 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spectral_collapse.checks import check_flag, check_number
-from spectral_collapse.inversion.base import InversionMethod
+from spectral_collapse.inversion.base import StandardSteps
 
 
 @dataclass(frozen=True)
-class TABA(InversionMethod):
+class TABA(StandardSteps):
     """Replaces the first steps by x = alpha * x0 + sigma * noise (Staniszewski et al. 2025, Sec. 5).
 
     fraction: the share of the steps that is replaced, 0 to 1; the papers use 0.02 to 0.04. With 0 this
     is standard inversion; with 1 the latent is the forward diffusion of the image and the network is
-    never asked. fresh: the noise is drawn anew at each replaced step (authors' code), or one draw
-    serves them all; the latent's law is the same, the trajectory's is not.
+    never asked. fresh: the noise is drawn anew at each replaced step, as the OVG authors' code has TABA, or one draw
+    serves them all, as in TABA's own; the latent's law is the same, the trajectory's is not. told: TABA's code for
+    latent diffusion models, DiT and IF tells the network the next timestep, its code for ADM the state's own, as here.
     """
 
     fraction: float = 0.04
     fresh: bool = True
 
     name = "taba"
+    replaced_by = "fraction"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_number("fraction", self.fraction, 0, 1)
         check_flag("fresh", self.fresh)
-
-    @property
-    def replaced_share(self) -> float:
-        return self.fraction

@@ -8,7 +8,7 @@ import torch
 
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.base import InversionMethod, InversionState
-from spectral_collapse.sampling import increment
+from spectral_collapse.sampling import step_with
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,14 @@ class UniInv(InversionMethod):
     al. 2025).
 
     The network is asked at the level that a step leads to, as sampling will ask it there. One call per step, and one
-    more at the start. It is `fixed_point` with a warm start and a single iteration.
+    more at the start. On a variance-preserving process it is the authors' version for DDIM, whose steps take the noise
+    alone of both predictions (`sampling.step_with`); elsewhere it is `fixed_point` with a warm start and one iteration.
     """
 
     name = "uni_inv"
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction]:
-        slope = run.memory.pop("slope", None)
-        if slope is None:
-            slope = run.denoiser(x, run.level, run.labels)
-        guess = x + increment(slope, run.level, run.following)
-        prediction = run.denoiser(guess, run.following, run.labels)
-        run.memory["slope"] = prediction
-        return x + increment(prediction, run.level, run.following), prediction
+        slope = run.scratch.get("slope") or run.ask(x)
+        guess = step_with(slope, x, run.level, run.following)
+        prediction = run.scratch["slope"] = run.denoiser(guess, run.following, run.labels)
+        return step_with(prediction, x, run.level, run.following), prediction

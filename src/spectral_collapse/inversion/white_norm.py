@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.inversion.base import InversionState, StandardSteps
 
 
 @dataclass(frozen=True)
-class WhiteNorm(InversionMethod):
+class WhiteNorm(StandardSteps):
     """Standard inversion, then each latent scaled to a mean square of 1 (ours).
 
     An ablation of OVG: it rescales only the final latent, to unit root mean square. A latent of 0 stays 0.

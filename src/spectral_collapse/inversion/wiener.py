@@ -38,6 +38,7 @@ class Wiener(DPMSolver):
     fresh = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("k", self.k, 0)
 
     def replaced_steps(self, num_steps: int) -> int:
