@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from spectral_collapse.checks import check_count, check_number, described
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces
@@ -69,6 +70,12 @@ def area_means(values: torch.Tensor, plain: torch.Tensor, least: float = 0.0) ->
 
     Raises InvalidParameterError if the numbers, heights or widths differ.
     """
+    check_number("least", least, 0, 1)
+    for name, given in (("values", values), ("plain", plain)):
+        if not isinstance(given, torch.Tensor) or given.is_nested or given.is_meta or given.ndim < 3:
+            raise InvalidParameterError(f"{name} must be a tensor (N, ..., H, W); {described(given)} was given")
+    if plain.dtype != torch.bool:
+        raise InvalidParameterError(f"plain must be boolean; {plain.dtype} was given")
     if (len(values), *values.shape[-2:]) != tuple(plain.shape):
         raise InvalidParameterError(
             f"values {tuple(values.shape)} must have the number, height and width of the places {tuple(plain.shape)}"
@@ -107,6 +114,7 @@ def plain_places(images: torch.Tensor, side: int) -> torch.Tensor:
 
     side: of the latent. Raises InvalidParameterError unless H = W is a multiple of it.
     """
+    images, side = check_images("plain places", images), check_count("side", side, 1)
     height, width = images.shape[-2:]
     if height != width or height % side:
         raise InvalidParameterError(f"latents of side {side} do not fit images of {height} x {width}; use square ones")
