@@ -99,7 +99,8 @@ def check_batch(x: object, what: str, shape: str = "N x C x H x W") -> None:
     Views of few values that stand for more than fit into memory, as of `Tensor.expand`, are refused too.
     """
     if isinstance(x, torch.Tensor) and not x.is_nested:
-        kind = "no values" if x.is_meta else x.dtype if x.layout is torch.strided else x.layout
+        empty = x.is_meta or hasattr(x, "fake_mode")  # torch's own tensors of a shape alone
+        kind = "no values" if empty else x.dtype if x.layout is torch.strided else x.layout
         if kind in FLOATS and x.ndim == len(shape.split(" x ")):
             needed = x.numel() * max(x.element_size(), 4)
             if needed > 2 * x.untyped_storage().nbytes():  # else it is in memory

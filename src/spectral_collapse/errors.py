@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import itertools
 import math
 import re
 import reprlib
@@ -78,7 +80,7 @@ def described(value: object) -> str:
 
 def shown(value: object) -> str:
     """A name or path that a message quotes, cut in the middle where it is absurdly long."""
-    return _short(repr(str(value)), 200)
+    return _short(repr(str(value)), 150)
 
 
 def listed(items: Iterable[object], most: int = 10) -> str:
@@ -95,9 +97,14 @@ def _short(text: str, most: int) -> str:
 
 
 def unknown(kind: str, given: object, known: Iterable[object]) -> InvalidParameterError:
-    """The error for a name that does not exist, with those that do."""
+    """The error for a name that does not exist, with those that do: of very many the nearest and the first."""
+    names = list(map(str, known))
+    if sum(map(len, names)) > 300:
+        near = difflib.get_close_matches(str(given)[:100], names) if isinstance(given, str) else []
+        names = [*near, *(name for name in names if name not in near)]
+    room = sum(length <= 350 for length in itertools.accumulate(len(name) + 2 for name in names))
     given = shown(given) if isinstance(given, str) else described(given)
-    return InvalidParameterError(f"unknown {kind} {given}; known are: {', '.join(map(str, known))}")
+    return InvalidParameterError(f"unknown {kind} {given}; known are: {listed(names, room)}")
 
 
 def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
@@ -123,7 +130,7 @@ def problems(error: ValidationError, known: Iterable[str] = ()) -> str:
 def _clause(problem: ErrorDetails, known: Iterable[str]) -> str:
     place, given = _place(problem), described(problem["input"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {shown(place)}; known are: {', '.join(known)}"
+        return str(unknown("key", place, known))
     if problem["type"] == "value_error":  # raised by a check of our own
         return f"{place}: {problem['ctx']['error']}" if place else str(problem["ctx"]["error"])
     if problem["type"] == "tuple_type" and isinstance(problem["input"], str | float | int):

@@ -144,12 +144,7 @@ def bootstrap_mean(
     _groups(groups, values.shape[-1])
     counts = bootstrap_counts(groups, resamples, seed)
     finite = np.isfinite(values).all(-1, keepdims=True)
-    if infinite := int(np.isinf(values).sum()):
-        warnings.warn(
-            f"{infinite} of {values.size} values are infinite, as the PSNR of identical images is: a mean with one of "
-            "them is infinite and has no interval",
-            stacklevel=2,
-        )
+    _warn_of_infinite(values)
     low, high = percentiles(resampled_means(np.where(finite, values, np.nan), counts))
     return Interval(values.mean(-1), low, high)
 
@@ -248,17 +243,19 @@ def hypervolume_gain(
             f"candidates have {candidates.shape[1]} samples and baselines {baselines.shape[1]}; "
             "score both sides on the same images"
         )
+    endless = _warn_of_infinite(candidates) + _warn_of_infinite(baselines) > 0
     groups = range(candidates.shape[1]) if groups is None else groups
     _groups(groups, candidates.shape[1])
     counts = bootstrap_counts(groups, resamples, seed)
 
     def area(values: np.ndarray) -> tuple[float, np.ndarray]:
-        means = resampled_means(np.moveaxis(values, 1, -1), counts)  # (points, 2, resamples)
+        finite = np.where(np.isinf(values), np.nan, values)
+        means = resampled_means(np.moveaxis(finite, 1, -1), counts)  # (points, 2, resamples)
         return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
     draws = candidate_draws - baseline_draws
-    low, high = percentiles(np.where(np.isnan(counts).any(), np.nan, draws))
+    low, high = percentiles(np.where(endless or np.isnan(counts).any(), np.nan, draws))
     return HypervolumeGain(Interval(candidate_area - baseline_area, low, high), candidate_area, baseline_area)
 
 
@@ -361,6 +358,17 @@ def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     z2 = _CONFIDENT**2 / count
     centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
     return centre - half, centre + half
+
+
+def _warn_of_infinite(values: np.ndarray) -> int:
+    """How many values are infinite, which a warning says."""
+    if infinite := int(np.isinf(values).sum()):
+        warnings.warn(
+            f"{infinite} of {values.size} values are infinite, as the PSNR of identical images is: a mean with one of "
+            "them is infinite and has no interval",
+            stacklevel=3,
+        )
+    return infinite
 
 
 def _named(value: object) -> str:

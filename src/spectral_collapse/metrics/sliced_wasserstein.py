@@ -154,6 +154,7 @@ def laplacian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
     while side > 2:  # the filter's border mirrors two pixels
         side, most = -(-side // 2), most + 1
     check_count("Laplacian pyramid: levels", levels, 1, most)
+    check_count("Laplacian pyramid: channels", images.shape[1], 1)
     bands = []
     for _ in range(levels - 1):
         low = _blur(images)[..., ::2, ::2]
