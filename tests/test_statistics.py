@@ -195,6 +195,65 @@ def test_gain_needs_the_same_images() -> None:
         bootstrap_mean(np.zeros((4, 0)))
 
 
+def test_what_is_no_array_of_numbers_is_refused() -> None:
+    values, data, groups = np.ones((3, 4)), xr.DataArray(np.ones((3, 4)), dims=("a", "sample")), [0, 0, 1, 1]
+    points, no_group = np.ones((3, 4, 2)), [0, 1, 2, None]
+    for wrong in (
+        None,
+        "text",
+        1j,
+        [[1], [2, 3]],
+        object(),
+        ["1", "2"],
+        np.array([None, 1]),
+        np.ma.array([1, 2], mask=1),
+    ):
+        for call in (
+            lambda wrong=wrong: pareto_front(wrong),
+            lambda wrong=wrong: hypervolume(points, wrong),
+            lambda wrong=wrong: bootstrap_mean(wrong),
+            lambda wrong=wrong: bootstrap_mean(values, wrong if wrong is not None else no_group),
+            lambda wrong=wrong: interval(wrong),
+            lambda wrong=wrong: interval(data, wrong),
+            lambda wrong=wrong: ratio(data, wrong),
+            lambda wrong=wrong: jackknife(1.0, wrong),
+            lambda wrong=wrong: hypervolume_gain(points, wrong),
+            lambda wrong=wrong: statistics.percentiles(wrong),
+            lambda wrong=wrong: statistics.resampled_means(wrong, np.ones((2, 4))),
+            lambda wrong=wrong: statistics.correlations(wrong, "pearson"),
+            lambda wrong=wrong: statistics.sign_flip(wrong, groups),
+            lambda wrong=wrong: statistics.holm(wrong),
+            lambda wrong=wrong: statistics.wilson(wrong, 10),
+            lambda wrong=wrong: statistics.text(wrong),
+            lambda wrong=wrong: without_blocks(wrong, 0),
+            lambda wrong=wrong: groups_of(wrong),
+        ):
+            with pytest.raises(InvalidParameterError):
+                call()
+    for call in (
+        lambda: bootstrap_counts([0, 1], 10**12),
+        lambda: bootstrap_counts(no_group),
+        lambda: bootstrap_mean(values, [0, 1]),
+        lambda: statistics.sign_flip(values, no_group),
+        lambda: statistics.wilson([1.5], 10),
+        lambda: statistics.holm([-1.0]),
+        lambda: statistics.percentiles(np.ones((3, 0))),
+    ):
+        with pytest.raises(InvalidParameterError):
+            call()
+
+
+def test_an_infinite_value_leaves_no_interval_and_says_so() -> None:
+    with pytest.warns(UserWarning, match="1 of 3 values are infinite, as the PSNR of identical images is"):
+        found = bootstrap_mean([30.0, np.inf, 25.0])
+    assert found.mean == np.inf
+    assert statistics.text(found) == "inf [no interval]"
+    points = np.array([[[1.0, 30.0], [2.0, np.inf]]])
+    with pytest.warns(UserWarning, match="infinite"):
+        gain = hypervolume_gain(points, np.ones((1, 2, 2)))
+    assert np.isnan(gain.gain.low)
+
+
 def test_samples_without_a_value_are_left_out_of_the_interval() -> None:
     known = interval(xr.DataArray([1.0, 2.0, np.nan, 3.0], dims="sample"))
     assert known == interval(xr.DataArray([1.0, 2.0, 3.0], dims="sample"))

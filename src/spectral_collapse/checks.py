@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import reprlib
-from collections.abc import Collection, Iterable
+import warnings
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import torch
 
-from spectral_collapse.errors import InvalidParameterError, NotFiniteError, unknown
+from spectral_collapse import memory
+from spectral_collapse.errors import InvalidParameterError, NotFiniteError, described, listed, unknown
 
 LARGEST = torch.finfo(torch.float32).max
 """The largest number that a parameter may be: images are in single precision, and what they meet must fit."""
@@ -17,18 +18,8 @@ LARGEST = torch.finfo(torch.float32).max
 LARGEST_COUNT = torch.iinfo(torch.int64).max
 """The largest whole number that torch takes."""
 
-_REPR = reprlib.Repr()
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
-
-
-def described(value: object) -> str:
-    """A value as a message shows it: never longer than a line, and never the numbers of a tensor."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        kind = "a tensor" if isinstance(value, torch.Tensor) else "an array"
-        return f"{kind} of shape {tuple(value.shape)}"
-    if isinstance(value, int) and value.bit_length() > 200:  # Python refuses to write very long ones
-        return f"a whole number of about {int(value.bit_length() * math.log10(2)) + 1} digits"
-    return " ".join(_REPR.repr(value).split())  # what a class says of its objects may have lines
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""The precisions of images: torch has further ones, of 8 bits, that it does not compute with."""
 
 
 def check_number(
@@ -102,16 +93,30 @@ def check_callback(value: object) -> None:
         raise InvalidParameterError(f"callback must be a function of a Step, or None; {described(value)} was given")
 
 
-def is_batch(x: object) -> bool:
-    """Whether x is a dense floating-point tensor of four dimensions."""
-    return isinstance(x, torch.Tensor) and x.ndim == 4 and x.is_floating_point() and x.layout is torch.strided
+def check_batch(x: object, what: str, shape: str = "N x C x H x W") -> None:
+    """Raises InvalidParameterError unless x is a dense floating-point tensor of this many dimensions, with any values.
+
+    Views of few values that stand for more than fit into memory, as of `Tensor.expand`, are refused too.
+    """
+    if isinstance(x, torch.Tensor) and not x.is_nested:
+        empty = x.is_meta or hasattr(x, "fake_mode")  # torch's own tensors of a shape alone
+        kind = "no values" if empty else x.dtype if x.layout is torch.strided else x.layout
+        if kind in FLOATS and x.ndim == len(shape.split(" x ")):
+            needed = x.numel() * max(x.element_size(), 4)
+            if needed > 2 * x.untyped_storage().nbytes():  # else it is in memory
+                memory.check(needed, f"{what} of shape {tuple(x.shape)}", "give fewer or smaller ones", x.device)
+            return
+        given = f"{kind} of shape {tuple(x.shape)}"
+    else:
+        given = described(x)
+    raise InvalidParameterError(f"{what} must be a floating-point tensor {shape}; {given} was given")
 
 
 def check_images(x: torch.Tensor, what: str) -> None:
-    """Raises unless x is a finite floating-point tensor N x C x H x W with N >= 1."""
-    if not is_batch(x) or x.numel() == 0:
-        given = f"{x.dtype} of shape {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
-        raise InvalidParameterError(f"{what} must be a floating-point tensor N x C x H x W; {given} was given")
+    """Raises unless x is a finite batch, as of `check_batch`, with N >= 1."""
+    check_batch(x, what)
+    if x.numel() == 0:
+        raise InvalidParameterError(f"{what} of shape {tuple(x.shape)} are empty; give one at least")
     check_finite(x, f"{what}: NaN or infinity was given")
 
 
@@ -121,7 +126,36 @@ def check_finite(x: torch.Tensor, message: str) -> None:
     if not torch.isfinite(x.sum()):
         bad = (~torch.isfinite(x).flatten(1).all(1)).nonzero().flatten().tolist()
         if bad:
-            raise NotFiniteError(f"{message} (samples {bad} of the batch)")
+            raise NotFiniteError(f"{message} (samples [{listed(bad)}] of the batch)")
+
+
+FEW = 1000
+"""Values of a batch up to which nothing is said of the range that they seem to be in."""
+
+Span = tuple[float, float]
+"""The smallest and the largest value of a batch."""
+
+
+def warn_of_unit_range(what: str, spans: Mapping[str, Span], stacklevel: int = 3) -> None:
+    """Warns, once, of batches of images that look as if they were in [0, 1] where [-1, 1] is meant.
+
+    A batch does whose smallest value is from 0 to 0.05 and whose largest is from 0.5 to 1: black and white in [0, 1],
+    but medium grey and white in [-1, 1]. Beside another batch that goes below -0.5 the smallest may be
+    anything from 0, if the largest is 0.5 above it. Bright images alone, all of whose values are well above 0, are
+    taken for what they are.
+    """
+    unit = [name for name, (low, high) in spans.items() if 0 <= low <= 0.05 and 0.5 <= high <= 1]
+    other = min(spans, key=lambda name: spans[name][0], default="")
+    against = ""
+    if other and spans[other][0] < -0.5:
+        unit += [name for name, (low, high) in spans.items() if 0.05 < low <= high - 0.5]
+        against = f", while {other} go down to {spans[other][0]:.2g}"
+    if unit:
+        warnings.warn(
+            f"{what}: {' and '.join(unit)} have no value below 0{against}; images lie in [-1, 1] here: "
+            "give 2 * x - 1 for images x in [0, 1]",
+            stacklevel=stacklevel,
+        )
 
 
 def check_device(device: str | torch.device) -> torch.device:
@@ -132,10 +166,12 @@ def check_device(device: str | torch.device) -> torch.device:
     if isinstance(device, str) and device == "auto":
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return torch.device("cpu") if found is None else found
+    if isinstance(device, bool) or not isinstance(device, str | int | torch.device):
+        raise InvalidParameterError(f"device must be a name, such as 'cpu' or 'cuda:1'; {described(device)} was given")
     try:
         found = torch.device(device)
         torch.empty(1, device=found)
-    except (TypeError, RuntimeError, AssertionError, NotImplementedError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError, AssertionError) as error:
         raise InvalidParameterError(
             f"the device {described(device)} is not here ({str(error).splitlines()[0][:100]}); 'cpu' always is"
         ) from error

@@ -6,52 +6,104 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import spectral_collapse
-from spectral_collapse.errors import DataError, SpectralCollapseError
-from spectral_collapse.studies import STUDIES
+from spectral_collapse.errors import DataError, InvalidParameterError, SpectralCollapseError, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
     fix, 130 when interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
-    status = 0
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as by >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _: object) -> NoReturn:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
+    listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    listens = listens and threading.current_thread() is threading.main_thread()
+    if listens:
+        signal.signal(signal.SIGINT, interrupt)
     try:
-        status = options.command(options) or 0
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # What imports something while it is interrupted may say so by an error of its own.
+        if interrupts or isinstance(error, KeyboardInterrupt):
+            atexit.register(_end_quietly)
+            return _say("interrupted; what was finished is kept", 130)
+        if isinstance(error, SpectralCollapseError):
+            return _say(error, 2)
+        if isinstance(error, OSError) and (lost := _lost_output()):
+            return 0 if isinstance(lost, BrokenPipeError) else _say(f"the output is lost: {lost.strerror}", 2)
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            where = "" if error.filename is None else f": {shown(error.filename)}"
+            return _say(f"{error.strerror or error}{where}", 2)
+        raise
+    finally:
+        if listens:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser(arguments).parse_args(arguments)
+    except SystemExit:  # --help and --version
         sys.stdout.flush()
-    except BrokenPipeError:
-        if not _nobody_reads():
-            raise
-    except SpectralCollapseError as error:
-        print(f"spectral-collapse: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("spectral-collapse: interrupted; what was finished is kept", file=sys.stderr)
-        return 130
+        raise
+    status = options.command(options) or 0
+    sys.stdout.flush()
     return status
 
 
-def _nobody_reads() -> bool:
-    """Whether the output is a pipe whose reader has gone, as with `| head`: no error, there is just no more to say."""
+def _say(what: object, status: int) -> int:
+    print(f"spectral-collapse: {what}", file=sys.stderr)
+    return status
+
+
+def _lost_output() -> OSError | None:
+    """Why nothing can be printed, if so: a full disk, or a pipe whose reader has gone, as with `| head`."""
     try:
         print(flush=True)
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
-        return True
-    return False
+        return error
+    return None
+
+
+def _end_quietly() -> None:
+    """After an interrupt: what ends processes now has nothing to say, and who interrupts again waits no longer."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for a wrong argument."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidParameterError(f"{message}; '{self.prog} --help' says what there is")
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all commands, with the options of those studies that are among the arguments."""
-    parser = argparse.ArgumentParser("spectral-collapse", description=spectral_collapse.__doc__)
+    from spectral_collapse.studies import STUDIES
+
+    parser = _Parser("spectral-collapse", description=spectral_collapse.__doc__)
     parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -155,6 +207,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """An option for every parameter of a study, and where its jobs run."""
+    from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import describe, takes_several
 
     parameters = STUDIES[name].parameters
@@ -186,6 +239,7 @@ def _where(options: argparse.Namespace) -> tuple[str, bool]:
 
 def _study(options: argparse.Namespace) -> None:
     from spectral_collapse import results
+    from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import from_text
 
     study = STUDIES[options.study]
@@ -223,8 +277,10 @@ def _results_update(options: argparse.Namespace) -> None:
 
     made, failed = pages.update(options.profile, *_where(options))
     print(f"{len(made)} results were made to ship, in {paths.shipped()}")
+    for one in failed:
+        print(one, file=sys.stderr)
     if failed:
-        raise DataError(f"{len(failed)} results could not be computed: {'; '.join(failed)}")
+        raise DataError(f"{len(failed)} results could not be computed, each for the reason above")
 
 
 def _results_rekey(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import functools
 import itertools
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -211,6 +212,8 @@ def _processes(number: int) -> Client:
 
     class Starter(Nanny):
         async def instantiate(self) -> Status:
+            if hasattr(signal, "pthread_sigmask"):  # what the processes inherit: Ctrl-C is not theirs to answer
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             with _UNSEEN:
                 return await super().instantiate()
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlparse
 
-from spectral_collapse.errors import InvalidParameterError, shown
+from spectral_collapse.errors import InvalidParameterError, described, shown
 
 REPOSITORY = "SPECTRAL_COLLAPSE_REPOSITORY"
 """Environment variable: the address of a repository, such as https://github.com/OWNER/NAME."""
@@ -25,7 +25,9 @@ def expanded(path: str | os.PathLike[str], what: str) -> Path:
     home of a user who does not exist.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InvalidParameterError(f"{what} must be a path; {path!r} was given")
+        raise InvalidParameterError(f"{what} must be a path; {described(path)} was given")
+    if "\0" in os.fsdecode(path):
+        raise InvalidParameterError(f"{what} is {shown(path)}, and no path has the character NUL; write it without")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:

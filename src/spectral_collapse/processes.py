@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 import torch
 
-from spectral_collapse.checks import check_count, check_name, check_number
+from spectral_collapse import memory
+from spectral_collapse.checks import check_count, check_generator, check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
 
 MOST_LEVELS = 1_000_000
@@ -159,7 +160,7 @@ class VariancePreserving:
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Uniform over the training timesteps (Ho et al. 2020)."""
-        count = check_count("count", count, 0)
+        count = _check_draw(count, generator, 32)
         times = torch.randint(self.num_train_steps, (count,), generator=generator)
         alpha_bars = torch.from_numpy(self.alpha_bars)[times]
         return alpha_bars.sqrt().float(), (1 - alpha_bars).sqrt().float(), times.float()
@@ -223,7 +224,7 @@ class VarianceExploding:
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """log(sigma) ~ N(log_mean, log_std^2) (Karras et al. 2022, Table 1)."""
-        count = check_count("count", count, 0)
+        count = _check_draw(count, generator, 16)
         logs = self.log_mean + self.log_std * torch.randn(count, generator=generator)
         return torch.ones(count), logs.exp(), logs / 4
 
@@ -281,8 +282,16 @@ class FlowMatching:
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """t uniform in (0, 1], then shifted."""
-        t = self._shifted(1 - torch.rand(check_count("count", count, 0), generator=generator))
+        t = self._shifted(1 - torch.rand(_check_draw(count, generator, 16), generator=generator))
         return 1 - t, t, _TOLD * t
 
     def _shifted(self, t: Any) -> Any:
         return self.shift * t / (1 + (self.shift - 1) * t)
+
+
+def _check_draw(count: object, generator: object, size: int) -> int:
+    """The number of draws of `size` bytes each, if they can be drawn."""
+    count = check_count("count", count, 0)
+    check_generator(generator)
+    memory.check(size * count, f"a draw of {count} levels", "draw fewer at a time")
+    return count

@@ -4,18 +4,24 @@ All functions work on any leading dimensions at once. More is better in both sco
 percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13). Images of one photograph, field of
 view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along
 the dimension of the samples, and all intervals draw whole groups (`bootstrap_counts`).
+
+Every function raises InvalidParameterError for what is no array of numbers of the shape that it names. An infinite
+value, such as the PSNR of identical images, makes a mean infinite, which then has no interval (NaN); a warning says so.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from spectral_collapse import memory
+from spectral_collapse.checks import check_count, check_name, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 
 RESAMPLES = 2000
@@ -71,7 +77,10 @@ def hypervolume(points: np.ndarray, reference: tuple[float, float] = (0.0, 0.0))
 
     Raises InvalidParameterError unless the last dimension is 2.
     """
-    sides = _points(points) - np.asarray(reference, float)
+    corner = _numbers("reference", reference).astype(float)
+    if corner.shape != (2,) or not np.isfinite(corner).all():
+        raise InvalidParameterError(f"reference must be two finite numbers; {described(reference)} was given")
+    sides = _points(points) - corner
     sides = np.where((sides > 0).all(-1, keepdims=True), sides, 0.0)  # NaN > 0 is false
     order = np.argsort(-sides[..., 0], axis=-1)[..., None]
     width, height = np.moveaxis(np.take_along_axis(sides, order, axis=-2), -1, 0)
@@ -82,6 +91,8 @@ def hypervolume(points: np.ndarray, reference: tuple[float, float] = (0.0, 0.0))
 
 def groups_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> np.ndarray:
     """What each sample along `dim` is taken from: the coordinate `{dim}_group`; without it each is its own group."""
+    if not isinstance(data, xr.DataArray | xr.Dataset) or not isinstance(dim, str) or dim not in data.dims:
+        raise InvalidParameterError(f"xarray data along a dimension {described(dim)} are needed; {_named(data)} given")
     name = f"{dim}_group"
     return data[name].to_numpy() if name in data.coords else np.arange(data.sizes[dim])
 
@@ -101,12 +112,9 @@ def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RES
 
     Raises InvalidParameterError for no samples or no resamples.
     """
-    number = pd.factorize(np.asarray(groups))[0]
-    if not len(number) or resamples < 1:
-        raise InvalidParameterError(
-            f"a bootstrap needs at least 1 sample and 1 resample, got {len(number)} and {resamples}"
-        )
-    count = int(number.max()) + 1
+    resamples, seed = check_count("resamples", resamples, 1), check_count("seed", seed, 0)
+    number, count = _groups(groups)
+    memory.check(16 * resamples * len(number), f"a bootstrap of {len(number)} samples", "lower resamples")
     if count == 1:
         return np.full((resamples, len(number)), np.nan)
     drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
@@ -131,9 +139,12 @@ def bootstrap_mean(
     """
     if groups is None and isinstance(values, xr.DataArray):
         groups = groups_of(values, str(values.dims[-1]))
-    values = np.asarray(values, float)
-    counts = bootstrap_counts(range(values.shape[-1]) if groups is None else groups, resamples, seed)
+    values = _numbers("values", values).astype(float)
+    groups = range(values.shape[-1]) if groups is None else groups
+    _groups(groups, values.shape[-1])
+    counts = bootstrap_counts(groups, resamples, seed)
     finite = np.isfinite(values).all(-1, keepdims=True)
+    _warn_of_infinite(values)
     low, high = percentiles(resampled_means(np.where(finite, values, np.nan), counts))
     return Interval(values.mean(-1), low, high)
 
@@ -149,8 +160,8 @@ def without_blocks(groups: Sequence[object] | np.ndarray, blocks: int = 10) -> l
     Groups keep together; there are as many blocks as groups, or `blocks` of about as many groups each. None for a
     single group, which leaves nothing.
     """
-    number = pd.factorize(np.asarray(groups))[0]
-    count = int(number.max()) + 1
+    blocks = check_count("blocks", blocks, 1)
+    number, count = _groups(groups)
     if count == 1:
         return []
     block = number * min(blocks, count) // count
@@ -163,7 +174,7 @@ def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
     Samples without a value (NaN) are left out; all three are NaN where fewer than two have one. Groups as of
     `groups_of`.
     """
-    values, groups = values.transpose(..., dim), groups_of(values, dim)
+    values, groups = _along(values, dim), groups_of(values, dim)
     rows = values.to_numpy().reshape(-1, values.sizes[dim])
     known = ~np.isnan(rows)
     found = np.full((3, len(rows)), np.nan)
@@ -178,7 +189,8 @@ def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
 def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample") -> Interval:
     """Ratio of two means over samples, with its 95 % interval; both are resampled together."""
     counts = bootstrap_counts(groups_of(numerator, dim))
-    top, bottom = (values.transpose(..., dim).to_numpy() for values in (numerator, denominator))
+    top, bottom = (_along(values, dim).to_numpy() for values in (numerator, denominator))
+    _check_alike("numerator and denominator", top.shape, bottom.shape)
     draws = resampled_means(top, counts) / resampled_means(bottom, counts)
     return Interval(top.mean(-1) / bottom.mean(-1), *percentiles(draws))
 
@@ -191,12 +203,14 @@ def jackknife(estimate: np.ndarray | float, without: np.ndarray) -> Interval:
     and about equally large. The statistic must not depend on the size of the set, or little. NaN for fewer than two
     parts.
     """
-    parts = np.shape(without)[-1]
+    numbers, without = _numbers("estimate", estimate, 0), _numbers("without", without)
+    _check_alike("estimate and each of without", numbers.shape, without.shape[:-1])
+    parts = without.shape[-1]
     if parts < 2:
         return Interval(estimate, *(np.full(np.shape(estimate), np.nan)[()] for _ in range(2)))
     spread = ((parts - 1) * np.var(without, -1)) ** 0.5
     half = stats.t.ppf((1 + COVERAGE) / 2, parts - 1) * spread
-    return Interval(estimate, estimate - half, estimate + half)
+    return Interval(estimate, numbers - half, numbers + half)
 
 
 def hypervolume_gain(
@@ -218,7 +232,9 @@ def hypervolume_gain(
 
     Raises DataError where the sides differ in their samples, InvalidParameterError for wrong shapes.
     """
-    candidates, baselines = np.asarray(candidates, float), np.asarray(baselines, float)
+    candidates, baselines = (
+        _numbers(name, values).astype(float) for name, values in (("candidates", candidates), ("baselines", baselines))
+    )
     for name, values in (("candidates", candidates), ("baselines", baselines)):
         if values.ndim != 3 or values.shape[-1] != 2:
             raise InvalidParameterError(f"{name} must have the shape (points, samples, 2), got {values.shape}")
@@ -227,20 +243,24 @@ def hypervolume_gain(
             f"candidates have {candidates.shape[1]} samples and baselines {baselines.shape[1]}; "
             "score both sides on the same images"
         )
-    counts = bootstrap_counts(range(candidates.shape[1]) if groups is None else groups, resamples, seed)
+    endless = _warn_of_infinite(candidates) + _warn_of_infinite(baselines) > 0
+    groups = range(candidates.shape[1]) if groups is None else groups
+    _groups(groups, candidates.shape[1])
+    counts = bootstrap_counts(groups, resamples, seed)
 
     def area(values: np.ndarray) -> tuple[float, np.ndarray]:
-        means = resampled_means(np.moveaxis(values, 1, -1), counts)  # (points, 2, resamples)
+        finite = np.where(np.isinf(values), np.nan, values)
+        means = resampled_means(np.moveaxis(finite, 1, -1), counts)  # (points, 2, resamples)
         return float(hypervolume(values.mean(1), reference)), hypervolume(np.moveaxis(means, -1, 0), reference)
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
     draws = candidate_draws - baseline_draws
-    low, high = percentiles(np.where(np.isnan(counts).any(), np.nan, draws))
+    low, high = percentiles(np.where(endless or np.isnan(counts).any(), np.nan, draws))
     return HypervolumeGain(Interval(candidate_area - baseline_area, low, high), candidate_area, baseline_area)
 
 
 def _points(points: np.ndarray) -> np.ndarray:
-    points = np.asarray(points, float)
+    points = _numbers("points", points).astype(float)
     if points.ndim < 2 or points.shape[-1] != 2:
         raise InvalidParameterError(f"points must have the shape (..., points, 2), got {points.shape}")
     return points
@@ -248,27 +268,47 @@ def _points(points: np.ndarray) -> np.ndarray:
 
 def resampled_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Means of the resamples, (..., N) -> (..., resamples), of counts as `bootstrap_counts` gives them."""
+    values, counts = _numbers("values", values), _numbers("counts", counts)
+    if counts.ndim != 2 or counts.shape[1] != values.shape[-1]:
+        raise InvalidParameterError(
+            f"counts must have the shape (resamples, {values.shape[-1]}), as bootstrap_counts gives them for these "
+            f"values; {counts.shape} was given"
+        )
     # A product with the draws' counts, so that no (..., resamples, N) is built.
     return values @ (counts / counts.sum(1, keepdims=True)).T
 
 
 def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of the 95 % interval of draws along the last dimension."""
+    draws = _numbers("draws", draws)
+    if not draws.shape[-1]:
+        raise InvalidParameterError("draws are empty; an interval needs one at least")
     low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=-1)
     return low, high
 
 
 def text(interval: Interval, digits: int = 3) -> str:
     """'mean [low, high]', '-' where nothing was measured, the mean alone where it has no interval."""
-    if np.isnan(interval.mean):
+    digits = check_count("digits", digits, 0, 100)
+    try:
+        mean, low, high = (float(getattr(interval, end)) for end in Interval._fields)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"interval must be an Interval of numbers; {described(interval)} was given"
+        ) from error
+    if np.isnan(mean):
         return "-"
-    if np.isnan(interval.low):
-        return f"{interval.mean:.{digits}f} [no interval]"
-    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+    if np.isnan(low):
+        return f"{mean:.{digits}f} [no interval]"
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
     """Correlations of all pairs of scores, ranks or values: (score, values, resamples) -> (score, score, resamples)."""
+    check_name("kind", kind, get_args(Kind))
+    values = _numbers("values", values, 3)
+    if values.ndim != 3 or not values.shape[1]:
+        raise InvalidParameterError(f"values must have the shape (score, values, resamples), got {values.shape}")
     if kind == "spearman":
         values = stats.rankdata(values, axis=1, nan_policy="propagate")
     centred = values - values.mean(1, keepdims=True)
@@ -284,13 +324,13 @@ def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray, seed: i
     share of patterns of signs with a sum that is as far from 0 at least. All 2^G patterns for up to 12 groups, and so
     never less than 2 / 2^G; else as many drawn ones as `FLIPS`. NaN where a difference is not known.
     """
-    number = pd.factorize(np.asarray(groups))[0]
-    count = int(number.max()) + 1
+    values, seed = _numbers("values", values).astype(float), check_count("seed", seed, 0)
+    number, count = _groups(groups, values.shape[-1])
     if exact := count <= 12:
         signs = 1.0 - 2 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
     else:
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], (FLIPS, count))
-    sums = np.asarray(values, float) @ np.eye(count)[number]
+    sums = values @ np.eye(count)[number]
     actual = np.abs(sums.sum(-1))
     far = (np.abs(sums @ signs.T) >= actual[..., None] * (1 - 1e-9)).sum(-1)
     share = far / len(signs) if exact else (far + 1) / (len(signs) + 1)
@@ -299,6 +339,9 @@ def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray, seed: i
 
 def holm(pvalues: np.ndarray) -> np.ndarray:
     """p-values of one family, along the last dimension, corrected for their number (Holm, 1979); NaN is no test."""
+    pvalues = _numbers("pvalues", pvalues)
+    if (pvalues < 0).any() or (pvalues > 1).any():
+        raise InvalidParameterError("pvalues must lie in [0, 1]; some lie outside")
     order = np.argsort(pvalues, -1)  # NaN last
     tests = (~np.isnan(pvalues)).sum(-1, keepdims=True)
     steps = np.take_along_axis(pvalues, order, -1) * (tests - np.arange(pvalues.shape[-1]))
@@ -309,6 +352,69 @@ def holm(pvalues: np.ndarray) -> np.ndarray:
 
 def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's 95 % interval of a share of `count` independent cases."""
+    count, share = check_count("count", count, 1), _numbers("share", share, 0)
+    if (share < 0).any() or (share > 1).any():
+        raise InvalidParameterError(f"share must lie in [0, 1]; {described(share)} was given")
     z2 = _CONFIDENT**2 / count
     centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
     return centre - half, centre + half
+
+
+def _warn_of_infinite(values: np.ndarray) -> int:
+    """How many values are infinite, which a warning says."""
+    if infinite := int(np.isinf(values).sum()):
+        warnings.warn(
+            f"{infinite} of {values.size} values are infinite, as the PSNR of identical images is: a mean with one of "
+            "them is infinite and has no interval",
+            stacklevel=3,
+        )
+    return infinite
+
+
+def _named(value: object) -> str:
+    return f"{type(value).__name__} with {value.dims}" if isinstance(value, xr.DataArray) else described(value)
+
+
+def _numbers(name: str, values: object, least: int = 1) -> np.ndarray:
+    """The values as an array of numbers of `least` dimensions at least, of their own precision."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError):  # ragged lists, tensors of a GPU
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf" or array.ndim < least or np.ma.is_masked(values):
+        kind = f"an array of {least} dimensions or more" if least else "numbers"
+        given = f"{array.dtype} of shape {array.shape}" if isinstance(values, np.ndarray) else described(values)
+        raise InvalidParameterError(f"{name} must be {kind}, of numbers and unmasked; {given} was given")
+    return array
+
+
+def _groups(groups: object, samples: int | None = None) -> tuple[np.ndarray, int]:
+    """The number of each sample's group, from 0, and how many groups there are."""
+    try:
+        names = np.asarray(groups)
+        number = pd.factorize(names)[0] if names.ndim == 1 else np.empty(0, int)
+    except (TypeError, ValueError, RuntimeError, MemoryError):  # ragged lists, names that have no hash
+        number = np.empty(0, int)
+    if not len(number) or samples not in (None, len(number)):
+        raise InvalidParameterError(
+            f"groups must be the list of {samples or 'at least 1'} samples' groups; {described(groups)} was given"
+        )
+    if number.min() < 0:
+        raise InvalidParameterError(f"groups must name the group of each sample; {(number < 0).sum()} have none")
+    return number, int(number.max()) + 1
+
+
+def _along(values: xr.DataArray, dim: str) -> xr.DataArray:
+    """The values with the dimension of the samples last."""
+    if not isinstance(values, xr.DataArray):
+        raise InvalidParameterError(f"values must be an xarray.DataArray; {described(values)} was given")
+    groups_of(values, dim)
+    _numbers("values", values.to_numpy())
+    return values.transpose(..., dim)
+
+
+def _check_alike(what: str, first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    try:
+        np.broadcast_shapes(first, second)
+    except ValueError as error:
+        raise InvalidParameterError(f"{what} must have shapes that fit; {first} and {second} were given") from error

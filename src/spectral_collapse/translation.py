@@ -13,7 +13,17 @@ import torch
 from tqdm.auto import tqdm
 
 from spectral_collapse.cache import Cache
-from spectral_collapse.checks import check_count, check_flag, check_generator, check_images, check_number, described
+from spectral_collapse.checks import (
+    FEW,
+    LARGEST_COUNT,
+    check_count,
+    check_flag,
+    check_generator,
+    check_images,
+    check_number,
+    described,
+    warn_of_unit_range,
+)
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.inversion import InversionMethod
@@ -57,7 +67,8 @@ def translate(
     Args:
         model: a trained model (`networks.load_model`).
         method: an inversion method (`inversion.create`).
-        images: N x 3 x H x W in [-1, 1], H and W those the model was made for.
+        images: N x 3 x H x W in [-1, 1], H and W those the model was made for. A warning says where all of them
+            look as if they were in [0, 1] (`checks.warn_of_unit_range`).
         source_label, target_label: domain labels, N or one for all. null_label: the label that training
             dropped labels to.
         num_steps: steps of the inversion and of the sampling.
@@ -71,15 +82,9 @@ def translate(
     Raises InvalidParameterError and NotFiniteError as `invert` and `sample` do; all parameters are looked
     at before anything is computed.
     """
-    if not isinstance(model, Model):
-        raise InvalidParameterError(
-            f"model must be a Model, as networks.load_model gives it; {described(model)} was given"
-        )
-    if not isinstance(method, InversionMethod):
-        raise InvalidParameterError(
-            f"method must be an inversion method, as inversion.create('taba') makes it; {described(method)} was given"
-        )
-    check_images(images, "images")
+    _check(model, method, images)
+    low, high = torch.aminmax(images.detach())
+    warn_of_unit_range("translate", {"images": (float(low), float(high))} if images.numel() > FEW else {})
     if device is not None:
         model.to(device)
     sources, targets = as_labels(source_label, images), as_labels(target_label, images)
@@ -124,6 +129,10 @@ def translated(
 
     Raises as `translate` does.
     """
+    _check(model, method, images)
+    source_label, target_label = _label("source_label", source_label), _label("target_label", target_label)
+    num_steps, seed = check_count("num_steps", num_steps, 1), _seed(seed)
+    guidance = check_number("guidance", guidance, 0)
     key = _key(model, method, images, [source_label, target_label, num_steps, guidance], seed)
     kept = _CACHE.get(key) if key else None
     if kept is None:
@@ -165,6 +174,9 @@ def inverted(
 
     Raises as `InversionMethod.invert` does.
     """
+    _check(model, method, images)
+    label, num_steps, seed = _label("label", label), check_count("num_steps", num_steps, 1), _seed(seed)
+    batch_size = check_count("batch_size", batch_size, 1)
     key = _key(model, method, images, [label, num_steps], seed, inverted)
     kept = _CACHE.get(key) if key else None
     if kept is None:
@@ -175,6 +187,27 @@ def inverted(
         if key:
             _CACHE.put(key, kept)
     return torch.from_numpy(kept["latents"]).float()
+
+
+def _check(model: object, method: object, images: torch.Tensor) -> None:
+    if not isinstance(model, Model):
+        raise InvalidParameterError(
+            f"model must be a Model, as networks.load_model gives it; {described(model)} was given"
+        )
+    if not isinstance(method, InversionMethod):
+        raise InvalidParameterError(
+            f"method must be an inversion method, as inversion.create('taba') makes it; {described(method)} was given"
+        )
+    check_images(images, "images")
+
+
+def _label(name: str, value: object) -> int:
+    return check_count(name, value, -LARGEST_COUNT)
+
+
+def _seed(value: object) -> int:
+    """A seed as torch takes them."""
+    return check_count("seed", value, -LARGEST_COUNT, 2**64 - 1)
 
 
 _CACHE = Cache("translations")

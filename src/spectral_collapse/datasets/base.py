@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.datasets.download import Download
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
@@ -86,6 +87,8 @@ class DatasetInfo:
     Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
     threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
     beside their own. published: the papers' settings of the cures on it.
+
+    Raises InvalidParameterError for what is no name, label, number or function.
     """
 
     name: str
@@ -106,6 +109,17 @@ class DatasetInfo:
     published: Published = Published()
     homepage: str = ""
     """The page that says how to get images that no program may fetch."""
+
+    def __post_init__(self) -> None:
+        for name in ("name", "family", "title"):
+            if not isinstance(getattr(self, name), str):
+                raise InvalidParameterError(f"{name} must be text; {described(getattr(self, name))} was given")
+        check_count("source_label", self.source_label, 0)
+        check_number("guidance", self.guidance, 0)
+        check_name("structure", self.structure, ("color", "edges"))
+        for name in ("source_band", "structure_cutoff", "open_real", "render"):
+            if not callable(getattr(self, name)) and (name, self.render) != ("render", None):
+                raise InvalidParameterError(f"{name} must be a function; {described(getattr(self, name))} was given")
 
     @property
     def remedy(self) -> str:

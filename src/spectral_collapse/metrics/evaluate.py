@@ -12,11 +12,11 @@ import torch
 import xarray as xr
 
 from spectral_collapse import metrics, paths
-from spectral_collapse.checks import check_name, described
+from spectral_collapse.checks import FEW, check_batch, check_device, check_name, described, warn_of_unit_range
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import weights as weight_files
 from spectral_collapse.metrics.base import Inputs, ScoreInfo
-from spectral_collapse.metrics.ranges import check_images, check_latents
+from spectral_collapse.metrics.ranges import image_span, span
 from spectral_collapse.metrics.s_hf import HFReference, check_reference
 from spectral_collapse.metrics.s_lf import Structure, check_cutoff
 
@@ -79,7 +79,8 @@ def evaluate(
     Args:
         names: names of `metrics.SCORES`, or of functions that compute several of them ('pca', 'moments',
             'triangle', 'nearest_noise', 'plain_error'); 'all' is everything that the inputs allow.
-        images: N x C x H x W in [-1, 1], what is scored.
+        images: N x C x H x W in [-1, 1], what is scored. A warning says which of the images here look as if they were
+            in [0, 1], alone or beside the others (`checks.warn_of_unit_range`).
         references: the true targets, as many, in the same order.
         sources: the source images, likewise (S_LF).
         reference_set: M x C x H x W, real images (S_HF and the distances of sets).
@@ -112,6 +113,7 @@ def evaluate(
         "noise": noise,
         "clean": clean,
     }
+    device = None if device is None else check_device(device)
     given: dict[str, Any] = {name: _moved(name, batch, device) for name, batch in batches.items() if batch is not None}
     _check(given)
     _check_settings(cutoff, structure, hf_reference, weights)
@@ -135,21 +137,16 @@ def evaluate(
     return xr.Dataset(variables, {"sample": np.arange(count)}, {"title": "Scores", **shapes})
 
 
-def _moved(name: str, batch: torch.Tensor, device: torch.device | str | None) -> torch.Tensor:
-    if not isinstance(batch, torch.Tensor):
-        raise InvalidParameterError(f"evaluate: {name} must be a torch.Tensor, got {type(batch).__name__}")
-    try:
-        return batch if device is None else batch.to(torch.device(device))
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:  # no such device here
-        raise InvalidParameterError(
-            f"device {described(device)} is not there; leave device out or name another"
-        ) from error
+def _moved(name: str, batch: torch.Tensor, device: torch.device | None) -> torch.Tensor:
+    check_batch(batch, f"evaluate: {name}")
+    return batch if device is None else batch.to(device)
 
 
 def _check(given: Mapping[str, torch.Tensor]) -> None:
     """Range, finiteness and number of all batches, so that no score can be blamed for a bad input."""
-    for name, batch in given.items():
-        (check_images if name in PIXELS else check_latents)("evaluate", batch, name)
+    spans = {name: (image_span if name in PIXELS else span)("evaluate", batch, name) for name, batch in given.items()}
+    pixels = {name: spans[name] for name in PIXELS if name in given and given[name].numel() > FEW}
+    warn_of_unit_range("evaluate", pixels, stacklevel=4)
     counts = {name: len(given[name]) for name in MATCHED if name in given}
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{count} {name}" for name, count in counts.items())

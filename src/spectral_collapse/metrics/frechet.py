@@ -10,7 +10,7 @@ import torch
 
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.inception import features
-from spectral_collapse.metrics.sets import chance
+from spectral_collapse.metrics.sets import chance, check_features
 
 
 class FID(NamedTuple):
@@ -61,6 +61,7 @@ def frechet_distance(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     With centred samples A and B, tr sqrt(S_A S_B) is the sum of the singular values of A B^T over
     sqrt((N - 1)(M - 1)): no root of a matrix, and exact also where the covariances have no full rank.
     """
+    check_features("FID", x, y)
     shift = (x.mean(0) - y.mean(0)).square().sum()
     a, b = ((z - z.mean(0)).double() / math.sqrt(len(z) - 1) for z in (x, y))
     traces = a.square().sum() + b.square().sum()
@@ -74,6 +75,7 @@ def kernel_distance(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, tor
 
     Kernel (x.y / D + 1)^3. The error is the jackknife's, the two samples being independent.
     """
+    check_features("KID", x, y, smallest=3)
     n, m = len(x), len(y)
     within_x, within_y = _kernel_sums(x, x) - _self(x), _kernel_sums(y, y) - _self(y)
     across_x, across_y = _kernel_sums(x, y), _kernel_sums(y, x)

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from spectral_collapse.errors import CheckpointError, InvalidParameterError, unknown
+from spectral_collapse.checks import check_name
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces
 from spectral_collapse.metrics.weights import Found, find
@@ -50,8 +51,7 @@ def lpips(
     Raises MissingWeightsError (no features' weights), CheckpointError (weights of another network),
     InvalidParameterError (range, shapes, channels, network, too small), DataError (no images), NotFiniteError.
     """
-    if network not in get_args(Network):
-        raise unknown("network of LPIPS", network, get_args(Network))
+    check_name("network of LPIPS", network, get_args(Network))
     images, references = check_pair("LPIPS", images, references, "references")
     channels, height, width = images.shape[1:]
     if channels not in (1, 3):

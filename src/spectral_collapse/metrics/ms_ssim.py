@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.ssim import WINDOW, check_window
@@ -16,6 +17,7 @@ def scales(height: int, width: int) -> int:
     """How many of the five scales images of this size allow: each halves the side, and the coarsest must hold
     the window of SSIM, so that 5 need 161 px, 4 need 81, 3 need 41, 2 need 21 and 1 needs 11.
     """
+    height, width = check_count("height", height, 1), check_count("width", width, 1)
     return min(len(WEIGHTS), ((min(height, width) - 1) // (WINDOW - 1)).bit_length())
 
 

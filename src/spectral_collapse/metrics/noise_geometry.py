@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from spectral_collapse import memory
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import element_blocks
@@ -72,6 +73,7 @@ def nearest_noise(noises: torch.Tensor, images: torch.Tensor) -> NearestNoise:
     count = len(noises)
     if count < 2:
         raise DataError("nearest noise is of a set and got 1 pair; give at least 2, better 100")
+    memory.check(8 * count**2, f"nearest noise: the distances of {count} pairs", "give fewer", noises.device)
     distances = torch.zeros(count, count, dtype=torch.float64, device=noises.device)
     for noise, image in element_blocks(noises, images):
         distances += noise.square().sum(1, keepdim=True) + image.square().sum(1)

@@ -6,6 +6,7 @@ import functools
 
 import torch
 
+from spectral_collapse import memory
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
@@ -72,6 +73,11 @@ def _check(count: int, channels: int, patch: int, top: int) -> None:
     if count < 3:
         raise DataError(f"patch correlation is taken over a set and got {count} latents; give at least 3, better 1000")
     elements = channels * patch**2
+    memory.check(
+        8 * elements * (elements + count),
+        f"patch correlation: the correlation of {count} patches of {channels} x {patch} x {patch}",
+        "lower patch or count",
+    )
     pairs = elements * (elements - 1) // 2
     if top > pairs:
         raise InvalidParameterError(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from spectral_collapse import memory
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.base import ScoreInfo
@@ -98,6 +99,7 @@ def _explained(ascending: torch.Tensor) -> PCA:
 def _scatter(latents: torch.Tensor) -> torch.Tensor:
     """The smaller of the centred Gram matrix (N, N) and scatter matrix (d, d), in float64."""
     count, dimension = len(latents), latents[0].numel()
+    memory.check(8 * min(count, dimension) ** 2, f"PCA of {count} latents", "give fewer", latents.device)
     total = torch.zeros(2 * [min(count, dimension)], dtype=torch.float64, device=latents.device)
     if count <= dimension:
         for (block,) in element_blocks(latents):

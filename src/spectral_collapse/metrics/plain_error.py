@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from spectral_collapse.checks import check_batch, check_count, check_number, described
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces
@@ -69,15 +70,20 @@ def area_means(values: torch.Tensor, plain: torch.Tensor, least: float = 0.0) ->
 
     Raises InvalidParameterError if the numbers, heights or widths differ.
     """
+    check_number("least", least, 0, 1)
+    between = max(values.ndim - 3, 0) if isinstance(values, torch.Tensor) else 0
+    check_batch(values, "values", f"N x {'D x ' * between}H x W")
+    if not isinstance(plain, torch.Tensor) or plain.dtype != torch.bool or plain.is_meta or plain.is_sparse:
+        raise InvalidParameterError(f"plain must be a boolean tensor N x H x W; {described(plain)} was given")
     if (len(values), *values.shape[-2:]) != tuple(plain.shape):
         raise InvalidParameterError(
             f"values {tuple(values.shape)} must have the number, height and width of the places {tuple(plain.shape)}"
         )
-    between = (1,) * (values.ndim - 3)
+    ones = (1,) * between
     means = []
     for area in (plain, ~plain):
-        share = area.double().mean((1, 2)).reshape(-1, *between)
-        inside = area.reshape(len(area), *between, *area.shape[1:])
+        share = area.double().mean((1, 2)).reshape(-1, *ones)
+        inside = area.reshape(len(area), *ones, *area.shape[1:])
         mean = torch.where(inside, values, 0).double().mean((-2, -1)) / share
         means.append(torch.where(share >= least, mean, torch.nan))
     return torch.stack(means)
@@ -107,6 +113,7 @@ def plain_places(images: torch.Tensor, side: int) -> torch.Tensor:
 
     side: of the latent. Raises InvalidParameterError unless H = W is a multiple of it.
     """
+    images, side = check_images("plain places", images), check_count("side", side, 1)
     height, width = images.shape[-2:]
     if height != width or height % side:
         raise InvalidParameterError(f"latents of side {side} do not fit images of {height} x {width}; use square ones")

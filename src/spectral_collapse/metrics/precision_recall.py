@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import torch
 
+from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.inception import features
-from spectral_collapse.metrics.sets import chance
+from spectral_collapse.metrics.sets import chance, check_features
 
 NEIGHBOURS = 3
 """k of the paper's experiments."""
@@ -45,6 +46,9 @@ def recall(images: torch.Tensor, references: torch.Tensor, weights: str | Path |
 def coverage(points: torch.Tensor, manifold: torch.Tensor) -> torch.Tensor:
     """Share of points (N, D) in the union of balls about the samples of a manifold (M, D), each of which
     reaches to its sample's third nearest neighbour."""
+    check_features("precision and recall", points, manifold, smallest=1)
+    if len(manifold) <= NEIGHBOURS:
+        raise DataError(f"a manifold needs {NEIGHBOURS + 1} samples at least; {len(manifold)} were given")
     # The nearest neighbour of all is the sample itself.
     radii = torch.cat([torch.cdist(block, manifold).kthvalue(NEIGHBOURS + 1).values for block in manifold.split(1024)])
     inside = [(torch.cdist(block, manifold) <= radii).any(1) for block in points.split(1024)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from spectral_collapse.checks import is_batch
+from spectral_collapse.checks import Span, check_batch
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
 
 SLACK = 1e-3
@@ -26,7 +26,7 @@ def check_latents(score: str, latents: torch.Tensor, name: str = "latents") -> t
 
     Raises InvalidParameterError (not a floating-point batch), DataError (empty), NotFiniteError.
     """
-    _bounds(score, latents, name)
+    span(score, latents, name)
     return _ready(latents)
 
 
@@ -35,12 +35,30 @@ def check_images(score: str, images: torch.Tensor, name: str = "images") -> torc
 
     Raises as `check_latents` does, and InvalidParameterError beyond [-1 - SLACK, 1 + SLACK].
     """
-    low, high = _bounds(score, images, name)
+    image_span(score, images, name)
+    return _ready(images)
+
+
+def image_span(score: str, images: torch.Tensor, name: str = "images") -> Span:
+    """The smallest and the largest value of images. Raises as `check_images` does."""
+    low, high = span(score, images, name)
     if low < -1 - SLACK or high > 1 + SLACK:
         raise InvalidParameterError(
             f"{score}: {name} span [{low:.4g}, {high:.4g}], but must lie in [-1, 1]; rescale or clamp them first"
         )
-    return _ready(images)
+    return low, high
+
+
+def span(score: str, values: torch.Tensor, name: str) -> Span:
+    """The smallest and the largest value of a batch. Raises as `check_latents` does."""
+    check_batch(values, f"{score}: {name}")
+    if values.numel() == 0:
+        raise DataError(f"{score}: {name} {tuple(values.shape)} are empty; give at least one sample")
+    low, high = torch.aminmax(values.detach())  # passes NaN on
+    if not torch.isfinite(low) or not torch.isfinite(high):
+        first = int((~torch.isfinite(values)).flatten(1).any(1).nonzero()[0])
+        raise NotFiniteError(f"{score}: {name} hold NaN or infinity, first in sample {first}")
+    return float(low), float(high)
 
 
 def check_pair(
@@ -85,20 +103,3 @@ def pieces(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
 
 def _ready(values: torch.Tensor) -> torch.Tensor:
     return values.detach().to(torch.promote_types(values.dtype, torch.float32))
-
-
-def _bounds(score: str, values: torch.Tensor, name: str) -> tuple[float, float]:
-    if not isinstance(values, torch.Tensor):
-        raise InvalidParameterError(f"{score}: {name} must be a torch tensor, got {type(values).__name__}")
-    if not is_batch(values):
-        kind = values.dtype if values.layout is torch.strided else values.layout
-        raise InvalidParameterError(
-            f"{score}: {name} must be a floating-point tensor (N, C, H, W), got {kind} {tuple(values.shape)}"
-        )
-    if values.numel() == 0:
-        raise DataError(f"{score}: {name} {tuple(values.shape)} are empty; give at least one sample")
-    low, high = torch.aminmax(values.detach())  # passes NaN on
-    if not torch.isfinite(low) or not torch.isfinite(high):
-        first = int((~torch.isfinite(values)).flatten(1).any(1).nonzero()[0])
-        raise NotFiniteError(f"{score}: {name} hold NaN or infinity, first in sample {first}")
-    return float(low), float(high)

@@ -8,6 +8,7 @@ import math
 import torch
 from scipy import stats
 
+from spectral_collapse import memory
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
@@ -68,6 +69,7 @@ def threshold(patch: int = 5, fpr: float = 0.05) -> float:
 def _calibrated(patch: int, fpr: float) -> float:
     generator = torch.Generator().manual_seed(0)
     parts = 16
+    memory.check(8 * DRAWS / parts * patch**2, f"S_DC: a calibration for patches of {patch} x {patch}", "lower patch")
     roughness = [
         _roughness(torch.randn(DRAWS // parts, 1, patch, patch, generator=generator), patch).flatten()
         for _ in range(parts)

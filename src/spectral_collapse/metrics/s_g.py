@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from scipy import stats
 
-from spectral_collapse.errors import DataError
+from spectral_collapse.checks import check_batch, check_count, described
+from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
 
@@ -41,6 +42,10 @@ def s_g(latents: torch.Tensor) -> SG:
 
 def chi_square_test(energies: torch.Tensor, freedom: int) -> SG:
     """S_G of energies (N,): Kolmogorov-Smirnov test against chi-square with this many degrees of freedom."""
+    check_batch(energies, "S_G: energies", "N")
+    check_count("S_G: freedom", freedom, 1)
+    if not len(energies) or energies.isnan().any():
+        raise InvalidParameterError(f"S_G: energies must be numbers, one at least; {described(energies)} was given")
     test = stats.kstest(energies.cpu().numpy(), stats.chi2(freedom).cdf)
     return SG(1 - float(test.statistic), float(test.statistic), float(test.pvalue))
 

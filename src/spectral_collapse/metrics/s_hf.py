@@ -9,7 +9,7 @@ import numpy as np
 import pywt
 import torch
 
-from spectral_collapse.checks import described
+from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.radial_spectrum import spectral_slope
@@ -31,6 +31,8 @@ class HFReference:
     mean_log_energy: mu of Eq. (39), natural logarithm, on 0..255; wavelet: pywt's name; slope: of
     the radial spectrum, which chose the wavelet; count: number of images; shape: (C, H, W) of each,
     since the energy is a sum over pixels and channels.
+
+    Raises InvalidParameterError for an energy that is not positive, an unknown wavelet and a shape that is none.
     """
 
     mean_log_energy: float
@@ -38,6 +40,16 @@ class HFReference:
     slope: float
     count: int
     shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        check_number("HFReference: mean_log_energy", self.mean_log_energy, 0, exclude=(0,))
+        check_name("wavelet", self.wavelet, pywt.wavelist(kind="discrete"))
+        check_number("HFReference: slope", self.slope)
+        check_count("HFReference: count", self.count, 1)
+        if not isinstance(self.shape, tuple) or len(self.shape) != 3:
+            raise InvalidParameterError(f"HFReference: shape must be (C, H, W); {described(self.shape)} was given")
+        for side in self.shape:
+            check_count("HFReference: a side of shape", side, 1)
 
 
 def hf_reference(images: torch.Tensor) -> HFReference:

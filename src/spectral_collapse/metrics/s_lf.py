@@ -10,7 +10,7 @@ from spectral_collapse.checks import check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces, rescale
-from spectral_collapse.metrics.ssim import check_window, similarity
+from spectral_collapse.metrics.ssim import check_window, ssim
 
 Structure = Literal["color", "edges"]
 
@@ -33,7 +33,7 @@ def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: 
     images, sources = check_pair("S_LF", images, sources, "sources")
     check_window("S_LF", images)
     views = ([2 * structure_view(z, cutoff, structure) - 1 for z in piece] for piece in pieces(images, sources))
-    return torch.cat([similarity(x, y) for x, y in views])
+    return torch.cat([ssim(x, y) for x, y in views])
 
 
 def structure_view(images: torch.Tensor, cutoff: float, structure: Structure = "color") -> torch.Tensor:
@@ -97,7 +97,7 @@ def check_cutoff(cutoff: object) -> None:
 
 def grey(images: torch.Tensor) -> torch.Tensor:
     """Grey levels (N, 1, H, W) in [0, 1] of images (N, 1 or 3, H, W) in [-1, 1]."""
-    values = rescale(images, 1.0)
+    values = rescale(check_images("S_LF", images), 1.0)
     channels = values.shape[1]
     if channels == 1:
         return values

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 
+from spectral_collapse.checks import check_batch, check_finite
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.ranges import check_images, same_kind
 
@@ -31,6 +32,18 @@ def check_sets(
             f"{len(references)} references"
         )
     return images, references
+
+
+def check_features(score: str, x: torch.Tensor, y: torch.Tensor, smallest: int = 2) -> None:
+    """Raises unless these are the features of two sets, (N, D) and (M, D), of `smallest` samples each at least."""
+    for values in (x, y):
+        check_batch(values, f"{score}: features", "N x D")
+        check_finite(values, f"{score}: features hold NaN or infinity")
+    if x.shape[1] != y.shape[1] or not x.shape[1] or min(len(x), len(y)) < smallest:
+        raise InvalidParameterError(
+            f"{score} compares features N x D of at least {smallest} samples each, of the same D; "
+            f"{tuple(x.shape)} and {tuple(y.shape)} were given"
+        )
 
 
 def chance(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from spectral_collapse.checks import check_batch, check_count, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import pieces
@@ -87,7 +88,12 @@ def wasserstein(values: torch.Tensor, choices: torch.Tensor) -> torch.Tensor:
     samples of the first part, whose number N1 is the same in all. The distance is the area between the
     two distribution functions, exact for parts of any size, and one sort serves all choices.
     """
+    check_batch(values, "Wasserstein distance: values", "N x P x K")
     samples, per_sample, _ = values.shape
+    if not isinstance(choices, torch.Tensor) or choices.dtype != torch.bool or choices.shape[1:] != (samples,):
+        raise InvalidParameterError(
+            f"Wasserstein distance: choices must be a boolean tensor D x {samples}; {described(choices)} was given"
+        )
     ordered, order = values.flatten(0, 1).sort(0)
     gaps, owners = ordered.diff(dim=0).double(), order[:-1].div_(per_sample, rounding_mode="floor")
     sizes = choices.sum(1, keepdim=True).double()
@@ -143,6 +149,12 @@ def laplacian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
 
     Enlarged and added up from the last to the first they give the images back.
     """
+    check_batch(images, "Laplacian pyramid: images")
+    side, most = min(images.shape[-2:]), 1
+    while side > 2:  # the filter's border mirrors two pixels
+        side, most = -(-side // 2), most + 1
+    check_count("Laplacian pyramid: levels", levels, 1, most)
+    check_count("Laplacian pyramid: channels", images.shape[1], 1)
     bands = []
     for _ in range(levels - 1):
         low = _blur(images)[..., ::2, ::2]
@@ -153,6 +165,11 @@ def laplacian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
 
 def enlarge(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Images (N, C, ceil(H / 2), ceil(W / 2)) at twice their size, (N, C, H, W)."""
+    check_batch(images, "Laplacian pyramid: images")
+    if not isinstance(size, tuple) or tuple(-(-side // 2) for side in size) != tuple(images.shape[-2:]):
+        raise InvalidParameterError(
+            f"Laplacian pyramid: size must be twice {tuple(images.shape[-2:])}, or 1 less; {described(size)} was given"
+        )
     spread = images.new_zeros(*images.shape[:2], *size)
     spread[..., ::2, ::2] = images
     return _blur(spread).mul_(4)

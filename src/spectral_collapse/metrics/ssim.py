@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from spectral_collapse.checks import check_batch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
@@ -25,23 +26,20 @@ def ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """
     images, references = check_pair("SSIM", images, references, "references")
     check_window("SSIM", images)
-    return torch.cat([similarity(x, y) for x, y in pieces(images, references)])
+    import piq
+
+    options = {"kernel_size": WINDOW, "data_range": 1.0, "reduction": "none", "downsample": False}
+    return torch.cat([piq.ssim(unit(x), unit(y), **options).double() for x, y in pieces(images, references)])
 
 
 def check_window(score: str, images: torch.Tensor) -> None:
     """Raises InvalidParameterError unless the images hold the window."""
+    check_batch(images, f"{score}: images")
     height, width = images.shape[-2:]
     if min(height, width) < WINDOW:
         raise InvalidParameterError(
             f"{score} needs images of at least {WINDOW} x {WINDOW} pixels, got {height} x {width}"
         )
-
-
-def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """`ssim` of checked batches, (N,) float64."""
-    import piq
-
-    return piq.ssim(unit(x), unit(y), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()
 
 
 SCORE = ScoreInfo(

@@ -38,7 +38,7 @@ class Studies(Mapping[str, "Study"]):
         return found
 
     def __getitem__(self, name: str) -> Study:
-        if name not in self.questions:
+        if name not in self:
             raise KeyError(name)
         return import_module(f"{__name__}.{name}").STUDY
 
@@ -49,7 +49,7 @@ class Studies(Mapping[str, "Study"]):
         return len(self.questions)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.questions
+        return isinstance(name, str) and name in self.questions
 
 
 STUDIES = Studies()

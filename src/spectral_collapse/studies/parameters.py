@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from spectral_collapse.errors import InvalidParameterError, problems, unknown
+from spectral_collapse.errors import InvalidParameterError, problems, shown, unknown
 from spectral_collapse.networks.checkpoints import Model
 
 PROFILES = ("smoke", "quick", "paper")
@@ -52,7 +52,7 @@ class Parameters(BaseModel):
         profile = given.get("profile", cls.model_fields["profile"].default)
         for name in cls.model_fields:
             defaults = _by_profile(cls, name)
-            if defaults and name not in given and profile in PROFILES:
+            if defaults and name not in given and isinstance(profile, str) and profile in PROFILES:
                 given[name] = defaults[profile]
         return given
 
@@ -148,7 +148,7 @@ def _from_text(text: str | list[str], kinds: set[type]) -> Any:
             try:
                 return json.loads(text[0])
             except ValueError as error:
-                raise InvalidParameterError(f"{text[0]!r} is no JSON object: {error}") from error
+                raise InvalidParameterError(f"{shown(text[0])} is no JSON object: {error}") from error
         return [_from_text(one, kinds) for one in text]
     for number in (int, float) if kinds & {int, float} else ():
         with contextlib.suppress(ValueError):

@@ -104,7 +104,10 @@ def train(
     recipe = recipe.replace(steps=recipe.steps if steps is None else steps, source=source or recipe.source)
     default = recipe.name if recipe.profile == "quick" else f"{recipe.name}-{recipe.profile}"
     run = paths.runs() / recipes.check_name(default if name is None else name)
-    folder = run / "model" if output is None else paths.expanded(output, "output").resolve()
+    try:
+        folder = run / "model" if output is None else paths.expanded(output, "output").resolve()
+    except (OSError, RuntimeError) as error:  # links that lead to each other
+        raise CheckpointError(f"the output {shown(output)} cannot be used: {error}; name another folder") from error
     if folder == run.resolve() or folder in run.resolve().parents:
         raise CheckpointError(f"the output {shown(folder)} is where the run itself is kept; name another folder")
     accelerator = _accelerator(recipe, device)
