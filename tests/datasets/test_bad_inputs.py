@@ -18,6 +18,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ CONVERTED = {
     "16 bits grey, big-endian": encoded((65535 * RAMP).round().astype(">u2"), "tiff"),
     "16 bits colour, tiff": encoded(np.repeat((65535 * RAMP).round().astype(np.uint16)[..., None], 3, 2), "tiff"),
     "floats 0..1, tiff": encoded(RAMP.astype(np.float32), "tiff"),
+    "doubles 0..1, tiff": encoded(RAMP, "tiff"),
 }
 
 
@@ -86,7 +88,7 @@ def test_images_are_converted_by_their_range(tmp_path: Path, content: bytes) -> 
     assert np.abs(pixels - expected).max() <= 0.5
 
 
-WHITE = "has integers of 32 bits, whose white is not known"
+WHITE = r"has values of type int(16|32), whose white is not known"
 LARGE = "has more than 89478485 pixels, too many for one image"
 IMAGES = {
     "int32 tiff": (
@@ -100,7 +102,7 @@ IMAGES = {
     "float 0..255": (encoded(np.full((4, 4), 100, np.float32), "tiff"), r"has floats outside 0\.\.1"),
     "float below 0": (encoded(np.full((4, 4), -0.1, np.float32), "tiff"), r"has floats outside 0\.\.1"),
     "float nan": (encoded(np.full((4, 4), np.nan, np.float32), "tiff"), r"has floats outside 0\.\.1"),
-    "double tiff": (encoded(np.full((4, 4), 0.5, np.float64), "tiff"), "cannot be read as an image"),
+    "two pages": (encoded(np.zeros((2, 5, 5), np.uint8), "tiff"), "holds 2 pictures along QYX, and not one"),
     "100000 x 100000": (huge_png(100_000, 100_000), LARGE),
     "2^31-1 x 2^31-1": (huge_png(2**31 - 1, 2**31 - 1), LARGE),
     "between Pillow's two limits": (huge_png(10_000, 10_000), LARGE),
@@ -230,7 +232,7 @@ MANIFESTS: dict[str, tuple[tuple[object, ...], str]] = {
     "coverage 95": (("s.png", 64, "x", 95), "lacks the size or coverage of 's.png'"),
     "name of 300 letters": (("n" * 300, 64, FIELDS[0], 1.0), "names .*nnnn', which does not exist"),
     "name of 5000 letters": ((LONG, 64, FIELDS[0], 1.0), r"names .*xx\.\.\.xx.*, which does not exist"),
-    "name is a folder": ((".", 64, FIELDS[0], 1.0), "names .*, which does not exist"),
+    "name is a folder": ((".", 64, FIELDS[0], 1.0), "names .*, which is no file"),
 }
 
 
@@ -281,6 +283,36 @@ def test_a_line_of_the_official_table(tmp_path: Path, change: dict[str, str | No
     with pytest.raises(DataError, match=message) as caught:
         datasets.load("bbbc021_x8", split, 64, "real", tmp_path)
     sentence(caught.value)
+
+
+def test_tables_that_windows_saved(tmp_path: Path) -> None:
+    """Its slashes are read, and what separates columns otherwise is told, not called a missing column."""
+    write_official(tmp_path)
+    load = partial(datasets.load, "bbbc021_x8", "train", 64, "real", tmp_path)
+    table, whole = tmp_path / "bbbc021" / bbbc021.METADATA, load()
+    text = table.read_text()
+    for path in ("Week1\\Week1_22123", "Week1/Week1_22123/", "Week1\\Week1_22123\\", "./Week1/Week1_22123"):
+        table.write_text("\ufeff" + text.replace("Week1/Week1_22123", path).replace("\n", "\r\n"), encoding="utf-8")
+        assert load().ids == whole.ids
+        assert load().fingerprint == whole.fingerprint
+    for content, message in (
+        (text.replace(",", ";").encode(), "has semicolons between its columns; save it with commas"),
+        (text.replace(",", "\t").encode(), "has tabs between its columns; save it with commas"),
+        (("sep=;\n" + text.replace(",", ";")).encode(), "has semicolons between its columns; save it with commas"),
+        (text.encode("utf-16"), "cannot be read as a table .*; save it with commas, in UTF-8"),
+        (text.lower().encode(), "lacks the column 'Image_Metadata_Plate_DAPI'"),
+    ):
+        table.write_bytes(content)
+        with pytest.raises(DataError, match=message) as caught:
+            load()
+        sentence(caught.value)
+
+
+def test_a_manifest_that_windows_saved(tmp_path: Path) -> None:
+    lines = write_crops(tmp_path)
+    whole = datasets.load("bbbc021_x8", "train", 64, "real", tmp_path)
+    write_manifest(tmp_path, [(f".\\{line[0]}", *line[1:]) for line in lines])
+    assert datasets.load("bbbc021_x8", "train", 64, "real", tmp_path).fingerprint == whole.fingerprint
 
 
 def altered(content: bytes, field: int, value: int) -> bytes:

@@ -16,8 +16,9 @@ import tifffile
 from PIL import Image
 
 from spectral_collapse import cli, datasets
-from spectral_collapse.datasets import bbbc021, edges2shoes
+from spectral_collapse.datasets import bbbc021, download, edges2shoes
 from spectral_collapse.datasets.base import DomainDataset
+from spectral_collapse.errors import DownloadError
 
 from .server import Server, tarred, zipped
 
@@ -150,6 +151,43 @@ def test_an_emptied_folder_is_unpacked_again(server: Server, published: Path) ->
         image.unlink()
     assert fetch(server, "edges2shoes") == 0
     assert len(real("edges2shoes", "test")) == 2
+
+
+@pytest.mark.parametrize(("family", "name"), [("bbbc021", "bbbc021_x8"), ("edges2shoes", "edges2shoes")])
+def test_a_fetch_that_failed_leaves_the_data_set_as_it_was(
+    server: Server, published: Path, monkeypatch: pytest.MonkeyPatch, family: str, name: str
+) -> None:
+    """Without an answer, of a damaged archive, killed while one is unpacked; the next fetch repairs it."""
+    archives = OFFICIAL[family]()
+    last = list(archives)[-1]
+
+    def fails(files: dict[str, bytes]) -> None:
+        server.files = files
+        assert cli.main(["data", "fetch", family, "--first", str(len(archives))]) == 2
+        assert datasets.load(name, "test", 64).kind == kind
+
+    kind = "rendered"
+    with pytest.warns(UserWarning, match="RENDERED"):
+        fails({})
+    if family == "bbbc021":  # the table alone
+        fails({bbbc021.METADATA: archives[bbbc021.METADATA]})
+        table, plate = list(archives)[:2]
+        fails({table: archives[table], plate: archives[plate][:-50]})
+        (published / family / plate).unlink()
+        kind = "real"  # a whole plate, and one that is not whole
+    fails({**archives, last: archives[last][: len(archives[last]) // 2]})
+    archive = next(published.rglob(last))
+    archive.unlink()
+
+    def no_power(*given: object) -> None:
+        raise DownloadError("no power")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(download, "extract", no_power)
+        fails(archives)
+    assert archive.is_file()
+    assert fetch(server, family) == 0
+    real(name, "test")
 
 
 def test_the_layout_that_an_older_version_left_is_found(tmp_path: Path) -> None:

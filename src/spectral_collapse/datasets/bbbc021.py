@@ -23,7 +23,7 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
-from os.path import isdir, isfile  # unlike Path's, they answer for names that no file can have
+from os.path import exists, isdir, isfile  # unlike Path's, they answer for names that no file can have
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 
 from spectral_collapse.datasets import cells
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
-from spectral_collapse.datasets.download import Archive, Download
-from spectral_collapse.datasets.files import file_size, fingerprint, held_out, leaves, readable
-from spectral_collapse.datasets.images import opened, read_rgb
+from spectral_collapse.datasets.download import Archive, Download, is_unfinished, only_rests
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, inside, readable
+from spectral_collapse.datasets.images import open_file, read_pixels, read_rgb
 from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
 from spectral_collapse.errors import DataError, shown
 
@@ -193,8 +193,7 @@ class Member(NamedTuple):
             raise DataError(
                 f"{self} has {self.size} bytes, too many for one plane; fetch it again, or skip it (skip_corrupt=True)"
             )
-        with opened(self._open, str(self)) as image:
-            pixels = np.asarray(image)
+        pixels = read_pixels(self._open, str(self))
         if pixels.ndim != 2 or pixels.dtype.kind != "u":
             raise DataError(
                 f"{self} is no image of one unsigned channel; fetch it again, or skip it (skip_corrupt=True)"
@@ -203,7 +202,7 @@ class Member(NamedTuple):
 
     def _open(self) -> BinaryIO:
         if self.container.is_dir():
-            return (self.container / self.name).open("rb")
+            return open_file(self.container / self.name)
         with zipfile.ZipFile(self.container) as archive:
             return io.BytesIO(archive.read(self.name))
 
@@ -266,11 +265,13 @@ def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corr
     """
     for root in roots:
         for folder in (root / "bbbc021", root):
+            if isdir(folder) and only_rests(folder, DOWNLOAD.archives):
+                continue
             if isfile(folder / "manifest.csv"):
                 return _open_crops(folder, split, size, factor, skip_corrupt)
             if isfile(folder / METADATA) or any(folder.glob("BBBC021_v1_images_*.zip")):
                 return _open_official(folder, split, size, factor, skip_corrupt)
-        if isdir(root / "bbbc021"):
+        if isdir(root / "bbbc021") and not only_rests(root / "bbbc021", DOWNLOAD.archives):
             raise DataError(
                 f"{shown(root / 'bbbc021')} has neither manifest.csv nor {METADATA}; run 'spectral-collapse data "
                 "fetch bbbc021', or remove the folder"
@@ -287,18 +288,18 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
     manifest = folder / "manifest.csv"
     crops = []
     for row in _rows(manifest, CROP_COLUMNS):
-        _check_inside(manifest, row["file"])
+        file = inside(manifest, row["file"])
         try:
             side, coverage = int(row["size"]), float(row["coverage"])
         except ValueError:
             side, coverage = 0, math.nan
         if side < 1 or not 0 <= coverage <= 1:
             raise DataError(
-                f"{shown(manifest)} lacks the size or coverage of {shown(row['file'])}, in pixels and as a share of 0 "
+                f"{shown(manifest)} lacks the size or coverage of {shown(file)}, in pixels and as a share of 0 "
                 "to 1; fix it"
             )
         if coverage >= LEAST_COVERAGE:
-            crops.append(Crop(folder / row["file"], side, row["field"]))
+            crops.append(Crop(folder / file, side, row["field"]))
     sizes = sorted({crop.size for crop in crops})
     if not sizes:
         raise DataError(f"{shown(manifest)} names no crop with a coverage of {LEAST_COVERAGE} or more; add some")
@@ -315,7 +316,8 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
     missing = next((crop.path for crop in chosen if not isfile(crop.path)), None)
     if missing and not skip_corrupt:
         raise DataError(
-            f"{shown(manifest)} names {shown(missing)}, which does not exist; fix it, or skip it (skip_corrupt=True)"
+            f"{shown(manifest)} names {shown(missing)}, which {'is no file' if exists(missing) else 'does not exist'}; "
+            "fix it, or skip it (skip_corrupt=True)"
         )
     return CropFiles(folder, chosen, size, factor, skip_corrupt)
 
@@ -336,9 +338,7 @@ def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corr
             continue
         members = []
         for path_column, file_column in places:
-            path, file = row[path_column], row[file_column]
-            _check_inside(metadata, path)
-            _check_inside(metadata, file)
+            path, file = (inside(metadata, row[column]) for column in (path_column, file_column))
             if path not in plates:
                 plates[path] = _plate(folder, path)
             if not plates[path]:
@@ -377,6 +377,8 @@ def _plate(folder: Path, path: str) -> dict[str, Member]:
                 if not info.is_dir()
             }
     except Exception as error:  # zipfile raises whatever damaged bytes lead it to
+        if is_unfinished(archive_path):
+            return {}
         raise DataError(f"{shown(archive_path)} is no whole ZIP archive; delete it and fetch it again") from error
 
 
@@ -402,7 +404,12 @@ def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            named = reader.fieldnames or ()
+            missing = [column for column in columns if column not in named]
+            signs = {";": "semicolons", "\t": "tabs"}
+            sign = next((sign for sign in signs if missing and len(named) == 1 and sign in named[0]), None)
+            if sign:
+                raise DataError(f"{shown(path)} has {signs[sign]} between its columns; save it with commas, in UTF-8")
             if missing:
                 raise DataError(f"{shown(path)} lacks the column {missing[0]!r}; it needs {', '.join(columns)}")
             rows = []
@@ -415,12 +422,9 @@ def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
                 rows.append(row)
             return rows
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{shown(path)} cannot be read as a table ({error}); get it again") from error
-
-
-def _check_inside(table: Path, name: str) -> None:
-    if leaves(name):
-        raise DataError(f"{shown(table)} names {shown(name)}, which lies outside its folder; fix or remove the line")
+        raise DataError(
+            f"{shown(path)} cannot be read as a table ({error}); save it with commas, in UTF-8, or get it again"
+        ) from error
 
 
 @cache

@@ -37,7 +37,7 @@ from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
 from spectral_collapse.datasets.edges import resized
 from spectral_collapse.datasets.edges2shoes import shape_band, shape_cutoff
 from spectral_collapse.datasets.faces import CLASSES
-from spectral_collapse.datasets.files import file_size, fingerprint, held_out, readable
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, images_in, readable
 from spectral_collapse.datasets.images import opened, read_rgb
 from spectral_collapse.errors import DataError, shown
 
@@ -62,8 +62,6 @@ COLORS = np.array(
 
 Labels = NDArray[np.uint8]
 """height x width class numbers."""
-
-_IMAGES = (".jpg", ".jpeg", ".png")
 
 
 class Portrait(NamedTuple):
@@ -178,9 +176,9 @@ def label_image(masks: tuple[Path, ...]) -> Labels:
         DataError: a file that cannot be read, or holds another label.
     """
     (path,) = masks
-    with opened(lambda: path.open("rb"), shown(path)) as image:
-        colors = np.asarray(image.convert("RGB"))
-        numbers = np.asarray(image) if image.mode in ("P", "I", "I;16") else colors[..., 0]
+    with opened(path) as (image, upright):
+        colors = upright(np.asarray(image.convert("RGB")))
+        numbers = upright(np.asarray(image)) if image.mode in ("P", "I", "I;16") else colors[..., 0]
         one_channel = image.mode not in ("RGB", "RGBA", "PA") or (colors == colors[..., :1]).all()
     labels = _classes_of(colors)
     if labels.max() < len(CLASSES):
@@ -225,9 +223,9 @@ def render(split: Split, size: int) -> RenderedFaces:
 
 
 def _open_official(folder: Path, split: Split, size: int, skip_corrupt: bool) -> PortraitFiles:
-    photos = {_number(path.stem, path): path for path in _images(folder / PHOTOS)}
+    photos = {_number(path.stem, path): path for path in images_in(folder / PHOTOS)}
     parts: dict[str, list[Path]] = {}
-    for path in _images(folder / PARTS, "*/*"):
+    for path in images_in(folder / PARTS, "*/*"):
         parts.setdefault(_number(path.stem.split("_")[0], path), []).append(path)
         _class_of(path)
     portraits = _matched(photos, {name: tuple(files) for name, files in parts.items()}, folder, skip_corrupt)
@@ -242,7 +240,7 @@ def _open_official(folder: Path, split: Split, size: int, skip_corrupt: bool) ->
 
 
 def _open_pairs(folder: Path, split: Split, size: int, skip_corrupt: bool) -> PortraitFiles:
-    photos, masks = ({path.stem: path for path in _images(folder / part)} for part in ("images", "masks"))
+    photos, masks = ({path.stem: path for path in images_in(folder / part)} for part in ("images", "masks"))
     portraits = _matched(photos, {name: (path,) for name, path in masks.items()}, folder, skip_corrupt)
     chosen = [portrait for portrait in portraits if held_out(portrait.name, TEST_SHARE) == (split == "test")]
     return PortraitFiles(chosen, label_image, "pairs of photographs and label maps of faces", size, skip_corrupt)
@@ -331,10 +329,6 @@ def _square(pixels: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
             "(skip_corrupt=True)"
         )
     return pixels
-
-
-def _images(folder: Path, pattern: str = "*") -> list[Path]:
-    return sorted(path for path in folder.glob(pattern) if path.suffix.lower() in _IMAGES)
 
 
 DATASETS = [

@@ -25,9 +25,9 @@ from PIL import Image
 
 from spectral_collapse.datasets import shoes
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Published, Split
-from spectral_collapse.datasets.download import Archive, Download
+from spectral_collapse.datasets.download import Archive, Download, is_unfinished
 from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced_drawing, resized
-from spectral_collapse.datasets.files import file_size, fingerprint, held_out, readable
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, images_in, readable
 from spectral_collapse.datasets.images import read_rgb
 from spectral_collapse.errors import DataError, shown
 
@@ -154,15 +154,15 @@ def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = F
         if isdir(pairs / "edges2shoes"):  # the archive, which holds this folder, was unpacked inside of it
             pairs = pairs / "edges2shoes"
         has_val = (pairs / "val").is_dir()
-        pair_files = [path for part in ("train", "val") for path in _images(pairs / part) if path.stem.endswith("_AB")]
-        photo_files = _images(photos)
+        pair_files = [path for path in images_in(pairs, "*/*_AB.*") if path.parent.name in ("train", "val")]
+        photo_files = images_in(photos)
         if pair_files and len(pair_files) >= len(photo_files):
             return _open_pairs(pair_files, has_val, split, size, skip_corrupt)
         if photo_files:
             origin = "photographs of shoes, split by product, with computed edges"
             return PhotoFiles(_held_out(photo_files, split), origin, size, skip_corrupt)
         archive = next((path for path in sorted(root.glob("edges2shoes.t*")) if _is_tar(path)), None)
-        if archive:
+        if archive and not is_unfinished(archive):
             raise DataError(
                 f"{str(archive)!r} is not unpacked; run 'spectral-collapse data fetch edges2shoes', or unpack it there"
             )
@@ -192,10 +192,6 @@ def _held_out(files: list[Path], split: Split) -> list[Path]:
 def _product(path: Path) -> str:
     """Colours of one product, whose drawings are alike, share the name up to the first dot."""
     return path.name.split(".")[0]
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
 
 
 def _is_tar(path: Path) -> bool:

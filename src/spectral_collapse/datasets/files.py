@@ -31,10 +31,31 @@ def file_size(path: Path) -> int:
         ) from error
 
 
+def images_in(folder: Path, pattern: str = "*") -> list[Path]:
+    """The JPEG and PNG files that match in a folder, by name, with links to nothing, so that these can be named.
+
+    Hidden files are left out, as are folders, pipes and devices, whatever they are called.
+    """
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+        and not path.name.startswith(".")
+        and (path.is_file() or not path.exists())
+    )
+
+
 def leaves(name: str) -> bool:
     """Whether a relative path, written as on Unix or on Windows, would lead out of its folder."""
     path = PureWindowsPath(name)
     return bool(path.anchor) or ".." in path.parts
+
+
+def inside(table: Path, name: str) -> str:
+    """A relative path in a table, written as on Unix or on Windows, as on Unix. Raises DataError where it `leaves`."""
+    if leaves(name):
+        raise DataError(f"{shown(table)} names {shown(name)}, which lies outside its folder; fix or remove the line")
+    return PureWindowsPath(name).as_posix()
 
 
 def held_out(name: str, share: float) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import shutil
 import stat
@@ -12,9 +9,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from tqdm.auto import tqdm
 
@@ -24,26 +19,17 @@ from spectral_collapse.errors import DownloadError, shown
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 TEMPORARY = ".unpacking-"
 """What the name of a folder begins with in which an archive is unpacked; a killed run leaves it."""
-
-_CHUNK = 1 << 20
 _MOST_RATIO = 50
 """An archive may grow this many times: images shrink to a half at best, tables to a twentieth."""
 _SMALL = 64 << 20
 """Bytes that any archive may unpack to, whatever the ratio."""
-_COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-"""The first bytes of a compressed file, whatever its name, and what opens it."""
 
 
 def extract(archive: Path, folder: Path, reserved: Collection[str], progress: bool) -> list[str]:
-    """Unpack an archive into a folder; files that are there are replaced, other files stay.
+    """Unpack a ZIP or tar file into a folder; files that are there are replaced, other files stay.
 
-    All of it is unpacked into a temporary folder and checked before anything is moved into place.
-
-    Args:
-        archive: a ZIP or tar file, the tar plain or compressed by gzip, bzip2 or xz.
-        folder: where to; on the file system of the temporary folder, which is made in it.
-        reserved: names at the top of `folder` that no member may have.
-        progress: whether to show progress bars.
+    All of it is unpacked into a temporary folder inside and checked before anything is moved into place. No member may
+    have one of the `reserved` names at the top of the folder.
 
     Returns:
         What there is now: the files at the top of the archive and all its folders with files in them, below `folder`.
@@ -53,13 +39,20 @@ def extract(archive: Path, folder: Path, reserved: Collection[str], progress: bo
             lies outside the folder, has a reserved name, or is a link or device. Nothing is unpacked then.
         OSError: the files cannot be written.
     """
+    taken = {name.casefold() for name in reserved}
     with tempfile.TemporaryDirectory(dir=folder, prefix=TEMPORARY) as temporary:
         inner = Path(temporary)
-        with _damage_named(archive):
+        try:
             members = _from_zip(archive, inner) if archive.suffix == ".zip" else _from_tar(archive, inner, progress)
             for _ in tqdm(members, desc=f"unpacking {archive.name}", unit=" files", disable=not progress):
                 pass
-        taken = {name.casefold() for name in reserved}
+        except Exception as error:  # the decoders raise whatever damaged bytes lead them to
+            if isinstance(error, DownloadError) or (isinstance(error, OSError) and error.errno is not None):
+                raise  # a refusal, or a disk that cannot be written
+            reason = (str(error) or type(error).__name__).partition("\n")[0]
+            raise DownloadError(
+                f"{shown(archive)} is truncated or damaged ({reason}); delete it and fetch it again"
+            ) from error
         for entry in inner.iterdir():
             if entry.name.casefold() in taken:
                 raise _refusal(archive, f"its member {entry.name!r} would replace a file of the download itself")
@@ -87,43 +80,29 @@ def check_space(folder: Path, needed: int) -> None:
         )
 
 
-@contextmanager
-def _damage_named(archive: Path) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # the decoders raise whatever damaged bytes lead them to
-        if isinstance(error, DownloadError) or (isinstance(error, OSError) and error.errno is not None):
-            raise  # a refusal, or a disk that cannot be written
-        reason = str(error) or type(error).__name__
-        raise DownloadError(
-            f"{shown(archive)} is truncated or damaged ({reason}); delete it and fetch it again"
-        ) from error
-
-
 def _from_zip(archive: Path, folder: Path) -> Iterator[None]:
     with zipfile.ZipFile(archive) as opened:
         members = opened.infolist()
-        for member in members:
-            # zipfile would quietly put such members elsewhere and write a link's target as a file
-            _check_name(archive, member.filename)
-            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _refusal(archive, f"its member {member.filename!r} is neither a file nor a folder")
-        total = sum(member.file_size for member in members)
-        if total > _most(archive):
-            raise _bomb(archive)
-        check_space(folder, total)
+        for member in members:  # zipfile would quietly put such ones elsewhere and write a link's target as a file
+            plain = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+            _check_member(archive, member.filename, plain)
+        _check_growth(archive, folder, sum(member.file_size for member in members))
         for member in members:
             opened.extract(member, folder)  # reads no more than `file_size` bytes, and checks the CRC
             yield
 
 
 def _from_tar(archive: Path, folder: Path, progress: bool) -> Iterator[None]:
-    check_space(folder, _tar_size(archive, progress))
-    with _decompressed(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
+    with tarfile.open(archive) as opened:
+        stream = opened.fileobj
+        stream.seek(0)
+        bar = tqdm(desc=f"checking {archive.name}", unit="B", unit_scale=True, unit_divisor=1024, disable=not progress)
+        with bar:  # to the checksum at the end, which tarfile never gets to, and before anything is written
+            while chunk := stream.read(1 << 20):
+                bar.update(len(chunk))
+                _check_growth(archive, folder, stream.tell())
         for member in opened:
-            _check_name(archive, member.name)
-            if not member.isdir() and (not member.isreg() or member.issparse()):
-                raise _refusal(archive, f"its member {member.name!r} is neither a plain file nor a folder")
+            _check_member(archive, member.name, member.isdir() or (member.isreg() and not member.issparse()))
             opened.extract(member, folder, filter="data")
             yield
         stream.seek(opened.offset)
@@ -131,47 +110,22 @@ def _from_tar(archive: Path, folder: Path, progress: bool) -> Iterator[None]:
             raise tarfile.ReadError("its end is missing")  # tarfile takes a cut between two members for the end
 
 
-def _tar_size(archive: Path, progress: bool) -> int:
-    """The bytes of a tar file, decompressed. Reads all of it, so that the checksum at its end is compared, which
-    tarfile never gets to, and so that a bomb is known before anything is written."""
-    most = _most(archive)
-    bar = tqdm(desc=f"checking {archive.name}", unit="B", unit_scale=True, unit_divisor=1024, disable=not progress)
-    with bar, _decompressed(archive) as stream:
-        while chunk := stream.read(_CHUNK):
-            bar.update(len(chunk))
-            if stream.tell() > most:
-                raise _bomb(archive)
-        return stream.tell()
+def _check_growth(archive: Path, folder: Path, total: int) -> None:
+    most = max(_SMALL, _MOST_RATIO * archive.stat().st_size)
+    if total > most:
+        raise _refusal(
+            archive,
+            f"it would grow beyond {most / 2**20:.0f} MiB, more than {_MOST_RATIO} times its size; if you trust it, "
+            "unpack it by hand",
+        )
+    check_space(folder, total)
 
 
-@contextmanager
-def _decompressed(archive: Path) -> Iterator[BinaryIO]:
-    with archive.open("rb") as file:
-        start = file.read(max(map(len, _COMPRESSIONS)))
-        file.seek(0)
-        opener = next((each for magic, each in _COMPRESSIONS.items() if start.startswith(magic)), None)
-        if opener is None:
-            yield file
-        else:
-            with opener(file) as stream:
-                yield stream
-
-
-def _most(archive: Path) -> int:
-    return max(_SMALL, _MOST_RATIO * archive.stat().st_size)
-
-
-def _bomb(archive: Path) -> DownloadError:
-    return _refusal(
-        archive,
-        f"it would grow beyond {_most(archive) / 2**20:.0f} MiB, more than {_MOST_RATIO} times its size; if you trust "
-        "it, unpack it by hand",
-    )
-
-
-def _check_name(archive: Path, name: str) -> None:
+def _check_member(archive: Path, name: str, plain: bool) -> None:
     if leaves(name):
         raise _refusal(archive, f"its member {shown(name)} lies outside its folder")
+    if not plain:
+        raise _refusal(archive, f"its member {shown(name)} is neither a plain file nor a folder")
 
 
 def _refusal(archive: Path, why: str) -> DownloadError:
