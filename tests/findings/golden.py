@@ -1,8 +1,9 @@
 """What every page of the book says, as text, so that a change of a sentence, a verdict or a number shows as a diff.
 
-`python -m tests.findings.golden [PAGE ...]` runs the notebooks' cells on the results that ship and writes one file per page into
-`tests/findings/golden`: the Markdown and the claims in full, of tables the first rows, of charts how many rows each
-series has. About five minutes on two cores; run it before and after a change of `findings` or `charts`, and read `git diff`.
+`python -m tests.findings.golden [PAGE ...]` runs the notebooks' cells on the results that ship and writes one file per
+page into `tests/findings/golden`: the Markdown and the claims in full, of tables the first rows, of charts how many
+rows each series has. It takes about five minutes on two cores; run it before and after a change of `findings` or
+`charts`, and read `git diff`.
 """
 
 from __future__ import annotations
