@@ -41,6 +41,36 @@
     e.blur();
     return same || missed;
   }).map(([name]) => name);
+  // What Vega drew: of each plot its marks, without the lines at fixed numbers where there is anything else.
+  const finite = (...numbers) => numbers.every(n => n === undefined || Number.isFinite(n));
+  const within = (item, plot) => finite(item.x, item.y) && item.x >= -1 && item.x <= plot.width + 1 && item.y >= -1 && item.y <= plot.height + 1;
+  function plots(mark, found = []) {
+    for (const plot of mark.marktype === "group" ? mark.items : []) {
+      const own = (plot.items || []).filter(m => m.marktype !== "group" && m.role === "mark");
+      const data = own.filter(m => m.marktype !== "rule");
+      const nested = (plot.items || []).filter(m => m.marktype === "group" && m.role !== "axis" && m.role !== "legend");
+      const paths = nested.flatMap(m => m.name && m.name.includes("pathgroup") ? m.items.flatMap(one => one.items) : []);
+      if (own.length + paths.length) found.push({plot, marks: data.length + paths.length ? [...data, ...paths] : own});
+      nested.filter(m => !(m.name && m.name.includes("pathgroup"))).forEach(m => plots(m, found));
+    }
+    return found;
+  }
+  const shown = c => (window.spectralCollapseCharts.chart(c.id) || {}).view;
+  const cellsOf = c => shown(c) ? plots(shown(c).scenegraph().root) : [];
+  const empty = charts.map(c => [c, cellsOf(c).filter(({plot, marks}) => plot.width > 20 && plot.height > 20
+    && !marks.some(m => m.items.some(item => within(item, plot)))).length]).filter(([, count]) => count);
+  // Rows with a mean that no mark shows: those of charts without controls, which leave rows out on purpose.
+  const has = (node, key) => node !== null && typeof node === "object" && (key in node || Object.entries(node).some(([name, one]) => name !== "datasets" && has(one, key)));
+  const lost = c => {
+    const {spec, view} = window.spectralCollapseCharts.chart(c.id) || {};
+    if (!view || has(spec, "params") || has(spec, "sample")) return 0;
+    const drawn = new Set(cellsOf(c).flatMap(({plot, marks}) => marks.filter(m => m.marktype !== "area")
+      .flatMap(m => m.items.filter(item => item.defined !== false && within(item, plot)).map(item => item.datum || {}))
+      .map(datum => JSON.stringify([datum.mean, datum.series, datum.panel]))));
+    return Object.values(spec.datasets || {}).flat()
+      .filter(row => typeof row.mean === "number" && !drawn.has(JSON.stringify([row.mean, row.series, row.panel]))).length;
+  };
+  const name = c => (c.getAttribute("aria-label") || c.id).slice(0, 60);
   const scale = t => t.ownerSVGElement.getBoundingClientRect().width / t.ownerSVGElement.viewBox.baseVal.width;
   const least = values => values.length ? Math.min(...values) : null;
   return {
@@ -66,6 +96,8 @@
       .filter(found => !found.length || found.some(text => text.split("\n").length < 3 || text.includes("data:image"))).length,
     faint: faint.slice(0, 3).map(e => `${kind(e)} ${against(e).toFixed(1)}`),
     unseen: unseen.slice(0, 5),
+    empty: empty.map(([c, count]) => `${name(c)}: ${count}`),
+    lost: charts.map(c => [c, lost(c)]).filter(([, count]) => count).map(([c, count]) => `${name(c)}: ${count}`),
     overflowing: charts.filter(c => c.scrollWidth > c.clientWidth + 1).length,
   };
 })()

@@ -156,6 +156,8 @@ class Tab:
             self.complaints.append(f"error: {details.get('exception', {}).get('description', details['text'])}")
         elif method == "Runtime.consoleAPICalled" and said["type"] in ("error", "assert"):
             self.complaints.append(f"error: {' '.join(str(one.get('value', one)) for one in said['args'])}")
+        elif method == "Runtime.consoleAPICalled" and said["type"] == "warning":  # Vega's: an axis from 0 on, say
+            self.complaints.append(f"warning: {' '.join(str(one.get('value', one)) for one in said['args'])}")
         elif method == "Log.entryAdded" and said["entry"]["level"] == "error":
             self.complaints.append(f"error: {said['entry']['text']} {said['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent":
@@ -169,6 +171,10 @@ def faults(state: dict, width: int) -> Iterator[str]:
     yield from state["failed"]
     if state["drawn"] < state["charts"]:
         yield f"{state['drawn']} of {state['charts']} charts are drawn"
+    for which in state["empty"]:
+        yield f"plots without any mark, {which}"
+    for which in state["lost"]:
+        yield f"rows of a chart's table that are not drawn, {which}"
     if state["undescribed"]:
         yield f"{state['undescribed']} charts or pictures have no description"
     if state["tables"]:

@@ -400,7 +400,7 @@ def test_a_network_misses_the_bars_that_it_does_not_clear(study: xr.Dataset) -> 
 
     assert missed() == "nothing"
     assert missed(slope=-3.0, off=-0.02) == "nothing"
-    texture, distance, psnr, slope = findings.BARS
+    texture, distance, psnr, slope = findings.NAMES
     assert missed(slope=5.0) == missed(slope=-5.0) == slope
     assert missed(off=0.04) == missed(off=-0.04) == texture
     assert missed(ratio=2.1, psnr=27.5) == f"{distance}, {psnr}"
@@ -408,7 +408,7 @@ def test_a_network_misses_the_bars_that_it_does_not_clear(study: xr.Dataset) -> 
     assert table.columns.str.contains("≥ 28").tolist() == [False, False, True, False, False, False]
     assert findings.bars_verdict([study, one]).startswith(f"Of {len(MODELS) + 1} networks, so many clear each bar: ")
     missed()
-    assert findings.bars_verdict([one]).endswith("Elasticity: 1. Miss one: none.")
+    assert findings.bars_verdict([one]).endswith("Elasticity: 1. At least one is missed by: none.")
     one["excess_noise"] = draws * 0 + 1000 * np.random.default_rng(0).standard_normal(draws.shape)  # of any slope
     assert findings.bars([one])["Open"].item() == slope
     assert "Elasticity: 0, open for 1." in findings.bars_verdict([one])

@@ -187,7 +187,8 @@
   }
 
   const waiting = window.spectralCollapseCharts || [];
-  window.spectralCollapseCharts = {push: add, csv: id => tables(drawn.find(one => one.place.id === id).spec).map(csv)};
+  const chart = id => drawn.find(one => one.place.id === id);
+  window.spectralCollapseCharts = {push: add, chart, csv: id => tables(chart(id).spec).map(csv)};
   waiting.forEach(add);
 
   let theme = document.documentElement.dataset.theme;

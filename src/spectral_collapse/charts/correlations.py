@@ -8,8 +8,9 @@ import pandas as pd
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.decorrelation import GREY
 from spectral_collapse.findings.correlations import READINGS
-from spectral_collapse.findings.decorrelation import Found, label
+from spectral_collapse.findings.decorrelation import Found
 from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.measured import label
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.studies.correlations import MADE
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from spectral_collapse.charts.lines import Look, Looks, bands, interval_tooltip, panels, rule, whiskers
+from spectral_collapse.charts.lines import Look, Looks, bands, interval_tooltip, log_axis, panels, rule, whiskers
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decomposition import DENOISERS, ENTRIES
 
@@ -88,8 +88,8 @@ def _levels(table: pd.DataFrame, title: str, log: bool = True) -> alt.FacetChart
         .scale(type="log", nice=False)
         .axis(format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10])
     )
-    decades = [10.0**power for power in range(-6, 3)] if log else alt.Undefined
-    y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", values=decades)
+    y = alt.Y("mean:Q", title=title)
+    y = log_axis(y, table, (10.0**power for power in range(-8, 3))) if log else y.axis(format="~g")
     width = 200 if table["panel"].nunique() > 2 else 270
     lines = bands(None, x, y, LOOKS, "denoiser", columns=1).properties(width=width, height=220)
     return panels(lines, table)

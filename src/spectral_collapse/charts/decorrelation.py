@@ -12,8 +12,9 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.decorrelation import Found, label, s_dc
+from spectral_collapse.findings.decorrelation import Found, s_dc
 from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.measured import label
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.decorrelation import AREAS
 from spectral_collapse.studies.latents import WHITE

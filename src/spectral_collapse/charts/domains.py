@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures, spectra
-from spectral_collapse.findings.domains import title
+from spectral_collapse.findings.measured import label
 
 
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
@@ -23,7 +23,7 @@ def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatC
 
 def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
-    names = [f"{title(one)}|{one.attrs['wavelet']}" for one in domains]
+    names = [f"{label(one)}|{one.attrs['wavelet']}" for one in domains]
     bands = xr.concat([one["detail"] for one in domains], "dataset")
     columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
     return pictures.grid(columns, names, labelled=True, description=f"Wavelet details of {_titles(domains)}")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from spectral_collapse.charts.theme import PALETTE
@@ -24,6 +25,9 @@ class Look(NamedTuple):
 
 Looks = Mapping[str, Look]
 """Series -> its look, in the order of the legend."""
+
+ROUNDING = 1e-8
+"""Of the largest number of a chart: what is less is 0 on a logarithmic axis."""
 
 _DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (10, 4), (1, 3))
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
@@ -50,14 +54,12 @@ def channels(looks: Looks | Look, series: str = "series", points: bool = False, 
         return {"color": alt.value(looks.color), "strokeDash": alt.value(looks.dash), "shape": alt.value(looks.shape)}
     names = list(looks)
     colors, dashes, shapes = (list(values) for values in zip(*looks.values(), strict=True))
-    symbol = {"symbolSize": 110} if points else {"symbolType": "stroke", "symbolSize": 300}
+    symbol = {"symbolSize": 110, "symbolDash": [1, 0]} if points else {"symbolType": "stroke", "symbolSize": 300}
     legend = alt.Legend(orient="bottom", columns=columns, symbolOpacity=1, labelLimit=420, **symbol)
     field = f"{series}:N"
     return {
         "color": alt.Color(field, title=None, legend=legend).scale(domain=names, range=colors),
-        "strokeDash": alt.StrokeDash(field, title=None, legend=None if points else legend).scale(
-            domain=names, range=dashes
-        ),
+        "strokeDash": alt.StrokeDash(field, title=None, legend=legend).scale(domain=names, range=dashes),
         "shape": alt.Shape(field, title=None, legend=legend if points else None).scale(domain=names, range=shapes),
     }
 
@@ -150,6 +152,22 @@ def whiskers(
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=x["scale"]), alt.X2("high:Q")),
         base.mark_point(size=55).encode(x, shape=encoded["shape"]),
     )
+
+
+def log_scale(table: pd.DataFrame, *columns: str) -> alt.Scale:
+    """A logarithmic scale from the smallest number above 0 in these columns to the largest: mean, low and high without
+    any. What is 0, but for rounding, lies on its edge; no row is left out."""
+    values = table[list(columns or ("mean", "low", "high"))].to_numpy(float)
+    values = values[np.isfinite(values) & (values > ROUNDING * np.nanmax(values, initial=0.0))]
+    return alt.Scale(type="log", nice=False, clamp=True, domain=[float(values.min()), float(values.max())])
+
+
+def log_axis(axis: alt.X | alt.Y, table: pd.DataFrame, ticks: Iterable[float] = ()) -> alt.X | alt.Y:
+    """An axis of `log_scale`, with those of some ticks that lie on it: another would be drawn on its edge."""
+    scale = log_scale(table)
+    least, most = scale["domain"]
+    shown = [tick for tick in ticks if least <= tick <= most]
+    return axis.scale(scale).axis(format="~g", **({"values": shown} if shown else {"tickCount": 5}))
 
 
 def rule(**place: float) -> alt.Chart:

@@ -61,9 +61,8 @@ def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     x = alt.X("step:Q", title="optimizer steps", scale=_LOG).axis(
         format="~s", values=[10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
     )
-    y = alt.Y("mean:Q", title="error of the predicted noise", scale=_LOG).axis(
-        format="~g", values=[0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000]
-    )
+    y = alt.Y("mean:Q", title="error of the predicted noise")
+    y = lines.log_axis(y, table, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000])
     layers = lines.bands(None, x, y, lines.looks(table["band"].unique()), "band", columns=3)
     return lines.panels(layers.properties(width=280, height=170), table, columns=2).properties(
         description=f"Error of the predicted noise per band during the training of {table.attrs['network']}"
@@ -85,9 +84,8 @@ def sharing(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
 
 def errors(table: pd.DataFrame) -> alt.FacetChart:
     """Error of the predicted clean images against the noise, with 95 % intervals; 1: that of the mean colour."""
-    y = alt.Y("mean:Q", title="error of the clean image / variance", scale=_LOG).axis(
-        format="~g", values=[10.0**power for power in range(-5, 3)]
-    )
+    y = alt.Y("mean:Q", title="error of the clean image / variance")
+    y = lines.log_axis(y, table, (10.0**power for power in range(-8, 3)))
     return _against_noise(table, y).properties(
         description=f"Error of the predicted clean image per noise ratio, {table.attrs['title']}"
     )

@@ -38,9 +38,6 @@ _COLUMNS = {
     "True target": "target",
 }
 """Title of a column of pictures -> its series."""
-_LEAST = 1e-9
-"""A power within rounding error of 0 is not above."""
-
 DETAIL = ", detail"
 
 CYCLES = "spatial frequency (cycles per pixel)"
@@ -124,10 +121,10 @@ def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConc
     )
     called = {name: title for title, name in _COLUMNS.items()}
     target = table[table["series"] == "target"].set_index("frequency")["mean"]
-    table = table[table["low"] > _LEAST]
     table = table.assign(target=table["frequency"].map(target), panel=table["series"].map(called))
     table["panel"] = pd.Categorical(table["panel"], list(_COLUMNS))
-    y = alt.Y("mean:Q", title="power").scale(type="log").axis(format="~g", tickCount=4)
+    scale = lines.log_scale(table)
+    y = alt.Y("mean:Q", title="power", scale=scale).axis(format="~g", tickCount=4)
     x = (
         alt.X("frequency:Q", title="cycles per pixel")
         .scale(type="log", nice=False)
@@ -138,8 +135,8 @@ def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConc
     tooltip = [alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"), *lines.interval_tooltip("mean power")]
     own = alt.Chart().encode(x, y, color=color, tooltip=tooltip)
     layers = alt.layer(
-        own.mark_area().encode(alt.Y("low:Q"), alt.Y2("high:Q")),
-        alt.Chart().mark_line(color="#777777", strokeWidth=1.5).encode(x, alt.Y("target:Q")),
+        own.mark_area().encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
+        alt.Chart().mark_line(color="#777777", strokeWidth=1.5).encode(x, alt.Y("target:Q", scale=scale)),
         own.mark_line(point="transparent"),
     ).properties(width=pictures.SIDE - 20, height=110)
     spectra = lines.panels(layers, table.sort_values("panel"), columns=len(_COLUMNS)).properties(spacing=12)
@@ -148,10 +145,11 @@ def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConc
 
 
 def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
-    """Mean power of each series with its interval; a mean within rounding error of 0 has no place on these axes."""
-    shown = table[table["series"].isin(list(series)) & (table["low"] > _LEAST)]
+    """Mean power of each series with its interval."""
+    shown = table[table["series"].isin(list(series))]
     shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
-    y = alt.Y("mean:Q", title=title).scale(type="log" if log else "linear").axis(format="~g", tickCount=6)
+    y = alt.Y("mean:Q", title=title)
+    y = lines.log_axis(y, shown) if log else y.axis(format="~g", tickCount=6)
     tooltip = [
         alt.Tooltip("series:N", title=" "),
         alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"),

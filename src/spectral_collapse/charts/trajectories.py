@@ -83,7 +83,7 @@ def per_step(
 def clean_error(table: pd.DataFrame) -> alt.FacetChart:
     """Squared error of the predicted clean image per step: a row per data set, a column per band."""
     x = alt.X("step:Q", title="step of the inversion")
-    y = alt.Y("mean:Q", title="squared error").scale(type="log").axis(format="~e", tickCount=4)
+    y = alt.Y("mean:Q", title="squared error", scale=lines.log_scale(table)).axis(format="~e", tickCount=4)
     chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4).properties(width=190, height=95)
     return chart.facet(
         data=table,

@@ -13,8 +13,8 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled, resamples
+from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.statistics import Interval
-from spectral_collapse.studies import common
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -54,14 +54,14 @@ def gain(study: xr.Dataset) -> pd.DataFrame:
     constant = dict.fromkeys(("mean", "low", "high"), float(study["contraction"]))
     claimed = pd.DataFrame({"denoiser": CONSTANT, "frequency": study["frequency"].data, **constant})
     table = pd.concat([measured, claimed])
-    table.attrs["title"] = study.attrs["title"]
+    table.attrs["title"] = title_of(study)
     return table
 
 
 def entering_noise(study: xr.Dataset) -> pd.DataFrame:
     """Measures of the latent, per denoiser and noise that the image enters with, in units of the first level's."""
     measures = {name: MEASURE_TITLES[name] for name in ("plain", "high_power", "s_dc")}
-    found = means(study["entered"], title=study.attrs["title"])
+    found = means(study["entered"], title=title_of(study))
     return named(found, denoiser=DENOISERS, measure=measures)
 
 
@@ -170,7 +170,7 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
     """
     cases: dict[tuple[str, str], dict[str, Case]] = {}
     for name, study in found.items():
-        title = study.attrs["title"]
+        title = title_of(study)
         for one in predictions(study, decomposition[name]):
             if one.nearer not in _NOT_JUDGED:
                 case = cases.setdefault((f"{one.claim}.", _where(one.equation)), {})
@@ -208,7 +208,7 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
         f"**Answer.** Of {sum(counts.values())} claims that predict a number or a direction of their own, the "
         f"measurement is nearer to the paper's in {counts['the claim']} and to that of a perfect network of Gaussian "
         f"data in {counts['the closed form']}, beyond the latter in {counts[_BEYOND]}, and open in "
-        f"{counts['neither']}. It is of {common.images(decomposed)} of {study.attrs['title']} and one network."
+        f"{counts['neither']}. It is of {images(decomposed)} of {title_of(study)} and one network."
     )
 
 

@@ -7,6 +7,8 @@ pictures, with Holm's correction for the number of methods.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -14,10 +16,11 @@ import xarray as xr
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, of_gaps
-from spectral_collapse.findings.intervals import interval
+from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
+from spectral_collapse.findings.intervals import bounds_of, interval
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.latents import called as series_called
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
@@ -88,7 +91,7 @@ def value(study: xr.Dataset, score: str, point: str) -> Interval:
         if f"{kind}_{score}" not in study:
             return Interval(np.nan, np.nan, np.nan)
         one = study[f"{kind}_{score}"].sel({kind: point})
-    return interval(one) if one.ndim else Interval(one.item(), np.nan, np.nan)
+    return interval(one, bounds=bounds_of(score)) if one.ndim else Interval(one.item(), np.nan, np.nan)
 
 
 def table(found: Found) -> Cells:
@@ -98,7 +101,7 @@ def table(found: Found) -> Cells:
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
         beside = [str(name) for name in (*study["reference"].to_numpy(), *study["known"].to_numpy())]
         for name in (*map(str, study["point"].to_numpy()), *beside):
-            row = {"Method": cells.label(called(name)), "Data": cells.label(study.attrs["title"])}
+            row = {"Method": cells.label(called(name)), "Data": cells.label(title_of(study))}
             row["Draws"] = cells.label(_draws(study, name))
             for score, digits in COLUMNS.items():
                 mark = best.get(score, {}).get(name, "")
@@ -227,14 +230,14 @@ def answer(found: Found) -> str:
     counts = {score: [_higher(one, score) for one in told_by] for score in ("s_hf", "s_lf", "s_dc")}
     listed = "; ".join(f"{title(score, False)} for {', '.join(map(str, each))}" for score, each in counts.items())
     rule = "after Holm's correction" if able else "by their own 95 % intervals, uncorrected"
-    unable = [one.attrs["title"] for one in found.values() if not _enough(one)]
+    unable = [title_of(one) for one in found.values() if not _enough(one)]
     too_few = f" {', '.join(unable)}: too few pictures to show a corrected difference." if unable else ""
     first, second = placed.iloc[0], placed.iloc[1]
     name = next(str(name) for name in study["point"].to_numpy() if called(name) == first["method"])
     apart = "significantly better than" if first["high"] < second["low"] else "not significantly better than"
     return (
         f"**Answer.** Of {study.sizes['point'] - 1} methods so many are above the standard inversion, {rule}, on "
-        f"{', '.join(one.attrs['title'] for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
+        f"{', '.join(title_of(one) for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
         f"over {len(COMPARED)} scores has {first['method']} ({_row(first)}), {apart} that of "
         f"{second['method']} ({_row(second)})."
     ) + smoother(study, name)
@@ -255,7 +258,7 @@ def smoother(study: xr.Dataset, name: str) -> str:
         return ""
     times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} is no method for texture: on {study.attrs['title']} its images have {times} times the energy "
+        f" {called(name)} is no method for texture: on {title_of(study)} its images have {times} times the energy "
         "at high frequencies of the standard inversion's."
     )
 
@@ -275,7 +278,7 @@ def beside_paper(found: Found) -> Cells:
             if other:
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
             row = {"Method": Cell(called(line["method"]), called(line["method"]), note=note)}
-            row |= {"Data": cells.label(study.attrs["title"]), "Table": cells.label(str(line["table"]))}
+            row |= {"Data": cells.label(title_of(study)), "Table": cells.label(str(line["table"]))}
             rows.append(row | paper_cells(study, point, line))
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _paper_scores())])
 
@@ -303,7 +306,7 @@ def agreement(found: Found) -> str:
             for score in COMPARED:
                 theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
-                cell = f"{title(score, False)} of {called(method)}, {study.attrs['title']}"
+                cell = f"{title(score, False)} of {called(method)}, {title_of(study)}"
                 if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
                     unclear.append(cell)
                 else:
@@ -323,45 +326,46 @@ def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Inte
 
 
 def claims(found: Found) -> list[Claim]:
-    """Claims of Sec. 6.2 and Table 2. On a data set a claim holds where the whole interval of the difference is on its
-    side; `claims.overall` makes one verdict of several data sets."""
+    """Claims of Sec. 6.2 and Table 2, on differences of two methods or references on the same images."""
     paper = "Spectral Collapse"
     tables, abstract = f"{paper}, Sec. 6.2 and Tables 2, 8 to 11", f"{paper}, abstract and Sec. 6.2"
     differences, front = "fig-benchmark-differences", "fig-benchmark-front"
-    rules = [
+    more, less = is_above(0), is_below(0)
+    rows = [
         ("Latents of the standard inversion are not white: S_DC, which falls with correlation and with missing power, "
          "is below white noise's",
-         tables, "standard", WHITE, "s_dc", -1, differences),
+         tables, "standard", WHITE, "s_dc", less, differences),
         ("The standard inversion has less texture than true targets: S_HF below theirs",
-         tables, "standard", TARGET, "s_hf", -1, front),
+         tables, "standard", TARGET, "s_hf", less, front),
         ("TABA restores latent independence: S_DC above the standard inversion's",
-         tables, "taba", "standard", "s_dc", 1, differences),
+         tables, "taba", "standard", "s_dc", more, differences),
         ("TABA restores texture: S_HF above the standard inversion's",
-         tables, "taba", "standard", "s_hf", 1, differences),
+         tables, "taba", "standard", "s_hf", more, differences),
         ("Noise that is let in costs structure: S_LF of TABA below the standard inversion's",
-         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", -1, front),
+         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", less, front),
         ("OVG restores texture: S_HF above the standard inversion's",
-         abstract, "ovg", "standard", "s_hf", 1, differences),
-        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", 1, front),
-        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", 1, differences),
-        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", -1, "fig-benchmark-pictures"),
-        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", 1, front),
-        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", -1, front),
+         abstract, "ovg", "standard", "s_hf", more, differences),
+        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", more, front),
+        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", more, differences),
+        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", less, "fig-benchmark-pictures"),
+        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", more, front),
+        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", less, front),
     ]  # fmt: skip
-    made = []
-    for words, where, point, other, score, sign, figure in rules:
-        known = WHITE, TARGET
-        studies = [
-            one for one in found.values() if all(name in (*one["point"].data, *known) for name in (point, other))
-        ]
-        gaps = {label(study): _gap(study, point, other, score) for study in studies}
-        what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
-        made.append(of_gaps(words, where, gaps, sign, what, figure))
-    return made
+    return judge(
+        (
+            Rule(words, where, f"{title(score, False)} of {called(point)} minus that of {called(other)}",
+                 functools.partial(_gap, point=point, other=other, score=score), side, figure)
+            for words, where, point, other, score, side, figure in rows
+        ),
+        found,
+        label,
+    )  # fmt: skip
 
 
-def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval:
-    """`difference`, also to white noise."""
+def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
+    """`difference`, also to white noise; None where a method was not run."""
+    if any(name not in (*study["point"].data, WHITE, TARGET) for name in (point, other)):
+        return None
     if other != WHITE:
         return difference(study, point, other, score)
     return interval(study[score].sel(point=point, drop=True).mean("seed") - study[f"known_{score}"].sel(known=WHITE))

@@ -14,8 +14,9 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
-from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import as_table, means, stacked
+from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_below, judge
+from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
 
@@ -49,12 +50,14 @@ def front(found: Found) -> pd.DataFrame:
     target, the true targets' mean S_LF."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
-        table = means(study["s_hf"]).rename(columns={"mean": "s_hf", "low": "s_hf_low", "high": "s_hf_high"})
-        across = means(study["s_lf"])
+        table = means(study["s_hf"], bounds=bounds_of("s_hf")).rename(
+            columns={"mean": "s_hf", "low": "s_hf_low", "high": "s_hf_high"}
+        )
+        across = means(study["s_lf"], bounds=bounds_of("s_lf"))
         table = table.assign(s_lf=across["mean"], s_lf_low=across["low"], s_lf_high=across["high"])
         table["seconds"] = table["variant"].map(seconds(study))
         target = float(study["target_s_lf"].mean())
-        return table.rename(columns={"variant": "series"}).assign(target=target, panel=study.attrs["title"])
+        return table.rename(columns={"variant": "series"}).assign(target=target, panel=title_of(study))
 
     return stacked(found, one, "dataset")
 
@@ -65,7 +68,7 @@ def costs(found: Found) -> pd.DataFrame:
     def one(study: xr.Dataset) -> pd.DataFrame:
         rows = [(name, seconds(study)[name], *area_gain(study, name).gain) for name in cheap(study)]
         table = pd.DataFrame(rows, columns=["series", "seconds", "mean", "low", "high"])
-        return table.assign(panel=study.attrs["title"])
+        return table.assign(panel=title_of(study))
 
     return stacked(found, one, "dataset")
 
@@ -77,7 +80,7 @@ def differences(found: Found, score: str) -> pd.DataFrame:
         values = study[score].sel(start="plain", drop=True)
         gaps = (values - values.sel(variant=EXACT, drop=True)).sel(variant=[STANDARD, *cheap(study)])
         found = intervals.interval(gaps)
-        return as_table(found, gaps).rename(columns={"variant": "series"}).assign(panel=study.attrs["title"])
+        return as_table(found, gaps).rename(columns={"variant": "series"}).assign(panel=title_of(study))
 
     return stacked(found, one, "dataset")
 
@@ -164,7 +167,7 @@ def why(found: Found) -> str:
         ]
         bands = [f"{origin} {_listed(parts.sel(origin=origin))}" for origin in (EXACT, "spectral", "free")]
         lines.append(
-            f"- **{study.attrs['title']}** ({study.attrs['space']}), free gradients in the first, middle and last "
+            f"- **{title_of(study)}** ({attr(study, 'space')}), free gradients in the first, middle and last "
             f"third of the steps: {'; '.join(told)}. Share of g_HF's energy at high frequencies: {'; '.join(bands)}. "
             + _consequence(study)
         )
@@ -179,7 +182,7 @@ def choices(found: Found) -> str:
         within = [f"at most {limit:g} times: {chosen(study, limit) or 'none'}" for limit in (CHEAP, NEXT_TO_NOTHING)]
         groups = len(set(statistics.groups_of(study, "validated")))
         lines.append(
-            f"- **{study.attrs['title']}**, chosen on {study.sizes['validated']} validation images from "
+            f"- **{title_of(study)}**, chosen on {study.sizes['validated']} validation images from "
             f"{groups} pictures: {terms or 'no single term was run'}. Best variant at the standard inversion's time "
             f"{'; '.join(within)}."
         )
@@ -192,11 +195,11 @@ def answer(found: Found) -> str:
     for study in found.values():
         name, times = chosen(study, CHEAP), seconds(study)
         if name is None:
-            parts.append(f"{study.attrs['title']}: no variant ran in {CHEAP:g} times the standard inversion's time")
+            parts.append(f"{title_of(study)}: no variant ran in {CHEAP:g} times the standard inversion's time")
             continue
         gain = area_gain(study, name)
         parts.append(
-            f"{study.attrs['title']}: '{name}' takes {times[name]:.1f} times the standard inversion's time, exact OVG "
+            f"{title_of(study)}: '{name}' takes {times[name]:.1f} times the standard inversion's time, exact OVG "
             f"{times[EXACT]:.1f} times, and its area under the front differs by {text(gain.gain)} from "
             f"{gain.baselines:.3f}"
         )
@@ -228,22 +231,22 @@ def claims(found: Found) -> list[Claim]:
             NEXT_TO_NOTHING,
         ),
     ]
-    known = [study for study in found.values() if "free HF" in study["variant"]]
-    gaps = {study.attrs["title"]: _free_energy(study, "free HF") for study in known}
-    energy = from_cases(
+    energy = Rule(
         "With the free variance direction in place of the gradient, outputs lack energy at high frequencies.",
         "Earlier runs of this project, one data set",
-        {title: (text(gap, 2), below(gap, 0)) for title, gap in gaps.items()},
         "log high-frequency energy, 'free HF' minus exact OVG",
+        lambda study: _free_energy(study, "free HF") if "free HF" in study["variant"] else None,
+        is_below(0),
         "fig-cheap-energy",
+        2,
     )
-    return [*made, energy]
+    return [*made, *judge([energy], found, title_of)]
 
 
 def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray]) -> pd.DataFrame:
     def one(study: xr.Dataset) -> pd.DataFrame:
         table = means(values(study), "followed").dropna(subset="mean")
-        panel = f"{study.attrs['title']} ({study.attrs['space']})|" + table["gradient"]
+        panel = f"{title_of(study)} ({attr(study, 'space')})|" + table["gradient"]
         return table.assign(step=table["step"] + 1, panel=panel)
 
     return stacked(found, one, "dataset")
@@ -257,7 +260,7 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
             gain, took = area_gain(study, name), seconds(study)[name]
             measured = f"'{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times"
             case = measured, _not_worse(gain) if took <= limit else False
-        cases[study.attrs["title"]] = case
+        cases[title_of(study)] = case
     return from_cases(
         f"OVG {which} has an area under the front not lower than exact OVG's by {MARGIN:.0%} or more, nor "
         f"significantly lower, at {limit:g} times the standard inversion's time or less.",

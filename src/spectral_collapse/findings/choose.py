@@ -24,6 +24,7 @@ from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.intervals import interval
 from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, text
 
@@ -148,7 +149,7 @@ def table(found: Found) -> Cells:
             for budget in BUDGETS:
                 best, *others = choices(study, task, budget)
                 told = [called(one.method) for one in others if one.leads]
-                row = {"Task": cells.label(task), "Data": cells.label(study.attrs["title"])}
+                row = {"Task": cells.label(task), "Data": cells.label(title_of(study))}
                 row["Budget"] = Cell(f"{budget:g}", budget)
                 row |= {"Best": cells.label(called(best.method)), "Cost": cells.number(best.cost, 2)}
                 row["Score"] = cells.label(_SCORES[wanted.score])
@@ -166,7 +167,7 @@ def gains(found: Found) -> pd.DataFrame:
         for study in list(suited(found, task).values())[:1]:
             for one in choices(study, task, BUDGETS[-1]):
                 ends = dict(zip(("mean", "low", "high"), one.gain, strict=True))
-                row = {"panel": f"{task}|{_SCORES[wanted.score]}|{study.attrs['title']}", "method": called(one.method)}
+                row = {"panel": f"{task}|{_SCORES[wanted.score]}|{title_of(study)}", "method": called(one.method)}
                 rows.append(row | ends | {"series": AMONG if one.leads else APART})
     return pd.DataFrame(rows)
 
@@ -240,7 +241,7 @@ def worth(found: Found) -> str:
             pairs += 1
             others += cheap != costly
             if cheap != costly and gain.low > 0:
-                better.append(f"{task}, {study.attrs['title']}: {called(costly)} {text(gain, 3)}")
+                better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
     said = "Mostly" if 2 * len(better) > pairs else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {said}: the best method of {_costing(BUDGETS[-1])} is another one than the "
@@ -253,7 +254,7 @@ def example(found: Found, task: str, budget: float) -> str:
     """One sentence on `pick`, with its gains on each data set, and one on combinations that lead on more of them."""
     name = pick(found, task, budget)
     gained = [
-        f"{study.attrs['title']} {text(one.gain)}"
+        f"{title_of(study)} {text(one.gain)}"
         for study in suited(found, task).values()
         for one in choices(study, task, budget)
         if one.method == name

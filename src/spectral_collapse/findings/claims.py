@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from math import isnan
 from typing import Literal
 
+import xarray as xr
+
 from spectral_collapse import datasets
+from spectral_collapse.findings import measured as rules
 from spectral_collapse.findings.cells import Page
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, label, number, said
+from spectral_collapse.statistics import Interval
+
+__all__ = ["Case", "Claim", "Rule", "Test", "Verdict", "above", "below", "from_cases", "judge", "overall"]
 
 Verdict = Literal["supported", "refuted", "depends", "not measured"]
+
+
+QUESTION = "a question of this book"
+"""Where a claim stands that no paper makes: on its own page, and not among the claims of papers."""
 
 
 @dataclass(frozen=True)
@@ -68,40 +77,120 @@ CONCLUDED: Mapping[Verdict, str] = {
 def conclusion(claims: Iterable[Claim]) -> str:
     """What a chapter concludes of its claims, as a Markdown list: the claims of each verdict."""
     found = list(claims)
-    items = {said: [one.claim for one in found if one.verdict == verdict] for verdict, said in CONCLUDED.items()}
-    return "\n".join("\n  - ".join([f"- **{said}:**", *which]) for said, which in items.items() if which)
+    items = {
+        words: [said(one.claim) for one in found if one.verdict == verdict] for verdict, words in CONCLUDED.items()
+    }
+    return "\n".join("\n  - ".join([f"- **{words}:**", *which]) for words, which in items.items() if which)
 
 
-def overall(held: Iterable[bool | None]) -> Verdict:
-    """Supported where a claim holds on every data set, refuted where it fails on every one, depends otherwise.
+def overall(held: Iterable[Held]) -> Verdict:
+    """Supported where a claim holds on every data set, refuted where it fails on every one, not measured where there is
+    none, depends otherwise.
 
     held: for each data set True or False, None where the numbers leave it open.
     """
     held = list(held)
+    if not held:
+        return "not measured"
     return "supported" if all(held) else "refuted" if all(one is False for one in held) else "depends"
 
 
-def shown(measured: str, held: bool | None) -> str:
+def shown(measured: str, held: Held) -> str:
     """What was measured on a data set, with 'no' or 'open' where the claim does not hold."""
     return measured if held else f"{measured}: {'open' if held is None else 'no'}"
 
 
-def above(found: Interval, threshold: float) -> bool | None:
-    """Whether a number lies above a threshold: True or False with its whole interval, None where that holds both."""
-    return True if found.low > threshold else False if found.high < threshold else None
+Case = tuple[str, Held]
+"""What was measured on a data set, and whether the claim holds there."""
 
 
-def below(found: Interval, threshold: float) -> bool | None:
-    """Whether a number lies below a threshold, as `above`."""
-    return above(Interval(-found.mean, -found.high, -found.low), -threshold)
+@dataclass(frozen=True)
+class Test:
+    """What a claim asks of the interval on a data set; words: as a page says it."""
+
+    words: str
+    holds: Callable[[Interval], Held]
 
 
-Case = tuple[str, bool | None]
-"""What was measured on a data set, and whether the claim holds there; None where the numbers leave it open."""
+def is_above(bound: float) -> Test:
+    """`measured.above`."""
+    return Test(f"above {bound:.3g}", lambda one: above(one, bound))
+
+
+def is_below(bound: float) -> Test:
+    """`measured.below`."""
+    return Test(f"below {bound:.3g}", lambda one: below(one, bound))
+
+
+def is_at_least(value: float, within: float) -> Test:
+    """`measured.at_least`."""
+    return Test(f"at least {value:.3g} - {within:g}", lambda one: rules.at_least(one, value, within))
+
+
+def is_equal(value: float, margin: float) -> Test:
+    """`measured.equal`."""
+    return Test(f"{value:.3g} within {margin:g}", lambda one: rules.equal(one, value, margin))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A claim as a row of a page's table, for `judge`.
+
+    claim, where, figure: as of `Claim`. what: of which quantity the numbers are. measured: the quantity of a result,
+    None where it has not what it takes; or known already. rule: what the claim asks of it; of a result, where it has a
+    bound of its own. digits: of the numbers. note: what is said of a result in brackets behind its number.
+    """
+
+    claim: str
+    where: str
+    what: str
+    measured: Callable[[xr.Dataset], Interval | None] | Measured
+    rule: Test | Callable[[xr.Dataset], Test]
+    figure: str = ""
+    digits: int = 3
+    note: Callable[[xr.Dataset], str] | None = None
+
+
+def judge(
+    rows: Iterable[Rule],
+    found: Mapping[str, xr.Dataset] | None = None,
+    title: Callable[[xr.Dataset], str] = label,
+) -> list[Claim]:
+    """A claim per row, with the verdict of `overall` over data sets.
+
+    found: data set -> result; not needed where all is measured already. title: how a result is called.
+    """
+    studies = {title(one): one for one in (found or {}).values()}
+    made = []
+    for row in rows:
+        known = row.measured if isinstance(row.measured, Measured) else Measured.of(found or {}, row.measured, title)
+        single = isinstance(row.rule, Test)
+        listed = {}
+        for name, one in known.items():
+            test = row.rule if single else row.rule(studies[name])
+            notes = [*([] if single else [test.words]), *([row.note(studies[name])] if row.note else [])]
+            bracket = f" ({'; '.join(notes)})" if notes else ""
+            listed[name] = f"{number(one, row.digits)}{bracket}", test.holds(one)
+        what = f"{row.what}, {row.rule.words}" if single else row.what
+        made.append(from_cases(row.claim, row.where, listed, what, row.figure))
+    return made
+
+
+def cases(measured: Measured, test: Test, digits: int = 3) -> dict[str, Case]:
+    """A part of a claim on each data set."""
+    return {name: (number(one, digits), test.holds(one)) for name, one in measured.items()}
+
+
+def joined(*parts: Mapping[str, Case], by: Callable[..., Held] = all_of) -> dict[str, Case]:
+    """The parts of one claim as one, on the data sets that have all of them. by: what they say together."""
+    shared = [name for name in parts[0] if all(name in one for one in parts)]
+    return {
+        name: (" and ".join(one[name][0] for one in parts), by(*(one[name][1] for one in parts))) for name in shared
+    }
 
 
 def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "") -> Claim:
-    """A claim with the verdict of `overall` over data sets, 'not measured' without any.
+    """A claim with the verdict of `overall` over data sets.
 
     cases: title of a data set -> its case. what: stands before all that was measured. figure: as of `Claim`.
     """
@@ -110,12 +199,3 @@ def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = ""
     listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
     verdict = overall(held for _, held in cases.values())
     return Claim(claim, where, f"{what}: {listed}" if what else listed, verdict, figure)
-
-
-def of_gaps(claim: str, where: str, gaps: Mapping[str, Interval], sign: int, what: str = "", figure: str = "") -> Claim:
-    """A claim on differences: it holds on a data set where the whole interval is above 0 (sign 1) or below it (-1).
-
-    gaps: title of a data set -> the difference; one without a value (NaN) does not count.
-    """
-    side, known = above if sign > 0 else below, {name: gap for name, gap in gaps.items() if not isnan(gap.mean)}
-    return from_cases(claim, where, {name: (text(gap), side(gap, 0)) for name, gap in known.items()}, what, figure)

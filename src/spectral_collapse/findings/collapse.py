@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
-from spectral_collapse.findings.claims import Claim, above, below, from_cases
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
-from spectral_collapse.studies import common
+from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
+from spectral_collapse.findings.intervals import POSITIVE, SHARE, high_mean, mean_text, means
+from spectral_collapse.findings.measured import attr, images, title_of
+from spectral_collapse.statistics import Interval
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -31,7 +33,7 @@ def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
     return _spectra(study, "latent")
 
 
-def energy(study: xr.Dataset, series: str = "standard", over: str = "target") -> statistics.Interval:
+def energy(study: xr.Dataset, series: str = "standard", over: str = "target") -> Interval:
     """The high-frequency energy of a series of images as a multiple of another's: geometric mean over images."""
     excess = study["image_excess"]
     gaps = excess.sel(image_series=series, drop=True) - excess.sel(image_series=over, drop=True)
@@ -46,10 +48,10 @@ def cured(study: xr.Dataset) -> str:
     )
 
 
-def powers(study: xr.Dataset) -> dict[str, statistics.Interval]:
+def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
-    return {series: intervals.bootstrap_mean(power.sel(latent_series=series)) for series in LATENTS}
+    return {series: intervals.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
 
 
 def answer(study: xr.Dataset) -> str:
@@ -57,7 +59,7 @@ def answer(study: xr.Dataset) -> str:
     return (
         f"**Answer.** Images translated by the standard inversion have {statistics.text(energy(study), 2)} times the "
         f"energy of the true targets at high frequencies; {cured(study)} (geometric means over "
-        f"{common.images(study)} of **{study.attrs['title']}**, {study.attrs['origin']}; 95 % bootstrap intervals)."
+        f"{images(study)} of **{title_of(study)}**, {attr(study, 'origin')}; 95 % bootstrap intervals)."
     )
 
 
@@ -69,7 +71,9 @@ def verdict(study: xr.Dataset) -> str:
     found = powers(study)
     texts = {series: statistics.text(interval) for series, interval in found.items()}
     perfect = found["source, closed form"]
-    decorrelated = {series: mean_text(study["latent_s_dc"].sel(latent_series=series)) for series in LATENTS}
+    decorrelated = {
+        series: mean_text(study["latent_s_dc"].sel(latent_series=series), bounds=SHARE) for series in LATENTS
+    }
     if perfect.high < 1:
         even = "so it collapses too"
     elif perfect.low > 1:
@@ -92,85 +96,36 @@ def verdict(study: xr.Dataset) -> str:
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """The paper's first claims, on each data set.
+    """The paper's first claims, on each data set: of power, of S_DC minus white noise's, of log high-frequency
+    energy."""
 
-    A claim holds on a data set where the whole 95 % interval lies on its side: of 1 for power, of 0 for differences (of
-    S_DC to white noise; of log high-frequency energy), of -`RESTORED` for what restores independence. Supported where
-    it holds on all data sets, refuted where it fails on all, else it depends.
-    """
-    paper = "Spectral Collapse"
+    def power(study: xr.Dataset) -> Interval:
+        return powers(study)["source, network"]
 
-    def made(
-        claim: str,
-        where: str,
-        what: str,
-        value: Callable[[xr.Dataset], xr.DataArray],
-        limit: float,
-        up: bool,
-        figure: str,
-    ) -> Claim:
-        measured = {study.attrs["title"]: intervals.bootstrap_mean(value(study)) for study in found.values()}
-        side = above if up else below
-        cases = {title: (statistics.text(one), side(one, limit)) for title, one in measured.items()}
-        return from_cases(claim, f"{paper}, {where}", cases, what, figure)
+    def independence(study: xr.Dataset) -> Interval:
+        s_dc = study["latent_s_dc"]
+        return intervals.bootstrap_mean(s_dc.sel(latent_series="source, OVG") - s_dc.sel(latent_series="white noise"))
 
-    def power(study: xr.Dataset) -> xr.DataArray:
-        return high_mean(study["latent_power"], "latent_frequency").sel(latent_series="source, network")
+    def energy_over(series: str, other: str) -> Callable[[xr.Dataset], Interval]:
+        return lambda study: Interval(*np.log(energy(study, series, other)))
 
-    def independence(series: str) -> Callable[[xr.Dataset], xr.DataArray]:
-        return lambda study: (
-            study["latent_s_dc"].sel(latent_series=series) - study["latent_s_dc"].sel(latent_series="white noise")
-        )
-
-    def energy(series: str, other: str) -> Callable[[xr.Dataset], xr.DataArray]:
-        return lambda study: (
-            study["image_excess"].sel(image_series=series) - study["image_excess"].sel(image_series=other)
-        )
-
-    of_white, gap, log = "power at high frequencies, white noise 1", "S_DC minus white noise's", "log HF energy"
-    return [
-        made(
-            "Inverted noise maps have less high-frequency energy than white noise.",
-            "abstract and Fig. 1",
-            of_white,
-            power,
-            1,
-            False,
-            "fig-latent-spectra",
-        ),
-        made(
-            "OVG restores the independence of latents (S_DC).",
-            "Tables 8 to 11",
-            gap,
-            independence("source, OVG"),
-            -RESTORED,
-            True,
-            "",
-        ),
-        made(
-            "The standard inversion gives oversmoothed images (log energy).",
-            "abstract and Fig. 2",
-            f"{log}, minus the true targets'",
-            energy("standard", "target"),
-            0,
-            False,
-            "fig-image-spectra",
-        ),
+    paper, figure, log = "Spectral Collapse", "fig-image-spectra", "log HF energy"
+    rows = [
+        Rule("Inverted noise maps have less high-frequency energy than white noise.", f"{paper}, abstract and Fig. 1",
+             "power at high frequencies, white noise 1", power, is_below(1), "fig-latent-spectra"),
+        Rule("OVG restores the independence of latents (S_DC).", f"{paper}, Tables 8 to 11", "S_DC minus white noise's",
+             independence, is_at_least(0, RESTORED)),
+        Rule("The standard inversion gives oversmoothed images (log energy).", f"{paper}, abstract and Fig. 2",
+             f"{log}, minus the true targets'", energy_over("standard", "target"), is_below(0), figure),
         *(
-            made(
-                f"{name} gives high-frequency texture back (log energy).",
-                where,
-                f"{log}, minus the standard inversion's",
-                energy(name, "standard"),
-                0,
-                True,
-                "fig-image-spectra",
-            )
+            Rule(f"{name} gives high-frequency texture back (log energy).", f"{paper}, {where}",
+                 f"{log}, minus the standard inversion's", energy_over(name, "standard"), is_above(0), figure)
             for name, where in (("TABA", "Sec. 6.2"), ("OVG", "abstract and Sec. 6.2"))
         ),
-    ]
+    ]  # fmt: skip
+    return judge(rows, found, title_of)
 
 
 def _spectra(study: xr.Dataset, kind: str) -> pd.DataFrame:
     power = study[f"{kind}_power"].rename({f"{kind}_series": "series", f"{kind}_frequency": "frequency"})
-    return means(power, title=study.attrs["title"])
+    return means(power, bounds=POSITIVE, title=title_of(study))

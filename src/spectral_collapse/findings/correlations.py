@@ -16,12 +16,12 @@ from scipy import stats
 
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import comparison, intervals
-from spectral_collapse.findings.claims import Claim, above, below, overall, shown
-from spectral_collapse.findings.decorrelation import NEAR, Found, label, per_dataset, span, white_s_dc
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, judge
+from spectral_collapse.findings.decorrelation import NEAR, Found, per_dataset, white_s_dc
+from spectral_collapse.findings.intervals import SHARE, bounds_of, means
 from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.measured import Measured, images, label
 from spectral_collapse.statistics import Interval, text
-from spectral_collapse.studies.common import images
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
 
@@ -49,7 +49,7 @@ def latent_means(found: Found, score: str) -> pd.DataFrame:
     white noise; limit, the mean score of what is sampled from white noise."""
 
     def table(one: xr.Dataset) -> pd.DataFrame:
-        rows, other = means(methods(one)["s_dc"]), means(methods(one)[score])
+        rows, other = (means(methods(one)[name], bounds=bounds_of(name)) for name in ("s_dc", score))
         ends = other[["mean", "low", "high"]].set_axis(["score", "score_low", "score_high"], axis=1)
         limit = float(one[score].sel(point=WHITE).mean())
         return rows.join(ends).assign(white=white_s_dc(one), limit=limit)
@@ -148,7 +148,7 @@ def experiment(found: Found) -> pd.DataFrame:
     def table(one: xr.Dataset) -> pd.DataFrame:
         shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
         rows = [
-            means(one[name].sel(point=shown)).assign(score=metrics.SCORES[name].symbol)
+            means(one[name].sel(point=shown), bounds=bounds_of(name)).assign(score=metrics.SCORES[name].symbol)
             for name in ("s_dc", "s_hf", "s_lf")
         ]
         return pd.concat(rows)
@@ -172,27 +172,19 @@ def exceptions(one: xr.Dataset, shown_by: str = "low") -> list[str]:
     """
     found = []
     for name in map(str, one["point"].to_numpy()):
-        decorrelated = intervals.bootstrap_mean(one["s_dc"].sel(point=name))
+        decorrelated = intervals.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE)
         low = decorrelated.high < white_s_dc(one) - NEAR
         if low and name not in NOT_COUNTED and getattr(gap(one, name, WHITE, "hf_excess"), shown_by) > np.log(ENOUGH):
             found.append(called(name))
     return found
 
 
-def _prerequisite(one: xr.Dataset) -> bool | None:
-    """Whether no latents are `exceptions`; None where some may be."""
-    return False if exceptions(one) else None if exceptions(one, "high") else True
-
-
 def answer(found: Found) -> str:
     """Two sentences: how S_HF goes with S_DC, and what forcing a latent to be white does to energy and to S_HF."""
 
     def reading(name: str) -> str:
-        def r(one: xr.Dataset) -> Interval:
-            return readings(one, "s_hf")[name]
-
-        above = sum(r(one).low > 0 for one in found.values())
-        return f"on {above} of {len(found)} data sets {READINGS[name]} ({span(found, r, 2)})"
+        r = Measured.of(found, lambda one: readings(one, "s_hf")[name])
+        return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[name]} ({r.span(2)})"
 
     changes = [gap(one, name, "standard", "hf_excess") for one in found.values() for name in FORCED]
     raised = sum(change.low > 0 for change in changes)
@@ -233,7 +225,9 @@ def experiment_verdict(found: Found) -> str:
     """A list: for each data set what white noise's samples have, what force and colour change, and the exceptions."""
     lines = []
     for one in found.values():
-        white, standard = (text(intervals.bootstrap_mean(one["s_hf"].sel(point=name))) for name in (WHITE, "standard"))
+        white, standard = (
+            text(intervals.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
+        )
         forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
         energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
         lines.append(
@@ -256,92 +250,37 @@ def _times(one: xr.Dataset, point: str) -> str:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Claims of the paper, each measured per data set: supported where all have it, refuted where all contradict it,
-    and depends otherwise, with the data sets that disagree, or leave it open, named. The rule of each:
-
-    - S_HF and S_DC go together: the interval of the correlation of the methods' means lies above 0.5; below, no.
-    - The same for single images, given the method: it lies above 0; below, no.
-    - S_LF falls with S_DC (Fig. 4), S_LF rises with S_DC (Fig. 16): that of the means lies below, above 0.
-    - Prerequisite: there are no `exceptions`; where only a part of an interval makes one, it is open.
-    - Structure in the latent degrades texture: coloured noise at the norm of white noise, which has the structure and
-      not the missing power, gives less energy than white noise; more, no.
-    """
-
-    def means_of(score: str) -> Callable[[xr.Dataset], Interval]:
-        return lambda one: readings(one, score)["means of methods"]
-
-    def numbers(value: Callable[[xr.Dataset], Interval], unit: str, digits: int) -> Callable[[xr.Dataset], str]:
-        return lambda one: f"{unit} {text(value(one), digits)}"
-
-    def within(one: xr.Dataset) -> Interval:
-        return readings(one, "s_hf")["given the method"]
-
-    def colour(one: xr.Dataset) -> Interval:
-        return gap(one, LOUD, WHITE, "hf_excess")
-
-    s_hf, s_lf = means_of("s_hf"), means_of("s_lf")
-    rows = [
-        (
-            "S_HF and S_DC have a strong positive correlation over methods.",
-            "Spectral Collapse, Sec. 4, Fig. 4a and 15",
-            numbers(s_hf, "r of means", 2),
-            lambda one: above(s_hf(one), 0.5),
-            "fig-co-readings",
-        ),
-        (
-            "The same holds from image to image, once the method is fixed.",
-            "our reading of Spectral Collapse, Sec. 4",
-            numbers(within, "r given the method", 2),
-            lambda one: above(within(one), 0),
-            "fig-co-readings",
-        ),
-        (
-            "Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.",
-            "Spectral Collapse, Fig. 4b",
-            numbers(s_lf, "r of means", 2),
-            lambda one: below(s_lf(one), 0),
-            "fig-co-lf",
-        ),
-        (
-            "S_LF and S_DC have a moderate positive correlation.",
-            "Spectral Collapse, Fig. 16",
-            numbers(s_lf, "r of means", 2),
-            lambda one: above(s_lf(one), 0),
-            "fig-co-lf",
-        ),
-        (
-            "Decorrelation of the latent is a prerequisite of high frequencies.",
-            "Spectral Collapse, Fig. 4",
-            lambda one: (
-                f"S_DC below white noise's, yet {ENOUGH:g} of the energy of its samples or more: "
-                f"{', '.join(exceptions(one)) or 'none'}; with a part of the interval: "
-                f"{', '.join(exceptions(one, 'high')) or 'none'}"
-            ),
-            _prerequisite,
-            "fig-co-forced",
-        ),
-        (
-            "Structure in the latent directly degrades texture.",
-            "Spectral Collapse, Sec. 4",
-            numbers(colour, "log energy from coloured noise at the right norm minus from white noise", 3),
-            lambda one: below(colour(one), 0),
-            "fig-co-forced",
-        ),
-    ]
-    return [_claim(found, *row) for row in rows]
-
-
-def _claim(
-    found: Found,
-    claim: str,
-    where: str,
-    measured: Callable[[xr.Dataset], str],
-    holds: Callable[[xr.Dataset], bool | None],
-    figure: str,
-) -> Claim:
+    """Claims of the paper. Of a prerequisite there are no `exceptions`; where only a part of an interval makes one, it
+    is open. Structure in the latent degrades texture where coloured noise at the norm of white noise, which has the
+    structure and not the missing power, gives less energy than white noise. Images of a single picture tell nothing."""
     found = {name: one for name, one in found.items() if len(set(statistics.groups_of(one))) > 1}
-    if not found:
-        return Claim(claim, where, "images of a single picture have no interval", "not measured", figure)
-    held = {name: holds(one) for name, one in found.items()}
-    listed = (shown(f"{label(one)}, {measured(one)} ({images(one)})", held[name]) for name, one in found.items())
-    return Claim(claim, where, ". ".join(listed), overall(held.values()), figure)
+
+    def r(score: str, reading: str = "means of methods") -> Callable[[xr.Dataset], Interval]:
+        return lambda one: readings(one, score)[reading]
+
+    paper, figure = "Spectral Collapse", "fig-co-readings"
+    rows = [
+        Rule("S_HF and S_DC have a strong positive correlation over methods.", f"{paper}, Sec. 4, Fig. 4a and 15",
+             "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
+        Rule("The same holds from image to image, once the method is fixed.", f"our reading of {paper}, Sec. 4",
+             "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
+        Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.", f"{paper}, Fig. 4b", "r of means",
+             r("s_lf"), is_below(0), "fig-co-lf", 2, images),
+        Rule("S_LF and S_DC have a moderate positive correlation.", f"{paper}, Fig. 16", "r of means", r("s_lf"),
+             is_above(0), "fig-co-lf", 2, images),
+        Rule("Structure in the latent directly degrades texture.", f"{paper}, Sec. 4",
+             "log energy from coloured noise at the right norm minus from white noise",
+             lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_below(0), "fig-co-forced", 3, images),
+    ]  # fmt: skip
+    made = judge(rows, found)
+    free = {
+        label(one): (
+            f"{', '.join(exceptions(one)) or 'none'}; with a part of the interval: "
+            f"{', '.join(exceptions(one, 'high')) or 'none'} ({images(one)})",
+            False if exceptions(one) else None if exceptions(one, "high") else True,
+        )
+        for one in found.values()
+    }
+    words, what = "Decorrelation of the latent is a prerequisite of high frequencies.", "S_DC below white noise's, yet "
+    what += f"{ENOUGH:g} of the energy of its samples or more"
+    return [*made[:4], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[4:]]

@@ -10,10 +10,10 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
-from spectral_collapse.findings.intervals import interval, means, ratio
+from spectral_collapse.findings.intervals import POSITIVE, interval, means, ratio
+from spectral_collapse.findings.measured import attr, images, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import Interval, text
-from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import MEASURES
 
 DENOISERS = {
@@ -77,7 +77,7 @@ def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
 
     Measures without any place to measure are left out. titles: of the parts.
     """
-    found = means(split(study), title=study.attrs["title"])
+    found = means(split(study), title=title_of(study))
     return named(found, denoiser=DENOISERS, part=titles, measure=MEASURE_TITLES)
 
 
@@ -104,7 +104,7 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
     }
     gathered = xr.concat(list(walks.values()), xr.Variable("part", list(walks)), coords="minimal", compat="override")
     deficit = study["ideal"].sel(resolution="coarse", drop=True) - gathered.rename(entry="denoiser")
-    return named(means(deficit, title=study.attrs["title"]), denoiser=ENTRIES, measure=MEASURE_TITLES)
+    return named(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
 
 
 def levels_matter(study: xr.Dataset) -> str:
@@ -127,7 +127,7 @@ def left_after_true_steps(study: xr.Dataset) -> pd.DataFrame:
     counted = zip(study["replaced"].data, study["replaced_ratio"].data, strict=True)
     true = {count: f"{count} ({ratio:.2f})" if count else "none" for count, ratio in counted}
     measured = {name: MEASURE_TITLES[name] for name in ("high_power", "s_dc", "plain")}
-    return named(means(left, title=study.attrs["title"]), replaced=true, resolution=steps, measure=measured)
+    return named(means(left, title=title_of(study)), replaced=true, resolution=steps, measure=measured)
 
 
 def noise_error(study: xr.Dataset) -> pd.DataFrame:
@@ -147,16 +147,16 @@ def noise_norm(study: xr.Dataset) -> pd.DataFrame:
 
 def _by_level(study: xr.Dataset, name: str, panel: str, titles: dict[str, str]) -> pd.DataFrame:
     values = study[name].swap_dims(step="level").rename({panel: "panel"})
-    return named(means(values, title=study.attrs["title"]), denoiser=DENOISERS, panel=titles)
+    return named(means(values, bounds=POSITIVE, title=title_of(study)), denoiser=DENOISERS, panel=titles)
 
 
 def summary(study: xr.Dataset) -> str:
     """What was measured, as one line of Markdown."""
     coarse, fine = study["num_steps"].to_numpy()
     return (
-        f"**{study.attrs['title']}**, {common.images(study)}: "
-        f"{study.attrs['origin']}. Inverted are {study.attrs['space']}, in {coarse} and in {fine} steps, by a network "
-        f"of prediction type {study.attrs['prediction']}; one draw of noise. At the first level the noise has "
+        f"**{title_of(study)}**, {images(study)}: "
+        f"{attr(study, 'origin')}. Inverted are {attr(study, 'space')}, in {coarse} and in {fine} steps, by a network "
+        f"of prediction type {attr(study, 'prediction')}; one draw of noise. At the first level the noise has "
         f"$\\sigma_0^2/\\alpha_0^2$ = {float(study['level'][0]) ** 2:.2g}."
     )
 
@@ -205,7 +205,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         before, after = lacks.sel(replaced=0, drop=True), lacks.sel(replaced=count, drop=True)
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
-        cases[study.attrs["title"]] = measured, above(interval(before - 2 * after), 0)
+        cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
     return [
         from_cases(
             "The own error of a network, entered with the right noise, is made in the first steps.",

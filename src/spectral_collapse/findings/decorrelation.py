@@ -7,7 +7,6 @@ patches, where it is calibrated for the number of latents.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Mapping
 
@@ -20,11 +19,11 @@ from scipy import stats
 from spectral_collapse import datasets, metrics, results, statistics
 from spectral_collapse.findings import cells, intervals
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.claims import Claim, above, below, overall, shown
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
+from spectral_collapse.findings.intervals import SHARE, means
 from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
 from spectral_collapse.statistics import Interval, text
-from spectral_collapse.studies.common import images
 from spectral_collapse.studies.decorrelation import PATCH
 from spectral_collapse.studies.latents import WHITE
 
@@ -39,11 +38,6 @@ NEIGHBOURS = 0.1
 """From here on pixels count as strongly correlated: a hundredth of the one's variance is told by the other."""
 DEVIATIONS = (1.0, 0.9, 0.8, 0.7, 0.6)
 """Standard deviations of the independent noise of `weak_noise`."""
-
-
-def label(one: xr.Dataset) -> str:
-    """How tables and panels call a data set."""
-    return one.attrs["title"] + ("" if one.attrs["data_source"] == "real" else " (rendered)")
 
 
 def per_dataset(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
@@ -65,7 +59,7 @@ def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
 
 def s_dc(one: xr.Dataset, series: str) -> Interval:
     """S_DC of a series at the usual patch, mean over images."""
-    return intervals.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH))
+    return intervals.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
 def scores(found: Found) -> pd.DataFrame:
@@ -73,7 +67,7 @@ def scores(found: Found) -> pd.DataFrame:
     white_low, white_high, where 95 % of sets of as many white latents have their S_G."""
 
     def table(one: xr.Dataset) -> pd.DataFrame:
-        rows = means(one["s_dc"].sel(patch=PATCH))
+        rows = means(one["s_dc"].sel(patch=PATCH), bounds=SHARE)
         ends = pd.DataFrame([set_score(one, "s_g", name) for name in rows["series"]])
         ends.columns = ["s_g", "s_g_low", "s_g_high"]
         low, high = 1 - stats.kstwo(one.sizes["sample"]).ppf([0.975, 0.025])
@@ -105,7 +99,7 @@ def over_plain_areas(found: Found) -> pd.DataFrame:
 
     def table(one: xr.Dataset) -> pd.DataFrame:
         share = one["windows"].mean("sample").to_series()
-        rows = means(one["flagged_over"])
+        rows = means(one["flagged_over"], bounds=SHARE)
         return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
 
     return per_dataset(found, table)
@@ -118,7 +112,7 @@ def by_distance(found: Found) -> pd.DataFrame:
 
 def by_patch(found: Found) -> pd.DataFrame:
     """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
-    return per_dataset(found, lambda one: means(one["s_dc"]).assign(white=white_s_dc(one)))
+    return per_dataset(found, lambda one: means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one)))
 
 
 def calibration(found: Found) -> pd.DataFrame:
@@ -126,7 +120,7 @@ def calibration(found: Found) -> pd.DataFrame:
     channels, patch, expected, and those of `intervals.means`; its draws are independent."""
     one = next(iter(found.values()))
     values = one["white_s_dc"].drop_vars("sample_group", errors="ignore")
-    rows = means(values)
+    rows = means(values, bounds=SHARE)
     return rows.assign(expected=rows["channels"].map(metrics.white_noise_level))
 
 
@@ -160,18 +154,18 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
 
 def answer(found: Found) -> str:
     """How much of the latents is too smooth, which methods' is not, how far neighbours correlate, and where it lies."""
-    standard = span(found, lambda one: s_dc(one, "standard"))
-    white = span(found, lambda one: Interval(white_s_dc(one), np.nan, np.nan))
-    gaps = {label(one): in_plain_areas(one) for one in found.values()}
-    more = [name for name, gap in gaps.items() if gap.low > 0]
+    gaps = Measured.of(found, in_plain_areas)
     return (
-        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {standard}, where white noise has {white}. "
-        f"{_near_white(found)}The correlation of nearest neighbours in the standard latents is "
-        f"{span(found, neighbours)}. "
+        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {_span(found, s_dc)}, where white noise has "
+        f"{Measured.of(found, lambda one: exact(white_s_dc(one))).span()}. {_near_white(found)}The correlation of "
+        f"nearest neighbours in the standard latents is {_span(found, neighbours)}. "
         f"Windows that lie mostly over plain areas of the source are flagged more often than others "
-        f"on {len(more)} of {len(found)} data sets: the difference of the shares is "
-        f"{span(found, in_plain_areas)}."
+        f"on {len(gaps.above(0))} of {len(found)} data sets: the difference of the shares is {gaps.span()}."
     )
+
+
+def _span(found: Found, quantity: Callable[[xr.Dataset, str], Interval], series: str = "standard") -> str:
+    return Measured.of(found, lambda one: quantity(one, series)).span()
 
 
 def neighbours(one: xr.Dataset, series: str = "standard") -> Interval:
@@ -180,29 +174,30 @@ def neighbours(one: xr.Dataset, series: str = "standard") -> Interval:
 
 
 def _near_white(found: Found) -> str:
-    """A sentence on the methods whose S_DC is near white noise's on one data set at least, with all their values."""
+    """A sentence on the methods whose S_DC is at least white noise's but for `NEAR`, with their whole interval, on one
+    data set at least."""
 
     def near(one: xr.Dataset, name: str) -> bool:
-        return bool(s_dc(one, name).high >= white_s_dc(one) - NEAR)
+        return bool(at_least(s_dc(one, name), white_s_dc(one), NEAR))
 
     shared = [name for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
     shared = [str(name) for name in shared if all(name in one["series"] for one in found.values())]
     counts = {name: sum(near(one, name) for one in found.values()) for name in shared}
     told = [
-        f"{called(name)} (on {count} of {len(found)} data sets; {span(found, functools.partial(s_dc, series=name))})"
+        f"{called(name)} (on {count} of {len(found)} data sets; {_span(found, s_dc, name)})"
         for name, count in counts.items()
         if count
     ]
-    return f"Within {NEAR:g} of that are {' and '.join(told) or 'no methods'}. "
+    return f"Within {NEAR:g} of that, with the whole interval, are {' and '.join(told) or 'no methods'}. "
 
 
 def replaced(one: xr.Dataset) -> str:
-    """', 4% of the steps replaced': the share of the steps that TABA replaces on a data set of this project."""
+    """'4% of the steps replaced; ': the share of the steps that TABA replaces on a data set of this project."""
     given = results.parameters(one.attrs)
     if given.get("dataset") not in datasets.DATASETS:
         return ""
     share = max(datasets.info(given["dataset"]).published.fraction, 1 / given["num_steps"])
-    return f", {share:.0%} of the steps replaced"
+    return f"{share:.0%} of the steps replaced; "
 
 
 def table(found: Found) -> Cells:
@@ -302,115 +297,31 @@ def _turned(one: xr.Dataset) -> list[str]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Six claims of the papers. A claim on single data sets is supported where all data sets have it, refuted where
-    all contradict it, and depends otherwise, with those that contradict it or leave it open named. The rule of each:
-
-    - S_DC and S_G: supported where the interval of `scores_correlation` lies above 0.5, refuted below it.
-    - Strong correlations: the interval of the strongest autocorrelation at any distance (`strongest`) lies above
-      `NEIGHBOURS`; below, no.
-    - Low S_DC of the standard inversion: its interval lies below white noise's value; above, no.
-    - TABA restores independence: its interval reaches to 0.01 under white noise's value, or above; else no.
-    - More correlated than noise: the jackknife interval of the standard inversion lies above white noise's value;
-      below, no.
-    - Plain areas: the interval of `in_plain_areas` lies above 0; below, no.
-    """
+    """Six claims of the papers."""
     joint = scores_correlation(found)
-    sizes = f"{len(next(iter(found.values()))['series']) - 1} series"
-    per_set = [
-        _claim(
-            found,
-            "Standard deterministic inversion leaves strong spatial correlations in the latent.",
-            "Spectral Collapse, Sec. 4",
-            lambda one: strongest(one, "standard"),
-            lambda one, value: above(value, NEIGHBOURS),
-            lambda one: f"largest autocorrelation at any distance, strong above {NEIGHBOURS:g}",
-            "fig-dc-distance",
-        ),
-        _claim(
-            found,
-            "Standard deterministic inversion has a low S_DC.",
-            "Spectral Collapse, Tables 8 to 11",
-            lambda one: s_dc(one, "standard"),
-            lambda one, value: below(value, white_s_dc(one)),
-            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}",
-            "fig-dc-scores",
-        ),
-        _claim(
-            found,
-            "TABA restores the independence of the latent (S_DC towards 0.99).",
-            "Spectral Collapse, Sec. 6",
-            lambda one: s_dc(one, "taba"),
-            lambda one, value: value.high >= white_s_dc(one) - NEAR,
-            lambda one: f"S_DC, white noise {white_s_dc(one):.3f}{replaced(one)}",
-            "fig-dc-scores",
-            needs="taba",
-        ),
-        _claim(
-            found,
-            "DDIM latents are much more correlated than noise, inside 8 x 8 patches.",
-            "There and Back Again, Fig. 2",
-            lambda one: set_score(one, "patch_correlation", "standard"),
-            lambda one, value: above(value, white_correlation(one)),
-            lambda one: f"top-20 |r|, white noise {white_correlation(one):.3f}",
-            "fig-dc-patches",
-        ),
-        _claim(
-            found,
-            "Latents are less diverse over smooth areas of the image than elsewhere.",
-            "There and Back Again, Fig. 1 and 5",
-            in_plain_areas,
-            lambda one, value: above(value, 0),
-            lambda one: "flagged share, mostly plain minus other windows",
-            "fig-dc-plain",
-        ),
-    ]
-    return [
-        Claim(
-            "S_DC and S_G are strongly correlated.",
-            "Spectral Collapse, Sec. 4 and Fig. 14",
-            f"Rank correlation {text(joint, 2)} over {sizes} on {len(found)} data sets; the interval draws series and "
-            f"has to lie above {STRONG:g}",
-            overall([above(joint, STRONG)]) if np.isfinite(joint.low) else "not measured",
-            "fig-dc-scores",
-        ),
-        *per_set,
-    ]
+    sizes = f"over {len(next(iter(found.values()))['series']) - 1} series on {len(found)} data sets"
+    paper, back = "Spectral Collapse", "There and Back Again"
 
+    def steps(one: xr.Dataset) -> str:
+        return f"{replaced(one)}{images(one)}"
 
-def _claim(
-    found: Found,
-    claim: str,
-    where: str,
-    value: Callable[[xr.Dataset], Interval],
-    holds: Callable[[xr.Dataset, Interval], bool | None],
-    unit: Callable[[xr.Dataset], str],
-    figure: str,
-    needs: str = "standard",
-) -> Claim:
-    """A claim on single data sets, by the rule of `claims`; data sets without the series `needs`, or without an
-    interval, do not count."""
-    values = {label(one): (one, value(one)) for one in found.values() if needs in one["series"]}
-    values = {name: (one, mean) for name, (one, mean) in values.items() if np.isfinite(mean.low)}
-    if not values:
-        return Claim(claim, where, "no data set has what it takes, an interval included", "not measured", figure)
-    held = {name: holds(one, mean) for name, (one, mean) in values.items()}
-    listed = (
-        shown(f"{name} {text(mean)} ({unit(one)}; {images(one)})", held[name]) for name, (one, mean) in values.items()
-    )
-    return Claim(claim, where, "; ".join(listed), overall(held.values()), figure)
-
-
-def span(found: Found, value: Callable[[xr.Dataset], Interval], digits: int = 3) -> str:
-    """The smallest and the largest value over the data sets, with their names; one where there is one."""
-    values = {label(one): mean for one in found.values() if np.isfinite((mean := value(one)).mean)}
-    if not values:
-        return "not measured"
-    ordered = sorted(values, key=lambda name: values[name].mean)
-
-    def written(name: str) -> str:
-        return text(values[name], digits).removesuffix(" [no interval]")
-
-    first, last = written(ordered[0]), written(ordered[-1])
-    if first == last:
-        return first
-    return f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"
+    rows = [
+        Rule("S_DC and S_G are strongly correlated.", f"{paper}, Sec. 4 and Fig. 14",
+             "Rank correlation; the interval draws series", Measured({sizes: joint} if np.isfinite(joint.low) else {}),
+             is_above(STRONG), "fig-dc-scores", 2),
+        Rule("Standard deterministic inversion leaves strong spatial correlations in the latent.", f"{paper}, Sec. 4",
+             "largest autocorrelation at any distance, strong", lambda one: strongest(one, "standard"),
+             is_above(NEIGHBOURS), "fig-dc-distance", note=images),
+        Rule("Standard deterministic inversion has a low S_DC.", f"{paper}, Tables 8 to 11", "S_DC",
+             lambda one: s_dc(one, "standard"), lambda one: is_below(white_s_dc(one)), "fig-dc-scores", note=images),
+        Rule("TABA restores the independence of the latent (S_DC towards 0.99).", f"{paper}, Sec. 6", "S_DC",
+             lambda one: s_dc(one, "taba") if "taba" in one["series"] else None,
+             lambda one: is_at_least(white_s_dc(one), NEAR), "fig-dc-scores", note=steps),
+        Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches.", f"{back}, Fig. 2",
+             "top-20 |r|, beside white noise's", lambda one: set_score(one, "patch_correlation", "standard"),
+             lambda one: is_above(white_correlation(one)), "fig-dc-patches", note=images),
+        Rule("Latents are less diverse over smooth areas of the image than elsewhere.", f"{back}, Fig. 1 and 5",
+             "flagged share, mostly plain minus other windows", in_plain_areas, is_above(0), "fig-dc-plain",
+             note=images),
+    ]  # fmt: skip
+    return judge(rows, found)

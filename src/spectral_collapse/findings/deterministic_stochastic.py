@@ -10,9 +10,10 @@ import xarray as xr
 
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.benchmark import kinds, title
-from spectral_collapse.findings.claims import Claim, above, below, overall
+from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.findings.measured import Measured
+from spectral_collapse.statistics import Interval
 from spectral_collapse.studies.benchmark import Selection
 
 SELECTION = Selection()
@@ -84,25 +85,16 @@ def answer(found: Found) -> str:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Table 1's shares: a claim of more (or less) than half holds where the whole interval of our share is on its
-    side."""
+    """Table 1's shares: a claim of more (or less) than half of the cases."""
     rows, made = cases(found).set_index(["series", "score"]), []
     for score in CASES:
         theirs, ours = rows.loc[(PAPER, title(score)), "mean"], rows.loc[(PAPER_METHODS, title(score))]
-        one = Interval(ours["mean"], ours["low"], ours["high"])
-        held = (above if theirs > 0.5 else below)(one, 0.5)
-        more = "more" if theirs > 0.5 else "less"
-        made.append(
-            Claim(
-                f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
-                f"of the cases ({theirs:.1%})",
-                "Spectral Collapse, Table 1",
-                f"{text(one, 2)} of {ours['cases']:.0f} cases, {_sets(found)}",
-                overall([held]),
-                "fig-cases",
-            )
-        )
-    return made
+        more, side = ("more", is_above(0.5)) if theirs > 0.5 else ("less", is_below(0.5))
+        words = f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
+        share = Measured({f"{ours['cases']:.0f} cases, {_sets(found)}": Interval(*ours[["mean", "low", "high"]])})
+        where, what = "Spectral Collapse, Table 1", "share"
+        made.append(Rule(f"{words}of the cases ({theirs:.1%})", where, what, share, side, "fig-cases", 2))
+    return judge(made)
 
 
 def _kinds(studies: Sequence[xr.Dataset]) -> list[list[str]]:

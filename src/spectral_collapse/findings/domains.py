@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import bootstrap_mean, geometric_mean, high_mean, mean_text, means
+from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
+from spectral_collapse.findings.intervals import POSITIVE, bootstrap_mean, geometric_mean, high_mean, mean_text, means
+from spectral_collapse.findings.measured import attr, label, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.statistics import Interval, text
 
@@ -31,7 +32,7 @@ def origin(domains: Sequence[xr.Dataset]) -> str:
 
 def answer(domains: Sequence[xr.Dataset]) -> str:
     """On which data sets sources lack power at high frequencies, and which images are real."""
-    ratios = {one.attrs["title"]: _high_ratio(one) for one in domains}
+    ratios = {title_of(one): _high_ratio(one) for one in domains}
     sides = {True: "below 1 on", False: "above 1 on", None: "not significantly different from 1 on"}
     told = [
         f"{words} {', '.join(f'{name} ({text(one, 2)})' for name, one in ratios.items() if below(one, 1) is side)}"
@@ -52,45 +53,32 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
 
 def _family(one: xr.Dataset) -> str:
     """'Photos' for 'Photos, x8'."""
-    return one.attrs["title"].partition(",")[0]
+    return title_of(one).partition(",")[0]
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What the paper says of the data.
+    """What the paper says of the data. 'Close to -3.5' is asked of real images: the slope of a rendered one is a choice
+    of the drawing code."""
 
-    'Close to -3.5' is asked of real images. It holds where the whole 95 % interval of the mean slope lies within `NEAR`
-    of it, and fails where all of it lies outside; 'sparse' holds where the interval of the ratio lies below 1.
-    Supported where a claim holds on all data sets, refuted where it fails on all, else it depends.
-    """
-    slopes, sparse = {}, {}
-    for one in found.values():
-        slope, ratio = bootstrap_mean(one["slope"]), _high_ratio(one)
-        away = sorted(abs(end - SLOPE) for end in (slope.low, slope.high))
-        outside = away[0] > NEAR and (slope.low - SLOPE) * (slope.high - SLOPE) > 0
-        if one.attrs["data_source"] == "real":  # the slope of a rendered image is a choice of the drawing code
-            slopes[title(one)] = text(slope, 2), True if away[1] < NEAR else False if outside else None
-        sparse[title(one)] = text(ratio, 3), below(ratio, 1)
-    return [
-        from_cases(
-            "The slope of the spectra of real images is typically close to -3.5.",
-            "Spectral Collapse, App. B.4",
-            slopes,
-            f"slope of the targets, close: within {NEAR:g}",
-            "fig-photos",
-        ),
-        from_cases(
-            "Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
-            "Spectral Collapse, abstract and Sec. 1",
-            sparse,
-            "power at high frequencies, source over target",
-            "fig-photos",
-        ),
-    ]
+    def slope(one: xr.Dataset) -> Interval | None:
+        return bootstrap_mean(one["slope"]) if one.attrs["data_source"] == "real" else None
+
+    rows = [
+        Rule("The slope of the spectra of real images is typically close to -3.5.", "Spectral Collapse, App. B.4",
+             "slope of the targets", slope, is_equal(SLOPE, NEAR), "fig-photos", 2),
+        Rule("Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
+             "Spectral Collapse, abstract and Sec. 1", "power at high frequencies, source over target", _high_ratio,
+             is_below(1), "fig-photos"),
+    ]  # fmt: skip
+    return judge(rows, found)
 
 
 def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Power of both domains: columns dataset, series, frequency, and those of `intervals.means`."""
-    tables = [means(one["power"].rename(domain="series")).assign(dataset=one.attrs["dataset"]) for one in domains]
+    tables = [
+        means(one["power"].rename(domain="series"), bounds=POSITIVE).assign(dataset=one.attrs["dataset"])
+        for one in domains
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -121,11 +109,6 @@ def _high_ratio(one: xr.Dataset) -> Interval:
     return geometric_mean(high.sel(domain="source") - high.sel(domain="target"))
 
 
-def title(one: xr.Dataset) -> str:
-    """A data set's title, and whether its images are rendered."""
-    return one.attrs["title"] + ("" if one.attrs["data_source"] == "real" else " (rendered)")
-
-
 def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Spectra of targets, geometric means over images, and the power laws that fit them.
 
@@ -141,15 +124,15 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
         found["fit"] = (found["mean"][inside].mean() + slope.mean * distance).where(inside)
         ends = ["mean", "low", "high", "fit"]
         found[ends] = np.exp(found[ends])
-        tables.append(found.assign(label=f"{title(one)}: slope {text(slope, 2)}, {one.attrs['wavelet']}"))
+        tables.append(found.assign(label=f"{label(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"))
     return pd.concat(tables, ignore_index=True)
 
 
 def wavelets(domains: Sequence[xr.Dataset]) -> str:
     """Slopes of the spectra of test targets and of S_HF's reference, and the wavelets that follow from the latter."""
     return "\n".join(
-        f"- **{one.attrs['title']}** ({one.sizes['sample']} {one.attrs['data_source']} test images): slope "
+        f"- **{title_of(one)}** ({one.sizes['sample']} {attr(one, 'data_source')} test images): slope "
         f"{mean_text(one['slope'], 2)}; {one.attrs['reference_slope']:.2f} for the training "
-        f"images that $S_{{HF}}$ takes as its reference, hence {one.attrs['wavelet']}."
+        f"images that $S_{{HF}}$ takes as its reference, hence {attr(one, 'wavelet')}."
         for one in domains
     )

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.claims import Claim, from_cases
+from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import interval, means
+from spectral_collapse.findings.measured import exact, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.entry_noise import (
@@ -272,23 +273,13 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What a perfect network says to the first steps' part in the error; an exact calculation has no interval.
 
     Measured is the share of Euler's squared error, at the profile's steps, that is gone where TABA's published share of
-    them is replaced. Supported where it is more than half.
+    them is replaced.
     """
-    shares = {study.attrs["title"]: first_steps(study) for study in found.values()}
-    cases = {
-        title: (f"{share:.2f} in the first {PUBLISHED:.0%} of the steps", share > 0.5)
-        for title, share in shares.items()
-        if not np.isnan(share)
-    }
-    return [
-        from_cases(
-            "For a perfect network of Gaussian data the error of Euler's walk is made in its first steps.",
-            "There and Back Again, abstract",
-            cases,
-            "share of the squared error of a perfect network's latent",
-            "fig-entry-trade",
-        )
-    ]
+    what = f"share of the squared error of a perfect network's latent in the first {PUBLISHED:.0%} of the steps"
+    words = "For a perfect network of Gaussian data the error of Euler's walk is made in its first steps."
+    share = Rule(words, "There and Back Again, abstract", what, lambda one: exact(first_steps(one)), is_above(0.5),
+                 "fig-entry-trade", 2)  # fmt: skip
+    return judge([share], found, title_of)
 
 
 def _placed(table: pd.DataFrame, study: xr.Dataset) -> pd.DataFrame:

@@ -5,18 +5,20 @@ The papers do not treat it, so what is claimed here is a question of this book, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import xarray as xr
 
 from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import called, difference, value
-from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.intervals import interval
-from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.latents import label
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import text
 from spectral_collapse.studies.benchmark import TARGET
 from spectral_collapse.studies.latents import WHITE
 
@@ -64,7 +66,7 @@ def answer(found: Networks) -> str:
         return f"{called(point)} {said} ({text(gain, 2)})"
 
     def where(collapsed: Callable[[xr.Dataset], bool]) -> str:
-        names = [one.attrs["title"] for one in found[FLOW].values() if collapsed(one)]
+        names = [title_of(one) for one in found[FLOW].values() if collapsed(one)]
         listed = f" ({'; '.join(names)})" if names else ""
         return f"on {len(names)} of {len(found[FLOW])} data sets{listed}"
 
@@ -81,37 +83,41 @@ def answer(found: Networks) -> str:
 
 
 def claims(found: Networks) -> list[Claim]:
-    """What this page asks. Each holds on a data set where the whole interval lies on its side.
+    """What this page asks. found: with `FLOW`, and with `EPSILON` where the two are compared."""
+    pairs = {name: both for name, both in per_data_set(found).items() if len(both) == 2}
 
-    found: with `FLOW`, and with `EPSILON` where the two are compared.
-    """
-    flow = {label(one): one for one in found[FLOW].values()}
-    pairs = {label(both[FLOW]): both for both in per_data_set(found).values() if len(both) == 2}
-    white = {name: from_white(one) for name, one in flow.items()}
-    made = [of_gaps("Latents of flow matching are less white than white noise", _WHERE, white, -1, "S_DC", _FIGURE)]
-    rules = (
-        ("Its images have less energy at high frequencies than true targets", "standard", TARGET, "hf_excess", -1),
-        ("TABA brings energy back", "taba", "standard", "hf_excess", 1),
-        ("OVG brings energy back", "ovg", "standard", "hf_excess", 1),
-        ("TABA makes its latents whiter", "taba", "standard", "s_dc", 1),
-    )
-    for words, point, other, score, sign in rules:
-        gaps = {name: difference(one, point, other, score) for name, one in flow.items()}
-        made.append(of_gaps(words, _WHERE, gaps, sign, f"difference of {_CALLED[score]}", _FIGURE))
-    for words, score in (
-        ("It loses less energy than a network that predicts noise", "hf_excess"),
-        ("Its latents are whiter than that network's", "s_dc"),
-    ):
-        gaps = {name: _between(both, score) for name, both in pairs.items()}
-        made.append(of_gaps(words, _WHERE, gaps, 1, f"{_CALLED[score]}, standard inversion", _FIGURE))
-    return made
+    def between(score: str) -> Measured:
+        """The standard inversion's score with flow matching minus that with epsilon, image by image."""
+        values = {
+            label(both[FLOW]): [both[name][score].sel(point="standard", drop=True).mean("seed") for name in both]
+            for both in ({name: both[name] for name in (FLOW, EPSILON)} for both in pairs.values())
+        }
+        return Measured({name: interval(flow - epsilon) for name, (flow, epsilon) in values.items()})
 
-
-def _between(both: Found, score: str) -> Interval:
-    """The standard inversion's score with flow matching minus that with epsilon, image by image."""
-    values = [both[name][score].sel(point="standard", drop=True).mean("seed") for name in (FLOW, EPSILON)]
-    return interval(values[0] - values[1])
+    more, less = is_above(0), is_below(0)
+    rows = [
+        ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", from_white, less),
+        *(
+            (words, f"difference of {_CALLED[score]}",
+             functools.partial(difference, point=point, baseline=other, score=score), side)
+            for words, point, other, score, side in (
+                ("Its images have less energy at high frequencies than true targets",
+                 "standard", TARGET, "hf_excess", less),
+                ("TABA brings energy back", "taba", "standard", "hf_excess", more),
+                ("OVG brings energy back", "ovg", "standard", "hf_excess", more),
+                ("TABA makes its latents whiter", "taba", "standard", "s_dc", more),
+            )
+        ),
+        *(
+            (words, f"{_CALLED[score]}, standard inversion", between(score), more)
+            for words, score in (
+                ("It loses less energy than a network that predicts noise", "hf_excess"),
+                ("Its latents are whiter than that network's", "s_dc"),
+            )
+        ),
+    ]  # fmt: skip
+    return judge((Rule(words, QUESTION, *row, _FIGURE) for words, *row in rows), found[FLOW], label)
 
 
 _CALLED = {"hf_excess": "log HF energy", "s_dc": "S_DC"}
-_WHERE, _FIGURE = "a question of this book", "fig-flow-levels"
+_FIGURE = "fig-flow-levels"

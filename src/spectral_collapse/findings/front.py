@@ -12,8 +12,8 @@ from spectral_collapse.findings import collapse, decomposition, verdicts
 from spectral_collapse.findings.benchmark import difference
 from spectral_collapse.findings.claims import Claim, below
 from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import attr, images, title_of
 from spectral_collapse.statistics import Interval, text
-from spectral_collapse.studies import common
 from spectral_collapse.studies.benchmark import TARGET
 
 SAME_PICTURES = ("photos", "textures")
@@ -50,8 +50,8 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset, others: Found, claims: Map
         f"{text(perfect, 2)} if it knows the sources' spectrum, and {text(decomposition.left(decomposed), 2)} if it "
         f"knows the covariance of their pixels, {needs}.\n\n"
         f"{verdicts.sentence(claims).removeprefix('**Answer.** ')}\n\n"
-        f"Energies are geometric means and powers arithmetic means over {common.images(study)} of "
-        f"**{study.attrs['title']}**, {study.attrs['origin']}, with 95 % bootstrap intervals; other data sets differ, "
+        f"Energies are geometric means and powers arithmetic means over {images(study)} of "
+        f"**{title_of(study)}**, {attr(study, 'origin')}, with 95 % bootstrap intervals; other data sets differ, "
         f"as the table says.{same_pictures(study)}"
     )
 
@@ -60,14 +60,12 @@ def elsewhere(study: xr.Dataset, others: Found) -> str:
     """The same on other data sets than that of `study`, a line of Markdown each; '' without any."""
     lines = []
     for one in others.values():
-        if one.attrs["title"] == study.attrs["title"]:
+        if title_of(one) == title_of(study):
             continue
         pairs = (("standard", TARGET), ("taba", "standard"), ("ovg", "standard"))
         gaps = [difference(one, point, baseline, "hf_excess") for point, baseline in pairs]
         energy, taba, ovg = (text(Interval(*np.exp(gap)), 2) for gap in gaps)
-        lines.append(
-            f"- {one.attrs['title']}, {common.images(one)}: {energy} times; TABA multiplies it by {taba}, OVG by {ovg}"
-        )
+        lines.append(f"- {title_of(one)}, {images(one)}: {energy} times; TABA multiplies it by {taba}, OVG by {ovg}")
     return "The same on other data:\n\n" + "\n".join(lines) if lines else ""
 
 

@@ -10,7 +10,8 @@ import xarray as xr
 
 from spectral_collapse import inversion
 from spectral_collapse.findings.claims import Claim, from_cases
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
+from spectral_collapse.findings.intervals import POSITIVE, high_mean, mean_text, means
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies.gaussian import (
     EXPLODING,
@@ -41,8 +42,10 @@ def spectra(study: xr.Dataset) -> pd.DataFrame:
     """Power of sources and targets, and the targets' power law, without a width: columns series, frequency, and those
     of `intervals.means`; attr entry, s_0^2 of either process."""
     law = {"series": LAW, "frequency": study["frequency"], **dict.fromkeys(("mean", "low", "high"), study["power_law"])}
-    found = pd.concat([means(study["power"].rename(domain="series")), pd.DataFrame(law)], ignore_index=True)
-    found.attrs = {"title": study.attrs["title"], "entry": study["entry"].to_series().to_dict()}
+    found = pd.concat(
+        [means(study["power"].rename(domain="series"), bounds=POSITIVE), pd.DataFrame(law)], ignore_index=True
+    )
+    found.attrs = {"title": title_of(study), "entry": study["entry"].to_series().to_dict()}
     return found
 
 
@@ -207,7 +210,7 @@ def setting(study: xr.Dataset) -> str:
     """Which images, and whose noise levels, as one line of Markdown."""
     own = float(study["entry"].sel(process=PRESERVING))
     return (
-        f"**{study.attrs['title']}**, {study.attrs['data_source']} images: {study.attrs['origin']}. The data are "
+        f"**{title_of(study)}**, {attr(study, 'data_source')} images: {attr(study, 'origin')}. The data are "
         f"pixels of these images; the variance-preserving process has Stable Diffusion's betas ($s_0^2$ = {own:.1e}). "
         f"Those networks of this book that predict noise have DDPM's ({entry(DDPM):.1e}), and that of the photographs "
         "works on an autoencoder's latents."
@@ -237,7 +240,7 @@ def verdict(study: xr.Dataset) -> str:
     return (
         f"- **The data.** The targets' power falls with frequency to the power "
         f"{mean_text(study['slope'], 2)} ({study.sizes['sample']} "
-        f"{study.attrs['data_source']} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
+        f"{attr(study, 'data_source')} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
         f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
         f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, "
         f"{below[FLOW]:.0%} less than the {float(study['entry'].sel(process=FLOW)):.0e} of flow matching, and "
@@ -272,7 +275,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """
     cause, nearer, filled = {}, {}, {}
     for study in found.values():
-        title = study.attrs["title"]
+        title = title_of(study)
         collapsed = float(high_mean(study["standard_variance"]))
         cause[title] = f"{collapsed:.2f}", None if collapsed >= COLLAPSED else False
         inside = emptied_rings(study["frequency"])

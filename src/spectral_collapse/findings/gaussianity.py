@@ -8,6 +8,7 @@ jackknife intervals over parts of them.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -16,21 +17,20 @@ from scipy import integrate, stats
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals, latents
-from spectral_collapse.findings.claims import Claim
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
+from spectral_collapse.findings.intervals import POSITIVE, SHARE, means
 from spectral_collapse.findings.latents import (
     Found,
     as_rows,
-    below,
     called,
     jackknife,
     jackknifed,
-    judged,
     label,
     stacked,
 )
+from spectral_collapse.findings.measured import attr, below, title_of
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
-from spectral_collapse.statistics import COVERAGE, Interval, text
+from spectral_collapse.statistics import COVERAGE, Interval, groups_of, text
 from spectral_collapse.studies.gaussianity import ALL
 
 LAW = "chance"
@@ -39,6 +39,8 @@ SMALLEST = 1e-30
 """Of the p-values that charts show."""
 TICKS = 64
 """How many norms of a series are drawn at most."""
+MARGIN = 0.2
+"""The Kolmogorov-Smirnov distance up to which norms count as white noise's: an S_G of 0.8 or more."""
 RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
 
@@ -95,7 +97,7 @@ def pvalues(found: Found) -> pd.DataFrame:
 
 def energies(found: Found) -> pd.DataFrame:
     """Mean energy per degree of freedom in each band: columns panel, series, band, and those of `intervals.means`."""
-    return stacked(found, lambda study: means(_in_bands(study["energy"].drop_vars("freedom"))))
+    return stacked(found, lambda study: means(_in_bands(study["energy"].drop_vars("freedom")), bounds=POSITIVE))
 
 
 def band_distances(found: Found) -> pd.DataFrame:
@@ -115,7 +117,7 @@ def rejections(found: Found) -> pd.DataFrame:
     def table(study: xr.Dataset) -> pd.DataFrame:
         tests = {
             "an element over latents": _shares(jackknifed(study["element_rejected"])),
-            "the values of a latent": means(study["latent_rejected"]),
+            "the values of a latent": means(study["latent_rejected"], bounds=SHARE),
         }
         return pd.concat([rows.assign(test=test) for test, rows in tests.items()])
 
@@ -146,9 +148,9 @@ def score_table(found: Found) -> pd.DataFrame:
             pvalue = one["ks_pvalue"].isel(count=-1, draw=0).item()
             rows.append(
                 {
-                    "Data": f"{study.attrs['title']}, {study.attrs['data_source']}",
+                    "Data": f"{title_of(study)}, {attr(study, 'data_source')}",
                     "Latents": called(name),
-                    "Squared norm / d": text(intervals.interval(one["energy"].sel(band=ALL)), 3),
+                    "Squared norm / d": text(intervals.interval(one["energy"].sel(band=ALL), bounds=POSITIVE), 3),
                     "S_G": f"{1 - distance:.3f}",
                     "KS distance": f"{distance:.3f}",
                     "95 % of white sets below": f"{_chance(study).high:.3f}",
@@ -183,8 +185,8 @@ def _restored(study: xr.Dataset) -> str:
     nearest = [name for name, one in excesses.items() if name == best or one.low <= excesses[best].high]
     listed = ", ".join(f"{called(name)} {text(excesses[name])}" for name in nearest)
     return (
-        f"Norms follow white noise's law with {', '.join(inside) or 'no method'}; the mean norm is right and the "
-        f"spectrum is not with {'; '.join(_only_norm(study)) or 'no method'}. Element by element the nearest to "
+        f"Norms are not told from white noise's with {', '.join(inside) or 'no method'}; the mean norm is right and "
+        f"the spectrum is not with {'; '.join(_only_norm(study)) or 'no method'}. Element by element the nearest to "
         f"N(0, 1) are {listed} (nat more than white noise)."
     )
 
@@ -197,8 +199,8 @@ def norms_verdict(found: Found) -> str:
         first = _first_rejected(study, "standard")
         told = "in no set" if first is None else f"in every random set of {first} or more"
         lines.append(
-            f"- **{label(study)}**: norms as of white noise: {', '.join(inside) or 'none'}. The test rejects the "
-            f"standard inversion {told} at 5 %."
+            f"- **{label(study)}**: norms not told from white noise's: {', '.join(inside) or 'none'}. The test rejects "
+            f"the standard inversion {told} at 5 %."
         )
     return "\n".join(lines)
 
@@ -224,9 +226,7 @@ def _only_norm(study: xr.Dataset) -> list[str]:
         off = [
             f"{band} {text(one, 2)}"
             for band, one in wrong.items()
-            if abs(one.mean - 1) >= WRONG
-            and below(one.low, one.high, 1) is not None
-            and distance.sel(series=name, band=band) > most
+            if abs(one.mean - 1) >= WRONG and below(one, 1) is not None and distance.sel(series=name, band=band) > most
         ]
         if right and off:
             named.append(f"{called(name)} ({', '.join(off)})")
@@ -234,70 +234,44 @@ def _only_norm(study: xr.Dataset) -> list[str]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Claims on normality of both papers (`latents.judged` makes verdicts of several data sets).
+    """Claims on normality of both papers. Squared norms follow white noise's law, or do not, where the whole interval
+    of `ks_distance` lies below `MARGIN`, or above: that a test does not reject is no support."""
+    spectral, back = "Spectral Collapse", "There and Back Again"
 
-    Norms count as normal where the KS distance is one that 95 % of sets of as many white latents do not exceed; shares,
-    energies and differences are on a side where their whole interval is.
+    def norms_of(name: str) -> Callable[[xr.Dataset], Interval | None]:
+        return lambda one: ks_distance(one, name) if name in one["series"] else None
+
+    what = "KS distance of squared norms; its interval is that of as many independent norms as there are pictures"
+    rows = [
+        Rule("Squared norms of latents of the standard inversion do not follow chi-square",
+             f"{spectral}, Fig. 7 and App. B.2", what, norms_of("standard"), is_above(MARGIN),
+             "fig-gaussianity-norms", 2),
+        Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what, norms_of("ovg"), is_below(MARGIN),
+             "fig-gaussianity-ks", 2),
+        Rule("A latent of low variance lacks energy at high frequencies (energy over white noise's)",
+             f"{spectral}, Sec. 3", "energy", lambda one: _energy(one, "standard", "high"), is_below(1),
+             "fig-gaussianity-energy", 2),
+        Rule(f"Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
+             f"{LEVEL})", f"{back}, Sec. 1", "share",
+             lambda one: jackknife(one["element_rejected"].sel(series="standard")), is_above(LEVEL),
+             "fig-gaussianity-shapiro", 2),
+        Rule("Forward diffusion in the first steps brings latents closer to Gaussian noise (divergence of TABA minus "
+             "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference",
+             lambda one: _closer(one, "taba") if "taba" in one["series"] else None, is_below(0), "fig-gaussianity-kl",
+             2),
+    ]  # fmt: skip
+    return judge(rows, found, label)
+
+
+def ks_distance(study: xr.Dataset, name: str) -> Interval:
+    """The Kolmogorov-Smirnov distance of the law of squared norms from chi-square.
+
+    Two distribution functions are no farther apart than one of them from the sample and the sample from the other, so
+    the distance of the sample, give or take what 95 % of samples of the very law do not exceed, holds the distance of
+    the law. As independent count pictures, not latents.
     """
-    studies = {label(study): study for study in found.values()}
-    with_ovg = {name: study for name, study in studies.items() if "ovg" in study["series"]}
-    with_taba = {name: study for name, study in studies.items() if "taba" in study["series"]}
-
-    def distances_of(chosen: dict[str, xr.Dataset], name: str) -> str:
-        texts = [
-            f"{title}: D = {_distance(study, name):.2f}, standard inversion {_distance(study, 'standard'):.2f}, white "
-            f"noise at most {_chance(study).high:.2f}"
-            for title, study in chosen.items()
-        ]
-        return "; ".join(texts) or "-"
-
-    high = {title: _energy(study, "standard", "high") for title, study in studies.items()}
-    rejected = {title: jackknife(study["element_rejected"].sel(series="standard")) for title, study in studies.items()}
-    closer = {title: _closer(study, "taba") for title, study in with_taba.items()}
-
-    def listed(values: dict[str, Interval]) -> str:
-        return "; ".join(f"{title}: {text(one, 2)}" for title, one in values.items()) or "-"
-
-    spectral, taba = "Spectral Collapse", "There and Back Again"
-    return [
-        Claim(
-            "Squared norms of latents of the standard inversion do not follow chi-square",
-            f"{spectral}, Fig. 7 and App. B.2",
-            distances_of(studies, "standard"),
-            judged(not _inside(study, "standard") for study in studies.values()),
-            "fig-gaussianity-norms",
-        ),
-        Claim(
-            "OVG restores Gaussianity (squared norms)",
-            f"{spectral}, Sec. 1",
-            distances_of(with_ovg, "ovg"),
-            judged(_inside(study, "ovg") for study in with_ovg.values()),
-            "fig-gaussianity-ks",
-        ),
-        Claim(
-            "A latent of low variance lacks energy at high frequencies (energy over white noise's)",
-            f"{spectral}, Sec. 3",
-            listed(high),
-            judged(below(one.low, one.high, 1) for one in high.values()),
-            "fig-gaussianity-energy",
-        ),
-        Claim(
-            "Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
-            f"{LEVEL})",
-            f"{taba}, Sec. 1",
-            listed(rejected),
-            judged(_above(one, LEVEL) for one in rejected.values()),
-            "fig-gaussianity-shapiro",
-        ),
-        Claim(
-            "Forward diffusion in the first steps brings latents closer to Gaussian noise "
-            "(divergence of TABA minus that of the standard inversion, nat per element)",
-            f"{taba}, Fig. 4",
-            listed(closer),
-            judged(below(one.low, one.high) for one in closer.values()),
-            "fig-gaussianity-kl",
-        ),
-    ]
+    distance, apart = _distance(study, name), chance(len(set(groups_of(study)))).high
+    return intervals.within(Interval(distance, distance - apart, distance + apart), 0, 1)
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -343,13 +317,8 @@ def _first_rejected(study: xr.Dataset, name: str) -> int | None:
 
 
 def _energy(study: xr.Dataset, name: str, band: str) -> Interval:
-    return intervals.interval(study["energy"].sel(series=name, band=band))
+    return intervals.interval(study["energy"].sel(series=name, band=band), bounds=POSITIVE)
 
 
 def _closer(study: xr.Dataset, name: str) -> Interval:
     return jackknife(study["kl_excess"].sel(series=name) - study["kl_excess"].sel(series="standard"))
-
-
-def _above(one: Interval, value: float) -> bool | None:
-    under = below(one.low, one.high, value)
-    return None if under is None else not under

@@ -1,15 +1,15 @@
-"""What the chapters on latents share: names of data sets and series, tables over several data sets, verdicts."""
+"""What the chapters on latents share: names of data sets and series, tables over several data sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.claims import Verdict
+from spectral_collapse.findings.measured import attr, said, title_of
 from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies.latents import WHITE
 
@@ -36,15 +36,13 @@ _NAMES = {
 
 def called(series: str) -> str:
     """A series as pages write it: TABA for 'taba', SDEdit for 'sdedit', 'noise floor' for 'noise_floor'."""
-    return series.upper() if series in _ACRONYMS else _NAMES.get(series, series.replace("_", " "))
+    return series.upper() if series in _ACRONYMS else _NAMES.get(series, said(series.replace("_", " ")))
 
 
 def label(study: xr.Dataset) -> str:
     """'Textures, x8 (real, 64 latents, 4 pictures)'."""
     pictures = len(set(groups_of(study)))
-    return (
-        f"{study.attrs['title']} ({study.attrs['data_source']}, {study.sizes['sample']} latents, {pictures} pictures)"
-    )
+    return f"{title_of(study)} ({attr(study, 'data_source')}, {study.sizes['sample']} latents, {pictures} pictures)"
 
 
 def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
@@ -80,21 +78,3 @@ def jackknife(values: xr.DataArray) -> Interval:
 def methods(study: xr.Dataset) -> list[str]:
     """All series but white noise."""
     return [str(name) for name in study["series"].to_numpy() if name != WHITE]
-
-
-def judged(cases: Iterable[bool | None]) -> Verdict:
-    """'supported' where all cases agree with the claim (True), 'refuted' where none does and all tell (False), 'not
-    measured' for no case; else, also where one does not tell (None), 'depends'."""
-    known = list(cases)
-    if not known:
-        return "not measured"
-    if all(known):
-        return "supported"
-    return "refuted" if all(case is False for case in known) else "depends"
-
-
-def below(low: float, high: float, value: float = 0.0) -> bool | None:
-    """Whether an interval lies below a value: None where it holds the value or is none."""
-    if np.isnan(low) or low <= value <= high:
-        return None
-    return bool(high < value)

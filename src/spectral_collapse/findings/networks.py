@@ -6,7 +6,7 @@ What is called `runs` is a result of `training.records.curves`; all else are res
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,10 @@ from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import (
+    POSITIVE,
+    REAL,
+    SHARE,
+    Bounds,
     as_table,
     bootstrap_mean,
     geometric_mean,
@@ -26,10 +30,11 @@ from spectral_collapse.findings.intervals import (
     resampled,
     resamples,
 )
+from spectral_collapse.findings.measured import attr, equal, images, said, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available
 from spectral_collapse.statistics import Interval, groups_of, resampled_means, text
-from spectral_collapse.studies import benchmark, common
+from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
 from spectral_collapse.training import records
@@ -51,7 +56,18 @@ STAGES = {
 }
 """Images by what may have been lost in them; each stage has one more possible culprit than the one before."""
 
-BARS = {"S_HF": 0.03, "SWD": 2.0, "PSNR (dB)": 28.0, "Elasticity": 4.0}
+
+class Bars(NamedTuple):
+    """Of each bar a name, a limit, what a network has there, or whether it clears it."""
+
+    texture: Any
+    distance: Any
+    psnr: Any
+    elasticity: Any
+
+
+NAMES = Bars("S_HF", "SWD", "PSNR (dB)", "Elasticity")
+BARS = Bars(texture=0.03, distance=2.0, psnr=28.0, elasticity=4.0)
 """How good a network is to be, on images that no training saw: the distance of its samples to test targets in mean
 S_HF, their sliced Wasserstein distance to training targets over that of as many test targets, and elasticity, at most;
 PSNR of its own targets, inverted and sampled, at least. They are the same for all, and none looks at what inversion
@@ -96,7 +112,7 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
         level=[f"sigma / alpha = {at:.2g}" for at in ratios[levels]],
         band=[f"{band}: {low:g} to {high:g} cycles/px" for band, (low, high) in BANDS.items()],
     )
-    return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", network=name)
+    return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
 
 
 def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
@@ -194,8 +210,8 @@ def sharing_verdict() -> str:
 def setting(study: xr.Dataset) -> str:
     """What was measured, as one line of Markdown."""
     return (
-        f"**{study.attrs['title']}**: {common.images(study)} "
-        f"({study.attrs['origin']}); {study.sizes['draw']} draws of {study.sizes['drawn']} samples from white noise; "
+        f"**{title_of(study)}**: {images(study)} "
+        f"({attr(study, 'origin')}); {study.sizes['draw']} draws of {study.sizes['drawn']} samples from white noise; "
         f"{study.attrs['num_steps']} steps."
     )
 
@@ -210,8 +226,8 @@ def answer(study: xr.Dataset) -> str:
         else "The network works on pixels"
     )
     return (
-        f"**Answer.** {blame}. With the network `{one['model'].item()}` ({study.attrs['title']}, "
-        f"{common.images(study)}), translations have {text(lost, 2)} times the energy at high frequencies of samples "
+        f"**Answer.** {blame}. With the network `{one['model'].item()}` ({title_of(study)}, "
+        f"{images(study)}), translations have {text(lost, 2)} times the energy at high frequencies of samples "
         f"from white noise. {space}, and samples from white noise have {_times(every_draw(one['excess_noise']))} "
         "times the usual of training targets."
     )
@@ -221,7 +237,7 @@ def verdict(study: xr.Dataset) -> str:
     """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
     real = study["excess_real"]
     lines = [
-        f"- **Test targets** ({study.attrs['data_source']}) have {_times(real)} times the usual high-frequency "
+        f"- **Test targets** ({attr(study, 'data_source')}) have {_times(real)} times the usual high-frequency "
         f"energy of training targets."
     ]
     for name, autoencoder in first_with(study).items():
@@ -265,7 +281,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """
     pixels, order = {}, {}
     for study in found.values():
-        title, one = study.attrs["title"], study.set_coords(["prediction", "space"])
+        title, one = title_of(study), study.set_coords(["prediction", "space"])
         noise = one.isel(model=(one["prediction"] == "epsilon").to_numpy())
         inside = noise.isel(model=(noise["space"] == "pixels").to_numpy())
         if inside.sizes["model"]:
@@ -315,7 +331,9 @@ def _slower(quotients: pd.DataFrame) -> tuple[str, bool | None]:
 
 def _all_collapse(study: xr.Dataset) -> tuple[str, bool | None]:
     """S_DC of each network beside white noise's, and whether all of them, or none, lie below it."""
-    found = {str(name): bootstrap_mean(study["s_dc"].sel(model=name)) for name in study["model"].to_numpy()}
+    found = {
+        str(name): bootstrap_mean(study["s_dc"].sel(model=name), bounds=SHARE) for name in study["model"].to_numpy()
+    }
     white = {name: float(study["white_s_dc"].sel(model=name)) for name in found}
     held = {below(one, white[name]) for name, one in found.items()}
     listed = ", ".join(f"{name} {text(one)} of {white[name]:.3f}" for name, one in found.items())
@@ -325,7 +343,7 @@ def _all_collapse(study: xr.Dataset) -> tuple[str, bool | None]:
 def errors(study: xr.Dataset) -> pd.DataFrame:
     """Error of the predicted clean images: columns panel (domain and space), network, ratio, and those of
     `intervals.means`; in each panel the closed form (`FILTER`) of its first network stands beside the networks."""
-    found = _per_predictor(study, "error").sort_values("domain", kind="stable", ignore_index=True)
+    found = _per_predictor(study, "error", POSITIVE).sort_values("domain", kind="stable", ignore_index=True)
     return found.assign(panel=found["domain"] + "s, " + found["panel"])
 
 
@@ -347,14 +365,14 @@ def energies(study: xr.Dataset) -> pd.DataFrame:
                 tables.append(means(values, str(values.dims[-1])).assign(network=name, stage=title))
     found = pd.concat(tables, ignore_index=True)
     found[["mean", "low", "high"]] = np.exp(found[["mean", "low", "high"]])
-    found.attrs = {"title": study.attrs["title"]}
+    found.attrs = {"title": title_of(study)}
     return found
 
 
 def decorrelation(study: xr.Dataset) -> pd.DataFrame:
     """S_DC of the latents of the standard inversion: columns network, those of `intervals.means`, and white, that of
     white noise."""
-    found = means(study["s_dc"], title=study.attrs["title"]).rename(columns={"model": "network"})
+    found = means(study["s_dc"], bounds=SHARE, title=title_of(study)).rename(columns={"model": "network"})
     return found.assign(white=study["white_s_dc"].to_numpy())
 
 
@@ -368,7 +386,7 @@ def norms(study: xr.Dataset) -> pd.DataFrame:
             values = {"norm": starts.ravel(), "times": np.exp(logarithms.ravel())}
             tables.append(pd.DataFrame({"network": str(name), "stage": STAGES[stage], **values}))
     found = pd.concat(tables, ignore_index=True)
-    found.attrs = {"title": study.attrs["title"]}
+    found.attrs = {"title": title_of(study)}
     return found
 
 
@@ -382,7 +400,7 @@ def ceiling(study: xr.Dataset) -> pd.DataFrame:
             found = ratio(power, study["target_power"])
             tables.append(as_table(found, power).assign(autoencoder=autoencoder))
     found = pd.concat(tables[1:] or tables, ignore_index=True)
-    found.attrs = {"title": study.attrs["title"]}
+    found.attrs = {"title": title_of(study)}
     return found
 
 
@@ -478,7 +496,7 @@ def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
             "Steps": " ".join(filter(None, [_whole(one["steps"]), _after(str(one["start"].item()))])),
             "Seconds": _whole(one["train_seconds"]),
-            "Judged on": f"{one.attrs['title']}, {one.attrs['data_source']}",
+            "Judged on": f"{title_of(one)}, {attr(one, 'data_source')}",
         },
     )
 
@@ -489,18 +507,22 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     SWD is the mean over draws with the smallest and the largest; in brackets behind it that of as many
     test targets. KID is a column where its weights are there.
     """
+
+    def share(values: xr.DataArray) -> str:
+        return _nonbreaking(bootstrap_mean(values, bounds=SHARE))
+
     found = _per_network(
         studies,
         lambda one: {
-            "S_HF: test targets": _nonbreaking(bootstrap_mean(one["s_hf_real"])),
-            "autoencoder": _nonbreaking(bootstrap_mean(one["s_hf_ceiling"])) if one["autoencoder"].item() else "-",
-            "white noise": _nonbreaking(bootstrap_mean(every_draw(one["s_hf_noise"]))),
-            "translated": _nonbreaking(bootstrap_mean(one["s_hf_translated"])),
+            "S_HF: test targets": share(one["s_hf_real"]),
+            "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+            "white noise": share(every_draw(one["s_hf_noise"])),
+            "translated": share(one["s_hf_translated"]),
             "PSNR of autoencoder (dB)": _nonbreaking(bootstrap_mean(one["psnr_ceiling"]), 1),
             "PSNR of own targets (dB)": _nonbreaking(bootstrap_mean(one["psnr_own"]), 1),
             "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-            "S_DC (white noise)": f"{_nonbreaking(bootstrap_mean(one['s_dc']))} ({float(one['white_s_dc']):.3f})",
+            "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
         },
     )
     return found.drop(columns="KID") if (found["KID"] == "-").all() else found
@@ -512,30 +534,32 @@ def bars(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
 
     def row(one: xr.Dataset) -> dict[str, str]:
         found = _measured(one)
-        texture, distance, psnr, slope = found.values()
-        shown = (f"{texture:.3f}", f"{distance:.2f}", _nonbreaking(psnr, 1), _nonbreaking(slope, 0))
-        held = _held(found)
+        shown = Bars(
+            texture=f"{found.texture:.4f}",
+            distance=f"{found.distance:.2f}",
+            psnr=_nonbreaking(found.psnr, 1),
+            elasticity=_nonbreaking(found.elasticity, 0),
+        )
         listed = {
-            title: ", ".join(bar for bar, clear in held.items() if clear is state) or "nothing"
+            title: ", ".join(bar for bar, clear in zip(NAMES, _held(found), strict=True) if clear is state) or "nothing"
             for title, state in (("Misses", False), ("Open", None))
         }
-        return dict(zip(BARS, shown, strict=True)) | listed
+        return dict(zip(NAMES, shown, strict=True)) | listed
 
-    limits = {name: f"{name} {'≥' if name.startswith('PSNR') else '≤'} {bar:g}" for name, bar in BARS.items()}
+    signs = NAMES._replace(texture="≤", distance="≤", psnr="≥", elasticity="≤")
+    limits = {name: f"{name} {sign} {bar:g}" for name, sign, bar in zip(NAMES, signs, BARS, strict=True)}
     return _per_network(studies, row).rename(columns=limits)
 
 
 def bars_verdict(studies: Sequence[xr.Dataset]) -> str:
     """How many networks clear each of `BARS`, and which miss one, as a sentence of Markdown."""
-    held = [(name, _held(_measured(one.sel(model=name)))) for one in studies for name in one["model"].data]
-
-    def count(bar: str) -> str:
-        states = [found[bar] for _, found in held]
-        return f"{bar}: {states.count(True)}" + f", open for {states.count(None)}" * (None in states)
-
-    missing = [f"`{name}`" for name, found in held if False in found.values()]
-    each = "; ".join(map(count, BARS))
-    return f"Of {len(held)} networks, so many clear each bar: {each}. Miss one: {', '.join(missing) or 'none'}."
+    held = {said(name): _held(_measured(one.sel(model=name))) for one in studies for name in one["model"].data}
+    each = "; ".join(
+        f"{name}: {states.count(True)}" + f", open for {states.count(None)}" * (None in states)
+        for name, states in zip(NAMES, zip(*held.values(), strict=True), strict=True)
+    )
+    missing = ", ".join(f"`{name}`" for name, found in held.items() if False in found) or "none"
+    return f"Of {len(held)} networks, so many clear each bar: {each}. At least one is missed by: {missing}."
 
 
 def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
@@ -591,27 +615,26 @@ def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dat
     return found
 
 
-def _measured(one: xr.Dataset) -> dict[str, Any]:
+def _measured(one: xr.Dataset) -> Bars:
     """What a network has at each of `BARS`."""
     slope = norm_sensitivity(one.expand_dims("model")).set_index("measure").loc["elasticity"]
-    values = (
-        abs(float(every_draw(one["s_hf_noise"]).mean() - one["s_hf_real"].mean())),
-        float(one["swd"].mean() / one["swd_real"]),
-        bootstrap_mean(one["psnr_own"]),
-        Interval(*slope[["mean", "low", "high"]]),
+    return Bars(
+        texture=abs(float(every_draw(one["s_hf_noise"]).mean() - one["s_hf_real"].mean())),
+        distance=float(one["swd"].mean() / one["swd_real"]),
+        psnr=bootstrap_mean(one["psnr_own"]),
+        elasticity=Interval(*slope[["mean", "low", "high"]]),
     )
-    return dict(zip(BARS, values, strict=True))
 
 
-def _held(found: Mapping[str, Any]) -> dict[str, bool | None]:
+def _held(found: Bars) -> Bars:
     """Which of `BARS` are cleared, by the mean; elasticity, which a few samples tell badly, by its whole interval, and
     open (None) where the bar lies in it. A measure without a value is not cleared."""
-    texture, distance, psnr, slope = found.values()
-    most, farthest, least, steepest = BARS.values()
-    gentle = True if -steepest <= slope.low and slope.high <= steepest else None
-    if slope.low > steepest or slope.high < -steepest:
-        gentle = False
-    return dict(zip(BARS, (texture <= most, distance <= farthest, bool(psnr.mean >= least), gentle), strict=True))
+    return Bars(
+        texture=found.texture <= BARS.texture,
+        distance=found.distance <= BARS.distance,
+        psnr=bool(found.psnr.mean >= BARS.psnr),
+        elasticity=equal(found.elasticity, 0, BARS.elasticity),
+    )
 
 
 def starts(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -664,7 +687,7 @@ def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict
     return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
 
 
-def _per_predictor(study: xr.Dataset, variable: str) -> pd.DataFrame:
+def _per_predictor(study: xr.Dataset, variable: str, bounds: Bounds = REAL) -> pd.DataFrame:
     """Means with intervals per network and level, and of one closed form per autoencoder or pixel space."""
     tables, first = [], first_with(study)
     for name in study["model"].to_numpy():
@@ -673,10 +696,10 @@ def _per_predictor(study: xr.Dataset, variable: str) -> pd.DataFrame:
         titles = {"network": str(name)} | ({"closed form": FILTER} if name in first else {})
         values = study[variable].sel(model=name, predictor=list(titles), drop=True)
         values = values.assign_coords(predictor=list(titles.values()), level=one["ratio"].to_numpy())
-        table = means(values.rename(predictor="network", level="ratio"))
+        table = means(values.rename(predictor="network", level="ratio"), bounds=bounds)
         tables.append(table.assign(panel=f"latents of {autoencoder}" if autoencoder else "pixels"))
     found = pd.concat(tables, ignore_index=True)
-    found.attrs = {"title": study.attrs["title"]}
+    found.attrs = {"title": title_of(study)}
     return found
 
 

@@ -7,7 +7,7 @@ at no worse PSNR, at most 1.1 times the standard inversion's calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ import xarray as xr
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.claims import Claim, above, overall, shown
+from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, judge
 from spectral_collapse.findings.intervals import resampled
 from spectral_collapse.findings.latents import Found, label, stacked
+from spectral_collapse.findings.measured import Measured, all_of, at_least, title_of
 from spectral_collapse.findings.tuning import area_draws, area_of
 from spectral_collapse.statistics import Interval, groups_of, text
 from spectral_collapse.studies import benchmark
@@ -49,7 +50,7 @@ def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
     found: Found = {}
     for dataset, checkpoint in networks.items():
         found |= benchmark.STUDY.each(**given | {"datasets": dataset, "checkpoint": checkpoint})
-    titles = {dataset: f"{study.attrs['title']}, {networks[dataset]}" for dataset, study in found.items()}
+    titles = {dataset: f"{title_of(study)}, {networks[dataset]}" for dataset, study in found.items()}
     return {dataset: study.assign_attrs(title=titles[dataset]) for dataset, study in found.items()}
 
 
@@ -79,6 +80,22 @@ def gain(study: xr.Dataset, ours: str, rival: str) -> Interval:
     return Interval(*map(float, resampled(ratios[0], ratios[1:], groups_of(study))))
 
 
+def gains(found: Found, endings: Sequence[str] = ("", CHOSEN)) -> Measured:
+    """`gain` of all comparisons whose methods' names have one of these endings."""
+    return Measured(
+        {
+            title_of(study) + ", chosen" * (len(endings) > 1 and ours.endswith(CHOSEN)): gain(study, ours, rival)
+            for study, ours, rival in pairs(found)
+            if ours.removeprefix(OURS) in endings
+        }
+    )  # fmt: skip
+
+
+def most(study: xr.Dataset, rival: str) -> float:
+    """The area of the true targets over a method's."""
+    return room(study) / float(area_draws(*_parts(study, [rival]))[0, 0])
+
+
 def pairs(found: Found) -> Iterator[tuple[xr.Dataset, str, str]]:
     """Each result with what is compared on it: ours and the rival with published settings, and with chosen ones."""
     for study in found.values():
@@ -92,13 +109,12 @@ def against(found: Found) -> Cells:
     distance to real targets (mean of the draws), calls over the standard inversion's."""
     rows = []
     for study, ours, rival in pairs(found):
-        most = room(study) / float(area_draws(*_parts(study, [rival]))[0, 0])
         rows.append(
             {
                 "Settings": cells.label("chosen on validation images" if ours.endswith(CHOSEN) else "published"),
                 "Data": cells.label(label(study)),
                 "Area / OVG + TABA's": cells.number(gain(study, ours, rival), 3),
-                "True targets' / OVG + TABA's": cells.number(most, 3),
+                "True targets' / OVG + TABA's": cells.number(most(study, rival), 3),
                 "PSNR minus its (dB)": cells.number(difference(study, ours, rival, "psnr"), 2),
                 "SWD minus its": cells.number(float(_distance(study, ours, rival).mean()), 3),
                 "Calls": cells.number(_calls(study, ours), 2),
@@ -110,78 +126,46 @@ def against(found: Found) -> Cells:
 
 def answer(found: Found) -> str:
     """Ours against OVG + TABA, and what room the true targets leave, as Markdown."""
-    parts = [
-        f"{study.attrs['title']} {text(gain(study, ours, rival), 2)}"
-        for study, ours, rival in pairs(found)
-        if not ours.endswith(CHOSEN)
-    ]
-    tuned = [
-        f"{study.attrs['title']} {text(gain(study, ours, rival), 2)}"
-        for study, ours, rival in pairs(found)
-        if ours.endswith(CHOSEN)
-    ]
-    sentence = f"the area of ours over that of OVG + TABA is {'; '.join(parts)} with published settings"
-    if tuned:
-        sentence += f", and {'; '.join(tuned)} when both have settings chosen on validation images"
-    most = "; ".join(
-        f"{study.attrs['title']} {room(study) / float(area_draws(*_parts(study, [rival]))[0, 0]):.2f}"
-        for study, ours, rival in pairs(found)
-        if not ours.endswith(CHOSEN)
-    )
-    ratios = [gain(study, ours, rival) for study, ours, rival in pairs(found)]
-    better, worse = sum(one.low > 1 for one in ratios), sum(one.high < 1 for one in ratios)
-    cost = [
-        _span(_calls(study, names[n]) for study, *names in pairs(found) if not names[0].endswith(CHOSEN))
-        for n in (0, 1)
-    ]
+    published, chosen, every = gains(found, [""]), gains(found, [CHOSEN]), gains(found)
+    both = [(study, ours, rival) for study, ours, rival in pairs(found) if not ours.endswith(CHOSEN)]
+    room_left = "; ".join(f"{title_of(study)} {most(study, rival):.2f}" for study, _, rival in both)
+    cost = [_span(_calls(study, names[n]) for study, *names in both) for n in (0, 1)]
+    tuned = f", and {chosen.listed(2)} when both have settings chosen on validation images" if chosen else ""
     return (
-        f"**Answer.** Of {len(ratios)} comparisons with OVG + TABA ours has significantly more area in {better} and "
-        f"less in {worse}: with S_LF counted up to the true targets' own, {sentence} (95 % bootstrap intervals). For "
-        f"comparison, the true targets' own area over that of OVG + TABA with published settings is {most}. It is no "
-        f"bound: S_LF is cut at the targets' own, S_HF is not, and a method can come nearer to the usual energy than a "
-        f"target does. An inversion by ours costs {cost[0]} standard ones, by OVG + TABA {cost[1]}: ours needs no "
-        "vector-Jacobian products."
+        f"**Answer.** Of {len(every)} comparisons with OVG + TABA ours has significantly more area in "
+        f"{len(every.above(1))} and less in {len(every.below(1))}: with S_LF counted up to the true targets' own, the "
+        f"area of ours over that of OVG + TABA is {published.listed(2)} with published settings{tuned} (95 % bootstrap "
+        f"intervals). For comparison, the true targets' own area over that of OVG + TABA with published settings is "
+        f"{room_left}. It is no bound: S_LF is cut at the targets' own, S_HF is not, and a method can come nearer to "
+        f"the usual energy than a target does. An inversion by ours costs {cost[0]} standard ones, by OVG + TABA "
+        f"{cost[1]}: ours needs no vector-Jacobian products."
     )
 
 
 def claims(found: Found) -> list[Claim]:
-    """The goals. A goal holds on a data set where the whole interval is on its side; room for more area is where the
-    true targets' own is as large as the goal."""
-    areas_held, areas_shown, below_none, none_shown, far_held, far_shown = [], [], [], [], [], []
+    """The goals; room for more area is where the true targets' own is as large as the goal."""
+    where, figure, ours_is = "a goal of this project", "fig-our-areas", "Null-space noise with second-order steps"
+    every, roomy, near = {}, {}, {}
     for study, ours, rival in pairs(found):
         name = f"{label(study)}, {'chosen' if ours.endswith(CHOSEN) else 'published'} settings"
-        ratio, draws = gain(study, ours, rival), area_draws(*_parts(study, [rival]))
-        if room(study) >= MORE * float(draws[0, 0]):
-            areas_held.append(above(ratio, MORE))
-            areas_shown.append(shown(f"{name} {text(ratio, 2)}", areas_held[-1]))
-        below_none.append(above(ratio, 1.0) if ratio.low <= 1 else True)
-        none_shown.append(shown(f"{name} {text(ratio, 2)}", below_none[-1]))
+        every[name] = gain(study, ours, rival)
+        if most(study, rival) >= MORE:
+            roomy[name] = every[name]
         psnr, farther = difference(study, ours, rival, "psnr"), _distance(study, ours, rival)
         closer = True if (farther < 0).all() else False if (farther > 0).all() else None
-        cheap = _calls(study, ours) <= CALLS
-        parts = (closer, above(psnr, -WORSE), cheap)
-        far_held.append(False if False in parts else None if None in parts else True)
-        far_shown.append(shown(f"{name} SWD {farther.mean():+.3f}, PSNR {text(psnr, 2)} dB", far_held[-1]))
-    where, figure = "a goal of this project", "fig-our-areas"
-    goals = [
-        (
-            f"Null-space noise with second-order steps has at least {MORE:.0%} of OVG + TABA's area where the true "
-            "targets leave room for it",
-            areas_shown,
-            areas_held,
-        ),
-        ("Null-space noise with second-order steps never has less area than OVG + TABA", none_shown, below_none),
-        (
-            "Null-space noise with second-order steps comes closer to real targets than OVG + TABA (SWD, every draw) "
-            f"without losing {WORSE:g} dB of PSNR, for at most {CALLS:g} times the standard inversion's calls",
-            far_shown,
-            far_held,
-        ),
-    ]
-    return [
-        Claim(words, where, "; ".join(measured), overall(held) if held else "not measured", figure)
-        for words, measured, held in goals
-    ]
+        held = all_of(closer, at_least(psnr, 0, WORSE), _calls(study, ours) <= CALLS)
+        near[name] = f"SWD {farther.mean():+.3f}, PSNR {text(psnr, 2)} dB", held
+    what = "area over that of OVG + TABA"
+    rows = [
+        Rule(f"{ours_is} has at least {MORE:.0%} of OVG + TABA's area where the true targets leave room for it", where,
+             what, Measured(roomy), is_above(MORE), figure, 2),
+        Rule(f"{ours_is} never has less area than OVG + TABA", where, what, Measured(every), is_above(1), figure, 2),
+    ]  # fmt: skip
+    words = (
+        f"{ours_is} comes closer to real targets than OVG + TABA (SWD, every draw) without losing {WORSE:g} dB of "
+        f"PSNR, for at most {CALLS:g} times the standard inversion's calls"
+    )
+    return [*judge(rows), from_cases(words, where, near, figure=figure)]
 
 
 def _parts(study: xr.Dataset, names: list[str]) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import xarray as xr
 
 from spectral_collapse.findings.intervals import high_mean, mean_text
-from spectral_collapse.studies import common, own_method
+from spectral_collapse.findings.measured import images
+from spectral_collapse.studies import own_method
 
 
 def answer(study: xr.Dataset, method: str) -> str:
@@ -31,4 +32,4 @@ def verdict(study: xr.Dataset) -> str:
         f"{mean_text(study['s_dc'].sel(series=name))}"
         for name in study["series"].to_numpy()
     ]
-    return "\n".join([*lines, "", f"Means over {common.images(study)} with 95 % bootstrap intervals; one draw."])
+    return "\n".join([*lines, "", f"Means over {images(study)} with 95 % bootstrap intervals; one draw."])

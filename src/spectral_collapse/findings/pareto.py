@@ -18,9 +18,9 @@ from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
 from spectral_collapse.findings import intervals
 from spectral_collapse.findings.benchmark import cut
-from spectral_collapse.findings.claims import Claim, of_gaps
+from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
+from spectral_collapse.findings.measured import attr, images, title_of
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
-from spectral_collapse.studies.common import images
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
@@ -141,10 +141,10 @@ def setting(study: xr.Dataset) -> str:
     seeds = "1 seed" if study.sizes["seed"] == 1 else f"{study.sizes['seed']} seeds"
     kind = "" if study.attrs["data_source"] == "real" else " **These images are rendered, not real.**"
     return (
-        f"*{study.attrs['title']}*: {images(study)} "
-        f"({study.attrs['origin']}), {study.sizes['point']} points, {seeds}, {parameters['num_steps']} steps each way, "
-        f"guidance {parameters['guidance']:g}, network `{study.attrs['checkpoint_hash']}`; "
-        f"{study.attrs['seconds']:.0f} s of computing on {study.attrs['device']}, {study.attrs['created']}.{kind}"
+        f"*{title_of(study)}*: {images(study)} "
+        f"({attr(study, 'origin')}), {study.sizes['point']} points, {seeds}, {parameters['num_steps']} steps each way, "
+        f"guidance {parameters['guidance']:g}, network `{attr(study, 'checkpoint_hash')}`; "
+        f"{study.attrs['seconds']:.0f} s of computing on {attr(study, 'device')}, {attr(study, 'created')}.{kind}"
     )
 
 
@@ -163,10 +163,10 @@ def answer(found: Mapping[str, xr.Dataset]) -> str:
         area = hypervolume_gain(study).gain
         said = _direction(area, "larger", "smaller", "not significantly different")
         lines.append(
-            f"- **{study.attrs['title']}**, energy at high frequencies over the usual, and S_LF: {each}. OVG's area is "
+            f"- **{title_of(study)}**, energy at high frequencies over the usual, and S_LF: {each}. OVG's area is "
             f"{said} ({text(area)})."
         )
-    wider = [study.attrs["title"] for study in found.values() if hypervolume_gain(study).gain.low > 0]
+    wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
     points = "; ".join(f"{_count(study, OVG) + 1} against {_count(study, BASELINES)}" for study in found.values())
     return (
         "**Answer.** Noise and OVG change texture and structure at once, and by how much depends on the data. The area "
@@ -182,7 +182,7 @@ def verdict(study: xr.Dataset) -> str:
     taba = known.get("taba", known["ovg+taba"])
     ovg = dict.fromkeys([known.get("ovg", best), best])
     noise = study.attrs["white_s_dc"]
-    s_dc = intervals.bootstrap_mean(per_image(study, "standard", "s_dc"))
+    s_dc = intervals.bootstrap_mean(per_image(study, "standard", "s_dc"), bounds=intervals.SHARE)
     white = "not white" if s_dc.high < noise else "not significantly different from white noise"
     gain = hypervolume_gain(study)
     area = _direction(gain.gain, "larger than", "smaller than", "not significantly different from")
@@ -209,16 +209,16 @@ def verdict(study: xr.Dataset) -> str:
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """The paper's claim on the front (`hypervolume_gain`).
-
-    It holds on a data set where the whole 95 % interval of the difference lies above 0. Supported where it holds on all
-    data sets, refuted where it fails on all, else it depends. What else the paper claims of texture and structure,
-    `benchmark.claims` judges on more data sets.
-    """
-    areas = {study.attrs["title"]: hypervolume_gain(study).gain for study in found.values()}
+    """The paper's claim on the front (`hypervolume_gain`). What else the paper claims of texture and structure,
+    `benchmark.claims` judges on more data sets."""
     what = "area under its front minus the baselines', S_LF cut at the true target's"
-    where = "Spectral Collapse, abstract and Fig. 6"
-    return [of_gaps("OVG expands the Pareto front", where, areas, 1, what, "fig-pareto-front")]
+    where, figure = "Spectral Collapse, abstract and Fig. 6", "fig-pareto-front"
+    gain = Rule("OVG expands the Pareto front", where, what, _gain, is_above(0), figure)
+    return judge([gain], found, title_of)
+
+
+def _gain(study: xr.Dataset) -> Interval:
+    return hypervolume_gain(study).gain
 
 
 def _over_all(study: xr.Dataset) -> list[str]:
@@ -328,7 +328,7 @@ def hf_energy(study: xr.Dataset, point: str) -> Interval:
 
 
 def _structure(study: xr.Dataset, point: str) -> Interval:
-    return intervals.bootstrap_mean(per_image(study, point, "s_lf"))
+    return intervals.bootstrap_mean(per_image(study, point, "s_lf"), bounds=intervals.bounds_of("s_lf"))
 
 
 def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
@@ -338,7 +338,9 @@ def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
 def _means(study: xr.Dataset, point: str, scores: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for score in scores:
-        found |= _ends(score, intervals.bootstrap_mean(per_image(study, point, score)))
+        found |= _ends(
+            score, intervals.bootstrap_mean(per_image(study, point, score), bounds=intervals.bounds_of(score))
+        )
     return found
 
 

@@ -7,25 +7,26 @@ intervals over pictures.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals, latents
-from spectral_collapse.findings.claims import Claim, shown
+from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import (
     Found,
     as_rows,
-    below,
     called,
     jackknife,
     jackknifed,
-    judged,
     label,
     stacked,
 )
+from spectral_collapse.findings.measured import Measured, attr, below, exact, title_of
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
@@ -75,7 +76,7 @@ def rank_table(found: Found) -> pd.DataFrame:
             one = study.sel(series=name, left_out="nothing")
             rows.append(
                 {
-                    "Data": f"{study.attrs['title']}, {study.attrs['data_source']}",
+                    "Data": f"{title_of(study)}, {attr(study, 'data_source')}",
                     "Latents": called(name),
                     "Effective rank": f"{_rank(study, name):.1f}",
                     "Largest possible": f"{attrs['possible_rank']}",
@@ -184,52 +185,27 @@ def lost(study: xr.Dataset) -> str:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Fig. 3 of 'Spectral Collapse' and its text.
-
-    A collapse is there where the interval of the relative rank lies below 1; it grows where the interval of the
-    difference between x32 and x8 lies below 0 (`latents.judged` makes verdicts of several cases).
-    """
-    spectral = "Spectral Collapse, Fig. 3"
-    made = []
-    for reading, title in READINGS.items():
-        ranks = {label(study): _relative(study, "standard", reading) for study in found.values()}
-        cases = [below(one.low, one.high, 1) for one in ranks.values()]
-        measured = "; ".join(f"{name}: {text(one, 2)} of white noise's rank" for name, one in ranks.items())
-        made.append(
-            Claim(
-                f"Inverted latents use fewer dimensions than noise ({title})",
-                spectral,
-                measured,
-                judged(cases),
-                "fig-pca-ranks",
-            )
-        )
+    """Fig. 3 of 'Spectral Collapse' and its text."""
+    spectral, figure = "Spectral Collapse, Fig. 3", "fig-pca-ranks"
     sparsest = [found[name] for name in (latents.BBBC021[0], latents.BBBC021[-1]) if name in found]
-    for reading, title in READINGS.items():
-        differences = [_difference(*sparsest, reading)] if len(sparsest) == 2 else []
-        measured = "; ".join(
-            f"BBBC021: rank of x32 minus rank of x8 {text(one, 3)} of white noise's, {label(sparsest[0])}"
-            for one in differences
-        )
-        cases = [below(one.low, one.high) for one in differences]
-        claim = f"The collapse is stronger the sparser the source is, x32 against x8 ({title})"
-        made.append(Claim(claim, f"{spectral} and Sec. 3", measured or "-", judged(cases), "fig-pca-ranks"))
-    shares = {label(study): _rank(study, WHITE) / study.attrs["white_rank"] for study in found.values()}
-    near = {name: bool(abs(share - 1) <= EQUAL) for name, share in shares.items()}
-    measured = f"effective rank over that of equal variances, off 1 by at most {EQUAL:g}: " + "; ".join(
-        shown(f"{name} {share:.4f}", near[name]) for name, share in shares.items()
-    )
-    equal = judged(near.values())
-    made.append(
-        Claim(
-            "White noise uses all dimensions equally (as far as a set of this size tells)",
-            spectral,
-            measured,
-            equal,
-            "fig-pca-set",
-        )
-    )
-    return made
+    named = f"x32 minus x8, {label(sparsest[0])}" if len(sparsest) == 2 else ""
+    rows = [
+        *(
+            Rule(f"Inverted latents use fewer dimensions than noise ({title})", spectral, "rank over white noise's",
+                 functools.partial(_relative, name="standard", reading=reading), is_below(1), figure, 2)
+            for reading, title in READINGS.items()
+        ),
+        *(
+            Rule(f"The collapse is stronger the sparser the source is, x32 against x8 ({title})",
+                 f"{spectral} and Sec. 3", "rank over white noise's",
+                 Measured({named: _difference(*sparsest, reading)} if named else {}), is_below(0), figure)
+            for reading, title in READINGS.items()
+        ),
+        Rule("White noise uses all dimensions equally (as far as a set of this size tells)", spectral,
+             "effective rank over that of equal variances",
+             lambda one: exact(_rank(one, WHITE) / one.attrs["white_rank"]), is_equal(1, EQUAL), "fig-pca-set", 4),
+    ]  # fmt: skip
+    return judge(rows, found, label)
 
 
 def _rank(study: xr.Dataset, name: str) -> float:
@@ -252,8 +228,7 @@ def _set_ranks(study: xr.Dataset) -> xr.DataArray:
 
 
 def _fewer(study: xr.Dataset, name: str, reading: str) -> bool | None:
-    found = _relative(study, name, reading)
-    return below(found.low, found.high, 1)
+    return below(_relative(study, name, reading), 1)
 
 
 def _share(study: xr.Dataset, reading: str) -> Interval:

@@ -6,6 +6,7 @@ resampled in what they are taken from (`statistics.bootstrap_counts`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -14,10 +15,10 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
-from spectral_collapse.findings.claims import Claim, Verdict
-from spectral_collapse.findings.intervals import means, stacked
+from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
+from spectral_collapse.findings.intervals import POSITIVE, means, stacked
+from spectral_collapse.findings.measured import Measured, alike, images, title_of
 from spectral_collapse.statistics import Interval
-from spectral_collapse.studies import common
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.plain_areas import MEASURES
 
@@ -50,8 +51,10 @@ def per_step(found: Found) -> pd.DataFrame:
     `intervals.means`."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
-        wrong = means(study["error"]).assign(kind="error", series=lambda table: table["area"].map(AREAS))
-        wide = means(study["spread"]).assign(kind="spread")
+        wrong = means(study["error"], bounds=POSITIVE).assign(
+            kind="error", series=lambda table: table["area"].map(AREAS)
+        )
+        wide = means(study["spread"], bounds=POSITIVE).assign(kind="spread")
         wide["series"] = wide["walk"] + ", " + wide["area"].map(AREAS)
         return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
 
@@ -112,7 +115,7 @@ def edits(found: Found) -> pd.DataFrame:
     """Diversity of the outputs over labels: columns panel (area), dataset, series, and those of `means`."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
-        table = means(study["edits"], "edited").assign(panel=lambda rows: rows["area"].map(AREAS))
+        table = means(study["edits"], "edited", POSITIVE).assign(panel=lambda rows: rows["area"].map(AREAS))
         return _with_titles(table.dropna(subset="mean"))
 
     return stacked(found, one, "dataset").sort_values("panel", ascending=False, kind="stable")
@@ -167,77 +170,60 @@ def path_gains(study: xr.Dataset) -> tuple[Interval, Interval]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """The paper's claims against these measurements.
+    """The paper's claims against these measurements; ratios are told from 1, differences from 0."""
+    gain, loss = (Measured.of(found, functools.partial(way, measure=name), title_of) for name in _WAYS)
+    near_noise, near_usual = (
+        Measured.of(found, lambda one, n=number: path_gains(one)[n], title_of) for number in (0, 1)
+    )
+    abstract = f"{_PAPER}, abstract"
+    early_steps = f"first {EARLY:.0%} of the steps"
+    rows = [
+        Rule("In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere.",
+             f"{abstract} and Fig. 1", f"error in plain over other areas, {early_steps}", _early_ratios(found, "error"),
+             is_above(1), "fig-plain-error"),
+        Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
+             f"{abstract} and Fig. 1", f"standard deviation in plain over other areas, {early_steps}",
+             _early_ratios(found, "spread"), is_below(1), "fig-plain-spread"),
+        Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from.", abstract,
+             "diversity of edits under other labels over that from the true noise",
+             Measured.of(found, manipulable, title_of), is_below(1), "fig-plain-edits"),
+    ]  # fmt: skip
+    wrong, narrow, edited = judge(rows)
+    replaced = from_cases(
+        "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
+        "of the reconstruction.",
+        f"{abstract} and Fig. 4",
+        joined(cases(gain, is_above(MOST_OF_THE_WAY), 2), cases(loss, is_below(MINOR), 2)),
+        f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC, above {MOST_OF_THE_WAY:g}, "
+        f"and of the way to the error of an unrelated latent, below {MINOR:g}",
+        "fig-plain-sweep",
+    )
+    between = from_cases(
+        "Replacing the first steps makes interpolations between latents better.",
+        abstract,
+        joined(cases(near_noise, is_below(0)), cases(near_usual, is_below(0)), by=alike),
+        "distance in log high-frequency energy inside the path, TABA minus standard inversion, to samples from the "
+        "true noises and to the usual of training targets, both below 0; energy is a part of quality only",
+        "fig-plain-path",
+    )
+    return [wrong, narrow, replaced, edited, between]
 
-    A ratio or difference is told from its bound where its 95 % interval does not hold it. A claim is supported where
-    this holds on every data set that has what it is about, refuted where the contrary holds on every one; in
-    between it depends on the data set. The bounds: 1 for ratios, 0 for differences, `MOST_OF_THE_WAY` and `MINOR`.
-    """
-    wrong, wide = _early_ratios(found, "error"), _early_ratios(found, "spread")
-    back = _early_ratios(found, "spread", "sampling")
-    gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
-    nearer, kept = _sides(gain, MOST_OF_THE_WAY, above=True), _sides(loss, MINOR)
-    both = {name: _both(nearer[name], kept[name]) for name in nearer}
-    edited = _each(found, manipulable)
-    like_noise, usual = (_each(found, lambda study, n=number: path_gains(study)[n]) for number in (0, 1))
-    alike = {name: _agreed(one, _sides(usual, 0)[name]) for name, one in _sides(like_noise, 0).items()}
-    return [
-        Claim(
-            "In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere.",
-            f"{_PAPER}, abstract and Fig. 1",
-            f"error in plain over other areas, first {EARLY:.0%} of the steps: {listed(wrong)}",
-            _together(_sides(wrong, 1, above=True)),
-            "fig-plain-error",
-        ),
-        Claim(
-            "In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
-            f"{_PAPER}, abstract and Fig. 1",
-            f"standard deviation in plain over other areas, first {EARLY:.0%} of the steps: {listed(wide)}; of the "
-            f"sampling at the same levels: {listed(back)}",
-            _together(_sides(wide, 1)),
-            "fig-plain-spread",
-        ),
-        Claim(
-            "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
-            "of the reconstruction.",
-            f"{_PAPER}, abstract and Fig. 4",
-            f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC: {listed(gain, 2)}; "
-            f"share of the way to the error of an unrelated latent: {listed(loss, 2)}; read as more than "
-            f"{MOST_OF_THE_WAY:g} and less than {MINOR:g}",
-            _together(both),
-            "fig-plain-sweep",
-        ),
-        Claim(
-            "Latents of the DDIM inversion are less manipulable than the noise that an image was made from.",
-            f"{_PAPER}, abstract",
-            f"diversity of edits under other labels over that from the true noise: {listed(edited)}",
-            _together(_sides(edited, 1)),
-            "fig-plain-edits",
-        ),
-        Claim(
-            "Replacing the first steps makes interpolations between latents better.",
-            f"{_PAPER}, abstract",
-            "distance in log high-frequency energy inside the path, TABA minus standard inversion; to samples from the "
-            f"true noises: {listed(like_noise)}; to the usual of training targets: {listed(usual)}; energy is a part "
-            "of quality only",
-            _together(alike),
-            "fig-plain-path",
-        ),
-    ]
+
+_WAYS = "s_dc", "reconstruction"
 
 
 def answer(found: Found) -> str:
     """In two sentences: what is wrong in plain areas, and what the paper's cure brings and costs."""
     wide, back = (
-        _each(found, lambda study, w=walk: area_ratio(early(study, "spread", w))) for walk in ("inversion", "sampling")
+        Measured.of(found, lambda study, w=walk: area_ratio(early(study, "spread", w)), title_of).span(2)
+        for walk in ("inversion", "sampling")
     )
-    gain, loss = (_each(found, lambda study, n=name: way(study, n)) for name in ("s_dc", "reconstruction"))
-    share = _published_share(found)
+    gain, loss = (Measured.of(found, functools.partial(way, measure=name), title_of).span(2) for name in _WAYS)
     return (
         f"**Answer.** In the first {EARLY:.0%} of the steps the noise that a standard inversion predicts in plain "
-        f"areas has {span(wide)} times the standard deviation that it has elsewhere; at the same levels of the "
-        f"sampling it has {span(back)}. Replacing the first {share:.0%} of the steps by forward diffusion takes S_DC "
-        f"{span(gain)} of the way to white noise, and the error of the reconstruction {span(loss)} of the way to that "
+        f"areas has {wide} times the standard deviation that it has elsewhere; at the same levels of the sampling it "
+        f"has {back}. Replacing the first {_published_share(found):.0%} of the steps by forward diffusion takes S_DC "
+        f"{gain} of the way to white noise, and the error of the reconstruction {loss} of the way to that "
         f"of an unrelated latent (lowest and highest mean of {len(found)} data set{'s' * (len(found) > 1)})."
     )
 
@@ -245,8 +231,8 @@ def answer(found: Found) -> str:
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
     texts = [
-        f"{study.attrs['title']}: {study.sizes['drawn']} drawn images, {study.sizes['edited']} of them edited, and "
-        f"{common.images(study)}"
+        f"{title_of(study)}: {study.sizes['drawn']} drawn images, {study.sizes['edited']} of them edited, and "
+        f"{images(study)}"
         for study in found.values()
     ]
     return f"**Counted.** {'; '.join(texts)}. An area of under 5 % of an image's places is left out."
@@ -262,30 +248,11 @@ def sweep_verdict(found: Found) -> str:
             ends = (
                 intervals.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
             )
-            texts.append(f"{study.attrs['title']} {', '.join(statistics.text(end, 2) for end in ends)}")
+            texts.append(f"{title_of(study)} {', '.join(statistics.text(end, 2) for end in ends)}")
         lines.append(
             f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {'; '.join(texts)}."
         )
     return "\n".join(lines)
-
-
-def listed(intervals: Mapping[str, Interval], digits: int = 3) -> str:
-    """'Textures, x8: 0.41 [0.38, 0.44]; ...' of all data sets that have a value."""
-    texts = [f"{name}: {statistics.text(one, digits)}" for name, one in intervals.items() if not np.isnan(one.mean)]
-    return "; ".join(texts) or "no data set has a value"
-
-
-def span(intervals: Mapping[str, Interval]) -> str:
-    """'0.41 (Textures, x8) to 0.93 (BBBC021, x8)': the lowest and the highest mean."""
-    known = sorted((float(one.mean), name) for name, one in intervals.items() if not np.isnan(one.mean))
-    texts = [f"{mean:.2f} ({name})" for mean, name in known]
-    if len({text.partition(" ")[0] for text in (texts[0], texts[-1])} if texts else ()) == 1 and len(texts) > 1:
-        return f"{known[0][0]:.2f} (all data sets)"
-    return " to ".join(dict.fromkeys((texts[0], texts[-1]))) if texts else "(not measured)"
-
-
-def _each(found: Found, measured: Callable[[xr.Dataset], Interval]) -> dict[str, Interval]:
-    return {study.attrs["title"]: measured(study) for study in found.values()}
 
 
 def _published_share(found: Found) -> float:
@@ -293,12 +260,14 @@ def _published_share(found: Found) -> float:
     return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
 
 
-def _early_ratios(found: Found, name: str, walk: str = "inversion") -> dict[str, Interval]:
+def _early_ratios(found: Found, name: str, walk: str = "inversion") -> Measured:
     """`area_ratio` at the first levels, of test images and of drawn ones."""
-    drawn = _each(found, lambda study: area_ratio(early(study, f"drawn_{name}", walk)))
-    return _each(found, lambda study: area_ratio(early(study, name, walk))) | {
-        f"{title}, drawn": one for title, one in drawn.items()
-    }
+
+    def ratios(prefix: str, title: Callable[[xr.Dataset], str]) -> Measured:
+        return Measured.of(found, lambda study: area_ratio(early(study, f"{prefix}{name}", walk)), title)
+
+    tested, drawn = ratios("", title_of), ratios("drawn_", lambda study: f"{title_of(study)}, drawn")
+    return Measured({**tested, **drawn}, tested.counts | drawn.counts)
 
 
 def _with_titles(table: pd.DataFrame) -> pd.DataFrame:
@@ -312,34 +281,3 @@ def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "") ->
     if known.sum() < 2:
         return Interval(np.nan, np.nan, np.nan)
     return intervals.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)
-
-
-def _sides(intervals: Mapping[str, Interval], bound: float, above: bool = False) -> dict[str, Verdict]:
-    """Whether each interval lies below a bound, or above it: supported, refuted, or neither is told."""
-    found: dict[str, Verdict] = {}
-    for name, one in intervals.items():
-        below, over = one.high < bound, one.low > bound
-        if np.isnan(one.low):
-            found[name] = "not measured"
-        else:
-            found[name] = "supported" if (over if above else below) else "refuted" if (below or over) else "depends"
-    return found
-
-
-def _both(first: Verdict, second: Verdict) -> Verdict:
-    """Of a claim of two halves: refuted where either is."""
-    for verdict in ("not measured", "refuted", "depends"):
-        if verdict in (first, second):
-            return verdict
-    return "supported"
-
-
-def _agreed(first: Verdict, second: Verdict) -> Verdict:
-    """Of two readings of one claim: it depends on the reading where they differ."""
-    return first if first == second else "depends"
-
-
-def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
-    """Over data sets, those without a measurement left out."""
-    known = {verdict for verdict in verdicts.values() if verdict != "not measured"}
-    return known.pop() if len(known) == 1 else "depends" if known else "not measured"

@@ -13,8 +13,9 @@ from spectral_collapse import datasets, metrics, results
 from spectral_collapse.findings import backbone, cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import difference, title
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_above, is_below
 from spectral_collapse.findings.latents import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.selections import (
     SHOWN,
     Networks,
@@ -36,8 +37,6 @@ PICTURES = 1
 
 TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
 """What a transformer predicts -> how the name of its checkpoint ends."""
-
-_OURS = "a question of this book"
 
 
 def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
@@ -62,7 +61,7 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> p
                 share = float(np.mean([one["improved"].sel(score=score).item() for one in pairs]))
                 low, high = wilson(np.asarray(share), len(set(groups_of(study))))
                 row = {"series": f"{network} - {baseline}", "score": title(score), "mean": share}
-                rows.append(row | {"low": float(low), "high": float(high), "panel": study.attrs["title"]})
+                rows.append(row | {"low": float(low), "high": float(high), "panel": title_of(study)})
         if "x0" in studies and name.startswith("bbbc021"):
             printed = paper_tables.counts()
             for score in scores:
@@ -75,7 +74,7 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> p
                         "low": share,
                         "high": share,
                     }
-                    rows.append(row | {"panel": next(iter(studies.values())).attrs["title"]})
+                    rows.append(row | {"panel": title_of(next(iter(studies.values())))})
     return pd.DataFrame(rows, columns=["panel", "series", "score", "mean", "low", "high"])
 
 
@@ -119,7 +118,7 @@ def claims(found: Networks) -> list[Claim]:
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 6", "fig-targets-levels"
     return [
         *networks_claims(found, "epsilon", _rules("x0", "x0-prediction"), where, figure),
-        *networks_claims(found, "epsilon", _rules("EDM", "EDM's mixture"), _OURS, figure),
+        *networks_claims(found, "epsilon", _rules("EDM", "EDM's mixture"), QUESTION, figure),
     ]
 
 
@@ -177,19 +176,19 @@ def transformer_claims(found: Networks) -> list[Claim]:
     questions of this book, the papers have none of these networks."""
     subject = "With a transformer too, x0-prediction"
     words = f"{subject} leaves more power at high frequencies: the deficit is smaller"
-    lacking = (words, "x0", "standard", "high_frequency_deficit", -1)
+    lacking = (words, "x0", "standard", "high_frequency_deficit", is_below(0))
     rules = [*_rules("x0", subject), lacking]
-    return networks_claims(found, "epsilon", rules, _OURS, "fig-targets-transformers")
+    return networks_claims(found, "epsilon", rules, QUESTION, "fig-targets-transformers")
 
 
-def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, int]]:
+def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, Test]]:
     """Rules of `networks_claims` on a network against epsilon, with the standard inversion."""
     return [
         (f"{subject} {words}", network, "standard", score, sign)
         for words, score, sign in (
-            ("whitens latents: S_DC is higher than with epsilon", "s_dc", 1),
-            ("restores texture: S_HF is higher", "s_hf", 1),
-            ("costs structure, as the text on x0 has it: S_LF is lower", "s_lf", -1),
-            ("costs accuracy, as the text on x0 has it: PSNR is lower", "psnr", -1),
+            ("whitens latents: S_DC is higher than with epsilon", "s_dc", is_above(0)),
+            ("restores texture: S_HF is higher", "s_hf", is_above(0)),
+            ("costs structure, as the text on x0 has it: S_LF is lower", "s_lf", is_below(0)),
+            ("costs accuracy, as the text on x0 has it: PSNR is lower", "psnr", is_below(0)),
         )
     ]

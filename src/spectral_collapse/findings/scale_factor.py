@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 
@@ -12,9 +13,10 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, above, of_gaps
-from spectral_collapse.findings.intervals import interval, means
+from spectral_collapse.findings.claims import Claim, Rule, above, is_above, is_below, judge
+from spectral_collapse.findings.intervals import bounds_of, interval, means
 from spectral_collapse.findings.latents import BBBC021, Found, label
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.benchmark import Selection
@@ -34,10 +36,10 @@ def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = 
     tables = []
     for name, study in found.items():
         for score in scores:
-            rows = means(study[score].mean("seed"))
+            rows = means(study[score].mean("seed"), bounds=bounds_of(score))
             rows = rows.assign(series=rows["point"].map(called))
             if f"known_{score}" in study:
-                known = means(study[f"known_{score}"])
+                known = means(study[f"known_{score}"], bounds=bounds_of(score))
                 rows = pd.concat([rows, known.assign(series=known["known"])])
             tables.append(rows.assign(factor=factors[name], panel=title(score)))
     return pd.concat(tables, ignore_index=True)
@@ -48,7 +50,7 @@ def table(found: Found, factors: Mapping[str, int]) -> Cells:
     rows = []
     for name, study in found.items():
         for point in map(str, study["point"].to_numpy()):
-            row = {"Method": cells.label(called(point)), "Data": cells.label(study.attrs["title"])}
+            row = {"Method": cells.label(called(point)), "Data": cells.label(title_of(study))}
             row["Factor"] = Cell(f"x{factors[name]}", factors[name])
             row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
             if name.startswith("bbbc021"):
@@ -108,27 +110,30 @@ def claims(found: Found) -> list[Claim]:
     """Claims of Sec. 6.3 and Table 5; of two factors at least. Differences between factors, each minus the next smaller
     one, are of different sources of the same images."""
     order = [found[name] for name, _ in sorted(factors_of(found).items(), key=lambda one: one[1])]
-    last = order[-1]
-    where, figure, several = "Spectral Collapse, Sec. 6.3 and Table 5", "fig-factors", len(order) > 1
+    where, figure, last = "Spectral Collapse, Sec. 6.3 and Table 5", "fig-factors", {"": order[-1]} if order[1:] else {}
     same = len({tuple(study["sample"].to_numpy()) for study in order}) == 1
-    made = []
-    for words, score in (
-        ("Collapse grows with the factor: S_DC of the standard inversion falls", "s_dc"),
-        ("Collapse grows with the factor: S_HF of the standard inversion falls", "s_hf"),
-    ):
-        of = [study[score].sel(point="standard", drop=True).mean("seed") for study in order]
-        steps = list(itertools.pairwise(range(len(order)))) if same else []
-        gaps = {
-            f"{label(order[two])} minus {order[one].attrs['title']}": interval(of[two] - of[one]) for one, two in steps
-        }
-        made.append(of_gaps(words, where, gaps, -1, title(score, False), figure))
-    for words, point, score, sign in (
-        ("At the largest factor the standard inversion has a higher PSNR than TABA", "taba", "psnr", -1),
-        ("At the largest factor the standard inversion has a higher PSNR than OVG", "ovg", "psnr", -1),
-        ("At the largest factor TABA has a higher S_HF than the standard inversion", "taba", "s_hf", 1),
-        ("At the largest factor OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", 1),
-    ):
-        gaps = {label(last): difference(last, point, "standard", score)} if several else {}
-        what = f"{title(score, False)} of {called(point)} minus the standard inversion's"
-        made.append(of_gaps(words, where, gaps, sign, what, figure))
-    return made
+    more, less = is_above(0), is_below(0)
+
+    def steps(score: str) -> Measured:
+        of = [(one, one[score].sel(point="standard", drop=True).mean("seed")) for one in order if same]
+        return Measured(
+            {f"{label(two)} minus {title_of(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
+        )
+
+    growing = [
+        Rule(f"Collapse grows with the factor: {title(score, False)} of the standard inversion falls", where,
+             title(score, False), steps(score), less, figure)
+        for score in ("s_dc", "s_hf")
+    ]  # fmt: skip
+    largest = [
+        Rule(f"At the largest factor {words}", where,
+             f"{title(score, False)} of {called(point)} minus the standard inversion's",
+             functools.partial(difference, point=point, baseline="standard", score=score), side, figure)
+        for words, point, score, side in (
+            ("the standard inversion has a higher PSNR than TABA", "taba", "psnr", less),
+            ("the standard inversion has a higher PSNR than OVG", "ovg", "psnr", less),
+            ("TABA has a higher S_HF than the standard inversion", "taba", "s_hf", more),
+            ("OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", more),
+        )
+    ]  # fmt: skip
+    return judge([*growing, *largest], last, label)

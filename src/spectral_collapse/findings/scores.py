@@ -17,6 +17,7 @@ from scipy import stats
 from spectral_collapse.findings import comparison, intervals, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import mean_text, means
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.common import images
@@ -35,10 +36,10 @@ REDUNDANT = 0.9
 def images_and_network(study: xr.Dataset) -> str:
     """One Markdown sentence: which images, how many, which network."""
     return (
-        f"**{study.attrs['title']}**, {images(study)}: "
-        f"{study.attrs['origin']}. {study.attrs['references']} {study.attrs['data_source']} training targets for the "
+        f"**{title_of(study)}**, {images(study)}: "
+        f"{attr(study, 'origin')}. {study.attrs['references']} {attr(study, 'data_source')} training targets for the "
         f"reference of $S_{{HF}}$, "
-        f"{study.sizes['latent_sample']} inverted latents, network `{study.attrs['checkpoint_hash']}`, "
+        f"{study.sizes['latent_sample']} inverted latents, network `{attr(study, 'checkpoint_hash')}`, "
         f"$\\kappa$ = {study.attrs['cutoff']:g} for $S_{{LF}}$."
     )
 
@@ -113,7 +114,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
             table[ends] = (table[ends] - worst) / (best - worst if best > worst else 1)
             tables.append(table)
     found = pd.concat(tables, ignore_index=True)
-    found.attrs = {"title": study.attrs["title"], "kind": kind}
+    found.attrs = {"title": title_of(study), "kind": kind}
     return found
 
 
@@ -144,12 +145,12 @@ def missing(study: xr.Dataset) -> dict[str, str]:
 
 def filtered(study: xr.Dataset) -> pd.DataFrame:
     """S_HF and S_LF of filtered images: columns filter_score, filter, filter_cutoff, and those of `intervals.means`."""
-    return means(study["filtered"], title=study.attrs["title"])
+    return means(study["filtered"], title=title_of(study))
 
 
 def decorrelation(study: xr.Dataset) -> pd.DataFrame:
     """S_DC of each kind of latent: columns latent_series, and those of `intervals.means`."""
-    return means(study["latent_s_dc"], over="latent_sample")
+    return means(study["latent_s_dc"], "latent_sample", intervals.SHARE)
 
 
 def norm_law(study: xr.Dataset) -> pd.DataFrame:
@@ -209,7 +210,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """
     filters, printed = {}, {}
     for study in found.values():
-        title, gaps = study.attrs["title"], _filter_gaps(study)
+        title, gaps = title_of(study), _filter_gaps(study)
         low, high = gaps["low-pass"], gaps["high-pass"]
         held = False if low.high < 0 else True if high.high < 0 else None
         filters[title] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held

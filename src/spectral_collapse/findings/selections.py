@@ -14,12 +14,13 @@ import xarray as xr
 
 from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import cells, claims, comparison, paper_tables
+from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, paper_cells, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim
-from spectral_collapse.findings.intervals import interval, means
+from spectral_collapse.findings.claims import Claim, Rule, Test, is_above, is_below, judge
+from spectral_collapse.findings.intervals import bounds_of, interval, means
 from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
@@ -85,7 +86,7 @@ def with_records(
         wanted = [point for point in first["point"].to_numpy() if point in asked or not asked]
         points = [point for point in wanted if all(point in one["point"] for one in both.values())]
         for network, study in both.items():
-            title = study.attrs["title"].removesuffix(f", {names[network]}")
+            title = title_of(study).removesuffix(f", {names[network]}")
             joint[network][dataset] = study.sel(point=points).assign_attrs(title=title)
     return joint
 
@@ -98,7 +99,7 @@ def of_methods(found: Found, methods: Sequence[str]) -> Found:
 def by_title(found: Networks) -> dict[str, xr.Dataset]:
     """The results of all networks in one mapping, each with its network in its title: for pictures of them."""
     return {
-        f"{name}, {network}": study.assign_attrs(title=f"{study.attrs['title']}, {network}")
+        f"{name}, {network}": study.assign_attrs(title=f"{title_of(study)}, {network}")
         for name, studies in per_data_set(found).items()
         for network, study in studies.items()
     }
@@ -129,8 +130,8 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
     for name, studies in per_data_set(found).items():
         for score in scores:
             for network, study in studies.items():
-                rows = means(study[score].mean("seed")).assign(
-                    network=network, panel=f"{study.attrs['title']}|{title(score)}"
+                rows = means(study[score].mean("seed"), bounds=bounds_of(score)).assign(
+                    network=network, panel=f"{title_of(study)}|{title(score)}"
                 )
                 tables.append(rows.assign(method=rows["point"].map(called), dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -148,7 +149,7 @@ def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None,
             beside = [AUTOENCODER] if AUTOENCODER in study["reference"] else []
             for point in (*map(str, study["point"].to_numpy()), *beside):
                 row = {"Method": cells.label(called(point)), "Network": cells.label(network)}
-                row["Data"] = cells.label(study.attrs["title"])
+                row["Data"] = cells.label(title_of(study))
                 row |= {
                     title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()
                 }
@@ -180,7 +181,7 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
         ).isel(point=0)
         study = studies[network]
         row = {"Method": cells.label(called(point)), "Network": cells.label(f"{network} - {baseline}")}
-        row["Data"] = cells.label(study.attrs["title"])
+        row["Data"] = cells.label(title_of(study))
         for score in scores:
             one = pairs.sel(score=score)
             row[f"Δ {title(score)}"] = cells.number(_interval(one, "difference"), COLUMNS.get(score, 3))
@@ -222,39 +223,39 @@ def networks_answer(found: Networks, baseline: str) -> str:
 
 
 def networks_claims(
-    found: Networks, baseline: str, rules: Sequence[tuple[str, str, str, str, int]], where: str, figure: str
+    found: Networks, baseline: str, rules: Sequence[tuple[str, str, str, str, Test]], where: str, figure: str
 ) -> list[Claim]:
-    """Claims on two networks: a rule is (claim, network, method, score, side), and holds on a data set where the whole
-    interval of network minus baseline is on that side of 0, -1 below and 1 above."""
-    made = []
-    for words, network, point, score, sign in rules:
+    """Claims on two networks: a rule is (claim, network, method, score, what network minus baseline has to be)."""
+    rows = []
+    for words, network, point, score, side in rules:
         gaps = {
             label(studies[network]): _gap(studies, network, baseline, point, score)
             for _, studies, one, method in _pairs(found, baseline)
             if (one, method) == (network, point)
         }
         what = f"{title(score, False)} with {network} minus with {baseline}, {called(point)}"
-        made.append(claims.of_gaps(words, where, gaps, sign, what, figure))
-    return made
+        rows.append(Rule(words, where, what, Measured(gaps), side, figure))
+    return judge(rows)
 
 
 def collapse_claims(found: Networks, where: str, words: str, figure: str) -> list[Claim]:
     """The standard inversion collapses with each network: its S_DC is below white noise's, and OVG's is above its
     own."""
-    made = []
-    for network, studies in found.items():
-        below = {label(study): from_white(study) for study in studies.values()}
-        cured = {
-            label(study): difference(study, "ovg", "standard", "s_dc")
-            for study in studies.values()
-            if "ovg" in study["point"]
-        }
-        for what, gaps, sign in (
-            ("S_DC of the standard inversion is below white noise's", below, -1),
-            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, 1),
-        ):
-            made.append(claims.of_gaps(f"{words} ({network}): {what}", where, gaps, sign, "difference", figure))
-    return made
+
+    def cured(study: xr.Dataset) -> Interval | None:
+        return difference(study, "ovg", "standard", "s_dc") if "ovg" in study["point"] else None
+
+    return [
+        claim
+        for network, studies in found.items()
+        for what, gap, side in (
+            ("S_DC of the standard inversion is below white noise's", from_white, is_below(0)),
+            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, is_above(0)),
+        )
+        for claim in judge(
+            [Rule(f"{words} ({network}): {what}", where, "difference", gap, side, figure)], studies, label
+        )
+    ]
 
 
 def from_white(study: xr.Dataset) -> Interval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.claims import Claim, is_above
 from spectral_collapse.findings.selections import Networks, collapse_claims, networks_claims
 from spectral_collapse.studies.benchmark import Selection
 
@@ -15,7 +15,13 @@ def claims(found: Networks) -> list[Claim]:
     """The collapse and its cure in each space (`collapse_claims`), and where it is worse (`networks_claims`)."""
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 4", "fig-space-levels"
     missing = "the share of high-frequency power that the standard inversion's latents lack is larger"
-    worse = (f"Pixel space collapses too, and more: {missing}", "pixel", "standard", "high_frequency_deficit", 1)
+    worse = (
+        f"Pixel space collapses too, and more: {missing}",
+        "pixel",
+        "standard",
+        "high_frequency_deficit",
+        is_above(0),
+    )
     return [
         *collapse_claims(found, where, "The standard inversion collapses in either space", figure),
         *networks_claims(found, "latent", [worse], where, figure),

@@ -14,11 +14,11 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
-from spectral_collapse.findings.claims import Claim, Verdict
-from spectral_collapse.findings.intervals import high_mean, means, stacked
+from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
+from spectral_collapse.findings.intervals import POSITIVE, REAL, Bounds, high_mean, means, stacked
+from spectral_collapse.findings.measured import Measured, alike, images, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import Interval
-from spectral_collapse.studies import common
 from spectral_collapse.studies.latents import WHITE
 
 Found = Mapping[str, xr.Dataset]
@@ -45,14 +45,14 @@ def heat(study: xr.Dataset) -> pd.DataFrame:
     energy = energy.coarsen(frequency=width, boundary="pad").mean()
     table = energy.to_dataframe("mean").reset_index().round({"mean": 2})
     table = table.assign(step=table["step"] + 1, series=table["series"].map(_title))
-    table.attrs = {"title": study.attrs["title"]}
+    table.attrs = {"title": title_of(study)}
     return table
 
 
 def high_energy(found: Found, walk: str) -> pd.DataFrame:
     """Energy of the updates above half the Nyquist frequency, log10: columns panel, series, step, and those of
     `intervals.means`."""
-    return _steps(found, lambda study: high_mean(study["log_velocity"].sel(walk=walk, drop=True)))
+    return _steps(found, lambda study: high_mean(study["log_velocity"].sel(walk=walk, drop=True)), REAL)
 
 
 def noise_norm(found: Found) -> pd.DataFrame:
@@ -88,60 +88,49 @@ def early_norms(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """The paper's claims against these measurements.
+    """The paper's claims against these measurements. The first has two halves, negative energy *and* less of it than on
+    the walk of one white noise: a schedule with small last steps moves little at any frequency, whatever the latent."""
+    late = Measured.of(found, lambda one: _late(one, "standard"), title_of)
+    lack = Measured.of(found, lambda one: _late(one, "standard", WHITE), title_of)
+    end = f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps"
+    vanish = from_cases(
+        "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative.",
+        _PAPER,
+        joined(cases(late, is_below(0), 2), cases(lack, is_below(0), 2), by=alike),
+        f"{end}, and that minus the same of the walk of one white noise, both below 0",
+        "fig-way-up",
+    )
 
-    A number is told from 0 where its 95 % interval does not hold 0; what holds on every data set is supported, what
-    holds on none refuted, and all else depends on the data set. The first claim has two halves, negative
-    energy *and* less of it than on the walk of one white noise: a schedule with small last steps moves little at any
-    frequency, whatever the latent. Where only the first half holds the verdict is 'depends'.
-    """
-    late = {study.attrs["title"]: late_energy(study) for study in found.values()}
-    standard = {name: intervals.interval(one.sel(series="standard")) for name, one in late.items()}
-    white = {name: intervals.interval(one.sel(series=WHITE)) for name, one in late.items()}
-    lack = _against(late, "standard", WHITE)
-    halves = {_sign(one, -1) for one in standard.values()}, {_sign(one, -1) for one in lack.values()}
-    made = [
-        Claim(
-            "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative.",
-            _PAPER,
-            f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps: {_listed(standard)}; of the walk of one "
-            f"white noise: {_listed(white)}; difference: {_listed(lack)}",
-            _both(*halves),
-            "fig-way-up",
+    def has(one: xr.Dataset, name: str, value: Callable[[], Interval]) -> Interval | None:
+        return value() if name in one["series"] else None
+
+    def shorter(one: xr.Dataset) -> Interval:
+        standard, taba = early_norms(one)
+        return intervals.interval(standard - taba)
+
+    def norms(one: xr.Dataset) -> str:
+        standard, taba = (
+            statistics.text(intervals.interval(values, bounds=POSITIVE), 2) for values in early_norms(one)
         )
-    ]
-    if all("ovg" in one["series"] for one in late.values()):
-        ovg = {name: intervals.interval(one.sel(series="ovg")) for name, one in late.items()}
-        gained = _against(late, "ovg", "standard")
-        made.append(
-            Claim(
-                "OVG prevents the log energy from dipping into the negative range.",
-                _PAPER,
-                f"the same of OVG: {_listed(ovg)}; minus the standard inversion's: {_listed(gained)}",
-                _all({_sign(one, 1) for one in ovg.values()}),
-                "fig-way-up",
-            )
-        )
-    if all("taba" in one["series"] for one in late.values()):
-        weak = {study.attrs["title"]: early_norms(study) for study in found.values()}
-        short = {name: intervals.interval(standard - taba) for name, (standard, taba) in weak.items()}
-        texts = [_listed({name: intervals.interval(pair[n]) for name, pair in weak.items()}) for n in (0, 1)]
-        norms = {one.attrs["title"]: one["noise_norm"].sel(walk="inversion", drop=True) for one in found.values()}
-        first = {name: intervals.interval(one.sel(series="standard").isel(step=0)) for name, one in norms.items()}
-        asked = _grouped({name: f"from step {_first_asked(one)} on" for name, one in norms.items()})
-        made.append(
-            Claim(
-                "The first inversion steps fail to provide accurate noise.",
-                "There and Back Again, abstract",
-                f"mean square of the noise predicted in the first step: {_listed(first)}; in those of the first "
-                f"{EARLY:.0%} of the steps that TABA does not replace ({asked}): {texts[0]}; of TABA at the same "
-                f"levels, where the state has the noise that its level stands for: {texts[1]}; difference: "
-                f"{_listed(short)}",
-                _all({_sign(one, -1) for one in short.values()}),
-                "fig-way-norm",
-            )
-        )
-    return made
+        norm = one["noise_norm"].sel(walk="inversion", drop=True)
+        first = statistics.text(intervals.interval(norm.sel(series="standard").isel(step=0), bounds=POSITIVE), 2)
+        return f"{standard} and {taba}, from step {_first_asked(norm)} on; in the first step {first}"
+
+    rows = [
+        Rule("OVG prevents the log energy from dipping into the negative range.", _PAPER, f"{end}, of OVG",
+             lambda one: has(one, "ovg", lambda: _late(one, "ovg")), is_above(0), "fig-way-up", 2),
+        Rule("The first inversion steps fail to provide accurate noise.", "There and Back Again, abstract",
+             f"mean square of the noise predicted in those of the first {EARLY:.0%} of the steps that TABA does not "
+             "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
+             lambda one: has(one, "taba", lambda: shorter(one)), is_below(0), "fig-way-norm", 2, norms),
+    ]  # fmt: skip
+    return [vanish, *judge(rows, found, title_of)]
+
+
+def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:
+    """`late_energy` of a series, or what it has more than another."""
+    energy = late_energy(study)
+    return intervals.interval(energy.sel(series=series) - (energy.sel(series=other) if other else 0))
 
 
 def answer(found: Found) -> str:
@@ -152,7 +141,7 @@ def answer(found: Found) -> str:
         lack = high_mean(study["log_velocity"].sel(walk="inversion", drop=True))
         lack = lack.sel(series="standard") - lack.sel(series=WHITE)
         thirds = np.array_split(np.arange(study.sizes["step"]), 3)
-        *before, late[study.attrs["title"]] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
+        *before, late[title_of(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
         early += before
         norm = study["noise_norm"].sel(walk="inversion", series="standard")
         first.append(float(norm.isel(step=slice(_few(study, EARLY))).mean()))
@@ -166,7 +155,7 @@ def answer(found: Found) -> str:
 
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
-    texts = (f"{study.attrs['title']}: {common.images(study)}" for study in found.values())
+    texts = (f"{title_of(study)}: {images(study)}" for study in found.values())
     return f"**Counted.** {'; '.join(texts)}."
 
 
@@ -180,18 +169,18 @@ def verdict(found: Found) -> str:
             norm = study["noise_norm"].sel(walk="inversion", series=name)
             label = study["label_sensitivity"].sel(series=name)
             ends = [
-                statistics.text(intervals.interval(values.isel(step=steps).mean("step")), 2)
+                statistics.text(intervals.interval(values.isel(step=steps).mean("step"), bounds=POSITIVE), 2)
                 for values in (norm, label)
                 for steps in (first, last)
             ]
             texts.append(f"{_title(name)} {ends[0]} to {ends[1]}, label {ends[2]} to {ends[3]}")
-        lines.append(f"- **{study.attrs['title']}**, predicted noise's mean square: {'; '.join(texts)}.")
+        lines.append(f"- **{title_of(study)}**, predicted noise's mean square: {'; '.join(texts)}.")
     return "\n".join(lines)
 
 
-def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray]) -> pd.DataFrame:
+def _steps(found: Found, values: Callable[[xr.Dataset], xr.DataArray], bounds: Bounds = POSITIVE) -> pd.DataFrame:
     def one(study: xr.Dataset) -> pd.DataFrame:
-        table = means(values(study)).dropna(subset="mean")
+        table = means(values(study), bounds=bounds).dropna(subset="mean")
         return table.assign(step=table["step"] + 1, series=table["series"].map(_title))
 
     return stacked(found, one, "panel")
@@ -212,12 +201,6 @@ def _sides(factors: Mapping[str, float]) -> str:
     return f"{_span(factors[name] for name in usual)} times" + (f" ({named})" if named else "")
 
 
-def _grouped(texts: Mapping[str, str]) -> str:
-    """What most data sets have, and with their names those that have something else: 'a, Shoes b'."""
-    usual = max(texts.values(), key=list(texts.values()).count)
-    return ", ".join([usual, *(f"{name} {text}" for name, text in texts.items() if text != usual)])
-
-
 def _first_asked(norm: xr.DataArray) -> int:
     """The first step, from 1, at which TABA asks the network."""
     return int(norm.sel(series="taba").notnull().all("sample").argmax("step")) + 1
@@ -229,31 +212,3 @@ def _few(study: xr.Dataset, share: float) -> int:
 
 def _title(name: str) -> str:
     return TITLES.get(name, name.replace("_", " "))
-
-
-def _against(late: Mapping[str, xr.DataArray], series: str, other: str) -> dict[str, Interval]:
-    return {name: intervals.interval(one.sel(series=series) - one.sel(series=other)) for name, one in late.items()}
-
-
-def _listed(intervals: Mapping[str, Interval]) -> str:
-    return "; ".join(f"{name}: {statistics.text(one, 2)}" for name, one in intervals.items())
-
-
-def _sign(one: Interval, wanted: int) -> Verdict:
-    """Whether an interval lies on the wanted side of 0."""
-    if np.isnan(one.low):
-        return "not measured"
-    low, high = sorted((wanted * float(one.low), wanted * float(one.high)))
-    return "supported" if low > 0 else "refuted" if high < 0 else "depends"
-
-
-def _all(verdicts: set[Verdict]) -> Verdict:
-    """Over data sets, those without an interval left out."""
-    known = verdicts - {"not measured"}
-    return next(iter(known)) if len(known) == 1 else "depends" if known else "not measured"
-
-
-def _both(first: set[Verdict], second: set[Verdict]) -> Verdict:
-    """A claim of two halves over data sets: refuted where the first is, supported where both are."""
-    verdict = _all(first)
-    return "depends" if verdict == "supported" and _all(second) != "supported" else verdict

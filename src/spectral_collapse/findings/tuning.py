@@ -12,7 +12,8 @@ import xarray as xr
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.intervals import as_table, interval, resampled, resamples, stacked
+from spectral_collapse.findings.intervals import as_table, bounds_of, interval, resampled, resamples, stacked
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.statistics import Interval, groups_of, resampled_means
 
 Found = Mapping[str, xr.Dataset]
@@ -78,12 +79,15 @@ def table(found: Found) -> Cells:
     rows = []
     for study in found.values():
         by_area, distance = area(study), study["sliced_wasserstein"].to_numpy()
-        scores = {name: interval(study[name].transpose("try", "sample")) for name in ("s_hf", "s_lf", "psnr")}
+        scores = {
+            name: interval(study[name].transpose("try", "sample"), bounds=bounds_of(name))
+            for name in ("s_hf", "s_lf", "psnr")
+        }
         for place, shown in enumerate(areas({"": study}).itertuples(index=False)):
             row = {name: Interval(*(ends[place] for ends in value)) for name, value in scores.items()}
             rows.append(
                 {
-                    "Data": cells.label(study.attrs["title"]),
+                    "Data": cells.label(title_of(study)),
                     "Method": cells.label(called(shown.method)),
                     "Setting": cells.label(shown.setting),
                     "S_HF": cells.number(row["s_hf"], 3),
@@ -102,7 +106,7 @@ def answer(found: Found) -> str:
     """In two sentences: how settings were chosen, and whether the papers' own were."""
     first = next(iter(found.values()))
     methods = dict.fromkeys(first["method"].to_numpy())
-    images = "; ".join(f"{study.sizes['sample']} of {study.attrs['title']}" for study in found.values())
+    images = "; ".join(f"{study.sizes['sample']} of {title_of(study)}" for study in found.values())
     kept = sum(int((study["chosen"] & study["published"]).sum()) for study in found.values())
     cases, tries = len(methods) * len(found), first.sizes["try"] // len(methods)
     others = [gap for study in found.values() for gap in gains(study).values()]

@@ -1,0 +1,150 @@
+"""A quantity on each data set, with its interval: what sentences, tables and claims say of it, each in one place.
+
+`above`, `below`, `at_least` and `equal` are what an interval says to a bound. Each is True where the whole interval is
+on the claim's side, False where the whole interval is on the other, and else None: open. An interval without ends
+decides nothing. That a difference is not shown is no support for there being none: equality has a margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.statistics import Interval, groups_of
+from spectral_collapse.studies import common
+
+
+def exact(value: float) -> Interval:
+    """A number that was calculated and not sampled, as an interval without width."""
+    return Interval(value, value, value)
+
+
+def number(found: Interval, digits: int = 3) -> str:
+    """`statistics.text`, of an `exact` number the number alone."""
+    return f"{found.mean:.{digits}f}" if found.low == found.high else statistics.text(found, digits)
+
+
+Held = bool | None
+"""Whether a claim holds on a data set; None where the numbers leave it open."""
+
+_PLAIN = str.maketrans(
+    {"<": "\u2039", ">": "\u203a", "`": "'", "[": "(", "]": ")", "{": "(", "}": ")", "$": "\uff04", "\\": "/"}
+    | {chr(code): " " for code in range(32)}
+)
+
+
+def said(text: object) -> str:
+    """A text of a result, a data set, a method or a network, for a sentence: no HTML, no markup, on one line.
+
+    Characters that begin a tag, a link, code, a formula or a directive give way to others that look like them, so that
+    the text is the same in a sentence, in a table and in a chart.
+    """
+    return str(text).translate(_PLAIN)
+
+
+def attr(study: xr.Dataset, name: str) -> str:
+    """A text among what is stored with a result, as `said`."""
+    return said(study.attrs[name])
+
+
+def title_of(study: xr.Dataset) -> str:
+    """The title of a result's data set, as `said`."""
+    return attr(study, "title")
+
+
+def label(study: xr.Dataset) -> str:
+    """How tables and panels call a data set: its title, and whether its images are rendered."""
+    return title_of(study) + ("" if study.attrs["data_source"] == "real" else " (rendered)")
+
+
+def images(study: xr.Dataset) -> str:
+    """`common.images`, as `said`."""
+    return said(common.images(study))
+
+
+def above(found: Interval, bound: float) -> Held:
+    """Whether a number lies above a bound."""
+    return True if found.low > bound else False if found.high < bound else None
+
+
+def below(found: Interval, bound: float) -> Held:
+    """Whether a number lies below a bound."""
+    return above(Interval(-found.mean, -found.high, -found.low), -bound)
+
+
+def at_least(found: Interval, value: float, within: float) -> Held:
+    """Whether a number reaches a value, but for a margin."""
+    return above(found, value - within)
+
+
+def equal(found: Interval, value: float, margin: float) -> Held:
+    """Whether a number is a value, but for a margin: False where all of the interval is beyond it, on one side."""
+    return all_of(above(found, value - margin), below(found, value + margin))
+
+
+def all_of(*held: Held) -> Held:
+    """Of the parts of one claim: False where one fails, else None where one is open, else True."""
+    return False if False in held else None if None in held else True
+
+
+def alike(*held: Held) -> Held:
+    """Of several readings of one claim: what all of them say, and None where they differ."""
+    return held[0] if len(set(held)) == 1 else None
+
+
+class Measured(dict[str, Interval]):
+    """A quantity on each data set: title -> value with its 95 % interval.
+
+    What has no value is left out. counts: title -> (images, independent groups), where they are known.
+    """
+
+    def __init__(self, values: Mapping[str, Interval], counts: Mapping[str, tuple[int, int]] | None = None) -> None:
+        super().__init__({name: one for name, one in values.items() if not np.isnan(one.mean)})
+        self.counts = dict(counts or {})
+
+    @classmethod
+    def of(
+        cls,
+        found: Mapping[str, xr.Dataset],
+        quantity: Callable[[xr.Dataset], Interval | None],
+        title: Callable[[xr.Dataset], str] = label,
+    ) -> Measured:
+        """quantity: of a result; None where it has not what it takes. title: how a result is called."""
+        values = {title(one): (one, quantity(one)) for one in found.values()}
+        known = {name: value for name, (_, value) in values.items() if value is not None}
+        return cls(known, {name: _count(values[name][0]) for name in known})
+
+    def above(self, bound: float = 0.0) -> list[str]:
+        """The data sets whose whole interval lies above a bound."""
+        return [name for name, one in self.items() if above(one, bound)]
+
+    def below(self, bound: float = 0.0) -> list[str]:
+        """The data sets whose whole interval lies below a bound."""
+        return [name for name, one in self.items() if below(one, bound)]
+
+    def listed(self, digits: int = 3) -> str:
+        """'Textures, x8 0.41 [0.38, 0.44]; Photos, x8 ...'."""
+        return "; ".join(f"{name} {number(one, digits)}" for name, one in self.items()) or "not measured"
+
+    def span(self, digits: int = 3) -> str:
+        """The smallest and the largest value with their data sets: 'between 0.41 [...] (...) and 0.93 [...] (...)';
+        the value alone where both are equal as they are written."""
+        if not self:
+            return "not measured"
+        ordered = sorted(self, key=lambda name: float(self[name].mean))
+        first, last = (number(self[name], digits).removesuffix(" [no interval]") for name in (ordered[0], ordered[-1]))
+        return first if first == last else f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"
+
+    def table(self, column: str = "panel") -> pd.DataFrame:
+        """Tidy, a row per data set: `column`, mean, low, high; n images, of which `groups` are independent."""
+        rows = [(name, *one, *self.counts.get(name, (0, 0))) for name, one in self.items()]
+        return pd.DataFrame(rows, columns=[column, "mean", "low", "high", "n", "groups"])
+
+
+def _count(study: xr.Dataset) -> tuple[int, int]:
+    """How many images a result has, and from how many independent pictures."""
+    return (study.sizes["sample"], len(set(groups_of(study)))) if "sample" in study.sizes else (0, 0)
