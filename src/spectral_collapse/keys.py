@@ -2,9 +2,10 @@
 
 A stored result is found again by all that changes its values. Parameters, data and weights have fingerprints of their
 own; this is the code: every function, class and module-level assignment of this package that the roots reach by the
-names they use. Of a class those methods count whose names some reached code mentions. Comments, docstrings, error
-sentences, warnings and the order of definitions do not count, and neither do modules that compute no value
-(`NO_VALUES`). Sources are read and never imported, so those of another commit can be read, too.
+names they use. Of a class those methods count whose names some reached code mentions. Comments, docstrings, warnings
+and the order of definitions do not count, and neither do modules that compute no value (`NO_VALUES`), nor what only
+refuses: calls of functions called `check...` whose result nobody takes, and conditions that do nothing but raise.
+Sources are read and never imported, so those of another commit can be read, too.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ NO_VALUES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
         "cache",
+        "checks",
         "datasets.download",
         "datasets.unpack",
         "discovery",
@@ -38,6 +40,7 @@ NO_VALUES = frozenset(
         "folders",
         "identity",
         "keys",
+        "memory",
         "paths",
         "rekey",
         "results",
@@ -46,8 +49,9 @@ NO_VALUES = frozenset(
         "studies.study",
     )
 )
-"""Modules that fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as they are.
-A test holds that a job runs no function but those that count, those of these modules and a few with a reason."""
+"""Modules that check, fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as
+they are. A test holds that a job runs no function but those that count, those of these modules and a few with a
+reason."""
 
 _NO_VALUES = {
     f"{PACKAGE}.{name}"
@@ -395,12 +399,18 @@ def _parsed(source: str) -> ast.Module:
 
 
 class _Silent(ast.NodeTransformer):
-    """Takes out what is told and computes nothing: docstrings, the sentences of errors, warnings, and variables that
-    only these use."""
+    """Takes out what is told or refused and computes nothing: docstrings, the sentences of errors, warnings, checks,
+    conditions of these alone, and variables that only these use."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt | None:
-        told = isinstance(node.value, ast.Call) and ".".join(_chain(node.value.func)) in ("warnings.warn", "print")
+        called = node.value.func if isinstance(node.value, ast.Call) else None
+        told = ".".join(_chain(called)) in ("warnings.warn", "print") or _last(called).lstrip("_").startswith("check")
         return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.stmt | None:
+        node = self.generic_visit(node)
+        computes = node.orelse or any(not isinstance(one, ast.Raise) for one in node.body)
+        return node if computes or any(isinstance(one, ast.NamedExpr) for one in ast.walk(node.test)) else None
 
     def visit_Raise(self, node: ast.Raise) -> ast.stmt:
         if isinstance(node.exc, ast.Call):

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from spectral_collapse import memory
-from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described, is_batch
+from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
@@ -78,14 +77,6 @@ def step_with(prediction: Prediction, x: torch.Tensor, level: Level, following: 
     if math.isclose(level.norm, 1) and math.isclose(following.norm, 1):
         return noise_step(x, prediction.noise, level, following)
     return x + increment(prediction, level, following)
-
-
-def check_batch(x: torch.Tensor, what: str) -> None:
-    """`check_images`, once the memory is known to hold x: an expanded tensor may be of any size."""
-    if is_batch(x):
-        size = x.numel() * x.element_size()
-        memory.check(size, f"{what} of shape {tuple(x.shape)}", "use fewer or smaller images", x.device)
-    check_images(x, what)
 
 
 def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
@@ -281,7 +272,7 @@ def sample(
         InvalidParameterError: a parameter out of range or of the wrong type.
         NotFiniteError: NaN or infinity in the latent or after a step, which is named.
     """
-    check_batch(latent, "latent")
+    check_images(latent, "latent")
     levels = denoiser.process.levels(num_steps)
     run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)
     return descend(run, latent, plain_step, callback)

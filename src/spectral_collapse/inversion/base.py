@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from spectral_collapse.checks import check_callback, check_finite, check_flag, check_generator, check_name
+from spectral_collapse.checks import check_callback, check_finite, check_flag, check_generator, check_images, check_name
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
@@ -22,7 +22,6 @@ from spectral_collapse.sampling import (
     SamplingState,
     Step,
     as_labels,
-    check_batch,
     descend,
     look,
     ode_step,
@@ -230,7 +229,7 @@ class InversionMethod:
                 or a denoiser that the method can't work with.
             NotFiniteError: NaN or infinity in the input or after a step; step and method are named.
         """
-        check_batch(clean, "clean")
+        check_images(clean, "clean")
         check_generator(generator)
         check_flag("record", record)
         check_callback(callback)
@@ -279,7 +278,7 @@ class InversionMethod:
 
         Raises InvalidParameterError and NotFiniteError as `sampling.sample` does.
         """
-        check_batch(inversion.latent, "latent")
+        check_images(inversion.latent, "latent")
         labels = as_labels(label, inversion.latent)
         null_label = inversion.memory.get("null_label", null_label)
         run = SamplingState(denoiser, labels, inversion.levels, guidance, null_label, dict(inversion.memory))
