@@ -189,10 +189,15 @@ def run_calls(notebook: Path, profile: str) -> None:
                 exec(code, namespace)
             except Exception as error:
                 read = (namespace.get(name) for name in _names(statement, ast.Load))
-                unknown = any(isinstance(value, ledger.Nothing) for value in read)
-                if not (unknown or isinstance(error, ledger.NothingError)):
+                if not (any(map(_unknown, read)) or isinstance(error, ledger.NothingError)):
                     raise
                 namespace |= {name: ledger.Nothing() for name in _names(statement, ast.Store)}
+
+
+def _unknown(value: object) -> bool:
+    """Whether a value is, or holds, a result that was not computed."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, ledger.Nothing) or any(map(_unknown, inside))
 
 
 def _names(statement: ast.stmt, context: type[ast.expr_context]) -> Iterator[str]:
