@@ -43,6 +43,16 @@ def test_least_recently_used_goes_first(cache: Cache, monkeypatch: pytest.Monkey
     assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
 
 
+def test_reading_an_entry_does_not_make_it_new(cache: Cache) -> None:
+    """When it was written says whether it counts for a run that computes all anew."""
+    cache.put("a", noise(0))
+    age(cache, "a", 1000)
+    cache.get("a")
+    state = (cache.folder / "a.npz").stat()
+    assert state.st_mtime == 1000
+    assert state.st_atime > 1000
+
+
 def test_a_limit_of_0_keeps_nothing(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_CACHE_GB", "0")
     cache.put("a", noise(0))

@@ -116,6 +116,34 @@ def test_stale_and_missing_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert file.exists()
 
 
+def test_other_code_is_shown_in_the_book_alone_and_carried_over_by_the_index(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    given = {"log": str(log)}
+    file = shipped(**given)
+    old = state(**given).code
+    objects = old.partition("-")[2]
+    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: f"edited-{objects}")
+    found = state(**given)
+    assert (found.kind, found.file, found.shown) == ("other code", file, False)
+    assert found.why.startswith("what ships was made by other code")
+    monkeypatch.setenv(shipping.SHOWN, "show")
+    assert STUDY.run(executor="here", **given)["value"].values.tolist() == [1, 2, 4, 8]
+    assert ledger.USED.popitem()[1].state.kind == "other code"
+    assert len(ran(log)) == 4  # and not computed
+    monkeypatch.delenv(shipping.SHOWN)
+    carried = {"commits": ["a" * 40, "b" * 40], "compared": "definitions"}
+    shipping.carry([carried | {"files": {file.name: [old, f"edited-{objects}"], "gone.nc.xz": ["1", "2"]}}])
+    assert shipping.rekeyed() == [carried | {"files": {file.name: [old, f"edited-{objects}"]}}]
+    assert state(**given) == shipping.State("stored", "", file)
+    assert STUDY.run(executor="here", **given)["value"].values.tolist() == [1, 2, 4, 8]
+    assert len(ran(log)) == 4
+    shipping.index().write_text("[")
+    with pytest.raises(DataError, match=r"keys.json' cannot be read"):
+        state(**given)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "empty", "text", "flipped", "schema", "other"])
 def test_a_bad_file_is_named_and_computed_anew_only_on_request(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -235,7 +263,9 @@ def test_a_result_of_rendered_images_is_shown_where_there_are_real_ones(
         local.unlink()
     write_crops(tmp_path / "bbbc021")
     monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
-    found = domains.STUDY.run(executor="here", **given)
+    monkeypatch.setattr("spectral_collapse.studies.study._warned", set())
+    with pytest.warns(UserWarning, match=r"real images of 'bbbc021_x8' are here, .* source=\"real\" asks for yours"):
+        found = domains.STUDY.run(executor="here", **given)
     assert (found.attrs["data_source"], results.stored()) == ("rendered", [file])
     for asked in ({"source": "real"}, {"root": tmp_path}, {"images": 1}, {"reference": 3}):
         assert domains.STUDY.run(executor="here", **(given | asked)).attrs["data_source"] == "real"

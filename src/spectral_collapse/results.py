@@ -511,15 +511,20 @@ def _has(result: xr.Dataset, digits: str, wanted: Mapping[str, Any]) -> bool:
     return all(name in stored and stored[name] == value for name, value in wanted.items())
 
 
+def computing_versions() -> dict[str, str]:
+    """The versions of the packages that compute; builds of one version (2.7.0+cpu) are one."""
+    return {name: version.partition("+")[0] for name, version in _versions().items() if name in _COMPUTING}
+
+
 def other_versions(attrs: Mapping[str, Any]) -> str:
     """'torch 2.6.0 (here 2.7.0)' and the like for each package that computes and was of another version when a result
-    was made; '' where none was. Builds of one version (2.7.0+cpu) are one."""
+    was made; '' where none was."""
     try:
-        made, here = json.loads(attrs["versions"]), _versions()
-    except (KeyError, TypeError, ValueError):
+        made = {name: str(version).partition("+")[0] for name, version in json.loads(attrs["versions"]).items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
         return ""
-    names = sorted(_COMPUTING & made.keys())
-    differ = [name for name in names if str(made[name]).partition("+")[0] != here[name].partition("+")[0]]
+    here = computing_versions()
+    differ = sorted(name for name in here.keys() & made.keys() if made[name] != here[name])
     return ", ".join(f"{name} {made[name]} (here {here[name]})" for name in differ)
 
 

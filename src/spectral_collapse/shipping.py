@@ -10,7 +10,7 @@ import functools
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,8 +45,8 @@ class State:
     kind: Literal["stored", "other code", "stale", "damaged", "missing"]
     why: str = ""
     file: Path | None = None
-    code: str = ""
-    commit: str = ""
+    code: str = field(default="", compare=False)
+    commit: str = field(default="", compare=False)
 
     @property
     def shown(self) -> bool:

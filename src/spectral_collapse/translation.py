@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from spectral_collapse import results
 from spectral_collapse.cache import Cache
 from spectral_collapse.checks import (
     FEW,
@@ -233,6 +234,7 @@ def _key(
             "shape": list(images.shape),
             "parameters": parameters,
             "seed": seed if method.stochastic else 0,
+            "versions": results.computing_versions(),
             "code": code_hash(
                 function,
                 type(model),

@@ -20,6 +20,7 @@ from pydantic import Field
 from spectral_collapse import executors, results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays, ExecutorError
+from spectral_collapse.studies import study
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -81,6 +82,34 @@ def test_a_result_is_computed_once(tmp_path: Path) -> None:
     assert not list((tmp_path / "results").glob("parts/*"))
 
 
+def test_a_run_that_loads_leaves_the_parts_of_one_that_computes_anew(tmp_path: Path) -> None:
+    STUDY.run(executor="here")
+    identity = STUDY.identity(Request(Powers.checked()))
+    parts = results.parts("powers", results.key("powers", identity))
+    parts.put("power 1", {"value": np.float64(2)})
+    STUDY.run(executor="here")
+    assert parts.get("power 1") is not None
+
+
+def test_a_worker_loads_what_jobs_share_once() -> None:
+    """Whatever the parameters hold: a network that was given is another object with each job."""
+    study._latest.clear()
+    first, again, other = (study._request(which, Powers.checked()) for which in ("a", "a", "b"))
+    assert first is again
+    assert other is not first
+
+
+def test_other_versions_of_libraries_are_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    STUDY.run(executor="here")
+    versions = results._versions()
+    monkeypatch.setattr(results, "_versions", lambda: versions | {"torch": "99.0+cpu"})
+    monkeypatch.setattr(study, "_warned", set())
+    torch = versions["torch"].partition("+")[0]
+    with pytest.warns(UserWarning, match=rf"made with torch {torch} \(here 99.0\); --fresh") as warned:
+        [STUDY.run(executor="here") for _ in range(2)]
+    assert len(warned) == 1
+
+
 def test_profiles_and_none_give_defaults() -> None:
     assert STUDY.run(executor="here", profile="smoke").sizes["exponent"] == 2
     assert STUDY.run(executor="here", profile="smoke", count=3).sizes["exponent"] == 3
@@ -113,9 +142,9 @@ def test_code_from_a_notebook_is_part_of_the_key() -> None:
 
 def test_what_cannot_be_told_from_another_is_computed_and_not_stored(tmp_path: Path) -> None:
     with open(tmp_path / "open", "w") as handle:
-        study = Study("powers", "", Powers, jobs, combine, uses=lambda request: [handle])
+        named = Study("powers", "", Powers, jobs, combine, uses=lambda request: [handle])
         with pytest.warns(UserWarning, match="not stored"):
-            assert study.run(executor="here").sizes["exponent"] == 4
+            assert named.run(executor="here").sizes["exponent"] == 4
     assert not list((tmp_path / "results").glob("*.nc"))
 
 
@@ -203,9 +232,9 @@ def test_here_jobs_work_at_the_request_whose_key_was_made() -> None:
         seen.append(request)
         return jobs(request)
 
-    study = Study("powers", "", Powers, noted, combine)
-    study.answer(request := Request(Powers.checked(base=1.7)), "here", progress=False)
-    study.answer(other := Request(Powers.checked(base=1.8)), "here", progress=False)
+    named = Study("powers", "", Powers, noted, combine)
+    named.answer(request := Request(Powers.checked(base=1.7)), "here", progress=False)
+    named.answer(other := Request(Powers.checked(base=1.8)), "here", progress=False)
     assert {id(one) for one in seen} == {id(request), id(other)}
 
 
