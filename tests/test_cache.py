@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectral_collapse import results
+from spectral_collapse import disk
 from spectral_collapse.cache import Cache
 
 
@@ -78,7 +78,7 @@ def test_a_full_disk_is_told_once(cache: Cache, monkeypatch: pytest.MonkeyPatch)
     def full(target: Path, payload: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, "write_atomically", full)
+    monkeypatch.setattr(disk, "write", full)
     with pytest.warns(UserWarning, match="No space left on device"):
         cache.put("a", noise(0))
     with warnings.catch_warnings():

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import io
 import json
 import os
 import signal
 import stat
+import time
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import paths, results
+from spectral_collapse import disk, paths, results
 from spectral_collapse.errors import DataError, InvalidParameterError
 from tests import fresh
 
+LONG = "x" * 5000
 PARAMETERS = {"dataset": "photos_x8", "profile": "quick", "seeds": 3, "eta": [0.0, 1e-4]}
 
 
@@ -166,7 +172,7 @@ def test_a_really_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         return file.open(mode.replace("x", "w"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(results, "open", full, raising=False)
+        broken.setattr(disk, "open", full, raising=False)
         with pytest.raises(DataError, match="No space left on device"):
             results.save(make(2.0))
     assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0
@@ -204,7 +210,7 @@ def test_a_damaged_part_counts_as_missing_wherever_the_damage_is() -> None:
 
 def _leave(command: str) -> None:
     """Runs Python code in another process, which kills itself in it."""
-    code = f"import os, signal\nfrom pathlib import Path\nfrom spectral_collapse import results\n{command}"
+    code = f"import os, signal\nfrom pathlib import Path\nfrom spectral_collapse import disk, results\n{command}"
     died = fresh.run(code, Path.cwd(), os.environ)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
@@ -212,7 +218,7 @@ def _leave(command: str) -> None:
 def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_is_left_alone() -> None:
     target = results.path("pareto", PARAMETERS)
     kill = "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
-    write = f"results.write_atomically(Path({str(target)!r}), b'half')"
+    write = f"disk.write(Path({str(target)!r}), b'half')"
     _leave(f"{kill}\n{write}")
     assert len(leftovers()) == 1
     results.save(make())  # the same file again
@@ -224,7 +230,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_i
     foreign = paths.results() / ".notes.tmp"
     foreign.write_text("not ours")
     with open(mine, "xb") as file:
-        assert results._lock(file)
+        assert disk.lock(file)
         results.sweep()
         assert sorted(leftovers()) == sorted([mine.name, foreign.name])
     results.sweep()
@@ -339,3 +345,181 @@ def test_parts_whose_names_differ_in_a_sign_alone_are_kept_apart(tmp_path: Path)
     for number, name in enumerate(("taba, seed 0", "taba*, seed 0", "taba  seed 0")):
         parts.put(name, {"x": np.array(number)})
     assert [int(parts.get(name)["x"]) for name in ("taba, seed 0", "taba*, seed 0", "taba  seed 0")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schema": [1, 2]},
+        {"schema": "1"},
+        {"schema": 1.5},
+        {"study": [1, 2]},
+        {"study": 5},
+        {"parameters": [1, 2]},
+        {"parameters": "[" * 50_000},
+        {"parameters": '["dataset"]'},
+        {"parameters": "{"},
+        {"created": [1.0, 2.0]},
+        {"seconds": "long"},
+        {"title": 3},
+    ],
+)
+def test_attrs_of_a_wrong_type_are_one_sentence_and_hide_no_other_result(wrong: dict[str, object]) -> None:
+    good = make()
+    results.save(good)
+    attrs = make(code="bad").attrs | {"schema": results.SCHEMA} | wrong
+    bad = paths.results() / "pareto-photos_x8-quick-00000000.nc"
+    bad.write_bytes(results.encode(good.drop_attrs().assign_attrs(attrs)))
+    xr.testing.assert_identical(results.load("pareto"), good)
+    with pytest.raises(DataError, match=r"(is of schema|is no result of a study: ).*; delete it and") as told:
+        results.result(bad)
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 500
+    results.sweep()
+    results.describe(bad)
+    if "schema" not in wrong:
+        with pytest.raises(InvalidParameterError, match="the attrs of a result: "):
+            results.save(good.assign_attrs(wrong))
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/evil", "a/b", "a\\b", ".hidden", "", "a\0b", "a\n", "x" * 300, "c:e"])
+def test_a_result_is_written_into_its_store_and_nowhere_else(name: str, tmp_path: Path) -> None:
+    for attrs in ({"study": name}, {"parameters": results.canonical({"dataset": f"x{name}/"})}):
+        before = sorted(tmp_path.rglob("*"))
+        for keep in (results.save, results.ship):
+            with pytest.raises(InvalidParameterError, match="must be short and without separators") as told:
+                keep(make().assign_attrs(attrs))
+            assert len(str(told.value)) < 500
+        assert sorted(tmp_path.rglob("*")) == before
+    with pytest.raises(InvalidParameterError):
+        results.parts(name, "0" * 64)
+
+
+@pytest.mark.parametrize("given", [None, 5, [], xr.Dataset({"a": 1}), "text"])
+def test_what_is_no_result_is_not_saved(given: object) -> None:
+    with pytest.raises(InvalidParameterError, match=r"a result (must be|needs)"):
+        results.save(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"study": None},
+        {"study": 5},
+        {"study": []},
+        {"study": "pareto", "key": 5},
+        *({"study": "a", "foo": foo} for foo in (float("nan"), object(), {1}, np.ones(2), b"a", 10**5000, {(1,): 2})),
+    ],
+)
+def test_what_can_be_no_name_and_no_parameter_is_refused(given: dict[str, object]) -> None:
+    for _ in range(2):  # without and with a stored result
+        with pytest.raises(InvalidParameterError, match=r"must be (a text|what JSON knows)") as told:
+            results.load(**given)
+        assert len(str(told.value)) < 500
+        results.save(make())
+
+
+def test_long_names_and_many_results_are_told_in_short() -> None:
+    for number in range(6):
+        results.save(make(code=str(number)))
+    for given in ({"study": LONG}, {"study": "pareto", "key": LONG}, {"study": "pareto", LONG: LONG}):
+        with pytest.raises(DataError, match=r"no stored result of .* and 2 more") as told:
+            results.load(**given)
+        assert len(str(told.value)) < 500
+
+
+def moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def test_fresh_goes_by_when_a_result_says_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    file = results.save(make())
+    monkeypatch.setattr(results, "_saved", {})  # as in another run
+    for created, since, expected in (
+        (now - 50, now - 100, True),
+        (now - 150, now - 100, False),
+        (now + 1000, now - 100, False),  # of a machine whose clock is ahead
+    ):
+        file.write_bytes(results.encode(make().assign_attrs(created=moment(created), schema=results.SCHEMA)))
+        monkeypatch.setenv(results.FRESH, str(since))
+        for written in (0, now, now + 1e6):  # a copy, a backup, a file server of another opinion
+            os.utime(file, (written, written))
+            assert (results.get("pareto", PARAMETERS) is not None) is expected
+    for created in ("yesterday", "", "9" * 400):
+        file.write_bytes(results.encode(make().assign_attrs(created=created, schema=results.SCHEMA)))
+        assert results.get("pareto", PARAMETERS) is None
+    file.write_bytes(b"hello")  # and is then computed anew
+    assert results.get("pareto", PARAMETERS) is None
+
+
+def test_what_this_run_has_saved_is_fresh_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(results.FRESH, str(time.time() + 1000))
+    assert results.get("pareto", PARAMETERS) is None
+    results.save(make())
+    assert results.get("pareto", PARAMETERS) is not None
+    monkeypatch.setenv(results.FRESH, str(time.time() + 2000))  # another run
+    assert results.get("pareto", PARAMETERS) is None
+
+
+@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e400", "yesterday", "1_0_", "x" * 5000, "0x10"])
+def test_a_time_that_is_none_is_named(since: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = results.save(make())
+    monkeypatch.setenv(results.FRESH, since)
+    for ask in (lambda: results.get("pareto", PARAMETERS), lambda: results.read_arrays(file)):
+        with pytest.raises(InvalidParameterError, match=r"must be a time in seconds since 1970; .* was given") as told:
+            ask()
+        assert len(str(told.value)) < 500
+
+
+def test_parts_are_fresh_by_when_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, parts = time.time(), results.parts("pareto", "0" * 64)
+    monkeypatch.setenv(results.FRESH, str(now - 100))
+    parts.put("one", {"a": np.arange(3.0)})
+    (file,) = parts.folder.iterdir()
+    for used in (0, now, now + 1e6):  # by whoever has used it since
+        os.utime(file, (used, used))
+        assert list(parts.get("one")) == ["a"]
+    for written, expected in ((now - 150, False), (now + 1000, False), (now - 50, True)):
+        payload = io.BytesIO()
+        np.savez_compressed(payload, a=np.arange(3.0))  # of an earlier version, which did not say when
+        file.write_bytes(payload.getvalue() + hashlib.sha256(payload.getvalue()).digest())
+        os.utime(file, (written, written))
+        assert (parts.get("one") is not None) is expected
+
+
+def test_a_part_with_a_right_digest_and_anything_inside_counts_as_missing() -> None:
+    parts = results.parts("pareto", "0" * 64)
+    parts.put("one", {"a": np.arange(3.0)})
+    (file,) = parts.folder.iterdir()
+    whole = file.read_bytes()[:-32]
+    objects, array = io.BytesIO(), io.BytesIO()
+    np.savez(objects, a=np.array([{}], object))
+    np.save(array, np.ones(3))
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("a.npy", b"junk")
+    inside = [stream.getvalue() for stream in (objects, array, archive)]
+    for content in (b"", b"junk", b"PK", *inside, whole[:-30], whole[30:]):
+        file.write_bytes(content + hashlib.sha256(content).digest())
+        assert parts.get("one") is None
+
+
+def test_a_pipe_and_a_device_in_place_of_a_result_are_named() -> None:
+    target = results.path("pareto", PARAMETERS)
+    target.parent.mkdir(parents=True)
+    for make_one in (lambda: os.mkfifo(target), lambda: target.symlink_to("/dev/zero"), target.mkdir):
+        make_one()
+        with pytest.raises(DataError, match="is damaged"):
+            results.get("pareto", PARAMETERS)
+        assert results.read_arrays(target) is None
+        target.rmdir() if target.is_dir() else target.unlink()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/".join(["y" * 200] * 25)])
+def test_a_data_folder_that_is_too_long_is_named(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path / name))
+    for ask in (results.stored, results.sweep, lambda: results.load("pareto"), lambda: results.save(make())):
+        with pytest.raises(InvalidParameterError, match=r"SPECTRAL_COLLAPSE_HOME is .* too long for a path") as told:
+            ask()
+        assert len(str(told.value)) < 500

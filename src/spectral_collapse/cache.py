@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_collapse import paths, results
+from spectral_collapse import disk, paths, results
 
 LIMIT = 4 * 2**30
 """Bytes; SPECTRAL_COLLAPSE_CACHE_GB sets another limit, 0 keeps nothing."""
@@ -53,7 +53,7 @@ class Cache:
         if len(payload) > limit:
             return
         try:
-            results.write_atomically(self._file(key), payload)
+            disk.write(self._file(key), payload)
             self._make_room(limit)
         except OSError as error:
             if not self._warned:

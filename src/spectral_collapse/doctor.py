@@ -195,7 +195,7 @@ def _store(about: str) -> Iterator[Line]:
     files = results.stored()
     for file in files:
         try:
-            results.read(file)
+            results.result(file)
         except SpectralCollapseError as error:
             yield Line(about, str(error), broken=True)
     size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6

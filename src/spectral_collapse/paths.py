@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from urllib.parse import urlparse
@@ -14,6 +15,8 @@ REPOSITORY = "SPECTRAL_COLLAPSE_REPOSITORY"
 _RAW = {"github.com": "raw", "gitlab.com": "-/raw"}
 """Host of a repository -> what its addresses of files have between the repository and the branch."""
 
+_BELOW = ["x" * 50] * 8
+"""As long as what comes below a folder that the user names."""
 _CHECKOUT = Path(__file__).resolve().parents[2]
 """The checkout that holds this package, if one does."""
 
@@ -21,19 +24,27 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 def expanded(path: str | os.PathLike[str], what: str) -> Path:
     """A path that a user gave, with `~` replaced.
 
-    what: the parameter or variable, for the message. Raises InvalidParameterError for what is no path and for the
-    home of a user who does not exist.
+    what: the parameter or variable, for the message. Raises InvalidParameterError for what is no path, for one that
+    is too long, and for the home of a user who does not exist.
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidParameterError(f"{what} must be a path; {described(path)} was given")
     if "\0" in os.fsdecode(path):
         raise InvalidParameterError(f"{what} is {shown(path)}, and no path has the character NUL; write it without")
     try:
-        return Path(path).expanduser()
+        found = Path(path).expanduser()
     except RuntimeError as error:
         raise InvalidParameterError(
             f"{what} is {shown(path)}, and there is no such home folder; write the folder in full"
         ) from error
+    try:
+        os.lstat(found / "/".join(_BELOW))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InvalidParameterError(f"{what} is {shown(path)}, which is too long for a path here") from error
+    except ValueError as error:  # it has a zero byte
+        raise InvalidParameterError(f"{what} is {shown(path)}, which can be no path") from error
+    return found
 
 
 def data() -> Path:

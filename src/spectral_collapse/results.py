@@ -55,46 +55,48 @@ import glob
 import hashlib
 import io
 import json
-import lzma
+import math
 import os
 import platform
 import re
 import shutil
 import subprocess
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata, util
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import filelock
-import netCDF4
 import numpy as np
 import xarray as xr
 from filelock import SoftFileLease
 
-from spectral_collapse import disk, paths
-from spectral_collapse.errors import DataError, InvalidParameterError
-
-try:
-    import fcntl
-except ImportError:  # no such locks on this system: leftovers cannot be told from files being written, and stay
-    fcntl = None
+from spectral_collapse import disk, netcdf, paths
+from spectral_collapse.checks import described
+from spectral_collapse.errors import DataError, InvalidParameterError, shown
+from spectral_collapse.netcdf import attributes, encode, read
 
 SCHEMA = 1
 """What a file holds, as this module's docstring says; a file of another number is refused."""
 FRESH = "SPECTRAL_COLLAPSE_FRESH"
 """Environment variable: what was stored before this time, in seconds since 1970, does not count."""
-_PRECISION = 20
-"""Significant bits of the values that ship: one part in a million; the range stays that of double."""
-_LZMA = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "pb": 0}
-_XZ = [_LZMA], [{"id": lzma.FILTER_DELTA, "dist": 3}, _LZMA]
-"""How xz packs a file: as it is, or each byte less that of the neighbouring pixel, which suits smooth pictures. Bytes
-depend on the one before (`lc`) and not on their place in a word (`pb`): 1 % smaller than by xz's own settings."""
 _LEASE_SECONDS = 60.0
 """A run that has not been heard of for so long has lost its right to compute a part."""
 _DIGEST = hashlib.sha256().digest_size
+_WRITTEN = "written, in seconds since 1970"
+"""What an .npz has beside the arrays of a part or of the cache."""
+_TEXTS = {
+    "study", "parameters", "data_source", "origin", "checkpoint_hash", "versions", "device", "git_revision", "created",
+    "title",
+}  # fmt: skip
+"""Attrs of a result that are texts."""
+_NAMED = 4
+"""So many names of stored results are listed in a sentence."""
+_saved: dict[Path, str] = {}
+"""Files that this process has saved, and `FRESH` at that time."""
 
 _PACKAGES = ("spectral-collapse", "torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "piq", "xarray")
 _COMPUTING = {"torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelets", "piq"}
@@ -102,8 +104,17 @@ _COMPUTING = {"torch", "diffusers", "numpy", "scipy", "scikit-image", "PyWavelet
 
 
 def canonical(parameters: Mapping[str, Any]) -> str:
-    """The one JSON text of a set of parameters: sorted keys, no spaces, so that equal sets are equal texts."""
-    return json.dumps(parameters, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """The one JSON text of a set of parameters: sorted keys, no spaces, so that equal sets are equal texts.
+
+    Raises InvalidParameterError for what JSON does not know.
+    """
+    try:
+        return json.dumps(parameters, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameterError(
+            "parameters must be what JSON knows: texts, finite numbers, True, False, None and lists of them; "
+            f"it says: {str(error)[:200]}"
+        ) from error
 
 
 def key(study: str, parameters: Mapping[str, Any]) -> str:
@@ -112,9 +123,19 @@ def key(study: str, parameters: Mapping[str, Any]) -> str:
 
 
 def path(study: str, parameters: Mapping[str, Any]) -> Path:
-    """Where the result of these parameters lies, or would lie."""
+    """Where the result of these parameters lies, or would lie. Raises InvalidParameterError for names that are none."""
     named = [study, *(str(parameters[name]) for name in ("dataset", "profile") if name in parameters)]
-    return paths.results() / f"{'-'.join(named)}-{key(study, parameters)[:8]}.nc"
+    return paths.results() / _file_name(f"{'-'.join(named)}-{key(study, parameters)[:8]}.nc")
+
+
+def _file_name(name: str) -> str:
+    """The name, if it is one of a file on any system, with room for what a temporary file adds."""
+    if not re.fullmatch(r"[^-./\\:\0-\x1f][^/\\:\0-\x1f]*", name) or len(os.fsencode(name)) > 200:
+        raise InvalidParameterError(
+            "study, dataset and profile are in the names of files, so they must be short and without separators; "
+            f"they would make {shown(name)}"
+        )
+    return name
 
 
 def shipped_path(study: str, parameters: Mapping[str, Any]) -> Path:
@@ -127,7 +148,7 @@ def provenance(**known: str | float) -> dict[str, str | float]:
     return {
         "versions": canonical({"python": platform.python_version(), **_versions()}),
         "git_revision": _git_revision(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),  # `counts` compares it with a moment
         **known,
     }
 
@@ -136,74 +157,41 @@ def save(dataset: xr.Dataset) -> Path:
     """Store a result under its `study` and `parameters` attrs, replacing an earlier one as a whole.
 
     Raises:
-        InvalidParameterError: the attrs are missing.
+        InvalidParameterError: the attrs are missing or of a wrong type, or the file could not hold something.
         DataError: the file cannot be written (a full disk, say); the earlier result is untouched.
     """
     return _write(dataset, path, encode)
 
 
 def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
-    """`save` among the results that ship, or in another folder, as small as they get: floating-point variables are
-    rounded to one part in a million, or to their attribute `significant_bits`, coordinates stay as they are, and xz
-    packs the whole file."""
-
-    def packed(dataset: xr.Dataset) -> bytes:
-        rounded = {name: _rounded(values) for name, values in dataset.data_vars.items() if values.dtype.kind == "f"}
-        # xz sees that pictures of different methods are alike; arrays that are compressed by themselves hide it. Values
-        # have all their first bytes first, then all second ones: 6 % smaller
-        plain = encode(dataset.assign(rounded), complevel=0)
-        return min((lzma.compress(plain, filters=filters) for filters in _XZ), key=len)
+    """`save` among the results that ship, or in another folder, as small as they get (`netcdf.pack`)."""
 
     def place(study: str, parameters: Mapping[str, Any]) -> Path:
         usual = shipped_path(study, parameters)
         return usual if folder is None else folder / usual.name
 
-    return _write(dataset, place, packed)
+    return _write(dataset, place, netcdf.pack)
 
 
 def _write(
     dataset: xr.Dataset, place: Callable[[str, Mapping[str, Any]], Path], encoded: Callable[[xr.Dataset], bytes]
 ) -> Path:
+    if not isinstance(dataset, xr.Dataset):
+        raise InvalidParameterError(f"a result must be an xarray.Dataset; {described(dataset)} was given")
     missing = [name for name in ("study", "parameters") if name not in dataset.attrs]
     if missing:
         raise InvalidParameterError(f"a result needs the attrs 'study' and 'parameters'; missing: {', '.join(missing)}")
+    if wrong := _wrong(dataset.attrs):
+        raise InvalidParameterError(f"the attrs of a result: {wrong}")
     target = place(dataset.attrs["study"], json.loads(dataset.attrs["parameters"]))
+    content = encoded(dataset.assign_attrs(schema=SCHEMA))
     try:
-        write_atomically(target, encoded(dataset.assign_attrs(schema=SCHEMA)))
+        disk.write(target, content)
     except OSError as error:
         kept = "; the earlier result is untouched" if target.exists() else ""
-        raise DataError(f"could not write {str(target)!r}: {error.strerror or error}{kept}") from error
+        raise DataError(f"could not write {shown(target)}: {error.strerror or error}{kept}") from error
+    _saved[target.absolute()] = os.environ.get(FRESH, "")
     return target
-
-
-def encode(dataset: xr.Dataset, complevel: int = 4) -> bytes:
-    """A dataset as the bytes of a netCDF file, its arrays compressed unless `complevel` is 0."""
-    numeric = [name for name, variable in dataset.variables.items() if variable.ndim and variable.dtype.kind in "iufb"]
-    # zlib's checksum also lets a damaged file be noticed and not believed
-    zlib = {"zlib": True, "complevel": complevel} if complevel else {}
-    encoding = {name: zlib | {"shuffle": True} for name in numeric if complevel or dataset[name].dtype.kind == "f"}
-    # without the encoding of a file that it was read from
-    return bytes(dataset.drop_encoding().to_netcdf(engine="h5netcdf", encoding=encoding))
-
-
-def _rounded(values: xr.DataArray) -> xr.DataArray:
-    """Values to so many bits as are needed: the zeros behind them take no room."""
-    bits = int(values.attrs.get("significant_bits", _PRECISION))
-    fraction, exponent = np.frexp(values.values)
-    kept = np.ldexp(np.round(np.ldexp(fraction, bits)), exponent - bits)
-    return values.copy(data=kept.astype(values.dtype))
-
-
-def read(file: Path) -> xr.Dataset:
-    """A stored result, in memory. Raises DataError naming the file when it cannot be read."""
-    with _opened(file) as store:
-        return xr.open_dataset(store).load()
-
-
-def attributes(file: Path) -> dict[str, Any]:
-    """The attrs of a stored result, without its arrays. Raises DataError naming the file when it cannot be read."""
-    with _opened(file) as store:
-        return {name: value for name, value in store.get_attrs().items() if name != "coordinates"}  # xarray's own
 
 
 def describe(file: Path) -> str:
@@ -217,6 +205,7 @@ def describe(file: Path) -> str:
         return str(error)
     created, source, seconds = (attrs.get(known) for known in ("created", "data_source", "seconds"))
     told = isinstance(created, str) and isinstance(source, str) and (created + source).isprintable()
+    told = told and len(created + source) < 100
     if not told or not isinstance(seconds, int | float | np.integer | np.floating):
         return f"{name}  is no result of a study: it does not say when, on which data and how long it was computed"
     return f"{name}  {created}  {source} images  {seconds:g} s"
@@ -253,7 +242,7 @@ def get(study: str, parameters: Mapping[str, Any]) -> xr.Dataset | None:
         if found.attrs.get("study") == study and found.attrs.get("parameters") == canonical(parameters):
             return found
         damaged.append(
-            DataError(f"{str(file)!r} holds another result than its name says; move it away and run the study again")
+            DataError(f"{shown(file)} holds another result than its name says; move it away and run the study again")
         )
     if damaged:
         raise damaged[0]
@@ -261,34 +250,65 @@ def get(study: str, parameters: Mapping[str, Any]) -> xr.Dataset | None:
 
 
 def result(file: Path) -> xr.Dataset:
-    """`read` of what `save` or `ship` wrote. Raises DataError for a file of another schema, too."""
+    """`read` of what `save` or `ship` wrote. Raises DataError as `checked` does, too."""
     found = read(file)
     found.attrs = checked(file, found.attrs)
     return found
 
 
 def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`."""
+    """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`, or others are no texts."""
     schema = attrs.get("schema")
-    if schema != SCHEMA:
+    if not isinstance(schema, int | np.integer) or schema != SCHEMA:
         raise DataError(
-            f"the stored result {str(file)!r} is of schema {schema}, and this version reads {SCHEMA}; delete it and "
-            "run the study again"
+            f"the stored result {shown(file)} is of schema {described(schema)}, and this version reads {SCHEMA}; "
+            "delete it and run the study again"
         )
+    if wrong := _wrong(attrs):
+        raise DataError(f"{shown(file)} is no result of a study: {wrong}; delete it and run the study again")
     return {name: value for name, value in attrs.items() if name != "schema"}
 
 
+def _wrong(attrs: Mapping[str, Any]) -> str:
+    """What is wrong with the attrs that this module's docstring lists; '' for nothing."""
+    for name in attrs.keys() & _TEXTS:
+        if not isinstance(attrs[name], str):
+            return f"{name!r} must be a text; {described(attrs[name])} was given"
+    seconds = attrs.get("seconds", 0.0)
+    if not isinstance(seconds, int | float | np.integer | np.floating):
+        return f"'seconds' must be a number; {described(seconds)} was given"
+    if _parsed(attrs) is None:
+        return f"'parameters' must be a JSON object; {described(attrs.get('parameters'))} was given"
+    return ""
+
+
 def counts(file: Path) -> bool:
-    """Whether a file is there and was not written before `FRESH`. Raises InvalidParameterError for no time."""
+    """Whether a result is there and was made after `FRESH`, by its own word or by this very run, whatever clocks say.
+
+    Raises InvalidParameterError for no time.
+    """
+    since = _since()
+    if since is None or not file.exists() or _saved.get(file.absolute()) == os.environ[FRESH]:
+        return file.exists()
     try:
-        written = file.stat().st_mtime
-    except OSError:
+        made = datetime.fromisoformat(attributes(file)["created"]).timestamp()
+    except (DataError, KeyError, TypeError, ValueError, OverflowError):
         return False
-    since = os.environ.get(FRESH) or "0"
+    return since <= made <= time.time()
+
+
+def _since() -> float | None:
+    """`FRESH`, if it is set. Raises InvalidParameterError for no time."""
+    given = os.environ.get(FRESH)
+    if not given:
+        return None
     try:
-        return written >= float(since)
-    except ValueError as error:
-        raise InvalidParameterError(f"{FRESH} must be a time in seconds since 1970; {since!r} was given") from error
+        since = float(given)
+    except ValueError:
+        since = math.nan
+    if not math.isfinite(since):
+        raise InvalidParameterError(f"{FRESH} must be a time in seconds since 1970; {shown(given)} was given")
+    return since
 
 
 def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
@@ -300,10 +320,15 @@ def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
         **params: any of the result's parameters, such as dataset='photos_x8', profile='quick'.
 
     Raises:
+        InvalidParameterError: something that can be no name, no key or no parameter was given.
         DataError: there is none (the message says what is stored and how to make one), or all that may be
             it are damaged.
     """
+    for name, given in (("study", study), ("key", key)):
+        if not isinstance(given, str):
+            raise InvalidParameterError(f"{name} must be a text, such as 'pareto'; {described(given)} was given")
     wanted, damaged = [], []
+    asked = json.loads(canonical(params))  # what was stored has been through JSON, which knows no tuples
     for file in stored():
         if not file.name.startswith(f"{study}-") or not file.is_file():
             continue
@@ -317,20 +342,30 @@ def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
         except DataError as error:
             damaged.append(error)
             continue
-        if found.attrs.get("study") == study and _has(found, key, params):
+        if found.attrs.get("study") == study and _has(found, key, asked):
             wanted.append(found)
     if damaged and not wanted:
         raise damaged[0]
     if not wanted:
-        names = ", ".join(dict.fromkeys(file.name.partition(".nc")[0] for file in stored())) or "nothing"
-        given = "".join(f", {name}={value!r}" for name, value in (({"key": key} if key else {}) | params).items())
-        call = given.removeprefix(", ")
+        asked_for = ({"key": key} if key else {}) | params
+        given = "".join(f", {name}={described(value)}" for name, value in asked_for.items())
+        call = f" with {given.removeprefix(', ')[:150]}" if given else ""
         known = study.isidentifier() and util.find_spec(f"spectral_collapse.studies.{study}")
+        made = known and not key and len(given) < 100
         raise DataError(
-            f"no stored result of {study!r}{f' with {call}' if call else ''}; stored are: {names}"
-            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if known and not key else "")
+            f"no stored result of {described(study)}{call}; stored are: {_names(study)}"
+            + (f"; spectral_collapse.studies.run({study!r}{given}) makes it" if made else "")
         )
     return max(wanted, key=lambda dataset: dataset.attrs.get("created", ""))
+
+
+def _names(study: str) -> str:
+    """Names of what is stored, of this study if there is any, as many as a sentence bears."""
+    every = dict.fromkeys(file.name.partition(".nc")[0] for file in stored())
+    names = [name for name in every if name.startswith(f"{study}-")] or list(every)
+    told = [name if name.isprintable() and len(name) < 80 else described(name) for name in names[:_NAMED]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(told)}{more}" or "nothing"
 
 
 class Parts:
@@ -353,9 +388,9 @@ class Parts:
     def put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a finished part. Raises DataError when they cannot be written."""
         try:
-            write_atomically(self._file(name), encode_arrays(arrays))
+            disk.write(self._file(name), encode_arrays(arrays))
         except OSError as error:
-            raise DataError(f"could not write {str(self._file(name))!r}: {error.strerror or error}") from error
+            raise DataError(f"could not write {shown(self._file(name))}: {error.strerror or error}") from error
 
     def lease(self, name: str) -> SoftFileLease | None:
         """The right to compute a part, or None while another run has it; it ends with `release` or with its process.
@@ -370,7 +405,7 @@ class Parts:
         except filelock.Timeout:
             return None
         except OSError as error:
-            raise DataError(f"could not write {str(file)!r}: {error.strerror or error}") from error
+            raise DataError(f"could not write {shown(file)}: {error.strerror or error}") from error
         return lease
 
     def clear(self) -> None:
@@ -385,32 +420,34 @@ class Parts:
 
 
 def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
-    """Arrays as the bytes of an .npz with its SHA-256 behind it."""
+    """Arrays, and the time, as the bytes of an .npz with its SHA-256 behind it."""
     payload = io.BytesIO()
-    np.savez_compressed(payload, **arrays)
+    np.savez_compressed(payload, **arrays, **{_WRITTEN: np.float64(time.time())})
     payload.write(hashlib.sha256(payload.getbuffer()).digest())
     return payload.getbuffer()
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
-    """What `encode_arrays` wrote into a file, or None where it is missing, damaged or does not count."""
-    if not counts(file):
-        return None
+    """What `encode_arrays` wrote into a file, or None where it is missing, damaged, or written before `FRESH`."""
+    since = _since()
     try:
-        content = file.read_bytes()
-    except OSError:
+        content = disk.read(file, sys.maxsize)
+        payload, digest = content[:-_DIGEST], content[-_DIGEST:]
+        # ahead of zipfile, which may drop an array of a damaged archive without a word
+        if hashlib.sha256(payload).digest() != digest:
+            return None
+        with np.load(io.BytesIO(payload), allow_pickle=False) as stored:
+            arrays = {array: stored[array] for array in stored.files}
+        written = float(arrays.pop(_WRITTEN, file.stat().st_mtime))  # earlier versions did not say
+    except Exception:  # a right digest says nothing about what is in it
         return None
-    payload, digest = content[:-_DIGEST], content[-_DIGEST:]
-    # ahead of zipfile, which may drop an array of a damaged archive without a word
-    if hashlib.sha256(payload).digest() != digest:
-        return None
-    with np.load(io.BytesIO(payload), allow_pickle=False) as stored:
-        return {array: stored[array] for array in stored.files}
+    whole = all(isinstance(array, np.ndarray) for array in arrays.values())
+    return arrays if whole and (since is None or since <= written <= time.time()) else None
 
 
 def parts(study: str, key: str) -> Parts:
     """The parts of the study run with this key, in a folder beside the results."""
-    return Parts(paths.results() / "parts" / f"{study}-{key[:16]}")
+    return Parts(paths.results() / "parts" / _file_name(f"{study}-{key[:16]}"))
 
 
 def sweep() -> None:
@@ -419,8 +456,7 @@ def sweep() -> None:
     What a living run is writing stays: it is locked. Parts whose result cannot be read stay too.
     """
     store = paths.results()
-    for temporary in store.rglob(".*.tmp"):
-        _remove_abandoned(temporary)
+    disk.tidy(store.rglob(".*.tmp"))
     for folder in (store / "parts").glob("*-*"):
         study, _, key = folder.name.rpartition("-")
         for file in store.glob(f"{glob.escape(study)}-*{glob.escape(key[:8])}.nc"):
@@ -429,85 +465,23 @@ def sweep() -> None:
                 Parts(folder).clear()
 
 
-def write_atomically(target: Path, payload: bytes | memoryview) -> None:
-    """Write a file so that at every moment the old one or the new one is there, whole, a loss of power included.
-
-    The temporary file has a name of its own, lies in the same folder and is removed on any error; what a
-    killed process left of an earlier attempt to write the same file is removed, too.
-    """
-    attempts = 3
-    for attempt in range(attempts):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return _replace(target, payload)
-        except FileNotFoundError:  # a run of the same study has just finished and cleared the folder
-            if attempt == attempts - 1:
-                raise
-
-
-def _replace(target: Path, payload: bytes | memoryview) -> None:
-    for leftover in target.parent.glob(f".{glob.escape(target.name)}-*.tmp"):
-        _remove_abandoned(leftover)
-    temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            _lock(file)
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, target)  # in here, so that the lock is held until the file has its name
-        disk.sync_folder(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Locks a file until it is closed or the process ends; False where another process has it, or nothing can."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (OSError, AttributeError):
-        return False
-    return True
-
-
-def _remove_abandoned(temporary: Path) -> None:
-    """Removes a temporary file of `_replace` unless someone is writing it."""
-    if not re.fullmatch(r"\..+-[0-9a-f]{32}\.tmp", temporary.name) or not temporary.is_file():
-        return
-    with contextlib.suppress(OSError), open(temporary, "rb") as file:
-        if _lock(file):
-            temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _opened(file: Path) -> Iterator[xr.backends.NetCDF4DataStore | xr.backends.H5NetCDFStore]:
-    """A result's file, its arrays not read yet."""
-    try:
-        if file.suffix == ".xz":
-            # 12 times as fast as h5netcdf; damaged bytes would crash it, but those of xz have a checksum
-            with netCDF4.Dataset("in memory", memory=lzma.decompress(file.read_bytes())) as opened:
-                yield xr.backends.NetCDF4DataStore(opened)
-        else:
-            # through Python's own file: HDF5 would lock it, which fails while the writer has it locked still
-            with open(file, "rb") as stream, contextlib.closing(xr.backends.H5NetCDFStore.open(stream)) as store:
-                yield store
-    except Exception as error:  # the layers below raise whatever the damaged bytes lead them to
-        raise DataError(f"the stored result {str(file)!r} is damaged; delete it and run the study again") from error
-
-
 def parameters(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a result by its attrs; none where a file of that name says nothing of the kind."""
+    return _parsed(attrs) or {}
+
+
+def _parsed(attrs: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(attrs["parameters"]))
-    except (KeyError, TypeError, ValueError):
-        return {}
+        found = json.loads(attrs["parameters"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _has(result: xr.Dataset, digits: str, wanted: Mapping[str, Any]) -> bool:
     stored = parameters(result.attrs)
     if digits and not key(result.attrs["study"], stored).startswith(digits):
         return False
-    wanted = json.loads(canonical(wanted))  # what was stored has been through JSON, which knows no tuples
     return all(name in stored and stored[name] == value for name, value in wanted.items())
 
 

@@ -612,7 +612,8 @@ def test_leftovers_of_killed_runs_are_swept(server: Server, tmp_path: Path) -> N
     whole = sorted(path.name for path in tmp_path.iterdir())
     (tmp_path / ".unpacking-killed" / "Week1").mkdir(parents=True)
     left(tmp_path, ".unpacking-killed/Week1/a.tif", b"x")
-    for name in ("a.zip.part", "a.zip.part.tag", ".a.zip.sha256.tmp", "..a.zip.unpacked.tmp"):
+    temporary = f"-{'0' * 32}.tmp"
+    for name in ("a.zip.part", "a.zip.part.tag", f".a.zip.sha256{temporary}", f"..a.zip.unpacked{temporary}"):
         left(tmp_path, name, b"x")
     fetch([archive], tmp_path, progress=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == whole

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spectral_collapse import networks, results
+from spectral_collapse import disk, networks, results
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
@@ -81,7 +81,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results, "write_atomically", full)
+    monkeypatch.setattr(disk, "write", full)
     with pytest.raises(DataError, match=r"could not write .*training.nc': No space left on device"):
         _history().save(tmp_path, ATTRS)
 

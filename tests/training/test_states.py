@@ -99,6 +99,13 @@ def test_a_state_is_safetensors_and_json(tmp_path: Path) -> None:
     assert json.loads((folder / "progress.json").read_text())["step"] == 4
 
 
+def test_a_state_of_an_earlier_version_has_no_digest_of_its_numbers(tmp_path: Path) -> None:
+    folder = _save(tmp_path, _trained(0, 4), 4)
+    _sign(folder)
+    assert "digest" not in json.loads((folder / "progress.json").read_text())
+    assert _resumed(tmp_path, _trained(1, 2)).step == 4
+
+
 def test_the_last_two_states_are_kept_in_the_order_of_their_steps(tmp_path: Path) -> None:
     for step in (2, 9_999_999, 10_000_000):
         _save(tmp_path, _trained(0, 1), step)
@@ -121,13 +128,26 @@ def _sign(folder: Path) -> None:
     progress["files"] = {
         name.removesuffix(".safetensors"): hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES
     }
+    del progress["digest"]  # as earlier versions wrote it
     (folder / "progress.json").write_text(json.dumps(progress))
 
 
 def _change(**fields: object) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         file = folder / "progress.json"
-        file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+        file.write_text(json.dumps({**json.loads(file.read_text()), "digest": None, **fields}))
+
+    return change
+
+
+def _digit(old: str, new: str) -> Callable[[Path], None]:
+    """Changes progress.json and leaves its digest."""
+
+    def change(folder: Path) -> None:
+        file = folder / "progress.json"
+        content = file.read_text()
+        assert content.count(old) == 1
+        file.write_text(content.replace(old, new))
 
     return change
 
@@ -195,6 +215,12 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "rate null": _change(learning_rate=None),
     "averaged text": _change(averaged="8"),
     "format unknown": _change(format=3),
+    "averaged is another number": _digit('"averaged":8', '"averaged":0'),
+    "averaged is far too large": _digit('"averaged":8', '"averaged":1000000000000000000000000000000'),
+    "seconds is another number": _digit('"seconds":1.5', '"seconds":1.4'),
+    "rate is another number": _digit('"learning_rate":0.1', '"learning_rate":0.3'),
+    "recipe is another": _digit('"name":"a"', '"name":"b"'),
+    "digest is another": _change(digest="0" * 64),
     "another key": _change(surprise=1),
     "weights of other shapes": _put("network.safetensors", _weights(**{"used.weight": torch.zeros(5, 5)}), signed=True),
     "weights too many": _put("network.safetensors", _weights(more=torch.zeros(2)), signed=True),

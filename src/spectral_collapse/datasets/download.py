@@ -129,9 +129,8 @@ def _sweep(folder: Path, places: list[_Place]) -> None:
     """Remove what killed runs left; the caller has the folder's lock, so that no other run needs it."""
     for left in folder.glob(f"{TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
+    disk.tidy(folder.glob(".*.tmp"))
     for place in places:
-        for file in (place.record, place.marker):
-            file.with_name(f".{file.name}.tmp").unlink(missing_ok=True)
         if place.target.is_file():
             place.part.unlink(missing_ok=True)
         if not place.part.is_file():

@@ -19,6 +19,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+import inspect
 import json
 import os
 import re
@@ -35,8 +36,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from safetensors import SafetensorError
 
-from spectral_collapse import folders, paths, processes
-from spectral_collapse.checks import check_device
+from spectral_collapse import disk, paths, processes
+from spectral_collapse.checks import check_device, described
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
@@ -46,7 +47,10 @@ from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import Process
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
-_FILES = {"config.json", _WEIGHTS, "card.json", "samples.png", "training.nc"}
+_NETWORK = {"config.json", _WEIGHTS, "card.json"}
+_FILES = _NETWORK | {"samples.png", "training.nc"}
+_JSON = {"float": (int, float), "int": (int, float, list), "str": str, "bool": bool}
+"""Annotation of a network's parameter -> what config.json may have there, beside null; sizes may be lists."""
 _PROCESSES = {
     "variance_preserving": processes.VariancePreserving,
     "variance_exploding": processes.VarianceExploding,
@@ -309,11 +313,18 @@ def save_network(
     """Writes a network (weights in float16), its card and further files as one folder, whole or not at all.
 
     The card gets the hash of the weights. Raises CheckpointError when it cannot be written (a full disk,
-    say), and where `check_free` does; what was there before is then untouched.
+    say), and where `check_free` does; what was there before is then untouched. Raises InvalidParameterError where a
+    further file's name is that of a file of the network, or none in this folder.
     """
+    for name in files or ():
+        if name in _NETWORK or not re.fullmatch(r"[^./\\:\0][^/\\:\0]*", name):
+            raise InvalidParameterError(
+                f"files must have names of their own, without separators, beside {', '.join(sorted(_NETWORK))}; "
+                f"{shown(name)} was given"
+            )
     check_free(folder, files or ())
     try:
-        with folders.replacing(folder) as temporary:
+        with disk.replacing(folder) as temporary:
             # A copy, so that the network itself stays as it is; safetensors knows no channels-last weights.
             half = copy.deepcopy(network).half().to(memory_format=torch.contiguous_format)
             half.save_pretrained(temporary, max_shard_size="1TB")
@@ -425,6 +436,14 @@ def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMi
     file = folder / _WEIGHTS
     config = _read_json(folder / "config.json")
     network_class = _network_class(config.get("_class_name"), folder)
+    for name, parameter in inspect.signature(network_class.__init__).parameters.items():
+        given, kind = config.get(name), getattr(parameter.annotation, "__name__", parameter.annotation)
+        fits = isinstance(given, _JSON.get(kind, object)) and (kind in ("bool", "str") or not isinstance(given, bool))
+        if kind in _JSON and given is not None and not fits:
+            raise CheckpointError(
+                f"{name!r} in {shown(folder / 'config.json')} must be of type {kind}; {described(given)} was read; "
+                "copy the checkpoint again or train it"
+            )
     content = _read(file)
     if not content:
         raise CheckpointError(f"{shown(file)} is empty; copy the checkpoint again or train it")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from spectral_collapse import results
+from spectral_collapse import disk, results
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.processes import Level
@@ -102,7 +102,7 @@ class History:
     def save(self, folder: Path, attrs: dict[str, Any]) -> None:
         """Writes training.nc, whole or not at all. Raises DataError when it cannot be written."""
         try:
-            results.write_atomically(folder / FILE, results.encode(self.dataset(attrs)))
+            disk.write(folder / FILE, results.encode(self.dataset(attrs)))
         except OSError as error:
             raise DataError(f"could not write {str(folder / FILE)!r}: {error.strerror or error}") from error
 

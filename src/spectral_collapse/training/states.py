@@ -2,7 +2,7 @@
 
     data/runs/photos/
         step-0000500/
-            progress.json          step, seconds, recipe, rate, and the SHA-256 of the files beside it
+            progress.json          step, seconds, recipe, rate, and the SHA-256 of the files beside it and of itself
             network.safetensors    the network's weights
             average.safetensors    their average
             optimizer.safetensors  AdamW's two moments and count of steps, per weight
@@ -26,7 +26,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
-from spectral_collapse import folders
+from spectral_collapse import disk, results
 from spectral_collapse.errors import CheckpointError, problems
 from spectral_collapse.training import history
 from spectral_collapse.training.history import History
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _KEEP = 2
 _PROGRESS = "progress.json"
+_LARGEST = 2**20
+"""Bytes of it; it has some thousand."""
 _FILES = ("network", "average", "optimizer", "history")
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
@@ -43,7 +45,8 @@ UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 
 
 class Progress(BaseModel):
-    """What progress.json says. learning_rate: of the next step; averaged: the steps that the average counts."""
+    """What progress.json says. learning_rate: of the next step; averaged: the steps that the average counts; digest:
+    of all the rest, which earlier versions did not write."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -54,6 +57,11 @@ class Progress(BaseModel):
     averaged: Annotated[int, Field(ge=0)]
     recipe: dict[str, Any]
     files: dict[Literal["network", "average", "optimizer", "history"], str]
+    digest: str | None = None
+
+    def own_digest(self) -> str:
+        """The SHA-256 of everything but `digest`."""
+        return hashlib.sha256(results.canonical(self.model_dump(exclude={"digest"})).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,16 @@ def save(run: Path, trained: Trained, **progress: Any) -> None:
     OSError, RuntimeError and SafetensorError pass: torch and safetensors have errors of their own for a full disk.
     """
     folder = run / f"step-{progress['step']:07d}"
-    with folders.replacing(folder) as new:
+    with disk.replacing(folder) as new:
         for name, tensors in _tensors(trained).items():
             # safetensors knows no other memory layouts
             plain = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
             safetensors.torch.save_file(plain, _file(new, name))
         digests = {name: _digest(_file(new, name)) for name in _FILES}
-        (new / _PROGRESS).write_text(Progress(files=digests, **progress).model_dump_json())
+        said = Progress(files=digests, **progress)
+        (new / _PROGRESS).write_text(said.model_copy(update={"digest": said.own_digest()}).model_dump_json())
     for old in saved(run)[:-_KEEP]:
-        folders.discard(old)
+        disk.discard(old)
 
 
 def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
@@ -143,8 +152,8 @@ def pass_over(folder: Path, error: Exception) -> None:
 
 def sweep(run: Path) -> None:
     """Puts right what a killed run left; no other may be under way in this folder."""
-    for folder in folders.hidden(run, "step-*"):
-        folders.recover(folder)
+    for folder in disk.hidden(run, "step-*"):
+        disk.recover(folder)
     for leftover in run.glob(f".{history.FILE}*.tmp"):
         leftover.unlink(missing_ok=True)
 
@@ -158,7 +167,7 @@ def reason(error: Exception) -> str:
 
 
 def _progress(folder: Path) -> Progress:
-    content = (folder / _PROGRESS).read_bytes()
+    content = disk.read(folder / _PROGRESS, _LARGEST)
     try:
         progress = Progress.model_validate_json(content)
     except ValidationError:
@@ -170,6 +179,8 @@ def _progress(folder: Path) -> Progress:
         raise
     if set(progress.files) != set(_FILES) or folder.name != f"step-{progress.step:07d}":
         raise ValueError(f"{_PROGRESS} is of another state")
+    if progress.digest not in (None, progress.own_digest()):
+        raise ValueError(f"{_PROGRESS} is damaged")
     return progress
 
 

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
-from spectral_collapse import folders, paths, results
+from spectral_collapse import disk, paths, results
 from spectral_collapse.checks import check_device, check_number
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
 from spectral_collapse.networks import save_network
@@ -144,7 +144,7 @@ def _claim(run: Path, folder: Path, recipe: Recipe, resume: bool, stack: context
         run.mkdir(parents=True, exist_ok=True)
         stack.enter_context(FileLock(run / ".lock", timeout=0))
         states.sweep(run)
-        folders.recover(folder)
+        disk.recover(folder)
     except Timeout:
         raise CheckpointError(
             f"another training is under way in {str(run)!r}; wait for it, or give this one another name"
@@ -167,7 +167,7 @@ def _finish(run: Path, folder: Path, recipe: Recipe, task: Task, seconds: float,
     history.save(run, attrs)
     save_network(task.network, folder, _card(recipe, task, seconds, history), history.files(attrs))
     for state in states.saved(run):
-        folders.discard(state)
+        disk.discard(state)
 
 
 def _on_main(accelerator: accelerate.Accelerator, work: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spectral_collapse import folders
+from spectral_collapse import disk
 
 
 def _tree(folder: Path) -> dict[str, str]:
@@ -21,11 +21,11 @@ def _filled(folder: Path, text: str) -> Path:
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     folder = _filled(tmp_path / "deep" / "folder", "old")
     (folder / "more").write_text("old")
-    with folders.replacing(folder) as new:
+    with disk.replacing(folder) as new:
         (new / "file").write_text("new")
         assert _tree(folder) == {"file": "old", "more": "old"}
     assert _tree(tmp_path) == {"deep/folder/file": "new"}
-    with folders.replacing(tmp_path / "new" / "folder") as new:
+    with disk.replacing(tmp_path / "new" / "folder") as new:
         (new / "file").write_text("first")
     assert _tree(tmp_path / "new") == {"folder/file": "first"}
 
@@ -34,7 +34,7 @@ def test_an_error_leaves_everything_as_it_was(tmp_path: Path) -> None:
     folder = _filled(tmp_path / "folder", "old")
 
     def interrupted() -> None:
-        with folders.replacing(folder) as new:
+        with disk.replacing(folder) as new:
             (new / "file").write_text("half")
             raise KeyboardInterrupt
 
@@ -54,7 +54,7 @@ def test_an_exchange_that_fails_is_undone(tmp_path: Path, failing: int, monkeypa
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="Input/output error"), folders.replacing(folder) as new:
+    with pytest.raises(OSError, match="Input/output error"), disk.replacing(folder) as new:
         (new / "file").write_text("new")
     assert _tree(tmp_path) == {"folder/file": "old"}
 
@@ -64,11 +64,11 @@ def test_what_a_kill_left_is_put_right(tmp_path: Path) -> None:
     _filled(tmp_path / ".folder.old", "old")  # between the two renames
     _filled(tmp_path / ".folder.new", "new")
     _filled(tmp_path / ".other.new", "of another")
-    folders.recover(folder)
+    disk.recover(folder)
     assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
     _filled(tmp_path / ".folder.old", "older")  # after both
     _filled(tmp_path / ".folder.gone", "removed in part")
-    folders.recover(folder)
+    disk.recover(folder)
     assert _tree(tmp_path) == {"folder/file": "old", ".other.new/file": "of another"}
 
 
@@ -77,13 +77,13 @@ def test_a_file_or_a_link_in_the_way_is_replaced_and_what_it_points_to_stays(tmp
     (tmp_path / "file").write_text("old")
     (tmp_path / "link").symlink_to(kept)
     for name in ("file", "link"):
-        with folders.replacing(tmp_path / name) as new:
+        with disk.replacing(tmp_path / name) as new:
             (new / "a").write_text("new")
-    folders.discard(tmp_path / "file")
+    disk.discard(tmp_path / "file")
     assert _tree(tmp_path) == {"kept/file": "kept", "link/a": "new"}
 
 
 def test_hidden_folders_are_found_by_their_names(tmp_path: Path) -> None:
     for name in (".step-1.new", ".step-1.old", ".step-2.gone", ".other.new", "step-3"):
         (tmp_path / name).mkdir()
-    assert folders.hidden(tmp_path, "step-*") == {tmp_path / "step-1", tmp_path / "step-2"}
+    assert disk.hidden(tmp_path, "step-*") == {tmp_path / "step-1", tmp_path / "step-2"}
