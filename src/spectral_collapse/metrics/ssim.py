@@ -10,6 +10,7 @@ import torch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
+from spectral_collapse.metrics.weights import package
 
 WINDOW = 11
 """Side of the Gaussian window of standard deviation 1.5, and with it the smallest image (Wang et al. 2004)."""
@@ -39,8 +40,7 @@ def check_window(score: str, images: torch.Tensor) -> None:
 
 def similarity(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """`ssim` of checked batches, (N,) float64."""
-    import piq
-
+    piq = package("piq")
     return piq.ssim(unit(x), unit(y), kernel_size=WINDOW, data_range=1.0, reduction="none", downsample=False).double()
 
 
