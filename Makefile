@@ -49,7 +49,8 @@ define set_up
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.13 was found: install one, or name it with PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "== Setting up $(@D) with $(PYTHON) and the packages of $(word 2,$^)"
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --no-compile --constraint $(word 2,$^) --editable '.[book,test]' # Python compiles what it imports
+	$(@D)/bin/pip install --quiet --no-compile --constraint $(word 2,$^) --editable '.[book,dask,scores,test]' # Python compiles what it imports
+	@$(@D)/bin/python .ci/fit_torchvision.py
 	@touch $@
 endef
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import piq
 import pywt
 import torch
 from scipy import stats
@@ -22,16 +23,12 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from sklearn.decomposition import PCA
 
 from spectral_collapse import metrics
-from spectral_collapse.compat import ensure_torchvision
 from spectral_collapse.metrics.haarpsi import haarpsi
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.plain_error import THRESHOLD, plain_error
 from spectral_collapse.metrics.s_dc import threshold
 from spectral_collapse.metrics.shapiro_wilk import LIMIT
 from spectral_collapse.metrics.ssim import ssim
-
-ensure_torchvision()
-import piq  # noqa: E402
 
 CUTOFF = 0.06
 SSIM = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from importlib import metadata
@@ -126,6 +127,26 @@ def test_a_package_that_lacks_and_one_that_is_too_old(monkeypatch: pytest.Monkey
     assert "and >=99 is needed; no-such-package is missing" in broken.text
     optional = [line.text for line in doctor.examine() if "'book'" in line.text]
     assert optional == ["extra 'book' is not complete, pip install 'spectral-collapse[book]': nor-this is missing"]
+
+
+def test_a_torchvision_of_another_torch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(name: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(doctor, "import_module", fails)
+    _, [broken] = said()
+    assert broken.about == "torchvision"
+    assert re.fullmatch(r"torchvision \S+ was not built for torch \S+, and .* uninstall torchvision", broken.text)
+
+
+def test_processes_that_cannot_start_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unusable(*arguments: object, **options: object) -> object:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("loky.get_reusable_executor", unusable)
+    _, [broken] = said()
+    assert broken.about == "device"
+    assert "/dev/shm" in broken.text
 
 
 def test_networks_that_were_trained_here_are_told(home: Path) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from importlib import import_module, util
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,7 @@ import torch
 
 from spectral_collapse import executors
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.executors import Cluster, ExecutorError, Here
+from spectral_collapse.executors import Cluster, ExecutorError, Here, Processes
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -32,77 +36,173 @@ def dies_once(folder: Path, name: str) -> dict[str, np.ndarray]:
     return squares(name)
 
 
-def dies_always(name: str) -> dict[str, np.ndarray]:
-    os.kill(os.getpid(), signal.SIGKILL)
+def dies_as_b(name: str) -> dict[str, np.ndarray]:
+    if name == "b":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return squares(name)
+
+
+def fails_or_lasts(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """Job 'a' fails; any other lasts until nobody waits for it, and would leave a file."""
+    if name == "a":
+        raise InvalidParameterError(f"job {name} cannot be")
+    time.sleep(60)
+    (folder / name).touch()
     return {}
 
 
-def fails(name: str) -> dict[str, np.ndarray]:
-    raise InvalidParameterError(f"job {name} cannot be")
+class Unreadable:
+    """Something that another process cannot unpickle."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return import_module, ("no_such_module",)
+
+
+def squares_with(something: object, name: str) -> dict[str, np.ndarray]:
+    return squares(name)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def processes() -> Iterator[Processes]:
     executor = executors.get("processes:2")
-    assert isinstance(executor, Cluster)
+    assert isinstance(executor, Processes)
     yield executor
     executors.close()
 
 
-def test_the_same_bits_here_and_in_processes(cluster: Cluster) -> None:
+def test_the_same_bits_here_and_in_processes(processes: Processes) -> None:
+    before = dict(os.environ)
     here = dict(Here().run(squares, iter(NAMES)))
-    there = dict(cluster.run(squares, iter(NAMES)))
+    there = dict(processes.run(squares, iter(NAMES)))
     assert list(here) == NAMES
     assert set(there) == set(NAMES)
     for name in NAMES:
         np.testing.assert_array_equal(here[name]["square"], there[name]["square"])
         assert here[name]["threads"] == there[name]["threads"] == 1
     assert os.getpid() not in {int(arrays["pid"]) for arrays in there.values()}
-    assert cluster.workers == 2
+    assert processes.workers == 2
+    assert dict(os.environ) == before
 
 
-def noting(taken: list[str]) -> Iterator[str]:
-    """The names, each noted as it is taken."""
-    for name in NAMES:
-        taken.append(name)
-        yield name
-
-
-def test_names_are_taken_only_as_workers_are_free(cluster: Cluster) -> None:
+def test_names_are_taken_only_as_workers_are_free(processes: Processes) -> None:
     taken: list[str] = []
-    run = cluster.run(squares, noting(taken))
+
+    def names() -> Iterator[str]:
+        for name in NAMES:
+            taken.append(name)
+            yield name
+
+    run = processes.run(squares, names())
     next(run)
-    assert len(taken) <= 3  # two at first, one for the worker that is done
+    assert len(taken) == 2
     assert len(list(run)) == 4
 
 
-def test_workers_that_join_later_get_jobs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    joined = iter([1, 3, 3, 3, 3, 3])
-    monkeypatch.setattr(Cluster, "workers", property(lambda self: next(joined)))
-    taken: list[str] = []
-    run = cluster.run(squares, noting(taken))
-    next(run)
-    assert len(taken) == 1 + 3
-    assert len(list(run)) == 4
-
-
-def test_a_worker_that_is_killed_loses_no_more_than_it_held(cluster: Cluster, tmp_path: Path) -> None:
-    found = dict(cluster.run(functools.partial(dies_once, tmp_path), iter(NAMES)))
+def test_a_worker_that_is_killed_loses_no_more_than_what_was_running(processes: Processes, tmp_path: Path) -> None:
+    found = dict(processes.run(functools.partial(dies_once, tmp_path), iter(NAMES)))
     assert set(found) == set(NAMES)
     assert len(list(tmp_path.glob("c-*"))) == 2
     others = [len(list(tmp_path.glob(f"{name}-*"))) for name in set(NAMES) - {"c"}]
-    # With two workers one result at most is finished and not yet fetched; the dead worker may have held it.
+    # its neighbour, of two, may have been running, and is run again
     assert sorted(others) in ([1, 1, 1, 1], [1, 1, 1, 2])
 
 
-def test_a_job_that_kills_every_worker_is_given_up(cluster: Cluster) -> None:
-    with pytest.raises(ExecutorError, match="'a' ended 3 workers"):
-        list(cluster.run(dies_always, iter("a")))
+def test_a_job_that_kills_every_worker_is_given_up_by_its_name(processes: Processes) -> None:
+    """Its neighbours are not blamed: they are done before."""
+    run = processes.run(dies_as_b, iter("ab"))
+    assert next(run)[0] == "a"
+    with pytest.raises(ExecutorError, match="'b' ended 3 processes, by memory most likely; what was finished is kept"):
+        next(run)
 
 
-def test_the_error_of_a_job_arrives(cluster: Cluster) -> None:
+def test_the_error_of_a_job_arrives_and_the_other_jobs_end(processes: Processes, tmp_path: Path) -> None:
     with pytest.raises(InvalidParameterError, match="job a cannot be"):
-        list(cluster.run(fails, iter(NAMES)))
+        list(processes.run(functools.partial(fails_or_lasts, tmp_path), iter("ab")))
+    assert not (tmp_path / "b").exists()
+    assert set(dict(processes.run(squares, iter("a")))) == {"a"}
+
+
+def test_what_cannot_be_sent_is_said(processes: Processes) -> None:
+    with pytest.raises(ExecutorError, match=r"the job 'a' cannot be sent to another process \(.*no_such_module"):
+        list(processes.run(functools.partial(squares_with, Unreadable()), iter("a")))
+
+
+SCRIPT = """\
+import numpy as np
+from spectral_collapse import executors
+ran = executors.get("processes:2").run(lambda name: {"length": np.array(len(name) + offset)}, iter(["a", "bb"]))
+offset = 1
+print(sorted(int(arrays["length"]) for _, arrays in ran))
+"""
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ran = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("[2, 3]\n", "")
+
+
+def test_without_semaphores_the_jobs_run_here_unless_processes_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unusable(*arguments: object, **options: object) -> object:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("loky.get_reusable_executor", unusable)
+    monkeypatch.setattr(executors, "cores", lambda: 2)
+    sentence = r"processes cannot be started here \(\[Errno 30\] Read-only file system\).* /dev/shm"
+    with pytest.raises(ExecutorError, match=sentence):
+        executors.get("processes:2")
+    with pytest.warns(UserWarning, match=rf"one after the other, in this process, since {sentence}"):
+        assert isinstance(executors.get("auto"), Here)
+    assert isinstance(executors.get("processes:1"), Here)
+
+
+class FakeClient:
+    """A dask client whose workers answer for themselves: by address, what they find of the package."""
+
+    def __init__(self, workers: dict[str, object], versions: dict[str, object]) -> None:
+        self.answers = {util.find_spec: workers, executors.versions: versions}
+        self.at_scheduler: object = "found"
+
+    def scheduler_info(self, n_workers: int) -> dict[str, object]:
+        return {"workers": self.answers[util.find_spec]}
+
+    def run(self, function: object, *arguments: object, workers: list[str], on_error: str) -> dict[str, object]:
+        return {one: self.answers[function][one] for one in workers}
+
+    def run_on_scheduler(self, function: object, *arguments: object) -> object:
+        return self.at_scheduler
+
+
+def test_workers_that_lack_the_package_are_named() -> None:
+    here, there = executors.versions(), {"tcp://a:1": "found", "tcp://b:1": "found"}
+    client = FakeClient(there, dict.fromkeys(there, here))
+    Cluster(client)._meet()
+    client.answers[util.find_spec]["tcp://b:1"] = None
+    with pytest.raises(ExecutorError, match=r"cannot be imported at tcp://b:1; .* the same version"):
+        Cluster(client)._meet()
+    client.answers[util.find_spec]["tcp://b:1"] = "found"
+    client.at_scheduler = None
+    with pytest.raises(ExecutorError, match="cannot be imported at the scheduler;"):
+        Cluster(client)._meet()
+    client.at_scheduler = "found"
+    client.answers[executors.versions] = {"tcp://a:1": here, "tcp://b:1": AttributeError("no versions")}
+    with pytest.raises(ExecutorError, match="the worker tcp://b:1 has another version of spectral_collapse;"):
+        Cluster(client)._meet()
+    client.answers[executors.versions] = {"tcp://a:1": here, "tcp://b:1": here | {"torch": "1.0"}}
+    with pytest.warns(UserWarning, match=r"tcp://b:1 has torch 1.0 \(here .*: last digits may differ"):
+        Cluster(client)._meet()
+
+
+def test_a_worker_that_would_compute_something_else_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"code": "a", "checkpoint": "b", "data": ["c"], "steps": 4}
+    executors.compare(wanted, dict(wanted))
+    with pytest.raises(ExecutorError, match=r"the worker .* it has other code, images;"):
+        executors.compare(wanted, wanted | {"code": "x", "data": ["y"]})
+    with pytest.raises(ExecutorError, match=r"it has other weights; .* and the same networks and images"):
+        executors.compare(wanted, wanted | {"checkpoint": "x"})
+    monkeypatch.setattr(executors, "_LOADED", 0.0)  # any file was written after that
+    with pytest.raises(ExecutorError, match=r"has loaded spectral_collapse.* before that was edited; start the worker"):
+        executors.compare(wanted, dict(wanted))
 
 
 def test_here_gives_the_threads_back() -> None:
@@ -115,11 +215,16 @@ def test_here_gives_the_threads_back() -> None:
     ("given", "sentence"),
     [
         ("cloud", "unknown executor 'cloud'"),
-        ("processes:0", "at least 1; '0' was given"),
-        ("processes:two", "at least 1; 'two' was given"),
+        ("processes:0", "at least 1 and at most 9999; '0' was given"),
+        ("processes:two", "at least 1 and at most 9999; 'two' was given"),
+        ("processes:99999", "at most 9999; '99999' was given"),
+        ("ucx://a:1", "unknown executor 'ucx://a:1'; known are: .*tls://HOST:PORT"),
+        ("tcp://a", "unknown executor 'tcp://a'"),
+        (5, "executor must be a name, or an object with `workers` and `run`; '5' was given"),
+        (Here, "executor must be a name"),
     ],
 )
-def test_unknown_executors_are_refused(given: str, sentence: str) -> None:
+def test_unknown_executors_are_refused(given: object, sentence: str) -> None:
     with pytest.raises(InvalidParameterError, match=sentence):
         executors.get(given)
 
@@ -140,3 +245,15 @@ def test_processes_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyP
     for others, share in ((1, alone), (2, max(alone // 2, 1)), (2 * alone, 1)):
         monkeypatch.setenv(executors.SHARED, str(others))
         assert executors.cores() == share
+    for junk in ("x", "nan", "1e3", "", "0", "-1"):
+        monkeypatch.setenv(executors.SHARED, junk)
+        with pytest.raises(InvalidParameterError, match="SHARED must be a whole number of at least 1"):
+            executors.cores()
+
+
+def test_cores_are_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(executors.SHARED, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr("loky.backend.context._cpu_count_cgroup", lambda most: 2)
+    assert executors.cores() == 2

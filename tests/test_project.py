@@ -38,10 +38,17 @@ def direct() -> list[Requirement]:
     return [Requirement(text) for text in (*PROJECT["dependencies"], *(text for extra in extras for text in extra))]
 
 
-def test_importing_the_package_loads_none_of_the_heavy_ones() -> None:
-    script = "import sys, spectral_collapse, spectral_collapse.cli; print(*sys.modules)"
+def test_importing_the_package_loads_none_of_the_heavy_ones_and_leaves_the_environment_as_it_is() -> None:
+    script = "import os, sys; before = dict(os.environ); import spectral_collapse, spectral_collapse.cli; "
+    script += "assert dict(os.environ) == before; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "diffusers", "xarray", "altair", "numpy", "pandas", "skimage", "requests"} & set(loaded)
+    assert not {"torch", "diffusers", "xarray", "altair", "numpy", "pandas", "skimage", "requests", "loky"} & set(
+        loaded
+    )
+
+
+def test_installing_the_package_adds_nothing_to_other_programs() -> None:
+    assert "entry-points" not in PROJECT
 
 
 @pytest.mark.parametrize("requirement", direct(), ids=str)

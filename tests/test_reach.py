@@ -45,23 +45,11 @@ def test_what_is_no_address_of_a_repository_is_refused(address: str) -> None:
         reach.buttons(address)
 
 
-ICONS = (
-    'a({"some-thing":[512,512,[128269,"searched"],"f002","M4"],bars:[448,512,["navicon","x"],"f0c9",["M1","M2"]]},'
-    '{x:[1,1,[],"58","M"],expand:[448,512,[],"f065","M3"]});'
-)
-"""Two sets of icons, the way Font Awesome's script writes them."""
-
-
 def built(tmp_path: Path, **settings: object) -> Sphinx:
-    (tmp_path / "index.md").write_text(
-        "# A page\n\n<i class='fas fa-searched'></i> <i class='fa-solid fa-expand'></i>\n"
-    )
+    (tmp_path / "index.md").write_text("# A page\n")
     (tmp_path / "_static").mkdir()
-    (tmp_path / "_static" / "a.js").write_text("let a = 1;\n//# sourceMappingURL=a.js.map\n")
     (tmp_path / "_static" / "a.js.map").write_text("{}")
-    (tmp_path / "_static" / "scripts").mkdir()
-    (tmp_path / "_static" / "scripts" / "fontawesome.js").write_text(ICONS)
-    for font in ("kept.woff2", "kept.ttf", "alone.ttf", "fa-brands-400.woff2"):
+    for font in ("kept.woff2", "kept.ttf", "alone.ttf"):
         (tmp_path / "_static" / font).write_bytes(b"font")
     (tmp_path / "_static" / "locales" / "fi").mkdir(parents=True)
     (tmp_path / "_static" / "locales" / "fi" / "theme.po").write_text("")
@@ -73,23 +61,13 @@ def built(tmp_path: Path, **settings: object) -> Sphinx:
     return app
 
 
-def test_source_maps_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(reach.REPOSITORY, "")
-    built(tmp_path)
-    assert (tmp_path / "out/_static/a.js").read_text() == "let a = 1;\n"
-    assert not list((tmp_path / "out").rglob("*.map"))
-
-
-def test_icons_fonts_and_translations_that_nobody_loads_stay_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_no_reader_loads_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(reach.REPOSITORY, "")
     built(tmp_path)
     static = tmp_path / "out" / "_static"
     assert {file.name for file in (*static.glob("*.ttf"), *static.glob("*.woff2"))} == {"alone.ttf", "kept.woff2"}
     assert not (static / "locales").exists()
-    kept = 'a({"some-thing":[512,512,[128269,"searched"],"f002","M4"]},{expand:[448,512,[],"f065","M3"]});'
-    assert (static / "scripts" / "fontawesome.js").read_text() == kept
+    assert not list((tmp_path / "out").rglob("*.map"))
 
 
 def test_the_address_is_one_key_or_one_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,25 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ("edges2shoes", "textures")
 
 
+EXTRAS = (
+    *(
+        "altair",
+        "cleanfid",
+        "dask",
+        "distributed",
+        "ipykernel",
+        "IPython",
+        "latex2mathml",
+        "lpips",
+        "nbformat",
+        "papermill",
+    ),
+    *("piq", "sklearn", "stlpips_pytorch", "torchmetrics", "torchsummary", "torchvision", "transformers"),
+    "vl_convert",
+)
+"""What the extras bring, as it is imported."""
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of what a clone has, so that nothing lands in this checkout."""
@@ -52,21 +71,26 @@ def test_it_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     (tmp_path / "empty").mkdir()
     script = """
+import sys
+sys.modules.update(dict.fromkeys(EXTRAS))  # as if none of them were installed
 import spectral_collapse
-from spectral_collapse import cli, datasets, inversion, networks, translation
+from spectral_collapse import cli, datasets, inversion, metrics, networks, studies, translation
 from spectral_collapse.errors import CheckpointError
 from spectral_collapse.training import recipes
 assert "site" in spectral_collapse.__file__, spectral_collapse.__file__
 images = datasets.load("textures_x8", "test", 64)[0].source[None]
 model = networks.load_model("textures")
-print(translation.translate(model, inversion.create("standard"), images, 0, num_steps=2).images.shape)
+translated = translation.translate(model, inversion.create("standard"), images, 0, num_steps=2).images
+print(translated.shape)
+found = metrics.evaluate(["psnr", "ssim"], images=translated, references=images)
+print(found["psnr"].attrs.get("missing"), found["ssim"].missing)
 print(networks.load_model("edges2shoes").card["family"], recipes.get("bbbc021-edm", "smoke").name)
 try:
     networks.load_model("bbbc021")
 except CheckpointError as error:
     print(error)
 raise SystemExit(cli.main(["doctor"]))
-"""
+""".replace("EXTRAS", repr(EXTRAS))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRAL_COLLAPSE_")}
     ran = subprocess.run(
         [sys.executable, "-c", script],
@@ -76,7 +100,8 @@ raise SystemExit(cli.main(["doctor"]))
         text=True,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    shape, names, missing, *told = ran.stdout.splitlines()
+    shape, measured, names, missing, *told = ran.stdout.splitlines()
+    assert measured == ("None piq, which this score needs, is not installed: pip install 'spectral-collapse[scores]'")
     assert shape == "torch.Size([1, 3, 64, 64])"
     assert names == "edges2shoes bbbc021-edm"
     assert missing == (

@@ -18,12 +18,11 @@ from latex2mathml.converter import convert
 from sphinx.util.math import get_node_equation_number
 from sphinx.util.parallel import make_chunks
 
-from spectral_collapse import executors, kernels_for_pages, vega
+from spectral_collapse import executors, vega
 from spectral_collapse.injection import injected
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
@@ -50,7 +49,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the extension."""
     # MathJax would come from another machine; browsers draw MathML by themselves.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
-    app.connect("config-inited", _start_kernels)
     app.connect("builder-inited", _prepare)
     app.connect("env-get-outdated", _notebooks)
     app.connect("env-before-read-docs", _side_by_side)
@@ -83,11 +81,6 @@ def with_footer(notebook: str) -> str:
     content = nbformat.reads(notebook, as_version=4)
     content.cells.append(nbformat.v4.new_code_cell(_FOOTER, metadata={"tags": ["remove-input"]}))
     return nbformat.writes(content)
-
-
-def _start_kernels(app: Sphinx, config: Config) -> None:
-    if any(Path(app.srcdir).glob("**/*.ipynb")):
-        kernels_for_pages.start()
 
 
 def _prepare(app: Sphinx) -> None:

@@ -10,19 +10,17 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
-import psutil
 import torch
 from packaging.requirements import Requirement
 
 import spectral_collapse
-from spectral_collapse import datasets, paths, results
+from spectral_collapse import datasets, executors, memory, paths, results
 from spectral_collapse.checks import check_device
 from spectral_collapse.errors import CheckpointError, SpectralCollapseError, shown
 from spectral_collapse.metrics import weights
-from spectral_collapse.networks import checkpoints
 
 _PACKAGE = "spectral-collapse"
 _LEAST_FREE = 1e9
@@ -48,8 +46,8 @@ def examine() -> list[Line]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what a warning says, a line says here
                 found += look(about)
-        except (SpectralCollapseError, OSError) as error:
-            found.append(Line(about, str(error), broken=True))
+        except (SpectralCollapseError, OSError, ImportError, RuntimeError) as error:
+            found.append(Line(about, str(error).splitlines()[-1][:400], broken=True))
     return found
 
 
@@ -95,6 +93,23 @@ def _packages(about: str) -> Iterator[Line]:
             yield Line(about, f"extra {extra!r} is not complete, pip install '{_PACKAGE}[{extra}]': {_listed(faults)}")
 
 
+def _torchvision(about: str) -> Iterator[Line]:
+    if _absent("torchvision"):
+        return
+    try:
+        import_module("torchvision")
+    except ModuleNotFoundError:
+        return
+    except (ImportError, RuntimeError):
+        versions = (f"{name} {metadata.version(name)}" for name in ("torchvision", "torch"))
+        yield Line(
+            about,
+            f"{' was not built for '.join(versions)}, and diffusers cannot be imported beside it: install both from "
+            "the same place, or uninstall torchvision",
+            broken=True,
+        )
+
+
 def _fault(requirement: Requirement) -> str:
     """What is wrong with an installed package; '' for nothing."""
     if _absent(requirement.name):
@@ -114,12 +129,12 @@ def _absent(name: str) -> bool:
 
 def _device(about: str) -> Iterator[Line]:
     device = check_device("auto")
-    memory = psutil.virtual_memory().total / 1e9
-    text = f"{device.type}, beside {os.cpu_count()} cores and {memory:.0f} GB of memory"
+    text = f"{device.type}, beside {executors.cores()} cores and {memory.total() / 1e9:.0f} GB of memory"
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         text = f"{properties.name} ({properties.total_memory / 1e9:.0f} GB), {text}"
     yield Line(about, text)
+    executors.Processes(1)  # raises where processes cannot be started
 
 
 def _folder(about: str) -> Iterator[Line]:
@@ -138,6 +153,8 @@ def _folder(about: str) -> Iterator[Line]:
 
 
 def _weights(about: str) -> Iterator[Line]:
+    from spectral_collapse.networks import checkpoints  # fails where `_torchvision` says why
+
     sound = []
     for name, folder in checkpoints.available().items():
         try:
@@ -154,6 +171,8 @@ def _weights(about: str) -> Iterator[Line]:
 
 def _check_weights(folder: Path) -> None:
     """Raises CheckpointError unless a shipped network can be loaded and is the one its card describes."""
+    from spectral_collapse.networks import checkpoints
+
     card = checkpoints.read_card(folder) if (folder / "card.json").is_file() else {}
     if card.get("process") is None:
         checkpoints.load_autoencoder(folder)
@@ -213,6 +232,7 @@ def _listed(names: list[str]) -> str:
 _LOOKS: dict[str, Callable[[str], Iterator[Line]]] = {
     "software": _software,
     "packages": _packages,
+    "torchvision": _torchvision,
     "device": _device,
     "folder": _folder,
     "weights": _weights,

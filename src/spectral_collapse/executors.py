@@ -1,8 +1,9 @@
 """Where a study's jobs run: in this process, in processes of this machine, or on a dask cluster.
 
 Every job runs on one torch thread, wherever it runs: results are then the same bit for bit, and a small network
-gains less from a second thread than a study does from a second process. Processes and clusters are dask's: a job
-whose worker dies is given to another one, and the others go on.
+gains less from a second thread than a study does from a second process. Processes are loky's: they talk through pipes,
+so nobody else can reach them. A cluster is dask's, behind the address of its scheduler, with the security that dask is
+configured for. Either way, a job whose worker dies is run again, and the others go on.
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ import atexit
 import contextlib
 import functools
 import itertools
-import logging
 import os
-import signal
+import platform
+import re
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from importlib import metadata, util
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, unknown
+from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, shown, unknown
 
 if TYPE_CHECKING:
-    from distributed import Client, Status
+    from distributed import Client
+    from loky import ProcessPoolExecutor
 
 Arrays = dict[str, np.ndarray]
 Work = Callable[[str], Arrays]
@@ -33,9 +40,27 @@ Work = Callable[[str], Arrays]
 SHARED = "SPECTRAL_COLLAPSE_SHARED"
 """Environment variable: how many processes beside each other share the cores, as the kernels of two pages do."""
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "GOMP_SPINCOUNT": "1000",  # OpenMP's threads spin while they wait, which slows busy processes beside them
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # a network that stays loaded is no leak
+}
+"""Environment of the processes of this machine, read when they load torch and loky."""
+
+_PACKAGE = __name__.partition(".")[0]
+_COMPUTING = ("torch", "diffusers", "numpy", "scipy", "PyWavelets", "scikit-image")
+"""Packages of which another version may change a result's last digits."""
+_INSTALL = f"the scheduler and all workers must have the same version of {_PACKAGE} as this machine"
+_LOADED = time.time()
+_ADDRESS = re.compile(r"(tcp|tls)://\S+:\d+")
 _CONNECT_SECONDS = 10
+_IDLE_SECONDS = 300
+"""A process without a job ends after so long."""
 _DEATHS = 3
 """A job that has killed so many workers is given up."""
+_BY_MEMORY = "by memory most likely; what was finished is kept: run it again with fewer workers, or more memory"
 
 
 class ExecutorError(SpectralCollapseError, RuntimeError):
@@ -59,9 +84,67 @@ class Here:
 
     def run(self, work: Work, names: Iterator[str]) -> Iterator[tuple[str, Arrays]]:
         for name in names:
-            with one_thread():
-                arrays = work(name)
-            yield name, arrays
+            yield name, _on_one_thread(work, name)
+
+
+class Processes:
+    """Processes of this machine, kept for the studies to come. What jobs use of a script is sent to them by value.
+
+    Raises ExecutorError where processes cannot be started.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        try:
+            self._pool().submit(os.getpid).result()
+        except (OSError, ImportError, NotImplementedError, RuntimeError) as error:
+            raise ExecutorError(
+                f"processes cannot be started here ({_in_short(error)}): they need semaphores, on Linux in a folder "
+                "/dev/shm that can be written; '--workers 1' or executor='here' needs neither"
+            ) from error
+
+    def _pool(self) -> ProcessPoolExecutor:
+        from loky import get_reusable_executor
+
+        _pools[:] = [get_reusable_executor(self.workers, timeout=_IDLE_SECONDS, env=ENVIRONMENT)]
+        return _pools[0]
+
+    def run(self, work: Work, names: Iterator[str]) -> Iterator[tuple[str, Arrays]]:
+        from loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+
+        running: dict[Future[Arrays], str] = {}
+        deaths = Counter[str]()
+        again: list[str] = []  # a process has ended while they ran: one after the other, to see whose fault it is
+        try:
+            while True:
+                room = 1 if again else self.workers
+                while len(running) < room and (name := again[0] if again else next(names, None)) is not None:
+                    running[self._pool().submit(_on_one_thread, work, name)] = name
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                ended = []
+                for future in done:
+                    name = running.pop(future)
+                    try:
+                        arrays = future.result()
+                    except TerminatedWorkerError:
+                        ended.append(name)
+                        continue
+                    except BrokenProcessPool as error:
+                        raise ExecutorError(
+                            f"the job {name!r} cannot be sent to another process ({_in_short(error)}); run it with "
+                            "'--workers 1', or executor='here'"
+                        ) from error
+                    again = [one for one in again if one != name]
+                    yield name, arrays
+                deaths.update(ended)
+                if given_up := [name for name in ended if deaths[name] == _DEATHS]:
+                    raise ExecutorError(f"the job {given_up[0]!r} ended {_DEATHS} processes, {_BY_MEMORY}")
+                again += [name for name in ended if name not in again]
+        finally:
+            if running:  # nobody waits for them any more
+                self._pool().shutdown(kill_workers=True)
 
 
 class Cluster:
@@ -69,10 +152,11 @@ class Cluster:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self._known: set[str] = set()  # workers that can import this package
 
     @property
     def workers(self) -> int:
-        return max(len(self.client.scheduler_info(n_workers=-1)["workers"]), 1)
+        return max(len(self._addresses()), 1)
 
     def run(self, work: Work, names: Iterator[str]) -> Iterator[tuple[str, Arrays]]:
         from distributed import as_completed
@@ -83,6 +167,8 @@ class Cluster:
 
         def submit() -> None:
             """A job for each worker, those among them that have just joined."""
+            with _lost(CancelledError, OSError):
+                self._meet()
             for name in itertools.islice(names, max(0, self.workers - len(named))):
                 future = self.client.submit(_on_one_thread, work, name, pure=False)
                 named[future.key] = name
@@ -93,21 +179,74 @@ class Cluster:
             for future in running:
                 name = named.pop(future.key)
                 try:
-                    arrays = future.result()
-                except CancelledError as error:
-                    _connected.cache_clear()  # another scheduler may answer there
-                    raise ExecutorError(
-                        "the dask scheduler was lost; what was finished is kept: start one, and run it again"
-                    ) from error
+                    with _lost(CancelledError):
+                        arrays = future.result()
                 except KilledWorker as error:
+                    raise ExecutorError(f"the job {name!r} ended several workers, {_BY_MEMORY}") from error
+                except RuntimeError as error:
+                    if "deserialization of the task graph" not in str(error):
+                        raise
                     raise ExecutorError(
-                        f"the job {name!r} ended {_DEATHS} workers, by memory most likely; what was finished "
-                        "is kept: run it again with fewer workers, or on a machine with more memory"
+                        f"the scheduler cannot read the jobs ({_in_short(error)}); {_INSTALL}"
                     ) from error
                 submit()
                 yield name, arrays
         finally:
-            self.client.cancel(list(named))
+            with contextlib.suppress(Exception):  # of a scheduler that is lost
+                self.client.cancel(list(named))
+
+    def _addresses(self) -> set[str]:
+        return set(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def _meet(self) -> None:
+        """Waits for the first worker, and looks at those that have joined.
+
+        Raises ExecutorError for workers that lack this package, or have a version of it that knows another way to work.
+        """
+        if not self._addresses():
+            warnings.warn("no worker has joined the dask scheduler yet; the jobs wait for the first one", stacklevel=2)
+            self.client.wait_for_workers(1)
+        joined = self._addresses() - self._known
+        if not joined:
+            return
+        lacking = [one for one, spec in self._asked(joined, util.find_spec, _PACKAGE).items() if spec is None]
+        if not self._known and self.client.run_on_scheduler(util.find_spec, _PACKAGE) is None:
+            lacking.append("the scheduler")
+        if lacking:
+            raise ExecutorError(f"{_PACKAGE} cannot be imported at {_listed(lacking)}; {_INSTALL}")
+        here = versions()
+        for address, there in self._asked(joined, versions).items():
+            if not isinstance(there, dict):
+                raise ExecutorError(f"the worker {address} has another version of {_PACKAGE}; {_INSTALL}")
+            other = [f"{name} {there[name]} (here {here[name]})" for name in here if there[name] != here[name]]
+            if other:
+                warnings.warn(f"the worker {address} has {', '.join(other)}: last digits may differ", stacklevel=2)
+        self._known.update(joined)
+
+    def _asked(self, workers: set[str], function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """The answers of workers by their addresses, errors among them; those that left meanwhile give none."""
+        found = self.client.run(function, *arguments, workers=sorted(workers), on_error="return")
+        return {one: answer for one, answer in found.items() if not isinstance(answer, OSError)}
+
+
+def check(executor: object) -> None:
+    """Raises InvalidParameterError for what `get` does not know; starts and connects nothing."""
+    if not isinstance(executor, str):
+        if isinstance(executor, type) or not (hasattr(executor, "run") and hasattr(executor, "workers")):
+            raise InvalidParameterError(
+                f"executor must be a name, or an object with `workers` and `run`; {shown(executor)} was given"
+            )
+        return
+    kind, colon, number = executor.partition(":")
+    if _ADDRESS.fullmatch(executor) or executor in ("auto", "here", "processes"):
+        return
+    if kind != "processes" or not colon:
+        known = ("auto", "here", "processes", "processes:N", "tcp://HOST:PORT", "tls://HOST:PORT")
+        raise unknown("executor", executor, known)
+    if not re.fullmatch(r"0*[1-9][0-9]{0,3}", number):
+        raise InvalidParameterError(
+            f"the number of processes must be an integer of at least 1 and at most 9999; {shown(number)} was given"
+        )
 
 
 def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
@@ -115,33 +254,96 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
 
     Args:
         executor: 'here'; 'processes', one of one thread per core; 'processes:4'; the address of a dask
-            scheduler, such as 'tcp://10.0.0.1:8786'; 'auto': processes where there are several cores and several
-            `jobs`, else here. An executor is taken as it is.
+            scheduler, such as 'tcp://10.0.0.1:8786' or 'tls://10.0.0.1:8786'; 'auto': processes where there are
+            several cores and several `jobs` and processes can be started, else here. One process is this one.
+            An executor is taken as it is.
 
     Raises:
         InvalidParameterError: an unknown name, or a number of processes below 1.
-        ExecutorError: no scheduler answers at this address.
+        ExecutorError: no scheduler answers at this address, or processes cannot be started.
     """
+    check(executor)
     if not isinstance(executor, str):
         return executor
-    if executor == "auto":
-        executor = "processes" if min(cores(), jobs) > 1 else "here"
-    if executor == "here":
-        return Here()
     if "://" in executor:
         return Cluster(_connected(executor))
-    kind, _, number = executor.partition(":")
-    if kind != "processes":
-        raise unknown("executor", executor, ("auto", "here", "processes", "processes:N", "tcp://HOST:PORT"))
-    if number and (not number.isdigit() or int(number) < 1):
-        raise InvalidParameterError(f"the number of processes must be an integer of at least 1; {number!r} was given")
-    return Cluster(_processes(int(number) if number else cores()))
+    if executor == "auto":
+        number = min(cores(), jobs)
+    elif executor == "processes":
+        number = cores()
+    else:
+        number = int(executor.partition(":")[2] or 1)
+    if number == 1:
+        return Here()
+    try:
+        return Processes(number)
+    except ExecutorError as error:
+        if executor != "auto":
+            raise
+        warnings.warn(f"the jobs run one after the other, in this process, since {error}", stacklevel=2)
+        return Here()
 
 
 def cores() -> int:
-    """The cores that this process may use, its share of them where others are beside it (`SHARED`)."""
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(here // int(os.environ.get(SHARED, 1)), 1)
+    """The cores that this process may use, by its affinity and the quota of its container; its share of them where
+    others are beside it (`SHARED`). Raises InvalidParameterError for a `SHARED` that is no number."""
+    from loky import cpu_count
+
+    beside = os.environ.get(SHARED, "1")
+    if not re.fullmatch(r"[0-9]{1,6}", beside) or int(beside) < 1:
+        raise InvalidParameterError(
+            f"{SHARED} must be a whole number of at least 1, how many processes share the cores; "
+            f"{shown(beside)} was given"
+        )
+    return max(cpu_count() // int(beside), 1)
+
+
+def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Raises ExecutorError, at a worker, where it would compute something else than was asked for.
+
+    wanted: all that changes a value, as the machine that asks has it. found: the same, as this worker has it.
+    """
+    if differing := [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]:
+        raise ExecutorError(
+            f"the worker {_address()} would compute something else than was asked for: it has other "
+            f"{', '.join(_SAID.get(name, name) for name in differing)}; {_INSTALL}, and the same networks and images"
+        )
+    if edited := [name for name, module in list(sys.modules.items()) if _is_ours(name) and _edited(module)]:
+        raise ExecutorError(
+            f"the worker {_address()} has loaded {edited[0]} before that was edited; start the worker again"
+        )
+
+
+_SAID = {"code": "code", "checkpoint": "weights", "checkpoints": "weights", "data": "images"}
+"""Parts of an identity whose names say too little."""
+
+
+def _is_ours(module: str) -> bool:
+    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
+
+
+def _edited(module: ModuleType) -> bool:
+    """Whether the file of a module was written after this process has loaded it, or at least this module here."""
+    file = getattr(module, "__file__", None)
+    return bool(file) and os.path.isfile(file) and os.path.getmtime(file) > _LOADED
+
+
+def _address() -> str:
+    from distributed import get_worker
+
+    try:
+        return get_worker().address
+    except ValueError:  # an executor of somebody else
+        return f"{platform.node()}, process {os.getpid()}"
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that compute, in this process."""
+    found = {}
+    for name in _COMPUTING:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return {name: found.get(name, "none") for name in _COMPUTING}
 
 
 @contextlib.contextmanager
@@ -164,86 +366,62 @@ def _on_one_thread(work: Work, name: str) -> Arrays:
 
 def close() -> None:
     """Ends the processes and connections that `get` made; the next study that needs some makes new ones."""
-    while _made:
+    while _pools:
+        _pools.pop().shutdown(kill_workers=True)
+    while _clients:
         with contextlib.suppress(Exception):  # one that has died, or an interpreter that is going down
-            _made.pop().close()
-    _processes.cache_clear()
+            _clients.pop().close()
     _connected.cache_clear()
 
 
-_made: list[Any] = []
+_pools: list[ProcessPoolExecutor] = []
+_clients: list[Client] = []
 atexit.register(close)
-
-
-class _Unseen:
-    """Hides the script that runs from processes while they start.
-
-    multiprocessing has each of them run it again first, and one without `if __name__ == "__main__"` would there start
-    processes of its own. What jobs use of it is sent to them by value. Many may enter at once.
-    """
-
-    def __init__(self) -> None:
-        self._inside = 0
-        self._script: dict[str, Any] = {}
-        self._hidden: dict[str, Any] = {}
-
-    def __enter__(self) -> None:
-        if not self._inside:
-            self._script = vars(sys.modules["__main__"])
-            self._hidden = {name: self._script[name] for name in ("__file__", "__spec__") if name in self._script}
-            self._script.pop("__file__", None)
-            self._script["__spec__"] = None
-        self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._inside -= 1
-        if not self._inside:
-            self._script.update(self._hidden)  # by now another one may run
-
-
-_UNSEEN = _Unseen()
-
-
-@functools.cache
-def _processes(number: int) -> Client:
-    """A cluster of processes on this machine, kept for the studies to come."""
-    import dask
-    from distributed import Client, LocalCluster, Nanny
-
-    class Starter(Nanny):
-        async def instantiate(self) -> Status:
-            if hasattr(signal, "pthread_sigmask"):  # what the processes inherit: Ctrl-C is not theirs to answer
-                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            with _UNSEEN:
-                return await super().instantiate()
-
-    dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS - 1})
-    # read when a worker starts, before it loads torch
-    environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    cluster = LocalCluster(
-        n_workers=number,
-        threads_per_worker=1,
-        worker_class=Starter,
-        dashboard_address=None,
-        memory_limit=0,  # dask's own limit stops workers at a share of the machine each
-        env=environment,
-        silence_logs=logging.CRITICAL,
-    )
-    client = Client(cluster, set_as_default=False)
-    _made.extend((cluster, client))  # closed from the end
-    return client
 
 
 @functools.cache
 def _connected(address: str) -> Client:
-    from distributed import Client
-
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ExecutorError(
+            f"the scheduler {address} needs the package 'distributed': pip install 'spectral-collapse[dask]'"
+        ) from error
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except Exception as error:  # dask has many, among them assertions and types
+        tls = "; dask's configuration must name the keys of tls" if address.startswith("tls:") else ""
         raise ExecutorError(
-            f"no dask scheduler answers at {address!r} within {_CONNECT_SECONDS} s; start one with "
-            "'dask scheduler', or leave the address out"
+            f"no dask scheduler answers at {address!r} within {_CONNECT_SECONDS} s ({_in_short(error)}); start one "
+            f"with 'dask scheduler', or leave the address out{tls}"
         ) from error
-    _made.append(client)
+    _clients.append(client)
+    if address.startswith("tcp:"):
+        warnings.warn(
+            f"whoever reaches {address} can run code as the users of its workers; tls://, which the book's page 'Many "
+            "machines' shows, asks for a key",
+            stacklevel=2,
+        )
     return client
+
+
+@contextlib.contextmanager
+def _lost(*errors: type[BaseException]) -> Iterator[None]:
+    """Says what is meant by the errors of a scheduler that is gone."""
+    try:
+        yield
+    except errors as error:
+        _connected.cache_clear()  # another scheduler may answer there
+        raise ExecutorError(
+            "the dask scheduler was lost; what was finished is kept: start one, and run it again"
+        ) from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _in_short(error: BaseException) -> str:
+    """The last line of what an error says, or of the one behind it in another process."""
+    lines = str(error.__cause__ or error).strip('"\n ').splitlines()  # loky quotes what it was told
+    return (lines[-1] if lines else type(error).__name__)[:150]

@@ -1,11 +1,31 @@
-"""Whether what is asked for can fit at all: said before it is tried."""
+"""Fails early where a request cannot fit in memory."""
 
 from __future__ import annotations
 
-import psutil
+import math
+import os
+from pathlib import Path
+
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says how much memory a container has, 'max' for all there is: control groups v2 and v1."""
+
+
+def total() -> float:
+    """The bytes of memory that this process may use: the machine's, or its container's where these are fewer.
+
+    Infinity where the system does not tell.
+    """
+    found = math.inf
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(getattr(os, "sysconf_names", ())):
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for file in map(Path, _LIMITS):
+        limit = file.read_text().strip() if file.is_file() else ""
+        found = min(found, int(limit)) if limit.isdigit() else found
+    return found
 
 
 def check(needed: float, what: str, advice: str, device: torch.device | None = None) -> None:
@@ -16,7 +36,7 @@ def check(needed: float, what: str, advice: str, device: torch.device | None = N
     if device is not None and device.type == "cuda":
         there, where = torch.cuda.get_device_properties(device).total_memory, "the GPU"
     else:
-        there, where = psutil.virtual_memory().total, "this machine"
+        there, where = total(), "this machine"
     if needed > there:
         raise InvalidParameterError(
             f"{what} needs at least {needed / 1e9:.3g} GB, and {where} has {there / 1e9:.3g} GB; {advice}"

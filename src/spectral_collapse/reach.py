@@ -90,37 +90,11 @@ def _body(script: object) -> str:
 
 
 def _lighten(app: Sphinx, error: Exception | None) -> None:
-    """Removes what no reader loads: source maps, with the comments that ask for them; fonts in a format that browsers
-    pass over for the other; icons that no page shows; the theme's translations, which Sphinx reads."""
-    if error is not None or app.builder.format != "html":
-        return
-    static = Path(app.outdir, "_static")
-    shutil.rmtree(static / "locales", ignore_errors=True)
-    for file in static.rglob("*.map"):
-        file.unlink()
-        asks = file.with_suffix("")
-        if asks.is_file():
-            text = asks.read_text(encoding="utf-8")
-            asks.write_text(re.sub(r"/[/*]# sourceMappingURL=\S+( \*/)?\s*$", "", text), encoding="utf-8")
-    for file in static.rglob("*.ttf"):
-        if file.with_suffix(".woff2").is_file():
+    """Removes what no reader loads: source maps, fonts in a format that browsers pass over for the other, and
+    the theme's translations, which Sphinx reads."""
+    if error is None and app.builder.format == "html":
+        static = Path(app.outdir, "_static")
+        shutil.rmtree(static / "locales", ignore_errors=True)
+        fonts = [file for file in static.rglob("*.ttf") if file.with_suffix(".woff2").is_file()]
+        for file in (*static.rglob("*.map"), *fonts):
             file.unlink()
-    icons = static / "scripts" / "fontawesome.js"
-    users = [file for file in Path(app.outdir).rglob("*") if file.suffix in (".html", ".js") and file != icons]
-    names = {name for file in users for name in re.findall(r"\bfa-([a-z0-9-]+)", file.read_text(encoding="utf-8"))}
-    if "brands" not in names:  # their font is loaded for these alone, buttons of a repository for example
-        for file in static.rglob("fa-brands-*.woff2"):
-            file.unlink()
-    if icons.is_file():
-        icons.write_text(_only(names, icons.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-def _only(names: set[str], script: str) -> str:
-    """Font Awesome's script with the icons of these names, or with such another name, alone."""
-    icon = r'"?([\w-]+)"?:\[\d+,\d+,(\[[^\]]*\]),"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\]'
-
-    def kept(icons: re.Match[str]) -> str:
-        found = re.finditer(icon, icons[0])
-        return ",".join(one[0] for one in found if {one[1], *re.findall(r'"([\w-]+)"', one[2])} & names)
-
-    return re.sub(f"{icon}(?:,{icon})*", kept, script)

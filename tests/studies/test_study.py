@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from pydantic import Field
 from spectral_collapse import executors, results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays, ExecutorError
-from spectral_collapse.studies import study
+from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -93,8 +94,8 @@ def test_a_run_that_loads_leaves_the_parts_of_one_that_computes_anew(tmp_path: P
 
 def test_a_worker_loads_what_jobs_share_once() -> None:
     """Whatever the parameters hold: a network that was given is another object with each job."""
-    study._latest.clear()
-    first, again, other = (study._request(which, Powers.checked()) for which in ("a", "a", "b"))
+    study_module._latest.clear()
+    first, again, other = (study_module._request(STUDY, Powers.checked(), which, None) for which in ("a", "a", "b"))
     assert first is again
     assert other is not first
 
@@ -157,6 +158,34 @@ def test_here_and_processes_give_the_same_bits() -> None:
     np.testing.assert_array_equal(here["value"], there["value"])
 
 
+def test_a_worker_that_has_something_else_refuses_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_module, "_latest", [])
+    monkeypatch.setattr(study_module, "_agreed", [])
+    parameters = Powers.checked(base=1.3)
+    wanted = STUDY.identity(Request(parameters))
+    work = functools.partial(study_module._work, STUDY, parameters, study_module._REGISTRIES, "powers")
+    assert float(work(wanted, "power 1")["value"]) == 1.3
+    for _ in range(2):
+        with pytest.raises(ExecutorError, match=r"something else than was asked for: it has other code;"):
+            work(wanted | {"code": "another"}, "power 1")
+    assert float(work(wanted, "power 2")["value"]) == 1.3**2
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"device": "a\nb"}, "the device 'a.*nb' is not here"),
+        ({"executor": "processes:-1"}, "at least 1 and at most 9999; '-1' was given"),
+        ({"executor": "tcp:/nowhere"}, "unknown executor 'tcp:/nowhere'"),
+        ({"executor": []}, "executor must be a name"),
+    ],
+)
+def test_where_it_runs_is_checked_though_the_result_is_stored(given: dict[str, object], sentence: str) -> None:
+    STUDY.run(executor="here")
+    with pytest.raises(InvalidParameterError, match=sentence):
+        STUDY.run(**given)
+
+
 def _run(home: str, log: str) -> None:
     os.environ["SPECTRAL_COLLAPSE_HOME"] = home
     STUDY.run(executor="here", log=log, wait=0.5, progress=False)
@@ -189,7 +218,9 @@ def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """A dask scheduler with two workers in processes of their own, which know this file; its first line is where."""
     (tmp_path / "cluster.py").write_text(CLUSTER)
     root = Path(__file__).parents[2]
-    known = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")])}
+    known = os.environ | {
+        "PYTHONPATH": os.pathsep.join(map(str, (root, root / "src", os.environ.get("PYTHONPATH", ""))))
+    }
     command = [sys.executable, str(tmp_path / "cluster.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=known, start_new_session=True) as running:
         yield running
@@ -202,7 +233,8 @@ def test_a_scheduler_runs_the_jobs_and_what_it_finished_is_kept_when_it_dies(
     tmp_path: Path, scheduler: subprocess.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, log = scheduler.stdout.readline().strip(), tmp_path / "log"
-    there = STUDY.run(executor=address, base=1.1, progress=False)
+    with pytest.warns(UserWarning, match="can run code as the users of its workers; tls://"):
+        there = STUDY.run(executor=address, base=1.1, progress=False)
     np.testing.assert_array_equal(there["value"], 1.1 ** np.arange(4))
     put = results.Parts.put
 

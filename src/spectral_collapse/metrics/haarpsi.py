@@ -7,6 +7,7 @@ import torch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
+from spectral_collapse.metrics.weights import package
 
 SMALLEST = 16
 """Halved once, the image must hold the coarsest filter, 8 x 8."""
@@ -29,8 +30,7 @@ def haarpsi(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
         raise InvalidParameterError(
             f"HaarPSI needs images of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}"
         )
-    import piq
-
+    piq = package("piq")
     found = torch.cat(
         [
             piq.haarpsi(unit(x), unit(y), data_range=1.0, reduction="none").double()

@@ -13,7 +13,7 @@ from torch import nn
 
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics.sets import check_sets
-from spectral_collapse.metrics.weights import Found, find
+from spectral_collapse.metrics.weights import Found, find, package
 
 BATCH = 32
 """Images of 299 x 299 that go through the network together."""
@@ -61,9 +61,7 @@ class _Pixels:
 @functools.lru_cache(maxsize=4)
 @torch.no_grad()
 def _features(pixels: _Pixels, found: Found) -> torch.Tensor:
-    from cleanfid.resize import build_resizer
-
-    resize, network = build_resizer("clean"), _network(found).to(pixels.device)
+    resize, network = package("cleanfid.resize").build_resizer("clean"), _network(found).to(pixels.device)
     parts = []
     for start in range(0, len(pixels.values), BATCH):
         # clean-fid resizes by Pillow, which knows single images only
@@ -74,9 +72,8 @@ def _features(pixels: _Pixels, found: Found) -> torch.Tensor:
 
 @functools.lru_cache(maxsize=1)
 def _network(found: Found) -> nn.Module:
-    from cleanfid.inception_torchscript import InceptionV3W
-
+    torchscript = package("cleanfid.inception_torchscript")
     try:
-        return InceptionV3W(str(found.path.parent), download=False, resize_inside=False)
+        return torchscript.InceptionV3W(str(found.path.parent), download=False, resize_inside=False)
     except (RuntimeError, AttributeError) as error:
         raise CheckpointError(f"{str(found.path)!r} is not the TorchScript network that clean-fid uses") from error

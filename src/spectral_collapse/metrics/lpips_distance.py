@@ -15,7 +15,7 @@ from spectral_collapse.checks import check_name
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces
-from spectral_collapse.metrics.weights import Found, find
+from spectral_collapse.metrics.weights import Found, find, package
 
 Network = Literal["alex", "vgg", "squeeze"]
 
@@ -68,12 +68,11 @@ def lpips(
 
 @functools.lru_cache(maxsize=3)
 def _model(network: Network, found: Found) -> nn.Module:
-    import lpips as package
-
+    theirs = package("lpips")
     with torch.device("meta"), warnings.catch_warnings():  # no time, memory or random numbers for values replaced below
         warnings.simplefilter("ignore")  # the package calls torchvision in a way that has aged
-        model = package.LPIPS(net=network, pretrained=False, pnet_rand=True, verbose=False)
-    heads = Path(package.__file__).parent / "weights" / "v0.1" / f"{network}.pth"
+        model = theirs.LPIPS(net=network, pretrained=False, pnet_rand=True, verbose=False)
+    heads = Path(theirs.__file__).parent / "weights" / "v0.1" / f"{network}.pth"
     model.load_state_dict(torch.load(heads, map_location="cpu", weights_only=True), strict=False, assign=True)
     try:
         state = torch.load(found.path, map_location="cpu", weights_only=True)

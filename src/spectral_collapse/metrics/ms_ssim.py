@@ -8,6 +8,7 @@ from spectral_collapse.checks import check_count
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.ssim import WINDOW, check_window
+from spectral_collapse.metrics.weights import package
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales, finest first (Wang et al. 2003, Sec. 3.2)."""
@@ -32,8 +33,7 @@ def ms_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """
     images, references = check_pair("MS-SSIM", images, references, "references")
     check_window("MS-SSIM", images)
-    import piq
-
+    piq = package("piq")
     count, weights = scales(*images.shape[-2:]), None
     if count < len(WEIGHTS):  # piq divides what it is given by its sum; the published five it takes as they are
         weights = images.new_tensor(WEIGHTS[:count])

@@ -11,6 +11,7 @@ from spectral_collapse.checks import check_batch
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
+from spectral_collapse.metrics.weights import package
 
 WINDOW = 11
 """Side of the Gaussian window of standard deviation 1.5, and with it the smallest image (Wang et al. 2004)."""
@@ -26,8 +27,7 @@ def ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """
     images, references = check_pair("SSIM", images, references, "references")
     check_window("SSIM", images)
-    import piq
-
+    piq = package("piq")
     options = {"kernel_size": WINDOW, "data_range": 1.0, "reduction": "none", "downsample": False}
     return torch.cat([piq.ssim(unit(x), unit(y), **options).double() for x, y in pieces(images, references)])
 

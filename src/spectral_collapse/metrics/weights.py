@@ -10,7 +10,9 @@ import functools
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pooch
 import torch
@@ -24,7 +26,18 @@ VARIABLE = "SPECTRAL_COLLAPSE_WEIGHTS"
 
 
 class MissingWeightsError(DataError):
-    """A score cannot be computed because its weights are nowhere: its value is missing, with this reason."""
+    """A score cannot be computed because its weights, or the package that computes it, are nowhere: its value is
+    missing, with this reason."""
+
+
+def package(module: str) -> ModuleType:
+    """A module of a package that only some scores need. Raises MissingWeightsError where it is not installed."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingWeightsError(
+            f"{error.name}, which this score needs, is not installed: pip install 'spectral-collapse[scores]'"
+        ) from error
 
 
 @dataclass(frozen=True)

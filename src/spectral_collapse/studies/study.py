@@ -24,6 +24,7 @@ from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
+from spectral_collapse.checks import check_device
 from spectral_collapse.errors import InvalidParameterError, shown
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
@@ -75,6 +76,8 @@ class Study(Generic[P]):
 
     def answer(self, request: Request[P], executor: str | Executor = "auto", progress: bool = True) -> xr.Dataset:
         """`run` of a request. Raises what `run` raises."""
+        executors.check(executor)
+        check_device(request.parameters.device)
         try:
             identity = self.identity(request)
         except UnidentifiedError as error:
@@ -147,6 +150,13 @@ class Study(Generic[P]):
         """The functions, methods and other objects from which all code of a request's jobs is reached."""
         return [self.jobs, self.combine, *request.code(), *self.uses(request)]
 
+    def _wanted(self, request: Request[P]) -> dict[str, Any]:
+        """What other machines must have in common with this one: the identity, without code that has none."""
+        try:
+            return self.identity(request)
+        except UnidentifiedError:
+            return request.identity()
+
     def _compute(
         self,
         request: Request[P],
@@ -168,7 +178,8 @@ class Study(Generic[P]):
                 seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
                 chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
                 which = str(uuid.uuid4()) if parts is None else parts.folder.name
-                work = functools.partial(_work, self, request.parameters, _REGISTRIES, which)
+                wanted = None if isinstance(chosen, executors.Here | executors.Processes) else self._wanted(request)
+                work = functools.partial(_work, self, request.parameters, _REGISTRIES, which, wanted)
                 _latest[:] = [(which, request)]  # it has loaded already what its key is made of
                 for name, arrays in _shared(chosen, work, missing, parts, stored):
                     bar.set_postfix_str(name)
@@ -249,10 +260,21 @@ _latest: list[tuple[str, Request]] = []
 job. A name, since a network that was given is another object in each process, and with each job."""
 
 
-def _request(which: str, parameters: Parameters) -> Request:
-    """The latest request if it has this name, else one of a worker's own."""
-    if not _latest or _latest[0][0] != which:
-        _latest[:] = [(which, Request(parameters))]
+_agreed: list[Mapping[str, Any]] = []
+"""What this worker has found that it has in common with the machine that asks."""
+
+
+def _request(study: Study, parameters: Parameters, which: str, wanted: Mapping[str, Any] | None) -> Request:
+    """The latest request if it has this name, else one of a worker's own.
+
+    Raises ExecutorError where the worker is one of another machine that has not all that is `wanted`.
+    """
+    if not _latest or _latest[0][0] != which or wanted not in (None, *_agreed):
+        _latest[:], _agreed[:] = [(which, Request(parameters))], []
+    if wanted is not None and not _agreed:
+        request = _latest[0][1]
+        executors.compare(wanted, study.identity(request) if "code" in wanted else request.identity())
+        _agreed[:] = [wanted]
     return _latest[0][1]
 
 
@@ -270,10 +292,17 @@ _REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, da
 """The user may have put entries of his own into them; other processes get these with each job."""
 
 
-def _work(study: Study, parameters: Parameters, registries: Sequence[dict[str, Any]], which: str, name: str) -> Arrays:
+def _work(
+    study: Study,
+    parameters: Parameters,
+    registries: Sequence[dict[str, Any]],
+    which: str,
+    wanted: Mapping[str, Any] | None,
+    name: str,
+) -> Arrays:
     """One job, in whichever process: its arrays and its seconds."""
     for here, there in zip(_REGISTRIES, registries, strict=True):
         here.update(there)
-    job = study.jobs(_request(which, parameters))[name]
+    job = study.jobs(_request(study, parameters, which, wanted))[name]
     started = time.perf_counter()
     return job() | {"seconds": np.float64(time.perf_counter() - started)}
