@@ -72,7 +72,7 @@ def _walk(name: str, num_steps: int) -> Iterator[dict[str, object]]:
     up = list(denoiser.asked)
     denoiser.asked.clear()
     method.sample(denoiser, inverted, TARGET)
-    common = {"method": called(name), "remembers": bool(inverted.memory)}
+    common = {"method": called(name), "remembers": method.remembers}
     for direction, asked in ((UP, up), (DOWN, denoiser.asked)):
         calls = _by_level(asked, levels, len(clean))
         for place in sorted({*calls, *(drawn if direction == UP else ())}):
