@@ -40,7 +40,7 @@ VARIANTS = {
 def methods() -> dict[str, tuple[str, dict[str, Any]]]:
     from spectral_collapse.inversion import METHODS
 
-    return {name: (name, {}) for name in METHODS} | VARIANTS
+    return {name: (name, {}) for name in METHODS} | {"taba": ("taba", {"fraction": 0.1})} | VARIANTS  # of 10 steps
 
 
 def measure(name: str, batch: int, steps: int, repeats: int) -> None:

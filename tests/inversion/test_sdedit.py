@@ -28,7 +28,7 @@ def test_it_is_forward_diffusion_to_its_level_and_sampling_from_there(strength: 
     level = process.levels(10)[steps]
     assert inverted.levels[-1] == level
     assert inverted.network_calls == 0
-    assert SDEdit(strength).draws(10) == 1
+    assert (SDEdit(strength).draws(10), SDEdit(strength, eta=0.0).draws(10)) == (1 + steps, 1)
     noise = (inverted.latent * level.norm - level.alpha * x) / level.sigma
     assert noise.var().item() == pytest.approx(1, abs=5 * (2 / x.numel()) ** 0.5)
     seen = []

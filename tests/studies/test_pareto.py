@@ -386,7 +386,7 @@ class _NaNAfter:
         ({"eta_hf": []}, r"eta_hf must have at least 1 item after validation, not 0; \[\] was given"),
         ({"eta_hf": [0], "eta_lf": [0]}, "eta_hf and eta_lf must give OVG a point"),
         ({"fractions": [1.5]}, "fractions.0 must be less than or equal to 1; 1.5 was given"),
-        ({"fractions": [0.01]}, "TABA with the fraction 0.01 replaces none of 5 steps; use 0.2 or more"),
+        ({"fractions": [0.01]}, "taba replaces none of 5 steps with fraction 0.01; use 0.11 or more"),
         ({"guidance": -1}, "guidance must be greater than or equal to 0; -1 was given"),
         ({"guidance": "high"}, "guidance must be a valid number; 'high' was given"),
         ({"source": "web"}, "source must be 'auto', 'real' or 'rendered'; 'web' was given"),

@@ -104,7 +104,7 @@ def test_other_versions_of_libraries_are_named_once(monkeypatch: pytest.MonkeyPa
     STUDY.run(executor="here")
     versions = results._versions()
     monkeypatch.setattr(results, "_versions", lambda: versions | {"torch": "99.0+cpu"})
-    monkeypatch.setattr(study, "_warned", set())
+    monkeypatch.setattr(study_module, "_warned", set())
     torch = versions["torch"].partition("+")[0]
     with pytest.warns(UserWarning, match=rf"made with torch {torch} \(here 99.0\); --fresh") as warned:
         [STUDY.run(executor="here") for _ in range(2)]

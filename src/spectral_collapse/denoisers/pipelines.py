@@ -43,7 +43,8 @@ def from_pipeline(
     The null label is the prompt that the pipeline itself guides away from: '' (an SDXL pipeline may be
     configured to take zeros instead, `force_zeros_for_empty_prompt`); or the class after the last one.
     SDXL's `time_ids` say that images have the pipeline's default size and are not cropped. Process and
-    prediction type are those of `pipe.scheduler`; its way of choosing and taking steps is not used.
+    prediction type are those of `pipe.scheduler`; its way of choosing and taking steps is not used. To invert as
+    diffusers' DDIMInverseScheduler does, give a method told='next' (`inversion.StandardSteps`).
 
     A flow-matching pipeline's process is `FlowMatching` with the shift of its scheduler, where that depends on the
     size of the image the one of the pipeline's usual size.

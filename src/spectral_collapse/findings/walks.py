@@ -6,7 +6,6 @@ Measured by running the methods, on Gaussian data that is empty at high frequenc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ import torch
 from spectral_collapse import inversion
 from spectral_collapse.denoisers import GaussianDenoiser, Prediction
 from spectral_collapse.findings.benchmark import called
-from spectral_collapse.inversion import Inversion, InversionMethod
 from spectral_collapse.labels import NULL, SOURCE, TARGET
 from spectral_collapse.processes import Level, VariancePreserving
 
@@ -73,10 +71,9 @@ def _walk(name: str, num_steps: int) -> Iterator[dict[str, object]]:
     drawn = {place: float(apart[place]) / level.sigma for place, level in enumerate(inverted.levels)}
     up = list(denoiser.asked)
     denoiser.asked.clear()
-    image = method.sample(denoiser, inverted, TARGET)
-    down = list(denoiser.asked)
-    common = {"method": called(name), "remembers": _remembers(method, denoiser, inverted, image)}
-    for direction, asked in ((UP, up), (DOWN, down)):
+    method.sample(denoiser, inverted, TARGET)
+    common = {"method": called(name), "remembers": method.remembers}
+    for direction, asked in ((UP, up), (DOWN, denoiser.asked)):
         calls = _by_level(asked, levels, len(clean))
         for place in sorted({*calls, *(drawn if direction == UP else ())}):
             count, gradient = calls.get(place, (0, False))
@@ -88,14 +85,6 @@ def _walk(name: str, num_steps: int) -> Iterator[dict[str, object]]:
                 "gradient": gradient,
                 "drawn": share,
             }
-
-
-def _remembers(method: InversionMethod, denoiser: GaussianDenoiser, inverted: Inversion, image: torch.Tensor) -> bool:
-    """Whether the way back needs more than the latent: without what the inversion kept it fails, or ends elsewhere."""
-    try:
-        return not torch.equal(method.sample(denoiser, replace(inverted, memory={}), TARGET), image)
-    except KeyError:
-        return True
 
 
 def _by_level(asked: list[tuple[Level, int, bool]], levels: list[Level], images: int) -> dict[float, tuple[int, bool]]:

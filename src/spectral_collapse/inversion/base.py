@@ -311,9 +311,7 @@ def share_of(num_steps: int, share: float, what: str, name: str) -> int:
     count = round(num_steps * share)
     if share and not count:
         least = least_share(0.5 / num_steps, lambda given: round(num_steps * given))
-        raise InvalidParameterError(
-            f"{what} none of {num_steps} steps with {name} {share:g}; use {least:g} or more, or 0 for none"
-        )
+        raise InvalidParameterError(f"{what} none of {num_steps} steps with {name} {share:g}; use {least:g} or more")
     return count
 
 

@@ -21,7 +21,7 @@ class EasyInv(StandardSteps):
     eta: 0 to 1; 1 is the standard inversion. start, stop: the window, as shares of the steps; step i = 0, 1, ... of N
     is in it where start N < i < stop N. The defaults are the authors' for Stable Diffusion 1.4. predict_first: noise
     is predicted before a state is mixed with the one before it, as in the code of the authors' experiments, and not
-    after, as in their example and here by default. told: both tell the network the state's own timestep.
+    after, as in their example and here by default. told: both tell the network the next timestep, 'next'.
 
     By its construction it keeps more of the image and lets in less noise: less variance, and more collapse, are to be
     expected.
