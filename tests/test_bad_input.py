@@ -54,7 +54,7 @@ COMMANDS: dict[str, str] = {
     "train photos --profile smoke --name ../x": "a name must begin with a letter or digit",
     "train photos --profile smoke --output file": "is a file; name a folder for the checkpoint",
     "train photos --profile smoke --output a\0b": "output is 'a\\x00b', and no path has the character NUL",
-    "train photos --profile smoke --output loop/x": "the output 'loop/x' cannot be used: ",
+    "train photos --profile smoke --output loop/x": "loop",
     "train photos --profile smoke": "no checkpoint 'autoencoder'; shipped are: none",
     "train missing.toml": "the recipe 'missing.toml' cannot be read: No such file or directory",
     "train broken.toml": "the recipe 'broken.toml' is not TOML",

@@ -86,5 +86,9 @@ def _show_sentence(
 
 
 def _assigned(source: str) -> list[str]:
-    targets = [target for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets]
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError):  # which the kernel has said already
+        return []
+    targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
     return [target.id for target in targets if isinstance(target, ast.Name)]
