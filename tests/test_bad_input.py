@@ -102,7 +102,7 @@ INJECTED: list[tuple[str, dict[str, Any], str]] = [
     ("pareto", {"profile": "large"}, "profile must be 'smoke', 'quick' or 'paper'; 'large' was given"),
     ("pareto", {"seeds": "three"}, "seeds must be a valid integer; 'three' was given"),
     ("gaussianity", {"datasets": ["mnist"]}, "unknown data set 'mnist'; known are: "),
-    ("gaussianity", {"datasets": []}, "datasets must name at least one data set, each of them once; '[]' was given"),
+    ("gaussianity", {"datasets": []}, "datasets must name at least one data set, each of them once; [] was given"),
     ("gaussianity", {"datasets": ["photos_x8"] * 2}, "datasets must name at least one data set, each of them once"),
     ("gaussianity", {"methods": ["nothing"]}, "methods: unknown method 'nothing'; known are: standard, "),
     ("scores", {"profile": None}, "profile must be 'smoke', 'quick' or 'paper'; None was given"),

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,7 +23,7 @@ from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
-from spectral_collapse.errors import InvalidParameterError, shown
+from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies import ledger
@@ -120,10 +120,11 @@ class Study(Generic[P]):
 
         Raises InvalidParameterError for no data set or one that is named twice, and what `run` raises.
         """
-        names = [datasets] if isinstance(datasets, str) else list(datasets)
-        if not names or len(set(names)) < len(names):
+        names = [datasets] if isinstance(datasets, str) else datasets
+        texts = isinstance(names, Collection) and all(isinstance(name, str) for name in names)
+        if not texts or not len(names) or len(set(names)) < len(names):
             raise InvalidParameterError(
-                f"datasets must name at least one data set, each of them once; {shown(datasets)} was given"
+                f"datasets must name at least one data set, each of them once; {described(datasets)} was given"
             )
         return {name: self.run(dataset=name, **given) for name in names}
 
