@@ -36,6 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "base.toml").write_text('base = ["nothing"]\n')
     (tmp_path / "value.toml").write_text('base = ["photos"]\n[quick]\nsteps = "many"\n')
     (tmp_path / "empty").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     return tmp_path
 
 
@@ -52,6 +53,8 @@ COMMANDS: dict[str, str] = {
     "train textures --profile smoke --root missing": "root names 'missing', which is not a folder; name one or",
     "train photos --profile smoke --name ../x": "a name must begin with a letter or digit",
     "train photos --profile smoke --output file": "is a file; name a folder for the checkpoint",
+    "train photos --profile smoke --output a\0b": "output is 'a\\x00b', and no path has the character NUL",
+    "train photos --profile smoke --output loop/x": "loop",
     "train photos --profile smoke": "no checkpoint 'autoencoder'; shipped are: none",
     "train missing.toml": "the recipe 'missing.toml' cannot be read: No such file or directory",
     "train broken.toml": "the recipe 'broken.toml' is not TOML",
@@ -99,7 +102,7 @@ INJECTED: list[tuple[str, dict[str, Any], str]] = [
     ("pareto", {"profile": "large"}, "profile must be 'smoke', 'quick' or 'paper'; 'large' was given"),
     ("pareto", {"seeds": "three"}, "seeds must be a valid integer; 'three' was given"),
     ("gaussianity", {"datasets": ["mnist"]}, "unknown data set 'mnist'; known are: "),
-    ("gaussianity", {"datasets": []}, "datasets must name at least one data set, each of them once; '[]' was given"),
+    ("gaussianity", {"datasets": []}, "datasets must name at least one data set, each of them once; [] was given"),
     ("gaussianity", {"datasets": ["photos_x8"] * 2}, "datasets must name at least one data set, each of them once"),
     ("gaussianity", {"methods": ["nothing"]}, "methods: unknown method 'nothing'; known are: standard, "),
     ("scores", {"profile": None}, "profile must be 'smoke', 'quick' or 'paper'; None was given"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -76,6 +77,40 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         errors = running.stderr.read()
     assert running.returncode == 0
     assert "BrokenPipe" not in errors
+
+
+def test_an_output_that_is_full_or_closed_is_no_traceback(tmp_path: Path) -> None:
+    """As `results list > /dev/full` and `results list >&-`."""
+    command = [sys.executable, "-m", "spectral_collapse.cli", "results", "list"]
+    home = os.environ | {"SPECTRAL_COLLAPSE_HOME": str(tmp_path)}
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(command, env=home, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert found.returncode == 2
+    assert found.stderr == "spectral-collapse: the output is lost: No space left on device\n"
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    found = subprocess.run(closed, env=home, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_an_interrupt_is_one_line_whatever_becomes_of_it(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    """Imports and clusters that are interrupted raise errors of their own."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise AssertionError("Status.init") from None
+
+    run.side_effect = interrupted
+    assert cli.main(["study", "collapse"]) == 130
+    assert one_line(capsys) == "spectral-collapse: interrupted; what was finished is kept\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_the_machine_refuses_is_one_line(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    run.side_effect = OSError(36, "File name too long", "x" * 999)
+    assert cli.main(["study", "collapse"]) == 2
+    assert one_line(capsys).startswith("spectral-collapse: File name too long: 'xxx")
 
 
 def test_another_broken_pipe_is_an_error(run: Mock) -> None:

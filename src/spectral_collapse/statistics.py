@@ -377,6 +377,7 @@ def _named(value: object) -> str:
 
 def _numbers(name: str, values: object, least: int = 1) -> np.ndarray:
     """The values as an array of numbers of `least` dimensions at least, of their own precision."""
+    _check_length(name, values)
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError):  # ragged lists, tensors of a GPU
@@ -390,6 +391,7 @@ def _numbers(name: str, values: object, least: int = 1) -> np.ndarray:
 
 def _groups(groups: object, samples: int | None = None) -> tuple[np.ndarray, int]:
     """The number of each sample's group, from 0, and how many groups there are."""
+    _check_length("groups", groups)
     try:
         names = np.asarray(groups)
         number = pd.factorize(names)[0] if names.ndim == 1 else np.empty(0, int)
@@ -404,11 +406,18 @@ def _groups(groups: object, samples: int | None = None) -> tuple[np.ndarray, int
     return number, int(number.max()) + 1
 
 
+def _check_length(name: str, values: object) -> None:
+    """Raises InvalidParameterError where an array of values that are none yet, as of a range, would not fit."""
+    if isinstance(values, Sequence):
+        memory.check(32 * len(values), f"an array of {len(values)} {name}", "give fewer")
+
+
 def _along(values: xr.DataArray, dim: str) -> xr.DataArray:
     """The values with the dimension of the samples last."""
     if not isinstance(values, xr.DataArray):
         raise InvalidParameterError(f"values must be an xarray.DataArray; {described(values)} was given")
-    groups_of(values, dim)
+    if not len(groups_of(values, dim)):
+        raise InvalidParameterError(f"values must have at least 1 sample along {dim!r}; there is none")
     _numbers("values", values.to_numpy())
     return values.transpose(..., dim)
 

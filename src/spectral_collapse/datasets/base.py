@@ -118,7 +118,7 @@ class DatasetInfo:
         check_number("guidance", self.guidance, 0)
         check_name("structure", self.structure, ("color", "edges"))
         for name in ("source_band", "structure_cutoff", "open_real", "render"):
-            if not callable(getattr(self, name)) and (name, self.render) != ("render", None):
+            if not callable(getattr(self, name)) and not (name == "render" and self.render is None):
                 raise InvalidParameterError(f"{name} must be a function; {described(getattr(self, name))} was given")
 
     @property

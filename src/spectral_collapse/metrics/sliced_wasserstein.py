@@ -149,12 +149,11 @@ def laplacian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
 
     Enlarged and added up from the last to the first they give the images back.
     """
-    check_batch(images, "Laplacian pyramid: images")
+    _check_bands(images)
     side, most = min(images.shape[-2:]), 1
     while side > 2:  # the filter's border mirrors two pixels
         side, most = -(-side // 2), most + 1
     check_count("Laplacian pyramid: levels", levels, 1, most)
-    check_count("Laplacian pyramid: channels", images.shape[1], 1)
     bands = []
     for _ in range(levels - 1):
         low = _blur(images)[..., ::2, ::2]
@@ -165,7 +164,7 @@ def laplacian_pyramid(images: torch.Tensor, levels: int) -> list[torch.Tensor]:
 
 def enlarge(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Images (N, C, ceil(H / 2), ceil(W / 2)) at twice their size, (N, C, H, W)."""
-    check_batch(images, "Laplacian pyramid: images")
+    _check_bands(images)
     if not isinstance(size, tuple) or tuple(-(-side // 2) for side in size) != tuple(images.shape[-2:]):
         raise InvalidParameterError(
             f"Laplacian pyramid: size must be twice {tuple(images.shape[-2:])}, or 1 less; {described(size)} was given"
@@ -173,6 +172,11 @@ def enlarge(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     spread = images.new_zeros(*images.shape[:2], *size)
     spread[..., ::2, ::2] = images
     return _blur(spread).mul_(4)
+
+
+def _check_bands(images: torch.Tensor) -> None:
+    check_batch(images, "Laplacian pyramid: images")
+    check_count("Laplacian pyramid: channels", images.shape[1], 1)
 
 
 def _blur(images: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from spectral_collapse.checks import check_batch, described
 from spectral_collapse.denoisers import Denoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum
@@ -40,7 +41,7 @@ class Trajectory:
     per step; under guidance the prediction that is compared with is the guided one. A new walk (index 0) starts
     anew, so a second batch needs its own Trajectory, and `xarray.concat(..., 'sample')` joins them.
 
-    Raises InvalidParameterError if only one of denoiser and other_label is given, or if clean has
+    Raises InvalidParameterError if only one of denoiser and other_label is given, or if clean is no batch or has
     another shape than the states.
     """
 
@@ -54,6 +55,10 @@ class Trajectory:
     def __post_init__(self) -> None:
         if (self.denoiser is None) != (self.other_label is None):
             raise InvalidParameterError("label_sensitivity needs both denoiser and other_label; only one was given")
+        if self.denoiser is not None and not callable(self.denoiser):
+            raise InvalidParameterError(f"denoiser must be a denoiser; {described(self.denoiser)} was given")
+        if self.clean is not None:
+            check_batch(self.clean, "clean")
 
     @torch.no_grad()
     def __call__(self, step: Step) -> None:

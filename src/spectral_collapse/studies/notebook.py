@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spectral_collapse.errors import SpectralCollapseError, unknown
+from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, described, unknown
 from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
@@ -61,7 +61,10 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
 def _cells(history: Iterable[str] | None) -> list[str]:
     """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors."""
     if history is not None:
-        return list(history)
+        cells = list(history) if isinstance(history, Iterable) else [history]
+        if not all(isinstance(cell, str) for cell in cells):
+            raise InvalidParameterError(f"history must be the sources of cells; {described(history)} was given")
+        return cells
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -86,5 +89,9 @@ def _show_sentence(
 
 
 def _assigned(source: str) -> list[str]:
-    targets = [target for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets]
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError):  # which the kernel has said already
+        return []
+    targets = [target for node in statements if isinstance(node, ast.Assign) for target in node.targets]
     return [target.id for target in targets if isinstance(target, ast.Name)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
@@ -20,6 +20,9 @@ from spectral_collapse.networks.checkpoints import Model
 PROFILES = ("smoke", "quick", "paper")
 Profile = Literal["smoke", "quick", "paper"]
 DataSource = Literal["auto", "real", "rendered"]
+
+MOST = 100_000
+"""Values, or characters, of a parameter: more are a slip, and would be looked at one by one."""
 
 Count = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -59,9 +62,11 @@ class Parameters(BaseModel):
     @classmethod
     def checked(cls, **given: Any) -> Self:
         """The parameters, if they are possible. Raises InvalidParameterError, one sentence, if not."""
-        for name in given:
+        for name, value in given.items():
             if name not in cls.model_fields:
                 raise unknown("parameter", name, cls.model_fields)
+            if isinstance(value, Sequence) and len(value) > MOST:
+                raise InvalidParameterError(f"{name} has {len(value)} values; give {MOST} at most")
         try:
             return cls(**given)
         except pydantic.ValidationError as error:

@@ -13,7 +13,7 @@ import functools
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
 from spectral_collapse.checks import check_device
-from spectral_collapse.errors import InvalidParameterError, shown
+from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies import ledger
@@ -135,10 +135,11 @@ class Study(Generic[P]):
 
         Raises InvalidParameterError for no data set or one that is named twice, and what `run` raises.
         """
-        names = [datasets] if isinstance(datasets, str) else list(datasets)
-        if not names or len(set(names)) < len(names):
+        names = [datasets] if isinstance(datasets, str) else datasets
+        texts = isinstance(names, Collection) and all(isinstance(name, str) for name in names)
+        if not texts or not len(names) or len(set(names)) < len(names):
             raise InvalidParameterError(
-                f"datasets must name at least one data set, each of them once; {shown(datasets)} was given"
+                f"datasets must name at least one data set, each of them once; {described(datasets)} was given"
             )
         return {name: self.run(dataset=name, **given) for name in names}
 
