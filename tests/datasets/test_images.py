@@ -82,6 +82,8 @@ RIGHT: dict[str, tuple[bytes, NDArray]] = {
     ),
     "pages, big-endian": (tiff(WORDS, byteorder=">", **GREY), CHANNELS),
     "pages, BigTIFF": (tiff(WORDS, bigtiff=True, **GREY), CHANNELS),
+    "pages, big-endian BigTIFF": (tiff(BYTES, bigtiff=True, byteorder=">", **GREY), CHANNELS),
+    "pages, floats, big-endian, deflate": (tiff(FLOATS, byteorder=">", compression="zlib", **GREY), CHANNELS),
     "planes, 8 bits": (tiff(BYTES, photometric="rgb", planarconfig="separate"), CHANNELS),
     "planes, 16 bits": (tiff(WORDS, photometric="rgb", planarconfig="separate"), CHANNELS),
     "planes, 16 bits, deflate": (

@@ -114,6 +114,14 @@ def test_reduced_windows_are_averages_of_their_area() -> None:
     torch.testing.assert_close(images.target(index), expected, atol=1e-6, rtol=0)
 
 
+@both
+def test_flat_windows_are_told_by_the_spread_of_their_pixels(chosen: PictureSet) -> None:
+    """To the last bit, so that no window at the limit is in one version and not in the next."""
+    found = windows(chosen, "train", 64)
+    for window in found[:: len(found) // 100]:
+        assert pictures._spread(window) == float(pictures._crop(window).mean(axis=2).std())
+
+
 def test_sources_lack_high_frequencies() -> None:
     """Nearest-neighbour blocks fold energy back but hold it by a sinc: above half of the Nyquist frequency
     most of a photo's power is gone."""

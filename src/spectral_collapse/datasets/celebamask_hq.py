@@ -13,10 +13,8 @@ by their own hand. Real images, in the first folder that has any:
 Who is shown is not published, so two pictures of one person can be on both sides. The twin is drawn by `faces`.
 
 S_LF compares the channels (structure 'color'). The other way, 'edges', takes what is not white for the shape, and a
-label map is never white: on the twin at 64 px it gives a map 0.99 with its own photograph and as much with any other,
-so that a lost structure would pass for a kept one. But the colours of classes are codes, and 'color' hardly does more:
-0.01 on average for true pairs, and the map's own photograph is the best of ten in 12 of 100 cases, where chance has
-10. Structure on this data set is judged by eye, or by a segmentation network of the reader's.
+label map is never white, so that a lost structure would pass for a kept one. But the colours of classes are codes, and
+'color' hardly does more. Structure on this data set is judged by eye, or by a segmentation network of the reader's.
 """
 
 from __future__ import annotations

@@ -219,9 +219,10 @@ def _page(file: BinaryIO, page: tifffile.TiffPage | tifffile.TiffFrame, name: st
         raise DataError(
             f"{name} has {key.samplesperpixel} channels; save it with one or three, and no mask beside them, {_SKIP}"
         )
-    # Of more than 8 bits Pillow mixes up separate planes and overlooks that 0 is white; it knows neither doubles nor
-    # three channels that are not called colours, as tifffile writes them.
+    # Of more than 8 bits Pillow mixes up separate planes, overlooks that 0 is white, and turns the bytes of compressed
+    # floats around; it knows neither big-endian BigTIFFs nor doubles nor three channels that are not called colours.
     misread = bits > 8 and (key.photometric == 0 or (key.planarconfig == 2 and colors > 1))
+    misread |= key.parent.byteorder == ">" and (bits > 16 or key.parent.is_bigtiff)
     unknown = str(key.dtype) not in _TYPES or (colors > 1 and (key.photometric in _GREYS or key.dtype == np.float32))
     if (misread or unknown) and key.photometric in (*_GREYS, 2):
         values = _decoded(page, 2**bits - 1, name)
