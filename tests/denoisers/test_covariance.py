@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spectral_collapse.denoisers import CovarianceDenoiser, covariance_denoiser
-from spectral_collapse.errors import DataError
+from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 
 
@@ -58,3 +58,24 @@ def test_held_out_images_share_nothing_with_those_that_are_fitted(generator: tor
     assert float(found.variances[:19].mean()) == pytest.approx(0.09, rel=0.15)
     with pytest.raises(DataError, match="images of 3 groups at least, to hold a third out; got 2"):
         covariance_denoiser(VariancePreserving(), windows, groups[:4] * 15 + groups[4:8] * 15)
+
+
+def test_what_is_no_covariance_or_image_is_refused() -> None:
+    process, images = VariancePreserving(), torch.randn(6, 1, 4, 4)
+    for encoded in (images.long(), images > 0, images.to(torch.complex64), images[0], images[:0], None):
+        with pytest.raises(InvalidParameterError, match="encoded must be a floating-point tensor"):
+            covariance_denoiser(process, encoded)
+    with pytest.raises(InvalidParameterError, match="the group of each of the 6 images"):
+        covariance_denoiser(process, images, ["a", "b", "c"])
+    good = {"mean": torch.zeros(1, 2, 2), "directions": torch.eye(4)[:, :2], "variances": torch.ones(2), "rest": 0.1}
+    CovarianceDenoiser(process, **good)
+    for name, wrong in (
+        ("mean", torch.zeros(1, 2, 3)),
+        ("directions", torch.eye(4)),
+        ("variances", -torch.ones(2)),
+        ("variances", torch.full((2,), torch.inf)),
+        ("rest", -1.0),
+        ("mean", None),
+    ):
+        with pytest.raises(InvalidParameterError):
+            CovarianceDenoiser(process, **good | {name: wrong})

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
+from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import Level, VariancePreserving
 
 
@@ -55,3 +55,33 @@ def test_gaussian_denoiser_refuses_what_it_cannot_do() -> None:
         denoiser(torch.zeros(1, 1, 4, 4), process.levels(5)[0], torch.tensor([1]))
     with pytest.raises(InvalidParameterError, match="images of"):
         denoiser(torch.zeros(1, 1, 8, 8), process.levels(5)[0], torch.tensor([0]))
+
+
+def test_what_is_no_spectrum_mean_process_or_image_is_refused() -> None:
+    process, flat = VariancePreserving(), torch.ones(4, 4)
+    for spectra in (
+        None,
+        "flat",
+        {},
+        {0: None},
+        {0: [[1.0]]},
+        {0: flat * torch.inf},
+        {0: flat * torch.nan},
+        {0: flat[:0]},
+        {0: flat.to(torch.complex64)},
+        {0: flat[None]},
+        {0: flat.to_sparse()},
+        {"a": flat},
+    ):
+        with pytest.raises(InvalidParameterError):
+            GaussianDenoiser(process, spectra)
+    for mean in (torch.tensor(torch.nan), torch.zeros((), dtype=torch.complex64), None, "0"):
+        with pytest.raises(InvalidParameterError, match="mean of label 0"):
+            GaussianDenoiser(process, {0: flat}, {0: mean})
+    with pytest.raises(InvalidParameterError, match="process must be"):
+        GaussianDenoiser(None, {0: flat})
+    for encoded in (None, torch.ones(2, 1, 4, 4, dtype=torch.int64), torch.ones(1, 4, 4), torch.ones(0, 1, 4, 4)):
+        with pytest.raises(InvalidParameterError, match="encoded must be a floating-point tensor"):
+            gaussian_denoiser(process, encoded, 0)
+    with pytest.raises(NotFiniteError):
+        gaussian_denoiser(process, torch.full((2, 1, 4, 4), torch.nan), 0)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from spectral_collapse.denoisers.base import Prediction
-from spectral_collapse.errors import DataError
+from spectral_collapse.checks import check_images, check_number, described
+from spectral_collapse.denoisers.base import Prediction, check_process, check_values
+from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.processes import Level, Process
 
 
@@ -18,11 +19,24 @@ class CovarianceDenoiser:
     directions orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
     noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2), and the clean image likewise. It
     knows one domain and ignores labels.
+
+    Raises InvalidParameterError for what is no process, for what is no finite real tensor of these shapes, and for
+    negative variances.
     """
 
     def __init__(
         self, process: Process, mean: torch.Tensor, directions: torch.Tensor, variances: torch.Tensor, rest: float
     ) -> None:
+        check_process(process)
+        check_values("mean", mean, "an image C x H x W", (3,))
+        check_values("directions", directions, f"{mean.numel()} x r", (2,))
+        check_values("variances", variances, "r numbers >= 0", (1,))
+        check_number("rest", rest, 0)
+        if directions.shape != (mean.numel(), len(variances)) or not mean.numel() or bool((variances < 0).any()):
+            raise InvalidParameterError(
+                f"directions must be {mean.numel()} x r, the size of the mean, and variances r numbers >= 0; "
+                f"{tuple(directions.shape)} and {tuple(variances.shape)} were given"
+            )
         self.process, self.mean = process, mean.double()
         self.directions, self.variances, self.rest = directions.double(), variances.double(), rest
 
@@ -58,9 +72,16 @@ def covariance_denoiser(
     fitted to them, few images always have too much or too little.
 
     groups: of each image, as in `DomainImages`, so that no held-out image shares pixels with a fitted one;
-    without them each image is its own. Raises DataError for fewer than three.
+    without them each image is its own. Raises DataError for fewer than three, InvalidParameterError and
+    NotFiniteError for what is no process, no batch of finite images, or another number of groups.
     """
+    check_process(process)
+    check_images(encoded, "encoded")
     groups = range(len(encoded)) if groups is None else groups
+    if not isinstance(groups, Sequence) or isinstance(groups, str) or len(groups) != len(encoded):
+        raise InvalidParameterError(
+            f"groups must be a list with the group of each of the {len(encoded)} images; {described(groups)} was given"
+        )
     number = {group: index for index, group in enumerate(dict.fromkeys(groups))}
     if len(number) < 3:
         raise DataError(f"a covariance needs images of 3 groups at least, to hold a third out; got {len(number)}")

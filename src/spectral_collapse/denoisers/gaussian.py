@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import torch
 
-from spectral_collapse.denoisers.base import Prediction
+from spectral_collapse.checks import check_count, check_images, described
+from spectral_collapse.denoisers.base import Prediction, check_process, check_values
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import Level, Process
 
@@ -26,8 +27,9 @@ class GaussianDenoiser:
             symmetric under f -> -f, as the spectrum of real images is.
         means: label -> image that broadcasts to C x H x W, a number or H x W for one; zero without it.
 
-    Raises InvalidParameterError for spectra of differing shapes, negative or asymmetric ones, means that do
-    not broadcast, and, when called, for a label without a spectrum or an image of another size.
+    Raises InvalidParameterError for what is no process, for spectra and means that are no finite real tensors, for
+    spectra of differing shapes, empty, negative or asymmetric ones, means that do not broadcast, and, when called,
+    for a label without a spectrum or an image of another size.
     """
 
     def __init__(
@@ -36,12 +38,23 @@ class GaussianDenoiser:
         spectra: Mapping[int, torch.Tensor],
         means: Mapping[int, torch.Tensor] | None = None,
     ) -> None:
+        check_process(process)
+        if not isinstance(spectra, Mapping) or not spectra or not isinstance(means or {}, Mapping):
+            raise InvalidParameterError(
+                f"spectra and means must be dicts, label -> tensor, and spectra not empty; {described(spectra)} and "
+                f"{described(means)} were given"
+            )
+        for label, spectrum in spectra.items():
+            check_count("a label", label, 0)
+            check_values(f"the spectrum of label {label}", spectrum, "H x W", (2,))
         shapes = {tuple(spectrum.shape) for spectrum in spectra.values()}
-        if len(shapes) != 1 or len(next(iter(shapes))) != 2:
-            raise InvalidParameterError(f"spectra must be H x W tensors of one shape; {sorted(shapes)} were given")
+        if len(shapes) != 1 or 0 in next(iter(shapes)):
+            raise InvalidParameterError(
+                f"spectra must be H x W tensors of one shape, not empty; {sorted(shapes)} were given"
+            )
         for label, spectrum in spectra.items():
             mirrored = torch.roll(spectrum.flip(0, 1), (1, 1), (0, 1))
-            if not bool((spectrum >= 0).all()) or not torch.allclose(spectrum, mirrored):
+            if not bool((spectrum >= 0).all()) or not torch.allclose(spectrum.double(), mirrored.double()):
                 raise InvalidParameterError(
                     f"the spectrum of label {label} must be non-negative and symmetric under f -> -f"
                 )
@@ -54,9 +67,8 @@ class GaussianDenoiser:
         if stray := set(means) - set(spectra):
             raise InvalidParameterError(f"means were given for the labels {sorted(stray)}, which have no spectrum")
         for label, mean in means.items():
-            if mean.ndim > 3 or any(
-                side not in (1, whole) for side, whole in zip(mean.shape[::-1], self._shape[::-1], strict=False)
-            ):
+            check_values(f"the mean of label {label}", mean, "what broadcasts to C x H x W", (0, 1, 2, 3))
+            if any(side not in (1, whole) for side, whole in zip(mean.shape[::-1], self._shape[::-1], strict=False)):
                 raise InvalidParameterError(
                     f"the mean of label {label} must broadcast to C x {self._shape[0]} x {self._shape[1]}; "
                     f"{tuple(mean.shape)} was given"
@@ -91,7 +103,12 @@ def gaussian_denoiser(process: Process, encoded: torch.Tensor, label: int) -> Ga
     """The optimal denoiser of Gaussian data with the mean and the spectrum of encoded images, N x C x H x W.
 
     One spectrum for all channels (their average) and one mean per channel. It knows one domain, `label`.
+
+    Raises InvalidParameterError and NotFiniteError for what is no batch of finite images, process or label.
     """
+    check_process(process)
+    check_images(encoded, "encoded")
+    check_count("label", label, 0)
     mean = encoded.mean((0, 2, 3), keepdim=True)[0]
     spectrum = torch.fft.fft2((encoded - mean).double(), norm="ortho").abs().square().mean((0, 1))
     return GaussianDenoiser(process, {label: spectrum}, {label: mean})
