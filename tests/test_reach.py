@@ -17,7 +17,7 @@ from sphinx.errors import ConfigError
 from sphinx.util.docutils import docutils_namespace
 
 from spectral_collapse import reach, vega
-from spectral_collapse.charts import theme
+from spectral_collapse.charts import lines, theme
 from spectral_collapse.charts.pictures import grid
 
 LOOK = Path(__file__).parents[1] / ".ci" / "look_at_book.py"
@@ -147,6 +147,35 @@ def pictures(side: int, smooth: bool) -> alt.FacetChart:
 
 
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+
+
+def panels(monkeypatch: pytest.MonkeyPatch, log: bool = False, **columns: list[float | None]) -> str:
+    """Means with intervals in two panels, with other columns in place of the sound ones."""
+    monkeypatch.setenv(vega.IN_BOOK, "1")
+    sound = {"x": [1, 2, 3] * 2, "mean": [1, 2, 3, 2, 3, 4], "low": [0.5, 1, 2, 1, 2, 3], "high": [2, 3, 4, 3, 4, 5]}
+    table = pd.DataFrame(sound | {"series": list("aaabbb"), "panel": list("pppqqq")} | columns)
+    y = alt.Y("mean:Q", title="y").scale(type="log" if log else "linear")
+    chart = lines.bands(None, alt.X("x:Q", title="x"), y, lines.looks("ab"), points=True)
+    chart = lines.panels(chart.properties(width=200, height=150), table)
+    return chart.properties(description="A made-up chart in two panels")._repr_mimebundle_()["text/html"]
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({}, ""),
+        ({"log": True}, ""),
+        ({"log": True, "low": [0, 1, 2, 1, 2, 3]}, "warning: WARN Log scale domain includes zero"),
+        ({name: [1, 2, 3, None, None, None] for name in ("mean", "low", "high")}, "plots without any mark, A made-up"),
+        ({"x": [1, 2, None, 1, 2, 3]}, "rows of a chart's table that are not drawn, A made-up chart in two panels: 1"),
+    ],
+)
+def test_empty_plots_lost_rows_and_warnings_are_found(
+    tmp_path: Path, chart: alt.Chart, monkeypatch: pytest.MonkeyPatch, given: dict[str, object], wrong: str
+) -> None:
+    found = look(book(tmp_path, panels(monkeypatch, **given)))
+    assert (found.returncode, wrong in found.stderr) == (int(bool(wrong)), True), found.stderr
 
 
 @needs_browser

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
@@ -67,3 +68,12 @@ def test_a_row_has_a_marker_and_a_bar_for_each_series(table: pd.DataFrame) -> No
     assert len(bars) == 6
     assert len(lengths) == 1, lengths  # all intervals are 0.1 wide
     assert svg.count("error: 0.1; 95 % from: 0.05; to: 0.15") == 2  # of the bar, in both series
+
+
+def test_a_logarithmic_scale_leaves_out_no_row_and_has_no_zero() -> None:
+    table = pd.DataFrame({"mean": [1.0, 0.02, 1e-12], "low": [0.5, 0.01, 0.0], "high": [3.0, 0.04, np.nan]})
+    scale = lines.log_scale(table)
+    assert scale["domain"] == [0.01, 3.0]  # 1e-12 of 3 is rounding
+    assert scale["clamp"]
+    axis = lines.log_axis(alt.Y("mean:Q"), table, [0.001, 0.1, 1, 10]).to_dict()
+    assert axis["axis"]["values"] == [0.1, 1]  # a tick beside the axis would be drawn on its edge

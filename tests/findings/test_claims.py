@@ -3,8 +3,11 @@ from __future__ import annotations
 import re
 from typing import get_args
 
+import xarray as xr
+
 from spectral_collapse.findings import claims
 from spectral_collapse.findings.claims import Claim, table
+from spectral_collapse.findings.measured import Measured, alike
 from spectral_collapse.statistics import Interval
 
 
@@ -31,15 +34,46 @@ def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
 
 
 def test_a_verdict_needs_whole_intervals_on_all_data_sets() -> None:
-    held = [claims.above(Interval(1.0, low, high), 0.5) for low, high in ((0.6, 2), (0.4, 2), (0.2, 0.4))]
-    assert held == [True, None, False]
-    assert [claims.below(Interval(-1.0, -high, -low), -0.5) for low, high in ((0.6, 2), (0.4, 2), (0.2, 0.4))] == held
     verdicts = {
         (True, True): "supported",
         (False, False): "refuted",
         (True, False): "depends",
         (True, None): "depends",
         (None,): "depends",
+        (): "not measured",
     }
     assert {one: claims.overall(one) for one in verdicts} == verdicts
     assert [claims.shown("r 0.1", one) for one in (True, False, None)] == ["r 0.1", "r 0.1: no", "r 0.1: open"]
+
+
+def result(title: str, value: float) -> xr.Dataset:
+    values = xr.DataArray([value - 0.1, value + 0.1], dims="sample")
+    return xr.Dataset({"value": values, "bound": value - 1}, attrs={"title": title, "data_source": "real"})
+
+
+def test_a_row_is_judged_on_each_data_set_by_the_rule_that_it_shows() -> None:
+    found = {"a": result("A", 2.0), "b": result("B", 0.5), "c": result("C", 9.0)}
+
+    def value(one: xr.Dataset) -> Interval | None:
+        mean = one["value"].mean().item()
+        return Interval(mean, mean - 0.2, mean + 0.2) if mean < 9 else None
+
+    rows = [
+        claims.Rule("it is large", "here", "size", value, claims.is_above(1), "fig-a", 1),
+        claims.Rule("it is its own", "here", "size", value, lambda one: claims.is_above(one["bound"].item()), digits=1,
+                    note=lambda one: f"{one.sizes['sample']} images"),
+        claims.Rule("it is known", "there", "size", Measured({}), claims.is_above(1)),
+    ]  # fmt: skip
+    large, own, known = claims.judge(rows, found)
+    assert large.measured == "size, above 1: A 2.0 [1.8, 2.2]; B 0.5 [0.3, 0.7]: no"
+    assert (large.verdict, large.told, large.figure) == ("depends", "depends, 1 of 2", "fig-a")
+    assert own.measured == "size: A 2.0 [1.8, 2.2] (above 1; 2 images); B 0.5 [0.3, 0.7] (above -0.5; 2 images)"
+    assert own.told == "supported, 2 of 2"
+    assert (known.verdict, known.told) == ("not measured", "not measured")
+
+
+def test_parts_of_a_claim_are_judged_together() -> None:
+    first = claims.cases(Measured({"A": Interval(2, 1, 3), "B": Interval(2, 1, 3)}), claims.is_above(0), 0)
+    second = claims.cases(Measured({"A": Interval(2, 1, 3)}), claims.is_below(0), 0)
+    assert claims.joined(first, second) == {"A": ("2 [1, 3] and 2 [1, 3]", False)}
+    assert claims.joined(first, second, by=alike) == {"A": ("2 [1, 3] and 2 [1, 3]", None)}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import special
 
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
@@ -108,3 +109,33 @@ def test_high_frequencies_are_those_above_half_the_nyquist_frequency() -> None:
     values = xr.DataArray([[9.0, 9.0, 1.0, 3.0]], {"frequency": [0.1, 0.25, 0.26, 0.5]}, ["sample", "frequency"])
     np.testing.assert_array_equal(high_mean(values), [2.0])
     np.testing.assert_array_equal(high_mean(values.rename(frequency="ring"), "ring"), [2.0])
+
+
+def test_an_interval_keeps_to_the_bounds_of_its_quantity() -> None:
+    """It is stretched on the scale of the logarithm or the logit, and there as much as any other."""
+    short, factor = Interval(0.9, 0.7, 0.99), intervals.stretch(4)
+    for bounds, scale in (
+        (intervals.POSITIVE, np.log),
+        (intervals.SHARE, special.logit),
+        ((-np.inf, 1.0), lambda x: -np.log(1 - x)),
+        ((-1.0, 1.0), lambda x: special.logit((x + 1) / 2)),
+    ):
+        found = intervals.corrected(short, 4, bounds)
+        assert bounds[0] <= found.low < found.mean < found.high <= bounds[1]
+        for end, before in zip(found[1:], short[1:], strict=True):
+            assert scale(end) - scale(0.9) == pytest.approx(factor * (scale(before) - scale(0.9)))
+    assert intervals.corrected(short, 4).high > 1
+    # an estimate at a bound has no logit: cut there; one group has no interval
+    assert intervals.corrected(Interval(1.0, 0.8, 1.0), 4, intervals.SHARE) == (1.0, pytest.approx(1 - 0.2 * factor), 1)
+    assert np.isnan(intervals.corrected(Interval(0.5, 0.5, 0.5), 1, intervals.SHARE)[1:]).all()
+    rows = intervals.corrected(Interval(*np.array([[0.5, 1.0], [0.2, 0.9], [0.8, 1.0]])), np.array([4, 5]), (0.0, 1.0))
+    assert np.isfinite(rows).all()
+
+
+def test_means_of_positive_values_of_few_groups_stay_positive() -> None:
+    groups = [0, 0, 1, 1, 2, 2, 3, 3]
+    values = xr.DataArray([1e-3, 1e-3, 1, 1, 2, 2, 30, 30], dims="sample", coords={"sample_group": ("sample", groups)})
+    assert intervals.means(values)["low"].item() < 0
+    assert intervals.means(values, bounds=intervals.POSITIVE)["low"].item() > 0
+    assert intervals.bounds_of("s_hf") == intervals.SHARE
+    assert intervals.bounds_of("no score") == intervals.REAL

@@ -9,7 +9,7 @@ import xarray as xr
 
 from spectral_collapse import datasets, paths, results
 from spectral_collapse.findings import networks as findings
-from spectral_collapse.findings.intervals import bootstrap_mean
+from spectral_collapse.findings.intervals import POSITIVE, REAL, SHARE, bootstrap_mean
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import text
 from spectral_collapse.studies import networks
@@ -284,7 +284,9 @@ def test_every_network_has_its_line_and_each_space_its_filter(study: xr.Dataset)
     assert not table.duplicated(["panel", "network", "ratio"]).any()
     assert len(table) == (len(MODELS) + len(spaces)) * 2 * 4  # domains, levels
     row = table[(table["panel"] == "targets, pixels") & (table["network"] == "photos-pixel")].iloc[0]
-    expected = bootstrap_mean(study["error"].sel(model="photos-pixel", domain="target", predictor="network")[0])
+    expected = bootstrap_mean(
+        study["error"].sel(model="photos-pixel", domain="target", predictor="network")[0], bounds=POSITIVE
+    )
     assert row["ratio"] == float(study["ratio"].sel(model="photos-pixel")[0])
     assert (row["mean"], row["low"], row["high"]) == pytest.approx(expected)
 
@@ -334,7 +336,7 @@ def test_learning_is_shown_per_band_where_a_run_recorded_it() -> None:
     assert len(findings.learning(runs, "b")) == 4 * 3
     assert findings.learning(runs, "c").empty
     first = table.iloc[0]
-    expected = bootstrap_mean(errors[0, 0, 0, 0, 0])
+    expected = bootstrap_mean(errors[0, 0, 0, 0, 0], bounds=POSITIVE)
     assert (first["mean"], first["low"], first["high"]) == pytest.approx(expected)
 
 
@@ -372,7 +374,9 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
     row = findings.table([study]).loc["photos-dit"]
 
     def unbroken(values: np.ndarray, digits: int = 3) -> str:
-        return text(bootstrap_mean(values.ravel()), digits).replace(", ", ",\u00a0")
+        return text(bootstrap_mean(values.ravel(), bounds=REAL if digits == 1 else SHARE), digits).replace(
+            ", ", ",\u00a0"
+        )
 
     columns = {
         "S_HF: test targets": "s_hf_real",

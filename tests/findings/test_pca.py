@@ -8,7 +8,6 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse.findings import latents
 from spectral_collapse.findings import pca as findings
 from spectral_collapse.studies import pca
 from tests.latents_study import low_pass, made, white
@@ -123,10 +122,3 @@ def test_the_claim_on_sparsity_follows_the_ranks(x8: float, x32: float, expected
     assert claims[4].verdict == "supported"
     found["bbbc021_x8"]["effective_rank"].loc[{"series": "white noise"}] *= 0.99
     assert findings.claims({"bbbc021_x8": found["bbbc021_x8"]})[4].verdict == "refuted"
-
-
-def test_cases_make_verdicts() -> None:
-    assert [latents.judged(cases) for cases in ([], [True, True], [False], [True, False], [None], [True, None])] == [
-        "not measured", "supported", "refuted", "depends", "depends", "depends",
-    ]  # fmt: skip
-    assert [latents.below(*ends) for ends in ((-2, -1), (1, 2), (-1, 1), (np.nan, np.nan))] == [True, False, None, None]

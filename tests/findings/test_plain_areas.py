@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,7 +9,6 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings import intervals
 from spectral_collapse.findings import plain_areas as findings
-from spectral_collapse.statistics import Interval
 from tests.plain_areas_study import plain_areas
 
 
@@ -58,7 +59,7 @@ def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -
 
 def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict[str, xr.Dataset]) -> None:
     assert [claim.verdict for claim in findings.claims(found)] == ["supported"] * 5
-    assert all("One, x8: " in claim.measured and "Two, x8: " in claim.measured for claim in findings.claims(found))
+    assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in findings.claims(found))
     for study in found.values():
         for name in ("error", "spread", "drawn_error", "drawn_spread"):
             study[name] = study[name].isel(area=[1, 0]).assign_coords(area=["plain", "other"])
@@ -81,16 +82,15 @@ def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Datas
         for name in ("error", "drawn_error"):
             study[name].loc[{"area": "plain"}] = np.nan
     assert findings.claims(found)[0].verdict == "not measured"
-    assert findings.claims(found)[0].measured.endswith("no data set has a value")
+    assert findings.claims(found)[0].measured.endswith("no data set has what it takes")
 
 
 def test_the_answer_has_the_extremes_of_the_data_sets(found: dict[str, xr.Dataset]) -> None:
     found["two"]["spread"].loc[{"area": "plain"}] *= 1.5
     text = findings.answer(found)
-    assert "0.50 (One, x8) to 0.75 (Two, x8) times the standard deviation" in text
+    assert re.search(r"between 0.50 \[.*\] \(One, x8\) and 0.75 \[.*\] \(Two, x8\) times the standard deviation", text)
     assert "the first 4% of the steps" in text
     assert "of the sampling it has " in text
-    assert findings.span({"a": Interval(np.nan, np.nan, np.nan)}) == "(not measured)"
 
 
 def test_tables_have_a_row_for_each_place_and_the_shares_wilsons_interval(found: dict[str, xr.Dataset]) -> None:

@@ -114,7 +114,7 @@ def single_maps(
         latent = one["latent"].sel(series="standard").to_numpy()
         columns = {
             "Source": one["source_image"].to_numpy(),
-            "Plain|areas": _grey(1.0 - one["plain_place"].to_numpy()),
+            "Plain|areas": _grey(one["plain_place"].to_numpy()),
             "Latent,|standard": _grey((latent / 3 + 1) / 2),
         }
         for name in (*shown, WHITE):

@@ -24,7 +24,7 @@ from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.intervals import interval
 from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, text
 
@@ -189,7 +189,7 @@ def answer(found: Found) -> str:
                 named.setdefault(name, {}).update(studies)
             listed = ", ".join(map(called, best))
             texts.append(f"{_costing(budget)}: {listed} ({most} of {len(studies)})")
-        kinds = " and ".join(sorted({study.attrs["data_source"] for study in studies.values()}))
+        kinds = " and ".join(sorted({attr(study, "data_source") for study in studies.values()}))
         sets = f"{len(studies)} data set{'s' * (len(studies) > 1)}, {kinds}"
         lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(texts)}.")
     sets = "; ".join(label(study) for study in found.values())

@@ -31,7 +31,8 @@ class Claim:
 
     claim: in one sentence. where: paper and section, figure or table. measured: the numbers, with interval, number of
     images and data. verdict: by the rule that the function that makes the claim states; where it is 'depends',
-    `measured` says on what. figure: the name of the figure, on the chapter's page, that shows it.
+    `measured` says on what. figure: the name of the figure, on the chapter's page, that shows it. holds, of: on how
+    many data sets it holds, of those on which it was measured.
     """
 
     claim: str
@@ -39,11 +40,18 @@ class Claim:
     measured: str
     verdict: Verdict
     figure: str = ""
+    holds: int = 0
+    of: int = 0
+
+    @property
+    def told(self) -> str:
+        """The verdict, with the number of data sets on which the claim holds."""
+        return f"{self.verdict}, {self.holds} of {self.of}" if self.of else self.verdict
 
 
 def table(claims: Iterable[Claim]) -> Page:
     """A row per claim, for a page: claim, where, what was measured, verdict."""
-    rows = ([escape(one.claim), escape(one.where), itemized(one.measured), one.verdict] for one in claims)
+    rows = ([escape(one.claim), escape(one.where), itemized(one.measured), one.told] for one in claims)
     body = "".join("<tr><td>" + "</td><td>".join(row) + "</td></tr>" for row in rows)
     columns = head("Claim", "Where", "We measured", "Verdict")
     return Page(f'<table class="dataframe">{columns}<tbody>{body}</tbody></table>')
@@ -197,5 +205,6 @@ def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = ""
     if not cases:
         return Claim(claim, where, "no data set has what it takes", "not measured", figure)
     listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
-    verdict = overall(held for _, held in cases.values())
-    return Claim(claim, where, f"{what}: {listed}" if what else listed, verdict, figure)
+    held = [one for _, one in cases.values()]
+    measured = f"{what}: {listed}" if what else listed
+    return Claim(claim, where, measured, overall(held), figure, held.count(True), len(held))

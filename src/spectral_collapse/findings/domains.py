@@ -23,10 +23,10 @@ SLOPE, NEAR = -3.5, 0.5
 
 def origin(domains: Sequence[xr.Dataset]) -> str:
     """One Markdown sentence: what kind of images these are, how many, and where they come from."""
-    attrs = domains[0].attrs
+    first, attrs = domains[0], domains[0].attrs
     return (
-        f"**{attrs['data_source'].capitalize()} images**: {attrs['origin']}; {attrs['train_images']} for training "
-        f"and {attrs['test_images']} for testing, of which {domains[0].sizes['sample']} are measured here."
+        f"**{attr(first, 'data_source').capitalize()} images**: {attr(first, 'origin')}; {attrs['train_images']} "
+        f"for training and {attrs['test_images']} for testing, of which {first.sizes['sample']} are measured here."
     )
 
 
@@ -40,8 +40,8 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
         if any(below(one, 1) is side for one in ratios.values())
     ]
     kinds = {
-        kind: ", ".join(dict.fromkeys(_family(one) for one in domains if one.attrs["data_source"] == kind))
-        for kind in dict.fromkeys(one.attrs["data_source"] for one in domains)
+        kind: ", ".join(dict.fromkeys(_family(one) for one in domains if attr(one, "data_source") == kind))
+        for kind in dict.fromkeys(attr(one, "data_source") for one in domains)
     }
     return (
         "**Answer.** Enlarged sources have fewer independent values than their targets (one pixel in 64 at x8), and "

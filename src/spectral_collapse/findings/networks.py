@@ -196,7 +196,7 @@ def sharing_verdict() -> str:
         times = [text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
         scores = [run["s_hf"].isel(step=-1) for run in runs]  # of the same white noise
         independent = len(set(groups_of(runs[0], "pair")))
-        about = f"{runs[0].attrs['data_source']} images, {runs[0].sizes['pair']} pairs"
+        about = f"{attr(runs[0], 'data_source')} images, {runs[0].sizes['pair']} pairs"
         about += "" if independent == runs[0].sizes["pair"] else f" from {independent} pictures"
         lines.append(
             f"- **{shared}** ({about}) has {times[0]} times the error of {alone} on sources and {times[1]} times on "
@@ -553,12 +553,12 @@ def bars(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 def bars_verdict(studies: Sequence[xr.Dataset]) -> str:
     """How many networks clear each of `BARS`, and which miss one, as a sentence of Markdown."""
-    held = {said(name): _held(_measured(one.sel(model=name))) for one in studies for name in one["model"].data}
+    held = [(said(name), _held(_measured(one.sel(model=name)))) for one in studies for name in one["model"].data]
     each = "; ".join(
         f"{name}: {states.count(True)}" + f", open for {states.count(None)}" * (None in states)
-        for name, states in zip(NAMES, zip(*held.values(), strict=True), strict=True)
+        for name, states in zip(NAMES, zip(*(found for _, found in held), strict=True), strict=True)
     )
-    missing = ", ".join(f"`{name}`" for name, found in held.items() if False in found) or "none"
+    missing = ", ".join(f"`{name}`" for name, found in held if False in found) or "none"
     return f"Of {len(held)} networks, so many clear each bar: {each}. At least one is missed by: {missing}."
 
 

@@ -16,7 +16,7 @@ from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, above, is_above, is_below, judge
 from spectral_collapse.findings.intervals import bounds_of, interval, means
 from spectral_collapse.findings.latents import BBBC021, Found, label
-from spectral_collapse.findings.measured import Measured, title_of
+from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.benchmark import Selection
@@ -86,20 +86,26 @@ def answer(found: Found) -> str:
 
 
 def _growth(order: Sequence[xr.Dataset]) -> str:
-    """Whether what latents lack grows from the smallest factor to the largest on the same images, and whether the
-    sources' spectrum explains that; '' for a single factor or other images."""
+    """Whether what latents lack grows from each factor to the next on the same images, and whether the sources'
+    spectrum explains the change from the smallest to the largest; '' for a single factor or other images."""
     first, last = order[0], order[-1]
-    if len(order) < 2 or list(first["sample"].to_numpy()) != list(last["sample"].to_numpy()):
+    if len(order) < 2 or len({tuple(one["sample"].to_numpy()) for one in order}) > 1:
         return ""
-    own = last[_DEFICIT].sel(point="standard", drop=True).mean("seed")
-    own = own - first[_DEFICIT].sel(point="standard", drop=True).mean("seed")
+
+    def change(two: xr.Dataset, one: xr.Dataset) -> xr.DataArray:
+        return (two[_DEFICIT] - one[_DEFICIT]).sel(point="standard", drop=True).mean("seed")
+
+    steps = [interval(change(two, one)) for one, two in itertools.pairwise(order)]
+    each = {True: "It grows with each factor", False: "It shrinks with each factor"}
+    said = each.get(alike(*(above(step, 0) for step in steps)), "It does not grow, or shrink, with each factor")
+    whole = change(last, first)
     closed = (last[f"known_{_DEFICIT}"] - first[f"known_{_DEFICIT}"]).sel(known=CLOSED, drop=True)
-    grown, beyond = interval(own), interval(closed - own)
-    grows = {True: "It grows with the factor", False: "It shrinks with the factor", None: "It is not shown to grow"}
     explained = {True: "more than that", False: "less than that", None: "not significantly more or less"}
+    beyond = explained[above(interval(closed - whole), 0)]
     return (
-        f"{grows[above(grown, 0)]}: the deficit changes by {text(grown, 2)}, and the spectrum of the sources "
-        f"explains {explained[above(beyond, 0)]} ({text(interval(closed), 2)}). "
+        f"{said}: the deficit changes by {', '.join(text(step, 2) for step in steps)} from one to the next and by "
+        f"{text(interval(whole), 2)} in all, and the spectrum of the sources explains {beyond} "
+        f"({text(interval(closed), 2)}). "
     )
 
 

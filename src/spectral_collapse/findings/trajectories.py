@@ -124,7 +124,7 @@ def claims(found: Found) -> list[Claim]:
              "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
              lambda one: has(one, "taba", lambda: shorter(one)), is_below(0), "fig-way-norm", 2, norms),
     ]  # fmt: skip
-    return [vanish, *judge(rows, found, title_of)]
+    return [vanish, *(claim for claim in judge(rows, found, title_of) if claim.of)]
 
 
 def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:

@@ -20,7 +20,7 @@ import xarray as xr
 
 from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import Claim, Verdict, conclusion, head, itemized
+from spectral_collapse.findings.claims import QUESTION, Claim, Verdict, conclusion, head, itemized
 from spectral_collapse.findings.selections import with_records
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
@@ -110,7 +110,22 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
             for study in needed:
                 known[study] |= STUDIES[study].each(shared, profile=profile)
         taken[name] = [{one: known[study][one] for one in shared} for study in needed]
-    return {name: chapters()[name].claims(*found) for name, found in taken.items()}
+    return once({name: chapters()[name].claims(*found) for name, found in taken.items()})
+
+
+def once(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
+    """Claims of papers and goals of this project, each measurement once: two chapters that look at the same results
+    have the same numbers. Questions that no paper asks (`claims.QUESTION`) stand on their own pages alone."""
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    found: dict[str, list[Claim]] = {}
+    for name, made in claims.items():
+        for one in made:
+            numbers = tuple(re.findall(r"-?\d+\.\d+", one.measured))
+            if one.where == QUESTION or (len(numbers) > 2 and (one.verdict, numbers) in seen):
+                continue
+            seen.add((one.verdict, numbers))
+            found.setdefault(name, []).append(one)
+    return found
 
 
 def selected(
@@ -165,13 +180,16 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
 
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
     """How many checks there are, and how many of each verdict, as Markdown."""
-    found = tally(one for made in claims.values() for one in made)
+    every = [one for made in claims.values() for one in made]
+    found = tally(every)
+    alone = {verdict: sum(one.verdict == verdict and one.of == 1 for one in every) for verdict in found}
     return (
-        f"**Answer.** {sum(found.values())} checks of the papers' claims and of goals of our own in {len(claims)} "
-        f"chapters: {found['supported']} hold on every data set, {found['refuted']} fail on every one, "
-        f"{found['depends']} differ between data sets or are left open by the intervals, and {found['not measured']} "
-        "could not be measured with what is stored. A claim that several scores or chapters test has a row for each, "
-        "and these need not agree."
+        f"**Answer.** {len(every)} checks of the papers' claims and of goals of our own in {len(claims)} chapters: "
+        f"{found['supported']} hold on every data set on which they were measured ({alone['supported']} of these on "
+        f"one alone), {found['refuted']} fail on every one ({alone['refuted']} on one alone), {found['depends']} "
+        f"differ between data sets or are left open by the intervals, and {found['not measured']} could not be "
+        "measured with what is stored. A claim that several scores or chapters test has a row for each, and these "
+        "need not agree."
     )
 
 
@@ -191,7 +209,7 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
 
     def row(name: str, one: Claim) -> list[str]:
         claim, where = html.escape(one.claim), html.escape(one.where)
-        return [claim, where, itemized(one.measured), one.verdict, _link(name, one)]
+        return [claim, where, itemized(one.measured), one.told, _link(name, one)]
 
     return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), grouped(claims), row)
 
@@ -201,7 +219,7 @@ def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/
     the numbers folded away below the verdict. folder: where the chapters are, seen from that page."""
 
     def row(name: str, one: Claim) -> list[str]:
-        verdict = f"<details><summary>{one.verdict}</summary>{itemized(one.measured)}</details>"
+        verdict = f"<details><summary>{one.told}</summary>{itemized(one.measured)}</details>"
         return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
 
     return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, in_abstract)
