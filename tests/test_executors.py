@@ -235,6 +235,11 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
         executors.get("tcp://127.0.0.1:9")
 
 
+def test_tls_needs_keys() -> None:
+    with pytest.raises(ExecutorError, match=r"tls://127.0.0.1:9 needs keys: dask's configuration must name them"):
+        executors.get("tls://127.0.0.1:9")
+
+
 def test_auto_is_here_for_a_single_job() -> None:
     assert isinstance(executors.get("auto", jobs=1), Here)
 
