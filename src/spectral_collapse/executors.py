@@ -245,7 +245,7 @@ def check(executor: object) -> None:
         raise unknown("executor", executor, known)
     if not re.fullmatch(r"0*[1-9][0-9]{0,3}", number):
         raise InvalidParameterError(
-            f"the number of processes must be an integer of at least 1 and at most 9999; {shown(number)} was given"
+            f"the number of processes must be an integer of at least 1; {shown(number)} was given, and 9999 is the most"
         )
 
 
