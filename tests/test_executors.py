@@ -215,9 +215,9 @@ def test_here_gives_the_threads_back() -> None:
     ("given", "sentence"),
     [
         ("cloud", "unknown executor 'cloud'"),
-        ("processes:0", "at least 1 and at most 9999; '0' was given"),
-        ("processes:two", "at least 1 and at most 9999; 'two' was given"),
-        ("processes:99999", "at most 9999; '99999' was given"),
+        ("processes:0", "at least 1; '0' was given"),
+        ("processes:two", "at least 1; 'two' was given"),
+        ("processes:99999", "'99999' was given, and 9999 is the most"),
         ("ucx://a:1", "unknown executor 'ucx://a:1'; known are: .*tls://HOST:PORT"),
         ("tcp://a", "unknown executor 'tcp://a'"),
         (5, "executor must be a name, or an object with `workers` and `run`; '5' was given"),
@@ -233,6 +233,11 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(executors, "_CONNECT_SECONDS", 1)
     with pytest.raises(ExecutorError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9'"):
         executors.get("tcp://127.0.0.1:9")
+
+
+def test_tls_needs_keys() -> None:
+    with pytest.raises(ExecutorError, match=r"tls://127.0.0.1:9 needs keys: dask's configuration must name them"):
+        executors.get("tls://127.0.0.1:9")
 
 
 def test_auto_is_here_for_a_single_job() -> None:

@@ -245,7 +245,7 @@ def check(executor: object) -> None:
         raise unknown("executor", executor, known)
     if not re.fullmatch(r"0*[1-9][0-9]{0,3}", number):
         raise InvalidParameterError(
-            f"the number of processes must be an integer of at least 1 and at most 9999; {shown(number)} was given"
+            f"the number of processes must be an integer of at least 1; {shown(number)} was given, and 9999 is the most"
         )
 
 
@@ -382,18 +382,19 @@ atexit.register(close)
 @functools.cache
 def _connected(address: str) -> Client:
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError as error:
         raise ExecutorError(
             f"the scheduler {address} needs the package 'distributed': pip install 'spectral-collapse[dask]'"
         ) from error
+    if address.startswith("tls:") and Security().get_connection_args("client").get("ssl_context") is None:
+        raise ExecutorError(f"{address} needs keys: dask's configuration must name them, under distributed.comm.tls")
     try:
         client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
     except Exception as error:  # dask has many, among them assertions and types
-        tls = "; dask's configuration must name the keys of tls" if address.startswith("tls:") else ""
         raise ExecutorError(
             f"no dask scheduler answers at {address!r} within {_CONNECT_SECONDS} s ({_in_short(error)}); start one "
-            f"with 'dask scheduler', or leave the address out{tls}"
+            f"with 'dask scheduler', or leave the address out"
         ) from error
     _clients.append(client)
     if address.startswith("tcp:"):

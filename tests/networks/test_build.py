@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import psutil
 import pytest
 import torch
 
-from spectral_collapse import networks
+from spectral_collapse import memory, networks
 from spectral_collapse.errors import InvalidParameterError
 
 
@@ -75,7 +72,7 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
 
 
 def test_what_cannot_fit_is_refused_before_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16e9))
+    monkeypatch.setattr(memory, "total", lambda: 16e9)
     with pytest.raises(
         InvalidParameterError, match=r"needs at least 73.6 GB, and this machine has 16 GB; make it smaller"
     ):

@@ -13,12 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import accelerate
-import psutil
 import pytest
 import torch
 from diffusers.training_utils import EMAModel
 
-from spectral_collapse import networks, results
+from spectral_collapse import memory, networks, results
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.training import precision, recipes, states, tasks, trainer
@@ -593,7 +592,7 @@ def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch: pytest.Monke
     ):
         trainer.train(tiny_recipe("photos", 1, batch_size=2_000_000_000))
     with monkeypatch.context() as patch:
-        patch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1e6))
+        patch.setattr(memory, "total", lambda: 1e6)
         with pytest.raises(
             InvalidParameterError, match=r"training the .* needs at least .* and this machine has 0.001 GB"
         ):
