@@ -121,6 +121,7 @@ def test_other_code_is_shown_in_the_book_alone_and_carried_over_by_the_index(
     log = tmp_path / "log"
     given = {"log": str(log)}
     file = shipped(**given)
+    ledger.USED.clear()
     old = state(**given).code
     objects = old.partition("-")[2]
     monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: f"edited-{objects}")

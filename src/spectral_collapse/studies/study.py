@@ -128,7 +128,11 @@ class Study(Generic[P]):
 
     def state(self, request: Request[P], identity: dict[str, Any]) -> shipping.State:
         """Whether the result of a request ships, and if not, why. identity: that of the request."""
-        return shipping.state(self.name, request, identity, keys.roots_of(self.roots(request))[0])
+        try:
+            names, _ = keys.roots_of(self.roots(request))
+        except UnidentifiedError:  # what a function has closed over may have changed since its key was made
+            names = frozenset()
+        return shipping.state(self.name, request, identity, names)
 
     def each(self, datasets: str | Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
         """The results for several data sets by their names, all else alike.
