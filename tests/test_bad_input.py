@@ -58,7 +58,7 @@ COMMANDS: dict[str, str] = {
     "train photos --profile smoke": "no checkpoint 'autoencoder'; shipped are: none",
     "train missing.toml": "the recipe 'missing.toml' cannot be read: No such file or directory",
     "train broken.toml": "the recipe 'broken.toml' is not TOML",
-    "train key.toml": "unknown key in the recipe 'key' 'stepps'; known are: base, ",
+    "train key.toml": "unknown key in the recipe 'key' 'stepps'; known are: steps, base, ",
     "train base.toml": "unknown base of the recipe 'base' 'nothing'; known are: ",
     "train value.toml": "the recipe 'value' cannot be used: steps must be a valid integer; 'many' was given",
     "study gaussian --dataset mnist": "unknown data set 'mnist'; known are: bbbc021_x8, ",

@@ -1,63 +1,97 @@
 """The command line: data, training, studies, results, and a look at the installation.
 
-What a command needs is imported when it runs, so that `--help` answers at once.
+What a command needs is imported when it runs, so that `--help` answers at once, and an interrupt meanwhile too.
 """
 
 from __future__ import annotations
 
-import argparse
-import atexit
-import json
 import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import spectral_collapse
-from spectral_collapse.errors import DataError, InvalidParameterError, SpectralCollapseError, shown
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def command() -> NoReturn:
+    """`main` as a program: an interrupted one ends at once, and with it the processes that it has started."""
+    status = main()
+    if status == INTERRUPTED:
+        try:
+            sys.stdout.flush()
+        finally:
+            os._exit(status)
+    sys.exit(status)
+
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
     fix, 130 when interrupted."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed, as by >&-
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     interrupts: list[int] = []
-
-    def interrupt(number: int, _: object) -> NoReturn:
-        interrupts.append(number)
-        raise KeyboardInterrupt
-
-    # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
-    listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    listens = listens and threading.current_thread() is threading.main_thread()
-    if listens:
-        signal.signal(signal.SIGINT, interrupt)
     try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed, as by >&-
+                setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        with _Listening(interrupts):
+            return _run(sys.argv[1:] if arguments is None else arguments)
     except SystemExit:
         raise
     except BaseException as error:
         # What imports something while it is interrupted may say so by an error of its own.
         if interrupts or isinstance(error, KeyboardInterrupt):
-            atexit.register(_end_quietly)
-            return _say("interrupted; what was finished is kept", 130)
+            return _say("interrupted; what was finished is kept", INTERRUPTED)
+        from spectral_collapse.errors import SpectralCollapseError, shown
+
         if isinstance(error, SpectralCollapseError):
             return _say(error, 2)
-        if isinstance(error, OSError) and (lost := _lost_output()):
+        if isinstance(error, OSError) and error.filename is None and (lost := _lost_output()):
             return 0 if isinstance(lost, BrokenPipeError) else _say(f"the output is lost: {lost.strerror}", 2)
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):
             where = "" if error.filename is None else f": {shown(error.filename)}"
             return _say(f"{error.strerror or error}{where}", 2)
         raise
-    finally:
-        if listens:
+
+
+class _Listening:
+    """Notes interrupts, which stay KeyboardInterrupts, in a list.
+
+    An import of C code may swallow one: it comes again every few seconds until the command has ended.
+    """
+
+    def __init__(self, interrupts: list[int]) -> None:
+        self.interrupts = interrupts
+
+    def __enter__(self) -> None:
+        import signal
+        import threading
+
+        # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
+        self.listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self.listens = self.listens and threading.current_thread() is threading.main_thread()
+        if self.listens:
+            signal.signal(signal.SIGINT, self.note)
+
+    def note(self, number: int, _: object) -> NoReturn:
+        import signal
+
+        self.interrupts.append(number)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, self.note)
+            signal.setitimer(signal.ITIMER_REAL, 3)
+        raise KeyboardInterrupt
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        if self.listens:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.interrupts and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -86,24 +120,22 @@ def _lost_output() -> OSError | None:
     return None
 
 
-def _end_quietly() -> None:
-    """After an interrupt: what ends processes now has nothing to say, and who interrupts again waits no longer."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a wrong argument."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InvalidParameterError(f"{message}; '{self.prog} --help' says what there is")
-
-
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all commands, with the options of those studies that are among the arguments."""
+    import argparse
+    from pathlib import Path
+
+    import spectral_collapse
+    from spectral_collapse.errors import InvalidParameterError
     from spectral_collapse.studies import STUDIES
 
-    parser = _Parser("spectral-collapse", description=spectral_collapse.__doc__)
+    class Parser(argparse.ArgumentParser):
+        """One line for a wrong argument."""
+
+        def error(self, message: str) -> NoReturn:
+            raise InvalidParameterError(f"{message}; '{self.prog} --help' says what there is")
+
+    parser = Parser("spectral-collapse", description=spectral_collapse.__doc__)
     parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -164,6 +196,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 def _data_list(options: argparse.Namespace) -> None:
     from spectral_collapse import datasets
+    from spectral_collapse.errors import DataError
 
     roots = datasets.data_roots()
     for info in datasets.DATASETS.values():
@@ -207,6 +240,8 @@ def _train(options: argparse.Namespace) -> None:
 
 def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """An option for every parameter of a study, and where its jobs run."""
+    import argparse
+
     from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import describe, takes_several
 
@@ -229,6 +264,8 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 
 def _where(options: argparse.Namespace) -> tuple[str, bool]:
     """The executor and whether to show a bar."""
+    import time
+
     from spectral_collapse import results
 
     if options.fresh:
@@ -238,6 +275,8 @@ def _where(options: argparse.Namespace) -> tuple[str, bool]:
 
 
 def _study(options: argparse.Namespace) -> None:
+    import json
+
     from spectral_collapse import results
     from spectral_collapse.studies import STUDIES
     from spectral_collapse.studies.parameters import from_text
@@ -261,6 +300,7 @@ def _results_list(options: argparse.Namespace) -> None:
 
 def _results_status(options: argparse.Namespace) -> None:
     from spectral_collapse import pages, results
+    from spectral_collapse.errors import DataError
 
     needs = pages.needed(options.profile)
     for need in needs:
@@ -274,6 +314,7 @@ def _results_status(options: argparse.Namespace) -> None:
 
 def _results_update(options: argparse.Namespace) -> None:
     from spectral_collapse import pages, paths
+    from spectral_collapse.errors import DataError
 
     made, failed = pages.update(options.profile, *_where(options))
     print(f"{len(made)} results were made to ship, in {paths.shipped()}")
@@ -301,4 +342,4 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
