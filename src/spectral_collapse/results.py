@@ -257,8 +257,9 @@ def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`, or others are no texts."""
     schema = attrs.get("schema")
     if not isinstance(schema, int | np.integer) or schema != SCHEMA:
+        told = schema if isinstance(schema, np.integer) else described(schema)
         raise DataError(
-            f"the stored result {shown(file)} is of schema {described(schema)}, and this version reads {SCHEMA}; "
+            f"the stored result {shown(file)} is of schema {told}, and this version reads {SCHEMA}; "
             "delete it and run the study again"
         )
     if wrong := _wrong(attrs):
