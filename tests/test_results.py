@@ -342,9 +342,10 @@ def test_provenance_is_complete() -> None:
 
 def test_parts_whose_names_differ_in_a_sign_alone_are_kept_apart(tmp_path: Path) -> None:
     parts = results.Parts(tmp_path)
-    for number, name in enumerate(("taba, seed 0", "taba*, seed 0", "taba  seed 0")):
+    names = "taba, seed 0", "taba*, seed 0", "taba  seed 0", "\udc80"
+    for number, name in enumerate(names):
         parts.put(name, {"x": np.array(number)})
-    assert [int(parts.get(name)["x"]) for name in ("taba, seed 0", "taba*, seed 0", "taba  seed 0")] == [0, 1, 2]
+    assert [int(parts.get(name)["x"]) for name in names] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

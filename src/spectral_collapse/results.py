@@ -119,7 +119,7 @@ def canonical(parameters: Mapping[str, Any]) -> str:
 
 def key(study: str, parameters: Mapping[str, Any]) -> str:
     """The 64 hex digits that identify a result; `parameters` must hold all that changes its values."""
-    return hashlib.sha256(f"{study}\n{canonical(parameters)}".encode()).hexdigest()
+    return hashlib.sha256(f"{study}\n{canonical(parameters)}".encode(errors="surrogatepass")).hexdigest()
 
 
 def path(study: str, parameters: Mapping[str, Any]) -> Path:
@@ -260,8 +260,9 @@ def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`, or others are no texts."""
     schema = attrs.get("schema")
     if not isinstance(schema, int | np.integer) or schema != SCHEMA:
+        told = schema if isinstance(schema, np.integer) else described(schema)
         raise DataError(
-            f"the stored result {shown(file)} is of schema {described(schema)}, and this version reads {SCHEMA}; "
+            f"the stored result {shown(file)} is of schema {told}, and this version reads {SCHEMA}; "
             "delete it and run the study again"
         )
     if wrong := _wrong(attrs):
@@ -416,7 +417,8 @@ class Parts:
 
     def _file(self, name: str) -> Path:
         readable = re.sub(r"[^A-Za-z0-9.+-]+", "-", name)  # the same for 'taba, seed 0' and 'taba*, seed 0'
-        return self.folder / f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.npz"
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
+        return self.folder / f"{readable}-{digest[:8]}.npz"
 
 
 def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:

@@ -532,3 +532,25 @@ def test_the_shipped_checkpoints_load() -> None:
         model = networks.load_model(name)
         assert model.encode(torch.zeros(pixels)).shape == shape
         assert model.denoiser.num_labels == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/tmp/evil.txt", "a/b", "a\\b", "", ".", "..", "config.json", "card.json"]
+)
+def test_further_files_lie_in_the_folder_and_replace_nothing_of_the_network(name: str, tmp_path: Path) -> None:
+    network = networks.small_unet(16, 4, 5, (16, 32))
+    with pytest.raises(InvalidParameterError, match="files must have names of their own, without separators"):
+        networks.save_network(network, tmp_path / "deep" / "own", CARD, {name: b""})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("norm_eps", "x"), ("norm_eps", [1e-5]), ("norm_eps", True), ("act_fn", 5), ("add_attention", 1)],
+)
+def test_a_configuration_of_wrong_types_is_refused(name: str, value: object, tmp_path: Path) -> None:
+    networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), tmp_path / "own", {**CARD, "autoencoder": None})
+    file = tmp_path / "own" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(CheckpointError, match=rf"'{name}' in .* must be of type \w+; .* was read"):
+        networks.load_model(tmp_path / "own")
