@@ -56,6 +56,10 @@ class CountingDenoiser:
         self.rows += len(x)
         return self.denoiser(x, level, label)
 
+    def embed(self, label: torch.Tensor) -> torch.Tensor:
+        """The embeddings of labels; for denoisers that have them."""
+        return self.denoiser.embed(label)
+
     def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
         """The prediction under embeddings in place of labels; for denoisers that have it."""
         self.rows += len(x)
