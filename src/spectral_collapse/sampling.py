@@ -117,6 +117,10 @@ class CountingDenoiser:
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         return self._checked(self.denoiser(x, level, label), x)
 
+    def embed(self, label: torch.Tensor) -> torch.Tensor:
+        """The embeddings of labels; for denoisers that have them."""
+        return self.denoiser.embed(label)
+
     def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
         """The prediction under embeddings in place of labels; for denoisers that have it."""
         return self._checked(self.denoiser.conditioned(x, level, embedding), x)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import accelerate
 import pytest
 import torch
 
+from spectral_collapse import inversion
 from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, Prediction, PredictionType, coefficients
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
@@ -266,3 +270,88 @@ def test_conditioning_that_the_network_does_not_have_is_refused() -> None:
 def test_a_prediction_that_says_nothing_at_full_noise_is_refused(prediction: PredictionType) -> None:
     with pytest.raises(InvalidParameterError, match=f"predicts '{prediction}' says nothing of the image at the last"):
         NetworkDenoiser(tiny_unet(), FlowMatching(), prediction)
+
+
+def test_threads_that_share_a_network_get_what_one_thread_gets() -> None:
+    """null_class puts another table of classes into the network for a call; a second thread must not meet it."""
+    network = tiny_unet()  # in training mode, with weights that ask for gradients
+    denoiser, before = NetworkDenoiser(network, VariancePreserving()), [*map(torch.clone, network.parameters())]
+    x = torch.randn(2, 4, 16, 16)
+
+    def latent(method: str) -> torch.Tensor:
+        return inversion.create(method).invert(denoiser, x, 0, 4).latent
+
+    methods = ("null_class", "standard", "ovg", "standard") * 4
+    with torch.no_grad():
+        alone = [latent(method) for method in methods[:4]] * 4
+        with ThreadPoolExecutor(2) as threads:
+            together = list(threads.map(latent, methods))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+    assert network.training
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+    assert all(weight.requires_grad and weight.grad is None for weight in network.parameters())
+
+
+def test_a_network_is_unharmed_by_an_error_inside() -> None:
+    network = tiny_unet()
+    denoiser, level = NetworkDenoiser(network, VariancePreserving()), VariancePreserving().levels(5)[3]
+    table, x = network.class_embedding.weight, torch.randn(1, 4, 16, 16)
+    embedding = denoiser.embed(torch.tensor([0]))
+    hook = network.conv_out.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        denoiser.conditioned(x, level, embedding)
+    hook.remove()
+    assert network.class_embedding.weight is table
+    assert network.training
+    assert table.requires_grad
+    denoiser(x, level, torch.tensor([0]))
+
+
+def test_wrapped_and_offloaded_networks_answer_as_they_do_themselves() -> None:
+    network = tiny_unet().eval()
+    denoiser, process = NetworkDenoiser(network, VariancePreserving()), VariancePreserving()
+    x = torch.randn(2, 4, 16, 16)
+    expected = {method: inversion.create(method).invert(denoiser, x, 0, 3).latent for method in ("standard", "ovg")}
+    # the network itself is offloaded last, for it stays so
+    for wrap in (torch.nn.DataParallel, lambda one: accelerate.cpu_offload(one, torch.device("cpu"))):
+        same = NetworkDenoiser(wrap(network), process)
+        for method, latent in expected.items():
+            found = inversion.create(method).invert(same, x, 0, 3).latent
+            torch.testing.assert_close(found, latent, rtol=0, atol=0)
+    with pytest.raises(InvalidParameterError, match="class embeddings of this UNet2DModel are offloaded"):
+        same.embed(torch.tensor([0]))
+
+
+def test_weights_that_are_stored_in_eight_bits_are_computed_with_in_more() -> None:
+    network = tiny_unet(norm_num_groups=4).eval()
+    network.enable_layerwise_casting(torch.float8_e4m3fn, torch.float32)
+    denoiser, x = NetworkDenoiser(network, VariancePreserving()), torch.randn(1, 4, 16, 16)
+    assert inversion.create("standard").invert(denoiser, x, 0, 3).latent.dtype == torch.float32
+    with pytest.raises(InvalidParameterError, match="cannot be differentiated through"):
+        inversion.create("ovg").invert(denoiser, x, 0, 3)
+    with pytest.raises(InvalidParameterError, match="float8_e4m3fn, which nothing computes in"):
+        inversion.create("standard").invert(
+            NetworkDenoiser(tiny_unet().to(torch.float8_e4m3fn), VariancePreserving()), x, 0, 3
+        )
+
+
+def test_arguments_of_other_types_are_refused() -> None:
+    network, process = tiny_unet(), VariancePreserving()
+    for wrong in ([0.5], [[0], [1]], "012", [None], [], [True]):
+        with pytest.raises(InvalidParameterError, match="classes must be a whole number for each domain label"):
+            NetworkDenoiser(network, process, classes=wrong)
+    for wrong in (torch.zeros(3, 5, 6, dtype=torch.int64), torch.zeros(3, 6), [[1.0]]):
+        with pytest.raises(InvalidParameterError, match="context must be a floating-point tensor"):
+            NetworkDenoiser(tiny_conditional_unet(), process, context=wrong)
+    with pytest.raises(InvalidParameterError, match=r"network must be a torch\.nn\.Module; 'net' was given"):
+        NetworkDenoiser("net", process)
+    for wrong in (None, VariancePreserving, "flow"):
+        with pytest.raises(InvalidParameterError, match="process must be a noise process"):
+            NetworkDenoiser(network, wrong)
+
+    class Other(torch.nn.Module):
+        def forward(self, x: torch.Tensor, time: torch.Tensor) -> object:
+            return (x, time)
+
+    with pytest.raises(InvalidParameterError, match="this Other answered"):
+        NetworkDenoiser(Other(), process)(torch.randn(1, 4, 16, 16), process.levels(5)[3], torch.tensor([0]))

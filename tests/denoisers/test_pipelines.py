@@ -10,11 +10,13 @@ import torch
 from spectral_collapse import inversion
 from spectral_collapse.denoisers import NetworkDenoiser, from_pipeline
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.networks.tiny import Kind, tiny_pipeline
 from spectral_collapse.sampling import sample
+from tests.pipelines_tiny import Kind, tiny_pipeline
 
 pytest.importorskip("transformers")
 from diffusers import (
+    CogVideoXDDIMScheduler,
+    ControlNetModel,
     DDIMScheduler,
     DDPMPipeline,
     DDPMScheduler,
@@ -22,8 +24,10 @@ from diffusers import (
     EDMEulerScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    StableDiffusionControlNetPipeline,
     UNet2DConditionModel,
     UNet2DModel,
+    UniPCMultistepScheduler,
 )
 
 DOMAINS: dict[Kind, dict[str, str | int]] = {
@@ -122,8 +126,8 @@ def test_the_null_label_is_the_empty_prompt() -> None:
 )
 def test_prompts_are_templates(prompt: str, words: str, read: str) -> None:
     pipe = tiny_pipeline()
-    filled = from_pipeline(pipe, source=words, target="", prompt=prompt).embed(torch.tensor([0]))
-    torch.testing.assert_close(filled, from_pipeline(pipe, source=read, target="").embed(torch.tensor([0])))
+    filled = from_pipeline(pipe, source=words, target="pen", prompt=prompt).embed(torch.tensor([0]))
+    torch.testing.assert_close(filled, from_pipeline(pipe, source=read, target="pen").embed(torch.tensor([0])))
 
 
 @pytest.mark.parametrize("kind", ["stable-diffusion", "dit"])
@@ -205,6 +209,7 @@ def test_a_pipeline_in_half_precision_works(kind: Kind) -> None:
         (DDPMScheduler, {"beta_schedule": "squaredcos_cap_v2"}, "its beta_schedule is 'squaredcos_cap_v2'"),
         (DDPMScheduler, {"trained_betas": [0.1, 0.2]}, "it has trained_betas"),
         (DDIMScheduler, {"rescale_betas_zero_snr": True}, "no signal at the last level"),
+        (CogVideoXDDIMScheduler, {"rescale_betas_zero_snr": False}, "not that of its betas, as with snr_shift_scale"),
         (DDPMScheduler, {"prediction_type": "flow_prediction"}, "'flow_prediction' was given"),
     ],
 )
@@ -263,3 +268,79 @@ def test_a_scheduler_of_another_class_but_the_same_betas_will_do() -> None:
     process = wrap(pipe, "stable-diffusion").process
     pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
     assert wrap(pipe, "stable-diffusion").process == process
+
+
+def test_the_shift_is_that_which_the_scheduler_uses() -> None:
+    pipe = tiny_pipeline("stable-diffusion-3")
+    flow = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+    pipe.scheduler.set_shift(7.0)
+    assert wrap(pipe, "stable-diffusion-3").process.shift == 7.0
+    # the shift 3.0 of the scheduler before stays in the configuration, and is not read
+    pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, flow_shift=5.0, **flow)
+    assert wrap(pipe, "stable-diffusion-3").process.shift == 5.0
+    pipe.scheduler = DDIMScheduler()
+    with pytest.raises(InvalidParameterError, match="predicts a flow, and its DDIMScheduler is of another process"):
+        wrap(pipe, "stable-diffusion-3")
+
+
+def test_what_another_scheduler_left_in_the_configuration_is_not_read() -> None:
+    pipe = tiny_pipeline()
+    process = wrap(pipe, "stable-diffusion").process
+    pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, use_flow_sigmas=True)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    assert wrap(pipe, "stable-diffusion").process == process
+    pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    with pytest.raises(InvalidParameterError, match="it has no betas"):
+        wrap(pipe, "stable-diffusion")
+
+
+@pytest.mark.parametrize("kind", ["stable-diffusion", "stable-diffusion-3", "flux", "dit"])
+def test_domains_that_the_network_is_told_alike_are_refused(kind: Kind) -> None:
+    pipe = tiny_pipeline(kind)
+    with pytest.raises(InvalidParameterError, match="source and target are both"):
+        from_pipeline(pipe, **dict.fromkeys(("source", "target"), 3 if kind == "dit" else "ink"))
+    if kind != "dit":
+        with pytest.raises(InvalidParameterError, match="text encoder reads 16 tokens, and no later ones"):
+            from_pipeline(pipe, source="ink", target="oil", prompt=" ".join("abcdefghijklmnopqrs"))
+
+
+def test_parts_beside_the_network_are_refused() -> None:
+    plain = tiny_pipeline()
+    parts = {name: part for name, part in plain.components.items() if name != "image_encoder"}
+    control = ControlNetModel.from_unet(plain.unet)
+    guided = StableDiffusionControlNetPipeline(**parts, controlnet=control, requires_safety_checker=False)
+    with pytest.raises(InvalidParameterError, match="for its controlnet changes what it makes"):
+        wrap(guided, "stable-diffusion")
+    flux = tiny_pipeline("flux")
+    flux.transformer.register_to_config(in_channels=96, out_channels=16)  # as FLUX Fill, in little
+    with pytest.raises(InvalidParameterError, match="takes 96 channels and gives 16, as for inpainting"):
+        wrap(flux, "flux")
+    adapted = tiny_pipeline("flux")
+    adapted.transformer.encoder_hid_proj = torch.nn.Linear(2, 2)
+    with pytest.raises(InvalidParameterError, match="has an image adapter"):
+        wrap(adapted, "flux")
+
+
+def test_sizes_that_are_pairs_are_read_and_missing_ones_are_named() -> None:
+    pipe = tiny_pipeline("stable-diffusion-xl")
+    pipe.unet.register_to_config(sample_size=(16, 24))
+    assert wrap(pipe, "stable-diffusion-xl").told()["time_ids"].tolist() == [[64, 96, 0, 0, 64, 96]]
+    for kind in ("stable-diffusion-xl", "stable-diffusion-3"):
+        pipe = tiny_pipeline(kind)
+        (pipe.transformer if kind.endswith("3") else pipe.unet).register_to_config(sample_size=None)
+        with pytest.raises(InvalidParameterError, match="has no sample_size"):
+            wrap(pipe, kind)
+    denoiser = wrap(tiny_pipeline("stable-diffusion-3"), "stable-diffusion-3")
+    with pytest.raises(InvalidParameterError, match="latents of up to 32 x 32"):
+        denoiser(torch.zeros(1, 4, 48, 48), denoiser.process.levels(4)[1], torch.tensor([0]))
+
+
+@pytest.mark.parametrize("kind", DOMAINS)
+def test_the_wrapper_of_a_network_is_taken_off(kind: Kind) -> None:
+    pipe = tiny_pipeline(kind)
+    denoiser, part = wrap(pipe, kind), "unet" if hasattr(pipe, "unet") else "transformer"
+    x, label = torch.randn(2, 4, 16, 16), torch.tensor([0, 1])
+    level = denoiser.process.levels(10)[6]
+    expected = denoiser(x, level, label)
+    setattr(pipe, part, torch.nn.DataParallel(getattr(pipe, part)))
+    torch.testing.assert_close(wrap(pipe, kind)(x, level, label), expected, rtol=0, atol=0)

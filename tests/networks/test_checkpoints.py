@@ -410,7 +410,7 @@ def test_no_weights_are_read_but_those_that_were_hashed(folder: Path, tmp_path: 
     with pytest.raises(CheckpointError, match=r"does not hold the weights that config\.json describes"):
         networks.load_model(folder)
     (folder / WEIGHTS).unlink()
-    with pytest.raises(CheckpointError, match=f"{WEIGHTS}' is missing"):
+    with pytest.raises(CheckpointError, match=f"no {WEIGHTS}, but pickled weights"):
         networks.load_model(folder)
     assert not (tmp_path / "mark").exists()
 
@@ -554,3 +554,45 @@ def test_a_configuration_of_wrong_types_is_refused(name: str, value: object, tmp
     file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
     with pytest.raises(CheckpointError, match=rf"'{name}' in .* must be of type \w+; .* was read"):
         networks.load_model(tmp_path / "own")
+
+
+def test_weights_under_another_name_are_read_or_named(folder: Path) -> None:
+    first = networks.load_model(folder).hash
+    (folder / WEIGHTS).rename(folder / "diffusion_pytorch_model.fp16.safetensors")
+    assert networks.load_model(folder).hash == first
+    shard = folder / "diffusion_pytorch_model-00001-of-00002.safetensors"
+    for name, words in (
+        ("diffusion_pytorch_model.bf16.safetensors", "but 2 variants of it .* leave one of them there"),
+        (shard.name, r"but shards .* max_shard_size='100GB'"),
+        ("diffusion_pytorch_model.bin", "but pickled weights .* safe_serialization=True"),
+    ):
+        (folder / name).write_bytes(b"weights")
+        if name != "diffusion_pytorch_model.bf16.safetensors":
+            (folder / "diffusion_pytorch_model.fp16.safetensors").unlink(missing_ok=True)
+        with pytest.raises(CheckpointError, match=words):
+            networks.load_model(folder)
+        (folder / name).unlink()
+    (folder / WEIGHTS).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(CheckpointError, match="pointer of Git LFS and no weights; run 'git lfs pull'"):
+        networks.load_model(folder)
+
+
+def test_a_whole_pipeline_is_sent_to_where_pipelines_are_taken(tmp_path: Path) -> None:
+    networks.save_network(networks.small_autoencoder((16, 16)), tmp_path / "sd" / "vae", {})
+    (tmp_path / "sd" / "vae" / "card.json").unlink()
+    (tmp_path / "sd" / "model_index.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"whole pipeline of diffusers; .* networks\.model_from_pipeline"):
+        networks.load_model(tmp_path / "sd")
+    networks.load_autoencoder(tmp_path / "sd")
+
+
+def test_a_wrapped_network_is_saved_without_its_wrapper(folder: Path) -> None:
+    network = networks.small_unet(16, 4, 5, (16, 32))
+    networks.save_network(network, folder, CARD)
+    first = networks.load_model(folder).hash
+    networks.save_network(torch.nn.DataParallel(network), folder, CARD)
+    assert networks.load_model(folder).hash == first
+    network.peft_config = {"style": None}
+    for given, words in ((network, "a UNet2DModel with adapters was given"), (torch.nn.Linear(1, 1), "a Linear was")):
+        with pytest.raises(InvalidParameterError, match=words):
+            networks.save_network(given, folder, CARD)

@@ -17,8 +17,9 @@ from spectral_collapse.denoisers.network import (
     PredictionType,
     coefficients,
     size_multiple,
+    unwrapped,
 )
-from spectral_collapse.denoisers.pipelines import from_pipeline
+from spectral_collapse.denoisers.pipelines import from_pipeline, sides
 
 __all__ = [
     "PREDICTION_TYPES",
@@ -36,5 +37,7 @@ __all__ = [
     "covariance_denoiser",
     "from_pipeline",
     "gaussian_denoiser",
+    "sides",
     "size_multiple",
+    "unwrapped",
 ]

@@ -24,8 +24,10 @@ class FlowTransformer(torch.nn.Module):
     replaced, as in every other network here.
 
     Args:
-        transformer: shared, not copied. context: labels x tokens x channels. pooled: labels x channels.
-        channels, sample_size: of the latents, sample_size the usual one. size_multiple: of their sides.
+        transformer: shared, not copied; as torch.compile has it, or itself.
+        context: labels x tokens x channels. pooled: labels x channels.
+        channels, sample_size: of the latents, sample_size the usual height and width. size_multiple: of their sides.
+        largest: how long a side of theirs may be; None where any may.
     """
 
     def __init__(
@@ -34,15 +36,16 @@ class FlowTransformer(torch.nn.Module):
         context: torch.Tensor,
         pooled: torch.Tensor,
         channels: int,
-        sample_size: int,
+        sample_size: tuple[int, int],
         size_multiple: int,
+        largest: int | None = None,
     ) -> None:
         from diffusers.configuration_utils import FrozenDict  # takes seconds, and is there already with a transformer
 
         super().__init__()
         self.transformer = transformer
         self.config = FrozenDict(in_channels=channels, sample_size=sample_size)
-        self.size_multiple = size_multiple
+        self.size_multiple, self.largest = size_multiple, largest
         self._tokens = tuple(context.shape[1:])
         rows = torch.cat([context.flatten(1), pooled], dim=1)
         self.class_embedding = torch.nn.Embedding(*rows.shape, device=rows.device, dtype=rows.dtype)

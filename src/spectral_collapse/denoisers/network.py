@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from weakref import WeakKeyDictionary
 
 import torch
 
-from spectral_collapse.checks import check_name, check_number
-from spectral_collapse.denoisers.base import Prediction
+from spectral_collapse.checks import check_name, check_number, described
+from spectral_collapse.denoisers.base import Prediction, check_process
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.processes import Level, Process
 
@@ -18,6 +20,8 @@ PredictionType = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 PREDICTION_TYPES: tuple[PredictionType, ...] = get_args(PredictionType)
 _Number = TypeVar("_Number", float, torch.Tensor)
 _CONTEXT = "encoder_hidden_states"
+_COMPILED = "_orig_mod"
+"""Where torch.compile's wrapper has the network."""
 _NEED_ADDED = ("text_image", "text_time", "image", "image_hint")
 """The values of a UNet2DConditionModel's addition_embed_type for which it reads added_cond_kwargs."""
 
@@ -82,6 +86,26 @@ def size_multiple(network: torch.nn.Module) -> int:
     return 2 ** (len(config.get("block_out_channels", "1")) - 1)
 
 
+def unwrapped(network: torch.nn.Module) -> torch.nn.Module:
+    """The network inside the wrappers of torch.compile, DataParallel, DistributedDataParallel and peft, if any."""
+    parallel = torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel
+    while True:
+        if isinstance(network, torch.nn.Module) and _COMPILED in network._modules:
+            network = network._modules[_COMPILED]
+        elif isinstance(network, parallel):
+            network = network.module
+        elif hasattr(network, "get_base_model"):
+            network = network.get_base_model()
+        else:
+            return network
+
+
+def called(network: torch.nn.Module) -> torch.nn.Module:
+    """`unwrapped`, but as torch.compile has it where that is the outermost wrapper: it is faster."""
+    core = unwrapped(network)
+    return network if network._modules.get(_COMPILED) is core else core
+
+
 class NetworkDenoiser:
     """A diffusers network as a denoiser.
 
@@ -101,13 +125,14 @@ class NetworkDenoiser:
 
     The network is used as it is: it is put into evaluation mode for the call where it is not, and its
     weights never receive a gradient through a denoiser; x does. It is called in its own precision, and
-    everything around the call is done in that of x.
+    everything around the call is done in that of x. Threads that share a network wait for each other. Of wrappers
+    around it (DataParallel, peft, ...) torch.compile's alone stays.
 
     Raises:
-        InvalidParameterError: an unknown prediction type, one that says nothing of the image at the process's
-            last level ('epsilon' and 'edm' where alpha is 0), sigma_data <= 0, a label that the network
-            does not have, classes that it does not have, or a UNet2DConditionModel without any
-            conditioning on the label or without the `added` that it needs.
+        InvalidParameterError: an argument of another type, an unknown prediction type, one that says nothing of the
+            image at the process's last level ('epsilon' and 'edm' where alpha is 0), sigma_data <= 0, a label or
+            classes that the network does not have, or a UNet2DConditionModel without any conditioning on the label or
+            without the `added` that it needs.
     """
 
     def __init__(
@@ -120,17 +145,22 @@ class NetworkDenoiser:
         classes: torch.Tensor | Sequence[int] | None = None,
         added: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
+        if not isinstance(network, torch.nn.Module):
+            raise InvalidParameterError(f"network must be a torch.nn.Module; {described(network)} was given")
+        check_process(process)
         check_name("prediction type", prediction, PREDICTION_TYPES)
         check_number("sigma_data", sigma_data, 0, exclude=(0,))
+        _check_conditioning(context, added)
         if prediction in ("epsilon", "edm") and not process.levels(1)[-1].alpha:
             raise InvalidParameterError(
                 f"a network that predicts {prediction!r} says nothing of the image at the last level of this process, "
                 "where alpha is 0; use one that predicts 'flow', 'velocity' or 'sample', or FlowMatching(last=0.999)"
             )
+        network, self._called = unwrapped(network), called(network)
         self.network, self.process, self.prediction, self.sigma_data = network, process, prediction, sigma_data
         self.context = context
         self._takes_class = _takes_class_labels(network)
-        self._classes = None if classes is None else torch.as_tensor(classes).long()
+        self._classes = None if classes is None else _whole_numbers(classes)
         config = getattr(network, "config", {})
         self._cross_attention = config.get("cross_attention_dim") if hasattr(network, "encoder_hid_proj") else None
         self._needs_added = config.get("addition_embed_type") in _NEED_ADDED
@@ -139,7 +169,8 @@ class NetworkDenoiser:
         self._per_label_inputs = {name: rows for name, rows in (added or {}).items() if name not in self._shared}
         if context is not None:
             self._per_label_inputs = {_CONTEXT: context, **self._per_label_inputs}
-        tables = list(self._class_tables().values())
+        with _alone(network):
+            tables = list(self._class_tables().values())
         self._check(min(map(len, tables), default=0), takes_added=bool(added))
         rows = [self._classes] if self._classes is not None else tables
         self.num_labels = min(map(len, (*rows, *self._per_label_inputs.values())), default=None)
@@ -150,6 +181,11 @@ class NetworkDenoiser:
         inputs = {name: rows.to(x.device)[label] for name, rows in self._per_label_inputs.items()}
         return self._predict(x, level, self._class_of(label), inputs, {})
 
+    def told(self) -> dict[str, torch.Tensor]:
+        """What reaches the network beside x and time, by name: a row per label (or one for all), or its class."""
+        classes = {} if self._classes is None else {"classes": self._classes}
+        return classes | self._shared | self._per_label_inputs
+
     def embed(self, label: torch.Tensor) -> torch.Tensor:
         """The conditioning vector of N domain labels, N x E: all that depends on the label, concatenated.
 
@@ -159,9 +195,10 @@ class NetworkDenoiser:
         another way than by a table of embeddings.
         """
         classes = self._class_of(self._known(label))
-        tables = self._conditioning()
-        given = {name: label if name in self._per_label_inputs else classes for name in tables}
-        rows = [table.detach()[given[name].to(table.device)] for name, table in tables.items()]
+        with _alone(self.network):
+            tables = self._conditioning()
+            given = {name: label if name in self._per_label_inputs else classes for name in tables}
+            rows = [table.detach()[given[name].to(table.device)] for name, table in tables.items()]
         dtype = torch.promote_types(rows[0].dtype, torch.float32)
         return torch.cat([row.flatten(1).to(label.device, dtype) for row in rows], dim=1)
 
@@ -201,7 +238,7 @@ class NetworkDenoiser:
         """Both halves of x, given the network's class indices, its other conditioning and tables to use instead."""
         self._check_input(x)
         c = coefficients(self.prediction, level.alpha, level.sigma, self.sigma_data)
-        dtype = next((p.dtype for p in self.network.parameters() if p.is_floating_point()), x.dtype)
+        dtype = _precision(self.network, x.dtype)
         # Half precision cannot hold every timestep; networks embed the time before they cast it.
         time = torch.full((len(x),), level.time, device=x.device, dtype=torch.promote_types(x.dtype, torch.float32))
         conditioning: dict[str, Any] = {"class_labels": classes} if self._takes_class else {}
@@ -213,13 +250,22 @@ class NetworkDenoiser:
             conditioning[_CONTEXT] = x.new_zeros(len(x), 1, self._cross_attention, dtype=dtype)
         if self._needs_added:
             conditioning["added_cond_kwargs"] = added
-        weights = {name: table.to(dtype) for name, table in tables.items()}
-        if torch.is_grad_enabled():  # only x and the conditioning are differentiated, at no cost for the weights
-            weights = {name: weight.detach() for name, weight in self.network.named_parameters()} | weights
-        with _evaluating(self.network):
-            arguments = (c.input_scale * x).to(dtype), time
-            output = torch.func.functional_call(self.network, weights, arguments, conditioning)
-        output = output if isinstance(output, torch.Tensor) else output.sample
+        if torch.is_grad_enabled() and any(one.requires_grad for one in (x, *inputs.values(), *tables.values())):
+            _check_differentiable(self.network)
+        prefix = "" if self._called is self.network else f"{_COMPILED}."
+        weights = {f"{prefix}{name}": table.to(dtype) for name, table in tables.items()}
+        arguments = (c.input_scale * x).to(dtype), time
+        with _alone(self.network), _evaluating(self.network), _frozen(self.network):
+            if weights:
+                output = torch.func.functional_call(self._called, weights, arguments, conditioning)
+            else:
+                output = self._called(*arguments, **conditioning)
+        output = output if isinstance(output, torch.Tensor) else getattr(output, "sample", output)
+        if not isinstance(output, torch.Tensor) or output[:, : x.shape[1]].shape != x.shape:
+            raise InvalidParameterError(
+                f"this {type(self.network).__name__} answered {tuple(x.shape)} with {described(output)}; "
+                "it must give a tensor, or an object with .sample, of the shape of x or with more channels"
+            )
         output = output[:, : x.shape[1]].to(x.dtype)
         return Prediction(c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output)
 
@@ -230,6 +276,12 @@ class NetworkDenoiser:
             step = 1
         channels = config.get("in_channels", x.shape[1])
         square = "patch_size" in config  # diffusers' DiT takes the root of the number of patches
+        largest = getattr(self.network, "largest", None)
+        if largest and max(x.shape[2:]) > largest:
+            raise InvalidParameterError(
+                f"this {type(self.network).__name__} knows places in latents of up to {largest} x {largest} "
+                f"(its pos_embed_max_size); {tuple(x.shape[1:])} was given"
+            )
         if x.shape[1] != channels or any(side % step for side in x.shape[2:]) or (square and x.shape[2] != x.shape[3]):
             raise InvalidParameterError(
                 f"this {type(self.network).__name__} takes {channels} channels and "
@@ -268,6 +320,11 @@ class NetworkDenoiser:
             )
         if not tables and not self._per_label_inputs:
             raise InvalidParameterError(f"this {kind} takes no domain labels, so it has no conditioning")
+        if any(table.is_meta for table in tables.values()):
+            raise InvalidParameterError(
+                f"the class embeddings of this {kind} are offloaded, so its conditioning cannot be replaced; "
+                "use it without offloading, or a method that takes labels alone"
+            )
         return tables | self._per_label_inputs
 
     def _check(self, num_classes: int, takes_added: bool) -> None:
@@ -291,6 +348,33 @@ class NetworkDenoiser:
             )
 
 
+_LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
+
+
+def _alone(network: torch.nn.Module) -> threading.RLock:
+    """The lock of a network: for a call its mode, its flags and its class tables are not its own."""
+    return _LOCKS.setdefault(_core(network), threading.RLock())
+
+
+def _core(network: torch.nn.Module) -> torch.nn.Module:
+    """What networks around a pipeline's transformer share."""
+    shared = getattr(network, "transformer", None)
+    return unwrapped(shared) if isinstance(shared, torch.nn.Module) else network
+
+
+@contextmanager
+def _frozen(network: torch.nn.Module) -> Iterator[None]:
+    """Weights without gradients for a call: only x and the conditioning are differentiated."""
+    trained = [weight for weight in network.parameters() if weight.requires_grad] if torch.is_grad_enabled() else []
+    try:
+        for weight in trained:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)
+
+
 @contextmanager
 def _evaluating(network: torch.nn.Module) -> Iterator[None]:
     """Evaluation mode for a call: dropout, and DiT's own label dropout, belong to training alone."""
@@ -302,6 +386,88 @@ def _evaluating(network: torch.nn.Module) -> Iterator[None]:
     finally:
         if training:
             network.train()
+
+
+def device_of(network: torch.nn.Module) -> torch.device | None:
+    """Where a network computes: where hooks of accelerate or diffusers bring its weights, or where these are."""
+    return offloaded_to(network) or next((weight.device for weight in network.parameters()), None)
+
+
+def offloaded_to(network: torch.nn.Module) -> torch.device | None:
+    """Where a network computes whose weights are brought there for a call alone; None for any other."""
+    for module in network.modules():
+        found = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
+        if (hooks := getattr(module, "_diffusers_hook", None)) is not None:
+            group = getattr(hooks.get_hook("group_offloading"), "group", None)
+            found = found if group is None else group.onload_device
+        if found is not None:
+            return torch.device(found)
+    return None
+
+
+def _precision(network: torch.nn.Module, default: torch.dtype) -> torch.dtype:
+    """What a network computes in: the precision of its weights, which may be stored in fewer bits than that."""
+    found = next((p.dtype for p in network.parameters() if p.is_floating_point()), default)
+    if found.itemsize > 1:
+        return found
+    says = getattr(_core(network), "dtype", found)  # diffusers knows the precision that it casts weights of 8 bits to
+    if isinstance(says, torch.dtype) and says.itemsize > 1:
+        return says
+    raise InvalidParameterError(
+        f"the weights of this {type(network).__name__} are {str(found).removeprefix('torch.')}, which nothing computes "
+        "in; store them so by diffusers' enable_layerwise_casting, or take more bits"
+    )
+
+
+def _check_differentiable(network: torch.nn.Module) -> None:
+    """Raises InvalidParameterError for weights that are not there any more, or not as numbers, when gradients are."""
+    reason = None
+    for module in network.modules():
+        hooks = getattr(module, "_diffusers_hook", None)
+        if hooks is not None and (hooks.get_hook("group_offloading") or hooks.get_hook("layerwise_casting")):
+            reason = "weights are there for the call alone (group offloading, layerwise casting)"
+        elif type(module).__module__.startswith("torch.ao.nn.quantized"):
+            reason = "layers in whole numbers (torch.ao.quantization) have no gradients"
+    if reason is not None:
+        raise InvalidParameterError(
+            f"this {type(network).__name__} cannot be differentiated through, for its {reason}; use a method without "
+            "gradients, or the network without that"
+        )
+
+
+def _whole_numbers(classes: object) -> torch.Tensor:
+    """Class indices as a LongTensor. Raises InvalidParameterError for anything but a row of whole numbers."""
+    try:
+        found = torch.as_tensor(classes)
+    except (TypeError, ValueError, RuntimeError):
+        found = torch.zeros(())
+    whole = not (found.is_floating_point() or found.is_complex() or found.dtype == torch.bool)
+    if not whole or found.ndim != 1 or not len(found):
+        raise InvalidParameterError(
+            f"classes must be a whole number for each domain label, such as [207, 360, 1000]; {described(classes)} "
+            "was given"
+        )
+    return found.long()
+
+
+def _check_conditioning(context: object, added: object) -> None:
+    """Raises InvalidParameterError for conditioning that is no floating-point tensor of the right dimensions."""
+    if context is not None and not (_is_real(context) and context.ndim == 3 and context.numel()):
+        raise InvalidParameterError(
+            "context must be a floating-point tensor (labels, tokens, channels); "
+            f"{described(context)}{f' of {context.dtype}' if isinstance(context, torch.Tensor) else ''} was given"
+        )
+    if added is not None and not (
+        isinstance(added, Mapping) and all(_is_real(rows) and rows.ndim > 1 and len(rows) for rows in added.values())
+    ):
+        raise InvalidParameterError(
+            "added must be a dict of floating-point tensors (labels or 1, numbers), the added_cond_kwargs by name; "
+            f"{described(added)} was given"
+        )
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point() and value.layout is torch.strided
 
 
 def _takes_class_labels(network: torch.nn.Module) -> bool:

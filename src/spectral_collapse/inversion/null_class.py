@@ -63,7 +63,7 @@ class NullClass(StandardSteps):
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         x = states[-1]
-        null = run.denoiser.denoiser.embed(torch.full_like(run.labels, self.null_label))
+        null = run.denoiser.embed(torch.full_like(run.labels, self.null_label))
         found = []
         for position in range(len(states) - 2, -1, -1):
             run.position = position

@@ -11,7 +11,8 @@ one, or a name on the Hugging Face hub. `latents_mean` and `latents_std` in the 
 replace the autoencoder's own scale.
 
 Nothing in a checkpoint is ever unpickled, and no weights are read but those that its hash is of: other weight
-files in the folder, and indices that name them, are passed over.
+files in the folder, and indices that name them, are passed over. A variant, such as
+diffusion_pytorch_model.fp16.safetensors, is read where it alone is there.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from safetensors import SafetensorError
 
 from spectral_collapse import disk, paths, processes
 from spectral_collapse.checks import check_device, described
-from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
+from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrapped
+from spectral_collapse.denoisers.network import device_of, offloaded_to
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.dit import GainedDiT
@@ -99,18 +101,25 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the networks are; a closed form without networks goes where its input is, and has the CPU here."""
-        weights = (weight for network in self._networks() for weight in network.parameters())
-        return next((weight.device for weight in weights), torch.device("cpu"))
+        found = (device_of(network) for network in self._networks())
+        return next((device for device in found if device is not None), torch.device("cpu"))
 
     def to(self, device: str | torch.device) -> Model:
         """This model, its networks moved to a device as torch moves modules: in place.
 
         device: 'auto' (the accelerator that torch finds, else the CPU), 'cpu', 'cuda', 'cuda:1', ...
-        Raises InvalidParameterError for a device that is not here.
+        Raises InvalidParameterError for a device that is not here, and for networks that are offloaded to another.
         """
         device = check_device(device)
         for network in self._networks():
-            network.to(device)
+            there = offloaded_to(network)
+            if there is None:
+                network.to(device)
+            elif (there.type, there.index or 0) != (device.type, device.index or 0):
+                raise InvalidParameterError(
+                    f"this model's {type(network).__name__} is offloaded, computes on {shown(there)} and cannot be "
+                    f"moved to {shown(device)}; name the former, or take the pipeline without offloading"
+                )
         return self
 
     def check_made_for(self, dataset: str, family: str, image_size: int) -> None:
@@ -183,6 +192,12 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     """
     device = check_device(device)
     folder = find(name)
+    for pipeline in (folder, folder.parent):
+        if (pipeline / "model_index.json").is_file() and not (folder / "card.json").exists():
+            raise CheckpointError(
+                f"{shown(pipeline)} is a whole pipeline of diffusers; load it by DiffusionPipeline.from_pretrained and "
+                "give it to networks.model_from_pipeline"
+            )
     file = folder / "card.json"
     card = read_card(folder)
     if "process" in card and card["process"] is None:
@@ -299,10 +314,10 @@ def shipped(family: str, image_size: int) -> list[str]:
 def called(checkpoint: str | Path | Model) -> str:
     """What a network is called: as its folder or, where that is the 'model' of a training run, as the run.
 
-    One that is loaded already, and has no folder, is called by its hash.
+    One that is loaded already, and has no folder, is called by its hash, if it has one.
     """
     if isinstance(checkpoint, Model):
-        return checkpoint.hash
+        return checkpoint.hash or "model"
     folder = Path(checkpoint)
     return folder.resolve().parent.name if folder.name == "model" else folder.name
 
@@ -313,8 +328,9 @@ def save_network(
     """Writes a network (weights in float16), its card and further files as one folder, whole or not at all.
 
     The card gets the hash of the weights. Raises CheckpointError when it cannot be written (a full disk,
-    say), and where `check_free` does; what was there before is then untouched. Raises InvalidParameterError where a
-    further file's name is that of a file of the network, or none in this folder.
+    say), and where `check_free` does; what was there before is then untouched. Raises InvalidParameterError for what is
+    no network of diffusers, or has adapters (wrappers of torch.compile and the like are left out), and where a further
+    file's name is that of a file of the network, or none in this folder.
     """
     for name in files or ():
         if name in _NETWORK or not re.fullmatch(r"[^./\\:\0][^/\\:\0]*", name):
@@ -322,6 +338,13 @@ def save_network(
                 f"files must have names of their own, without separators, beside {', '.join(sorted(_NETWORK))}; "
                 f"{shown(name)} was given"
             )
+    network = unwrapped(network)
+    if not isinstance(network, diffusers.ModelMixin) or hasattr(network, "peft_config"):
+        given = f"a {type(network).__name__}{' with adapters' if hasattr(network, 'peft_config') else ''}"
+        raise InvalidParameterError(
+            f"save_network takes a network of diffusers (ModelMixin) whose adapters are merged into it; {given} was "
+            "given"
+        )
     check_free(folder, files or ())
     try:
         with disk.replacing(folder) as temporary:
@@ -433,7 +456,6 @@ def _from_hub(name: str, device: torch.device) -> tuple[diffusers.AutoencoderKL,
 
 def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMixin, str]:
     """The network of a folder, and the SHA-256 of its configuration and of the very bytes that it was made of."""
-    file = folder / _WEIGHTS
     config = _read_json(folder / "config.json")
     network_class = _network_class(config.get("_class_name"), folder)
     for name, parameter in inspect.signature(network_class.__init__).parameters.items():
@@ -444,9 +466,14 @@ def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMi
                 f"{name!r} in {shown(folder / 'config.json')} must be of type {kind}; {described(given)} was read; "
                 "copy the checkpoint again or train it"
             )
+    file = _weights_of(folder)
     content = _read(file)
     if not content:
         raise CheckpointError(f"{shown(file)} is empty; copy the checkpoint again or train it")
+    if content.startswith(b"version https://git-lfs"):
+        raise CheckpointError(
+            f"{shown(file)} is a pointer of Git LFS and no weights; run 'git lfs pull' where it is from"
+        )
     unfit = f"{shown(file)} does not hold the weights that config.json describes"
     try:
         # no memory for weights that the file will bring, and no draws for them
@@ -477,6 +504,25 @@ def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMi
     network.load_state_dict(tensors, assign=True)
     digest = hashlib.sha256(_configuration(config) + content).hexdigest()
     return network.eval().requires_grad_(False).to(device), digest
+
+
+def _weights_of(folder: Path) -> Path:
+    """The file of a network's weights: the usual one, else its only variant. Raises CheckpointError for other forms."""
+    usual = folder / _WEIGHTS
+    found = sorted(file for file in folder.glob(f"{usual.stem}*") if file.suffix in (".safetensors", ".bin"))
+    if usual.exists() or not found:
+        return usual
+    variants = [file for file in found if re.fullmatch(rf"{usual.stem}\.\w+\.safetensors", file.name)]
+    if len(variants) == 1:
+        return variants[0]
+    what = "shards" if "-of-" in found[0].name else "pickled weights"
+    advice = (
+        "load the network by diffusers' from_pretrained, and write it here by "
+        "save_pretrained(folder, safe_serialization=True, max_shard_size='100GB')"
+    )
+    if variants:
+        what, advice = f"{len(variants)} variants of it", "leave one of them there"
+    raise CheckpointError(f"{shown(folder)} has no {_WEIGHTS}, but {what} ({found[0].name}, ...); {advice}")
 
 
 def _network_class(name: object, folder: Path) -> type[diffusers.ModelMixin]:

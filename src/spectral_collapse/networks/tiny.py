@@ -1,4 +1,4 @@
-"""Pipelines of random weights, a few thousand parameters each: for trying code out without a download."""
+"""A Stable Diffusion of random weights, a few thousand parameters: for trying code out without a download."""
 
 from __future__ import annotations
 
@@ -6,179 +6,47 @@ import json
 import string
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DiTPipeline,
-    DiTTransformer2DModel,
-    FlowMatchEulerDiscreteScheduler,
-    FluxPipeline,
-    FluxTransformer2DModel,
-    SD3Transformer2DModel,
-    StableDiffusion3Pipeline,
-    StableDiffusionPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
-from spectral_collapse.errors import unknown
 from spectral_collapse.networks.autoencoder import small_autoencoder
 
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
-    from transformers import CLIPTextConfig, CLIPTokenizer, PreTrainedTokenizerFast
+    from transformers import CLIPTextConfig, CLIPTokenizer
 
-Kind = Literal["stable-diffusion", "stable-diffusion-xl", "stable-diffusion-3", "flux", "dit"]
-_TEXT = 16
+TEXT = 16
 """Channels of a tiny text encoder."""
 
 
-def tiny_pipeline(kind: Kind = "stable-diffusion", seed: int = 0) -> DiffusionPipeline:
-    """A pipeline built as Stable Diffusion, SDXL, SD3, FLUX or DiT is, small and with random weights.
+def tiny_pipeline(seed: int = 0) -> StableDiffusionPipeline:
+    """A pipeline built as Stable Diffusion is, small and with random weights.
 
-    Images are 3 x 64 x 64, latents 4 x 16 x 16. What it makes means nothing: it shows that code runs.
-    All but 'dit' read prompts letter by letter, at most 14 of them, and need the package transformers; 'dit'
-    has 10 classes, of which it can name two. Raises
-    InvalidParameterError for another kind.
+    Images are 3 x 64 x 64, latents 4 x 16 x 16. What it makes means nothing: it shows that code runs. It reads
+    prompts letter by letter, at most 14 of them. Needs the package transformers.
     """
-    if kind not in get_args(Kind):
-        raise unknown("kind of pipeline", kind, get_args(Kind))
-    make = {
-        "stable-diffusion": _stable_diffusion,
-        "stable-diffusion-xl": _stable_diffusion_xl,
-        "stable-diffusion-3": _stable_diffusion_3,
-        "flux": _flux,
-        "dit": _dit,
-    }[kind]
+    from transformers import CLIPTextModel
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        pipe = make()
+        tokenizer = tiny_tokenizer()
+        pipe = StableDiffusionPipeline(
+            vae=small_autoencoder((16, 16, 16)),
+            text_encoder=CLIPTextModel(tiny_text_config(tokenizer)).eval(),
+            tokenizer=tokenizer,
+            unet=tiny_text_unet(cross_attention_dim=TEXT),
+            scheduler=tiny_scheduler("scaled_linear", 0.00085, 0.012),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _stable_diffusion() -> StableDiffusionPipeline:
-    from transformers import CLIPTextModel
-
-    tokenizer = _tokenizer()
-    return StableDiffusionPipeline(
-        vae=small_autoencoder((16, 16, 16)),
-        text_encoder=CLIPTextModel(_text_config(tokenizer)).eval(),
-        tokenizer=tokenizer,
-        unet=_unet(cross_attention_dim=_TEXT),
-        scheduler=_scheduler("scaled_linear", 0.00085, 0.012),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-
-
-def _stable_diffusion_xl() -> StableDiffusionXLPipeline:
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection
-
-    tokenizer, time_channels = _tokenizer(), 8
-    config = _text_config(tokenizer)
-    return StableDiffusionXLPipeline(
-        vae=small_autoencoder((16, 16, 16)),
-        text_encoder=CLIPTextModel(config).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
-        tokenizer=tokenizer,
-        tokenizer_2=tokenizer,
-        unet=_unet(
-            cross_attention_dim=2 * _TEXT,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=time_channels,
-            projection_class_embeddings_input_dim=_TEXT + 6 * time_channels,
-        ),
-        scheduler=_scheduler("scaled_linear", 0.00085, 0.012),
-        add_watermarker=False,
-    )
-
-
-def _stable_diffusion_3() -> StableDiffusion3Pipeline:
-    from transformers import CLIPTextModelWithProjection
-
-    tokenizer = _tokenizer()
-    config = _text_config(tokenizer)
-    transformer = SD3Transformer2DModel(
-        sample_size=16,
-        patch_size=2,
-        in_channels=4,
-        out_channels=4,
-        num_layers=2,
-        attention_head_dim=8,
-        num_attention_heads=2,
-        joint_attention_dim=2 * _TEXT,
-        caption_projection_dim=16,
-        pooled_projection_dim=2 * _TEXT,
-        pos_embed_max_size=16,
-    )
-    return StableDiffusion3Pipeline(
-        transformer=transformer.eval(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=small_autoencoder((16, 16, 16)),
-        text_encoder=CLIPTextModelWithProjection(config).eval(),
-        tokenizer=tokenizer,
-        text_encoder_2=CLIPTextModelWithProjection(config).eval(),
-        tokenizer_2=tokenizer,
-        text_encoder_3=None,  # zeros in its place, as where memory is short
-        tokenizer_3=None,
-    )
-
-
-def _flux() -> FluxPipeline:
-    from transformers import CLIPTextModel, T5Config, T5EncoderModel
-
-    tokenizer = _tokenizer()
-    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *string.ascii_lowercase, *string.digits, *",.-"]
-    encoder = T5Config(vocab_size=len(pieces), d_model=_TEXT, d_kv=8, d_ff=2 * _TEXT, num_layers=1, num_heads=2)
-    transformer = FluxTransformer2DModel(
-        patch_size=1,
-        in_channels=16,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=16,
-        num_attention_heads=2,
-        joint_attention_dim=_TEXT,
-        pooled_projection_dim=_TEXT,
-        guidance_embeds=True,
-        axes_dims_rope=(4, 4, 8),
-    )
-    pipe = FluxPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=0.5, max_shift=1.15),
-        vae=small_autoencoder((16, 16, 16)),
-        text_encoder=CLIPTextModel(_text_config(tokenizer)).eval(),
-        tokenizer=tokenizer,
-        text_encoder_2=T5EncoderModel(encoder).eval(),
-        tokenizer_2=_pieces_tokenizer(pieces),
-        transformer=transformer.eval(),
-    )
-    pipe.default_sample_size = 16
-    return pipe
-
-
-def _dit() -> DiTPipeline:
-    transformer = DiTTransformer2DModel(
-        num_attention_heads=2,
-        attention_head_dim=8,
-        in_channels=4,
-        out_channels=8,  # noise and variance
-        num_layers=2,
-        sample_size=16,
-        patch_size=2,
-        num_embeds_ada_norm=10,
-    )
-    return DiTPipeline(
-        transformer=transformer.eval(),
-        vae=small_autoencoder((16, 16, 16)),
-        scheduler=_scheduler("linear", 1e-4, 0.02),
-        id2label={3: "sketch, drawing", 7: "shoe"},
-    )
-
-
-def _unet(**config: Any) -> UNet2DConditionModel:
+def tiny_text_unet(**config: Any) -> UNet2DConditionModel:
+    """A U-Net on 4 x 16 x 16."""
     return UNet2DConditionModel(
         sample_size=16,
         block_out_channels=(16, 32),
@@ -191,7 +59,8 @@ def _unet(**config: Any) -> UNet2DConditionModel:
     ).eval()
 
 
-def _scheduler(schedule: str, start: float, end: float) -> DDIMScheduler:
+def tiny_scheduler(schedule: str, start: float, end: float) -> DDIMScheduler:
+    """DDIM as Stable Diffusion has it, with these betas."""
     return DDIMScheduler(
         beta_schedule=schedule,
         beta_start=start,
@@ -202,7 +71,7 @@ def _scheduler(schedule: str, start: float, end: float) -> DDIMScheduler:
     )
 
 
-def _tokenizer() -> CLIPTokenizer:
+def tiny_tokenizer() -> CLIPTokenizer:
     """A CLIP tokenizer whose words are single letters, digits and marks."""
     from transformers import CLIPTokenizer
 
@@ -214,26 +83,15 @@ def _tokenizer() -> CLIPTokenizer:
         return CLIPTokenizer.from_pretrained(folder, model_max_length=16, local_files_only=True)
 
 
-def _pieces_tokenizer(pieces: list[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer as T5's, with these pieces; the class of T5's own takes them in no way that all versions know."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    made = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=pieces.index("<unk>")))
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
-    made.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", pieces.index("</s>"))])
-    marks = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    return PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=16, **marks)
-
-
-def _text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def tiny_text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+    """Of a CLIP text encoder for this tokenizer."""
     from transformers import CLIPTextConfig
 
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
-        hidden_size=_TEXT,
-        intermediate_size=2 * _TEXT,
-        projection_dim=_TEXT,
+        hidden_size=TEXT,
+        intermediate_size=2 * TEXT,
+        projection_dim=TEXT,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=tokenizer.model_max_length,

@@ -18,6 +18,7 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.checks import check_device
 from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Model, called, load_model, shipped
@@ -251,8 +252,11 @@ class Request(Generic[P]):
         if "dataset" in known:
             yield _computing(self.info)  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
+            _check_identified(self.model.hash)
             yield from _classes(self.model)
         if "checkpoints" in known:
+            for found, _ in self._networks.values():
+                _check_identified(found)
             yield from set().union(*(classes for _, classes in self._networks.values()))
         if "beside" in known:
             yield from (_computing(images.info) for images in self.beside.values())
@@ -287,6 +291,12 @@ class Request(Generic[P]):
         if "checkpoint" in known:
             found["checkpoint_hash"] = self.model.hash
         return found
+
+
+def _check_identified(found: str) -> None:
+    """Raises UnidentifiedError for a network without a hash, which cannot be told from another."""
+    if not found:
+        raise UnidentifiedError("a network without a hash")
 
 
 def _as_real(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
