@@ -137,6 +137,7 @@ def test_verdicts_follow_the_numbers(study: xr.Dataset) -> None:
 
 
 def test_norms_are_normal_where_the_law_is_near_for_sure(study: xr.Dataset) -> None:
+    study = study.copy(deep=True)
     few, many = study, study.assign_coords(sample_group=("sample", range(64)))
     for name, distance in (("ovg", 0.02), ("taba", 0.5)):
         study["ks_distance"].loc[{"series": name}] = distance

@@ -113,9 +113,9 @@ def test_groups_and_sentence_add_up() -> None:
 
 
 def test_a_measurement_counts_once_and_questions_of_this_book_do_not() -> None:
-    numbers = "Textures 0.123 [0.100, 0.200]"
+    numbers, less = "above 0: Textures 0.123 [0.100, 0.200]", "below 0: Textures 0.123 [0.100, 0.200]"
     claims = {
-        "one": [Claim("a", "a paper", numbers, "supported"), Claim("b", "a paper", numbers, "refuted")],
+        "one": [Claim("a", "a paper", numbers, "supported"), Claim("b", "a paper", less, "supported")],
         "two": [Claim("c", "a paper", f"the same: {numbers}", "supported"), Claim("d", QUESTION, "1.000", "supported")],
     }
     assert {name: [one.claim for one in made] for name, made in verdicts.once(claims).items()} == {"one": ["a", "b"]}

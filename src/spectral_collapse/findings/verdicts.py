@@ -116,14 +116,15 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
 def once(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
     """Claims of papers and goals of this project, each measurement once: two chapters that look at the same results
     have the same numbers. Questions that no paper asks (`claims.QUESTION`) stand on their own pages alone."""
-    seen: set[tuple[str, tuple[str, ...]]] = set()
+    seen: set[tuple[str, ...]] = set()
     found: dict[str, list[Claim]] = {}
     for name, made in claims.items():
         for one in made:
-            numbers = tuple(re.findall(r"-?\d+\.\d+", one.measured))
-            if one.where == QUESTION or (len(numbers) > 2 and (one.verdict, numbers) in seen):
+            side, numbers = re.findall(r"above|below", one.measured)[:1], re.findall(r"-?\d+\.\d+", one.measured)
+            alike = (one.verdict, *side, *numbers)
+            if one.where == QUESTION or (len(numbers) > 2 and alike in seen):
                 continue
-            seen.add((one.verdict, numbers))
+            seen.add(alike)
             found.setdefault(name, []).append(one)
     return found
 
