@@ -325,6 +325,7 @@ def _results_update(options: argparse.Namespace) -> None:
 
 
 def _results_rekey(options: argparse.Namespace) -> None:
+    from spectral_collapse.errors import DataError
     from spectral_collapse.rekey import rekey
 
     carried, refused = rekey(options.since, not options.no_progress, options.profile)
