@@ -3,9 +3,11 @@
 .PHONY: help book results release-check settings lab test test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use. The results of quick ship; to compute them takes hours.
-# gpu is for `make checkpoints` alone: networks for 128 and 256 pixels, on one large GPU, in so many minutes.
+# gpu is for `make checkpoints` alone: networks for 128 and 256 pixels, side by side on one large GPU.
 PROFILE ?= quick
-MINUTES ?= 22
+# How many networks `make checkpoints` trains at a time, a core each, and after how many minutes it saves them and ends.
+TOGETHER ?= 1
+MINUTES ?=
 # Anything: what was stored or cached before this moment is computed anew.
 FRESH ?=
 ifneq ($(FRESH),)
@@ -22,6 +24,7 @@ SHIPPED := textures bbbc021 edges2shoes bbbc021-sample bbbc021-edm bbbc021-dit \
 	bbbc021-latent edges2shoes-latent textures-flow photos
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
+TOGETHER = $(words $(RECIPES))
 else
 RECIPES ?= autoencoder $(STARTS) $(SHIPPED)
 endif
@@ -90,15 +93,8 @@ lint: $(READY)  ## set up, check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-checkpoints: $(READY)  ## set up and train the recipes at quick into data/checkpoints, replacing what is there (hours; goes on where it stopped)
-ifeq ($(PROFILE),gpu)
-	$(BIN)/python -m spectral_collapse.training.together $(PROFILE) $(MINUTES) $(RECIPES)
-else
-	@set -e; for recipe in $(RECIPES); do \
-	  resume=$$(ls -d data/runs/$$recipe/step-* >/dev/null 2>&1 && echo --resume || true); \
-	  case " $(STARTS) " in *" $$recipe "*) output=;; *) output="--output data/checkpoints/$$recipe";; esac; \
-	  $(BIN)/spectral-collapse train $$recipe $$resume $$output; done
-endif
+checkpoints: $(READY)  ## set up and train the recipes in turn, at low priority, TOGETHER at a time (days; goes on where it stopped)
+	$(BIN)/spectral-collapse relay $(RECIPES) --profile $(PROFILE) --together $(TOGETHER) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench: $(READY)  ## set up and measure speed, memory and the steps of the Pareto grid
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

@@ -1,18 +1,24 @@
 """What a training step costs: the data pipeline against one batch used again and again, and what speeds a step up.
 
     python benchmarks/training.py [--recipe photos] [--steps 10] [--skip compile ...]
+    python benchmarks/training.py --compare one.toml other.toml --minutes 30
 
-The first table is of the trainer's own loop on made-up latents. With a pipeline that keeps up, a step takes as long
-as one on a batch that is already there. The second is of one step of the recipe's network, plain and with one thing
-changed at a time, interleaved so that a busy machine slows all of them alike. Both print medians and ratios, and how
-long the first call took: torch.compile needs minutes for it on a CPU, so it is left out unless `--skip` says otherwise
-(`--skip` alone leaves out nothing).
+The first form prints two tables. The first is of the trainer's own loop on made-up latents: with a pipeline that keeps
+up, a step takes as long as one on a batch that is already there. The second is of one step of the recipe's network,
+plain and with one thing changed at a time, interleaved so that a busy machine slows all of them alike. Both print
+medians and ratios, and how long the first call took: torch.compile needs minutes for it on a CPU, so it is left out
+unless `--skip` says otherwise (`--skip` alone leaves out nothing).
+
+The second form trains recipes for the same time, one after the other, and prints what each has learned: images seen and
+the held-out loss by noise.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -20,6 +26,7 @@ import torch
 
 from spectral_collapse.training import Recipe, recipes, tasks, trainer
 from spectral_collapse.training.pool import Pool
+from spectral_collapse.training.relay import Training
 
 IMAGES = 20_000
 VARIANTS = ("plain", "channels_last", "bf16", "channels_last + bf16", "compile", "compile + bf16")
@@ -52,13 +59,13 @@ def pipeline(recipe: Recipe, steps: int) -> None:
         optimizer.zero_grad()
 
     functions = {"one batch": lambda: step(reused), "drawn batches": lambda: step(next(drawn)[1])}
-    report(f"{recipe.name}, batch {recipe.batch_size}, {recipe.precision}", measure(functions, steps))
+    report(recipe.name, recipe, measure(functions, steps))
 
 
 def speed(recipe: Recipe, steps: int, skip: list[str]) -> None:
     """Prints the time of a step with each variant of memory layout, precision and compilation."""
     functions = {name: variant(recipe, name) for name in VARIANTS if not set(skip) & set(name.split(" + "))}
-    report(f"{recipe.network} of {recipe.name}, batch {recipe.batch_size}", measure(functions, steps))
+    report(f"{recipe.network} of {recipe.name}", recipe, measure(functions, steps))
 
 
 def variant(recipe: Recipe, name: str) -> Callable[[], None]:
@@ -96,20 +103,33 @@ def measure(functions: dict[str, Callable[[], None]], steps: int) -> dict[str, l
     return seconds
 
 
-def report(title: str, seconds: dict[str, list[float]]) -> None:
+def report(title: str, recipe: Recipe, seconds: dict[str, list[float]]) -> None:
     """Prints medians after the warm-up, the median of the ratios to the first within each turn, and the first call."""
     device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
-    print(f"{title}; {device}")
+    print(f"{title}, batch {recipe.batch_size}, {recipe.precision}; {device}")
     settled = {name: times[2:] for name, times in seconds.items()}
     base = next(iter(settled.values()))
     for name, times in settled.items():
         ratio = statistics.median(first / other for first, other in zip(base, times, strict=True))
         median = statistics.median(times)
         print(
-            f"{name:22} {median * 1e3:9.1f} ms  {1 / median:7.2f} steps/s  {ratio:5.2f} x the speed  "
+            f"{name:22} {median * 1e3:9.1f} ms  {recipe.batch_size / median:7.1f} images/s  {ratio:5.2f} x the speed  "
             f"(first call {seconds[name][0]:.1f} s)"
         )
     print()
+
+
+def compare(names: list[str], profile: str, minutes: float) -> None:
+    """Trains each recipe for so many minutes and prints a line on each.
+
+    The learning rate is constant, since the time ends the training; the averaged weights are what is judged.
+    """
+    for name in names:
+        recipe = recipes.get(name, profile).replace(schedule="constant", validate_every=10**6)
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["SPECTRAL_COLLAPSE_RUNS"] = folder
+            output = trainer.train(recipe, minutes=minutes)
+            print(Training(name, recipe, output).told(), flush=True)
 
 
 def main() -> None:
@@ -118,11 +138,17 @@ def main() -> None:
     parser.add_argument("--profile", default="quick")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--skip", nargs="*", default=["compile"], choices=["channels_last", "bf16", "compile"])
+    parser.add_argument("--batch", type=int, nargs="+", help="batch sizes (default: the recipe's)")
+    parser.add_argument("--compare", nargs="+", default=[], metavar="RECIPE", help="names or TOML files")
+    parser.add_argument("--minutes", type=float, default=30.0)
     arguments = parser.parse_args()
+    if arguments.compare:
+        return compare(arguments.compare, arguments.profile, arguments.minutes)
     for name in arguments.recipe:
-        recipe = recipes.get(name, arguments.profile)
-        pipeline(recipe, arguments.steps)
-        speed(recipe, arguments.steps, arguments.skip)
+        for batch in arguments.batch or [recipes.get(name, arguments.profile).batch_size]:
+            recipe = recipes.get(name, arguments.profile).replace(batch_size=batch, device_batch=0)
+            pipeline(recipe, arguments.steps)
+            speed(recipe, arguments.steps, arguments.skip)
 
 
 if __name__ == "__main__":

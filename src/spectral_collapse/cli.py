@@ -164,6 +164,13 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     train.add_argument("--output", type=Path, help="folder of the checkpoint (default: data/runs/NAME/model)")
     train.set_defaults(command=_train)
 
+    relay = commands.add_parser("relay", help="train recipes in turn at low priority; goes on where it was stopped")
+    relay.add_argument("recipes", nargs="+", metavar="RECIPE", help="names, or TOML files, in the order of their turn")
+    relay.add_argument("--profile", default="quick", help="smoke, quick, gpu or paper (default: %(default)s)")
+    relay.add_argument("--together", type=int, default=1, help="how many train at a time (default: %(default)s)")
+    relay.add_argument("--minutes", type=float, help="after which states are saved and the relay ends")
+    relay.set_defaults(command=_relay)
+
     study = commands.add_parser("study", help="run a study and store its result")
     study_commands = study.add_subparsers(required=True, metavar="STUDY")
     for name, question in STUDIES.questions.items():
@@ -236,6 +243,24 @@ def _train(options: argparse.Namespace) -> None:
         minutes=options.minutes,
     )
     print(f"the checkpoint is in {folder}")
+
+
+def _relay(options: argparse.Namespace) -> int:
+    import signal
+
+    from spectral_collapse.training.relay import relay
+
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: asked.append(number))
+    given = (options.recipes, options.profile, options.together, options.minutes)
+    failures = relay(*given, interrupted=lambda: bool(asked))
+    if failures:
+        print(
+            f"spectral-collapse: {len(failures)} of {len(options.recipes)} trainings failed: {'; '.join(failures)}",
+            file=sys.stderr,
+        )
+    return 2 if failures else 130 if asked else 0
 
 
 def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:

@@ -98,8 +98,10 @@ def records() -> Path:
 
 
 def runs() -> Path:
-    """Training runs with their resumable state; ignored by git."""
-    return data() / "runs"
+    """Training runs with their resumable state: `SPECTRAL_COLLAPSE_RUNS`, else `runs` of the data folder, which git
+    ignores."""
+    named = os.environ.get("SPECTRAL_COLLAPSE_RUNS")
+    return expanded(named, "SPECTRAL_COLLAPSE_RUNS") if named else data() / "runs"
 
 
 def results() -> Path:

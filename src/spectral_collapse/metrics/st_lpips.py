@@ -1,0 +1,84 @@
+"""Shift-tolerant LPIPS: a distance of two images in the features of a network that small shifts hardly change."""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.metrics.ranges import check_images, check_pair, pieces
+from spectral_collapse.metrics.weights import MissingWeightsError
+
+Network = Literal["alex", "vgg"]
+_SMALLEST = 32
+"""Side of the smallest image in pixels whose deepest features have more than one place."""
+_BATCH = 32
+
+
+@torch.no_grad()
+def st_lpips(images: torch.Tensor, references: torch.Tensor, network: Network = "alex") -> torch.Tensor:
+    """Shift-tolerant LPIPS per sample, (N,) float64, of images (N, 1 or 3, H, W) in [-1, 1] to their references.
+
+    Ghildyal and Liu, 'Shift-tolerant Perceptual Similarity Metric', ECCV 2022, with the weights that the package
+    stlpips_pytorch holds; AlexNet or VGG-16 with blurred pooling. It is not LPIPS, and its values compare with none of
+    LPIPS. A single channel counts as three equal ones. An image against itself gives 0.
+
+    Raises MissingWeightsError (the package is not installed), InvalidParameterError (range, shapes, channels, network,
+    too small), DataError (no images), NotFiniteError.
+    """
+    model = _model(network)
+    images, references = check_pair("ST-LPIPS", images, references, "references")
+    _check_size(images)
+    model = model.to(images.device)
+    distances = [model(x.float(), y.float()).flatten() for x, y in pieces(_rgb(images), _rgb(references))]
+    return torch.cat(distances).double()
+
+
+@torch.no_grad()
+def st_lpips_features(images: torch.Tensor, network: Network = "alex") -> torch.Tensor:
+    """What distances of sets see of images (N, 1 or 3, H, W) in [-1, 1]: features (N, D), float64.
+
+    Mean and standard deviation over the places of each channel of the five layers that shift-tolerant LPIPS compares:
+    D is 2304 with AlexNet, 2944 with VGG-16. Raises as `st_lpips` does.
+    """
+    model = _model(network)
+    images = check_images("features of ST-LPIPS", images)
+    _check_size(images)
+    model = model.to(images.device)
+    found = []
+    for batch in _rgb(images).split(_BATCH):
+        layers = model.net(model.scaling_layer(batch.float()))
+        statistics = [layer.mean((2, 3)) for layer in layers] + [layer.std((2, 3)) for layer in layers]
+        found.append(torch.cat(statistics, 1).double())
+    return torch.cat(found)
+
+
+def _check_size(images: torch.Tensor) -> None:
+    channels, height, width = images.shape[1:]
+    if channels not in (1, 3):
+        raise InvalidParameterError(f"ST-LPIPS takes images of 1 or 3 channels; {channels} were given")
+    if min(height, width) < _SMALLEST:
+        raise InvalidParameterError(
+            f"ST-LPIPS needs images of at least {_SMALLEST} x {_SMALLEST} pixels; {height} x {width} was given"
+        )
+
+
+def _rgb(images: torch.Tensor) -> torch.Tensor:
+    return images.expand(-1, 3, -1, -1)
+
+
+@functools.lru_cache(maxsize=2)
+def _model(network: Network) -> nn.Module:
+    if network not in get_args(Network):
+        raise unknown("network of ST-LPIPS", network, get_args(Network))
+    try:
+        from stlpips_pytorch import stlpips
+    except ImportError as error:
+        raise MissingWeightsError(
+            "ST-LPIPS needs the package stlpips_pytorch, which holds its weights; "
+            "install it with: pip install 'spectral-collapse[scores]'"
+        ) from error
+    return stlpips.LPIPS(net=network, variant="shift_tolerant", verbose=False).requires_grad_(False).eval()

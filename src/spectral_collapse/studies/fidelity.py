@@ -1,0 +1,114 @@
+"""Can samples of a network be told from real images, and are they copies of training images?"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+import xarray as xr
+from pydantic import Field
+
+from spectral_collapse.executors import Arrays
+from spectral_collapse.labels import TARGET
+from spectral_collapse.metrics.st_lpips import st_lpips_features
+from spectral_collapse.metrics.two_sample import C2ST, classified, memorised
+from spectral_collapse.sampling import sample
+from spectral_collapse.studies import common
+from spectral_collapse.studies.parameters import Checkpoint, Count, ImageParameters, by_profile
+from spectral_collapse.studies.request import Request
+from spectral_collapse.studies.study import Job, Study
+
+TRAINING = "training images"
+_BATCH = 32
+
+
+class FidelityParameters(ImageParameters):
+    """Test images of one data set, and the networks whose samples are compared with them."""
+
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 16, "quick": 256, "paper": 256}
+
+    checkpoints: tuple[Checkpoint, ...] | None = Field(
+        None, min_length=1, description="names or folders of networks (default: all that ship for this data set)"
+    )
+    num_steps: Count = by_profile(5, 50, 50, ge=1, description="steps of the sampling")
+
+
+Given = Request[FidelityParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
+    """A job per network, and one for the training images, which no classifier should tell from test images."""
+    networks = {name: functools.partial(_samples, request, name) for name in request.checkpoints}
+    return {TRAINING: functools.partial(_training, request), **networks}
+
+
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Along `model`, for as many samples from white noise as there are test images:
+
+    - `c2st` (`metrics.c2st`) of samples against test targets, with its standard error `c2st_error`, beside that of as
+      many training targets against the same, `c2st_training` and `c2st_training_error`;
+    - `memorised` (`metrics.memorised`), 0.5 where samples are as far from training images as test images are;
+    - `image` (model, shown, row, col, rgb): some samples.
+    """
+    names = list(request.checkpoints)
+    found = {
+        name: np.stack([parts[model][name] for model in names]) for name in ("c2st", "c2st_error", "memorised", "image")
+    }
+    area, its_error = "area under the ROC curve of a classifier, {} against test targets", "its standard error"
+    training = parts[TRAINING]
+    return xr.Dataset(
+        {
+            "c2st": common.variable("model", found["c2st"], area.format("samples")),
+            "c2st_error": common.variable("model", found["c2st_error"], its_error),
+            "c2st_training": common.variable((), training["c2st"], area.format(TRAINING)),
+            "c2st_training_error": common.variable((), training["c2st_error"], its_error),
+            "memorised": common.variable(
+                "model", found["memorised"], "share of samples nearer to a training image than test targets are"
+            ),
+            "image": common.variable(("model", "shown", *common.PIXELS), found["image"], "sample from white noise"),
+        },
+        {"model": names, "sample": request.images.names, "shown": request.images.names[: found["image"].shape[1]]},
+    )
+
+
+def _samples(request: Given, name: str) -> Arrays:
+    """What one network's samples are like."""
+    given, model = request.parameters, request.network(request.checkpoints[name])
+    shape = model.encode(torch.zeros(1, 3, given.size, given.size)).shape[1:]
+    noise = torch.randn(len(request.images.chosen), *shape, generator=torch.Generator().manual_seed(0))
+    made = [sample(model.denoiser, part.to(model.device), TARGET, given.num_steps) for part in noise.split(_BATCH)]
+    images = torch.cat([model.decode(part).cpu() for part in made])
+    features = st_lpips_features(images)
+    test, training = _real(request)
+    return {
+        **_told(classified(features, test)),
+        "memorised": np.float64(memorised(features, training, test)),
+        "image": common.pictures(images[: given.shown]),
+    }
+
+
+def _training(request: Given) -> Arrays:
+    test, training = _real(request)
+    return _told(classified(training[common.spread(len(training), min(len(training), len(test)))], test))
+
+
+@functools.lru_cache(maxsize=1)
+def _real(request: Given) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features of the test targets and of all training targets, at most `reference`."""
+    return st_lpips_features(request.pair.target), st_lpips_features(request.real_targets)
+
+
+def _told(found: C2ST) -> Arrays:
+    return {"c2st": np.float64(found.score), "c2st_error": np.float64(found.standard_error)}
+
+
+STUDY = Study(
+    "fidelity",
+    "Can samples be told from real images?",
+    FidelityParameters,
+    jobs,
+    combine,
+)

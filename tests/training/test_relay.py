@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from spectral_collapse import networks
+from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.networks.build import create_autoencoder
+from spectral_collapse.networks.checkpoints import shipped
+from spectral_collapse.training import recipes, states
+from spectral_collapse.training.relay import listed, relay
+
+ROOT = Path(__file__).parents[2]
+TINY = "size = 32\nimages = 16\nsteps = {steps}\nbatch_size = 2\nvalidate_every = {steps}\n"
+
+
+def tiny(folder: Path, name: str, base: str, steps: int = 3, more: str = "") -> str:
+    """A file with a recipe of profile gpu, but small; `more` are lines of that profile."""
+    file = folder / f"{name}.toml"
+    file.write_text(f'base = ["{base}"]\n[gpu]\n{TINY.format(steps=steps)}{more}')
+    return str(file)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path) -> None:
+    """Three steps of recipes of profile gpu; their autoencoder comes last in the list and is made first."""
+    encoder = tiny(home, "encoder", "autoencoder", more="architecture = { patch = 4, latent_channels = 8 }\n")
+    latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
+    broken = tiny(home, "broken", "photos")  # whose autoencoder is not there
+    said: list[str] = []
+    failures = relay([latent, broken, encoder], "gpu", together=2, say=said.append)
+    assert [failure.split(";")[0] for failure in failures] == ["broken (no checkpoint 'autoencoder-128'"], said
+    made = sorted(folder.name for folder in (home / "checkpoints").iterdir())
+    assert made == ["encoder-32", "few-32"]
+    assert said[:3] == ["few: not begun", "broken: not begun", "encoder: not begun"]
+    [line] = [line for line in said if line.startswith("few: done")]
+    told = r"few: done, 6 images seen in 0\.\d hours; held-out loss by noise: low [\d.]+, middle [\d.]+, high [\d.]+; "
+    assert re.match(told + r"S_HF of samples [\d.-]+ at step 3$", line), line
+    assert networks.load_model("few-32").autoencoder.config.latent_channels == 8
+    assert shipped("photos", 32) == ["few-32"]
+    # asked again, what is done is left alone
+    before = {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")}
+    assert relay([latent, encoder], "gpu", say=said.append) == []
+    assert {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")} == before
+
+
+def test_it_goes_on_after_a_kill_and_after_an_interrupt_as_if_there_had_been_none(home: Path) -> None:
+    """60 steps in one go, and 60 with a SIGKILL of everything and a SIGTERM in between: the same weights."""
+    small = "architecture = { patch = 2, widths = [16], attention = 0 }\nsave_every = 5\n"
+    broken, whole = (tiny(home, name, "textures", 60, small) for name in ("broken", "whole"))
+    command = [sys.executable, "-m", "spectral_collapse.cli", "relay", broken, "--profile", "gpu"]
+    run = listed([broken], "gpu")[0].run
+    for number, wanted in ((signal.SIGKILL, 5), (signal.SIGTERM, 20)):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        while not any(int(one.name.removeprefix("step-")) >= wanted for one in states.saved(run)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(number)
+        process.communicate()
+        assert states.saved(run)
+        [training] = listed([broken], "gpu")
+        assert training.busy == (number == signal.SIGKILL)  # which the process of the training outlives
+        if training.busy:
+            os.kill(int(children[0]), signal.SIGKILL)
+    assert process.returncode == 130
+    assert relay([broken, whole], "gpu", say=lambda line: None) == []
+    one, other = (networks.load_model(f"{name}-32").denoiser.network.state_dict() for name in ("broken", "whole"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_network_that_another_starts_from_stays_with_its_run() -> None:
+    first, second = listed(["textures-third", "textures"], "quick")
+    assert second.recipe.start == "textures-third"
+    assert (first.output, first.checkpoint) == (None, first.run / "model")
+    assert second.needs(first)
+    assert not first.needs(second)
+
+
+def test_nothing_begins_where_something_would_be_lost_or_is_unknown(home: Path) -> None:
+    mine = home / "checkpoints" / "photos-128" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(CheckpointError, match=r"photos-128' holds 'mine.txt', which"):
+        relay(["textures", "photos"], "gpu")
+    with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'"):
+        relay(["textures", "cats"], "gpu")
+    with pytest.raises(InvalidParameterError, match="minutes must be above 0"):
+        relay(["textures"], "gpu", minutes=float("nan"))
+    with pytest.raises(InvalidParameterError, match="together must be at least 1"):
+        relay(["textures"], "gpu", together=0)
+    assert not (home / "runs").exists()
+
+
+def test_states_lie_where_the_user_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_RUNS", str(home / "elsewhere"))
+    assert listed(["textures"], "quick")[0].run == home / "elsewhere" / "textures"
+
+
+def test_what_make_trains_on_a_gpu_has_names_of_its_own_and_fits_into_60_megabytes() -> None:
+    command = ["make", "--dry-run", "--always-make", "checkpoints", "PROFILE=gpu"]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    [line] = [line for line in asked.stdout.splitlines() if " relay " in line]
+    names, options = line.split(" relay ")[1].split(" --", 1)
+    names = names.split()
+    assert options == f"profile gpu --together {len(names)}"
+    trainings = listed(names, "gpu")
+    folders = [training.checkpoint.name for training in trainings]
+    assert folders[0] == "autoencoder-128"
+    assert {*folders} & {*recipes.names()} == {"edges2shoes-256"}  # which has its size in its name
+    assert len({*folders}) == len(folders)
+    assert {training.recipe.autoencoder for training in trainings} == {"", folders[0]}
+    weights = 0
+    with torch.device("meta"):
+        for recipe in (training.recipe for training in trainings):
+            side, channels = (recipe.size // 4, 20) if recipe.autoencoder else (recipe.size, 3)
+            network = (
+                create_autoencoder(recipe.network, **recipe.architecture)
+                if recipe.kind == "autoencoder"
+                else networks.create(recipe.network, side, channels, 5, **recipe.architecture)
+            )
+            weights += sum(weight.numel() for weight in network.parameters())
+    assert 2 * weights < 55.5e6  # in half precision; the rest is for cards, samples and curves
