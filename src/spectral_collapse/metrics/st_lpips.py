@@ -10,7 +10,7 @@ from torch import nn
 
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.metrics.ranges import check_images, check_pair, pieces
-from spectral_collapse.metrics.weights import MissingWeightsError
+from spectral_collapse.metrics.weights import package
 
 Network = Literal["alex", "vgg"]
 _SMALLEST = 32
@@ -74,11 +74,5 @@ def _rgb(images: torch.Tensor) -> torch.Tensor:
 def _model(network: Network) -> nn.Module:
     if network not in get_args(Network):
         raise unknown("network of ST-LPIPS", network, get_args(Network))
-    try:
-        from stlpips_pytorch import stlpips
-    except ImportError as error:
-        raise MissingWeightsError(
-            "ST-LPIPS needs the package stlpips_pytorch, which holds its weights; "
-            "install it with: pip install 'spectral-collapse[scores]'"
-        ) from error
+    stlpips = package("stlpips_pytorch.stlpips")
     return stlpips.LPIPS(net=network, variant="shift_tolerant", verbose=False).requires_grad_(False).eval()

@@ -10,7 +10,7 @@ import torch
 
 from spectral_collapse.metrics.sets import check_sets
 from spectral_collapse.metrics.st_lpips import st_lpips_features
-from spectral_collapse.metrics.weights import MissingWeightsError
+from spectral_collapse.metrics.weights import package
 
 _FOLDS = 8
 _STRENGTH = 0.01
@@ -45,22 +45,16 @@ def c2st(images: torch.Tensor, references: torch.Tensor) -> C2ST:
 
 def classified(x: torch.Tensor, y: torch.Tensor) -> C2ST:
     """`c2st` of features x (N, D) and y (M, D)."""
-    try:
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.metrics import roc_auc_score
-        from sklearn.model_selection import StratifiedKFold, cross_val_predict
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError as error:
-        raise MissingWeightsError(
-            "C2ST needs scikit-learn; install it with: pip install 'spectral-collapse[scores]'"
-        ) from error
+    linear_model, model_selection = package("sklearn.linear_model"), package("sklearn.model_selection")
     features = torch.cat([x, y]).cpu().numpy()
     kinds = np.repeat([0, 1], [len(x), len(y)])
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=500))
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    guesses = cross_val_predict(classifier, features, kinds, cv=folds, method="predict_proba")[:, 1]
-    area = float(roc_auc_score(kinds, guesses))
+    classifier = package("sklearn.pipeline").make_pipeline(
+        package("sklearn.preprocessing").StandardScaler(),
+        linear_model.LogisticRegression(C=_STRENGTH, max_iter=500),
+    )
+    folds = model_selection.StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    guesses = model_selection.cross_val_predict(classifier, features, kinds, cv=folds, method="predict_proba")[:, 1]
+    area = float(package("sklearn.metrics").roc_auc_score(kinds, guesses))
     return C2ST(area, _standard_error(area, len(x), len(y)), len(x), len(y))
 
 
