@@ -427,6 +427,7 @@ class _Silent(ast.NodeTransformer):
             dropped.generic_visit(node)
             if not dropped.any:
                 break
+            node = self.generic_visit(node)  # conditions of refusals alone have become so by now
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815  (ast names them)
