@@ -57,12 +57,15 @@ def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> No
     assert table["series"].nunique() == 6
 
 
-def test_what_a_logarithmic_axis_cannot_show_is_left_out(study: xr.Dataset) -> None:
+def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out(study: xr.Dataset) -> None:
     study["image_power"][0, :, 3] = 0
-    table = rows(spectra.image_spectra(findings.image_spectra(study)))
-    source = table[table["series"] == "source"]
-    assert FREQUENCY[3] not in source["frequency"].to_numpy()
-    assert len(source) == 7
+    chart = spectra.image_spectra(findings.image_spectra(study))
+    source = rows(chart)[rows(chart)["series"] == "source"]
+    assert len(source) == 8
+    assert source["mean"].iloc[3] == 0
+    scale = chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]
+    assert scale["domain"][0] > 0
+    assert scale["clamp"]
 
 
 def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:

@@ -184,7 +184,7 @@ def left(study: xr.Dataset) -> Interval:
     """Power at high frequencies, 1 for white noise, that a standard inversion leaves of the sources with the denoiser
     that knows their covariance."""
     walk = {"entry": "none", "resolution": "coarse", "denoiser": "covariance"}
-    return interval(study["value"].sel(walk | {"measure": "high_power"}))
+    return interval(study["value"].sel(walk | {"measure": "high_power"}), bounds=POSITIVE)
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
