@@ -128,7 +128,7 @@ def _sign(folder: Path) -> None:
     progress["files"] = {
         name.removesuffix(".safetensors"): hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES
     }
-    del progress["digest"]  # as earlier versions wrote it
+    progress.pop("digest", None)  # as earlier versions wrote it
     (folder / "progress.json").write_text(json.dumps(progress))
 
 
