@@ -17,6 +17,8 @@ SOURCE = Path(keys.__file__).parents[1]
 
 REASONS = {
     "spectral_collapse:__getattr__": "imports a module when it is named",
+    "spectral_collapse.inversion.base:InversionMethod.stochastic": "for keys of cached translations, where no seed "
+    "matters; keys of studies that draw several seeds have it",
 }
 """Functions that jobs run and keys do not have, and why they change no value."""
 
