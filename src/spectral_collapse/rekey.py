@@ -283,7 +283,7 @@ class _Pair:
             asked = {"study": study, "requests": [small, parameters], "files": [str(root / one) for one in watched]}
             try:
                 print(json.dumps(asked), file=process.stdin, flush=True)
-                answer = json.loads(process.stdout.readline() or '{"error": "its process has ended"}')
+                answer = json.loads(process.stdout.readline() or json.dumps({"error": self._last_words(root)}))
             except OSError as error:
                 answer = {"error": str(error)}
             if "error" in answer:
@@ -292,6 +292,11 @@ class _Pair:
             lines = {os.path.relpath(file, root): numbers for file, numbers in answer["lines"].items()}
             found.append(answer | {"lines": lines})
         return found
+
+    def _last_words(self, root: Path) -> str:
+        """Why a process has ended, such as a library that old code needs and that is not installed any more."""
+        lines = root.with_suffix(".log").read_text("utf-8", errors="replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), "its process has ended")
 
     def _start(self) -> None:
         for commit in self.commits:
@@ -302,13 +307,14 @@ class _Pair:
             self.roots.append(root / "src")
             known = os.environ | {"PYTHONPATH": str(root / "src"), "SPECTRAL_COLLAPSE_HOME": str(paths.data())}
             known |= {"OMP_NUM_THREADS": "1", "SPECTRAL_COLLAPSE_CACHE_GB": "0"}
+            log = self.stack.enter_context((root / "src.log").open("wb"))
             process = subprocess.Popen(
                 [sys.executable, "-c", _SCRIPT],
                 cwd=root,
                 env=known,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=log,
                 text=True,
             )
             self.stack.enter_context(process)
