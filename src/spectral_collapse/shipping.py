@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spectral_collapse import keys, paths, results
+from spectral_collapse import disk, keys, paths, results
 from spectral_collapse.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ _FINGERPRINTS = {
 
 @dataclass(frozen=True)
 class State:
-    """kind: 'stored', 'other code' (definitions of the package have changed), 'stale' (made with other networks, images
-    or methods), 'damaged' or 'missing'. why: a sentence, empty for 'stored'. file: of what is there. code, commit: the
+    """kind: 'stored', 'other code' (definitions of the package, or its methods' parameters, have changed), 'stale' (made
+    with other networks or images), 'damaged' or 'missing'. why: a sentence, empty for 'stored'. file: of what is there. code, commit: the
     key of the code that it stands for, and a commit that has it."""
 
     kind: Literal["stored", "other code", "stale", "damaged", "missing"]
@@ -90,10 +90,7 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
         if alike == wanted or (enough and request.answered_by(_with_images_of(wanted, alike))):
             if code == wanted["code"]:
                 return State("stored", "", file, code, commit)
-            if code.partition("-")[2] == wanted["code"].partition("-")[2] and "-" in code:
-                other.append(State("other code", f"what ships was made {_since(commit, names)}", file, code, commit))
-            else:
-                other.append(State("stale", "what ships was made with other code", file, code, commit))
+            other.append(State("other code", f"what ships was made {_since(commit, names)}", file, code, commit))
             continue
         changed = {name for name in known.keys() | wanted.keys() if known.get(name) != wanted.get(name)}
         if changed <= _FINGERPRINTS.keys():
@@ -110,7 +107,7 @@ def _since(commit: str, names: Collection[str]) -> str:
     changed = keys.differing(old.reached(names), keys.installed().reached(names))
     listed = ", ".join(unit.removeprefix(f"{keys.PACKAGE}.").replace(":", ".") for unit in changed[:5])
     more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-    return f"by commit {commit[:7]}, since which {listed or 'nothing'}{more} changed"
+    return f"by commit {commit[:7]}, since which {listed or 'parameters of its methods'}{more} changed"
 
 
 @functools.lru_cache(maxsize=1024)
@@ -146,7 +143,7 @@ def carry(found: list[dict[str, Any]]) -> None:
     ]
     text = json.dumps([one for one in kept if one["files"]], indent=0)
     try:
-        results.write_atomically(index(), f"{text}\n".encode())
+        disk.write(index(), f"{text}\n".encode())
     except OSError as error:
         raise DataError(f"could not write {str(index())!r}: {error.strerror or error}") from error
 
