@@ -38,9 +38,9 @@ _FINGERPRINTS = {
 
 @dataclass(frozen=True)
 class State:
-    """kind: 'stored', 'other code' (definitions of the package, or its methods' parameters, have changed), 'stale' (made
-    with other networks or images), 'damaged' or 'missing'. why: a sentence, empty for 'stored'. file: of what is there. code, commit: the
-    key of the code that it stands for, and a commit that has it."""
+    """kind: 'stored', 'other code' (definitions of the package, or parameters of methods, have changed), 'stale' (made
+    with other networks or images), 'damaged' or 'missing'. why: a sentence, empty for 'stored'. file: of what is there.
+    code, commit: the key of the code that it stands for, and a commit that has it."""
 
     kind: Literal["stored", "other code", "stale", "damaged", "missing"]
     why: str = ""
