@@ -101,6 +101,7 @@ def test_callables_are_told_apart() -> None:
 def test_what_the_package_ships_stands_for_its_name_and_parameters() -> None:
     assert identity(inversion.create("nullspace", k=2, projector=0.25)) == {
         "class": "spectral_collapse.inversion.nullspace.NullSpace",
+        "told": "own",
         "k": 2,
         "projector": 0.25,
         "order": 1,

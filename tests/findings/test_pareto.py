@@ -236,9 +236,11 @@ def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_ener
 
 
 def test_the_verdict_says_how_many_points_are_above_the_true_targets(study: xr.Dataset) -> None:
-    assert "of 7 points, the number above the true targets' S_HF is 0, below it 7" in findings.verdict(study)
+    assert "Not told: of 7 points, 0 have a higher mean than the true targets" in findings.verdict(study)
+    assert "7 lie below" in findings.verdict(study)
     study["reference_s_hf"].loc[{"reference": "target"}] -= 0.3
-    assert "No: of 7 points, the number above the true targets' S_HF is 3, below it 4" in findings.verdict(study)
+    assert "No: of 7 points, 3 have a higher mean than the true targets, 3 of them" in findings.verdict(study)
+    assert "4 lie below" in findings.verdict(study)
 
 
 def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:

@@ -301,11 +301,11 @@ def test_factors() -> None:
 @pytest.mark.parametrize(
     ("own", "closed", "said"),
     [
-        (0.2, 0.2, "It grows with the factor: the deficit changes by 0.20 [0.20, 0.20], and the spectrum of the "),
+        (0.2, 0.2, "It grows with each factor: the deficit changes by 0.20 [0.20, 0.20] from one to the next "),
         (0.2, 0.4, "explains more than that (0.40 [0.40, 0.40])"),
         (0.2, 0.1, "explains less than that (0.10 [0.10, 0.10])"),
-        (-0.2, -0.2, "It shrinks with the factor"),
-        (0.0, 0.0, "It is not shown to grow"),
+        (-0.2, -0.2, "It shrinks with each factor"),
+        (0.0, 0.0, "It does not grow, or shrink, with each factor"),
     ],
 )
 def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(own: float, closed: float, said: str) -> None:

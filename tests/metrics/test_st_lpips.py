@@ -52,6 +52,6 @@ def test_what_it_cannot_do_is_said(photos: torch.Tensor, monkeypatch: pytest.Mon
     with pytest.raises(InvalidParameterError, match="channels; 2 were given"):
         st_lpips_features(photos[:, :2])
     module._model.cache_clear()
-    monkeypatch.setitem(sys.modules, "stlpips_pytorch", None)
+    monkeypatch.setitem(sys.modules, "stlpips_pytorch.stlpips", None)
     with pytest.raises(MissingWeightsError, match=r"pip install 'spectral-collapse\[scores\]'"):
         st_lpips(photos, photos)

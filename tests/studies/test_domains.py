@@ -9,6 +9,7 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.charts import domains as charts
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import domains as findings
+from spectral_collapse.findings import measured
 from spectral_collapse.studies import common, domains
 
 
@@ -55,7 +56,7 @@ def test_the_origin_says_kind_and_counts() -> None:
     sentence = findings.origin([shoes])
     assert sentence.startswith("**Rendered images**")
     assert f"{shoes.attrs['test_images']} for testing, of which 4 are measured" in sentence
-    assert findings.title(shoes) == "Edges to shoes (rendered)"
+    assert measured.label(shoes) == "Edges to shoes (rendered)"
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:

@@ -56,7 +56,8 @@ def test_coefficients_that_an_enlarged_image_cannot_have_are_exactly_empty() -> 
 @pytest.mark.parametrize("name", ["taba", "noise_floor", "edm"])
 def test_the_gain_of_a_method_that_draws_noise_is_the_sources_alone(name: str) -> None:
     data, process = white(0.01), VariancePreserving()
-    gain = data.gain(inversion.create(name), process, 10)
+    method = inversion.create(name, **({"fraction": 0.1} if name == "taba" else {}))
+    gain = data.gain(method, process, 10)
     standard = data.gain(inversion.create("standard"), process, 10)
     assert gain.std() / gain.mean() < 1e-10  # the noise has cancelled
     if name != "taba":  # which skips its first steps
@@ -114,7 +115,7 @@ def test_orders_of_convergence() -> None:
     for method, expected in {"Euler (standard)": 1, "fixed point": 1, "ReNoise": 1, "Heun (EDM)": 2, "BDIA": 2}.items():
         # the next term of the error still moves the fitted order at so few steps
         assert float(order.sel({"method": method})) == pytest.approx(expected, abs=0.15), method
-    assert float(order.sel({"method": "EDICT"})) < 0
+    assert 0 < float(order.sel({"method": "EDICT"})) < 0.85  # its mixing costs it some of Euler's order
 
 
 def test_an_order_is_minus_the_slope_and_missing_where_an_error_is() -> None:

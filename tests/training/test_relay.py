@@ -116,7 +116,7 @@ def test_what_make_trains_on_a_gpu_has_names_of_its_own_and_fits_into_60_megabyt
     [line] = [line for line in asked.stdout.splitlines() if " relay " in line]
     names, options = line.split(" relay ")[1].split(" --", 1)
     names = names.split()
-    assert options == f"profile gpu --together {len(names)}"
+    assert options.strip() == f"profile gpu --together {len(names)}"
     trainings = listed(names, "gpu")
     folders = [training.checkpoint.name for training in trainings]
     assert folders[0] == "autoencoder-128"
