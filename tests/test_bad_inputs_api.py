@@ -248,7 +248,10 @@ OBJECTS: dict[str, tuple[Call, str]] = {
         lambda: metrics.lpips_alex(IMAGES, IMAGES, weights="~nobody-of-this-name/w"),
         "weights is '~nobody-of-this-name/w', and there is no such home folder",
     ),
-    "weights, a name too long": (lambda: metrics.fid(IMAGES, IMAGES, weights="x" * 5000), "are not on this machine"),
+    "weights, a name too long": (
+        lambda: metrics.fid(IMAGES, IMAGES, weights="x" * 5000),
+        "which is too long for a path here; give a shorter one",
+    ),
 }
 
 TABLE = NUMBERS | OBJECTS

@@ -98,7 +98,7 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
         ({"label": torch.tensor([0, 1, 0])}, "2 images need 2 domain labels"),
         ({"label": torch.tensor([0.0, 1.0])}, "must be integers"),
         ({"latent": latent[0]}, "N x C x H x W"),
-        ({"latent": latent[:0]}, "N x C x H x W"),
+        ({"latent": latent[:0]}, r"latent must not be empty; a tensor of shape \(0, .* was given"),
     ]:
         with pytest.raises(InvalidParameterError, match=words):
             sample(**{"denoiser": denoiser, "latent": latent, "label": 0, **arguments})

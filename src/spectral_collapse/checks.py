@@ -116,7 +116,7 @@ def check_images(x: torch.Tensor, what: str) -> None:
     """Raises unless x is a finite batch, as of `check_batch`, with N >= 1."""
     check_batch(x, what)
     if x.numel() == 0:
-        raise InvalidParameterError(f"{what} of shape {tuple(x.shape)} are empty; give one at least")
+        raise InvalidParameterError(f"{what} must not be empty; {described(x)} was given")
     check_finite(x, f"{what}: NaN or infinity was given")
 
 

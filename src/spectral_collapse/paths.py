@@ -41,7 +41,9 @@ def expanded(path: str | os.PathLike[str], what: str) -> Path:
         os.lstat(found / "/".join(_BELOW))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise InvalidParameterError(f"{what} is {shown(path)}, which is too long for a path here") from error
+            raise InvalidParameterError(
+                f"{what} is {shown(path)}, which is too long for a path here; give a shorter one"
+            ) from error
     except ValueError as error:  # it has a zero byte
         raise InvalidParameterError(f"{what} is {shown(path)}, which can be no path") from error
     return found

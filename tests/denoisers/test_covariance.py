@@ -63,7 +63,7 @@ def test_held_out_images_share_nothing_with_those_that_are_fitted(generator: tor
 def test_what_is_no_covariance_or_image_is_refused() -> None:
     process, images = VariancePreserving(), torch.randn(6, 1, 4, 4)
     for encoded in (images.long(), images > 0, images.to(torch.complex64), images[0], images[:0], None):
-        with pytest.raises(InvalidParameterError, match="encoded must be a floating-point tensor"):
+        with pytest.raises(InvalidParameterError, match=r"encoded must (be a floating-point tensor|not be empty)"):
             covariance_denoiser(process, encoded)
     with pytest.raises(InvalidParameterError, match="the group of each of the 6 images"):
         covariance_denoiser(process, images, ["a", "b", "c"])

@@ -81,7 +81,7 @@ def test_what_is_no_spectrum_mean_process_or_image_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match="process must be"):
         GaussianDenoiser(None, {0: flat})
     for encoded in (None, torch.ones(2, 1, 4, 4, dtype=torch.int64), torch.ones(1, 4, 4), torch.ones(0, 1, 4, 4)):
-        with pytest.raises(InvalidParameterError, match="encoded must be a floating-point tensor"):
+        with pytest.raises(InvalidParameterError, match=r"encoded must (be a floating-point tensor|not be empty)"):
             gaussian_denoiser(process, encoded, 0)
     with pytest.raises(NotFiniteError):
         gaussian_denoiser(process, torch.full((2, 1, 4, 4), torch.nan), 0)

@@ -299,7 +299,7 @@ def test_easy_invs_window_behind_the_last_step_needs_another_start() -> None:
 
 def test_images_that_no_memory_holds_are_refused_before_they_are_summed() -> None:
     absurd, denoiser = torch.zeros(1).expand(1, 3, 2_000_000, 2_000_000), flat(VariancePreserving(), 0.5)
-    sentence = r"of shape \(1, 3, 2000000, 2000000\) needs at least 4.8e\+04 GB, and .* use fewer or smaller images"
+    sentence = r"of shape \(1, 3, 2000000, 2000000\) needs at least 4.8e\+04 GB, and .* give fewer or smaller ones"
     with pytest.raises(InvalidParameterError, match=sentence):
         create("standard").invert(denoiser, absurd, 0, 4)
     with pytest.raises(InvalidParameterError, match=sentence):

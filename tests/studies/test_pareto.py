@@ -380,7 +380,7 @@ class _NaNAfter:
         ({"images": 10**6}, "images must be at most [0-9]+, all test images of 'photos_x8'; 1000000 was given"),
         ({"eta_hf": [-1]}, "eta_hf.0 must be greater than or equal to 0; -1 was given"),
         ({"eta_lf": [float("nan")]}, "eta_lf.0 must be a finite number; nan was given"),
-        ({"eta_hf": 1000}, "eta_hf must be a valid tuple; 1000 was given"),
+        ({"eta_hf": 1000}, r"eta_hf must be a list, such as \[1000\]; 1000 was given"),
         ({"eta_hf": ["a"]}, "eta_hf.0 must be a valid number; 'a' was given"),
         ({"eta_hf": []}, r"eta_hf must have at least 1 item after validation, not 0; \[\] was given"),
         ({"eta_hf": [0], "eta_lf": [0]}, "eta_hf and eta_lf must give OVG a point"),
