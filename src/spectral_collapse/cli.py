@@ -169,6 +169,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     relay.add_argument("--profile", default="quick", help="smoke, quick, gpu or paper (default: %(default)s)")
     relay.add_argument("--together", type=int, default=1, help="how many train at a time (default: %(default)s)")
     relay.add_argument("--minutes", type=float, help="after which states are saved and the relay ends")
+    relay.add_argument(
+        "--nice", type=int, default=10, help="by how much to lower their priority (default: %(default)s)"
+    )
     relay.set_defaults(command=_relay)
 
     study = commands.add_parser("study", help="run a study and store its result")
@@ -253,7 +256,7 @@ def _relay(options: argparse.Namespace) -> int:
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: asked.append(number))
-    given = (options.recipes, options.profile, options.together, options.minutes)
+    given = (options.recipes, options.profile, options.together, options.minutes, options.nice)
     failures = relay(*given, interrupted=lambda: bool(asked))
     if failures:
         print(

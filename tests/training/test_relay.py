@@ -41,7 +41,7 @@ def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path
     latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
     broken = tiny(home, "broken", "photos")  # whose autoencoder is not there
     said: list[str] = []
-    failures = relay([latent, broken, encoder], "gpu", together=2, say=said.append)
+    failures = relay([latent, broken, encoder], "gpu", together=2, nice=0, say=said.append)
     assert [failure.split(";")[0] for failure in failures] == ["broken (no checkpoint 'autoencoder-128'"], said
     made = sorted(folder.name for folder in (home / "checkpoints").iterdir())
     assert made == ["encoder-32", "few-32"]
@@ -53,7 +53,7 @@ def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path
     assert shipped("photos", 32) == ["few-32"]
     # asked again, what is done is left alone
     before = {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")}
-    assert relay([latent, encoder], "gpu", say=said.append) == []
+    assert relay([latent, encoder], "gpu", nice=0, say=said.append) == []
     assert {file: file.stat().st_mtime_ns for file in (home / "checkpoints").rglob("*")} == before
 
 
@@ -61,7 +61,7 @@ def test_it_goes_on_after_a_kill_and_after_an_interrupt_as_if_there_had_been_non
     """60 steps in one go, and 60 with a SIGKILL of everything and a SIGTERM in between: the same weights."""
     small = "architecture = { patch = 2, widths = [16], attention = 0 }\nsave_every = 5\n"
     broken, whole = (tiny(home, name, "textures", 60, small) for name in ("broken", "whole"))
-    command = [sys.executable, "-m", "spectral_collapse.cli", "relay", broken, "--profile", "gpu"]
+    command = [sys.executable, "-m", "spectral_collapse.cli", "relay", broken, "--profile", "gpu", "--nice", "0"]
     run = listed([broken], "gpu")[0].run
     for number, wanted in ((signal.SIGKILL, 5), (signal.SIGTERM, 20)):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -77,7 +77,7 @@ def test_it_goes_on_after_a_kill_and_after_an_interrupt_as_if_there_had_been_non
         if training.busy:
             os.kill(int(children[0]), signal.SIGKILL)
     assert process.returncode == 130
-    assert relay([broken, whole], "gpu", say=lambda line: None) == []
+    assert relay([broken, whole], "gpu", nice=0, say=lambda line: None) == []
     one, other = (networks.load_model(f"{name}-32").denoiser.network.state_dict() for name in ("broken", "whole"))
     assert all(torch.equal(one[key], other[key]) for key in one)
 

@@ -33,7 +33,6 @@ from spectral_collapse.networks.checkpoints import check_free
 from spectral_collapse.training import history, recipes, states
 from spectral_collapse.training.recipes import Recipe
 
-_PRIORITY = 10
 _REPORT_SECONDS = 600.0
 _NOISE = {"low": (0, 0.3), "middle": (0.3, 3), "high": (3, np.inf)}
 """Bands of the noise-to-signal ratio, in which the held-out loss is reported."""
@@ -84,8 +83,8 @@ class Training:
             other.checkpoint.name == self.recipe.autoencoder or other.recipe.name == self.recipe.start
         )
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Starts its process, which goes on from the last state, if there is one."""
+    def start(self, nice: int) -> subprocess.Popen[bytes]:
+        """Starts its process, which goes on from the last state, if there is one. nice: as of `relay`."""
         command = [sys.executable, "-m", "spectral_collapse.cli", "train", str(self.asked)]
         command += ["--profile", self.recipe.profile, "--name", self.run.name]
         command += [] if self.output is None else ["--output", str(self.output)]
@@ -97,7 +96,7 @@ class Training:
                 command, stdout=said, stderr=said, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True
             )
         with contextlib.suppress(AttributeError, OSError):  # no such call on this system, or the process has ended
-            os.setpriority(os.PRIO_PROCESS, process.pid, _PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, process.pid, nice)
         return process
 
     @property
@@ -138,6 +137,7 @@ def relay(
     profile: str = "quick",
     together: int = 1,
     minutes: float | None = None,
+    nice: int = 10,
     interrupted: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = lambda line: print(line, flush=True),
 ) -> list[str]:
@@ -151,6 +151,7 @@ def relay(
         profile: of all of them.
         together: how many are trained at a time: processes of one thread each, and on a GPU beside each other.
         minutes: after which those under way save their states and end; without it they all finish.
+        nice: by how much their priority is lowered, from 0 to 19 as of the command of that name.
         interrupted: asked all the time; where it is so, the same happens.
         say: is given a line on each training at the beginning, every ten minutes, and when it ends.
 
@@ -159,6 +160,7 @@ def relay(
         CheckpointError: where a checkpoint would lie is something else.
     """
     check_number("together", together, 1)
+    check_number("nice", nice, 0, 19)
     if minutes is not None:
         check_number("minutes", minutes, 0, exclude=(0,))
     end = None if minutes is None else time.monotonic() + 60 * minutes
@@ -175,7 +177,7 @@ def relay(
             ready = [one for one in waiting if not any(map(one.needs, unfinished))]
             for training in [one for one in ready if not one.busy][: max(int(together) - len(running), 0)]:
                 waiting.remove(training)
-                running[training] = training.start()
+                running[training] = training.start(int(nice))
             time.sleep(0.2)
             for training, process in [*running.items()]:
                 if process.poll() is not None:
