@@ -66,9 +66,9 @@ $(OLDEST)/ready: pyproject.toml constraints-oldest.txt
 book: $(READY)  ## set up, run the Pareto study and build the book, from the results that ship
 	@echo "== Running the Pareto study (profile $(PROFILE)), unless its result ships or is in the store under data/results"
 	@mkdir -p build
-	SPECTRAL_COLLAPSE_OTHER_CODE=show $(BIN)/papermill notebooks/pareto.ipynb build/pareto.ipynb -p profile $(PROFILE)
+	$(BIN)/papermill notebooks/pareto.ipynb build/pareto.ipynb -p profile $(PROFILE)
 	@echo "== Building the book: every notebook is executed, studies that are in the store are not computed again"
-	SPECTRAL_COLLAPSE_OTHER_CODE=show SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
+	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
 	@echo "== The book is at book/_build/html/index.html"
 
 results: $(READY)  ## set up and compute what the book's pages show and does not ship yet, into data/results/shipped (goes on where it stopped)

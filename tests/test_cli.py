@@ -94,6 +94,7 @@ def test_an_output_that_is_full_or_closed_is_no_traceback(tmp_path: Path) -> Non
 
 def test_an_interrupt_is_one_line_whatever_becomes_of_it(capsys: pytest.CaptureFixture[str], run: Mock) -> None:
     """Imports and clusters that are interrupted raise errors of their own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who started this may have it ignored
 
     def interrupted(*_: object, **__: object) -> None:
         try:
@@ -105,6 +106,7 @@ def test_an_interrupt_is_one_line_whatever_becomes_of_it(capsys: pytest.CaptureF
     assert cli.main(["study", "collapse"]) == 130
     assert one_line(capsys) == "spectral-collapse: interrupted; what was finished is kept\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_the_machine_refuses_is_one_line(capsys: pytest.CaptureFixture[str], run: Mock) -> None:

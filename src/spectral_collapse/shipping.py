@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from spectral_collapse.studies.request import Request
 
 SHOWN = "SPECTRAL_COLLAPSE_OTHER_CODE"
-"""Environment variable: with 'show', as `make book` sets it, studies hand over what ships though other code made it."""
+"""Environment variable: with 'show', as notebooks set it where it is not set, studies hand over what ships though other
+code made it; with any other value they compute it anew."""
 
 _FINGERPRINTS = {
     "code": "code",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, described, unknown
+from spectral_collapse.shipping import SHOWN
 from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
@@ -59,7 +61,8 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
 
 
 def _cells(history: Iterable[str] | None) -> list[str]:
-    """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors."""
+    """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors, and what
+    ships although other code made it (`shipping.SHOWN`)."""
     if history is not None:
         cells = list(history) if isinstance(history, Iterable) else [history]
         if not all(isinstance(cell, str) for cell in cells):
@@ -71,6 +74,7 @@ def _cells(history: Iterable[str] | None) -> list[str]:
     if shell is None:
         return []
     shell.set_custom_exc((SpectralCollapseError,), _show_sentence)
+    os.environ.setdefault(SHOWN, "show")
     return list(shell.user_ns.get("In", []))
 
 
