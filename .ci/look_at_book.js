@@ -64,6 +64,7 @@
   const lost = c => {
     const {spec, view} = window.spectralCollapseCharts.chart(c.id) || {};
     if (!view || has(spec, "params") || has(spec, "sample")) return 0;
+    if (JSON.stringify({...spec, datasets: null}).includes('"clip":true')) return 0;  // its caption says where it ends
     const drawn = new Set(cellsOf(c).flatMap(({plot, marks}) => marks.filter(m => m.marktype !== "area")
       .flatMap(m => m.items.filter(item => item.defined !== false && within(item, plot)).map(item => item.datum || {}))
       .map(datum => JSON.stringify([datum.mean, datum.series, datum.panel]))));

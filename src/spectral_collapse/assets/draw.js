@@ -25,6 +25,7 @@
   function darken(node) {
     if ("condition" in node) return;  // ink on a coloured cell
     for (const [key, value] of Object.entries(node)) {
+      if (key === "field" || key === "as") continue;  // a column may be called white
       if (typeof value === "string" && value.toLowerCase() in DARK) node[key] = DARK[value.toLowerCase()];
       else if (key === "range" && Array.isArray(value)) node[key] = value.map(one => DARK[one] || one);
     }

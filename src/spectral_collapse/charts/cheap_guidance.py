@@ -49,18 +49,13 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
         alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in (("s_lf", "S_LF"), ("s_hf", "S_HF"))
     ]
     base = alt.Chart().encode(color=encoded["color"], tooltip=[*named, *values])
-    colors = [one.color for one in looks.values()]
+    points = base.encode(x, y, shape=encoded["shape"])
     chart = alt.layer(
         alt.Chart().mark_rule(strokeDash=[4, 4], color="#555555").encode(alt.X("mean(target):Q", scale=x["scale"])),
         base.mark_rule(opacity=0.25).encode(alt.X("s_lf_low:Q", scale=x["scale"]), y, x2="s_lf_high:Q"),
         base.mark_rule(opacity=0.25).encode(x, alt.Y("s_hf_low:Q", scale=y["scale"]), y2="s_hf_high:Q"),
-        base.mark_point(size=70, filled=False, strokeWidth=1.6).encode(
-            x,
-            y,
-            shape=encoded["shape"],
-            fill=alt.Fill("series:N", legend=None).scale(domain=list(looks), range=colors),
-            fillOpacity=alt.FillOpacity("start:N", legend=None).scale(domain=["plain", "TABA"], range=[0, 1]),
-        ),
+        points.transform_filter(alt.datum.start == "plain").mark_point(size=70, filled=False, strokeWidth=1.6),
+        points.transform_filter(alt.datum.start == "TABA").mark_point(size=70, filled=True, opacity=1),
     ).properties(width=300, height=260)
     return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
         description=f"S_LF against S_HF of OVG's variants, with and without TABA's start, {table.attrs['title']}"
