@@ -287,7 +287,7 @@ def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float,
     study["latent_power"] = study["latent_power"].where(~closed, power)
     decomposed = decomposition_study.decomposition()
     walk = {"denoiser": "covariance", "entry": "none", "resolution": "coarse", "measure": "high_power"}
-    decomposed["value"].loc[walk] = 0.125
+    decomposed["value"].loc[walk] = 0.25
     other = benchmark_study.made(
         {"standard": {}, "taba": {"hf_excess": np.log(2)}, "ovg": {"hf_excess": np.log(3)}}, spread=0.0
     )
@@ -300,7 +300,7 @@ def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float,
         "- Other, 12 real test images: 0.25 [0.25, 0.25] times; TABA multiplies it by 2.00 [2.00, 2.00], OVG by "
         "3.00 [3.00, 3.00]"
     ]
-    covariance = "and 0.12 [0.12, 0.12] if it knows the covariance"
+    covariance = "and 0.25 [0.25, 0.25] if it knows the covariance"
     means = "Energies are geometric means and powers arithmetic means over 6 rendered test images"
     for words in (*said, covariance, "4 checks of the papers' claims", means):
         assert words in answer
