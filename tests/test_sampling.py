@@ -96,6 +96,7 @@ def test_bad_input_is_refused_in_one_sentence() -> None:
         ({"guidance": -1}, "guidance must be"),
         ({"num_steps": 0}, "num_steps must be"),
         ({"label": torch.tensor([0, 1, 0])}, "2 images need 2 domain labels"),
+        ({"label": range(10**9)}, "2 images need 2 domain labels; labels of shape .1000000000,. were given"),
         ({"label": torch.tensor([0.0, 1.0])}, "must be integers"),
         ({"latent": latent[0]}, "N x C x H x W"),
         ({"latent": latent[:0]}, r"latent must not be empty; a tensor of shape \(0, .* was given"),

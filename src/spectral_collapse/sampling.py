@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,10 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError for another number of labels, or labels that are not integers.
     """
+    if isinstance(label, Sequence) and not isinstance(label, str | bytes) and len(label) != len(x):
+        raise InvalidParameterError(
+            f"{len(x)} images need {len(x)} domain labels; labels of shape ({len(label)},) were given"
+        )
     try:
         labels = torch.as_tensor(label, device=x.device)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from spectral_collapse import discovery, paths
-from spectral_collapse.checks import check_count
+from spectral_collapse.checks import check_count, check_flag, check_name
 from spectral_collapse.datasets.base import (
     NULL,
     SOURCE,
@@ -100,10 +100,9 @@ def load(
         DataError: source='real' where there are no images, or images that cannot be read.
     """
     entry = info(name)
-    if split not in get_args(Shown):
-        raise unknown("split", split, get_args(Shown))
-    if source not in ("auto", "real", "rendered"):
-        raise unknown("source", source, ("auto", "real", "rendered"))
+    check_name("split", split, get_args(Shown))
+    check_name("source", source, ("auto", "real", "rendered"))
+    check_flag("skip_corrupt", skip_corrupt)
     if check_count("size", size, 32) % 32:
         raise InvalidParameterError(f"size must be a multiple of 32, at least 32; {size!r} was given")
     roots = data_roots(root)
@@ -121,7 +120,7 @@ def data_roots(root: str | Path | None = None) -> list[Path]:
     rendered images. Raises InvalidParameterError for a root that is no path.
     """
     origin, named = ("root", root) if root is not None else (_VARIABLE, os.environ.get(_VARIABLE))
-    if named is None or named == "":
+    if named is None or (isinstance(named, str) and not named):
         return [paths.downloads()]
     folder = paths.expanded(named, origin)
     if not isdir(folder):

@@ -11,8 +11,9 @@ import torch
 from diffusers import ModelMixin
 
 from spectral_collapse import memory
+from spectral_collapse.checks import check_count, check_name
 from spectral_collapse.denoisers import size_multiple
-from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.autoencoder import Autoencoder, patched_autoencoder, small_autoencoder
 from spectral_collapse.networks.dit import gained_dit, paper_dit, small_dit
 from spectral_collapse.networks.patched import patched_unet
@@ -34,6 +35,8 @@ def create(name: str, size: int, channels: int, num_labels: int, **architecture:
     not fit into memory, and for a size that the network cannot take.
     """
     given = {"size": size, "channels": channels, "num_labels": num_labels}
+    for what, number in given.items():
+        check_count(what, number, 1)
     network = _build("network", NETWORKS, name, given, architecture)
     step = size_multiple(network)
     if size % step or size < step:
@@ -56,8 +59,7 @@ def _build(
     architecture: Mapping[str, Any],
 ) -> ModelMixin:
     """What a builder makes, once it is known that it can be made and fits into memory."""
-    if name not in builders:
-        raise unknown(kind, name, builders)
+    check_name(kind, name, builders)
     known = [key for key in inspect.signature(builders[name]).parameters if key not in given]
     for key in architecture:
         if key not in known:

@@ -64,9 +64,16 @@ def _cells(history: Iterable[str] | None) -> list[str]:
     """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors, and what
     ships although other code made it (`shipping.SHOWN`)."""
     if history is not None:
-        cells = list(history) if isinstance(history, Iterable) else [history]
-        if not all(isinstance(cell, str) for cell in cells):
-            raise InvalidParameterError(f"history must be the sources of cells; {described(history)} was given")
+        cells: list[str] = []
+        try:
+            for cell in history:
+                if not isinstance(cell, str):
+                    raise TypeError
+                cells.append(cell)
+        except TypeError:
+            raise InvalidParameterError(
+                f"history must be the sources of cells; {described(history)} was given"
+            ) from None
         return cells
     from IPython import get_ipython
 

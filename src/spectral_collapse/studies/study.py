@@ -13,7 +13,7 @@ import functools
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -140,7 +140,7 @@ class Study(Generic[P]):
         Raises InvalidParameterError for no data set or one that is named twice, and what `run` raises.
         """
         names = [datasets] if isinstance(datasets, str) else datasets
-        texts = isinstance(names, Collection) and all(isinstance(name, str) for name in names)
+        texts = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
         if not texts or not len(names) or len(set(names)) < len(names):
             raise InvalidParameterError(
                 f"datasets must name at least one data set, each of them once; {described(datasets)} was given"
