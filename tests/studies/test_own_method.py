@@ -33,6 +33,10 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
 
 
+def test_the_methods_without_a_choice_run_at_every_profile() -> None:
+    assert own_method.STUDY.run(profile="smoke")["series"].values.tolist() == ["white noise", "standard", "taba"]
+
+
 def test_a_registered_method_is_compared_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(inversion.METHODS, "doubled", Doubled)
     study = own_method.STUDY.run(profile="smoke", methods=["standard", "doubled"])

@@ -13,7 +13,7 @@ from spectral_collapse import inversion, metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies import common
-from spectral_collapse.studies.parameters import NetworkParameters
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
@@ -23,6 +23,9 @@ WHITE = "white noise"
 class OwnMethodParameters(NetworkParameters):
     """The methods to be compared, on test sources of one data set."""
 
+    num_steps: Count = by_profile(
+        13, 50, 50, ge=1, description="steps of the inversion and of the sampling; TABA at 4 % needs 13"
+    )
     methods: tuple[str, ...] = Field(
         ("standard", "taba"), min_length=1, description="names of inversion.METHODS; stochastic ones draw from seed 0"
     )
