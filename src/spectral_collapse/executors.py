@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from importlib import metadata, util
+from multiprocessing.util import Finalize
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -106,6 +107,8 @@ class Processes:
     def _pool(self) -> ProcessPoolExecutor:
         from loky import get_reusable_executor
 
+        if not _pools:  # a process of multiprocessing waits for its own before what atexit knows is called
+            Finalize(None, close, exitpriority=100)
         _pools[:] = [get_reusable_executor(self.workers, timeout=_IDLE_SECONDS, env=ENVIRONMENT)]
         return _pools[0]
 
