@@ -23,10 +23,18 @@ class Corruption(NamedTuple):
     time: torch.Tensor
 
 
-def draw_corruption(process: Process, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Corruption:
-    """The corruption of a batch of this shape, at levels drawn as the process draws them for training."""
+def draw_corruption(
+    process: Process, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | None = None
+) -> Corruption:
+    """The corruption of a batch of this shape, at levels drawn as the process draws them for training.
+
+    device: where the noise is drawn, which a CPU would be slow at for a GPU; on another kind of device than the
+    generator's it has a generator of its own, of the same seed.
+    """
     alpha, sigma, time = process.draw(shape[0], generator)
-    return Corruption(torch.randn(shape, generator=generator), alpha, sigma, time)
+    if device is not None and device.type != generator.device.type:
+        generator = torch.Generator(device).manual_seed(generator.initial_seed())
+    return Corruption(torch.randn(shape, generator=generator, device=generator.device), alpha, sigma, time)
 
 
 def denoising_loss(
@@ -66,7 +74,7 @@ def denoising_loss(
     output = network(c.input_scale * x, corruption.time.to(clean), **told).sample
     errors = (output.float() - target).square().mean((1, 2, 3))
     if min_snr_gamma:
-        slope = torch.as_tensor(c.clean_out).expand_as(alpha)
+        slope = torch.as_tensor(c.clean_out, device=alpha.device).expand_as(alpha)
         errors = errors * ((alpha / sigma).square().clamp(max=min_snr_gamma) * slope.square()).flatten()
     return errors
 

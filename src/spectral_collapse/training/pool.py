@@ -49,9 +49,9 @@ class Pool:
         weights = targets / targets.sum().clamp(min=1) + sources / sources.sum().clamp(min=1)
         return torch.multinomial(weights.float(), count, replacement=True, generator=generator)
 
-    def take(self, chosen: torch.Tensor) -> torch.Tensor:
+    def take(self, chosen: torch.Tensor, device: torch.device | str = "cpu") -> torch.Tensor:
         """Items by index: images as float32 in [-1, 1], latents as they are."""
-        return as_images(self.items[chosen])
+        return as_images(self.items[chosen].to(device))
 
 
 @dataclass(frozen=True)

@@ -141,11 +141,12 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         chosen = pool.choose(recipe.batch_size, generator)
         labels = drop_labels(pool.labels[chosen], recipe.label_dropout, generator)
         mirrored = draw_flips(len(chosen), flips, generator)
-        return chosen, labels, mirrored, *draw_corruption(process, (len(chosen), channels, side, side), generator)
+        shape = len(chosen), channels, side, side
+        return chosen, labels, mirrored, *draw_corruption(process, shape, generator, device)
 
     def take(drawn: Batch) -> Batch:
         chosen, labels, mirrored, *corruption = drawn
-        return flip(pool.take(chosen), flips, mirrored), labels, *corruption
+        return flip(pool.take(chosen, device), flips, mirrored.to(device)), labels, *corruption
 
     def loss(
         called: torch.nn.Module, clean: torch.Tensor, labels: torch.Tensor, *corruption: torch.Tensor

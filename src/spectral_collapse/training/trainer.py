@@ -246,8 +246,9 @@ def _optimise(
         network.enable_gradient_checkpointing()
     if recipe.channels_last:
         network.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(task.model.parameters(), lr=recipe.learning_rate)
-    average = EMAModel(network.parameters(), decay=recipe.ema_decay, update_after_step=recipe.ema_start)
+    on_gpu = accelerator.device.type == "cuda"
+    optimizer = torch.optim.AdamW(task.model.parameters(), lr=recipe.learning_rate, fused=on_gpu)
+    average = EMAModel(network.parameters(), decay=recipe.ema_decay, update_after_step=recipe.ema_start, foreach=on_gpu)
     average.to(accelerator.device)
     trained = Trained(network, optimizer, average, history)
     content = _content(recipe, task)
@@ -263,7 +264,7 @@ def _optimise(
             stacklevel=3,
         )
     model, prepared = accelerator.prepare(task.model, optimizer)
-    if recipe.compile:
+    if recipe.compile and on_gpu:
         model = torch.compile(model)
     started = time.monotonic() - seconds
 

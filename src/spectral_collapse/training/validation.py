@@ -74,9 +74,9 @@ def validate_autoencoder(network: autoencoders.Autoencoder, images: HeldOut) -> 
         target = images.target[:_SAMPLES].to(network.device)
         means = autoencoders.posterior_means(network, target)
         with torch.no_grad():
-            made = network.decode(means).sample.clamp(-1, 1)
-    scores = metrics.s_hf(made, metrics.hf_reference(images.target)).cpu()
-    return Record(scores, made.cpu(), metrics.psnr(made, target).cpu(), scores)
+            made = network.decode(means).sample.clamp(-1, 1).cpu()
+    scores = metrics.s_hf(made, metrics.hf_reference(images.target))
+    return Record(scores, made, metrics.psnr(made, images.target[:_SAMPLES]), scores)
 
 
 def validate_denoiser(model: Model, images: HeldOut) -> Record:
@@ -93,18 +93,18 @@ def validate_denoiser(model: Model, images: HeldOut) -> Record:
         wrong = []
         for level in levels:
             found = denoiser(level.alpha * clean + level.sigma * noise, level, labels)
-            wrong.append(Prediction(found.noise - noise, found.clean - clean))
+            wrong.append(Prediction((found.noise - noise).cpu(), (found.clean - clean).cpu()))
         loss = [_output_error(denoiser, level, error) for level, error in zip(levels, wrong, strict=True)]
         noise_error = torch.stack([band_power(error.noise).T.unflatten(1, (2, len(source))) for error in wrong])
         latent = torch.randn((_SAMPLES, *clean.shape[1:]), generator=generator).to(clean)
-        made = model.decode(sample(denoiser, latent, TARGET, _NUM_STEPS))
+        made = model.decode(sample(denoiser, latent, TARGET, _NUM_STEPS)).cpu()
         again = None if model.autoencoder is None else model.decode(clean[len(source) :]).cpu()
     return Record(
-        metrics.s_hf(made, reference).cpu(),
-        made.cpu(),
+        metrics.s_hf(made, reference),
+        made,
         None if again is None else metrics.psnr(again, target),
         None if again is None else metrics.s_hf(again, reference),
-        torch.stack(loss).cpu(),
+        torch.stack(loss),
         noise_error.float().cpu(),
     )
 

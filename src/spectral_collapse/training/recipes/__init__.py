@@ -119,7 +119,7 @@ class Recipe(BaseModel):
         ema_decay, ema_start: decay of the averaged weights, and the step at which averaging begins.
         gradient_checkpointing: less memory, more time. precision: 'bf16' autocasts to bfloat16, 'no' stays
             in float32, 'auto' takes bfloat16 where the hardware computes in it (`training.precision`).
-        compile, channels_last: torch.compile, and the memory layout of convolutions on GPUs.
+        compile, channels_last: on GPUs, torch.compile and the memory layout of convolutions.
         seed, save_every: steps between saved states. validate_every: steps between validations,
             with some more before the first of them; 0 for none.
 
