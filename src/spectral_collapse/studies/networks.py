@@ -173,18 +173,18 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     return xr.Dataset(variables, coordinates, attrs).set_coords(_ABOUT)
 
 
-def others(dataset: str = "photos_x8", **given: Any) -> list[xr.Dataset]:
+def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any) -> list[xr.Dataset]:
     """The results for the first data set of each family but that of `dataset`, with all networks that ship for it.
 
-    given: parameters of the study; those that are of one data set alone (source, checkpoints, images) do not count.
-    A family without networks for images of this size is left out.
+    study: this one, or another of networks. given: its parameters; those that are of one data set alone (source,
+    checkpoints, images) do not count. A family without networks for images of this size is left out.
     """
     given = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
     size = NetworksParameters.checked(**{name: given[name] for name in ("profile", "size") if name in given}).size
     families = {info.family: info.name for info in reversed(datasets.DATASETS.values())}  # the first of each
     family = datasets.info(dataset).family
     fitting = [families[other] for other in reversed(families) if other != family and shipped(other, size)]
-    return [STUDY.run(dataset=name, **given) for name in fitting]
+    return [(study or STUDY).run(dataset=name, **given) for name in fitting]
 
 
 @functools.lru_cache(maxsize=1)
