@@ -1,9 +1,15 @@
 """Pareto fronts of two scores, their area, and intervals by resampling what is independent.
 
-All functions work on any leading dimensions at once. More is better in both scores. Intervals are
-percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13). Images of one photograph, field of
-view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along
-the dimension of the samples, and all intervals draw whole groups (`bootstrap_counts`).
+All functions work on any leading dimensions at once. More is better in both scores. Images of one photograph, field of
+view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along the dimension
+of the samples, and all intervals draw whole groups (`bootstrap_counts`).
+
+Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13), corrected for the number of groups.
+Plain ones of few groups are too short: of the mean of four normal values they cover 80 %, of sixteen 92 %. Here they
+are stretched about their estimate by a factor (`stretch`) with which they are as wide as Student's interval where
+values are normal, and cover 94 to 95 % of means of three groups and more. They stay as lopsided as the resamples are,
+and one rule serves means, ratios, ranks, correlations and areas alike. Hesterberg, 'What teachers should know about
+the bootstrap' (2015, Sec. 3 and 5), has the shortness and its two causes.
 
 Every function raises InvalidParameterError for what is no array of numbers of the shape that it names. An infinite
 value, such as the PSNR of identical images, makes a mean infinite, which then has no interval (NaN); a warning says so.
@@ -13,12 +19,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
 from spectral_collapse import memory
 from spectral_collapse.checks import check_count, check_name, described
@@ -36,6 +43,10 @@ FLIPS = 20000
 """Patterns of signs that `sign_flip` draws: a p-value of 0.05 has a standard error of 0.0015."""
 
 Kind = Literal["spearman", "pearson"]
+
+Bounds = tuple[float, float]
+REAL, POSITIVE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
+"""Between which bounds a quantity lies, by its kind: any number, a power or an error, a share."""
 
 
 class Interval(NamedTuple):
@@ -108,45 +119,113 @@ def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RES
     same intervals of means, but fronts, ranks and ratios need the same draws again and again.
 
     groups: the group of each sample (`groups_of`), a range where each is its own. The numbers are whole, as
-    floats; all are NaN where there is only one group, and so no interval.
+    floats, and read-only: who asks for the same gets the same array. All are NaN where there is only one group, and
+    so no interval.
 
     Raises InvalidParameterError for no samples or no resamples.
     """
     resamples, seed = check_count("resamples", resamples, 1), check_count("seed", seed, 0)
-    number, count = _groups(groups)
+    number, _ = _groups(groups)
     memory.check(16 * resamples * len(number), f"a bootstrap of {len(number)} samples", "lower resamples")
+    return _counts(tuple(number.tolist()), resamples, seed)
+
+
+@lru_cache(maxsize=32)  # of 64 samples each has 1 MB
+def _counts(number: tuple[int, ...], resamples: int, seed: int) -> np.ndarray:
+    """`bootstrap_counts` of the number of each sample's group."""
+    count = max(number) + 1
     if count == 1:
-        return np.full((resamples, len(number)), np.nan)
-    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-    times = np.zeros((resamples, count))
-    np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
-    return times[:, number]
+        counts = np.full((resamples, len(number)), np.nan)
+    else:
+        drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
+        times = np.zeros((resamples, count))
+        np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
+        counts = times[:, list(number)]
+    counts.flags.writeable = False
+    return counts
+
+
+def stretch(groups: np.ndarray | int) -> np.ndarray:
+    """How much too short percentile bootstrap intervals of a mean over so many independent groups are (...).
+
+    Resamples of G groups have the variance that divides by G, not by G - 1, and their quantiles are those of the normal
+    distribution, not of Student's with G - 1 degrees of freedom: 2.69 for 3 groups, 1.87 for 4, 1.12 for 16, 1.03 for
+    64. NaN for one group, which has no interval.
+    """
+    count = _numbers("groups", groups, 0).astype(float)
+    count = np.where(count > 1, count, np.nan)
+    end = (1 + COVERAGE) / 2
+    return special.stdtrit(count - 1, end) / special.ndtri(end) * np.sqrt(count / (count - 1))
+
+
+def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL) -> Interval:
+    """A percentile bootstrap interval over so many groups, stretched about its estimate.
+
+    bounds: between which the quantity lies, by its kind: it is stretched on the scale of the logarithm or the logit,
+    and so stays within them. An estimate at a bound has no place on that scale; its interval is cut at the bounds.
+    """
+    (low, high), factor = bounds, stretch(groups)
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        lower = np.log(x - low) if np.isfinite(low) else 0.0
+        return lower - np.log(high - x) if np.isfinite(high) else lower
+
+    def back(y: np.ndarray) -> np.ndarray:
+        if np.isfinite(low) and np.isfinite(high):
+            return low + (high - low) * special.expit(y)
+        return low + np.exp(y) if np.isfinite(low) else high - np.exp(-y)
+
+    ends, mean = [], np.asarray(found.mean, float)
+    for end in found[1:]:
+        straight = mean + factor * (end - mean)
+        if bounds != REAL:
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                bent = back(scaled(mean) + factor * (scaled(np.asarray(end, float)) - scaled(mean)))
+            straight = np.where(np.isfinite(bent), bent, np.clip(straight, low, high))
+        ends.append(straight[()])
+    return Interval(found.mean, *ends)
+
+
+def resampled(
+    estimate: np.ndarray | float,
+    draws: np.ndarray,
+    groups: Sequence[object] | np.ndarray,
+    bounds: Bounds = REAL,
+) -> Interval:
+    """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples; bounds:
+    as of `corrected`. Without resamples there is none, and its ends are NaN."""
+    ends = percentiles(draws) if np.shape(draws)[-1] else (np.nan, np.nan)
+    return corrected(Interval(estimate, *ends), _groups(groups)[1], bounds)
+
+
+def within(found: Interval, least: float, most: float) -> Interval:
+    """An interval of what has bounds, cut there."""
+    return Interval(found.mean, *(np.clip(end, least, most)[()] for end in found[1:]))
 
 
 def bootstrap_mean(
     values: np.ndarray | xr.DataArray,
     groups: Sequence[object] | np.ndarray | None = None,
-    resamples: int = RESAMPLES,
+    bounds: Bounds = REAL,
     seed: int = 0,
 ) -> Interval:
     """Mean over the last dimension of `values` (..., N) with its 95 % interval, each (...).
 
     groups: of the N samples, as in `bootstrap_counts`; without it those that a DataArray has along its
-    last dimension (`groups_of`). The interval is NaN where there is none: with a single group, or with a
-    value that is not finite.
+    last dimension (`groups_of`). bounds: as of `corrected`. The interval is NaN where there is none: with a single
+    group, or with a value that is not finite.
 
-    Raises InvalidParameterError for no samples or no resamples.
+    Raises InvalidParameterError for no samples.
     """
     if groups is None and isinstance(values, xr.DataArray):
         groups = groups_of(values, str(values.dims[-1]))
     values = _numbers("values", values).astype(float)
     groups = range(values.shape[-1]) if groups is None else groups
     _groups(groups, values.shape[-1])
-    counts = bootstrap_counts(groups, resamples, seed)
     finite = np.isfinite(values).all(-1, keepdims=True)
     _warn_of_infinite(values)
-    low, high = percentiles(resampled_means(np.where(finite, values, np.nan), counts))
-    return Interval(values.mean(-1), low, high)
+    draws = resampled_means(np.where(finite, values, np.nan), bootstrap_counts(groups, seed=seed))
+    return resampled(values.mean(-1), draws, groups, bounds)
 
 
 def geometric_mean(logarithms: xr.DataArray) -> Interval:
@@ -168,11 +247,11 @@ def without_blocks(groups: Sequence[object] | np.ndarray, blocks: int = 10) -> l
     return [np.flatnonzero(block != one) for one in range(min(blocks, count))]
 
 
-def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
+def interval(values: xr.DataArray, dim: str = "sample", bounds: Bounds = REAL) -> Interval:
     """Mean over the samples along `dim` with its 95 % interval, each along the other dimensions.
 
     Samples without a value (NaN) are left out; all three are NaN where fewer than two have one. Groups as of
-    `groups_of`.
+    `groups_of`; bounds as of `corrected`.
     """
     values, groups = _along(values, dim), groups_of(values, dim)
     rows = values.to_numpy().reshape(-1, values.sizes[dim])
@@ -182,17 +261,21 @@ def interval(values: xr.DataArray, dim: str = "sample") -> Interval:
     for index, pattern in enumerate(patterns):
         chosen = number.ravel() == index
         if pattern.sum() > 1:
-            found[:, chosen] = bootstrap_mean(rows[chosen][:, pattern], groups[pattern])
+            found[:, chosen] = bootstrap_mean(rows[chosen][:, pattern], groups[pattern], bounds)
     return Interval(*(end.reshape(values.shape[:-1])[()] for end in found))
 
 
 def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample") -> Interval:
-    """Ratio of two means over samples, with its 95 % interval; both are resampled together."""
-    counts = bootstrap_counts(groups_of(numerator, dim))
+    """Ratio of two means over samples, with its 95 % interval, that of a positive quantity where all of it is positive;
+    both are resampled together."""
+    groups = groups_of(numerator, dim)
     top, bottom = (_along(values, dim).to_numpy() for values in (numerator, denominator))
     _check_alike("numerator and denominator", top.shape, bottom.shape)
+    counts = bootstrap_counts(groups)
     draws = resampled_means(top, counts) / resampled_means(bottom, counts)
-    return Interval(top.mean(-1) / bottom.mean(-1), *percentiles(draws))
+    estimate, positive = top.mean(-1) / bottom.mean(-1), percentiles(draws)[0] > 0
+    both = zip(*(resampled(estimate, draws, groups, bounds) for bounds in (POSITIVE, REAL)), strict=True)
+    return Interval(*(np.where(positive, one, other)[()] for one, other in both))
 
 
 def jackknife(estimate: np.ndarray | float, without: np.ndarray) -> Interval:
@@ -218,7 +301,6 @@ def hypervolume_gain(
     baselines: np.ndarray,
     reference: tuple[float, float] = (0.0, 0.0),
     groups: Sequence[object] | np.ndarray | None = None,
-    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> HypervolumeGain:
     """How much more area candidates (P, N, 2) dominate than baselines (Q, N, 2), with a 95 % interval.
@@ -246,7 +328,7 @@ def hypervolume_gain(
     endless = _warn_of_infinite(candidates) + _warn_of_infinite(baselines) > 0
     groups = range(candidates.shape[1]) if groups is None else groups
     _groups(groups, candidates.shape[1])
-    counts = bootstrap_counts(groups, resamples, seed)
+    counts = bootstrap_counts(groups, seed=seed)
 
     def area(values: np.ndarray) -> tuple[float, np.ndarray]:
         finite = np.where(np.isinf(values), np.nan, values)
@@ -255,8 +337,8 @@ def hypervolume_gain(
 
     (candidate_area, candidate_draws), (baseline_area, baseline_draws) = area(candidates), area(baselines)
     draws = candidate_draws - baseline_draws
-    low, high = percentiles(np.where(endless or np.isnan(counts).any(), np.nan, draws))
-    return HypervolumeGain(Interval(candidate_area - baseline_area, low, high), candidate_area, baseline_area)
+    draws = np.where(endless or np.isnan(counts).any(), np.nan, draws)
+    return HypervolumeGain(resampled(candidate_area - baseline_area, draws, groups), candidate_area, baseline_area)
 
 
 def _points(points: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy import stats
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.findings import comparison
-from spectral_collapse.findings.intervals import bootstrap_mean
+from spectral_collapse.statistics import bootstrap_mean
 
 POINTS = ("standard", "a", "b", "c", "d")
 SCORES = ("s_hf", "psnr", "noise_to_latent", "kurtosis", "angle_at_image")

@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import decomposition as findings
-from spectral_collapse.findings.intervals import bootstrap_mean
 from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.statistics import bootstrap_mean
 from tests import decomposition_study
 
 

@@ -9,9 +9,8 @@ import xarray as xr
 
 from spectral_collapse import datasets, paths, results
 from spectral_collapse.findings import networks as findings
-from spectral_collapse.findings.intervals import POSITIVE, REAL, SHARE, bootstrap_mean
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import text
+from spectral_collapse.statistics import POSITIVE, REAL, SHARE, bootstrap_mean, text
 from spectral_collapse.studies import networks
 from spectral_collapse.training import records
 from spectral_collapse.training.history import FILE

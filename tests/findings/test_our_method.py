@@ -5,8 +5,8 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import our_method as findings
-from spectral_collapse.findings.intervals import bootstrap_mean
 from spectral_collapse.findings.our_method import OURS, RIVAL
+from spectral_collapse.statistics import bootstrap_mean
 
 SAMPLES = 6
 TEXTURE = np.linspace(0.8, 0.9, SAMPLES)

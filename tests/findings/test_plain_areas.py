@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings import plain_areas as findings
 from tests.plain_areas_study import plain_areas
 
@@ -49,7 +48,7 @@ def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -
     study = found["one"]
     study["spread"].loc[{"area": "plain", "sample": ["0", "1", "2", "3", "4"]}] = np.nan
     rest = findings.early(study, "spread").isel(sample=slice(5, None))
-    expected = intervals.ratio(rest.sel(area="plain"), rest.sel(area="other"))
+    expected = statistics.ratio(rest.sel(area="plain"), rest.sel(area="other"))
     assert findings.area_ratio(findings.early(study, "spread")) == pytest.approx(expected)
     study["spread"].loc[{"area": "plain"}] = np.nan
     assert np.isnan(findings.area_ratio(findings.early(study, "spread")).mean)

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings import trajectories as findings
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from tests.trajectories_study import LATE, RINGS, SERIES, STEPS, trajectories
@@ -31,7 +30,7 @@ def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
     assert [claim.verdict for claim in made] == ["supported"] * 3
     assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in made)
     late = findings.late_energy(found["one"]).sel(series="standard")
-    assert f"One, x8 {statistics.text(intervals.interval(late), 2)}" in made[0].measured
+    assert f"One, x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
 
 
 def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Dataset]) -> None:

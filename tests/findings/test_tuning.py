@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.findings import tuning as findings
-from spectral_collapse.findings.intervals import bootstrap_mean
+from spectral_collapse.statistics import bootstrap_mean
 from tests.tuning_study import tuning
 
 

@@ -12,9 +12,9 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
-from spectral_collapse.findings.intervals import as_table, high_mean, interval, means, ratio, resampled, resamples
+from spectral_collapse.findings.intervals import as_table, high_mean, means
 from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import Interval, bootstrap_counts, interval, ratio, resampled
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -255,7 +255,7 @@ def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
     groups = statistics.groups_of(error)
-    counts = resamples(groups)
+    counts = bootstrap_counts(groups)
 
     def over(band: str) -> tuple[np.ndarray, float]:
         network, closed = (error.sel(denoiser=name, band=band).to_numpy() for name in ("network", "covariance"))

@@ -17,12 +17,12 @@ from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.intervals import bounds_of, interval
+from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.inversion import METHODS
-from spectral_collapse.statistics import Interval, groups_of, text
+from spectral_collapse.statistics import Interval, groups_of, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.published import CHOSEN

@@ -13,7 +13,6 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_below, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
 from spectral_collapse.findings.measured import attr, title_of
@@ -79,7 +78,7 @@ def differences(found: Found, score: str) -> pd.DataFrame:
     def one(study: xr.Dataset) -> pd.DataFrame:
         values = study[score].sel(start="plain", drop=True)
         gaps = (values - values.sel(variant=EXACT, drop=True)).sel(variant=[STANDARD, *cheap(study)])
-        found = intervals.interval(gaps)
+        found = statistics.interval(gaps)
         return as_table(found, gaps).rename(columns={"variant": "series"}).assign(panel=title_of(study))
 
     return stacked(found, one, "dataset")
@@ -105,7 +104,7 @@ def area_gain(study: xr.Dataset, variant: str) -> HypervolumeGain:
         name: np.stack([of.sel(variant=name).transpose("start", "sample") for of in (kept, study["s_hf"])], -1)
         for name in (variant, EXACT)
     }
-    return intervals.hypervolume_gain(values[variant], values[EXACT], groups=statistics.groups_of(study))
+    return statistics.hypervolume_gain(values[variant], values[EXACT], groups=statistics.groups_of(study))
 
 
 def chosen(study: xr.Dataset, at_most: float) -> str | None:
@@ -135,7 +134,7 @@ def numbers(study: xr.Dataset) -> pd.DataFrame:
         for start in study["start"].to_numpy():
             at = study.sel(variant=variant, start=start)
             scores = {
-                title: text(intervals.interval(at[name]), digits)
+                title: text(statistics.interval(at[name]), digits)
                 for name, title, digits in (
                     ("s_hf", "S_HF", 3),
                     ("hf_excess", "log HF energy", 2),
@@ -280,7 +279,7 @@ def _not_worse(gain: HypervolumeGain) -> bool | None:
 def _free_energy(study: xr.Dataset, variant: str) -> Interval:
     """Log high-frequency energy of the outputs of a variant minus exact OVG's."""
     energy = study["hf_excess"].sel(start="plain")
-    return intervals.interval(energy.sel(variant=variant) - energy.sel(variant=EXACT))
+    return statistics.interval(energy.sel(variant=variant) - energy.sel(variant=EXACT))
 
 
 def _validated(study: xr.Dataset) -> xr.DataArray:

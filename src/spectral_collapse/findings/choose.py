@@ -22,11 +22,10 @@ from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.intervals import interval
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.inversion import METHODS
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import Interval, interval, text
 
 BUDGETS = (1.0, 1.1, 1.6, 4.0)
 """What an inversion may cost, in standard inversions: `inversion_cost` of the benchmark."""

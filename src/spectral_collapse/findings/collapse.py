@@ -9,11 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
-from spectral_collapse.findings.intervals import POSITIVE, SHARE, high_mean, mean_text, means
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, images, title_of
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import POSITIVE, SHARE, Interval
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -37,7 +36,7 @@ def energy(study: xr.Dataset, series: str = "standard", over: str = "target") ->
     """The high-frequency energy of a series of images as a multiple of another's: geometric mean over images."""
     excess = study["image_excess"]
     gaps = excess.sel(image_series=series, drop=True) - excess.sel(image_series=over, drop=True)
-    return intervals.geometric_mean(gaps)
+    return statistics.geometric_mean(gaps)
 
 
 def cured(study: xr.Dataset) -> str:
@@ -51,7 +50,7 @@ def cured(study: xr.Dataset) -> str:
 def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
-    return {series: intervals.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
+    return {series: statistics.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
 
 
 def answer(study: xr.Dataset) -> str:
@@ -104,7 +103,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     def independence(study: xr.Dataset) -> Interval:
         s_dc = study["latent_s_dc"]
-        return intervals.bootstrap_mean(s_dc.sel(latent_series="source, OVG") - s_dc.sel(latent_series="white noise"))
+        return statistics.bootstrap_mean(s_dc.sel(latent_series="source, OVG") - s_dc.sel(latent_series="white noise"))
 
     def energy_over(series: str, other: str) -> Callable[[xr.Dataset], Interval]:
         return lambda study: Interval(*np.log(energy(study, series, other)))

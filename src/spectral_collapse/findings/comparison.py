@@ -19,17 +19,20 @@ from scipy import stats
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.findings.intervals import bootstrap_mean, resampled, resamples, within
 from spectral_collapse.statistics import (
     Interval,
     Kind,
+    bootstrap_counts,
+    bootstrap_mean,
     correlations,
     groups_of,
     holm,
+    resampled,
     resampled_means,
     sign_flip,
     text,
     wilson,
+    within,
 )
 
 Over = Literal["point", "sample"]
@@ -164,7 +167,7 @@ def cases(
     for study in studies:
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
         values = np.stack([_seeds(study[name]).to_numpy() for name in names])  # (score, point, seed, sample)
-        counts = resamples(groups_of(study))
+        counts = bootstrap_counts(groups_of(study))
         again = (resampled_means(values, counts), counts.sum(1), drawn)
         for means, size, kept in ((values.mean(-1, keepdims=True), values.shape[-1], actual), again):
             good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
@@ -205,7 +208,7 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
 
     actual = placed(values.mean(-1))
     groups = groups_of(study)
-    drawn = placed(resampled_means(values, resamples(groups)))
+    drawn = placed(resampled_means(values, bootstrap_counts(groups)))
 
     def ranked(ranks: np.ndarray, draws: np.ndarray) -> Interval:
         return within(resampled(ranks, draws, groups), 1, actual.shape[1])
@@ -257,7 +260,7 @@ def correlation(
         return np.concatenate([correlations(one, kind) for one in repeated], axis=-1)
 
     groups = groups_of(study)
-    counts = resamples(groups)
+    counts = bootstrap_counts(groups)
     r = of(np.ones((1, samples)))[..., 0]
     unknown_ends = np.full((len(names), len(names)), np.nan)
     found = (

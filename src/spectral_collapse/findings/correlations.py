@@ -15,13 +15,13 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import comparison, intervals
+from spectral_collapse.findings import comparison
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, judge
 from spectral_collapse.findings.decorrelation import NEAR, Found, per_dataset, white_s_dc
-from spectral_collapse.findings.intervals import SHARE, bounds_of, means
+from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import Measured, images, label
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
 
@@ -71,7 +71,7 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
-    counts = intervals.resamples(groups)
+    counts = statistics.bootstrap_counts(groups)
     kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "all images": lambda times: _pooled(ranks - ranks.mean((1, 2), keepdims=True), times),
         "given the method": lambda times: _pooled(ranks - ranks.mean(2, keepdims=True), times),
@@ -79,8 +79,8 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     }
     once = np.ones((1, values.shape[-1]))
     found = {"means of methods": _over_methods(values, counts, groups)}
-    found |= {name: intervals.resampled(float(of(once)[0]), of(counts), groups) for name, of in kinds.items()}
-    return {name: intervals.within(one, -1, 1) for name, one in found.items()}
+    found |= {name: statistics.resampled(float(of(once)[0]), of(counts), groups) for name, of in kinds.items()}
+    return {name: statistics.within(one, -1, 1) for name, one in found.items()}
 
 
 def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> Interval:
@@ -94,7 +94,7 @@ def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) ->
     if np.isnan(counts).any():
         return Interval(float(actual), np.nan, np.nan)
     fewer = min(range(methods), groups, key=lambda units: len(set(units)))
-    return intervals.resampled(float(actual), r[np.isfinite(r)], fewer)  # a method against itself has no correlation
+    return statistics.resampled(float(actual), r[np.isfinite(r)], fewer)  # a method against itself has no correlation
 
 
 def _pooled(centred: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -159,7 +159,7 @@ def experiment(found: Found) -> pd.DataFrame:
 def gap(one: xr.Dataset, point: str, reference: str, score: str = "s_hf") -> Interval:
     """Mean difference of a score between two points on the same images."""
     values = one[score]
-    return intervals.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
+    return statistics.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
 
 
 def exceptions(one: xr.Dataset, shown_by: str = "low") -> list[str]:
@@ -172,7 +172,7 @@ def exceptions(one: xr.Dataset, shown_by: str = "low") -> list[str]:
     """
     found = []
     for name in map(str, one["point"].to_numpy()):
-        decorrelated = intervals.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE)
+        decorrelated = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE)
         low = decorrelated.high < white_s_dc(one) - NEAR
         if low and name not in NOT_COUNTED and getattr(gap(one, name, WHITE, "hf_excess"), shown_by) > np.log(ENOUGH):
             found.append(called(name))
@@ -226,7 +226,7 @@ def experiment_verdict(found: Found) -> str:
     lines = []
     for one in found.values():
         white, standard = (
-            text(intervals.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
+            text(statistics.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
         )
         forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
         energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
@@ -246,7 +246,7 @@ def _times(one: xr.Dataset, point: str) -> str:
     """High-frequency energy of a point's images as a multiple of white noise's: geometric mean over images."""
     values = one["hf_excess"]
     gaps = values.sel(point=point, drop=True) - values.sel(point=WHITE, drop=True)
-    return text(intervals.geometric_mean(gaps), 2)
+    return text(statistics.geometric_mean(gaps), 2)
 
 
 def claims(found: Found) -> list[Claim]:

@@ -10,10 +10,10 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
-from spectral_collapse.findings.intervals import POSITIVE, interval, means, ratio
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.measured import attr, images, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import POSITIVE, Interval, interval, ratio, text
 from spectral_collapse.studies.decomposition import MEASURES
 
 DENOISERS = {

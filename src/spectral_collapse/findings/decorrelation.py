@@ -17,13 +17,13 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import datasets, metrics, results, statistics
-from spectral_collapse.findings import cells, intervals
+from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
-from spectral_collapse.findings.intervals import SHARE, means
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.decorrelation import PATCH
 from spectral_collapse.studies.latents import WHITE
 
@@ -59,7 +59,7 @@ def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
 
 def s_dc(one: xr.Dataset, series: str) -> Interval:
     """S_DC of a series at the usual patch, mean over images."""
-    return intervals.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
+    return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
 def scores(found: Found) -> pd.DataFrame:
@@ -130,10 +130,10 @@ def scores_correlation(found: Found) -> Interval:
     rows = scores(found)
     rows = rows[rows["series"] != WHITE]
     values = rows[["mean", "s_g"]].to_numpy().T
-    counts = intervals.resamples(rows["series"]).astype(int)
+    counts = statistics.bootstrap_counts(rows["series"]).astype(int)
     drawn = np.array([_rank_correlation(np.repeat(values, times, 1)) for times in counts])
-    found = intervals.resampled(_rank_correlation(values), drawn[np.isfinite(drawn)], rows["series"])
-    return intervals.within(found, -1, 1)
+    found = statistics.resampled(_rank_correlation(values), drawn[np.isfinite(drawn)], rows["series"])
+    return statistics.within(found, -1, 1)
 
 
 def _rank_correlation(values: np.ndarray) -> float:
@@ -149,7 +149,7 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
     def pooled(areas: xr.DataArray) -> xr.DataArray:
         return share.where(areas).sum("area") / one["windows"].where(areas).sum("area")
 
-    return intervals.interval(pooled(plainer) - pooled(~plainer))
+    return statistics.interval(pooled(plainer) - pooled(~plainer))
 
 
 def answer(found: Found) -> str:
@@ -170,7 +170,7 @@ def _span(found: Found, quantity: Callable[[xr.Dataset, str], Interval], series:
 
 def neighbours(one: xr.Dataset, series: str = "standard") -> Interval:
     """The autocorrelation of a series at a distance of 1, mean over images."""
-    return intervals.interval(one["autocorrelation"].sel(series=series, distance=1))
+    return statistics.interval(one["autocorrelation"].sel(series=series, distance=1))
 
 
 def _near_white(found: Found) -> str:
@@ -220,7 +220,7 @@ def scale_verdict(found: Found) -> str:
         if "white_norm" not in one["series"]:
             continue
         values = one["s_dc"].sel(patch=PATCH)
-        gain = intervals.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
+        gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
         lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
         return "`white_norm` was not run, so too little variance cannot be separated from too much correlation."
@@ -251,7 +251,7 @@ def strongest(one: xr.Dataset, series: str) -> Interval:
     """The autocorrelation of a series at the distance at which its mean over images is largest in magnitude."""
     values = one["autocorrelation"].sel(series=series)
     largest = int(np.abs(values.mean("sample")).argmax("distance"))
-    return intervals.interval(values.isel(distance=largest))
+    return statistics.interval(values.isel(distance=largest))
 
 
 def distance_verdict(found: Found) -> str:
@@ -290,7 +290,7 @@ def _turned(one: xr.Dataset) -> list[str]:
     """The pairs of series whose order depends on the side of the window."""
     values, found = one["s_dc"].transpose("series", "patch", "sample"), []
     for first, second in itertools.combinations(values["series"].to_numpy(), 2):
-        gap = intervals.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
+        gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
         if (gap.low > 0).any() and (gap.high < 0).any():
             found.append(f"{first} and {second}")
     return found

@@ -9,10 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
-from spectral_collapse.findings.intervals import POSITIVE, bootstrap_mean, geometric_mean, high_mean, mean_text, means
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, label, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, geometric_mean, text
 
 PAGE = "data"
 """The notebook that shows this study."""

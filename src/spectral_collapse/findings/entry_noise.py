@@ -9,10 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
-from spectral_collapse.findings.intervals import interval, means
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.measured import exact, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import text
+from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.entry_noise import (
     ABOVE,
     EULER,

@@ -13,12 +13,11 @@ import xarray as xr
 from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.intervals import interval
 from spectral_collapse.findings.latents import label
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import text
+from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import TARGET
 from spectral_collapse.studies.latents import WHITE
 

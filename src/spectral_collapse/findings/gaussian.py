@@ -10,9 +10,10 @@ import xarray as xr
 
 from spectral_collapse import inversion
 from spectral_collapse.findings.claims import Claim, from_cases
-from spectral_collapse.findings.intervals import POSITIVE, high_mean, mean_text, means
+from spectral_collapse.findings.intervals import high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.statistics import POSITIVE
 from spectral_collapse.studies.gaussian import (
     EXPLODING,
     FLOW,

@@ -16,9 +16,9 @@ import xarray as xr
 from scipy import integrate, stats
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals, latents
+from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.intervals import POSITIVE, SHARE, means
+from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import (
     Found,
     as_rows,
@@ -30,7 +30,7 @@ from spectral_collapse.findings.latents import (
 )
 from spectral_collapse.findings.measured import attr, below, title_of
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
-from spectral_collapse.statistics import COVERAGE, Interval, groups_of, text
+from spectral_collapse.statistics import COVERAGE, POSITIVE, SHARE, Interval, groups_of, text
 from spectral_collapse.studies.gaussianity import ALL
 
 LAW = "chance"
@@ -150,13 +150,13 @@ def score_table(found: Found) -> pd.DataFrame:
                 {
                     "Data": f"{title_of(study)}, {attr(study, 'data_source')}",
                     "Latents": called(name),
-                    "Squared norm / d": text(intervals.interval(one["energy"].sel(band=ALL), bounds=POSITIVE), 3),
+                    "Squared norm / d": text(statistics.interval(one["energy"].sel(band=ALL), bounds=POSITIVE), 3),
                     "S_G": f"{1 - distance:.3f}",
                     "KS distance": f"{distance:.3f}",
                     "95 % of white sets below": f"{_chance(study).high:.3f}",
                     "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
                     "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
-                    "Excess kurtosis": text(intervals.interval(one["kurtosis"]), 2),
+                    "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
                 }
             )
     return pd.DataFrame(rows).set_index(["Data", "Latents"])
@@ -271,7 +271,7 @@ def ks_distance(study: xr.Dataset, name: str) -> Interval:
     the law. As independent count pictures, not latents.
     """
     distance, apart = _distance(study, name), chance(len(set(groups_of(study)))).high
-    return intervals.within(Interval(distance, distance - apart, distance + apart), 0, 1)
+    return statistics.within(Interval(distance, distance - apart, distance + apart), 0, 1)
 
 
 def _shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -317,7 +317,7 @@ def _first_rejected(study: xr.Dataset, name: str) -> int | None:
 
 
 def _energy(study: xr.Dataset, name: str, band: str) -> Interval:
-    return intervals.interval(study["energy"].sel(series=name, band=band), bounds=POSITIVE)
+    return statistics.interval(study["energy"].sel(series=name, band=band), bounds=POSITIVE)
 
 
 def _closer(study: xr.Dataset, name: str) -> Interval:

@@ -16,24 +16,25 @@ from spectral_collapse import datasets, paths, results
 from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import (
+from spectral_collapse.findings.intervals import as_table, mean_text, means
+from spectral_collapse.findings.measured import attr, images, said, title_of
+from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.networks.checkpoints import available
+from spectral_collapse.statistics import (
     POSITIVE,
     REAL,
     SHARE,
     Bounds,
-    as_table,
+    Interval,
+    bootstrap_counts,
     bootstrap_mean,
     geometric_mean,
-    mean_text,
-    means,
+    groups_of,
     ratio,
     resampled,
-    resamples,
+    resampled_means,
+    text,
 )
-from spectral_collapse.findings.measured import attr, images, said, title_of
-from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import available
-from spectral_collapse.statistics import Interval, groups_of, resampled_means, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
@@ -130,7 +131,7 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     means = values.mean(-1)
     found = records.half_learnt(means, steps)
     groups = groups_of(one, "pair")
-    drawn = records.half_learnt(resampled_means(values, resamples(groups)), steps)
+    drawn = records.half_learnt(resampled_means(values, bootstrap_counts(groups)), steps)
     ratios, bands = runs["ratio"].sel(model=name).to_numpy(), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
     rows = []
@@ -420,7 +421,7 @@ def norm_sensitivity(study: xr.Dataset) -> pd.DataFrame:
         one = study.sel(model=name)
         norms, energies = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
         found = _regression(norms, energies)
-        draws = _regression(norms, energies, resamples(range(norms.size)))
+        draws = _regression(norms, energies, bootstrap_counts(range(norms.size)))
         for measure, value, drawn in zip(("elasticity", "correlation"), found, draws, strict=True):
             rows.append((str(name), measure, *resampled(float(value), drawn, range(norms.size))))
     return pd.DataFrame(rows, columns=["network", "measure", "mean", "low", "high"])
@@ -439,7 +440,7 @@ def amplification(study: xr.Dataset, name: str, predictor: str = "network") -> I
     def grown(of: np.ndarray) -> np.ndarray:
         return np.exp(np.trapezoid(1 - of, ratios, axis=0))
 
-    draws = resampled_means(response, resamples(groups_of(one)))
+    draws = resampled_means(response, bootstrap_counts(groups_of(one)))
     return resampled(float(grown(response.mean(-1))), grown(draws), groups_of(one))
 
 
@@ -751,7 +752,7 @@ def _ratio_to_noise(one: xr.Dataset) -> Interval:
     of them has none."""
     noise, translated = every_draw(one["excess_noise"]), one["excess_translated"]
     draws = [
-        resampled_means(values.to_numpy(), resamples(groups_of(values, dim), seed=seed))
+        resampled_means(values.to_numpy(), bootstrap_counts(groups_of(values, dim), seed=seed))
         for seed, (values, dim) in enumerate(((noise, "every"), (translated, "sample")))
     ]
     gap = resampled(float(translated.mean() - noise.mean()), draws[1] - draws[0], groups_of(translated))

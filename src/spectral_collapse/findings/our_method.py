@@ -18,11 +18,10 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, judge
-from spectral_collapse.findings.intervals import resampled
 from spectral_collapse.findings.latents import Found, label, stacked
 from spectral_collapse.findings.measured import Measured, all_of, at_least, title_of
 from spectral_collapse.findings.tuning import area_draws, area_of
-from spectral_collapse.statistics import Interval, groups_of, text
+from spectral_collapse.statistics import Interval, groups_of, resampled, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import TARGET, Selection
 from spectral_collapse.studies.published import CHOSEN

@@ -56,7 +56,7 @@ def per_image(study: xr.Dataset, point: str, score: str) -> xr.DataArray:
 
 def difference(study: xr.Dataset, point: str, other: str, score: str) -> Interval:
     """How much higher a point scores than another on the same images, with its interval."""
-    return intervals.bootstrap_mean(per_image(study, point, score) - per_image(study, other, score))
+    return statistics.bootstrap_mean(per_image(study, point, score) - per_image(study, other, score))
 
 
 def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
@@ -70,7 +70,7 @@ def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
     limited = cut(study[["s_lf", "s_hf", "reference_s_lf"]].mean("seed"))
     values = np.stack([limited[score].to_numpy() for score in ("s_lf", "s_hf")], axis=-1)
     ovg, baseline = (study["method"].isin(kinds).to_numpy() for kinds in ((*OVG, BASELINES[0]), BASELINES))
-    return intervals.hypervolume_gain(values[ovg], values[baseline], groups=statistics.groups_of(study))
+    return statistics.hypervolume_gain(values[ovg], values[baseline], groups=statistics.groups_of(study))
 
 
 def published(study: xr.Dataset) -> dict[str, str]:
@@ -182,7 +182,7 @@ def verdict(study: xr.Dataset) -> str:
     taba = known.get("taba", known["ovg+taba"])
     ovg = dict.fromkeys([known.get("ovg", best), best])
     noise = study.attrs["white_s_dc"]
-    s_dc = intervals.bootstrap_mean(per_image(study, "standard", "s_dc"), bounds=intervals.SHARE)
+    s_dc = statistics.bootstrap_mean(per_image(study, "standard", "s_dc"), bounds=statistics.SHARE)
     white = "not white" if s_dc.high < noise else "not significantly different from white noise"
     gain = hypervolume_gain(study)
     area = _direction(gain.gain, "larger than", "smaller than", "not significantly different from")
@@ -284,7 +284,7 @@ def _unseen(study: xr.Dataset) -> str:
     if len(set(statistics.groups_of(study))) < 2:
         return ""
     gaps = {score: chosen_on_others(study, score) - per_image(study, "standard", score) for score in ("s_hf", "s_lf")}
-    found = [f"{score.upper()} is {_in_words(intervals.bootstrap_mean(gap))}" for score, gap in gaps.items()]
+    found = [f"{score.upper()} is {_in_words(statistics.bootstrap_mean(gap))}" for score, gap in gaps.items()]
     return f"With the point chosen for each image on all the others instead, {' and '.join(found)}."
 
 
@@ -326,11 +326,11 @@ def _reference_row(study: xr.Dataset, name: str) -> dict[str, object]:
 
 def hf_energy(study: xr.Dataset, point: str) -> Interval:
     """Geometric mean over images of a point's high-frequency energy over the usual of training targets."""
-    return intervals.geometric_mean(per_image(study, point, "hf_excess"))
+    return statistics.geometric_mean(per_image(study, point, "hf_excess"))
 
 
 def _structure(study: xr.Dataset, point: str) -> Interval:
-    return intervals.bootstrap_mean(per_image(study, point, "s_lf"), bounds=intervals.bounds_of("s_lf"))
+    return statistics.bootstrap_mean(per_image(study, point, "s_lf"), bounds=intervals.bounds_of("s_lf"))
 
 
 def _energy(study: xr.Dataset, point: str) -> dict[str, float]:
@@ -341,7 +341,7 @@ def _means(study: xr.Dataset, point: str, scores: Sequence[str]) -> dict[str, fl
     found: dict[str, float] = {}
     for score in scores:
         found |= _ends(
-            score, intervals.bootstrap_mean(per_image(study, point, score), bounds=intervals.bounds_of(score))
+            score, statistics.bootstrap_mean(per_image(study, point, score), bounds=intervals.bounds_of(score))
         )
     return found
 

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals, latents
+from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import (
@@ -84,7 +84,7 @@ def rank_table(found: Found) -> pd.DataFrame:
                     "Over white noise's": text(_relative(study, name, "set"), 2),
                     "Components for 95 %": f"{one['components_95'].item():.0f}",
                     "Over white noise's ": text(_components_95(study, name), 2),
-                    "Effective rank of a latent": text(intervals.interval(one["map_rank"]), 1),
+                    "Effective rank of a latent": text(statistics.interval(one["map_rank"]), 1),
                 }
             )
     return pd.DataFrame(rows).set_index(["Data", "Latents"])
@@ -214,7 +214,7 @@ def _rank(study: xr.Dataset, name: str) -> float:
 
 def _relative(study: xr.Dataset, name: str, reading: str) -> Interval:
     if reading == "map":
-        return intervals.ratio(study["map_rank"].sel(series=name), study["map_rank"].sel(series=WHITE))
+        return statistics.ratio(study["map_rank"].sel(series=name), study["map_rank"].sel(series=WHITE))
     return jackknife(_set_ranks(study).sel(series=name))
 
 
@@ -236,7 +236,7 @@ def _share(study: xr.Dataset, reading: str) -> Interval:
         return Interval(np.nan, np.nan, np.nan)
     if reading == "map":
         loss = study["map_rank"].sel(series=WHITE) - study["map_rank"]
-        return intervals.ratio(loss.sel(series=CLOSED), loss.sel(series="standard"))
+        return statistics.ratio(loss.sel(series=CLOSED), loss.sel(series="standard"))
     loss = 1 - _set_ranks(study)
     return jackknife(loss.sel(series=CLOSED) / loss.sel(series="standard"))
 
@@ -250,4 +250,4 @@ def _difference(sparse: xr.Dataset, sparser: xr.Dataset, reading: str) -> Interv
         study["map_rank"].sel(series="standard") / study["map_rank"].sel(series=WHITE).mean()
         for study in (sparse, sparser)
     ]
-    return intervals.interval(ranks[1] - ranks[0])
+    return statistics.interval(ranks[1] - ranks[0])

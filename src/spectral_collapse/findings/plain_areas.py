@@ -14,11 +14,10 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
-from spectral_collapse.findings.intervals import POSITIVE, means, stacked
+from spectral_collapse.findings.intervals import means, stacked
 from spectral_collapse.findings.measured import Measured, alike, images, title_of
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import POSITIVE, Interval
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.plain_areas import MEASURES
 
@@ -165,7 +164,7 @@ def path_gains(study: xr.Dataset) -> tuple[Interval, Interval]:
     gains = []
     for reference in (inside.sel(series=WHITE, drop=True), 0.0):
         distance = np.abs(inside - reference).mean("place")
-        gains.append(intervals.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited"))
+        gains.append(statistics.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited"))
     return gains[0], gains[1]
 
 
@@ -246,7 +245,7 @@ def sweep_verdict(found: Found) -> str:
         for study in found.values():
             values = study["value"].sel(measure=name, drop=True)
             ends = (
-                intervals.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
+                statistics.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
             )
             texts.append(f"{title_of(study)} {', '.join(statistics.text(end, 2) for end in ends)}")
         lines.append(
@@ -275,9 +274,9 @@ def _with_titles(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "") -> Interval:
-    """`intervals.ratio` over the samples that have both values; NaN where they are fewer than two."""
+    """`statistics.ratio` over the samples that have both values; NaN where they are fewer than two."""
     dim = dim or str(numerator.dims[-1])
     known = (numerator.notnull() & denominator.notnull()).to_numpy()
     if known.sum() < 2:
         return Interval(np.nan, np.nan, np.nan)
-    return intervals.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)
+    return statistics.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)

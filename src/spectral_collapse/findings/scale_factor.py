@@ -14,11 +14,11 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, above, is_above, is_below, judge
-from spectral_collapse.findings.intervals import bounds_of, interval, means
+from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import BBBC021, Found, label
 from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
-from spectral_collapse.statistics import text
+from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import Selection
 from spectral_collapse.studies.latents import CLOSED
 

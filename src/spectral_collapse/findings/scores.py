@@ -14,7 +14,8 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse.findings import comparison, intervals, paper_tables
+from spectral_collapse import statistics
+from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
@@ -61,7 +62,7 @@ def _scaled(study: xr.Dataset) -> str:
     at, most = {"latent_corruption": "scaling", "latent_score": "s_dc"}, study["grade"].max().item()
     weak, intact = (study["latent_response"].sel(at | {"grade": grade}, drop=True) for grade in (most, 0))
     lost = study["latent_strength"].sel(latent_corruption="scaling", grade=most).item()
-    falls = "falls" if intervals.bootstrap_mean(weak - intact).high < 0 else "does not fall"
+    falls = "falls" if statistics.bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
         f"$S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude has "
         f"{mean_text(weak)}."
@@ -95,7 +96,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                 one = values.sel(at).dropna("sample")
                 if not one.size or not np.isfinite(one).all():
                     continue
-                interval = intervals.bootstrap_mean(card.goodness(one))
+                interval = statistics.bootstrap_mean(card.goodness(one))
                 unit = known[corruption].units
                 rows.append(
                     {
@@ -150,7 +151,7 @@ def filtered(study: xr.Dataset) -> pd.DataFrame:
 
 def decorrelation(study: xr.Dataset) -> pd.DataFrame:
     """S_DC of each kind of latent: columns latent_series, and those of `intervals.means`."""
-    return means(study["latent_s_dc"], "latent_sample", intervals.SHARE)
+    return means(study["latent_s_dc"], "latent_sample", statistics.SHARE)
 
 
 def norm_law(study: xr.Dataset) -> pd.DataFrame:
@@ -195,7 +196,7 @@ def _filter_gaps(study: xr.Dataset) -> dict[str, Interval]:
     """S_HF after each filter at the lowest cutoff, minus that of the whole images."""
     at = study["filtered"].sel(filter_cutoff=study["filter_cutoff"].min().item(), filter_score="s_hf")
     return {
-        str(name): intervals.bootstrap_mean(at.sel(filter=name) - _whole_s_hf(study))
+        str(name): statistics.bootstrap_mean(at.sel(filter=name) - _whole_s_hf(study))
         for name in study["filter"].to_numpy()
     }
 
@@ -214,7 +215,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         low, high = gaps["low-pass"], gaps["high-pass"]
         held = False if low.high < 0 else True if high.high < 0 else None
         filters[title] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
-        flagged = intervals.bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
+        flagged = statistics.bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
         printed[title] = text(flagged), above(flagged, 0.5)
     paper = "Spectral Collapse"
     return [
@@ -250,7 +251,7 @@ def decorrelation_verdict(study: xr.Dataset) -> str:
     values = decorrelation(study)
     listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in values.itertuples())
     expected = study.attrs["white_s_dc"]
-    gap = intervals.bootstrap_mean(
+    gap = statistics.bootstrap_mean(
         study["latent_s_dc"].sel(latent_series=TABA) - study["latent_s_dc"].sel(latent_series=STANDARD)
     )
     told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not significantly different"
@@ -265,7 +266,7 @@ def norms_verdict(study: xr.Dataset) -> str:
     lines = []
     for name in study["latent_series"].to_numpy():
         values = study["norm"].sel(latent_series=name)
-        norm, spread = intervals.bootstrap_mean(values), float(values.std(ddof=1))
+        norm, spread = statistics.bootstrap_mean(values), float(values.std(ddof=1))
         count, distance, pvalue = _last(study, name, study.sizes["latent_sample"])
         lines.append(
             f"- **{name}**: $\\|x\\|^2 / d$ is {text(norm)}, with a standard deviation of {spread:.3f}; with {count} "
@@ -359,7 +360,7 @@ def readings_verdict(study: xr.Dataset) -> str:
     def value(score: str, label: str, case: str) -> Interval:
         mask = (study["reading_score"] == score) & study["reading_label"].str.startswith(label)
         one = study["reading_value"].isel(reading=int(mask.to_numpy().argmax())).sel(case=case)
-        return intervals.bootstrap_mean(one.dropna("reading_sample"))
+        return statistics.bootstrap_mean(one.dropna("reading_sample"))
 
     used = study["reading_label"].where(study["reading_used"], drop=True)
     scores = study["reading_score"].where(study["reading_used"], drop=True)

@@ -18,10 +18,10 @@ from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, paper_cells, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_above, is_below, judge
-from spectral_collapse.findings.intervals import bounds_of, interval, means
+from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import Found, label
 from spectral_collapse.findings.measured import Measured, title_of
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import Interval, interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
 from spectral_collapse.studies.latents import WHITE

@@ -13,12 +13,11 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import intervals
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
-from spectral_collapse.findings.intervals import POSITIVE, REAL, Bounds, high_mean, means, stacked
+from spectral_collapse.findings.intervals import high_mean, means, stacked
 from spectral_collapse.findings.measured import Measured, alike, images, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval
 from spectral_collapse.studies.latents import WHITE
 
 Found = Mapping[str, xr.Dataset]
@@ -106,14 +105,14 @@ def claims(found: Found) -> list[Claim]:
 
     def shorter(one: xr.Dataset) -> Interval:
         standard, taba = early_norms(one)
-        return intervals.interval(standard - taba)
+        return statistics.interval(standard - taba)
 
     def norms(one: xr.Dataset) -> str:
         standard, taba = (
-            statistics.text(intervals.interval(values, bounds=POSITIVE), 2) for values in early_norms(one)
+            statistics.text(statistics.interval(values, bounds=POSITIVE), 2) for values in early_norms(one)
         )
         norm = one["noise_norm"].sel(walk="inversion", drop=True)
-        first = statistics.text(intervals.interval(norm.sel(series="standard").isel(step=0), bounds=POSITIVE), 2)
+        first = statistics.text(statistics.interval(norm.sel(series="standard").isel(step=0), bounds=POSITIVE), 2)
         return f"{standard} and {taba}, from step {_first_asked(norm)} on; in the first step {first}"
 
     rows = [
@@ -130,7 +129,7 @@ def claims(found: Found) -> list[Claim]:
 def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:
     """`late_energy` of a series, or what it has more than another."""
     energy = late_energy(study)
-    return intervals.interval(energy.sel(series=series) - (energy.sel(series=other) if other else 0))
+    return statistics.interval(energy.sel(series=series) - (energy.sel(series=other) if other else 0))
 
 
 def answer(found: Found) -> str:
@@ -169,7 +168,7 @@ def verdict(found: Found) -> str:
             norm = study["noise_norm"].sel(walk="inversion", series=name)
             label = study["label_sensitivity"].sel(series=name)
             ends = [
-                statistics.text(intervals.interval(values.isel(step=steps).mean("step"), bounds=POSITIVE), 2)
+                statistics.text(statistics.interval(values.isel(step=steps).mean("step"), bounds=POSITIVE), 2)
                 for values in (norm, label)
                 for steps in (first, last)
             ]

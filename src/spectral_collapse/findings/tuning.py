@@ -12,9 +12,9 @@ import xarray as xr
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.intervals import as_table, bounds_of, interval, resampled, resamples, stacked
+from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.statistics import Interval, groups_of, resampled_means
+from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, interval, resampled, resampled_means
 
 Found = Mapping[str, xr.Dataset]
 """Data set -> its result."""
@@ -69,7 +69,7 @@ def area_of(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> Int
 
 def area_draws(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> np.ndarray:
     """The area of all samples, and behind it those of the resamples, (..., 1 + resamples). Args as of `area_of`."""
-    counts = np.concatenate([np.ones((1, s_hf.sizes["sample"])), resamples(groups_of(s_hf))])
+    counts = np.concatenate([np.ones((1, s_hf.sizes["sample"])), bootstrap_counts(groups_of(s_hf))])
     texture, structure, most = (resampled_means(values.to_numpy(), counts) for values in (s_hf, s_lf, target))
     return texture * np.minimum(structure, most)
 
