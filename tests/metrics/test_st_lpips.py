@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 
 import pytest
@@ -7,9 +8,23 @@ import skimage.data
 import torch
 
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.metrics import st_lpips as module
-from spectral_collapse.metrics.st_lpips import st_lpips, st_lpips_features
+from spectral_collapse.metrics.st_lpips import st_lpips, st_lpips_features, st_lpips_vgg
 from spectral_collapse.metrics.weights import MissingWeightsError
+
+from .case import Case
+
+CASES = {
+    score.__name__: Case(
+        "ST-LPIPS",
+        lambda x, score=score: score(x, x.flip(-1)),
+        images=True,
+        compare=score,
+        identity=0.0,
+        symmetric=True,
+        least=32,
+    )
+    for score in (st_lpips, st_lpips_vgg)
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +66,7 @@ def test_what_it_cannot_do_is_said(photos: torch.Tensor, monkeypatch: pytest.Mon
         st_lpips(photos, photos, "resnet")
     with pytest.raises(InvalidParameterError, match="channels; 2 were given"):
         st_lpips_features(photos[:, :2])
-    module._model.cache_clear()
+    importlib.import_module("spectral_collapse.metrics.st_lpips")._model.cache_clear()
     monkeypatch.setitem(sys.modules, "stlpips_pytorch.stlpips", None)
     with pytest.raises(MissingWeightsError, match=r"pip install 'spectral-collapse\[scores\]'"):
         st_lpips(photos, photos)

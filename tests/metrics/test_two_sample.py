@@ -8,6 +8,18 @@ import torch
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics.two_sample import c2st, classified, memorised
 
+from .case import Case
+
+CASES = {
+    "c2st": Case(
+        "C2ST",
+        lambda x: c2st(torch.cat([x, x.flip(-1)]), torch.cat([x.flip(-2), 0.5 * x])),
+        per_sample=False,
+        images=True,
+        least=None,
+    )
+}
+
 
 def test_of_two_gaussians_it_is_the_area_in_closed_form(generator: torch.Generator) -> None:
     """One informative feature, shifted by d standard deviations: the area is Phi(d / sqrt 2)."""

@@ -63,7 +63,7 @@ def hf_reference(images: torch.Tensor) -> HFReference:
     images = check_images("S_HF", images, "real images")
     slope = spectral_slope(images)
     wavelet = f"sym{min(max(math.ceil(abs(slope)), 2), 20)}"
-    mean = float(_log_energy(images, wavelet).mean())
+    mean = float(log_energy(images, wavelet).mean())
     if not mean > 0:  # includes the -inf of a constant image
         raise DataError(
             f"S_HF: the real images' mean log-energy is {mean:.3g}, but must be positive; "
@@ -94,7 +94,7 @@ def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
             f"S_HF: images of shape {tuple(images.shape[1:])} cannot be scored against a reference "
             f"of shape {reference.shape}; compute the reference at the same size"
         )
-    return _log_energy(images, reference.wavelet) - reference.mean_log_energy
+    return log_energy(images, reference.wavelet) - reference.mean_log_energy
 
 
 def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.Tensor:
@@ -111,7 +111,7 @@ def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.T
     return 1 - (hf_excess(images, reference).abs() / abs(reference.mean_log_energy)).clip(0, 1)
 
 
-def _log_energy(images: torch.Tensor, wavelet: str) -> torch.Tensor:
+def log_energy(images: torch.Tensor, wavelet: str) -> torch.Tensor:
     """log E_HF of Eq. (38), (N,) float64: the finest details of all channels; -inf for a constant image."""
     energies = []
     for (piece,) in pieces(images):

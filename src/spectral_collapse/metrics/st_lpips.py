@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Literal, get_args
 
 import torch
 from torch import nn
 
 from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_pair, pieces
 from spectral_collapse.metrics.weights import package
 
@@ -35,6 +37,11 @@ def st_lpips(images: torch.Tensor, references: torch.Tensor, network: Network = 
     model = model.to(images.device)
     distances = [model(x.float(), y.float()).flatten() for x, y in pieces(_rgb(images), _rgb(references))]
     return torch.cat(distances).double()
+
+
+def st_lpips_vgg(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """Shift-tolerant LPIPS with VGG-16; see `st_lpips`."""
+    return st_lpips(images, references, "vgg")
 
 
 @torch.no_grad()
@@ -76,3 +83,18 @@ def _model(network: Network) -> nn.Module:
         raise unknown("network of ST-LPIPS", network, get_args(Network))
     stlpips = package("stlpips_pytorch.stlpips")
     return stlpips.LPIPS(net=network, variant="shift_tolerant", verbose=False).requires_grad_(False).eval()
+
+
+SCORES = tuple(
+    ScoreInfo(
+        name=function.__name__,
+        function=function,
+        symbol=f"ST-LPIPS ({title})",
+        higher_is_better=False,
+        range=(0.0, math.inf),
+        inputs="image and reference",
+        per="sample",
+        source="Ghildyal and Liu 2022, weights of stlpips_pytorch",
+    )
+    for function, title in ((st_lpips, "AlexNet"), (st_lpips_vgg, "VGG-16"))
+)

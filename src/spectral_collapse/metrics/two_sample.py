@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.sets import check_sets
 from spectral_collapse.metrics.st_lpips import st_lpips_features
 from spectral_collapse.metrics.weights import package
@@ -78,3 +79,16 @@ def _standard_error(area: float, n: int, m: int) -> float:
     first, second = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (m - 1) * (first - area**2) + (n - 1) * (second - area**2)
     return math.sqrt(max(variance, 0) / (n * m))
+
+
+SCORE = ScoreInfo(
+    name="c2st",
+    function=c2st,
+    symbol="C2ST",
+    higher_is_better=False,
+    range=(0.0, 1.0),
+    inputs="two sets",
+    per="set",
+    source="Lopez-Paz and Oquab 2017, on features of ST-LPIPS",
+    field="score",
+)

@@ -1,0 +1,42 @@
+"""How much fine detail an image has, beside its own target."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from spectral_collapse.metrics.base import ScoreInfo
+from spectral_collapse.metrics.ranges import check_pair
+from spectral_collapse.metrics.s_hf import log_energy
+
+WAVELET = "sym4"
+
+
+def hf_ratio(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+    """Natural logarithm of the high-frequency energy over that of the own target, (N,) float64.
+
+    0 is as much fine detail as the target has, log(1/2) half, log 2 twice; its absolute value is how far off an image
+    is. images and references (their targets): (N, C, H, W) in [-1, 1]. The energy is that of Eq. (38) of 'Spectral
+    Collapse', the finest wavelet details of all channels, always by sym4: S_HF compares with the mean over all
+    targets, by which a smooth image with ten times its target's detail can be a success. -inf where the image alone
+    has no detail, inf where the target alone has none, 0 where neither has any.
+
+    Raises InvalidParameterError (range, shapes), DataError (no images), NotFiniteError.
+    """
+    images, references = check_pair("HF ratio", images, references, "references")
+    energy, own = log_energy(images, WAVELET), log_energy(references, WAVELET)
+    return torch.where(energy == own, 0.0, energy - own)
+
+
+SCORE = ScoreInfo(
+    name="hf_ratio",
+    function=hf_ratio,
+    symbol="HF ratio",
+    higher_is_better=None,
+    range=(-math.inf, math.inf),
+    inputs="image and reference",
+    per="sample",
+    source="Eq. (38) of Spectral Collapse, against the own target",
+    target=0.0,
+)
