@@ -102,23 +102,23 @@ def test_ours_beside_the_papers(study: xr.Dataset) -> None:
 
 def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
     def verdicts(**found: xr.Dataset) -> dict[str, str]:
-        return {one.claim: one.verdict for one in findings.claims(found)}
+        return {one.claim: one.side for one in findings.claims(found)}
 
     table = verdicts(a=study)
-    assert table["TABA restores texture: S_HF above the standard inversion's"] == "supported"
-    assert table["OVG keeps more of the image than TABA: PSNR above"] == "supported"
+    assert table["TABA restores texture: S_HF above the standard inversion's"] == "holds"
+    assert table["OVG keeps more of the image than TABA: PSNR above"] == "holds"
     assert table["OVG has a better LPIPS than TABA"] == "not measured"
     structure = {claim: verdict for claim, verdict in table.items() if "structure" in claim}
     assert structure == {
-        "Noise that is let in costs structure: S_LF of TABA below the standard inversion's": "supported",
-        "OVG keeps more structure than TABA: S_LF above": "supported",
+        "Noise that is let in costs structure: S_LF of TABA below the standard inversion's": "holds",
+        "OVG keeps more structure than TABA: S_LF above": "holds",
     }
-    assert table["The standard inversion has less texture than true targets: S_HF below theirs"] == "supported"
+    assert table["The standard inversion has less texture than true targets: S_HF below theirs"] == "holds"
     worse = made(SHIFTS | {"ovg": {"psnr": -3.0}}, title="Another")
     both = verdicts(a=study, b=worse)
-    assert both["OVG keeps more of the image than TABA: PSNR above"] == "depends"
+    assert both["OVG keeps more of the image than TABA: PSNR above"] == "mixed"
     alone = verdicts(b=worse)
-    assert alone["OVG keeps more of the image than TABA: PSNR above"] == "refuted"
+    assert alone["OVG keeps more of the image than TABA: PSNR above"] == "fails"
 
 
 def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:

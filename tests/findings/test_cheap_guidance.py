@@ -38,29 +38,29 @@ def test_choices_are_made_on_validation_images_within_the_time(found: dict[str, 
 
 
 def test_goals_need_both_area_and_time(found: dict[str, xr.Dataset]) -> None:
-    assert [claim.verdict for claim in findings.claims(found)] == ["supported", "refuted", "supported"]
+    assert [claim.side for claim in findings.claims(found)] == ["holds", "fails", "holds"]
     slow = {name: study.copy() for name, study in found.items()}
     for study in slow.values():
         study["seconds"] = study["seconds"] * xr.where(study["variant"] == "every 5", 2.0, 1.0)
-    assert findings.claims(slow)[0].verdict == "refuted"  # the best within the time is 'free', which loses texture
+    assert findings.claims(slow)[0].side == "fails"  # the best within the time is 'free', which loses texture
     found["two"]["hf_excess"] = -found["two"]["hf_excess"]
-    assert findings.claims(found)[2].verdict == "depends"
+    assert findings.claims(found)[2].side == "mixed"
 
 
 def test_an_area_that_is_lower_by_less_than_the_margin_fails_all_the_same(found: dict[str, xr.Dataset]) -> None:
-    for loss, verdict in ((0.0, "supported"), (0.02, "refuted"), (0.1, "refuted")):
+    for loss, verdict in ((0.0, "holds"), (0.02, "fails"), (0.1, "fails")):
         lower = {}
         for name, study in found.items():
             texture = study["s_hf"].sel(variant="exact", drop=True)
             change = xr.where(study["variant"] == "every 5", texture * (1 - loss) - study["s_hf"], 0.0)
             kept = study["s_lf"].sel(variant="exact", drop=True) + 0 * study["s_lf"]
             lower[name] = study.assign(s_hf=study["s_hf"] + change, s_lf=kept.transpose(*study["s_lf"].dims))
-        assert findings.claims(lower)[0].verdict == verdict
+        assert findings.claims(lower)[0].side == verdict
 
 
 def test_a_single_picture_leaves_goals_open(found: dict[str, xr.Dataset]) -> None:
     one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
-    assert [claim.verdict for claim in findings.claims({"one": one})] == ["depends"] * 3
+    assert [claim.side for claim in findings.claims({"one": one})] == ["too few data"] * 3
     assert "no interval" in findings.claims({"one": one})[0].measured
 
 
@@ -93,4 +93,4 @@ def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     assert f"{min(mean, np.inf):.2f}" in findings.answer(found)
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
     assert "no single term was run" in findings.choices(fewer)
-    assert findings.claims(fewer)[2].verdict == "not measured"
+    assert findings.claims(fewer)[2].side == "not measured"

@@ -12,9 +12,9 @@ from spectral_collapse.statistics import Interval
 
 
 def test_a_claim_is_a_row() -> None:
-    found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 < 1", "supported")])._repr_html_()
+    found = table([Claim("it collapses", "a paper, Fig. 1", "0.1 < 1", "holds")])._repr_html_()
     assert re.findall("<th .*?>(.*?)</th>", found) == ["Claim", "Where", "We measured", "Verdict"]
-    assert re.findall("<td>(.*?)</td>", found) == ["it collapses", "a paper, Fig. 1", "0.1 &lt; 1", "supported"]
+    assert re.findall("<td>(.*?)</td>", found) == ["it collapses", "a paper, Fig. 1", "0.1 &lt; 1", "holds"]
 
 
 def test_what_several_data_sets_say_is_a_list() -> None:
@@ -27,19 +27,27 @@ def test_what_several_data_sets_say_is_a_list() -> None:
 
 
 def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
-    verdicts = [("a", "refuted"), ("b", "supported"), ("c", "refuted")]
+    verdicts = [("a", "fails"), ("b", "holds"), ("c", "fails")]
     made = [Claim(words, "a paper", "0.1", verdict) for words, verdict in verdicts]
-    assert claims.conclusion(made) == "- **Our numbers support:**\n  - b\n- **Our numbers refute:**\n  - a\n  - c"
+    holds, fails = (
+        "- **Holds wherever the numbers can tell:**\n  - b",
+        "- **Fails wherever the numbers can tell:**\n  - a\n  - c",
+    )
+    assert claims.conclusion(made) == f"{holds}\n{fails}"
     assert set(claims.CONCLUDED) == set(get_args(claims.Verdict))
 
 
-def test_a_verdict_needs_whole_intervals_on_all_data_sets() -> None:
+def test_a_verdict_is_what_two_families_say_that_can_tell() -> None:
+    cells, shoes, photos = "BBBC021, x8", "Edges to shoes (rendered)", "Photos, x8"
     verdicts = {
-        (True, True): "supported",
-        (False, False): "refuted",
-        (True, False): "depends",
-        (True, None): "depends",
-        (None,): "depends",
+        ((cells, True), (shoes, True)): "holds",
+        ((cells, False), (shoes, False), (photos, None)): "fails",
+        ((cells, True), (shoes, False)): "mixed",
+        ((cells, True), ("BBBC021, x16", True), (shoes, None)): "one family only",
+        ((cells, True), ("BBBC021, x16", False)): "mixed",
+        ((cells, False),): "one family only",
+        ((cells, None), (shoes, None)): "too few data",
+        (("a network", True), ("another", True)): "holds",
         (): "not measured",
     }
     assert {one: claims.overall(one) for one in verdicts} == verdicts
@@ -66,9 +74,9 @@ def test_a_row_is_judged_on_each_data_set_by_the_rule_that_it_shows() -> None:
     ]  # fmt: skip
     large, own, known = claims.judge(rows, found)
     assert large.measured == "size, above 1: A 2.0 [1.8, 2.2]; B 0.5 [0.3, 0.7]: no"
-    assert (large.verdict, large.told, large.figure) == ("depends", "depends, 1 of 2", "fig-a")
+    assert (large.verdict, large.told, large.figure) == ("mixed", "mixed, 1 of 2", "fig-a")
     assert own.measured == "size: A 2.0 [1.8, 2.2] (above 1; 2 images); B 0.5 [0.3, 0.7] (above -0.5; 2 images)"
-    assert own.told == "supported, 2 of 2"
+    assert own.told == "holds, 2 of 2"
     assert (known.verdict, known.told) == ("not measured", "not measured")
 
 

@@ -55,8 +55,8 @@ def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise() -> N
     study["hf_excess"].loc[{"point": "ovg"}] += np.linspace(-1, 1.2, 40)  # 0.94 times, give or take
     assert findings.exceptions(study) == []
     assert findings.exceptions(study, "high") == ["OVG"]
-    at = {one.where: one.verdict for one in findings.claims({"made": study})}
-    assert at["Spectral Collapse, Fig. 4"] == "depends"
+    at = {one.where: one.side for one in findings.claims({"made": study})}
+    assert at["Spectral Collapse, Fig. 4"] == "too few data"
     study["s_dc"].loc[{"point": "ovg"}] = study["s_dc"].sel(point="white noise")
     assert findings.exceptions(study, "high") == []
 
@@ -85,22 +85,22 @@ def test_verdicts_follow_the_numbers() -> None:
     rising, falling = made_study(1, 1), made_study(-1, -1)
     falling.attrs["title"] = "Falling"
     at = {one.where: one for one in findings.claims({"rising": rising})}
-    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].verdict == "supported"
-    assert at["our reading of Spectral Collapse, Sec. 4"].verdict == "supported"
-    assert at["Spectral Collapse, Fig. 4"].verdict == "supported"
-    assert at["Spectral Collapse, Sec. 4"].verdict == "supported"
+    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].side == "holds"
+    assert at["our reading of Spectral Collapse, Sec. 4"].side == "holds"
+    assert at["Spectral Collapse, Fig. 4"].side == "holds"
+    assert at["Spectral Collapse, Sec. 4"].side == "holds"
     at = {one.where: one for one in findings.claims({"rising": rising, "falling": falling})}
-    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].verdict == "depends"
+    assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].side == "mixed"
     assert "Falling -1.00" in at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].measured
     assert at["Spectral Collapse, Sec. 4, Fig. 4a and 15"].measured.endswith(": no")
     alone = findings.claims({"falling": falling})
-    assert alone[0].verdict == alone[1].verdict == alone[5].verdict == "refuted"
+    assert alone[0].side == alone[1].side == alone[5].side == "fails"
     assert "coloured noise" in alone[4].measured
 
 
 def test_one_picture_has_no_verdict() -> None:
     study = made_study().assign_coords(sample_group=("sample", ["same"] * 40))
-    assert {one.verdict for one in findings.claims({"one": study})} == {"not measured"}
+    assert {one.side for one in findings.claims({"one": study})} == {"not measured"}
 
 
 def test_the_answer_counts_and_the_experiment_has_each_number() -> None:

@@ -114,13 +114,13 @@ def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(s
     study["replaced"] = [0, 1, 2]  # 2 of 50 steps is what TABA replaces
     at = {"denoiser": "network", "resolution": "coarse", "measure": "s_dc"}
     ideal = study["ideal"].sel(resolution="coarse", measure="s_dc", drop=True)
-    for left, verdict in ((0.1, "supported"), (0.9, "refuted")):
+    for left, verdict in ((0.1, "holds"), (0.9, "fails")):
         study["corrected"].loc[at | {"replaced": 0}] = ideal - 0.5
         study["corrected"].loc[at | {"replaced": 2}] = ideal - 0.5 * left
         [claim] = findings.claims({"one": study})
-        assert claim.verdict == verdict
+        assert claim.side == verdict
         assert f"Made up {1 - left:.2f} in the first 2 of 50 steps: 0.500 [0.500, 0.500] to" in claim.measured
-    assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].verdict == "not measured"
+    assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].side == "not measured"
 
 
 def test_what_is_left_is_the_power_of_the_standard_walk(study: xr.Dataset) -> None:

@@ -104,19 +104,19 @@ def test_verdicts_follow_the_numbers(study: xr.Dataset) -> None:
     white = metrics.white_noise_level(3)
     for one in (dark, light):
         one["s_dc"].loc[{"series": "taba"}] = white - np.linspace(0, 0.01, 48)
-    claims = {one.where: one.verdict for one in findings.claims({"dark": dark, "light": light})}
-    assert claims["Spectral Collapse, Sec. 4"] == "depends"  # a low-passed latent, and one without correlations
-    assert claims["Spectral Collapse, Tables 8 to 11"] == "depends"
-    assert claims["Spectral Collapse, Sec. 6"] == "supported"
-    assert claims["There and Back Again, Fig. 2"] == "supported"
+    claims = {one.where: one.side for one in findings.claims({"dark": dark, "light": light})}
+    assert claims["Spectral Collapse, Sec. 4"] == "mixed"  # a low-passed latent, and one without correlations
+    assert claims["Spectral Collapse, Tables 8 to 11"] == "mixed"
+    assert claims["Spectral Collapse, Sec. 6"] == "holds"
+    assert claims["There and Back Again, Fig. 2"] == "holds"
     alone = findings.claims({"light": light})
-    assert {one.where: one.verdict for one in alone}["Spectral Collapse, Sec. 4"] == "refuted"
-    assert {one.where: one.verdict for one in alone}["Spectral Collapse, Tables 8 to 11"] == "refuted"
+    assert {one.where: one.side for one in alone}["Spectral Collapse, Sec. 4"] == "fails"
+    assert {one.where: one.side for one in alone}["Spectral Collapse, Tables 8 to 11"] == "fails"
     assert "Light" in alone[1].measured
     dark["s_dc"].loc[{"series": "taba"}] = white - np.linspace(0, 0.04, 48)  # may be as low as 0.023 below, or 0.017
-    assert findings.claims({"dark": dark})[3].told == "refuted, 0 of 1"
+    assert findings.claims({"dark": dark})[3].told == "fails on one family only, 0 of 1"
     dark["s_dc"].loc[{"series": "taba"}] = white - np.linspace(0, 0.02, 48)  # about 0.01 below: open
-    assert findings.claims({"dark": dark})[3].told == "depends, 0 of 1"
+    assert findings.claims({"dark": dark})[3].told == "too few data, 0 of 1"
     answer = findings.answer({"dark": dark, "light": light})
     assert "between 0." in answer
     assert "where white noise has 0.993" in answer
@@ -169,17 +169,17 @@ def test_scores_that_go_together_over_series_have_a_rank_correlation(study: xr.D
     one["s_g"].loc[{}] = np.array([1, 1, 2, 3, 4, 5, 6]) / 8  # one order, white noise apart
     r = findings.scores_correlation({"one": one})
     assert (r.mean, r.low, r.high) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
-    assert findings.claims({"one": one})[0].verdict == "supported"
+    assert findings.claims({"one": one})[0].side == "holds"
 
 
 def test_a_score_that_never_varies_has_no_rank_correlation(study: xr.Dataset) -> None:
     one = study.copy(deep=True)
     one["s_g"].loc[{}] = 0.0  # as of few latents
     assert np.isnan(findings.scores_correlation({"one": one})).all()
-    assert findings.claims({"one": one})[0].verdict == "not measured"
+    assert findings.claims({"one": one})[0].side == "not measured"
 
 
 def test_a_single_picture_has_no_interval_and_no_verdict(study: xr.Dataset) -> None:
     one = study.assign_coords(sample_group=("sample", ["same"] * 48)).isel(block=slice(0))
-    verdicts = [claim.verdict for claim in findings.claims({"one": one})[1:]]
-    assert set(verdicts) <= {"depends", "not measured"}
+    verdicts = [claim.side for claim in findings.claims({"one": one})[1:]]
+    assert set(verdicts) <= {"too few data", "not measured"}

@@ -19,16 +19,16 @@ def found() -> Networks:
 
 
 def test_the_claims_follow_the_numbers(found: Networks) -> None:
-    assert [one.verdict for one in findings.claims(found)] == ["supported"] * 7
+    assert [one.side for one in findings.claims(found)] == ["holds"] * 7
     turned = {findings.EPSILON: found[findings.FLOW], findings.FLOW: found[findings.EPSILON]}
     *_, energy, whiteness = findings.claims(turned)
-    assert (energy.verdict, whiteness.verdict) == ("refuted", "refuted")
+    assert (energy.side, whiteness.side) == ("fails", "fails")
     assert "log HF energy, standard inversion" in energy.measured
 
 
 def test_a_flow_network_by_itself_is_compared_with_nothing(found: Networks) -> None:
     made = findings.claims({findings.FLOW: found[findings.FLOW]})
-    assert [one.verdict for one in made[-2:]] == ["not measured", "not measured"]
+    assert [one.side for one in made[-2:]] == ["not measured", "not measured"]
 
 
 def test_the_answer_has_both_networks(found: Networks) -> None:

@@ -127,13 +127,13 @@ def test_verdicts_follow_the_numbers(study: xr.Dataset) -> None:
     claims = findings.claims({"made": study})
     # a low-pass has normal elements: nothing for Shapiro-Wilk to find
     # norms of OVG pass the test, which from eight pictures is no evidence
-    assert [claim.verdict for claim in claims] == ["supported", "depends", "supported", "depends", "supported"]
+    assert [claim.side for claim in claims] == ["holds", "too few data", "holds", "too few data", "holds"]
     reversed_ = {"standard": white(seed=5), "taba": low_pass(white(), 0.2), "ovg": 0.5 * white()}
     claims = findings.claims({"made": made(gaussianity, reversed_)})
-    assert [claim.verdict for claim in claims[:2]] == ["depends", "refuted"]
-    assert claims[4].verdict == "refuted"
+    assert [claim.side for claim in claims[:2]] == ["too few data", "fails"]
+    assert claims[4].side == "fails"
     alone = findings.claims({"made": study.sel(series=["white noise", "standard"])})
-    assert [claim.verdict for claim in alone] == ["supported", "not measured", "supported", "depends", "not measured"]
+    assert [claim.side for claim in alone] == ["holds", "not measured", "holds", "too few data", "not measured"]
 
 
 def test_norms_are_normal_where_the_law_is_near_for_sure(study: xr.Dataset) -> None:
@@ -145,8 +145,8 @@ def test_norms_are_normal_where_the_law_is_near_for_sure(study: xr.Dataset) -> N
             found = findings.ks_distance(one, name)
             assert found.mean == pytest.approx(distance)
             assert (found.low, found.high) == pytest.approx((max(distance - apart, 0), min(distance + apart, 1)))
-    assert findings.claims({"made": few})[1].verdict == "depends"
-    assert findings.claims({"made": many})[1].verdict == "supported"  # 0.02 and 0.167 are less than 0.2
+    assert findings.claims({"made": few})[1].side == "too few data"
+    assert findings.claims({"made": many})[1].side == "holds"  # 0.02 and 0.167 are less than 0.2
 
 
 def test_the_page_has_a_row_per_series_and_an_answer(study: xr.Dataset) -> None:

@@ -241,12 +241,12 @@ def test_the_answer_blames_the_inversion_where_white_noise_gives_more(result: xr
         ([1.0, 0.9, 0.6, 0.2], "not measured", "no data set"),  # as the low band: the record does not tell them apart
         (
             [1.0, 0.6, 0.4, 0.2],
-            "refuted",
+            "fails",
             "Made up below 1 with the whole interval in 2 of 2, above in 0; 0.10 to 0.10",
         ),
         (
             [1.0, 0.9, 0.8, 0.2],
-            "supported",
+            "holds",
             "Made up below 1 with the whole interval in 0 of 2, above in 2; 2.15 to 2.15",
         ),
     ],
@@ -266,7 +266,7 @@ def test_high_frequencies_are_learnt_more_slowly_where_their_half_comes_later(
     asked = []
     monkeypatch.setattr(records, "curves", lambda names: asked.append(names) or runs)
     claim = findings.claims({"one": study.assign_attrs(title="Made up")})[1]
-    assert (claim.verdict, said in claim.measured) == (verdict, True)
+    assert (claim.side, said in claim.measured) == (verdict, True)
     assert asked == [["photos"]]  # it ships, and predicts noise
 
 

@@ -54,27 +54,27 @@ def test_structure_beyond_the_targets_counts_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("given", "verdicts"),
     [
-        ({}, ["supported", "supported", "supported"]),
-        ({"ours": 1.05}, ["refuted", "supported", "supported"]),
-        ({"ours": 0.9}, ["refuted", "refuted", "supported"]),
-        ({"swd": 0.1}, ["supported", "supported", "refuted"]),
-        ({"psnr": -0.5}, ["supported", "supported", "refuted"]),
-        ({"psnr": -0.05}, ["supported", "supported", "supported"]),
+        ({}, ["holds", "holds", "holds"]),
+        ({"ours": 1.05}, ["fails", "holds", "holds"]),
+        ({"ours": 0.9}, ["fails", "fails", "holds"]),
+        ({"swd": 0.1}, ["holds", "holds", "fails"]),
+        ({"psnr": -0.5}, ["holds", "holds", "fails"]),
+        ({"psnr": -0.05}, ["holds", "holds", "holds"]),
     ],
 )
 def test_goals_by_their_rules(given: dict[str, float], verdicts: list[str]) -> None:
-    assert [claim.verdict for claim in findings.claims({"one": study(**given)})] == verdicts
+    assert [claim.side for claim in findings.claims({"one": study(**given)})] == verdicts
 
 
 def test_a_goal_without_room_is_not_measured() -> None:
     full = study(s_lf=0.6, ours=1.0)
     full["s_hf"] = xr.full_like(full["s_hf"], 0.99)
-    assert findings.claims({"one": full})[0].verdict == "not measured"
+    assert findings.claims({"one": full})[0].side == "not measured"
 
 
 def test_data_sets_that_differ_make_the_verdict_depend() -> None:
     found = {"one": study(), "two": study(ours=0.9, title="Two")}
-    assert [claim.verdict for claim in findings.claims(found)] == ["depends", "depends", "supported"]
+    assert [claim.side for claim in findings.claims(found)] == ["mixed", "mixed", "holds"]
     assert "Two" in findings.answer(found)
 
 

@@ -154,13 +154,13 @@ def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     other = study.assign_attrs(title="Other")
     (claim,) = findings.claims({"one": study, "two": other})
-    assert claim.verdict == "supported"
+    assert claim.side == "holds"
     assert "Made up 0.200" in claim.measured
     assert "Other 0.200" in claim.measured
     other["s_hf"].loc[{"point": "standard"}] = 2.0
     other["s_lf"].loc[{"point": "standard"}] = 2.0
     (claim,) = findings.claims({"one": other})
-    assert claim.verdict == "depends"
+    assert claim.side == "too few data"
 
 
 def test_the_points_worth_a_picture(study: xr.Dataset) -> None:

@@ -71,7 +71,7 @@ def test_no_collapse_has_no_share() -> None:
     found = {"made": made(pca, {"standard": 0.5 * white(seed=0), "closed form": white()})}
     assert findings.predicted(found)["mean"].isna().all()
     assert "There is no loss to explain" in findings.answer(found)
-    assert [claim.verdict for claim in findings.claims(found)[:2]] == ["depends", "depends"]
+    assert [claim.side for claim in findings.claims(found)[:2]] == ["too few data", "too few data"]
 
 
 def test_growth_ends_at_the_rank_of_all(study: xr.Dataset) -> None:
@@ -106,7 +106,7 @@ def test_the_verdict_names_what_has_fewer_dimensions(study: xr.Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("x8", "x32", "expected"),
-    [(0.15, 0.4, "refuted"), (0.4, 0.15, "supported"), (0.3, 0.3, "depends")],
+    [(0.15, 0.4, "fails"), (0.4, 0.15, "holds"), (0.3, 0.3, "too few data")],
 )
 def test_the_claim_on_sparsity_follows_the_ranks(x8: float, x32: float, expected: str) -> None:
     def cells(cutoff: float) -> xr.Dataset:
@@ -114,11 +114,9 @@ def test_the_claim_on_sparsity_follows_the_ranks(x8: float, x32: float, expected
 
     found = {"bbbc021_x8": cells(x8), "bbbc021_x32": cells(x32)}
     claims = findings.claims(found)
-    assert [claim.verdict for claim in claims[2:4]] == [expected, expected]
-    assert [claim.verdict for claim in findings.claims({"bbbc021_x8": found["bbbc021_x8"]})[2:4]] == [
-        "not measured"
-    ] * 2
+    assert [claim.side for claim in claims[2:4]] == [expected, expected]
+    assert [claim.side for claim in findings.claims({"bbbc021_x8": found["bbbc021_x8"]})[2:4]] == ["not measured"] * 2
     # 64 of 768 values: 0.96 of the possible rank, as the law of Marchenko and Pastur has it
-    assert claims[4].verdict == "supported"
+    assert claims[4].side == "holds"
     found["bbbc021_x8"]["effective_rank"].loc[{"series": "white noise"}] *= 0.99
-    assert findings.claims({"bbbc021_x8": found["bbbc021_x8"]})[4].verdict == "refuted"
+    assert findings.claims({"bbbc021_x8": found["bbbc021_x8"]})[4].side == "fails"

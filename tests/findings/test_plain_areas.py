@@ -35,7 +35,7 @@ def test_a_network_whose_own_samples_are_too_rough_makes_the_reading_count(found
         study["path_excess"] += 1.0  # as far as the standard inversion's lie below: they have the usual energy now
         to_noise, to_usual = findings.path_gains(study)
         assert (to_noise.mean, to_usual.mean) == pytest.approx((0.1 - 1.0, 1.1 - 0.0), abs=0.03)
-    assert findings.claims(found)[4].verdict == "depends"
+    assert findings.claims(found)[4].side == "too few data"
 
 
 def test_only_the_first_steps_count_as_early(found: dict[str, xr.Dataset]) -> None:
@@ -57,7 +57,7 @@ def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -
 
 
 def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict[str, xr.Dataset]) -> None:
-    assert [claim.verdict for claim in findings.claims(found)] == ["supported"] * 5
+    assert [claim.side for claim in findings.claims(found)] == ["holds"] * 5
     assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in findings.claims(found))
     for study in found.values():
         for name in ("error", "spread", "drawn_error", "drawn_spread"):
@@ -66,21 +66,23 @@ def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict
         series = list(study["series"].data)
         study["edits"] = study["edits"].isel(series=[1, 0, 2]).assign_coords(series=series)
         study["path_excess"] = study["path_excess"].isel(series=[0, 2, 1]).assign_coords(series=series)
-    assert [claim.verdict for claim in findings.claims(found)] == ["refuted"] * 5
+    assert [claim.side for claim in findings.claims(found)] == ["fails"] * 5
 
 
-def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Dataset]) -> None:
+def test_a_data_set_that_cannot_tell_leaves_the_verdict_to_the_others(found: dict[str, xr.Dataset]) -> None:
     two = found["two"]["error"]
     two[:] = 1.0
     two[:, :, ::2] = 1.1  # the same in both areas: nothing is told
-    assert findings.claims(found)[0].verdict == "depends"
+    told = findings.claims(found)[0].told
+    assert told.startswith("holds")
+    assert ", 4 of 4" not in told
     two.loc[{"area": "plain"}] = np.nan
-    assert findings.claims(found)[0].verdict == "supported"  # by the others, drawn images among them
+    assert findings.claims(found)[0].side == "holds"  # by the others, drawn images among them
     assert findings.claims(found)[0].measured.count("Two, x8") == 1
     for study in found.values():
         for name in ("error", "drawn_error"):
             study[name].loc[{"area": "plain"}] = np.nan
-    assert findings.claims(found)[0].verdict == "not measured"
+    assert findings.claims(found)[0].side == "not measured"
     assert findings.claims(found)[0].measured.endswith("no data set has what it takes")
 
 

@@ -39,8 +39,8 @@ def test_cases_count_pairs_of_a_method_that_draws_and_one_that_does_not() -> Non
     assert rows[deterministic_stochastic.PAPER_METHODS, "S_LF ↑"] == 0
     assert rows[deterministic_stochastic.ALL_METHODS, "S_HF ↑"] == 0.25
     assert rows[deterministic_stochastic.PAPER, "S_HF ↑"] == 0.938
-    verdicts = [one.verdict for one in deterministic_stochastic.claims({"": study})]
-    assert verdicts == ["depends", "supported", "supported"]
+    verdicts = [one.side for one in deterministic_stochastic.claims({"": study})]
+    assert verdicts == ["too few data", "holds", "holds"]
     assert "S_LF 11 of 24 (45.8%; printed 37.5%)" in deterministic_stochastic.recount()
 
 
@@ -148,10 +148,10 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
     assert "minus that with epsilon is 0.1" in said
     swapped = {"x0": both["epsilon"], "epsilon": both["x0"]}
     assert "on 0 of 2 data sets" in prediction_target.transformers_answer(swapped, recorded)
-    verdicts = {one.claim: (one.verdict, one.where) for one in prediction_target.transformer_claims(both)}
+    verdicts = {one.claim: (one.side, one.where) for one in prediction_target.transformer_claims(both)}
     for words in ("restores texture: S_HF is higher", "leaves more power at high frequencies: the deficit is smaller"):
         held = verdicts[f"With a transformer too, x0-prediction {words}"]
-        assert held == ("supported", "a question of this book")
+        assert held == ("holds", "a question of this book")
     cells = recorded["bbbc021-dit-sample"]
     other = cells.assign_coords(sample=[f"real {name}" for name in cells["sample"].to_numpy()])
     recorded = recorded | {"bbbc021-dit-sample": other}
@@ -167,7 +167,7 @@ def test_a_page_without_such_transformers_says_so() -> None:
     none = prediction_target.of_transformers(["photos_x8"], {}, profile="quick")
     assert none == {"epsilon": {}, "x0": {}}
     assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_answer(none, {})
-    assert {one.verdict for one in prediction_target.transformer_claims(none)} == {"not measured"}
+    assert {one.side for one in prediction_target.transformer_claims(none)} == {"not measured"}
     for chart in (
         charts.levels(findings.levels(none)),
         charts.shares(prediction_target.improved(none, "epsilon")),
@@ -208,19 +208,19 @@ def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
 
 
 def test_claims_on_networks(found: findings.Networks) -> None:
-    verdicts = {one.claim: one.verdict for one in prediction_target.claims(found)}
-    assert verdicts["x0-prediction restores texture: S_HF is higher"] == "supported"
+    verdicts = {one.claim: one.side for one in prediction_target.claims(found)}
+    assert verdicts["x0-prediction restores texture: S_HF is higher"] == "holds"
     assert verdicts["EDM's mixture restores texture: S_HF is higher"] == "not measured"
     places = {one.claim.startswith("EDM's mixture"): one.where for one in prediction_target.claims(found)}
     assert "Spectral Collapse" in places[False]
     assert "Spectral Collapse" not in places[True]  # no paper has it
     swapped = {"epsilon": found["x0"], "x0": found["epsilon"]}
-    assert prediction_target.claims(swapped)[1].verdict == "refuted"
+    assert prediction_target.claims(swapped)[1].side == "fails"
     made_of = findings.collapse_claims(found, "Table 3", "It collapses", "")
     # white noise has 1, OVG 0.2 and 0.1 more than 0.6 and 0.7
-    assert [one.verdict for one in made_of] == ["supported"] * 4
+    assert [one.side for one in made_of] == ["holds"] * 4
     never = {"a": {"one": made({"standard": {"s_dc": 0.8}, "ovg": {}})}}
-    assert [one.verdict for one in findings.collapse_claims(never, "", "It collapses", "")] == ["refuted", "refuted"]
+    assert [one.side for one in findings.collapse_claims(never, "", "It collapses", "")] == ["fails", "fails"]
 
 
 def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
@@ -237,8 +237,8 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert findings.against(alone, "latent").empty
     assert len(findings.table(alone)) == 2
     rule = ("words", "pixel", "standard", "s_dc", -1)
-    assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].verdict == "not measured"
-    assert findings.collapse_claims(alone, "where", "words", "")[2].verdict == "not measured"
+    assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].side == "not measured"
+    assert findings.collapse_claims(alone, "where", "words", "")[2].side == "not measured"
     assert findings.absent([]).startswith("All networks")
     said = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
     assert "**By their record:** `edges2shoes-dit`." in said
@@ -288,12 +288,12 @@ def test_factors() -> None:
     assert falls[32] - falls[8] == pytest.approx(-0.2, abs=0.01)
     full = {name: made({"standard": {"s_dc": shift}, "taba": {"psnr": -1.0}, "ovg": {"s_hf": 0.1}})
             for name, shift in (("bbbc021_x8", 0.0), ("bbbc021_x32", -0.2))}  # fmt: skip
-    verdicts = [claim.verdict for claim in scale_factor.claims(full)]
-    assert verdicts[0] == "supported"
-    assert (verdicts[2], verdicts[5]) == ("supported", "supported")
+    verdicts = [claim.side for claim in scale_factor.claims(full)]
+    assert verdicts[0] == "holds"
+    assert (verdicts[2], verdicts[5]) == ("holds", "holds")
     full["bbbc021_x16"] = full["bbbc021_x8"] + 0.05  # above x8, and x32 below both: the ends alone would not show it
     full["bbbc021_x16"].attrs |= full["bbbc021_x8"].attrs | {"title": "Another"}
-    assert scale_factor.claims(full)[0].verdict == "depends"
+    assert scale_factor.claims(full)[0].side == "mixed"
     with pytest.raises(InvalidParameterError, match="edges2shoes was given"):
         scale_factor.factors_of({"edges2shoes": one})
 

@@ -27,7 +27,7 @@ def test_the_energy_is_that_of_the_high_rings_in_the_last_steps(found: dict[str,
 
 def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
     made = findings.claims(found)
-    assert [claim.verdict for claim in made] == ["supported"] * 3
+    assert [claim.side for claim in made] == ["holds"] * 3
     assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in made)
     late = findings.late_energy(found["one"]).sel(series="standard")
     assert f"One, x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
@@ -36,19 +36,19 @@ def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
 def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Dataset]) -> None:
     for study in found.values():
         study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="taba")
-    assert findings.claims(found)[0].verdict == "depends"
+    assert findings.claims(found)[0].side == "too few data"
     for study in found.values():
         study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="ovg")
         study["log_velocity"].loc[{"series": "ovg"}] = study["log_velocity"].sel(series="taba")
         study["noise_norm"].loc[{"series": "standard", "step": [0, 1]}] += 1.0
-    assert [claim.verdict for claim in findings.claims(found)] == ["refuted"] * 3
+    assert [claim.side for claim in findings.claims(found)] == ["fails"] * 3
 
 
 def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Dataset]) -> None:
     found["two"]["log_velocity"] = -found["two"]["log_velocity"]
-    assert [claim.verdict for claim in findings.claims(found)] == ["depends", "depends", "supported"]
+    assert [claim.side for claim in findings.claims(found)] == ["mixed", "mixed", "holds"]
     one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
-    assert {claim.verdict for claim in findings.claims({"one": one})} == {"depends"}  # one picture has no interval
+    assert {claim.side for claim in findings.claims({"one": one})} == {"too few data"}  # one picture has no interval
 
 
 def test_nothing_is_claimed_of_methods_that_are_left_out(found: dict[str, xr.Dataset]) -> None:

@@ -31,11 +31,11 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
 MADE = {
     "collapse": [
-        Claim("a < b", "Spectral Collapse, Fig. 1", "1 & 2", "supported", "fig-latent-spectra"),
-        Claim("c", "Spectral Collapse, Sec. 6.3 and Table 3", "", "depends"),
+        Claim("a < b", "Spectral Collapse, Fig. 1", "1 & 2", "holds", "fig-latent-spectra"),
+        Claim("c", "Spectral Collapse, Sec. 6.3 and Table 3", "", "mixed"),
     ],
-    "cheap_guidance": [Claim("d", "", "", "refuted", "fig-cheap-cost")],
-    "pareto": [Claim("e", "Spectral Collapse, Sec. 4", "", "supported", "fig-pareto-front")],
+    "cheap_guidance": [Claim("d", "", "", "fails", "fig-cheap-cost")],
+    "pareto": [Claim("e", "Spectral Collapse, Sec. 4", "", "holds", "fig-pareto-front")],
 }
 
 
@@ -93,7 +93,7 @@ def test_every_figure_that_a_claim_names_is_on_its_page() -> None:
     ],
 )
 def test_a_claim_belongs_to_the_question_of_the_first_place_it_names(where: str, expected: str) -> None:
-    assert verdicts.question(Claim("", where, "", "depends")) == expected
+    assert verdicts.question(Claim("", where, "", "mixed")) == expected
 
 
 def test_groups_and_sentence_add_up() -> None:
@@ -102,28 +102,30 @@ def test_groups_and_sentence_add_up() -> None:
     assert [one.claim for _, one in found[COLLAPSE]] == ["a < b", "e"]
     assert sum(len(rows) for rows in found.values()) == 4
     assert verdicts.tally(one for _, one in found[COLLAPSE]) == {
-        "supported": 2,
-        "refuted": 0,
-        "depends": 0,
+        "holds": 2,
+        "fails": 0,
+        "mixed": 0,
+        "one family only": 0,
+        "too few data": 0,
         "not measured": 0,
     }
     said = verdicts.sentence(MADE)
-    assert "4 checks of the papers' claims and of goals of our own in 3 chapters: 2 hold on every data set" in said
-    assert "1 fail on every one (0 on one alone), 1 differ between data sets" in said
+    assert "4 checks of the papers' claims and of goals of our own in 3 chapters. " in said
+    assert "2 hold on all families of data sets and 1 fail on all; 1 hold on some data and fail on other" in said
 
 
 def test_a_measurement_counts_once_and_questions_of_this_book_do_not() -> None:
     numbers, less = "above 0: Textures 0.123 [0.100, 0.200]", "below 0: Textures 0.123 [0.100, 0.200]"
     claims = {
-        "one": [Claim("a", "a paper", numbers, "supported"), Claim("b", "a paper", less, "supported")],
-        "two": [Claim("c", "a paper", f"the same: {numbers}", "supported"), Claim("d", QUESTION, "1.000", "supported")],
+        "one": [Claim("a", "a paper", numbers, "holds"), Claim("b", "a paper", less, "holds")],
+        "two": [Claim("c", "a paper", f"the same: {numbers}", "holds"), Claim("d", QUESTION, "1.000", "holds")],
     }
     assert {name: [one.claim for one in made] for name, made in verdicts.once(claims).items()} == {"one": ["a", "b"]}
 
 
 def test_the_claims_of_abstracts_are_listed_by_their_verdict() -> None:
-    said = {"plain_areas": [Claim("f", "There and Back Again, abstract and Fig. 1", "", "refuted")]}
-    assert verdicts.abstracts(MADE | said) == "- **Our numbers refute:**\n  - f"
+    said = {"plain_areas": [Claim("f", "There and Back Again, abstract and Fig. 1", "", "fails")]}
+    assert verdicts.abstracts(MADE | said) == "- **Fails wherever the numbers can tell:**\n  - f"
 
 
 def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> None:
@@ -134,17 +136,17 @@ def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> Non
     assert "a &lt; b" in shown
     assert "1 &amp; 2" in shown
     assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 3
-    assert f"{COLLAPSE}: 2 supported</th>" in shown
+    assert f"{COLLAPSE}: 2 holds</th>" in shown
 
 
 def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
-    said = Claim("f", "There and Back Again, abstract and Fig. 1", "0.5 < 1", "refuted", "fig-plain-error")
+    said = Claim("f", "There and Back Again, abstract and Fig. 1", "0.5 < 1", "fails", "fig-plain-error")
     assert verdicts.question(said) == STEPS
     shown = verdicts.short_table(MADE | {"plain_areas": [said]})
     assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 4
-    assert f"{COLLAPSE}: 2 supported</th>" in shown  # counted, although no row of it is shown
+    assert f"{COLLAPSE}: 2 holds</th>" in shown  # counted, although no row of it is shown
     assert shown.count("<td>") == 4
-    assert "<details><summary>refuted</summary>0.5 &lt; 1</details>" in shown
+    assert "<details><summary>fails</summary>0.5 &lt; 1</details>" in shown
     assert '<a href="notebooks/plain_areas.html#fig-plain-error">plain areas</a>' in shown
 
 
@@ -216,9 +218,9 @@ def test_results_are_stored_ones_or_of_the_first_data_set(monkeypatch: pytest.Mo
         return module
 
     modules = {
-        "own": chapter(lambda found: [Claim(str(found), "here", "", "supported")]),
-        "both": chapter(lambda found, other: [Claim(str(one), "here", "", "supported") for one in (found, other)]),
-        "none": chapter(lambda found: [Claim(str(found), "here", "", "supported")]),
+        "own": chapter(lambda found: [Claim(str(found), "here", "", "holds")]),
+        "both": chapter(lambda found, other: [Claim(str(one), "here", "", "holds") for one in (found, other)]),
+        "none": chapter(lambda found: [Claim(str(found), "here", "", "holds")]),
     }
     store["both"] = {"b": "both b", "c": "both c"}
     monkeypatch.setattr(verdicts, "chapters", lambda: modules)
@@ -238,7 +240,7 @@ def test_results_are_stored_ones_or_of_the_first_data_set(monkeypatch: pytest.Mo
 def test_cases_make_a_verdict() -> None:
     assert from_cases("c", "w", {}).verdict == "not measured"
     made = from_cases("c", "w", {"One": ("0.1", True), "Two": ("0.2", False), "Three": ("0.3", None)}, "power")
-    assert made.verdict == "depends"
+    assert made.verdict == "mixed"
     assert made.measured == "power: One 0.1; Two 0.2: no; Three 0.3: open"
 
 
@@ -312,30 +314,30 @@ def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float,
 
 def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
     made = collapse.claims({"one": _collapse(0.3, 0.4, -2.0)})
-    assert [claim.verdict for claim in made] == ["supported"] * 5
+    assert [claim.side for claim in made] == ["holds"] * 5
     made = collapse.claims({"one": _collapse(1.5, 1.2, 2.0)})
-    verdict = {claim.claim: claim.verdict for claim in made}
-    assert verdict["Inverted noise maps have less high-frequency energy than white noise."] == "refuted"
-    assert verdict["The standard inversion gives oversmoothed images (log energy)."] == "refuted"
-    assert verdict["TABA gives high-frequency texture back (log energy)."] == "refuted"
+    verdict = {claim.claim: claim.side for claim in made}
+    assert verdict["Inverted noise maps have less high-frequency energy than white noise."] == "fails"
+    assert verdict["The standard inversion gives oversmoothed images (log energy)."] == "fails"
+    assert verdict["TABA gives high-frequency texture back (log energy)."] == "fails"
     both = collapse.claims({"one": _collapse(0.3, 0.4, -2.0), "two": _collapse(1.5, 1.2, 2.0, "Two")})
-    assert both[0].verdict == "depends"
+    assert both[0].side == "mixed"
 
 
 def test_the_closed_form_speaks_against_the_bias_only_where_it_collapses() -> None:
     study = gaussian_study.made_up()
     study["standard_variance"][:] = 0.2
-    assert gaussian.claims({"one": study})[0].verdict == "refuted"
+    assert gaussian.claims({"one": study})[0].side == "fails"
     study["standard_variance"][:] = 0.95
-    assert gaussian.claims({"one": study})[0].verdict == "depends"
-    for power, verdict in ((1e-8, "refuted"), (0.2, "depends"), (0.9, "supported")):
+    assert gaussian.claims({"one": study})[0].side == "too few data"
+    for power, verdict in ((1e-8, "fails"), (0.2, "too few data"), (0.9, "holds")):
         study["ovg_power"][:] = power
-        assert gaussian.claims({"one": study})[2].verdict == verdict
+        assert gaussian.claims({"one": study})[2].side == verdict
 
 
 @pytest.mark.parametrize(
     ("slope", "ratio", "expected"),
-    [(-3.4, 0.1, ["supported"] * 2), (-2.0, 2.0, ["refuted"] * 2), (-3.0, 1.0, ["depends"] * 2)],
+    [(-3.4, 0.1, ["holds"] * 2), (-2.0, 2.0, ["fails"] * 2), (-3.0, 1.0, ["too few data"] * 2)],
 )
 def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[str]) -> None:
     spread = np.array([-0.05, 0.0, 0.05, 0.02, -0.02])
@@ -345,7 +347,7 @@ def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[
         {"domain": ["source", "target"], "sample": range(5), "frequency": [0.1, 0.2, 0.3, 0.4]},
         {"title": "Made up", "data_source": "real"},
     )
-    assert [claim.verdict for claim in domains.claims({"one": study})] == expected
+    assert [claim.side for claim in domains.claims({"one": study})] == expected
     rendered = study.assign_attrs(data_source="rendered", title="Drawn")
     slopes, sparse = domains.claims({"one": study, "two": rendered})
     assert "Drawn" not in slopes.measured  # its slope is a choice of the code that draws
@@ -363,24 +365,24 @@ def test_ablations_ask_all_networks() -> None:
     study["s_dc"] = xr.zeros_like(study["s_dc"]) + white - 0.2
     study["prediction"] = "model", ["epsilon"] * study.sizes["model"]
     study["space"] = "model", ["pixels"] * study.sizes["model"]
-    assert networks.claims({"one": study})[0].verdict == "supported"
+    assert networks.claims({"one": study})[0].side == "holds"
     study["s_dc"].loc[{"model": "photos-dit"}] = white + 0.2
-    assert networks.claims({"one": study})[0].verdict == "depends"
+    assert networks.claims({"one": study})[0].side == "too few data"
     study["space"].loc[{"model": "photos-dit"}] = "latents"
-    assert networks.claims({"one": study})[0].verdict == "supported"
+    assert networks.claims({"one": study})[0].side == "holds"
 
 
 def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
     study = scores_study.smoke()
     made = scores.claims({"one": study})
-    assert made[1].verdict == "refuted"  # white noise has few flagged patches
-    for low, high, verdict in ((-0.5, 0.0, "refuted"), (0.0, -0.5, "supported")):
+    assert made[1].side == "fails"  # white noise has few flagged patches
+    for low, high, verdict in ((-0.5, 0.0, "fails"), (0.0, -0.5, "holds")):
         other = study.copy(deep=True)
         at = {"filter_score": "s_hf", "filter_cutoff": study["filter_cutoff"].min()}
         intact = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0, drop=True)
         for name, shift in (("low-pass", low), ("high-pass", high)):
             other["filtered"].loc[at | {"filter": name}] = (intact + shift).to_numpy()
-        assert scores.claims({"one": other})[0].verdict == verdict
+        assert scores.claims({"one": other})[0].side == verdict
 
 
 def test_appendix_c_takes_its_second_study_by_name() -> None:

@@ -164,9 +164,9 @@ def test_a_result_follows_the_schema(tmp_path_factory: pytest.TempPathFactory) -
     assert all(variable.attrs.keys() >= {"long_name", "units"} for variable in study.data_vars.values())
     assert set(study.dims) <= set(study.coords)
     assert findings.law_gap(study) < 0.2  # four draws
-    assert findings.claims({"one": study})[0].verdict in ("supported", "refuted")
+    assert findings.claims({"one": study})[0].side in ("holds", "fails")
     assert isinstance(study, xr.Dataset)
-    assert "nan" not in findings.verdict(study)
+    assert "nan" not in findings.side(study)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
     nearer to the closed form or beyond it (`compared`); one that the intervals leave between both is open. What is to
     rise holds where the network's number rises. Corollary 1 holds where the 95 % interval of the relative error of the
     image that a latent gives back lies below `EXACT`, and fails where it lies above. What is true by construction is
-    left out. Supported where a claim holds on all data sets, refuted where it fails on all, else it depends.
+    left out.
     """
     cases: dict[tuple[str, str], dict[str, Case]] = {}
     for name, study in found.items():

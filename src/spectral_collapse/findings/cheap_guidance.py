@@ -217,7 +217,7 @@ def claims(found: Found) -> list[Claim]:
     A goal on area fails on a data set where the variant takes more time than its budget, or where the whole 95 %
     interval of the difference of areas (S_LF cut at each target's own) is below 0; it holds where the interval is not,
     and lies above -5 % of exact OVG's area; else it is open. The claim on a difference holds where the whole
-    interval lies on the claimed side of 0. Supported: on all data sets; refuted: on none, and none open.
+    interval lies on the claimed side of 0.
     """
     made = [
         _goal(

@@ -18,7 +18,7 @@ from spectral_collapse.statistics import Interval
 
 __all__ = ["Case", "Claim", "Rule", "Test", "Verdict", "above", "below", "from_cases", "judge", "overall"]
 
-Verdict = Literal["supported", "refuted", "depends", "not measured"]
+Verdict = Literal["holds", "fails", "mixed", "one family only", "too few data", "not measured"]
 
 
 QUESTION = "a question of this book"
@@ -30,9 +30,8 @@ class Claim:
     """One checkable claim.
 
     claim: in one sentence. where: paper and section, figure or table. measured: the numbers, with interval, number of
-    images and data. verdict: by the rule that the function that makes the claim states; where it is 'depends',
-    `measured` says on what. figure: the name of the figure, on the chapter's page, that shows it. holds, of: on how
-    many data sets it holds, of those on which it was measured.
+    images and data. verdict: of `overall`. figure: the name of the figure, on the chapter's page, that shows it. holds,
+    of: on how many data sets it holds, of those on which it was measured.
     """
 
     claim: str
@@ -44,9 +43,15 @@ class Claim:
     of: int = 0
 
     @property
+    def side(self) -> str:
+        """The verdict; where one family alone can tell, what that one tells: 'holds' or 'fails'."""
+        return ("holds" if self.holds else "fails") if self.verdict == "one family only" else self.verdict
+
+    @property
     def told(self) -> str:
         """The verdict, with the number of data sets on which the claim holds."""
-        return f"{self.verdict}, {self.holds} of {self.of}" if self.of else self.verdict
+        words = self.verdict if self.side == self.verdict else f"{self.side} on {self.verdict}"
+        return f"{words}, {self.holds} of {self.of}" if self.of else words
 
 
 def table(claims: Iterable[Claim]) -> Page:
@@ -74,9 +79,11 @@ def itemized(measured: str) -> str:
 
 
 CONCLUDED: Mapping[Verdict, str] = {
-    "supported": "Our numbers support",
-    "refuted": "Our numbers refute",
-    "depends": "The data sets disagree, or the intervals leave it open",
+    "holds": "Holds wherever the numbers can tell",
+    "fails": "Fails wherever the numbers can tell",
+    "mixed": "Holds on some data and fails on other",
+    "one family only": "Can be told on one family of data sets alone",
+    "too few data": "Cannot be told with so few images",
     "not measured": "Not measured here",
 }
 """What a conclusion says of claims, by their verdict."""
@@ -91,16 +98,28 @@ def conclusion(claims: Iterable[Claim]) -> str:
     return "\n".join("\n  - ".join([f"- **{words}:**", *which]) for words, which in items.items() if which)
 
 
-def overall(held: Iterable[Held]) -> Verdict:
-    """Supported where a claim holds on every data set, refuted where it fails on every one, not measured where there is
-    none, depends otherwise.
+def overall(held: Mapping[str, Held]) -> Verdict:
+    """What the data sets say together: 'holds' or 'fails' where all that can tell agree, and they are of two families
+    at least; 'one family only' where they are of one; 'mixed' where they disagree; 'too few data' where none can
+    tell; 'not measured' where there is none.
 
-    held: for each data set True or False, None where the numbers leave it open.
+    held: title of a data set -> True or False, None where the numbers leave it open. Data sets of one family, as cells
+    at x8, x16 and x32 are, show the same pictures to one network.
     """
-    held = list(held)
-    if not held:
-        return "not measured"
-    return "supported" if all(held) else "refuted" if all(one is False for one in held) else "depends"
+    told = {title: one for title, one in dict(held).items() if one is not None}
+    if not told:
+        return "too few data" if held else "not measured"
+    if len(set(told.values())) > 1:
+        return "mixed"
+    if len({family(title) for title in told}) == 1:
+        return "one family only"
+    return "holds" if all(told.values()) else "fails"
+
+
+def family(title: str) -> str:
+    """The family of a data set by its title, behind which more may stand; of what is no data set, itself."""
+    titles = {info.title: info.family for info in datasets.DATASETS.values()}
+    return next((titles[one] for one in sorted(titles, key=len, reverse=True) if title.startswith(one)), title)
 
 
 def shown(measured: str, held: Held) -> str:
@@ -205,6 +224,6 @@ def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = ""
     if not cases:
         return Claim(claim, where, "no data set has what it takes", "not measured", figure)
     listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
-    held = [one for _, one in cases.values()]
+    held = {title: one for title, (_, one) in cases.items()}
     measured = f"{what}: {listed}" if what else listed
-    return Claim(claim, where, measured, overall(held), figure, held.count(True), len(held))
+    return Claim(claim, where, measured, overall(held), figure, [*held.values()].count(True), len(held))

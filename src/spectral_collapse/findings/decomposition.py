@@ -192,8 +192,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     Measured is the share of its deficit of S_DC, entered with the right noise, that true predictions in TABA's
     published share of the steps remove. It holds on a data set where these remove more than they leave, with the whole
-    interval of the difference, and fails where they leave more. Supported where it holds on all data sets, refuted
-    where it fails on all, else it depends.
+    interval of the difference, and fails where they leave more.
     """
     cases = {}
     for study in found.values():

@@ -271,7 +271,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What closed forms say to the paper's explanation; numbers of exact calculations have no interval.
 
     The network's bias as the cause: open where a perfect network's latents have at least `COLLAPSED` of white noise's
-    variance at high frequencies, else refuted, since it collapses without any bias. Nearer to white noise: by distance
+    variance at high frequencies, else it fails: they collapse without any bias. Nearer to white noise: by distance
     to 1. An emptied band counts as filled from half of white noise's power on, and as empty below a hundredth.
     """
     cause, nearer, filled = {}, {}, {}

@@ -279,8 +279,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     'Collapse' holds on a data set where the 95 % interval of S_DC lies below white noise's for every network in
     question, and fails where it does for none. 'Learnt more slowly' looks at the quotients of `learnt_first`: it holds
-    on a data set where those whose interval excludes 1 lie above it, and fails where they lie below it. Supported where
-    a claim holds on all data sets, refuted where it fails on all, else it depends.
+    on a data set where those whose interval excludes 1 lie above it, and fails where they lie below it.
     """
     pixels, order = {}, {}
     for study in found.values():

@@ -206,8 +206,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     The words on Fig. 12 hold on a data set where S_HF is lowered (whole 95 % interval below 0) by the high-pass filter
     and not by the low-pass one, and fail where it is lowered by the low-pass filter. The printed definition of S_DC
-    fits 'near 1 is white' where the interval of white noise's value by it lies above 0.5. Supported where a claim holds
-    on all data sets, refuted where it fails on all, else it depends.
+    fits 'near 1 is white' where the interval of white noise's value by it lies above 0.5.
     """
     filters, printed = {}, {}
     for study in found.values():

@@ -183,14 +183,14 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
     """How many checks there are, and how many of each verdict, as Markdown."""
     every = [one for made in claims.values() for one in made]
     found = tally(every)
-    alone = {verdict: sum(one.verdict == verdict and one.of == 1 for one in every) for verdict in found}
+    one_sided = sum(one.side == "holds" for one in every) - found["holds"]
     return (
-        f"**Answer.** {len(every)} checks of the papers' claims and of goals of our own in {len(claims)} chapters: "
-        f"{found['supported']} hold on every data set on which they were measured ({alone['supported']} of these on "
-        f"one alone), {found['refuted']} fail on every one ({alone['refuted']} on one alone), {found['depends']} "
-        f"differ between data sets or are left open by the intervals, and {found['not measured']} could not be "
-        "measured with what is stored. A claim that several scores or chapters test has a row for each, and these "
-        "need not agree."
+        f"**Answer.** {len(every)} checks of the papers' claims and of goals of our own in {len(claims)} chapters. "
+        f"Where the numbers can tell, {found['holds']} hold on all families of data sets and {found['fails']} fail on "
+        f"all; {found['mixed']} hold on some data and fail on other. {found['one family only']} can be told on one "
+        f"family alone ({one_sided} of these hold there), {found['too few data']} on none, and "
+        f"{found['not measured']} could not be measured with what is stored. A claim that several scores or chapters "
+        "test has a row for each, and these need not agree."
     )
 
 
