@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-BOOK_MB, PAGE_MB = 17.0, 2.0
+BOOK_MB, PAGE_MB = 15.0, 2.0
 HARMLESS = "Detected faceted independent scales"
 """Of Vega's warnings: panels with rows of their own, which are meant."""
 WIDE, PHONE = 1400, 400

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["spectral_collapse.networks", "spectral_collapse.studies.study"])
+PROCESSES.set_forkserver_preload(["spectral_collapse.networks.build", "spectral_collapse.studies.study"])
 
 
 def run(code: str, folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from spectral_collapse import cli, inversion, pages, paths, results
+from spectral_collapse import cli, inversion, pages, paths, results, shipping
 from spectral_collapse.errors import DataError
 from spectral_collapse.studies import ledger
 from tests.studies.test_study import ran
@@ -203,3 +203,24 @@ def test_pages_that_sum_up_show_nothing_that_no_chapter_does() -> None:
 def test_the_notebook_format_is_the_one_that_is_read() -> None:
     for notebook in paths.pages():
         assert json.loads(notebook.read_text())["nbformat"] == 4
+
+
+SLOW = ("torch", "diffusers", "transformers", "accelerate")
+PAGE = """
+import json, pathlib, sys
+from spectral_collapse.findings import footer
+cells = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8"))["cells"]
+exec("\\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+assert "computed here" not in footer.html()
+print([name for name in sys.argv[2:] if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("name", ["backbone", "pca"])
+def test_a_page_of_stored_results_waits_for_no_library_of_networks(name: str) -> None:
+    """They take longer to import than all else that a page does. The first has scores with weights and all methods."""
+    notebook = next(file for file in paths.pages() if file.stem == name)
+    environment = os.environ | {shipping.SHOWN: "show"}
+    command = [sys.executable, "-W", "ignore", "-c", PAGE, str(notebook), *SLOW]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr[-2000:]

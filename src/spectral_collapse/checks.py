@@ -7,19 +7,16 @@ import warnings
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
-import torch
 
 from spectral_collapse import memory
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError, described, listed, unknown
+from spectral_collapse.later import torch
 
-LARGEST = torch.finfo(torch.float32).max
+LARGEST = float(np.finfo(np.float32).max)
 """The largest number that a parameter may be: images are in single precision, and what they meet must fit."""
 
-LARGEST_COUNT = torch.iinfo(torch.int64).max
+LARGEST_COUNT = 2**63 - 1
 """The largest whole number that torch takes."""
-
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-"""The precisions of images: torch has further ones, of 8 bits, that it does not compute with."""
 
 
 def check_number(
@@ -101,7 +98,8 @@ def check_batch(x: object, what: str, shape: str = "N x C x H x W") -> None:
     if isinstance(x, torch.Tensor) and not x.is_nested:
         empty = x.is_meta or hasattr(x, "fake_mode")  # torch's own tensors of a shape alone
         kind = "no values" if empty else x.dtype if x.layout is torch.strided else x.layout
-        if kind in FLOATS and x.ndim == len(shape.split(" x ")):
+        # torch has further precisions, of 8 bits, that it does not compute with
+        if kind in (torch.float16, torch.bfloat16, torch.float32, torch.float64) and x.ndim == len(shape.split(" x ")):
             needed = x.numel() * max(x.element_size(), 4)
             if needed > 2 * x.untyped_storage().nbytes():  # else it is in memory
                 memory.check(needed, f"{what} of shape {tuple(x.shape)}", "give fewer or smaller ones", x.device)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
 
-import torch
 from packaging.requirements import Requirement
 
 import spectral_collapse
 from spectral_collapse import datasets, executors, memory, paths, results
 from spectral_collapse.checks import check_device
 from spectral_collapse.errors import CheckpointError, SpectralCollapseError, shown
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import weights
 
 _PACKAGE = "spectral-collapse"

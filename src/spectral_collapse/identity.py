@@ -22,10 +22,11 @@ import types
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
+
+from spectral_collapse.later import torch
 
 _OURS = "spectral_collapse"
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -48,6 +49,13 @@ _HEAP_TYPE = 1 << 9
 
 
 _references: ContextVar[set[str] | None] = ContextVar("references", default=None)
+
+
+class Named(NamedTuple):
+    """A class of this package by its name, for one whose module takes long to import."""
+
+    module: str
+    name: str
 
 
 class UnidentifiedError(Exception):
@@ -91,7 +99,10 @@ def _identity(value: object, within: tuple[int, ...]) -> Any:
     within = (*within, id(value))
     if isinstance(value, type):
         return {"class": _class(value, within)}
-    for kinds, describe in _KINDS:
+    if isinstance(value, Named):
+        _refer(f"{value.module}:{value.name}")
+        return {"class": f"{value.module}.{value.name}"}
+    for kinds, describe in (*_KINDS, *_torchs()):
         if isinstance(value, kinds):
             return describe(value, within)
     return _instance(value, within)
@@ -107,15 +118,29 @@ def _container(value: Any, within: tuple[int, ...]) -> Any:
 
 
 def _array(value: Any, within: tuple[int, ...]) -> Any:
-    if isinstance(value, torch.Tensor):
-        if value.layout != torch.strided or value.is_meta:
-            raise UnidentifiedError(f"a tensor of the layout {value.layout}")
-        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-    elif value.dtype.hasobject:
+    if value.dtype.hasobject:
         raise UnidentifiedError("an array of objects")
-    else:
-        content = np.ascontiguousarray(value).tobytes()
+    return _bytes(value, np.ascontiguousarray(value).tobytes())
+
+
+def _tensor(value: Any, within: tuple[int, ...]) -> Any:
+    if value.layout != torch.strided or value.is_meta:
+        raise UnidentifiedError(f"a tensor of the layout {value.layout}")
+    return _bytes(value, value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+
+
+def _bytes(value: Any, content: bytes) -> Any:
     return {"array": [str(value.dtype), list(value.shape), hashlib.sha256(content).hexdigest()]}
+
+
+def _value(value: object, within: tuple[int, ...]) -> Any:
+    return {"value": repr(value)}
+
+
+def _torchs() -> tuple[tuple[Any, Any], ...]:
+    """How torch's own are described; nothing is one of them before torch is imported."""
+    loaded = "torch" in sys.modules
+    return ((torch.Tensor, _tensor), ((torch.dtype, torch.device), _value)) if loaded else ()
 
 
 def _function(value: types.FunctionType, within: tuple[int, ...]) -> Any:
@@ -272,7 +297,7 @@ def _hashed(parts: Any) -> str:
 _SLOTS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _KINDS: tuple[tuple[Any, Any], ...] = (
     ((list, tuple, set, frozenset, dict), _container),
-    ((torch.Tensor, np.ndarray, np.generic), _array),
+    ((np.ndarray, np.generic), _array),
     (types.FunctionType, _function),
     (types.MethodType, lambda value, within: [_identity(one, within) for one in (value.__func__, value.__self__)]),
     (types.ModuleType, _module),
@@ -283,5 +308,5 @@ _KINDS: tuple[tuple[Any, Any], ...] = (
         functools.partial,
         lambda value, within: {"partial": _identity([value.func, list(value.args), value.keywords], within)},
     ),
-    ((bytes, complex, type(Ellipsis), torch.dtype, torch.device), lambda value, within: {"value": repr(value)}),
+    ((bytes, complex, type(Ellipsis)), _value),
 )

@@ -40,6 +40,7 @@ NO_VALUES = frozenset(
         "folders",
         "identity",
         "keys",
+        "later",
         "memory",
         "paths",
         "rekey",

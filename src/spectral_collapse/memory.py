@@ -6,9 +6,8 @@ import math
 import os
 from pathlib import Path
 
-import torch
-
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says how much memory a container has, 'max' for all there is: control groups v2 and v1."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
-import torch
 
 from spectral_collapse import memory
 from spectral_collapse.checks import check_count, check_generator, check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 
 MOST_LEVELS = 1_000_000
 """More levels than this are a slip of the pen, and would only fill the memory."""

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from spectral_collapse import results
@@ -31,6 +30,7 @@ from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import CountingDenoiser
 from spectral_collapse.keys import code_hash
 from spectral_collapse.labels import NULL, TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.sampling import as_labels
 

@@ -146,9 +146,7 @@ def test_what_has_no_code_is_computed_and_not_stored(inversions: list[str]) -> N
 def request(dataset: str, latent: int = 64, **given: object) -> Request[ParetoParameters]:
     """A request without images or a network, whose latents are of this width."""
     found = Request(ParetoParameters.checked(dataset=dataset, **given))
-    vars(found).update(
-        images=SimpleNamespace(info=datasets.info(dataset)), latent_shape=torch.Size([4, latent, latent])
-    )
+    vars(found).update(images=SimpleNamespace(info=datasets.info(dataset)), downsampling=64 // latent)
     return found
 
 

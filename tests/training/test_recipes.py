@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from spectral_collapse import datasets, networks
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.networks.autoencoder import downsampling
 from spectral_collapse.networks.build import create_autoencoder
+from spectral_collapse.networks.checkpoints import downsampling
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import recipes
 from spectral_collapse.training.recipes import PROFILES, Recipe
@@ -56,7 +56,7 @@ def test_every_recipe_builds_its_network(name: str, profile: str) -> None:
     if recipe.kind == "autoencoder":
         with torch.device("meta"):
             network = create_autoencoder(recipe.network, **recipe.architecture)
-        assert recipe.size % downsampling(network) == 0
+        assert recipe.size % downsampling(network.config) == 0
         return
     assert all(datasets.info(entry).family == recipe.family for entry in recipe.datasets)
     latents = (recipe.size // 8, 4) if profile == "paper" else (recipe.size // 4, 20)

@@ -6,16 +6,20 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-import torch
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.datasets.download import Download
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
+from spectral_collapse.later import torch
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+else:
+    Dataset = object  # torch's DataLoader asks for a length and items alone
 
 DataSource = Literal["real", "rendered"]
 Split = Literal["train", "test"]

@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spectral_collapse.datasets import cells
@@ -38,6 +37,7 @@ from spectral_collapse.datasets.files import file_size, fingerprint, held_out, i
 from spectral_collapse.datasets.images import open_file, read_pixels, read_rgb
 from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
 from spectral_collapse.errors import DataError, shown
+from spectral_collapse.later import torch
 
 ADDRESS = "https://data.broadinstitute.org/bbbc/BBBC021/"
 METADATA = "BBBC021_v1_image.csv"

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -38,6 +37,7 @@ from spectral_collapse.datasets.faces import CLASSES
 from spectral_collapse.datasets.files import file_size, fingerprint, held_out, images_in, readable
 from spectral_collapse.datasets.images import opened, read_rgb
 from spectral_collapse.errors import DataError, shown
+from spectral_collapse.later import torch
 
 HOMEPAGE = "https://github.com/switchablenorms/CelebAMask-HQ"
 PHOTOS, PARTS, MAPPING = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno", "CelebA-HQ-to-CelebA-mapping.txt"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import label, minimum_filter
+
+from spectral_collapse.later import torch
 
 SIDE = 256
 """Edges2Shoes' own size, at which edges are found and lines are one pixel wide."""

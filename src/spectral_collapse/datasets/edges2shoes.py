@@ -19,7 +19,6 @@ from os.path import isdir
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,6 +29,7 @@ from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced_drawing
 from spectral_collapse.datasets.files import file_size, fingerprint, held_out, images_in, readable
 from spectral_collapse.datasets.images import read_rgb
 from spectral_collapse.errors import DataError, shown
+from spectral_collapse.later import torch
 
 # 2 GB; no checksum is published. At its top is the folder `edges2shoes`.
 DOWNLOAD = Download(

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
 from spectral_collapse.datasets.files import fingerprint
 from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
 from spectral_collapse.errors import DataError
+from spectral_collapse.later import torch
 
 DOUBLED = {"moon.png"}
 """Pictures enlarged twofold by repeating pixels, which would pass for texture: taken at half their size."""

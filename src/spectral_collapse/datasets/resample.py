@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def sparsify(images: Tensor, factor: int) -> Tensor:

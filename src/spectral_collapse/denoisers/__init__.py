@@ -6,6 +6,8 @@ satisfies x = alpha * clean + sigma * noise, so nothing downstream asks what kin
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from spectral_collapse.denoisers.base import Denoiser, Prediction
 from spectral_collapse.denoisers.composed import FromClean, OnProcess, TrueBelow
 from spectral_collapse.denoisers.covariance import CovarianceDenoiser, covariance_denoiser
@@ -19,7 +21,10 @@ from spectral_collapse.denoisers.network import (
     size_multiple,
     unwrapped,
 )
-from spectral_collapse.denoisers.pipelines import from_pipeline, sides
+from spectral_collapse.later import members
+
+if TYPE_CHECKING:
+    from spectral_collapse.denoisers.pipelines import from_pipeline, sides
 
 __all__ = [
     "PREDICTION_TYPES",
@@ -41,3 +46,5 @@ __all__ = [
     "size_multiple",
     "unwrapped",
 ]
+
+__getattr__ = members(__name__, __all__, ["pipelines"])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-import torch
-
 from spectral_collapse.checks import described
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
 
 

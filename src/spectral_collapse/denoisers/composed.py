@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from spectral_collapse.denoisers.base import Denoiser, Prediction
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from spectral_collapse.checks import check_count, check_images, described
 from spectral_collapse.denoisers.base import Prediction, check_process, check_values
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
 
 

@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
-import torch
-
 from spectral_collapse.checks import check_name, check_number, described
 from spectral_collapse.denoisers.base import Prediction, check_process
 from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
 
 PredictionType = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 PREDICTION_TYPES: tuple[PredictionType, ...] = get_args(PredictionType)
-_Number = TypeVar("_Number", float, torch.Tensor)
+_Number = TypeVar("_Number", float, "torch.Tensor")
 _CONTEXT = "encoder_hidden_states"
 _COMPILED = "_orig_mod"
 """Where torch.compile's wrapper has the network."""

@@ -8,12 +8,12 @@ import math
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-import torch
 
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers.flow_transformers import PACKED, FlowTransformer, Flux, StableDiffusion3
 from spectral_collapse.denoisers.network import NetworkDenoiser, PredictionType, called, device_of, unwrapped
 from spectral_collapse.errors import InvalidParameterError, shown
+from spectral_collapse.later import torch
 from spectral_collapse.processes import BetaSchedule, FlowMatching, VariancePreserving
 
 if TYPE_CHECKING:

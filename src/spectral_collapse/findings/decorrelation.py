@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 from scipy import stats
 
@@ -23,6 +22,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
+from spectral_collapse.later import torch
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.decorrelation import PATCH
 from spectral_collapse.studies.latents import WHITE

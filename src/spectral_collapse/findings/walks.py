@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
-import torch
 
 from spectral_collapse import inversion
 from spectral_collapse.denoisers import GaussianDenoiser, Prediction
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.labels import NULL, SOURCE, TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, VariancePreserving
 
 UP, DOWN = "inversion: from image to noise", "way back: from noise to image"

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-import torch
-
 from spectral_collapse.checks import check_callback, check_finite, check_flag, check_generator, check_images, check_name
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import (
     Callback,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.multistep import Paired
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 

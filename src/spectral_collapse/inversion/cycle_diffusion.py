@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionState
 from spectral_collapse.inversion.noise_maps import NoiseMaps, reverse_step
+from spectral_collapse.later import torch
 
 
 @dataclass(frozen=True)

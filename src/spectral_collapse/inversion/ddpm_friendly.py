@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.inversion.base import InversionState
 from spectral_collapse.inversion.noise_maps import NoiseMaps
+from spectral_collapse.later import torch
 
 
 @dataclass(frozen=True)

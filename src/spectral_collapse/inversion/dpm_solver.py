@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.base import StandardSteps
 from spectral_collapse.inversion.multistep import BothWays, Move
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import ode_step
 
 

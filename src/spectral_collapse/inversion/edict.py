@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_flag, check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import SamplingState, noise_step
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_flag
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.multistep import BothWays, Move
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import noise_step, ode_step
 
 

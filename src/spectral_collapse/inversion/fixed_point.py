@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import increment
 
 _HISTORY = 4  # iterates that Anderson's acceleration mixes

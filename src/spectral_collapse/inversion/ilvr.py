@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from spectral_collapse.checks import check_name, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.base import InversionMethod, InversionState
 from spectral_collapse.inversion.noise_maps import reverse_step
 from spectral_collapse.inversion.projectors import HighPass, Projector
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import SamplingState
 
 _PUBLISHED = {"state": 1.0, "clean": 0.85}

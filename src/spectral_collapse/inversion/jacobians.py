@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 
-Before = tuple[Level, torch.Tensor]
+Before = tuple[Level, "torch.Tensor"]
 """The level of an earlier step and the noise that was predicted there."""
 
 

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import SamplingState, plain_step
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionMethod, InversionState, share_of
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import SamplingState
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_count, check_number, described
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
@@ -13,6 +11,7 @@ from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.ovg import OVG, free_structure
 from spectral_collapse.inversion.projectors import HighPass, Projector
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 
 

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-import torch
-
 from spectral_collapse.checks import check_count, check_flag, check_name, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import jacobians
 from spectral_collapse.inversion.base import InversionState, StandardSteps
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.inversion.renoise import SMALLEST, gradient, pair_loss
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import noise_step
 
 

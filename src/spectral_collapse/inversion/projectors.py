@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
-
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import F, torch
 
-Projector = Callable[[torch.Tensor], torch.Tensor]
+Projector = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 @dataclass(frozen=True)

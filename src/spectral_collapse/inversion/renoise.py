@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
-import torch.nn.functional as F
-
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionState, StandardSteps, Told
+from spectral_collapse.later import F, torch
 from spectral_collapse.sampling import noise_step
 
 _ROUNDS = 4  # of gradient steps on a predicted noise (authors' configuration)

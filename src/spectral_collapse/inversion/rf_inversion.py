@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_number
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionState, StandardSteps, least_share
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import SamplingState, noise_step, ode_step, plain_step
 
 

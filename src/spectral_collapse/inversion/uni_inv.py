@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion.base import InversionMethod, InversionState
+from spectral_collapse.later import torch
 from spectral_collapse.sampling import step_with
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.inversion.base import InversionState, StandardSteps
+from spectral_collapse.later import torch
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from spectral_collapse.checks import check_count
 from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.jacobians import radial
+from spectral_collapse.later import torch
 from spectral_collapse.processes import Level
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.ranges import check_latents, pieces
 
 

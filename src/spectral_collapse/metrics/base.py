@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
+
+from spectral_collapse.later import torch
 
 Inputs = Literal[
     "latent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
+from spectral_collapse.later import torch
 
 BLOCK = 1 << 24
 """Values per block of `element_blocks`, 128 MB in float64: large enough for matrix products at full speed."""

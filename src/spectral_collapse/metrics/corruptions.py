@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-import torch.nn.functional as F
+from spectral_collapse.later import F, torch
 
 GRADES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

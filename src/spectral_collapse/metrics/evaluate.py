@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import metrics, paths
 from spectral_collapse.checks import FEW, check_batch, check_device, check_name, described, warn_of_unit_range
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import weights as weight_files
 from spectral_collapse.metrics.base import Inputs, ScoreInfo
 from spectral_collapse.metrics.ranges import image_span, span

@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.inception import features
 from spectral_collapse.metrics.sets import chance, check_features

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-import torch
-
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair
 from spectral_collapse.metrics.s_hf import log_energy

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents, pieces
 from spectral_collapse.metrics.s_lf import low_pass

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.later import nn, torch
 from spectral_collapse.metrics.sets import check_sets
 from spectral_collapse.metrics.weights import Found, find, package
 

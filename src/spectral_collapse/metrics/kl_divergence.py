@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
 from scipy.special import digamma
 
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.metrics.ranges import check_latents

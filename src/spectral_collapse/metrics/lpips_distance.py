@@ -8,11 +8,9 @@ import warnings
 from pathlib import Path
 from typing import Literal, get_args
 
-import torch
-from torch import nn
-
 from spectral_collapse.checks import check_name
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.later import nn, torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces
 from spectral_collapse.metrics.weights import Found, find, package

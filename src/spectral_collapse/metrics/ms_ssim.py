@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from spectral_collapse.checks import check_count
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.ssim import WINDOW, check_window

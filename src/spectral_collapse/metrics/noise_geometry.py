@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import torch
-
 from spectral_collapse import memory
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.metrics.ranges import check_latents, pieces

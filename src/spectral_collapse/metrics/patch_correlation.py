@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 
-import torch
-
 from spectral_collapse import memory
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import torch
-
 from spectral_collapse import memory
 from spectral_collapse.checks import check_count
 from spectral_collapse.errors import DataError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.blocks import BLOCK, element_blocks
 from spectral_collapse.metrics.ranges import check_latents, pieces

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
-
 from spectral_collapse.checks import check_batch, check_count, check_number, described
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from spectral_collapse.checks import Span, check_batch
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+from spectral_collapse.later import torch
 
 SLACK = 1e-3
 """How far an image may leave [-1, 1]: rounding, not an undecoded latent or a 0..255 image."""

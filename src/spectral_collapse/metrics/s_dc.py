@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import math
 
-import torch
 from scipy import stats
 
 from spectral_collapse import memory
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents, pieces
 from spectral_collapse.metrics.windows import slide

@@ -6,11 +6,11 @@ import functools
 import math
 from typing import NamedTuple
 
-import torch
 from scipy import stats
 
 from spectral_collapse.checks import check_batch, check_count, described
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pywt
-import torch
 
 from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.radial_spectrum import spectral_slope
 from spectral_collapse.metrics.ranges import check_images, pieces, rescale

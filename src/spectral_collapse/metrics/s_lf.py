@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import torch
-
 from spectral_collapse.checks import check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_latents, check_pair, pieces, rescale
 from spectral_collapse.metrics.ssim import check_window, ssim

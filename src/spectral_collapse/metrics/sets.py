@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
 from spectral_collapse.checks import check_batch, check_finite
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.ranges import check_images, same_kind
 
 DRAWS = 8

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
-
 from spectral_collapse.checks import check_batch, check_count, described
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import pieces
 from spectral_collapse.metrics.sets import check_sets, divisions

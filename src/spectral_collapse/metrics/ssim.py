@@ -5,10 +5,9 @@ piq because it agrees with scikit-image to rounding; torchmetrics 1.9 differs fr
 
 from __future__ import annotations
 
-import torch
-
 from spectral_collapse.checks import check_batch
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_pair, pieces, unit
 from spectral_collapse.metrics.weights import package

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-import torch
-
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.frechet import FID, KID, frechet_distance, kernel_distance
 from spectral_collapse.metrics.sets import chance, check_sets

@@ -6,10 +6,8 @@ import functools
 import math
 from typing import Literal, get_args
 
-import torch
-from torch import nn
-
 from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.later import nn, torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_images, check_pair, pieces
 from spectral_collapse.metrics.weights import package

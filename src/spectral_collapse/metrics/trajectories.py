@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse.checks import check_batch, described
 from spectral_collapse.denoisers import Denoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import Step, as_labels

@@ -6,8 +6,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.sets import check_sets
 from spectral_collapse.metrics.st_lpips import st_lpips_features

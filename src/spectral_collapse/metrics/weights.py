@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,11 +16,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pooch
-import torch
 
 from spectral_collapse import paths
 from spectral_collapse.datasets.download import Archive, fetch
 from spectral_collapse.errors import DataError, DownloadError, unknown
+from spectral_collapse.later import torch
 
 VARIABLE = "SPECTRAL_COLLAPSE_WEIGHTS"
 """Environment variable that names a folder with weight files."""
@@ -141,7 +142,15 @@ def _own() -> Path:
 
 def _caches() -> tuple[Path, ...]:
     # clean-fid knows no other place than /tmp, except on Windows
-    return _own(), Path(torch.hub.get_dir()) / "checkpoints", Path(tempfile.gettempdir())
+    return _own(), _hub() / "checkpoints", Path(tempfile.gettempdir())
+
+
+def _hub() -> Path:
+    """The folder `torch.hub.get_dir()`, for which torch is not imported."""
+    if "torch" in sys.modules:
+        return Path(torch.hub.get_dir())
+    home = os.getenv("TORCH_HOME", os.path.join(os.getenv("XDG_CACHE_HOME", "~/.cache"), "torch"))
+    return Path(os.path.expanduser(home)) / "hub"
 
 
 @functools.cache

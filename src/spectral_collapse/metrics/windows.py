@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+from spectral_collapse.later import torch
 
 
 def slide(images: torch.Tensor, down: Sequence[float], across: Sequence[float]) -> torch.Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_autoencoder, small_autoencoder
-from spectral_collapse.networks.build import NETWORKS, create
+from typing import TYPE_CHECKING
+
+from spectral_collapse.later import members
 from spectral_collapse.networks.checkpoints import Model, load_autoencoder, load_model, save_network
-from spectral_collapse.networks.dit import GainedDiT, gained_dit, paper_dit, small_dit
-from spectral_collapse.networks.patched import PatchedUNet, patched_unet
-from spectral_collapse.networks.pipelines import model_from_pipeline
-from spectral_collapse.networks.unet import paper_unet, small_unet
+
+if TYPE_CHECKING:
+    from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_autoencoder, small_autoencoder
+    from spectral_collapse.networks.build import NETWORKS, create
+    from spectral_collapse.networks.dit import GainedDiT, gained_dit, paper_dit, small_dit
+    from spectral_collapse.networks.patched import PatchedUNet, patched_unet
+    from spectral_collapse.networks.pipelines import model_from_pipeline
+    from spectral_collapse.networks.unet import paper_unet, small_unet
 
 __all__ = [
     "NETWORKS",
@@ -30,3 +35,5 @@ __all__ = [
     "small_dit",
     "small_unet",
 ]
+
+__getattr__ = members(__name__, __all__, ["autoencoder", "build", "dit", "patched", "pipelines", "unet"])

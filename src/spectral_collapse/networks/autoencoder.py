@@ -115,13 +115,6 @@ def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: i
     )
 
 
-def downsampling(autoencoder: Autoencoder) -> int:
-    """How many pixels, along each axis, one latent pixel stands for."""
-    if isinstance(autoencoder, PatchedAutoencoder):
-        return autoencoder.config.patch
-    return 2 ** (len(autoencoder.config.block_out_channels) - 1)
-
-
 def posterior_means(autoencoder: Autoencoder, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
     """The means of the encoder's posterior, N x c x h x w, not normalised."""
     images = images.to(next(autoencoder.parameters()).dtype)

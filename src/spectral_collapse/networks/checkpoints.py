@@ -27,14 +27,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
-import accelerate
-import diffusers
-import safetensors.torch
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import core_schema
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, paths, processes
@@ -42,11 +40,15 @@ from spectral_collapse.checks import check_device, described
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrapped
 from spectral_collapse.denoisers.network import device_of, offloaded_to
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
-from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks.dit import GainedDiT
-from spectral_collapse.networks.patched import PatchedUNet
-from spectral_collapse.networks.unet import take_label_states
+from spectral_collapse.identity import Named
+from spectral_collapse.later import Later, accelerate, diffusers, safetensors, torch
 from spectral_collapse.processes import Process
+
+if TYPE_CHECKING:
+    from spectral_collapse.networks import autoencoder as autoencoders
+    from spectral_collapse.networks import unet
+else:
+    autoencoders, unet = Later(f"{__package__}.autoencoder"), Later(f"{__package__}.unet")
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _NETWORK = {"config.json", _WEIGHTS, "card.json"}
@@ -58,11 +60,8 @@ _PROCESSES = {
     "variance_exploding": processes.VarianceExploding,
     "flow_matching": processes.FlowMatching,
 }
-_OWN_CLASSES: dict[str, type[diffusers.ModelMixin]] = {
-    "GainedDiT": GainedDiT,
-    "PatchedUNet": PatchedUNet,
-    "PatchedAutoencoder": autoencoders.PatchedAutoencoder,
-}
+_OWN_CLASSES = {"GainedDiT": "dit", "PatchedUNet": "patched", "PatchedAutoencoder": "autoencoder"}
+"""Networks of this package -> the modules that they are in."""
 _MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
@@ -98,6 +97,10 @@ class Model:
     card: dict[str, Any]
     hash: str
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> core_schema.CoreSchema:
+        return core_schema.is_instance_schema(cls)  # else pydantic looks at the fields' types, which loads diffusers
+
     @property
     def device(self) -> torch.device:
         """Where the networks are; a closed form without networks goes where its input is, and has the CPU here."""
@@ -122,14 +125,14 @@ class Model:
                 )
         return self
 
+    @property
+    def downsampling(self) -> int:
+        """How many pixels, along each axis, one latent pixel stands for."""
+        return 1 if self.autoencoder is None else downsampling(self.autoencoder.config)
+
     def check_made_for(self, dataset: str, family: str, image_size: int) -> None:
         """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
-        for name, needed in (("family", family), ("image_size", image_size)):
-            if self.card[name] != needed:
-                raise CheckpointError(
-                    f"the checkpoint is for {name} {self.card[name]!r}, but {dataset!r} at this profile needs "
-                    f"{needed!r}; name another checkpoint"
-                )
+        check_made_for(self.card, dataset, family, image_size)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Images N x 3 x H x W in [-1, 1], wherever they are -> latents of unit variance, N x c x h x w, on `device`.
@@ -178,9 +181,8 @@ class Model:
 
     def _size_multiple(self) -> int:
         """What the height and width of an image must be a multiple of."""
-        pixels = 1 if self.autoencoder is None else autoencoders.downsampling(self.autoencoder)
         network = getattr(self.denoiser, "network", None)  # a closed form has none
-        return pixels * (1 if network is None else size_multiple(network))
+        return self.downsampling * (1 if network is None else size_multiple(network))
 
 
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
@@ -191,6 +193,91 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
     InvalidParameterError for a device that is not here.
     """
     device = check_device(device)
+    folder, card, known, process, beside = _opened(name)
+    file = folder / "card.json"
+    network, digest = _load_network(folder, device)
+    autoencoder, other = None, ""
+    if beside:
+        autoencoder, other = load_autoencoder_and_hash(beside, device)
+        if known.latents_mean is not None:
+            _check_statistics(autoencoder, known, file)
+            autoencoder.register_to_config(latents_mean=known.latents_mean, latents_std=known.latents_std)
+    states = unet.take_label_states(network)
+    try:
+        denoiser = NetworkDenoiser(network, process, known.prediction, known.sigma_data, states)
+    except (TypeError, InvalidParameterError) as error:
+        raise CheckpointError(f"the card {shown(file)} does not fit its network: {error}") from error
+    return Model(denoiser, autoencoder, card, _hash(digest, other, card))
+
+
+def check_made_for(card: Mapping[str, Any], dataset: str, family: str, image_size: int) -> None:
+    """Raises CheckpointError unless a model is made for this family of data sets and this image size, by its card."""
+    for name, needed in (("family", family), ("image_size", image_size)):
+        if card[name] != needed:
+            raise CheckpointError(
+                f"the checkpoint is for {name} {card[name]!r}, but {dataset!r} at this profile needs "
+                f"{needed!r}; name another checkpoint"
+            )
+
+
+class Facts(NamedTuple):
+    """What the files of a model say of it: card, hash and downsampling of the `Model`, its noise process, and the
+    classes whose code it runs."""
+
+    card: dict[str, Any]
+    hash: str
+    process: Process
+    classes: set[type | Named]
+    downsampling: int
+
+
+def facts(name: str | Path) -> Facts:
+    """What identifies a model by name or folder, whose networks are not made for it.
+
+    Raises CheckpointError where a file is missing or cannot be read, and for an impossible card.
+    """
+    folder, card, _, process, beside = _opened(name)
+    config, digest = _read_network(folder)
+    other, pixels = "", 1
+    if isinstance(beside, Path):
+        encoding, other = _read_network(beside)
+        pixels = downsampling(encoding)
+    elif beside:
+        autoencoder, other = load_autoencoder_and_hash(beside)
+        pixels = downsampling(autoencoder.config)
+    named = str(config.get("_class_name"))
+    own = _OWN_CLASSES.get(named)
+    kind = Named(f"{__package__}.{own}", named) if own else _network_class(named, folder)
+    return Facts(card, _hash(digest, other, card), process, {NetworkDenoiser, type(process), kind}, pixels)
+
+
+def downsampling(config: Mapping[str, Any]) -> int:
+    """How many pixels, along each axis, one latent pixel stands for, by an autoencoder's configuration."""
+    try:
+        return config["patch"] if "patch" in config else 2 ** (len(config["block_out_channels"]) - 1)
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            "the autoencoder's config.json lacks 'patch' or 'block_out_channels'; copy it again or train it"
+        ) from error
+
+
+def _read_network(folder: Path) -> tuple[dict[str, Any], str]:
+    """A network's configuration, and the SHA-256 of that and of the bytes of its weights, as of `_load_network`."""
+    config = _read_json(folder / "config.json")
+    return config, hashlib.sha256(_configuration(config) + _read(_weights_of(folder))).hexdigest()
+
+
+def _hash(network: str, autoencoder: str, card: Mapping[str, Any]) -> str:
+    """The hash of a model, by those of its network and its autoencoder ('' without one)."""
+    if autoencoder:
+        network = hashlib.sha256(f"{network}{autoencoder}".encode()).hexdigest()
+    reading = {key: card[key] for key in _READING if key in card}
+    return hashlib.sha256(f"{network}{json.dumps(reading, sort_keys=True)}".encode()).hexdigest()[:12]
+
+
+def _opened(name: str | Path) -> tuple[Path, dict[str, Any], _Card, Process, Path | str | None]:
+    """A model's folder, its card, what of it is read, its noise process, and its autoencoder: a folder, a name on the
+    hub, or None. Raises CheckpointError."""
     folder = find(name)
     for pipeline in (folder, folder.parent):
         if (pipeline / "model_index.json").is_file() and not (folder / "card.json").exists():
@@ -208,26 +295,12 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
         raise CheckpointError(
             f"the card {shown(file)} cannot be used: {problems(error)}; train the model again"
         ) from error
-    process = _process(file, known.process)
-    network, digest = _load_network(folder, device)
-    autoencoder = None
-    if known.autoencoder:
-        try:
-            autoencoder, other = load_autoencoder_and_hash(_beside(folder, known.autoencoder), device)
-        except InvalidParameterError as error:
-            raise CheckpointError(f"the autoencoder in the card {shown(file)} cannot be found: {error}") from error
-        digest = hashlib.sha256(f"{digest}{other}".encode()).hexdigest()
-        if known.latents_mean is not None:
-            _check_statistics(autoencoder, known, file)
-            autoencoder.register_to_config(latents_mean=known.latents_mean, latents_std=known.latents_std)
-    reading = {key: card[key] for key in _READING if key in card}
-    digest = hashlib.sha256(f"{digest}{json.dumps(reading, sort_keys=True)}".encode()).hexdigest()
-    states = take_label_states(network)
+    beside = _beside(folder, known.autoencoder) if known.autoencoder else None
     try:
-        denoiser = NetworkDenoiser(network, process, known.prediction, known.sigma_data, states)
-    except (TypeError, InvalidParameterError) as error:
-        raise CheckpointError(f"the card {shown(file)} does not fit its network: {error}") from error
-    return Model(denoiser, autoencoder, card, digest[:12])
+        beside = find(beside) if beside and not _on_hub(beside) else beside
+    except InvalidParameterError as error:
+        raise CheckpointError(f"the autoencoder in the card {shown(file)} cannot be found: {error}") from error
+    return folder, card, known, _process(file, known.process), beside
 
 
 def load_autoencoder(name: str | Path = "autoencoder", device: str | torch.device = "cpu") -> autoencoders.Autoencoder:
@@ -244,13 +317,17 @@ def load_autoencoder_and_hash(
 ) -> tuple[autoencoders.Autoencoder, str]:
     """`load_autoencoder`, and the SHA-256 of its weights and configuration."""
     device = check_device(device)
-    if re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", str(name)) and not Path(name).is_dir():
+    if _on_hub(name):
         return _from_hub(str(name), device)
     folder = find(name)
     autoencoder, digest = _load_network(folder, device)
     if not isinstance(autoencoder, autoencoders.Autoencoder):
         raise CheckpointError(f"{shown(name)} holds a {type(autoencoder).__name__}, not an autoencoder; name another")
     return autoencoder, digest
+
+
+def _on_hub(name: str | Path) -> bool:
+    return bool(re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", str(name))) and not Path(name).is_dir()
 
 
 def find(name: str | Path) -> Path:
@@ -527,7 +604,9 @@ def _weights_of(folder: Path) -> Path:
 
 def _network_class(name: object, folder: Path) -> type[diffusers.ModelMixin]:
     """The class that a config.json names: ours, or one of diffusers. Raises CheckpointError for anything else."""
-    found = (_OWN_CLASSES.get(name) or getattr(diffusers, name, None)) if isinstance(name, str) else None
+    own = _OWN_CLASSES.get(name) if isinstance(name, str) else None
+    module = import_module(f"{__package__}.{own}") if own else diffusers
+    found = getattr(module, name, None) if isinstance(name, str) else None
     if not isinstance(found, type) or not issubclass(found, diffusers.ModelMixin):
         raise CheckpointError(
             f"{shown(folder / 'config.json')} names no network class of diffusers ({shown(name)} was read)"

@@ -19,8 +19,7 @@ from spectral_collapse.denoisers import NetworkDenoiser, from_pipeline, sides, u
 from spectral_collapse.denoisers.network import device_of
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.identity import UnidentifiedError, identity
-from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks.checkpoints import Model, process_card
+from spectral_collapse.networks.checkpoints import Model, downsampling, process_card
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -78,7 +77,7 @@ def model_from_pipeline(
             f"the pipeline's vae must be an AutoencoderKL; {type(autoencoder).__name__} was given"
         )
     autoencoder = _own_autoencoder(autoencoder, device_of(denoiser.network))
-    pixels = [side * autoencoders.downsampling(autoencoder) for side in sides(denoiser.network)]
+    pixels = [side * downsampling(autoencoder.config) for side in sides(denoiser.network)]
     card = {
         "family": family,
         "image_size": pixels[0] if pixels[0] == pixels[1] else tuple(pixels),

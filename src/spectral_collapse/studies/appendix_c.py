@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import Field
 
 from spectral_collapse.denoisers import Denoiser, FromClean
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import FixedPoint, Standard
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.sampling import sample
 from spectral_collapse.studies import common

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import AfterValidator, Field
 
@@ -21,6 +20,7 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
 from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.studies import common, latents, published

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import AfterValidator, model_validator
 
@@ -22,6 +21,7 @@ from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod, jacobians
 from spectral_collapse.inversion.base import CountingDenoiser
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import as_labels

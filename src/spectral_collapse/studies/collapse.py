@@ -11,13 +11,13 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse.datasets import DomainDataset
 from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.processes import Level
 from spectral_collapse.statistics import groups_of
@@ -85,20 +85,6 @@ def images(study: xr.Dataset) -> str:
     return f"{count} {study.attrs['data_source']} test images{pictures}"
 
 
-class _Products(torch.autograd.Function):
-    """The identity; its backward pass runs once per vector-Jacobian product."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: torch.Tensor, seen: list[None]) -> torch.Tensor:
-        ctx.seen = seen
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        ctx.seen.append(None)
-        return gradient, None
-
-
 class CountedProducts:
     """A denoiser whose vector-Jacobian products are counted in `seen`, for a single batch."""
 
@@ -106,7 +92,7 @@ class CountedProducts:
         self.denoiser, self.process, self.seen = denoiser, denoiser.process, []
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
-        return self.denoiser(_Products.apply(x, self.seen), level, label)
+        return self.denoiser(self._watched(x), level, label)
 
     def embed(self, label: torch.Tensor) -> torch.Tensor:
         """As the denoiser's own."""
@@ -114,4 +100,11 @@ class CountedProducts:
 
     def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
         """As the denoiser's own; products with the Jacobian of the embedding count."""
-        return self.denoiser.conditioned(x, level, _Products.apply(embedding, self.seen))
+        return self.denoiser.conditioned(x, level, self._watched(embedding))
+
+    def _watched(self, x: torch.Tensor) -> torch.Tensor:
+        """x itself; its gradient is computed once per vector-Jacobian product."""
+        x = x.view_as(x)
+        if x.requires_grad:
+            x.register_hook(lambda gradient: self.seen.append(None))
+        return x

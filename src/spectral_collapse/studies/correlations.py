@@ -12,7 +12,6 @@ from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import AfterValidator, Field
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +20,7 @@ from spectral_collapse import metrics, sampling
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import Standard
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies.latents import WHITE, LatentParameters

@@ -19,7 +19,6 @@ from typing import Annotated, Self
 
 import numpy as np
 import pydantic
-import torch
 import xarray as xr
 from pydantic import Field
 
@@ -34,6 +33,7 @@ from spectral_collapse.denoisers import (
 )
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import Standard
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.plain_error import plain_places
 from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.metrics.s_dc import white_noise_level

@@ -11,13 +11,12 @@ from functools import partial
 
 import numpy as np
 import pydantic
-import torch
-import torch.nn.functional as F
 import xarray as xr
 from pydantic import Field
 
 from spectral_collapse import metrics, statistics
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics.autocorrelation import autocorrelation
 from spectral_collapse.metrics.plain_error import plain_places
 from spectral_collapse.studies import common, latents

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pywt
-import torch
 import xarray as xr
 
 from spectral_collapse import datasets
 from spectral_collapse.errors import unknown
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.studies import common

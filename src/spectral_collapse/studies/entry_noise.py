@@ -21,7 +21,6 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pydantic
-import torch
 import xarray as xr
 from pydantic import Field
 
@@ -33,6 +32,7 @@ from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.nullspace import NullSpace
 from spectral_collapse.inversion.projectors import HighPass, Projector
 from spectral_collapse.labels import SOURCE, TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.high_frequency import CUTOFF
 from spectral_collapse.metrics.ssim import WINDOW
 from spectral_collapse.processes import Level, Process, VariancePreserving

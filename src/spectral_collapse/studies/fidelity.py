@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import Field
 
 from spectral_collapse.executors import Arrays
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.st_lpips import st_lpips_features
 from spectral_collapse.metrics.two_sample import C2ST, classified, memorised
 from spectral_collapse.sampling import sample

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import datasets, inversion
@@ -28,6 +27,7 @@ from spectral_collapse.errors import NotFiniteError
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving

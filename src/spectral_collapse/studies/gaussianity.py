@@ -10,11 +10,11 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import ENERGY_BANDS, band_energy
 from spectral_collapse.studies import common, latents
 from spectral_collapse.studies.parameters import Count, by_profile

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from spectral_collapse import metrics
+from spectral_collapse.later import torch
 
 if TYPE_CHECKING:
     from spectral_collapse.datasets import Pair

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Self
 
-import torch
 from pydantic import AfterValidator, Field, model_validator
 
 from spectral_collapse.denoisers import gaussian_denoiser
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.later import torch
 from spectral_collapse.statistics import without_blocks
 from spectral_collapse.studies import common, published
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile

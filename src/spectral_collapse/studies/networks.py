@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import Field
 
@@ -21,6 +20,7 @@ from spectral_collapse import datasets, inversion, metrics
 from spectral_collapse.denoisers import Denoiser, gaussian_denoiser
 from spectral_collapse.executors import Arrays
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.s_dc import white_noise_level

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import Field
 
 from spectral_collapse import inversion, metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.later import torch
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.studies import common, latents
 from spectral_collapse.studies.request import Request

@@ -15,8 +15,6 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import pydantic
-import torch
-import torch.nn.functional as F
 import xarray as xr
 from pydantic import Field
 
@@ -25,6 +23,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics.plain_error import area_means, plain_mask, plain_places
 from spectral_collapse.sampling import Callback, Step
 from spectral_collapse.studies import common, published

@@ -52,8 +52,7 @@ def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
             return settings(request, "ovg") | {"entry_noise": True}
         case "nullspace":
             # what is inverted may be smaller than the image: its pixels are wider, and hold as many cycles more
-            wider = given.size / request.latent_shape[-1]
-            band = min(request.info.source_band(given.size) * wider, 0.5)
+            band = min(request.info.source_band(given.size) * request.downsampling, 0.5)
             return {"k": max(1, round(given.num_steps * papers.fraction)), "projector": float(f"{band:g}")}
         case "nullspace+dpm":
             return settings(request, "nullspace") | {"order": 2, "eta_lf": 0.0}

@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pywt
-import torch
-import torch.nn.functional as F
 import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets import Pair
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics.corruptions import IMAGES
 from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.s_hf import MODE, TOP

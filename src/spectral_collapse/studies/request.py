@@ -12,16 +12,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-import torch
-
 from spectral_collapse import datasets, metrics
 from spectral_collapse.checks import check_device
 from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import InversionMethod
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.weights import SOURCES, checksum
-from spectral_collapse.networks.checkpoints import Model, called, load_model, shipped
+from spectral_collapse.networks.checkpoints import Facts, Model, called, check_made_for, facts, load_model, shipped
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, inverted, translated
@@ -140,7 +139,11 @@ class Request(Generic[P]):
     @cached_property
     def model(self) -> Model:
         """The network of `checkpoint`, made for these images. Raises CheckpointError."""
-        return self.network(self.parameters.checkpoint or self.info.family)
+        return self.network(self._named)
+
+    @property
+    def _named(self) -> Checkpoint:
+        return self.parameters.checkpoint or self.info.family
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
@@ -157,12 +160,6 @@ class Request(Generic[P]):
             )
         return found
 
-    @cached_property
-    def _networks(self) -> dict[str, tuple[str, set[type]]]:
-        """The hash of each of `checkpoints` and the classes whose code it runs; loaded one after the other."""
-        models = ((name, self.network(one)) for name, one in self.checkpoints.items())
-        return {name: (model.hash, _classes(model)) for name, model in models}
-
     def network(self, checkpoint: Checkpoint) -> Model:
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
         given = isinstance(checkpoint, Model)
@@ -170,15 +167,25 @@ class Request(Generic[P]):
         model.check_made_for(self.info.name, self.info.family, self.parameters.size)
         return model
 
+    def facts(self, checkpoint: Checkpoint) -> Facts:
+        """What identifies a network made for these images, which is not loaded for it. Raises CheckpointError."""
+        if isinstance(checkpoint, Model):
+            process, classes = checkpoint.denoiser.process, _classes(checkpoint)
+            found = Facts(checkpoint.card, checkpoint.hash, process, classes, checkpoint.downsampling)
+        else:
+            found = _once(facts, checkpoint)
+        check_made_for(found.card, self.info.name, self.info.family, self.parameters.size)
+        return found
+
     @cached_property
     def encoded(self) -> torch.Tensor:
         """The encoded sources."""
         return self.model.encode(self.pair.source)
 
     @cached_property
-    def latent_shape(self) -> torch.Size:
-        """Channels, height and width of what is inverted, for which no test image is loaded."""
-        return self.model.encode(torch.zeros(1, 3, self.parameters.size, self.parameters.size)).shape[1:]
+    def downsampling(self) -> int:
+        """How many pixels, along each axis, a pixel of what is inverted stands for."""
+        return self.facts(self._named).downsampling
 
     @property
     def guidance(self) -> float:
@@ -237,9 +244,9 @@ class Request(Generic[P]):
         if "dataset" in known:
             fields |= self.images.identity()
         if "checkpoint" in known:
-            fields |= {"checkpoint": self.model.hash, "guidance": self.guidance}
+            fields |= {"checkpoint": self.facts(self._named).hash, "guidance": self.guidance}
         if "checkpoints" in known:
-            fields["checkpoints"] = [[name, found] for name, (found, _) in self._networks.items()]
+            fields["checkpoints"] = [[name, self.facts(one).hash] for name, one in self.checkpoints.items()]
         if "beside" in known:
             fields["beside"] = [images.identity() for images in self.beside.values()]
         if "weights" in known:
@@ -252,12 +259,13 @@ class Request(Generic[P]):
         if "dataset" in known:
             yield _computing(self.info)  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
-            _check_identified(self.model.hash)
-            yield from _classes(self.model)
+            _check_identified(self.facts(self._named).hash)
+            yield from self.facts(self._named).classes
         if "checkpoints" in known:
-            for found, _ in self._networks.values():
-                _check_identified(found)
-            yield from set().union(*(classes for _, classes in self._networks.values()))
+            found = [self.facts(one) for one in self.checkpoints.values()]
+            for one in found:
+                _check_identified(one.hash)
+            yield from set().union(*(one.classes for one in found))
         if "beside" in known:
             yield from (_computing(images.info) for images in self.beside.values())
 
@@ -289,7 +297,7 @@ class Request(Generic[P]):
             test = self.images.test
             found |= {"title": self.info.title, "data_source": test.kind, "origin": test.origin}
         if "checkpoint" in known:
-            found["checkpoint_hash"] = self.model.hash
+            found["checkpoint_hash"] = self.facts(self._named).hash
         return found
 
 

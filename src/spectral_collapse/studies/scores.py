@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 from pydantic import Field
 
 from spectral_collapse import inversion, metrics
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays
+from spectral_collapse.later import torch
 from spectral_collapse.metrics import corruptions
 from spectral_collapse.metrics.corruptions import GRADES, Corruption
 from spectral_collapse.metrics.evaluate import evaluate

@@ -77,7 +77,8 @@ class Study(Generic[P]):
     def answer(self, request: Request[P], executor: str | Executor = "auto", progress: bool = True) -> xr.Dataset:
         """`run` of a request. Raises what `run` raises."""
         executors.check(executor)
-        check_device(request.parameters.device)
+        if request.parameters.device not in ("auto", "cpu"):  # these are always there, and others take torch to look
+            check_device(request.parameters.device)
         try:
             identity = self.identity(request)
         except UnidentifiedError as error:

@@ -12,8 +12,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 import pydantic
-import torch
-import torch.nn.functional as F
 import xarray as xr
 
 from spectral_collapse import inversion
@@ -21,6 +19,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
+from spectral_collapse.later import F, torch
 from spectral_collapse.metrics import Trajectory
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.sampling import Step

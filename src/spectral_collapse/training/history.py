@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
 from spectral_collapse import disk, results
 from spectral_collapse.errors import DataError
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.processes import Level
 from spectral_collapse.training.validation import Record

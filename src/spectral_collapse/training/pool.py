@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, disk, paths, results
 from spectral_collapse.datasets.base import NULL, TARGET, DomainDataset
 from spectral_collapse.errors import DataError
+from spectral_collapse.later import torch
 from spectral_collapse.training.recipes import Recipe
 
 _CHUNK = 128

@@ -15,7 +15,7 @@ from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks import Model
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.build import create_autoencoder
-from spectral_collapse.networks.checkpoints import load_autoencoder_and_hash, process_card
+from spectral_collapse.networks.checkpoints import downsampling, load_autoencoder_and_hash, process_card
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding
 from spectral_collapse.training import latents
@@ -210,7 +210,7 @@ def _sigma_data(recipe: Recipe, pool: Pool) -> float:
 
 def _latent_side(recipe: Recipe, autoencoder: autoencoders.Autoencoder) -> int:
     """Height and width of the latents. Raises InvalidParameterError for a size that does not halve evenly."""
-    step = autoencoders.downsampling(autoencoder)
+    step = downsampling(autoencoder.config)
     if recipe.size % step:
         raise InvalidParameterError(
             f"size in the recipe {recipe.name!r} must be a multiple of {step}, which is what its autoencoder "

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 from spectral_collapse import metrics
 from spectral_collapse.datasets.base import TARGET
 from spectral_collapse.denoisers import NetworkDenoiser, Prediction, coefficients
+from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import band_power
-from spectral_collapse.networks import autoencoder as autoencoders
-from spectral_collapse.networks.checkpoints import Model
+from spectral_collapse.networks.checkpoints import Model, autoencoders
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import sample
 from spectral_collapse.training.pool import open_split
