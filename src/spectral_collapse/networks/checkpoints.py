@@ -38,8 +38,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, paths, processes
-from spectral_collapse.checks import check_device, described
+from spectral_collapse.checks import check_count, check_device, check_is, check_text, described
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrapped
+from spectral_collapse.denoisers.base import check_denoiser
 from spectral_collapse.denoisers.network import device_of, offloaded_to
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.networks import autoencoder as autoencoders
@@ -122,12 +123,22 @@ class Model:
                 )
         return self
 
+    def __post_init__(self) -> None:
+        check_denoiser(self.denoiser)
+        if self.autoencoder is not None:
+            check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
+        check_is("card", self.card, Mapping, "a dict")
+        check_text("hash", self.hash)
+
     def check_made_for(self, dataset: str, family: str, image_size: int) -> None:
         """Raises CheckpointError unless the network is made for this family of data sets and this image size."""
+        check_text("dataset", dataset)
+        check_text("family", family)
+        check_count("image_size", image_size, 1)
         for name, needed in (("family", family), ("image_size", image_size)):
-            if self.card[name] != needed:
+            if self.card.get(name) != needed:
                 raise CheckpointError(
-                    f"the checkpoint is for {name} {self.card[name]!r}, but {dataset!r} at this profile needs "
+                    f"the checkpoint is for {name} {self.card.get(name)!r}, but {dataset!r} at this profile needs "
                     f"{needed!r}; name another checkpoint"
                 )
 
@@ -332,12 +343,21 @@ def save_network(
     no network of diffusers, or has adapters (wrappers of torch.compile and the like are left out), and where a further
     file's name is that of a file of the network, or none in this folder.
     """
-    for name in files or ():
+    folder = paths.expanded(folder, "folder")
+    check_is("card", card, Mapping, "a dict")
+    check_is("files", files, Mapping | None, "a dict, name -> bytes")
+    for name, content in (files or {}).items():
+        check_text("the name of a file", name)
+        check_is(f"the file {shown(name)}", content, bytes, "bytes")
         if name in _NETWORK or not re.fullmatch(r"[^./\\:\0][^/\\:\0]*", name):
             raise InvalidParameterError(
                 f"files must have names of their own, without separators, beside {', '.join(sorted(_NETWORK))}; "
                 f"{shown(name)} was given"
             )
+    try:
+        json.dumps(card)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameterError(f"card must be what JSON knows; it says: {str(error)[:200]}") from error
     network = unwrapped(network)
     if not isinstance(network, diffusers.ModelMixin) or hasattr(network, "peft_config"):
         given = f"a {type(network).__name__}{' with adapters' if hasattr(network, 'peft_config') else ''}"
@@ -400,8 +420,8 @@ def check_free(folder: Path, files: Iterable[str] = (), recipe: Mapping[str, Any
 
 
 def _check_tensor(what: str, given: object, kind: str) -> None:
-    if not isinstance(given, torch.Tensor) or not given.is_floating_point():
-        name = given.dtype if isinstance(given, torch.Tensor) else type(given).__name__
+    if not isinstance(given, torch.Tensor) or not given.is_floating_point() or given.is_meta:
+        name = given.dtype if isinstance(given, torch.Tensor) and not given.is_meta else type(given).__name__
         raise InvalidParameterError(f"{what} must be a floating-point tensor {kind}; {name} was given")
 
 
