@@ -42,7 +42,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 COMMANDS: dict[str, str] = {
     "data fetch mnist": "unknown data set to download 'mnist'; known are: bbbc021, edges2shoes",
-    "data fetch bbbc021 --first 0": "first must be an integer of at least 1; 0 was given",
+    "data fetch bbbc021 --first 0": "first must be a whole number of at least 1; 0 was given",
     "data fetch bbbc021 --folder ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
     "data fetch bbbc021 --folder file": "could not write to 'file/bbbc021': Not a directory",
     "train nothing": "unknown recipe 'nothing'; known are: autoencoder, ",

@@ -193,6 +193,41 @@ def test_workers_that_lack_the_package_are_named() -> None:
         Cluster(client)._meet()
 
 
+def lasts(name: str) -> dict[str, np.ndarray]:
+    time.sleep(0.2)
+    return {"name": np.array(name)}
+
+
+@pytest.mark.filterwarnings("ignore:all workers of the dask scheduler")
+def test_a_cluster_that_loses_all_workers_waits_for_another_one_and_not_for_ever() -> None:
+    """Threads of this process stand for workers: they need seconds less to start."""
+    distributed = pytest.importorskip("distributed")
+    kind = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(**kind) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        executor = Cluster(client, patience=2)
+        run = executor.run(lasts, iter("abcdefgh"))
+        found = [next(run)]
+        cluster.scale(0)
+        with (
+            pytest.warns(UserWarning, match=r"all workers .* are lost; the jobs wait 2 s for another one"),
+            pytest.raises(ExecutorError, match="none has joined for 2 s; what was finished is kept: start some"),
+        ):
+            found += list(run)
+        assert 1 <= len(found) < 8
+        executor.patience = 60
+        run = executor.run(lasts, iter("abcdefgh"))
+        cluster.scale(1)
+        found = [next(run)]
+        cluster.scale(0)
+        time.sleep(0.5)
+        cluster.scale(1)
+        found += list(run)
+        assert sorted(str(arrays["name"]) for _, arrays in found) == list("abcdefgh")
+
+
 def test_a_worker_that_would_compute_something_else_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = {"code": "a", "checkpoint": "b", "data": ["c"], "steps": 4}
     executors.compare(wanted, dict(wanted))

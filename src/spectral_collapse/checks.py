@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import UnionType
 
 import numpy as np
 
@@ -60,6 +61,48 @@ def check_count(name: str, value: object, low: int, high: int = LARGEST_COUNT) -
     return int(value)
 
 
+def check_counts(low: int, **values: object) -> None:
+    """`check_count` of several numbers of an architecture, from low to 8192, beyond any network."""
+    for name, value in values.items():
+        check_count(name, value, low, 8192)
+
+
+def check_widths(name: str, values: object, step: int = 1) -> None:
+    """Raises InvalidParameterError unless these are numbers of channels, multiples of step."""
+    if not isinstance(values, tuple | list) or not values:
+        raise InvalidParameterError(f"{name} must be a list of whole numbers; {described(values)} was given")
+    for value in values:
+        check_counts(1, **{f"each of {name}": value})
+        if value % step:
+            raise InvalidParameterError(f"{name} must be multiples of {step}; {described(values)} was given")
+
+
+def check_numbers(name: str, values: object, count: int) -> None:
+    """Raises InvalidParameterError unless values are a list of so many numbers, or None."""
+    if values is not None:
+        if not isinstance(values, Sequence) or isinstance(values, str | bytes) or len(values) != count:
+            raise InvalidParameterError(f"{name} must be a list of {count} numbers; {described(values)} was given")
+        for value in values:
+            check_number(f"each of {name}", value)
+
+
+def check_is(name: str, value: object, kinds: type | tuple[type, ...] | UnionType, allowed: str) -> None:
+    """Raises InvalidParameterError, with what is allowed, unless value is of one of these kinds."""
+    if not isinstance(value, kinds):
+        raise InvalidParameterError(f"{name} must be {allowed}; {described(value)} was given")
+
+
+def check_text(name: str, value: object) -> None:
+    """Raises InvalidParameterError unless value is a text."""
+    check_is(name, value, str, "a text")
+
+
+def check_function(name: str, value: object) -> None:
+    """Raises InvalidParameterError unless value can be called; classes, which make something, are no functions."""
+    if not callable(value) or isinstance(value, type):
+        raise InvalidParameterError(f"{name} must be a function; {described(value)} was given")
+
+
 def check_flag(name: str, value: object) -> None:
     """Raises InvalidParameterError unless value is True or False."""
     if not isinstance(value, bool):
@@ -86,7 +129,7 @@ def check_generator(value: object) -> None:
 
 def check_callback(value: object) -> None:
     """Raises InvalidParameterError unless value can be called, or is None."""
-    if value is not None and not callable(value):
+    if value is not None and (not callable(value) or isinstance(value, type)):
         raise InvalidParameterError(f"callback must be a function of a Step, or None; {described(value)} was given")
 
 

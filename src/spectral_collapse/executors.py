@@ -19,7 +19,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from importlib import metadata, util
 from multiprocessing.util import Finalize
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from spectral_collapse.checks import check_count
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, shown, unknown
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ _INSTALL = f"the scheduler and all workers must have the same version of {_PACKA
 _LOADED = time.time()
 _ADDRESS = re.compile(r"(tcp|tls)://\S+:\d+")
 _CONNECT_SECONDS = 10
+_LOOK_SECONDS = 2
+"""Between two looks at whether a cluster has workers, while its jobs run."""
 _IDLE_SECONDS = 300
 """A process without a job ends after so long."""
 _DEATHS = 3
@@ -151,10 +154,13 @@ class Processes:
 
 
 class Cluster:
-    """The workers behind a dask client, of this machine or of many."""
+    """The workers behind a dask client, of this machine or of many.
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    patience: seconds that jobs wait where all workers are lost, for another one to join.
+    """
+
+    def __init__(self, client: Client, patience: float = 60.0) -> None:
+        self.client, self.patience = client, patience
         self._known: set[str] = set()  # workers that can import this package
 
     @property
@@ -162,41 +168,92 @@ class Cluster:
         return max(len(self._addresses()), 1)
 
     def run(self, work: Work, names: Iterator[str]) -> Iterator[tuple[str, Arrays]]:
-        from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
-        running = as_completed(loop=self.client.loop)
-        named = {}
+        named: dict[Any, str] = {}  # futures
+
+        def send(name: str) -> None:
+            named[self.client.submit(_on_one_thread, work, name, pure=False)] = name
 
         def submit() -> None:
             """A job for each worker, those among them that have just joined."""
             with _lost(CancelledError, OSError):
                 self._meet()
             for name in itertools.islice(names, max(0, self.workers - len(named))):
-                future = self.client.submit(_on_one_thread, work, name, pure=False)
-                named[future.key] = name
-                running.add(future)
+                send(name)
 
         submit()
         try:
-            for future in running:
-                name = named.pop(future.key)
-                try:
-                    with _lost(CancelledError):
-                        arrays = future.result()
-                except KilledWorker as error:
-                    raise ExecutorError(f"the job {name!r} ended several workers, {_BY_MEMORY}") from error
-                except RuntimeError as error:
-                    if "deserialization of the task graph" not in str(error):
-                        raise
-                    raise ExecutorError(
-                        f"the scheduler cannot read the jobs ({_in_short(error)}); {_INSTALL}"
-                    ) from error
-                submit()
-                yield name, arrays
+            while named:
+                for future in self._done(named):
+                    name = named.pop(future)
+                    try:
+                        arrays = self._result(future)
+                    except KilledWorker as error:
+                        raise ExecutorError(f"the job {name!r} ended several workers, {_BY_MEMORY}") from error
+                    except RuntimeError as error:
+                        if "deserialization of the task graph" not in str(error):
+                            raise
+                        raise ExecutorError(
+                            f"the scheduler cannot read the jobs ({_in_short(error)}); {_INSTALL}"
+                        ) from error
+                    if arrays is None:
+                        send(name)
+                        continue
+                    submit()
+                    yield name, arrays
         finally:
             with contextlib.suppress(Exception):  # of a scheduler that is lost
                 self.client.cancel(list(named))
+
+    def _done(self, futures: Iterable[Any]) -> list[Any]:
+        """Those of some futures that are done, one at least, once there is one."""
+        from distributed import wait
+
+        while True:
+            with _lost(CancelledError, OSError):
+                with contextlib.suppress(TimeoutError), self.client.as_current():
+                    return list(wait(list(futures), _LOOK_SECONDS, "FIRST_COMPLETED").done)
+                self._await_worker()
+
+    def _result(self, future: Any) -> Arrays | None:
+        """What a job gives; None where that has been lost with its worker, and the job must be run again."""
+        while True:
+            try:
+                return future.result(self.patience)
+            except (TimeoutError, CancelledError) as error:
+                if future.status == "error":  # the job's own
+                    raise
+                cancelled = isinstance(error, CancelledError)
+            with _lost(CancelledError, OSError):
+                if cancelled and self.client.status != "running":
+                    raise CancelledError
+                self._await_worker()
+            if cancelled:
+                return None
+
+    def _await_worker(self) -> None:
+        """Waits for a worker where there is none: for the first one as long as it takes, after that `patience`.
+
+        Raises ExecutorError.
+        """
+        if self._addresses():
+            return
+        if not self._known:
+            warnings.warn("no worker has joined the dask scheduler yet; the jobs wait for the first one", stacklevel=2)
+            self.client.wait_for_workers(1)
+            return
+        warnings.warn(
+            f"all workers of the dask scheduler are lost; the jobs wait {self.patience:g} s for another one",
+            stacklevel=2,
+        )
+        try:
+            self.client.wait_for_workers(1, self.patience)
+        except TimeoutError as error:
+            raise ExecutorError(
+                f"all workers of the dask scheduler were lost, and none has joined for {self.patience:g} s; what was "
+                "finished is kept: start some, and run it again"
+            ) from error
 
     def _addresses(self) -> set[str]:
         return set(self.client.scheduler_info(n_workers=-1)["workers"])
@@ -206,9 +263,7 @@ class Cluster:
 
         Raises ExecutorError for workers that lack this package, or have a version of it that knows another way to work.
         """
-        if not self._addresses():
-            warnings.warn("no worker has joined the dask scheduler yet; the jobs wait for the first one", stacklevel=2)
-            self.client.wait_for_workers(1)
+        self._await_worker()
         joined = self._addresses() - self._known
         if not joined:
             return
@@ -266,6 +321,7 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
         ExecutorError: no scheduler answers at this address, or processes cannot be started.
     """
     check(executor)
+    check_count("jobs", jobs, 0)
     if not isinstance(executor, str):
         return executor
     if "://" in executor:

@@ -57,6 +57,9 @@ reason."""
 _NO_VALUES = {
     f"{PACKAGE}.{name}"
     for name in (
+        "metrics.base:ScoreInfo.__post_init__",
+        "networks.checkpoints:Model.__post_init__",
+        "studies.parameters:Parameters.__init__",
         "studies.request:Request.answered_by",
         "studies.request:Request.attrs",
         "studies.request:Request.code",
@@ -67,7 +70,7 @@ _NO_VALUES = {
         "translation:_key",
     )
 }
-"""Definitions of other modules that make keys and compute no value."""
+"""Definitions of other modules that make keys, or check, and compute no value."""
 _REGISTRIES = {"inversion": "METHODS", "metrics": "SCORES", "datasets": "DATASETS"}
 """What is chosen from by a name: package -> the dictionary in it."""
 _CHOOSING = {"create", "info", "load"}

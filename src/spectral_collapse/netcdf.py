@@ -22,7 +22,8 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from spectral_collapse import disk
+from spectral_collapse import disk, paths
+from spectral_collapse.checks import check_is
 from spectral_collapse.errors import DataError, InvalidParameterError, shown
 
 LIMIT = 2**30
@@ -68,6 +69,7 @@ def pack(dataset: xr.Dataset) -> bytes:
     Floating-point variables are rounded to one part in a million, or to their attribute `significant_bits`; coordinates
     stay as they are.
     """
+    check_is("a result", dataset, xr.Dataset, "an xarray.Dataset")
     rounded = {name: _rounded(values) for name, values in dataset.data_vars.items() if values.dtype.kind == "f"}
     # xz sees that pictures of different methods are alike; arrays that are compressed by themselves hide it. Values
     # have all their first bytes first, then all second ones: 6 % smaller
@@ -91,6 +93,7 @@ def attributes(file: Path) -> dict[str, Any]:
 
 
 def _encoded(dataset: xr.Dataset, complevel: int) -> bytes:
+    check_is("a result", dataset, xr.Dataset, "an xarray.Dataset")
     numeric = [name for name, variable in dataset.variables.items() if variable.ndim and variable.dtype.kind in "iufb"]
     zlib = {"zlib": True, "complevel": complevel} if complevel else {}
     encoding = {name: zlib | {"shuffle": True} for name in numeric if complevel or dataset[name].dtype.kind == "f"}
@@ -120,6 +123,7 @@ def _signature(content: bytes) -> bytes:
 
 
 def _read(file: Path, look: Callable[[bytes], T]) -> T:
+    file = paths.expanded(file, "file")
     packed = file.suffix == ".xz"
     try:
         content = disk.read(file, _FILE)

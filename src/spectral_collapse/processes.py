@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from spectral_collapse import memory
-from spectral_collapse.checks import check_count, check_generator, check_name, check_number
+from spectral_collapse.checks import check_count, check_generator, check_is, check_name, check_number
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.later import torch
 
@@ -49,6 +49,12 @@ class Level:
     def norm(self) -> float:
         """Standard deviation of a unit-variance image at this level, sqrt(alpha^2 + sigma^2)."""
         return math.hypot(self.alpha, self.sigma)
+
+
+def check_levels(*levels: object) -> None:
+    """Raises InvalidParameterError for what is no `Level`."""
+    for level in levels:
+        check_is("a level", level, Level, "a processes.Level, as process.levels(50) gives them")
 
 
 class Process(Protocol):
@@ -142,10 +148,12 @@ class VariancePreserving:
 
     def interval(self, level: Level, following: Level) -> float:
         """t_next - t in training timesteps, the unit of the published eta (authors' code)."""
+        check_levels(level, following)
         return following.time - level.time
 
     def between(self, level: Level, following: Level) -> Level:
         """The level at the mean timestep, whole or not: between training timesteps log(alpha_bar) is linear."""
+        check_levels(level, following)
         time = (level.time + following.time) / 2
         alpha_bar = math.exp(np.interp(time, np.arange(self.num_train_steps), np.log(self.alpha_bars)))
         return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), time)
@@ -214,10 +222,12 @@ class VarianceExploding:
 
     def interval(self, level: Level, following: Level) -> float:
         """log(sigma_next / sigma), the unit of the published eta (authors' code)."""
+        check_levels(level, following)
         return math.log(following.sigma / level.sigma)
 
     def between(self, level: Level, following: Level) -> Level:
         """The level of the geometric mean of both sigmas."""
+        check_levels(level, following)
         return self.level(math.sqrt(level.sigma * following.sigma))
 
     def draw(
@@ -272,10 +282,12 @@ class FlowMatching:
 
     def interval(self, level: Level, following: Level) -> float:
         """1000 (t_next - t): the unit of the published eta is a step of 1000, as for a variance-preserving process."""
+        check_levels(level, following)
         return following.time - level.time
 
     def between(self, level: Level, following: Level) -> Level:
         """The level at the mean t."""
+        check_levels(level, following)
         return self.level((level.sigma + following.sigma) / 2)
 
     def draw(
@@ -292,6 +304,7 @@ class FlowMatching:
 def _check_draw(count: object, generator: object, size: int) -> int:
     """The number of draws of `size` bytes each, if they can be drawn."""
     count = check_count("count", count, 0)
+    check_count("count", count, 0, 10**8)  # more take minutes
     check_generator(generator)
     memory.check(size * count, f"a draw of {count} levels", "draw fewer at a time")
     return count

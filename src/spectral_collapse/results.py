@@ -75,7 +75,7 @@ import xarray as xr
 from filelock import SoftFileLease
 
 from spectral_collapse import disk, netcdf, paths
-from spectral_collapse.checks import described
+from spectral_collapse.checks import check_is, check_text, described
 from spectral_collapse.errors import DataError, InvalidParameterError, shown
 from spectral_collapse.netcdf import attributes, encode, read
 
@@ -108,6 +108,7 @@ def canonical(parameters: Mapping[str, Any]) -> str:
 
     Raises InvalidParameterError for what JSON does not know.
     """
+    _check_dict("parameters", parameters)
     try:
         return json.dumps(parameters, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -117,20 +118,29 @@ def canonical(parameters: Mapping[str, Any]) -> str:
         ) from error
 
 
+def _check_dict(name: str, value: object) -> None:
+    check_is(name, value, Mapping, "a dict")
+    if wrong := [key for key in value if not isinstance(key, str)]:
+        raise InvalidParameterError(f"{name} must have texts for names; {described(wrong[0])} is none")
+
+
 def key(study: str, parameters: Mapping[str, Any]) -> str:
     """The 64 hex digits that identify a result; `parameters` must hold all that changes its values."""
+    check_text("study", study)
     return hashlib.sha256(f"{study}\n{canonical(parameters)}".encode(errors="surrogatepass")).hexdigest()
 
 
 def path(study: str, parameters: Mapping[str, Any]) -> Path:
     """Where the result of these parameters lies, or would lie. Raises InvalidParameterError for names that are none."""
+    digits = key(study, parameters)[:8]
     named = [study, *(str(parameters[name]) for name in ("dataset", "profile") if name in parameters)]
-    return paths.results() / _file_name(f"{'-'.join(named)}-{key(study, parameters)[:8]}.nc")
+    return paths.results() / _file_name(f"{'-'.join(named)}-{digits}.nc")
 
 
 def _file_name(name: str) -> str:
     """The name, if it is one of a file on any system, with room for what a temporary file adds."""
-    if not re.fullmatch(r"[^-./\\:\0-\x1f][^/\\:\0-\x1f]*", name) or len(os.fsencode(name)) > 200:
+    encoded = name.encode(errors="replace")
+    if not re.fullmatch(r"[^-./\\:\0-\x1f\ud800-\udfff][^/\\:\0-\x1f\ud800-\udfff]*", name) or len(encoded) > 200:
         raise InvalidParameterError(
             "study, dataset and profile are in the names of files, so they must be short and without separators; "
             f"they would make {shown(name)}"
@@ -165,6 +175,7 @@ def save(dataset: xr.Dataset) -> Path:
 
 def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
     """`save` among the results that ship, or in another folder, as small as they get (`netcdf.pack`)."""
+    folder = None if folder is None else paths.expanded(folder, "folder")
 
     def place(study: str, parameters: Mapping[str, Any]) -> Path:
         usual = shipped_path(study, parameters)
@@ -176,8 +187,7 @@ def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
 def _write(
     dataset: xr.Dataset, place: Callable[[str, Mapping[str, Any]], Path], encoded: Callable[[xr.Dataset], bytes]
 ) -> Path:
-    if not isinstance(dataset, xr.Dataset):
-        raise InvalidParameterError(f"a result must be an xarray.Dataset; {described(dataset)} was given")
+    check_is("a result", dataset, xr.Dataset, "an xarray.Dataset")
     missing = [name for name in ("study", "parameters") if name not in dataset.attrs]
     if missing:
         raise InvalidParameterError(f"a result needs the attrs 'study' and 'parameters'; missing: {', '.join(missing)}")
@@ -195,7 +205,8 @@ def _write(
 
 
 def describe(file: Path) -> str:
-    """One line on a file of the store: what it is, or what is wrong with it; whatever it is, nothing is raised."""
+    """One line on a file of the store: what it is, or what is wrong with it; whatever a file is, nothing is raised."""
+    file = paths.expanded(file, "file")
     name = file.name if file.name.isprintable() else ascii(file.name)
     if not file.is_file():
         return f"{name}  is no file (a folder, or a link that leads nowhere); remove it"
@@ -258,6 +269,7 @@ def result(file: Path) -> xr.Dataset:
 
 def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The attrs of a file without its schema. Raises DataError where that is not `SCHEMA`, or others are no texts."""
+    _check_dict("attrs", attrs)
     schema = attrs.get("schema")
     if not isinstance(schema, int | np.integer) or schema != SCHEMA:
         told = schema if isinstance(schema, np.integer) else described(schema)
@@ -288,7 +300,7 @@ def counts(file: Path) -> bool:
 
     Raises InvalidParameterError for no time.
     """
-    since = _since()
+    since, file = _since(), paths.expanded(file, "file")
     if since is None or not file.exists() or _saved.get(file.absolute()) == os.environ[FRESH]:
         return file.exists()
     try:
@@ -380,7 +392,7 @@ class Parts:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = paths.expanded(folder, "folder")
 
     def get(self, name: str) -> dict[str, np.ndarray] | None:
         """The arrays of a part, or None when it is missing or damaged and has to be computed."""
@@ -416,13 +428,26 @@ class Parts:
             self.folder.parent.rmdir()
 
     def _file(self, name: str) -> Path:
+        check_text("name", name)
         readable = re.sub(r"[^A-Za-z0-9.+-]+", "-", name)  # the same for 'taba, seed 0' and 'taba*, seed 0'
         digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
         return self.folder / f"{readable}-{digest[:8]}.npz"
 
 
+def _is_plain(values: object) -> bool:
+    """Whether values are an array of numbers or texts, or can become one."""
+    try:
+        return np.asarray(values).dtype.kind in "biufcSU"
+    except Exception:  # tensors of a GPU, ragged lists, and whatever else has a way to become an array
+        return False
+
+
 def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
-    """Arrays, and the time, as the bytes of an .npz with its SHA-256 behind it."""
+    """Arrays, and the time, as the bytes of an .npz with its SHA-256 behind it. Raises InvalidParameterError."""
+    _check_dict("arrays", arrays)
+    for name, array in arrays.items():
+        if not _is_plain(array):
+            raise InvalidParameterError(f"{name!r} must be an array of numbers or texts; {described(array)} was given")
     payload = io.BytesIO()
     np.savez_compressed(payload, **arrays, **{_WRITTEN: np.float64(time.time())})
     payload.write(hashlib.sha256(payload.getbuffer()).digest())
@@ -431,7 +456,7 @@ def encode_arrays(arrays: Mapping[str, np.ndarray]) -> memoryview:
 
 def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
     """What `encode_arrays` wrote into a file, or None where it is missing, damaged, or written before `FRESH`."""
-    since = _since()
+    since, file = _since(), paths.expanded(file, "file")
     try:
         content = disk.read(file, sys.maxsize)
         payload, digest = content[:-_DIGEST], content[-_DIGEST:]
@@ -449,6 +474,8 @@ def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
 
 def parts(study: str, key: str) -> Parts:
     """The parts of the study run with this key, in a folder beside the results."""
+    check_text("study", study)
+    check_text("key", key)
     return Parts(paths.results() / "parts" / _file_name(f"{study}-{key[:16]}"))
 
 
@@ -469,6 +496,7 @@ def sweep() -> None:
 
 def parameters(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a result by its attrs; none where a file of that name says nothing of the kind."""
+    _check_dict("attrs", attrs)
     return _parsed(attrs) or {}
 
 
@@ -495,6 +523,7 @@ def computing_versions() -> dict[str, str]:
 def other_versions(attrs: Mapping[str, Any]) -> str:
     """'torch 2.6.0 (here 2.7.0)' and the like for each package that computes and was of another version when a result
     was made; '' where none was."""
+    _check_dict("attrs", attrs)
     try:
         made = {name: str(version).partition("+")[0] for name, version in json.loads(attrs["versions"]).items()}
     except (KeyError, TypeError, ValueError, AttributeError):

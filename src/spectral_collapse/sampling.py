@@ -7,12 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spectral_collapse.checks import check_callback, check_finite, check_images, check_number, described
+import numpy as np
+
+from spectral_collapse.checks import (
+    check_callback,
+    check_count,
+    check_finite,
+    check_images,
+    check_is,
+    check_number,
+    described,
+)
 from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.denoisers.base import check_asked, check_denoiser, check_states
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level
+from spectral_collapse.processes import Level, check_levels
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ def ode_step(prediction: Prediction, following: Level) -> torch.Tensor:
     For a variance-preserving process this is DDIM's step (paper, Eq. 23, in either direction); for a
     variance-exploding one it is EDM's Euler step (paper, Eq. 6).
     """
+    _check_step(prediction, following)
     return following.alpha * prediction.clean + following.sigma * prediction.noise
 
 
@@ -49,6 +61,8 @@ def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Le
     With the same noise the step back from the result is its inverse. Raises InvalidParameterError at a level without
     signal, where x is noise alone and no other noise leaves anything of it.
     """
+    check_states(x=x, noise=noise)
+    check_levels(level, following)
     if not level.alpha:
         raise InvalidParameterError(
             "this method's step divides by alpha, which is 0 at this process's last level; use another method, or "
@@ -64,6 +78,7 @@ def increment(prediction: Prediction, level: Level, following: Level) -> torch.T
     With the prediction at the state itself, state + increment is `ode_step`. With one from elsewhere on the way it is
     the slope of a rule of higher order; on a flow-matching process it is the step's length times the velocity.
     """
+    _check_step(prediction, level, following)
     return (following.alpha - level.alpha) * prediction.clean + (following.sigma - level.sigma) * prediction.noise
 
 
@@ -73,9 +88,16 @@ def step_with(prediction: Prediction, x: torch.Tensor, level: Level, following: 
     On a variance-preserving process that is DDIM's, which takes the noise alone (`noise_step`); elsewhere `increment`,
     which is EDM's step, and flow matching's with the velocity.
     """
+    check_states(x=x)
+    _check_step(prediction, level, following)
     if math.isclose(level.norm, 1) and math.isclose(following.norm, 1):
         return noise_step(x, prediction.noise, level, following)
     return x + increment(prediction, level, following)
+
+
+def _check_step(prediction: object, *levels: object) -> None:
+    check_is("prediction", prediction, Prediction, "a Prediction, as a denoiser gives it")
+    check_levels(*levels)
 
 
 def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
@@ -83,6 +105,8 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
 
     Raises InvalidParameterError for another number of labels, or labels that are not integers.
     """
+    if not isinstance(x, torch.Tensor) or not x.ndim:
+        raise InvalidParameterError(f"x must be a tensor of N images; {described(x)} was given")
     if isinstance(label, Sequence) and not isinstance(label, str | bytes) and len(label) != len(x):
         raise InvalidParameterError(
             f"{len(x)} images need {len(x)} domain labels; labels of shape ({len(label)},) were given"
@@ -102,6 +126,15 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
     return labels.long()
 
 
+def check_label(name: str, value: object) -> None:
+    """Raises InvalidParameterError for what is neither a label nor labels, of any number of images."""
+    several = isinstance(value, list | tuple) or (isinstance(value, torch.Tensor | np.ndarray) and value.ndim)
+    try:
+        as_labels(value, torch.empty(len(value) if several else 1))
+    except InvalidParameterError as error:
+        raise InvalidParameterError(f"{name}: {error}") from None
+
+
 class CountingDenoiser:
     """A denoiser whose answers are looked at, and that counts how often the network is asked per image of `images`.
 
@@ -110,6 +143,8 @@ class CountingDenoiser:
     """
 
     def __init__(self, denoiser: Denoiser, images: int) -> None:
+        check_denoiser(denoiser)
+        check_count("images", images, 1)
         self.denoiser, self.process, self.images, self.rows = denoiser, denoiser.process, images, 0
 
     @property
@@ -177,10 +212,13 @@ class GuidedDenoiser:
     """
 
     def __init__(self, denoiser: Denoiser, weight: float, null_label: torch.Tensor | int = NULL) -> None:
+        check_denoiser(denoiser)
+        check_label("null_label", null_label)
         weight = check_number("guidance", weight, 0)
         self.denoiser, self.weight, self.null_label, self.process = denoiser, weight, null_label, denoiser.process
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        check_asked(x, level, label)
         if self.weight == 1:
             return self.denoiser(x, level, label)
         null = as_labels(self.null_label, x)
@@ -193,6 +231,9 @@ class GuidedDenoiser:
 
 def guide(null: Prediction, conditional: Prediction, weight: float) -> Prediction:
     """null + weight * (conditional - null), of both halves."""
+    check_is("null", null, Prediction, "a Prediction")
+    check_is("conditional", conditional, Prediction, "a Prediction")
+    check_number("weight", weight)
     return Prediction(*(torch.lerp(*halves, weight) for halves in zip(null, conditional, strict=True)))
 
 
@@ -279,6 +320,7 @@ def sample(
         InvalidParameterError: a parameter out of range or of the wrong type.
         NotFiniteError: NaN or infinity in the latent or after a step, which is named.
     """
+    check_denoiser(denoiser)
     check_images(latent, "latent")
     levels = denoiser.process.levels(num_steps)
     run = SamplingState(denoiser, as_labels(label, latent), levels, guidance, null_label)

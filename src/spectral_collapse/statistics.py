@@ -218,7 +218,7 @@ def bootstrap_mean(
     Raises InvalidParameterError for no samples.
     """
     if groups is None and isinstance(values, xr.DataArray):
-        groups = groups_of(values, str(values.dims[-1]))
+        groups = groups_of(values, str(values.dims[-1])) if values.ndim else None
     values = _numbers("values", values).astype(float)
     groups = range(values.shape[-1]) if groups is None else groups
     _groups(groups, values.shape[-1])
@@ -362,7 +362,7 @@ def resampled_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of the 95 % interval of draws along the last dimension."""
-    draws = _numbers("draws", draws)
+    draws = _numbers("draws", draws).astype(float)
     if not draws.shape[-1]:
         raise InvalidParameterError("draws are empty; an interval needs one at least")
     low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=-1)
@@ -374,7 +374,7 @@ def text(interval: Interval, digits: int = 3) -> str:
     digits = check_count("digits", digits, 0, 100)
     try:
         mean, low, high = (float(getattr(interval, end)) for end in Interval._fields)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise InvalidParameterError(
             f"interval must be an Interval of numbers; {described(interval)} was given"
         ) from error

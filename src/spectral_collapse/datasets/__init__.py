@@ -160,8 +160,9 @@ def fetch(name: str, root: str | Path | None = None, first: int | None = None, p
     downloads = {entry.family: entry.download for entry in DATASETS.values() if entry.download}
     if not isinstance(name, str) or name not in downloads:
         raise unknown("data set to download", name, downloads)
-    if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 1):
-        raise InvalidParameterError(f"first must be an integer of at least 1; {first!r} was given")
+    if first is not None:
+        check_count("first", first, 1)
+    check_flag("progress", progress)
     folder = paths.downloads() if root is None else paths.expanded(root, "root")
     fetch_archives(downloads[name].archives[:first], folder / downloads[name].folder, progress=progress)
     return folder / name

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
 
+import numpy as np
 from tqdm.auto import tqdm
 
-from spectral_collapse.checks import check_count, check_name, check_number, described
+from spectral_collapse.checks import (
+    check_count,
+    check_flag,
+    check_function,
+    check_is,
+    check_name,
+    check_number,
+    check_text,
+    described,
+)
 from spectral_collapse.datasets.download import Download
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
@@ -116,14 +126,17 @@ class DatasetInfo:
 
     def __post_init__(self) -> None:
         for name in ("name", "family", "title"):
-            if not isinstance(getattr(self, name), str):
-                raise InvalidParameterError(f"{name} must be text; {described(getattr(self, name))} was given")
+            check_text(name, getattr(self, name))
+        check_text("homepage", self.homepage)
+        check_flag("companion", self.companion)
+        check_is("published", self.published, Published, "a Published")
+        check_is("download", self.download, Download | None, "a Download or None")
         check_count("source_label", self.source_label, 0)
         check_number("guidance", self.guidance, 0)
         check_name("structure", self.structure, ("color", "edges"))
         for name in ("source_band", "structure_cutoff", "open_real", "render"):
-            if not callable(getattr(self, name)) and not (name == "render" and self.render is None):
-                raise InvalidParameterError(f"{name} must be a function; {described(getattr(self, name))} was given")
+            if name != "render" or self.render is not None:
+                check_function(name, getattr(self, name))
 
     @property
     def remedy(self) -> str:
@@ -157,6 +170,13 @@ class ValidationImages:
         return self._training.target(self._indices[index])
 
 
+_IMAGES = ("kind", "origin", "ids", "groups", "clusters", "fingerprint", "source", "target")
+
+
+class _NoSuchItemError(InvalidParameterError, IndexError):
+    """A data set has no item of this number; an IndexError too, with which Python ends a loop over the items."""
+
+
 class DomainDataset(Dataset):
     """A split of a data set, for torch's DataLoader.
 
@@ -167,6 +187,11 @@ class DomainDataset(Dataset):
     """
 
     def __init__(self, info: DatasetInfo, split: Shown, size: int, images: DomainImages) -> None:
+        check_is("info", info, DatasetInfo, "a DatasetInfo, as datasets.info gives it")
+        check_name("split", split, get_args(Shown))
+        check_count("size", size, 1)
+        if isinstance(images, type) or not all(hasattr(images, name) for name in _IMAGES):
+            raise InvalidParameterError(f"images must have {', '.join(_IMAGES)}; {described(images)} was given")
         self.info, self.split, self.size, self.images = info, split, size, images
         self.name, self.kind, self.origin, self.ids = info.name, images.kind, images.origin, images.ids
         self.fingerprint = images.fingerprint
@@ -181,9 +206,11 @@ class DomainDataset(Dataset):
 
     def is_target(self, index: int) -> bool:
         """Whether training shows this image as target (True) or as source (False)."""
+        _check_index(self, index)
         return shown_as_target(self.images.groups[index])
 
     def __getitem__(self, index: int) -> Unpaired | Pair:
+        _check_index(self, index)
         index = range(len(self))[index]
         if self.split != "train":
             return Pair(self.images.source(index), self.images.target(index))
@@ -196,6 +223,9 @@ class DomainDataset(Dataset):
 
         Shows a progress bar when there are more than 500. Raises InvalidParameterError when no item is asked for.
         """
+        wrong = isinstance(indices, str | bytes | Mapping) or not isinstance(indices, Iterable | None)
+        if wrong or getattr(indices, "ndim", 1) != 1:
+            raise InvalidParameterError(f"indices must be a list of whole numbers; {described(indices)} was given")
         indices = list(range(len(self)) if indices is None else indices)
         if not indices:
             raise InvalidParameterError(f"a batch of {self.name} needs at least one index; none was given")
@@ -205,3 +235,12 @@ class DomainDataset(Dataset):
             return Pair(*(torch.stack(side) for side in zip(*items, strict=True)))
         images, labels = zip(*items, strict=True)
         return Unpaired(torch.stack(images), torch.tensor(labels))
+
+
+def _check_index(data: DomainDataset, index: object) -> None:
+    if not isinstance(index, int | np.integer) or isinstance(index, bool):
+        raise InvalidParameterError(f"an index must be a whole number; {described(index)} was given")
+    if not -len(data) <= index < len(data):
+        raise _NoSuchItemError(
+            f"{data.name} {data.split} has {len(data)} items; the index {described(index)} was given"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spectral_collapse.checks import check_images, check_number, described
-from spectral_collapse.denoisers.base import Prediction, check_process, check_values
+from spectral_collapse.denoisers.base import Prediction, check_asked, check_process, check_values
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
@@ -41,6 +41,7 @@ class CovarianceDenoiser:
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         """Both halves of x (N x C x H x W) at `level`."""
+        check_asked(x, level, label)
         outer = 1 / (level.alpha**2 * self.rest + level.sigma**2)
         inner = 1 / (level.alpha**2 * self.variances + level.sigma**2)
         residual = (x.double() - level.alpha * self.mean).flatten(1)

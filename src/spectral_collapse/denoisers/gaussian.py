@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spectral_collapse.checks import check_count, check_images, described
-from spectral_collapse.denoisers.base import Prediction, check_process, check_values
+from spectral_collapse.denoisers.base import Prediction, check_asked, check_process, check_values
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, Process
@@ -38,7 +38,7 @@ class GaussianDenoiser:
         means: Mapping[int, torch.Tensor] | None = None,
     ) -> None:
         check_process(process)
-        if not isinstance(spectra, Mapping) or not spectra or not isinstance(means or {}, Mapping):
+        if not isinstance(spectra, Mapping) or not spectra or not isinstance(means, Mapping | None):
             raise InvalidParameterError(
                 f"spectra and means must be dicts, label -> tensor, and spectra not empty; {described(spectra)} and "
                 f"{described(means)} were given"
@@ -78,6 +78,7 @@ class GaussianDenoiser:
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         """Both halves of x (N x C x H x W) at `level` under `label` (LongTensor of N)."""
+        check_asked(x, level, label)
         if tuple(x.shape[-2:]) != self._shape:
             raise InvalidParameterError(
                 f"this denoiser is for images of {self._shape}; images of {tuple(x.shape[-2:])} were given"

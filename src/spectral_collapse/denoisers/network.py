@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from weakref import WeakKeyDictionary
 
-from spectral_collapse.checks import check_name, check_number, described
-from spectral_collapse.denoisers.base import Prediction, check_process
+from spectral_collapse.checks import check_is, check_name, check_number, check_text, described
+from spectral_collapse.denoisers.base import Prediction, check_asked, check_labels, check_process, check_states
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level, Process
+from spectral_collapse.processes import Level, Process, check_levels
 
 PredictionType = Literal["epsilon", "sample", "velocity", "edm", "flow"]
 PREDICTION_TYPES: tuple[PredictionType, ...] = get_args(PredictionType)
@@ -50,6 +50,7 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     alpha and sigma are floats, or tensors that broadcast against x. Raises InvalidParameterError for
     an unknown prediction type.
     """
+    _check_coefficients(prediction, alpha, sigma, sigma_data)
     if prediction == "epsilon":
         return Coefficients(1.0, 0.0, 1.0, 1 / alpha, -sigma / alpha)
     if prediction == "sample":
@@ -71,12 +72,25 @@ def coefficients(prediction: PredictionType, alpha: _Number, sigma: _Number, sig
     raise unknown("prediction type", prediction, PREDICTION_TYPES)
 
 
+def _check_coefficients(prediction: object, alpha: object, sigma: object, sigma_data: object) -> None:
+    check_text("prediction type", prediction)
+    check_number("sigma_data", sigma_data, 0, exclude=(0,))
+    numbers = {"alpha": alpha, "sigma": sigma}
+    for name, value in numbers.items():
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.is_meta:
+            check_number(name, value, 0)
+    least = {"epsilon": ("alpha",), "edm": ("alpha",), "sample": ("sigma",)}.get(prediction, ("alpha", "sigma"))
+    if not any(isinstance(numbers[name], torch.Tensor) or numbers[name] for name in least):
+        raise InvalidParameterError(f"{prediction!r} needs {' or '.join(least)} above 0; 0 was given")
+
+
 def size_multiple(network: torch.nn.Module) -> int:
     """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings,
     or what the network itself says by `size_multiple`.
 
     1 for a network of another kind, which has to say for itself what it takes.
     """
+    check_is("network", network, torch.nn.Module, "a torch.nn.Module")
     if hasattr(network, "size_multiple"):
         return network.size_multiple
     config = getattr(network, "config", {})
@@ -176,6 +190,7 @@ class NetworkDenoiser:
 
     def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
         """Both halves of x (N x C x H x W) at `level` under `label` (LongTensor of N)."""
+        check_asked(x, level, label)
         label = self._known(label).to(x.device)
         inputs = {name: rows.to(x.device)[label] for name, rows in self._per_label_inputs.items()}
         return self._predict(x, level, self._class_of(label), inputs, {})
@@ -193,6 +208,7 @@ class NetworkDenoiser:
         Raises InvalidParameterError for an unknown label, and for a network that takes no labels, or takes them in
         another way than by a table of embeddings.
         """
+        check_labels(label)
         classes = self._class_of(self._known(label))
         with _alone(self.network):
             tables = self._conditioning()
@@ -208,6 +224,9 @@ class NetworkDenoiser:
         differentiable with respect to x and to the embedding. Raises InvalidParameterError for an
         embedding of another shape, for a network with gradient checkpointing, and as `embed` does.
         """
+        check_states(x=x)
+        check_levels(level)
+        check_is("embedding", embedding, torch.Tensor, "a tensor N x E")
         tables = self._conditioning()
         sizes = [table[0].numel() for table in tables.values()]
         if tuple(embedding.shape) != (len(x), sum(sizes)):

@@ -12,7 +12,7 @@ import numpy as np
 from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers.flow_transformers import PACKED, FlowTransformer, Flux, StableDiffusion3
 from spectral_collapse.denoisers.network import NetworkDenoiser, PredictionType, called, device_of, unwrapped
-from spectral_collapse.errors import InvalidParameterError, shown
+from spectral_collapse.errors import InvalidParameterError, described, shown
 from spectral_collapse.later import torch
 from spectral_collapse.processes import BetaSchedule, FlowMatching, VariancePreserving
 
@@ -100,6 +100,8 @@ def from_pipeline(
 
 def sides(network: torch.nn.Module) -> tuple[int, int]:
     """The height and width of a network's usual latents. Raises InvalidParameterError where it does not say."""
+    if not isinstance(network, torch.nn.Module) or not hasattr(network, "config"):
+        raise InvalidParameterError(f"network must be a network of diffusers; {described(network)} was given")
     size = network.config.get("sample_size")
     if size is None:
         raise InvalidParameterError(

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.checks import check_is, check_name
 from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies import common
 
@@ -25,6 +26,7 @@ def exact(value: float) -> Interval:
 
 def number(found: Interval, digits: int = 3) -> str:
     """`statistics.text`, of an `exact` number the number alone."""
+    check_is("found", found, Interval, "an Interval")
     return f"{found.mean:.{digits}f}" if found.low == found.high else statistics.text(found, digits)
 
 
@@ -48,6 +50,8 @@ def said(text: object) -> str:
 
 def attr(study: xr.Dataset, name: str) -> str:
     """A text among what is stored with a result, as `said`."""
+    check_is("a result", study, xr.Dataset, "an xarray.Dataset")
+    check_name("attribute of this result", name, list(map(str, study.attrs)))
     return said(study.attrs[name])
 
 
@@ -68,6 +72,8 @@ def images(study: xr.Dataset) -> str:
 
 def above(found: Interval, bound: float) -> Held:
     """Whether a number lies above a bound."""
+    check_is("found", found, Interval, "an Interval")
+    check_is("bound", bound, int | float | np.number, "a number")
     return True if found.low > bound else False if found.high < bound else None
 
 

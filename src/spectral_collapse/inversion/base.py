@@ -9,12 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from spectral_collapse.checks import check_callback, check_finite, check_flag, check_generator, check_images, check_name
+from spectral_collapse.checks import (
+    check_callback,
+    check_count,
+    check_finite,
+    check_flag,
+    check_generator,
+    check_images,
+    check_is,
+    check_name,
+)
 from spectral_collapse.denoisers import Denoiser, Prediction
+from spectral_collapse.denoisers.base import check_denoiser, check_states
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL
 from spectral_collapse.later import torch
-from spectral_collapse.processes import Level
+from spectral_collapse.processes import Level, check_levels
 from spectral_collapse.sampling import (
     Callback,
     CountingDenoiser,
@@ -165,10 +175,13 @@ class InversionMethod:
 
     def walked_steps(self, num_steps: int) -> int:
         """How many of the process's steps are taken at all: the latent lies at that level."""
+        check_count("num_steps", num_steps, 1)
         return num_steps
 
     def entered_at(self, k: int, num_steps: int) -> int:
         """k, the level at which images enter. Raises InvalidParameterError for one beyond the last."""
+        check_count("k", k, 0)
+        check_count("num_steps", num_steps, 1)
         if k > num_steps:
             raise InvalidParameterError(f"{self.name} can't enter at level {k} of {num_steps}; use k <= num_steps")
         return k
@@ -180,6 +193,8 @@ class InversionMethod:
 
     def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
         """Where images (N x C x H x W) enter at a level with noise: their forward diffusion."""
+        check_states(clean=clean, noise=noise)
+        check_levels(level)
         return level.alpha * clean + level.sigma * noise
 
     def prepare(self, run: InversionState) -> None:
@@ -228,6 +243,7 @@ class InversionMethod:
                 or a denoiser that the method can't work with.
             NotFiniteError: NaN or infinity in the input or after a step; step and method are named.
         """
+        check_denoiser(denoiser)
         check_images(clean, "clean")
         check_generator(generator)
         check_flag("record", record)
@@ -277,6 +293,8 @@ class InversionMethod:
 
         Raises InvalidParameterError and NotFiniteError as `sampling.sample` does.
         """
+        check_denoiser(denoiser)
+        check_is("inversion", inversion, Inversion, "an Inversion, as invert gives it")
         check_images(inversion.latent, "latent")
         labels = as_labels(label, inversion.latent)
         null_label = inversion.memory.get("null_label", null_label)
@@ -307,6 +325,7 @@ def share_of(num_steps: int, share: float, what: str, name: str) -> int:
     what: who does what to the steps; name: of the parameter. Raises InvalidParameterError, with the least share that
     helps, for one above 0 that rounds to no step.
     """
+    check_count("num_steps", num_steps, 1)
     count = round(num_steps * share)
     if share and not count:
         least = least_share(0.5 / num_steps, lambda given: round(num_steps * given))

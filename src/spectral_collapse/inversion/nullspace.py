@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spectral_collapse.checks import check_count, check_number, described
+from spectral_collapse.checks import check_count, check_number
 from spectral_collapse.denoisers import Prediction
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion.base import InversionState, StandardSteps
 from spectral_collapse.inversion.dpm_solver import DPMSolver
 from spectral_collapse.inversion.ovg import OVG, free_structure
@@ -46,8 +45,7 @@ class NullSpace(StandardSteps):
         super().__post_init__()
         check_count("k", self.k, 0)
         check_number("eta_lf", self.eta_lf, 0)
-        if self.order not in (1, 2):
-            raise InvalidParameterError(f"order must be 1 or 2; {described(self.order)} was given")
+        check_count("order", self.order, 1, 2)
         if not callable(self.projector):
             HighPass(self.projector)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spectral_collapse.checks import check_count, check_number
+from spectral_collapse.denoisers.base import check_states
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.later import F, torch
 
@@ -28,6 +29,7 @@ class HighPass:
         check_number("cutoff", self.cutoff, 0, 0.5)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        check_states(x=x)
         height, width = x.shape[-2:]
         # The frequencies are compared in float64, so that a cutoff that is one of them stays out.
         down = torch.fft.fftfreq(height, dtype=torch.float64).abs()[:, None] > self.cutoff
@@ -50,6 +52,7 @@ class DownsamplingNullSpace:
         check_count("factor", self.factor, 2)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        check_states(x=x)
         if x.shape[-2] % self.factor or x.shape[-1] % self.factor:
             raise InvalidParameterError(
                 f"the factor {self.factor} must divide height and width; {tuple(x.shape[-2:])} was given"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
+import xarray as xr
 
+from spectral_collapse.checks import check_function, check_is, check_name, check_text
 from spectral_collapse.later import torch
 
 Inputs = Literal[
@@ -53,6 +55,18 @@ class ScoreInfo:
     weights: str = ""
     notes: Callable[[torch.Size], Mapping[str, object]] | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("name", "symbol", "source", "units", "field", "weights"):
+            check_text(name, getattr(self, name))
+        check_function("function", self.function)
+        check_name("inputs", self.inputs, get_args(Inputs))
+        check_name("per", self.per, ("sample", "set"))
+        check_is("higher_is_better", self.higher_is_better, bool | None, "True, False or None")
+        check_is("range", self.range, tuple, "two numbers")
+        check_is("target", self.target, int | float | None, "a number or None")
+        if self.notes is not None:
+            check_function("notes", self.notes)
+
     @property
     def arrow(self) -> str:
         """The direction of better values, as tables print it: up, down, to the target, or nothing."""
@@ -67,6 +81,7 @@ class ScoreInfo:
 
     def goodness(self, values: np.ndarray) -> np.ndarray:
         """The values turned so that more is better; as they are where the score has no direction."""
+        check_is("values", values, np.ndarray | np.number | float | xr.DataArray, "an array of numbers")
         if self.higher_is_better is None and self.target is not None:
             return -np.abs(values - self.target)
         return -values if self.higher_is_better is False else values

@@ -172,7 +172,7 @@ def _cards(names: Sequence[str] | str, given: Mapping[str, Any]) -> dict[str, Sc
             wanted = ", ".join(f"{name}=" for name in MEANINGS)
             raise InvalidParameterError(f"evaluate: no score can do with what was given; give some of {wanted}")
         return cards
-    if isinstance(names, str | torch.Tensor) or not isinstance(names, Iterable):
+    if isinstance(names, str | bytes | Mapping | torch.Tensor) or not isinstance(names, Iterable):
         raise InvalidParameterError(f"names must be a list of scores or 'all'; {described(names)} was given")
     known = dict.fromkeys([*metrics.SCORES, *map(_function_name, metrics.SCORES.values())])
     found: dict[str, ScoreInfo] = {}

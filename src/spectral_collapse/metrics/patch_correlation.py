@@ -55,6 +55,11 @@ def white_noise_correlation(count: int, channels: int, patch: int = 8, top: int 
     Raises as `patch_correlation` does.
     """
     _check(count, channels, patch, top)
+    if DRAWS * count * channels * patch**2 * (channels * patch**2 + 100) > 10**13:  # about an hour
+        raise InvalidParameterError(
+            f"patch correlation: white noise of {count} latents of {channels} channels in patches of {patch} x {patch} "
+            "takes hours; lower count or patch"
+        )
     return _calibrated(count, channels, patch, top)
 
 

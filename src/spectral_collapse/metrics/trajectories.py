@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import xarray as xr
 
-from spectral_collapse.checks import check_batch, described
+from spectral_collapse.checks import check_images, check_is
 from spectral_collapse.denoisers import Denoiser
-from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.denoisers.base import check_denoiser
+from spectral_collapse.errors import DataError, InvalidParameterError, shown
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum
 from spectral_collapse.processes import Level
-from spectral_collapse.sampling import Step, as_labels
+from spectral_collapse.sampling import Step, as_labels, check_label
 
 MEASURES: dict[str, tuple[str, str]] = {
     "velocity": ("|F Δz|", "Spectral Collapse, Appendix E.2, Fig. 17"),
@@ -55,13 +56,15 @@ class Trajectory:
     def __post_init__(self) -> None:
         if (self.denoiser is None) != (self.other_label is None):
             raise InvalidParameterError("label_sensitivity needs both denoiser and other_label; only one was given")
-        if self.denoiser is not None and not callable(self.denoiser):
-            raise InvalidParameterError(f"denoiser must be a denoiser; {described(self.denoiser)} was given")
+        if self.denoiser is not None:
+            check_denoiser(self.denoiser)
+            check_label("other_label", self.other_label)
         if self.clean is not None:
-            check_batch(self.clean, "clean")
+            check_images(self.clean, "clean")
 
     @torch.no_grad()
     def __call__(self, step: Step) -> None:
+        check_is("step", step, Step, "a sampling.Step")
         if step.index == 0:
             self._levels.clear()
             self._steps.clear()
@@ -115,6 +118,8 @@ class Trajectory:
 
         Raises DataError before any step was seen, InvalidParameterError for diagnostics of another walk.
         """
+        if diagnostics is not None:
+            check_is("diagnostics", diagnostics, Mapping, "a dict, as Inversion.diagnostics")
         if not self._steps:
             raise DataError("this Trajectory has seen no step; give it to invert or sample as callback=")
         variables: dict[str, xr.Variable] = {}
@@ -125,6 +130,7 @@ class Trajectory:
             variables[name] = xr.Variable(dims, values, {"long_name": symbol, "units": "1", "source": source})
         shape = variables["noise_norm"].shape
         for name, values in (diagnostics or {}).items():
+            check_is(f"diagnostics {shown(name)}", values, torch.Tensor, "a tensor")
             if tuple(values.shape) != shape:
                 raise InvalidParameterError(
                     f"diagnostics {name!r} {tuple(values.shape)} are not of this walk of {shape[0]} steps "

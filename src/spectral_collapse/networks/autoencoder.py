@@ -9,7 +9,10 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
 
+from spectral_collapse.checks import check_counts, check_number, check_numbers
+from spectral_collapse.denoisers.base import check_states
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks.sketch import sketched
 
 _NO_VARIANCE = -30.0  # a logarithm: the code is the posterior's mean
 
@@ -39,6 +42,10 @@ class PatchedAutoencoder(ModelMixin, ConfigMixin):
         scaling_factor: float = 1.0,
     ) -> None:
         super().__init__()
+        check_counts(1, patch=patch, latent_channels=latent_channels, width=width)
+        check_numbers("latents_mean", latents_mean, latent_channels)
+        check_numbers("latents_std", latents_std, latent_channels)
+        check_number("scaling_factor", scaling_factor, 0, exclude=(0,))
         numbers = 3 * patch**2
         if latent_channels > numbers:
             raise InvalidParameterError(
@@ -52,6 +59,7 @@ class PatchedAutoencoder(ModelMixin, ConfigMixin):
 
     def fit(self, images: torch.Tensor) -> None:
         """Makes the linear code that of the principal components of the blocks of images, N x 3 x H x W in [-1, 1]."""
+        _check_batch("images", images, 3, self.config.patch)
         blocks = F.pixel_unshuffle(images, self.config.patch).permute(0, 2, 3, 1).flatten(0, 2).double()
         mean = blocks.mean(0)
         _, vectors = torch.linalg.eigh((blocks - mean).T @ (blocks - mean))  # the largest eigenvalue comes last
@@ -64,6 +72,7 @@ class PatchedAutoencoder(ModelMixin, ConfigMixin):
 
     def encode(self, images: torch.Tensor) -> AutoencoderKLOutput:
         """N x 3 x H x W in [-1, 1] -> `latent_dist`, a posterior without variance over N x c x h x w."""
+        _check_batch("images", images, 3, self.config.patch)
         blocks = F.pixel_unshuffle(images, self.config.patch)
         mean = self.code(blocks) + self.code_more(blocks)
         posterior = torch.cat([mean, torch.full_like(mean, _NO_VARIANCE)], 1)
@@ -71,12 +80,21 @@ class PatchedAutoencoder(ModelMixin, ConfigMixin):
 
     def decode(self, latents: torch.Tensor) -> DecoderOutput:
         """N x c x h x w -> `sample`, N x 3 x H x W."""
+        _check_batch("latents", latents, self.config.latent_channels, 1)
         return DecoderOutput(
             sample=F.pixel_shuffle(self.blocks(latents) + self.blocks_more(latents), self.config.patch)
         )
 
 
 Autoencoder = AutoencoderKL | PatchedAutoencoder
+
+
+def _check_batch(what: str, x: torch.Tensor, channels: int, step: int) -> None:
+    check_states(**{what: x})
+    if x.shape[1] != channels or not x.numel() or any(side % step for side in x.shape[2:]):
+        raise InvalidParameterError(
+            f"{what} must be N x {channels} x H x W, H and W multiples of {step}; {tuple(x.shape)} was given"
+        )
 
 
 def _residual(inside: int, outside: int, width: int) -> torch.nn.Sequential:
@@ -93,11 +111,13 @@ def _residual(inside: int, outside: int, width: int) -> torch.nn.Sequential:
     )
 
 
+@sketched
 def patched_autoencoder(patch: int = 4, latent_channels: int = 16, width: int = 128) -> PatchedAutoencoder:
     """A `PatchedAutoencoder`, of 0.5 million parameters, that turns 64 x 64 x 3 into 16 x 16 x 16."""
     return PatchedAutoencoder(patch=patch, latent_channels=latent_channels, width=width)
 
 
+@sketched
 def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: int = 4) -> AutoencoderKL:
     """An AutoencoderKL of 1.7 million parameters that turns 64 x 64 x 3 into 16 x 16 x 4.
 

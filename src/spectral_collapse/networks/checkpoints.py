@@ -36,8 +36,9 @@ from pydantic_core import core_schema
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, paths, processes
-from spectral_collapse.checks import check_device, described
+from spectral_collapse.checks import check_count, check_device, check_is, check_text, described
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrapped
+from spectral_collapse.denoisers.base import check_denoiser
 from spectral_collapse.denoisers.network import device_of, offloaded_to
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
 from spectral_collapse.identity import Named
@@ -124,6 +125,13 @@ class Model:
                     f"moved to {shown(device)}; name the former, or take the pipeline without offloading"
                 )
         return self
+
+    def __post_init__(self) -> None:
+        check_denoiser(self.denoiser)
+        if self.autoencoder is not None:
+            check_is("autoencoder", self.autoencoder, torch.nn.Module, "an autoencoder of diffusers, or None")
+        check_is("card", self.card, Mapping, "a dict")
+        check_text("hash", self.hash)
 
     @property
     def downsampling(self) -> int:
@@ -212,10 +220,13 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> Model:
 
 def check_made_for(card: Mapping[str, Any], dataset: str, family: str, image_size: int) -> None:
     """Raises CheckpointError unless a model is made for this family of data sets and this image size, by its card."""
+    check_text("dataset", dataset)
+    check_text("family", family)
+    check_count("image_size", image_size, 1)
     for name, needed in (("family", family), ("image_size", image_size)):
-        if card[name] != needed:
+        if card.get(name) != needed:
             raise CheckpointError(
-                f"the checkpoint is for {name} {card[name]!r}, but {dataset!r} at this profile needs "
+                f"the checkpoint is for {name} {card.get(name)!r}, but {dataset!r} at this profile needs "
                 f"{needed!r}; name another checkpoint"
             )
 
@@ -409,12 +420,21 @@ def save_network(
     no network of diffusers, or has adapters (wrappers of torch.compile and the like are left out), and where a further
     file's name is that of a file of the network, or none in this folder.
     """
-    for name in files or ():
+    folder = paths.expanded(folder, "folder")
+    check_is("card", card, Mapping, "a dict")
+    check_is("files", files, Mapping | None, "a dict, name -> bytes")
+    for name, content in (files or {}).items():
+        check_text("the name of a file", name)
+        check_is(f"the file {shown(name)}", content, bytes, "bytes")
         if name in _NETWORK or not re.fullmatch(r"[^./\\:\0][^/\\:\0]*", name):
             raise InvalidParameterError(
                 f"files must have names of their own, without separators, beside {', '.join(sorted(_NETWORK))}; "
                 f"{shown(name)} was given"
             )
+    try:
+        json.dumps(card)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameterError(f"card must be what JSON knows; it says: {str(error)[:200]}") from error
     network = unwrapped(network)
     if not isinstance(network, diffusers.ModelMixin) or hasattr(network, "peft_config"):
         given = f"a {type(network).__name__}{' with adapters' if hasattr(network, 'peft_config') else ''}"
@@ -477,8 +497,8 @@ def check_free(folder: Path, files: Iterable[str] = (), recipe: Mapping[str, Any
 
 
 def _check_tensor(what: str, given: object, kind: str) -> None:
-    if not isinstance(given, torch.Tensor) or not given.is_floating_point():
-        name = given.dtype if isinstance(given, torch.Tensor) else type(given).__name__
+    if not isinstance(given, torch.Tensor) or not given.is_floating_point() or given.is_meta:
+        name = given.dtype if isinstance(given, torch.Tensor) and not given.is_meta else type(given).__name__
         raise InvalidParameterError(f"{what} must be a floating-point tensor {kind}; {name} was given")
 
 

@@ -10,7 +10,11 @@ from diffusers import DiTTransformer2DModel
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import nn
 
+from spectral_collapse import memory
+from spectral_collapse.checks import check_counts
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.gain import gain, with_gain
+from spectral_collapse.networks.sketch import sketched
 
 D = TypeVar("D", bound=DiTTransformer2DModel)
 
@@ -41,6 +45,7 @@ class GainedDiT(DiTTransformer2DModel):
         return Transformer2DModelOutput(sample=sample) if return_dict else (sample,)
 
 
+@sketched
 def small_dit(
     size: int = 16,
     channels: int = 4,
@@ -62,6 +67,7 @@ def small_dit(
     return _zeroed(DiTTransformer2DModel, size, channels, num_labels, width, depth, heads, patch)
 
 
+@sketched
 def gained_dit(
     size: int = 16,
     channels: int = 4,
@@ -75,6 +81,7 @@ def gained_dit(
     return _zeroed(GainedDiT, size, channels, num_labels, width, depth, heads, patch)
 
 
+@sketched
 def paper_dit(size: int = 32, channels: int = 4, num_labels: int = 5) -> DiTTransformer2DModel:
     """DiT-L/2: 24 blocks of width 1024, patches of 2 x 2.
 
@@ -87,6 +94,10 @@ def _zeroed(
     kind: type[D], size: int, channels: int, num_labels: int, width: int, depth: int, heads: int, patch: int
 ) -> D:
     """A DiT whose first output is zero."""
+    check_counts(1, patch=patch, heads=heads)
+    if width % heads or width % 4:
+        raise InvalidParameterError(f"width must be a multiple of 4 and of heads; {width} and {heads} were given")
+    memory.check(16 * (size // patch) ** 2 * width, f"the places of {size} x {size} latents", "lower size or width")
     network = kind(
         num_attention_heads=heads,
         attention_head_dim=width // heads,

@@ -10,8 +10,10 @@ from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 
+from spectral_collapse.checks import check_count, check_counts, check_number, check_widths
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.gain import gain, with_gain
+from spectral_collapse.networks.sketch import sketched
 
 
 @dataclass
@@ -54,7 +56,13 @@ class PatchedUNet(ModelMixin, ConfigMixin):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if patch < 1 or sample_size % patch:
+        check_counts(
+            1, sample_size=sample_size, in_channels=in_channels, num_labels=num_labels, patch=patch, layers=layers
+        )
+        check_number("dropout", dropout, 0, 1)
+        check_widths("widths", widths, 16)
+        check_count("attention", attention, 0, len(widths))
+        if sample_size % patch:
             raise InvalidParameterError(
                 f"patch must be a divisor of the image's {sample_size} pixels; {patch} was given"
             )
@@ -91,6 +99,7 @@ class PatchedUNet(ModelMixin, ConfigMixin):
         return PatchedUNetOutput(sample=with_gain(self.gain, outside, sample, timestep))
 
 
+@sketched
 def patched_unet(
     size: int = 64,
     channels: int = 3,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from diffusers import UNet2DConditionModel, UNet2DModel
 
+from spectral_collapse.networks.sketch import sketched
 
+
+@sketched
 def small_unet(
     size: int = 16,
     channels: int = 4,
@@ -35,6 +38,7 @@ def small_unet(
     )
 
 
+@sketched
 def paper_unet(
     size: int = 32,
     channels: int = 4,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, described, unknown
 from spectral_collapse.shipping import SHOWN
 from spectral_collapse.studies.study import Study
@@ -35,6 +36,10 @@ def parameters(
 
     Raises InvalidParameterError for a parameter that papermill was given and neither a study nor the notebook has.
     """
+    for one in (study, *(beside if isinstance(beside, Sequence) else [beside])):
+        check_is("study", one, Study, "a Study")
+    check_is("namespace", namespace, Mapping, "the notebook's globals()")
+    check_is("own", own, Sequence, "a list of names")
     history, known = _cells(history), [*study.parameters.model_fields, *_RUN]
     if {"dataset", "datasets"} <= namespace.keys():  # the notebook has one of them, and papermill was given the other
         known = [name for name in known if name not in {"dataset", "datasets"} & {*_given(history)}]
@@ -55,6 +60,7 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
 
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """
+    check_is("known", known, list | tuple, "a list of names")
     for name in _given(_cells(history)):
         if name not in known:
             raise unknown("notebook parameter", name, known)

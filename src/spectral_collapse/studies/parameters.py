@@ -14,7 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from spectral_collapse.errors import InvalidParameterError, problems, shown, unknown
+from spectral_collapse.checks import check_is, check_name
+from spectral_collapse.errors import InvalidParameterError, described, problems, shown, unknown
 from spectral_collapse.networks.checkpoints import Model
 
 PROFILES = ("smoke", "quick", "paper")
@@ -72,12 +73,20 @@ class Parameters(BaseModel):
         except pydantic.ValidationError as error:
             raise InvalidParameterError(problems(error, cls.model_fields)) from error
 
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except pydantic.ValidationError as error:
+            raise InvalidParameterError(problems(error, type(self).model_fields)) from None
+
     def __hash__(self) -> int:
         return hash(repr(self))
 
 
 def known(what: str, names: tuple[str, ...], among: Collection[str]) -> tuple[str, ...]:
     """The names, each once. Raises InvalidParameterError for one that is not among the known ones."""
+    check_is("names", names, Sequence, "a list of names")
+    check_is("among", among, Mapping | list | tuple | set | frozenset, "the known names")
     for name in names:
         if name not in among:
             raise unknown(what, name, among)
@@ -116,8 +125,17 @@ class NetworkParameters(ImageParameters):
     )
 
 
+def check_parameters(parameters: object) -> None:
+    """Raises InvalidParameterError for what is no type of parameters."""
+    if not isinstance(parameters, type) or not issubclass(parameters, Parameters):
+        raise InvalidParameterError(
+            f"parameters must be a subclass of studies.parameters.Parameters; {described(parameters)} was given"
+        )
+
+
 def describe(parameters: type[Parameters]) -> Mapping[str, str]:
     """Each parameter's help text, with its default, for the command line and the API page."""
+    check_parameters(parameters)
     found = {}
     for name, field in parameters.model_fields.items():
         profiles = _by_profile(parameters, name)
@@ -133,17 +151,24 @@ def describe(parameters: type[Parameters]) -> Mapping[str, str]:
 
 def by_profile_names(parameters: type[Parameters]) -> list[str]:
     """The parameters with another default at each profile."""
+    check_parameters(parameters)
     return [name for name in parameters.model_fields if _by_profile(parameters, name)]
 
 
 def takes_several(parameters: type[Parameters], name: str) -> bool:
     """Whether a parameter is a list of values, or names with values."""
+    check_parameters(parameters)
+    check_name("parameter", name, parameters.model_fields)
     return any(issubclass(kind, tuple | list | dict) for kind in _kinds(parameters, name))
 
 
 def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]) -> dict[str, Any]:
     """Parameters that were typed on a command line, as `checked` takes them: numbers where numbers are asked for, a
     JSON object where names have values of their own."""
+    check_parameters(parameters)
+    check_is("given", given, Mapping, "a dict of texts")
+    for name in given:
+        check_name("parameter", name, parameters.model_fields)
     return {name: _from_text(value, _kinds(parameters, name)) for name, value in given.items()}
 
 

@@ -24,12 +24,12 @@ from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
 from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
-from spectral_collapse.checks import check_device
+from spectral_collapse.checks import check_device, check_flag, check_function, check_is, check_text
 from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.executors import Arrays, Executor
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.studies import ledger
-from spectral_collapse.studies.parameters import Parameters
+from spectral_collapse.studies.parameters import Parameters, check_parameters
 from spectral_collapse.studies.request import Request
 
 Job = Callable[[], Arrays]
@@ -57,6 +57,13 @@ class Study(Generic[P]):
     combine: Callable[[Request[P], Mapping[str, Arrays]], xr.Dataset]
     uses: Callable[[Request[P]], Iterable[Any]] = lambda request: ()
 
+    def __post_init__(self) -> None:
+        check_text("name", self.name)
+        check_text("question", self.question)
+        check_parameters(self.parameters)
+        for name in ("jobs", "combine", "uses"):
+            check_function(name, getattr(self, name))
+
     def run(self, executor: str | Executor = "auto", progress: bool = True, **given: Any) -> xr.Dataset:
         """The result for these parameters: from the store, or computed and stored.
 
@@ -77,6 +84,7 @@ class Study(Generic[P]):
     def answer(self, request: Request[P], executor: str | Executor = "auto", progress: bool = True) -> xr.Dataset:
         """`run` of a request. Raises what `run` raises."""
         executors.check(executor)
+        check_flag("progress", progress)
         if request.parameters.device not in ("auto", "cpu"):  # these are always there, and others take torch to look
             check_device(request.parameters.device)
         try:
@@ -154,7 +162,9 @@ class Study(Generic[P]):
 
     def roots(self, request: Request[P]) -> list[Any]:
         """The functions, methods and other objects from which all code of a request's jobs is reached."""
-        return [self.jobs, self.combine, *request.code(), *self.uses(request)]
+        used = self.uses(request)
+        check_is(f"what `uses` of the study {self.name!r} gives", used, Iterable, "a list of objects")
+        return [self.jobs, self.combine, *request.code(), *used]
 
     def _wanted(self, request: Request[P]) -> dict[str, Any]:
         """What other machines must have in common with this one: the identity, without code that has none."""
@@ -175,7 +185,9 @@ class Study(Generic[P]):
 
         Raises _StoredElsewhereError when another run has stored the whole result, in the files that `stored` gives.
         """
-        names = list(self.jobs(request))
+        jobs = self.jobs(request)
+        check_is(f"what `jobs` of the study {self.name!r} gives", jobs, Mapping, "a dict of functions")
+        names = list(jobs)
         done: dict[str, Arrays] = {} if parts is None else {n: a for n in names if (a := parts.get(n)) is not None}
         missing = [name for name in names if name not in done]
         hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
@@ -195,6 +207,7 @@ class Study(Generic[P]):
 
     def _combined(self, request: Request[P], done: dict[str, Arrays], identity: dict[str, Any] | None) -> xr.Dataset:
         result = self.combine(request, done)
+        check_is(f"what `combine` of the study {self.name!r} gives", result, xr.Dataset, "an xarray.Dataset")
         if "sample" in result.dims and hasattr(request.parameters, "dataset"):
             result = result.assign_coords(sample_group=("sample", request.images.clusters))
         colours = {"rgb": ["red", "green", "blue"]}

@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 from tqdm.auto import tqdm
 
 from spectral_collapse import disk, paths, results
-from spectral_collapse.checks import check_device, check_number
+from spectral_collapse.checks import check_device, check_flag, check_is, check_name, check_number
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
 from spectral_collapse.networks import save_network
 from spectral_collapse.networks.checkpoints import check_free
@@ -93,6 +93,11 @@ def train(
         NotFiniteError: the loss or its gradient became NaN or infinite; the saved states are kept.
         KeyboardInterrupt: after the state was saved.
     """
+    check_flag("resume", resume)
+    check_name("profile", profile, recipes.PROFILES)
+    check_is("source", source, str | None, "'auto', 'real' or 'rendered'")
+    if root is not None:
+        paths.expanded(root, "root")
     deadline = None if minutes is None else time.monotonic() + 60 * check_number("minutes", minutes, 0, exclude=(0,))
     if not isinstance(recipe, Recipe):
         recipe = recipes.get(recipe, profile)
@@ -196,7 +201,7 @@ def _accelerator(recipe: Recipe, device: str | torch.device = "auto") -> acceler
     Precision and compilation are the trainer's own: accelerate keeps those of the first accelerator in a process
     for all later ones.
     """
-    wanted = None if device == "auto" else check_device(device)
+    wanted = None if isinstance(device, str) and device == "auto" else check_device(device)
     try:
         with patch_environment(**({} if wanted is None else {"ACCELERATE_TORCH_DEVICE": wanted})):
             accelerator = accelerate.Accelerator(
