@@ -178,7 +178,7 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "entered at": (lambda v: STANDARD.entered_at(v, 5), set()),
     "enter": (lambda v: STANDARD.enter(X, v, HIGH), set()),
     "order": (lambda v: inversion.create("nullspace", order=v), set()),
-    "projector of": (inversion.HighPass(0.1), set()),
+    "projector of": (inversion.HighPass(0.1), {"a tensor"}),
     "watched step": (metrics.Trajectory(), set()),
     "diagnostics": (walked, {"None"}),
     # networks
