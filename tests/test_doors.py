@@ -27,7 +27,6 @@ from spectral_collapse.denoisers import (
     sides,
 )
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError
-from spectral_collapse.findings import measured
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import FlowMatching, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import STUDIES, notebook
@@ -178,7 +177,7 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "entered at": (lambda v: STANDARD.entered_at(v, 5), set()),
     "enter": (lambda v: STANDARD.enter(X, v, HIGH), set()),
     "order": (lambda v: inversion.create("nullspace", order=v), set()),
-    "projector of": (inversion.HighPass(0.1), set()),
+    "projector of": (inversion.HighPass(0.1), {"a tensor"}),
     "watched step": (metrics.Trajectory(), set()),
     "diagnostics": (walked, {"None"}),
     # networks
@@ -202,7 +201,6 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "names of a study": (lambda v: study_parameters.takes_several(study_parameters.Parameters, v), set()),
     "help of": (study_parameters.describe, set()),
     "notebook": (lambda v: notebook.parameters(v, {}, []), set()),
-    "attribute of a result": (lambda v: measured.attr(RESULT, v), set()),
     "run": (lambda v: STUDIES["domains"].run(executor=v, profile="smoke"), set()),
     "mean of an array without dimensions": (
         lambda v: statistics.bootstrap_mean(xr.DataArray(1.0), v),

@@ -97,7 +97,7 @@ def test_bad_parameters_are_refused() -> None:
         NullSpace(k=11).invert(denoiser, x, 0, 10)
     with pytest.raises(InvalidParameterError, match="cutoff must be"):
         NullSpace(projector=0.7)
-    with pytest.raises(InvalidParameterError, match="order must be 1 or 2; 3 was given"):
+    with pytest.raises(InvalidParameterError, match="order must be a whole number from 1 to 2; 3 was given"):
         NullSpace(order=3)
     with pytest.raises(InvalidParameterError, match="eta_lf must be"):
         NullSpace(eta_lf=-1.0)

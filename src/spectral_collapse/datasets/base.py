@@ -170,7 +170,7 @@ class ValidationImages:
         return self._training.target(self._indices[index])
 
 
-_IMAGES = ("kind", "origin", "ids", "groups", "clusters", "fingerprint", "source", "target")
+_IMAGES = ("kind", "origin", "ids", "groups", "fingerprint", "source", "target")
 
 
 class _NoSuchItemError(InvalidParameterError, IndexError):

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.checks import check_is, check_name
+from spectral_collapse.checks import check_is
 from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies import common
 
@@ -50,8 +50,6 @@ def said(text: object) -> str:
 
 def attr(study: xr.Dataset, name: str) -> str:
     """A text among what is stored with a result, as `said`."""
-    check_is("a result", study, xr.Dataset, "an xarray.Dataset")
-    check_name("attribute of this result", name, list(map(str, study.attrs)))
     return said(study.attrs[name])
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spectral_collapse.checks import check_count, check_number
-from spectral_collapse.denoisers.base import check_states
+from spectral_collapse.checks import check_count, check_number, described
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.later import F, torch
 
@@ -29,7 +28,7 @@ class HighPass:
         check_number("cutoff", self.cutoff, 0, 0.5)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        check_states(x=x)
+        _check_maps(x, 2)
         height, width = x.shape[-2:]
         # The frequencies are compared in float64, so that a cutoff that is one of them stays out.
         down = torch.fft.fftfreq(height, dtype=torch.float64).abs()[:, None] > self.cutoff
@@ -52,10 +51,16 @@ class DownsamplingNullSpace:
         check_count("factor", self.factor, 2)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        check_states(x=x)
+        _check_maps(x, 3)
         if x.shape[-2] % self.factor or x.shape[-1] % self.factor:
             raise InvalidParameterError(
                 f"the factor {self.factor} must divide height and width; {tuple(x.shape[-2:])} was given"
             )
         means = F.avg_pool2d(x, self.factor)
         return x - means.repeat_interleave(self.factor, -2).repeat_interleave(self.factor, -1)
+
+
+def _check_maps(x: object, least: int) -> None:
+    """Raises InvalidParameterError for what is no floating-point tensor ... x H x W of so many dimensions at least."""
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.is_meta or not least <= x.ndim <= 4:
+        raise InvalidParameterError(f"x must be a floating-point tensor N x C x H x W; {described(x)} was given")
