@@ -22,6 +22,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
+from spectral_collapse.findings.registered import margin
 from spectral_collapse.later import torch
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.decorrelation import PATCH
@@ -30,7 +31,7 @@ from spectral_collapse.studies.latents import WHITE
 Found = Mapping[str, xr.Dataset]
 """Data set -> its result."""
 
-NEAR = 0.01
+NEAR = margin("s_dc")
 """S_DC this near to white noise's counts as restored."""
 STRONG = 0.5
 """From here on a rank correlation counts as strong."""

@@ -29,6 +29,7 @@ from spectral_collapse.findings.latents import (
     stacked,
 )
 from spectral_collapse.findings.measured import attr, below, title_of
+from spectral_collapse.findings.registered import margin
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
 from spectral_collapse.statistics import COVERAGE, POSITIVE, SHARE, Interval, groups_of, text
 from spectral_collapse.studies.gaussianity import ALL
@@ -39,7 +40,7 @@ SMALLEST = 1e-30
 """Of the p-values that charts show."""
 TICKS = 64
 """How many norms of a series are drawn at most."""
-MARGIN = 0.2
+MARGIN = margin("s_g")
 """The Kolmogorov-Smirnov distance up to which norms count as white noise's: an S_G of 0.8 or more."""
 RIGHT, WRONG = 0.02, 0.1
 """A mean energy is right where it is this near to white noise's, and wrong where it is this far from it at least."""
