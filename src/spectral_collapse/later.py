@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 
 class Later:
-    """A module that may not be imported yet."""
+    """A module that may not be imported yet. names: of it and of further ones that are imported with it."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    __slots__ = ("__dict__", "_names")
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name), attribute)
+        module, *_ = map(import_module, self._names)
+        self.__dict__ = vars(module)  # from here on it is as quick as the module itself
+        return getattr(module, attribute)
 
 
 def members(package: str, names: Sequence[str], modules: Sequence[str]) -> Callable[[str], Any]:
@@ -49,9 +53,9 @@ if TYPE_CHECKING:
     import torch.nn.functional as F
     from torch import nn
 else:
-    accelerate, diffusers, safetensors = Later("accelerate"), Later("diffusers"), Later("safetensors")
+    accelerate, diffusers = Later("accelerate"), Later("diffusers")
+    safetensors = Later("safetensors", "safetensors.torch")
     torch, nn, F = Later("torch"), Later("torch.nn"), Later("torch.nn.functional")
-    safetensors.torch = Later("safetensors.torch")
-    torch.no_grad = _no_grad  # it stands above functions
+    torch.no_grad = _no_grad  # until torch is imported: it stands above functions
 
 __all__ = ["F", "Later", "accelerate", "diffusers", "members", "nn", "safetensors", "torch"]
