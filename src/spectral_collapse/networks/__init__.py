@@ -6,6 +6,7 @@ from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_a
 from spectral_collapse.networks.build import NETWORKS, create
 from spectral_collapse.networks.checkpoints import Model, load_autoencoder, load_model, save_network
 from spectral_collapse.networks.dit import GainedDiT, gained_dit, paper_dit, small_dit
+from spectral_collapse.networks.own import TwoModels, open_model, two_models
 from spectral_collapse.networks.patched import PatchedUNet, patched_unet
 from spectral_collapse.networks.pipelines import model_from_pipeline
 from spectral_collapse.networks.unet import paper_unet, small_unet
@@ -16,11 +17,13 @@ __all__ = [
     "Model",
     "PatchedAutoencoder",
     "PatchedUNet",
+    "TwoModels",
     "create",
     "gained_dit",
     "load_autoencoder",
     "load_model",
     "model_from_pipeline",
+    "open_model",
     "paper_dit",
     "paper_unet",
     "patched_autoencoder",
@@ -29,4 +32,5 @@ __all__ = [
     "small_autoencoder",
     "small_dit",
     "small_unet",
+    "two_models",
 ]
