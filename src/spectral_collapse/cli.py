@@ -32,7 +32,8 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
+    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken or `diagnose --check` a
+    collapse, 2 for what the user can
     fix, 130 when interrupted."""
     interrupts: list[int] = []
     try:
@@ -227,6 +228,20 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     score.add_argument("--json", type=Path, metavar="FILE", help="write all values, image by image, to a file")
     score.set_defaults(command=_score)
 
+    diagnose = commands.add_parser("diagnose", help="does your model collapse, and which method mends it?")
+    _add_model_options(diagnose)
+    diagnose.add_argument("--target", type=Path, metavar="DIR", help="real images of the target domain, pairs by name")
+    diagnose.add_argument(
+        "--output", type=Path, required=True, metavar="REPORT", help="writes REPORT.html and REPORT.nc"
+    )
+    diagnose.add_argument("--sample", type=int, default=16, help="how many of the images (default: %(default)s)")
+    diagnose.add_argument("--steps", type=int, default=20, help="up, and down again (default: %(default)s)")
+    diagnose.add_argument("--seed", type=int, default=0, help="of all noise (default: %(default)s)")
+    diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
+    diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")
+    diagnose.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+    diagnose.set_defaults(command=_diagnose)
+
     doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -350,6 +365,52 @@ def _score(options: argparse.Namespace) -> None:
             "values": values,
         }
         disk.write(options.json, json.dumps(content, indent=2).encode())
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    import shlex
+
+    from spectral_collapse import disk, netcdf
+    from spectral_collapse.diagnosis import Verdict, diagnose
+    from spectral_collapse.errors import InvalidParameterError, shown
+
+    html = (
+        options.output if options.output.suffix == ".html" else options.output.with_name(f"{options.output.name}.html")
+    )
+    stored = html.with_suffix(".nc")
+    for file in (html, stored):
+        if file.exists() and not options.overwrite:
+            raise InvalidParameterError(f"{shown(file)} is there already; name another report, or give --overwrite")
+    try:
+        from spectral_collapse.diagnosis import report
+    except ImportError as error:
+        raise InvalidParameterError(f"the report needs {error.name}: pip install 'spectral-collapse[book]'") from error
+    model = _model(options)
+    found = diagnose(
+        model,
+        options.images,
+        options.target,
+        count=options.sample,
+        num_steps=options.steps,
+        guidance=options.guidance,
+        size=options.size,
+        all_methods=options.all,
+        batch_size=options.batch,
+        seed=options.seed,
+        progress=not options.no_progress,
+    )
+    named = {
+        **{"": options.model, "--model": options.function},
+        **{"--source-model": options.source_model, "--target-model": options.target_model},
+        **{"--source-prompt": options.source_prompt, "--target-prompt": options.target_prompt},
+        **{"--source-class": options.source_class, "--target-class": options.target_class},
+    }
+    words = " ".join(f"{name} {shlex.quote(str(value))}".strip() for name, value in named.items() if value is not None)
+    disk.write(stored, netcdf.encode(found))
+    disk.write(html, report.page(found, words, shlex.quote(str(options.images))).encode())
+    verdict = Verdict(found)
+    print(*verdict.sentences(), f"{html} shows it, {stored} has the numbers", sep="\n")
+    return int(options.check and verdict.collapses is True)
 
 
 def _data_list(options: argparse.Namespace) -> None:
