@@ -235,7 +235,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         "--output", type=Path, required=True, metavar="REPORT", help="writes REPORT.html and REPORT.nc"
     )
     diagnose.add_argument("--sample", type=int, default=16, help="how many of the images (default: %(default)s)")
-    diagnose.add_argument("--steps", type=int, default=20, help="up, and down again (default: %(default)s)")
+    diagnose.add_argument("--steps", type=int, default=16, help="up, and down again (default: %(default)s)")
     diagnose.add_argument("--seed", type=int, default=0, help="of all noise (default: %(default)s)")
     diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
     diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")

@@ -53,7 +53,7 @@ def diagnose(
     target: str | Path | torch.Tensor | None = None,
     *,
     count: int = 16,
-    num_steps: int = 20,
+    num_steps: int = 16,
     guidance: float = 1.0,
     size: int | None = None,
     methods: Mapping[str, InversionMethod] | None = None,

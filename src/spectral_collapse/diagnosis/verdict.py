@@ -66,9 +66,10 @@ class Verdict:
 
     @property
     def recommended(self) -> str:
-        """The first method where nothing has to be mended. Else, of those that lack at most half of the power that its
-        latents lack and whose energy is nearer to the references', the one that keeps most of the source's structure
-        among those within the bounds, or the nearest; '' where there is none."""
+        """The first method where nothing has to be mended. Else, of those whose power at high frequencies is within a
+        quarter of white noise's, or off by half as much as the first one's, and whose energy comes a quarter nearer to
+        the references', the one that keeps most of the source's structure among those within the bounds, or the
+        nearest; '' where there is none."""
         if self.collapses is False and not self.loses:
             return self.first
 
@@ -78,8 +79,8 @@ class Verdict:
 
         others = [str(name) for name in self.study["method"].values[1:]]
         lacks = {name: abs(1 - self.power(name).mean) for name in (self.first, *others)}
-        whiter = [name for name in others if self.white(name) or lacks[name] <= lacks[self.first] / 2]
-        near = [name for name in whiter if distance(name) < distance(self.first)]
+        whiter = [name for name in others if lacks[name] <= max(0.25, lacks[self.first] / 2)]
+        near = [name for name in whiter if distance(name) <= 0.75 * distance(self.first)]
         inside = [name for name in near if distance(name) <= math.log(ENERGY)]
         structure = self.study["s_lf"].mean("sample")
         if inside:
