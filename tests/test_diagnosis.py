@@ -95,6 +95,16 @@ def test_energies_are_those_of_the_pairs_or_of_the_set(collapsed: Verdict) -> No
     assert own[0] == pytest.approx(usual[0], abs=1e-6)
 
 
+def test_too_much_detail_in_one_image_does_not_make_up_for_too_little_in_another(collapsed: Verdict) -> None:
+    excess, own = collapsed.study["excess"].copy(), collapsed.study["reference_excess"].values
+    for name in collapsed.study["method"].values[1:]:
+        excess.loc[{"output": name}] = own + np.tile([-2.0, 2.0], COUNT // 2)
+    found = Verdict(collapsed.study.assign(excess=excess))
+    assert found.energy("taba").mean == pytest.approx(1)
+    assert found.distance("taba") == pytest.approx(2)
+    assert "does not mend all of it" in found.sentences()[2]
+
+
 def test_a_method_that_cannot_work_is_noted(model: Model) -> None:
     found = diagnose(model, images(1e-7, 0)[:2], num_steps=13, all_methods=True)
     assert "null_class was left out" in found.attrs["notes"] or "null_class" not in found["method"]

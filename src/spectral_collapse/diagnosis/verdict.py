@@ -49,6 +49,15 @@ class Verdict:
         below, above = (math.hypot(one[1] - one[0], other[1] - other[0]) for one, other in _sides(ends, usual))
         return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - below, ends.mean + above)))
 
+    def distance(self, name: str) -> float:
+        """How far its energy is from the references', as a logarithm: of pairs the mean of each image's own, so that
+        too much in one does not make up for too little in another. Without energies that of the latents' power."""
+        gaps = self.study["excess"].sel(output=name).values
+        if self.study.attrs["paired"]:
+            gaps = np.abs(gaps - self.study["reference_excess"].values)
+        found = abs(float(gaps.mean()))
+        return found if math.isfinite(found) else abs(math.log(max(self.power(name).mean, 1e-9)))
+
     def white(self, name: str) -> Held:
         """Whether latents do not collapse; None where these images leave it open."""
         return all_of(above(self.power(name), HALF), above(self.s_dc(name), HALF * self.study.attrs["white_s_dc"]))
@@ -73,19 +82,15 @@ class Verdict:
         if self.collapses is False and not self.loses:
             return self.first
 
-        def distance(name: str) -> float:
-            found = abs(math.log(self.energy(name).mean))
-            return found if math.isfinite(found) else abs(math.log(max(self.power(name).mean, 1e-9)))
-
         others = [str(name) for name in self.study["method"].values[1:]]
         lacks = {name: abs(1 - self.power(name).mean) for name in (self.first, *others)}
         whiter = [name for name in others if lacks[name] <= max(0.25, lacks[self.first] / 2)]
-        near = [name for name in whiter if distance(name) <= 0.75 * distance(self.first)]
-        inside = [name for name in near if distance(name) <= math.log(ENERGY)]
+        near = [name for name in whiter if self.distance(name) <= 0.75 * self.distance(self.first)]
+        inside = [name for name in near if self.distance(name) <= math.log(ENERGY)]
         structure = self.study["s_lf"].mean("sample")
         if inside:
             return max(inside, key=lambda name: float(structure.sel({"method": name})))
-        return min(near, key=distance, default="")
+        return min(near, key=self.distance, default="")
 
     def cost(self, name: str) -> str:
         seconds, calls = (self.study[what].sel({"method": name}) for what in ("seconds", "network_calls"))
@@ -122,13 +127,11 @@ class Verdict:
             return "None of the methods that were tried mends it."
         if name == self.first:
             return f"Nothing has to be mended; the {name} inversion takes {self.cost(name)}."
-        mends = (
-            "mends it"
-            if 1 / ENERGY <= self.energy(name).mean <= ENERGY
-            else "comes nearest, and does not mend all of it"
-        )
+        off = self.distance(name)
+        mends = "mends it" if off <= math.log(ENERGY) else "comes nearest, and does not mend all of it"
+        pairs = f" (image by image off by a factor of {math.exp(off):.2g})" if self.study.attrs["paired"] else ""
         return (
-            f"{name} {mends}: power {text(self.power(name), 2)}, energy {text(self.energy(name), 2)}, for "
+            f"{name} {mends}: power {text(self.power(name), 2)}, energy {text(self.energy(name), 2)}{pairs}, for "
             f"{self.cost(name)}, where the {self.first} one takes {self.cost(self.first)}."
         )
 
