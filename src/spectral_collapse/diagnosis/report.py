@@ -29,7 +29,8 @@ h1{font-size:1.5rem;line-height:1.25;margin:.3em 0}h2{font-size:1.15rem;margin:2
 .meta,figcaption,.caption{color:var(--soft);font-size:.88rem}
 .answer{border-left:4px solid var(--mark);padding:.1rem 1rem;margin:1rem 0;
 background:var(--code)}.answer p{margin:.5rem 0}.answer p:first-child{font-weight:600}
-pre{background:var(--code);padding:.7rem;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.85rem}figure{margin:.8rem 0}a{color:var(--link)}
+pre{background:var(--code);padding:.7rem;white-space:pre-wrap;
+overflow-wrap:anywhere;font-size:.85rem}figure{margin:.8rem 0}a{color:var(--link)}
 .spectral-collapse-chart{overflow-x:auto}.spectral-collapse-chart svg{max-width:none}
 .spectral-collapse-chart.vega-embed{display:block}.spectral-collapse-take{margin:.2rem 0 .8rem;font-size:.8rem;
 text-align:right}.spectral-collapse-take a{margin-left:.8em}
