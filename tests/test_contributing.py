@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,15 +20,21 @@ SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | 
 
 
 def blocks(texts: dict[str, str]) -> dict[str, str]:
-    """The Python in each text, by its title."""
+    """The Python in each text, by its title, of several pieces with their number."""
     found = {
         title: re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for title, text in texts.items()
     }
-    return {title: block for title, several in found.items() for block in several}
+    return {
+        f"{title} {number}" if len(several) > 1 else title: block
+        for title, several in found.items()
+        for number, block in enumerate(several, 1)
+    }
 
 
 BLOCKS = blocks(SECTIONS)
-EXAMPLES = BLOCKS | blocks(GUIDES)
+COMMANDS = re.findall(r"^```console\n(.*?)^```", GUIDES["diagnose"], re.MULTILINE | re.DOTALL)
+MODELS = blocks({"diagnose": GUIDES["diagnose"]})
+EXAMPLES = BLOCKS | blocks({title: text for title, text in GUIDES.items() if title != "diagnose"})
 
 
 def test_there_is_an_example_of_each_kind() -> None:
@@ -39,8 +46,8 @@ def test_there_is_an_example_of_each_kind() -> None:
 
 def test_a_guide_of_the_book_has_code_that_is_tested() -> None:
     """The examples above, included by their headings, not copied."""
-    assert set(GUIDES) == {"model", "two-models", "data", "method", "score", "study"}
-    for name in set(GUIDES) - {"model", "two-models"}:
+    assert set(GUIDES) == {"diagnose", "model", "two-models", "data", "method", "score", "study"}
+    for name in set(GUIDES) - {"diagnose", "model", "two-models"}:
         begin, *end = re.findall(r':(?:start-after|end-before): "## (.+)"', GUIDES[name])
         titles = list(SECTIONS)
         assert begin in BLOCKS
@@ -57,6 +64,21 @@ def test_an_example_runs_in_an_empty_folder(title: str, tmp_path: Path) -> None:
     assert ran.stdout
 
 
+@pytest.mark.parametrize(("model", "commands"), zip(MODELS.values(), COMMANDS, strict=True), ids=MODELS)
+def test_the_commands_of_the_guide_run_in_an_empty_folder(model: str, commands: str, tmp_path: Path) -> None:
+    called = [shlex.split(line)[1:] for line in commands.splitlines()]
+    run = f"{model}\nfrom spectral_collapse import cli\n" + "".join(
+        f"assert cli.main({[*one, '--device', 'cpu']}) == 0\n" for one in called
+    )
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    ran = fresh.run(run, folder, os.environ | {"SPECTRAL_COLLAPSE_HOME": str(tmp_path / "home")})
+    assert ran.returncode == 0, ran.stderr
+    assert "The latents" in ran.stdout or "These images" in ran.stdout
+    assert (folder / "report.html").stat().st_size > 9e5  # the scripts that draw it
+    assert list((folder / "out").rglob("*.png"))
+
+
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w/]+/[\w./]*)`", TEXT))))
 def test_the_places_that_are_named_are_there(path: str) -> None:
     known = (ROOT, ROOT / "src" / "spectral_collapse")
@@ -69,9 +91,9 @@ def test_the_commands_that_are_named_are_there() -> None:
     assert {"test", "lint", "book"} <= set(re.findall(r"\bmake ([a-z-]+)\b", TEXT)) <= targets
 
 
-@pytest.mark.parametrize("title", EXAMPLES)
+@pytest.mark.parametrize("title", EXAMPLES | MODELS)
 def test_examples_are_written_as_the_rest(title: str, tmp_path: Path) -> None:
-    (tmp_path / "example.py").write_text(EXAMPLES[title], encoding="utf-8")
+    (tmp_path / "example.py").write_text((EXAMPLES | MODELS)[title], encoding="utf-8")
     settings = ["--config", str(ROOT / "pyproject.toml"), str(tmp_path / "example.py")]
     for command in (["check"], ["format", "--check"]):
         ran = subprocess.run([sys.executable, "-m", "ruff", *command, *settings], capture_output=True, text=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from spectral_collapse.networks import Model
+
 
 def command() -> NoReturn:
     """`main` as a program: an interrupted one ends at once, and with it the processes that it has started."""
@@ -30,7 +32,8 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken, 2 for what the user can
+    """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken or `diagnose --check` a
+    collapse, 2 for what the user can
     fix, 130 when interrupted."""
     interrupts: list[int] = []
     try:
@@ -199,9 +202,215 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     _add_where(update)
 
+    translate = commands.add_parser("translate", help="translate a folder of images with a model of your own")
+    _add_model_options(translate)
+    translate.add_argument(
+        "--output", type=Path, required=True, metavar="OUT", help="a new folder, or one to go on with"
+    )
+    translate.add_argument("--method", default="standard", help="of inversion, such as taba (default: %(default)s)")
+    translate.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the method")
+    translate.add_argument("--steps", type=int, default=50, help="up, and down again (default: %(default)s)")
+    translate.add_argument("--tiles", action="store_true", help="cut larger images into overlapping tiles")
+    translate.add_argument("--seed", type=int, default=0, help="of methods that draw noise (default: %(default)s)")
+    translate.add_argument("--latents", action="store_true", help="keep the latents too, as NAME.npy")
+    translate.add_argument("--strict", action="store_true", help="stop at an image that cannot be read")
+    translate.set_defaults(command=_translate)
+
+    score = commands.add_parser("score", help="score a folder of images, whoever made them")
+    score.add_argument("images", type=Path, metavar="OUT", help="a folder of translated images")
+    score.add_argument("--source", type=Path, metavar="DIR", help="their sources, of the same names")
+    score.add_argument("--target", type=Path, metavar="DIR", help="true targets of the same names, or any real images")
+    score.add_argument("--size", type=int, help="height and width that all are resized to (default: their own)")
+    score.add_argument("--cutoff", type=float, help="of S_LF, as a fraction of Nyquist (default: 7.7 cycles per image)")
+    score.add_argument("--weights", type=Path, metavar="DIR", help="a folder with weights of Inception and LPIPS")
+    score.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
+    score.add_argument("--csv", type=Path, metavar="FILE", help="write the table to a file")
+    score.add_argument("--json", type=Path, metavar="FILE", help="write all values, image by image, to a file")
+    score.set_defaults(command=_score)
+
+    diagnose = commands.add_parser("diagnose", help="does your model collapse, and which method mends it?")
+    _add_model_options(diagnose)
+    diagnose.add_argument("--target", type=Path, metavar="DIR", help="real images of the target domain, pairs by name")
+    diagnose.add_argument(
+        "--output", type=Path, required=True, metavar="REPORT", help="writes REPORT.html and REPORT.nc"
+    )
+    diagnose.add_argument("--sample", type=int, default=16, help="how many of the images (default: %(default)s)")
+    diagnose.add_argument("--steps", type=int, default=16, help="up, and down again (default: %(default)s)")
+    diagnose.add_argument("--seed", type=int, default=0, help="of all noise (default: %(default)s)")
+    diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
+    diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")
+    diagnose.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+    diagnose.set_defaults(command=_diagnose)
+
     doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
     doctor.set_defaults(command=_doctor)
     return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    """A user's own model and images, and how they are computed with."""
+    from pathlib import Path
+
+    parser.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="a checkpoint, or a folder of diffusers; none with one of the next three",
+    )
+    parser.add_argument("images", type=Path, metavar="IMAGES", help="a folder of images, with its sub-folders")
+    parser.add_argument(
+        "--model", dest="function", metavar="MODULE:FUNCTION", help="your function that returns the model"
+    )
+    parser.add_argument("--source-model", metavar="A", help="the model that images are inverted with, and")
+    parser.add_argument("--target-model", metavar="B", help="the model that latents are sampled with")
+    parser.add_argument("--source-prompt", metavar="WORDS", help="what the source is, for a model that reads prompts")
+    parser.add_argument("--target-prompt", metavar="WORDS", help="what the target is")
+    parser.add_argument("--source-class", type=int, metavar="N", help="the source's class, for a model of classes")
+    parser.add_argument("--target-class", type=int, metavar="N", help="the target's class")
+    parser.add_argument("--guidance", type=float, default=1.0, help="scale of guidance in sampling (default: 1, none)")
+    parser.add_argument("--size", type=int, help="height and width that images are resized to (default: the model's)")
+    parser.add_argument("--batch", type=int, default=16, help="images at a time (default: %(default)s)")
+    parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
+    parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
+
+
+def _model(options: argparse.Namespace) -> Model:
+    from spectral_collapse.errors import InvalidParameterError
+    from spectral_collapse.networks import open_model
+
+    if None not in (options.model, options.function):
+        raise InvalidParameterError("MODEL and --model were given; give one of them")
+    domains = [
+        words if number is None else number
+        for words, number in (
+            (options.source_prompt, options.source_class),
+            (options.target_prompt, options.target_class),
+        )
+    ]
+    return open_model(
+        options.function or options.model,
+        source=domains[0],
+        target=domains[1],
+        source_model=options.source_model,
+        target_model=options.target_model,
+        dtype=options.dtype,
+        device=options.device,
+    )
+
+
+def _settings(given: list[str]) -> dict[str, object]:
+    """KEY=VALUE of a command line: numbers, true and false where they are written so, else text."""
+    import json
+
+    from spectral_collapse.errors import InvalidParameterError, shown
+
+    found = {}
+    for one in given:
+        key, equals, value = one.partition("=")
+        if not equals:
+            raise InvalidParameterError(f"--set takes KEY=VALUE, such as fraction=0.04; {shown(one)} was given")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def _translate(options: argparse.Namespace) -> None:
+    from spectral_collapse import inversion
+    from spectral_collapse.translation import translate_folder
+
+    method = inversion.create(options.method, **_settings(options.set))
+    found = translate_folder(
+        _model(options),
+        options.images,
+        options.output,
+        method,
+        num_steps=options.steps,
+        guidance=options.guidance,
+        size=options.size,
+        tiles=options.tiles,
+        batch_size=options.batch,
+        seed=options.seed,
+        keep_latents=options.latents,
+        strict=options.strict,
+        progress=not options.no_progress,
+    )
+    print(
+        f"{found.translated} images were translated, {found.kept} were there already, {len(found.problems)} left out; "
+        f"{found.changed} were {'resized or cut into tiles' if options.tiles else 'resized'}; {options.output} has "
+        "them and manifest.csv"
+    )
+
+
+def _score(options: argparse.Namespace) -> None:
+    import json
+
+    from spectral_collapse import disk, metrics
+    from spectral_collapse.diagnosis import scores
+
+    given = {name: getattr(options, name) for name in ("source", "target", "size", "cutoff", "weights", "device")}
+    found = metrics.evaluate_folders(options.images, **given)
+    table = scores.score_table(found)
+    print(found.attrs["notes"], scores.printed(table), sep="\n")
+    if options.csv:
+        disk.write(options.csv, table.to_csv(index=False).encode())
+    if options.json:
+        values = {name: one.values.tolist() for name, one in found.items() if "missing" not in one.attrs}
+        content = {
+            "notes": found.attrs["notes"],
+            "scores": json.loads(table.to_json(orient="records")),
+            "images": found["sample"].values.tolist(),
+            "values": values,
+        }
+        disk.write(options.json, json.dumps(content, indent=2).encode())
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    import shlex
+
+    from spectral_collapse import disk, netcdf
+    from spectral_collapse.diagnosis import Verdict, diagnose
+    from spectral_collapse.errors import InvalidParameterError, shown
+
+    html = (
+        options.output if options.output.suffix == ".html" else options.output.with_name(f"{options.output.name}.html")
+    )
+    stored = html.with_suffix(".nc")
+    for file in (html, stored):
+        if file.exists() and not options.overwrite:
+            raise InvalidParameterError(f"{shown(file)} is there already; name another report, or give --overwrite")
+    try:
+        from spectral_collapse.diagnosis import report
+    except ImportError as error:
+        raise InvalidParameterError(f"the report needs {error.name}: pip install 'spectral-collapse[book]'") from error
+    model = _model(options)
+    found = diagnose(
+        model,
+        options.images,
+        options.target,
+        count=options.sample,
+        num_steps=options.steps,
+        guidance=options.guidance,
+        size=options.size,
+        all_methods=options.all,
+        batch_size=options.batch,
+        seed=options.seed,
+        progress=not options.no_progress,
+    )
+    named = {
+        **{"": options.model, "--model": options.function},
+        **{"--source-model": options.source_model, "--target-model": options.target_model},
+        **{"--source-prompt": options.source_prompt, "--target-prompt": options.target_prompt},
+        **{"--source-class": options.source_class, "--target-class": options.target_class},
+    }
+    words = " ".join(f"{name} {shlex.quote(str(value))}".strip() for name, value in named.items() if value is not None)
+    disk.write(stored, netcdf.encode(found))
+    disk.write(html, report.page(found, words, shlex.quote(str(options.images))).encode())
+    verdict = Verdict(found)
+    print(*verdict.sentences(), f"{html} shows it, {stored} has the numbers", sep="\n")
+    return int(options.check and verdict.collapses is True)
 
 
 def _data_list(options: argparse.Namespace) -> None:

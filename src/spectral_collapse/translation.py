@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import Image
 from tqdm.auto import tqdm
 
-from spectral_collapse import results
+from spectral_collapse import disk, inversion, paths, results
 from spectral_collapse.cache import Cache
 from spectral_collapse.checks import (
     FEW,
@@ -24,15 +29,22 @@ from spectral_collapse.checks import (
     described,
     warn_of_unit_range,
 )
-from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.datasets import folders
+from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, listed, shown
 from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import CountingDenoiser
 from spectral_collapse.keys import code_hash
-from spectral_collapse.labels import NULL, TARGET
-from spectral_collapse.later import torch
+from spectral_collapse.labels import NULL, SOURCE, TARGET
+from spectral_collapse.later import Later, torch
+from spectral_collapse.manifests import Manifest
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.sampling import as_labels
+
+if TYPE_CHECKING:
+    from spectral_collapse.networks import own
+else:
+    own = Later("spectral_collapse.networks.own")
 
 
 @dataclass(frozen=True)
@@ -188,6 +200,184 @@ def inverted(
         if key:
             _CACHE.put(key, kept)
     return torch.from_numpy(kept["latents"]).float()
+
+
+COLUMNS = ("file", "output", "bytes", "modified", "width", "height", "made_of", "network_calls", "seconds", "problem")
+"""Of the manifest of `translate_folder`: bytes and modified tell whether an image has changed since; seconds are of
+computing, its share of a batch; problem is why there is no output."""
+
+
+@dataclass(frozen=True)
+class FolderTranslation:
+    """How many images were translated now, and had been before; file -> why it could not be read.
+
+    changed: how many of those translated now were resized or cut into tiles.
+    """
+
+    translated: int
+    kept: int
+    changed: int
+    problems: dict[str, str]
+
+
+def translate_folder(
+    model: Model | str | Path,
+    images: str | Path,
+    output: str | Path,
+    method: InversionMethod | str = "standard",
+    *,
+    num_steps: int = 50,
+    guidance: float = 1.0,
+    size: int | None = None,
+    tiles: bool = False,
+    batch_size: int = 16,
+    seed: int = 0,
+    source_label: int = SOURCE,
+    target_label: int = TARGET,
+    null_label: int = NULL,
+    keep_latents: bool = False,
+    strict: bool = False,
+    progress: bool = False,
+    device: str | torch.device | None = None,
+) -> FolderTranslation:
+    """Translates every image of a folder and its sub-folders: a PNG for each, of its name, in the same sub-folder.
+
+    It goes on where it stopped: images that `manifest.csv` lists, unchanged since, are left alone. Each file is there
+    whole or not at all. The noise of a stochastic method follows from the seed and from an image's place in the order
+    of names, whatever the batches are and however often it was stopped.
+
+    Args:
+        model: a `Model`, or what `networks.open_model` takes.
+        images: a folder of images of any size and of the formats in `datasets.folders.FORMATS`, 8 or 16 bits.
+        output: a new or empty folder, or one that was made with the same settings (`settings.json`).
+        method: of `inversion.METHODS`, by its name or made by `inversion.create`.
+        num_steps, guidance, source_label, target_label, null_label, device: as of `translate`.
+        size: height and width that images are resized to; without it those of the model's own.
+        tiles: cut images that are larger into tiles of that size, which overlap by a quarter and fade into each other,
+            in place of resizing them. Textures of two tiles are averaged where they overlap.
+        batch_size: images or tiles at a time.
+        keep_latents: also write the latents, N x c x h x w (N tiles, or 1) in single precision, as NAME.npy.
+        strict: stop at an image that cannot be read; it is left out otherwise, with the reason in the manifest.
+        progress: show a bar over the images.
+
+    Raises InvalidParameterError for a folder of other settings or of somebody's files, DataError where no image can be
+    read, NotFiniteError with the names of the images, and as `translate` does.
+    """
+    model = model if isinstance(model, Model) else own.open_model(model)
+    method = inversion.create(method) if isinstance(method, str) else method
+    num_steps, batch_size = check_count("num_steps", num_steps, 1), check_count("batch_size", batch_size, 1)
+    guidance, seed = check_number("guidance", guidance, 0), _seed(seed)
+    for name, value in {"tiles": tiles, "keep_latents": keep_latents, "strict": strict, "progress": progress}.items():
+        check_flag(name, value)
+    if device is not None:
+        model.to(device)
+    shape, latent = own.shapes(model, size)
+    _check(model, method, torch.zeros(1, 3, *shape))
+    own.check_guidance(model, guidance, null_label)
+    draws = method.draws(num_steps) if method.stochastic else 0
+    source, output = paths.expanded(images, "images"), paths.expanded(output, "output")
+    if output.resolve() == source.resolve():
+        raise InvalidParameterError(f"output is the folder of the images, {shown(output)}; name another one")
+    found = folders.find(source, "images", without=output)
+    manifest = Manifest(
+        output,
+        {
+            "model": own.fingerprint(model),
+            "precision": str(own.precision(model)),
+            "method": method.name,
+            "parameters": {name: described(value) for name, value in method.params.items()},
+            **{"num_steps": num_steps, "guidance": guidance, "size": shape, "tiles": tiles, "seed": seed},
+            "labels": [source_label, target_label, null_label],
+            "latents": keep_latents,
+        },
+        COLUMNS,
+    )
+    names, generator = folders.renamed(found, ".png"), torch.Generator().manual_seed(seed)
+    waiting: list[_Waiting] = []
+    made: list[str] = []
+    problems: dict[str, str] = {}
+    kept, seen = 0, list[np.ndarray]()
+
+    def finish() -> None:
+        """Translates what waits and writes it, file by file."""
+        if not waiting:
+            return
+        started, parts = time.perf_counter(), torch.cat([one.parts for one in waiting])
+        labels = source_label, target_label, num_steps, guidance, generator, null_label, batch_size
+        try:
+            result = translate(model, method, parts, *labels)
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{error}; it is among {listed([one.row['file'] for one in waiting], 3)}") from error
+        took = {
+            "network_calls": str(result.network_calls),
+            "seconds": f"{(time.perf_counter() - started) / len(waiting):.3f}",
+        }
+        manifest.begin()
+        counts = [len(one.parts) for one in waiting]
+        both = zip(
+            waiting, *(rows.float().cpu().split(counts) for rows in (result.images, result.latents)), strict=True
+        )
+        for one, pictures, latents in both:
+            _write(output / one.row["output"], one, pictures, latents if keep_latents else None)
+            manifest.add(one.row | took)
+            made.append(one.row["made_of"])
+            bar.update()
+        waiting.clear()
+
+    with tqdm(total=len(found), desc=method.name, unit="image", disable=not progress) as bar:
+        for name, path in found.items():
+            row = {"file": name, "output": names[name], **folders.state(path)}
+            known = manifest.rows.get(name, {})
+            if row.items() <= known.items() and (output / names[name]).is_file():
+                finish()  # what comes before it draws its noise before it
+                number = int(known["made_of"].split()[0]) if known["made_of"].endswith("tiles") else 1
+                for _ in range(number if draws else 0):
+                    torch.randn(draws, *latent, generator=generator)
+                kept += 1
+                bar.update()
+                continue
+            try:
+                pixels = folders.read(path)
+            except DataError as error:
+                if strict:
+                    raise
+                problems[name] = str(error)
+                manifest.add(row | {"problem": str(error)})
+                tqdm.write(f"left out: {error}", file=sys.stderr)
+                bar.update()
+                continue
+            seen += [pixels] * (len(seen) < 8)
+            parts, made_of = folders.fitted(pixels, shape, tiles)
+            whole = pixels.shape[:2]
+            waiting.append(_Waiting(row | {"height": str(whole[0]), "width": str(whole[1]), "made_of": made_of}, parts))
+            if sum(len(one.parts) for one in waiting) >= batch_size:
+                finish()
+        finish()
+    folders.warn_of_labels(seen, "images")
+    if not made and not kept:
+        raise DataError(f"none of {len(found)} images can be read; of the first: {next(iter(problems.values()))}")
+    return FolderTranslation(len(made), kept, sum(one != "as it is" for one in made), problems)
+
+
+class _Waiting(NamedTuple):
+    """An image that a batch will translate: its row of the manifest, and it or its tiles."""
+
+    row: dict[str, str]
+    parts: torch.Tensor
+
+
+def _write(target: Path, one: _Waiting, pictures: torch.Tensor, latents: torch.Tensor | None) -> None:
+    """The file of a translation and, before it, that of its latents; grey where all channels are alike."""
+    tiled = one.row["made_of"].endswith("tiles")
+    image = folders.joined(pictures, (int(one.row["height"]), int(one.row["width"]))) if tiled else pictures[0]
+    pixels = ((image.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    content = io.BytesIO()
+    if latents is not None:
+        np.save(content, latents.numpy())
+        disk.write(target.with_suffix(".npy"), content.getvalue())
+        content = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if (pixels == pixels[..., :1]).all() else pixels).save(content, "png")
+    disk.write(target, content.getvalue())
 
 
 def _check(model: object, method: object, images: torch.Tensor) -> None:

@@ -40,7 +40,7 @@ def render(spec: dict[str, Any], **options: Any) -> dict[str, Any]:
     """
     label = f"<Chart: {_described(spec)}>"
     if os.environ.get(IN_BOOK):
-        return {"text/html": _as_html(spec), "text/plain": label}
+        return {"text/html": as_html(spec), "text/plain": label}
     return {
         f"application/vnd.vegalite.v{_VEGA_LITE.partition('.')[0]}+json": spec,
         "image/png": vl_convert.vegalite_to_png(spec, vl_version=_VEGA_LITE, scale=2),
@@ -48,7 +48,8 @@ def render(spec: dict[str, Any], **options: Any) -> dict[str, Any]:
     }
 
 
-def _as_html(spec: dict[str, Any]) -> str:
+def as_html(spec: dict[str, Any]) -> str:
+    """A chart as a place in a page and its specification, drawn there by `javascript`."""
     name = f"chart-{uuid.uuid4().hex}"
     # a twelfth of the text's size, but for pictures, and browsers unpack it by themselves; numbers to six digits
     plain = json.dumps(json.loads(json.dumps(spec), parse_float=lambda number: float(f"{float(number):.6g}")))

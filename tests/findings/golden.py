@@ -13,6 +13,7 @@ import contextlib
 import html
 import io
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from IPython.display import Markdown
 
 from spectral_collapse import paths
 from spectral_collapse.injection import injected
+from spectral_collapse.shipping import SHOWN
 
 FOLDER = Path(__file__).with_name("golden")
 HEAD = 4
@@ -100,6 +102,7 @@ def _chart(chart: alt.TopLevelMixin) -> str:
 
 def main(names: list[str]) -> None:
     FOLDER.mkdir(exist_ok=True)
+    os.environ.setdefault(SHOWN, "show")  # as notebooks do
     for notebook in paths.pages():
         if notebook.stem in names or (not names and notebook.stem not in COMPUTING):
             (FOLDER / f"{notebook.stem}.txt").write_text(said(notebook))

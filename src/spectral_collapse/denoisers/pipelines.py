@@ -202,6 +202,14 @@ def _process(pipe: DiffusionPipeline) -> VariancePreserving:
     )
 
 
+def process_and_prediction(pipe: Any) -> tuple[VariancePreserving, PredictionType]:
+    """What the scheduler of a pipeline says of its network: noise process and prediction type.
+
+    Raises InvalidParameterError for a schedule that `VariancePreserving` does not have.
+    """
+    return _process(pipe), _prediction(pipe)
+
+
 def _prediction(pipe: DiffusionPipeline) -> PredictionType:
     given = _settings(pipe).get("prediction_type", "epsilon")
     if given not in _PREDICTIONS:

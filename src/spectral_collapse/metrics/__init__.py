@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from spectral_collapse import discovery
 from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.evaluate import evaluate
+from spectral_collapse.metrics.folders import evaluate_folders
 from spectral_collapse.metrics.radial_spectrum import radial_spectrum, spectral_slope
 from spectral_collapse.metrics.trajectories import Trajectory
 
@@ -47,4 +48,13 @@ def _register() -> list[str]:
     return list(public)
 
 
-__all__ = ["SCORES", "ScoreInfo", "Trajectory", "evaluate", "radial_spectrum", "spectral_slope", *_register()]
+__all__ = [
+    "SCORES",
+    "ScoreInfo",
+    "Trajectory",
+    "evaluate",
+    "evaluate_folders",
+    "radial_spectrum",
+    "spectral_slope",
+    *_register(),
+]

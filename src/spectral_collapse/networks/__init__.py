@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from spectral_collapse.networks.autoencoder import PatchedAutoencoder, patched_autoencoder, small_autoencoder
     from spectral_collapse.networks.build import NETWORKS, create
     from spectral_collapse.networks.dit import GainedDiT, gained_dit, paper_dit, small_dit
+    from spectral_collapse.networks.own import TwoModels, open_model, two_models
     from spectral_collapse.networks.patched import PatchedUNet, patched_unet
     from spectral_collapse.networks.pipelines import model_from_pipeline
     from spectral_collapse.networks.unet import paper_unet, small_unet
@@ -21,11 +22,13 @@ __all__ = [
     "Model",
     "PatchedAutoencoder",
     "PatchedUNet",
+    "TwoModels",
     "create",
     "gained_dit",
     "load_autoencoder",
     "load_model",
     "model_from_pipeline",
+    "open_model",
     "paper_dit",
     "paper_unet",
     "patched_autoencoder",
@@ -34,6 +37,7 @@ __all__ = [
     "small_autoencoder",
     "small_dit",
     "small_unet",
+    "two_models",
 ]
 
-__getattr__ = members(__name__, __all__, ["autoencoder", "build", "dit", "patched", "pipelines", "unet"])
+__getattr__ = members(__name__, __all__, ["autoencoder", "build", "dit", "own", "patched", "pipelines", "unet"])

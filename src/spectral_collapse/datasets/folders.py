@@ -1,0 +1,138 @@
+"""A user's own folder of images: which there are, and how each becomes what a network takes."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from spectral_collapse import paths
+from spectral_collapse.datasets import images
+from spectral_collapse.errors import DataError, listed, shown
+from spectral_collapse.later import torch
+
+FORMATS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif", ".jp2")
+OVERLAP = 4
+"""Neighbouring tiles share a quarter of their side at least."""
+_FEW, _DARK = 32, 64
+"""A picture with so few different values, all of them so dark (of 255), is a map of labels."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+def find(folder: str | Path, what: str, without: Path | None = None) -> dict[str, Path]:
+    """The image files in a folder and its sub-folders, by their place in it, written with '/', in the order of names.
+
+    Hidden files and folders are left out, and so is all in the folder `without`. what: how messages call the folder.
+    Raises DataError for a folder that is not there or holds no image.
+    """
+    folder = paths.expanded(folder, what)
+    if not folder.is_dir():
+        state = "is a file, and no folder" if folder.exists() else "does not exist"
+        raise DataError(f"{what}: {shown(folder)} {state}; name a folder of images")
+    skipped = None if without is None else without.resolve()
+    found = []
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != skipped]
+        found += [here / name for name in files if name[0] != "." and Path(name).suffix.lower() in FORMATS]
+    if not found:
+        raise DataError(f"{what}: {shown(folder)} holds no image; images are files that end in {', '.join(FORMATS)}")
+    return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
+
+
+def renamed(found: dict[str, Path], ending: str) -> dict[str, str]:
+    """Each file's name with another ending; after its own, where two differ in that alone."""
+    stems = {name: name[: -len(path.suffix)] for name, path in found.items()}
+    counts = Counter(stem.lower() for stem in stems.values())
+    return {name: f"{name if counts[stem.lower()] > 1 else stem}{ending}" for name, stem in stems.items()}
+
+
+def state(path: Path) -> dict[str, str]:
+    """What tells, without reading it, whether a file has changed."""
+    try:
+        found = path.stat()
+    except OSError:  # a link to nothing, which reading names
+        return {"bytes": "", "modified": ""}
+    return {"bytes": str(found.st_size), "modified": str(found.st_mtime_ns)}
+
+
+def read(path: Path) -> np.ndarray:
+    """An image as `images.read_rgb` reads it, whose errors give advice for data sets of one's own, not for commands."""
+    try:
+        return images.read_rgb(path)
+    except DataError as error:
+        raise DataError(str(error).removesuffix(", or skip it (skip_corrupt=True)")) from error
+
+
+def warn_of_labels(pictures: list[np.ndarray], what: str) -> None:
+    """Warns where all pictures look like maps of labels: a few values, all of them dark."""
+    if pictures and all(picture.max() < _DARK and len(np.unique(picture)) <= _FEW for picture in pictures):
+        warnings.warn(
+            f"{what}: all images looked at have at most {_FEW} values, none of them above {_DARK} of 255, as maps of "
+            "labels have; a network sees them nearly black, so give them the colours that it was trained on",
+            stacklevel=3,
+        )
+
+
+def fitted(pixels: np.ndarray, size: Size, tiles: bool = False) -> tuple[torch.Tensor, str]:
+    """Pixels (H x W x 3 bytes) as N images of a size, N x 3 x h x w in [-1, 1], and what was done, for a manifest.
+
+    An image of another size is resized, whatever its shape; or cut into N tiles of that size, which `joined` puts
+    together, where it is as large at least and `tiles` asks for it. N is 1 otherwise.
+    """
+    height, width = pixels.shape[:2]
+    if (height, width) == size:
+        return _tensor(pixels)[None], "as it is"
+    if tiles and height >= size[0] and width >= size[1]:
+        places = _places((height, width), size)
+        cut = [_tensor(pixels[y : y + size[0], x : x + size[1]]) for y, x in places]
+        return torch.stack(cut), f"{len(cut)} tiles"
+    kernel = Image.Resampling.BOX if size[0] <= height and size[1] <= width else Image.Resampling.BICUBIC
+    scaled = np.asarray(Image.fromarray(pixels).resize(size[::-1], kernel))
+    return _tensor(scaled)[None], f"resized from {width} x {height}"
+
+
+def joined(tiles: torch.Tensor, whole: Size) -> torch.Tensor:
+    """Tiles of `fitted`, N x 3 x h x w, as one image 3 x H x W: where they overlap, one fades into the next."""
+    size = (tiles.shape[-2], tiles.shape[-1])
+    down, across = (torch.minimum(torch.arange(1, side + 1), torch.arange(side, 0, -1)) for side in size)
+    weight = (down[:, None] * across).to(tiles)
+    total, weights = tiles.new_zeros(3, *whole), tiles.new_zeros(whole)
+    for (y, x), tile in zip(_places(whole, size), tiles, strict=True):
+        place = (..., slice(y, y + size[0]), slice(x, x + size[1]))
+        total[place] += weight * tile
+        weights[place] += weight
+    return total / weights
+
+
+def stack(found: dict[str, Path], what: str, size: Size | None = None) -> torch.Tensor:
+    """Image files as one batch N x 3 x H x W in [-1, 1], resized where a size is given.
+
+    Raises DataError for an image that cannot be read and, without a size, for images of several sizes.
+    """
+    pictures = [read(path) for path in found.values()]
+    warn_of_labels(pictures[:16], what)
+    sizes = {picture.shape[:2]: name for name, picture in zip(found, pictures, strict=True)}
+    if size is None and len(sizes) > 1:
+        shapes = [f"{width} x {height} ({name})" for (height, width), name in sizes.items()]
+        raise DataError(f"{what} are of {len(sizes)} sizes: {listed(shapes, 3)}; give a size that all are resized to")
+    return torch.cat([fitted(picture, size or picture.shape[:2])[0] for picture in pictures])
+
+
+def _tensor(pixels: np.ndarray) -> torch.Tensor:
+    return torch.tensor(pixels, dtype=torch.float32).permute(2, 0, 1) / 127.5 - 1
+
+
+def _places(whole: Size, size: Size) -> list[tuple[int, int]]:
+    """The upper left corners of the tiles of an image, spread evenly, row by row."""
+    sides = []
+    for length, side in zip(whole, size, strict=True):
+        count = math.ceil((length - side) / (side - side // OVERLAP)) + 1
+        sides.append([round(place) for place in np.linspace(0, length - side, count)])
+    return [(y, x) for y in sides[0] for x in sides[1]]

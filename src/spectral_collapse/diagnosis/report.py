@@ -1,0 +1,165 @@
+"""A diagnosis as one page that needs nothing else: no network, no other file, light and dark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import vega
+from spectral_collapse.charts import lines, pictures, spectra, tables, theme
+from spectral_collapse.diagnosis.diagnose import DRAWN, GIVEN, TRUE, WHITE
+from spectral_collapse.diagnosis.verdict import ENERGY, HALF, Verdict
+from spectral_collapse.findings import intervals
+from spectral_collapse.findings.measured import number, said
+from spectral_collapse.statistics import POSITIVE, REAL, Interval
+
+_STYLE = """
+:root{--back:#fff;--ink:#1c1f23;--soft:#555;--line:#ddd;--code:#f4f5f7;--link:#0b5cad}
+:root[data-theme=dark]{--back:#121212;--ink:#e4e4e4;--soft:#aaa;--line:#353c46;--code:#1f242b;--link:#7db8f0}
+:root{--pst-color-background:var(--back);--pst-color-text-base:var(--ink);--pst-color-text-muted:var(--soft);
+--pst-color-border:var(--line)}
+body{margin:0;background:var(--back);color:var(--ink);font:16px/1.55 Helvetica Neue,Helvetica,Arial,sans-serif}
+article{max-width:880px;margin:0 auto;padding:1.2rem 1rem 3rem}
+h1{font-size:1.5rem;line-height:1.25;margin:.3em 0}h2{font-size:1.15rem;margin:2.2rem 0 .4rem}
+.meta,figcaption,.caption{color:var(--soft);font-size:.88rem}
+.answer{border-left:4px solid var(--mark);padding:.1rem 1rem;margin:1rem 0;
+background:var(--code)}.answer p{margin:.5rem 0}.answer p:first-child{font-weight:600}
+pre{background:var(--code);padding:.7rem;white-space:pre-wrap;
+overflow-wrap:anywhere;font-size:.85rem}figure{margin:.8rem 0}a{color:var(--link)}
+.spectral-collapse-chart{overflow-x:auto}.spectral-collapse-chart svg{max-width:none}
+.spectral-collapse-chart.vega-embed{display:block}.spectral-collapse-take{margin:.2rem 0 .8rem;font-size:.8rem;
+text-align:right}.spectral-collapse-take a{margin-left:.8em}
+a:focus-visible,button:focus-visible,summary:focus-visible,[tabindex]:focus-visible,input:focus-visible
+{outline:2px solid var(--link)!important}
+"""
+_THEME = """
+(() => { const dark = matchMedia("(prefers-color-scheme: dark)");
+  const set = () => { document.documentElement.dataset.theme = dark.matches ? "dark" : "light"; };
+  dark.addEventListener("change", set); set(); })();
+"""
+_MARKS = {True: "#d55e00", False: "#009e73", None: "#e69f00"}
+
+
+def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
+    """The page of a diagnosis (`diagnose`) as HTML. model, images: how the command line names both."""
+    theme.enable()
+    verdict, about = Verdict(study), study.attrs
+    series, methods = [str(name) for name in study["series"].values], [str(name) for name in study["method"].values]
+    shown = [str(name) for name in study["shown"].values]
+    columns = {_wrapped(str(name)): study["picture"].sel(output=name).to_numpy() for name in study["output"].values}
+    if "target_picture" in study:
+        columns["True|target"] = study["target_picture"].to_numpy()
+    latents = {_wrapped(name): study["latent_picture"].sel(series=name).to_numpy() for name in series}
+    power = study["latent_power"].rename(series="series")
+    best = verdict.recommended or verdict.first
+    options = json.loads(about["options"])
+    settings = f" --steps {about['num_steps']}" + (
+        f" --guidance {about['guidance']:g}" if about["guidance"] != 1 else ""
+    )
+    commands = (
+        f"spectral-collapse translate {model} {images} --output translated {options[best]}{settings}\n"
+        f"spectral-collapse score translated --source {images} --target TARGETS"
+    )
+    plots = [
+        (
+            "Pictures",
+            pictures.grid(columns, shown, "Sources, what each method makes of them, and samples of white noise"),
+            f"Columns: the source, what each method makes of it, what the model makes of drawn noise"
+            f"{', and the true target' if 'target_picture' in study else ''}. Large images: their middle.",
+        ),
+        (
+            "Latents",
+            pictures.grid(latents, shown, "White noise and the latents of each method as colours"),
+            "The first three channels as colours, black to white from -3 to 3. White noise shows nothing of the image.",
+        ),
+        (
+            "Spectra of the latents",
+            spectra.method_spectra(intervals.means(power, bounds=POSITIVE, title="latents")),
+            "Mean power over images with 95 % intervals; white noise has 1 at every frequency.",
+        ),
+        ("Spectra of the images", _image_spectra(study), "Mean power over images with 95 % intervals."),
+    ]
+    figures = "".join(
+        f"<h2>{escape(title)}</h2><figure>{vega.as_html(chart.to_dict())}<figcaption>{escape(caption)}</figcaption>"
+        "</figure>"
+        for title, chart, caption in plots
+    )
+    table = tables.plain(
+        _table(verdict, [WHITE, *methods]),
+        1,
+        "Means over images with 95 % intervals. White noise is drawn, not computed.",
+    ).html
+    notes = f"<p class=meta>{escape(said(about['notes']))}</p>" if about["notes"] else ""
+    answer = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict.sentences())
+    script = vega.javascript().replace("</script", "<\\/script")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        f'content="width=device-width,initial-scale=1"><title>{escape(said(about["title"]))}</title>'
+        f"<style>{_STYLE}</style><script>{_THEME}</script></head><body><article>"
+        f"<h1>Does {escape(said(model))} collapse?</h1>"
+        f"<p class=meta>{study.sizes['sample']} images of {about['size']} pixels, latents of {about['latent']}, "
+        f"{about['num_steps']} steps, guidance {about['guidance']:g}; compared with {escape(about['reference'])}.</p>"
+        f'<div class=answer style="--mark:{_MARKS[verdict.collapses]}">{answer}</div>{notes}'
+        f"<h2>Use it</h2><pre>{escape(commands)}</pre>{figures}<h2>All numbers</h2>{table}"
+        f"<h2>What the numbers cannot say</h2>{_LIMITS}</article><script>{script}</script></body></html>\n"
+    )
+
+
+_LIMITS = f"""<ul>
+<li>The bounds are conventions: latents collapse below {HALF:g} of white noise's power at high frequencies (above
+half the Nyquist frequency) or of its S_DC; images lose detail below {1 / ENERGY:g} of the energy that they are compared
+with. A bound is crossed where the whole 95 % interval is beyond it, and intervals are over these images alone. Steps
+of finite length cost some power too: real images of the target domain, inverted, have less than 1.</li>
+<li>Energy at high frequencies says how much detail there is, not whether it is the right one or in its place, nor how
+it looks. Samples of white noise are the model's own idea of the target: where it was trained badly, they are no
+measure.</li>
+<li>Methods have their default settings, and one draw of their noise. More steps, other settings and other images may
+order them otherwise; seconds are of this machine.</li>
+<li>S_LF says whether an image keeps the coarse structure of its source; a translation that should change it scores low
+and is right.</li>
+</ul>"""
+
+
+def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
+    study, rows = verdict.study, {}
+    for name in names:
+        row = {
+            "power, high": number(verdict.power(name), 2),
+            "S_DC": number(verdict.s_dc(name), 2),
+            "norm": number(verdict.norm(name), 2),
+            "energy / reference": number(verdict.energy(DRAWN if name == WHITE else name), 2),
+        }
+        if name != WHITE:
+            own = study.sel({"method": name})
+            structure: Interval = intervals.bootstrap_mean(own["s_lf"], bounds=REAL)
+            row |= {
+                "S_LF to source": number(structure, 2),
+                "s / image": f"{float(own['seconds']):.2g}",
+                "calls": str(int(own["network_calls"])),
+                "collapses": {True: "no", False: "yes", None: "open"}[verdict.white(name)],
+            }
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of")
+
+
+def _image_spectra(study: xr.Dataset) -> object:
+    power = study["image_power"].rename(output="series", image_frequency="frequency")
+    table = intervals.means(power, bounds=POSITIVE)
+    if "target_power" in study:
+        targets = study["target_power"].rename(image_frequency="frequency")
+        table = pd.concat(
+            [table, intervals.means(targets, "reference", POSITIVE).assign(series=TRUE)], ignore_index=True
+        )
+    looks: Mapping[str, lines.Look] = lines.looks(table["series"].unique())
+    chart = spectra.radial(table, {name: (name, look) for name, look in looks.items()}, "power (log scale)")
+    return chart.properties(description="Radial spectra of sources, outputs and what they are compared with")
+
+
+def _wrapped(name: str) -> str:
+    """A name in up to three lines, as the heads of columns have them."""
+    name = {GIVEN: "Source", DRAWN: "White noise,|sampled"}.get(name, name.replace("_", " ").replace(", ", ",|"))
+    return name[0].upper() + name[1:]

@@ -1,0 +1,140 @@
+"""What a diagnosis says: three sentences, and the bounds that they were judged by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from spectral_collapse.findings import intervals
+from spectral_collapse.findings.measured import Held, above, all_of, below, said
+from spectral_collapse.statistics import POSITIVE, SHARE, Interval, text
+
+HALF, ENERGY = 0.5, 1.25
+"""The bounds: latents collapse below half of white noise's power at high frequencies, or half of its S_DC; what steps
+of finite length cost is less. Images lose detail below 1 / 1.25 of the references' energy at high frequencies, and have
+too much above 1.25 times it. A bound counts as crossed where the whole 95 % interval is beyond it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judged diagnosis. study: of `diagnose`."""
+
+    study: xr.Dataset
+
+    @property
+    def first(self) -> str:
+        """The method that is judged."""
+        return str(self.study["method"].values[0])
+
+    def power(self, name: str) -> Interval:
+        """Of latents at high frequencies, white noise has 1."""
+        return intervals.bootstrap_mean(self.study["hf_power"].sel(series=name), bounds=POSITIVE)
+
+    def s_dc(self, name: str) -> Interval:
+        return intervals.bootstrap_mean(self.study["s_dc"].sel(series=name), bounds=SHARE)
+
+    def norm(self, name: str) -> Interval:
+        return intervals.bootstrap_mean(self.study["norm"].sel(series=name), bounds=POSITIVE)
+
+    def energy(self, name: str) -> Interval:
+        """Of images at high frequencies over the references': geometric mean, of pairs each over its own."""
+        own, reference = self.study["excess"].sel(output=name, drop=True), self.study["reference_excess"].values
+        if self.study.attrs["paired"]:
+            return intervals.geometric_mean(own - reference)
+        ends, usual = intervals.bootstrap_mean(own), intervals.bootstrap_mean(reference)
+        below, above = (math.hypot(one[1] - one[0], other[1] - other[0]) for one, other in _sides(ends, usual))
+        return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - below, ends.mean + above)))
+
+    def distance(self, name: str) -> float:
+        """How far its energy is from the references', as a logarithm: of pairs the mean of each image's own, so that
+        too much in one does not make up for too little in another. Without energies that of the latents' power."""
+        gaps = self.study["excess"].sel(output=name).values
+        if self.study.attrs["paired"]:
+            gaps = np.abs(gaps - self.study["reference_excess"].values)
+        found = abs(float(gaps.mean()))
+        return found if math.isfinite(found) else abs(math.log(max(self.power(name).mean, 1e-9)))
+
+    def white(self, name: str) -> Held:
+        """Whether latents do not collapse; None where these images leave it open."""
+        return all_of(above(self.power(name), HALF), above(self.s_dc(name), HALF * self.study.attrs["white_s_dc"]))
+
+    @property
+    def collapses(self) -> Held:
+        """Whether the latents of the first method collapse."""
+        held = self.white(self.first)
+        return None if held is None else not held
+
+    @property
+    def loses(self) -> Held:
+        """Whether its images have too little detail."""
+        return below(self.energy(self.first), 1 / ENERGY)
+
+    @property
+    def recommended(self) -> str:
+        """The first method where nothing has to be mended. Else, of those whose power at high frequencies is within a
+        quarter of white noise's, or off by half as much as the first one's, and whose energy comes a quarter nearer to
+        the references', the one that keeps most of the source's structure among those within the bounds, or the
+        nearest; '' where there is none."""
+        if self.collapses is False and not self.loses:
+            return self.first
+
+        others = [str(name) for name in self.study["method"].values[1:]]
+        lacks = {name: abs(1 - self.power(name).mean) for name in (self.first, *others)}
+        whiter = [name for name in others if lacks[name] <= max(0.25, lacks[self.first] / 2)]
+        near = [name for name in whiter if self.distance(name) <= 0.75 * self.distance(self.first)]
+        inside = [name for name in near if self.distance(name) <= math.log(ENERGY)]
+        structure = self.study["s_lf"].mean("sample")
+        if inside:
+            return max(inside, key=lambda name: float(structure.sel({"method": name})))
+        return min(near, key=self.distance, default="")
+
+    def cost(self, name: str) -> str:
+        seconds, calls = (self.study[what].sel({"method": name}) for what in ("seconds", "network_calls"))
+        return f"{float(seconds):.2g} s and {int(calls)} network calls an image"
+
+    def sentences(self) -> list[str]:
+        """Whether latents collapse, whether that reaches the images, and what mends it."""
+        name, white = self.first, self.study.attrs["white_s_dc"]
+        says = {True: "The latents collapse", False: "The latents do not collapse", None: "These images leave it open"}
+        latents = (
+            f"{says[self.collapses]}: those of the {name} inversion have {text(self.power(name), 2)} times the power "
+            f"of white noise at high frequencies (bound {HALF:g}), S_DC {text(self.s_dc(name), 2)} where white noise "
+            f"has {white:.2f} (bound {HALF * white:.2f}), and a norm of {text(self.norm(name), 2)} (white noise 1)."
+        )
+        energy, reference = self.energy(name), said(self.study.attrs["reference"])
+        if math.isnan(energy.mean):
+            return [latents, "Whether it reaches the images was not measured.", self._third()]
+        much = above(energy, ENERGY)
+        reaches = {
+            True: "It reaches the images",
+            False: "It does not reach the images",
+            None: "It is open for the images",
+        }
+        state = "The images have too much detail" if much else reaches[self.loses]
+        images = (
+            f"{state}: translated, they have {text(energy, 2)} times the energy of the {reference} at high frequencies "
+            f"(bounds {1 / ENERGY:g} and {ENERGY:g})."
+        )
+        return [latents, images, self._third()]
+
+    def _third(self) -> str:
+        name = self.recommended
+        if not name:
+            return "None of the methods that were tried mends it."
+        if name == self.first:
+            return f"Nothing has to be mended; the {name} inversion takes {self.cost(name)}."
+        off = self.distance(name)
+        mends = "mends it" if off <= math.log(ENERGY) else "comes nearest, and does not mend all of it"
+        pairs = f" (image by image off by a factor of {math.exp(off):.2g})" if self.study.attrs["paired"] else ""
+        return (
+            f"{name} {mends}: power {text(self.power(name), 2)}, energy {text(self.energy(name), 2)}{pairs}, for "
+            f"{self.cost(name)}, where the {self.first} one takes {self.cost(self.first)}."
+        )
+
+
+def _sides(one: Interval, other: Interval) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Mean and lower end of the first with mean and upper end of the second, and the other way round."""
+    return [((one.low, one.mean), (other.mean, other.high)), ((one.mean, one.high), (other.low, other.mean))]

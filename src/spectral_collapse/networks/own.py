@@ -1,0 +1,339 @@
+"""A user's own model, however it is kept: a checkpoint, a folder of diffusers, two of them, or a function."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import DiffusionPipeline
+
+from spectral_collapse import paths
+from spectral_collapse.checks import check_count, check_name, described
+from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
+from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
+from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, shown
+from spectral_collapse.labels import NULL, SOURCE
+from spectral_collapse.networks.checkpoints import Model, _quiet, _read_json, find, load_model, process_card
+from spectral_collapse.networks.pipelines import model_from_pipeline
+from spectral_collapse.processes import Level
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_FUNCTION = "a function that is named as package.module:function"
+Domain = str | int | None
+"""Words for a text-conditional model, a class for another one, or neither."""
+
+
+class GreyModel(Model):
+    """A `Model` of one channel in pixel space: images keep the mean of their three, and get three alike."""
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return super().encode(images).mean(1, keepdim=True)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return super().decode(latents.expand(-1, 3, -1, -1))
+
+
+class ByDomain:
+    """A denoiser that asks one of two: for images of the source domain the first, for all others the second."""
+
+    def __init__(self, source: Denoiser, target: Denoiser) -> None:
+        self.source, self.target, self.process = source, target, source.process
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        """What the network of the domain says; all images of a batch are of one."""
+        return (self.source if bool((label == SOURCE).all()) else self.target)(x, level, label)
+
+
+@dataclass(frozen=True)
+class TwoModels(Model):
+    """Dual diffusion bridges (Su et al. 2023): inversion asks the source's model, sampling the target's."""
+
+    source: Model
+    target: Model
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return self.source.encode(images)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.target.decode(latents)
+
+    def _networks(self) -> list[torch.nn.Module]:
+        return [*self.source._networks(), *self.target._networks()]
+
+
+def two_models(source: Model, target: Model) -> TwoModels:
+    """Two models as one: images are inverted with the first, latents sampled with the second.
+
+    Raises InvalidParameterError where they do not meet: other processes, or other image sizes.
+    """
+    if source.denoiser.process != target.denoiser.process:
+        raise InvalidParameterError(
+            f"the two models have different noise processes ({source.denoiser.process} and "
+            f"{target.denoiser.process}), so latents of one mean nothing to the other; give two of one process"
+        )
+    sizes = [model.card.get("image_size") for model in (source, target)]
+    if sizes[0] != sizes[1]:
+        raise InvalidParameterError(
+            f"the two models are for images of {sizes[0]} and {sizes[1]} pixels; give two alike"
+        )
+    digest = f"{source.hash}-{target.hash}" if source.hash and target.hash else ""
+    card = {**source.card, "source_model": source.card, "target_model": target.card}
+    return TwoModels(ByDomain(source.denoiser, target.denoiser), source.autoencoder, card, digest, source, target)
+
+
+def open_model(
+    model: str | Path | Model | None = None,
+    *,
+    source: Domain = None,
+    target: Domain = None,
+    source_model: str | Path | Model | None = None,
+    target_model: str | Path | Model | None = None,
+    dtype: str = "float32",
+    device: str | torch.device = "cpu",
+) -> Model:
+    """A model from wherever a user has it, on a device.
+
+    Args:
+        model: a `Model`; a checkpoint of this library, by name or folder (`load_model`); a folder of diffusers: a
+            pipeline (`model_index.json`) of the Stable Diffusion, FLUX or DiT kind or with a UNet2DModel alone, or a
+            UNet2DModel (`config.json`) whose `scheduler_config.json` lies in the folder, or in `scheduler` there; or
+            'package.module:function', which is imported and called, and returns a Model, a pipeline or a
+            `NetworkDenoiser` of images.
+        source, target: the two domains, words for a model that reads prompts, classes for another. A UNet2DModel of
+            three classes has 0 source, 1 target, 2 null without them; the class after them is null in others.
+        source_model, target_model: in place of `model`, two of them (`two_models`).
+        dtype: 'float32', 'bfloat16' or 'float16', of the network; states stay in single precision.
+
+    Raises InvalidParameterError and CheckpointError, one sentence each.
+    """
+    check_name("dtype", dtype, DTYPES)
+    if (source_model is None) != (target_model is None) or (source_model is None) == (model is None):
+        raise InvalidParameterError("give one model, or source_model and target_model together")
+    if model is None:
+        opened = two_models(*(_opened(one, source, target, dtype) for one in (source_model, target_model)))
+    else:
+        opened = _opened(model, source, target, dtype)
+    for part in (opened.source, opened.target) if isinstance(opened, TwoModels) else (opened,):
+        network = getattr(part.denoiser, "network", None)
+        if isinstance(network, torch.nn.Module) and dtype != "float32":
+            network.to(DTYPES[dtype])
+    return opened.to(device)
+
+
+def shapes(model: Model, size: int | None = None) -> tuple[tuple[int, int], torch.Size]:
+    """Height and width of the images that a model takes, its own or `size` each, and the shape of their latents.
+
+    Raises InvalidParameterError for a model that does not say its own, and for a size that it cannot take.
+    """
+    wanted = model.card.get("image_size") if size is None else check_count("size", size, 1)
+    if wanted is None:
+        raise InvalidParameterError("this model does not say the size of its images; give size, in pixels")
+    height, width = (wanted, wanted) if isinstance(wanted, int) else wanted
+    return (height, width), model.encode(torch.zeros(1, 3, height, width)).shape[1:]
+
+
+def precision(model: Model) -> torch.dtype:
+    """Of the weights of its network."""
+    found = (weights.dtype for network in model._networks() for weights in network.parameters())
+    return next(found, torch.float32)
+
+
+def fingerprint(model: Model) -> str:
+    """The model's hash; of one that has none a digest of its weights, '' where it has none of those either."""
+    if model.hash:
+        return model.hash
+    digest, seen = hashlib.sha256(), False
+    parts = (model.source, model.target) if isinstance(model, TwoModels) else ()
+    for part in parts or (model,):
+        for network in part._networks():
+            for name, tensor in network.state_dict().items():
+                seen = True
+                digest.update(f"{name} {tensor.dtype}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:12] if seen else ""
+
+
+def check_guidance(model: Model, guidance: float, null_label: int = NULL) -> None:
+    """Raises InvalidParameterError where a model has no null label to be guided away from."""
+    known = getattr(model.denoiser, "num_labels", None)
+    if guidance != 1 and isinstance(model.denoiser, NetworkDenoiser | ByDomain) and (known or 0) <= null_label:
+        raise InvalidParameterError(
+            f"guidance {guidance:g} needs a null label, and this model has "
+            f"{'no labels' if known is None else f'{known} labels and none for null'}; leave guidance at 1"
+        )
+
+
+def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: str) -> Model:
+    if isinstance(given, Model):
+        return given
+    if not isinstance(given, str | os.PathLike):
+        raise InvalidParameterError(f"model must be a Model, a name or a folder; {described(given)} was given")
+    folder = paths.expanded(given, "model")
+    if not folder.exists() and ":" in str(given) and os.sep not in str(given):
+        return _from_function(str(given), source, target)
+    if (folder / "model_index.json").is_file():
+        return _from_pipeline(_pipeline(folder, dtype), source, target)
+    if (folder / "config.json").is_file() and not (folder / "card.json").exists():
+        return _from_unet_folder(folder, source, target)
+    if folder.is_dir() and (folder / "unet" / "config.json").is_file() and not (folder / "card.json").exists():
+        return _from_unet_folder(folder / "unet", source, target)
+    model = load_model(given)
+    if (source, target) != (None, None):
+        raise InvalidParameterError(
+            f"{shown(find(given))} is a checkpoint whose domains its training has fixed; leave out prompts and classes"
+        )
+    return model
+
+
+def _from_function(name: str, source: Domain, target: Domain) -> Model:
+    """What a function of the user's returns. The folder where the command runs is looked in first."""
+    module, _, function = name.partition(":")
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(module), function)()
+    except SpectralCollapseError:
+        raise
+    except Exception as error:  # code of the user's own
+        raise InvalidParameterError(
+            f"{name!r}, {_FUNCTION}, failed: {type(error).__name__}: {error}; correct it, or give a folder"
+        ) from error
+    finally:
+        sys.path.remove(here)
+    if isinstance(found, DiffusionPipeline):
+        return _from_pipeline(found, source, target)
+    if isinstance(found, NetworkDenoiser):
+        return _of_denoiser(found)
+    if isinstance(found, Model):
+        return found
+    raise InvalidParameterError(
+        f"{name!r} returned {described(found)}; it must return a Model, a pipeline of diffusers or a NetworkDenoiser"
+    )
+
+
+def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
+    """A pipeline from its folder; nothing is fetched and nothing unpickled."""
+    weights = [file.name for file in folder.glob("*/*.safetensors")]
+    half = all(".fp16." in name for name in weights) and weights
+    try:
+        given = {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
+        with _quiet():
+            pipe = DiffusionPipeline.from_pretrained(
+                str(folder), variant="fp16" if half else None, local_files_only=True, use_safetensors=True, **given
+            )
+    except Exception as error:  # of many types, by what is missing or damaged
+        raise CheckpointError(
+            f"the pipeline in {shown(folder)} cannot be loaded ({_first_line(error)}); it must be whole, with "
+            "safetensors: write it by pipe.save_pretrained(folder)"
+        ) from error
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _from_pipeline(pipe: DiffusionPipeline, source: Domain, target: Domain) -> Model:
+    unet = getattr(pipe, "unet", None)
+    if isinstance(unet, diffusers.UNet2DModel):
+        if getattr(pipe, "vae", None) is not None or getattr(pipe, "vqvae", None) is not None:
+            raise InvalidParameterError(
+                f"a {type(pipe).__name__} of a UNet2DModel with an autoencoder is not known here; give {_FUNCTION} and "
+                "returns a networks.Model"
+            )
+        return _from_unet(unet, pipe.scheduler, source, target)
+    if source is None or target is None:
+        words = "classes" if hasattr(pipe, "labels") else "prompts"
+        raise InvalidParameterError(
+            f"this {type(pipe).__name__} is told what to make: give {words} for the source and for the target domain "
+            "(--source-prompt and --target-prompt, or --source-class and --target-class)"
+        )
+    return model_from_pipeline(pipe, source=source, target=target)
+
+
+def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
+    name = _read_json(folder / "config.json").get("_class_name")
+    if name != "UNet2DModel":
+        raise CheckpointError(
+            f"{shown(folder / 'config.json')} is of {described(name)}, and alone only a UNet2DModel can be used; give "
+            "the folder of the whole pipeline (model_index.json)"
+        )
+    places = [folder, folder / "scheduler", folder.parent / "scheduler"]
+    file = next(
+        (place / "scheduler_config.json" for place in places if (place / "scheduler_config.json").exists()), None
+    )
+    if file is None:
+        raise CheckpointError(
+            f"{shown(folder)} has no scheduler_config.json, which says the noise process; write it there by "
+            "scheduler.save_pretrained(folder)"
+        )
+    settings = _read_json(file)
+    kind = getattr(diffusers, str(settings.get("_class_name")), None)
+    try:
+        half = list(folder.glob("*.safetensors")) and all(".fp16." in one.name for one in folder.glob("*.safetensors"))
+        with _quiet():
+            network = diffusers.UNet2DModel.from_pretrained(
+                str(folder), local_files_only=True, variant="fp16" if half else None, use_safetensors=True
+            )
+        scheduler = kind.from_config(settings)
+    except Exception as error:  # of many types, by what is missing or damaged
+        raise CheckpointError(
+            f"the U-Net in {shown(folder)} cannot be loaded ({_first_line(error)}); write it by "
+            "save_pretrained(folder), with safetensors"
+        ) from error
+    return _from_unet(network, scheduler, source, target)
+
+
+def _from_unet(network: diffusers.UNet2DModel, scheduler: Any, source: Domain, target: Domain) -> Model:
+    """A UNet2DModel with its scheduler, in pixel space."""
+    process, prediction = process_and_prediction(SimpleNamespace(scheduler=scheduler))
+    known, classes = network.config.num_class_embeds, None
+    if isinstance(source, str) or isinstance(target, str):
+        raise InvalidParameterError("a UNet2DModel reads no prompts; give classes, if it has any (--source-class)")
+    if (source, target) != (None, None):
+        if not known or None in (source, target) or not all(0 <= one < known for one in (source, target)):
+            raise InvalidParameterError(
+                f"this UNet2DModel has {known or 'no'} classes, and two of them are needed; {source} and {target} were "
+                "given"
+            )
+        null = [max(source, target) + 1] if max(source, target) + 1 < known else []
+        classes = [source, target, *null]
+    elif known and known not in (2, 3):
+        raise InvalidParameterError(
+            f"this UNet2DModel has {known} classes; say which are source and target (--source-class, --target-class)"
+        )
+    return _of_denoiser(NetworkDenoiser(network.eval(), process, prediction, classes=classes))
+
+
+def _of_denoiser(denoiser: NetworkDenoiser) -> Model:
+    """A denoiser of images, in pixel space, as a model."""
+    network = denoiser.network
+    if not hasattr(network, "config"):
+        raise InvalidParameterError(
+            f"a {type(network).__name__} does not say the size of its images; return a networks.Model whose card has "
+            "image_size"
+        )
+    channels = network.config.get("in_channels", 3)
+    if channels not in (1, 3):
+        raise InvalidParameterError(
+            f"a {type(network).__name__} of {channels} channels takes no images; return a networks.Model with its "
+            "autoencoder"
+        )
+    height, width = sides(network)
+    card = {
+        "family": "own",
+        "image_size": height if height == width else (height, width),
+        "prediction": denoiser.prediction,
+        "process": process_card(denoiser.process),
+        "autoencoder": None,
+    }
+    return (GreyModel if channels == 1 else Model)(denoiser, None, card, "")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

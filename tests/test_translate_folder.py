@@ -1,0 +1,279 @@
+"""A folder of a user's own images through a user's own model: every format, and never half a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
+from PIL import Image
+
+from spectral_collapse import cli, disk, translation
+from spectral_collapse.datasets import folders
+from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, SpectralCollapseError
+from spectral_collapse.inversion import create
+from spectral_collapse.networks import Model, open_model
+from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.translation import translate, translate_folder
+from tests.pipelines_tiny import tiny_pipeline
+
+SIZE = 16
+
+
+@pytest.fixture
+def model() -> Model:
+    """A dark source domain and a bright target domain, in closed form."""
+    spectra = {label: torch.full((SIZE, SIZE), 0.01) for label in (0, 1, 2)}
+    means = {label: torch.tensor([[[mean]]]) for label, mean in enumerate((-0.5, 0.5, 0.0))}
+    return Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, {"image_size": SIZE}, "")
+
+
+def draw(file: Path, mode: str = "RGB", size: tuple[int, int] = (SIZE, SIZE), seed: int = 0) -> None:
+    """A dark noisy picture."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    shape = (*size[::-1], 3) if mode == "RGB" else size[::-1]
+    pixels = np.random.default_rng(seed).integers(40, 90, shape)
+    Image.fromarray((pixels * 257).astype(np.uint16) if mode == "I;16" else pixels.astype(np.uint8)).save(file)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Seven images of all kinds."""
+    folder = tmp_path / "images"
+    draw(folder / "a.png")
+    draw(folder / "a.jpg", seed=1)
+    draw(folder / "grey.bmp", "L", seed=2)
+    draw(folder / "sub" / "deep" / "sixteen.tif", "I;16", seed=3)
+    draw(folder / "sub" / "Zürich 東京.png", "I;16", seed=4)
+    draw(folder / "wide.webp", size=(40, 24), seed=5)
+    draw(folder / "z.ppm", seed=6)
+    (folder / ".hidden.png").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*.png"))}
+
+
+def test_every_kind_of_image_is_translated_under_its_own_name(model: Model, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = translate_folder(model, images, out, num_steps=20, batch_size=3, keep_latents=True)
+    names = {"a.png.png", "a.jpg.png", "grey.png", "sub/deep/sixteen.png", "sub/Zürich 東京.png", "wide.png", "z.png"}
+    assert set(contents(out)) == names
+    assert (found.translated, found.kept, found.changed, found.problems) == (7, 0, 1, {})
+    for name in names:
+        pixels = np.asarray(Image.open(out / name))
+        assert pixels.shape[:2] == (SIZE, SIZE)
+        assert pixels.mean() == pytest.approx(65 + 127.5, abs=5)  # the means of both domains are 1 apart
+        assert np.load((out / name).with_suffix(".npy")).shape == (1, 3, SIZE, SIZE)
+    assert np.asarray(Image.open(out / "grey.png")).ndim == 2
+    rows = list(csv.DictReader((out / "manifest.csv").open(encoding="utf-8")))
+    assert {row["file"]: row["made_of"] for row in rows}["wide.webp"] == "resized from 40 x 24"
+    whole = folders.stack({"a.png": images / "a.png"}, "images")
+    expected = translate(model, create("standard"), whole, 0, num_steps=20).images[0]
+    written = torch.tensor(np.asarray(Image.open(out / "a.png.png"))).permute(2, 0, 1)
+    torch.testing.assert_close(written / 127.5 - 1, expected, atol=1 / 250, rtol=0)  # a byte's rounding
+
+
+def test_stopped_anywhere_and_asked_again_it_makes_the_same_files(
+    model: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"method": create("taba", fraction=0.5), "num_steps": 4, "keep_latents": True, "tiles": True}
+    whole = tmp_path / "whole"
+    translate_folder(model, images, whole, batch_size=7, **settings)
+    assert len(contents(whole)) == 7
+    write, out, stops = disk.write, tmp_path / "out", 0
+    for after in range(10):  # files, of which the next is lost
+        left = [after % 4 + 1]
+
+        def stopping(target: Path, content: bytes, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            write(target, content)
+
+        monkeypatch.setattr(disk, "write", stopping)
+        try:
+            translate_folder(model, images, out, batch_size=2, **settings)
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops > 3
+    monkeypatch.setattr(disk, "write", write)
+    with (out / "manifest.csv").open("a") as file:
+        file.write("z.ppm,z.p")  # a row that was cut off
+    assert translate_folder(model, images, out, batch_size=3, **settings).kept >= 6
+    assert contents(out) == contents(whole)
+    assert translate_folder(model, images, out, **settings).translated == 0
+    draw(images / "z.ppm", seed=9)
+    os.utime(images / "z.ppm", ns=(1, 1))
+    assert translate_folder(model, images, out, **settings).translated == 1
+
+
+def test_a_large_image_comes_out_of_tiles_as_it_went_in(model: Model, images: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
+    parts, made_of = folders.fitted(pixels, (16, 16), tiles=True)
+    assert made_of == f"{len(parts)} tiles"
+    back = folders.joined(parts, (37, 50))
+    torch.testing.assert_close(back, torch.tensor(pixels).permute(2, 0, 1) / 127.5 - 1, atol=1e-5, rtol=0)
+    translate_folder(model, images, tmp_path / "out", num_steps=3, tiles=True)
+    assert Image.open(tmp_path / "out" / "wide.png").size == (40, 24)
+
+
+def unet(folder: Path, classes: int | None = None, channels: int = 3, **scheduler: object) -> Path:
+    """The folder of a pipeline with a tiny UNet2DModel."""
+    network = UNet2DModel(
+        sample_size=SIZE, block_out_channels=(8,), down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+        norm_num_groups=4, layers_per_block=1, num_class_embeds=classes, in_channels=channels, out_channels=channels,
+    )  # fmt: skip
+    DDPMPipeline(network, DDIMScheduler(**scheduler)).save_pretrained(folder)
+    return folder
+
+
+def test_models_of_diffusers_in_folders(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pixels(*arguments: str) -> np.ndarray:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        model = arguments[: arguments[0][0] != "-"]
+        command = ["translate", *model, str(images), *arguments[len(model) :], "--output", str(tmp_path / "out")]
+        assert cli.main([*command, "--steps", "2", "--device", "cpu", "--no-progress"]) == 0
+        return np.asarray(Image.open(tmp_path / "out" / "z.png")).astype(float)
+
+    a, b = (str(unet(tmp_path / name)) for name in "ab")
+    assert pixels(a).shape == (SIZE, SIZE, 3)
+    assert np.abs(pixels("--source-model", a, "--target-model", b) - pixels(a)).mean() > 1
+    assert (pixels("--source-model", a, "--target-model", a) == pixels(a)).all()
+    bare = tmp_path / "bare"
+    shutil.copytree(Path(a) / "unet", bare)
+    shutil.copytree(Path(a) / "scheduler", bare / "scheduler")
+    assert (pixels(str(bare)) == pixels(a)).all()
+    classes = str(unet(tmp_path / "classes", 7))
+    two = pixels(classes, "--source-class", "3", "--target-class", "5", "--dtype", "bfloat16")
+    assert np.abs(two - pixels(classes, "--source-class", "3", "--target-class", "6")).mean() > 1
+    assert pixels(str(unet(tmp_path / "grey", channels=1))).ndim == 2
+    tiny_pipeline().save_pretrained(tmp_path / "words")
+    words = ("--source-prompt", "sketch", "--target-prompt", "photo", "--guidance", "2")
+    assert pixels(str(tmp_path / "words"), *words).shape == (64, 64, 3)
+    (tmp_path / "mine.py").write_text(
+        "from diffusers import DDPMPipeline\n"
+        f"def net():\n    return DDPMPipeline.from_pretrained({a!r}, use_safetensors=True)\n"
+        "def broken():\n    return 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert (pixels("--model", "mine:net") == pixels(a)).all()
+
+
+def test_what_is_wrong_is_said_in_one_sentence(
+    model: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing of the user's is touched."""
+    out, empty, theirs = (tmp_path / name for name in ("out", "empty", "theirs"))
+    empty.mkdir()
+    draw(theirs / "precious.png")
+    broken = tmp_path / "broken"
+    draw(broken / "fine.png")
+    (broken / "bad.png").write_bytes((broken / "fine.png").read_bytes()[:60])
+    np.save(broken / "not.npy", np.zeros(3))
+    stack = tmp_path / "stack" / "scan.tif"
+    draw(stack, "I;16")
+    first = Image.open(stack)
+    first.save(stack, save_all=True, append_images=[first] * 4)
+    plain, labelled = unet(tmp_path / "plain"), unet(tmp_path / "labelled", 2)
+    zero = unet(tmp_path / "zero", prediction_type="v_prediction", rescale_betas_zero_snr=True)
+    tiny_pipeline().save_pretrained(tmp_path / "words")
+    pickled = unet(tmp_path / "pickled")
+    (pickled / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    other = unet(tmp_path / "other", beta_end=0.03)
+    (tmp_path / "mine.py").write_text("def broken():\n    return 3\n")
+    monkeypatch.chdir(tmp_path)
+    translate_folder(model, images, out, num_steps=3)
+    before = contents(out)
+    cases = [
+        (lambda: translate_folder(model, empty, tmp_path / "o"), "holds no image"),
+        (lambda: translate_folder(model, tmp_path / "none", tmp_path / "o"), "does not exist"),
+        (lambda: translate_folder(model, images / "a.png", tmp_path / "o"), "is a file"),
+        (lambda: translate_folder(model, images, theirs), "holds 'precious.png', and no settings.json"),
+        (lambda: translate_folder(model, images, images), "is the folder of the images"),
+        (lambda: translate_folder(model, images, images / "a.png"), "is a file; name a folder"),
+        (lambda: translate_folder(model, images, out, num_steps=4), "num_steps was 3, and is 4 now"),
+        (lambda: translate_folder(model, images, out, "taba"), "none of 50 steps|method was 'standard'"),
+        (lambda: translate_folder(model, images, out, "tabu"), "unknown inversion method 'tabu'"),
+        (lambda: translate_folder(model, broken, tmp_path / "o", strict=True, num_steps=2), "bad.png.*as an image"),
+        (lambda: translate_folder(model, stack.parent, tmp_path / "o", num_steps=2), "5 pictures"),
+        (lambda: translate_folder(plain, images, tmp_path / "o", guidance=2.0), "needs a null label"),
+        (lambda: translate_folder(labelled, images, tmp_path / "o", guidance=2.0), "2 labels and none for null"),
+        (lambda: open_model(zero), "rescale_betas_zero_snr"),
+        (lambda: open_model(tmp_path / "words"), "give prompts for the source and for the target"),
+        (lambda: open_model(pickled), "with safetensors"),
+        (lambda: open_model(plain, source="a", target="b"), "reads no prompts"),
+        (lambda: open_model(plain / "scheduler"), "no checkpoint|has no config.json"),
+        (lambda: open_model(source_model=plain, target_model=other), "different noise processes"),
+        (lambda: open_model(source_model=plain), "source_model and target_model together"),
+        (lambda: open_model("mine:broken"), "returned 3; it must return"),
+        (lambda: open_model("mine:nothing"), "failed: AttributeError"),
+        (lambda: open_model(plain, dtype="int8"), "unknown dtype 'int8'"),
+        (lambda: open_model("nobody/nothing"), "no checkpoint 'nobody/nothing'"),
+    ]
+    for number, (call, said) in enumerate(cases):
+        with pytest.raises(SpectralCollapseError, match=said) as caught:
+            call()
+        assert "\n" not in str(caught.value), number
+    assert contents(out) == before
+    assert list(theirs.iterdir()) == [theirs / "precious.png"]
+    capsys.readouterr()
+    for arguments, said in (
+        (["plain", "images", "--output", "p", "--set", "x"], "--set takes KEY=VALUE"),
+        (["plain", "images", "--output", "p", "--model", "mine:broken"], "MODEL and --model were given"),
+        (["images", "--output", "p"], "give one model"),
+    ):
+        assert cli.main(["translate", *arguments]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1
+    found = translate_folder(model, broken, tmp_path / "left", num_steps=2)
+    assert (found.translated, list(found.problems)) == (1, ["bad.png"])
+
+
+def test_a_full_disk_and_numbers_that_overflow_lose_nothing(
+    model: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, replace = tmp_path / "out", os.replace
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", lambda a, b: replace(a, b) if "wide" not in str(b) else _full(b))
+        with pytest.raises(OSError, match="No space left"):
+            translate_folder(model, images, out, num_steps=2, batch_size=2)
+    assert not [file for file in out.rglob("*") if file.suffix == ".tmp"]
+    assert translate_folder(model, images, out, num_steps=2).kept == 5
+    endless = translation.translate
+
+    def overflow(*given: object) -> object:
+        raise NotFiniteError("NaN at step 1 of 2")
+
+    monkeypatch.setattr(translation, "translate", overflow)
+    with pytest.raises(NotFiniteError, match=r"among a\.jpg, a\.png, grey\.bmp"):
+        translate_folder(model, images, tmp_path / "second", num_steps=2, batch_size=3)
+    monkeypatch.setattr(translation, "translate", endless)
+
+
+def _full(target: object) -> None:
+    raise OSError(28, "No space left on device", str(target))
+
+
+def test_a_folder_of_label_maps_is_named_as_such(model: Model, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.fromarray(np.full((SIZE, SIZE), number, np.uint8)).save(tmp_path / "masks" / f"{number}.png")
+    with pytest.warns(UserWarning, match="maps of labels"):
+        translate_folder(model, tmp_path / "masks", tmp_path / "out", num_steps=2)
+
+
+def test_images_of_several_sizes_are_no_batch(images: Path) -> None:
+    with pytest.raises(DataError, match=r"2 sizes: 16 x 16 .*40 x 24"):
+        folders.stack(folders.find(images, "images"), "images")
+    with pytest.raises(InvalidParameterError, match="model must be a Model"):
+        open_model(3)
