@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import vega
+from spectral_collapse import statistics, vega
 from spectral_collapse.charts import lines, pictures, spectra, tables, theme
 from spectral_collapse.diagnosis.diagnose import DRAWN, GIVEN, TRUE, WHITE
 from spectral_collapse.diagnosis.verdict import ENERGY, HALF, Verdict
@@ -135,7 +135,7 @@ def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
         }
         if name != WHITE:
             own = study.sel({"method": name})
-            structure: Interval = intervals.bootstrap_mean(own["s_lf"], bounds=REAL)
+            structure: Interval = statistics.bootstrap_mean(own["s_lf"], bounds=REAL)
             row |= {
                 "S_LF to source": number(structure, 2),
                 "s / image": f"{float(own['seconds']):.2g}",

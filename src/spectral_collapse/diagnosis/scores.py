@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings import intervals
-from spectral_collapse.statistics import Interval, text
+from spectral_collapse.statistics import Interval, interval, text
 
 
 def score_table(scores: xr.Dataset) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def score_table(scores: xr.Dataset) -> pd.DataFrame:
     for name, values in scores.data_vars.items():
         per_image = values.dims == ("sample",)
         if per_image and values.notnull().any():
-            found = intervals.interval(values, bounds=intervals.bounds_of(str(name)))
+            found = interval(values, bounds=intervals.bounds_of(str(name)))
             found = found if values.sizes["sample"] > 1 else Interval(float(values[0]), float("nan"), float("nan"))
         else:
             found = Interval(float(values.mean()), float("nan"), float("nan"))

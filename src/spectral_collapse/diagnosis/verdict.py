@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from spectral_collapse.findings import intervals
+from spectral_collapse import statistics
 from spectral_collapse.findings.measured import Held, above, all_of, below, said
 from spectral_collapse.statistics import POSITIVE, SHARE, Interval, text
 
@@ -31,20 +31,20 @@ class Verdict:
 
     def power(self, name: str) -> Interval:
         """Of latents at high frequencies, white noise has 1."""
-        return intervals.bootstrap_mean(self.study["hf_power"].sel(series=name), bounds=POSITIVE)
+        return statistics.bootstrap_mean(self.study["hf_power"].sel(series=name), bounds=POSITIVE)
 
     def s_dc(self, name: str) -> Interval:
-        return intervals.bootstrap_mean(self.study["s_dc"].sel(series=name), bounds=SHARE)
+        return statistics.bootstrap_mean(self.study["s_dc"].sel(series=name), bounds=SHARE)
 
     def norm(self, name: str) -> Interval:
-        return intervals.bootstrap_mean(self.study["norm"].sel(series=name), bounds=POSITIVE)
+        return statistics.bootstrap_mean(self.study["norm"].sel(series=name), bounds=POSITIVE)
 
     def energy(self, name: str) -> Interval:
         """Of images at high frequencies over the references': geometric mean, of pairs each over its own."""
         own, reference = self.study["excess"].sel(output=name, drop=True), self.study["reference_excess"].values
         if self.study.attrs["paired"]:
-            return intervals.geometric_mean(own - reference)
-        ends, usual = intervals.bootstrap_mean(own), intervals.bootstrap_mean(reference)
+            return statistics.geometric_mean(own - reference)
+        ends, usual = statistics.bootstrap_mean(own), statistics.bootstrap_mean(reference)
         below, above = (math.hypot(one[1] - one[0], other[1] - other[0]) for one, other in _sides(ends, usual))
         return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - below, ends.mean + above)))
 
