@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from spectral_collapse import networks
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
+from spectral_collapse.identity import identity
 from spectral_collapse.networks import autoencoder as autoencoders
+from spectral_collapse.networks import checkpoints
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.training import latents
@@ -603,3 +605,17 @@ def test_a_wrapped_network_is_saved_without_its_wrapper(folder: Path) -> None:
     for given, words in ((network, "a UNet2DModel with adapters was given"), (torch.nn.Linear(1, 1), "a Linear was")):
         with pytest.raises(InvalidParameterError, match=words):
             networks.save_network(given, folder, CARD)
+
+
+def test_files_say_of_a_model_what_the_loaded_one_does() -> None:
+    """Keys of results are made of the one, and what is computed anew runs the other."""
+    cards = {name: checkpoints.read_card(folder) for name, folder in checkpoints.available("card.json").items()}
+    names = [name for name, card in cards.items() if card.get("process")]
+    assert {"photos", "bbbc021-dit", "textures-flow"} <= set(names)
+    for name in names:
+        said, model = checkpoints.facts(name), checkpoints.load_model(name)
+        assert said[:3] == (model.card, model.hash, model.denoiser.process)
+        classes = {type(model.denoiser), type(model.denoiser.process), type(model.denoiser.network)}
+        assert sorted(map(str, map(identity, said.classes))) == sorted(map(str, map(identity, classes)))
+        assert said.downsampling == model.downsampling
+        assert model.encode(torch.zeros(1, 3, 64, 64)).shape[-1] == 64 / said.downsampling
