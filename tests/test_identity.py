@@ -171,7 +171,7 @@ def test_the_same_in_every_process(tmp_path: Path) -> None:
     )
 
     def run() -> str:
-        command = [sys.executable, "-c", f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{code}"]
+        command = [sys.executable, "-B", "-c", f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{code}"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     first = run()
