@@ -396,3 +396,18 @@ def test_holm_by_hand() -> None:
     np.testing.assert_allclose(statistics.holm(np.array([0.03, 0.01, 0.5, 0.02])), [0.06, 0.04, 0.5, 0.06])
     np.testing.assert_allclose(statistics.holm(np.array([0.03, np.nan, 0.02])), [0.04, np.nan, 0.04])
     np.testing.assert_allclose(statistics.holm(np.array([[0.9, 0.8], [0.001, 0.5]])), [[1, 1], [0.002, 0.5]])
+
+
+def test_what_is_no_interval_and_no_bounds_is_refused() -> None:
+    good, corrected, within = Interval(1.0, 0.5, 2.0), statistics.corrected, statistics.within
+    for call in (
+        lambda: corrected((1.0, 0.5, 2.0), 4),
+        lambda: corrected(Interval(1.0, "a", 2.0), 4),
+        lambda: corrected(good, 4, (1.0, 0.0)),
+        lambda: interval(xr.DataArray([1.0, 2.0], dims="sample"), bounds=None),
+        lambda: within(good, 0, "b"),
+        lambda: statistics.resampled("a", np.arange(3.0), [0, 1]),
+        lambda: statistics.resampled(1.0, 5, [0, 1]),
+    ):
+        with pytest.raises(InvalidParameterError):
+            call()

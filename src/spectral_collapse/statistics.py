@@ -28,7 +28,7 @@ import xarray as xr
 from scipy import special, stats
 
 from spectral_collapse import memory
-from spectral_collapse.checks import check_count, check_name, described
+from spectral_collapse.checks import check_count, check_name, check_number, described
 from spectral_collapse.errors import DataError, InvalidParameterError
 
 RESAMPLES = 2000
@@ -164,7 +164,8 @@ def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL) 
     bounds: between which the quantity lies, by its kind: it is stretched on the scale of the logarithm or the logit,
     and so stays within them. An estimate at a bound has no place on that scale; its interval is cut at the bounds.
     """
-    (low, high), factor = bounds, stretch(groups)
+    _check_interval(found)
+    (low, high), factor = _bounds(bounds), stretch(groups)
 
     def scaled(x: np.ndarray) -> np.ndarray:
         lower = np.log(x - low) if np.isfinite(low) else 0.0
@@ -178,7 +179,7 @@ def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL) 
     ends, mean = [], np.asarray(found.mean, float)
     for end in found[1:]:
         straight = mean + factor * (end - mean)
-        if bounds != REAL:
+        if (low, high) != REAL:
             with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 bent = back(scaled(mean) + factor * (scaled(np.asarray(end, float)) - scaled(mean)))
             straight = np.where(np.isfinite(bent), bent, np.clip(straight, low, high))
@@ -194,12 +195,17 @@ def resampled(
 ) -> Interval:
     """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples; bounds:
     as of `corrected`. Without resamples there is none, and its ends are NaN."""
-    ends = percentiles(draws) if np.shape(draws)[-1] else (np.nan, np.nan)
+    _numbers("estimate", estimate, 0)
+    draws = _numbers("draws", draws)
+    ends = percentiles(draws) if draws.shape[-1] else (np.nan, np.nan)
+    _check_alike("estimate and each of draws", np.shape(estimate), draws.shape[:-1])
     return corrected(Interval(estimate, *ends), _groups(groups)[1], bounds)
 
 
 def within(found: Interval, least: float, most: float) -> Interval:
     """An interval of what has bounds, cut there."""
+    _check_interval(found)
+    least, most = check_number("least", least), check_number("most", most)
     return Interval(found.mean, *(np.clip(end, least, most)[()] for end in found[1:]))
 
 
@@ -440,6 +446,24 @@ def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     z2 = _CONFIDENT**2 / count
     centre, half = (share + z2 / 2) / (1 + z2), np.sqrt(z2 * share * (1 - share) + z2**2 / 4) / (1 + z2)
     return centre - half, centre + half
+
+
+def _check_interval(found: object) -> None:
+    if not isinstance(found, Interval):
+        raise InvalidParameterError(f"found must be an Interval; {described(found)} was given")
+    shapes = [_numbers(f"{name} of found", end, 0).shape for name, end in found._asdict().items()]
+    for shape in shapes[1:]:
+        _check_alike("mean and ends of found", shapes[0], shape)
+
+
+def _bounds(bounds: object) -> Bounds:
+    """Two numbers in order, of which either may be infinite."""
+    pair = _numbers("bounds", bounds).astype(float)
+    if pair.shape != (2,) or not pair[0] < pair[1]:
+        raise InvalidParameterError(
+            f"bounds must be two numbers in order, such as (0, 1); {described(bounds)} was given"
+        )
+    return float(pair[0]), float(pair[1])
 
 
 def _warn_of_infinite(values: np.ndarray) -> int:
