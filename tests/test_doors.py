@@ -27,6 +27,7 @@ from spectral_collapse.denoisers import (
     sides,
 )
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError
+from spectral_collapse.findings import measured
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import FlowMatching, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import STUDIES, notebook
@@ -202,6 +203,8 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "help of": (study_parameters.describe, set()),
     "notebook": (lambda v: notebook.parameters(v, {}, []), set()),
     "run": (lambda v: STUDIES["domains"].run(executor=v, profile="smoke"), set()),
+    "attribute of a result": (lambda v: measured.attr(RESULT, v), set()),
+    "result of an attribute": (lambda v: measured.attr(v, "title"), set()),
     "mean of an array without dimensions": (
         lambda v: statistics.bootstrap_mean(xr.DataArray(1.0), v),
         set(),

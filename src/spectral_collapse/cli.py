@@ -317,6 +317,14 @@ def _settings(given: list[str]) -> dict[str, object]:
     return found
 
 
+def _of_a_run(options: argparse.Namespace) -> dict[str, object]:
+    """What `translate` and `diagnose` both take."""
+    return {
+        **{"num_steps": options.steps, "guidance": options.guidance, "size": options.size},
+        **{"batch_size": options.batch, "seed": options.seed, "progress": not options.no_progress},
+    }
+
+
 def _translate(options: argparse.Namespace) -> None:
     from spectral_collapse import inversion
     from spectral_collapse.translation import translate_folder
@@ -327,15 +335,10 @@ def _translate(options: argparse.Namespace) -> None:
         options.images,
         options.output,
         method,
-        num_steps=options.steps,
-        guidance=options.guidance,
-        size=options.size,
         tiles=options.tiles,
-        batch_size=options.batch,
-        seed=options.seed,
         keep_latents=options.latents,
         strict=options.strict,
-        progress=not options.no_progress,
+        **_of_a_run(options),
     )
     print(
         f"{found.translated} images were translated, {found.kept} were there already, {len(found.problems)} left out; "
@@ -387,17 +390,7 @@ def _diagnose(options: argparse.Namespace) -> int:
         raise InvalidParameterError(f"the report needs {error.name}: pip install 'spectral-collapse[book]'") from error
     model = _model(options)
     found = diagnose(
-        model,
-        options.images,
-        options.target,
-        count=options.sample,
-        num_steps=options.steps,
-        guidance=options.guidance,
-        size=options.size,
-        all_methods=options.all,
-        batch_size=options.batch,
-        seed=options.seed,
-        progress=not options.no_progress,
+        model, options.images, options.target, count=options.sample, all_methods=options.all, **_of_a_run(options)
     )
     named = {
         **{"": options.model, "--model": options.function},

@@ -45,8 +45,9 @@ class Verdict:
         if self.study.attrs["paired"]:
             return statistics.geometric_mean(own - reference)
         ends, usual = statistics.bootstrap_mean(own), statistics.bootstrap_mean(reference)
-        below, above = (math.hypot(one[1] - one[0], other[1] - other[0]) for one, other in _sides(ends, usual))
-        return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - below, ends.mean + above)))
+        down = math.hypot(ends.mean - ends.low, usual.high - usual.mean)  # the ratio of two independent means
+        up = math.hypot(ends.high - ends.mean, usual.mean - usual.low)
+        return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - down, ends.mean + up)))
 
     def distance(self, name: str) -> float:
         """How far its energy is from the references', as a logarithm: of pairs the mean of each image's own, so that
@@ -133,8 +134,3 @@ class Verdict:
             f"{name} {mends}: power {text(self.power(name), 2)}, energy {text(self.energy(name), 2)}{pairs}, for "
             f"{self.cost(name)}, where the {self.first} one takes {self.cost(self.first)}."
         )
-
-
-def _sides(one: Interval, other: Interval) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Mean and lower end of the first with mean and upper end of the second, and the other way round."""
-    return [((one.low, one.mean), (other.mean, other.high)), ((one.mean, one.high), (other.low, other.mean))]

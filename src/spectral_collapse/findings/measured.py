@@ -15,6 +15,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.checks import check_is
+from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies import common
 
@@ -50,7 +51,12 @@ def said(text: object) -> str:
 
 def attr(study: xr.Dataset, name: str) -> str:
     """A text among what is stored with a result, as `said`."""
-    return said(study.attrs[name])
+    try:
+        return said(study.attrs[name])
+    except (AttributeError, KeyError, TypeError):
+        raise InvalidParameterError(
+            f"a result with the attribute {described(name)} is needed; {described(study)} has none"
+        ) from None
 
 
 def title_of(study: xr.Dataset) -> str:
