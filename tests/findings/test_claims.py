@@ -34,7 +34,10 @@ def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
         "- **Fails wherever the numbers can tell:**\n  - a\n  - c",
     )
     assert claims.conclusion(made) == f"{holds}\n{fails}"
-    assert set(claims.CONCLUDED) == set(get_args(claims.Verdict))
+    one_family = [Claim("d", "a paper", "0.1", "one family only", holds=holds, of=1) for holds in (0, 1)]
+    assert claims.conclusion(one_family).count("family of data sets that can tell:**\n  - d") == 2
+    others = set(get_args(claims.Verdict)) - {"one family only"}
+    assert set(claims.CONCLUDED) == {*others, *(one.words for one in one_family)}
 
 
 def test_a_verdict_is_what_two_families_say_that_can_tell() -> None:

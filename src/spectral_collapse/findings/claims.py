@@ -48,10 +48,14 @@ class Claim:
         return ("holds" if self.holds else "fails") if self.verdict == "one family only" else self.verdict
 
     @property
+    def words(self) -> str:
+        """The verdict as a page says it: 'holds on one family only' where one alone can tell."""
+        return self.verdict if self.side == self.verdict else f"{self.side} on {self.verdict}"
+
+    @property
     def told(self) -> str:
-        """The verdict, with the number of data sets on which the claim holds."""
-        words = self.verdict if self.side == self.verdict else f"{self.side} on {self.verdict}"
-        return f"{words}, {self.holds} of {self.of}" if self.of else words
+        """`words`, with the number of data sets on which the claim holds."""
+        return f"{self.words}, {self.holds} of {self.of}" if self.of else self.words
 
 
 def table(claims: Iterable[Claim]) -> Page:
@@ -78,24 +82,23 @@ def itemized(measured: str) -> str:
     return f"{escape(before)}<ul>{lines}</ul>"
 
 
-CONCLUDED: Mapping[Verdict, str] = {
+CONCLUDED = {
     "holds": "Holds wherever the numbers can tell",
     "fails": "Fails wherever the numbers can tell",
     "mixed": "Holds on some data and fails on other",
-    "one family only": "Can be told on one family of data sets alone",
+    "holds on one family only": "Holds on the one family of data sets that can tell",
+    "fails on one family only": "Fails on the one family of data sets that can tell",
     "too few data": "Cannot be told with so few images",
     "not measured": "Not measured here",
 }
-"""What a conclusion says of claims, by their verdict."""
+"""What a conclusion says of claims, by `Claim.words`."""
 
 
 def conclusion(claims: Iterable[Claim]) -> str:
     """What a chapter concludes of its claims, as a Markdown list: the claims of each verdict."""
     found = list(claims)
-    items = {
-        words: [said(one.claim) for one in found if one.verdict == verdict] for verdict, words in CONCLUDED.items()
-    }
-    return "\n".join("\n  - ".join([f"- **{words}:**", *which]) for words, which in items.items() if which)
+    items = {heading: [said(one.claim) for one in found if one.words == words] for words, heading in CONCLUDED.items()}
+    return "\n".join("\n  - ".join([f"- **{heading}:**", *which]) for heading, which in items.items() if which)
 
 
 def overall(held: Mapping[str, Held]) -> Verdict:
