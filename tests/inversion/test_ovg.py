@@ -312,3 +312,27 @@ def test_the_secant_converges_to_the_jacobian_along_the_trajectory() -> None:
 def test_impossible_gradients_are_refused(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidParameterError, match=sentence):
         OVG(**given)
+
+
+@pytest.mark.parametrize("gradient", ["exact", "combined"])
+def test_float16_does_not_overflow_at_512_pixels(gradient: str) -> None:
+    """v = (||noise||^2 - d) noise has 4e5 there, and float16 ends at 65504."""
+
+    class Half:
+        """A network in float16 that takes the state for noise at half its strength."""
+
+        process = VariancePreserving()
+
+        def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+            noise = (x.to(self.dtype) * 0.5).to(x.dtype)
+            return Prediction(noise, (x - level.sigma * noise) / level.alpha)
+
+    latents = []
+    for Half.dtype in (torch.float16, torch.float32):
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(1, 3, 512, 512, generator=generator)
+        latents.append(OVG(1e-9, 1e-7, gradient=gradient).invert(Half(), images, 0, 3).latent)
+    standard = create("standard").invert(Half(), images, 0, 3).latent
+    moved = (latents[1] - standard).norm()
+    assert moved > 0.01 * standard.norm()
+    assert (latents[0] - latents[1]).norm() < 0.1 * moved  # an overflow raises; rounding grows from step to step

@@ -56,21 +56,24 @@ _VARIABLE = "SPECTRAL_COLLAPSE_DATA"
 _announced: set[str] = set()
 
 
-def info(name: str) -> DatasetInfo:
-    """The registered facts about a data set. Raises InvalidParameterError for an unknown name."""
+def info(name: str | DatasetInfo) -> DatasetInfo:
+    """The registered facts about a data set; one's own are taken as they are. Raises InvalidParameterError for an unknown
+    name."""
+    if isinstance(name, DatasetInfo):
+        return name
     if not isinstance(name, str) or name not in DATASETS:
         raise unknown("data set", name, DATASETS)
     return DATASETS[name]
 
 
-def companions(name: str) -> list[str]:
+def companions(name: str | DatasetInfo) -> list[str]:
     """The data sets of other families that studies show beside this one. Raises InvalidParameterError."""
     family = info(name).family
     return [one.name for one in DATASETS.values() if one.companion and one.family != family]
 
 
 def load(
-    name: str,
+    name: str | DatasetInfo,
     split: Shown = "test",
     size: int = 64,
     source: Literal["auto", "real", "rendered"] = "auto",
@@ -80,7 +83,7 @@ def load(
     """One split of a data set, unpaired for training and paired for testing.
 
     Args:
-        name: a key of `DATASETS`, such as 'photos_x8', 'bbbc021_x16' or 'edges2shoes'.
+        name: a key of `DATASETS`, such as 'photos_x8', 'bbbc021_x16' or 'edges2shoes', or what `folders.pair` gives.
         split: 'train' gives `Unpaired(image, label)` items, 'test' gives `Pair(source, target)`, and 'validation', on
             which settings are chosen, pairs of those training images that training shows as targets.
         size: height and width in pixels; a multiple of 32, at least 32.

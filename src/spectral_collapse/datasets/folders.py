@@ -1,7 +1,10 @@
-"""A user's own folder of images: which there are, and how each becomes what a network takes."""
+"""A user's own folders of images: which images there are, how each becomes what a network takes, and pairs of folders
+as a data set for the studies."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 import os
 import warnings
@@ -13,7 +16,9 @@ from PIL import Image
 
 from spectral_collapse import paths
 from spectral_collapse.datasets import images
+from spectral_collapse.datasets.base import DatasetInfo, Split
 from spectral_collapse.errors import DataError, listed, shown
+from spectral_collapse.labels import SOURCE
 from spectral_collapse.later import torch
 
 FORMATS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif", ".jp2")
@@ -23,6 +28,11 @@ _FEW, _DARK = 32, 64
 """A picture with so few different values, all of them so dark (of 255), is a map of labels."""
 Size = tuple[int, int]
 """Height and width in pixels."""
+OWN = "own"
+"""The name and the family of a data set that is a pair of folders."""
+CYCLES = 7.7
+"""Cycles per image up to which a source is taken to say what its target is like, for S_LF: the paper's 0.06 of the
+Nyquist frequency at 256 pixels."""
 
 
 def find(folder: str | Path, what: str, without: Path | None = None) -> dict[str, Path]:
@@ -44,6 +54,92 @@ def find(folder: str | Path, what: str, without: Path | None = None) -> dict[str
     if not found:
         raise DataError(f"{what}: {shown(folder)} holds no image; images are files that end in {', '.join(FORMATS)}")
     return {path.relative_to(folder).as_posix(): path for path in sorted(found)}
+
+
+def by_stem(folder: str | Path, what: str) -> dict[str, Path]:
+    """A folder's images (`find`) by their place in it and name without its ending.
+
+    Raises DataError as `find` does, and where two names differ in their ending alone.
+    """
+    found: dict[str, Path] = {}
+    for name, path in find(folder, what).items():
+        stem = name[: -len(path.suffix)]
+        if stem in found:
+            raise DataError(f"{what}: {path.name!r} and {found[stem].name!r} differ in their ending alone; rename one")
+        found[stem] = path
+    return found
+
+
+class FolderPairs:
+    """One split of a pair of folders (`datasets.base.DomainImages`): images of one name are a pair.
+
+    Images in one sub-folder belong together, such as those of a patient: they are in one split, and intervals resample
+    sub-folders. Every second one, in the order of names, is a test image; the others serve as the training split, of
+    which the studies take the reference images of their scores.
+
+    Raises DataError for folders that `find` refuses, fewer than four pairs, and images that cannot be read.
+    """
+
+    kind = "real"
+
+    def __init__(self, source: str | Path, target: str | Path, split: Split, size: int) -> None:
+        sources, targets = by_stem(source, "source_images"), by_stem(target, "target_images")
+        stems = [stem for stem in sources if stem in targets]
+        if len(stems) < 4:
+            raise DataError(
+                f"{len(stems)} of {len(sources)} images in {shown(source)} have a target of their name in "
+                f"{shown(target)}; four pairs are needed at least"
+            )
+        owner = {stem: stem.rpartition("/")[0] for stem in stems}
+        if "" in owner.values() or len(set(owner.values())) < 2:
+            owner = {stem: stem for stem in stems}
+        owners = list(dict.fromkeys(owner.values()))
+        wanted = set(owners[split == "train" :: 2])
+        self.ids = [stem for stem in stems if owner[stem] in wanted]
+        self.groups = self.clusters = [owner[stem] for stem in self.ids]
+        self.origin = f"{len(stems)} pairs of images of the folders {Path(source).name} and {Path(target).name}"
+        self._size, self._files = (size, size), (sources, targets)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for stem in self.ids:
+            for files in self._files:
+                digest.update(f"{stem} {hashlib.sha256(files[stem].read_bytes()).hexdigest()}".encode())
+        return digest.hexdigest()[:12]
+
+    def source(self, index: int) -> torch.Tensor:
+        return self._image(0, index)
+
+    def target(self, index: int) -> torch.Tensor:
+        return self._image(1, index)
+
+    def _image(self, side: int, index: int) -> torch.Tensor:
+        return fitted(read(self._files[side][self.ids[index]]), self._size)[0][0]
+
+
+def pair(source: str | Path, target: str | Path, source_label: int = SOURCE) -> DatasetInfo:
+    """A data set for the studies, of two folders whose images belong together by their names (`FolderPairs`).
+
+    Raises InvalidParameterError for what is no path.
+    """
+    source, target = paths.expanded(source, "source_images"), paths.expanded(target, "target_images")
+
+    def open_pairs(roots: list[Path], split: Split, size: int, skip_corrupt: bool) -> FolderPairs:
+        return FolderPairs(source, target, split, size)
+
+    return DatasetInfo(
+        name=OWN,
+        family=OWN,
+        title=f"{source.name} to {target.name}",
+        source_label=source_label,
+        guidance=1.0,
+        source_band=lambda size: CYCLES / size,
+        structure="color",
+        structure_cutoff=lambda size: min(2 * CYCLES / size, 1.0),
+        open_real=open_pairs,
+        render=None,
+    )
 
 
 def renamed(found: dict[str, Path], ending: str) -> dict[str, str]:

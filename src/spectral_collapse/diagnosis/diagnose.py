@@ -18,7 +18,6 @@ from spectral_collapse.errors import DataError, InvalidParameterError, SpectralC
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import NULL, SOURCE, TARGET
 from spectral_collapse.later import torch
-from spectral_collapse.metrics.folders import CYCLES
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.networks import Model, own
 from spectral_collapse.studies import common
@@ -134,7 +133,7 @@ def diagnose(
     frequency, power = common.spectra(latents)
     image_frequency, image_power = common.spectra(outputs)
     names, shown = list(latents)[1:], slice(min(SHOWN, len(x)))
-    cutoff = min(2 * CYCLES / shape[1], 1.0)
+    cutoff = min(2 * folders.CYCLES / shape[1], 1.0)
     variable = common.variable
     each = ("series", "sample")
     found = xr.Dataset(

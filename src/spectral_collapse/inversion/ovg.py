@@ -160,9 +160,9 @@ class OVG(StandardSteps):
         v, residual = _vectors(run, prediction)
         found: list[torch.Tensor | None] = [None, None]
         if exact[0]:
-            (found[0],) = torch.autograd.grad(noise, state, 4 * v, retain_graph=exact[1])
+            found[0] = _pulled_back([noise], state, [4 * v], retain_graph=exact[1])
         if exact[1]:
-            (found[1],) = torch.autograd.grad(estimate, state, 2 * residual)
+            found[1] = _pulled_back([estimate], state, [2 * residual])
         level, kept = run.level, run.scratch
         if wanted[0] and not exact[0]:
             found[0] = 4 * jacobians.product(kinds[0], v, run.clean, level, prediction.noise, kept.get("before"))
@@ -190,14 +190,14 @@ class OVG(StandardSteps):
         hf = self._factor(run, "hf", self.eta_hf, kept * length_hf, moved) if self.eta_hf else torch.zeros_like(moved)
         lf = self._factor(run, "lf", self.eta_lf, kept * length_lf, moved) if self.eta_lf else torch.zeros_like(moved)
         outer = [
-            4 * ((hf - lf * along_hf) * v.double()).to(noise.dtype),
-            2 * ((lf - hf * along_lf) * residual.double()).to(noise.dtype),
+            4 * ((hf - lf * along_hf) * v.double()).to(v.dtype),
+            2 * ((lf - hf * along_lf) * residual.double()).to(v.dtype),
         ]
-        (correction,) = torch.autograd.grad([noise, estimate], state, outer)
+        correction = _pulled_back([noise, estimate], state, outer)
         if self.scale == "step":  # whatever was measured before, both together move at most what each may
             most = ((self.eta_hf > 0) + (self.eta_lf > 0)) * self.clip * moved
-            correction = correction * (most / _norm(correction).clamp_min(_EPSILON)).clamp(max=1).to(x.dtype)
-        return base - correction, prediction
+            correction = correction * (most / _norm(correction).clamp_min(_EPSILON)).clamp(max=1).to(correction.dtype)
+        return base - correction.to(x.dtype), prediction
 
 
 def free_structure(residual: torch.Tensor, level: Level) -> torch.Tensor:
@@ -220,10 +220,26 @@ class _Lengths(NamedTuple):
 
 
 def _vectors(run: InversionState, prediction: Prediction) -> tuple[torch.Tensor, torch.Tensor]:
-    """v = (||noise||^2 - d) noise and r = clean - x0, which both gradients are made of."""
+    """v = (||noise||^2 - d) noise and r = clean - x0, which both gradients are made of, in float32 at least."""
     noise = prediction.noise.double()
     excess = noise.square().sum((1, 2, 3), keepdim=True) - noise[0].numel()
-    return (excess * noise).to(prediction.noise.dtype), prediction.clean - run.clean
+    wide = torch.promote_types(prediction.noise.dtype, torch.float32)
+    return (excess * noise).to(wide), (prediction.clean - run.clean).to(wide)
+
+
+def _pulled_back(
+    outputs: list[torch.Tensor], state: torch.Tensor, vectors: list[torch.Tensor], retain_graph: bool = False
+) -> torch.Tensor:
+    """Sum of J^T v over outputs and vectors v, N x C x H x W, J the Jacobian of an output with respect to the state.
+
+    On their way through the network vectors have at most 16 in each sample: at 512 pixels v has 10^6, where float16
+    ends at 65504. The factor is a power of two, so that nothing else changes.
+    """
+    largest = torch.stack([v.abs().amax((1, 2, 3), keepdim=True) for v in vectors]).amax(0)
+    scale = torch.ldexp(torch.ones_like(largest), torch.frexp(largest).exponent - 4)
+    scaled = [(v / scale).to(output.dtype) for output, v in zip(outputs, vectors, strict=True)]
+    (found,) = torch.autograd.grad(outputs, state, scaled, retain_graph=retain_graph)
+    return found.to(scale.dtype) * scale
 
 
 def project_conflicting(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

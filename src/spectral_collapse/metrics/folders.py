@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from spectral_collapse import metrics, paths
+from spectral_collapse import metrics
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError, listed
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.evaluate import INPUTS, evaluate
 
-CYCLES = 7.7
-"""Cycles per image up to which S_LF looks at structure where nothing else is said: the paper's 0.06 of Nyquist at 256
-pixels."""
 _MEANT = {
     "references": "--target with files of the same names",
     "sources": "--source with files of the same names",
@@ -48,7 +45,7 @@ def evaluate_folders(
         images: a folder of what is scored, such as `translation.translate_folder` or any other tool makes it.
         source, target: folders of the source images, and of real images of the target domain.
         size: height and width that all are resized to; without it they have one size.
-        cutoff: of S_LF, as a fraction of the Nyquist frequency; without it that of `CYCLES` per image.
+        cutoff: of S_LF, as a fraction of the Nyquist frequency; without it that of `datasets.folders.CYCLES` per image.
         weights, device: as of `evaluate`.
 
     Returns what `evaluate` does, with the names of the images along `sample`, and a variable without values for each
@@ -57,8 +54,10 @@ def evaluate_folders(
     Raises DataError for an empty folder, files that cannot be read, and images of several sizes; what `evaluate` does.
     """
     sides = None if size is None else (size, size)
-    found = {"images": _by_stem(images, "images")}
-    found |= {what: _by_stem(one, what) for what, one in (("source", source), ("target", target)) if one is not None}
+    found = {"images": folders.by_stem(images, "images")}
+    found |= {
+        what: folders.by_stem(one, what) for what, one in (("source", source), ("target", target)) if one is not None
+    }
     notes, paired = [], dict(found["images"])
     for what in ("source", "target"):
         common = [stem for stem in paired if stem in found.get(what, {})]
@@ -87,24 +86,13 @@ def evaluate_folders(
     if all(file.is_file() for file in latents):
         given["latents"] = _latents(latents)
         notes.append("latents were found beside the images")
-    given_cutoff = min(2 * CYCLES / given["images"].shape[-1], 1.0) if cutoff is None else cutoff
+    given_cutoff = min(2 * folders.CYCLES / given["images"].shape[-1], 1.0) if cutoff is None else cutoff
     scored = evaluate("all", **given, cutoff=given_cutoff, weights=weights, device=device)
     for name, card in metrics.SCORES.items():
         if name not in scored:
             needs = [_MEANT[one[0]] for one in INPUTS[card.inputs] if not any(choice in given for choice in one)]
             scored[name] = xr.Variable((), np.nan, {"long_name": card.symbol, "missing": f"needs {listed(needs)}"})
     return scored.assign_coords(sample=list(paired)).assign_attrs(notes="; ".join(notes), cutoff=given_cutoff)
-
-
-def _by_stem(folder: str | Path, what: str) -> dict[str, Path]:
-    """A folder's images by their place in it and name without its ending. Raises DataError where two have one."""
-    found: dict[str, Path] = {}
-    for name, path in folders.find(paths.expanded(folder, what), what).items():
-        stem = name[: -len(path.suffix)]
-        if stem in found:
-            raise DataError(f"{what}: {path.name!r} and {found[stem].name!r} differ in their ending alone; rename one")
-        found[stem] = path
-    return found
 
 
 def _latents(files: list[Path]) -> torch.Tensor:

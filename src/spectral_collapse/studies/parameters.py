@@ -103,6 +103,10 @@ class ImageParameters(Parameters):
     """Which images a study looks at: 'validation' where it chooses settings, 'test' where it reports."""
 
     dataset: str = Field("photos_x8", description="a name that 'spectral-collapse data list' shows")
+    source_images: str | Path | None = Field(
+        None, description="folder of source images of one's own, in place of a data set; needs target_images"
+    )
+    target_images: str | Path | None = Field(None, description="folder of their targets, of the same names")
     source: DataSource = Field("auto", description="real images, rendered ones, or real where they are found")
     root: str | Path | None = Field(None, description="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     size: Count = by_profile(64, 64, 256, ge=32, multiple_of=32, description="height and width in pixels")
@@ -111,6 +115,14 @@ class ImageParameters(Parameters):
         32, 512, 2048, ge=2, description="real target images of the training split that S_HF is compared with"
     )
     shown: Count = by_profile(2, 6, 2, ge=1, description="how many of the images are stored as pictures")
+
+    @pydantic.model_validator(mode="after")
+    def _has_both_folders(self) -> Self:
+        if (self.source_images is None) != (self.target_images is None):
+            raise ValueError("source_images and target_images must be given together")
+        if self.source_images is not None and {"dataset", "root"} & self.model_fields_set:
+            raise ValueError("source_images and target_images stand in place of dataset and root; leave these out")
+        return self
 
 
 class NetworkParameters(ImageParameters):

@@ -10,25 +10,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from spectral_collapse import datasets, metrics
 from spectral_collapse.checks import check_device
-from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
+from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair, folders
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import InversionMethod
-from spectral_collapse.later import torch
+from spectral_collapse.later import Later, torch
 from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Facts, Model, called, check_made_for, facts, load_model, shipped
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, inverted, translated
 
+if TYPE_CHECKING:
+    from spectral_collapse.networks import own
+else:
+    own = Later("spectral_collapse.networks.own")
+
 P = TypeVar("P", bound=Parameters)
 T = TypeVar("T")
 
-_NOT_IN_KEY = {"device", "root", "source", "checkpoint", "checkpoints", "dataset_root", "beside", "weights"}
+_NOT_IN_KEY = {
+    *("device", "root", "source", "source_images", "target_images"),
+    *("checkpoint", "checkpoints", "dataset_root", "beside", "weights"),
+}
 """Where something comes from; what it is has a fingerprint or a hash."""
 
 
@@ -42,7 +50,7 @@ class Images:
 
     def __init__(
         self,
-        dataset: str,
+        dataset: str | DatasetInfo,
         size: int,
         source: str,
         root: str | Path | None,
@@ -55,7 +63,7 @@ class Images:
         self.train: DomainDataset = _once(datasets.load, dataset, "train", size, source, root)
         if images is not None and images > len(self.test):
             raise InvalidParameterError(
-                f"images must be at most {len(self.test)}, all {split} images of {dataset!r}; {images} was given"
+                f"images must be at most {len(self.test)}, all {split} images of {self.info.name!r}; {images} was given"
             )
         self.chosen = common.spread(len(self.test), images or min(default, len(self.test)))
 
@@ -94,11 +102,19 @@ class Request(Generic[P]):
         return check_device(self.parameters.device)
 
     @cached_property
+    def dataset(self) -> str | DatasetInfo:
+        """The name of the data set, or a pair of folders that stands in its place."""
+        given = self.parameters
+        if given.source_images is None:
+            return given.dataset
+        return folders.pair(given.source_images, given.target_images)
+
+    @cached_property
     def images(self) -> Images:
         """The images of `dataset`."""
         given = self.parameters
         default = given.default_images[given.profile]
-        return Images(given.dataset, given.size, given.source, given.root, default, given.images, given.split)
+        return Images(self.dataset, given.size, given.source, given.root, default, given.images, given.split)
 
     def validation(self, count: int) -> Images:
         """So many validation images of `dataset`, on which a study chooses what it reports on the test images.
@@ -106,13 +122,13 @@ class Request(Generic[P]):
         Raises InvalidParameterError for more than there are.
         """
         given = self.parameters
-        return Images(given.dataset, given.size, given.source, given.root, count, count, "validation")
+        return Images(self.dataset, given.size, given.source, given.root, count, count, "validation")
 
     @cached_property
     def beside(self) -> dict[str, Images]:
         """The images of the data sets of `beside`, without it those of `datasets.companions`."""
         given = self.parameters
-        names = datasets.companions(given.dataset) if given.beside is None else given.beside
+        names = datasets.companions(self.info) if given.beside is None else given.beside
         default = given.default_images[given.profile]
         return {name: Images(name, given.size, "auto", given.root, default) for name in names}
 
@@ -143,6 +159,10 @@ class Request(Generic[P]):
 
     @property
     def _named(self) -> Checkpoint:
+        if self.parameters.checkpoint is None and self.info.family == folders.OWN:
+            raise InvalidParameterError(
+                "images of your own need a network; name one by checkpoint, or give one that networks.open_model opens"
+            )
         return self.parameters.checkpoint or self.info.family
 
     @cached_property
@@ -164,17 +184,22 @@ class Request(Generic[P]):
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
         given = isinstance(checkpoint, Model)
         model = checkpoint.to(self.device) if given else _once(load_model, checkpoint, self.device)
-        model.check_made_for(self.info.name, self.info.family, self.parameters.size)
+        self._check_made_for(model.card)
         return model
+
+    def _check_made_for(self, card: Mapping[str, Any]) -> None:
+        """Raises CheckpointError for a network of other images; a reader may give images of their own to any."""
+        family = card.get("family", "") if self.info.family == folders.OWN else self.info.family
+        check_made_for(card, self.info.name, family, self.parameters.size)
 
     def facts(self, checkpoint: Checkpoint) -> Facts:
         """What identifies a network made for these images, which is not loaded for it. Raises CheckpointError."""
         if isinstance(checkpoint, Model):
             process, classes = checkpoint.denoiser.process, _classes(checkpoint)
-            found = Facts(checkpoint.card, checkpoint.hash, process, classes, checkpoint.downsampling)
+            found = Facts(checkpoint.card, own.fingerprint(checkpoint), process, classes, checkpoint.downsampling)
         else:
             found = _once(facts, checkpoint)
-        check_made_for(found.card, self.info.name, self.info.family, self.parameters.size)
+        self._check_made_for(found.card)
         return found
 
     @cached_property
@@ -257,7 +282,9 @@ class Request(Generic[P]):
         """Objects whose code the jobs run, found by name at run time."""
         known = type(self.parameters).model_fields
         if "dataset" in known:
-            yield _computing(self.info)  # with what opens and what renders images, so that either has the same code
+            yield (
+                folders.FolderPairs if self.info.family == folders.OWN else _computing(self.info)
+            )  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
             _check_identified(self.facts(self._named).hash)
             yield from self.facts(self._named).classes
