@@ -57,8 +57,7 @@ _announced: set[str] = set()
 
 
 def info(name: str | DatasetInfo) -> DatasetInfo:
-    """The registered facts about a data set; one's own are taken as they are. Raises InvalidParameterError for an unknown
-    name."""
+    """The registered facts about a data set; one's own are taken as they are. Raises InvalidParameterError."""
     if isinstance(name, DatasetInfo):
         return name
     if not isinstance(name, str) or name not in DATASETS:
