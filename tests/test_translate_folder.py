@@ -7,10 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
+from diffusers import DDIMScheduler, DDPMPipeline, LDMPipeline, UNet2DModel
 from PIL import Image
 
 from spectral_collapse import cli, disk, translation
@@ -166,6 +167,29 @@ def test_models_of_diffusers_in_folders(images: Path, tmp_path: Path, monkeypatc
     )
     monkeypatch.chdir(tmp_path)
     assert (pixels("--model", "mine:net") == pixels(a)).all()
+    monkeypatch.setattr("spectral_collapse.networks.own.DiffusionPipeline.download", lambda name, **options: a)
+    assert (pixels("owner/name") == pixels(a)).all()
+
+
+@pytest.mark.parametrize("kind", ["AutoencoderKL", "VQModel"])
+def test_a_network_of_latents_without_prompts(kind: str, tmp_path: Path) -> None:
+    """Images go through the autoencoder on both sides, with its scale, as in diffusers' own pipeline."""
+    torch.manual_seed(0)
+    network = UNet2DModel.from_config(UNet2DModel.load_config(unet(tmp_path / "pixels") / "unet"))
+    blocks = {"down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2}
+    sizes = {"block_out_channels": (8, 8), "latent_channels": 3, "norm_num_groups": 4, "scaling_factor": 0.5}
+    autoencoder = getattr(diffusers, kind)(**blocks, **sizes)
+    LDMPipeline(autoencoder, network, DDIMScheduler()).save_pretrained(tmp_path / "latent")
+    model = open_model(tmp_path / "latent")
+    assert model.card["image_size"] == 2 * SIZE
+    image = torch.rand(1, 3, 2 * SIZE, 2 * SIZE) * 2 - 1
+    with torch.no_grad():
+        code = autoencoder.eval().encode(image)
+        code = code.latents if kind == "VQModel" else code.latent_dist.mean
+        decoded = autoencoder.decode(code).sample.clamp(-1, 1)
+    torch.testing.assert_close(model.encode(image), code * 0.5)
+    torch.testing.assert_close(model.decode(code * 0.5), decoded)
+    assert translate(model, create("standard"), image, 0, num_steps=2).images.shape == image.shape
 
 
 def test_what_is_wrong_is_said_in_one_sentence(
@@ -217,7 +241,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
         (lambda: open_model("mine:broken"), "returned 3; it must return"),
         (lambda: open_model("mine:nothing"), "failed: AttributeError"),
         (lambda: open_model(plain, dtype="int8"), "unknown dtype 'int8'"),
-        (lambda: open_model("nobody/nothing"), "no checkpoint 'nobody/nothing'"),
+        (lambda: open_model("nobody/nothing"), "the Hugging Face Hub did not give a pipeline of this name"),
     ]
     for number, (call, said) in enumerate(cases):
         with pytest.raises(SpectralCollapseError, match=said) as caught:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from spectral_collapse import paths
 from spectral_collapse.datasets import images
-from spectral_collapse.datasets.base import DatasetInfo, Split
+from spectral_collapse.datasets.base import DatasetInfo, Split, shown_as_target
 from spectral_collapse.errors import DataError, listed, shown
 from spectral_collapse.labels import SOURCE
 from spectral_collapse.later import torch
@@ -96,7 +96,12 @@ class FolderPairs:
         owners = list(dict.fromkeys(owner.values()))
         wanted = set(owners[split == "train" :: 2])
         self.ids = [stem for stem in stems if owner[stem] in wanted]
-        self.groups = self.clusters = [owner[stem] for stem in self.ids]
+        self.groups, self.clusters = self.ids, [owner[stem] for stem in self.ids]
+        if split == "train" and len({shown_as_target(stem) for stem in self.ids}) < 2:  # real_targets, training_sources
+            raise DataError(
+                f"{len(self.ids)} of {len(stems)} pairs are kept apart from the test images, which is too few for "
+                "reference images of both domains; more pairs are needed"
+            )
         self.origin = f"{len(stems)} pairs of images of the folders {Path(source).name} and {Path(target).name}"
         self._size, self._files = (size, size), (sources, targets)
 

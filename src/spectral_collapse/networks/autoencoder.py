@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
+from diffusers import AutoencoderKL, ConfigMixin, ModelMixin, VQModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
@@ -86,7 +86,7 @@ class PatchedAutoencoder(ModelMixin, ConfigMixin):
         )
 
 
-Autoencoder = AutoencoderKL | PatchedAutoencoder
+Autoencoder = AutoencoderKL | PatchedAutoencoder | VQModel
 
 
 def _check_batch(what: str, x: torch.Tensor, channels: int, step: int) -> None:
@@ -136,10 +136,11 @@ def small_autoencoder(widths: tuple[int, ...] = (32, 64, 96), latent_channels: i
 
 
 def posterior_means(autoencoder: Autoencoder, images: torch.Tensor, batch_size: int = 64) -> torch.Tensor:
-    """The means of the encoder's posterior, N x c x h x w, not normalised."""
+    """The means of the encoder's posterior, N x c x h x w, not normalised; of a VQModel its code, not quantised."""
     images = images.to(next(autoencoder.parameters()).dtype)
     with torch.no_grad():
-        return torch.cat([autoencoder.encode(batch).latent_dist.mean for batch in images.split(batch_size)])
+        codes = [autoencoder.encode(batch) for batch in images.split(batch_size)]
+    return torch.cat([code.latents if "latents" in code else code.latent_dist.mean for code in codes])
 
 
 def encode(autoencoder: Autoencoder, images: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoencoderKL, DiffusionPipeline, VQModel
 
 from spectral_collapse import paths
 from spectral_collapse.checks import check_count, check_name, described
@@ -21,11 +22,20 @@ from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, shown
 from spectral_collapse.labels import NULL, SOURCE
-from spectral_collapse.networks.checkpoints import Model, _quiet, _read_json, find, load_model, process_card
+from spectral_collapse.networks.checkpoints import (
+    Model,
+    _quiet,
+    _read_json,
+    downsampling,
+    find,
+    load_model,
+    process_card,
+)
 from spectral_collapse.networks.pipelines import model_from_pipeline
 from spectral_collapse.processes import Level
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _FUNCTION = "a function that is named as package.module:function"
 Domain = str | int | None
 """Words for a text-conditional model, a class for another one, or neither."""
@@ -103,8 +113,10 @@ def open_model(
 
     Args:
         model: a `Model`; a checkpoint of this library, by name or folder (`load_model`); a folder of diffusers: a
-            pipeline (`model_index.json`) of the Stable Diffusion, FLUX or DiT kind or with a UNet2DModel alone, or a
-            UNet2DModel (`config.json`) whose `scheduler_config.json` lies in the folder, or in `scheduler` there; or
+            pipeline (`model_index.json`) of the Stable Diffusion, FLUX or DiT kind or with a UNet2DModel, in pixels or
+            with an autoencoder (AutoencoderKL, VQModel), or a UNet2DModel (`config.json`) whose
+            `scheduler_config.json` lies in the folder, or in `scheduler` there; the name of such a pipeline on the
+            Hugging Face Hub, 'owner/name', which diffusers fetches unless it is in its cache; or
             'package.module:function', which is imported and called, and returns a Model, a pipeline or a
             `NetworkDenoiser` of images.
         source, target: the two domains, words for a model that reads prompts, classes for another. A UNet2DModel of
@@ -185,6 +197,8 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
         return _from_unet_folder(folder, source, target)
     if folder.is_dir() and (folder / "unet" / "config.json").is_file() and not (folder / "card.json").exists():
         return _from_unet_folder(folder / "unet", source, target)
+    if not folder.exists() and isinstance(given, str) and _HUB_NAME.fullmatch(given):
+        return _from_pipeline(_pipeline(_fetched(given), dtype), source, target)
     model = load_model(given)
     if (source, target) != (None, None):
         raise InvalidParameterError(
@@ -219,6 +233,18 @@ def _from_function(name: str, source: Domain, target: Domain) -> Model:
     )
 
 
+def _fetched(name: str) -> Path:
+    """The folder in diffusers' cache of a pipeline on the Hub, fetched if it is not there."""
+    try:
+        with _quiet():
+            return Path(DiffusionPipeline.download(name, use_safetensors=True))
+    except Exception as error:  # of many types, by what is missing or fails
+        raise CheckpointError(
+            f"no folder {name!r} is here, and the Hugging Face Hub did not give a pipeline of this name "
+            f"({_first_line(error)}); check the name and the network, or name a folder"
+        ) from error
+
+
 def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
     """A pipeline from its folder; nothing is fetched and nothing unpickled."""
     weights = [file.name for file in folder.glob("*/*.safetensors")]
@@ -241,12 +267,13 @@ def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
 def _from_pipeline(pipe: DiffusionPipeline, source: Domain, target: Domain) -> Model:
     unet = getattr(pipe, "unet", None)
     if isinstance(unet, diffusers.UNet2DModel):
-        if getattr(pipe, "vae", None) is not None or getattr(pipe, "vqvae", None) is not None:
+        autoencoder = getattr(pipe, "vae", None) or getattr(pipe, "vqvae", None)
+        if not isinstance(autoencoder, AutoencoderKL | VQModel | None):
             raise InvalidParameterError(
-                f"a {type(pipe).__name__} of a UNet2DModel with an autoencoder is not known here; give {_FUNCTION} and "
-                "returns a networks.Model"
+                f"the autoencoder of a {type(pipe).__name__} with a UNet2DModel must be an AutoencoderKL or a VQModel, "
+                f"and is a {type(autoencoder).__name__}; give {_FUNCTION} and returns a networks.Model"
             )
-        return _from_unet(unet, pipe.scheduler, source, target)
+        return _from_unet(unet, pipe.scheduler, source, target, autoencoder)
     if source is None or target is None:
         words = "classes" if hasattr(pipe, "labels") else "prompts"
         raise InvalidParameterError(
@@ -289,8 +316,14 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
     return _from_unet(network, scheduler, source, target)
 
 
-def _from_unet(network: diffusers.UNet2DModel, scheduler: Any, source: Domain, target: Domain) -> Model:
-    """A UNet2DModel with its scheduler, in pixel space."""
+def _from_unet(
+    network: diffusers.UNet2DModel,
+    scheduler: Any,
+    source: Domain,
+    target: Domain,
+    autoencoder: AutoencoderKL | VQModel | None = None,
+) -> Model:
+    """A UNet2DModel with its scheduler, of pixels or of an autoencoder's latents."""
     process, prediction = process_and_prediction(SimpleNamespace(scheduler=scheduler))
     known, classes = network.config.num_class_embeds, None
     if isinstance(source, str) or isinstance(target, str):
@@ -307,11 +340,12 @@ def _from_unet(network: diffusers.UNet2DModel, scheduler: Any, source: Domain, t
         raise InvalidParameterError(
             f"this UNet2DModel has {known} classes; say which are source and target (--source-class, --target-class)"
         )
-    return _of_denoiser(NetworkDenoiser(network.eval(), process, prediction, classes=classes))
+    autoencoder = None if autoencoder is None else autoencoder.float().eval()
+    return _of_denoiser(NetworkDenoiser(network.eval(), process, prediction, classes=classes), autoencoder)
 
 
-def _of_denoiser(denoiser: NetworkDenoiser) -> Model:
-    """A denoiser of images, in pixel space, as a model."""
+def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel | None = None) -> Model:
+    """A denoiser of images, or of an autoencoder's latents, as a model."""
     network = denoiser.network
     if not hasattr(network, "config"):
         raise InvalidParameterError(
@@ -319,20 +353,27 @@ def _of_denoiser(denoiser: NetworkDenoiser) -> Model:
             "image_size"
         )
     channels = network.config.get("in_channels", 3)
-    if channels not in (1, 3):
+    if autoencoder is not None and channels != autoencoder.config.latent_channels:
+        raise InvalidParameterError(
+            f"the network takes {channels} channels, and its autoencoder makes {autoencoder.config.latent_channels}; "
+            "give a pipeline whose parts belong together"
+        )
+    if autoencoder is None and channels not in (1, 3):
         raise InvalidParameterError(
             f"a {type(network).__name__} of {channels} channels takes no images; return a networks.Model with its "
             "autoencoder"
         )
-    height, width = sides(network)
+    pixels = 1 if autoencoder is None else downsampling(autoencoder.config)
+    height, width = (side * pixels for side in sides(network))
     card = {
         "family": "own",
         "image_size": height if height == width else (height, width),
         "prediction": denoiser.prediction,
         "process": process_card(denoiser.process),
-        "autoencoder": None,
+        "autoencoder": None if autoencoder is None else type(autoencoder).__name__,
     }
-    return (GreyModel if channels == 1 else Model)(denoiser, None, card, "")
+    kind = GreyModel if channels == 1 and autoencoder is None else Model
+    return kind(denoiser, autoencoder, card, "")
 
 
 def _first_line(error: Exception) -> str:
