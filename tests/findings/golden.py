@@ -30,7 +30,7 @@ from spectral_collapse.shipping import SHOWN
 FOLDER = Path(__file__).with_name("golden")
 HEAD = 4
 """Rows of a table that are written."""
-COMPUTING = ("own_model",)
+COMPUTING = ("diagnose", "own_model")
 """Pages that run networks of their own."""
 
 

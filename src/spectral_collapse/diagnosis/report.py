@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from html import escape
+from typing import NamedTuple
 
+import altair as alt
 import pandas as pd
 import xarray as xr
 
@@ -14,6 +16,7 @@ from spectral_collapse.charts import lines, pictures, spectra, tables, theme
 from spectral_collapse.diagnosis.diagnose import DRAWN, GIVEN, TRUE, WHITE
 from spectral_collapse.diagnosis.verdict import ENERGY, HALF, Verdict
 from spectral_collapse.findings import intervals
+from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.measured import number, said
 from spectral_collapse.statistics import POSITIVE, REAL, Interval
 
@@ -44,55 +47,72 @@ _THEME = """
 _MARKS = {True: "#d55e00", False: "#009e73", None: "#e69f00"}
 
 
-def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
-    """The page of a diagnosis (`diagnose`) as HTML. model, images: how the command line names both."""
+class Figure(NamedTuple):
+    """A figure of the page: its heading, the chart, and what it shows."""
+
+    title: str
+    chart: alt.TopLevelMixin
+    caption: str
+
+
+def figures(study: xr.Dataset) -> list[Figure]:
+    """Pictures, latents and spectra of a diagnosis (`diagnose`)."""
     theme.enable()
-    verdict, about = Verdict(study), study.attrs
-    series, methods = [str(name) for name in study["series"].values], [str(name) for name in study["method"].values]
     shown = [str(name) for name in study["shown"].values]
     columns = {_wrapped(str(name)): study["picture"].sel(output=name).to_numpy() for name in study["output"].values}
     if "target_picture" in study:
         columns["True|target"] = study["target_picture"].to_numpy()
-    latents = {_wrapped(name): study["latent_picture"].sel(series=name).to_numpy() for name in series}
+    latents = {
+        _wrapped(str(name)): study["latent_picture"].sel(series=name).to_numpy() for name in study["series"].values
+    }
     power = study["latent_power"].rename(series="series")
-    best = verdict.recommended or verdict.first
-    options = json.loads(about["options"])
-    settings = f" --steps {about['num_steps']}" + (
-        f" --guidance {about['guidance']:g}" if about["guidance"] != 1 else ""
-    )
-    commands = (
-        f"spectral-collapse translate {model} {images} --output translated {options[best]}{settings}\n"
-        f"spectral-collapse score translated --source {images} --target TARGETS"
-    )
-    plots = [
-        (
+    return [
+        Figure(
             "Pictures",
             pictures.grid(columns, shown, "Sources, what each method makes of them, and samples of white noise"),
-            f"Columns: the source, what each method makes of it, what the model makes of drawn noise"
+            "Columns: the source, what each method makes of it, what the model makes of drawn noise"
             f"{', and the true target' if 'target_picture' in study else ''}. Large images: their middle.",
         ),
-        (
+        Figure(
             "Latents",
             pictures.grid(latents, shown, "White noise and the latents of each method as colours"),
             "The first three channels as colours, black to white from -3 to 3. White noise shows nothing of the image.",
         ),
-        (
+        Figure(
             "Spectra of the latents",
             spectra.method_spectra(intervals.means(power, bounds=POSITIVE, title="latents")),
             "Mean power over images with 95 % intervals; white noise has 1 at every frequency.",
         ),
-        ("Spectra of the images", _image_spectra(study), "Mean power over images with 95 % intervals."),
+        Figure("Spectra of the images", _image_spectra(study), "Mean power over images with 95 % intervals."),
     ]
-    figures = "".join(
+
+
+def table(study: xr.Dataset) -> Page:
+    """All numbers of a diagnosis, a row for each method and one for white noise."""
+    verdict = Verdict(study)
+    rows = _table(verdict, [WHITE, *(str(name) for name in study["method"].values)])
+    return tables.plain(rows, 1, "Means over images with 95 % intervals. White noise is drawn, not computed.")
+
+
+def commands(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
+    """The command lines that use the recommended method. model, images: how the command line names both."""
+    verdict, about = Verdict(study), study.attrs
+    options = json.loads(about["options"])[verdict.recommended or verdict.first]
+    guidance = f" --guidance {about['guidance']:g}" if about["guidance"] != 1 else ""
+    return (
+        f"spectral-collapse translate {model} {images} --output translated {options} --steps {about['num_steps']}"
+        f"{guidance}\nspectral-collapse score translated --source {images} --target TARGETS"
+    )
+
+
+def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
+    """The page of a diagnosis (`diagnose`) as HTML. model, images: how the command line names both."""
+    verdict, about = Verdict(study), study.attrs
+    shown = "".join(
         f"<h2>{escape(title)}</h2><figure>{vega.as_html(chart.to_dict())}<figcaption>{escape(caption)}</figcaption>"
         "</figure>"
-        for title, chart, caption in plots
+        for title, chart, caption in figures(study)
     )
-    table = tables.plain(
-        _table(verdict, [WHITE, *methods]),
-        1,
-        "Means over images with 95 % intervals. White noise is drawn, not computed.",
-    ).html
     notes = f"<p class=meta>{escape(said(about['notes']))}</p>" if about["notes"] else ""
     answer = "".join(f"<p>{escape(sentence)}</p>" for sentence in verdict.sentences())
     script = vega.javascript().replace("</script", "<\\/script")
@@ -104,7 +124,8 @@ def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str
         f"<p class=meta>{study.sizes['sample']} images of {about['size']} pixels, latents of {about['latent']}, "
         f"{about['num_steps']} steps, guidance {about['guidance']:g}; compared with {escape(about['reference'])}.</p>"
         f'<div class=answer style="--mark:{_MARKS[verdict.collapses]}">{answer}</div>{notes}'
-        f"<h2>Use it</h2><pre>{escape(commands)}</pre>{figures}<h2>All numbers</h2>{table}"
+        f"<h2>Use it</h2><pre>{escape(commands(study, model, images))}</pre>{shown}"
+        f"<h2>All numbers</h2>{table(study).html}"
         f"<h2>What the numbers cannot say</h2>{_LIMITS}</article><script>{script}</script></body></html>\n"
     )
 
@@ -146,7 +167,7 @@ def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of")
 
 
-def _image_spectra(study: xr.Dataset) -> object:
+def _image_spectra(study: xr.Dataset) -> alt.Chart:
     power = study["image_power"].rename(output="series", image_frequency="frequency")
     table = intervals.means(power, bounds=POSITIVE)
     if "target_power" in study:
