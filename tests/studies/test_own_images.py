@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
 from PIL import Image
 
 from spectral_collapse import datasets, studies
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError
-from spectral_collapse.networks import load_model
-from spectral_collapse.studies import own_method
+from spectral_collapse.networks import load_model, open_model
+from spectral_collapse.networks.own import fingerprint
+from spectral_collapse.studies import notebook, own_method
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,20 @@ def test_a_study_takes_two_folders_and_any_network(pair: dict[str, Path], monkey
     assert own_method.STUDY.run(checkpoint=load_model("textures"), **given).equals(found)
 
 
+def test_a_network_may_be_a_folder_of_diffusers_and_two_folders_replace_a_pages_data_set(
+    pair: dict[str, Path], tmp_path: Path
+) -> None:
+    network = UNet2DModel(
+        sample_size=32, block_out_channels=(8,), down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",),
+        norm_num_groups=4, layers_per_block=1, num_class_embeds=3,
+    )  # fmt: skip
+    DDPMPipeline(network, DDIMScheduler()).save_pretrained(tmp_path)
+    page = {"dataset": "photos_x8", "root": None, "profile": "smoke", "checkpoint": str(tmp_path), "size": 32}
+    given = notebook.parameters(own_method.STUDY, page | pair | {"methods": ["standard"]}, history=[])
+    found = own_method.STUDY.run(**given | {"num_steps": 2})
+    assert found.attrs["checkpoint_hash"] == fingerprint(open_model(tmp_path))
+
+
 def test_patients_are_in_one_split_and_images_are_those_of_the_files(pair: dict[str, Path]) -> None:
     info = folders.pair(*pair.values())
     test, train = (datasets.load(info, split, 64) for split in ("test", "train"))
@@ -58,6 +74,11 @@ def test_what_cannot_be_a_pair_of_folders_is_said_in_one_sentence(pair: dict[str
     for number in range(3):
         Image.new("RGB", (64, 64)).save(three / f"{number}.png")
     cases = [
+        (
+            InvalidParameterError,
+            {**pair, "checkpoint": "textures", "size": 32},
+            "give that number as size",
+        ),
         (InvalidParameterError, {"source_images": three, "checkpoint": "textures"}, "must be given together"),
         (InvalidParameterError, {**pair, "dataset": "photos_x8"}, "in place of dataset"),
         (InvalidParameterError, pair, "name one by checkpoint"),

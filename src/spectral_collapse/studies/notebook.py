@@ -45,7 +45,10 @@ def parameters(
         known = [name for name in known if name not in {"dataset", "datasets"} & {*_given(history)}]
     further = [name for one in beside for name in one.parameters.model_fields if name not in known]
     check_parameters([*known, *further, *own], history)
-    return {name: namespace[name] for name in known if name in namespace}
+    found = {name: namespace[name] for name in known if name in namespace}
+    if found.get("source_images") is not None:  # two folders of the reader's stand in place of the page's data set
+        found.pop("dataset", None)
+    return found
 
 
 def check_parameters(known: Sequence[str], history: Iterable[str] | None = None) -> None:

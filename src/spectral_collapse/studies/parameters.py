@@ -120,7 +120,7 @@ class ImageParameters(Parameters):
     def _has_both_folders(self) -> Self:
         if (self.source_images is None) != (self.target_images is None):
             raise ValueError("source_images and target_images must be given together")
-        if self.source_images is not None and {"dataset", "root"} & self.model_fields_set:
+        if self.source_images is not None and ("dataset" in self.model_fields_set or self.root is not None):
             raise ValueError("source_images and target_images stand in place of dataset and root; leave these out")
         return self
 

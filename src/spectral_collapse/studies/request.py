@@ -182,18 +182,38 @@ class Request(Generic[P]):
 
     def network(self, checkpoint: Checkpoint) -> Model:
         """A network by name, folder or itself, made for these images. Raises CheckpointError."""
+        checkpoint = self._opened(checkpoint)
         given = isinstance(checkpoint, Model)
         model = checkpoint.to(self.device) if given else _once(load_model, checkpoint, self.device)
         self._check_made_for(model.card)
         return model
 
+    def _opened(self, checkpoint: Checkpoint) -> Checkpoint:
+        """For images of the reader's own a network may be whatever `networks.open_model` opens."""
+        if self.info.family != folders.OWN or isinstance(checkpoint, Model):
+            return checkpoint
+        if checkpoint not in self._models:
+            self._models[checkpoint] = own.open_model(checkpoint)
+        return self._models[checkpoint]
+
+    @cached_property
+    def _models(self) -> dict[Checkpoint, Model]:
+        return {}
+
     def _check_made_for(self, card: Mapping[str, Any]) -> None:
-        """Raises CheckpointError for a network of other images; a reader may give images of their own to any."""
-        family = card.get("family", "") if self.info.family == folders.OWN else self.info.family
-        check_made_for(card, self.info.name, family, self.parameters.size)
+        """Raises CheckpointError for a network of other images; a reader may give images of their own to any of their
+        size, and InvalidParameterError says which that is."""
+        if self.info.family != folders.OWN:
+            return check_made_for(card, self.info.name, self.info.family, self.parameters.size)
+        if card.get("image_size") != self.parameters.size:
+            raise InvalidParameterError(
+                f"this network is for images of {card.get('image_size')} pixels; give that number as size, which was "
+                f"{self.parameters.size}"
+            )
 
     def facts(self, checkpoint: Checkpoint) -> Facts:
         """What identifies a network made for these images, which is not loaded for it. Raises CheckpointError."""
+        checkpoint = self._opened(checkpoint)
         if isinstance(checkpoint, Model):
             process, classes = checkpoint.denoiser.process, _classes(checkpoint)
             found = Facts(checkpoint.card, own.fingerprint(checkpoint), process, classes, checkpoint.downsampling)
