@@ -1,0 +1,32 @@
+"""The chart of the first page: the fine detail of every image over its target's."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from spectral_collapse.charts import lines
+from spectral_collapse.charts.theme import PALETTE
+
+
+def details(table: pd.DataFrame) -> alt.FacetChart:
+    """A dot per image and the mean of each method with its interval, of `findings.home.details`; 1 is the target's."""
+    scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
+    x = alt.X("ratio:Q", title="times the target's (log)", scale=scale).axis(
+        format="~g", values=[0.1, 0.3, 1, 3, 10]
+    )
+    y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
+    chart = alt.Chart()
+    image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]
+    layers = alt.layer(
+        chart.mark_rule(color="#777777", strokeDash=[4, 3]).encode(x=alt.datum(1)),
+        chart.mark_circle(size=26, color=PALETTE[0], opacity=0.35).encode(x, y, tooltip=image),
+        chart.mark_rule(color=PALETTE[1], strokeWidth=3).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q"), y),
+        chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
+            alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
+        ),
+    ).properties(width=175, height=105)
+    names = ", ".join(table["panel"].unique())
+    return lines.panels(layers, table, columns=3).properties(
+        spacing=14, description=f"Energy at high frequencies of every image over its own target's, on {names}"
+    )

@@ -1,0 +1,94 @@
+"""What the book found, in five sentences, and the fine detail of every image, for its first page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import results, statistics
+from spectral_collapse.findings import choose, decomposition, verdicts
+from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.claims import Claim
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import below, label, title_of
+from spectral_collapse.statistics import text
+from spectral_collapse.studies.benchmark import TARGET
+
+METHODS = ("standard", "dpm_solver", "nullspace", "taba", "ovg")
+"""What the chart shows, as far as the benchmark has it: the standard inversion, what costs no more, and the papers'
+cures."""
+
+
+def detail(study: xr.Dataset, method: str) -> xr.DataArray:
+    """The energy at high frequencies of each image of a method over its own true target's, along `sample`."""
+    own = study["hf_excess"].sel(point=method, drop=True)
+    own = own.mean("seed") if "seed" in own.dims else own
+    return np.exp(own - study["reference_hf_excess"].sel(reference=TARGET, drop=True)).rename("ratio")
+
+
+def details(found: Found) -> pd.DataFrame:
+    """`detail` of every image, and per method its geometric mean with a 95 % interval over independent pictures.
+
+    Columns panel (the data set), method, image and ratio; mean, low and high are the same for all images of a method.
+    """
+    rows = []
+    for study in found.values():
+        for method in (name for name in METHODS if name in study["point"]):
+            ratios = detail(study, method)
+            mean = statistics.geometric_mean(np.log(ratios))
+            frame = pd.DataFrame({"image": ratios["sample"].to_numpy().astype(str), "ratio": ratios.to_numpy()})
+            rows.append(frame.assign(panel=label(study), method=called(method), **mean._asdict()))
+    return pd.concat(rows, ignore_index=True)
+
+
+def median(study: xr.Dataset) -> xr.Dataset:
+    """A result of `studies.collapse` with the picture of one image alone: of those that are kept, the one whose loss of
+    fine detail by the standard inversion is the median."""
+    excess = study["image_excess"].sel(sample=study["shown"].to_numpy())
+    loss = (excess.sel(image_series="standard") - excess.sel(image_series="target")).to_numpy()
+    return study.isel(shown=[int(np.argsort(loss)[len(loss) // 2])])
+
+
+def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
+    """What happens, why, what helps, what to do, and how sure that is, a sentence each, as Markdown.
+
+    found: of the benchmark, the data set that the page speaks of first. decomposed: of `studies.decomposition`, of that
+    data set. claims: of `verdicts.collected`.
+    """
+    study = next(iter(found.values()))
+    energies = {name: statistics.geometric_mean(np.log(detail(study, name))) for name in ("standard", "taba", "ovg")}
+    less = [below(statistics.geometric_mean(np.log(detail(one, "standard"))), 1) for one in found.values()]
+    lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
+    entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
+    total = verdicts.tally(one for made in claims.values() for one in made)
+    images = ", ".join(f"{one.sizes['sample']} of {title_of(one)}" for one in found.values())
+    best = called(choose.pick(found, "editing", 1))
+    return (
+        f"{warning(study)}"
+        f"1. **What happens.** Translated by the standard inversion, images of {title_of(study)} have "
+        f"{text(energies['standard'], 2)} times the fine detail of their own targets; on {less.count(True)} of "
+        f"{len(less)} data sets images have less than their targets.\n"
+        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies, "
+        f"{text(entry, 2)} of it since the image enters without the noise that its first level stands for; coarse "
+        "steps and the network's own error make the rest.\n"
+        f"3. **What helps.** Noise that is let in at the entry: {energies['taba'].mean:.2f} times the targets' detail "
+        f"with TABA, {energies['ovg'].mean:.2f} with OVG, which costs three times as much.\n"
+        f"4. **What to do.** At the price of the standard inversion, take {best} to edit images: it leads on most of "
+        "these data sets. [What should I use?](notebooks/choose.ipynb) has the other tasks and prices.\n"
+        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims {total['holds']} hold on all data "
+        f"that can tell, {total['fails']} fail on all, and the others depend on the data or await more of it; networks "
+        f"are small, and images few: {images}."
+    )
+
+
+def warning(study: xr.Dataset) -> str:
+    """A warning above numbers of the profile smoke, '' at the others."""
+    if results.parameters(study.attrs).get("profile") != "smoke":
+        return ""
+    return (
+        "**This copy of the book shows that everything runs, and no more:** it was made at the profile `smoke`, with "
+        "few images and few steps. `make book PROFILE=quick` has numbers to read.\n\n"
+    )
