@@ -2,7 +2,8 @@
 
 All functions work on any leading dimensions at once. More is better in both scores. Images of one photograph, field of
 view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along the dimension
-of the samples, and all intervals draw whole groups (`bootstrap_counts`).
+of the samples, and all intervals draw whole groups (`bootstrap_counts`). Where the pictures are fixed, since a page
+speaks of just these, the coordinate is called `{dim}_stratum`, and samples are drawn within each of them.
 
 Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13), corrected for the number of groups.
 Plain ones of few groups are too short: of the mean of four normal values they cover 80 %, of sixteen 92 %. Here they
@@ -100,12 +101,29 @@ def hypervolume(points: np.ndarray, reference: tuple[float, float] = (0.0, 0.0))
     return (strips * np.maximum.accumulate(height, axis=-1)).sum(-1)
 
 
+class Within(NamedTuple):
+    """A group that is drawn within its stratum alone, such as a window of one of a few fixed pictures."""
+
+    stratum: object
+    group: object
+
+
 def groups_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> np.ndarray:
-    """What each sample along `dim` is taken from: the coordinate `{dim}_group`; without it each is its own group."""
+    """What each sample along `dim` is taken from: the coordinate `{dim}_group`; without it each is its own group,
+    `Within` a stratum where the coordinate `{dim}_stratum` names one."""
     if not isinstance(data, xr.DataArray | xr.Dataset) or not isinstance(dim, str) or dim not in data.dims:
         raise InvalidParameterError(f"xarray data along a dimension {described(dim)} are needed; {_named(data)} given")
+    if (name := f"{dim}_stratum") in data.coords:
+        groups = np.empty(data.sizes[dim], object)
+        groups[:] = [Within(stratum, number) for number, stratum in enumerate(data[name].to_numpy())]
+        return groups
     name = f"{dim}_group"
     return data[name].to_numpy() if name in data.coords else np.arange(data.sizes[dim])
+
+
+def pictures_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> int:
+    """How many pictures, fields or products the samples along `dim` are taken from."""
+    return len({group.stratum if isinstance(group, Within) else group for group in groups_of(data, dim)})
 
 
 def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
@@ -118,54 +136,59 @@ def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RES
     This is no call of `scipy.stats.bootstrap`, which draws single samples: on sums over groups it gives the
     same intervals of means, but fronts, ranks and ratios need the same draws again and again.
 
-    groups: the group of each sample (`groups_of`), a range where each is its own. The numbers are whole, as
-    floats, and read-only: who asks for the same gets the same array. All are NaN where there is only one group, and
-    so no interval.
+    groups: the group of each sample (`groups_of`), a range where each is its own; those `Within` a stratum are drawn
+    there, as many as it has. The numbers are whole, as floats, and read-only: who asks for the same gets the same
+    array. All are NaN where there is only one group, or one in every stratum, and so no interval.
 
     Raises InvalidParameterError for no samples or no resamples.
     """
     resamples, seed = check_count("resamples", resamples, 1), check_count("seed", seed, 0)
-    number, _ = _groups(groups)
+    number, count = _groups(groups)
     memory.check(16 * resamples * len(number), f"a bootstrap of {len(number)} samples", "lower resamples")
-    return _counts(tuple(number.tolist()), resamples, seed)
+    stratum = np.empty(count, int)
+    stratum[number] = _strata(groups)
+    return _counts(tuple(number.tolist()), tuple(stratum.tolist()), resamples, seed)
 
 
 @lru_cache(maxsize=32)  # of 64 samples each has 1 MB
-def _counts(number: tuple[int, ...], resamples: int, seed: int) -> np.ndarray:
-    """`bootstrap_counts` of the number of each sample's group."""
-    count = max(number) + 1
-    if count == 1:
+def _counts(number: tuple[int, ...], strata: tuple[int, ...], resamples: int, seed: int) -> np.ndarray:
+    """`bootstrap_counts` of the number of each sample's group, and of that of each group's stratum."""
+    if len(strata) == len(set(strata)):
         counts = np.full((resamples, len(number)), np.nan)
     else:
-        drawn = np.random.default_rng(seed).integers(count, size=(resamples, count))
-        times = np.zeros((resamples, count))
-        np.add.at(times, (np.arange(resamples)[:, None], drawn), 1)
+        generator, rows = np.random.default_rng(seed), np.arange(resamples)[:, None]
+        times = np.zeros((resamples, len(strata)))
+        for one in sorted(set(strata)):
+            members = np.flatnonzero(np.asarray(strata) == one)
+            drawn = generator.integers(len(members), size=(resamples, len(members)))
+            np.add.at(times, (rows, members[drawn]), 1)
         counts = times[:, list(number)]
     counts.flags.writeable = False
     return counts
 
 
-def stretch(groups: np.ndarray | int) -> np.ndarray:
+def stretch(groups: np.ndarray | int, strata: int = 1) -> np.ndarray:
     """How much too short percentile bootstrap intervals of a mean over so many independent groups are (...).
 
     Resamples of G groups have the variance that divides by G, not by G - 1, and their quantiles are those of the normal
     distribution, not of Student's with G - 1 degrees of freedom: 2.69 for 3 groups, 1.87 for 4, 1.12 for 16, 1.03 for
-    64. NaN for one group, which has no interval.
+    64. Drawn within H strata they have G - H, in equally large strata of one variance. NaN for one group, or one in
+    every stratum, which have no interval.
     """
-    count = _numbers("groups", groups, 0).astype(float)
-    count = np.where(count > 1, count, np.nan)
-    end = (1 + COVERAGE) / 2
-    return special.stdtrit(count - 1, end) / special.ndtri(end) * np.sqrt(count / (count - 1))
+    count, strata = _numbers("groups", groups, 0).astype(float), check_count("strata", strata, 1)
+    count = np.where(count > strata, count, np.nan)
+    freedom, end = count - strata, (1 + COVERAGE) / 2
+    return special.stdtrit(freedom, end) / special.ndtri(end) * np.sqrt(count / freedom)
 
 
-def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL) -> Interval:
-    """A percentile bootstrap interval over so many groups, stretched about its estimate.
+def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL, strata: int = 1) -> Interval:
+    """A percentile bootstrap interval over so many groups, in so many strata, stretched about its estimate.
 
     bounds: between which the quantity lies, by its kind: it is stretched on the scale of the logarithm or the logit,
     and so stays within them. An estimate at a bound has no place on that scale; its interval is cut at the bounds.
     """
     _check_interval(found)
-    (low, high), factor = _bounds(bounds), stretch(groups)
+    (low, high), factor = _bounds(bounds), stretch(groups, strata)
 
     def scaled(x: np.ndarray) -> np.ndarray:
         lower = np.log(x - low) if np.isfinite(low) else 0.0
@@ -199,7 +222,7 @@ def resampled(
     draws = _numbers("draws", draws)
     ends = percentiles(draws) if draws.shape[-1] else (np.nan, np.nan)
     _check_alike("estimate and each of draws", np.shape(estimate), draws.shape[:-1])
-    return corrected(Interval(estimate, *ends), _groups(groups)[1], bounds)
+    return corrected(Interval(estimate, *ends), _groups(groups)[1], bounds, int(_strata(groups).max()) + 1)
 
 
 def within(found: Interval, least: float, most: float) -> Interval:
@@ -510,6 +533,13 @@ def _groups(groups: object, samples: int | None = None) -> tuple[np.ndarray, int
     if number.min() < 0:
         raise InvalidParameterError(f"groups must name the group of each sample; {(number < 0).sum()} have none")
     return number, int(number.max()) + 1
+
+
+def _strata(groups: Sequence[object] | np.ndarray) -> np.ndarray:
+    """The number of each sample's stratum, from 0; all are of one where groups are not `Within` any."""
+    if not isinstance(groups, np.ndarray) or groups.dtype != object or not isinstance(groups[0], Within):
+        return np.zeros(len(groups), int)
+    return pd.factorize(np.array([str(group.stratum) for group in groups]))[0]
 
 
 def _check_length(name: str, values: object) -> None:

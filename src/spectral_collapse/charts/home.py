@@ -12,9 +12,7 @@ from spectral_collapse.charts.theme import PALETTE
 def details(table: pd.DataFrame) -> alt.FacetChart:
     """A dot per image and the mean of each method with its interval, of `findings.home.details`; 1 is the target's."""
     scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
-    x = alt.X("ratio:Q", title="times the target's (log)", scale=scale).axis(
-        format="~g", values=[0.1, 0.3, 1, 3, 10]
-    )
+    x = alt.X("ratio:Q", title="times the target's (log)", scale=scale).axis(format="~g", values=[0.1, 0.3, 1, 3, 10])
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     chart = alt.Chart()
     image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]
