@@ -97,14 +97,16 @@ def over_plain_areas(one: xr.Dataset) -> pd.DataFrame:
     return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
 
 
-def by_distance(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def by_distance(one: xr.Dataset) -> pd.DataFrame:
     """Autocorrelation: columns panel, series, distance, and those of `intervals.means`."""
-    return per_dataset(found, lambda one: means(one["autocorrelation"]))
+    return means(one["autocorrelation"])
 
 
-def by_patch(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def by_patch(one: xr.Dataset) -> pd.DataFrame:
     """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
-    return per_dataset(found, lambda one: means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one)))
+    return means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one))
 
 
 def calibration(found: Found) -> pd.DataFrame:

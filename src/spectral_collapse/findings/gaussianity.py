@@ -75,9 +75,10 @@ def pvalues(study: xr.Dataset) -> pd.DataFrame:
     return rows.assign(**{end: np.exp(rows[end]) for end in ("mean", "low", "high")})
 
 
-def energies(found: Found) -> pd.DataFrame:
+@each(stacked)
+def energies(study: xr.Dataset) -> pd.DataFrame:
     """Mean energy per degree of freedom in each band: columns panel, series, band, and those of `intervals.means`."""
-    return stacked(found, lambda study: means(_in_bands(study["energy"].drop_vars("freedom")), bounds=POSITIVE))
+    return means(_in_bands(study["energy"].drop_vars("freedom")), bounds=POSITIVE)
 
 
 @each(stacked)
@@ -100,9 +101,10 @@ def rejections(study: xr.Dataset) -> pd.DataFrame:
     return pd.concat(rows.assign(test=test) for test, rows in tests.items()).dropna(subset=["mean"])
 
 
-def divergences(found: Found) -> pd.DataFrame:
+@each(stacked)
+def divergences(study: xr.Dataset) -> pd.DataFrame:
     """Divergence from N(0, 1) above white noise's: columns panel, series, mean, low, high in nat per element."""
-    return stacked(found, lambda study: jackknifed(study["kl_excess"]))
+    return jackknifed(study["kl_excess"])
 
 
 @each(stacked)

@@ -66,11 +66,12 @@ def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
     }
 
 
-def growth(found: Found) -> pd.DataFrame:
+@each(stacked)
+def growth(study: xr.Dataset) -> pd.DataFrame:
     """Effective rank against the number of latents: columns panel, series, count, mean; low, high: the range of 95 %
     of the random sets of that size."""
 
-    return stacked(found, lambda study: of_draws(study["subset_rank"]))
+    return of_draws(study["subset_rank"])
 
 
 def component_spectra(study: xr.Dataset) -> pd.DataFrame:
