@@ -27,10 +27,9 @@ def test_the_law_has_a_row_per_entry_and_power_with_its_intervals(study: xr.Data
 
 def test_lines_end_at_all_of_the_source_and_at_all_of_the_power(study: xr.Dataset) -> None:
     ends = findings.hyperbolas(study)
-    assert len(ends) == 2 * 2 * 3
     np.testing.assert_allclose(ends["kept"] * ends["power"], ends["ratio"] / (1 + ends["ratio"]))
     assert (ends.groupby(["series", "ratio"])[["kept", "power"]].max() == 1).all(axis=None)
-    assert sorted(ends["ratio"].unique()) == [0.025, 0.1, 0.25, 1, 2.5, 10]
+    assert sorted(ends["ratio"]) == sorted(2 * [0.025, 0.1, 0.25, 1, 2.5, 10])
 
 
 def test_the_gap_of_the_law_is_the_largest_and_leaves_wieners_entry_out(study: xr.Dataset) -> None:
@@ -102,14 +101,10 @@ def test_the_cost_is_what_is_added_in_each_band(study: xr.Dataset) -> None:
     assert table.loc[(EVERYWHERE, 2), "S_LF, drawn"].startswith(f"{mean:.3f} [")
 
 
-def test_sentences_have_the_numbers(study: xr.Dataset) -> None:
-    text = findings.answer(study)
-    assert text.count(". ") == 1
-    assert f"{float(study['s_lf_expected'].sel(noise=EVERYWHERE, replaced=10)):.4f}" in text
-    listed = findings.verdict(study)
-    assert listed.count("\n- ") == 5
-    assert "nan" not in text + listed
-    assert "delta = 0.3: Euler 1000, Heun 200, 2M 100" in listed
+def test_the_page_has_the_calls_that_are_enough_and_no_gaps(study: xr.Dataset) -> None:
+    numbers = findings.numbers(study)
+    assert "delta = 0.3: Euler 1000, Heun 200, 2M 100" in numbers["stops"]
+    assert not any("nan" in text for text in numbers.values() if isinstance(text, str))
 
 
 def test_the_first_steps_are_to_blame_where_most_of_the_error_goes_with_them(study: xr.Dataset) -> None:

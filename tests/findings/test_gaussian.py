@@ -136,14 +136,10 @@ def test_the_answer_has_what_is_left_and_what_brings_it_back(study: xr.Dataset) 
     inside = gaussian.emptied_rings(study["frequency"])
     for name, power in (("standard", 0.3), ("OVG", 1.2)):
         study["ovg_power"].loc[{"ovg_series": name}] = np.where(inside, 1e-20, power)
-    answer = findings.answer(study.assign_attrs(num_steps=50))
-    assert "a tenth of the power $s_0^2$ more than 0.09 of white noise's variance" in answer
-    assert "0.38 of it is left after 50 standard steps, 0.50 in the limit of many, and 0.80 with noise" in answer
-    assert "from 0.30 to 1.20, and empty ones to 1e-20 at most" in answer
-
-
-def test_the_setting_tells_the_entry_level_of_the_page_from_that_of_the_networks(study: xr.Dataset) -> None:
-    study["entry"].loc[{"process": gaussian.PRESERVING}] = 0.25
-    said = findings.setting(study.assign_attrs(data_source="real", origin="drawn by chance"))
-    assert "$s_0^2$ = 2.5e-01" in said
-    assert "have DDPM's (1.0e-04)" in said
+    numbers = findings.numbers(study)
+    values = [float(numbers[name]) for name in ("faint", "left", "limit")]
+    assert values == pytest.approx([0.09, 0.375, 0.5])
+    assert float(numbers["noised"].sel(noise="everywhere", replaced=0)) == pytest.approx(0.8)
+    assert numbers["weak"].sel(ovg_series=["standard", "OVG"]).to_numpy() == pytest.approx([0.3, 1.2])
+    assert float(numbers["filled"].sel(ovg_series="OVG")) == pytest.approx(1e-20)
+    assert numbers["ddpm"] == pytest.approx(1e-4, rel=1e-3)

@@ -77,8 +77,9 @@ def test_the_pvalue_falls_with_the_number_of_latents_and_the_distance_does_not(s
     assert distances.loc[("standard", 64), "mean"] == pytest.approx(1, abs=0.02)
     law = distances.loc[findings.LAW, "mean"]
     assert law[8] / law[64] == pytest.approx(8**0.5, rel=0.1)
-    assert findings._first_rejected(study, "standard") == 8
-    assert findings._first_rejected(study, "taba") is None
+    assert "in every random set of 8 or more at" in findings.norms_verdict({"made": study})
+    alike = study.assign(ks_pvalue=xr.ones_like(study["ks_pvalue"]))
+    assert "in no set at" in findings.norms_verdict({"made": alike})
 
 
 def test_norms_have_the_range_of_chi_square(study: xr.Dataset) -> None:
@@ -153,13 +154,9 @@ def test_the_page_has_a_row_per_series_and_an_answer(study: xr.Dataset) -> None:
     table = findings.score_table({"made": study})
     assert len(table) == 9
     assert "nan" not in table.to_string()
-    text = findings.answer({"made": study})
-    assert "95 % of sets of 64 white latents have at most 0.17" in text
-    assert (
-        "are not told from white noise's with TABA, OVG, shuffled, shared pattern, heavy tails; the mean norm is"
-        in text
-    )
-    assert text.split("spectrum is not with ")[1].startswith("OVG (")
-    nearest = text.split("nearest to N(0, 1) are ")[1]
-    assert "TABA -0.0" in nearest or "TABA 0.0" in nearest
-    assert "standard" not in nearest
+    answer = findings.answer(study)
+    assert (answer["count"], answer["most"]) == (64, pytest.approx(findings.chance(64).high))
+    assert answer["inside"] == "TABA, OVG, shuffled, shared pattern, heavy tails"
+    assert answer["only_norm"].startswith("OVG (")
+    assert "TABA" in answer["nearest"]
+    assert "standard" not in answer["nearest"]

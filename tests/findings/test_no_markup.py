@@ -37,7 +37,7 @@ def told(module: ModuleType, study: xr.Dataset) -> Iterator[tuple[str, str]]:
             except Exception:  # takes something else, or more
                 continue
             claims = [one for one in found if isinstance(one, Claim)] if isinstance(found, list) else []
-            yield name, found if isinstance(found, str) else repr(claims)
+            yield name, str(found) if isinstance(found, str | dict) else repr(claims)
             break
 
 

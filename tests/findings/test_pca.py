@@ -70,7 +70,6 @@ def test_no_collapse_has_no_share() -> None:
     # half of the amplitude at all frequencies: fewer dimensions in no reading
     found = {"made": made(pca, {"standard": 0.5 * white(seed=0), "closed form": white()})}
     assert findings.predicted(found)["mean"].isna().all()
-    assert "There is no loss to explain" in findings.answer(found)
     assert [claim.side for claim in findings.claims(found)[:2]] == ["too few data", "too few data"]
 
 
@@ -97,8 +96,7 @@ def test_the_verdict_names_what_has_fewer_dimensions(study: xr.Dataset) -> None:
     assert re.findall(r"([a-z ]+) \(0\.\d{3}\)", named) == [
         "standard", " rank deficient", " duplicated", " shuffled", " closed form",
     ]  # fmt: skip
-    assert "of the set are in" in text
-    assert findings.lost(study).count("[") == 4
+    assert np.isfinite(list(findings.lost(study).values())).all()
     table = findings.rank_table({"made": study})
     assert len(table) == 7
     assert "nan" not in table.to_string()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,8 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, means
-from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.statistics import Interval, bootstrap_counts, interval, ratio, resampled
+from spectral_collapse.findings.measured import below, images, title_of
+from spectral_collapse.statistics import Interval, interval, ratio, resampled_means, text
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -23,17 +23,6 @@ EXACT = 0.05
 """A relative error below this counts as none."""
 
 _BEYOND = "beyond the closed form"
-_HELD = {
-    "the claim": True,
-    "the closed form": False,
-    _BEYOND: False,
-    "neither": None,
-    "both rise": True,
-    "only the network rises": True,
-    "only the closed form rises": False,
-    "neither rises": False,
-}
-"""Whether a claim holds, by what it is nearer to."""
 _RISING = {
     (True, True): "both rise",
     (True, False): "only the network rises",
@@ -41,14 +30,18 @@ _RISING = {
     (False, False): "neither rises",
 }
 """What is said of the network's and the closed form's numbers, by whether each rises."""
+_HELD = {"the claim": True, "the closed form": False, _BEYOND: False, "neither": None} | {
+    said: rises for (rises, _), said in _RISING.items()
+}
+"""Whether a claim holds, by what it is nearer to."""
 _NOT_JUDGED = ("by construction", "see the number")
+_SIDES = ("network", "covariance")
+"""Denoisers: the measured one, and the perfect one of Gaussian data."""
 
 
 def gain(study: xr.Dataset) -> pd.DataFrame:
     """What an input coefficient is multiplied by on its way to the latent, per denoiser and frequency, and C of Eq. 56.
-
-    Slopes of regressions over images and rings, with 95 % bootstrap intervals; C has no width.
-    """
+    Slopes of regressions over images and rings, with 95 % bootstrap intervals; C has no width."""
     found = ratio(study["cross"], study["input_power"])
     measured = named(as_table(found, study["cross"]), denoiser=DENOISERS)
     constant = dict.fromkeys(("mean", "low", "high"), float(study["contraction"]))
@@ -68,9 +61,8 @@ def entering_noise(study: xr.Dataset) -> pd.DataFrame:
 class Prediction(NamedTuple):
     """A claim of Appendix C with the number it predicts, the measured one, and the closed form's.
 
-    nearer: 'the claim', 'the closed form', 'beyond the closed form' (the whole interval is farther from the
-    claim than the closed form is), 'neither' (the interval crosses the midpoint of the two), or why there
-    is no such comparison: the closed form is the same either way 'by construction', say.
+    nearer: 'the claim', 'the closed form', 'beyond the closed form' (the whole interval is farther from the claim),
+    'neither' (it crosses the midpoint of the two), or why there is no such comparison, such as 'by construction'.
     """
 
     claim: str
@@ -82,76 +74,54 @@ class Prediction(NamedTuple):
 
 
 def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
-    """Every claim beside its number, with 95 % bootstrap intervals.
+    """Every claim beside its number, with 95 % bootstrap intervals. study: a result of `studies.appendix_c`.
+    decomposed: that of `studies.decomposition` for the same data, profile and network. A claim that predicts a number
+    is nearer to the measurement than the closed form's number where the whole interval lies on its side of the midpoint
+    between the two."""
+    first, contraction = decomposed.isel(step=0), float(study["contraction"])
 
-    Args:
-        study: a result of `studies.appendix_c`.
-        decomposed: the result of `studies.decomposition` for the same data, profile and network.
+    def at_first(name: str, **place: str) -> list[Interval]:
+        return [interval(first[name].sel(denoiser=side, **place)) for side in _SIDES]
 
-    A claim that predicts a number is nearer to the measurement than the closed form's number where
-    the whole interval lies on its side of the midpoint between the two.
-    """
-    first = decomposed.isel(step=0)
-    contraction = float(study["contraction"])
-    gains, sizes = {}, {}
-    for name in ("network", "covariance"):
-        of = study.sel(denoiser=name)
-        gains[name] = ratio(high_mean(of["cross"]), high_mean(of["input_power"]))
-        sizes[name] = ratio(high_mean(of["latent_power"]), high_mean(of["input_power"]))
+    def of_input(name: str) -> list[Interval]:
+        power = high_mean(study["input_power"])
+        return [ratio(high_mean(study[name]).sel(denoiser=side), power.sel(denoiser=side)) for side in _SIDES]
+
+    rows = [
+        ("At the first level the network predicts no noise at high frequencies (power of what it predicts)", "49",
+         0.0, at_first("predicted", band="high")),
+        ("In plain areas it predicts none either (squared error of what it predicts)", "49",
+         1.0, at_first("area_error", area="plain")),
+        ("High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, of_input("cross")),
+        ("So does their power, by C squared", "51, 56", contraction**2, of_input("latent_power")),
+    ]  # fmt: skip
+    gap = "Predicting clean images instead of noise changes the latent (by at most, optimal denoiser)"
     found = [
         _spectral_bias(decomposed),
-        compared(
-            "At the first level the network predicts no noise at high frequencies (power of what it predicts)",
-            "49",
-            0.0,
-            *(interval(first["predicted"].sel(denoiser=name, band="high")) for name in gains),
-        ),
-        compared(
-            "In plain areas it predicts none either (squared error of what it predicts)",
-            "49",
-            1.0,
-            *(interval(first["area_error"].sel(denoiser=name, area="plain")) for name in gains),
-        ),
-        compared(
-            "High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, *gains.values()
-        ),
-        compared("So does their power, by C squared", "51, 56", contraction**2, *sizes.values()),
-        Prediction(
-            "Predicting clean images instead of noise changes the latent (by at most, optimal denoiser)",
-            "52 to 55",
-            "> 0",
-            f"{float(study['parameterisation_gap']):.1e}",
-            "0",
-            "by construction",
-        ),
+        *(compared(claim, equation, predicted, *sides) for claim, equation, predicted, sides in rows),
+        Prediction(gap, "52 to 55", "> 0", f"{float(study['parameterisation_gap']):.1e}", "0", "by construction"),
         _clean_prediction(study),
     ]
     for method in study["inverse"].to_numpy():
-        error = interval(study["reconstruction_error"].sel(inverse=method))
-        power = statistics.text(interval(study["rebuilt_high_power"].sel(inverse=method)))
-        found.append(
-            Prediction(
-                f"The latent gives the image back (relative error, {method}; the latent's power at high "
-                f"frequencies is {power})",
-                "Corollary 1",
-                "0",
-                statistics.text(error),
-                "0 in the limit of many steps",
-                "see the number",
-            )
+        error, power = (
+            interval(study[name].sel(inverse=method)) for name in ("reconstruction_error", "rebuilt_high_power")
         )
-    plain = study["entered"].sel(measure="plain")
-    network, closed = (
-        [interval(plain.sel(denoiser=name, gamma=gamma)) for gamma in study["gamma"].to_numpy()]
-        for name in ("network", "covariance")
-    )
-    listed = ", ".join(f"{gamma:g}" for gamma in study["gamma"].to_numpy())
+        claim = (
+            f"The latent gives the image back (relative error, {method}; the latent's power at high frequencies is "
+            f"{text(power)})"
+        )
+        found.append(
+            Prediction(claim, "Corollary 1", "0", text(error), "0 in the limit of many steps", "see the number")
+        )
+    plain, gammas = study["entered"].sel(measure="plain"), study["gamma"].to_numpy()
+    network, closed = ([interval(plain.sel(denoiser=side, gamma=gamma)) for gamma in gammas] for side in _SIDES)
+    listed = ", ".join(f"{gamma:g}" for gamma in gammas)
     found.append(
         Prediction(
             f"The latent's local variance in plain areas rises with the noise that enters (gamma = {listed})",
             "Corollary 2",
             "rises with gamma",
-            "; ".join(statistics.text(one) for one in network),
+            "; ".join(map(text, network)),
             "; ".join(f"{one.mean:.3f}" for one in closed),
             rising(network, closed),
         )
@@ -160,14 +130,10 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
 
 
 def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """The claims of Appendix C over data sets, for the page of all claims.
-
-    A claim holds on a data set where the measurement is nearer to it than to the closed form, and fails where it is
-    nearer to the closed form or beyond it (`compared`); one that the intervals leave between both is open. What is to
-    rise holds where the network's number rises. Corollary 1 holds where the 95 % interval of the relative error of the
-    image that a latent gives back lies below `EXACT`, and fails where it lies above. What is true by construction is
-    left out.
-    """
+    """The claims of Appendix C over data sets, for the page of all claims, but for what is true by construction. A
+    claim holds on a data set where the measurement is nearer to it than to the closed form, and fails where it is
+    nearer to the closed form or beyond it (`compared`); what is to rise holds where the network's number rises.
+    Corollary 1 holds where the relative error of the image that a latent gives back lies below `EXACT`."""
     cases: dict[tuple[str, str], dict[str, Case]] = {}
     for name, study in found.items():
         title = title_of(study)
@@ -179,9 +145,8 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
                     case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            held = True if error.high < EXACT else False if error.low > EXACT else None
             claim = f"The latent gives the image back (relative error, {method})."
-            cases.setdefault((claim, _where("Corollary 1")), {})[title] = statistics.text(error), held
+            cases.setdefault((claim, _where("Corollary 1")), {})[title] = text(error), below(error, EXACT)
     return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
 
 
@@ -200,16 +165,11 @@ def table(found: list[Prediction]) -> pd.DataFrame:
     return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
 
 
-def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
-    """How the claims that predict a number or a direction fared, as Markdown."""
-    compared = [claim.nearer for claim in predictions(study, decomposed)]
-    counts = {name: compared.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")}
-    return (
-        f"**Answer.** Of {sum(counts.values())} claims that predict a number or a direction of their own, the "
-        f"measurement is nearer to the paper's in {counts['the claim']} and to that of a perfect network of Gaussian "
-        f"data in {counts['the closed form']}, beyond the latter in {counts[_BEYOND]}, and open in "
-        f"{counts['neither']}. It is of {images(decomposed)} of {title_of(study)} and one network."
-    )
+def answer(study: xr.Dataset, decomposed: xr.Dataset) -> dict[str, Any]:
+    """How many claims that predict a number or a direction fared how."""
+    nearer = [claim.nearer for claim in predictions(study, decomposed)]
+    counts = [nearer.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")]
+    return {"all": sum(counts), "counts": counts, "images": images(decomposed), "title": title_of(study)}
 
 
 def entered_with_noise(study: xr.Dataset) -> str:
@@ -217,11 +177,7 @@ def entered_with_noise(study: xr.Dataset) -> str:
     ends = study["entered"].sel(denoiser="covariance", gamma=1)
     places = {"at high frequencies": "high_power", "in plain areas": "plain"}
     found = {where: interval(ends.sel(measure=name)) for where, name in places.items()}
-    listed = " and ".join(f"{statistics.text(one)} {where}" for where, one in found.items() if np.isfinite(one.mean))
-    return (
-        f"With the noise of the first level the perfect network of Gaussian data ends at {listed}; Gaussian data would "
-        f"end at 1, up to the error of the steps."
-    )
+    return " and ".join(f"{text(one)} {where}" for where, one in found.items() if np.isfinite(one.mean))
 
 
 def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Prediction:
@@ -237,42 +193,32 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
     else:
         beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
         nearer = _BEYOND if beyond else "the closed form"
-    return Prediction(claim, equation, f"{predicted:.3f}", statistics.text(measured), statistics.text(closed), nearer)
+    return Prediction(claim, equation, f"{predicted:.3f}", text(measured), text(closed), nearer)
 
 
 def rising(network: list[Interval], closed: list[Interval]) -> str:
     """Which of the two rise along the list."""
-    rises = []
-    for found in (network, closed):
-        means = np.array([one.mean for one in found])
-        if np.isnan(means).any():
-            return "not measured: no such places in these images"
-        rises.append(bool((np.diff(means) > 0).all()))
-    return _RISING[rises[0], rises[1]]
+    means = np.array([[one.mean for one in found] for found in (network, closed)])
+    if np.isnan(means).any():
+        return "not measured: no such places in these images"
+    return _RISING[tuple(bool(rises) for rises in (np.diff(means) > 0).all(1))]
 
 
 def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
     groups = statistics.groups_of(error)
-    counts = bootstrap_counts(groups)
+    counts = statistics.bootstrap_counts(groups)
 
     def over(band: str) -> tuple[np.ndarray, float]:
-        network, closed = (error.sel(denoiser=name, band=band).to_numpy() for name in ("network", "covariance"))
-        draws = statistics.resampled_means(network, counts) / statistics.resampled_means(closed, counts)
-        return draws, network.mean() / closed.mean()
+        network, closed = (error.sel(denoiser=side, band=band).to_numpy() for side in _SIDES)
+        return resampled_means(network, counts) / resampled_means(closed, counts), network.mean() / closed.mean()
 
     (top, top_mean), (bottom, bottom_mean) = over("high"), over("low")
-    measured = resampled(top_mean / bottom_mean, top / bottom, groups)
+    measured = statistics.resampled(top_mean / bottom_mean, top / bottom, groups)
     nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
-    return Prediction(
-        "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)",
-        "47",
-        "> 1",
-        statistics.text(measured),
-        "1",
-        nearer,
-    )
+    claim = "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)"
+    return Prediction(claim, "47", "> 1", text(measured), "1", nearer)
 
 
 def _clean_prediction(study: xr.Dataset) -> Prediction:
@@ -281,8 +227,5 @@ def _clean_prediction(study: xr.Dataset) -> Prediction:
     claim = "A network trained to predict clean images amplifies high frequencies (their power in the latent)"
     if kind == "epsilon":
         return Prediction(claim, "52 to 55", "1", "missing", "", "not measured: this network predicts noise")
-    power = interval(high_mean(study["latent_power"].sel(denoiser="network")))
-    closed = interval(high_mean(study["latent_power"].sel(denoiser="covariance")))
-    return Prediction(
-        claim, "52 to 55", "1", statistics.text(power), statistics.text(closed), f"prediction type: {kind}"
-    )
+    power, closed = (text(interval(high_mean(study["latent_power"].sel(denoiser=side)))) for side in _SIDES)
+    return Prediction(claim, "52 to 55", "1", power, closed, f"prediction type: {kind}")

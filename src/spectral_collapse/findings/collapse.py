@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
-from spectral_collapse.findings.measured import attr, images, title_of
+from spectral_collapse.findings.intervals import high_mean, means
+from spectral_collapse.findings.measured import attr, below, images, title_of
 from spectral_collapse.statistics import POSITIVE, SHARE, Interval
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
@@ -53,50 +54,28 @@ def powers(study: xr.Dataset) -> dict[str, Interval]:
     return {series: statistics.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
 
 
-def answer(study: xr.Dataset) -> str:
-    """In one sentence: how much texture the standard inversion loses, and how much the cures give back."""
-    return (
-        f"**Answer.** Images translated by the standard inversion have {statistics.text(energy(study), 2)} times the "
-        f"energy of the true targets at high frequencies; {cured(study)} (geometric means over "
-        f"{images(study)} of **{title_of(study)}**, {attr(study, 'origin')}; 95 % bootstrap intervals)."
-    )
+def answer(study: xr.Dataset) -> dict[str, Any]:
+    """Numbers on how much texture the standard inversion loses, and how much the cures give back."""
+    about = {"images": images(study), "title": title_of(study), "origin": attr(study, "origin")}
+    return about | {"energy": energy(study), "cured": cured(study)}
 
 
-def verdict(study: xr.Dataset) -> str:
-    """What the latents are like, as a Markdown list, with 95 % bootstrap intervals.
-
-    'High' frequencies are those above half the Nyquist frequency.
-    """
-    found = powers(study)
-    texts = {series: statistics.text(interval) for series, interval in found.items()}
-    perfect = found["source, closed form"]
-    decorrelated = {
-        series: mean_text(study["latent_s_dc"].sel(latent_series=series), bounds=SHARE) for series in LATENTS
-    }
-    if perfect.high < 1:
-        even = "so it collapses too"
-    elif perfect.low > 1:
-        even = "more than white noise has, so it does not collapse"
-    else:
-        even = (
-            "not significantly different from white noise's: the spectrum of these sources is no reason for a collapse"
-        )
-    return (
-        f"- **Is the latent white?** The mean power of the latents at high frequencies, 1 for white noise, is "
-        f"{texts['source, network']} for sources inverted with our network, {texts['source, TABA']} with TABA, "
-        f"{texts['source, OVG']} with OVG, and {texts['target, network']} for targets. A perfect network would give "
-        f"{texts['source, closed form']} for Gaussian data with the spectrum of these sources, {even}.\n"
-        f"- **Are its places independent?** S_DC, the share of places whose neighbours differ as in white noise, is "
-        f"{decorrelated['white noise']} for drawn noise, {decorrelated['source, network']} for sources inverted with "
-        f"our network, {decorrelated['source, TABA']} with TABA, {decorrelated['source, OVG']} with OVG, "
-        f"{decorrelated['source, closed form']} with the perfect network of their spectrum, and "
-        f"{decorrelated['target, network']} for targets."
-    )
+def verdict(study: xr.Dataset) -> dict[str, Any]:
+    """Numbers on what the latents are like, each with its interval, by series; even: whether a perfect network
+    collapses. 'High' frequencies are those above half the Nyquist frequency."""
+    power, s_dc = powers(study), study["latent_s_dc"]
+    even = {
+        True: "so it collapses too",
+        False: "more than white noise has, so it does not collapse",
+        None: "not significantly different from white noise's: the spectrum of these sources is no reason for a "
+        "collapse",
+    }[below(power["source, closed form"], 1)]
+    decorrelated = {one: statistics.bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
+    return {"power": power, "even": even, "s_dc": decorrelated}
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """The paper's first claims, on each data set: of power, of S_DC minus white noise's, of log high-frequency
-    energy."""
+    """The paper's first claims: on power, on S_DC minus white noise's, on log high-frequency energy."""
 
     def power(study: xr.Dataset) -> Interval:
         return powers(study)["source, network"]

@@ -17,10 +17,11 @@ from scipy import stats
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import comparison
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, judge
-from spectral_collapse.findings.decorrelation import NEAR, Found, per_dataset, white_s_dc
+from spectral_collapse.findings.decorrelation import NEAR, per_dataset, white_s_dc
 from spectral_collapse.findings.intervals import bounds_of, means
-from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Measured, images, label
+from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
@@ -33,6 +34,8 @@ READINGS = {
 }
 """Ways to correlate two scores over methods and images."""
 _COMPARED = ("means of methods", "given the method")
+SCORES = ("s_hf", "s_lf")
+"""Of images, beside S_DC of latents."""
 ENOUGH = 0.9
 """Of the energy of samples from white noise: from here on images count as having it."""
 NOT_COUNTED = ("direct", "cycle_diffusion", "ddpm_friendly", SHUFFLED)
@@ -44,42 +47,36 @@ def methods(one: xr.Dataset) -> xr.Dataset:
     return one.sel(point=~one["made"])
 
 
-def latent_means(found: Found, score: str) -> pd.DataFrame:
+@each(per_dataset)
+def latent_means(one: xr.Dataset, score: str) -> pd.DataFrame:
     """Figs. 4, 15 and 16: columns panel, point, mean, low, high of S_DC; score, score_low, score_high; white, S_DC of
     white noise; limit, the mean score of what is sampled from white noise."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        rows, other = (means(methods(one)[name], bounds=bounds_of(name)) for name in ("s_dc", score))
-        ends = other[["mean", "low", "high"]].set_axis(["score", "score_low", "score_high"], axis=1)
-        limit = float(one[score].sel(point=WHITE).mean())
-        return rows.join(ends).assign(white=white_s_dc(one), limit=limit)
-
-    return per_dataset(found, table)
+    rows, other = (means(methods(one)[name], bounds=bounds_of(name)) for name in ("s_dc", score))
+    ends = other[["mean", "low", "high"]].set_axis(["score", "score_low", "score_high"], axis=1)
+    limit = float(one[score].sel(point=WHITE).mean())
+    return rows.join(ends).assign(white=white_s_dc(one), limit=limit)
 
 
-def single_images(found: Found, score: str = "s_hf") -> pd.DataFrame:
+@each(per_dataset)
+def single_images(one: xr.Dataset, score: str = "s_hf") -> pd.DataFrame:
     """Every image of every method: columns panel, point, sample, s_dc, and the score."""
-    return per_dataset(found, lambda one: methods(one)[["s_dc", score]].to_dataframe().reset_index())
+    return methods(one)[["s_dc", score]].to_dataframe().reset_index()
 
 
 def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Interval]:
-    """The rank correlation of two scores over methods, in each of `READINGS`.
-
-    Ranks are those among all images of all methods; a resample keeps them. Given the method, each method's mean rank is
-    taken away first, which is the partial correlation given the method as a category; given the image, each image's.
-    """
+    """The rank correlation of two scores over methods, in each of `READINGS`. Ranks are those among all images of all
+    methods; a resample keeps them. Given the method, each method's mean rank is taken away first, which is the partial
+    correlation given the method as a category; given the image, each image's."""
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
     counts = statistics.bootstrap_counts(groups)
-    kinds: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "all images": lambda times: _pooled(ranks - ranks.mean((1, 2), keepdims=True), times),
-        "given the method": lambda times: _pooled(ranks - ranks.mean(2, keepdims=True), times),
-        "given the image": lambda times: _pooled(ranks - ranks.mean(1, keepdims=True), times),
-    }
     once = np.ones((1, values.shape[-1]))
     found = {"means of methods": _over_methods(values, counts, groups)}
-    found |= {name: statistics.resampled(float(of(once)[0]), of(counts), groups) for name, of in kinds.items()}
+    away = {"all images": (1, 2), "given the method": 2, "given the image": 1}
+    for name, dims in away.items():
+        centred = ranks - ranks.mean(dims, keepdims=True)
+        found[name] = statistics.resampled(float(_pooled(centred, once)[0]), _pooled(centred, counts), groups)
     return {name: statistics.within(one, -1, 1) for name, one in found.items()}
 
 
@@ -90,80 +87,70 @@ def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) ->
     methods, resamples = means.shape[1:]
     drawn = np.random.default_rng(0).integers(methods, size=(methods, resamples))
     r = statistics.correlations(np.take_along_axis(means, drawn[None], 1), "spearman")[0, 1]
-    actual = statistics.correlations(values.mean(-1, keepdims=True), "spearman")[0, 1, 0]
+    actual = float(statistics.correlations(values.mean(-1, keepdims=True), "spearman")[0, 1, 0])
     if np.isnan(counts).any():
-        return Interval(float(actual), np.nan, np.nan)
+        return Interval(actual, np.nan, np.nan)
     fewer = min(range(methods), groups, key=lambda units: len(set(units)))
-    return statistics.resampled(float(actual), r[np.isfinite(r)], fewer)  # a method against itself has no correlation
+    return statistics.resampled(actual, r[np.isfinite(r)], fewer)  # a method against itself has no correlation
 
 
 def _pooled(centred: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Correlation of two centred scores (2, point, sample) over all points and samples, for each resample."""
+    first, second = centred
+    both, one, other = (
+        statistics.resampled_means(product, times).mean(0) for product in (first * second, first**2, second**2)
+    )
+    return both / np.sqrt(one * other)
 
-    def product(first: int, second: int) -> np.ndarray:
-        return statistics.resampled_means(centred[first] * centred[second], times).mean(0)
 
-    return product(0, 1) / np.sqrt(product(0, 0) * product(1, 1))
-
-
-def correlations(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def correlations(one: xr.Dataset) -> pd.DataFrame:
     """Columns panel, score (its symbol), reading, mean, low, high, of S_HF and S_LF with S_DC."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        rows = [
-            (metrics.SCORES[score].symbol, name, *r)
-            for score in ("s_hf", "s_lf")
-            for name, r in readings(one, score).items()
-        ]
-        return pd.DataFrame(rows, columns=["score", "reading", "mean", "low", "high"])
-
-    return per_dataset(found, table)
+    tables = [pd.DataFrame(readings(one, score)).T.assign(score=metrics.SCORES[score].symbol) for score in SCORES]
+    rows = pd.concat(tables).set_axis(["mean", "low", "high", "score"], axis=1)
+    return rows.rename_axis("reading").reset_index()
 
 
 def matrix(found: Found) -> xr.Dataset:
-    """Fig. 14: rank correlations of the methods' means of all scores, a result of `comparison.correlation`.
-
-    Scores are turned so that more is better, by their cards: a positive correlation says that two scores agree on
-    what is better. Each data set's values are standardised, and methods that all data sets have are averaged over all
-    their images.
-    """
+    """Fig. 14: rank correlations of the methods' means of all scores, a result of `comparison.correlation`. Scores are
+    turned so that more is better, by their cards: a positive correlation says that two scores agree on what is better.
+    Each data set's values are standardised, and methods that all data sets have are averaged over all their images."""
     common = set.intersection(*(set(methods(one)["point"].to_numpy()) for one in found.values()))
     points = [name for name in methods(next(iter(found.values())))["point"].to_numpy() if name in common]
     parts = []
     for one in found.values():
         chosen = one.sel(point=points).drop_vars(["made", "shown"])
-        scores = comparison.scores_of(chosen)
-        good = {name: (("point", "sample"), metrics.SCORES[name].goodness(chosen[name].to_numpy())) for name in scores}
+        good = {
+            name: (("point", "sample"), metrics.SCORES[name].goodness(chosen[name].to_numpy()))
+            for name in comparison.scores_of(chosen)
+        }
         turned = xr.Dataset(good, {"point": points})
-        part = (turned - turned.mean()) / turned.std()
         groups = [f"{label(one)} {group}" for group in statistics.groups_of(one)]
-        parts.append(part.assign_coords(sample_group=("sample", groups)))
+        parts.append(((turned - turned.mean()) / turned.std()).assign_coords(sample_group=("sample", groups)))
     return comparison.correlation(xr.concat(parts, "sample"))
 
 
-def experiment(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def experiment(one: xr.Dataset) -> pd.DataFrame:
     """S_DC, S_HF and S_LF of the standard inversion, of `white_norm` and `nullspace` where they are there, and of the
     latents that were made: columns panel, point, score (its symbol), and those of `intervals.means`."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
-        rows = [
-            means(one[name].sel(point=shown), bounds=bounds_of(name)).assign(score=metrics.SCORES[name].symbol)
-            for name in ("s_dc", "s_hf", "s_lf")
-        ]
-        return pd.concat(rows)
-
-    return per_dataset(found, table)
+    shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
+    rows = [
+        means(one[name].sel(point=shown), bounds=bounds_of(name)).assign(score=metrics.SCORES[name].symbol)
+        for name in ("s_dc", "s_hf", "s_lf")
+    ]
+    return pd.concat(rows)
 
 
-def gap(one: xr.Dataset, point: str, reference: str, score: str = "s_hf") -> Interval:
+def gap(one: xr.Dataset, point: str, reference: str = "standard", score: str = "s_hf") -> Interval:
     """Mean difference of a score between two points on the same images."""
     values = one[score]
     return statistics.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
 
 
-def exceptions(one: xr.Dataset, shown_by: str = "low") -> list[str]:
-    """Points whose latents have a low S_DC and whose images still have nearly the energy of samples from white noise.
+def exceptions(one: xr.Dataset, shown_by: str = "low") -> str:
+    """Points whose latents have a low S_DC and whose images still have nearly the energy of samples from white noise,
+    as a list; '' without any.
 
     S_DC's interval ends more than `NEAR` below white noise's value, and the energy at high frequencies is at least
     `ENOUGH` of that from white noise with its whole interval; with `shown_by` 'high' its interval need only reach
@@ -172,81 +159,64 @@ def exceptions(one: xr.Dataset, shown_by: str = "low") -> list[str]:
     """
     found = []
     for name in map(str, one["point"].to_numpy()):
-        decorrelated = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE)
-        low = decorrelated.high < white_s_dc(one) - NEAR
+        low = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE).high < white_s_dc(one) - NEAR
         if low and name not in NOT_COUNTED and getattr(gap(one, name, WHITE, "hf_excess"), shown_by) > np.log(ENOUGH):
             found.append(called(name))
-    return found
+    return ", ".join(found)
 
 
-def answer(found: Found) -> str:
-    """Two sentences: how S_HF goes with S_DC, and what forcing a latent to be white does to energy and to S_HF."""
+def rises(found: Found, reading: str) -> str:
+    """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
+    r = Measured.of(found, lambda one: readings(one, "s_hf")[reading])
+    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]} ({r.span(2)})"
 
-    def reading(name: str) -> str:
-        r = Measured.of(found, lambda one: readings(one, "s_hf")[name])
-        return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[name]} ({r.span(2)})"
 
-    changes = [gap(one, name, "standard", "hf_excess") for one in found.values() for name in FORCED]
-    raised = sum(change.low > 0 for change in changes)
-    texture = sum(gap(one, name, "standard").low > 0 for one in found.values() for name in FORCED)
-    free = sum(bool(exceptions(one)) for one in found.values())
-    enough = f"{ENOUGH:.0%}".replace("%", " %")
-    between, within = reading("means of methods"), reading("given the method")
-    return (
-        f"**Answer.** $S_{{HF}}$ rises with $S_{{DC}}$ {between} and {within}: rank correlations, counted where the "
-        f"interval lies above 0. Making the standard inversion's latents white by force raises the energy at high "
-        f"frequencies in {raised} of {len(changes)} cases, and $S_{{HF}}$, which falls where there is too much of it, "
-        f"in {texture}; on {free} of {len(found)} data sets there are latents of a low $S_{{DC}}$ that still give at "
-        f"least {enough} of the energy at high frequencies that white noise gives, with their whole interval."
-    )
+def raised(found: Found, score: str) -> tuple[int, int]:
+    """In how many cases making the standard inversion's latents white by force raises a score, and of how many."""
+    gaps = [gap(one, name, score=score) for one in found.values() for name in FORCED]
+    return sum(change.low > 0 for change in gaps), len(gaps)
+
+
+def excepted(found: Found) -> int:
+    """On how many data sets there are `exceptions`."""
+    return sum(bool(exceptions(one)) for one in found.values())
 
 
 def readings_verdict(found: Found) -> str:
     """A list: for each data set and score, whether the methods' means and single images say the same."""
     lines = []
     for one in found.values():
-        for score in ("s_hf", "s_lf"):
+        for score in SCORES:
             r = readings(one, score)
             between, within = (np.sign(r[name].low) * (r[name].low * r[name].high > 0) for name in _COMPARED)
-            if between * within < 0:
-                said = "**Simpson's paradox**: the signs are opposite, and neither interval holds 0"
-            elif between * within > 0:
-                said = "no paradox, both have one sign"
-            else:
-                said = "no paradox, as at least one interval holds 0"
+            said = {
+                -1: "**Simpson's paradox**: the signs are opposite, and neither interval holds 0",
+                1: "no paradox, both have one sign",
+            }.get(between * within, "no paradox, as at least one interval holds 0")
             values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
-            lines.append(
-                f"- **{label(one)}**, ${metrics.SCORES[score].symbol[0]}_{{{score[2:].upper()}}}$: {values}; {said}."
-            )
+            lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}; {said}.")
     return "\n".join(lines)
 
 
-def experiment_verdict(found: Found) -> str:
-    """A list: for each data set what white noise's samples have, what force and colour change, and the exceptions."""
-    lines = []
-    for one in found.values():
-        white, standard = (
-            text(statistics.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
-        )
-        forced = ", ".join(f"{name} {text(gap(one, name, 'standard'))}" for name in FORCED)
-        energy = ", ".join(f"{name} {_times(one, name)}" for name in ("standard", *FORCED, COLOURED, LOUD))
-        lines.append(
-            f"- **{label(one)}**, {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the "
-            "standard inversion's latents.\n"
-            f"  - Making these white changes it by: {forced}.\n"
-            f"  - Energy at high frequencies, in multiples of that from white noise: {energy}.\n"
-            f"  - $S_{{DC}}$ below white noise's, and at least {ENOUGH:g} of the energy from white noise with the "
-            f"whole interval: {', '.join(exceptions(one)) or 'none'}; with a part of it: "
-            f"{', '.join(exceptions(one, 'high')) or 'none'}."
-        )
-    return "\n".join(lines)
-
-
-def _times(one: xr.Dataset, point: str) -> str:
-    """High-frequency energy of a point's images as a multiple of white noise's: geometric mean over images."""
-    values = one["hf_excess"]
-    gaps = values.sel(point=point, drop=True) - values.sel(point=WHITE, drop=True)
-    return text(statistics.geometric_mean(gaps), 2)
+@each(items)
+def experiment_verdict(one: xr.Dataset) -> str:
+    """For each data set what white noise's samples have, what force and colour change, and the exceptions."""
+    white, standard = (
+        text(statistics.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
+    )
+    forced = ", ".join(f"{name} {text(gap(one, name))}" for name in FORCED)
+    times = ", ".join(
+        f"{name} {text(Interval(*np.exp(gap(one, name, WHITE, 'hf_excess'))), 2)}"
+        for name in ("standard", *FORCED, COLOURED, LOUD)
+    )
+    return (
+        f", {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the standard inversion's "
+        "latents.\n"
+        f"  - Making these white changes it by: {forced}.\n"
+        f"  - Energy at high frequencies, in multiples of that from white noise: {times}.\n"
+        f"  - $S_{{DC}}$ below white noise's, and at least {ENOUGH:g} of the energy from white noise with the whole "
+        f"interval: {exceptions(one) or 'none'}; with a part of it: {exceptions(one, 'high') or 'none'}."
+    )
 
 
 def claims(found: Found) -> list[Claim]:
@@ -275,12 +245,12 @@ def claims(found: Found) -> list[Claim]:
     made = judge(rows, found)
     free = {
         label(one): (
-            f"{', '.join(exceptions(one)) or 'none'}; with a part of the interval: "
-            f"{', '.join(exceptions(one, 'high')) or 'none'} ({images(one)})",
+            f"{exceptions(one) or 'none'}; with a part of the interval: {exceptions(one, 'high') or 'none'} "
+            f"({images(one)})",
             False if exceptions(one) else None if exceptions(one, "high") else True,
         )
         for one in found.values()
     }
-    words, what = "Decorrelation of the latent is a prerequisite of high frequencies.", "S_DC below white noise's, yet "
-    what += f"{ENOUGH:g} of the energy of its samples or more"
+    words = "Decorrelation of the latent is a prerequisite of high frequencies."
+    what = f"S_DC below white noise's, yet {ENOUGH:g} of the energy of its samples or more"
     return [*made[:4], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[4:]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -11,7 +12,8 @@ import xarray as xr
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.measured import attr, images, title_of
+from spectral_collapse.findings.measured import images, title_of
+from spectral_collapse.findings.tidy import tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, Interval, interval, ratio, text
 from spectral_collapse.studies.decomposition import MEASURES
@@ -60,7 +62,11 @@ def split(study: xr.Dataset) -> xr.DataArray:
         "total": standard,
         "interaction": standard - entered - refined + both,
     }
-    return xr.concat(list(gains.values()), xr.Variable("part", list(gains)), coords="minimal", compat="override")
+    return _stacked(gains)
+
+
+def _stacked(values: dict[str, xr.DataArray]) -> xr.DataArray:
+    return xr.concat(list(values.values()), xr.Variable("part", list(values)), coords="minimal", compat="override")
 
 
 def named(table: pd.DataFrame, **titles: dict[str, str]) -> pd.DataFrame:
@@ -73,10 +79,7 @@ def named(table: pd.DataFrame, **titles: dict[str, str]) -> pd.DataFrame:
 
 
 def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
-    """The deficit of a standard inversion and its parts, per measure, part and denoiser.
-
-    Measures without any place to measure are left out. titles: of the parts.
-    """
+    """The deficit of a standard inversion and its parts, per measure that has places, part and denoiser."""
     found = means(split(study), title=title_of(study))
     return named(found, denoiser=DENOISERS, part=titles, measure=MEASURE_TITLES)
 
@@ -84,8 +87,9 @@ def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
 def parts_table(study: xr.Dataset) -> pd.DataFrame:
     """`parts` as a table to show, with their interaction: a row per measure and denoiser, a column per part."""
     found = parts(study, PARTS | {"interaction": "interaction of entry and steps"})
-    texts = found.assign(text=[text(row) for row in found[["mean", "low", "high"]].itertuples(index=False)])
-    shown = texts.pivot_table("text", ["measure", "denoiser"], "part", aggfunc="first", sort=False)
+    shown = found.assign(text=list(map(text, found.itertuples()))).pivot_table(
+        "text", ["measure", "denoiser"], "part", aggfunc="first", sort=False
+    )
     return shown.rename_axis(index=["Measure", "Denoiser"], columns=None)
 
 
@@ -102,8 +106,7 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
         coarse.replace("time", "log SNR"): study["spaced"],
         fine: value.sel(resolution="fine", drop=True),
     }
-    gathered = xr.concat(list(walks.values()), xr.Variable("part", list(walks)), coords="minimal", compat="override")
-    deficit = study["ideal"].sel(resolution="coarse", drop=True) - gathered.rename(entry="denoiser")
+    deficit = study["ideal"].sel(resolution="coarse", drop=True) - _stacked(walks).rename(entry="denoiser")
     return named(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
 
 
@@ -111,12 +114,12 @@ def levels_matter(study: xr.Dataset) -> str:
     """What levels even in log SNR change, with entry noise and without, as Markdown."""
     if "spaced" not in study:
         return "This network's process has no other levels to compare."
-    coarse = study["value"].sel(denoiser="network", resolution="coarse", drop=True)
-    gained = (study["spaced"] - coarse).sel(measure="s_dc")
+    coarse = study["value"].sel(denoiser="network", resolution="coarse", measure="s_dc", drop=True)
+    gained = study["spaced"].sel(measure="s_dc") - coarse
     listed = " and ".join(f"{_text(gained.sel(entry=entry))} {title}" for entry, title in ENTRIES.items())
     return (
         f"As many steps, even in log SNR in place of time, change S_DC by {listed}. The entry noise changes it by "
-        f"{_text((coarse.sel(entry='noise') - coarse.sel(entry='none')).sel(measure='s_dc'))} on the usual levels."
+        f"{_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))} on the usual levels."
     )
 
 
@@ -152,48 +155,35 @@ def _by_level(study: xr.Dataset, name: str, panel: str, titles: dict[str, str]) 
 
 def summary(study: xr.Dataset) -> str:
     """What was measured, as one line of Markdown."""
-    coarse, fine = study["num_steps"].to_numpy()
-    return (
-        f"**{title_of(study)}**, {images(study)}: "
-        f"{attr(study, 'origin')}. Inverted are {attr(study, 'space')}, in {coarse} and in {fine} steps, by a network "
-        f"of prediction type {attr(study, 'prediction')}; one draw of noise. At the first level the noise has "
-        f"$\\sigma_0^2/\\alpha_0^2$ = {float(study['level'][0]) ** 2:.2g}."
+    return tell(
+        "**{title}**, {images}: {origin}. Inverted are {space}, in {num_steps[first]:.0f} and in "
+        "{num_steps[last]:.0f} steps, by a network of prediction type {prediction}; one draw of noise. At the first "
+        "level the noise has $\\sigma_0^2/\\alpha_0^2$ = {entry:.2g}.",
+        study,
+        images=images(study),
+        entry=float(study["level"][0]) ** 2,
     )
 
 
-def answer(study: xr.Dataset) -> str:
-    """What each cause makes of what is missing at high frequencies, and whether the network's error grows with
-    frequency, as Markdown."""
-    found = split(study).sel(measure="high_power", denoiser="network")
-    total, entry, coarse, own = (
-        _text(found.sel(part=name)) for name in ("total", "entry", "discretisation", "own error")
-    )
-    errors = _error_ratios(study)
-    grows = all(low.mean < high.mean for low, high in itertools.pairwise(errors.values()))
-    bands = ", ".join(f"{text(one, 1)} ({band})" for band, one in errors.items())
-    return (
-        f"**Answer.** Of the {total} of white noise's power that latents lack at high frequencies, the missing entry "
-        f"noise makes {entry}, coarse steps {coarse}, and the network's own error {own}. Asked for the "
-        f"noise in correctly noised sources, the network has {bands} times the squared error of a denoiser that knows "
-        f"the sources' covariance, summed over levels: the ratio {'grows' if grows else 'does not grow'} with "
-        "frequency."
-    )
+def error_ratios(study: xr.Dataset) -> dict[str, Any]:
+    """The network's error of the predicted noise over the closed form's by band, and whether it grows with
+    frequency."""
+    network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
+    errors = {band: ratio(network.sel(band=band), closed.sel(band=band)) for band in BANDS}
+    grows = all(lower.mean < higher.mean for lower, higher in itertools.pairwise(errors.values()))
+    return {"error": errors, "grows": "grows" if grows else "does not grow"}
 
 
 def left(study: xr.Dataset) -> Interval:
-    """Power at high frequencies, 1 for white noise, that a standard inversion leaves of the sources with the denoiser
-    that knows their covariance."""
+    """Power at high frequencies, 1 for white noise, that a standard inversion with the perfect denoiser leaves."""
     walk = {"entry": "none", "resolution": "coarse", "denoiser": "covariance"}
     return interval(study["value"].sel(walk | {"measure": "high_power"}), bounds=POSITIVE)
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What a trained network says to the first steps' part in its own error.
-
-    Measured is the share of its deficit of S_DC, entered with the right noise, that true predictions in TABA's
-    published share of the steps remove. It holds on a data set where these remove more than they leave, with the whole
-    interval of the difference, and fails where they leave more.
-    """
+    """What a trained network says to the first steps' part in its own error: the share of its deficit of S_DC, entered
+    with the right noise, that true predictions in TABA's published share of the steps remove. It holds where these
+    remove more than they leave, with the whole interval of the difference, and fails where they leave more."""
     cases = {}
     for study in found.values():
         coarse = study["num_steps"].isel(resolution=0).item()
@@ -205,52 +195,30 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
         cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
-    return [
-        from_cases(
-            "The own error of a network, entered with the right noise, is made in the first steps.",
-            "There and Back Again, abstract",
-            cases,
-            "share of the network's deficit of S_DC that true predictions there remove",
-            "fig-true-first-steps",
-        )
-    ]
+    words = "The own error of a network, entered with the right noise, is made in the first steps."
+    what = "share of the network's deficit of S_DC that true predictions there remove"
+    return [from_cases(words, "There and Back Again, abstract", cases, what, "fig-true-first-steps")]
 
 
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
-    found = split(study)
-
-    def part(name: str, measure: str, denoiser: str = "network") -> str:
-        return _text(found.sel(part=name, measure=measure, denoiser=denoiser))
-
-    ideal = study["ideal"].sel(resolution="coarse").mean("sample")
-    lines = [
-        f"- **{title}** A standard inversion lacks {part('total', name)} of {float(ideal.sel(measure=name)):.3f}. Of "
-        f"this the missing entry noise makes {part('entry', name)}, the coarse steps {part('discretisation', name)}, "
-        f"and the network's own error {part('own error', name)}."
-        for name, title in (
-            ("high_power", "High frequencies."),
-            ("s_dc", "Neighbouring places (S_DC)."),
-            ("plain", "Plain areas."),
-        )
-        if part("total", name) != "-"
-    ]
-    lines.append(
-        f"- **A perfect network of Gaussian data** with the sources' covariance lacks "
-        f"{part('total', 'high_power', 'covariance')} at high frequencies, of which the entry makes "
-        f"{part('entry', 'high_power', 'covariance')}; in S_DC it lacks {part('total', 's_dc', 'covariance')}, of "
-        f"which the entry makes {part('entry', 's_dc', 'covariance')}. In {float(study['empty']):.1%} of the "
-        f"latents' directions the sources have less variance than the noise that the first level asks for."
+def of_network(study: xr.Dataset) -> str:
+    """The parts of each measure of the network's latents that has places, as a Markdown list."""
+    found, ideal = split(study).sel(denoiser="network"), study["ideal"].sel(resolution="coarse").mean("sample")
+    titles = {"high_power": "High frequencies.", "s_dc": "Neighbouring places (S_DC).", "plain": "Plain areas."}
+    template = (
+        "- **{title}** A standard inversion lacks {part[total]} of {ideal:.3f}. Of this the missing entry noise makes "
+        "{part[entry]}, the coarse steps {part[discretisation]}, and the network's own error {part[own error]}."
     )
-    entry = found.sel(part="entry", measure="s_dc")
-    difference = _text(entry.sel(denoiser="network") - entry.sel(denoiser="covariance"))
-    lines.append(
-        f"- **What the entry noise is worth without any training.** In S_DC it is worth {part('entry', 's_dc')} to the "
-        f"network and {part('entry', 's_dc', 'covariance')} to that denoiser, which was not trained: a difference of "
-        f"{difference}, of which these walks do not say how much is the network's own response to an input without "
-        f"noise."
+    measured = [name for name in titles if found.sel(measure=name, part="total").notnull().sum() > 1]
+    return "\n".join(
+        tell(template, title=titles[name], part=found.sel(measure=name), ideal=ideal.sel(measure=name))
+        for name in measured
     )
-    return "\n".join(lines)
+
+
+def untrained(study: xr.Dataset) -> xr.DataArray:
+    """What the entry noise is worth to the network beyond what it is worth to the perfect denoiser, in S_DC."""
+    entry = split(study).sel(part="entry", measure="s_dc")
+    return entry.sel(denoiser="network") - entry.sel(denoiser="covariance")
 
 
 def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
@@ -272,21 +240,6 @@ def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
         f"Entered with the right noise, the network's deficit of {MEASURES[measure]} is {after(0, 'coarse')} in "
         f"{coarse} steps and {after(0, 'fine')} in {fine}.\n\n" + "\n".join(sentences)
     )
-
-
-def error_ratio(study: xr.Dataset) -> str:
-    """The network's error of the predicted noise over the closed form's, per band, as one sentence of Markdown."""
-    listed = ", ".join(f"{text(one, 2)} in the {band} band" for band, one in _error_ratios(study).items())
-    return (
-        f"Summed over the levels of all steps, the network's squared error is {listed}, each time that of the perfect "
-        f"denoiser of Gaussian data with the sources' covariance; below 1 it knows more of the images than a Gaussian "
-        f"does."
-    )
-
-
-def _error_ratios(study: xr.Dataset) -> dict[str, Interval]:
-    network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
-    return {band: ratio(network.sel(band=band), closed.sel(band=band)) for band in BANDS}
 
 
 def _text(values: xr.DataArray) -> str:

@@ -7,8 +7,10 @@ patches, where it is calibrated for the number of latents.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,16 +22,14 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
 from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.later import torch
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.decorrelation import PATCH
 from spectral_collapse.studies.latents import WHITE
-
-Found = Mapping[str, xr.Dataset]
-"""Data set -> its result."""
 
 NEAR = margin("s_dc")
 """S_DC this near to white noise's counts as restored."""
@@ -39,6 +39,7 @@ NEIGHBOURS = 0.1
 """From here on pixels count as strongly correlated: a hundredth of the one's variance is told by the other."""
 DEVIATIONS = (1.0, 0.9, 0.8, 0.7, 0.6)
 """Standard deviations of the independent noise of `weak_noise`."""
+_DRAWN = 32
 
 
 def per_dataset(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
@@ -51,11 +52,15 @@ def white_s_dc(one: xr.Dataset) -> float:
     return metrics.white_noise_level(one.attrs["latent_channels"])
 
 
+def white_correlation(one: xr.Dataset) -> float:
+    """The largest correlations in patches that as many white latents have by chance."""
+    return metrics.white_noise_correlation(one.sizes["sample"], one.attrs["latent_channels"])
+
+
 def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
     """A score of a set of latents with its jackknife interval, cut at 0 and 1."""
     at = one.sel(series=series)
-    mean, low, high = statistics.jackknife(at[name].item(), at[f"{name}_left_out"].to_numpy())
-    return Interval(mean, *np.clip([low, high], 0, 1))
+    return statistics.within(statistics.jackknife(at[name].item(), at[f"{name}_left_out"].to_numpy()), 0, 1)
 
 
 def s_dc(one: xr.Dataset, series: str) -> Interval:
@@ -63,65 +68,52 @@ def s_dc(one: xr.Dataset, series: str) -> Interval:
     return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
-def scores(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def scores(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 8: columns panel, series, mean, low, high of S_DC; s_g, s_g_low, s_g_high; white, S_DC of white noise;
     white_low, white_high, where 95 % of sets of as many white latents have their S_G."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        rows = means(one["s_dc"].sel(patch=PATCH), bounds=SHARE)
-        ends = pd.DataFrame([set_score(one, "s_g", name) for name in rows["series"]])
-        ends.columns = ["s_g", "s_g_low", "s_g_high"]
-        low, high = 1 - stats.kstwo(one.sizes["sample"]).ppf([0.975, 0.025])
-        return rows.join(ends).assign(white=white_s_dc(one), white_low=low, white_high=high)
-
-    return per_dataset(found, table)
+    rows, ends = means(one["s_dc"].sel(patch=PATCH), bounds=SHARE), _set_scores(one, "s_g")
+    ends = ends[["mean", "low", "high"]].set_axis(["s_g", "s_g_low", "s_g_high"], axis=1)
+    low, high = 1 - stats.kstwo(one.sizes["sample"]).ppf([0.975, 0.025])
+    return rows.join(ends).assign(white=white_s_dc(one), white_low=low, white_high=high)
 
 
-def correlated_patches(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def correlated_patches(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 2 of TABA: the 20 largest |r| inside patches: columns panel, series, mean, low, high, n, white."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        rows = [(name, *set_score(one, "patch_correlation", name)) for name in one["series"].to_numpy()]
-        return pd.DataFrame(rows, columns=["series", "mean", "low", "high"]).assign(
-            n=one.sizes["sample"], white=white_correlation(one)
-        )
-
-    return per_dataset(found, table)
+    return _set_scores(one, "patch_correlation").assign(n=one.sizes["sample"], white=white_correlation(one))
 
 
-def white_correlation(one: xr.Dataset) -> float:
-    """What as many white latents have by chance."""
-    return metrics.white_noise_correlation(one.sizes["sample"], one.attrs["latent_channels"])
+def _set_scores(one: xr.Dataset, name: str) -> pd.DataFrame:
+    rows = [(series, *set_score(one, name, series)) for series in one["series"].to_numpy()]
+    return pd.DataFrame(rows, columns=["series", "mean", "low", "high"])
 
 
-def over_plain_areas(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def over_plain_areas(one: xr.Dataset) -> pd.DataFrame:
     """Share of flagged windows by how much of them lies over plain areas: columns panel, series, area, those of
     `intervals.means`, and windows, the share of windows that lie so."""
-
-    def table(one: xr.Dataset) -> pd.DataFrame:
-        share = one["windows"].mean("sample").to_series()
-        rows = means(one["flagged_over"], bounds=SHARE)
-        return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
-
-    return per_dataset(found, table)
+    rows, share = means(one["flagged_over"], bounds=SHARE), one["windows"].mean("sample").to_series()
+    return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
 
 
-def by_distance(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def by_distance(one: xr.Dataset) -> pd.DataFrame:
     """Autocorrelation: columns panel, series, distance, and those of `intervals.means`."""
-    return per_dataset(found, lambda one: means(one["autocorrelation"]))
+    return means(one["autocorrelation"])
 
 
-def by_patch(found: Found) -> pd.DataFrame:
+@each(per_dataset)
+def by_patch(one: xr.Dataset) -> pd.DataFrame:
     """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
-    return per_dataset(found, lambda one: means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one)))
+    return means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one))
 
 
 def calibration(found: Found) -> pd.DataFrame:
     """S_DC of drawn white noise of the first data set's size by channels and patch, and what is expected: columns
     channels, patch, expected, and those of `intervals.means`; its draws are independent."""
-    one = next(iter(found.values()))
-    values = one["white_s_dc"].drop_vars("sample_group", errors="ignore")
-    rows = means(values, bounds=SHARE)
+    drawn = next(iter(found.values()))["white_s_dc"].drop_vars("sample_group", errors="ignore")
+    rows = means(drawn, bounds=SHARE)
     return rows.assign(expected=rows["channels"].map(metrics.white_noise_level))
 
 
@@ -131,20 +123,19 @@ def scores_correlation(found: Found) -> Interval:
     rows = scores(found)
     rows = rows[rows["series"] != WHITE]
     values = rows[["mean", "s_g"]].to_numpy().T
-    counts = statistics.bootstrap_counts(rows["series"]).astype(int)
-    drawn = np.array([_rank_correlation(np.repeat(values, times, 1)) for times in counts])
-    found = statistics.resampled(_rank_correlation(values), drawn[np.isfinite(drawn)], rows["series"])
-    return statistics.within(found, -1, 1)
+
+    def r(times: np.ndarray) -> float:
+        return float(statistics.correlations(np.repeat(values, times, 1)[..., None], "spearman")[0, 1, 0])
+
+    drawn = np.array([r(times) for times in statistics.bootstrap_counts(rows["series"]).astype(int)])
+    once = r(np.ones(len(rows), int))
+    return statistics.within(statistics.resampled(once, drawn[np.isfinite(drawn)], rows["series"]), -1, 1)
 
 
-def _rank_correlation(values: np.ndarray) -> float:
-    return float(statistics.correlations(values[..., None], "spearman")[0, 1, 0])
-
-
-def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
-    """How much larger the flagged share is where at least half of a window is plain than where less is: mean over the
-    images that have both."""
-    share = one["windows"] * one["flagged_over"].sel(series=series)
+def in_plain_areas(one: xr.Dataset) -> Interval:
+    """How much larger the standard inversion's flagged share is where at least half of a window is plain than where
+    less is: mean over the images that have both."""
+    share = one["windows"] * one["flagged_over"].sel(series="standard")
     plainer = one["area"].isin(["more than half", "all"])
 
     def pooled(areas: xr.DataArray) -> xr.DataArray:
@@ -153,43 +144,38 @@ def in_plain_areas(one: xr.Dataset, series: str = "standard") -> Interval:
     return statistics.interval(pooled(plainer) - pooled(~plainer))
 
 
-def answer(found: Found) -> str:
-    """How much of the latents is too smooth, which methods' is not, how far neighbours correlate, and where it lies."""
+def strongest(one: xr.Dataset, series: str) -> Interval:
+    """The autocorrelation of a series at the distance at which its mean over images is largest in magnitude."""
+    values = one["autocorrelation"].sel(series=series)
+    return statistics.interval(values.isel(distance=int(np.abs(values.mean("sample")).argmax("distance"))))
+
+
+def answer(found: Found) -> dict[str, Any]:
+    """How much of the latents is too smooth, which methods' is not within `NEAR` of white noise's on any data set, how
+    far neighbours correlate, and where it lies: numbers over data sets, as `Measured` says them."""
+    names = [str(name) for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
+    near = []
+    for name in (name for name in names if all(name in one["series"] for one in found.values())):
+        count = sum(bool(at_least(s_dc(one, name), white_s_dc(one), NEAR)) for one in found.values())
+        if count:
+            span = Measured.of(found, functools.partial(s_dc, series=name)).span()
+            near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span})")
     gaps = Measured.of(found, in_plain_areas)
-    return (
-        f"**Answer.** $S_{{DC}}$ of the standard inversion's latents is {_span(found, s_dc)}, where white noise has "
-        f"{Measured.of(found, lambda one: exact(white_s_dc(one))).span()}. {_near_white(found)}The correlation of "
-        f"nearest neighbours in the standard latents is {_span(found, neighbours)}. "
-        f"Windows that lie mostly over plain areas of the source are flagged more often than others "
-        f"on {len(gaps.above(0))} of {len(found)} data sets: the difference of the shares is {gaps.span()}."
-    )
+    return {
+        "s_dc": Measured.of(found, functools.partial(s_dc, series="standard")).span(),
+        "white": Measured.of(found, lambda one: exact(white_s_dc(one))).span(),
+        "margin": NEAR,
+        "near": " and ".join(near) or "no methods",
+        "neighbours": Measured.of(found, neighbours).span(),
+        "more": len(gaps.above(0)),
+        "count": len(found),
+        "gaps": gaps.span(),
+    }
 
 
-def _span(found: Found, quantity: Callable[[xr.Dataset, str], Interval], series: str = "standard") -> str:
-    return Measured.of(found, lambda one: quantity(one, series)).span()
-
-
-def neighbours(one: xr.Dataset, series: str = "standard") -> Interval:
-    """The autocorrelation of a series at a distance of 1, mean over images."""
-    return statistics.interval(one["autocorrelation"].sel(series=series, distance=1))
-
-
-def _near_white(found: Found) -> str:
-    """A sentence on the methods whose S_DC is at least white noise's but for `NEAR`, with their whole interval, on one
-    data set at least."""
-
-    def near(one: xr.Dataset, name: str) -> bool:
-        return bool(at_least(s_dc(one, name), white_s_dc(one), NEAR))
-
-    shared = [name for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
-    shared = [str(name) for name in shared if all(name in one["series"] for one in found.values())]
-    counts = {name: sum(near(one, name) for one in found.values()) for name in shared}
-    told = [
-        f"{called(name)} (on {count} of {len(found)} data sets; {_span(found, s_dc, name)})"
-        for name, count in counts.items()
-        if count
-    ]
-    return f"Within {NEAR:g} of that, with the whole interval, are {' and '.join(told) or 'no methods'}. "
+def neighbours(one: xr.Dataset) -> Interval:
+    """The autocorrelation of the standard inversion's latents at a distance of 1, mean over images."""
+    return statistics.interval(one["autocorrelation"].sel(series="standard", distance=1))
 
 
 def replaced(one: xr.Dataset) -> str:
@@ -203,14 +189,19 @@ def replaced(one: xr.Dataset) -> str:
 
 def table(found: Found) -> Cells:
     """S_DC, S_G and the largest correlations inside patches: a row per data set and series."""
-    rows = []
-    for one in found.values():
-        for name in map(str, one["series"].to_numpy()):
-            row = {"Data": cells.label(label(one)), "Latents": cells.label(called(name))}
-            row |= {"S_DC": cells.number(s_dc(one, name), 3), "S_G": cells.number(set_score(one, "s_g", name), 2)}
-            row["20 largest |r|"] = cells.number(set_score(one, "patch_correlation", name), 3)
-            row |= {"by chance": cells.number(white_correlation(one), 3), "Images": cells.label(images(one))}
-            rows.append(row)
+    rows = [
+        {
+            "Data": cells.label(label(one)),
+            "Latents": cells.label(called(name)),
+            "S_DC": cells.number(s_dc(one, name), 3),
+            "S_G": cells.number(set_score(one, "s_g", name), 2),
+            "20 largest |r|": cells.number(set_score(one, "patch_correlation", name), 3),
+            "by chance": cells.number(white_correlation(one), 3),
+            "Images": cells.label(images(one)),
+        }
+        for one in found.values()
+        for name in map(str, one["series"].to_numpy())
+    ]
     return pd.DataFrame(rows)
 
 
@@ -218,11 +209,10 @@ def scale_verdict(found: Found) -> str:
     """How much of the standard inversion's missing S_DC comes back when its latents get the norm of white noise."""
     lines = []
     for one in found.values():
-        if "white_norm" not in one["series"]:
-            continue
-        values = one["s_dc"].sel(patch=PATCH)
-        gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
-        lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
+        if "white_norm" in one["series"]:
+            values = one["s_dc"].sel(patch=PATCH)
+            gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
+            lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
         return "`white_norm` was not run, so too little variance cannot be separated from too much correlation."
     return (
@@ -231,70 +221,48 @@ def scale_verdict(found: Found) -> str:
     )
 
 
-def weak_noise(found: Found) -> str:
-    """S_DC of independent noise of too little variance, drawn with the latents' size: what S_DC says without any
-    correlation, as Markdown."""
+def weak_noise(found: Found) -> dict[str, Any]:
+    """S_DC of drawn independent noise of too little variance: what it says without any correlation."""
     one = next(iter(found.values()))
     side = one.sizes["latent_row"]
     noise = torch.randn(_DRAWN, one.attrs["latent_channels"], side, side, generator=torch.Generator().manual_seed(0))
     listed = ", ".join(f"{metrics.s_dc(noise * sd).mean():.2f} at {sd:g}" for sd in DEVIATIONS)
-    return (
-        f"**Without any correlation.** Independent noise has an $S_{{DC}}$ of {listed} times the standard deviation of "
-        f"white noise ({_DRAWN} draws of {side} x {side} pixels). A low $S_{{DC}}$ by itself is no evidence of "
-        "correlation; the autocorrelation below does not depend on the variance."
-    )
+    return {"listed": listed, "draws": _DRAWN, "side": side}
 
 
-_DRAWN = 32
-
-
-def strongest(one: xr.Dataset, series: str) -> Interval:
-    """The autocorrelation of a series at the distance at which its mean over images is largest in magnitude."""
-    values = one["autocorrelation"].sel(series=series)
-    largest = int(np.abs(values.mean("sample")).argmax("distance"))
-    return statistics.interval(values.isel(distance=largest))
-
-
-def distance_verdict(found: Found) -> str:
+@each(items)
+def distance_verdict(one: xr.Dataset) -> str:
     """How far the correlation of each series reaches: the first distance whose interval holds 0."""
-    lines = []
-    for one in found.values():
-        rows, reach = means(one["autocorrelation"]), {}
-        for name, own in rows.groupby("series", sort=False):
-            holds = own[(own["low"] <= 0) & (own["high"] >= 0)]
-            reach[name] = f"{holds['distance'].iloc[0] - 1} px" if len(holds) else "all distances"
-        nearest = rows[(rows["distance"] == 1) & (rows["series"] != WHITE)]
-        listed = (f"{row.series} {text(row)} ({reach[row.series]})" for row in nearest.itertuples())
-        lines.append(f"- **{label(one)}**: {', '.join(listed)}.")
-    return (
-        "Autocorrelation of the nearest neighbours, and in brackets up to which distance the 95 % interval leaves 0 "
-        "out without a break:\n\n" + "\n".join(lines)
-    )
+    told = []
+    for name, rows in means(one["autocorrelation"]).groupby("series", sort=False):
+        holds = rows[(rows["low"] <= 0) & (rows["high"] >= 0)]
+        upto = f"{holds['distance'].iloc[0] - 1} px" if len(holds) else "all distances"
+        nearest = rows[rows["distance"] == 1] if name != WHITE else rows[:0]
+        told += [f"{name} {text(row)} ({upto})" for row in nearest.itertuples()]
+    return f": {', '.join(told)}."
 
 
-def calibration_verdict(found: Found) -> str:
-    """Whether white noise has its expected S_DC at every number of channels and every patch."""
+def calibration_verdict(found: Found) -> dict[str, Any]:
+    """Whether white noise has its expected S_DC everywhere, and the pairs of series whose order depends on the
+    patch."""
     rows = calibration(found)
     outside = rows[(rows["expected"] < rows["low"]) | (rows["expected"] > rows["high"])]
     level = rows.groupby("channels")["expected"].first()
-    turned = [f"{label(one)}: {'; '.join(pairs)}" for one in found.values() if (pairs := _turned(one))]
-    return (
-        f"- **Calibration.** Of {len(rows)} means over white noise, {len(outside)} have a 95 % interval without the "
-        f"expected value; one in twenty is chance. The value itself depends on the channels: {level.min():.3f} at "
-        f"{level.idxmin()} and {level.max():.4f} at {level.idxmax()}.\n"
-        f"- **Patch.** Pairs of series, one of which has the higher $S_{{DC}}$ with one window and the lower with "
-        f"another, intervals of the difference apart from 0: {'. '.join(turned) or 'none'}."
-    )
-
-
-def _turned(one: xr.Dataset) -> list[str]:
-    """The pairs of series whose order depends on the side of the window."""
-    values, found = one["s_dc"].transpose("series", "patch", "sample"), []
-    for first, second in itertools.combinations(values["series"].to_numpy(), 2):
-        gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
-        if (gap.low > 0).any() and (gap.high < 0).any():
-            found.append(f"{first} and {second}")
-    return found
+    turned = []
+    for one in found.values():
+        values, pairs = one["s_dc"].transpose("series", "patch", "sample"), []
+        for first, second in itertools.combinations(values["series"].to_numpy(), 2):
+            gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
+            if (gap.low > 0).any() and (gap.high < 0).any():
+                pairs.append(f"{first} and {second}")
+        turned += [f"{label(one)}: {'; '.join(pairs)}"] if pairs else []
+    return {
+        "rows": len(rows),
+        "outside": len(outside),
+        "least": (level.min(), level.idxmin()),
+        "most": (level.max(), level.idxmax()),
+        "turned": ". ".join(turned) or "none",
+    }
 
 
 def claims(found: Found) -> list[Claim]:
@@ -302,10 +270,6 @@ def claims(found: Found) -> list[Claim]:
     joint = scores_correlation(found)
     sizes = f"over {len(next(iter(found.values()))['series']) - 1} series on {len(found)} data sets"
     paper, back = "Spectral Collapse", "There and Back Again"
-
-    def steps(one: xr.Dataset) -> str:
-        return f"{replaced(one)}{images(one)}"
-
     rows = [
         Rule("S_DC and S_G are strongly correlated.", f"{paper}, Sec. 4 and Fig. 14",
              "Rank correlation; the interval draws series", Measured({sizes: joint} if np.isfinite(joint.low) else {}),
@@ -317,7 +281,8 @@ def claims(found: Found) -> list[Claim]:
              lambda one: s_dc(one, "standard"), lambda one: is_below(white_s_dc(one)), "fig-dc-scores", note=images),
         Rule("TABA restores the independence of the latent (S_DC towards 0.99).", f"{paper}, Sec. 6", "S_DC",
              lambda one: s_dc(one, "taba") if "taba" in one["series"] else None,
-             lambda one: is_at_least(white_s_dc(one), NEAR), "fig-dc-scores", note=steps),
+             lambda one: is_at_least(white_s_dc(one), NEAR), "fig-dc-scores",
+             note=lambda one: f"{replaced(one)}{images(one)}"),
         Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches.", f"{back}, Fig. 2",
              "top-20 |r|, beside white noise's", lambda one: set_score(one, "patch_correlation", "standard"),
              lambda one: is_above(white_correlation(one)), "fig-dc-patches", note=images),

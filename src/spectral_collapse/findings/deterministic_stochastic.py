@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,60 +29,43 @@ PAPER, PAPER_METHODS, ALL_METHODS = "the paper, Table 1", "here, the paper's met
 
 
 def cases(found: Found) -> pd.DataFrame:
-    """Table 1: shares of cases in which a method that draws is better than one that does not.
-
-    A case is a data set, a seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods
-    and for all methods), score, mean, low, high, cases.
-    """
-    studies, rows = list(found.values()), []
-    printed = paper_tables.counts()
-    for score in CASES:
-        share = paper_tables.value(printed, "improved", table=1, score=score)
-        rows.append(
-            {"series": PAPER, "score": title(score), "mean": share, "low": share, "high": share, "cases": np.nan}
-        )
-    drawing, fixed = _kinds(studies)
-    for series, ours, theirs in ((PAPER_METHODS, PAPER_DRAWS, PAPER_FIXED), (ALL_METHODS, drawing, fixed)):
+    """Table 1: shares of cases in which a method that draws is better than one that does not. A case is a data set, a
+    seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods and for all methods),
+    score, mean, low, high, cases."""
+    studies, printed = list(found.values()), paper_tables.counts()
+    shares = [paper_tables.value(printed, "improved", table=1, score=score) for score in CASES]
+    rows = [(PAPER, title(score), share, share, share, np.nan) for score, share in zip(CASES, shares, strict=True)]
+    methods = {PAPER_METHODS: (PAPER_DRAWS, PAPER_FIXED), ALL_METHODS: _kinds(studies)}
+    for series, (ours, theirs) in methods.items():
         counted = comparison.cases(studies, ours, theirs, scores=CASES)
         for score in CASES:
-            one = counted.sel(score=score)
-            ends = {
-                end: one[f"improved{tail}"].item() for end, tail in (("mean", ""), ("low", "_low"), ("high", "_high"))
-            }
-            rows.append({"series": series, "score": title(score), **ends, "cases": counted.attrs["cases"]})
-    return pd.DataFrame(rows).assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
+            ends = (counted[f"improved{end}"].sel(score=score).item() for end in ("", "_low", "_high"))
+            rows.append((series, title(score), *ends, counted.attrs["cases"]))
+    table = pd.DataFrame(rows, columns=["series", "score", "mean", "low", "high", "cases"])
+    return table.assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
 
 
 def recount() -> str:
-    """Table 1 beside what Tables 8 to 11 of the same paper give for it."""
+    """Table 1 beside what the means of Tables 8 to 11 of the same paper give for it."""
     printed, lines = paper_tables.counts(), []
     for score in CASES:
         won, pairs = paper_tables.recounted(score)
         share = paper_tables.value(printed, "improved", table=1, score=score)
         lines.append(f"{title(score, False)} {won} of {pairs} ({won / pairs:.1%}; printed {share:.1%})")
-    return (
-        "**The paper against itself.** Table 1 counts seeds too, which are not printed. The means of Tables 8 to "
-        "11, one case per pair of "
-        f"methods and data set, give: {'; '.join(lines)}."
-    )
+    return "; ".join(lines)
 
 
-def answer(found: Found) -> str:
+def answer(found: Found) -> dict[str, Any]:
     """In how many pairs of methods the one that draws is better, by each score: the most often first. Seeds are
     averaged, since a method that draws nothing has the same images at each."""
     averaged = [study[list(CASES)].mean("seed") for study in found.values()]
     counted = comparison.cases(averaged, *_kinds(averaged), scores=CASES).sortby("improved", ascending=False)
-    listed = ", ".join(
+    ends = (counted[f"improved{end}"].data for end in ("", "_low", "_high"))
+    listed = [
         f"by {title(str(score), False)} in {share:.0%} [{low:.0%}, {high:.0%}]"
-        for score, share, low, high in zip(
-            counted["score"].data, *(counted[f"improved{end}"].data for end in ("", "_low", "_high")), strict=True
-        )
-    )
-    return (
-        f"**Answer.** Methods that draw noise are better than methods that do not {listed} of "
-        f"{counted.attrs['cases']} pairs on {_sets(found)}. Seeds are averaged, and the intervals resample the images: "
-        "they do not speak for other data sets or methods."
-    )
+        for score, share, low, high in zip(counted["score"].data, *ends, strict=True)
+    ]
+    return {"listed": ", ".join(listed), "cases": counted.attrs["cases"], "sets": _sets(found)}
 
 
 def claims(found: Found) -> list[Claim]:

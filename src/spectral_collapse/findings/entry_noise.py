@@ -1,8 +1,9 @@
-"""What noise that enters with the image does to Gaussian data: tables for charts, tables to show, sentences."""
+"""What noise that enters with the image does to Gaussian data: tables for charts, tables to show, numbers to tell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +14,7 @@ from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.measured import exact, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import interval, text
-from spectral_collapse.studies.entry_noise import (
-    ABOVE,
-    EULER,
-    EVERYWHERE,
-    FINE,
-    LOG_SNR,
-    NOWHERE,
-    TIME,
-    WIENER,
-)
+from spectral_collapse.studies.entry_noise import ABOVE, EULER, EVERYWHERE, FINE, LOG_SNR, NOWHERE, TIME, WIENER
 
 PUBLISHED = 0.04
 """The share of the steps that TABA replaces."""
@@ -35,11 +27,8 @@ ORDERS = ("order 1", "order 2")
 
 
 def law(study: xr.Dataset) -> pd.DataFrame:
-    """Power and squared correlation of latents, a row per way to enter and power of the data.
-
-    Columns series, ratio (S / s_0^2), power and kept, each with _low and _high, 95 % bootstrap intervals over draws,
-    and _expected.
-    """
+    """Power and squared correlation of latents, a row per way to enter and power of the data. Columns series, ratio (S
+    / s_0^2), power and kept, each with _low and _high, 95 % bootstrap intervals over draws, and _expected."""
     tables = []
     for name in ("power", "kept"):
         found = means(study[f"law_{name}"], "draw").set_index(["entering", "ratio"])[["mean", "low", "high"]]
@@ -49,10 +38,8 @@ def law(study: xr.Dataset) -> pd.DataFrame:
 
 
 def hyperbolas(study: xr.Dataset) -> pd.DataFrame:
-    """Where the law lets latents lie: both ends of a line for each S / s_k^2 that was measured.
-
-    Columns ratio (S / s_k^2), series (at which level), kept and power: all of the source and no noise, and all of both.
-    """
+    """Where the law lets latents lie: both ends of a line for each S / s_k^2 that was measured. Columns ratio (S /
+    s_k^2), series (at which level), kept and power: all of the source and no noise, and all of both."""
     rows = []
     for level in np.unique(study["level_ratio"]):
         for ratio in study["ratio"].to_numpy() / level:
@@ -71,11 +58,8 @@ def law_gap(study: xr.Dataset) -> float:
 
 
 def parts(study: xr.Dataset) -> pd.DataFrame:
-    """What the exact flow makes translations of, over the target's power, as areas on top of each other.
-
-    Columns place, level, series (`CARRIED` or `ADDED`), frequency, low, high. Attr cutoff: where the source's band
-    ends.
-    """
+    """What the exact flow makes translations of, over the target's power, as areas on top of each other. Columns place,
+    level, series (`CARRIED` or `ADDED`), frequency, low, high. Attr cutoff: where the source's band ends."""
     lower, upper = study["carried_expected"], study["power_expected"]
     ends = {CARRIED: (xr.zeros_like(lower), lower), ADDED: (lower, upper)}
     tables = [
@@ -85,10 +69,9 @@ def parts(study: xr.Dataset) -> pd.DataFrame:
 
 
 def parts_drawn(study: xr.Dataset) -> pd.DataFrame:
-    """The same of drawn images, walked finely, at a few frequencies: columns place, level, series (`CARRIED` or
-    `TOTAL`), frequency, mean, low, high."""
-    count = study.sizes["frequency"]
-    few = np.unique(np.geomspace(1, count, 12).round().astype(int)) - 1
+    """The same of drawn images at few frequencies: place, level, series (`CARRIED`, `TOTAL`), frequency, mean, low,
+    high."""
+    few = np.unique(np.geomspace(1, study.sizes["frequency"], 12).round().astype(int)) - 1
     at = study.sel(walk=FINE).isel(frequency=few)
     tables = [means(at[name], "draw").assign(series=title) for name, title in (("carried", CARRIED), ("power", TOTAL))]
     return _placed(pd.concat(tables), study)
@@ -96,54 +79,50 @@ def parts_drawn(study: xr.Dataset) -> pd.DataFrame:
 
 def trade(study: xr.Dataset) -> pd.DataFrame:
     """S_LF against the power of fine detail: first without noise at the entry level, then with it at each level k.
-
     Columns place, series (`EXACT` or the walk), turn (0, 1, ...), label (what enters); s_lf and detail (natural
     logarithm of the power above half the Nyquist frequency over the target's), each with _low and _high, NaN where
-    nothing is drawn.
-    """
-    values = {"s_lf": study["s_lf"], "detail": np.log(study["detail"])}
+    nothing is drawn."""
+    drawn = {"s_lf": study["s_lf"], "detail": np.log(study["detail"])}
     exact = {"s_lf": study["s_lf_expected"], "detail": np.log(study["detail_expected"])}
     tables, levels = [], study["replaced"].to_numpy()
     for place, shown in PLACES.items():
         for turn, (noise, k) in enumerate([(NOWHERE, levels[0]), *((place, k) for k in levels)]):
             at = {"noise": noise, "replaced": k}
-            drawn = {name: interval(one.sel(at), "draw") for name, one in values.items()}
-            found = pd.DataFrame({"series": study["walk"].to_numpy()})
-            for name, ends in drawn.items():
-                found[name], found[f"{name}_low"], found[f"{name}_high"] = ends
-            alone = pd.DataFrame({"series": [EXACT]} | {name: [float(one.sel(at))] for name, one in exact.items()})
+            columns = {"series": [EXACT, *study["walk"].to_numpy()]}
+            for name, values in drawn.items():
+                mean, low, high = interval(values.sel(at), "draw")
+                columns[name] = [float(exact[name].sel(at)), *mean]
+                columns |= {f"{name}_low": [np.nan, *low], f"{name}_high": [np.nan, *high]}
             label = f"k = {k}" if turn else "no noise"
-            tables.append(pd.concat([alone, found]).assign(place=shown, turn=turn, label=label))
+            tables.append(pd.DataFrame(columns).assign(place=shown, turn=turn, label=label))
     return pd.concat(tables, ignore_index=True)
 
 
 def convergence(study: xr.Dataset) -> pd.DataFrame:
-    """Error of the latent against network calls, a panel per placing of the levels and per wrong network.
-
-    Columns panel, series (the walk, `FLOOR`, or one of `ORDERS`, which stand beside the perfect network), calls, mean.
-    """
-    tables = []
+    """Error of the latent against network calls, a panel per placing of the levels and per wrong network. Columns
+    panel, series (the walk, `FLOOR`, or one of `ORDERS`, which stand beside the perfect network), calls, mean."""
+    tables, steps = [], study["steps"].to_numpy()
     for process in study["process"].to_numpy():
         for wrong in study["spectral_error"].to_numpy():
             at = study.sel(process=process, spectral_error=wrong)
-            curves = at[["error", "calls"]].to_dataframe().reset_index().rename(columns={"solver": "series"})
-            steps = study["steps"].to_numpy()
-            if wrong:
-                extra = [(FLOOR, steps, at["floor"].to_numpy())]
-            else:
-                extra = [
-                    (name, steps, float(at["error"].sel(solver=walk)[0]) * (steps[0] / steps) ** power)
-                    for power, (name, walk) in enumerate(zip(ORDERS, ("Euler", "2M"), strict=True), start=1)
-                ]
-            beside = [pd.DataFrame({"series": name, "calls": calls, "error": error}) for name, calls, error in extra]
-            tables.append(pd.concat([curves, *beside]).assign(panel=f"levels {process}|{_network(wrong)}"))
-    found = pd.concat(tables, ignore_index=True).rename(columns={"error": "mean"})
+            curves = at[["error", "calls"]].to_dataframe().reset_index()
+            first, network = at["error"].isel(steps=0), f"spectrum wrong by {wrong:.0%}"
+            beside = {FLOOR: at["floor"].to_numpy()}
+            if not wrong:
+                network = "perfect network"
+                slopes = enumerate(zip(ORDERS, ("Euler", "2M"), strict=True), start=1)
+                beside = {
+                    name: float(first.sel(solver=walk)) * (steps[0] / steps) ** power for power, (name, walk) in slopes
+                }
+            lines = [pd.DataFrame({"solver": name, "calls": steps, "error": line}) for name, line in beside.items()]
+            tables.append(pd.concat([curves, *lines]).assign(panel=f"levels {process}|{network}"))
+    found = pd.concat(tables, ignore_index=True).rename(columns={"solver": "series", "error": "mean"})
     return found[["panel", "series", "calls", "mean"]]
 
 
 def orders(study: xr.Dataset) -> xr.DataArray:
-    """Orders of convergence for the perfect network (process, solver): minus the slope of log error against log steps,
-    through the last two runs."""
+    """The perfect network's orders (process, solver): minus the slope of log error against log steps of the last two
+    runs."""
     perfect = study["error"].sel(spectral_error=0.0).isel(steps=[-2, -1])
     return -(np.log(perfect).diff("steps") / np.log(perfect["steps"]).diff("steps")).isel(steps=0, drop=True)
 
@@ -174,15 +153,13 @@ def cost_table(study: xr.Dataset) -> pd.DataFrame:
     band = {name: (added["frequency"] > low) & (added["frequency"] <= high) for name, (low, high) in BANDS.items()}
     columns = {f"Added, {name} band": added.where(inside).mean("frequency") for name, inside in band.items()}
     own = study["frequency"] <= study.attrs["cutoff"]
-    columns["Squared coherence, source's band"] = (
-        (study["carried_expected"] / study["power_expected"]).where(own).mean("frequency")
-    )
+    kept = study["carried_expected"] / study["power_expected"]
+    columns["Squared coherence, source's band"] = kept.where(own).mean("frequency")
     columns["Power above half the Nyquist frequency"] = study["detail_expected"]
     columns["S_LF, expected"] = study["s_lf_expected"]
     table = xr.Dataset(columns).sel(noise=list(PLACES)).to_dataframe().map("{:.3f}".format)
-    measured = study["s_lf"].sel(walk=FINE, noise=list(PLACES))
-    shown = means(measured, "draw").set_index(["noise", "replaced"])
-    table["S_LF, drawn"] = [f"{row.mean:.3f} [{row.low:.3f}, {row.high:.3f}]" for row in shown.itertuples()]
+    drawn = means(study["s_lf"].sel(walk=FINE, noise=list(PLACES)), "draw")
+    table["S_LF, drawn"] = list(map(text, drawn.itertuples()))
     return table.rename_axis(["Noise enters", "k"])
 
 
@@ -199,82 +176,36 @@ def first_steps(study: xr.Dataset) -> float:
     return float(1 - (later / at_start) ** 2)
 
 
-def answer(study: xr.Dataset) -> str:
-    """In two sentences: why entry noise works, and what it costs."""
-    first, last = study["replaced"].to_numpy()[[0, -1]]
-    without, noised = (study.sel(noise=noise, replaced=first) for noise in (NOWHERE, EVERYWHERE))
-    later, change = (
-        study.sel(noise=EVERYWHERE, replaced=last),
-        float(noised["s_lf_expected"] - without["s_lf_expected"]),
-    )
-    euler, fine = (study["detail"].sel(walk=walk, noise=EVERYWHERE).mean("draw") for walk in (EULER, FINE))
-    return (
-        f"**Answer.** Noise of the entry level takes the power above half the Nyquist frequency from "
-        f"{float(without['detail_expected']):.2f} to {float(noised['detail_expected']):.2f} of the target's, and "
-        f"changes the expected $S_{{LF}}$ of {float(without['s_lf_expected']):.4f} by {change:.5f}. "
-        f"Entering at k = {last} costs more structure ({float(later['s_lf_expected']):.4f}) and leaves that power at "
-        f"{float(later['detail_expected']):.2f} for the exact flow; Euler's walk goes from "
-        f"{float(euler.sel(replaced=first)):.2f} to {float(euler.sel(replaced=last)):.2f}, and a second-order walk on "
-        f"levels even in log SNR has {float(fine.sel(replaced=first)):.2f} at k = {first}."
-    )
-
-
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list. Intervals are 95 % bootstrap intervals over draws."""
-    first, last = study["replaced"].to_numpy()[[0, -1]]
+def numbers(study: xr.Dataset) -> dict[str, Any]:
+    """What the page says beside what is stored. Intervals are 95 % bootstrap intervals over draws."""
+    ends, calls, share = study.isel(replaced=[0, -1]), enough(study).sel(process=LOG_SNR), first_steps(study)
+    drawn, expected = ends["s_lf"].sel(walk=FINE), ends["s_lf_expected"].isel(replaced=0)
     wiener = study[["law_power", "law_kept"]].sel(entering=WIENER).mean("draw")
-    beyond = wiener["law_power"] * wiener["law_kept"] * (1 + 1 / study["ratio"])
-    drawn = study["s_lf"].sel(walk=FINE)
-    apart = abs(drawn.mean("draw") - study["s_lf_expected"]).max()
-    start = drawn.sel(noise=NOWHERE, replaced=first)
-    lost = [
-        f"{text(interval(drawn.sel(noise=place, replaced=last) - start, 'draw'), 4)} with {shown}"
-        for place, shown in PLACES.items()
-    ]
-    detail = study["detail"].sel(noise=EVERYWHERE)
-    reached = [
-        f"{walk} {text(interval(detail.sel(walk=walk, replaced=first), 'draw'), 2)} at k = {first} and "
-        f"{text(interval(detail.sel(walk=walk, replaced=last), 'draw'), 2)} at k = {last}"
-        for walk in study["walk"].to_numpy()
-    ]
-    order, calls = orders(study), enough(study).sel(process=LOG_SNR)
-    slopes = [f"levels {name}: {_each(order.sel(process=name), '{:.2f}'.format)}" for name in study["process"].data]
-    stops = [
-        f"delta = {wrong:g}: {_each(calls.sel(spectral_error=wrong), _calls)}"
-        for wrong in study["spectral_error"].to_numpy()
-        if wrong
-    ]
-    share = first_steps(study)
+    stops = []
+    for wrong in (wrong for wrong in study["spectral_error"].to_numpy() if wrong):
+        needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
+        stops.append(f"delta = {wrong:g}: {', '.join(f'{walk} {number}' for walk, number in needed.items())}")
     early = (
-        f"- **First steps.** Of the squared error of Euler's latents {share:.0%} is gone where the first "
-        f"{PUBLISHED:.0%} of the steps are replaced.\n"
-        if np.isfinite(share)
-        else ""
+        f"\n- **First steps.** Of the squared error of Euler's latents {share:.0%} is gone where the first "
+        f"{PUBLISHED:.0%} of the steps are replaced."
     )
-    coarse = study["error"].sel(process=TIME, solver="2M", spectral_error=0.0).min()
-    return (
-        f"- **The law.** On drawn data power times squared correlation is $S/(S + s_k^2)$ to {law_gap(study):.1%}, "
-        f"wherever and with however much noise the image enters. The Wiener entry, which multiplies the image too, has "
-        f"up to {float(beyond.max()):.2f} times as much.\n"
-        f"- **Structure.** From k = {first} without noise to k = {last} with it, $S_{{LF}}$ of drawn images changes by "
-        f"{' and '.join(lost)} ({study.sizes['draw']} draws). The ratio of expectations is off by at most "
-        f"{float(apart):.4f}.\n"
-        f"- **Detail.** Power above half the Nyquist frequency over the target's, noise everywhere, where the exact "
-        f"flow has {float(study['detail_expected'].sel(noise=EVERYWHERE).min()):.2f} or more: {'; '.join(reached)}.\n"
-        f"{early}"
-        f"- **Orders** of a perfect network's error, from its last two runs: {'; '.join(slopes)}.\n"
-        f"- **Where more steps stop paying.** Network calls until the error stays within {NEAR:.0%} of its floor, "
-        f"levels even in log SNR: {'; '.join(stops) or 'no wrong network was tried'}. With levels even in time the "
-        f"second-order walk of a perfect network does not get below {float(coarse):.4f}."
-    )
+    return {
+        "change": expected.sel(noise=EVERYWHERE) - expected.sel(noise=NOWHERE),
+        "gap": law_gap(study),
+        "wiener": (wiener["law_power"] * wiener["law_kept"] * (1 + 1 / study["ratio"])).max(),
+        "lost": drawn.isel(replaced=1) - drawn.isel(replaced=0).sel(noise=NOWHERE),
+        "apart": abs(study["s_lf"].sel(walk=FINE).mean("draw") - study["s_lf_expected"]).max(),
+        "exact": study["detail_expected"].sel(noise=EVERYWHERE).min(),
+        "early": early if np.isfinite(share) else "",
+        "order": orders(study),
+        "near": NEAR,
+        "stops": "; ".join(stops) or "no wrong network was tried",
+        "coarse": study["error"].sel(process=TIME, solver="2M", spectral_error=0.0).min(),
+    }
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What a perfect network says to the first steps' part in the error; an exact calculation has no interval.
-
-    Measured is the share of Euler's squared error, at the profile's steps, that is gone where TABA's published share of
-    them is replaced.
-    """
+    """What a perfect network says to the first steps' part in the error (`first_steps`), without an interval."""
     what = f"share of the squared error of a perfect network's latent in the first {PUBLISHED:.0%} of the steps"
     words = "For a perfect network of Gaussian data the error of Euler's walk is made in its first steps."
     share = Rule(words, "There and Back Again, abstract", what, lambda one: exact(first_steps(one)), is_above(0.5),
@@ -288,15 +219,6 @@ def _placed(table: pd.DataFrame, study: xr.Dataset) -> pd.DataFrame:
     found = found.assign(place=found["noise"].map(PLACES), level=found["replaced"].map("k = {}".format))
     found.attrs["cutoff"] = study.attrs["cutoff"]
     return found
-
-
-def _each(values: xr.DataArray, shown: Callable[[float], str]) -> str:
-    """'Euler 1.00, Heun 2.00': a value per walk."""
-    return ", ".join(f"{walk} {shown(float(values.sel(solver=walk)))}" for walk in values["solver"].to_numpy())
-
-
-def _network(wrong: float) -> str:
-    return f"spectrum wrong by {wrong:.0%}" if wrong else "perfect network"
 
 
 def _calls(number: float) -> str:

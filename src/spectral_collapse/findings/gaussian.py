@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import inversion
-from spectral_collapse.findings.claims import Claim, from_cases
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
-from spectral_collapse.findings.measured import attr, title_of
+from spectral_collapse.findings.claims import Case, Claim, from_cases
+from spectral_collapse.findings.intervals import high_mean, means
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.statistics import POSITIVE
-from spectral_collapse.studies.gaussian import (
-    EXPLODING,
-    FLOW,
-    NOISES,
-    PRESERVING,
-    PROCESSES,
-    emptied_rings,
-    entry,
-    ladder,
-)
+from spectral_collapse.studies.gaussian import EXPLODING, NOISES, PRESERVING, PROCESSES, emptied_rings, entry, ladder
 
 DDPM = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
 """The noise process of the book's networks that predict noise."""
@@ -33,9 +25,8 @@ LAW = "power law of the targets"
 LIMIT = "limit of many steps"
 STANDARD = "standard inversion"
 ENTRIES = {False: "no noise", True: "entry noise"}
-ENTERING = dict(
-    zip(NOISES, ("noise everywhere (noise floor, TABA)", "noise in the empty band (nullspace)"), strict=True)
-)
+_TITLES = "noise everywhere (noise floor, TABA)", "noise in the empty band (nullspace)"
+ENTERING = dict(zip(NOISES, _TITLES, strict=True))
 """What tables call series."""
 
 
@@ -75,10 +66,8 @@ def closed_form(num_steps: Sequence[int] = (50, 500)) -> pd.DataFrame:
 
 
 def convergence(study: xr.Dataset) -> pd.DataFrame:
-    """Error of the gain against the number of steps, with lines of order 1 and 2 to compare slopes with.
-
-    Columns panel (the process), series, steps, mean, and order, the fitted one; runs that overflowed are left out.
-    """
+    """Error of the gain against the number of steps, with lines of order 1 and 2 to compare slopes with. Columns panel
+    (the process), series, steps, mean, and order, the fitted one; runs that overflowed are left out."""
     slopes = xr.DataArray([1.0, 2.0], {"method": ["order 1", "order 2"]}, ["method"])
     slopes = slopes.expand_dims(process=study["process"])
     guides = (float(study["steps"][0]) / study["steps"]) ** slopes
@@ -90,9 +79,7 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
 
 def entry_noise(study: xr.Dataset) -> pd.DataFrame:
     """The expected variance of EDM's latents with and without the noise of the entry level, and the limit without.
-
-    Columns series, variance, mean, entry as in `terminal_variance`, of the variance-exploding process.
-    """
+    Columns series, variance, mean, entry as in `terminal_variance`, of the variance-exploding process."""
     found, exploding = _tidy(study["edm_variance"]), study.sel(process=EXPLODING)
     found["series"] = found["entry_noise"].map(ENTRIES) + found["edm_steps"].map(", {} steps".format)
     limit = _tidy(exploding["limit"]).assign(series=LIMIT)
@@ -106,10 +93,8 @@ def entry_noise_drawn(study: xr.Dataset) -> pd.DataFrame:
 
 
 def guided(study: xr.Dataset) -> pd.DataFrame:
-    """Power of latents of one image with an emptied band, and that of OVG's over the standard one's where this has any.
-
-    Columns panel, series, frequency, mean.
-    """
+    """Power of latents of an image with an emptied band, and OVG's over the standard one's: panel, series,
+    frequency, mean."""
     power = study["ovg_power"]
     there = power.where(~emptied_rings(study["frequency"]))
     ratio = there.sel(ovg_series=["OVG", "OVG, variance gradient alone"]) / there.sel(ovg_series="standard", drop=True)
@@ -118,24 +103,16 @@ def guided(study: xr.Dataset) -> pd.DataFrame:
 
 
 def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
-    """Variance of the latent and its correlation with the source where noise enters at level k.
-
-    Columns quantity, level, series, frequency; mean, the expectation; low and high, the 95 % bootstrap interval of the
-    mean over draws, which the standard inversion does not have. Attr cutoff: where the source's own band ends.
-    """
+    """Variance of the latent and its correlation with the source where noise enters at level k. Columns quantity,
+    level, series, frequency; mean, the expectation; low and high, the 95 % bootstrap interval of the mean over draws,
+    which the standard inversion does not have. Attr cutoff: where the source's own band ends."""
     standard = study["standard_variance"].expand_dims(replaced=study["replaced"])
+    references = {"power of the latent": standard, "correlation with source": xr.ones_like(standard)}
     tables = []
-    for quantity, title, reference in (
-        ("variance", "power of the latent", standard),
-        ("correlation", "correlation with source", xr.ones_like(standard)),
-    ):
+    for quantity, (title, reference) in zip(("variance", "correlation"), references.items(), strict=True):
         drawn = means(study[f"{quantity}_drawn"], "draw")
-        expected = _tidy(study[f"{quantity}_expected"])["mean"]
-        both = [
-            _tidy(reference).assign(series=STANDARD),
-            drawn.assign(mean=expected, series=drawn["noise"].map(ENTERING)),
-        ]
-        tables.append(pd.concat(both).assign(quantity=title))
+        drawn = drawn.assign(mean=_tidy(study[f"{quantity}_expected"])["mean"], series=drawn["noise"].map(ENTERING))
+        tables += [one.assign(quantity=title) for one in (_tidy(reference).assign(series=STANDARD), drawn)]
     found = pd.concat(tables, ignore_index=True)
     found = found.assign(level=found["replaced"].map("k = {}".format))
     found.attrs["cutoff"] = study.attrs["cutoff"]
@@ -145,9 +122,12 @@ def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
 def methods_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per method: fitted order, network calls of an inversion, and the error of the round trip, by process."""
     order = orders(study).rename(method="trip").reindex(trip=study["trip"])
-    columns = {f"Order, {name}": list(map(_order, order.sel(process=name).data)) for name in study["process"].data}
-    for name in study["process"].data:
-        columns[f"Round trip, {name}"] = list(map("{:.0e}".format, study["round_trip"].sel(process=name).data))
+    written = {"Order": (order, _order), "Round trip": (study["round_trip"], "{:.0e}".format)}
+    columns = {
+        f"{title}, {name}": list(map(text, values.sel(process=name).data))
+        for title, (values, text) in written.items()
+        for name in study["process"].data
+    }
     columns["Network calls"] = study["calls"].sel(process=PRESERVING).data
     return pd.DataFrame(columns, pd.Index(study["trip"].data, name="Method"))
 
@@ -166,20 +146,16 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
 
 
 def orders(study: xr.Dataset) -> xr.DataArray:
-    """Orders of convergence (process, method): minus the slope of log error against log steps.
-
-    A least-squares line through the three finest runs; NaN where one of them overflowed.
-    """
+    """Minus the slope of log error against log steps of the three finest runs (process, method); NaN if one
+    overflowed."""
     finest = np.log(study["error"].isel(steps=slice(-3, None)))
     distance = np.log(finest["steps"]) - np.log(finest["steps"]).mean()
     return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()
 
 
 def half_power(study: xr.Dataset) -> xr.DataArray:
-    """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced).
-
-    There the correlation with the source falls below 1 / sqrt(2); NaN where it never does.
-    """
+    """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced). There
+    the correlation with the source falls below 1 / sqrt(2); NaN where it never does."""
     lost = study["correlation_expected"] ** 2 < 0.5
     return study["frequency"].where(lost).min("frequency")
 
@@ -189,134 +165,86 @@ def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
 
 
-def answer(study: xr.Dataset) -> str:
-    """What a perfect network loses, and what brings it back."""
-    level = {"process": PRESERVING}
-    left, limit = (float(high_mean(one)) for one in (study["standard_variance"], study["data_limit"].sel(level)))
-    noised = float(high_mean(study["variance_expected"].sel(noise=NOISES[0], replaced=0)))
-    faint = study["terminal"].sel(level).sel(variance=float(study["entry"].sel(level)) / 10, method="nearest")
-    inside = emptied_rings(study["frequency"])
-    weak = high_mean(study["ovg_power"].where(~inside)).to_series()
-    empty = float(study["ovg_power"].sel(ovg_series="OVG").where(inside).max())
-    return (
-        f"**Answer.** Without noise at the entry no method gives frequencies with a tenth of the power $s_0^2$ more "
-        f"than {float(faint.max()):.2f} of white noise's variance. Above half the Nyquist frequency {left:.2f} of it "
-        f"is left after {study.attrs['num_steps']} standard steps, {limit:.2f} in the limit of many, and {noised:.2f} "
-        f"with noise of the entry level. OVG takes weak frequencies from {weak['standard']:.2f} to {weak['OVG']:.2f}, "
-        f"and empty ones to {empty:.0e} at most."
-    )
-
-
-def setting(study: xr.Dataset) -> str:
-    """Which images, and whose noise levels, as one line of Markdown."""
-    own = float(study["entry"].sel(process=PRESERVING))
-    return (
-        f"**{title_of(study)}**, {attr(study, 'data_source')} images: {attr(study, 'origin')}. The data are "
-        f"pixels of these images; the variance-preserving process has Stable Diffusion's betas ($s_0^2$ = {own:.1e}). "
-        f"Those networks of this book that predict noise have DDPM's ({entry(DDPM):.1e}), and that of the photographs "
-        "works on an autoencoder's latents."
-    )
-
-
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list. Intervals are 95 % bootstrap intervals or draws."""
-    preserving = {"process": PRESERVING}
-    entry_noise = float(study["entry"].sel(preserving))
-    below = study["below_entry"].to_series()
-    faint = study.sel(variance=float(study["entry"].sel(process=EXPLODING)) / 10, method="nearest")
-    added = mean_text(faint["edm_drawn"].sel(entry_noise=True), 2)
-    edm = faint["edm_variance"].isel(edm_steps=0)
-    order = orders(study).sel(process=EXPLODING)
-    collapsed, limit = map(float, map(high_mean, (study["standard_variance"], study["data_limit"].sel(preserving))))
-    inside = emptied_rings(study["frequency"])
-    filled = study["ovg_power"].where(inside).max("frequency").to_series()
-    guided = high_mean(study["ovg_power"].where(~inside)).to_series()
-    most = study["replaced"].to_numpy()[-1]
-    everywhere, empty = ({"noise": noise, "replaced": most} for noise in NOISES)
-    kept, lowest = own_band(study, study["correlation_expected"]), study["variance_expected"].min("frequency")
+def numbers(study: xr.Dataset) -> dict[str, Any]:
+    """What the page says beside what is stored: on what a perfect network loses and what brings it back."""
+    preserving, last = study.sel(process=PRESERVING), study.isel(replaced=-1)
+    faint = study.sel(variance=_entry(study, EXPLODING) / 10, method="nearest")
+    order = orders(study).sel(process=EXPLODING).to_series()
     wild = study["error"].max("steps").to_series().unstack("method").max()
-    unstable = ", ".join(f"{name} (up to {value:.0e})" for name, value in wild.items() if not value < 1)
-    steps = study.attrs["num_steps"]
-    at_entry, below_it = (_highest(study, entry_noise * factor) for factor in (1, 0.1))
-    return (
-        f"- **The data.** The targets' power falls with frequency to the power "
-        f"{mean_text(study['slope'], 2)} ({study.sizes['sample']} "
-        f"{attr(study, 'data_source')} images). Of the sources' Fourier coefficients {below[PRESERVING]:.0%} have "
-        f"less power than the $s_0^2$ = {entry_noise:.1e} of the variance-preserving process, {below[EXPLODING]:.0%} "
-        f"less than the {float(study['entry'].sel(process=EXPLODING)):.0e} of the variance-exploding one, "
-        f"{below[FLOW]:.0%} less than the {float(study['entry'].sel(process=FLOW)):.0e} of flow matching, and "
-        f"{float(study['empty']):.0%} have none.\n"
-        f"- **Collapse of a perfect network.** Above half the Nyquist frequency the latents of the Gaussian data have "
-        f"the variance {collapsed:.2f} after {steps} steps of the standard inversion, "
-        f"and {limit:.2f} in the limit of many steps; white noise has 1. "
-        f"Of all methods without noise the highest variance is {at_entry}, and {below_it}.\n"
-        f"- **Orders of convergence** (variance exploding): "
-        f"{', '.join(f'{name} {value:.2f}' for name, value in order.to_series().items() if value > 0)}. "
-        f"With errors above 1 in one of the runs: {unstable or 'none'}.\n"
-        f"- **EDM's entry noise.** Where the data has $S$ = {float(faint['variance']):.0e}, the latent's variance is "
-        f"{float(edm.sel(entry_noise=False)):.2f} without and {float(edm.sel(entry_noise=True)):.2f} with the noise; "
-        f"drawn, {added} ({study.sizes['draw']} draws).\n"
-        f"- **OVG** raises the high frequencies from {guided['standard']:.2f} to "
-        f"{guided['OVG, variance gradient alone']:.2f} with its variance gradient alone, and to {guided['OVG']:.2f} "
-        f"with both gradients (one draw). In the emptied band its latent has at most the power {filled['OVG']:.0e}, "
-        f"which is rounding error; with TABA the band has up to {filled['OVG + TABA']:.2f}.\n"
-        f"- **Structure.** At k = {most} the latent's correlation with the source, averaged over the source's own "
-        f"band, is {float(kept.sel(everywhere)):.3f} with noise everywhere and {float(kept.sel(empty)):.3f} with noise "
-        f"in the empty band alone; the lowest power of the latent at any frequency is "
-        f"{float(lowest.sel(everywhere)):.2f} and {float(lowest.sel(empty)):.2f}."
-    )
+    return {
+        "faint": preserving["terminal"].sel(variance=_entry(study) / 10, method="nearest").max(),
+        "left": high_mean(study["standard_variance"]),
+        "limit": high_mean(preserving["data_limit"]),
+        "noised": high_mean(study["variance_expected"]),
+        "weak": weak(study),
+        "filled": filled(study),
+        "ddpm": entry(DDPM),
+        "at_entry": _highest(study, _entry(study)),
+        "below_it": _highest(study, _entry(study) * 0.1),
+        "orders": ", ".join(f"{name} {value:.2f}" for name, value in order.items() if value > 0),
+        "unstable": ", ".join(f"{name} (up to {value:.0e})" for name, value in wild.items() if not value < 1) or "none",
+        "faintest": faint["variance"],
+        "edm": faint["edm_variance"].isel(edm_steps=0),
+        "added": faint["edm_drawn"].sel(entry_noise=True),
+        "kept": own_band(study, last["correlation_expected"]),
+        "lowest": last["variance_expected"].min("frequency"),
+    }
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What closed forms say to the paper's explanation; numbers of exact calculations have no interval.
+    """What closed forms say to the paper's explanation; numbers of exact calculations have no interval. The network's
+    bias as the cause: open where a perfect network's latents have at least `COLLAPSED` of white noise's variance at
+    high frequencies, else it fails: they collapse without any bias. Nearer to white noise: by distance to 1. An emptied
+    band counts as filled from half of white noise's power on, and as empty below a hundredth."""
 
-    The network's bias as the cause: open where a perfect network's latents have at least `COLLAPSED` of white noise's
-    variance at high frequencies, else it fails: they collapse without any bias. Nearer to white noise: by distance
-    to 1. An emptied band counts as filled from half of white noise's power on, and as empty below a hundredth.
-    """
-    cause, nearer, filled = {}, {}, {}
-    for study in found.values():
-        title = title_of(study)
-        collapsed = float(high_mean(study["standard_variance"]))
-        cause[title] = f"{collapsed:.2f}", None if collapsed >= COLLAPSED else False
-        inside = emptied_rings(study["frequency"])
-        power = high_mean(study["ovg_power"].where(~inside)).to_series()
-        closer = abs(power["OVG"] - 1) < abs(power["standard"] - 1)
-        nearer[title] = f"{power['standard']:.2f} to {power['OVG']:.2f}", bool(closer)
-        most = float(study["ovg_power"].where(inside).max("frequency").sel(ovg_series="OVG"))
-        filled[title] = f"{most:.0e}", True if most > 0.5 else False if most < 0.01 else None
+    def cause(study: xr.Dataset) -> Case:
+        left = float(high_mean(study["standard_variance"]))
+        return f"{left:.2f}", None if left >= COLLAPSED else False
+
+    def nearer(study: xr.Dataset) -> Case:
+        standard, ovg = (float(weak(study).sel(ovg_series=name)) for name in ("standard", "OVG"))
+        return f"{standard:.2f} to {ovg:.2f}", abs(ovg - 1) < abs(standard - 1)
+
+    def supplied(study: xr.Dataset) -> Case:
+        power = float(filled(study).sel(ovg_series="OVG"))
+        return f"{power:.0e}", True if power > 0.5 else False if power < 0.01 else None
+
+    paper, figure = "Spectral Collapse", "fig-gaussian-ovg"
+    rows = [
+        ("A collapse needs a network that is biased towards low frequencies.", f"{paper}, App. C", cause,
+         "variance at high frequencies of a perfect network's latents, white noise 1", "fig-gaussian-terminal"),
+        ("OVG brings the high frequencies of a latent nearer to white noise.", f"{paper}, Sec. 5.1", nearer,
+         "power of a perfect network's latent, standard to OVG", figure),
+        ("OVG supplies energy where the source has none.", f"{paper}, Sec. 5.1", supplied,
+         "highest power in an emptied band, white noise 1", figure),
+    ]  # fmt: skip
     return [
-        from_cases(
-            "A collapse needs a network that is biased towards low frequencies.",
-            "Spectral Collapse, App. C",
-            cause,
-            "variance at high frequencies of a perfect network's latents, white noise 1",
-            "fig-gaussian-terminal",
-        ),
-        from_cases(
-            "OVG brings the high frequencies of a latent nearer to white noise.",
-            "Spectral Collapse, Sec. 5.1",
-            nearer,
-            "power of a perfect network's latent, standard to OVG",
-            "fig-gaussian-ovg",
-        ),
-        from_cases(
-            "OVG supplies energy where the source has none.",
-            "Spectral Collapse, Sec. 5.1",
-            filled,
-            "highest power in an emptied band, white noise 1",
-            "fig-gaussian-ovg",
-        ),
+        from_cases(words, where, {title_of(study): case(study) for study in found.values()}, what, figure)
+        for words, where, case, what, figure in rows
     ]
+
+
+def weak(study: xr.Dataset) -> xr.DataArray:
+    """Power of each latent of the image with an emptied band at its other high frequencies."""
+    return high_mean(study["ovg_power"].where(~emptied_rings(study["frequency"])))
+
+
+def filled(study: xr.Dataset) -> xr.DataArray:
+    """The highest power of each latent of that image inside the emptied band."""
+    return study["ovg_power"].where(emptied_rings(study["frequency"])).max("frequency")
+
+
+def _entry(study: xr.Dataset, process: str = PRESERVING) -> float:
+    """s_0^2 of a process."""
+    return float(study["entry"].sel(process=process))
 
 
 def _highest(study: xr.Dataset, variance: float) -> str:
     """The most variance that a method without noise reaches where the data has about this one, beside the limit."""
     at = study[["terminal", "limit"]].sel(process=PRESERVING).sel(variance=variance, method="nearest")
-    most = at["terminal"].idxmax("method")
     return (
-        f"{float(at['terminal'].max('method')):.2f} ({most.item()}) where $S$ = {float(at['variance']):.1e}, with a "
-        f"limit of {float(at['limit']):.2f}"
+        f"{float(at['terminal'].max('method')):.2f} ({at['terminal'].idxmax('method').item()}) where $S$ = "
+        f"{float(at['variance']):.1e}, with a limit of {float(at['limit']):.2f}"
     )
 
 

@@ -19,17 +19,10 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import (
-    Found,
-    as_rows,
-    called,
-    jackknife,
-    jackknifed,
-    label,
-    stacked,
-)
-from spectral_collapse.findings.measured import attr, below, title_of
+from spectral_collapse.findings.latents import Found, as_rows, called, jackknife, jackknifed, label, stacked
+from spectral_collapse.findings.measured import below
 from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import by_series, each, items, of_draws
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
 from spectral_collapse.statistics import COVERAGE, POSITIVE, SHARE, Interval, groups_of, text
 from spectral_collapse.studies.gaussianity import ALL
@@ -48,179 +41,139 @@ RIGHT, WRONG = 0.02, 0.1
 
 @functools.cache
 def chance(count: int) -> Interval:
-    """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %.
-
-    The range is one-sided, as the test is: a set cannot be too much like its law.
-    """
+    """The Kolmogorov-Smirnov distance of `count` independent samples of the very law: mean, and the range of 95 %. The
+    range is one-sided, as the test is: a set cannot be too much like its law."""
     # The mean of what is never negative is the area under its survival function; `kstwo.mean` takes ten times as long.
     mean, _ = integrate.quad(stats.kstwo.sf, 0, 1, args=(count,))
     return Interval(mean, 0.0, float(stats.kstwo.ppf(COVERAGE, count)))
 
 
-def norms(found: Found) -> pd.DataFrame:
+@each(stacked)
+def norms(study: xr.Dataset) -> pd.DataFrame:
     """Squared norms over d, of each series at most `TICKS`, evenly spread in the order of their size: columns panel,
     series, sample, value; low, high: the range of 95 % of white noise's."""
-
-    def spread(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.sort_values("value").iloc[np.linspace(0, len(rows) - 1, min(TICKS, len(rows))).round().astype(int)]
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        values = study["energy"].sel(band=ALL, drop=True)
-        rows = as_rows(values, value=values.to_numpy())
-        rows = pd.concat(spread(rows[rows["series"] == name]) for name in values["series"].to_numpy())
-        ends = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
-        low, high = stats.chi2.ppf(ends, study.attrs["dimension"]) / study.attrs["dimension"]
-        return rows.assign(low=low, high=high)
-
-    return stacked(found, table)
+    values = study["energy"].sel(band=ALL, drop=True)
+    rows, count = as_rows(values, value=values.to_numpy()), study.sizes["sample"]
+    spread = np.linspace(0, count - 1, min(TICKS, count)).round().astype(int)
+    low, high = stats.chi2.ppf(((1 - COVERAGE) / 2, (1 + COVERAGE) / 2), study.attrs["dimension"])
+    ticks = pd.concat(one.sort_values("value").iloc[spread] for _, one in rows.groupby("series", sort=False))
+    return ticks.assign(low=low / study.attrs["dimension"], high=high / study.attrs["dimension"])
 
 
-def distances(found: Found) -> pd.DataFrame:
+@each(stacked)
+def distances(study: xr.Dataset) -> pd.DataFrame:
     """KS distance of squared norms against the number of latents: columns panel, series, count, mean; low, high: the
     range of 95 % of the random subsets. The series `LAW` has `chance`."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        law = [{"series": LAW, "count": count, **chance(count)._asdict()} for count in study["count"].to_numpy()]
-        return pd.concat([_of_draws(study["ks_distance"]), pd.DataFrame(law)])
-
-    return stacked(found, table)
+    law = [{"series": LAW, "count": count, **chance(count)._asdict()} for count in study["count"].to_numpy()]
+    return pd.concat([of_draws(study["ks_distance"]), pd.DataFrame(law)])
 
 
-def pvalues(found: Found) -> pd.DataFrame:
+@each(stacked)
+def pvalues(study: xr.Dataset) -> pd.DataFrame:
     """The p-values of the same tests, geometric means over subsets: columns as of `distances`, `SMALLEST` at least."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        rows = _of_draws(np.log(study["ks_pvalue"].clip(SMALLEST)))
-        return rows.assign(**{end: np.exp(rows[end]) for end in ("mean", "low", "high")})
-
-    return stacked(found, table)
+    rows = of_draws(np.log(study["ks_pvalue"].clip(SMALLEST)))
+    return rows.assign(**{end: np.exp(rows[end]) for end in ("mean", "low", "high")})
 
 
-def energies(found: Found) -> pd.DataFrame:
+@each(stacked)
+def energies(study: xr.Dataset) -> pd.DataFrame:
     """Mean energy per degree of freedom in each band: columns panel, series, band, and those of `intervals.means`."""
-    return stacked(found, lambda study: means(_in_bands(study["energy"].drop_vars("freedom")), bounds=POSITIVE))
+    return means(_in_bands(study["energy"].drop_vars("freedom")), bounds=POSITIVE)
 
 
-def band_distances(found: Found) -> pd.DataFrame:
+@each(stacked)
+def band_distances(study: xr.Dataset) -> pd.DataFrame:
     """KS distance of the energy in each band: columns panel, series, band, mean; of the series `LAW` low and high."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        distance = _in_bands(_distances(study))
-        law = [{"series": LAW, "band": band, **_chance(study)._asdict()} for band in distance["band"].to_numpy()]
-        return pd.concat([as_rows(distance, mean=distance.to_numpy()), pd.DataFrame(law)])
-
-    return stacked(found, table)
+    distance, by_chance = _in_bands(_distances(study)), chance(study.sizes["sample"])
+    law = [{"series": LAW, "band": band, **by_chance._asdict()} for band in distance["band"].to_numpy()]
+    return pd.concat([as_rows(distance, mean=distance.to_numpy()), pd.DataFrame(law)])
 
 
-def rejections(found: Found) -> pd.DataFrame:
+@each(stacked)
+def rejections(study: xr.Dataset) -> pd.DataFrame:
     """Shares of Shapiro-Wilk's rejections: columns panel, series, test (of what), mean, low, high."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        tests = {
-            "an element over latents": _shares(jackknifed(study["element_rejected"])),
-            "the values of a latent": means(study["latent_rejected"], bounds=SHARE),
-        }
-        return pd.concat([rows.assign(test=test) for test, rows in tests.items()])
-
-    return stacked(found, table).dropna(subset=["mean"])
+    elements = jackknifed(study["element_rejected"])
+    elements = elements.assign(low=elements["low"].clip(lower=0), high=elements["high"].clip(upper=1))
+    tests = {
+        "an element over latents": elements,
+        "the values of a latent": means(study["latent_rejected"], bounds=SHARE),
+    }
+    return pd.concat(rows.assign(test=test) for test, rows in tests.items()).dropna(subset=["mean"])
 
 
-def divergences(found: Found) -> pd.DataFrame:
+@each(stacked)
+def divergences(study: xr.Dataset) -> pd.DataFrame:
     """Divergence from N(0, 1) above white noise's: columns panel, series, mean, low, high in nat per element."""
-    return stacked(found, lambda study: jackknifed(study["kl_excess"]))
+    return jackknifed(study["kl_excess"])
 
 
-def moments(found: Found) -> pd.DataFrame:
+@each(stacked)
+def moments(study: xr.Dataset) -> pd.DataFrame:
     """Skewness and excess kurtosis of latents: columns panel, series, moment, and those of `intervals.means`."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        kinds = {"skewness": "skewness", "kurtosis": "excess kurtosis"}
-        return pd.concat([means(study[name]).assign(moment=title) for name, title in kinds.items()])
-
-    return stacked(found, table)
+    kinds = {"skewness": "skewness", "kurtosis": "excess kurtosis"}
+    return pd.concat([means(study[name]).assign(moment=title) for name, title in kinds.items()])
 
 
-def score_table(found: Found) -> pd.DataFrame:
+@each(by_series)
+def score_table(study: xr.Dataset, name: str) -> dict[str, str]:
     """A row per data set and series, for the page: the chapter's numbers with what chance gives for this N."""
-    rows = []
-    for study in found.values():
-        for name in map(str, study["series"].to_numpy()):
-            one, distance = study.sel(series=name), _distance(study, name)
-            pvalue = one["ks_pvalue"].isel(count=-1, draw=0).item()
-            rows.append(
-                {
-                    "Data": f"{title_of(study)}, {attr(study, 'data_source')}",
-                    "Latents": called(name),
-                    "Squared norm / d": text(statistics.interval(one["energy"].sel(band=ALL), bounds=POSITIVE), 3),
-                    "S_G": f"{1 - distance:.3f}",
-                    "KS distance": f"{distance:.3f}",
-                    "95 % of white sets below": f"{_chance(study).high:.3f}",
-                    "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
-                    "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
-                    "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
-                }
-            )
-    return pd.DataFrame(rows).set_index(["Data", "Latents"])
+    one, distance = study.sel(series=name), _distance(study, name)
+    pvalue = one["ks_pvalue"].isel(count=-1, draw=0).item()
+    return {
+        "Squared norm / d": text(_energy(study, name, ALL), 3),
+        "S_G": f"{1 - distance:.3f}",
+        "KS distance": f"{distance:.3f}",
+        "95 % of white sets below": f"{chance(study.sizes['sample']).high:.3f}",
+        "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
+        "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
+        "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
+    }
 
 
-def answer(found: Found) -> str:
-    """Two sentences: the standard inversion's norms and values on the first data set."""
-    study = next(iter(found.values()))
-    most, count = _chance(study).high, study.sizes["sample"]
-    norm, high = (text(_energy(study, "standard", band), 2) for band in (ALL, "high"))
-    excess = text(jackknife(study["kl_excess"].sel(series="standard")), 2)
-    return (
-        f"**Answer.** On {label(study)}, the squared norms of latents of the standard inversion are at a "
-        f"Kolmogorov-Smirnov distance of {_distance(study, 'standard'):.2f} from their law (95 % of sets of {count} "
-        f"white latents have at most {most:.2f}). Their energy is {norm} of white noise's, at high "
-        f"frequencies {high}, and an element is {excess} nat farther from N(0, 1) than white noise's. "
-        f"{_restored(study)}"
-    )
-
-
-def _restored(study: xr.Dataset) -> str:
-    """Which method restores which: the law of norms, the mean norm without the spectrum, the values of elements."""
-    inside = [called(name) for name in latents.methods(study) if _inside(study, name)]
+def answer(study: xr.Dataset) -> dict[str, object]:
+    """Numbers on the standard inversion's norms and values, and which method restores which: the law of norms, the mean
+    norm without the spectrum, the values of elements."""
     excesses = {name: jackknife(study["kl_excess"].sel(series=name)) for name in latents.methods(study)}
     best = min(excesses, key=lambda name: excesses[name].mean)
     nearest = [name for name, one in excesses.items() if name == best or one.low <= excesses[best].high]
-    listed = ", ".join(f"{called(name)} {text(excesses[name])}" for name in nearest)
-    return (
-        f"Norms are not told from white noise's with {', '.join(inside) or 'no method'}; the mean norm is right and "
-        f"the spectrum is not with {'; '.join(_only_norm(study)) or 'no method'}. Element by element the nearest to "
-        f"N(0, 1) are {listed} (nat more than white noise)."
-    )
+    return {
+        "data": label(study),
+        "distance": _distance(study, "standard"),
+        "count": study.sizes["sample"],
+        "most": chance(study.sizes["sample"]).high,
+        "norm": _energy(study, "standard", ALL),
+        "high": _energy(study, "standard", "high"),
+        "excess": excesses["standard"],
+        "inside": ", ".join(_inside(study)) or "no method",
+        "only_norm": "; ".join(_only_norm(study)) or "no method",
+        "nearest": ", ".join(f"{called(name)} {text(excesses[name])}" for name in nearest),
+    }
 
 
-def norms_verdict(found: Found) -> str:
+@each(items, label)
+def norms_verdict(study: xr.Dataset) -> str:
     """Whose norms have the law of white noise, and from which N on the test says so, as a Markdown list."""
-    lines = []
-    for study in found.values():
-        inside = [called(name) for name in latents.methods(study) if _inside(study, name)]
-        first = _first_rejected(study, "standard")
-        told = "in no set" if first is None else f"in every random set of {first} or more"
-        lines.append(
-            f"- **{label(study)}**: norms not told from white noise's: {', '.join(inside) or 'none'}. The test rejects "
-            f"the standard inversion {told} at 5 %."
-        )
-    return "\n".join(lines)
+    rejected = (study["ks_pvalue"].sel(series="standard") < LEVEL).all("draw").to_numpy()
+    lasting = np.logical_and.accumulate(rejected[::-1])[::-1]  # from here on in all sizes
+    first = f"every random set of {study['count'].data[lasting.argmax()]} or more" if lasting.any() else "no set"
+    return (
+        f": norms not told from white noise's: {', '.join(_inside(study)) or 'none'}. The test rejects the "
+        f"standard inversion in {first} at 5 %."
+    )
 
 
 def bands_verdict(found: Found) -> str:
     """Whose norm is right and whose spectrum is not, as a Markdown list."""
-    lines = []
-    for study in found.values():
-        lines.append(f"- **{label(study)}**: {'; '.join(_only_norm(study)) or 'none'}.")
     return (
         f"Series whose mean squared norm is within {RIGHT:.0%} of white noise's while the energy of a band is off by "
         f"{WRONG:.0%} or more, with its interval on one side of 1 and its KS distance above chance:\n\n"
-        + "\n".join(lines)
+        + items(found, lambda study: f": {'; '.join(_only_norm(study)) or 'none'}.", label)
     )
 
 
 def _only_norm(study: xr.Dataset) -> list[str]:
     """The series whose norm is right and whose spectrum is not, each with the bands that are off."""
-    named, distance, most = [], _distances(study), _chance(study).high
+    named, distance, most = [], _distances(study), chance(study.sizes["sample"]).high
     for name in latents.methods(study):
         wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
         right = abs(wrong.pop(ALL).mean - 1) <= RIGHT
@@ -242,6 +195,10 @@ def claims(found: Found) -> list[Claim]:
     def norms_of(name: str) -> Callable[[xr.Dataset], Interval | None]:
         return lambda one: ks_distance(one, name) if name in one["series"] else None
 
+    def closer(one: xr.Dataset) -> Interval | None:
+        excess = one["kl_excess"]
+        return jackknife(excess.sel(series="taba") - excess.sel(series="standard")) if "taba" in one["series"] else None
+
     what = "KS distance of squared norms; its interval is that of as many independent norms as there are pictures"
     rows = [
         Rule("Squared norms of latents of the standard inversion do not follow chi-square",
@@ -257,36 +214,19 @@ def claims(found: Found) -> list[Claim]:
              lambda one: jackknife(one["element_rejected"].sel(series="standard")), is_above(LEVEL),
              "fig-gaussianity-shapiro", 2),
         Rule("Forward diffusion in the first steps brings latents closer to Gaussian noise (divergence of TABA minus "
-             "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference",
-             lambda one: _closer(one, "taba") if "taba" in one["series"] else None, is_below(0), "fig-gaussianity-kl",
-             2),
+             "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference", closer, is_below(0),
+             "fig-gaussianity-kl", 2),
     ]  # fmt: skip
     return judge(rows, found, label)
 
 
 def ks_distance(study: xr.Dataset, name: str) -> Interval:
-    """The Kolmogorov-Smirnov distance of the law of squared norms from chi-square.
-
-    Two distribution functions are no farther apart than one of them from the sample and the sample from the other, so
-    the distance of the sample, give or take what 95 % of samples of the very law do not exceed, holds the distance of
-    the law. As independent count pictures, not latents.
-    """
+    """The Kolmogorov-Smirnov distance of the law of squared norms from chi-square. Two distribution functions are no
+    farther apart than one of them from the sample and the sample from the other, so the distance of the sample, give or
+    take what 95 % of samples of the very law do not exceed, holds the distance of the law. As independent count
+    pictures, not latents."""
     distance, apart = _distance(study, name), chance(len(set(groups_of(study)))).high
     return statistics.within(Interval(distance, distance - apart, distance + apart), 0, 1)
-
-
-def _shares(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(low=table["low"].clip(lower=0), high=table["high"].clip(upper=1))
-
-
-def _of_draws(values: xr.DataArray) -> pd.DataFrame:
-    low, high = statistics.percentiles(values.transpose(..., "draw").to_numpy())
-    mean = values.mean("draw")
-    return as_rows(mean, mean=mean.to_numpy(), low=low, high=high)
-
-
-def _chance(study: xr.Dataset) -> Interval:
-    return chance(study.sizes["sample"])
 
 
 def _in_bands(values: xr.DataArray) -> xr.DataArray:
@@ -306,20 +246,11 @@ def _distance(study: xr.Dataset, name: str) -> float:
     return study["ks_distance"].sel(series=name).isel(count=-1, draw=0).item()
 
 
-def _inside(study: xr.Dataset, name: str) -> bool:
-    return _distance(study, name) <= _chance(study).high
-
-
-def _first_rejected(study: xr.Dataset, name: str) -> int | None:
-    rejected = (study["ks_pvalue"].sel(series=name) < LEVEL).all("draw").to_numpy()
-    # from here on in all sizes
-    lasting = np.logical_and.accumulate(rejected[::-1])[::-1]
-    return int(study["count"][lasting.argmax()]) if lasting.any() else None
+def _inside(study: xr.Dataset) -> list[str]:
+    """The methods whose norms are not told from white noise's."""
+    most = chance(study.sizes["sample"]).high
+    return [called(name) for name in latents.methods(study) if _distance(study, name) <= most]
 
 
 def _energy(study: xr.Dataset, name: str, band: str) -> Interval:
     return statistics.interval(study["energy"].sel(series=name, band=band), bounds=POSITIVE)
-
-
-def _closer(study: xr.Dataset, name: str) -> Interval:
-    return jackknife(study["kl_excess"].sel(series=name) - study["kl_excess"].sel(series="standard"))

@@ -17,16 +17,9 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import (
-    Found,
-    as_rows,
-    called,
-    jackknife,
-    jackknifed,
-    label,
-    stacked,
-)
-from spectral_collapse.findings.measured import Measured, attr, below, exact, title_of
+from spectral_collapse.findings.latents import Found, called, jackknife, jackknifed, label, stacked
+from spectral_collapse.findings.measured import Measured, below, exact
+from spectral_collapse.findings.tidy import by_series, each, items, of_draws
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
@@ -41,65 +34,44 @@ EQUAL = 0.005
 equal variances have, by at most this share."""
 
 
-def cumulative(found: Found, reading: str) -> pd.DataFrame:
+@each(stacked)
+def cumulative(study: xr.Dataset, reading: str) -> pd.DataFrame:
     """Cumulative explained variance: columns panel, series, share, mean, low, high. reading: 'set' or 'map'."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        if reading == "map":
-            return means(study["map_cumulative"])
-        return jackknifed(study["cumulative"])
-
-    return stacked(found, table)
+    return means(study["map_cumulative"]) if reading == "map" else jackknifed(study["cumulative"])
 
 
-def relative_ranks(found: Found) -> pd.DataFrame:
+@each(stacked)
+def relative_ranks(study: xr.Dataset) -> pd.DataFrame:
     """Relative ranks of all series but white noise: columns panel, series, reading, mean, low, high."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        rows = [
-            {"series": name, "reading": title, **_relative(study, name, reading)._asdict()}
-            for reading, title in READINGS.items()
-            for name in latents.methods(study)
-        ]
-        return pd.DataFrame(rows)
-
-    return stacked(found, table)
+    rows = [
+        {"series": name, "reading": title, **_relative(study, name, reading)._asdict()}
+        for reading, title in READINGS.items()
+        for name in latents.methods(study)
+    ]
+    return pd.DataFrame(rows)
 
 
-def rank_table(found: Found) -> pd.DataFrame:
+@each(by_series)
+def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
     """A row per data set and series, for the page: ranks and components for 95 %, and both over white noise's with
     95 % intervals; the largest possible rank, and white noise's in the limit."""
-    rows = []
-    for study in found.values():
-        attrs = study.attrs
-        for name in map(str, study["series"].to_numpy()):
-            one = study.sel(series=name, left_out="nothing")
-            rows.append(
-                {
-                    "Data": f"{title_of(study)}, {attr(study, 'data_source')}",
-                    "Latents": called(name),
-                    "Effective rank": f"{_rank(study, name):.1f}",
-                    "Largest possible": f"{attrs['possible_rank']}",
-                    "White noise in the limit": f"{attrs['white_rank']:.1f}",
-                    "Over white noise's": text(_relative(study, name, "set"), 2),
-                    "Components for 95 %": f"{one['components_95'].item():.0f}",
-                    "Over white noise's ": text(_components_95(study, name), 2),
-                    "Effective rank of a latent": text(statistics.interval(one["map_rank"]), 1),
-                }
-            )
-    return pd.DataFrame(rows).set_index(["Data", "Latents"])
+    return {
+        "Effective rank": f"{_rank(study, name):.1f}",
+        "Largest possible": f"{study.attrs['possible_rank']}",
+        "White noise in the limit": f"{study.attrs['white_rank']:.1f}",
+        "Over white noise's": text(_relative(study, name, "set"), 2),
+        "Components for 95 %": f"{_components(study, name):.0f}",
+        "Over white noise's ": text(_relative_components(study, name), 2),
+        "Effective rank of a latent": text(statistics.interval(study["map_rank"].sel(series=name)), 1),
+    }
 
 
-def growth(found: Found) -> pd.DataFrame:
+@each(stacked)
+def growth(study: xr.Dataset) -> pd.DataFrame:
     """Effective rank against the number of latents: columns panel, series, count, mean; low, high: the range of 95 %
     of the random sets of that size."""
 
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        low, high = statistics.percentiles(study["subset_rank"].transpose(..., "draw").to_numpy())
-        mean = study["subset_rank"].mean("draw")
-        return as_rows(mean, mean=mean.to_numpy(), low=low, high=high)
-
-    return stacked(found, table)
+    return of_draws(study["subset_rank"])
 
 
 def component_spectra(study: xr.Dataset) -> pd.DataFrame:
@@ -113,75 +85,58 @@ def component_spectra(study: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def predicted(found: Found) -> pd.DataFrame:
+@each(stacked)
+def predicted(study: xr.Dataset) -> pd.DataFrame:
     """The closed form's loss of rank as a multiple of the standard inversion's: columns panel, reading, mean, low,
     high; NaN where the standard inversion's rank does not differ significantly from white noise's: there is no loss."""
-
-    def table(study: xr.Dataset) -> pd.DataFrame:
-        rows = [{"reading": title, **_share(study, reading)._asdict()} for reading, title in READINGS.items()]
-        return pd.DataFrame(rows)
-
-    return stacked(found, table)
+    rows = [{"reading": title, **_share(study, reading)._asdict()} for reading, title in READINGS.items()]
+    return pd.DataFrame(rows)
 
 
-def answer(found: Found) -> str:
-    """Two sentences: how many dimensions the standard inversion uses, and how much of the loss the closed form has."""
-    study = next(iter(found.values()))
-    ranks = {reading: text(_relative(study, "standard", reading), 2) for reading in READINGS}
-    shares = {reading: _share(study, reading) for reading in READINGS}
-    told = " and ".join(
-        f"{text(share, 2)} times ({READINGS[reading]})" for reading, share in shares.items() if not np.isnan(share.mean)
-    )
-    return (
-        f"**Answer.** On {label(study)}, latents of the standard inversion have {ranks['set']} of the effective rank "
-        f"of as many white latents, read as a set, and {ranks['map']} read one by one. "
-        + (
-            f"The perfect network of Gaussian data loses {told} as much."
-            if told
-            else "There is no loss to explain: the interval of neither reading lies below 1."
-        )
-    )
+def answer(study: xr.Dataset) -> dict[str, str]:
+    """How many dimensions the standard inversion uses, in both readings, and how much of the loss the closed form
+    has."""
+    shares = {
+        title: share for reading, title in READINGS.items() if not np.isnan((share := _share(study, reading)).mean)
+    }
+    told = " and ".join(f"{text(share, 2)} times ({title})" for title, share in shares.items())
+    return {
+        "data": label(study),
+        **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
+        "loss": f"The perfect network of Gaussian data loses {told} as much."
+        if told
+        else "There is no loss to explain: the interval of neither reading lies below 1.",
+    }
 
 
-def verdict(found: Found) -> str:
+@each(items, label)
+def verdict(study: xr.Dataset) -> str:
     """What each data set says, as a Markdown list."""
-    lines = []
-    for study in found.values():
-        fewer = {
-            reading: [
-                f"{called(name)} ({_relative(study, name, reading).mean:.3f})"
-                for name in latents.methods(study)
-                if _fewer(study, name, reading)
-            ]
-            for reading in READINGS
-        }
-        of_set, of_map = (", ".join(names) or "none" for names in fewer.values())
-        standard, white = (
-            study["components_95"].sel(series=name, left_out="nothing").item() for name in ("standard", WHITE)
-        )
-        lines.append(
-            f"- **{label(study)}**: fewer dimensions than white noise (share of its effective rank) in the set of "
-            f"latents: {of_set}; in each latent by itself: {of_map}. 95 % of the variance of the set are in "
-            f"{standard:.0f} components for the standard inversion, in {white:.0f} for white noise (ratio "
-            f"{text(_components_95(study, 'standard'), 2)})."
-        )
-    return "\n".join(lines)
+
+    def fewer(reading: str) -> str:
+        ranks = {called(name): _relative(study, name, reading) for name in latents.methods(study)}
+        return ", ".join(f"{name} ({rank.mean:.3f})" for name, rank in ranks.items() if below(rank, 1)) or "none"
+
+    return (
+        f": fewer dimensions than white noise (share of its effective rank) in the set of latents: {fewer('set')}; in "
+        f"each latent by itself: {fewer('map')}. 95 % of the variance of the set are in "
+        f"{_components(study, 'standard'):.0f} components for the standard inversion, in "
+        f"{_components(study, WHITE):.0f} for white noise (ratio "
+        f"{text(_relative_components(study, 'standard'), 2)})."
+    )
 
 
-def lost(study: xr.Dataset) -> str:
-    """Which frequencies the first and the last components of the standard inversion have, in one sentence."""
+def lost(study: xr.Dataset) -> dict[str, Interval]:
+    """Which frequencies the first and the last components of the standard inversion and of white noise have: the mean
+    frequency of a component's power per ring, over that of a flat spectrum."""
     weights = study["component_power"] * study["frequency"]  # rings grow with their radius
     centre = weights.sum("frequency") / study["component_power"].sum("frequency") / study["frequency"].mean()
-
-    def of(series: str) -> list[str]:
-        return [text(jackknife(centre.sel(series=series, end=end)), 2) for end in study["end"].to_numpy()]
-
-    (first, last), (white_first, white_last) = of("standard"), of(WHITE)
-    return (
-        f"The mean frequency of a component's power per ring, over that of a flat spectrum, is {first} for the first "
-        f"components of the standard inversion and {last} for its last ones; white noise has {white_first} and "
-        f"{white_last}."
-    )
+    ends = zip(("first", "last"), study["end"].to_numpy(), strict=True)
+    return {
+        f"{prefix}{name}": jackknife(centre.sel(series=series, end=end))
+        for name, end in ends
+        for prefix, series in (("", "standard"), ("white_", WHITE))
+    }
 
 
 def claims(found: Found) -> list[Claim]:
@@ -218,7 +173,12 @@ def _relative(study: xr.Dataset, name: str, reading: str) -> Interval:
     return jackknife(_set_ranks(study).sel(series=name))
 
 
-def _components_95(study: xr.Dataset, name: str) -> Interval:
+def _components(study: xr.Dataset, name: str) -> float:
+    """How many components have 95 % of the variance."""
+    return study["components_95"].sel(series=name, left_out="nothing").item()
+
+
+def _relative_components(study: xr.Dataset, name: str) -> Interval:
     needed = study["components_95"]
     return jackknife(needed.sel(series=name) / needed.sel(series=WHITE))
 
@@ -227,12 +187,8 @@ def _set_ranks(study: xr.Dataset) -> xr.DataArray:
     return study["effective_rank"] / study["effective_rank"].sel(series=WHITE)
 
 
-def _fewer(study: xr.Dataset, name: str, reading: str) -> bool | None:
-    return below(_relative(study, name, reading), 1)
-
-
 def _share(study: xr.Dataset, reading: str) -> Interval:
-    if not _fewer(study, "standard", reading):
+    if not below(_relative(study, "standard", reading), 1):
         return Interval(np.nan, np.nan, np.nan)
     if reading == "map":
         loss = study["map_rank"].sel(series=WHITE) - study["map_rank"]
@@ -244,8 +200,8 @@ def _share(study: xr.Dataset, reading: str) -> Interval:
 def _difference(sparse: xr.Dataset, sparser: xr.Dataset, reading: str) -> Interval:
     """Relative rank of the sparser sources minus that of the same images, less sparse."""
     if reading == "set":
-        ranks = [_set_ranks(study).sel(series="standard") for study in (sparse, sparser)]
-        return jackknife(ranks[1] - ranks[0])
+        less, more = (_set_ranks(study).sel(series="standard") for study in (sparse, sparser))
+        return jackknife(more - less)
     ranks = [
         study["map_rank"].sel(series="standard") / study["map_rank"].sel(series=WHITE).mean()
         for study in (sparse, sparser)

@@ -7,7 +7,8 @@ resampled in what they are taken from (`statistics.bootstrap_counts`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +17,12 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import means, stacked
+from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Measured, alike, images, title_of
-from spectral_collapse.statistics import POSITIVE, Interval
+from spectral_collapse.findings.tidy import each
+from spectral_collapse.statistics import POSITIVE, Interval, text
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.plain_areas import MEASURES
-
-Found = Mapping[str, xr.Dataset]
-"""Data set -> its result."""
 
 SERIES = {WHITE: "the true noise", "standard": "standard inversion", "taba": "TABA"}
 AREAS = {"plain": "plain areas", "other": "other areas"}
@@ -45,24 +45,16 @@ MOST_OF_THE_WAY, MINOR = 0.5, 0.1
 _PAPER = "There and Back Again"
 
 
-def per_step(found: Found) -> pd.DataFrame:
-    """Errors and spreads per step of test images: columns kind, panel, series, step (from 1), and those of
-    `intervals.means`."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        wrong = means(study["error"], bounds=POSITIVE).assign(
-            kind="error", series=lambda table: table["area"].map(AREAS)
-        )
-        wide = means(study["spread"], bounds=POSITIVE).assign(kind="spread")
-        wide["series"] = wide["walk"] + ", " + wide["area"].map(AREAS)
-        return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
-
-    return stacked(found, one, "panel")
+@each(stacked, "panel")
+def per_step(study: xr.Dataset) -> pd.DataFrame:
+    """Errors and spreads per step of test images: columns kind, panel, series, step (from 1), and those of `means`."""
+    wrong, wide = (means(study[name], bounds=POSITIVE).assign(kind=name) for name in ("error", "spread"))
+    wrong["series"], wide["series"] = wrong["area"].map(AREAS), wide["walk"] + ", " + wide["area"].map(AREAS)
+    return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
 
 
 def sweep(found: Found) -> pd.DataFrame:
-    """Test images against the share of replaced steps: columns panel (measure), series (data set), share, and those of
-    `intervals.means`."""
+    """Measures of test images (panel) against the share of replaced steps, by data set (series): columns of `means`."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
         values = study["value"].swap_dims(replaced="share")
@@ -80,10 +72,9 @@ def geometry(found: Found) -> pd.DataFrame:
         count, shares = study.sizes["drawn"], study["nearest"].to_numpy()
         low, high = statistics.wilson(shares, count)
         own = pd.DataFrame({"series": study["series"].to_numpy(), "mean": shares, "low": low, "high": high})
-        own = own.assign(panel=NEAREST, n=count, groups=count)
         corners = means(study["geometry"].sel(corner=list(CORNERS)), "drawn")
         corners["panel"] = corners["corner"].map(CORNERS)
-        return _with_titles(pd.concat([corners, own]))
+        return _with_titles(pd.concat([corners, own.assign(panel=NEAREST, n=count, groups=count)]))
 
     order = [*CORNERS.values(), NEAREST]
     return stacked(found, one, "dataset").sort_values("panel", key=lambda names: names.map(order.index), kind="stable")
@@ -98,16 +89,16 @@ def swaps(found: Found) -> pd.DataFrame:
         return _with_titles(means(swapped.sel(donor="low") - swapped.sel(donor="high"), "edited"))
 
     table = stacked(found, one, "Data set").rename(columns={"series": "Latent"})
-    table["text"] = [statistics.text(row, 2) for row in table[["mean", "low", "high"]].itertuples(index=False)]
+    table["text"] = [text(row, 2) for row in table.itertuples()]
     table["cutoff"] = table["cutoff"].map("{:g} cycles/px".format)
-    return table.pivot_table("text", ["Data set", "Latent"], "cutoff", aggfunc="first", sort=False).rename_axis(
-        columns=None
-    )
+    table = table.pivot_table("text", ["Data set", "Latent"], "cutoff", aggfunc="first", sort=False)
+    return table.rename_axis(columns=None)
 
 
-def path(found: Found) -> pd.DataFrame:
+@each(stacked, "panel")
+def path(study: xr.Dataset) -> pd.DataFrame:
     """High-frequency energy on the way between two latents: columns panel, series, place, and those of `means`."""
-    return stacked(found, lambda study: _with_titles(means(study["path_excess"], "edited")), "panel")
+    return _with_titles(means(study["path_excess"], "edited"))
 
 
 def edits(found: Found) -> pd.DataFrame:
@@ -126,10 +117,14 @@ def area_ratio(values: xr.DataArray) -> Interval:
 
 
 def early(study: xr.Dataset, name: str, walk: str = "inversion") -> xr.DataArray:
-    """An error or a spread of a walk, by its variable's name, means over the steps at the first levels: (area,
-    images)."""
+    """A variable of a walk, error or spread, mean over the steps at the first levels: (area, images)."""
     values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
     return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
+
+
+def early_ratio(study: xr.Dataset, name: str, walk: str = "inversion") -> Interval:
+    """`area_ratio` of an error or a spread at the first levels."""
+    return area_ratio(early(study, name, walk))
 
 
 def published_step(study: xr.Dataset) -> int:
@@ -138,11 +133,16 @@ def published_step(study: xr.Dataset) -> int:
     return int(counts[np.abs(counts / study.attrs["num_steps"] - REPLACED).argmin()])
 
 
+def ends(study: xr.Dataset, measure: str) -> list[xr.DataArray]:
+    """A measure of each image with none, the paper's share and all of the steps replaced."""
+    values = study["value"].sel(measure=measure, drop=True)
+    return [values.sel(replaced=k, drop=True) for k in (0, published_step(study), values["replaced"][-1])]
+
+
 def way(study: xr.Dataset, measure: str) -> Interval:
     """How far replacing the paper's share takes a measure from the standard inversion's mean to that of a latent of
     which every step was replaced, as a share of this way."""
-    values = study["value"].sel(measure=measure, drop=True)
-    none, some, every = (values.sel(replaced=k, drop=True) for k in (0, published_step(study), values["replaced"][-1]))
+    none, some, every = ends(study, measure)
     return _ratio(some - none, every - none)
 
 
@@ -152,28 +152,21 @@ def manipulable(study: xr.Dataset, series: str = "standard") -> Interval:
     return _ratio(whole.sel(series=series), whole.sel(series=WHITE), "edited")
 
 
-def path_gains(study: xr.Dataset) -> tuple[Interval, Interval]:
-    """How much nearer TABA's samples inside the paths are than the standard inversion's, in log high-frequency energy:
-    to those from the true noises of the same images, and to the usual of training targets.
-
-    Differences of mean absolute distances, negative where TABA is nearer. Faults of the network's own samples are in
-    both sides of the first, not of the second.
-    """
+def path_gain(study: xr.Dataset, series: str = "") -> Interval:
+    """How much nearer TABA's samples inside the paths are than the standard inversion's, in log high-frequency energy,
+    to those of a series from the same images, or to the usual of training targets. A difference of mean absolute
+    distances, negative where TABA is nearer. Faults of the network's own samples are in both sides of the first, not of
+    the second."""
     inside = study["path_excess"].isel(place=slice(1, -1))
     inside = inside.where(np.isfinite(inside))
-    gains = []
-    for reference in (inside.sel(series=WHITE, drop=True), 0.0):
-        distance = np.abs(inside - reference).mean("place")
-        gains.append(statistics.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited"))
-    return gains[0], gains[1]
+    distance = np.abs(inside - (inside.sel(series=series, drop=True) if series else 0.0)).mean("place")
+    return statistics.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited")
 
 
 def claims(found: Found) -> list[Claim]:
     """The paper's claims against these measurements; ratios are told from 1, differences from 0."""
-    gain, loss = (Measured.of(found, functools.partial(way, measure=name), title_of) for name in _WAYS)
-    near_noise, near_usual = (
-        Measured.of(found, lambda one, n=number: path_gains(one)[n], title_of) for number in (0, 1)
-    )
+    gain, loss = _over(found, way, measure="s_dc"), _over(found, way, measure="reconstruction")
+    near_noise, near_usual = _over(found, path_gain, series=WHITE), _over(found, path_gain, series="")
     abstract = f"{_PAPER}, abstract"
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
@@ -185,46 +178,39 @@ def claims(found: Found) -> list[Claim]:
              _early_ratios(found, "spread"), is_below(1), "fig-plain-spread"),
         Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from.", abstract,
              "diversity of edits under other labels over that from the true noise",
-             Measured.of(found, manipulable, title_of), is_below(1), "fig-plain-edits"),
+             _over(found, manipulable), is_below(1), "fig-plain-edits"),
     ]  # fmt: skip
     wrong, narrow, edited = judge(rows)
     replaced = from_cases(
         "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
-        "of the reconstruction.",
-        f"{abstract} and Fig. 4",
+        "of the reconstruction.", f"{abstract} and Fig. 4",
         joined(cases(gain, is_above(MOST_OF_THE_WAY), 2), cases(loss, is_below(MINOR), 2)),
         f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC, above {MOST_OF_THE_WAY:g}, "
-        f"and of the way to the error of an unrelated latent, below {MINOR:g}",
-        "fig-plain-sweep",
-    )
+        f"and of the way to the error of an unrelated latent, below {MINOR:g}", "fig-plain-sweep")  # fmt: skip
     between = from_cases(
-        "Replacing the first steps makes interpolations between latents better.",
-        abstract,
+        "Replacing the first steps makes interpolations between latents better.", abstract,
         joined(cases(near_noise, is_below(0)), cases(near_usual, is_below(0)), by=alike),
         "distance in log high-frequency energy inside the path, TABA minus standard inversion, to samples from the "
         "true noises and to the usual of training targets, both below 0; energy is a part of quality only",
-        "fig-plain-path",
-    )
+        "fig-plain-path")  # fmt: skip
     return [wrong, narrow, replaced, edited, between]
 
 
-_WAYS = "s_dc", "reconstruction"
+def _over(found: Found, quantity: Callable[..., Interval], **given: str) -> Measured:
+    return Measured.of(found, functools.partial(quantity, **given), title_of)
 
 
-def answer(found: Found) -> str:
-    """In two sentences: what is wrong in plain areas, and what the paper's cure brings and costs."""
-    wide, back = (
-        Measured.of(found, lambda study, w=walk: area_ratio(early(study, "spread", w)), title_of).span(2)
-        for walk in ("inversion", "sampling")
-    )
-    gain, loss = (Measured.of(found, functools.partial(way, measure=name), title_of).span(2) for name in _WAYS)
-    return (
-        f"**Answer.** In the first {EARLY:.0%} of the steps the noise that a standard inversion predicts in plain "
-        f"areas has {wide} times the standard deviation that it has elsewhere; at the same levels of the sampling it "
-        f"has {back}. Replacing the first {_published_share(found):.0%} of the steps by forward diffusion takes S_DC "
-        f"{gain} of the way to white noise, and the error of the reconstruction {loss} of the way to that "
-        f"of an unrelated latent (lowest and highest mean of {len(found)} data set{'s' * (len(found) > 1)})."
-    )
+def answer(found: Found) -> dict[str, Any]:
+    """What is wrong in plain areas, what the paper's cure brings and what it costs: lowest and highest mean."""
+    return {
+        "early": EARLY,
+        "wide": _over(found, early_ratio, name="spread").span(2),
+        "back": _over(found, early_ratio, name="spread", walk="sampling").span(2),
+        "replaced": _published_share(found),
+        "gain": _over(found, way, measure="s_dc").span(2),
+        "loss": _over(found, way, measure="reconstruction").span(2),
+        "count": f"{len(found)} data set{'s' * (len(found) > 1)}",
+    }
 
 
 def counted(found: Found) -> str:
@@ -241,15 +227,12 @@ def sweep_verdict(found: Found) -> str:
     """What replacing the paper's share of the steps does, a line of Markdown per measure."""
     lines, share = [], _published_share(found)
     for name, title in MEASURES.items():
-        texts = []
-        for study in found.values():
-            values = study["value"].sel(measure=name, drop=True)
-            ends = (
-                statistics.interval(values.sel(replaced=k)) for k in (0, published_step(study), values["replaced"][-1])
-            )
-            texts.append(f"{title_of(study)} {', '.join(statistics.text(end, 2) for end in ends)}")
+        numbers = "; ".join(
+            f"{title_of(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
+            for study in found.values()
+        )
         lines.append(
-            f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {'; '.join(texts)}."
+            f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {numbers}."
         )
     return "\n".join(lines)
 
@@ -259,13 +242,12 @@ def _published_share(found: Found) -> float:
     return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
 
 
-def _early_ratios(found: Found, name: str, walk: str = "inversion") -> Measured:
-    """`area_ratio` at the first levels, of test images and of drawn ones."""
-
-    def ratios(prefix: str, title: Callable[[xr.Dataset], str]) -> Measured:
-        return Measured.of(found, lambda study: area_ratio(early(study, f"{prefix}{name}", walk)), title)
-
-    tested, drawn = ratios("", title_of), ratios("drawn_", lambda study: f"{title_of(study)}, drawn")
+def _early_ratios(found: Found, name: str) -> Measured:
+    """`early_ratio` of test images and of drawn ones."""
+    tested = _over(found, early_ratio, name=name)
+    drawn = Measured.of(
+        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{title_of(study)}, drawn"
+    )
     return Measured({**tested, **drawn}, tested.counts | drawn.counts)
 
 

@@ -10,23 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets, metrics, results
-from spectral_collapse.findings import backbone, cells, comparison, paper_tables
+from spectral_collapse.findings import backbone, cells, comparison, paper_tables, selections
 from spectral_collapse.findings.benchmark import difference, title
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_above, is_below
 from spectral_collapse.findings.latents import label
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.selections import (
-    SHOWN,
-    Networks,
-    absent,
-    joined,
-    networks_claims,
-    of_methods,
-    per_data_set,
-    shared,
-    with_records,
-)
+from spectral_collapse.findings.selections import Networks
 from spectral_collapse.statistics import Interval, groups_of, text, wilson
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import Selection
@@ -39,77 +29,65 @@ TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
 """What a transformer predicts -> how the name of its checkpoint ends."""
 
 
-def improved(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 6: the share of images that another network improves, all methods of a data set together.
-
-    Columns panel, series (network), score, mean, low, high: Wilson's interval, which counts independent pictures; and
-    the paper's
-    shares for 'x0', which count settings.
-    """
-    rows = []
-    for name, studies in per_data_set(found).items():
-        for network in studies:
-            if network == baseline or baseline not in studies:
+def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.SHOWN) -> pd.DataFrame:
+    """Table 6: the share of images that another network improves, all methods of a data set together. Columns panel,
+    series (network), score, mean, low, high: Wilson's interval, which counts independent pictures; and the paper's
+    shares for 'x0', which count settings."""
+    rows, printed = [], paper_tables.counts()
+    for name, studies in selections.per_data_set(found).items():
+        joint, panel = selections.joined(studies), title_of(next(iter(studies.values())))
+        for network, study in studies.items() if baseline in studies else ():
+            if network == baseline:
                 continue
-            study, joint = studies[network], joined(studies)
-            points = shared(studies, network, baseline)
             pairs = [
                 comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
-                for point in points
+                for point in selections.shared(studies, network, baseline)
             ]
             for score in scores:
                 share = float(np.mean([one["improved"].sel(score=score).item() for one in pairs]))
                 low, high = wilson(np.asarray(share), len(set(groups_of(study))))
-                row = {"series": f"{network} - {baseline}", "score": title(score), "mean": share}
-                rows.append(row | {"low": float(low), "high": float(high), "panel": title_of(study)})
-        if "x0" in studies and name.startswith("bbbc021"):
-            printed = paper_tables.counts()
-            for score in scores:
-                share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
-                if share is not None:
-                    row = {
-                        "series": "the paper, Table 6",
-                        "score": title(score),
-                        "mean": share,
-                        "low": share,
-                        "high": share,
-                    }
-                    rows.append(row | {"panel": title_of(next(iter(studies.values())))})
+                row = (title_of(study), f"{network} - {baseline}", title(score), share, float(low), float(high))
+                rows.append(row)
+        for score in scores if "x0" in studies and name.startswith("bbbc021") else ():
+            share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
+            if share is not None:
+                rows.append((panel, "the paper, Table 6", title(score), share, share, share))
     return pd.DataFrame(rows, columns=["panel", "series", "score", "mean", "low", "high"])
 
 
 def counts(found: Networks) -> Cells:
     """Table 6 as the paper counts it: in how many cases, a data set, method and seed each, the mean over images is
-    better with x0 than with epsilon; the mean difference over cases; and the paper's share.
-
-    Cases share images and networks: their interval, Wilson's, is that of as many independent ones, so too narrow.
-    """
+    better with x0 than with epsilon; the mean difference over cases; and the paper's share. Cases share images and
+    networks: their interval, Wilson's, is that of as many independent ones, so too narrow."""
     pairs = [
         (studies["x0"].sel(point=point), studies["epsilon"].sel(point=point))
-        for studies in per_data_set(found).values()
+        for studies in selections.per_data_set(found).values()
         if {"x0", "epsilon"} <= set(studies)
-        for point in shared(studies, "x0", "epsilon")
+        for point in selections.shared(studies, "x0", "epsilon")
     ]
     rows, printed = [], paper_tables.counts()
     for theirs in printed.loc[printed["table"] == 6, "score"]:
         score = paper_tables.OURS.get(theirs, theirs)
-        gaps = np.concatenate([np.zeros(0), *(_by_seed(one[score] - other[score]) for one, other in pairs)])
+        each = [one[score] - other[score] for one, other in pairs]
+        each = [np.ravel(gap.mean("sample") if "sample" in gap.dims else gap) for gap in each]  # one per seed
+        gaps = np.concatenate([np.zeros(0), *each])
         gaps = gaps[np.isfinite(gaps)]
-        better = int((metrics.SCORES[score].goodness(gaps) > 0).sum())
-        row = {"Score": cells.label(title(score)), "Cases": Cell(str(len(gaps)), len(gaps))}
-        low, high = wilson(np.asarray(better / max(len(gaps), 1)), len(gaps)) if len(gaps) else (np.nan, np.nan)
-        share = Interval(100 * better / len(gaps) if len(gaps) else np.nan, 100 * float(low), 100 * float(high))
-        row["% improved"] = cells.number(share, 1)
-        row["Mean difference"] = cells.number(float(gaps.mean()) if len(gaps) else np.nan, 3)
+        share, mean = Interval(np.nan, np.nan, np.nan), np.nan
+        if len(gaps):
+            better = np.mean(metrics.SCORES[score].goodness(gaps) > 0)
+            share = Interval(*(100 * float(end) for end in (better, *wilson(better, len(gaps)))))
+            mean = float(gaps.mean())
         paper = 100 * paper_tables.value(printed, "improved", table=6, score=theirs)
-        row["% improved, the paper"] = Cell(f"{paper:.1f}", paper, note=paper_tables.note(6, theirs))
-        rows.append(row)
+        rows.append(
+            {
+                "Score": cells.label(title(score)),
+                "Cases": Cell(str(len(gaps)), len(gaps)),
+                "% improved": cells.number(share, 1),
+                "Mean difference": cells.number(mean, 3),
+                "% improved, the paper": Cell(f"{paper:.1f}", paper, note=paper_tables.note(6, theirs)),
+            }
+        )
     return pd.DataFrame(rows)
-
-
-def _by_seed(gap: xr.DataArray) -> np.ndarray:
-    """Means over images, one per seed."""
-    return (gap.mean("sample") if "sample" in gap.dims else gap).to_numpy()
 
 
 def claims(found: Networks) -> list[Claim]:
@@ -117,32 +95,30 @@ def claims(found: Networks) -> list[Claim]:
     the papers do not answer (`networks_claims`)."""
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 6", "fig-targets-levels"
     return [
-        *networks_claims(found, "epsilon", _rules("x0", "x0-prediction"), where, figure),
-        *networks_claims(found, "epsilon", _rules("EDM", "EDM's mixture"), QUESTION, figure),
+        *selections.networks_claims(found, "epsilon", _rules("x0", "x0-prediction"), where, figure),
+        *selections.networks_claims(found, "epsilon", _rules("EDM", "EDM's mixture"), QUESTION, figure),
     ]
 
 
 def of_transformers(datasets: Sequence[str], recorded: Mapping[str, xr.Dataset], **given: Any) -> Networks:
     """Results of transformers that predict the noise and the clean image, for data sets on which both are known.
-
     recorded: name of a network -> its result of the benchmark, as of `recording.recorded`: none that predicts the clean
     image ships, and of the others those that do not are taken from there, too. given: as of `benchmark.by_network`.
-    Raises what that raises.
-    """
+    Raises what that raises."""
     methods = given.get("methods")
     if methods and set(methods) <= set(backbone.SELECTION.methods):
         given["methods"] = backbone.SELECTION.methods  # whose results are stored for the page on backbones
-    known = {
-        results.parameters(study.attrs)["dataset"]
-        for name, study in recorded.items()
-        if name.endswith(TRANSFORMERS["x0"])
-    }
+    of_images = (study for name, study in recorded.items() if name.endswith(TRANSFORMERS["x0"]))
+    known = {results.parameters(study.attrs)["dataset"] for study in of_images}
     shipped = [name for name in datasets if name in known and not benchmark.not_shipped(["DiT"], name, **given)]
     found = benchmark.by_network(["DiT"], shipped, **given)["DiT"] if shipped else {}
-    both = per_data_set(with_records({"epsilon": found, "x0": {}}, datasets, recorded, transformer))
+    both = selections.with_records({"epsilon": found, "x0": {}}, datasets, recorded, transformer)
+    both = selections.per_data_set(both)
     pairs = {name: studies for name, studies in both.items() if len(studies) == len(TRANSFORMERS)}
     found = {network: {name: studies[network] for name, studies in pairs.items()} for network in TRANSFORMERS}
-    return {network: of_methods(studies, methods) for network, studies in found.items()} if methods else found
+    return (
+        {network: selections.of_methods(studies, methods) for network, studies in found.items()} if methods else found
+    )
 
 
 def transformer(network: str, dataset: str) -> str:
@@ -151,19 +127,20 @@ def transformer(network: str, dataset: str) -> str:
 
 
 def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> str:
-    """Whether the transformers of `of_transformers` restore texture when they predict the clean image, and which of
-    them are read from their record."""
+    """Whether transformers that predict the clean image restore texture, and which of them are read from their
+    record."""
     gaps = {
-        label(studies["x0"]): difference(joined(studies), "x0: standard", "epsilon: standard", "s_hf")
-        for studies in per_data_set(found).values()
+        label(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
+        for studies in selections.per_data_set(found).values()
     }
     restored = sum(gap.low > 0 for gap in gaps.values())
     listed = "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items())
     names = dict.fromkeys(transformer(network, name) for network, studies in found.items() for name in studies)
     if read := [name for name in names if name in recorded]:
+        absent = selections.absent(read, recorded)
         return (
             f"With a transformer x0 is shown to restore texture on {restored} of {len(gaps)} data sets. $S_{{HF}}$ of "
-            f"the standard inversion's images with x0 minus that with epsilon is {listed}.\n\n{absent(read, recorded)}"
+            f"the standard inversion's images with x0 minus that with epsilon is {listed}.\n\n{absent}"
         )
     return (
         "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
@@ -178,7 +155,7 @@ def transformer_claims(found: Networks) -> list[Claim]:
     words = f"{subject} leaves more power at high frequencies: the deficit is smaller"
     lacking = (words, "x0", "standard", "high_frequency_deficit", is_below(0))
     rules = [*_rules("x0", subject), lacking]
-    return networks_claims(found, "epsilon", rules, QUESTION, "fig-targets-transformers")
+    return selections.networks_claims(found, "epsilon", rules, QUESTION, "fig-targets-transformers")
 
 
 def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, Test]]:

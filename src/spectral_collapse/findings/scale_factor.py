@@ -28,20 +28,16 @@ PICTURES = 1
 
 
 def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 5: scores against the scale factor.
-
-    Columns panel (score), series (method, closed form, white noise), factor, and those of `intervals.means`. factors:
-    data set -> its factor.
-    """
+    """Table 5: scores against the scale factor. Columns panel (score), series (method, closed form, white noise),
+    factor, and those of `intervals.means`. factors: data set -> its factor."""
     tables = []
     for name, study in found.items():
         for score in scores:
             rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-            rows = rows.assign(series=rows["point"].map(called))
+            rows = [rows.assign(series=rows["point"].map(called))]
             if f"known_{score}" in study:
-                known = means(study[f"known_{score}"], bounds=bounds_of(score))
-                rows = pd.concat([rows, known.assign(series=known["known"])])
-            tables.append(rows.assign(factor=factors[name], panel=title(score)))
+                rows.append(means(study[f"known_{score}"].rename(known="series"), bounds=bounds_of(score)))
+            tables.append(pd.concat(rows).assign(factor=factors[name], panel=title(score)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -70,42 +66,35 @@ def factors_of(found: Found) -> dict[str, int]:
     return {name: int(tail) for name, tail in tails.items()}
 
 
-def answer(found: Found) -> str:
+def answer(found: Found) -> dict[str, str]:
     """What the latents lack at each factor, with the network and in closed form, and how that grows."""
     factors = dict(sorted(factors_of(found).items(), key=lambda one: one[1]))
 
     def listed(point: str) -> str:
-        lacks = {factor: value(found[name], _DEFICIT, point) for name, factor in factors.items()}
-        return ", ".join(f"{text(lack, 2)} at x{factor}" for factor, lack in lacks.items())
+        lacks = (f"{text(value(found[name], _DEFICIT, point), 2)} at x{factor}" for name, factor in factors.items())
+        return ", ".join(lacks)
 
-    return (
-        f"**Answer.** {_growth([found[name] for name in factors])}The standard inversion's latents lack "
-        f"{listed('standard')} of white noise's power at high frequencies (negative: an excess). A perfect network of "
-        f"Gaussian data with the sources' spectrum would lack {listed(CLOSED)}."
-    )
+    growth = _growth([found[name] for name in factors])
+    return {"growth": growth, "standard": listed("standard"), "closed": listed(CLOSED)}
 
 
 def _growth(order: Sequence[xr.Dataset]) -> str:
     """Whether what latents lack grows from each factor to the next on the same images, and whether the sources'
     spectrum explains the change from the smallest to the largest; '' for a single factor or other images."""
-    first, last = order[0], order[-1]
     if len(order) < 2 or len({tuple(one["sample"].to_numpy()) for one in order}) > 1:
         return ""
-
-    def change(two: xr.Dataset, one: xr.Dataset) -> xr.DataArray:
-        return (two[_DEFICIT] - one[_DEFICIT]).sel(point="standard", drop=True).mean("seed")
-
-    steps = [interval(change(two, one)) for one, two in itertools.pairwise(order)]
+    lacks = [one[_DEFICIT].sel(point="standard", drop=True).mean("seed") for one in order]
+    closed = [one[f"known_{_DEFICIT}"].sel(known=CLOSED, drop=True) for one in order]
+    steps = [interval(two - one) for one, two in itertools.pairwise(lacks)]
     each = {True: "It grows with each factor", False: "It shrinks with each factor"}
-    said = each.get(alike(*(above(step, 0) for step in steps)), "It does not grow, or shrink, with each factor")
-    whole = change(last, first)
-    closed = (last[f"known_{_DEFICIT}"] - first[f"known_{_DEFICIT}"]).sel(known=CLOSED, drop=True)
+    grows = each.get(alike(*(above(step, 0) for step in steps)), "It does not grow, or shrink, with each factor")
+    whole, known = lacks[-1] - lacks[0], closed[-1] - closed[0]
     explained = {True: "more than that", False: "less than that", None: "not significantly more or less"}
-    beyond = explained[above(interval(closed - whole), 0)]
+    steps = ", ".join(text(step, 2) for step in steps)
     return (
-        f"{said}: the deficit changes by {', '.join(text(step, 2) for step in steps)} from one to the next and by "
-        f"{text(interval(whole), 2)} in all, and the spectrum of the sources explains {beyond} "
-        f"({text(interval(closed), 2)}). "
+        f"{grows}: the deficit changes by {steps} from one to the next and by {text(interval(whole), 2)} in all, and "
+        f"the spectrum of the sources explains {explained[above(interval(known - whole), 0)]} "
+        f"({text(interval(known), 2)}). "
     )
 
 

@@ -1,0 +1,96 @@
+"""What pages share: sentences that stand in notebooks, with numbers put in by name; lists and tables of results."""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.findings.latents import as_rows, called
+from spectral_collapse.findings.measured import attr, label, said, title_of
+from spectral_collapse.statistics import Interval, interval, percentiles, text
+
+_OVER = ("sample", "draw")
+"""Dimensions along which values are drawn."""
+
+
+class _Place:
+    """Values of which a template names a place: '{power[source][high]}', or 'first' and 'last' along a dimension."""
+
+    def __init__(self, values: xr.DataArray) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str | int) -> _Place:
+        dim = next(str(dim) for dim in self._values.dims if dim not in _OVER)
+        if name in ("first", "last"):
+            return _Place(self._values.isel({dim: 0 if name == "first" else -1}))
+        return _Place(self._values.sel({dim: name}))
+
+    def __format__(self, spec: str) -> str:
+        if not spec or spec.isdigit():
+            return format(_Numbers().format_field(interval(self._values, str(self._values.dims[-1])), spec))
+        return format(float(self._values.mean()), spec)
+
+
+class _Numbers(string.Formatter):
+    def get_value(self, key: str | int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        value = super().get_value(key, args, kwargs)
+        return _Place(value) if isinstance(value, xr.DataArray) else value
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return text(value, int(format_spec or 3)) if isinstance(value, Interval) else format(value, format_spec)
+
+
+def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> str:
+    """Markdown from a template with places as of `str.format`: names of `numbers`, of variables, coordinates and attrs
+    of a result.
+
+    Of an `Interval` the digits alone are given, as in '{gain:2}'. Of values '{loss[pixels][last]:2}' is the mean with
+    its interval at a place, by coordinates, and '{loss[pixels][last]:.2f}' the mean. Lines of a paragraph, or of an
+    item of a list, become one.
+    """
+    if study is not None:
+        attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
+        numbers = {**attrs, **{str(name): study[name] for name in study.variables}, **numbers}
+    return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- )", " ", template.strip()), (), numbers)
+
+
+def each(gather: Callable[..., Any], *given: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a function of one result: it is called with those of several data sets, data set -> result, and what it
+    answers to each is put together by `gather`, as `items` or `intervals.stacked` do. given: to `gather`."""
+
+    def decorate(of_one: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(of_one)
+        def of_each(found: Mapping[str, xr.Dataset], *args: Any, **named: Any) -> Any:
+            return gather(found, lambda *one: of_one(*one, *args, **named), *given)
+
+        return of_each
+
+    return decorate
+
+
+def items(found: Mapping[str, xr.Dataset], told: Callable[[xr.Dataset], str], title: Callable[..., str] = label) -> str:
+    """A list in Markdown, an item per data set: its title, and behind it what is told of its result."""
+    return "\n".join(f"- **{title(study)}**{told(study)}" for study in found.values())
+
+
+def by_series(found: Mapping[str, xr.Dataset], columns: Callable[[xr.Dataset, str], Mapping[str, str]]) -> pd.DataFrame:
+    """A table for a page, a row per data set and series of latents: the texts of `columns`."""
+    rows = [
+        {"Data": f"{title_of(study)}, {attr(study, 'data_source')}", "Latents": called(name), **columns(study, name)}
+        for study in found.values()
+        for name in map(str, study["series"].to_numpy())
+    ]
+    return pd.DataFrame(rows).set_index(["Data", "Latents"])
+
+
+def of_draws(values: xr.DataArray) -> pd.DataFrame:
+    """A row per place along all dimensions but `draw`: mean; low and high, the range of 95 % of the draws."""
+    low, high = percentiles(values.transpose(..., "draw").to_numpy())
+    mean = values.mean("draw")
+    return as_rows(mean, mean=mean.to_numpy(), low=low, high=high)
