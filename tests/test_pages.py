@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from spectral_collapse import cli, inversion, pages, paths, results, shipping
+from spectral_collapse import cli, inversion, pages, paths
 from spectral_collapse.errors import DataError
+from spectral_collapse.store import results, shipping
 from spectral_collapse.studies import ledger
 from tests.studies.test_study import ran
 

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, inversion, metrics, paths, results, shipping
+from spectral_collapse import datasets, inversion, metrics, paths
 from spectral_collapse.errors import DataError, SpectralCollapseError
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.injection import injected
+from spectral_collapse.store import results, shipping
+from spectral_collapse.store.identity import UnidentifiedError
 from spectral_collapse.studies import ledger
 from spectral_collapse.studies.request import loading_once
 

@@ -8,7 +8,7 @@ from types import CodeType, FrameType
 
 import pytest
 
-from spectral_collapse import keys
+from spectral_collapse.store import keys
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import xarray as xr
 
-from spectral_collapse import results
-from spectral_collapse.shipping import State
+from spectral_collapse.store import results
+from spectral_collapse.store.shipping import State
 
 if TYPE_CHECKING:
     from spectral_collapse.studies.request import Request

@@ -9,7 +9,7 @@ from typing import Any
 
 from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, described, unknown
-from spectral_collapse.shipping import SHOWN
+from spectral_collapse.store.shipping import SHOWN
 from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"

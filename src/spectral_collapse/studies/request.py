@@ -16,11 +16,11 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.checks import check_device
 from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Facts, Model, called, check_made_for, facts, load_model, shipped
+from spectral_collapse.store.identity import UnidentifiedError
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, inverted, translated

@@ -23,11 +23,13 @@ import xarray as xr
 from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
+from spectral_collapse import datasets, executors, inversion, metrics
 from spectral_collapse.checks import check_device, check_flag, check_function, check_is, check_text
 from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.executors import Arrays, Executor
-from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.store import keys, results, shipping
+from spectral_collapse.store.identity import UnidentifiedError
+from spectral_collapse.store.parts import Parts, parts_of
 from spectral_collapse.studies import ledger
 from spectral_collapse.studies.parameters import Parameters, check_parameters
 from spectral_collapse.studies.request import Request
@@ -94,7 +96,7 @@ class Study(Generic[P]):
                 f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=3
             )
             return self._combined(request, self._compute(request, None, executor, progress), None)
-        parts = results.parts(self.name, results.key(self.name, identity))
+        parts = parts_of(self.name, results.key(self.name, identity))
         found = self._found(request, identity)
         if found is None:
             stored = functools.partial(results.where, self.name, identity)
@@ -176,7 +178,7 @@ class Study(Generic[P]):
     def _compute(
         self,
         request: Request[P],
-        parts: results.Parts | None,
+        parts: Parts | None,
         executor: str | Executor,
         progress: bool,
         stored: Callable[[], list[Path]] = list,
@@ -231,7 +233,7 @@ def _shared(
     executor: Executor,
     work: executors.Work,
     missing: list[str],
-    parts: results.Parts | None,
+    parts: Parts | None,
     stored: Callable[[], list[Path]],
 ) -> Iterator[tuple[str, Arrays]]:
     """Runs the jobs, and leaves those to another run that it computes at this moment."""

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import paths, results, shipping
-from spectral_collapse.cache import Cache
+from spectral_collapse import paths
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.store import results, shipping
+from spectral_collapse.store.cache import Cache
+from spectral_collapse.store.parts import parts_of
 from spectral_collapse.studies import benchmark, domains, ledger, scores
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Study
 from tests.datasets.test_bbbc021 import write_crops
+from tests.store.test_results import PARAMETERS, make
 from tests.studies.test_collapse import thumbnails
 from tests.studies.test_study import STUDY, Powers, ran
-from tests.test_results import PARAMETERS, make
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +109,7 @@ def test_stale_and_missing_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert state() == shipping.State("stored", "", file)
     assert state(base=3.0).kind == "missing"
     assert state(profile="smoke").kind == "missing"
-    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: "edited")
     assert (state().kind, state().file) == ("other code", file)
     assert STUDY.run(executor="here")["value"].values.tolist() == [1, 2, 4, 8]  # computed, as ever
     [entry] = [
@@ -126,7 +128,7 @@ def test_other_code_is_shown_in_the_book_alone_and_carried_over_by_the_index(
     ledger.USED.clear()
     old = state(**given).code
     objects = old.partition("-")[2]
-    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: f"edited-{objects}")
+    monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: f"edited-{objects}")
     found = state(**given)
     assert (found.kind, found.file, found.shown) == ("other code", file, False)
     assert found.why.startswith("what ships was made by other code")
@@ -183,7 +185,7 @@ def test_a_bad_file_is_named_and_computed_anew_only_on_request(
 def test_fresh_leaves_out_all_that_is_older(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cache = Cache("things")
     cache.put("a", {"x": np.ones(1)})
-    parts = results.parts("powers", "0" * 64)
+    parts = parts_of("powers", "0" * 64)
     parts.put("one", {"x": np.ones(1)})
     log = tmp_path / "log"
     STUDY.run(executor="here", log=str(log))

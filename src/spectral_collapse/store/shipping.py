@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spectral_collapse import disk, keys, paths, results
+from spectral_collapse import disk, paths
 from spectral_collapse.errors import DataError
+from spectral_collapse.store import keys, results
 
 if TYPE_CHECKING:
     from spectral_collapse.studies.request import Request

@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from spectral_collapse.identity import identity, references
+from spectral_collapse.store.identity import identity, references
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -45,7 +45,15 @@ NO_VALUES = frozenset(
         "paths",
         "rekey",
         "results",
-        "shipping",
+        "shipping",  # and those above that are in `store` by now: commits before that have them there
+        "store.cache",
+        "store.identity",
+        "store.keys",
+        "store.packing",
+        "store.parts",
+        "store.rekey",
+        "store.results",
+        "store.shipping",
         "studies.ledger",
         "studies.study",
     )
@@ -128,21 +136,21 @@ def _hashed(parts: Iterable[str]) -> str:
 
 def installed() -> Package:
     """The package that runs here, read again where a file has changed."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     files = sorted(folder.rglob("*.py"))
     return _installed(tuple((file, (state := file.stat()).st_mtime_ns, state.st_size) for file in files))
 
 
 @functools.lru_cache(maxsize=2)
 def _installed(files: tuple[tuple[Path, int, int], ...]) -> Package:
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[2]
     return Package({file.relative_to(folder).as_posix(): file.read_text("utf-8") for file, _, _ in files})
 
 
 @functools.lru_cache(maxsize=16)
 def committed(commit: str) -> Package | None:
     """The package at a commit of this checkout; None where that cannot be read, as outside a checkout."""
-    source = Path(__file__).parents[1]
+    source = Path(__file__).parents[2]
     command = ["git", "-C", str(source), "archive", "--format=tar", commit, PACKAGE]
     try:
         packed = subprocess.run(command, capture_output=True, check=True).stdout

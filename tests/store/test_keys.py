@@ -7,11 +7,11 @@ import functools
 import pytest
 import torch
 
-from spectral_collapse import keys
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import standard, taba
-from spectral_collapse.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.metrics import s_dc
+from spectral_collapse.store import keys
+from spectral_collapse.store.identity import UnidentifiedError
+from spectral_collapse.store.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails

@@ -26,13 +26,14 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from spectral_collapse import keys, pages, paths, shipping
+from spectral_collapse import pages, paths
 from spectral_collapse.errors import DataError
-from spectral_collapse.keys import Package
+from spectral_collapse.store import keys, shipping
+from spectral_collapse.store.keys import Package
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.parameters import by_profile_names
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _SENTENCE = 300
 """Characters of another process's error that are shown."""
 

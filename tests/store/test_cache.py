@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spectral_collapse import disk
-from spectral_collapse.cache import Cache
+from spectral_collapse.store.cache import Cache
 
 
 @pytest.fixture
