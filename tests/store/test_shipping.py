@@ -16,6 +16,7 @@ from spectral_collapse.store import results, shipping
 from spectral_collapse.store.cache import Cache
 from spectral_collapse.store.parts import parts_of
 from spectral_collapse.studies import benchmark, domains, ledger, scores
+from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Study
 from tests.datasets.test_bbbc021 import write_crops
@@ -264,7 +265,7 @@ def test_a_result_of_rendered_images_is_shown_where_there_are_real_ones(
         local.unlink()
     write_crops(tmp_path / "bbbc021")
     monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
-    monkeypatch.setattr("spectral_collapse.studies.study._warned", set())
+    study_module._warn_once.cache_clear()
     with pytest.warns(UserWarning, match=r"real images of 'bbbc021_x8' are here, .* source=\"real\" asks for yours"):
         found = domains.STUDY.run(executor="here", **given)
     assert (found.attrs["data_source"], results.stored()) == ("rendered", [file])

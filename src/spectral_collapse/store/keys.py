@@ -306,7 +306,7 @@ class Package:
             defined: dict[str, list[ast.stmt]] = {}
             for node in tree.body:
                 if not isinstance(node, ast.Import | ast.ImportFrom) and not _for_types(node):
-                    for name in _stored(node):
+                    for name in sorted(_stored(node)):  # the order of a set differs from process to process
                         defined.setdefault(name, []).append(node)
             imports = self._imports(module, (one for node in tree.body for one in _outside_definitions(node)))
             self._modules[module] = _Bindings(imports, defined, _looks_up(defined.values()))

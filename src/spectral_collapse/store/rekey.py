@@ -105,12 +105,10 @@ class _Wanted:
     code: str
 
 
-def rekey(
-    since: str | None = None, progress: bool = True, profile: str = "quick", notebooks: list[Path] | None = None
-) -> tuple[list[str], list[str]]:
+def rekey(since: str | None = None, progress: bool = True, profile: str = "quick") -> tuple[list[str], list[str]]:
     """Carries over what pages show and ships with other code than today's, where that computes the same.
 
-    It can be interrupted at any point; what was carried over is kept. notebooks: as of `pages.needed`.
+    It can be interrupted at any point; what was carried over is kept.
 
     Args:
         since: a commit whose code made all these results; without it the one that each of them names.
@@ -131,7 +129,7 @@ def rekey(
     carried: list[str] = []
     refused: list[str] = []
     groups: dict[tuple[str, str], list[_Wanted]] = {}
-    for one in _wanted(profile, notebooks):
+    for one in _wanted(profile):
         groups.setdefault((since or one.state.commit, one.study), []).append(one)
     with tqdm(desc="rekey", total=sum(map(len, groups.values())), **({} if progress else {"disable": True})) as bar:
         for (commit, _), wanted in groups.items():
@@ -149,22 +147,19 @@ def rekey(
     return carried, refused
 
 
-def _wanted(profile: str, notebooks: list[Path] | None) -> list[_Wanted]:
-    found: dict[str, _Wanted] = {}
-
-    def note(name: str, study: Any, request: Any, identity: Mapping[str, Any], state: shipping.State) -> None:
-        if state.kind == "stored" or not state.code or name in found:
-            return
+def _wanted(profile: str) -> list[_Wanted]:
+    found = []
+    for need in pages.needed(profile):
+        if need.state.kind == "stored" or not need.state.code:
+            continue
         try:
-            parameters = json.loads(json.dumps(request.parameters.model_dump(exclude={"root"})))
+            parameters = json.loads(json.dumps(need.request.parameters.model_dump(exclude={"root"})))
         except TypeError:  # a network or a method of the page's own
             parameters = None
-        known = study.name in STUDIES and STUDIES[study.name] is study
-        names = keys.roots_of(study.roots(request))[0]
-        found[name] = _Wanted(name, study.name, parameters if known else None, state, names, identity["code"])
-
-    pages.each_asked(note, profile, notebooks)
-    return list(found.values())
+        with pages.methods_of(need.pages[0]):
+            names = keys.roots_of(need.study.roots(need.request))[0]
+        found.append(_Wanted(need.name, need.study.name, parameters, need.state, names, need.identity["code"]))
+    return found
 
 
 def _compared(one: _Wanted, commit: str, pair: _Pair) -> str:
