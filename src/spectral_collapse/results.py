@@ -69,23 +69,6 @@ from spectral_collapse.store.results import (
 )
 
 __all__ = [
-    "FRESH",
-    "SCHEMA",
-    "attributes",
-    "canonical",
-    "computing_versions",
-    "describe",
-    "encode",
-    "get",
-    "load",
-    "parameters",
-    "path",
-    "provenance",
-    "read",
-    "result",
-    "save",
-    "ship",
-    "shipped",
-    "stored",
-    "where",
-]
+    "FRESH", "SCHEMA", "attributes", "canonical", "computing_versions", "describe", "encode", "get", "load",
+    "parameters", "path", "provenance", "read", "result", "save", "ship", "shipped", "stored", "where",
+]  # fmt: skip

@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import math
 import os
 import platform
 import re
@@ -23,7 +22,7 @@ import xarray as xr
 
 from spectral_collapse import disk, paths
 from spectral_collapse.checks import check_is, check_text, described
-from spectral_collapse.errors import DataError, InvalidParameterError, shown
+from spectral_collapse.errors import DataError, InvalidParameterError, listed, shown
 from spectral_collapse.store.packing import attributes, encode, pack, read
 
 SCHEMA = 1
@@ -35,8 +34,6 @@ _TEXTS = {
     "title",
 }  # fmt: skip
 """Attrs of a result that are texts."""
-_NAMED = 4
-"""So many names of stored results are listed in a sentence."""
 _saved: dict[Path, str] = {}
 """Files that this process has saved, and `FRESH` at that time."""
 
@@ -112,30 +109,22 @@ def save(dataset: xr.Dataset) -> Path:
         InvalidParameterError: the attrs are missing or of a wrong type, or the file could not hold something.
         DataError: the file cannot be written (a full disk, say); the earlier result is untouched.
     """
-    return _write(dataset, path, encode)
+    return _write(dataset, paths.results(), "", encode)
 
 
 def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
-    """`save` among the results that ship, or in another folder, as small as they get (`pack`)."""
-    folder = None if folder is None else paths.expanded(folder, "folder")
-
-    def place(study: str, parameters: Mapping[str, Any]) -> Path:
-        usual = shipped_path(study, parameters)
-        return usual if folder is None else folder / usual.name
-
-    return _write(dataset, place, pack)
+    """`save` among the results that ship, or in another folder, as small as they get (`packing.pack`)."""
+    return _write(dataset, paths.shipped() if folder is None else paths.expanded(folder, "folder"), ".xz", pack)
 
 
-def _write(
-    dataset: xr.Dataset, place: Callable[[str, Mapping[str, Any]], Path], encoded: Callable[[xr.Dataset], bytes]
-) -> Path:
+def _write(dataset: xr.Dataset, folder: Path, suffix: str, encoded: Callable[[xr.Dataset], bytes]) -> Path:
     check_is("a result", dataset, xr.Dataset, "an xarray.Dataset")
     missing = [name for name in ("study", "parameters") if name not in dataset.attrs]
     if missing:
         raise InvalidParameterError(f"a result needs the attrs 'study' and 'parameters'; missing: {', '.join(missing)}")
     if wrong := _wrong(dataset.attrs):
         raise InvalidParameterError(f"the attrs of a result: {wrong}")
-    target = place(dataset.attrs["study"], json.loads(dataset.attrs["parameters"]))
+    target = folder / f"{path(dataset.attrs['study'], parameters(dataset.attrs)).name}{suffix}"
     content = encoded(dataset.assign_attrs(schema=SCHEMA))
     try:
         disk.write(target, content)
@@ -156,12 +145,11 @@ def describe(file: Path) -> str:
         attrs = attributes(file)
     except DataError as error:
         return str(error)
-    created, source, seconds = (attrs.get(known) for known in ("created", "data_source", "seconds"))
-    told = isinstance(created, str) and isinstance(source, str) and (created + source).isprintable()
-    told = told and len(created + source) < 100
-    if not told or not isinstance(seconds, int | float | np.integer | np.floating):
+    line = f"{name}  {attrs.get('created')}  {attrs.get('data_source')} images"
+    known = {"created", "data_source", "seconds"} <= attrs.keys() and not _wrong(attrs)
+    if not known or not line.isprintable() or len(line) > len(name) + 110:
         return f"{name}  is no result of a study: it does not say when, on which data and how long it was computed"
-    return f"{name}  {created}  {source} images  {seconds:g} s"
+    return f"{line}  {attrs['seconds']:g} s"
 
 
 def stored() -> list[Path]:
@@ -232,7 +220,7 @@ def _wrong(attrs: Mapping[str, Any]) -> str:
     seconds = attrs.get("seconds", 0.0)
     if not isinstance(seconds, int | float | np.integer | np.floating):
         return f"'seconds' must be a number; {described(seconds)} was given"
-    if _parsed(attrs) is None:
+    if _parsed(attrs, "parameters") is None:
         return f"'parameters' must be a JSON object; {described(attrs.get('parameters'))} was given"
     return ""
 
@@ -257,13 +245,9 @@ def since() -> float | None:
     given = os.environ.get(FRESH)
     if not given:
         return None
-    try:
-        since = float(given)
-    except ValueError:
-        since = math.nan
-    if not math.isfinite(since):
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", given):
         raise InvalidParameterError(f"{FRESH} must be a time in seconds since 1970; {shown(given)} was given")
-    return since
+    return float(given)
 
 
 def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
@@ -284,21 +268,17 @@ def load(study: str, key: str = "", **params: Any) -> xr.Dataset:
             raise InvalidParameterError(f"{name} must be a text, such as 'pareto'; {described(given)} was given")
     wanted, damaged = [], []
     asked = json.loads(canonical(params))  # what was stored has been through JSON, which knows no tuples
+    # a file's name has the data set and the profile of a result that has them
+    parts = [f"-{params[name]}-" for name in ("dataset", "profile") if name in params] + [f"-{key[:8]}"] * bool(key)
     for file in stored():
-        if not file.name.startswith(f"{study}-") or not file.is_file():
-            continue
-        # a file's name has the data set and the profile of a result that has them
-        if not all(f"-{params[name]}-" in file.name for name in ("dataset", "profile") if name in params):
-            continue
-        if key and f"-{key[:8]}" not in file.name:
-            continue
-        try:
-            found = result(file)
-        except DataError as error:
-            damaged.append(error)
-            continue
-        if found.attrs.get("study") == study and _has(found, key, asked):
-            wanted.append(found)
+        if file.name.startswith(f"{study}-") and all(part in file.name for part in parts) and file.is_file():
+            try:
+                found = result(file)
+            except DataError as error:
+                damaged.append(error)
+                continue
+            if found.attrs.get("study") == study and _has(found, key, asked):
+                wanted.append(found)
     if damaged and not wanted:
         raise damaged[0]
     if not wanted:
@@ -318,20 +298,21 @@ def _names(study: str) -> str:
     """Names of what is stored, of this study if there is any, as many as a sentence bears."""
     every = dict.fromkeys(file.name.partition(".nc")[0] for file in stored())
     names = [name for name in every if name.startswith(f"{study}-")] or list(every)
-    told = [name if name.isprintable() and len(name) < 80 else described(name) for name in names[:_NAMED]]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(told)}{more}" or "nothing"
+    return (
+        listed((name if name.isprintable() and len(name) < 80 else described(name) for name in names), 4) or "nothing"
+    )
 
 
 def parameters(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a result by its attrs; none where a file of that name says nothing of the kind."""
     check_dict("attrs", attrs)
-    return _parsed(attrs) or {}
+    return _parsed(attrs, "parameters") or {}
 
 
-def _parsed(attrs: Mapping[str, Any]) -> dict[str, Any] | None:
+def _parsed(attrs: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The JSON object in an attribute; None for none."""
     try:
-        found = json.loads(attrs["parameters"])
+        found = json.loads(attrs[name])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -353,24 +334,22 @@ def other_versions(attrs: Mapping[str, Any]) -> str:
     """'torch 2.6.0 (here 2.7.0)' and the like for each package that computes and was of another version when a result
     was made; '' where none was."""
     check_dict("attrs", attrs)
-    try:
-        made = {name: str(version).partition("+")[0] for name, version in json.loads(attrs["versions"]).items()}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return ""
-    here = computing_versions()
-    differ = sorted(name for name in here.keys() & made.keys() if made[name] != here[name])
-    return ", ".join(f"{name} {made[name]} (here {here[name]})" for name in differ)
+    made = {name: str(version).partition("+")[0] for name, version in (_parsed(attrs, "versions") or {}).items()}
+    differ = [(name, version) for name, version in computing_versions().items() if made.get(name, version) != version]
+    return ", ".join(f"{name} {made[name]} (here {version})" for name, version in sorted(differ))
 
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return {name: version_of(name) or "not installed" for name in _PACKAGES}
+
+
+def version_of(package: str) -> str:
+    """The version of an installed package; '' for none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _git_revision() -> str:
