@@ -26,36 +26,14 @@ from spectral_collapse.store.identity import identity, references
 
 PACKAGE = __name__.partition(".")[0]
 
+_EARLIER = "cache folders identity keys rekey results shipping"
+"""Where commits have what is in `store` by now."""
 NO_VALUES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        "cache",
-        "checks",
-        "datasets.download",
-        "datasets.unpack",
-        "discovery",
-        "disk",
-        "errors",
-        "executors",
-        "folders",
-        "identity",
-        "keys",
-        "later",
-        "memory",
-        "paths",
-        "rekey",
-        "results",
-        "shipping",  # and those above that are in `store` by now: commits before that have them there
-        "store.cache",
-        "store.identity",
-        "store.keys",
-        "store.packing",
-        "store.parts",
-        "store.rekey",
-        "store.results",
-        "store.shipping",
-        "studies.ledger",
-        "studies.study",
+        *("checks", "datasets.download", "datasets.unpack", "discovery", "disk", "errors", "executors", "later"),
+        *("memory", "paths", "studies.ledger", "studies.study", *_EARLIER.split()),
+        *(f"store.{file.stem}" for file in Path(__file__).parent.glob("*.py")),
     )
 )
 """Modules that check, fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as
@@ -92,6 +70,7 @@ _PLAIN_DECORATORS = {
 """Under any other one a method may be called by whoever defines the decorator."""
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Definition = _Function | ast.ClassDef
 
 
 def code_hash(*roots: object) -> str:
@@ -467,22 +446,19 @@ def _loaded(node: ast.AST) -> set[str]:
 
 def _stored(node: ast.AST) -> set[str]:
     """The names that a statement of a module or a class defines or changes; for a call alone all that it mentions."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
     if isinstance(node, ast.Expr):
         return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     found = set()
     for one in _outside_definitions(node):
-        if isinstance(one, ast.Import | ast.ImportFrom):
-            found |= {alias.asname or alias.name.partition(".")[0] for alias in one.names}
-        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            found.add(one.id)
-        elif isinstance(one, ast.Subscript | ast.Attribute) and isinstance(one.ctx, ast.Store):
-            found |= _loaded(one)
-        elif isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(one.name)
-        elif isinstance(one, ast.Expr):
-            found |= _loaded(one)
+        match one:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(one.name)
+            case ast.Import() | ast.ImportFrom():
+                found |= {alias.asname or alias.name.partition(".")[0] for alias in one.names}
+            case ast.Name(name, ast.Store()):
+                found.add(name)
+            case ast.Expr() | ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                found |= _loaded(one)
     return found
 
 
@@ -490,7 +466,7 @@ def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
     """A statement with all below it, but not what is inside functions and classes, nor the variables of
     comprehensions."""
     yield node
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+    if not isinstance(node, _Definition | ast.Lambda):
         for inner in ast.iter_child_nodes(node):
             if not (isinstance(node, ast.comprehension) and inner is node.target):
                 yield from _outside_definitions(inner)
@@ -499,24 +475,15 @@ def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
 def _locals(nodes: Iterable[ast.stmt]) -> set[str]:
     """The names that are a function's own."""
     found: set[str] = set()
-    for node in nodes:
-        if _is_method(node):
-            given = node.args
-            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-            found |= {one.arg for one in arguments if one is not None}
-            inside = [one for statement in node.body for one in _outside_definitions(statement)]
-            found |= {name for statement in node.body for name in _bound(statement)}
-            found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
+    for node in filter(_is_method, nodes):
+        given = node.args
+        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        found |= {one.arg for one in arguments if one is not None}
+        inside = [one for statement in node.body for one in _outside_definitions(statement)]
+        found |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+        found |= {one.name for one in inside if isinstance(one, _Definition)}
+        found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
     return found
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    """The names that a statement of a function binds."""
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    inside = list(_outside_definitions(node))
-    return {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} | {
-        one.name for one in inside if isinstance(one, kinds)
-    }
 
 
 def _for_types(node: ast.stmt) -> bool:
@@ -529,10 +496,8 @@ def _looks_up(definitions: Iterable[Iterable[ast.stmt]]) -> bool:
     return any(isinstance(node, ast.Name) and node.id in ("getattr", "attrgetter", "methodcaller") for node in nodes)
 
 
-def _class_body(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in nodes:
-        if isinstance(node, ast.ClassDef):
-            yield from node.body
+def _class_body(nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
+    return [member for node in nodes if isinstance(node, ast.ClassDef) for member in node.body]
 
 
 def _span(node: ast.stmt) -> set[int]:
@@ -541,7 +506,7 @@ def _span(node: ast.stmt) -> set[int]:
 
 
 def _is_method(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    return isinstance(node, _Function)
 
 
 def _without_methods(node: ast.stmt) -> ast.stmt:
