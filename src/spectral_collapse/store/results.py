@@ -34,6 +34,7 @@ _TEXTS = {
     "title",
 }  # fmt: skip
 """Attrs of a result that are texts."""
+_NUMBERS = int | float | np.integer | np.floating
 _saved: dict[Path, str] = {}
 """Files that this process has saved, and `FRESH` at that time."""
 
@@ -145,11 +146,11 @@ def describe(file: Path) -> str:
         attrs = attributes(file)
     except DataError as error:
         return str(error)
-    line = f"{name}  {attrs.get('created')}  {attrs.get('data_source')} images"
-    known = {"created", "data_source", "seconds"} <= attrs.keys() and not _wrong(attrs)
-    if not known or not line.isprintable() or len(line) > len(name) + 110:
+    texts, seconds = [attrs.get("created"), attrs.get("data_source")], attrs.get("seconds")
+    told = all(isinstance(text, str) and text.isprintable() and len(text) < 50 for text in texts)
+    if not told or not isinstance(seconds, _NUMBERS):
         return f"{name}  is no result of a study: it does not say when, on which data and how long it was computed"
-    return f"{line}  {attrs['seconds']:g} s"
+    return f"{name}  {texts[0]}  {texts[1]} images  {seconds:g} s"
 
 
 def stored() -> list[Path]:
@@ -217,9 +218,8 @@ def _wrong(attrs: Mapping[str, Any]) -> str:
     for name in attrs.keys() & _TEXTS:
         if not isinstance(attrs[name], str):
             return f"{name!r} must be a text; {described(attrs[name])} was given"
-    seconds = attrs.get("seconds", 0.0)
-    if not isinstance(seconds, int | float | np.integer | np.floating):
-        return f"'seconds' must be a number; {described(seconds)} was given"
+    if not isinstance(attrs.get("seconds", 0.0), _NUMBERS):
+        return f"'seconds' must be a number; {described(attrs['seconds'])} was given"
     if _parsed(attrs, "parameters") is None:
         return f"'parameters' must be a JSON object; {described(attrs.get('parameters'))} was given"
     return ""
