@@ -71,12 +71,11 @@ class Cache:
             with contextlib.suppress(OSError):  # another process has just removed it
                 state = file.stat()
                 entries.append((max(state.st_atime_ns, state.st_mtime_ns), state.st_size, file))
-        total = sum(size for _, size, _ in entries)
-        for _, size, file in sorted(entries):
-            if total <= limit:
-                return
-            file.unlink(missing_ok=True)
-            total -= size
+        room = limit
+        for _, size, file in sorted(entries, reverse=True):
+            room -= size
+            if room < 0:
+                file.unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

@@ -251,20 +251,14 @@ def _first(node: Any) -> int:
     return node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
 
 
-class _Pair:
+class _Pair(contextlib.ExitStack):
     """Old and new code, each in a process of its own that starts when it is needed."""
 
     def __init__(self, commit: str, head: str) -> None:
+        super().__init__()
         self.commits = commit, head
-        self.stack = contextlib.ExitStack()
         self.roots: list[Path] = []
         self.processes: list[subprocess.Popen[str]] = []
-
-    def __enter__(self) -> _Pair:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stack.close()
 
     def run(self, study: str, parameters: dict[str, Any], files: list[list[str]]) -> list[Any]:
         """What old and new code answer. Raises DataError for an error of either."""
@@ -296,14 +290,14 @@ class _Pair:
 
     def _start(self) -> None:
         for commit in self.commits:
-            root = Path(self.stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+            root = Path(self.enter_context(tempfile.TemporaryDirectory())).resolve()
             packed = _git("archive", "--format=tar", commit, "src", "pyproject.toml", text=False)
             with tarfile.open(fileobj=io.BytesIO(packed)) as tree:
                 tree.extractall(root, filter="data")
             self.roots.append(root / "src")
             known = os.environ | {"PYTHONPATH": str(root / "src"), "SPECTRAL_COLLAPSE_HOME": str(paths.data())}
             known |= {"OMP_NUM_THREADS": "1", "SPECTRAL_COLLAPSE_CACHE_GB": "0"}
-            log = self.stack.enter_context((root / "src.log").open("wb"))
+            log = self.enter_context((root / "src.log").open("wb"))
             process = subprocess.Popen(
                 [sys.executable, "-c", _SCRIPT],
                 cwd=root,
@@ -313,8 +307,8 @@ class _Pair:
                 stderr=log,
                 text=True,
             )
-            self.stack.enter_context(process)
-            self.stack.callback(process.kill)
+            self.enter_context(process)
+            self.callback(process.kill)
             self.processes.append(process)
 
 

@@ -162,8 +162,8 @@ def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
 
 
 def answers(request: Request[Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
-    """Whether a stored result is that of a request, whose identity is `wanted`, apart from what the two machines differ
-    in and nobody asked for: real or rendered images, and weights of scores that this one lacks. Both have the same code."""
+    """Whether a stored result is that of a request, whose identity is `wanted`, but for what nobody asked for and two
+    machines differ in: real or rendered images, and weights of scores that this one lacks. Both of the same code."""
     given = request.parameters
     if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
         return False
