@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import stat
 import time
 import zipfile
 from datetime import UTC, datetime
@@ -68,9 +67,6 @@ def test_every_parameter_is_in_the_key_and_their_order_is_not() -> None:
     others = [results.key("pareto", {**PARAMETERS, name: None}) for name in PARAMETERS]
     others += [results.key("other", PARAMETERS), results.key("pareto", {**PARAMETERS, "new": 1})]
     assert len({known, *others}) == len(others) + 1
-
-
-def test_nan_may_not_enter_a_key() -> None:
     with pytest.raises(ValueError, match="JSON"):
         results.key("pareto", {"eta": float("nan")})
 
@@ -94,13 +90,10 @@ def test_whatever_is_stored_can_be_loaded(parameters: dict[str, object]) -> None
         results.load("mine", other=1)
 
 
-def test_another_study_of_a_longer_name_is_not_taken() -> None:
+def test_a_damaged_result_and_one_of_a_longer_name_do_not_stand_for_a_good_one() -> None:
     results.save(xr.Dataset(attrs={"study": "mine-too", "parameters": "{}"}))
     with pytest.raises(DataError, match=r"no stored result of 'mine'; stored are: mine-too-[0-9a-f]{8}$"):
         results.load("mine")
-
-
-def test_a_damaged_result_does_not_hide_a_good_one() -> None:
     results.save(make(code="good"))
     results.save(make(code="bad")).write_bytes(b"hello")
     assert json.loads(results.load("pareto").attrs["parameters"])["code"] == "good"
@@ -130,11 +123,6 @@ def test_a_damaged_result_is_named(damage: str) -> None:
     file.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "text": b"hello"}.get(damage, content))
     with pytest.raises(DataError, match=rf"{file.name}' is damaged; delete it and run the study again"):
         results.load("pareto", dataset="photos_x8")
-
-
-def test_a_result_without_its_attrs_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="missing: parameters"):
-        results.save(make().assign_attrs(parameters=None).drop_attrs().assign_attrs(study="pareto"))
 
 
 @pytest.mark.parametrize(
@@ -259,14 +247,10 @@ def test_a_renaming_is_on_the_disk_before_the_write_returns(monkeypatch: pytest.
 
 
 def test_a_folder_that_cannot_be_synchronised_keeps_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    sync = os.fsync
+    def none(descriptor: int) -> None:
+        raise OSError(22, "Invalid argument")
 
-    def files_only(descriptor: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(22, "Invalid argument")
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", files_only)
+    monkeypatch.setattr(os, "fsync", none)
     results.save(make(3.0))
     assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 3.0
 
@@ -314,15 +298,11 @@ def test_every_thing_in_the_store_gets_one_line() -> None:
         results.load("paret")
 
 
-def test_a_result_is_read_while_its_writer_still_has_it_locked() -> None:
+def test_a_result_is_read_while_its_writer_still_has_it_locked_and_says_where_it_is_from() -> None:
     file = results.save(make())
     with open(file, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert results.read(file).sizes["sample"] == 3
-
-
-def test_provenance_is_complete() -> None:
-    attrs = make().attrs
+        attrs = results.read(file).attrs
     assert {"study", "parameters", "versions", "git_revision", "created", "seconds"} <= attrs.keys()
     assert json.loads(attrs["versions"])["xarray"] == xr.__version__
 
@@ -382,10 +362,10 @@ def test_a_result_is_written_into_its_store_and_nowhere_else(name: str, tmp_path
         parts_of(name, "0" * 64)
 
 
-@pytest.mark.parametrize("given", [None, 5, [], xr.Dataset({"a": 1}), "text"])
-def test_what_is_no_result_is_not_saved(given: object) -> None:
-    with pytest.raises(InvalidParameterError, match=r"a result (must be|needs)"):
-        results.save(given)
+def test_what_is_no_result_is_not_saved() -> None:
+    for given in (None, 5, [], "text", xr.Dataset({"a": 1}), xr.Dataset(attrs={"study": "pareto"})):
+        with pytest.raises(InvalidParameterError, match=r"a result (must be|needs)"):
+            results.save(given)
 
 
 @pytest.mark.parametrize(
