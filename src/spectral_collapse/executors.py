@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from importlib import util
 from multiprocessing.util import Finalize
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -366,7 +365,10 @@ def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             f"the worker {_address()} would compute something else than was asked for: it has other "
             f"{', '.join(_SAID.get(name, name) for name in differing)}; {_INSTALL}, and the same networks and images"
         )
-    if edited := [name for name, module in list(sys.modules.items()) if _is_ours(name) and _edited(module)]:
+    ours = [name for name in list(sys.modules) if name.partition(".")[0] == _PACKAGE]
+    files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in ours}
+    # written after this process has loaded it, or at least this module here
+    if edited := [name for name, file in files.items() if os.path.isfile(file) and os.path.getmtime(file) > _LOADED]:
         raise ExecutorError(
             f"the worker {_address()} has loaded {edited[0]} before that was edited; start the worker again"
         )
@@ -374,16 +376,6 @@ def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
 
 _SAID = {"code": "code", "checkpoint": "weights", "checkpoints": "weights", "data": "images"}
 """Parts of an identity whose names say too little."""
-
-
-def _is_ours(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
-
-
-def _edited(module: ModuleType) -> bool:
-    """Whether the file of a module was written after this process has loaded it, or at least this module here."""
-    file = getattr(module, "__file__", None)
-    return bool(file) and os.path.isfile(file) and os.path.getmtime(file) > _LOADED
 
 
 def _address() -> str:
@@ -395,22 +387,15 @@ def _address() -> str:
         return f"{platform.node()}, process {os.getpid()}"
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread for a while."""
+def _on_one_thread(work: Work, name: str) -> Arrays:
     import torch  # takes seconds, and the book's build asks for `cores` alone
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        return work(name)
     finally:
         torch.set_num_threads(before)
-
-
-def _on_one_thread(work: Work, name: str) -> Arrays:
-    with one_thread():
-        return work(name)
 
 
 def close() -> None:

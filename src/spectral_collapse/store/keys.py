@@ -81,7 +81,7 @@ def code_hash(*roots: object) -> str:
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
     names, described = roots_of(roots)
-    return f"{definitions_hash(names)}-{_hashed(described)}"
+    return f"{_definitions_hash(names, installed())}-{_hashed(described)}"
 
 
 def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
@@ -92,11 +92,6 @@ def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
     with references() as named:
         described = sorted(json.dumps(identity(root), sort_keys=True) for root in roots)
     return frozenset(named), described
-
-
-def definitions_hash(names: frozenset[str]) -> str:
-    """16 hex digits of all definitions that names reach in the installed package."""
-    return _definitions_hash(names, installed())
 
 
 @functools.lru_cache(maxsize=256)
@@ -284,7 +279,9 @@ class Package:
             tree = _parsed(self.sources[self.files[module]])
             defined: dict[str, list[ast.stmt]] = {}
             for node in tree.body:
-                if not isinstance(node, ast.Import | ast.ImportFrom) and not _for_types(node):
+                if not isinstance(node, ast.Import | ast.ImportFrom) and not (
+                    isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+                ):
                     for name in sorted(_stored(node)):  # the order of a set differs from process to process
                         defined.setdefault(name, []).append(node)
             imports = self._imports(module, (one for node in tree.body for one in _outside_definitions(node)))
@@ -484,10 +481,6 @@ def _locals(nodes: Iterable[ast.stmt]) -> set[str]:
         found |= {one.name for one in inside if isinstance(one, _Definition)}
         found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
     return found
-
-
-def _for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
 def _looks_up(definitions: Iterable[Iterable[ast.stmt]]) -> bool:
