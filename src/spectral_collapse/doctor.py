@@ -135,17 +135,21 @@ def _folder(about: str) -> Iterator[Line]:
     yield Line(about, f"{folder} ({origin}), {free / 1e9:.1f} GB free{problem}", broken=bool(problem))
 
 
+def _error(look: Callable[[Path], object], file: Path) -> str:
+    """What is wrong with a file or a folder; '' for nothing."""
+    try:
+        look(file)
+    except SpectralCollapseError as error:
+        return str(error)
+    return ""
+
+
 def _weights(about: str) -> Iterator[Line]:
     from spectral_collapse.networks import checkpoints  # fails where `_torchvision` says why
 
-    sound = []
-    for name, folder in checkpoints.available().items():
-        try:
-            _check_weights(folder)
-        except CheckpointError as error:
-            yield Line(about, str(error), broken=True)
-        else:
-            sound.append(name)
+    errors = {name: _error(_check_weights, folder) for name, folder in checkpoints.available().items()}
+    yield from (Line(about, error, broken=True) for error in errors.values() if error)
+    sound = [name for name, error in errors.items() if not error]
     yield Line(about, f"{len(sound)} networks ship: {listed(sound, _NAMED) or 'none'}")
     runs = [file.parent.parent.name for file in sorted(paths.runs().glob("*/model/config.json"))]
     if runs:
@@ -193,11 +197,7 @@ def _data(about: str) -> Iterator[Line]:
 
 def _store(about: str) -> Iterator[Line]:
     files = results.stored()
-    for file in files:
-        try:
-            results.result(file)
-        except SpectralCollapseError as error:
-            yield Line(about, str(error), broken=True)
+    yield from (Line(about, error, broken=True) for file in files if (error := _error(results.result, file)))
     size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
     under_way = len(list((paths.results() / "parts").glob("*-*")))
     more = f"; {under_way} interrupted or under way" if under_way else ""

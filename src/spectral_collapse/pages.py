@@ -21,7 +21,7 @@ from spectral_collapse import datasets, inversion, paths
 from spectral_collapse.errors import DataError, SpectralCollapseError
 from spectral_collapse.injection import injected
 from spectral_collapse.store import results, shipping
-from spectral_collapse.studies import STUDIES
+from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import Request, loading_once
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def needed(profile: str = "quick") -> list[Need]:
     return list(found.values())
 
 
-def update(profile: str = "quick", executor: str | Executor = "auto", progress: bool = True) -> tuple[list, list]:
+def update(
+    profile: str = "quick", executor: str | Executor = "auto", progress: bool = True
+) -> tuple[list[str], list[str]]:
     """Makes all that pages need ship: computes what is stale, damaged or missing, and removes what no page
     needs of this profile.
 
@@ -176,8 +178,6 @@ def _parameters(notebook: Path, profile: str) -> dict[str, Any]:
 
 def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
     """What a page asks for with the parameters of its first cell."""
-    from spectral_collapse.studies import benchmark
-
     match page:
         case "appendix_c":
             yield from (("appendix_c", given), ("decomposition", given))

@@ -56,9 +56,8 @@ def test_the_pareto_notebook_has_parameters_of_its_study() -> None:
     assert (given["dataset"], given["profile"]) == ("textures_x8", "quick")
 
 
-def test_the_notebook_is_stored_without_outputs_and_computes_nothing_itself() -> None:
+def test_the_notebook_computes_nothing_itself() -> None:
     cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in cells)
     banned = (ast.For, ast.While, ast.FunctionDef, ast.BinOp, ast.ListComp)
     for cell in cells:
         assert not [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, banned)]
