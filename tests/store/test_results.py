@@ -390,7 +390,7 @@ def test_long_names_and_many_results_are_told_in_short() -> None:
     for number in range(6):
         results.save(make(code=str(number)))
     for given in ({"study": LONG}, {"study": "pareto", "key": LONG}, {"study": "pareto", LONG: LONG}):
-        with pytest.raises(DataError, match=r"no stored result of .* and 2 more") as told:
+        with pytest.raises(DataError, match=r"no stored result of .*, 2 more") as told:
             results.load(**given)
         assert len(str(told.value)) < 500
 
