@@ -18,18 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 
-from spectral_collapse import datasets, inversion, networks, pages, paths
+from spectral_collapse import datasets, inversion, networks, pages
 from spectral_collapse.checks import check_device
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.findings.benchmark import OTHERS
 from spectral_collapse.labels import SOURCE, TARGET
 from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import VariancePreserving
-from spectral_collapse.studies import ledger, published
+from spectral_collapse.studies import published
 from spectral_collapse.studies.benchmark import BenchmarkParameters
 from spectral_collapse.training import recipes
 
@@ -50,22 +49,11 @@ class Job:
 def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
     """Each result of the tables once, with its page, at the profile; a notebook's own settings stay."""
     found: dict[BenchmarkParameters, str] = {}
-    notebooks = {notebook.stem: notebook for notebook in paths.pages()}
-    for page in PAGES:
-
-        def asked(study: Any, request: Any, only_stored: bool, page: str = page) -> ledger.Nothing:
-            if request.parameters.methods == OTHERS and profile != "quick":
-                return ledger.Nothing()  # the first table has them at the other profiles
-            usual = BenchmarkParameters.checked(dataset=request.parameters.dataset)
-            network = request.parameters.checkpoint or datasets.info(usual.dataset).family
-            set_here = {name: value for name, value in request.parameters if value != getattr(usual, name)}
-            fixed = {"dataset": usual.dataset, "checkpoint": network, "profile": profile}
-            wanted = BenchmarkParameters.checked(**set_here | fixed)
-            found.setdefault(wanted, page)
-            return ledger.Nothing()
-
-        with ledger.asked_by(asked):
-            pages.run_calls(notebooks[page], "quick")
+    for page, _, given in pages.asked():
+        if page not in PAGES or (given["methods"] == OTHERS and profile != "quick"):
+            continue  # the first table has those at the other profiles
+        network = given.get("checkpoint") or datasets.info(given["dataset"]).family
+        found.setdefault(BenchmarkParameters.checked(**given | {"checkpoint": network, "profile": profile}), page)
     return ((page, parameters) for parameters, page in found.items())
 
 

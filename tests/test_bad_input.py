@@ -53,7 +53,7 @@ COMMANDS: dict[str, str] = {
     "train textures --profile smoke --root missing": "root names 'missing', which is not a folder; name one or",
     "train photos --profile smoke --name ../x": "a name must begin with a letter or digit",
     "train photos --profile smoke --output file": "is a file; name a folder for the checkpoint",
-    "train photos --profile smoke --output a\0b": "output is 'a\\x00b', and no path has the character NUL",
+    "train photos --profile smoke --output a\0b": "output is 'a\\x00b', which can be no path",
     "train photos --profile smoke --output loop/x": "loop",
     "train photos --profile smoke": "no checkpoint 'autoencoder'; shipped are: none",
     "train missing.toml": "the recipe 'missing.toml' cannot be read: No such file or directory",

@@ -204,8 +204,8 @@ OBJECTS: dict[str, tuple[Call, str]] = {
     ),
     "invert label, huge": (lambda: inverted(label=HUGE), "domain labels must be integers; a whole number of about 401"),
     "invert record": (lambda: inverted(record=1), "record must be True or False; 1 was given"),
-    "invert callback": (lambda: inverted(callback=1), "callback must be a function of a Step, or None; 1 was given"),
-    "sample callback": (lambda: sampled(callback="print"), "callback must be a function of a Step, or None; 'print'"),
+    "invert callback": (lambda: inverted(callback=1), "callback must be a function; 1 was given"),
+    "sample callback": (lambda: sampled(callback="print"), "callback must be a function; 'print'"),
     "sample sparse": (lambda: sampled(latent=X.to_sparse()), "latent must be a floating-point tensor N x C x H x W"),
     "create list": (
         lambda: inversion.create(["taba"]),

@@ -45,8 +45,13 @@ def test_the_profile_goes_below_the_parameters() -> None:
             "print(profile)",
         ]
         assert cells[1].metadata["tags"] == ["injected-parameters", *hidden]
-    same = notebook('profile = "quick"', ["parameters"])
-    assert book.with_profile(same, "quick") == same
+    for parameters, tags in (
+        ('profile = "smoke"', ["parameters"]),
+        ("seeds = 3", ["parameters"]),
+        ('profile = ""', []),
+    ):
+        same = notebook(parameters, tags)
+        assert book.with_profile(same, "smoke") == same
 
 
 def test_a_build_at_smoke_looks_at_two_data_sets() -> None:
@@ -72,12 +77,6 @@ def test_a_page_ends_with_the_results_that_it_shows(capsys: pytest.CaptureFixtur
     assert cells[-1].metadata.tags == ["remove-input"]
     compile(cells[-1].source, "footer", "exec")
     assert "footer.html()" in cells[-1].source
-
-
-@pytest.mark.parametrize(("parameters", "tags"), [("seeds = 3", ["parameters"]), ('profile = "quick"', [])])
-def test_other_notebooks_stay_as_they_are(parameters: str, tags: list[str]) -> None:
-    text = notebook(parameters, tags)
-    assert book.with_profile(text, "smoke") == text
 
 
 @pytest.mark.usefixtures("_put_back")

@@ -17,7 +17,7 @@ from spectral_collapse.errors import CheckpointError
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.parameters import describe
 from spectral_collapse.studies.study import Study
-from tests.test_results import strangers
+from tests.store.test_results import strangers
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -11,13 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from spectral_collapse import cli, inversion, netcdf
+from spectral_collapse import cli, inversion
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.diagnosis import Verdict, cheap_methods, diagnose
 from spectral_collapse.diagnosis import report as reports
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, SpectralCollapseError
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import VariancePreserving
+from spectral_collapse.store import packing
 
 SIZE, COUNT, STEPS = 32, 8, 20
 
@@ -134,7 +135,7 @@ def test_the_command_writes_one_page_that_needs_nothing_else(
     assert not re.search(r'(?:src|href)="https?:', page.partition("<script>(function")[0])
     assert "<mine>" not in page
     assert page.count("spectral-collapse-chart") > 4
-    stored = netcdf.read(tmp_path / "r.nc")
+    stored = packing.read(tmp_path / "r.nc")
     best = json.loads(stored.attrs["options"])[Verdict(stored).recommended]
     assert (
         f"spectral-collapse translate '&lt;mine&gt;' {sources} --output translated {best} --steps 13".replace(

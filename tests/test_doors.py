@@ -15,7 +15,7 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, metrics, networks, results, sampling, statistics, training
+from spectral_collapse import datasets, inversion, metrics, networks, sampling, statistics, training
 from spectral_collapse.denoisers import (
     FromClean,
     GaussianDenoiser,
@@ -30,6 +30,8 @@ from spectral_collapse.errors import InvalidParameterError, SpectralCollapseErro
 from spectral_collapse.findings import measured
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import FlowMatching, VarianceExploding, VariancePreserving
+from spectral_collapse.store import results
+from spectral_collapse.store.parts import Parts, encode_arrays, parts_of
 from spectral_collapse.studies import STUDIES, notebook
 from spectral_collapse.studies import parameters as study_parameters
 from spectral_collapse.studies.study import Study
@@ -115,14 +117,14 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "save": (results.save, set()),
     "ship": (lambda v: results.ship(RESULT, v), {"None", "no name"}),
     "encode": (results.encode, set()),
-    "arrays": (results.encode_arrays, set()),
+    "arrays": (encode_arrays, set()),
     "an array": (
-        lambda v: results.encode_arrays({"a": v}),
+        lambda v: encode_arrays({"a": v}),
         WRONG.keys() - {"None", "huge", "a list", "a dict", "an array of objects", "no values", "a class", "an object"},
     ),
-    "parts, key": (lambda v: results.parts("mine", v), set()),
-    "parts, folder": (results.Parts, {"no name"}),
-    "a part": (lambda v: results.Parts(Path("x")).get(v), TEXTS),
+    "parts, key": (lambda v: parts_of("mine", v), set()),
+    "parts, folder": (Parts, {"no name"}),
+    "a part": (lambda v: Parts(Path("x")).get(v), TEXTS),
     # data sets
     "item": (lambda v: data("test")[v], set()),
     "training item": (lambda v: data("train")[v], set()),

@@ -19,6 +19,7 @@ import torch
 from spectral_collapse import executors
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Cluster, ExecutorError, Here, Processes
+from spectral_collapse.store.results import computing_versions
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -160,7 +161,7 @@ class FakeClient:
     """A dask client whose workers answer for themselves: by address, what they find of the package."""
 
     def __init__(self, workers: dict[str, object], versions: dict[str, object]) -> None:
-        self.answers = {util.find_spec: workers, executors.versions: versions}
+        self.answers = {util.find_spec: workers, computing_versions: versions}
         self.at_scheduler: object = "found"
 
     def scheduler_info(self, n_workers: int) -> dict[str, object]:
@@ -174,7 +175,7 @@ class FakeClient:
 
 
 def test_workers_that_lack_the_package_are_named() -> None:
-    here, there = executors.versions(), {"tcp://a:1": "found", "tcp://b:1": "found"}
+    here, there = computing_versions(), {"tcp://a:1": "found", "tcp://b:1": "found"}
     client = FakeClient(there, dict.fromkeys(there, here))
     Cluster(client)._meet()
     client.answers[util.find_spec]["tcp://b:1"] = None
@@ -185,10 +186,10 @@ def test_workers_that_lack_the_package_are_named() -> None:
     with pytest.raises(ExecutorError, match="cannot be imported at the scheduler;"):
         Cluster(client)._meet()
     client.at_scheduler = "found"
-    client.answers[executors.versions] = {"tcp://a:1": here, "tcp://b:1": AttributeError("no versions")}
+    client.answers[computing_versions] = {"tcp://a:1": here, "tcp://b:1": AttributeError("no versions")}
     with pytest.raises(ExecutorError, match="the worker tcp://b:1 has another version of spectral_collapse;"):
         Cluster(client)._meet()
-    client.answers[executors.versions] = {"tcp://a:1": here, "tcp://b:1": here | {"torch": "1.0"}}
+    client.answers[computing_versions] = {"tcp://a:1": here, "tcp://b:1": here | {"torch": "1.0"}}
     with pytest.warns(UserWarning, match=r"tcp://b:1 has torch 1.0 \(here .*: last digits may differ"):
         Cluster(client)._meet()
 

@@ -7,18 +7,21 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from spectral_collapse import cli, inversion, pages, paths, results, shipping
+from spectral_collapse import cli, inversion, pages, paths
 from spectral_collapse.errors import DataError
+from spectral_collapse.store import results, shipping
+from spectral_collapse.store.identity import identity
 from spectral_collapse.studies import ledger
-from tests.studies.test_study import ran
+from tests.studies.test_study import STUDY, ran
 
-IMPORT = "from tests.studies.test_study import STUDY\nfrom spectral_collapse import inversion"
-PARAMETERS = 'profile = "quick"\nbases = [2.0, 3.0]'
+LISTED = [("a", 2.0), ("a", 3.0), ("b", 4.0), ("b", 2.0), ("c", 2.0), ("c", 6.0)]
+"""Page, and a parameter of a result that it shows: four results on three pages."""
 
 
 @pytest.fixture
@@ -28,29 +31,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def page(folder: Path, name: str, *cells: str) -> Path:
-    made = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})]
-    made += [nbformat.v4.new_code_cell(cell) for cell in (IMPORT, *cells)]
-    file = folder / f"{name}.ipynb"
-    file.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=made)))
-    return file
-
-
 @pytest.fixture
-def book(home: Path) -> list[Path]:
-    """Three pages: results are handed on, looked into, and shared; the last takes what there is."""
-    log = f"log={str(home / 'log')!r}"
-    first = f"found = [STUDY.run(profile=profile, base=base, {log}) for base in bases]\nfirst = found[0]"
-    looks = "first['value'].values\nfirst\nfor value in first['value']: print(value)\nsecond = first + 1"
-    own = "inversion.METHODS['mine'] = None"
-    second = f"second if 'mine' in inversion.METHODS else STUDY.run(profile=profile, {log})"
-    collects = f"kept = [STUDY.stored(profile=profile, base=base, {log}) for base in (2.0, 5.0)]\nkept[0]['value']"
-    lacks = f"if kept[1] is None: STUDY.run(profile=profile, base=6.0, {log})"
-    return [
-        page(home, "a", first, looks, own),
-        page(home, "b", f"second = STUDY.run(profile=profile, base=4.0, {log})", second),
-        page(home, "c", collects, lacks),
-    ]
+def book(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A book of the pages of `LISTED`, and what leaves pages of these names alone in it."""
+
+    def only(names: str) -> None:
+        given = {"log": str(home / "log")}
+        pages_of = [(page, STUDY, given | {"base": base}) for page, base in LISTED if page in names]
+        monkeypatch.setattr(pages, "asked", lambda profile: [(*one, w | {"profile": profile}) for *one, w in pages_of])
+
+    only("abc")
+    return only
 
 
 def bases(needs: list[pages.Need]) -> dict[tuple[str, ...], int]:
@@ -60,86 +51,87 @@ def bases(needs: list[pages.Need]) -> dict[tuple[str, ...], int]:
     return found
 
 
-def test_every_result_of_every_page_is_listed_and_nothing_is_computed(home: Path, book: list[Path]) -> None:
-    needs = pages.needed("quick", book)
-    # a: bases 2 and 3; b: 4, and 2 since the method of page a is gone; c: 2, which a page makes, and 6 in place of 5
+def test_every_result_of_every_page_is_listed_and_nothing_is_computed(home: Path, book: Callable[[str], None]) -> None:
+    needs = pages.needed("quick")
     assert bases(needs) == {("a", "b", "c"): 1, ("a",): 1, ("b",): 1, ("c",): 1}
     assert {need.state.kind for need in needs} == {"missing"}
-    assert "mine" not in inversion.METHODS
     assert ran(home / "log") == []
     assert results.stored() == []
     assert ledger.USED == {}
-    smoke = pages.needed("smoke", book)
+    smoke = pages.needed("smoke")
     assert {need.name for need in smoke}.isdisjoint(need.name for need in needs)
 
 
-def test_update_computes_what_is_missing_and_removes_what_no_page_shows(home: Path, book: list[Path]) -> None:
-    made, failed = pages.update("quick", "here", False, book[1:2])
+def test_update_computes_what_is_missing_and_removes_what_no_page_shows(
+    home: Path, book: Callable[[str], None]
+) -> None:
+    book("b")
+    made, failed = pages.update("quick", "here", False)
     assert (len(made), failed) == (2, [])
     jobs = len(ran(home / "log"))
-    made, failed = pages.update("quick", "here", False, book)
+    book("abc")
+    made, failed = pages.update("quick", "here", False)
     assert (len(made), failed) == (2, [])
     assert len(ran(home / "log")) == jobs + 2 * 4
-    needs = pages.needed("quick", book)
+    needs = pages.needed("quick")
     assert {need.state.kind for need in needs} == {"stored"}
     assert {need.state.file for need in needs} == set(results.shipped())
     assert pages.problems(needs) == []
-    assert pages.update("quick", "here", False, book) == ([], [])
+    assert pages.update("quick", "here", False) == ([], [])
     assert len(ran(home / "log")) == jobs + 2 * 4
-    fewer = pages.needed("quick", book[:1])
-    assert [name.partition("  ")[2] for name in pages.problems(fewer)] == ["is shown by no page"] * 2
-    pages.update("quick", "here", False, book[:1])
+    book("a")
+    assert [name.partition("  ")[2] for name in pages.problems(pages.needed("quick"))] == ["is shown by no page"] * 2
+    pages.update("quick", "here", False)
     assert len(results.shipped()) == 2
-    pages.update("smoke", "here", False, book[1:2])
+    book("b")
+    pages.update("smoke", "here", False)
     assert len(results.shipped()) == 4  # those of another profile stay
 
 
 def test_update_goes_on_past_a_study_that_fails_and_replaces_a_damaged_file(
-    home: Path, book: list[Path], monkeypatch: pytest.MonkeyPatch
+    home: Path, book: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from spectral_collapse.studies.study import Study
 
-    answer = Study.answer
+    run = Study.run
 
-    def fails(study: Study, request: object, *arguments: object) -> object:
-        if request.parameters.base == 3.0:
+    def fails(study: Study, *where: object, **given: object) -> object:
+        if given["base"] == 3.0:
             raise DataError("no images")
-        return answer(study, request, *arguments)
+        return run(study, *where, **given)
 
-    monkeypatch.setattr(Study, "answer", fails)
-    made, [sentence] = pages.update("quick", "here", False, book)
+    with monkeypatch.context() as broken:
+        broken.setattr(Study, "run", fails)
+        made, [sentence] = pages.update("quick", "here", False)
     assert len(made) == 3
     assert sentence.endswith(": no images")
-    monkeypatch.undo()
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(home))
     damaged = results.shipped()[0]
     damaged.write_bytes(b"hello")
-    [problem] = [text for text in pages.problems(pages.needed("quick", book)) if "damaged" in text]
+    [problem] = [text for text in pages.problems(pages.needed("quick")) if "damaged" in text]
     assert damaged.name in problem
-    made, failed = pages.update("quick", "here", False, book)
+    made, failed = pages.update("quick", "here", False)
     assert (len(made), failed) == (2, [])
-    assert pages.problems(pages.needed("quick", book)) == []
+    assert pages.problems(pages.needed("quick")) == []
 
 
-def test_too_much_is_a_problem(home: Path, book: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    pages.update("quick", "here", False, book[:1])
+def test_too_much_is_a_problem(home: Path, book: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    book("a")
+    pages.update("quick", "here", False)
     monkeypatch.setattr(pages, "LIMIT", 100)
-    [problem] = pages.problems(pages.needed("quick", book[:1]))
+    [problem] = pages.problems(pages.needed("quick"))
     assert problem.endswith("MB ship, and 0 MB may")
 
 
-def test_an_error_in_a_page_is_not_hidden(home: Path) -> None:
-    with pytest.raises(NameError):
-        pages.needed("quick", [page(home, "a", "STUDY.run(base=undefined)")])
+def test_without_a_checkout_there_are_no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "pages", lambda: [])
     with pytest.raises(DataError, match="there are no notebooks here"):
-        pages.needed("quick", [])
+        pages.needed("quick")
 
 
 def test_the_command_line_lists_checks_and_updates(
-    home: Path, book: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, book: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     smoke = ["--profile", "smoke"]  # whose jobs are not worth processes
-    monkeypatch.setattr(paths, "pages", lambda: sorted(home.glob("*.ipynb")))
     assert cli.main(["results", "status", *smoke]) == 0
     *lines, last = capsys.readouterr().out.splitlines()
     assert len(lines) == 4
@@ -158,28 +150,55 @@ def test_the_command_line_lists_checks_and_updates(
     assert float(os.environ[results.FRESH]) > 0
 
 
-OWN = """\
+def page(folder: Path, name: str, *cells: tuple[str, str]) -> Path:
+    """A notebook of cells with a tag each."""
+    made = [nbformat.v4.new_code_cell(source, metadata={"tags": [tag]}) for source, tag in cells]
+    file = folder / f"{name}.ipynb"
+    file.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=made)))
+    return file
+
+
+METHOD = """\
 from dataclasses import dataclass
-from spectral_collapse.studies.study import Study
-from tests.studies.test_study import Powers, combine, jobs
+from spectral_collapse import inversion
+from spectral_collapse.inversion import InversionMethod
 
 @dataclass(frozen=True)
-class Mine:
+class Mine(InversionMethod):
     size: float = 2.0
 
-    def grown(self, x):
+    def step(self, run, x):
         return [self.size * one for one in x]
+
+inversion.METHODS["mine"] = Mine
 """
 
 
-def test_a_page_with_a_method_of_its_own_has_the_key_that_its_kernel_gives(home: Path) -> None:
-    own = 'Study("powers", "", Powers, jobs, combine, uses=lambda request: [Mine()]).run(profile="smoke")'
-    notebook = page(home, "a", OWN, own)
-    subprocess.run([sys.executable, "-m", "IPython", str(notebook)], check=True, capture_output=True)
-    [need] = pages.needed("smoke", [notebook])
-    assert [f"{need.name}.nc"] == [file.name for file in results.stored()]
-    edited = page(home, "b", OWN.replace("self.size *", "self.size +"), own)
-    assert pages.needed("smoke", [edited])[0].name != need.name
+def test_a_method_of_a_page_is_known_while_its_results_are_looked_up_and_is_that_of_its_kernel(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "import json\nfrom spectral_collapse.store.identity import identity\nprint(json.dumps(identity(Mine())))"
+    done = subprocess.run([sys.executable, "-c", METHOD + said], check=True, capture_output=True, text=True)
+    monkeypatch.setattr(paths, "pages", lambda: [page(home, "a", (METHOD, "method"), ("1 / 0", "later"))])
+    with pages.methods_of("b"):
+        assert "mine" not in inversion.METHODS
+    with pages.methods_of("a"):
+        assert identity(inversion.METHODS["mine"]()) == json.loads(done.stdout)
+    assert "mine" not in inversion.METHODS
+
+
+def test_pages_say_what_they_show() -> None:
+    """The parameters of a page's first cell count, those of its study alone, and smoke takes fewer data sets."""
+    asked = {profile: pages.asked(profile) for profile in ("quick", "smoke")}
+    quick = [given for page, study, given in asked["quick"] if page == "pca"]
+    assert len(quick) == 5
+    assert quick[0] == {
+        **{"profile": "quick", "source": "auto", "root": None, "images": None, "methods": None},
+        "dataset": "textures_x8",
+    }
+    assert len([page for page, *_ in asked["smoke"] if page == "pca"]) == 2
+    assert {given["profile"] for _, _, given in asked["smoke"]} == {"smoke"}
+    assert {page for page, *_ in asked["quick"]} == {file.stem for file in paths.pages()} - {*pages._SUMS}
 
 
 def test_what_the_books_pages_show_ships() -> None:
@@ -189,15 +208,6 @@ def test_what_the_books_pages_show_ships() -> None:
         warnings.warn(
             f"{len(found)} problems with what ships, which 'make results' solves:\n" + "\n".join(found), stacklevel=1
         )
-
-
-def test_pages_that_sum_up_show_nothing_that_no_chapter_does() -> None:
-    needs = pages.needed("smoke")
-    [*_, last] = paths.pages()
-    assert last.stem == "index"
-    shown = [need for need in needs if "index" in need.pages]
-    assert {need.name.partition("-")[0] for need in shown} >= {"collapse", "benchmark"}
-    assert not [need.name for need in needs if set(need.pages) <= {"index", "verdicts", "choose"}]
 
 
 def test_the_notebook_format_is_the_one_that_is_read() -> None:

@@ -45,11 +45,11 @@ def test_what_is_no_address_of_a_repository_is_refused(address: str) -> None:
         reach.buttons(address)
 
 
-def built(tmp_path: Path, icons: str = "fa-solid-900.woff2", **settings: object) -> Sphinx:
+def built(tmp_path: Path, **settings: object) -> Sphinx:
     (tmp_path / "index.md").write_text("# A page\n")
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "a.js.map").write_text("{}")
-    for font in (icons, "kept.woff2", "kept.ttf", "alone.ttf"):
+    for font in ("kept.woff2", "kept.ttf"):
         (tmp_path / "_static" / font).write_bytes(b"font")
     (tmp_path / "_static" / "fontawesome.js").write_text("icons")
     (tmp_path / "_static" / "locales" / "fi").mkdir(parents=True)
@@ -66,20 +66,10 @@ def test_what_no_reader_loads_stays_behind(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv(reach.REPOSITORY, "")
     built(tmp_path)
     static = tmp_path / "out" / "_static"
-    assert {file.name for file in (*static.glob("*.ttf"), *static.glob("*.woff2"))} == {
-        *("alone.ttf", "kept.woff2", "fa-solid-900.woff2")
-    }
+    assert [file.name for file in (*static.glob("*.ttf"), *static.glob("*.woff2"))] == ["kept.woff2"]
     assert not (static / "locales").exists()
     assert not list((tmp_path / "out").rglob("*.map"))
-
-
-def test_icons_are_drawn_from_the_font_alone_where_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(reach.REPOSITORY, "")
-    for icons, size in (("other.woff2", len("icons")), ("fa-solid-900.woff2", 0)):
-        folder = tmp_path / str(size)
-        folder.mkdir()
-        built(folder, icons)
-        assert (folder / "out" / "_static" / "fontawesome.js").stat().st_size == size
+    assert (static / "fontawesome.js").read_bytes() == b""
 
 
 def test_the_address_is_one_key_or_one_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

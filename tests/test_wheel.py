@@ -38,7 +38,7 @@ EXTRAS = (
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of what a clone has, so that nothing lands in this checkout."""
     clone, built = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("built")
-    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
         copy2(ROOT / name, clone)
     copytree(ROOT / "src", clone / "src", ignore=ignore_patterns("*.egg-info", "__pycache__"))
     for name in SHIPPED:

@@ -120,17 +120,14 @@ def check_name(kind: str, value: object, known: Iterable[str]) -> None:
 
 def check_generator(value: object) -> None:
     """Raises InvalidParameterError unless value is a torch.Generator or None."""
-    if value is not None and not isinstance(value, torch.Generator):
-        raise InvalidParameterError(
-            f"generator must be a torch.Generator, such as torch.Generator().manual_seed(0), or None; "
-            f"{described(value)} was given"
-        )
+    if value is not None:
+        check_is("generator", value, torch.Generator, "a torch.Generator, such as torch.Generator().manual_seed(0)")
 
 
 def check_callback(value: object) -> None:
     """Raises InvalidParameterError unless value can be called, or is None."""
-    if value is not None and (not callable(value) or isinstance(value, type)):
-        raise InvalidParameterError(f"callback must be a function of a Step, or None; {described(value)} was given")
+    if value is not None:
+        check_function("callback", value)
 
 
 def check_batch(x: object, what: str, shape: str = "N x C x H x W") -> None:

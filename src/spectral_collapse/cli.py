@@ -373,9 +373,10 @@ def _score(options: argparse.Namespace) -> None:
 def _diagnose(options: argparse.Namespace) -> int:
     import shlex
 
-    from spectral_collapse import disk, netcdf
+    from spectral_collapse import disk
     from spectral_collapse.diagnosis import Verdict, diagnose
     from spectral_collapse.errors import InvalidParameterError, shown
+    from spectral_collapse.store import packing
 
     html = (
         options.output if options.output.suffix == ".html" else options.output.with_name(f"{options.output.name}.html")
@@ -399,7 +400,7 @@ def _diagnose(options: argparse.Namespace) -> int:
         **{"--source-class": options.source_class, "--target-class": options.target_class},
     }
     words = " ".join(f"{name} {shlex.quote(str(value))}".strip() for name, value in named.items() if value is not None)
-    disk.write(stored, netcdf.encode(found))
+    disk.write(stored, packing.encode(found))
     disk.write(html, report.page(found, words, shlex.quote(str(options.images))).encode())
     verdict = Verdict(found)
     print(*verdict.sentences(), f"{html} shows it, {stored} has the numbers", sep="\n")
@@ -556,7 +557,7 @@ def _results_update(options: argparse.Namespace) -> None:
 
 def _results_rekey(options: argparse.Namespace) -> None:
     from spectral_collapse.errors import DataError
-    from spectral_collapse.rekey import rekey
+    from spectral_collapse.store.rekey import rekey
 
     carried, refused = rekey(options.since, not options.no_progress, options.profile)
     print(*refused, f"{len(carried)} results were carried over to this code", sep="\n")

@@ -18,15 +18,16 @@ from packaging.requirements import Requirement
 import spectral_collapse
 from spectral_collapse import datasets, executors, memory, paths, results
 from spectral_collapse.checks import check_device
-from spectral_collapse.errors import CheckpointError, SpectralCollapseError, shown
+from spectral_collapse.errors import CheckpointError, SpectralCollapseError, listed, shown
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import weights
+from spectral_collapse.store.results import version_of
 
 _PACKAGE = "spectral-collapse"
 _LEAST_FREE = 1e9
 """Bytes; with less on the disk, downloads and studies break off."""
 _NAMED = 4
-"""So many names are listed in a line; of more, their number is told."""
+"""So many names are listed in a line."""
 
 
 @dataclass(frozen=True)
@@ -70,61 +71,43 @@ def _software(about: str) -> Iterator[Line]:
 
 
 def _packages(about: str) -> Iterator[Line]:
-    try:
-        needed = [Requirement(text) for text in metadata.requires(_PACKAGE) or []]
-    except metadata.PackageNotFoundError:
+    needed = [Requirement(text) for text in metadata.requires(_PACKAGE) or []] if version_of(_PACKAGE) else []
+    if not needed:
         yield Line(about, f"{_PACKAGE} was not installed by pip, so what it needs is not known")
         return
-    extras: dict[str, list[str]] = defaultdict(list)  # extra -> what it lacks
-    lacking, total = [], 0
-    for requirement in needed:
-        fault = _fault(requirement)
-        if requirement.marker is None:
-            total += 1
-            lacking += [fault] if fault else []
-        elif fault:
-            for extra in metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []:
-                extras[extra] += [fault] if requirement.marker.evaluate({"extra": extra}) else []
-    versions = {name: metadata.version(name) for name in ("torch", "diffusers", "numpy") if not _absent(name)}
-    main = ", ".join(f"{name} {version}" for name, version in versions.items())
-    yield Line(about, f"{total} needed; {'; '.join(lacking) or main}", broken=bool(lacking))
-    for extra, faults in sorted(extras.items()):
-        if faults:
-            yield Line(about, f"extra {extra!r} is not complete, pip install '{_PACKAGE}[{extra}]': {_listed(faults)}")
+    required = [one for one in needed if one.marker is None]
+    lacking = [fault for one in required if (fault := _fault(one))]
+    main = ", ".join(f"{name} {version_of(name)}" for name in ("torch", "diffusers", "numpy") if version_of(name))
+    yield Line(about, f"{len(required)} needed; {'; '.join(lacking) or main}", broken=bool(lacking))
+    for extra in sorted(metadata.metadata(_PACKAGE).get_all("Provides-Extra") or []):
+        asked = [one for one in needed if one.marker is not None and one.marker.evaluate({"extra": extra})]
+        if faults := [fault for one in asked if (fault := _fault(one))]:
+            install = f"pip install '{_PACKAGE}[{extra}]'"
+            yield Line(about, f"extra {extra!r} is not complete, {install}: {listed(faults, _NAMED)}")
+
+
+def _fault(requirement: Requirement) -> str:
+    """What is wrong with an installed package; '' for nothing."""
+    version = version_of(requirement.name)
+    if not version:
+        return f"{requirement.name} is missing"
+    fits = requirement.specifier.contains(version, prereleases=True)
+    return "" if fits else f"{requirement.name} is {version}, and {requirement.specifier} is needed"
 
 
 def _torchvision(about: str) -> Iterator[Line]:
-    if _absent("torchvision"):
-        return
     try:
         import_module("torchvision")
     except ModuleNotFoundError:
         return
     except (ImportError, RuntimeError):
-        versions = (f"{name} {metadata.version(name)}" for name in ("torchvision", "torch"))
+        versions = (f"{name} {version_of(name)}" for name in ("torchvision", "torch"))
         yield Line(
             about,
             f"{' was not built for '.join(versions)}, and diffusers cannot be imported beside it: install both from "
             "the same place, or uninstall torchvision",
             broken=True,
         )
-
-
-def _fault(requirement: Requirement) -> str:
-    """What is wrong with an installed package; '' for nothing."""
-    if _absent(requirement.name):
-        return f"{requirement.name} is missing"
-    version = metadata.version(requirement.name)
-    fits = requirement.specifier.contains(version, prereleases=True)
-    return "" if fits else f"{requirement.name} is {version}, and {requirement.specifier} is needed"
-
-
-def _absent(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return True
-    return False
 
 
 def _device(about: str) -> Iterator[Line]:
@@ -152,21 +135,25 @@ def _folder(about: str) -> Iterator[Line]:
     yield Line(about, f"{folder} ({origin}), {free / 1e9:.1f} GB free{problem}", broken=bool(problem))
 
 
+def _error(look: Callable[[Path], object], file: Path) -> str:
+    """What is wrong with a file or a folder; '' for nothing."""
+    try:
+        look(file)
+    except SpectralCollapseError as error:
+        return str(error)
+    return ""
+
+
 def _weights(about: str) -> Iterator[Line]:
     from spectral_collapse.networks import checkpoints  # fails where `_torchvision` says why
 
-    sound = []
-    for name, folder in checkpoints.available().items():
-        try:
-            _check_weights(folder)
-        except CheckpointError as error:
-            yield Line(about, str(error), broken=True)
-        else:
-            sound.append(name)
-    yield Line(about, f"{len(sound)} networks ship: {_listed(sound)}")
+    errors = {name: _error(_check_weights, folder) for name, folder in checkpoints.available().items()}
+    yield from (Line(about, error, broken=True) for error in errors.values() if error)
+    sound = [name for name, error in errors.items() if not error]
+    yield Line(about, f"{len(sound)} networks ship: {listed(sound, _NAMED) or 'none'}")
     runs = [file.parent.parent.name for file in sorted(paths.runs().glob("*/model/config.json"))]
     if runs:
-        yield Line(about, f"{len(runs)} trained here: {_listed(runs)}")
+        yield Line(about, f"{len(runs)} trained here: {listed(runs, _NAMED)}")
 
 
 def _check_weights(folder: Path) -> None:
@@ -191,10 +178,8 @@ def _scores(about: str) -> Iterator[Line]:
             there.append(name)
         except weights.MissingWeightsError:
             missing.append(name)
-    text = f"of pretrained networks there are {', '.join(there) or 'none'}"
-    if missing:
-        text += f"; without {', '.join(missing)} their scores (LPIPS, FID and the like) stay empty"
-    yield Line(about, text)
+    lacking = f"; without {', '.join(missing)} their scores (LPIPS, FID and the like) stay empty" if missing else ""
+    yield Line(about, f"of pretrained networks there are {', '.join(there) or 'none'}{lacking}")
 
 
 def _data(about: str) -> Iterator[Line]:
@@ -206,27 +191,19 @@ def _data(about: str) -> Iterator[Line]:
             kinds[without if datasets.open_real(entry, roots, "test", 64) is None else "real"].append(entry.name)
         except SpectralCollapseError as error:
             yield Line(about, f"{entry.name} cannot be used: {error}", broken=True)
-    text = "; ".join(f"{kind}: {_listed(names)}" for kind, names in sorted(kinds.items()))
+    text = "; ".join(f"{kind}: {listed(names, _NAMED)}" for kind, names in sorted(kinds.items()))
     yield Line(about, f"{text}; looked for in {' and '.join(map(str, roots))}")
 
 
 def _store(about: str) -> Iterator[Line]:
     files = results.stored()
-    for file in files:
-        try:
-            results.result(file)
-        except SpectralCollapseError as error:
-            yield Line(about, str(error), broken=True)
+    yield from (Line(about, error, broken=True) for file in files if (error := _error(results.result, file)))
     size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
     under_way = len(list((paths.results() / "parts").glob("*-*")))
     more = f"; {under_way} interrupted or under way" if under_way else ""
     yield Line(about, f"{len(files)} results, {size:.1f} MB, in {paths.results()}{more}")
     kept = sum(file.stat().st_size for file in paths.cache().rglob("*.npz")) / 1e6
     yield Line("cache", f"{kept:.1f} MB in {paths.cache()}; it may be deleted")
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "") or "none"
 
 
 _LOOKS: dict[str, Callable[[str], Iterator[Line]]] = {

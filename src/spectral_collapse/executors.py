@@ -19,17 +19,17 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from importlib import metadata, util
+from importlib import util
 from multiprocessing.util import Finalize
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from spectral_collapse.checks import check_count
-from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, shown, unknown
+from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, listed, shown, unknown
+from spectral_collapse.store.results import computing_versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -52,8 +52,6 @@ ENVIRONMENT = {
 """Environment of the processes of this machine, read when they load torch and loky."""
 
 _PACKAGE = __name__.partition(".")[0]
-_COMPUTING = ("torch", "diffusers", "numpy", "scipy", "PyWavelets", "scikit-image")
-"""Packages of which another version may change a result's last digits."""
 _INSTALL = f"the scheduler and all workers must have the same version of {_PACKAGE} as this machine"
 _LOADED = time.time()
 _ADDRESS = re.compile(r"(tcp|tls)://\S+:\d+")
@@ -271,12 +269,12 @@ class Cluster:
         if not self._known and self.client.run_on_scheduler(util.find_spec, _PACKAGE) is None:
             lacking.append("the scheduler")
         if lacking:
-            raise ExecutorError(f"{_PACKAGE} cannot be imported at {_listed(lacking)}; {_INSTALL}")
-        here = versions()
-        for address, there in self._asked(joined, versions).items():
+            raise ExecutorError(f"{_PACKAGE} cannot be imported at {listed(lacking, 3)}; {_INSTALL}")
+        here = computing_versions()
+        for address, there in self._asked(joined, computing_versions).items():
             if not isinstance(there, dict):
                 raise ExecutorError(f"the worker {address} has another version of {_PACKAGE}; {_INSTALL}")
-            other = [f"{name} {there[name]} (here {here[name]})" for name in here if there[name] != here[name]]
+            other = [f"{name} {there.get(name)} (here {here[name]})" for name in here if there.get(name) != here[name]]
             if other:
                 warnings.warn(f"the worker {address} has {', '.join(other)}: last digits may differ", stacklevel=2)
         self._known.update(joined)
@@ -367,7 +365,10 @@ def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
             f"the worker {_address()} would compute something else than was asked for: it has other "
             f"{', '.join(_SAID.get(name, name) for name in differing)}; {_INSTALL}, and the same networks and images"
         )
-    if edited := [name for name, module in list(sys.modules.items()) if _is_ours(name) and _edited(module)]:
+    ours = [name for name in list(sys.modules) if name.partition(".")[0] == _PACKAGE]
+    files = {name: getattr(sys.modules[name], "__file__", None) or "" for name in ours}
+    # written after this process has loaded it, or at least this module here
+    if edited := [name for name, file in files.items() if os.path.isfile(file) and os.path.getmtime(file) > _LOADED]:
         raise ExecutorError(
             f"the worker {_address()} has loaded {edited[0]} before that was edited; start the worker again"
         )
@@ -375,16 +376,6 @@ def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
 
 _SAID = {"code": "code", "checkpoint": "weights", "checkpoints": "weights", "data": "images"}
 """Parts of an identity whose names say too little."""
-
-
-def _is_ours(module: str) -> bool:
-    return module == _PACKAGE or module.startswith(f"{_PACKAGE}.")
-
-
-def _edited(module: ModuleType) -> bool:
-    """Whether the file of a module was written after this process has loaded it, or at least this module here."""
-    file = getattr(module, "__file__", None)
-    return bool(file) and os.path.isfile(file) and os.path.getmtime(file) > _LOADED
 
 
 def _address() -> str:
@@ -396,31 +387,15 @@ def _address() -> str:
         return f"{platform.node()}, process {os.getpid()}"
 
 
-def versions() -> dict[str, str]:
-    """The versions of the packages that compute, in this process."""
-    found = {}
-    for name in _COMPUTING:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return {name: found.get(name, "none") for name in _COMPUTING}
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread for a while."""
+def _on_one_thread(work: Work, name: str) -> Arrays:
     import torch  # takes seconds, and the book's build asks for `cores` alone
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        return work(name)
     finally:
         torch.set_num_threads(before)
-
-
-def _on_one_thread(work: Work, name: str) -> Arrays:
-    with one_thread():
-        return work(name)
 
 
 def close() -> None:
@@ -475,10 +450,6 @@ def _lost(*errors: type[BaseException]) -> Iterator[None]:
         raise ExecutorError(
             "the dask scheduler was lost; what was finished is kept: start one, and run it again"
         ) from error
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _in_short(error: BaseException) -> str:

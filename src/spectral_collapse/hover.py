@@ -40,17 +40,18 @@ class FirstUses(SphinxPostTransform):
         """Changes the page in place. Glossaries themselves stay as they are."""
         if any(self.document.findall(addnodes.glossary)) or not (words := dict(self._words())):
             return
-        wanted = _pattern(words)
+        listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+        wanted = re.compile(rf"(?<![\w-])({listed})(?:e?s)?(?![\w-])", re.IGNORECASE)  # in the plural too
         for text in [one for one in self.document.findall(nodes.Text) if _is_prose(one)]:
             parts: list[nodes.Node] = []
             end = 0
             for match in wanted.finditer(text):
-                word = _known(match[1], words)
-                if word is None:
+                first, rest = match[1][0], match[1][1:]
+                # names have their capitals, other words may have one
+                uri, definition = words.get(first + rest) or words.get(first.lower() + rest) or ("", "")
+                if not uri:
                     continue
-                uri, definition = words[word]
-                for name in [name for name, found in words.items() if found[0] == uri]:
-                    del words[name]
+                words = {name: found for name, found in words.items() if found[0] != uri}
                 link = nodes.reference("", match[0], internal=True, refuri=uri, reftitle=definition, classes=[CLASS])
                 parts += [nodes.Text(text[end : match.start()]), link]
                 end = match.end()
@@ -71,17 +72,6 @@ class FirstUses(SphinxPostTransform):
                 for term in item.findall(nodes.term):
                     for word in term.astext().split(", "):
                         yield word, (f"{address}#{term['ids'][0]}", explained)
-
-
-def _pattern(words: dict[str, Any]) -> re.Pattern[str]:
-    """Any of the words, long ones first, in the plural too."""
-    listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<![\w-])({listed})(?:e?s)?(?![\w-])", re.IGNORECASE)
-
-
-def _known(found: str, words: dict[str, Any]) -> str | None:
-    """The word that was found, if it is still to be explained: names have their capitals, other words may have one."""
-    return next((word for word in (found, found[0].lower() + found[1:]) if word in words), None)
 
 
 def _is_prose(text: nodes.Text) -> bool:

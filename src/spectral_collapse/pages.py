@@ -1,37 +1,44 @@
-"""Which results the book's pages show, and whether they ship.
+"""Which results the book's pages show, whether they ship, and how they come to ship.
 
-A page asks its studies in calls; which, with which parameters, the notebook alone knows. So its statements run here as
-they stand, while studies compute nothing: each one that is asked is noted (`ledger.asked_by`), and statements that want
-to know what came out are left out. A notebook therefore asks no study for something that depends on a result.
+A page that has the name of a study shows its results for the parameters of the page's first cell. What others ask for
+says `_calls`; `.ci/count_book.py` holds the list against what the built pages show.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, inversion, metrics, paths, results, shipping
+from spectral_collapse import datasets, inversion, paths
 from spectral_collapse.errors import DataError, SpectralCollapseError
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.injection import injected
-from spectral_collapse.studies import ledger
-from spectral_collapse.studies.request import loading_once
+from spectral_collapse.store import results, shipping
+from spectral_collapse.studies import STUDIES, benchmark
+from spectral_collapse.studies.request import Request, loading_once
 
 if TYPE_CHECKING:
     from spectral_collapse.executors import Executor
-    from spectral_collapse.studies.request import Request
     from spectral_collapse.studies.study import Study
 
 LIMIT = 20e6
 """Bytes that all results that ship may have together."""
+_SUMS = ("choose", "index", "verdicts")
+"""Pages of what other pages show."""
+_FAMILIES = ("photos", "textures", "bbbc021", "edges2shoes")
+"""Of the data sets that the page 'data' shows."""
+_DEFINES = "method"
+"""Tag of a cell that defines a method of the page's own, and needs no other cell."""
+
+Call = tuple[str, Mapping[str, Any]]
+"""A study and its parameters, among which there may be others, and `datasets` for several results."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,9 @@ class Need:
     pages: tuple[str, ...]
     name: str
     state: shipping.State
+    study: Study = field(repr=False)
+    request: Request = field(repr=False)
+    identity: Mapping[str, Any] = field(repr=False)
 
     def __str__(self) -> str:
         why = f": {self.state.why}" if self.state.why else ""
@@ -50,48 +60,49 @@ class Need:
         return f"{self.name}  {self.state.kind}{shown}{why}  ({', '.join(self.pages)})"
 
 
-def needed(profile: str = "quick", notebooks: Sequence[Path] | None = None) -> list[Need]:
-    """What the pages show at a profile, each result once, in the order in which the book runs the pages.
-
-    notebooks: without them those of the book. Raises DataError without notebooks, and what `Study.run` raises of
-    parameters, data and networks.
-    """
-    return list(each_asked(lambda *asked: None, profile, notebooks).values())
-
-
-def each_asked(
-    tell: Callable[[str, Study, Request, Mapping[str, Any], shipping.State], None],
-    profile: str = "quick",
-    notebooks: Sequence[Path] | None = None,
-) -> dict[str, Need]:
-    """`needed` by names. tell: is called once for each with name, study, request, identity and state, while what its
-    page has added to the registries is there."""
-    found: dict[str, Need] = {}
-
-    def note(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
-        name = results.path(study.name, identity).stem
-        if name not in found:
-            found[name] = Need((), name, study.state(request, identity))
-            tell(name, study, request, identity, found[name].state)
-        found[name] = replace(found[name], pages=tuple(dict.fromkeys([*found[name].pages, page])))
-
-    with loading_once():
-        _read(notebooks, profile, note, found)
+def asked(profile: str = "quick") -> list[tuple[str, Study, dict[str, Any]]]:
+    """Page, study and parameters of each result that the book shows. Raises DataError outside a checkout."""
+    notebooks = paths.pages()
+    if not notebooks:
+        raise DataError("there are no notebooks here; run this in a checkout of the project")
+    found = []
+    for notebook in notebooks:
+        for name, given in _calls(notebook.stem, _parameters(notebook, profile)):
+            study = STUDIES[name]
+            known = {key: value for key, value in given.items() if key in study.parameters.model_fields}
+            several = [given["datasets"]] if isinstance(given.get("datasets"), str) else given.get("datasets")
+            found += [(notebook.stem, study, known | {"dataset": one}) for one in several or ()]
+            found += [(notebook.stem, study, known)] if several is None else []
     return found
 
 
+def needed(profile: str = "quick") -> list[Need]:
+    """What the pages show at a profile, each result once, in the order in which the book runs the pages.
+
+    Raises DataError outside a checkout, and what `Study.run` raises of parameters, data and networks.
+    """
+    found: dict[str, Need] = {}
+    with loading_once():
+        for page, study, given in asked(profile):
+            with methods_of(page):
+                request = Request(study.parameters.checked(**given))
+                identity = study.identity(request)
+                name = results.path(study.name, identity).stem
+                known = found[name].pages if name in found else ()
+                state = found[name].state if name in found else study.state(request, identity)
+            found[name] = Need(tuple(dict.fromkeys([*known, page])), name, state, study, request, identity)
+    return list(found.values())
+
+
 def update(
-    profile: str = "quick",
-    executor: str | Executor = "auto",
-    progress: bool = True,
-    notebooks: Sequence[Path] | None = None,
+    profile: str = "quick", executor: str | Executor = "auto", progress: bool = True
 ) -> tuple[list[str], list[str]]:
     """Makes all that pages need ship: computes what is stale, damaged or missing, and removes what no page
     needs of this profile.
 
     What is in the local store is taken from there. It can be killed at any point and goes on where it stopped.
 
-    executor: as of `Study.run`. notebooks: as of `needed`.
+    executor: as of `Study.run`.
 
     Returns:
         The names of what was made to ship, and a sentence for each result that could not be computed. Then nothing
@@ -99,122 +110,121 @@ def update(
 
     Raises what `needed` raises.
     """
-    missing = [need for need in needed(profile, notebooks) if need.state.kind != "stored"]
-    seen: dict[str, Path | None] = {}
+    needs = needed(profile)
+    files = {need.state.file for need in needs if need.state.kind == "stored"}
+    missing = [need for need in needs if need.state.kind != "stored"]
     made, failed = [], []
-    hidden = {} if progress else {"disable": True}
-    with tqdm(desc="results", total=len(missing), **hidden) as bar:
-
-        def compute(page: str, study: Study, request: Request, identity: Mapping[str, Any]) -> None:
-            name = results.path(study.name, identity).stem
-            if name in seen:
-                return
-            state = study.state(request, identity)
-            seen[name] = state.file
-            if state.kind == "stored":
-                return
-            bar.set_postfix_str(name)
+    with loading_once():
+        for need in tqdm(missing, desc="results", **({} if progress else {"disable": True})):
             try:
-                seen[name] = results.ship(study.answer(request, executor, progress))
+                with methods_of(need.pages[0]):
+                    files.add(results.ship(need.study.run(executor, progress, **dict(need.request.parameters))))
             except SpectralCollapseError as error:
-                failed.append(f"{name}: {error}")
+                failed.append(f"{need.name}: {error}")
             else:
-                made.append(name)
-            bar.update()
-
-        _read(notebooks, profile, compute, seen)
+                made.append(need.name)
     for file in results.shipped() if not failed else ():
-        if file not in seen.values() and f"-{profile}-" in file.name:
+        if file not in files and f"-{profile}-" in file.name:
             file.unlink()
     if made:
         shipping.carry(shipping.rekeyed())  # without those that are gone
     return made, failed
 
 
-def unneeded(needs: Sequence[Need]) -> list[Path]:
-    """Files that ship although no page shows them."""
-    return sorted(set(results.shipped()) - {need.state.file for need in needs})
-
-
 def problems(needs: Sequence[Need]) -> list[str]:
     """What must not be so in a release: a sentence each."""
     found = [str(need) for need in needs if need.state.kind != "stored"]
-    found += [f"{file.name}  is shown by no page" for file in unneeded(needs)]
+    unneeded = sorted(set(results.shipped()) - {need.state.file for need in needs})
+    found += [f"{file.name}  is shown by no page" for file in unneeded]
     size = sum(file.stat().st_size for file in results.shipped())
     return found + ([f"{size / 1e6:.1f} MB ship, and {LIMIT / 1e6:.0f} MB may"] if size > LIMIT else [])
 
 
-def _read(notebooks: Sequence[Path] | None, profile: str, answer: Any, known: Mapping[str, Any]) -> None:
-    """Runs what notebooks say of their studies. answer: called with page, study, request and identity of each result.
-    known: names of results; a page that takes only what is stored gets these, too."""
-    notebooks = paths.pages() if notebooks is None else notebooks
-    if not notebooks:
-        raise DataError("there are no notebooks here; run this in a checkout of the project")
-    for notebook in notebooks:
-
-        def asked(study: Study, request: Request, only_stored: bool, page: str = notebook.stem) -> Any:
-            try:
-                identity = study.identity(request)
-            except UnidentifiedError:  # is computed and not stored
-                return None if only_stored else ledger.Nothing()
-            listed = results.path(study.name, identity).stem in known
-            if (
-                only_stored
-                and not listed
-                and study.state(request, identity).kind
-                not in (
-                    "stored",
-                    "other code",
-                )
-            ):
-                return None
-            answer(page, study, request, identity)
-            return ledger.Nothing()
-
-        with ledger.asked_by(asked), _registries_kept(), contextlib.redirect_stdout(io.StringIO()):
-            run_calls(notebook, profile)
-
-
-def run_calls(notebook: Path, profile: str) -> None:
-    """Runs the statements of a notebook but those that need results; within `ledger.asked_by`."""
-    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in a kernel: the key of a page's own method says so
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        source = "".join(cell["source"])
-        tags = cell["metadata"].get("tags", [])
-        for statement in ast.parse(f"{source}\n{injected(source, tags, profile)}").body:
-            code = compile(ast.Module([statement], []), str(notebook), "exec", dont_inherit=True)
-            try:
-                exec(code, namespace)
-            except Exception as error:
-                read = (namespace.get(name) for name in _names(statement, ast.Load))
-                if not (any(map(_unknown, read)) or isinstance(error, ledger.NothingError)):
-                    raise
-                namespace |= {name: ledger.Nothing() for name in _names(statement, ast.Store)}
-
-
-def _unknown(value: object) -> bool:
-    """Whether a value is, or holds, a result that was not computed."""
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return isinstance(value, ledger.Nothing) or any(map(_unknown, inside))
-
-
-def _names(statement: ast.stmt, context: type[ast.expr_context]) -> Iterator[str]:
-    """The names that a statement reads (ast.Load) or assigns (ast.Store)."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
-            yield node.id
-
-
 @contextlib.contextmanager
-def _registries_kept() -> Iterator[None]:
-    """What a page adds to the registries goes with it."""
-    registries = inversion.METHODS, metrics.SCORES, datasets.DATASETS
-    before = [dict(registry) for registry in registries]
+def methods_of(page: str) -> Iterator[None]:
+    """Meanwhile the methods that a page defines are known, as in its kernel."""
+    before = dict(inversion.METHODS)
     try:
+        for notebook in paths.pages():
+            for source, tags in _cells(notebook) if notebook.stem == page else ():
+                if _DEFINES in tags:
+                    exec(compile(source, str(notebook), "exec", dont_inherit=True), {"__name__": "__main__"})
         yield
     finally:
-        for registry, entries in zip(registries, before, strict=True):
-            registry.clear()
-            registry.update(entries)
+        inversion.METHODS.clear()
+        inversion.METHODS.update(before)
+
+
+def _cells(notebook: Path) -> Iterator[tuple[str, list[str]]]:
+    """Source and tags of the cells of code."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            yield "".join(cell["source"]), cell["metadata"].get("tags", [])
+
+
+def _parameters(notebook: Path, profile: str) -> dict[str, Any]:
+    """What a page's first cell sets, and the book's profile."""
+    given: dict[str, Any] = {}
+    for source, tags in _cells(notebook):
+        if "parameters" in tags:
+            for node in ast.parse(f"{source}\n{injected(source, tags, profile)}").body:
+                match node:
+                    case ast.Assign([ast.Name(name)], ast.Subscript()):  # of smoke: the first two
+                        given[name] = given[name][:2]
+                    case ast.Assign([ast.Name(name)], value):
+                        given[name] = ast.literal_eval(value)
+    return given
+
+
+def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
+    """What a page asks for with the parameters of its first cell."""
+    match page:
+        case "appendix_c":
+            yield from (("appendix_c", given), ("decomposition", given))
+        case "backbone" | "prediction_target" | "space":
+            networks = _findings(page).SELECTION.networks
+            absent = benchmark.not_shipped(networks, **given)
+            for network in networks:
+                for dataset in given["datasets"]:
+                    if (name := benchmark.checkpoint(network, dataset)) not in absent:
+                        yield "benchmark", given | {"datasets": dataset, "checkpoint": name}
+        case "benchmark":
+            yield "benchmark", given
+            yield "benchmark", given | {"datasets": given["datasets"][0], "methods": _findings(page).OTHERS, "shown": 1}
+        case "deterministic_stochastic" | "scale_factor":
+            yield "benchmark", given
+        case "data":
+            members = [name for name, info in datasets.DATASETS.items() if info.family in _FAMILIES]
+            yield "domains", given | {"datasets": members}
+        case "flow":
+            yield "benchmark", given | {"checkpoint": None, "methods": None, "shown": None}
+            yield "benchmark", given | {"datasets": given["datasets"][0]}
+        case "introduction":
+            yield "collapse", given
+        case "networks":
+            others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
+            for study in (page, "fidelity"):
+                yield study, given
+                yield study, others | {"datasets": ["bbbc021_x8", "edges2shoes", "textures_x8"]}
+        case "our_method":
+            yield "benchmark", given
+            compared = {"methods": _findings(page).COMPARED, "shown": 1}
+            for dataset, network in given["second"].items():
+                yield "benchmark", given | compared | {"datasets": dataset, "checkpoint": network}
+        case "own_model":
+            yield "own_method", given | {"methods": ["standard", "unit_noise", "taba"]}
+        case "pareto":
+            yield page, given
+            others = _findings(page).another(given["dataset"], given["beside"])
+            yield page, {"profile": given["profile"], "datasets": others}
+        case "scores":
+            yield page, given
+            yield "domains", given
+            others = {name: value for name, value in given.items() if name not in ("source", "images")}
+            yield "domains", others | {"datasets": datasets.companions(given["dataset"])}
+        case _ if page not in _SUMS:
+            yield page, given
+
+
+def _findings(page: str) -> Any:
+    return import_module(f"spectral_collapse.findings.{page}")

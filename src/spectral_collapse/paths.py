@@ -29,8 +29,6 @@ def expanded(path: str | os.PathLike[str], what: str) -> Path:
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidParameterError(f"{what} must be a path; {described(path)} was given")
-    if "\0" in os.fsdecode(path):
-        raise InvalidParameterError(f"{what} is {shown(path)}, and no path has the character NUL; write it without")
     try:
         found = Path(path).expanduser()
     except RuntimeError as error:
@@ -44,8 +42,8 @@ def expanded(path: str | os.PathLike[str], what: str) -> Path:
             raise InvalidParameterError(
                 f"{what} is {shown(path)}, which is too long for a path here; give a shorter one"
             ) from error
-    except ValueError as error:  # it has a zero byte
-        raise InvalidParameterError(f"{what} is {shown(path)}, which can be no path") from error
+    except ValueError as error:  # it has the character NUL, or half a character
+        raise InvalidParameterError(f"{what} is {shown(path)}, which can be no path; write it without") from error
     return found
 
 

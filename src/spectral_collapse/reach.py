@@ -90,13 +90,11 @@ def _body(script: object) -> str:
 
 
 def _lighten(app: Sphinx, error: Exception | None) -> None:
-    """Removes what no reader needs: source maps, fonts in a format that browsers pass over for the other, the theme's
-    translations, which Sphinx reads, and a script's 1.5 MB of icons, which the style sheet draws from a font."""
+    """Removes what no reader needs: source maps, the theme's translations, and fonts that browsers pass over."""
     if error is None and app.builder.format == "html":
         static = Path(app.outdir, "_static")
         shutil.rmtree(static / "locales", ignore_errors=True)
-        fonts = [file for file in static.rglob("*.ttf") if file.with_suffix(".woff2").is_file()]
-        for file in (*static.rglob("*.map"), *fonts):
+        for file in (*static.rglob("*.map"), *static.rglob("*.ttf")):
             file.unlink()
-        for script in static.rglob("fontawesome.js") if any(static.rglob("fa-solid-*.woff2")) else ():
-            script.write_bytes(b"")  # pages name it
+        for script in static.rglob("fontawesome.js"):  # 1.5 MB of icons, which the style sheet draws from a font
+            script.write_bytes(b"")

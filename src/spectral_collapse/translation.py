@@ -17,7 +17,6 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from spectral_collapse import disk, inversion, paths, results
-from spectral_collapse.cache import Cache
 from spectral_collapse.checks import (
     FEW,
     LARGEST_COUNT,
@@ -31,15 +30,16 @@ from spectral_collapse.checks import (
 )
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, listed, shown
-from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.inversion.base import CountingDenoiser
-from spectral_collapse.keys import code_hash
 from spectral_collapse.labels import NULL, SOURCE, TARGET
 from spectral_collapse.later import Later, torch
 from spectral_collapse.manifests import Manifest
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.sampling import as_labels
+from spectral_collapse.store.cache import Cache
+from spectral_collapse.store.identity import UnidentifiedError, identity
+from spectral_collapse.store.keys import code_hash
 
 if TYPE_CHECKING:
     from spectral_collapse.networks import own

@@ -371,7 +371,7 @@ LOADS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "root with a zero byte": (
         {"root": "a\0b"},
-        r"root is 'a\\x00b', and no path has the character NUL; write it without",
+        r"root is 'a\\x00b', which can be no path; write it without",
     ),
 }
 

@@ -25,7 +25,7 @@ from IPython.display import Markdown
 
 from spectral_collapse import paths
 from spectral_collapse.injection import injected
-from spectral_collapse.shipping import SHOWN
+from spectral_collapse.store.shipping import SHOWN
 
 FOLDER = Path(__file__).with_name("golden")
 HEAD = 4

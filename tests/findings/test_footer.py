@@ -7,10 +7,10 @@ import pytest
 
 from spectral_collapse import paths, results
 from spectral_collapse.findings import footer
-from spectral_collapse.shipping import State
+from spectral_collapse.store.shipping import State
 from spectral_collapse.studies import ledger
+from tests.store.test_results import make
 from tests.studies.test_study import STUDY
-from tests.test_results import make
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_what_ships_can_be_downloaded_where_a_repository_is_known(monkeypatch: p
 def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     results.ship(STUDY.run(executor="here"))
     ledger.USED.clear()
-    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: "edited")
     STUDY.run(executor="here")
     said = "This page shows 1 result: 1 computed here. Of 1 of them what ships was made by "
     assert footer.sentence().startswith(said)

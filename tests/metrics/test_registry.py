@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from spectral_collapse import discovery, metrics
-from spectral_collapse.identity import identity
 from spectral_collapse.metrics import SCORES, ScoreInfo
+from spectral_collapse.store.identity import identity
 
 FILE = """
 import torch

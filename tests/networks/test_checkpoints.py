@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from spectral_collapse import networks
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
-from spectral_collapse.identity import identity
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks import checkpoints
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
+from spectral_collapse.store.identity import identity
 from spectral_collapse.training import latents
 
 CARD = {

@@ -8,12 +8,12 @@ from types import CodeType, FrameType
 
 import pytest
 
-from spectral_collapse import keys
+from spectral_collapse.store import keys
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails
 
-SOURCE = Path(keys.__file__).parents[1]
+SOURCE = Path(keys.__file__).parents[2]
 
 REASONS = {
     "spectral_collapse:__getattr__": "imports a module when it is named",

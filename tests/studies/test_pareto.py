@@ -11,7 +11,7 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, keys, metrics, paths, results
+from spectral_collapse import datasets, inversion, metrics, paths, results
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.errors import (
     CheckpointError,
@@ -24,6 +24,7 @@ from spectral_collapse.inversion import Inversion, InversionMethod, InversionSta
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
+from spectral_collapse.store import keys
 from spectral_collapse.studies import pareto
 from spectral_collapse.studies.parameters import PROFILES
 from spectral_collapse.studies.pareto import ParetoParameters

@@ -8,8 +8,9 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import inversion, keys, metrics
+from spectral_collapse import inversion, metrics
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.store import keys
 from spectral_collapse.studies import scores
 from spectral_collapse.studies.request import Request
 

@@ -18,9 +18,11 @@ import pytest
 import xarray as xr
 from pydantic import Field
 
-from spectral_collapse import executors, results
+from spectral_collapse import executors
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays, ExecutorError
+from spectral_collapse.store import results
+from spectral_collapse.store.parts import Parts, parts_of
 from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
@@ -86,7 +88,7 @@ def test_a_result_is_computed_once(tmp_path: Path) -> None:
 def test_a_run_that_loads_leaves_the_parts_of_one_that_computes_anew(tmp_path: Path) -> None:
     STUDY.run(executor="here")
     identity = STUDY.identity(Request(Powers.checked()))
-    parts = results.parts("powers", results.key("powers", identity))
+    parts = parts_of("powers", results.key("powers", identity))
     parts.put("power 1", {"value": np.float64(2)})
     STUDY.run(executor="here")
     assert parts.get("power 1") is not None
@@ -104,7 +106,7 @@ def test_other_versions_of_libraries_are_named_once(monkeypatch: pytest.MonkeyPa
     STUDY.run(executor="here")
     versions = results._versions()
     monkeypatch.setattr(results, "_versions", lambda: versions | {"torch": "99.0+cpu"})
-    monkeypatch.setattr(study_module, "_warned", set())
+    study_module._warn_once.cache_clear()
     torch = versions["torch"].partition("+")[0]
     with pytest.warns(UserWarning, match=rf"made with torch {torch} \(here 99.0\); --fresh") as warned:
         [STUDY.run(executor="here") for _ in range(2)]
@@ -236,14 +238,14 @@ def test_a_scheduler_runs_the_jobs_and_what_it_finished_is_kept_when_it_dies(
     with pytest.warns(UserWarning, match="can run code as the users of its workers; tls://"):
         there = STUDY.run(executor=address, base=1.1, progress=False)
     np.testing.assert_array_equal(there["value"], 1.1 ** np.arange(4))
-    put = results.Parts.put
+    put = Parts.put
 
-    def put_and_kill(parts: results.Parts, name: str, arrays: Arrays) -> None:
+    def put_and_kill(parts: Parts, name: str, arrays: Arrays) -> None:
         put(parts, name, arrays)
         if name == "power 1":
             os.killpg(scheduler.pid, signal.SIGKILL)
 
-    monkeypatch.setattr(results.Parts, "put", put_and_kill)
+    monkeypatch.setattr(Parts, "put", put_and_kill)
     given = {"count": 12, "log": str(log), "wait": 0.3, "progress": False}
     with pytest.raises(ExecutorError, match="the dask scheduler was lost; what was finished is kept"):
         STUDY.run(executor=address, **given)
@@ -265,9 +267,9 @@ def test_here_jobs_work_at_the_request_whose_key_was_made() -> None:
         return jobs(request)
 
     named = Study("powers", "", Powers, noted, combine)
-    named.answer(request := Request(Powers.checked(base=1.7)), "here", progress=False)
-    named.answer(other := Request(Powers.checked(base=1.8)), "here", progress=False)
-    assert {id(one) for one in seen} == {id(request), id(other)}
+    for base in (1.7, 1.8):
+        named.run("here", progress=False, base=base)
+    assert [request.parameters.base for request in dict.fromkeys(seen)] == [1.7, 1.8]
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,9 @@ from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrappe
 from spectral_collapse.denoisers.base import check_denoiser
 from spectral_collapse.denoisers.network import device_of, offloaded_to
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
-from spectral_collapse.identity import Named
 from spectral_collapse.later import Later, accelerate, diffusers, safetensors, torch
 from spectral_collapse.processes import Process
+from spectral_collapse.store.identity import Named
 
 if TYPE_CHECKING:
     from spectral_collapse.networks import autoencoder as autoencoders

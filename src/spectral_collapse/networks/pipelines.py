@@ -18,8 +18,8 @@ from diffusers import AutoencoderKL
 from spectral_collapse.denoisers import NetworkDenoiser, from_pipeline, sides, unwrapped
 from spectral_collapse.denoisers.network import device_of
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.networks.checkpoints import Model, downsampling, process_card
+from spectral_collapse.store.identity import UnidentifiedError, identity
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

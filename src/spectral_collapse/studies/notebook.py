@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spectral_collapse.checks import check_is
-from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError, described, unknown
-from spectral_collapse.shipping import SHOWN
+from spectral_collapse.errors import SpectralCollapseError, unknown
+from spectral_collapse.store.shipping import SHOWN
 from spectral_collapse.studies.study import Study
 
 _INJECTED = "# Parameters"
@@ -73,16 +73,9 @@ def _cells(history: Iterable[str] | None) -> list[str]:
     """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors, and what
     ships although other code made it (`shipping.SHOWN`)."""
     if history is not None:
-        cells: list[str] = []
-        try:
-            for cell in history:
-                if not isinstance(cell, str):
-                    raise TypeError
-                cells.append(cell)
-        except TypeError:
-            raise InvalidParameterError(
-                f"history must be the sources of cells; {described(history)} was given"
-            ) from None
+        cells = [*history] if isinstance(history, Iterable) else [None]
+        for cell in cells:
+            check_is("history", cell, str, "the sources of cells")
         return cells
     from IPython import get_ipython
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +15,11 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.checks import check_device
 from spectral_collapse.datasets import DatasetInfo, DomainDataset, Pair, folders
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.later import Later, torch
 from spectral_collapse.metrics.weights import SOURCES, checksum
 from spectral_collapse.networks.checkpoints import Facts, Model, called, check_made_for, facts, load_model, shipped
+from spectral_collapse.store.identity import UnidentifiedError
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
 from spectral_collapse.translation import Translation, inverted, translated
@@ -306,35 +305,11 @@ class Request(Generic[P]):
                 folders.FolderPairs if self.info.family == folders.OWN else _computing(self.info)
             )  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
-            _check_identified(self.facts(self._named).hash)
-            yield from self.facts(self._named).classes
+            yield from _identified(self.facts(self._named))
         if "checkpoints" in known:
-            found = [self.facts(one) for one in self.checkpoints.values()]
-            for one in found:
-                _check_identified(one.hash)
-            yield from set().union(*(one.classes for one in found))
+            yield from set().union(*(_identified(self.facts(one)) for one in self.checkpoints.values()))
         if "beside" in known:
             yield from (_computing(images.info) for images in self.beside.values())
-
-    def answered_by(self, stored: Mapping[str, Any]) -> bool:
-        """Whether a result of the `stored` identity is that of this request, apart from what this machine lacks: real
-        images, where a twin is rendered instead and nobody asked for it, and weights of scores."""
-        given, wanted = self.parameters, self.identity()
-        if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
-            return False
-        if getattr(given, "images", None) not in (None, stored.get("images")):
-            return False
-        try:
-            wanted = _as_real(wanted, stored)
-            if "beside" in wanted:
-                both = zip(wanted["beside"], stored["beside"], strict=True)
-                wanted = wanted | {"beside": [_as_real(one, other) for one, other in both]}
-            if "weights" in wanted:
-                found = {name: found or stored["weights"][name] for name, found in wanted["weights"].items()}
-                wanted = wanted | {"weights": found}
-        except (KeyError, TypeError, ValueError):  # of an earlier version of the study
-            return False
-        return json.loads(json.dumps(wanted)) == {name: value for name, value in stored.items() if name != "code"}
 
     def attrs(self) -> dict[str, str]:
         """What a result says of its data and its network beside the parameters."""
@@ -348,16 +323,11 @@ class Request(Generic[P]):
         return found
 
 
-def _check_identified(found: str) -> None:
-    """Raises UnidentifiedError for a network without a hash, which cannot be told from another."""
-    if not found:
+def _identified(found: Facts) -> set[object]:
+    """The classes of a network. Raises UnidentifiedError for one without a hash, which cannot be told from another."""
+    if not found.hash:
         raise UnidentifiedError("a network without a hash")
-
-
-def _as_real(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies rendered images, as if they were the real ones of a stored result."""
-    lacking = wanted.get("source") == "rendered" and stored["source"] == "real"
-    return {**wanted} | ({name: stored[name] for name in ("source", "data", "images")} if lacking else {})
+    return found.classes
 
 
 _loaded: ContextVar[dict[Any, Any] | None] = ContextVar("loaded", default=None)

@@ -8,14 +8,12 @@ result is stored with its provenance. A killed run goes on with the jobs that ar
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -23,11 +21,13 @@ import xarray as xr
 from filelock import SoftFileLease
 from tqdm.auto import tqdm
 
-from spectral_collapse import datasets, executors, inversion, keys, metrics, results, shipping
+from spectral_collapse import datasets, executors, inversion, metrics
 from spectral_collapse.checks import check_device, check_flag, check_function, check_is, check_text
 from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.executors import Arrays, Executor
-from spectral_collapse.identity import UnidentifiedError
+from spectral_collapse.store import keys, results, shipping
+from spectral_collapse.store.identity import UnidentifiedError
+from spectral_collapse.store.parts import Parts, parts_of
 from spectral_collapse.studies import ledger
 from spectral_collapse.studies.parameters import Parameters, check_parameters
 from spectral_collapse.studies.request import Request
@@ -37,6 +37,8 @@ P = TypeVar("P", bound=Parameters)
 
 _WAIT = 2.0
 """Seconds between two looks at jobs that another run computes."""
+_REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, datasets.DATASETS)
+"""The user may have put entries of his own into them; other processes get these with each job."""
 
 
 @dataclass(frozen=True)
@@ -76,35 +78,13 @@ class Study(Generic[P]):
             InvalidParameterError: a parameter that is unknown or impossible; DataError, CheckpointError,
             NotFiniteError, ExecutorError: one sentence each.
         """
-        request = Request(self.parameters.checked(**given))
-        if asked := ledger.asker():
-            return asked(self, request, False)
-        return self.answer(request, executor, progress)
-
-    def answer(self, request: Request[P], executor: str | Executor = "auto", progress: bool = True) -> xr.Dataset:
-        """`run` of a request. Raises what `run` raises."""
-        executors.check(executor)
-        check_flag("progress", progress)
-        if request.parameters.device not in ("auto", "cpu"):  # these are always there, and others take torch to look
-            check_device(request.parameters.device)
-        try:
-            identity = self.identity(request)
-        except UnidentifiedError as error:
-            warnings.warn(
-                f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=3
-            )
-            return self._combined(request, self._compute(request, None, executor, progress), None)
-        parts = results.parts(self.name, results.key(self.name, identity))
-        found = self._found(request, identity)
-        if found is None:
-            stored = functools.partial(results.where, self.name, identity)
-            with contextlib.suppress(_StoredElsewhereError):
-                done = self._compute(request, parts, executor, progress, stored)
-                results.save(self._combined(request, done, identity))
-                parts.clear()
-            found = results.get(self.name, identity)
-            ledger.note(found, "computed here", self.state(request, identity))
-        return found
+        request = self._request(executor, progress, given)
+        identity = self._identity_or_warning(request)
+        result = self._look_up(request, identity)
+        if result is None:
+            arrays = self._run_jobs(request, identity, executor, progress)
+            result = self._store(request, identity, self._combined(request, identity, arrays))
+        return result
 
     def stored(self, **given: Any) -> xr.Dataset | None:
         """The result for these parameters if the present code has made and stored it, else None.
@@ -112,36 +92,10 @@ class Study(Generic[P]):
         Raises InvalidParameterError and DataError as `run` does.
         """
         request = Request(self.parameters.checked(**given))
-        if asked := ledger.asker():
-            return asked(self, request, True)
         try:
-            return self._found(request, self.identity(request))
+            return self._look_up(request, self.identity(request))
         except UnidentifiedError:
             return None
-
-    def _found(self, request: Request[P], identity: dict[str, Any]) -> xr.Dataset | None:
-        """What is stored for a request, or ships for one that this machine lacks the images of."""
-        found, state = results.get(self.name, identity), self.state(request, identity)
-        if found is None and state.shown:
-            found = results.result(state.file)
-            if (identity.get("source"), found.attrs.get("data_source")) == ("real", "rendered"):
-                _warn_once(
-                    f"real images of {identity['dataset']!r} are here, and the result that ships and is shown was "
-                    'computed from rendered ones; source="real" asks for yours'
-                )
-        if found is not None:
-            ledger.note(found, "loaded", state)
-            if other := results.other_versions(found.attrs):
-                _warn_once(f"stored results were made with {other}; --fresh or FRESH=1 computes them anew")
-        return found
-
-    def state(self, request: Request[P], identity: dict[str, Any]) -> shipping.State:
-        """Whether the result of a request ships, and if not, why. identity: that of the request."""
-        try:
-            names, _ = keys.roots_of(self.roots(request))
-        except UnidentifiedError:  # what a function has closed over may have changed since its key was made
-            names = frozenset()
-        return shipping.state(self.name, request, identity, names)
 
     def each(self, datasets: str | Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
         """The results for several data sets by their names, all else alike.
@@ -166,61 +120,123 @@ class Study(Generic[P]):
         check_is(f"what `uses` of the study {self.name!r} gives", used, Iterable, "a list of objects")
         return [self.jobs, self.combine, *request.code(), *used]
 
-    def _wanted(self, request: Request[P]) -> dict[str, Any]:
-        """What other machines must have in common with this one: the identity, without code that has none."""
+    def state(self, request: Request[P], identity: dict[str, Any]) -> shipping.State:
+        """Whether the result of a request ships, and if not, why. identity: that of the request."""
+        try:
+            names, _ = keys.roots_of(self.roots(request))
+        except UnidentifiedError:  # what a function has closed over may have changed since its key was made
+            names = frozenset()
+        return shipping.state(self.name, request, identity, names)
+
+    def _request(self, executor: str | Executor, progress: bool, given: Mapping[str, Any]) -> Request[P]:
+        request = Request(self.parameters.checked(**given))
+        executors.check(executor)
+        check_flag("progress", progress)
+        if request.parameters.device not in ("auto", "cpu"):  # these are always there, and others take torch to look
+            check_device(request.parameters.device)
+        return request
+
+    def _identity_or_warning(self, request: Request[P]) -> dict[str, Any] | None:
+        """None for what cannot be told from another, and so cannot be stored."""
         try:
             return self.identity(request)
-        except UnidentifiedError:
-            return request.identity()
+        except UnidentifiedError as error:
+            warnings.warn(
+                f"this {self.name} result is computed and not stored, since it depends on {error}", stacklevel=3
+            )
+            return None
 
-    def _compute(
-        self,
-        request: Request[P],
-        parts: results.Parts | None,
-        executor: str | Executor,
-        progress: bool,
-        stored: Callable[[], list[Path]] = list,
-    ) -> dict[str, Arrays]:
-        """The arrays of every job by its name, from the parts where an earlier run got that far.
+    def _look_up(self, request: Request[P], identity: dict[str, Any] | None) -> xr.Dataset | None:
+        """What is stored for a request, or ships for one that this machine lacks the images of."""
+        if identity is None:
+            return None
+        result, state = results.get(self.name, identity), self.state(request, identity)
+        if result is None and state.shown:
+            result = results.result(state.file)
+            if (identity.get("source"), result.attrs.get("data_source")) == ("real", "rendered"):
+                _warn_once(
+                    f"real images of {identity['dataset']!r} are here, and the result that ships and is shown was "
+                    'computed from rendered ones; source="real" asks for yours'
+                )
+        if result is not None:
+            ledger.note(result, "loaded", state)
+            if other := results.other_versions(result.attrs):
+                _warn_once(f"stored results were made with {other}; --fresh or FRESH=1 computes them anew")
+        return result
 
-        Raises _StoredElsewhereError when another run has stored the whole result, in the files that `stored` gives.
-        """
+    def _parts(self, identity: dict[str, Any]) -> Parts:
+        return parts_of(self.name, results.key(self.name, identity))
+
+    def _run_jobs(
+        self, request: Request[P], identity: dict[str, Any] | None, executor: str | Executor, progress: bool
+    ) -> dict[str, Arrays] | None:
+        """The arrays of every job by its name, from the parts where an earlier run got that far; None where another run
+        has stored the whole result meanwhile."""
         jobs = self.jobs(request)
         check_is(f"what `jobs` of the study {self.name!r} gives", jobs, Mapping, "a dict of functions")
-        names = list(jobs)
-        done: dict[str, Arrays] = {} if parts is None else {n: a for n in names if (a := parts.get(n)) is not None}
-        missing = [name for name in names if name not in done]
+        parts = None if identity is None else self._parts(identity)
+        done = {} if parts is None else {name: found for name in jobs if (found := parts.get(name)) is not None}
+        missing = [name for name in jobs if name not in done]
         hidden = {} if progress else {"disable": True}  # TQDM_DISABLE counts only where nothing is said here
-        with tqdm(desc=self.name, total=len(names), initial=len(done), leave=False, **hidden) as bar:
+        with tqdm(desc=self.name, total=len(jobs), initial=len(done), leave=False, **hidden) as bar:
             if missing:
-                seconds = request.parameters.profile == "smoke"  # fewer than processes take to start
-                chosen = executors.get("here" if seconds and executor == "auto" else executor, len(missing))
-                which = str(uuid.uuid4()) if parts is None else parts.folder.name
-                wanted = None if isinstance(chosen, executors.Here | executors.Processes) else self._wanted(request)
-                work = functools.partial(_work, self, request.parameters, _REGISTRIES, which, wanted)
-                _latest[:] = [(which, request)]  # it has loaded already what its key is made of
-                for name, arrays in _shared(chosen, work, missing, parts, stored):
-                    bar.set_postfix_str(name)
-                    bar.update()
-                    done[name] = arrays
-        return {name: done[name] for name in names}
+                quick = request.parameters.profile == "smoke"  # takes less than processes take to start
+                chosen = executors.get("here" if quick and executor == "auto" else executor, len(missing))
+                work = self._work_of(request, identity, chosen)
+                if parts is None:
+                    running = chosen.run(work, iter(missing))
+                else:
+                    running = _shared(chosen, work, missing, parts, lambda: results.where(self.name, identity))
+                try:
+                    for name, arrays in running:
+                        bar.set_postfix_str(name)
+                        bar.update()
+                        done[name] = arrays
+                except _StoredElsewhereError:
+                    return None
+        return {name: done[name] for name in jobs}
 
-    def _combined(self, request: Request[P], done: dict[str, Arrays], identity: dict[str, Any] | None) -> xr.Dataset:
-        result = self.combine(request, done)
+    def _work_of(self, request: Request[P], identity: dict[str, Any] | None, executor: Executor) -> executors.Work:
+        """What a worker does with the name of a job. Workers of this machine have what it has; those of a cluster are
+        asked for the same identity, without code that has none."""
+        wanted = None
+        if not isinstance(executor, executors.Here | executors.Processes):
+            wanted = request.identity() if identity is None else identity
+        which = str(uuid.uuid4()) if identity is None else results.key(self.name, identity)
+        _latest[:] = [(which, request)]  # it has loaded already what its key is made of
+        return functools.partial(_work, self, request.parameters, _REGISTRIES, which, wanted)
+
+    def _combined(
+        self, request: Request[P], identity: dict[str, Any] | None, arrays: dict[str, Arrays] | None
+    ) -> xr.Dataset | None:
+        """The result of all jobs, with what every result has; None where another run has made it."""
+        if arrays is None:
+            return None
+        result = self.combine(request, arrays)
         check_is(f"what `combine` of the study {self.name!r} gives", result, xr.Dataset, "an xarray.Dataset")
         if "sample" in result.dims and hasattr(request.parameters, "dataset"):
             result = result.assign_coords(sample_group=("sample", request.images.clusters))
         colours = {"rgb": ["red", "green", "blue"]}
         bare = {dim: colours.get(str(dim), range(n)) for dim, n in result.sizes.items() if dim not in result.coords}
         result = result.assign_coords(bare)
-        seconds = float(sum(arrays["seconds"] for arrays in done.values()))
         result.attrs |= results.provenance(
             study=self.name,
-            parameters=results.canonical(identity if identity is not None else request.identity()),
-            seconds=round(seconds, 1),
+            parameters=results.canonical(request.identity() if identity is None else identity),
+            seconds=round(float(sum(part["seconds"] for part in arrays.values())), 1),
             **request.attrs(),
         )
         return result
+
+    def _store(self, request: Request[P], identity: dict[str, Any] | None, result: xr.Dataset | None) -> xr.Dataset:
+        """Stores a result, and gives it as it is stored; None stands for what another run has stored."""
+        if identity is None:
+            return result
+        if result is not None:
+            results.save(result)
+            self._parts(identity).clear()
+        stored = results.get(self.name, identity)
+        ledger.note(stored, "computed here", self.state(request, identity))
+        return stored
 
 
 class _StoredElsewhereError(Exception):
@@ -228,16 +244,12 @@ class _StoredElsewhereError(Exception):
 
 
 def _shared(
-    executor: Executor,
-    work: executors.Work,
-    missing: list[str],
-    parts: results.Parts | None,
-    stored: Callable[[], list[Path]],
+    executor: Executor, work: executors.Work, missing: list[str], parts: Parts, stored: Callable[[], object]
 ) -> Iterator[tuple[str, Arrays]]:
-    """Runs the jobs, and leaves those to another run that it computes at this moment."""
-    if parts is None:
-        yield from executor.run(work, iter(missing))
-        return
+    """Runs the jobs, and leaves those to another run that it computes at this moment.
+
+    Raises _StoredElsewhereError when that has `stored` the whole result.
+    """
     leases: dict[str, SoftFileLease] = {}
     waiting, ready = list(missing), dict[str, Arrays]()
 
@@ -277,8 +289,6 @@ def _shared(
 _latest: list[tuple[str, Request]] = []
 """What this process worked at last, if anything, and by which name: its images and its network stay loaded from job to
 job. A name, since a network that was given is another object in each process, and with each job."""
-
-
 _agreed: list[Mapping[str, Any]] = []
 """What this worker has found that it has in common with the machine that asks."""
 
@@ -297,20 +307,6 @@ def _request(study: Study, parameters: Parameters, which: str, wanted: Mapping[s
     return _latest[0][1]
 
 
-_warned: set[str] = set()
-
-
-def _warn_once(sentence: str) -> None:
-    """Once per process."""
-    if sentence not in _warned:
-        _warned.add(sentence)
-        warnings.warn(sentence, stacklevel=5)
-
-
-_REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, datasets.DATASETS)
-"""The user may have put entries of his own into them; other processes get these with each job."""
-
-
 def _work(
     study: Study,
     parameters: Parameters,
@@ -325,3 +321,9 @@ def _work(
     job = study.jobs(_request(study, parameters, which, wanted))[name]
     started = time.perf_counter()
     return job() | {"seconds": np.float64(time.perf_counter() - started)}
+
+
+@functools.cache
+def _warn_once(sentence: str) -> None:
+    """Once per process."""
+    warnings.warn(sentence, stacklevel=4)

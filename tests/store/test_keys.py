@@ -7,11 +7,11 @@ import functools
 import pytest
 import torch
 
-from spectral_collapse import keys
-from spectral_collapse.identity import UnidentifiedError
 from spectral_collapse.inversion import standard, taba
-from spectral_collapse.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.metrics import s_dc
+from spectral_collapse.store import keys
+from spectral_collapse.store.identity import UnidentifiedError
+from spectral_collapse.store.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails
@@ -216,3 +216,10 @@ def test_other_commits_can_be_read() -> None:
         pytest.skip("needs a checkout with its history")
     assert "spectral_collapse.metrics.windows:slide" in old.reached(roots_of([s_dc])[0])
     assert keys.committed("0" * 40) is None
+
+
+def test_names_of_one_assignment_are_in_the_same_order_in_every_process() -> None:
+    names = [f"n{number}" for number in range(10)]
+    found = package({"a": f"{', '.join(names)} = range(10)", "b": "from spectral_collapse import a\ndef f(): return a"})
+    text = found.reached(["spectral_collapse.b:f"])["spectral_collapse.b:f"]
+    assert text.endswith(",".join(f"spectral_collapse.a:{name}" for name in names))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import netcdf
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.store import packing
 
 SECRET = b"the user's private key"
 LISTS = np.empty(1, object)
@@ -39,13 +39,13 @@ def made() -> xr.Dataset:
 
 def test_what_is_encoded_is_what_is_read(tmp_path: Path) -> None:
     dataset, plain, packed = made(), tmp_path / "a.nc", tmp_path / "a.nc.xz"
-    plain.write_bytes(netcdf.encode(dataset))
-    packed.write_bytes(netcdf.pack(dataset[["image", "label", "note"]]))  # these are not rounded
-    xr.testing.assert_identical(netcdf.read(plain), dataset)
-    xr.testing.assert_identical(netcdf.read(packed), dataset[["image", "label", "note"]])
-    for name, variable in netcdf.read(plain).variables.items():
+    plain.write_bytes(packing.encode(dataset))
+    packed.write_bytes(packing.pack(dataset[["image", "label", "note"]]))  # these are not rounded
+    xr.testing.assert_identical(packing.read(plain), dataset)
+    xr.testing.assert_identical(packing.read(packed), dataset[["image", "label", "note"]])
+    for name, variable in packing.read(plain).variables.items():
         assert variable.dtype == dataset[name].dtype
-    assert netcdf.attributes(plain) == dataset.attrs
+    assert packing.attributes(plain) == dataset.attrs
     with xr.open_dataset(plain, engine="h5netcdf") as opened:  # the digest is in nobody's way
         xr.testing.assert_identical(opened.load(), dataset)
 
@@ -53,25 +53,25 @@ def test_what_is_encoded_is_what_is_read(tmp_path: Path) -> None:
 def test_files_of_earlier_versions_have_no_digest_and_are_read(tmp_path: Path) -> None:
     file = tmp_path / "a.nc"
     made().to_netcdf(file, engine="h5netcdf")
-    xr.testing.assert_identical(netcdf.read(file), made())
+    xr.testing.assert_identical(packing.read(file), made())
 
 
 def test_no_changed_bit_and_no_lost_end_goes_unnoticed(tmp_path: Path) -> None:
     file = tmp_path / "a.nc"
-    content = netcdf.encode(made())
+    content = packing.encode(made())
     rng = np.random.default_rng(0)
-    places = [*rng.integers(0, len(content), 200), *range(48), *range(len(content) - netcdf.SIGNATURE, len(content))]
+    places = [*rng.integers(0, len(content), 200), *range(48), *range(len(content) - packing.SIGNATURE, len(content))]
     for place, bit in zip(places, rng.integers(0, 8, len(places)), strict=True):
         damaged = bytearray(content)
         damaged[place] ^= 1 << bit
         file.write_bytes(damaged)
         with pytest.raises(DataError, match=r"a.nc' is damaged; delete it and run the study again$"):
-            netcdf.read(file)
+            packing.read(file)
     zeroed = content[:-4096] + bytes(4096)  # the last block of a disk, with the digest
     for damaged in (zeroed, content[:-50], content + b"\0", b"", content[: len(content) // 2]):
         file.write_bytes(damaged)
         with pytest.raises(DataError, match="is damaged"):
-            netcdf.attributes(file)
+            packing.attributes(file)
 
 
 def _array(**created: object) -> Callable[[h5py.File, Path], None]:
@@ -140,7 +140,7 @@ def test_what_encode_never_writes_is_refused(kind: str, tmp_path: Path) -> None:
     content = stream.getvalue()
     for file, written in ((tmp_path / "a.nc", content), (tmp_path / "a.nc.xz", lzma.compress(content))):
         file.write_bytes(written)
-        for look in (netcdf.read, netcdf.attributes):
+        for look in (packing.read, packing.attributes):
             with pytest.raises(DataError, match=r"is refused: .*, which no stored result has; delete it$") as caught:
                 look(file)
             assert len(str(caught.value)) < 500 + len(str(tmp_path))
@@ -154,25 +154,25 @@ def test_many_texts_that_are_one_are_not_multiplied(tmp_path: Path) -> None:
         scale.make_scale("x")
         scale.attrs["_Netcdf4Dimid"] = 0
     with pytest.raises(DataError, match="holds more than 1073741824 bytes"):  # 1.2 GB with four bytes to a letter
-        netcdf.read(file)
+        packing.read(file)
 
 
 @pytest.mark.parametrize("size", [2**19, 2**21])
 def test_xz_unpacks_to_so_much_and_no_more(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netcdf, "_FILE", 2**20)
+    monkeypatch.setattr(packing, "_FILE", 2**20)
     file = tmp_path / "a.nc.xz"
     file.write_bytes(lzma.compress(bytes(size)))
     with pytest.raises(DataError, match="is damaged" if size < 2**20 else "is refused: it unpacks to more than"):
-        netcdf.read(file)
+        packing.read(file)
 
 
 def test_xz_with_more_behind_it_or_too_little_is_damaged(tmp_path: Path) -> None:
     file = tmp_path / "a.nc.xz"
-    packed = netcdf.pack(made())
+    packed = packing.pack(made())
     for damaged in (packed + b"\0", packed + packed, packed[:-1], b"", lzma.compress(b"", lzma.FORMAT_ALONE)):
         file.write_bytes(damaged)
         with pytest.raises(DataError, match="is damaged"):
-            netcdf.read(file)
+            packing.read(file)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +190,6 @@ def test_what_could_not_be_read_again_is_not_written(changed: dict[str, object])
     with pytest.raises(
         InvalidParameterError, match=r"a result holds numbers and texts, .* cannot be stored: ."
     ) as raised:
-        netcdf.encode(xr.Dataset(changed))
+        packing.encode(xr.Dataset(changed))
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 500

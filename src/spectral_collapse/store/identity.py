@@ -31,19 +31,10 @@ from spectral_collapse.later import torch
 _OURS = "spectral_collapse"
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 _SKIPPED = {
-    "__annotations__",
-    "__dataclass_fields__",
-    "__dataclass_params__",
-    "__dict__",
-    "__doc__",
-    "__match_args__",
-    "__module__",
-    "__weakref__",
-    "_abc_impl",
+    *("__annotations__", "__dataclass_fields__", "__dataclass_params__", "__dict__", "__doc__", "__match_args__"),
+    *("__module__", "__weakref__", "_abc_impl"),
 }
 """Of a class's namespace what Python fills in; fields and their defaults are read as such."""
-_GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-_IMPORTS = ("IMPORT_NAME",)
 _HEAP_TYPE = 1 << 9
 """Py_TPFLAGS_HEAPTYPE: clear for types that are written in C, whose instances may hold more than is seen."""
 
@@ -146,16 +137,18 @@ def _torchs() -> tuple[tuple[Any, Any], ...]:
 def _function(value: types.FunctionType, within: tuple[int, ...]) -> Any:
     if _known(value):
         return {"function": f"{value.__module__}.{value.__qualname__}"}
-    names = sorted(set(_read(value.__code__, _GLOBALS)) & value.__globals__.keys())
-    for name in _names(value.__code__):
-        _refer(f".{name}")
+    read = _read(value.__code__, "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+    names = [name for name in read if name in value.__globals__]
+    for code in _codes(value.__code__):
+        for name in code.co_names:
+            _refer(f".{name}")
     cells = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
     parts = [
         _code(value.__code__, within),
         _identity((value.__defaults__, value.__kwdefaults__), within),
         [_identity(content, within) for content in cells],
         [[name, _identity(value.__globals__[name], within)] for name in names],
-        [_imported(name) for name in sorted(set(_read(value.__code__, _IMPORTS)))],
+        [_imported(name) for name in _read(value.__code__, "IMPORT_NAME")],
     ]
     return {"function": _hashed(parts)}
 
@@ -169,22 +162,18 @@ def _code(code: types.CodeType, within: tuple[int, ...]) -> Any:
     return [code.co_code.hex(), constants, code.co_names, code.co_varnames, code.co_freevars, counts]
 
 
-def _read(code: types.CodeType, instructions: tuple[str, ...]) -> Iterator[str]:
-    """The names that code reads by some instructions, that of its inner functions included."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in instructions:
-            yield instruction.argval
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Code and that of its inner functions."""
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _read(constant, instructions)
+            yield from _codes(constant)
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
-    """All names that code reads, those of attributes among them, and that of its inner functions."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+def _read(code: types.CodeType, *instructions: str) -> list[str]:
+    """The names that code reads by some instructions, in order."""
+    every = (one for inner in _codes(code) for one in dis.get_instructions(inner))
+    return sorted({one.argval for one in every if one.opname in instructions})
 
 
 def _class(value: type, within: tuple[int, ...]) -> str:

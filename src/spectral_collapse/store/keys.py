@@ -22,32 +22,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from spectral_collapse.identity import identity, references
+from spectral_collapse.store.identity import identity, references
 
 PACKAGE = __name__.partition(".")[0]
 
+_EARLIER = "cache folders identity keys rekey results shipping"
+"""Where commits have what is in `store` by now."""
 NO_VALUES = frozenset(
     f"{PACKAGE}.{name}"
     for name in (
-        "cache",
-        "checks",
-        "datasets.download",
-        "datasets.unpack",
-        "discovery",
-        "disk",
-        "errors",
-        "executors",
-        "folders",
-        "identity",
-        "keys",
-        "later",
-        "memory",
-        "paths",
-        "rekey",
-        "results",
-        "shipping",
-        "studies.ledger",
-        "studies.study",
+        *("checks", "datasets.download", "datasets.unpack", "discovery", "disk", "errors", "executors", "later"),
+        *("memory", "paths", "studies.ledger", "studies.study", *_EARLIER.split()),
+        *(f"store.{file.stem}" for file in Path(__file__).parent.glob("*.py")),
     )
 )
 """Modules that check, fetch, name, run and keep values and compute none: an edit of theirs leaves stored results as
@@ -84,6 +70,7 @@ _PLAIN_DECORATORS = {
 """Under any other one a method may be called by whoever defines the decorator."""
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Definition = _Function | ast.ClassDef
 
 
 def code_hash(*roots: object) -> str:
@@ -94,7 +81,7 @@ def code_hash(*roots: object) -> str:
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
     names, described = roots_of(roots)
-    return f"{definitions_hash(names)}-{_hashed(described)}"
+    return f"{_definitions_hash(names, installed())}-{_hashed(described)}"
 
 
 def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
@@ -105,11 +92,6 @@ def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
     with references() as named:
         described = sorted(json.dumps(identity(root), sort_keys=True) for root in roots)
     return frozenset(named), described
-
-
-def definitions_hash(names: frozenset[str]) -> str:
-    """16 hex digits of all definitions that names reach in the installed package."""
-    return _definitions_hash(names, installed())
 
 
 @functools.lru_cache(maxsize=256)
@@ -128,21 +110,21 @@ def _hashed(parts: Iterable[str]) -> str:
 
 def installed() -> Package:
     """The package that runs here, read again where a file has changed."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     files = sorted(folder.rglob("*.py"))
     return _installed(tuple((file, (state := file.stat()).st_mtime_ns, state.st_size) for file in files))
 
 
 @functools.lru_cache(maxsize=2)
 def _installed(files: tuple[tuple[Path, int, int], ...]) -> Package:
-    folder = Path(__file__).parents[1]
+    folder = Path(__file__).parents[2]
     return Package({file.relative_to(folder).as_posix(): file.read_text("utf-8") for file, _, _ in files})
 
 
 @functools.lru_cache(maxsize=16)
 def committed(commit: str) -> Package | None:
     """The package at a commit of this checkout; None where that cannot be read, as outside a checkout."""
-    source = Path(__file__).parents[1]
+    source = Path(__file__).parents[2]
     command = ["git", "-C", str(source), "archive", "--format=tar", commit, PACKAGE]
     try:
         packed = subprocess.run(command, capture_output=True, check=True).stdout
@@ -297,8 +279,10 @@ class Package:
             tree = _parsed(self.sources[self.files[module]])
             defined: dict[str, list[ast.stmt]] = {}
             for node in tree.body:
-                if not isinstance(node, ast.Import | ast.ImportFrom) and not _for_types(node):
-                    for name in _stored(node):
+                if not isinstance(node, ast.Import | ast.ImportFrom) and not (
+                    isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+                ):
+                    for name in sorted(_stored(node)):  # the order of a set differs from process to process
                         defined.setdefault(name, []).append(node)
             imports = self._imports(module, (one for node in tree.body for one in _outside_definitions(node)))
             self._modules[module] = _Bindings(imports, defined, _looks_up(defined.values()))
@@ -459,22 +443,19 @@ def _loaded(node: ast.AST) -> set[str]:
 
 def _stored(node: ast.AST) -> set[str]:
     """The names that a statement of a module or a class defines or changes; for a call alone all that it mentions."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {node.name}
     if isinstance(node, ast.Expr):
         return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
     found = set()
     for one in _outside_definitions(node):
-        if isinstance(one, ast.Import | ast.ImportFrom):
-            found |= {alias.asname or alias.name.partition(".")[0] for alias in one.names}
-        elif isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            found.add(one.id)
-        elif isinstance(one, ast.Subscript | ast.Attribute) and isinstance(one.ctx, ast.Store):
-            found |= _loaded(one)
-        elif isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(one.name)
-        elif isinstance(one, ast.Expr):
-            found |= _loaded(one)
+        match one:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(one.name)
+            case ast.Import() | ast.ImportFrom():
+                found |= {alias.asname or alias.name.partition(".")[0] for alias in one.names}
+            case ast.Name(name, ast.Store()):
+                found.add(name)
+            case ast.Expr() | ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                found |= _loaded(one)
     return found
 
 
@@ -482,7 +463,7 @@ def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
     """A statement with all below it, but not what is inside functions and classes, nor the variables of
     comprehensions."""
     yield node
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+    if not isinstance(node, _Definition | ast.Lambda):
         for inner in ast.iter_child_nodes(node):
             if not (isinstance(node, ast.comprehension) and inner is node.target):
                 yield from _outside_definitions(inner)
@@ -491,28 +472,15 @@ def _outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
 def _locals(nodes: Iterable[ast.stmt]) -> set[str]:
     """The names that are a function's own."""
     found: set[str] = set()
-    for node in nodes:
-        if _is_method(node):
-            given = node.args
-            arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-            found |= {one.arg for one in arguments if one is not None}
-            inside = [one for statement in node.body for one in _outside_definitions(statement)]
-            found |= {name for statement in node.body for name in _bound(statement)}
-            found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
+    for node in filter(_is_method, nodes):
+        given = node.args
+        arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        found |= {one.arg for one in arguments if one is not None}
+        inside = [one for statement in node.body for one in _outside_definitions(statement)]
+        found |= {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
+        found |= {one.name for one in inside if isinstance(one, _Definition)}
+        found -= {name for one in inside if isinstance(one, ast.Global) for name in one.names}
     return found
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    """The names that a statement of a function binds."""
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    inside = list(_outside_definitions(node))
-    return {one.id for one in inside if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)} | {
-        one.name for one in inside if isinstance(one, kinds)
-    }
-
-
-def _for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
 def _looks_up(definitions: Iterable[Iterable[ast.stmt]]) -> bool:
@@ -521,10 +489,8 @@ def _looks_up(definitions: Iterable[Iterable[ast.stmt]]) -> bool:
     return any(isinstance(node, ast.Name) and node.id in ("getattr", "attrgetter", "methodcaller") for node in nodes)
 
 
-def _class_body(nodes: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    for node in nodes:
-        if isinstance(node, ast.ClassDef):
-            yield from node.body
+def _class_body(nodes: Iterable[ast.stmt]) -> list[ast.stmt]:
+    return [member for node in nodes if isinstance(node, ast.ClassDef) for member in node.body]
 
 
 def _span(node: ast.stmt) -> set[int]:
@@ -533,7 +499,7 @@ def _span(node: ast.stmt) -> set[int]:
 
 
 def _is_method(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    return isinstance(node, _Function)
 
 
 def _without_methods(node: ast.stmt) -> ast.stmt:

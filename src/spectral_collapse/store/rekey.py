@@ -26,13 +26,14 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from spectral_collapse import keys, pages, paths, shipping
+from spectral_collapse import pages, paths
 from spectral_collapse.errors import DataError
-from spectral_collapse.keys import Package
+from spectral_collapse.store import keys, shipping
+from spectral_collapse.store.keys import Package
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.parameters import by_profile_names
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _SENTENCE = 300
 """Characters of another process's error that are shown."""
 
@@ -104,12 +105,10 @@ class _Wanted:
     code: str
 
 
-def rekey(
-    since: str | None = None, progress: bool = True, profile: str = "quick", notebooks: list[Path] | None = None
-) -> tuple[list[str], list[str]]:
+def rekey(since: str | None = None, progress: bool = True, profile: str = "quick") -> tuple[list[str], list[str]]:
     """Carries over what pages show and ships with other code than today's, where that computes the same.
 
-    It can be interrupted at any point; what was carried over is kept. notebooks: as of `pages.needed`.
+    It can be interrupted at any point; what was carried over is kept.
 
     Args:
         since: a commit whose code made all these results; without it the one that each of them names.
@@ -130,7 +129,7 @@ def rekey(
     carried: list[str] = []
     refused: list[str] = []
     groups: dict[tuple[str, str], list[_Wanted]] = {}
-    for one in _wanted(profile, notebooks):
+    for one in _wanted(profile):
         groups.setdefault((since or one.state.commit, one.study), []).append(one)
     with tqdm(desc="rekey", total=sum(map(len, groups.values())), **({} if progress else {"disable": True})) as bar:
         for (commit, _), wanted in groups.items():
@@ -148,22 +147,19 @@ def rekey(
     return carried, refused
 
 
-def _wanted(profile: str, notebooks: list[Path] | None) -> list[_Wanted]:
-    found: dict[str, _Wanted] = {}
-
-    def note(name: str, study: Any, request: Any, identity: Mapping[str, Any], state: shipping.State) -> None:
-        if state.kind == "stored" or not state.code or name in found:
-            return
+def _wanted(profile: str) -> list[_Wanted]:
+    found = []
+    for need in pages.needed(profile):
+        if need.state.kind == "stored" or not need.state.code:
+            continue
         try:
-            parameters = json.loads(json.dumps(request.parameters.model_dump(exclude={"root"})))
+            parameters = json.loads(json.dumps(need.request.parameters.model_dump(exclude={"root"})))
         except TypeError:  # a network or a method of the page's own
             parameters = None
-        known = study.name in STUDIES and STUDIES[study.name] is study
-        names = keys.roots_of(study.roots(request))[0]
-        found[name] = _Wanted(name, study.name, parameters if known else None, state, names, identity["code"])
-
-    pages.each_asked(note, profile, notebooks)
-    return list(found.values())
+        with pages.methods_of(need.pages[0]):
+            names = keys.roots_of(need.study.roots(need.request))[0]
+        found.append(_Wanted(need.name, need.study.name, parameters, need.state, names, need.identity["code"]))
+    return found
 
 
 def _compared(one: _Wanted, commit: str, pair: _Pair) -> str:
@@ -255,20 +251,14 @@ def _first(node: Any) -> int:
     return node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
 
 
-class _Pair:
+class _Pair(contextlib.ExitStack):
     """Old and new code, each in a process of its own that starts when it is needed."""
 
     def __init__(self, commit: str, head: str) -> None:
+        super().__init__()
         self.commits = commit, head
-        self.stack = contextlib.ExitStack()
         self.roots: list[Path] = []
         self.processes: list[subprocess.Popen[str]] = []
-
-    def __enter__(self) -> _Pair:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stack.close()
 
     def run(self, study: str, parameters: dict[str, Any], files: list[list[str]]) -> list[Any]:
         """What old and new code answer. Raises DataError for an error of either."""
@@ -300,14 +290,14 @@ class _Pair:
 
     def _start(self) -> None:
         for commit in self.commits:
-            root = Path(self.stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+            root = Path(self.enter_context(tempfile.TemporaryDirectory())).resolve()
             packed = _git("archive", "--format=tar", commit, "src", "pyproject.toml", text=False)
             with tarfile.open(fileobj=io.BytesIO(packed)) as tree:
                 tree.extractall(root, filter="data")
             self.roots.append(root / "src")
             known = os.environ | {"PYTHONPATH": str(root / "src"), "SPECTRAL_COLLAPSE_HOME": str(paths.data())}
             known |= {"OMP_NUM_THREADS": "1", "SPECTRAL_COLLAPSE_CACHE_GB": "0"}
-            log = self.stack.enter_context((root / "src.log").open("wb"))
+            log = self.enter_context((root / "src.log").open("wb"))
             process = subprocess.Popen(
                 [sys.executable, "-c", _SCRIPT],
                 cwd=root,
@@ -317,8 +307,8 @@ class _Pair:
                 stderr=log,
                 text=True,
             )
-            self.stack.enter_context(process)
-            self.stack.callback(process.kill)
+            self.enter_context(process)
+            self.callback(process.kill)
             self.processes.append(process)
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spectral_collapse import disk, keys, paths, results
+from spectral_collapse import disk, paths
 from spectral_collapse.errors import DataError
+from spectral_collapse.store import keys, results
 
 if TYPE_CHECKING:
     from spectral_collapse.studies.request import Request
@@ -60,13 +61,12 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
     as of `keys.roots_of`, to say what has changed.
 
     What ships counts whichever images this machine has, where nobody asked for some: a result of real images counts as
-    that of a machine that has none and would render them (`Request.answered_by`), one of rendered images as that of a
+    that of a machine that has none and would render them (`answers`), one of rendered images as that of a
     machine that has real ones. `source` asks for either.
     """
     exact = results.shipped_path(study, identity)
     wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
     digits = len("12345678.nc.xz")
-    asked = getattr(request.parameters, "images", None)
     other: list[State] = []
     candidates: list[tuple[Path, dict[str, Any], str]] = []
     for file in sorted(results.shipped(), key=lambda file: file != exact):
@@ -87,8 +87,7 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
     for file, known, commit in sorted(candidates, key=lambda one: one[1].get("code") != wanted["code"]):
         code = str(known.get("code", ""))
         alike = known | {"code": wanted["code"]}
-        enough = asked in (None, known.get("images"))
-        if alike == wanted or (enough and request.answered_by(_with_images_of(wanted, alike))):
+        if alike == wanted or answers(request, wanted, alike):
             if code == wanted["code"]:
                 return State("stored", "", file, code, commit)
             other.append(State("other code", f"what ships was made {_since(commit, names)}", file, code, commit))
@@ -162,11 +161,27 @@ def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
     return {name: (new, one["commits"][1]) for one in rekeyed() for name, (_, new) in one["files"].items()}
 
 
+def answers(request: Request[Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Whether a stored result is that of a request, whose identity is `wanted`, but for what nobody asked for and two
+    machines differ in: real or rendered images, and weights of scores that this one lacks. Both of the same code."""
+    given = request.parameters
+    if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
+        return False
+    if getattr(given, "images", None) not in (None, stored.get("images")):
+        return False
+    wanted = _with_images_of(wanted, stored)
+    try:
+        if "beside" in wanted:
+            pairs = zip(wanted["beside"], stored["beside"], strict=True)
+            wanted["beside"] = [_with_images_of(*pair) for pair in pairs]
+        if "weights" in wanted:
+            wanted["weights"] = {name: found or stored["weights"][name] for name, found in wanted["weights"].items()}
+    except (KeyError, TypeError, ValueError):  # of an earlier version of the study
+        return False
+    return json.loads(results.canonical(wanted)) == stored
+
+
 def _with_images_of(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a stored result of rendered images, as if they were the real ones of a request."""
-    found, asked, there = {**stored}, wanted.get("beside", ()), stored.get("beside", ())
-    if asked and len(asked) == len(there):
-        found["beside"] = [_with_images_of(*pair) for pair in zip(asked, there, strict=True)]
-    if (stored.get("source"), wanted.get("source")) == ("rendered", "real"):
-        found |= {name: wanted[name] for name in ("source", "data", "images") if name in wanted}
-    return found
+    """An identity with the images of a stored result, if one of the two has real images and the other rendered ones."""
+    differ = {wanted.get("source"), stored.get("source")} == {"real", "rendered"}
+    return {**wanted} | ({name: stored.get(name) for name in ("source", "data", "images")} if differ else {})

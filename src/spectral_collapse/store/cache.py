@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spectral_collapse import disk, paths, results
+from spectral_collapse import disk, paths
+from spectral_collapse.store.parts import encode_arrays, read_arrays
 
 LIMIT = 4 * 2**30
 """Bytes; SPECTRAL_COLLAPSE_CACHE_GB sets another limit, 0 keeps nothing."""
@@ -39,7 +40,7 @@ class Cache:
     def get(self, key: str) -> dict[str, np.ndarray] | None:
         """The arrays of a key, or None where there are none, or damaged ones."""
         file = self._file(key)
-        arrays = results.read_arrays(file)
+        arrays = read_arrays(file)
         if arrays is not None:
             with contextlib.suppress(OSError):
                 # used just now; when it was written still tells whether it counts (`results.counts`)
@@ -49,7 +50,7 @@ class Cache:
     def put(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps arrays, and removes what was not used for longest while the folder is above the limit."""
         limit = _limit()
-        payload = results.encode_arrays(arrays)
+        payload = encode_arrays(arrays)
         if len(payload) > limit:
             return
         try:
@@ -70,12 +71,11 @@ class Cache:
             with contextlib.suppress(OSError):  # another process has just removed it
                 state = file.stat()
                 entries.append((max(state.st_atime_ns, state.st_mtime_ns), state.st_size, file))
-        total = sum(size for _, size, _ in entries)
-        for _, size, file in sorted(entries):
-            if total <= limit:
-                return
-            file.unlink(missing_ok=True)
-            total -= size
+        room = limit
+        for _, size, file in sorted(entries, reverse=True):
+            room -= size
+            if room < 0:
+                file.unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

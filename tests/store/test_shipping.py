@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import paths, results, shipping
-from spectral_collapse.cache import Cache
+from spectral_collapse import paths
 from spectral_collapse.errors import DataError, InvalidParameterError
+from spectral_collapse.store import results, shipping
+from spectral_collapse.store.cache import Cache
+from spectral_collapse.store.parts import parts_of
 from spectral_collapse.studies import benchmark, domains, ledger, scores
+from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Study
 from tests.datasets.test_bbbc021 import write_crops
+from tests.store.test_results import PARAMETERS, make
 from tests.studies.test_collapse import thumbnails
 from tests.studies.test_study import STUDY, Powers, ran
-from tests.test_results import PARAMETERS, make
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +110,7 @@ def test_stale_and_missing_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> No
     assert state() == shipping.State("stored", "", file)
     assert state(base=3.0).kind == "missing"
     assert state(profile="smoke").kind == "missing"
-    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: "edited")
+    monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: "edited")
     assert (state().kind, state().file) == ("other code", file)
     assert STUDY.run(executor="here")["value"].values.tolist() == [1, 2, 4, 8]  # computed, as ever
     [entry] = [
@@ -126,7 +129,7 @@ def test_other_code_is_shown_in_the_book_alone_and_carried_over_by_the_index(
     ledger.USED.clear()
     old = state(**given).code
     objects = old.partition("-")[2]
-    monkeypatch.setattr("spectral_collapse.keys.code_hash", lambda *roots: f"edited-{objects}")
+    monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: f"edited-{objects}")
     found = state(**given)
     assert (found.kind, found.file, found.shown) == ("other code", file, False)
     assert found.why.startswith("what ships was made by other code")
@@ -183,7 +186,7 @@ def test_a_bad_file_is_named_and_computed_anew_only_on_request(
 def test_fresh_leaves_out_all_that_is_older(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cache = Cache("things")
     cache.put("a", {"x": np.ones(1)})
-    parts = results.parts("powers", "0" * 64)
+    parts = parts_of("powers", "0" * 64)
     parts.put("one", {"x": np.ones(1)})
     log = tmp_path / "log"
     STUDY.run(executor="here", log=str(log))
@@ -207,35 +210,33 @@ def test_a_machine_without_images_takes_the_result_of_real_ones() -> None:
     asked = request(domains.STUDY, dataset="bbbc021_x8")
     wanted = asked.identity()
     assert wanted["source"] == "rendered"
-    real = wanted | {"source": "real", "data": ["1", "2"], "images": 7, "code": "any"}
-    assert asked.answered_by(real)
-    assert asked.answered_by(wanted)
-    for change in ({"size": 128}, {"shown": 1}, {"source": "rendered"}):
-        assert not asked.answered_by(real | change)
-    assert not asked.answered_by({})
+    real = wanted | {"source": "real", "data": ["1", "2"], "images": 7}
+    for stored in (real, wanted):
+        assert shipping.answers(asked, wanted, stored)
+    for stored in (real | {"size": 128}, real | {"shown": 1}, real | {"source": "rendered"}, {}):
+        assert not shipping.answers(asked, wanted, stored)
     for given, answered in (({"source": "rendered"}, False), ({"images": 4}, False), ({"images": 7}, True)):
-        assert request(domains.STUDY, dataset="bbbc021_x8", **given).answered_by(real) == answered
+        other = request(domains.STUDY, dataset="bbbc021_x8", **given)
+        assert shipping.answers(other, other.identity(), real) == answered
 
 
 def test_images_beside_may_lack_too_and_others_may_not() -> None:
     asked = request(scores.STUDY, dataset="photos_x8", checkpoint=thumbnails())
-    identity = asked.identity()
-    assert not asked.answered_by(identity | {"data": ["1", "2"]})  # this machine has the photos
+    identity = json.loads(results.canonical(asked.identity()))
+    assert not shipping.answers(asked, identity, identity | {"data": ["1", "2"]})  # this machine has the photos
     others = [one | {"source": "real", "data": ["1", "2"]} for one in identity["beside"]]
     assert {one["source"] for one in identity["beside"]} == {"rendered"}
-    assert asked.answered_by(identity | {"beside": others})
-    assert not asked.answered_by(identity | {"beside": others[:1]})
-    assert not asked.answered_by(identity | {"beside": []})
+    for beside, answered in ((others, True), (others[:1], False), ([], False)):
+        assert shipping.answers(asked, identity, identity | {"beside": beside}) == answered
 
 
 def test_weights_of_scores_may_lack() -> None:
     asked = request(benchmark.STUDY, dataset="photos_x8", checkpoint=thumbnails())
     identity = json.loads(results.canonical(asked.identity()))
     assert set(identity["weights"].values()) == {""}
-    there = dict.fromkeys(identity["weights"], "1234")
-    assert asked.answered_by(identity | {"weights": there})
-    asked.__dict__["identity"] = lambda: identity | {"weights": there}
-    assert not asked.answered_by(identity)  # made without the weights that this machine has
+    there = identity | {"weights": dict.fromkeys(identity["weights"], "1234")}
+    assert shipping.answers(asked, identity, there)
+    assert not shipping.answers(asked, there, identity)  # made without the weights that this machine has
 
 
 def test_a_result_of_real_images_is_shown_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +263,7 @@ def test_a_result_of_rendered_images_is_shown_where_there_are_real_ones(
         local.unlink()
     write_crops(tmp_path / "bbbc021")
     monkeypatch.setenv("SPECTRAL_COLLAPSE_DATA", str(tmp_path))
-    monkeypatch.setattr("spectral_collapse.studies.study._warned", set())
+    study_module._warn_once.cache_clear()
     with pytest.warns(UserWarning, match=r"real images of 'bbbc021_x8' are here, .* source=\"real\" asks for yours"):
         found = domains.STUDY.run(executor="here", **given)
     assert (found.attrs["data_source"], results.stored()) == ("rendered", [file])

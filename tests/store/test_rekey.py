@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from spectral_collapse import keys, rekey, shipping
 from spectral_collapse.errors import DataError
-from spectral_collapse.keys import Package
+from spectral_collapse.store import keys, rekey, shipping
+from spectral_collapse.store.keys import Package
 
 OLD = """
 SIZE = 2

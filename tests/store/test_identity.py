@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from spectral_collapse import inversion
-from spectral_collapse.identity import UnidentifiedError, identity
 from spectral_collapse.inversion.projectors import HighPass
+from spectral_collapse.store.identity import UnidentifiedError, identity
 
 CELL = """
 from dataclasses import dataclass
@@ -165,7 +165,7 @@ def test_code_that_refers_to_itself_ends() -> None:
 def test_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "ours.py").write_text("def scale(x):\n    return 2 * x\n")
     code = (
-        "import ours\nfrom spectral_collapse.identity import identity\n"
+        "import ours\nfrom spectral_collapse.store.identity import identity\n"
         "def lazily(x):\n    import ours as known\n    return known.scale(x)\n"
         "print(identity([ours.scale, lambda x: ours.scale(x), lazily, {'a', 'b', 'c'}, lambda x: x in {'a', 'b'}]))"
     )
