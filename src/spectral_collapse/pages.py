@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 LIMIT = 20e6
 """Bytes that all results that ship may have together."""
-_SUMS = ("choose", "index", "verdicts")
-"""Pages of what other pages show."""
+_SUMS = ("choose", "depends", "diagnose", "helps", "index", "verdicts", "whiteness", "why")
+"""Pages of what other pages show, or of no result that is stored."""
 _FAMILIES = ("photos", "textures", "bbbc021", "edges2shoes")
 """Of the data sets that the page 'data' shows."""
 _DEFINES = "method"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
@@ -200,8 +200,8 @@ class Request(Generic[P]):
         return {}
 
     def _check_made_for(self, card: Mapping[str, Any]) -> None:
-        """Raises CheckpointError for a network of other images; a reader may give images of their own to any of their
-        size, and InvalidParameterError says which that is."""
+        """Raises CheckpointError for a network of other images. A reader's own may go to any network of their size, which
+        InvalidParameterError names where it is another."""
         if self.info.family != folders.OWN:
             return check_made_for(card, self.info.name, self.info.family, self.parameters.size)
         if card.get("image_size") != self.parameters.size:
