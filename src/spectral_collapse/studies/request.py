@@ -200,8 +200,8 @@ class Request(Generic[P]):
         return {}
 
     def _check_made_for(self, card: Mapping[str, Any]) -> None:
-        """Raises CheckpointError for a network of other images. A reader's own may go to any network of their size, which
-        InvalidParameterError names where it is another."""
+        """Raises CheckpointError for a network of other images. A reader's own may go to any network of their
+        size, which InvalidParameterError names where it is another."""
         if self.info.family != folders.OWN:
             return check_made_for(card, self.info.name, self.info.family, self.parameters.size)
         if card.get("image_size") != self.parameters.size:
