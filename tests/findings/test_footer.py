@@ -7,7 +7,7 @@ import pytest
 
 from spectral_collapse import paths, results
 from spectral_collapse.findings import footer
-from spectral_collapse.shipping import State
+from spectral_collapse.shipping import SHOWN, State
 from spectral_collapse.studies import ledger
 from tests.studies.test_study import STUDY
 from tests.test_results import make
@@ -16,6 +16,7 @@ from tests.test_results import make
 @pytest.fixture(autouse=True)
 def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv(SHOWN, raising=False)
     monkeypatch.setattr(ledger, "USED", {})
 
 

@@ -21,9 +21,9 @@ SAME_PICTURES = ("photos", "textures")
 
 
 def answer(study: xr.Dataset, decomposed: xr.Dataset, others: Found, claims: Mapping[str, Sequence[Claim]]) -> str:
-    """In a few sentences, as Markdown: whether texture is lost and comes back, there and on other data, where the loss
-    begins, and how the claims fare. study: of `studies.collapse`. decomposed: of `studies.decomposition`, of the same
-    data. others: of the benchmark. claims: of `verdicts.collected`."""
+    """Whether texture is lost and comes back, there and on other data, where the loss begins, and how the claims fare,
+    as Markdown. Of `studies.collapse`, `studies.decomposition` of the same data, the benchmark, and
+    `verdicts.collected`."""
     energy, power = collapse.energy(study), collapse.powers(study)
     latent, perfect = power["source, network"], power["source, closed form"]
     lost = {
@@ -41,6 +41,12 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset, others: Found, claims: Map
         False: "so the spectrum of these sources is no reason for a loss",
         None: "which does not tell whether the loss needs an imperfect network",
     }[below(perfect, 1)]
+    same_pictures = ""
+    if str(results.parameters(study.attrs).get("dataset")).startswith(SAME_PICTURES):
+        same_pictures = (
+            " Test windows are strips of the same pictures that the network was trained on (other parts), so results "
+            "hold for these pictures."
+        )
     return (
         f"{warning(study)}"
         f"**Answer.** {lost} {text(energy, 2)} times the energy of the true targets at high frequencies; "
@@ -52,7 +58,7 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset, others: Found, claims: Map
         f"{verdicts.sentence(claims).removeprefix('**Answer.** ')}\n\n"
         f"Energies are geometric means and powers arithmetic means over {images(study)} of "
         f"**{title_of(study)}**, {attr(study, 'origin')}, with 95 % bootstrap intervals; other data sets differ, "
-        f"as the table says.{same_pictures(study)}"
+        f"as the table says.{same_pictures}"
     )
 
 
@@ -67,16 +73,6 @@ def elsewhere(study: xr.Dataset, others: Found) -> str:
         energy, taba, ovg = (text(Interval(*np.exp(gap)), 2) for gap in gaps)
         lines.append(f"- {title_of(one)}, {images(one)}: {energy} times; TABA multiplies it by {taba}, OVG by {ovg}")
     return "The same on other data:\n\n" + "\n".join(lines) if lines else ""
-
-
-def same_pictures(study: xr.Dataset) -> str:
-    """A sentence where test images are parts of the pictures that the network was trained on, else ''."""
-    if not str(results.parameters(study.attrs).get("dataset")).startswith(SAME_PICTURES):
-        return ""
-    return (
-        " Test windows are strips of the same pictures that the network was trained on (other parts), so results hold "
-        "for these pictures."
-    )
 
 
 def warning(study: xr.Dataset) -> str:
