@@ -76,11 +76,10 @@ def corrected(study: xr.Dataset, pairs: xr.Dataset) -> xr.Dataset:
     return pairs.assign(pvalue=(dims, pvalue), holm=(dims, statistics.holm(pvalue)))
 
 
-def leaders(study: xr.Dataset, score: str, points: Sequence[str] | None = None) -> dict[str, str]:
+def leaders(study: xr.Dataset, score: str) -> dict[str, str]:
     """point -> 'best' or 'second'. The best has the best mean, if its difference from every other point has p < `LEVEL`
     by `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best."""
     values = _per_image(study, [score])
-    values = values if points is None else values.sel(point=list(points))
     order = np.argsort(-_goodness([score], values.mean("sample").to_numpy())[0], kind="stable")
     names, ranked = values["point"].to_numpy()[order], values.to_numpy()[0, order]
     found: dict[str, str] = {}

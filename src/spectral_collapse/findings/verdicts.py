@@ -183,37 +183,33 @@ def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     """All claims as HTML, rows grouped by question: claim, where, what was measured, verdict, link to its figure."""
-
-    def row(name: str, one: Claim) -> list[str]:
-        return [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, _link(name, one)]
-
-    return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), claims, row)
+    heads = ("Claim", "Where", "We measured", "Verdict", "Figure")
+    return _table(claims, heads, lambda one: [itemized(one.measured), one.told])
 
 
-def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/") -> str:
-    """`table` of the claims of abstracts, numbers folded away, with counts of all. folder: of chapters, seen from
-    there."""
+def short_table(claims: Mapping[str, Sequence[Claim]]) -> str:
+    """`table` of the claims of abstracts for the home page, numbers folded away, with counts of all."""
 
-    def row(name: str, one: Claim) -> list[str]:
-        if "abstract" not in one.where:
-            return []
+    def folded(one: Claim) -> list[str]:
         verdict = f"<details><summary>{one.told}</summary>{itemized(one.measured)}</details>"
-        return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
+        return [verdict] if "abstract" in one.where else []
 
-    return _table(("Claim", "Where", "Verdict", "Figure"), claims, row)
-
-
-def _link(name: str, one: Claim, folder: str = "") -> str:
-    address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
-    return f'<a href="{address}">{name.replace("_", " ")}</a>'
+    return _table(claims, ("Claim", "Where", "Verdict", "Figure"), folded, "notebooks/")
 
 
-def _table(heads: Sequence[str], claims: Mapping[str, Sequence[Claim]], row: Callable[[str, Claim], list[str]]) -> str:
-    """An HTML table of claims, a group per question. row: a chapter and its claim -> cells, or none."""
+def _table(
+    claims: Mapping[str, Sequence[Claim]], heads: Sequence[str], middle: Callable[[Claim], list[str]], folder: str = ""
+) -> str:
+    """An HTML table. middle: a claim's cells between place and link, none where it has no row. folder: of chapters."""
     bodies = []
     for words, rows in grouped(claims).items():
         counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
-        title = f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>'
-        lines = ("".join(f"<td>{cell}</td>" for cell in row(name, one)) for name, one in rows)
-        bodies.append(f"<tbody><tr>{title}</tr>{''.join(f'<tr>{line}</tr>' for line in lines if line)}</tbody>")
+        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>']
+        for name, one in rows:
+            if cells := middle(one):
+                address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
+                link = f'<a href="{address}">{name.replace("_", " ")}</a>'
+                row = [html.escape(one.claim), html.escape(one.where), *cells, link]
+                lines.append("".join(f"<td>{cell}</td>" for cell in row))
+        bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
     return f'<table class="dataframe">{head(*heads)}{"".join(bodies)}</table>'
