@@ -31,12 +31,8 @@ def study() -> xr.Dataset:
 
 def test_only_what_differs_is_significant(study: xr.Dataset) -> None:
     pairs = findings.differences(study)
-    told = (pairs["holm"] < 0.05).sel(score="s_hf")
-    assert dict(zip(told["point"].to_numpy(), told.to_numpy(), strict=True)) == {
-        "TABA": True,
-        "OVG": True,
-        "direct": False,
-    }
+    told = (pairs["holm"] < 0.05).sel(score="s_hf").to_series().to_dict()
+    assert told == {"TABA": True, "OVG": True, "direct": False}
     assert "S_HF 2 above, 0 below; S_LF 1 above, 1 below; S_DC 2 above, 0 below" in findings.significant({"": study})
 
 
@@ -108,11 +104,8 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
     assert table["TABA restores texture: S_HF above the standard inversion's"] == "holds"
     assert table["OVG keeps more of the image than TABA: PSNR above"] == "holds"
     assert table["OVG has a better LPIPS than TABA"] == "not measured"
-    structure = {claim: verdict for claim, verdict in table.items() if "structure" in claim}
-    assert structure == {
-        "Noise that is let in costs structure: S_LF of TABA below the standard inversion's": "holds",
-        "OVG keeps more structure than TABA: S_LF above": "holds",
-    }
+    assert table["Noise that is let in costs structure: S_LF of TABA below the standard inversion's"] == "holds"
+    assert table["OVG keeps more structure than TABA: S_LF above"] == "holds"
     assert table["The standard inversion has less texture than true targets: S_HF below theirs"] == "holds"
     worse = made(SHIFTS | {"ovg": {"psnr": -3.0}}, title="Another")
     both = verdicts(a=study, b=worse)
@@ -130,18 +123,16 @@ def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
 
 
 def test_the_answer_counts(study: xr.Dataset) -> None:
-    text = findings.answer({"": study})
-    counted = "Of 3 methods so many are above the standard inversion, after Holm's correction, on Made up: S_HF for 2;"
+    text, counted = findings.answer({"": study}), "after Holm's correction, on Made up: S_HF for 2;"
     assert counted in text
     assert "the best mean rank over 5 scores has OVG" in text
     few = made(SHIFTS, pictures=4, title="Few")
     alone = findings.answer({"": few})
-    assert "by their own 95 % intervals, uncorrected, on Few: S_HF for 2;" in alone
-    assert "Few: too few pictures to show a corrected difference." in alone
-    assert "With 4 independent pictures no p-value is below 0.125" in findings.significant({"": few})
+    assert "uncorrected, on Few: S_HF for 2;" in alone
     both = findings.answer({"few": few, "enough": study})  # answered where it can be
     assert counted in both
-    assert "Few: too few pictures" in both
+    for answer in (alone, both):
+        assert "Few: too few pictures" in answer
 
 
 def test_numbers_of_the_tables_recompute_from_stored_values(own_store: None) -> None:  # noqa: F811

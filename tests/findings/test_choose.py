@@ -104,11 +104,11 @@ def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> 
 
 
 def test_bad_input(study: xr.Dataset) -> None:
-    with pytest.raises(InvalidParameterError, match="unknown task 'edit'"):
+    with pytest.raises(InvalidParameterError, match="task 'edit'"):
         findings.choices(study, "edit", 1.0)
-    with pytest.raises(DataError, match=r"no method costs 0.5 standard inversions or less; the cheapest costs 0.98"):
+    with pytest.raises(DataError, match=r"0\.5 .* 0\.98"):
         findings.choices(study, MEASURE, 0.5)
-    with pytest.raises(DataError, match="no result is of a data set for 'drawing to photo'"):
+    with pytest.raises(DataError, match="'drawing to photo'"):
         findings.pick({"one": study}, DRAWING, 1.0)
 
 
@@ -141,13 +141,9 @@ def test_images_that_are_looked_at_must_not_be_farther_from_real_ones(study: xr.
 
 def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
     text = findings.worth({"one": study})
-    assert text.startswith("**Does it pay to spend more?** Mostly")
+    assert "more?** Mostly" in text
     assert re.search(f"in 4 of 4 cases, and significantly better in 4: {MEASURE}, Made up: OVG (1.0|0.99)", text)
-    alike = made({"standard": {}})
     alike = made({"standard": {}, "taba": {"psnr": -5.0, "s_hf": -0.1, "reconstruction": -5.0, "s_lf": -0.1}})
     alike["inversion_cost"].loc[{"point": "taba"}] = 3.0
-    said = findings.worth({"": alike})
-    assert said.startswith(
-        "**Does it pay to spend more?** Not shown: the best method of up to 4 standard inversions is"
-    )
-    assert "than the best of up to 1 standard inversion in 0 of 4 cases, and significantly better in 0." in said
+    assert "more?** Not shown" in findings.worth({"": alike})
+    assert "in 0 of 4 cases, and significantly better in 0." in findings.worth({"": alike})

@@ -27,15 +27,13 @@ def test_what_several_data_sets_say_is_a_list() -> None:
 
 
 def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
-    verdicts = [("a", "fails"), ("b", "holds"), ("c", "fails")]
-    made = [Claim(words, "a paper", "0.1", verdict) for words, verdict in verdicts]
-    holds, fails = (
-        "- **Holds wherever the numbers can tell:**\n  - b",
-        "- **Fails wherever the numbers can tell:**\n  - a\n  - c",
-    )
-    assert claims.conclusion(made) == f"{holds}\n{fails}"
+    made = [
+        Claim(words, "a paper", "0.1", verdict) for words, verdict in (("a", "fails"), ("b", "holds"), ("c", "fails"))
+    ]
+    holds, fails = (claims.CONCLUDED[words] for words in ("holds", "fails"))
+    assert claims.conclusion(made) == f"- **{holds}:**\n  - b\n- **{fails}:**\n  - a\n  - c"
     one_family = [Claim("d", "a paper", "0.1", "one family only", holds=holds, of=1) for holds in (0, 1)]
-    assert claims.conclusion(one_family).count("family of data sets that can tell:**\n  - d") == 2
+    assert claims.conclusion(one_family).count("  - d") == 2
     others = set(get_args(claims.Verdict)) - {"one family only"}
     assert set(claims.CONCLUDED) == {*others, *(one.words for one in one_family)}
 
@@ -54,7 +52,6 @@ def test_a_verdict_is_what_two_families_say_that_can_tell() -> None:
         (): "not measured",
     }
     assert {one: claims.overall(one) for one in verdicts} == verdicts
-    assert [claims.shown("r 0.1", one) for one in (True, False, None)] == ["r 0.1", "r 0.1: no", "r 0.1: open"]
 
 
 def result(title: str, value: float) -> xr.Dataset:

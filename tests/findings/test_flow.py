@@ -38,26 +38,19 @@ def test_the_answer_has_both_networks(found: Networks) -> None:
     assert energy == pytest.approx([0.5 - 0.5 - 1, 0.5 - 0.1 - 1], abs=0.05)  # off the targets' 1
     assert taba == pytest.approx([0.5 - 1, 0.5 - 1], abs=0.05)
     assert whiteness == pytest.approx([0.6 - 0.5, 0.6 - 0.3], abs=0.05)
-    everywhere = "on 1 of 1 data sets (Made up)"
-    assert text.startswith(
-        f"**Answer.** Flow matching collapses in the latent {everywhere}, and in the image {everywhere}."
-    )
+    assert text.count("on 1 of 1 data sets (Made up)") == 2
     assert "TABA brings energy back (0.10 [" in text
     assert "OVG brings energy back (0.20 [" in text
     same = {"textures_x8": made({"standard": {"s_dc": 0.6, "hf_excess": 0.5}, "taba": {}, "ovg": {}})}
     text = findings.answer(dict.fromkeys(found, same))
-    assert text.startswith(
-        "**Answer.** Flow matching collapses in the latent on 0 of 1 data sets, and in the image on 0 of 1"
-    )
-    both = {name: {"same": same["textures_x8"], **studies} for name, studies in found.items()}
-    assert findings.answer(both).startswith(
-        "**Answer.** Flow matching collapses in the latent on 1 of 2 data sets (Made up)"
-    )
+    assert text.count("on 0 of 1 data sets") == 2
     assert "TABA is not shown to bring energy back (-0.50 [" in text
+    both = {name: {"same": same["textures_x8"], **studies} for name, studies in found.items()}
+    assert findings.answer(both).count("on 1 of 2 data sets (Made up)") == 2
 
 
 def test_a_path_is_entered_where_its_first_level_is() -> None:
     flow, preserving = processes.FlowMatching(first=0.001), processes.VariancePreserving()
-    text = findings.entries({"flow": flow, "epsilon": preserving})
-    assert "= 0.001, and the closed form halves what has a variance of 1e-06." in text
-    assert text.count("\n- **epsilon**: an image enters at") == 1
+    first, second = findings.entries({"flow": flow, "epsilon": preserving}).splitlines()
+    assert "= 0.001, and the closed form halves what has a variance of 1e-06." in first
+    assert "**epsilon**" in second

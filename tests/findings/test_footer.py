@@ -7,7 +7,7 @@ import pytest
 
 from spectral_collapse import paths, results
 from spectral_collapse.findings import footer
-from spectral_collapse.store.shipping import State
+from spectral_collapse.store.shipping import SHOWN, State
 from spectral_collapse.studies import ledger
 from tests.store.test_results import make
 from tests.studies.test_study import STUDY
@@ -16,6 +16,7 @@ from tests.studies.test_study import STUDY
 @pytest.fixture(autouse=True)
 def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    monkeypatch.delenv(SHOWN, raising=False)
     monkeypatch.setattr(ledger, "USED", {})
 
 

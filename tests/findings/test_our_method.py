@@ -103,12 +103,10 @@ def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeyp
         return {str(given["datasets"]): study(title=str(given["datasets"]).title())}
 
     monkeypatch.setattr(type(findings.benchmark.STUDY), "each", lambda _, **given: each(**given))
-    found = findings.on_networks(
-        {"one": "first", "two": "second"}, profile="smoke", methods=("taba",), datasets=["all"]
-    )
+    networks = {"one": "first", "two": "second"}
+    found = findings.on_networks(networks, profile="smoke", methods=("taba",), datasets=["all"])
     assert [(given["datasets"], given["checkpoint"], given["profile"]) for given in asked] == [
-        ("one", "first", "smoke"),
-        ("two", "second", "smoke"),
+        (name, checkpoint, "smoke") for name, checkpoint in networks.items()
     ]
     assert all({OURS, RIVAL, "standard"} <= {*given["methods"]} for given in asked)  # type: ignore[misc]
     assert [one.attrs["title"] for one in found.values()] == ["One, first", "Two, second"]

@@ -27,11 +27,8 @@ def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None
 @pytest.mark.parametrize("kind", ["image", "latent"])
 def test_every_score_of_a_sample_answers_every_corruption(study: xr.Dataset, kind: str) -> None:
     table = findings.normalised(study, kind)
-    expected = {
-        name
-        for name in study[f"{kind}_score"].to_numpy()
-        if SCORES[name].higher_is_better is not None or SCORES[name].target is not None
-    } - set(findings.missing(study))
+    expected = {name for name in study[f"{kind}_score"].to_numpy() if SCORES[name].directed}
+    expected -= set(findings.missing(study))
     assert set(table["score"]) == expected
     assert {"s_hf", "s_lf", "psnr", "ssim"} <= expected or {"s_dc", "high_frequency_deficit"} <= expected
     spans = table.groupby("score")["mean"].agg(["min", "max"])
@@ -65,21 +62,20 @@ def test_a_score_without_a_value_for_what_is_intact_can_be_blind_too(study: xr.D
     assert "PSNR to" not in findings.responses_verdict(made, "image").splitlines()[0]
 
 
-def test_a_score_correlates_with_itself_and_with_its_kin(study: xr.Dataset) -> None:
+def test_a_score_correlates_with_itself_and_with_its_kin_but_not_where_an_image_was_left_as_it_was(
+    study: xr.Dataset,
+) -> None:
     matrix = findings.correlations(study, "image")
     assert matrix.attrs["points"] == 20
-    assert "psnr" in matrix["score"].to_numpy()
     assert "lpips_alex" not in matrix["score"].to_numpy()
     np.testing.assert_allclose(np.diag(matrix["r"]), 1)
     assert float(matrix["r"].sel(score="ssim", other="ms_ssim")) > 0.5
-
-
-def test_where_an_image_was_left_as_it_was_the_point_is_left_out(study: xr.Dataset) -> None:
     made = study.copy(deep=True)
     made["image_response"].loc[{"image_score": "psnr", "image_corruption": "shift", "grade": 0.5}] = np.inf
-    matrix = findings.correlations(made, "image")
-    assert matrix.attrs["points"] == 19
-    assert "psnr" in matrix["score"].to_numpy()
+    fewer = findings.correlations(made, "image")
+    assert fewer.attrs["points"] == 19
+    for found in (matrix, fewer):
+        assert "psnr" in found["score"].to_numpy()
 
 
 def test_redundant_pairs_are_named_once() -> None:
@@ -127,9 +123,8 @@ def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(st
     response = made["latent_response"]
     response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9 - 0.4 * response["grade"]
     answer = findings.answer(made)
-    assert (
-        "falls with variance alone: independent noise that lost 50% of its amplitude has 0.500 [0.500, 0.500]" in answer
-    )
+    assert "falls with variance alone" in answer
+    assert "lost 50% of its amplitude has 0.500 [0.500, 0.500]" in answer
     for kind in ("image", "latent"):
         blind = findings.responses_verdict(made, kind).splitlines()[0].split("in this study): ")[1]
         assert f"of {kind}s: {blind.removesuffix('.')}" in answer

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -18,6 +21,7 @@ from spectral_collapse.findings import (
     scale_factor,
 )
 from spectral_collapse.findings import selections as findings
+from spectral_collapse.statistics import text
 from tests.benchmark_study import made
 
 WORSE = {"standard": {}, "ovg": {"s_dc": 0.2}}
@@ -53,10 +57,13 @@ def test_the_answer_averages_seeds_and_begins_with_the_score_that_is_won_most_of
     assert answer["cases"] == 2
 
 
+def by_text(cells: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A table of cells with the texts of a column as its index."""
+    return cells.set_index(cells[column].map(lambda cell: cell.text))
+
+
 def test_networks_are_compared_method_by_method(found: findings.Networks) -> None:
-    cells = findings.against(found, "epsilon").set_index(
-        findings.against(found, "epsilon")["Method"].map(lambda cell: cell.text)
-    )
+    cells = by_text(findings.against(found, "epsilon"), "Method")
     assert cells["Δ S_HF ↑"]["standard"].value == pytest.approx(0.1, abs=0.01)
     assert cells["Δ PSNR (dB) ↑"]["OVG"].value == pytest.approx(-1, abs=0.02)
     assert cells["% improved, S_HF"]["standard"].value == 100
@@ -141,12 +148,12 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
     better = both["x0"]["textures_x8"]["s_hf"] - both["epsilon"]["textures_x8"]["s_hf"]
     assert list(better["point"].to_numpy()) == ["standard", "ovg"]
     assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
-    said = prediction_target.transformers_answer(both, recorded)
-    assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in said
-    assert "Not measured" not in said
+    answer = prediction_target.transformers_answer(both, recorded)
+    assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in answer
+    assert "Not measured" not in answer
     # 0.1 higher with x0, by construction
-    assert said.startswith("With a transformer x0 is shown to restore texture on 2 of 2 data sets. $S_{HF}$")
-    assert "minus that with epsilon is 0.1" in said
+    assert "on 2 of 2 data sets" in answer
+    assert "minus that with epsilon is 0.1" in answer
     swapped = {"x0": both["epsilon"], "epsilon": both["x0"]}
     assert "on 0 of 2 data sets" in prediction_target.transformers_answer(swapped, recorded)
     verdicts = {one.claim: (one.side, one.where) for one in prediction_target.transformer_claims(both)}
@@ -169,10 +176,7 @@ def test_a_page_without_such_transformers_says_so() -> None:
     assert none == {"epsilon": {}, "x0": {}}
     assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_answer(none, {})
     assert {one.side for one in prediction_target.transformer_claims(none)} == {"not measured"}
-    for chart in (
-        charts.levels(findings.levels(none)),
-        charts.shares(prediction_target.improved(none, "epsilon")),
-    ):
+    for chart in (charts.levels(findings.levels(none)), charts.shares(prediction_target.improved(none, "epsilon"))):
         assert "no two to compare" in chart.to_json()
     page = tables.sortable(findings.against(none, "epsilon"), 3, "Ours.", filter_by="Data")
     assert "<b>Table 3.</b> Ours. There is nothing to put into it" in page.html
@@ -192,8 +196,7 @@ def test_shares_stand_beside_table_6(found: findings.Networks) -> None:
 
 
 def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
-    cells = prediction_target.counts(found | {"EDM": {}})
-    rows = cells.set_index(cells["Score"].map(lambda cell: cell.text))
+    rows = by_text(prediction_target.counts(found | {"EDM": {}}), "Score")
     # two methods with two seeds each: x0 has +0.1 of S_HF with either, and OVG loses 1 dB
     assert rows.loc["S_HF ↑", "Cases"].text == "4"
     assert rows.loc["S_HF ↑", "% improved"].value == 100
@@ -234,31 +237,34 @@ def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
 
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
     alone = {"latent": found["epsilon"], "pixel": {}}
-    assert "there is no second network" in findings.networks_answer(alone, "latent")
+    assert "no second network" in findings.networks_answer(alone, "latent")
     assert findings.against(alone, "latent").empty
     assert len(findings.table(alone)) == 2
     rule = ("words", "pixel", "standard", "s_dc", -1)
     assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].side == "not measured"
     assert findings.collapse_claims(alone, "where", "words", "")[2].side == "not measured"
-    assert findings.absent([]).startswith("All networks")
-    said = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
-    assert "**By their record:** `edges2shoes-dit`." in said
-    assert "**Not measured here:** `photos-pixel`." in said
+    assert "All networks" in findings.absent([])
+    both = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
+    assert re.findall(r"\*\*(.*?):\*\* (`.*?`)\.", both) == [
+        ("By their record", "`edges2shoes-dit`"),
+        ("Not measured here", "`photos-pixel`"),
+    ]
     assert "Not measured" not in findings.absent(["edges2shoes-dit"], ["edges2shoes-dit"])
 
 
 def test_the_answer_says_with_which_networks_latents_and_images_fall_short(found: findings.Networks) -> None:
-    said = findings.networks_answer(found, "epsilon")
+    answer = findings.networks_answer(found, "epsilon")
     studies = {network: results["bbbc021_x8"] for network, results in found.items()}
     for network, study in studies.items():
-        gap = findings.difference(study, "standard", "target", "hf_excess")
-        assert f"{findings.text(gap)} with {network}" in said
-        assert f"{findings.text(findings.value(study, 's_dc', 'standard'))} with {network}" in said
+        gap = benchmark.difference(study, "standard", "target", "hf_excess")
+        for number in (gap, benchmark.value(study, "s_dc", "standard")):
+            assert f"{text(number)} with {network}" in answer
     lower = {network: study.copy(deep=True) for network, study in studies.items()}
-    for change, words in ((-9.0, "true targets with every network:"), (9.0, "true targets with no network:")):
+    for change, words in ((-9.0, "every network:"), (9.0, "no network:")):
         for study in lower.values():
             study["hf_excess"][:] = float(study["reference_hf_excess"].sel(reference="target").mean()) + change
-        assert words in findings.networks_answer({name: {"bbbc021_x8": one} for name, one in lower.items()}, "epsilon")
+        answer = findings.networks_answer({name: {"bbbc021_x8": one} for name, one in lower.items()}, "epsilon")
+        assert f"true targets with {words}" in answer
 
 
 def test_other_images_are_refused(found: findings.Networks) -> None:

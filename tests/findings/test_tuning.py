@@ -10,15 +10,13 @@ from tests.tuning_study import tuning
 
 def test_a_row_per_setting_with_its_area() -> None:
     table = findings.table({"one": tuning()})
-    assert [cell.text for cell in table["Setting"]] == [
-        "fraction 0.04",
-        "fraction 0.1",
-        "eta_hf 1000",
-        "eta_hf 1e-07",
-    ]
+    for column, texts in (
+        ("Setting", ["fraction 0.04", "fraction 0.1", "eta_hf 1000", "eta_hf 1e-07"]),
+        ("Chosen", ["yes", "no", "no", "yes"]),
+        ("Published", ["yes", "no", "yes", "no"]),
+    ):
+        assert [cell.text for cell in table[column]] == texts
     np.testing.assert_allclose([cell.value for cell in table["Area"]], [0.81 * 0.6, 0.71 * 0.6, 0.61 * 0.6, 0.91 * 0.6])
-    assert [cell.text for cell in table["Chosen"]] == ["yes", "no", "no", "yes"]
-    assert [cell.text for cell in table["Published"]] == ["yes", "no", "yes", "no"]
 
 
 def test_each_setting_is_shown_as_what_it_is() -> None:
@@ -64,5 +62,5 @@ def test_structure_counts_up_to_the_targets_own_mean() -> None:
 
 def test_the_answer_counts_the_published_settings_that_won() -> None:
     answer = findings.answer({"one": tuning(), "two": tuning()})
-    assert "Each of 2 methods had 2 tries on validation images (2 of Made up; 2 of Made up)" in answer
-    assert "a method's best in 2 of 4 cases" in answer
+    for words in ("2 methods had 2 tries", "(2 of Made up; 2 of Made up)", "best in 2 of 4 cases"):
+        assert words in answer

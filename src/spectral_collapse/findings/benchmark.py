@@ -1,13 +1,13 @@
 """What the benchmark says: tables, ranks, fronts, the paper's numbers beside ours, verdicts.
 
-The unit of every mean is the image: seeds are averaged within an image first. Intervals are 95 % bootstrap intervals
-over independent pictures; scores of a set have none. Differences are tested by `statistics.sign_flip` over
-pictures, with Holm's correction for the number of methods.
+The unit of every mean is the image, seeds averaged within it first; intervals are over independent pictures.
+Differences are tested by `statistics.sign_flip` over pictures, with Holm's correction for the number of methods.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -64,8 +64,7 @@ _TITLES = {
 
 
 def called(method: str) -> str:
-    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*', true target for
-    'target'."""
+    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*'."""
     if method in _YARDSTICKS:
         return _YARDSTICKS[method]
     plain = method.removesuffix(CHOSEN)
@@ -83,15 +82,24 @@ def title(score: str, arrow: bool = True) -> str:
 
 def value(study: xr.Dataset, score: str, point: str) -> Interval:
     """The mean of a score at a point or a reference, with its interval where it is of single images."""
-    if point in study["point"]:
-        one = study[score].sel(point=point)
-        one = one.mean("seed", skipna=False) if "seed" in one.dims else one
-    else:
-        kind = "reference" if point in study["reference"] else "known"
-        if f"{kind}_{score}" not in study:
-            return Interval(np.nan, np.nan, np.nan)
-        one = study[f"{kind}_{score}"].sel({kind: point})
+    one = _values(study, point, score)
+    if one is None:
+        return Interval(np.nan, np.nan, np.nan)
     return interval(one, bounds=bounds_of(score)) if one.ndim else Interval(one.item(), np.nan, np.nan)
+
+
+def _values(study: xr.Dataset, name: str, score: str) -> xr.DataArray | None:
+    """A score of each image or set, seeds averaged, of a method, a reference or what is known, which may lack it."""
+    if name in study["point"]:
+        values = study[score].sel(point=name, drop=True)
+        return values.mean("seed", skipna=False) if "seed" in values.dims else values
+    kind = "reference" if name in study["reference"] else "known"
+    return study[f"{kind}_{score}"].sel({kind: name}, drop=True) if f"{kind}_{score}" in study else None
+
+
+def points(study: xr.Dataset) -> list[str]:
+    """The methods of a result."""
+    return [str(name) for name in study["point"].to_numpy()]
 
 
 def table(found: Found) -> Cells:
@@ -99,27 +107,30 @@ def table(found: Found) -> Cells:
     rows = []
     for study in found.values():
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
-        beside = [str(name) for name in (*study["reference"].to_numpy(), *study["known"].to_numpy())]
-        for name in (*map(str, study["point"].to_numpy()), *beside):
-            row = {"Method": cells.label(called(name)), "Data": cells.label(title_of(study))}
-            row["Draws"] = cells.label(_draws(study, name))
-            for score, digits in COLUMNS.items():
-                mark = best.get(score, {}).get(name, "")
-                row[title(score)] = cells.number(value(study, score, name), digits, mark)
-            rows.append(row)
+        for name in (*points(study), *map(str, study["reference"].to_numpy()), *map(str, study["known"].to_numpy())):
+            about = {"Method": called(name), "Data": title_of(study), "Draws": _draws(study, name)}
+            marks = {score: found.get(name, "") for score, found in best.items()}
+            rows.append(cells.row(about | scores_at(study, name, marks)))
     return pd.DataFrame(rows)
 
 
+def scores_at(study: xr.Dataset, point: str, marks: Mapping[str, str] | None = None) -> dict[str, tuple]:
+    """The columns of scores at a point or a reference, for `cells.row`. marks: score -> mark of its cell."""
+    return {
+        title(score): (value(study, score, point), digits, (marks or {}).get(score, ""))
+        for score, digits in COLUMNS.items()
+    }
+
+
 OTHERS = ("standard", *(name for name in METHODS if name not in CHEAP))
-"""What the table of the profile quick leaves out, for its cost or to keep it short, beside the standard inversion."""
+"""Methods that the table of the profile quick leaves out, as too slow or too many, beside the standard inversion."""
 
 
 def missing(found: Found) -> str:
     """Which scores have no values, and why."""
     study = next(iter(found.values()))
     why = {title(name, False): study[name].attrs["missing"] for name in COLUMNS if "missing" in study[name].attrs}
-    lines = [f"**{name} is missing**: {reason}." for name, reason in why.items()]
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- **{name} is missing**: {reason}." for name, reason in why.items())
 
 
 def differences(study: xr.Dataset) -> xr.Dataset:
@@ -138,8 +149,13 @@ def significant(found: Found) -> str:
             told = one["holm"] < comparison.LEVEL
             up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
             parts.append(f"{title(score, False)} {up} above, {down} below")
-        limit = "" if _enough(study) else f" {_too_few(study)}"
-        lines.append(f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}.{limit}")
+        line = f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}."
+        if not _enough(study):
+            line += (
+                f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g} before the "
+                "correction: this data set cannot tell methods apart by the corrected test, whatever they do."
+            )
+        lines.append(line)
     return "\n".join(lines)
 
 
@@ -150,34 +166,25 @@ def cut(study: xr.Dataset) -> xr.Dataset:
 
 
 def ranks(found: Found) -> pd.DataFrame:
-    """Mean ranks over `COMPARED`, 1 is best, S_LF cut: columns panel, method, series (draws or not), mean, low,
-    high."""
+    """Mean ranks over `COMPARED`, 1 is best, S_LF cut: columns panel, method, kind (draws or not), mean, low, high."""
 
     def of(study: xr.Dataset) -> pd.DataFrame:
-        placed = comparison.ranks(cut(study), COMPARED)
-        ends = {end: placed[name].to_numpy() for end, name in _ends("mean_rank").items()}
-        names = [str(name) for name in placed["point"].to_numpy()]
-        return pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names], **ends})
+        placed, names = comparison.ranks(cut(study), COMPARED), points(study)
+        ends = {"mean": "mean_rank", "low": "mean_rank_low", "high": "mean_rank_high"}
+        numbers = {end: placed[name].to_numpy() for end, name in ends.items()}
+        return pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names], **numbers})
 
     return stacked(found, of)
 
 
 def front(found: Found) -> pd.DataFrame:
-    """Structure and texture of every method: columns panel, method, kind, s_lf and s_hf (cut, mean and `_low`,
-    `_high`),
-    psnr, sliced_wasserstein, network_calls, on_front; true targets are a row of their own."""
+    """Structure and texture of methods and true targets: s_lf (cut) and s_hf with ends, other scores, on_front."""
 
     def of(study: xr.Dataset) -> pd.DataFrame:
-        limited, rows = cut(study), []
-        for name in (*map(str, study["point"].to_numpy()), TARGET):
-            row = {"method": called(name), "kind": _draws(study, name)}
-            for score in ("s_lf", "s_hf"):
-                one = value(limited, score, name)
-                row |= {score: one.mean, f"{score}_low": one.low, f"{score}_high": one.high}
-            for score in ("psnr", "sliced_wasserstein", "network_calls"):
-                row[score] = value(study, score, name).mean
-            rows.append(row)
-        result = pd.DataFrame(rows)
+        limited = cut(study)
+        result = _placed(study, lambda name, score: value(limited, score, name))
+        for score in ("psnr", "sliced_wasserstein", "network_calls"):
+            result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
         made = result["kind"] != called(TARGET)
         result["on_front"] = False
         result.loc[made, "on_front"] = statistics.pareto_front(result.loc[made, ["s_lf", "s_hf"]].to_numpy())
@@ -187,30 +194,32 @@ def front(found: Found) -> pd.DataFrame:
 
 
 def relative(found: Found) -> pd.DataFrame:
-    """Where methods and true targets lie from the standard inversion, which is at 0, on the same images: columns panel,
-    method, kind, s_lf (cut) and s_hf (mean difference, `_low`, `_high`), cost of the inversion (the target's is 0)."""
+    """Where methods and true targets lie from the standard inversion on the same images, and what they cost."""
 
     def of(study: xr.Dataset) -> pd.DataFrame:
-        limited, rows = cut(study), []
-        for name in (*map(str, study["point"].to_numpy()), TARGET):
-            cost = study["inversion_cost"].sel(point=name).item() if name != TARGET else 0.0
-            row = {"method": called(name), "kind": _draws(study, name), "cost": cost}
-            for score in ("s_lf", "s_hf"):
-                gap = interval(_values(limited, name, score) - _values(limited, "standard", score))
-                row |= {score: gap.mean, f"{score}_low": gap.low, f"{score}_high": gap.high}
-            rows.append(row)
-        return pd.DataFrame(rows)
+        limited = cut(study)
+        placed = _placed(study, lambda name, score: difference(limited, name, "standard", score))
+        return placed.assign(cost=[*(study["inversion_cost"].sel(point=name).item() for name in points(study)), 0.0])
 
     return stacked(found, of)
+
+
+def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
+    """A row per method and one of true targets: method, kind, and `of` it and s_lf or s_hf (mean, `_low`, `_high`)."""
+    rows = []
+    for name in (*points(study), TARGET):
+        row = {"method": called(name), "kind": _draws(study, name)}
+        for score in ("s_lf", "s_hf"):
+            row |= dict(zip((score, f"{score}_low", f"{score}_high"), of(name, score), strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def copying(found: Found) -> str:
     """Who has a higher S_LF than the true targets, and what is on the front once that is cut."""
     lines, placed = [], front(found)
     for study, panel in zip(found.values(), placed["panel"].unique(), strict=True):
-        true = study["reference_s_lf"].sel(reference=TARGET, drop=True)
-        gaps = {name: interval(study["s_lf"].sel(point=name).mean("seed") - true) for name in study["point"].to_numpy()}
-        above = [called(str(name)) for name, gap in gaps.items() if gap.low > 0]
+        above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
         rows = placed[(placed["panel"] == panel) & placed["on_front"]]
         lines.append(
             f"- **{label(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; above it, whole "
@@ -220,26 +229,24 @@ def copying(found: Found) -> str:
 
 
 def answer(found: Found) -> str:
-    """Who differs from the standard inversion on the data sets whose pictures suffice for Holm's correction, and who
-    leads on the first of them. Where none suffices, differences count whose own interval leaves 0 out.
-    """
+    """Who differs from the standard inversion where the pictures suffice for Holm's correction, and who leads on the
+    first of these data sets. Where none suffices, differences count whose own interval leaves 0 out."""
     able = [study for study in found.values() if _enough(study)]
     told_by = able or list(found.values())[:1]
     study = told_by[0]
-    placed = ranks({"": study}).sort_values("mean")
+    first, second, *_ = ranks({"": study}).sort_values("mean").itertuples()
     counts = {score: [_higher(one, score) for one in told_by] for score in ("s_hf", "s_lf", "s_dc")}
     listed = "; ".join(f"{title(score, False)} for {', '.join(map(str, each))}" for score, each in counts.items())
     rule = "after Holm's correction" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
     too_few = f" {', '.join(unable)}: too few pictures to show a corrected difference." if unable else ""
-    first, second = placed.iloc[0], placed.iloc[1]
-    name = next(str(name) for name in study["point"].to_numpy() if called(name) == first["method"])
-    apart = "significantly better than" if first["high"] < second["low"] else "not significantly better than"
+    name = next(name for name in points(study) if called(name) == first.method)
+    apart = "significantly better than" if first.high < second.low else "not significantly better than"
     return (
         f"**Answer.** Of {study.sizes['point'] - 1} methods so many are above the standard inversion, {rule}, on "
         f"{', '.join(title_of(one) for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
-        f"over {len(COMPARED)} scores has {first['method']} ({_row(first)}), {apart} that of "
-        f"{second['method']} ({_row(second)})."
+        f"over {len(COMPARED)} scores has {first.method} ({text(first, 1)}), {apart} that of "
+        f"{second.method} ({text(second, 1)})."
     ) + smoother(study, name)
 
 
@@ -251,8 +258,7 @@ def _higher(study: xr.Dataset, score: str) -> int:
 
 
 def smoother(study: xr.Dataset, name: str) -> str:
-    """A sentence where a method's images have significantly less energy at high frequencies than the standard
-    inversion's, else nothing."""
+    """A warning where a method's images have significantly less high-frequency energy than the standard inversion's."""
     change = difference(study, name, "standard", "hf_excess")
     if not change.high < 0:
         return ""
@@ -264,22 +270,16 @@ def smoother(study: xr.Dataset, name: str) -> str:
 
 
 def beside_paper(found: Found) -> Cells:
-    """Ours / paper in each cell of Tables 8 to 11, for the data sets that the paper has.
-
-    The paper's EDM is a network trained as EDM trains, and no method for the one of this study: its rows have no
-    numbers of ours.
-    """
+    """Ours / paper in Tables 8 to 11; the paper's EDM is another network, so its rows have no numbers of ours."""
     printed, rows = paper_tables.benchmark(), []
     for name, study in found.items():
         for _, line in printed[printed["dataset"] == name].iterrows():
-            other = line["method"] in ("edm", "ovg+edm")
-            point = "" if other else line["method"]
-            note = paper_tables.note(line["table"], name, line["method"])
-            if other:
+            method, note = line["method"], paper_tables.note(line["table"], name, line["method"])
+            if other := method in ("edm", "ovg+edm"):
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
-            row = {"Method": Cell(called(line["method"]), called(line["method"]), note=note)}
-            row |= {"Data": cells.label(title_of(study)), "Table": cells.label(str(line["table"]))}
-            rows.append(row | paper_cells(study, point, line))
+            row = {"Method": Cell(called(method), called(method), note=note), "Data": title_of(study)}
+            row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
+            rows.append(cells.row(row))
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _paper_scores())])
 
 
@@ -321,7 +321,7 @@ def agreement(found: Found) -> str:
 
 
 def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Interval:
-    """A point minus another on the same images, with its bootstrap interval."""
+    """A point or a reference minus another on the same images, with its bootstrap interval."""
     return interval(_values(study, point, score) - _values(study, baseline, score))
 
 
@@ -330,64 +330,54 @@ def claims(found: Found) -> list[Claim]:
     paper = "Spectral Collapse"
     tables, abstract = f"{paper}, Sec. 6.2 and Tables 2, 8 to 11", f"{paper}, abstract and Sec. 6.2"
     differences, front = "fig-benchmark-differences", "fig-benchmark-front"
-    more, less = is_above(0), is_below(0)
     rows = [
         ("Latents of the standard inversion are not white: S_DC, which falls with correlation and with missing power, "
          "is below white noise's",
-         tables, "standard", WHITE, "s_dc", less, differences),
+         tables, "standard", WHITE, "s_dc", is_below, differences),
         ("The standard inversion has less texture than true targets: S_HF below theirs",
-         tables, "standard", TARGET, "s_hf", less, front),
+         tables, "standard", TARGET, "s_hf", is_below, front),
         ("TABA restores latent independence: S_DC above the standard inversion's",
-         tables, "taba", "standard", "s_dc", more, differences),
+         tables, "taba", "standard", "s_dc", is_above, differences),
         ("TABA restores texture: S_HF above the standard inversion's",
-         tables, "taba", "standard", "s_hf", more, differences),
+         tables, "taba", "standard", "s_hf", is_above, differences),
         ("Noise that is let in costs structure: S_LF of TABA below the standard inversion's",
-         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", less, front),
+         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", is_below, front),
         ("OVG restores texture: S_HF above the standard inversion's",
-         abstract, "ovg", "standard", "s_hf", more, differences),
-        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", more, front),
-        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", more, differences),
-        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", less, "fig-benchmark-pictures"),
-        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", more, front),
-        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", less, front),
+         abstract, "ovg", "standard", "s_hf", is_above, differences),
+        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", is_above, front),
+        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", is_above, differences),
+        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", is_below, "fig-benchmark-pictures"),
+        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_above, front),
+        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_below, front),
     ]  # fmt: skip
-    return judge(
-        (
-            Rule(words, where, f"{title(score, False)} of {called(point)} minus that of {called(other)}",
-                 functools.partial(_gap, point=point, other=other, score=score), side, figure)
-            for words, where, point, other, score, side, figure in rows
-        ),
-        found,
-        label,
-    )  # fmt: skip
+    rules = []
+    for words, where, point, other, score, side, figure in rows:
+        what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
+        gap = functools.partial(_gap, point=point, other=other, score=score)
+        rules.append(Rule(words, where, what, gap, side(0), figure))
+    return judge(rules, found, label)
 
 
 def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
-    """`difference`, also to white noise; None where a method was not run."""
-    if any(name not in (*study["point"].data, WHITE, TARGET) for name in (point, other)):
-        return None
-    if other != WHITE:
-        return difference(study, point, other, score)
-    return interval(study[score].sel(point=point, drop=True).mean("seed") - study[f"known_{score}"].sel(known=WHITE))
-
-
-def _values(study: xr.Dataset, name: str, score: str) -> xr.DataArray:
-    """A score of each image, seeds averaged, of a method or a reference."""
-    if name in study["point"]:
-        return study[score].sel(point=name, drop=True).mean("seed", skipna=False)
-    return study[f"reference_{score}"].sel(reference=name, drop=True)
+    """`difference`; None where a method was not run."""
+    known = (*points(study), WHITE, TARGET)
+    return difference(study, point, other, score) if point in known and other in known else None
 
 
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:
     """The methods that draw noise, and those that draw nothing."""
-    names, drawn = study["point"].to_numpy(), study["stochastic"].to_numpy()
-    return {"draws": [str(name) for name in names[drawn]], "draws nothing": [str(name) for name in names[~drawn]]}
+    return {
+        kind: [name for name in points(study) if _draws(study, name) == kind] for kind in ("draws", "draws nothing")
+    }
 
 
 def _least(study: xr.Dataset) -> float:
     """The smallest p-value that `statistics.sign_flip` can give with so many independent pictures."""
-    groups = len(set(groups_of(study)))
-    return max(2.0 ** (1 - groups), 1 / (statistics.FLIPS + 1))
+    return max(2.0 ** (1 - _pictures(study)), 1 / (statistics.FLIPS + 1))
+
+
+def _pictures(study: xr.Dataset) -> int:
+    return len(set(groups_of(study)))
 
 
 def _enough(study: xr.Dataset) -> bool:
@@ -395,25 +385,10 @@ def _enough(study: xr.Dataset) -> bool:
     return _least(study) * (study.sizes["point"] - 1) < comparison.LEVEL
 
 
-def _too_few(study: xr.Dataset) -> str:
-    return (
-        f"With {len(set(groups_of(study)))} independent pictures no p-value is below {_least(study):.3g} before the "
-        "correction: this data set cannot tell methods apart by the corrected test, whatever they do."
-    )
-
-
 def _draws(study: xr.Dataset, name: str) -> str:
     if name in study["point"]:
         return "draws" if study["stochastic"].sel(point=name).item() else "draws nothing"
     return called(TARGET) if name == TARGET else "yardstick"
-
-
-def _ends(name: str) -> dict[str, str]:
-    return {"mean": name, "low": f"{name}_low", "high": f"{name}_high"}
-
-
-def _row(row: pd.Series) -> str:
-    return text(Interval(row["mean"], row["low"], row["high"]), 1)
 
 
 def _paper_scores() -> list[str]:

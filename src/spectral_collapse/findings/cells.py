@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,11 +49,16 @@ def number(found: Interval | float, digits: int, mark: str = "", note: str = "")
     return Cell(f"{found.mean:.{digits}f}" if bare else text(found, digits), float(found.mean), mark, note)
 
 
-def cells_of(table: pd.DataFrame) -> Cells:
-    """A table of texts or numbers as cells, its index as the first columns.
+def row(values: Mapping[str, Cell | str | tuple]) -> dict[str, Cell]:
+    """A row by its columns: texts as `label`, numbers as arguments of `number`."""
+    return {
+        column: value if isinstance(value, Cell) else label(value) if isinstance(value, str) else number(*value)
+        for column, value in values.items()
+    }
 
-    A text sorts by the number that it begins with, where it begins with one; '-' and nothing sort last.
-    """
+
+def cells_of(table: pd.DataFrame) -> Cells:
+    """A table of texts or numbers as cells, its index first; a text sorts by the number that it begins with."""
     unnamed = table.columns.name or "Name"
     bare = table.rename_axis(index=[name or unnamed for name in table.index.names], columns=None).reset_index()
     return bare.map(lambda value: Cell(str(value), _sorted_by(str(value))))

@@ -1,16 +1,16 @@
 """Which method to use: by task and by budget, from results of the benchmark.
 
-The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget allows.
-The best is the candidate with the highest mean of the task's score. It leads together with all candidates that are not
-significantly worse: the 95 % interval of the paired difference holds 0. A task may have a floor: a score in which a
-candidate must not be worse than the standard inversion with its whole interval. Where outputs are to be looked at, a
-candidate's must not be farther from real targets (sliced Wasserstein distance, every draw) than the standard
-inversion's: its score can have the mean structure and energy of images that look like none. Intervals are not
-corrected for the number of methods, and the best is chosen on the images that it is judged on.
+The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget. The
+best has the highest mean of the task's score; all candidates lead with it that are not significantly worse (paired
+difference). A task may have a floor: a score in which a candidate must not be worse than the standard inversion. Where
+outputs are to be looked at, a candidate's must not be farther from real targets (sliced Wasserstein distance, every
+draw) than the standard inversion's. Intervals are not corrected for the number of methods, and the best is chosen on
+the images that it is judged on.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,9 +46,9 @@ _SCORES = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a reader wants. score: of single images, more is better. structure: of the data sets that it is answered
-    from ('color' for thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall. near:
-    images must not be farther from real targets (SWD) than the standard inversion's."""
+    """What a reader wants. score: of single images, more is better. structure: of its data sets ('color' for
+    thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall. near: images must not be
+    farther from real targets."""
 
     wanted: str
     score: str
@@ -67,8 +67,7 @@ TASKS = {
 
 
 class Choice(NamedTuple):
-    """A candidate: cost of its inversion; mean of the score minus the standard inversion's; minus the best's; whether
-    it leads."""
+    """A candidate; gain: over the standard inversion; behind: minus the best."""
 
     method: str
     cost: float
@@ -79,21 +78,21 @@ class Choice(NamedTuple):
 
 def suited(found: Found, task: str) -> Found:
     """The results that a task is answered from. Raises InvalidParameterError for an unknown task."""
-    if task not in TASKS:
-        raise unknown("task", task, TASKS)
-    wanted = TASKS[task].structure
+    wanted = _task(task).structure
     return {name: study for name, study in found.items() if wanted in ("", study.attrs["structure"])}
+
+
+def _task(name: str) -> Task:
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return TASKS[name]
 
 
 def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
     """All candidates on a data set, the best first. Raises InvalidParameterError for an unknown task, DataError where
     the budget leaves none."""
-    if task not in TASKS:
-        raise unknown("task", task, TASKS)
-    wanted, limited = TASKS[task], cut(study)
-    affordable = study["inversion_cost"].to_series()
-    affordable = affordable[affordable <= budget * (1 + 1e-9)]
-    names = [str(name) for name in affordable.index]
+    wanted, costs = _task(task), study["inversion_cost"].to_series()
+    names = [str(name) for name, cost in costs.items() if cost <= budget * (1 + 1e-9)]
     if wanted.floor:
         floor = study[wanted.floor].mean("seed")
         gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
@@ -101,16 +100,15 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
     if wanted.near:
         names = [name for name in names if not _farther(study, name)]
     if not names:
-        least = float(study["inversion_cost"].min())
-        raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {least:g}")
-    scores = _score(limited, wanted.score)
+        raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {costs.min():g}")
+    scores = _score(study, wanted.score)
     order = sorted(names, key=lambda name: -float(scores.sel(point=name).mean()))
     gains, gaps = (
         zip(*interval(scores.sel(point=order) - scores.sel(point=other, drop=True)), strict=True)
         for other in ("standard", order[0])
     )
     return [
-        Choice(name, float(affordable[name]), Interval(*gain), behind := Interval(*gap), not behind.high < 0)
+        Choice(name, float(costs[name]), Interval(*gain), behind := Interval(*gap), not behind.high < 0)
         for name, gain, gap in zip(order, gains, gaps, strict=True)
     ]
 
@@ -125,49 +123,51 @@ def leading(found: Found, task: str, budget: float) -> dict[str, int]:
 
 
 def pick(found: Found, task: str, budget: float) -> str:
-    """One method that `inversion.create` makes by its name alone: of those that lead on most data sets, the one with
-    the largest mean gain there. Combinations such as 'ovg+taba' are none: their arguments depend on the data.
-
-    Raises InvalidParameterError for an unknown task, DataError where no data set is of it, or no such method leads.
-    """
+    """One method that `inversion.create` makes by its name alone (unlike 'ovg+taba'): of those that lead on most data
+    sets, the one with the largest mean gain. Raises InvalidParameterError for an unknown task, DataError where there is
+    none."""
     counts = {name: count for name, count in leading(found, task, budget).items() if name in METHODS}
+    studies = suited(found, task).values()
     if not counts:
-        why = "no single method leads" if suited(found, task) else "no result is of a data set"
-        raise DataError(f"{why} for {task!r}; run the benchmark on {'more of them' if suited(found, task) else 'one'}")
-    most = [name for name, count in counts.items() if count == max(counts.values())]
-    listed = [one for study in suited(found, task).values() for one in choices(study, task, budget)]
-    gains = {name: [one.gain.mean for one in listed if one.method == name] for name in most}
-    return max(most, key=lambda name: sum(gains[name]) / len(gains[name]))
+        why = "no single method leads" if studies else "no result is of a data set"
+        raise DataError(f"{why} for {task!r}; run the benchmark on {'more of them' if studies else 'one'}")
+    every = [one for study in studies for one in choices(study, task, budget)]
+    most = max(counts.values())
+    gains = {name: [one.gain.mean for one in every if one.method == name] for name in counts if counts[name] == most}
+    return max(gains, key=lambda name: sum(gains[name]) / len(gains[name]))
 
 
 def table(found: Found) -> Cells:
     """A row per task, budget and data set: the best, what it gains over the standard inversion, who else leads."""
     rows = []
     for task, wanted in TASKS.items():
-        for study in suited(found, task).values():
-            for budget in BUDGETS:
-                best, *others = choices(study, task, budget)
-                told = [called(one.method) for one in others if one.leads]
-                row = {"Task": cells.label(task), "Data": cells.label(title_of(study))}
-                row["Budget"] = Cell(f"{budget:g}", budget)
-                row |= {"Best": cells.label(called(best.method)), "Cost": cells.number(best.cost, 2)}
-                row["Score"] = cells.label(_SCORES[wanted.score])
-                row["Minus the standard inversion's"] = cells.number(best.gain, 3)
-                row["No significant difference from it"] = Cell(", ".join(told) or "none", len(told))
-                rows.append(row)
+        for study, budget in itertools.product(suited(found, task).values(), BUDGETS):
+            best, *others = choices(study, task, budget)
+            alike = [called(one.method) for one in others if one.leads]
+            row = {
+                "Task": task,
+                "Data": title_of(study),
+                "Budget": Cell(f"{budget:g}", budget),
+                "Best": called(best.method),
+                "Cost": (best.cost, 2),
+                "Score": _SCORES[wanted.score],
+                "Minus the standard inversion's": (best.gain, 3),
+                "No significant difference from it": Cell(", ".join(alike) or "none", len(alike)),
+            }
+            rows.append(cells.row(row))
     return pd.DataFrame(rows)
 
 
 def gains(found: Found) -> pd.DataFrame:
-    """Every method of the largest budget on the first data set of each task: columns panel, method, series (leads or
-    not), mean, low, high of the score minus the standard inversion's."""
+    """Gains of all methods at the largest budget on each task's first data set: panel, method, series, mean, low,
+    high."""
     rows = []
     for task, wanted in TASKS.items():
         for study in list(suited(found, task).values())[:1]:
+            panel = f"{task}|{_SCORES[wanted.score]}|{title_of(study)}"
             for one in choices(study, task, BUDGETS[-1]):
-                ends = dict(zip(("mean", "low", "high"), one.gain, strict=True))
-                row = {"panel": f"{task}|{_SCORES[wanted.score]}|{title_of(study)}", "method": called(one.method)}
-                rows.append(row | ends | {"series": AMONG if one.leads else APART})
+                row = {"panel": panel, "method": called(one.method), **one.gain._asdict()}
+                rows.append(row | {"series": AMONG if one.leads else APART})
     return pd.DataFrame(rows)
 
 
@@ -179,18 +179,17 @@ def answer(found: Found) -> str:
         if not studies:
             lines.append(f"- **{task}**: no data set of this task is among these results.")
             continue
-        texts = []
+        leaders = []
         for budget in (BUDGETS[0], BUDGETS[-1]):
             counts = leading(found, task, budget)
             most = max(counts.values())
             best = [name for name, count in counts.items() if count == most]
             for name in best:
                 named.setdefault(name, {}).update(studies)
-            listed = ", ".join(map(called, best))
-            texts.append(f"{_costing(budget)}: {listed} ({most} of {len(studies)})")
+            leaders.append(f"{_costing(budget)}: {', '.join(map(called, best))} ({most} of {len(studies)})")
         kinds = " and ".join(sorted({attr(study, "data_source") for study in studies.values()}))
         sets = f"{len(studies)} data set{'s' * (len(studies) > 1)}, {kinds}"
-        lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(texts)}.")
+        lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(leaders)}.")
     sets = "; ".join(label(study) for study in found.values())
     return (
         "**Answer.** Who is best, or not significantly worse than the best, on most data sets of a task (in brackets: "
@@ -199,27 +198,20 @@ def answer(found: Found) -> str:
 
 
 def beware(named: Mapping[str, Found]) -> str:
-    """What the tasks' scores do not see of methods, on at least half of the data sets, as a list of Markdown: images
-    that are smoother than the standard inversion's (log energy at high frequencies, whole interval), or farther from
-    real targets (SWD, every draw). named: method -> the data sets of the tasks that it is named for."""
+    """What the tasks' scores do not see of methods on half of their data sets: smoothness, distance to real targets."""
     lines = []
     for name, found in named.items():
-        smooth = sum(difference(one, name, "standard", "hf_excess").high < 0 for one in found.values())
-        far = sum(_farther(one, name) for one in found.values())
-        parts = [
-            f"{words} on {count} of {len(found)} data sets"
-            for count, words in (
-                (smooth, "have less energy at high frequencies"),
-                (far, "are farther from real targets (SWD)"),
-            )
-            if 2 * count >= len(found)
-        ]
+        counts = {
+            "have less energy at high frequencies": sum(
+                difference(one, name, "standard", "hf_excess").high < 0 for one in found.values()
+            ),
+            "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
+        }
+        parts = [f"{words} on {n} of {len(found)} data sets" for words, n in counts.items() if 2 * n >= len(found)]
         if parts:
             lines.append(f"- **{called(name)}**: they {', and '.join(parts)}.\n")
-    if not lines:
-        return ""
     head = "**Beware** of what these scores do not see in the images, beside the standard inversion's"
-    return f"{head}:\n\n{''.join(lines)}\n"
+    return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 
 
 def _farther(study: xr.Dataset, name: str) -> bool:
@@ -229,41 +221,39 @@ def _farther(study: xr.Dataset, name: str) -> bool:
 
 
 def worth(found: Found) -> str:
-    """On how many data sets of all tasks the largest budget has another best than the smallest, and a significantly
-    better one, as Markdown."""
-    pairs, others, better = 0, 0, []
-    for task, wanted in TASKS.items():
-        for study in suited(found, task).values():
-            cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
-            scores = _score(cut(study), wanted.score)
+    """In how many cases the largest budget has another best than the smallest, and a better one, as Markdown."""
+    pairs = [(task, study) for task in TASKS for study in suited(found, task).values()]
+    others, better = 0, []
+    for task, study in pairs:
+        cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
+        if cheap != costly:
+            others += 1
+            scores = _score(study, TASKS[task].score)
             gain = interval(scores.sel(point=costly, drop=True) - scores.sel(point=cheap, drop=True))
-            pairs += 1
-            others += cheap != costly
-            if cheap != costly and gain.low > 0:
+            if gain.low > 0:
                 better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
-    said = "Mostly" if 2 * len(better) > pairs else "Seldom" if better else "Not shown"
+    pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
-        f"**Does it pay to spend more?** {said}: the best method of {_costing(BUDGETS[-1])} is another one than the "
-        f"best of {_costing(BUDGETS[0])} in {others} of {pairs} cases, and significantly better in "
+        f"**Does it pay to spend more?** {pays}: the best method of {_costing(BUDGETS[-1])} is another one than the "
+        f"best of {_costing(BUDGETS[0])} in {others} of {len(pairs)} cases, and significantly better in "
         f"{len(better)}{': ' * bool(better)}{'; '.join(better)}."
     )
 
 
 def example(found: Found, task: str, budget: float) -> str:
     """One sentence on `pick`, with its gains on each data set, and one on combinations that lead on more of them."""
-    name = pick(found, task, budget)
-    gained = [
+    name, counts = pick(found, task, budget), leading(found, task, budget)
+    gained = "; ".join(
         f"{title_of(study)} {text(one.gain)}"
         for study in suited(found, task).values()
         for one in choices(study, task, budget)
         if one.method == name
-    ]
-    counts = leading(found, task, budget)
+    )
     combined = [called(other) for other, count in counts.items() if other not in METHODS and count > counts[name]]
     more = f" On more data sets leads {', '.join(combined)}, whose arguments depend on the data." if combined else ""
     return (
         f"For {task}, {_costing(budget)}: **{called(name)}** "
-        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {'; '.join(gained)}).{more}"
+        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {gained}).{more}"
     )
 
 
@@ -271,7 +261,8 @@ def _costing(budget: float) -> str:
     return f"up to {budget:g} standard inversion{'s' * (budget > 1)}"
 
 
-def _score(limited: xr.Dataset, score: str) -> xr.DataArray:
-    """Of each method and image, seeds averaged; `limited` has S_LF cut."""
+def _score(study: xr.Dataset, score: str) -> xr.DataArray:
+    """Of each method and image, seeds averaged, S_LF cut."""
+    limited = cut(study)
     values = limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score]
     return values.mean("seed") if "seed" in values.dims else values

@@ -16,8 +16,6 @@ from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, label, number, said
 from spectral_collapse.statistics import Interval
 
-__all__ = ["Case", "Claim", "Rule", "Test", "Verdict", "above", "below", "from_cases", "judge", "overall"]
-
 Verdict = Literal["holds", "fails", "mixed", "one family only", "too few data", "not measured"]
 
 
@@ -27,12 +25,9 @@ QUESTION = "a question of this book"
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable claim.
-
-    claim: in one sentence. where: paper and section, figure or table. measured: the numbers, with interval, number of
-    images and data. verdict: of `overall`. figure: the name of the figure, on the chapter's page, that shows it. holds,
-    of: on how many data sets it holds, of those on which it was measured.
-    """
+    """One checkable claim. where: paper and section, figure or table. measured: the numbers. verdict: of `overall`.
+    figure: the name of the figure, on the chapter's page, that shows it. holds, of: on how many data sets it holds, of
+    those on which it was measured."""
 
     claim: str
     where: str
@@ -67,13 +62,12 @@ def table(claims: Iterable[Claim]) -> Page:
 
 
 def head(*names: str) -> str:
-    """The first row of an HTML table."""
     columns = "".join(f'<th scope="col">{name}</th>' for name in names)
     return f"<thead><tr>{columns}</tr></thead>"
 
 
 def itemized(measured: str) -> str:
-    """What was measured as HTML, with an item for each data set where it is of several."""
+    """What was measured as HTML, an item per data set where it is of several."""
     titles = "|".join(re.escape(info.title) for info in datasets.DATASETS.values())
     before, *items = re.split(rf"(?:^|(?<=[;:.]) )(?=(?:{titles})\b)", measured)
     if len(items) < 2:
@@ -96,19 +90,17 @@ CONCLUDED = {
 
 def conclusion(claims: Iterable[Claim]) -> str:
     """What a chapter concludes of its claims, as a Markdown list: the claims of each verdict."""
-    found = list(claims)
-    items = {heading: [said(one.claim) for one in found if one.words == words] for words, heading in CONCLUDED.items()}
-    return "\n".join("\n  - ".join([f"- **{heading}:**", *which]) for heading, which in items.items() if which)
+    found, lines = list(claims), []
+    for words, heading in CONCLUDED.items():
+        if which := [f"  - {said(one.claim)}" for one in found if one.words == words]:
+            lines += [f"- **{heading}:**", *which]
+    return "\n".join(lines)
 
 
 def overall(held: Mapping[str, Held]) -> Verdict:
-    """What the data sets say together: 'holds' or 'fails' where all that can tell agree, and they are of two families
-    at least; 'one family only' where they are of one; 'mixed' where they disagree; 'too few data' where none can
-    tell; 'not measured' where there is none.
-
-    held: title of a data set -> True or False, None where the numbers leave it open. Data sets of one family, as cells
-    at x8, x16 and x32 are, show the same pictures to one network.
-    """
+    """What the data sets say together, title -> whether the claim holds: 'holds' or 'fails' where all that can tell
+    agree and are of two families at least; 'one family only' where they are of one, as cells at x8 and x16 are; 'mixed'
+    where they disagree; 'too few data' where none can tell."""
     told = {title: one for title, one in dict(held).items() if one is not None}
     if not told:
         return "too few data" if held else "not measured"
@@ -123,11 +115,6 @@ def family(title: str) -> str:
     """The family of a data set by its title, behind which more may stand; of what is no data set, itself."""
     titles = {info.title: info.family for info in datasets.DATASETS.values()}
     return next((titles[one] for one in sorted(titles, key=len, reverse=True) if title.startswith(one)), title)
-
-
-def shown(measured: str, held: Held) -> str:
-    """What was measured on a data set, with 'no' or 'open' where the claim does not hold."""
-    return measured if held else f"{measured}: {'open' if held is None else 'no'}"
 
 
 Case = tuple[str, Held]
@@ -164,12 +151,9 @@ def is_equal(value: float, margin: float) -> Test:
 
 @dataclass(frozen=True)
 class Rule:
-    """A claim as a row of a page's table, for `judge`.
-
-    claim, where, figure: as of `Claim`. what: of which quantity the numbers are. measured: the quantity of a result,
-    None where it has not what it takes; or known already. rule: what the claim asks of it; of a result, where it has a
-    bound of its own. digits: of the numbers. note: what is said of a result in brackets behind its number.
-    """
+    """A claim as a row, for `judge`. what: of which quantity the numbers are. measured: the quantity of a result, None
+    where it has not what it takes; or known already. rule: what the claim asks of it; of a result, where it has a bound
+    of its own. digits: of the numbers. note: stands in brackets behind a result's number."""
 
     claim: str
     where: str
@@ -182,14 +166,9 @@ class Rule:
 
 
 def judge(
-    rows: Iterable[Rule],
-    found: Mapping[str, xr.Dataset] | None = None,
-    title: Callable[[xr.Dataset], str] = label,
+    rows: Iterable[Rule], found: Mapping[str, xr.Dataset] | None = None, title: Callable[[xr.Dataset], str] = label
 ) -> list[Claim]:
-    """A claim per row, with the verdict of `overall` over data sets.
-
-    found: data set -> result; not needed where all is measured already. title: how a result is called.
-    """
+    """A claim per row. found: data set -> result, where a row measures; title: how a result is called."""
     studies = {title(one): one for one in (found or {}).values()}
     made = []
     for row in rows:
@@ -198,7 +177,7 @@ def judge(
         listed = {}
         for name, one in known.items():
             test = row.rule if single else row.rule(studies[name])
-            notes = [*([] if single else [test.words]), *([row.note(studies[name])] if row.note else [])]
+            notes = [test.words] * (not single) + ([row.note(studies[name])] if row.note else [])
             bracket = f" ({'; '.join(notes)})" if notes else ""
             listed[name] = f"{number(one, row.digits)}{bracket}", test.holds(one)
         what = f"{row.what}, {row.rule.words}" if single else row.what
@@ -220,13 +199,11 @@ def joined(*parts: Mapping[str, Case], by: Callable[..., Held] = all_of) -> dict
 
 
 def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "") -> Claim:
-    """A claim with the verdict of `overall` over data sets.
-
-    cases: title of a data set -> its case. what: stands before all that was measured. figure: as of `Claim`.
-    """
+    """A claim with the verdict of `overall`. what: stands before what was measured on each data set."""
     if not cases:
         return Claim(claim, where, "no data set has what it takes", "not measured", figure)
-    listed = "; ".join(shown(f"{title} {measured}", held) for title, (measured, held) in cases.items())
+    words = {True: "", False: ": no", None: ": open"}
+    listed = "; ".join(f"{title} {measured}{words[held]}" for title, (measured, held) in cases.items())
     held = {title: one for title, (_, one) in cases.items()}
     measured = f"{what}: {listed}" if what else listed
     return Claim(claim, where, measured, overall(held), figure, [*held.values()].count(True), len(held))

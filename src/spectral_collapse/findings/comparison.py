@@ -1,9 +1,9 @@
 """Methods compared on the same images, and scores with each other.
 
-Works on any dataset with the dims point and sample, and seed where there is one, whose variables are
-named as the cards of `metrics.SCORES`: a result of `studies.pareto`, for example. The unit is the
-image, as in `findings.pareto`: seeds are averaged within an image first. Intervals resample the groups of images
-that a coordinate `sample_group` names, or single images without it (`statistics.bootstrap_counts`).
+Works on any dataset with the dims point and sample, and seed where there is one, whose variables are named as the cards
+of `metrics.SCORES`. The unit is the image: seeds are averaged within it first. Intervals resample groups of images
+(`statistics.bootstrap_counts`). Raises InvalidParameterError for unknown names, DataError where nothing can be
+compared.
 """
 
 from __future__ import annotations
@@ -17,23 +17,9 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse import metrics
+from spectral_collapse import metrics, statistics
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.statistics import (
-    Interval,
-    Kind,
-    bootstrap_counts,
-    bootstrap_mean,
-    correlations,
-    groups_of,
-    holm,
-    resampled,
-    resampled_means,
-    sign_flip,
-    text,
-    wilson,
-    within,
-)
+from spectral_collapse.statistics import Interval, Kind, bootstrap_counts, groups_of, resampled, resampled_means, within
 
 Over = Literal["point", "sample"]
 
@@ -52,84 +38,58 @@ def paired(
     points: Sequence[str] | None = None,
     scores: Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Each point against a baseline on the same images.
+    """Each point against a baseline on the same images: dims score, point.
 
-    Args:
-        study: dims point, sample, and seed if there is one.
-        baseline: a point.
-        points: those to compare with it; without it all others.
-        scores: without it `scores_of(study)`.
-
-    Returns:
-        dims score, point. difference: mean over images of point minus baseline, with its bootstrap
-        interval (difference_low, difference_high). improved: the share of images that are better at the
-        point, by the score's direction, ties not counted; NaN where a score has no direction. Its
-        interval (improved_low, improved_high) is Wilson's (1927), since resampling gives a share of 0 or
-        1 an interval without width; it counts independent groups, not images. Tables 1 and 6 of Spectral
-        Collapse count settings instead of images (93.8 % is 15 of 16): `cases`.
-
-    Raises InvalidParameterError for unknown points and scores, DataError where nothing can be compared.
+    points: those to compare with it; without it all others. scores: without it `scores_of(study)`. Returns difference,
+    the mean over images of point minus baseline, and improved, the share of images that are better by the score's
+    direction (ties not counted; NaN without a direction), both with _low and _high. The share's interval is Wilson's
+    (1927), since resampling gives a share of 0 or 1 none; it counts independent groups. Tables 1 and 6 of Spectral
+    Collapse count settings instead of images: `cases`.
     """
-    names = _chosen(study, scores)
-    if points is None:
-        points = [str(point) for point in study["point"].to_numpy() if point != baseline]
+    names, known = _chosen(study, scores), [str(point) for point in study["point"].to_numpy()]
+    points = [point for point in known if point != baseline] if points is None else list(points)
     for point in (baseline, *points):
-        if point not in study["point"].to_numpy():
-            raise unknown("point", point, study["point"].to_numpy())
+        if point not in known:
+            raise unknown("point", point, known)
     if not points:
         raise DataError(f"there is no other point than {baseline!r} to compare; run more methods")
     values = _per_image(study, names)
-    candidates, reference = values.sel(point=list(points)), values.sel(point=baseline)
-    gap = (candidates - reference).transpose("score", "point", "sample").to_numpy()
-    better = np.stack(
-        [_goodness(name, candidates.sel(score=name)) > _goodness(name, reference.sel(score=name)) for name in names]
-    )
-    directed = np.array([[metrics.SCORES[name].directed] for name in names])
-    share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
-    low, high = wilson(share, len(set(groups_of(study))))
-    found = {
-        "difference": (bootstrap_mean(gap, groups_of(study)), "difference, point minus baseline"),
-        "improved": (Interval(share, low, high), "share of images improved"),
-    }
+    candidates, reference = values.sel(point=points).to_numpy(), values.sel(point=[baseline]).to_numpy()
+    gap = candidates - reference
+    better = _goodness(names, candidates) > _goodness(names, reference)
+    share = np.where(_directed(names)[:, None] & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
+    improved = Interval(share, *statistics.wilson(share, len(set(groups_of(study)))))
     return xr.Dataset(
-        _intervals(found, ("score", "point")),
-        {"score": names, "point": list(points)},
-        _attrs(study, baseline=baseline),
+        _variables("difference", statistics.bootstrap_mean(gap, groups_of(study)), ("score", "point"))
+        | _variables("improved", improved, ("score", "point")),
+        {"score": names, "point": points},
+        {"n": study.sizes["sample"], "baseline": baseline},
     )
 
 
 def corrected(study: xr.Dataset, pairs: xr.Dataset) -> xr.Dataset:
-    """A result of `paired` of this study with two more variables: `pvalue`, that of `statistics.sign_flip` over groups
-    of images, and `holm`, corrected for the number of points that a score is compared at."""
+    """A result of `paired` with `pvalue`, of `statistics.sign_flip`, and `holm`, corrected for the number of points."""
     values = _per_image(study, list(pairs["score"].to_numpy()))
     gap = values.sel(point=pairs["point"]) - values.sel(point=pairs.attrs["baseline"])
-    pvalue = sign_flip(gap.transpose("score", "point", "sample").to_numpy(), groups_of(study))
-    about = {"pvalue": (pvalue, "p-value"), "holm": (holm(pvalue), "p-value after Holm")}
-    found = {
-        name: xr.Variable(("score", "point"), values, {"long_name": title, "units": "1"})
-        for name, (values, title) in about.items()
-    }
-    return pairs.assign(found)
+    pvalue = statistics.sign_flip(gap.transpose("score", "point", "sample").to_numpy(), groups_of(study))
+    dims = ("score", "point")
+    return pairs.assign(pvalue=(dims, pvalue), holm=(dims, statistics.holm(pvalue)))
 
 
-def leaders(study: xr.Dataset, score: str, points: Sequence[str] | None = None) -> dict[str, str]:
-    """point -> 'best' or 'second', of a score of single images, where it is significant.
-
-    The best is the point with the best mean, if its difference from every other one has p < `LEVEL` by
-    `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best.
-    """
-    values = _per_image(study, [score]).isel(score=0, drop=True)
-    values = values if points is None else values.sel(point=list(points))
-    values = values.isel(point=np.argsort(-_goodness(score, values.mean("sample")), kind="stable"))
+def leaders(study: xr.Dataset, score: str) -> dict[str, str]:
+    """point -> 'best' or 'second'. The best has the best mean, if its difference from every other point has p < `LEVEL`
+    by `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best."""
+    values = _per_image(study, [score])
+    order = np.argsort(-_goodness([score], values.mean("sample").to_numpy())[0], kind="stable")
+    names, ranked = values["point"].to_numpy()[order], values.to_numpy()[0, order]
     found: dict[str, str] = {}
-    for number, place in enumerate(("best", "second")):
-        rest = values.isel(point=slice(number + 1, None))
-        if not rest.sizes["point"] or not metrics.SCORES[score].directed:
+    for place, mark in enumerate(("best", "second")):
+        if len(names) < place + 2 or not metrics.SCORES[score].directed:
             break
-        gap = (values.isel(point=number) - rest).transpose("point", "sample").to_numpy()
-        if not (holm(sign_flip(gap, groups_of(study))) < LEVEL).all():
+        pvalues = statistics.sign_flip(ranked[place] - ranked[place + 1 :], groups_of(study))
+        if not (statistics.holm(pvalues) < LEVEL).all():
             break
-        found[str(values["point"].to_numpy()[number])] = place
+        found[str(names[place])] = mark
     return found
 
 
@@ -141,20 +101,10 @@ def cases(
 ) -> xr.Dataset:
     """The share of settings in which one kind of method is better than another, as Tables 1 and 6 count it.
 
-    A case is a study, a seed, a point whose `method` is among `candidates` and one whose method is among
-    `baselines`; it is improved where the candidate's mean over images is strictly better. The interval
-    resamples the images of each study: it says how sure the counted cases are, not how other data sets
-    or methods would do.
-
-    Args:
-        studies: dims point, sample, and seed if there is one; coordinate `method` along point.
-        candidates, baselines: kinds of method, for Table 1 stochastic and deterministic ones.
-        scores: without it those with a direction that all studies have.
-
-    Returns:
-        dim score: improved with improved_low and improved_high; the attr `cases` is their number.
-
-    Raises DataError where no study has both kinds, InvalidParameterError for unknown scores.
+    A case is a study, a seed, a point whose `method` is among `candidates` and one whose method is among `baselines`;
+    it is improved where the candidate's mean over images is strictly better. The interval resamples the images of each
+    study. scores: without it those with a direction that all studies have. Returns dim score: improved with _low and
+    _high; the attr `cases` is their number.
     """
     if not studies:
         raise DataError("cases are counted in studies; give at least one")
@@ -162,7 +112,7 @@ def cases(
         scores = [name for name in scores_of(studies[0]) if all(name in scores_of(study) for study in studies)]
     for study in studies:
         _chosen(study, scores)
-    names = [name for name in scores if metrics.SCORES[name].directed]
+    names = [name for name, directed in zip(scores, _directed(scores), strict=True) if directed]
     actual, drawn = [], []
     for study in studies:
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
@@ -170,7 +120,7 @@ def cases(
         counts = bootstrap_counts(groups_of(study))
         again = (resampled_means(values, counts), counts.sum(1), drawn)
         for means, size, kept in ((values.mean(-1, keepdims=True), values.shape[-1], actual), again):
-            good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
+            good = _goodness(names, means)
             ours, theirs = (good[:, kind] for kind in kinds)
             wins = ours[:, :, None] > theirs[:, None]  # (score, candidate, baseline, seed, resample)
             wins = np.where(np.isnan(size), np.nan, wins)  # a single group has no resamples
@@ -179,47 +129,22 @@ def cases(
     if not counted.shape[1]:
         raise DataError(f"no study has points of both {list(candidates)} and {list(baselines)}; name other methods")
     fewest = min((groups_of(study) for study in studies), key=lambda groups: len(set(groups)))
-    interval = resampled(counted.mean((1, 2)), np.concatenate(drawn, 1).mean(1), fewest)
-    return xr.Dataset(
-        _intervals({"improved": (within(interval, 0, 1), "share of cases improved")}, ("score",)),
-        {"score": names},
-        {"cases": counted.shape[1], "candidates": ", ".join(candidates), "baselines": ", ".join(baselines)},
-    )
+    improved = within(resampled(counted.mean((1, 2)), np.concatenate(drawn, 1).mean(1), fewest), 0, 1)
+    return xr.Dataset(_variables("improved", improved, ("score",)), {"score": names}, {"cases": counted.shape[1]})
 
 
 def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
-    """The rank of each point's mean, 1 for the best, with its bootstrap interval.
-
-    Equal means share the mean of their ranks. Scores without a direction have no ranks and are left out.
-
-    Returns dims score, point: rank, rank_low, rank_high; and along point mean_rank, over the scores, with
-    its interval.
-
-    Raises InvalidParameterError for unknown scores, DataError where none has a direction.
-    """
+    """Mean rank of each point over the scores with a direction, 1 is best: mean_rank, with _low and _high."""
     names = [name for name in _chosen(study, scores) if metrics.SCORES[name].directed]
     if not names:
         raise DataError("no score of this study has a direction, so points have no ranks")
-    values = _per_image(study, names).to_numpy()
-
-    def placed(means: np.ndarray) -> np.ndarray:
-        good = np.stack([_goodness(name, mean) for name, mean in zip(names, means, strict=True)])
-        return stats.rankdata(-good, axis=1)
-
-    actual = placed(values.mean(-1))
-    groups = groups_of(study)
-    drawn = placed(resampled_means(values, bootstrap_counts(groups)))
-
-    def ranked(ranks: np.ndarray, draws: np.ndarray) -> Interval:
-        return within(resampled(ranks, draws, groups), 1, actual.shape[1])
-
-    single = {"rank": (ranked(actual, drawn), "rank, 1 is best")}
-    mean = {"mean_rank": (ranked(actual.mean(0), drawn.mean(0)), "mean rank over scores")}
-    return xr.Dataset(
-        {**_intervals(single, ("score", "point")), **_intervals(mean, ("point",))},
-        {"score": names, "point": study["point"].to_numpy()},
-        _attrs(study),
+    values, groups = _per_image(study, names).to_numpy(), groups_of(study)
+    actual, drawn = (
+        stats.rankdata(-_goodness(names, means), axis=1).mean(0)
+        for means in (values.mean(-1), resampled_means(values, bootstrap_counts(groups)))
     )
+    found = within(resampled(actual, drawn, groups), 1, len(actual))
+    return xr.Dataset(_variables("mean_rank", found, ("point",)), {"point": study["point"].to_numpy()})
 
 
 def correlation(
@@ -227,20 +152,10 @@ def correlation(
 ) -> xr.Dataset:
     """The correlation of each score with each other, as Fig. 14 of Spectral Collapse, with intervals over images.
 
-    Args:
-        study: dims point, sample, and seed if there is one.
-        scores: two at least; without it `scores_of(study)`.
-        kind: of coefficient. The paper names neither; Spearman's does not depend on a score's scale.
-        over: 'point', between the points' means, which is the paper's reading ('for different methods');
-            'sample', between all images of all points.
-
-    Returns:
-        dims score, other: r, with r_low and r_high, the 95 % bootstrap interval. It says how
-        sure the correlation among these points is, not how other methods would correlate. NaN where a
-        score is the same everywhere or not finite.
-
-    Raises InvalidParameterError for unknown scores, kind or over, DataError for fewer than two scores or
-    three points (images and points, over 'sample').
+    kind: of coefficient; the paper names none, and Spearman's does not depend on a score's scale. over: 'point',
+    between the points' means, which is the paper's reading; 'sample', between all images of all points. Returns dims
+    score, other: r, with r_low and r_high, for these points and no others; NaN where a score is the same everywhere or
+    not finite.
     """
     for name, value, allowed in (("kind", kind, get_args(Kind)), ("over", over, get_args(Over))):
         if value not in allowed:
@@ -255,43 +170,33 @@ def correlation(
     def of(counts: np.ndarray) -> np.ndarray:
         """How often each sample counts (resamples, samples) -> (score, other, resamples)."""
         if over == "point":
-            return correlations(resampled_means(values, counts), kind)
+            return statistics.correlations(resampled_means(values, counts), kind)
         repeated = (np.repeat(values, times.astype(int), -1).reshape(len(names), -1, 1) for times in counts)
-        return np.concatenate([correlations(one, kind) for one in repeated], axis=-1)
+        return np.concatenate([statistics.correlations(one, kind) for one in repeated], axis=-1)
 
     groups = groups_of(study)
-    counts = bootstrap_counts(groups)
-    r = of(np.ones((1, samples)))[..., 0]
-    unknown_ends = np.full((len(names), len(names)), np.nan)
-    found = (
-        Interval(r, unknown_ends, unknown_ends)
-        if np.isnan(counts).any()
-        else within(resampled(r, of(counts), groups), -1, 1)
-    )
-    intervals = _intervals({"r": (found, f"{kind.title()} correlation")}, ("score", "other"))
-    return xr.Dataset(intervals, {"score": names, "other": names}, _attrs(study, kind=kind, over=over, points=points))
+    counts, r = bootstrap_counts(groups), of(np.ones((1, samples)))[..., 0]
+    unknown_end = np.full_like(r, np.nan)
+    alone = np.isnan(counts).any()
+    found = Interval(r, unknown_end, unknown_end) if alone else within(resampled(r, of(counts), groups), -1, 1)
+    variables = _variables("r", found, ("score", "other"), f"{kind.title()} correlation")
+    return xr.Dataset(variables, {"score": names, "other": names}, {"over": over, "points": points})
 
 
 def score_table(scores: xr.Dataset) -> pd.DataFrame:
-    """The values of `metrics.evaluate` as a table, a row per score.
-
-    Mean with its 95 % bootstrap interval over the samples that have a value, or the set's value; n, for
-    distances of sets 'images / references'; the direction; the value without any defect at this n and
-    shape (white noise, or two sets that do not differ), where it is known. 'missing' with the reason
-    where a score could not be computed.
-    """
+    """The values of `metrics.evaluate`, a row per score: mean with its interval over samples that have a value, or the
+    set's value; n, for distances of sets 'images / references'; the direction; the value without any defect, where it
+    is known. 'missing' with the reason where a score could not be computed."""
     rows = []
     for variable in scores.values():
         attrs = variable.attrs
         values = variable.dropna(variable.dims[0]) if variable.ndim else variable
-        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(values.size)
-        if not variable.ndim:
-            n = n if "n_references" in attrs else str(attrs["n"])
-        unit = f" ({attrs['units']})" if attrs["units"] != "1" else ""
+        n = values.size if variable.ndim else attrs["n"]
+        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(n)
         null = attrs.get("white_noise", attrs.get("chance"))
         rows.append(
             {
-                "Score": attrs["long_name"] + unit,
+                "Score": attrs["long_name"] + (f" ({attrs['units']})" if attrs["units"] != "1" else ""),
                 "Mean [95 %]": f"missing: {attrs['missing']}" if "missing" in attrs else _value(values),
                 "n": "-" if "missing" in attrs else n,
                 "Direction": attrs["arrow"] or "-",
@@ -308,20 +213,23 @@ def _value(values: xr.DataArray) -> str:
     if not math.isfinite(mean):
         return f"{mean:g}"
     digits = 3 if abs(mean) < 10 else 1
-    interval = bootstrap_mean(values) if values.ndim else Interval(mean, math.nan, math.nan)
-    return text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"
+    interval = statistics.bootstrap_mean(values) if values.ndim else Interval(mean, math.nan, math.nan)
+    return statistics.text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"
 
 
 def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:
     known = scores_of(study)
-    if scores is None:
-        if not known:
-            raise DataError("the study has no score with the dims point and sample")
-        return known
-    for name in scores:
+    if scores is None and not known:
+        raise DataError("the study has no score with the dims point and sample")
+    chosen = known if scores is None else list(scores)
+    for name in chosen:
         if name not in known:
             raise unknown("score of this study", name, known)
-    return list(scores)
+    return chosen
+
+
+def _directed(scores: Sequence[str]) -> np.ndarray:
+    return np.array([metrics.SCORES[name].directed for name in scores], bool)
 
 
 def _seeds(values: xr.DataArray) -> xr.DataArray:
@@ -336,20 +244,12 @@ def _per_image(study: xr.Dataset, names: Sequence[str]) -> xr.DataArray:
     return xr.concat(means, "score").assign_coords(score=list(names))
 
 
-def _goodness(name: str, values: np.ndarray | xr.DataArray) -> np.ndarray:
-    return metrics.SCORES[name].goodness(np.asarray(values))
+def _goodness(names: Sequence[str], values: np.ndarray) -> np.ndarray:
+    """(score, ...), more is better."""
+    return np.stack([metrics.SCORES[name].goodness(one) for name, one in zip(names, values, strict=True)])
 
 
-def _intervals(found: dict[str, tuple[Interval, str]], dims: tuple[str, ...]) -> dict[str, xr.Variable]:
-    variables = {}
-    for name, (interval, long_name) in found.items():
-        for end, values in zip(("", "_low", "_high"), interval, strict=True):
-            title = long_name + {"": "", "_low": ", 95 % from", "_high": ", 95 % to"}[end]
-            variables[name + end] = xr.Variable(dims, values, {"long_name": title, "units": "1"})
-    return variables
-
-
-def _attrs(study: xr.Dataset, **more: object) -> dict[str, object]:
-    """What a caption needs: number of images, and what the study says of its data."""
-    kept = {name: study.attrs[name] for name in ("title", "data_source", "origin") if name in study.attrs}
-    return {**kept, "n": study.sizes["sample"], "seeds": study.sizes.get("seed", 1), **more}
+def _variables(name: str, found: Interval, dims: tuple[str, ...], title: str = "") -> dict[str, xr.Variable]:
+    attrs = {"long_name": title} if title else {}
+    ends = zip(("", "_low", "_high"), found, strict=True)
+    return {name + end: xr.Variable(dims, values, attrs) for end, values in ends}

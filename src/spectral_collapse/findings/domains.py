@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
-from spectral_collapse.findings.intervals import high_mean, mean_text, means
+from spectral_collapse.findings.intervals import concat, high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, label, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, geometric_mean, text
@@ -33,27 +33,19 @@ def origin(domains: Sequence[xr.Dataset]) -> str:
 def answer(domains: Sequence[xr.Dataset]) -> str:
     """On which data sets sources lack power at high frequencies, and which images are real."""
     ratios = {title_of(one): _high_ratio(one) for one in domains}
-    sides = {True: "below 1 on", False: "above 1 on", None: "not significantly different from 1 on"}
-    told = [
-        f"{words} {', '.join(f'{name} ({text(one, 2)})' for name, one in ratios.items() if below(one, 1) is side)}"
-        for side, words in sides.items()
-        if any(below(one, 1) is side for one in ratios.values())
-    ]
-    kinds = {
-        kind: ", ".join(dict.fromkeys(_family(one) for one in domains if attr(one, "data_source") == kind))
-        for kind in dict.fromkeys(attr(one, "data_source") for one in domains)
-    }
+    told = []
+    for side, words in {True: "below 1", False: "above 1", None: "not significantly different from 1"}.items():
+        if which := [f"{name} ({text(one, 2)})" for name, one in ratios.items() if below(one, 1) is side]:
+            told.append(f"{words} on {', '.join(which)}")
+    families: dict[str, dict[str, None]] = {}  # in order, and each once
+    for one in domains:
+        families.setdefault(attr(one, "data_source"), {})[title_of(one).partition(",")[0]] = None
+    kinds = [f"{kind.capitalize()} are {', '.join(names)}" for kind, names in families.items()]
     return (
         "**Answer.** Enlarged sources have fewer independent values than their targets (one pixel in 64 at x8), and "
         "drawings have neither shading nor material. Power at high frequencies need not be missing: that of sources "
-        f"over that of targets is {'; '.join(told)}. "
-        f"{'. '.join(f'{kind.capitalize()} are {names}' for kind, names in kinds.items())}."
+        f"over that of targets is {'; '.join(told)}. {'. '.join(kinds)}."
     )
-
-
-def _family(one: xr.Dataset) -> str:
-    """'Photos' for 'Photos, x8'."""
-    return title_of(one).partition(",")[0]
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
@@ -75,31 +67,25 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
 def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Power of both domains: columns dataset, series, frequency, and those of `intervals.means`."""
-    tables = [
-        means(one["power"].rename(domain="series"), bounds=POSITIVE).assign(dataset=one.attrs["dataset"])
-        for one in domains
-    ]
-    return pd.concat(tables, ignore_index=True)
+    powers = [(one.attrs["dataset"], one["power"].rename(domain="series")) for one in domains]
+    return concat([means(power, bounds=POSITIVE).assign(dataset=name) for name, power in powers])
 
 
 def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row per data set: kind and number of images, and how their spectra fall, with 95 % intervals.
-
-    The ratio is that of the mean powers above half the Nyquist frequency (geometric mean over images).
-    """
-    rows = []
-    for one in domains:
-        rows.append(
-            {
-                "Data set": one.attrs["dataset"],
-                "Images": one.attrs["data_source"],
-                "Train": one.attrs["train_images"],
-                "Test": one.attrs["test_images"],
-                "Measured": one.sizes["sample"],
-                "Slope of the targets": mean_text(one["slope"], 2),
-                "High frequencies, source / target": text(_high_ratio(one), 2),
-            }
-        )
+    """A row per data set: images, slope, and the sources' share of high-frequency power (geometric mean over
+    images)."""
+    rows = [
+        {
+            "Data set": one.attrs["dataset"],
+            "Images": one.attrs["data_source"],
+            "Train": one.attrs["train_images"],
+            "Test": one.attrs["test_images"],
+            "Measured": one.sizes["sample"],
+            "Slope of the targets": mean_text(one["slope"], 2),
+            "High frequencies, source / target": text(_high_ratio(one), 2),
+        }
+        for one in domains
+    ]
     return pd.DataFrame(rows).set_index("Data set")
 
 
@@ -110,11 +96,7 @@ def _high_ratio(one: xr.Dataset) -> Interval:
 
 
 def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """Spectra of targets, geometric means over images, and the power laws that fit them.
-
-    Columns: label, the data set with its mean slope and its wavelet; frequency, mean, low, high; fit, the power law
-    of the mean slope within the band of the fit, elsewhere NaN.
-    """
+    """Spectra of targets (geometric means) and, within its band, their power law `fit`, with a label."""
     tables = []
     for one in domains:
         logs = np.log(np.maximum(one["power"].sel(domain="target", drop=True), 1e-12))
@@ -125,7 +107,7 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
         ends = ["mean", "low", "high", "fit"]
         found[ends] = np.exp(found[ends])
         tables.append(found.assign(label=f"{label(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"))
-    return pd.concat(tables, ignore_index=True)
+    return concat(tables)
 
 
 def wavelets(domains: Sequence[xr.Dataset]) -> str:

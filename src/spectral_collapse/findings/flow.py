@@ -17,7 +17,7 @@ from spectral_collapse.findings.latents import label
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import interval, text
+from spectral_collapse.statistics import Interval, interval, text
 from spectral_collapse.studies.benchmark import TARGET
 from spectral_collapse.studies.latents import WHITE
 
@@ -32,91 +32,74 @@ def named(network: str, dataset: str) -> str:
 
 
 def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
-    """Where an image enters each process, as a list of Markdown: the noise-to-signal ratio of its first level, and the
-    variance of which the closed form takes half away."""
-    lines = []
-    for name, process in processes.items():
-        first = process.levels(num_steps)[0]
-        ratio = first.sigma / first.alpha
-        lines.append(
-            f"- **{name}**: an image enters at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}, and the closed form halves "
-            f"what has a variance of {ratio**2:.1g}."
-        )
-    return "\n".join(lines)
+    """Where an image enters each process: sigma / alpha of its first level, and the variance that the closed form
+    halves."""
+    first = {name: process.levels(num_steps)[0] for name, process in processes.items()}
+    ratios = {name: level.sigma / level.alpha for name, level in first.items()}
+    return "\n".join(
+        f"- **{name}**: an image enters at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}, and the closed form halves "
+        f"what has a variance of {ratio**2:.1g}."
+        for name, ratio in ratios.items()
+    )
 
 
 def answer(found: Networks) -> str:
-    """On which data sets flow matching collapses, in latents and in images; what standard inversion leaves on the first
-    with either network, and whether the cures bring energy back."""
+    """On which data sets flow matching collapses, what is left with either network, and whether cures help."""
     studies = next(iter(per_data_set(found).values()))
 
-    def each(shown: Callable[[xr.Dataset], str]) -> str:
-        return " and ".join(f"{shown(study)} with {name}" for name, study in studies.items())
-
-    def energy(point: str) -> str:
-        return each(lambda study: text(difference(study, point, TARGET, "hf_excess"), 2))
-
-    def whiteness(series: str) -> str:
-        return each(lambda study: text(value(study, "s_dc", series)))
+    def each(quantity: Callable[[xr.Dataset], Interval], digits: int) -> str:
+        return " and ".join(f"{text(quantity(study), digits)} with {name}" for name, study in studies.items())
 
     def brought(point: str) -> str:
         gain = difference(studies[FLOW], point, "standard", "hf_excess")
-        said = "brings energy back" if gain.low > 0 else "is not shown to bring energy back"
-        return f"{called(point)} {said} ({text(gain, 2)})"
+        words = "brings energy back" if gain.low > 0 else "is not shown to bring energy back"
+        return f"{called(point)} {words} ({text(gain, 2)})"
 
-    def where(collapsed: Callable[[xr.Dataset], bool]) -> str:
-        names = [title_of(one) for one in found[FLOW].values() if collapsed(one)]
+    def where(gap: Callable[[xr.Dataset], Interval]) -> str:
+        names = [title_of(one) for one in found[FLOW].values() if gap(one).high < 0]
         listed = f" ({'; '.join(names)})" if names else ""
         return f"on {len(names)} of {len(found[FLOW])} data sets{listed}"
 
-    flow = studies[FLOW]
-    latent = where(lambda one: from_white(one).high < 0)
-    image = where(lambda one: difference(one, "standard", TARGET, "hf_excess").high < 0)
+    flow, off, taba_off = studies[FLOW], _minus("standard", TARGET, "hf_excess"), _minus("taba", TARGET, "hf_excess")
+    white = text(value(flow, "s_dc", WHITE))
     return (
-        f"**Answer.** Flow matching collapses in the latent {latent}, and in the image {image}. On {label(flow)}, "
-        f"the log energy at high frequencies of the standard inversion's images is off that of true targets by "
-        f"{energy('standard')}, with TABA by {energy('taba')}. With flow matching {brought('taba')}, "
-        f"{brought('ovg')}. $S_{{DC}}$ of the "
-        f"standard latents is {whiteness('standard')}, where white noise has {text(value(flow, 's_dc', WHITE))}."
+        f"**Answer.** Flow matching collapses in the latent {where(from_white)}, and in the image {where(off)}. On "
+        f"{label(flow)}, the log energy at high frequencies of the standard inversion's images is off that of true "
+        f"targets by {each(off, 2)}, with TABA by {each(taba_off, 2)}. With flow matching {brought('taba')}, "
+        f"{brought('ovg')}. $S_{{DC}}$ of the standard latents is "
+        f"{each(lambda study: value(study, 's_dc', 'standard'), 3)}, where white noise has {white}."
     )
+
+
+def _minus(point: str, baseline: str, score: str) -> Callable[[xr.Dataset], Interval]:
+    return functools.partial(difference, point=point, baseline=baseline, score=score)
 
 
 def claims(found: Networks) -> list[Claim]:
     """What this page asks. found: with `FLOW`, and with `EPSILON` where the two are compared."""
-    pairs = {name: both for name, both in per_data_set(found).items() if len(both) == 2}
+    pairs = [both for both in per_data_set(found).values() if len(both) == 2]
 
     def between(score: str) -> Measured:
         """The standard inversion's score with flow matching minus that with epsilon, image by image."""
-        values = {
-            label(both[FLOW]): [both[name][score].sel(point="standard", drop=True).mean("seed") for name in both]
-            for both in ({name: both[name] for name in (FLOW, EPSILON)} for both in pairs.values())
-        }
-        return Measured({name: interval(flow - epsilon) for name, (flow, epsilon) in values.items()})
+        values = {}
+        for both in pairs:
+            flow, epsilon = (
+                both[name][score].sel(point="standard", drop=True).mean("seed") for name in (FLOW, EPSILON)
+            )
+            values[label(both[FLOW])] = interval(flow - epsilon)
+        return Measured(values)
 
-    more, less = is_above(0), is_below(0)
+    energy, whiteness = "log HF energy", "S_DC"
     rows = [
-        ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", from_white, less),
-        *(
-            (words, f"difference of {_CALLED[score]}",
-             functools.partial(difference, point=point, baseline=other, score=score), side)
-            for words, point, other, score, side in (
-                ("Its images have less energy at high frequencies than true targets",
-                 "standard", TARGET, "hf_excess", less),
-                ("TABA brings energy back", "taba", "standard", "hf_excess", more),
-                ("OVG brings energy back", "ovg", "standard", "hf_excess", more),
-                ("TABA makes its latents whiter", "taba", "standard", "s_dc", more),
-            )
-        ),
-        *(
-            (words, f"{_CALLED[score]}, standard inversion", between(score), more)
-            for words, score in (
-                ("It loses less energy than a network that predicts noise", "hf_excess"),
-                ("Its latents are whiter than that network's", "s_dc"),
-            )
-        ),
+        ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", from_white, is_below),
+        ("Its images have less energy at high frequencies than true targets", f"difference of {energy}",
+         _minus("standard", TARGET, "hf_excess"), is_below),
+        ("TABA brings energy back", f"difference of {energy}", _minus("taba", "standard", "hf_excess"), is_above),
+        ("OVG brings energy back", f"difference of {energy}", _minus("ovg", "standard", "hf_excess"), is_above),
+        ("TABA makes its latents whiter", f"difference of {whiteness}", _minus("taba", "standard", "s_dc"), is_above),
+        ("It loses less energy than a network that predicts noise", f"{energy}, standard inversion",
+         between("hf_excess"), is_above),
+        ("Its latents are whiter than that network's", f"{whiteness}, standard inversion", between("s_dc"), is_above),
     ]  # fmt: skip
-    return judge((Rule(words, QUESTION, *row, _FIGURE) for words, *row in rows), found[FLOW], label)
-
-
-_CALLED = {"hf_excess": "log HF energy", "s_dc": "S_DC"}
-_FIGURE = "fig-flow-levels"
+    rules = [Rule(words, QUESTION, what, gap, side(0), "fig-flow-levels") for words, what, gap, side in rows]
+    return judge(rules, found[FLOW], label)

@@ -12,8 +12,7 @@ from spectral_collapse.studies import ledger
 
 
 def table() -> pd.DataFrame:
-    """A row per result that studies handed over in this process: columns Study, Data, Images, Key, Date, Commit, Here,
-    In Python."""
+    """A row per result that studies handed over in this process."""
     return pd.DataFrame([_row(entry) for entry in ledger.USED.values()])
 
 

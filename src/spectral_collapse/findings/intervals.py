@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,38 +20,43 @@ def bounds_of(score: str) -> Bounds:
 
 
 def means(values: xr.DataArray, over: str = "sample", bounds: Bounds = REAL, **attrs: object) -> pd.DataFrame:
-    """A row per place along all other dimensions of `values`: the mean over samples with its 95 % interval.
+    """Means over samples with 95 % intervals, a row per place along the other dimensions of `values`. Groups are those
+    of the coordinate `{over}_group`; samples without a value are left out. bounds: as of `statistics.corrected`. attrs:
+    what a chart says of the table, kept as its `attrs`.
 
-    Args:
-        values: with the dimension `over`, whose coordinate `{over}_group` says what is independent. Samples without
-            a value (NaN) are left out, as in `interval`.
-        bounds: as of `statistics.corrected`.
-        **attrs: what a chart says of the table, kept as its `attrs`.
-
-    Returns columns: the other dimensions; mean, low, high; n, the number of samples; groups, how many of them are
-    independent.
+    Returns columns: the other dimensions; mean, low, high; n samples, of which `groups` are independent.
     """
     return as_table(interval(values, over, bounds), values, over, **attrs)
 
 
 def as_table(found: Interval, values: xr.DataArray, over: str = "sample", **attrs: object) -> pd.DataFrame:
     """The table that `means` returns, for any statistic `found` of `values`."""
-    values = values.transpose(..., over)
-    dims, groups = values.dims[:-1], groups_of(values, over)
-    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in dims], names=dims) if dims else [0]
+    values, groups = values.transpose(..., over), groups_of(values, over)
     known = values.notnull().to_numpy().reshape(-1, len(groups))
-    table = pd.DataFrame({name: np.ravel(end) for name, end in found._asdict().items()}, places)
-    table = table.reset_index(drop=not dims).assign(n=known.sum(1), groups=[len(set(groups[row])) for row in known])
+    counts = {"n": known.sum(1), "groups": [len(set(groups[row])) for row in known]}
+    table = as_rows(values.isel({over: 0}, drop=True), **found._asdict(), **counts)
     table.attrs = attrs
     return table
+
+
+def as_rows(values: xr.DataArray, **columns: np.ndarray | Sequence) -> pd.DataFrame:
+    """A row per place of `values`, with these columns in its shape."""
+    dims = values.dims
+    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in dims], names=dims) if dims else [0]
+    return pd.DataFrame({name: np.ravel(one) for name, one in columns.items()}, places).reset_index(drop=not dims)
+
+
+def concat(tables: Sequence[pd.DataFrame], **attrs: object) -> pd.DataFrame:
+    """Tables below each other; attrs: what a chart says of them."""
+    whole = pd.concat(tables, ignore_index=True)
+    whole.attrs = attrs
+    return whole
 
 
 def stacked(found: Mapping[str, xr.Dataset], table: Callable[[xr.Dataset], pd.DataFrame], column: str) -> pd.DataFrame:
     """The tables of several data sets as one, whose `column` has their titles, in their order."""
     tables = [table(study).assign(**{column: title_of(study)}) for study in found.values()]
-    whole = pd.concat(tables, ignore_index=True)
-    whole.attrs = {"title": "; ".join(title_of(study) for study in found.values())}
-    return whole
+    return concat(tables, title="; ".join(title_of(study) for study in found.values()))
 
 
 def mean_text(values: xr.DataArray, digits: int = 3, bounds: Bounds = REAL) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
+from spectral_collapse.findings.intervals import as_rows
 from spectral_collapse.findings.measured import attr, said, title_of
 from spectral_collapse.statistics import Interval, groups_of
 from spectral_collapse.studies.latents import WHITE
@@ -56,12 +56,6 @@ def described(table: pd.DataFrame) -> str:
     """The series and the data sets of a table of `stacked`, for the description of a chart."""
     names, panels = (", ".join(table[column].unique()) for column in ("series", "panel"))
     return f"{names}; {panels.replace('|', ', ')}"
-
-
-def as_rows(values: xr.DataArray, **columns: np.ndarray) -> pd.DataFrame:
-    """A row per place of `values`, with these columns in its shape."""
-    places = pd.MultiIndex.from_product([values[dim].to_numpy() for dim in values.dims], names=values.dims)
-    return pd.DataFrame({name: np.ravel(column) for name, column in columns.items()}, places).reset_index()
 
 
 def jackknifed(values: xr.DataArray) -> pd.DataFrame:

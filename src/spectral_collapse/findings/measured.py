@@ -41,11 +41,7 @@ _PLAIN = str.maketrans(
 
 
 def said(text: object) -> str:
-    """A text of a result, a data set, a method or a network, for a sentence: no HTML, no markup, on one line.
-
-    Characters that begin a tag, a link, code, a formula or a directive give way to others that look like them, so that
-    the text is the same in a sentence, in a table and in a chart.
-    """
+    """A text of a result for a sentence: on one line, with look-alikes of the characters that begin HTML or markup."""
     return str(text).translate(_PLAIN)
 
 
@@ -107,10 +103,8 @@ def alike(*held: Held) -> Held:
 
 
 class Measured(dict[str, Interval]):
-    """A quantity on each data set: title -> value with its 95 % interval.
-
-    What has no value is left out. counts: title -> (images, independent groups), where they are known.
-    """
+    """A quantity on each data set: title -> value with its 95 % interval; what has no value is left out. counts: title
+    -> (images, independent groups), where they are known."""
 
     def __init__(self, values: Mapping[str, Interval], counts: Mapping[str, tuple[int, int]] | None = None) -> None:
         super().__init__({name: one for name, one in values.items() if not np.isnan(one.mean)})
@@ -141,8 +135,7 @@ class Measured(dict[str, Interval]):
         return "; ".join(f"{name} {number(one, digits)}" for name, one in self.items()) or "not measured"
 
     def span(self, digits: int = 3) -> str:
-        """The smallest and the largest value with their data sets: 'between 0.41 [...] (...) and 0.93 [...] (...)';
-        the value alone where both are equal as they are written."""
+        """'between 0.41 [...] (Textures) and 0.93 [...] (Cells)'; the value alone where both read the same."""
         if not self:
             return "not measured"
         ordered = sorted(self, key=lambda name: float(self[name].mean))
@@ -156,5 +149,4 @@ class Measured(dict[str, Interval]):
 
 
 def _count(study: xr.Dataset) -> tuple[int, int]:
-    """How many images a result has, and from how many independent pictures."""
     return (study.sizes["sample"], len(set(groups_of(study)))) if "sample" in study.sizes else (0, 0)

@@ -7,7 +7,7 @@ at no worse PSNR, at most 1.1 times the standard inversion's calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings import cells
-from spectral_collapse.findings.benchmark import called, difference, value
+from spectral_collapse.findings.benchmark import called, difference, points, value
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, judge
 from spectral_collapse.findings.latents import Found, label, stacked
@@ -41,10 +41,7 @@ be lower without being called worse."""
 
 
 def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
-    """The results of `COMPARED` on a network of its own for each data set, with its name in their titles.
-
-    networks: data set -> checkpoint. given: as of `Study.each`, without these. Raises what `Study.run` raises.
-    """
+    """The results of `COMPARED` on other checkpoints, data set -> name, which titles then have."""
     given |= {"methods": COMPARED, "shown": 1}
     found: Found = {}
     for dataset, checkpoint in networks.items():
@@ -54,15 +51,13 @@ def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
 
 
 def areas(found: Found) -> pd.DataFrame:
-    """Every method's area (`tuning.area_of`, draws averaged): columns panel, method, series (ours or not), mean, low,
-    high; target, the true targets' own."""
+    """Every method's area, draws averaged: columns panel, method, series, mean, low, high, target."""
 
     def of(study: xr.Dataset) -> pd.DataFrame:
-        names = [str(name) for name in study["point"].to_numpy()]
-        area = area_of(*_parts(study, names))
-        ends = {"mean": area.mean, "low": area.low, "high": area.high}
+        names = points(study)
+        area = area_of(*_parts(study, names))._asdict()
         ours = ["ours" if name.removesuffix(CHOSEN) == OURS else "others" for name in names]
-        return pd.DataFrame({"method": map(called, names), "series": ours, **ends, "target": room(study)})
+        return pd.DataFrame({"method": map(called, names), "series": ours, **area, "target": room(study)})
 
     return stacked(found, of)
 
@@ -81,13 +76,12 @@ def gain(study: xr.Dataset, ours: str, rival: str) -> Interval:
 
 def gains(found: Found, endings: Sequence[str] = ("", CHOSEN)) -> Measured:
     """`gain` of all comparisons whose methods' names have one of these endings."""
-    return Measured(
-        {
-            title_of(study) + ", chosen" * (len(endings) > 1 and ours.endswith(CHOSEN)): gain(study, ours, rival)
-            for study, ours, rival in pairs(found)
-            if ours.removeprefix(OURS) in endings
-        }
-    )  # fmt: skip
+    values = {}
+    for study, ours, rival in pairs(found):
+        if ours.removeprefix(OURS) in endings:
+            settings = ", chosen" * (len(endings) > 1 and ours.endswith(CHOSEN))
+            values[title_of(study) + settings] = gain(study, ours, rival)
+    return Measured(values)
 
 
 def most(study: xr.Dataset, rival: str) -> float:
@@ -104,31 +98,30 @@ def pairs(found: Found) -> Iterator[tuple[xr.Dataset, str, str]]:
 
 
 def against(found: Found) -> Cells:
-    """Ours beside OVG + TABA: the area over the rival's and what the targets' would be, differences of PSNR and of the
-    distance to real targets (mean of the draws), calls over the standard inversion's."""
-    rows = []
-    for study, ours, rival in pairs(found):
-        rows.append(
-            {
-                "Settings": cells.label("chosen on validation images" if ours.endswith(CHOSEN) else "published"),
-                "Data": cells.label(label(study)),
-                "Area / OVG + TABA's": cells.number(gain(study, ours, rival), 3),
-                "True targets' / OVG + TABA's": cells.number(most(study, rival), 3),
-                "PSNR minus its (dB)": cells.number(difference(study, ours, rival, "psnr"), 2),
-                "SWD minus its": cells.number(float(_distance(study, ours, rival).mean()), 3),
-                "Calls": cells.number(_calls(study, ours), 2),
-                "Its calls and products": cells.number(_calls(study, rival), 2),
-            }
-        )
-    return pd.DataFrame(rows)
+    """Ours beside OVG + TABA: areas, differences of PSNR and of the distance to real targets, costs."""
+    rows = [
+        {
+            "Settings": "chosen on validation images" if ours.endswith(CHOSEN) else "published",
+            "Data": label(study),
+            "Area / OVG + TABA's": (gain(study, ours, rival), 3),
+            "True targets' / OVG + TABA's": (most(study, rival), 3),
+            "PSNR minus its (dB)": (difference(study, ours, rival, "psnr"), 2),
+            "SWD minus its": (float(_distance(study, ours, rival).mean()), 3),
+            "Calls": (_calls(study, ours), 2),
+            "Its calls and products": (_calls(study, rival), 2),
+        }
+        for study, ours, rival in pairs(found)
+    ]
+    return pd.DataFrame(map(cells.row, rows))
 
 
 def answer(found: Found) -> str:
     """Ours against OVG + TABA, and what room the true targets leave, as Markdown."""
     published, chosen, every = gains(found, [""]), gains(found, [CHOSEN]), gains(found)
-    both = [(study, ours, rival) for study, ours, rival in pairs(found) if not ours.endswith(CHOSEN)]
-    room_left = "; ".join(f"{title_of(study)} {most(study, rival):.2f}" for study, _, rival in both)
-    cost = [_span(_calls(study, names[n]) for study, *names in both) for n in (0, 1)]
+    both = [study for study, ours, _ in pairs(found) if not ours.endswith(CHOSEN)]
+    room_left = "; ".join(f"{title_of(study)} {most(study, RIVAL):.2f}" for study in both)
+    costs = (sorted(_calls(study, name) for study in both) for name in (OURS, RIVAL))
+    cost = [" to ".join(dict.fromkeys(f"{one:.2f}" for one in each)) for each in costs]
     tuned = f", and {chosen.listed(2)} when both have settings chosen on validation images" if chosen else ""
     return (
         f"**Answer.** Of {len(every)} comparisons with OVG + TABA ours has significantly more area in "
@@ -154,17 +147,17 @@ def claims(found: Found) -> list[Claim]:
         closer = True if (farther < 0).all() else False if (farther > 0).all() else None
         held = all_of(closer, at_least(psnr, 0, WORSE), _calls(study, ours) <= CALLS)
         near[name] = f"SWD {farther.mean():+.3f}, PSNR {text(psnr, 2)} dB", held
-    what = "area over that of OVG + TABA"
+    what, enough = "area over that of OVG + TABA", f"at least {MORE:.0%} of OVG + TABA's area"
     rows = [
-        Rule(f"{ours_is} has at least {MORE:.0%} of OVG + TABA's area where the true targets leave room for it", where,
-             what, Measured(roomy), is_above(MORE), figure, 2),
-        Rule(f"{ours_is} never has less area than OVG + TABA", where, what, Measured(every), is_above(1), figure, 2),
-    ]  # fmt: skip
+        (f"{ours_is} has {enough} where the true targets leave room for it", roomy, MORE),
+        (f"{ours_is} never has less area than OVG + TABA", every, 1),
+    ]
+    rules = [Rule(words, where, what, Measured(areas), is_above(bound), figure, 2) for words, areas, bound in rows]
     words = (
         f"{ours_is} comes closer to real targets than OVG + TABA (SWD, every draw) without losing {WORSE:g} dB of "
         f"PSNR, for at most {CALLS:g} times the standard inversion's calls"
     )
-    return [*judge(rows), from_cases(words, where, near, figure=figure)]
+    return [*judge(rules), from_cases(words, where, near, figure=figure)]
 
 
 def _parts(study: xr.Dataset, names: list[str]) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
@@ -182,8 +175,3 @@ def _distance(study: xr.Dataset, ours: str, rival: str) -> np.ndarray:
 
 def _calls(study: xr.Dataset, name: str) -> float:
     return float(study["inversion_cost"].sel(point=name))
-
-
-def _span(numbers: Iterable[float]) -> str:
-    """'0.96', or '2.88 to 2.94' where they differ."""
-    return " to ".join(dict.fromkeys(f"{one:.2f}" for one in sorted(numbers)))

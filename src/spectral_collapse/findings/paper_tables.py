@@ -19,27 +19,11 @@ SETTING = (
     "weights, without guidance, and LPIPS is AlexNet's. Levels do not compare; which method is higher does."
 )
 
-NOTES = {
-    ("5", "x16", "taba"): "Table 5's row is the pixel-space row of Table 4, not the latent one of Tables 3, 4 and 9.",
-    ("10", "bbbc021_x32", "edm"): "Table 10's EDM row repeats its Standard row.",
-    ("10", "bbbc021_x32", "ovg+edm"): "Table 10's OVG + EDM row repeats its OVG row.",
-    ("3", "U-Net", "ovg"): "Table 3's OVG is Table 9's OVG + TABA.",
-    ("4", "Latent", "ovg"): "Table 4's OVG is Table 9's OVG + TABA.",
-    ("5", "x8", "ovg"): "Table 5's OVG is Table 8's OVG + TABA.",
-    ("5", "x16", "ovg"): "Table 5's OVG is Table 9's OVG + TABA.",
-    ("6", "psnr", ""): "The text beside Table 6 has PSNR improved in about 17 to 35 %.",
-    ("6", "ms_ssim", ""): "The text beside Table 6 has MS-SSIM improved in about 17 to 35 %.",
-    ("6", "s_lf", ""): "The text beside Table 6 has S_LF improved in about 17 to 35 %.",
-}
-"""(table, data set, condition or score, method) -> what the paper contradicts there. S_DC of all tables is 1 - Eq.
-(36)."""
-
 DECORRELATION = "S_DC in the tables is 1 - Eq. (36), which counts correlated patches."
 
 
 def benchmark() -> pd.DataFrame:
-    """Tables 8 to 11, a row per data set and method: table, dataset, group, method, scores, and their `_std` over
-    seeds."""
+    """Tables 8 to 11: table, dataset, group, method, scores, and their `_std` over seeds."""
     return _read("benchmark_tables_8_to_11.csv")
 
 
@@ -54,15 +38,14 @@ def counts() -> pd.DataFrame:
 
 
 def note(table: object, where: str, method: str = "") -> str:
-    """What the paper contradicts in a cell or a row, '' where nothing is known."""
-    return NOTES.get((str(table), where, method), "")
+    """What the paper contradicts in a row or a cell of data set, condition or score `where`; empty where nothing."""
+    known = _read("contradictions.csv").fillna("").astype(str).set_index(["table", "where", "method"])["note"]
+    return known.get((str(table), where, method), "")
 
 
 def value(printed: pd.DataFrame, column: str, /, **where: object) -> float | None:
-    """A printed number, None where the paper has none.
-
-    column: as this project names the score. where: columns of the table with the value that they have in its row.
-    """
+    """A printed number by this project's name of the score; None where the paper has none. where: columns with
+    values."""
     rows, column = printed, printed_name(column)
     for name, wanted in where.items():
         rows = rows[rows[name] == wanted]
@@ -75,8 +58,7 @@ def printed_name(score: str) -> str:
 
 
 def recounted(score: str) -> tuple[int, int]:
-    """Table 1 from Tables 8 to 11: in how many pairs of a stochastic and a deterministic method on one data set the
-    stochastic one has the better mean, and how many there are. score: a column of theirs."""
+    """Table 1 from Tables 8 to 11: pairs on one data set in which the stochastic method is better, and all pairs."""
     table, sign = benchmark(), -1 if score in ("lpips", "fid") else 1
     kinds = [table[table["group"] == group][["dataset", score]] for group in ("stochastic", "deterministic")]
     pairs = kinds[0].merge(kinds[1], on="dataset")

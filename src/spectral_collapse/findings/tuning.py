@@ -13,56 +13,48 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
+from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, interval, resampled, resampled_means
-
-Found = Mapping[str, xr.Dataset]
-"""Data set -> its result."""
 
 CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 """What a setting is; one that is chosen and published counts as chosen."""
 
 
 def areas(found: Found) -> pd.DataFrame:
-    """A row per setting of every data set: panel, method, setting, label (the method, and what of its setting differs
-    between its tries), series (`CHOSEN`, `PUBLISHED` or `OTHER`), and what the choice goes by, with its 95 % interval:
-    mean, low, high."""
+    """What the choice goes by: columns panel, method, setting, label (what differs), series, mean, low, high."""
 
-    def one(study: xr.Dataset) -> pd.DataFrame:
+    def of(study: xr.Dataset) -> pd.DataFrame:
         rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
-        methods, given = study["method"].to_numpy(), [named(str(row)) for row in study["settings"].to_numpy()]
         series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
-        labels = [
-            f"{called(method)}: {differing}" for method, differing in zip(methods, _differing(study), strict=True)
-        ]
-        return rows.assign(method=methods, setting=given, label=labels, series=series)
+        tries = _tries(study)
+        labels = []
+        for method, settings in tries:
+            others = [other for name, other in tries if name == method]
+            differing = {key: one for key, one in settings.items() if any(other.get(key) != one for other in others)}
+            labels.append(f"{called(method)}: {named(differing)}")
+        methods, settings = zip(*tries, strict=True)
+        return rows.assign(method=methods, setting=list(map(named, settings)), label=labels, series=series)
 
-    return stacked(found, one, "panel")
+    return stacked(found, of, "panel")
 
 
-def _differing(study: xr.Dataset) -> list[str]:
-    """Of each try the settings that are not the same in all tries of its method."""
-    tries = list(zip(study["method"].to_numpy(), map(json.loads, study["settings"].to_numpy()), strict=True))
-
-    def differs(method: str, key: str, value: object) -> bool:
-        return any(other.get(key) != value for name, other in tries if name == method)
-
-    kept = [{key: value for key, value in given.items() if differs(name, key, value)} for name, given in tries]
-    return [named(json.dumps(one)) for one in kept]
+def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:
+    """Method and settings of each try."""
+    return [*zip(study["method"].to_numpy(), map(json.loads, study["settings"].to_numpy()), strict=True)]
 
 
 def area(study: xr.Dataset) -> Interval:
     """`area_of` the tries of a result, (try,)."""
-    return area_of(
-        study["s_hf"].transpose("try", "sample"), study["s_lf"].transpose("try", "sample"), study["target_s_lf"]
-    )
+    return area_of(*_parts(study))
+
+
+def _parts(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    return *(study[name].transpose("try", "sample") for name in ("s_hf", "s_lf")), study["target_s_lf"]
 
 
 def area_of(s_hf: xr.DataArray, s_lf: xr.DataArray, target: xr.DataArray) -> Interval:
-    """Mean S_HF times mean S_LF, the latter up to the true targets' own mean: (...,) with 95 % intervals over groups.
-
-    s_hf, s_lf: (..., sample). target: S_LF of the true targets, (sample,).
-    """
+    """Mean S_HF times mean S_LF up to the targets' mean, with 95 % intervals: (..., sample) -> (...)."""
     draws = area_draws(s_hf, s_lf, target)
     return resampled(draws[..., 0], draws[..., 1:], groups_of(s_hf))
 
@@ -78,28 +70,23 @@ def table(found: Found) -> Cells:
     """A row per setting of every data set: scores and the area with intervals, SWD, published or chosen."""
     rows = []
     for study in found.values():
-        by_area, distance = area(study), study["sliced_wasserstein"].to_numpy()
-        scores = {
-            name: interval(study[name].transpose("try", "sample"), bounds=bounds_of(name))
-            for name in ("s_hf", "s_lf", "psnr")
+        columns = {
+            title: [Interval(*ends) for ends in zip(*_means(study, name), strict=True)]
+            for title, name in (("S_HF", "s_hf"), ("S_LF", "s_lf"), ("PSNR (dB)", "psnr"))
         }
-        for place, shown in enumerate(areas({"": study}).itertuples(index=False)):
-            row = {name: Interval(*(ends[place] for ends in value)) for name, value in scores.items()}
-            rows.append(
-                {
-                    "Data": cells.label(title_of(study)),
-                    "Method": cells.label(called(shown.method)),
-                    "Setting": cells.label(shown.setting),
-                    "S_HF": cells.number(row["s_hf"], 3),
-                    "S_LF": cells.number(row["s_lf"], 3),
-                    "PSNR (dB)": cells.number(row["psnr"], 1),
-                    "SWD": cells.number(float(distance[place]), 3),
-                    "Area": cells.number(Interval(*(ends[place] for ends in by_area)), 3),
-                    "Published": cells.label("yes" if study["published"].to_numpy()[place] else "no"),
-                    "Chosen": cells.label("yes" if study["chosen"].to_numpy()[place] else "no"),
-                }
-            )
+        columns["SWD"] = study["sliced_wasserstein"].to_numpy().astype(float)
+        columns["Area"] = [Interval(*ends) for ends in zip(*area(study), strict=True)]
+        for place, (method, settings) in enumerate(_tries(study)):
+            row = {"Data": title_of(study), "Method": called(method), "Setting": named(settings)}
+            row |= {title: (values[place], 1 if title == "PSNR (dB)" else 3) for title, values in columns.items()}
+            for word in ("published", "chosen"):
+                row[word.title()] = "yes" if study[word].to_numpy()[place] else "no"
+            rows.append(cells.row(row))
     return pd.DataFrame(rows)
+
+
+def _means(study: xr.Dataset, name: str) -> Interval:
+    return interval(study[name].transpose("try", "sample"), bounds=bounds_of(name))
 
 
 def answer(found: Found) -> str:
@@ -122,15 +109,15 @@ def answer(found: Found) -> str:
 
 def gains(study: xr.Dataset) -> dict[str, Interval]:
     """Method -> the area of its chosen setting minus that of its published one on these images, where they differ."""
-    draws = area_draws(*(study[name].transpose("try", "sample") for name in ("s_hf", "s_lf")), study["target_s_lf"])
-    places = {name: np.flatnonzero(study[name].to_numpy()) for name in ("chosen", "published")}
-    methods = study["method"].to_numpy()
-    chosen, published = ({methods[place]: place for place in found} for found in places.values())
-    gaps = {name: draws[chosen[name]] - draws[published[name]] for name in chosen if chosen[name] != published[name]}
-    return {str(name): resampled(gap[0], gap[1:], groups_of(study)) for name, gap in gaps.items()}
+    draws, methods = area_draws(*_parts(study)), study["method"].to_numpy()
+    chosen, published = (
+        {str(methods[place]): place for place in np.flatnonzero(study[name])} for name in ("chosen", "published")
+    )
+    differing = [name for name in chosen if chosen[name] != published[name]]
+    gaps = {name: draws[chosen[name]] - draws[published[name]] for name in differing}
+    return {name: resampled(gap[0], gap[1:], groups_of(study)) for name, gap in gaps.items()}
 
 
-def named(settings: str) -> str:
-    """A setting in words: its JSON object as 'name value, ...'."""
-    values = json.loads(settings).items()
-    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values)
+def named(settings: Mapping[str, object]) -> str:
+    """Settings in words: 'name value, ...'."""
+    return ", ".join(f"{name} {one:g}" if isinstance(one, float) else f"{name} {one}" for name, one in settings.items())

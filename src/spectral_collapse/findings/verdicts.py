@@ -2,9 +2,9 @@
 
 A findings module that has `claims`, a function of {data set: result} of the study of its name, is a chapter here; no
 list knows them. A further argument of `claims` has the name of a study whose results it takes too. A chapter that is a
-selection of the benchmark has a `SELECTION` (`studies.benchmark.Selection`), and its `claims` takes what that selects:
-{data set: result}, or {network: {data set: result}} where it names networks. `PICTURES` is its page's `shown`, where
-that is not the profile's. A chapter whose notebook has another name than its module says so in `PAGE`.
+selection of the benchmark has a `SELECTION` (`studies.benchmark.Selection`); its `claims` takes what that selects, by
+network where it names networks. `PICTURES` is its page's `shown`, where that is not the profile's. A chapter whose
+notebook has another name than its module says so in `PAGE`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from spectral_collapse.findings.selections import with_records
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
-VERDICTS = get_args(Verdict)
 Found = dict[str, xr.Dataset]
 
 _SPECTRAL, _BACK = "Spectral Collapse", "There and Back Again"
@@ -46,36 +45,27 @@ QUESTIONS = {
 """The groups of the table, and the places of the papers that belong to them."""
 ELSEWHERE = "Goals and questions of this project"
 
-_PLACE = re.compile(r"(Sec|App|Fig|Table)[a-z]*\.? (\w+(?:\.\d)?)")
-
 
 def question(claim: Claim) -> str:
-    """The group that a claim belongs to: that of the first place which it names."""
-    place = _PLACE.search(claim.where)
-    named = _BACK
-    if _BACK not in claim.where:
-        if _SPECTRAL not in claim.where or place is None:
-            return ELSEWHERE
+    """The group that a claim belongs to: that of the first place which it names, or of the section that this is in."""
+    named = [_BACK] if _BACK in claim.where else []
+    place = re.search(r"(Sec|App|Fig|Table)[a-z]*\.? (\w+(?:\.\d)?)", claim.where)
+    if not named and place and _SPECTRAL in claim.where:
         kind, number = place.groups()
-        named = f"{kind}. {number}" if kind != "Table" else f"Table {number}"
-        named = re.sub(r"(?<=\d)[a-z]$", "", named)  # Fig. 4a
-    while named:
-        for words, places in QUESTIONS.items():
-            if named in places:
-                return words
-        named = named.rpartition(".")[0] if "." in named.partition(" ")[2] else ""
-    return ELSEWHERE
+        number = re.sub(r"(?<=\d)[a-z]$", "", number)  # Fig. 4a
+        named = [f"{kind}{'.' * (kind != 'Table')} {one}" for one in (number, number.partition(".")[0])]
+    asked = [words for one in named for words, places in QUESTIONS.items() if one in places]
+    return asked[0] if asked else ELSEWHERE
 
 
 def chapters() -> dict[str, ModuleType]:
     """Name -> findings module, of all that claim something."""
     modules = {module.__name__.rpartition(".")[2]: module for module in discovery.modules("spectral_collapse.findings")}
-    # a module may also have imported the module of that name
-    claiming = {name for name, module in modules.items() if inspect.isfunction(getattr(module, "claims", None))}
     return {
         name: module
         for name, module in modules.items()
-        if name in claiming and (name in STUDIES or hasattr(module, "SELECTION"))
+        if inspect.isfunction(getattr(module, "claims", None))  # a module may also have imported one of that name
+        and (name in STUDIES or hasattr(module, "SELECTION"))
     }
 
 
@@ -86,12 +76,9 @@ def page(chapter: str) -> str:
 
 @loading_once()
 def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list[Claim]]:
-    """The claims of all chapters, by their names, from the stored results of these data sets.
-
-    Results are those of default parameters at a profile, or of the chapter's selection. A chapter of which none is
-    stored is computed for the first data set that it can be about, and left out where there is none. Raises
-    InvalidParameterError for no data set, and what `Study.run` raises.
-    """
+    """The claims of all chapters, by their names, from the stored results of these data sets: those of default
+    parameters at a profile, or of the chapter's selection. Of a chapter without any, one is computed for the first data
+    set. Raises InvalidParameterError for no data set, and what `Study.run` raises."""
     if not datasets:
         raise InvalidParameterError("datasets must name at least one data set; none was given")
     known: dict[str, Found] = {}
@@ -114,8 +101,7 @@ def collected(datasets: Sequence[str], profile: str = "quick") -> dict[str, list
 
 
 def once(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
-    """Claims of papers and goals of this project, each measurement once: two chapters that look at the same results
-    have the same numbers. Questions that no paper asks (`claims.QUESTION`) stand on their own pages alone."""
+    """Each measurement once, although two chapters have it; questions that no paper asks stand on their pages alone."""
     seen: set[tuple[str, ...]] = set()
     found: dict[str, list[Claim]] = {}
     for name, made in claims.items():
@@ -132,30 +118,29 @@ def once(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
 def selected(
     selection: benchmark.Selection, datasets: Iterable[str], profile: str, shown: int | None = None
 ) -> Found | dict[str, Found]:
-    """What a selection of the benchmark takes, of stored results or of one that is computed: see `collected`.
+    """What a selection of the benchmark takes, of stored results or of one that is computed; empty where no data set
+    counts.
 
     Of several networks, a data set counts for which two of them ship or have a record, and is stored where the results
-    of all that ship are. Where none is, the first is computed of which two ship: records are of one profile. Empty
-    where no data set counts. shown: how many pictures the results hold.
+    of all that ship are. Where none is, the first is computed of which two ship: records are of one profile.
     """
     names = [one for one in datasets if one in selection.datasets or not selection.datasets]
     given = {"profile": profile, "methods": selection.methods, "shown": shown}
     if not selection.networks:
         kept = stored("benchmark", names, **given)
         return kept or (benchmark.STUDY.each(names[:1], **given) if names else {})
-    absent = benchmark.not_shipped(selection.networks, names, **given)
+    absent = {*benchmark.not_shipped(selection.networks, names, **given)}
     recorded = recording.recorded("benchmark")
     networks = {name: {benchmark.checkpoint(one, name) for one in selection.networks} for name in names}
-    names = [name for name in names if len(networks[name] - ({*absent} - recorded.keys())) > 1]
-    ships = {name: networks[name] - {*absent} for name in names}
+    names = [name for name in names if len(networks[name] - (absent - recorded.keys())) > 1]
+    ships = {name: networks[name] - absent for name in names}
     whole = [name for name in names if all(stored("benchmark", [name], checkpoint=one, **given) for one in ships[name])]
     names = whole or [name for name in names if len(ships[name]) > 1][:1]
     if not names:
         return {}
-    found: dict[str, Found] = {network: {} for network in selection.networks}
-    if shipped := [name for name in names if ships[name]]:
-        found = benchmark.by_network(selection.networks, shipped, **given)
-    return with_records(found, names, recorded)
+    shipped = [name for name in names if ships[name]]
+    found = benchmark.by_network(selection.networks, shipped, **given) if shipped else {}
+    return with_records({network: found.get(network, {}) for network in selection.networks}, names, recorded)
 
 
 def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Found:
@@ -166,29 +151,26 @@ def stored(name: str, datasets: Iterable[str], profile: str, **given: Any) -> Fo
 
 def grouped(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[tuple[str, Claim]]]:
     """Question -> (chapter, claim), in the order of the papers; questions that no claim asks are left out."""
-    found = {words: [] for words in (*QUESTIONS, ELSEWHERE)}
-    for name, made in claims.items():
-        for one in made:
-            found[question(one)].append((name, one))
+    pairs = [(name, one) for name, made in claims.items() for one in made]
+    found = {words: [pair for pair in pairs if question(pair[1]) == words] for words in (*QUESTIONS, ELSEWHERE)}
     return {words: rows for words, rows in found.items() if rows}
 
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
     """Verdict -> how many claims have it."""
     given = [one.verdict for one in claims]
-    return {verdict: given.count(verdict) for verdict in VERDICTS}
+    return {verdict: given.count(verdict) for verdict in get_args(Verdict)}
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
     """How many checks there are, and how many of each verdict, as Markdown."""
     every = [one for made in claims.values() for one in made]
-    found = tally(every)
-    one_sided = sum(one.side == "holds" for one in every) - found["holds"]
+    found, hold = tally(every), sum(one.side == "holds" for one in every)
     return (
         f"**Answer.** {len(every)} checks of the papers' claims and of goals of our own in {len(claims)} chapters. "
         f"Where the numbers can tell, {found['holds']} hold on all families of data sets and {found['fails']} fail on "
         f"all; {found['mixed']} hold on some data and fail on other. {found['one family only']} can be told on one "
-        f"family alone ({one_sided} of these hold there), {found['too few data']} on none, and "
+        f"family alone ({hold - found['holds']} of these hold there), {found['too few data']} on none, and "
         f"{found['not measured']} could not be measured with what is stored. A claim that several scores or chapters "
         "test has a row for each, and these need not agree."
     )
@@ -196,52 +178,38 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
 
 def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
     """What became of the claims that a paper's abstract makes, as a Markdown list: those of each verdict."""
-    return conclusion(one for made in claims.values() for one in made if in_abstract(one))
-
-
-def in_abstract(claim: Claim) -> bool:
-    """Whether a paper's abstract makes the claim."""
-    return "abstract" in claim.where
+    return conclusion(one for made in claims.values() for one in made if "abstract" in one.where)
 
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """All claims as an HTML table, a group of rows per question: claim, where, what was measured, verdict, and a link
-    to the figure that shows it."""
-
-    def row(name: str, one: Claim) -> list[str]:
-        claim, where = html.escape(one.claim), html.escape(one.where)
-        return [claim, where, itemized(one.measured), one.told, _link(name, one)]
-
-    return _table(("Claim", "Where", "We measured", "Verdict", "Figure"), grouped(claims), row)
+    """All claims as HTML, rows grouped by question: claim, where, what was measured, verdict, link to its figure."""
+    heads = ("Claim", "Where", "We measured", "Verdict", "Figure")
+    return _table(claims, heads, lambda one: [itemized(one.measured), one.told])
 
 
-def short_table(claims: Mapping[str, Sequence[Claim]], folder: str = "notebooks/") -> str:
-    """`table` for another page: every question with its count, and below it the claims that a paper's abstract makes,
-    the numbers folded away below the verdict. folder: where the chapters are, seen from that page."""
+def short_table(claims: Mapping[str, Sequence[Claim]]) -> str:
+    """`table` of the claims of abstracts for the home page, numbers folded away, with counts of all."""
 
-    def row(name: str, one: Claim) -> list[str]:
+    def folded(one: Claim) -> list[str]:
         verdict = f"<details><summary>{one.told}</summary>{itemized(one.measured)}</details>"
-        return [html.escape(one.claim), html.escape(one.where), verdict, _link(name, one, folder)]
+        return [verdict] if "abstract" in one.where else []
 
-    return _table(("Claim", "Where", "Verdict", "Figure"), grouped(claims), row, in_abstract)
-
-
-def _link(name: str, one: Claim, folder: str = "") -> str:
-    address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
-    return f'<a href="{address}">{name.replace("_", " ")}</a>'
+    return _table(claims, ("Claim", "Where", "Verdict", "Figure"), folded, "notebooks/")
 
 
 def _table(
-    heads: Sequence[str],
-    groups: Mapping[str, Sequence[tuple[str, Claim]]],
-    row: Callable[[str, Claim], list[str]],
-    shown: Callable[[Claim], bool] = lambda one: True,
+    claims: Mapping[str, Sequence[Claim]], heads: Sequence[str], middle: Callable[[Claim], list[str]], folder: str = ""
 ) -> str:
-    """An HTML table of claims. groups: of `grouped`. row: a chapter and its claim -> cells. shown: which have a row."""
+    """An HTML table. middle: a claim's cells between place and link, none where it has no row. folder: of chapters."""
     bodies = []
-    for words, rows in groups.items():
+    for words, rows in grouped(claims).items():
         counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
-        title = f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>'
-        lines = ("".join(f"<td>{cell}</td>" for cell in row(name, one)) for name, one in rows if shown(one))
-        bodies.append(f"<tbody><tr>{title}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
+        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>']
+        for name, one in rows:
+            if cells := middle(one):
+                address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
+                link = f'<a href="{address}">{name.replace("_", " ")}</a>'
+                row = [html.escape(one.claim), html.escape(one.where), *cells, link]
+                lines.append("".join(f"<td>{cell}</td>" for cell in row))
+        bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
     return f'<table class="dataframe">{head(*heads)}{"".join(bodies)}</table>'

@@ -38,78 +38,50 @@ class _Watched:
         self.asked.append((level, len(x), x.requires_grad))
         return self.denoiser(x, level, label)
 
+    def calls(self, levels: list[Level], images: int) -> dict[float, tuple[int, bool]]:
+        """Place of a level, to the half -> network calls per image, and whether one was for a gradient; then anew."""
+        found: dict[float, tuple[int, bool]] = {}
+        times = [level.time for level in levels]
+        for level, rows, gradient in self.asked:
+            place = round(2 * float(np.interp(level.time, times, range(len(times))))) / 2
+            count, before = found.get(place, (0, False))
+            found[place] = (count + rows, before or gradient)
+        self.asked = []
+        return {place: (round(rows / images), gradient) for place, (rows, gradient) in found.items()}
+
 
 def walks(methods: Iterable[str] | None = None, num_steps: int = STEPS) -> pd.DataFrame:
-    """A row per method, direction and level, with the methods' default settings.
+    """A row per method, direction and level, with default settings. methods: names in `inversion.METHODS`; all but
+    `WITHOUT` without it. Raises what `inversion.create` raises.
 
-    Args:
-        methods: names in `inversion.METHODS`; all but `WITHOUT` without it.
-        num_steps: of the walk.
-
-    Returns:
-        Columns method, direction (`UP` or `DOWN`), level (0 the cleanest; half levels where a method asks between
-        two); calls, network calls per image; gradient, whether a gradient through one of them was taken; drawn, the
-        share of the level's noise that was drawn and not inverted, NaN on the way back; remembers, whether the way back
-        uses more than the latent. Raises what `inversion.create` raises.
+    Columns method, direction (`UP` or `DOWN`), level (0 the cleanest; half levels where a method asks between two);
+    calls, network calls per image; gradient, whether one through them was taken; drawn, the share of the level's noise
+    that was drawn and not inverted, NaN on the way back; remembers, whether the way back uses more than the latent.
     """
     names = [name for name in inversion.METHODS if name not in WITHOUT] if methods is None else methods
     return pd.DataFrame([row for name in names for row in _walk(name, num_steps)])
 
 
 def _walk(name: str, num_steps: int) -> Iterator[dict[str, object]]:
-    denoiser = _Watched(_denoiser())
-    clean = _images()
-    levels = denoiser.process.levels(num_steps)
-    states, method = [], inversion.create(name)
+    near = torch.fft.fftfreq(_SIDE).abs() * _SIDE < _KEPT
+    spectrum = torch.outer(near, near).float().clamp_min(_ELSEWHERE)
+    process = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
+    # perfect for data with nearly all its power at low frequencies, under every label; two draws of that data
+    denoiser = _Watched(GaussianDenoiser(process, dict.fromkeys((SOURCE, TARGET, NULL), spectrum)))
+    white = torch.randn(2, 1, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
+    clean = torch.fft.ifft2(torch.fft.fft2(white) * spectrum.sqrt()).real
+    levels, states, method = process.levels(num_steps), [], inversion.create(name)
     for seed in (0, 1):
-        denoiser.asked.clear()
         generator = torch.Generator().manual_seed(seed)
         inverted = method.invert(denoiser, clean, SOURCE, num_steps, generator, record=True)
         states.append(inverted.trajectory)
+        up = denoiser.calls(levels, len(clean))
     # two draws of white noise differ by sqrt(2) times its standard deviation
     apart = (states[0] - states[1]).square().flatten(1).mean(1).sqrt() / 2**0.5
     drawn = {place: float(apart[place]) / level.sigma for place, level in enumerate(inverted.levels)}
-    up = list(denoiser.asked)
-    denoiser.asked.clear()
     method.sample(denoiser, inverted, TARGET)
-    common = {"method": called(name), "remembers": method.remembers}
-    for direction, asked in ((UP, up), (DOWN, denoiser.asked)):
-        calls = _by_level(asked, levels, len(clean))
-        for place in sorted({*calls, *(drawn if direction == UP else ())}):
+    for direction, calls, shares in ((UP, up, drawn), (DOWN, denoiser.calls(levels, len(clean)), {})):
+        for place in sorted({*calls, *shares}):
             count, gradient = calls.get(place, (0, False))
-            share = min(drawn.get(place, np.nan), 1.0) if direction == UP else np.nan
-            yield common | {
-                "direction": direction,
-                "level": place,
-                "calls": count,
-                "gradient": gradient,
-                "drawn": share,
-            }
-
-
-def _by_level(asked: list[tuple[Level, int, bool]], levels: list[Level], images: int) -> dict[float, tuple[int, bool]]:
-    """Place of a level, to the half -> network calls per image, and whether one was for a gradient."""
-    found: dict[float, tuple[int, bool]] = {}
-    times = [level.time for level in levels]
-    for level, rows, gradient in asked:
-        place = round(2 * float(np.interp(level.time, times, range(len(times))))) / 2
-        count, before = found.get(place, (0, False))
-        found[place] = (count + rows, before or gradient)
-    return {place: (round(rows / images), gradient) for place, (rows, gradient) in found.items()}
-
-
-def _denoiser() -> GaussianDenoiser:
-    """Perfect for data with nearly all its power at low frequencies, under every label."""
-    process = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
-    return GaussianDenoiser(process, dict.fromkeys((SOURCE, TARGET, NULL), _spectrum()))
-
-
-def _spectrum() -> torch.Tensor:
-    near = torch.fft.fftfreq(_SIDE).abs() * _SIDE < _KEPT
-    return torch.outer(near, near).float().clamp_min(_ELSEWHERE)
-
-
-def _images() -> torch.Tensor:
-    """Two draws of that data, 2 x 1 x H x W."""
-    noise = torch.randn(2, 1, _SIDE, _SIDE, generator=torch.Generator().manual_seed(0))
-    return torch.fft.ifft2(torch.fft.fft2(noise) * _spectrum().sqrt()).real
+            row = {"method": called(name), "remembers": method.remembers, "direction": direction, "level": place}
+            yield row | {"calls": count, "gradient": gradient, "drawn": min(shares.get(place, np.nan), 1.0)}
