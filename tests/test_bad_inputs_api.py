@@ -180,7 +180,7 @@ NUMBERS: dict[str, tuple[Call, str]] = {
 
 OBJECTS: dict[str, tuple[Call, str]] = {
     "translate generator": (lambda: translated(generator=5), "generator must be a torch.Generator, such as torch.Gen"),
-    "invert generator": (lambda: inverted(generator=5), "manual_seed(0), or None; 5 was given"),
+    "invert generator": (lambda: inverted(generator=5), "manual_seed(0); 5 was given"),
     "translate method by name": (
         lambda: translated(method="taba"),
         "method must be an inversion method, as inversion.create('taba') makes it; 'taba' was given",

@@ -122,7 +122,11 @@ class Processes:
         try:
             while True:
                 room = 1 if again else self.workers
-                while len(running) < room and (name := again[0] if again else next(names, None)) is not None:
+                while len(running) < room:
+                    # whoever has ended fewest processes first, so that all others are done before one is given up
+                    name = min(again, key=deaths.__getitem__) if again else next(names, None)
+                    if name is None:
+                        break
                     running[self._pool().submit(_on_one_thread, work, name)] = name
                 if not running:
                     return

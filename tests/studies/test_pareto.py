@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -334,7 +335,7 @@ def test_a_full_disk_while_a_part_is_stored(monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(results.os, "fsync", full)
+        patched.setattr(os, "fsync", full)
         with pytest.raises(DataError, match=r"could not write .*\.npz': No space left on device$"):
             run()
     assert [path for path in paths.results().rglob("*") if path.is_file()] == []
