@@ -164,8 +164,8 @@ READERS["photos"] = ("edges2shoes", write_photos)
 
 
 def first_file(data: datasets.DomainDataset) -> Path:
-    images = data.images
-    return images.crops[0].path if isinstance(images, bbbc021.CropFiles) else images.files[0]
+    first = data.images.items[0]
+    return first.path if isinstance(first, bbbc021.Crop) else first
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

@@ -220,9 +220,9 @@ def test_official_layout_round_trip(tmp_path: Path, unpacked: bool) -> None:
     # 80 x 144 px hold one row of two crops of 64 px.
     assert len(train) + len(test) == 2 * 60
     assert len({*train.ids, *test.ids}) == 120
-    for index, (field, (_, top, left)) in enumerate(zip(test.images.groups, test.images.places, strict=True)):
+    for index, (field, top, left, _) in enumerate(test.images.items):
         assert (top, left) == (0, 64 * (index % 2))
-        dna, tubulin, actin = (each.astype(np.float64) for each in planes[field])
+        dna, tubulin, actin = (each.astype(np.float64) for each in planes[field.name])
         for channel, pixels in enumerate((actin, tubulin, dna)):
             low, high = np.percentile(pixels, (0.5, 99.8))
             expected = ((pixels - low) / (high - low)).clip(0, 1)[top : top + 64, left : left + 64]
@@ -234,7 +234,7 @@ def test_official_layout_round_trip(tmp_path: Path, unpacked: bool) -> None:
 def test_official_layout_tells_what_is_missing(tmp_path: Path) -> None:
     folder = tmp_path / "bbbc021"
     write_official(folder, unpacked=True)
-    lost = read(NAME, "train", tmp_path).images.places[0][0].members[1]
+    lost = read(NAME, "train", tmp_path).images.items[0].field.members[1]
     (lost.container / lost.name).unlink()
     with pytest.raises(DataError, match=f"{lost.name}.*Week1/Week1_22123"):
         read(NAME, "train", tmp_path)
@@ -255,14 +255,14 @@ def test_official_layout_tells_what_is_missing(tmp_path: Path) -> None:
 def test_a_corrupt_plane_is_named_and_skipped_only_if_asked(tmp_path: Path) -> None:
     write_official(tmp_path / "bbbc021", unpacked=True)
     whole = read(NAME, "train", tmp_path)
-    broken = whole.images.places[0][0].members[2]
+    broken = whole.images.items[0].field.members[2]
     path = broken.container / broken.name
     path.write_bytes(path.read_bytes()[:500])
     bbbc021._joined.cache_clear()
     split = read(NAME, "train", tmp_path)
     with pytest.raises(DataError, match=f"{broken.name}.*cannot be read"):
         split[0]
-    missing = whole.images.places[2][0].members[0]
+    missing = whole.images.items[2].field.members[0]
     (missing.container / missing.name).unlink()
     with pytest.warns(UserWarning, match="2 of .* fields are left out"):
         rest = read(NAME, "train", tmp_path, skip_corrupt=True)

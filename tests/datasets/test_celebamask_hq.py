@@ -139,8 +139,8 @@ def put(name: str, image: Image.Image) -> Callable[[Path], object]:
 
 
 BAD_PAIRS = {
-    "a photograph without a mask": (lose("masks/face 3.png"), r"face 3\.jpg lacks a mask; add what is missing"),
-    "a mask without a photograph": (lose("images/face 2.jpg"), r"face 2\.png lacks a photograph; add what is missing"),
+    "a photograph without a mask": (lose("masks/face 3.png"), r"face 3\.jpg without a mask; add what is missing"),
+    "a mask without a photograph": (lose("images/face 2.jpg"), r"face 2\.png without a photograph; add what is missing"),
     "an unknown number": (
         put("masks/face 1.png", Image.new("L", (64, 64), 37)),
         r"face 1\.png' has the unknown label 37 \(100\.0% of its pixels\); a label is a number from 0 to 18",
@@ -184,11 +184,11 @@ BAD_OFFICIAL = {
     ),
     "a face without parts": (
         put(f"{PHOTOS}/3.jpg", Image.new("RGB", (64, 64))),
-        r"3\.jpg lacks a mask; add what is missing",
+        r"3\.jpg without a mask; add what is missing",
     ),
     "parts without a face": (
         put(f"{PARTS}/0/00017_skin.png", Image.new("L", (512, 512))),
-        r"00017_skin\.png lacks a photograph",
+        r"00017_skin\.png without a photograph",
     ),
     "a name without number": (put(f"{PHOTOS}/anna.jpg", Image.new("RGB", (64, 64))), r"anna\.jpg' does not begin with"),
     "parts of two sizes": (
@@ -201,7 +201,7 @@ BAD_OFFICIAL = {
     ),
     "no photographs at all": (
         lambda folder: [path.unlink() for path in (folder / PHOTOS).iterdir()],
-        r"00002_.*\.png lack a photograph",
+        r"00002_.*\.png without a photograph",
     ),
 }
 
@@ -219,7 +219,7 @@ def test_many_that_lack_something_are_counted(tmp_path: Path) -> None:
     folder = write_pairs(tmp_path, 6)
     for i in range(5):
         (folder / "masks" / f"face {i}.png").unlink()
-    with pytest.raises(DataError, match=r"face 0\.jpg, face 1\.jpg, face 2\.jpg and 2 more lack a mask"):
+    with pytest.raises(DataError, match=r"face 0\.jpg, face 1\.jpg, face 2\.jpg, 2 more without a mask"):
         open_real([tmp_path], "train", 64)
 
 
