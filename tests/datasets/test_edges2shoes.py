@@ -111,19 +111,6 @@ class TestPhotosAlone:
         (official / "more" / "edges2shoes").symlink_to(official / "edges2shoes")
         assert "photographs" in open_real([official / "more"], "train", 64).origin
 
-    def test_corrupt_photos_are_named_or_left_out(self, tmp_path: Path) -> None:
-        write_photos(tmp_path / "shoes", products=4, colors=1)
-        names = open_real([tmp_path], "train", 64).ids
-        broken = tmp_path / "shoes" / f"{names[1]}.jpg"
-        broken.write_bytes(broken.read_bytes()[:300])
-        images = open_real([tmp_path], "train", 64)
-        with pytest.raises(DataError, match=broken.name):
-            images.target(1)
-        with pytest.warns(UserWarning, match=rf"1 of {len(names)} images are left out.*{broken.name}"):
-            kept = open_real([tmp_path], "train", 64, skip_corrupt=True)
-        assert kept.ids == [names[0], *names[2:]]
-        assert kept.fingerprint != images.fingerprint
-
     def test_nothing_readable_is_an_error(self, tmp_path: Path) -> None:
         write_photos(tmp_path / "shoes", products=3, colors=1)
         for path in (tmp_path / "shoes").iterdir():
