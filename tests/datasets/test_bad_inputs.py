@@ -1,4 +1,4 @@
-"""What is refused, and the sentence that each input gets: images, manifests, folders, and what servers send.
+"""What is refused: images, manifests, folders, and what servers send.
 
 Not in the lists, since a programmer and not a user meets them: an index that is no integer (`data["a"]`) or beyond the
 end raises Python's own TypeError or IndexError, as any sequence does.
@@ -30,20 +30,11 @@ from spectral_collapse import cli, datasets
 from spectral_collapse.datasets import bbbc021, download
 from spectral_collapse.datasets.download import fetch
 from spectral_collapse.datasets.images import read_rgb
-from spectral_collapse.errors import DataError, DownloadError, InvalidParameterError, SpectralCollapseError
+from spectral_collapse.errors import DataError, DownloadError, InvalidParameterError
 
 from .server import Server, tarred, zipped
 
 LONG = "x" * 5000
-
-
-def sentence(error: BaseException) -> str:
-    """The message of an error, which must be one sentence in one line, of a length that one reads."""
-    message = str(error)
-    assert isinstance(error, SpectralCollapseError)
-    assert "\n" not in message
-    assert len(message) < 1200
-    return message
 
 
 # Image files
@@ -116,7 +107,7 @@ def test_an_image_is_refused_by_name(tmp_path: Path, content: bytes | None, mess
         path.write_bytes(content)
     with pytest.raises(DataError, match=f"{re.escape(str(path))}' {message}") as caught:
         read_rgb(path)
-    assert "skip it (skip_corrupt=True)" in sentence(caught.value)
+    assert "skip it (skip_corrupt=True)" in str(caught.value)
 
 
 # Every reader of image files uses that one: what it refuses is named, and left out where that is asked for.
@@ -172,9 +163,8 @@ def test_readers_name_a_bad_image_or_leave_it_out(tmp_path: Path, reader: str, b
     path = first_file(whole)
     content, message = IMAGES[bad]
     path.write_bytes(content)
-    with pytest.raises(DataError, match=f"{re.escape(path.name)}' {message}") as caught:
+    with pytest.raises(DataError, match=f"{re.escape(path.name)}' {message}"):
         datasets.load(name, "test", 64, "real", tmp_path)[0]
-    sentence(caught.value)
     with pytest.warns(UserWarning, match=f"1 of {len(whole)} .* left out.*{re.escape(path.name)}"):
         rest = datasets.load(name, "test", 64, "real", tmp_path, skip_corrupt=True)
     assert rest.ids == whole.ids[1:]
@@ -201,7 +191,7 @@ def test_a_link_to_nothing_is_named_or_left_out(tmp_path: Path, reader: str) -> 
     path.symlink_to(tmp_path / "nowhere")
     with pytest.raises(DataError, match=f"{re.escape(path.name)}'.* does not exist") as caught:
         datasets.load(name, "test", 64, "real", tmp_path)
-    assert "skip_corrupt=True" in sentence(caught.value)
+    assert "skip_corrupt=True" in str(caught.value)
     with pytest.warns(UserWarning, match=f"1 of {len(whole)} .* left out.*{re.escape(path.name)}.*does not exist"):
         assert datasets.load(name, "test", 64, "real", tmp_path, skip_corrupt=True).ids == whole.ids[1:]
 
@@ -235,9 +225,8 @@ def test_a_line_of_the_manifest(tmp_path: Path, line: tuple[object, ...], messag
     write_manifest(tmp_path, [*write_crops(tmp_path), line])
     (tmp_path / "secret").mkdir()
     split = "test" if bbbc021.held_out(FIELDS[0], bbbc021.TEST_SHARE) else "train"
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=message):
         datasets.load("bbbc021_x8", split, 64, "real", tmp_path)
-    sentence(caught.value)
 
 
 def write_official(root: Path, plate: bytes | None = None, **change: str | None) -> None:
@@ -274,9 +263,8 @@ TABLES: dict[str, tuple[dict[str, str | None], str]] = {
 def test_a_line_of_the_official_table(tmp_path: Path, change: dict[str, str | None], message: str) -> None:
     write_official(tmp_path, **change)
     split = "test" if bbbc021.held_out("Week1_22123_B19_s1", bbbc021.TEST_SHARE) else "train"
-    with pytest.raises(DataError, match=message) as caught:
+    with pytest.raises(DataError, match=message):
         datasets.load("bbbc021_x8", split, 64, "real", tmp_path)
-    sentence(caught.value)
 
 
 def test_tables_that_windows_saved(tmp_path: Path) -> None:
@@ -297,9 +285,8 @@ def test_tables_that_windows_saved(tmp_path: Path) -> None:
         (text.lower().encode(), "lacks the column 'Image_Metadata_Plate_DAPI'"),
     ):
         table.write_bytes(content)
-        with pytest.raises(DataError, match=message) as caught:
+        with pytest.raises(DataError, match=message):
             load()
-        sentence(caught.value)
 
 
 def test_a_manifest_that_windows_saved(tmp_path: Path) -> None:
@@ -333,17 +320,15 @@ def test_a_plate_that_cannot_be_read(tmp_path: Path, alter: Callable[[bytes], by
     write_official(tmp_path)
     plate = tmp_path / "bbbc021" / "BBBC021_v1_images_Week1_22123.zip"
     plate.write_bytes(alter(plate.read_bytes()))
-    with pytest.raises(DataError, match=r"Week1_22123.*_s1_.*\.tif' cannot be read as an image") as caught:
+    with pytest.raises(DataError, match=r"Week1_22123.*_s1_.*\.tif' cannot be read as an image"):
         datasets.load("bbbc021_x8", "train", 64, "real", tmp_path)[0]
-    sentence(caught.value)
 
 
 def test_a_plane_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_official(tmp_path)
     monkeypatch.setattr(bbbc021, "LARGEST_PLANE", 1000)
-    with pytest.raises(DataError, match="bytes, too many for one plane") as caught:
+    with pytest.raises(DataError, match="bytes, too many for one plane"):
         datasets.load("bbbc021_x8", "train", 64, "real", tmp_path)[0]
-    sentence(caught.value)
 
 
 # Names and folders
@@ -363,9 +348,8 @@ LOADS: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("arguments", "message"), LOADS.values(), ids=LOADS)
 def test_arguments_of_load(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises((InvalidParameterError, DataError), match=message) as caught:
+    with pytest.raises((InvalidParameterError, DataError), match=message):
         datasets.load(**{"name": "edges2shoes", **arguments})
-    sentence(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -411,9 +395,8 @@ def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied", "manifest.csv")
 
     monkeypatch.setattr(bbbc021, "_open_crops", refuse)
-    with pytest.raises(DataError, match=r"'bbbc021_x8' cannot be read: Permission denied \('manifest") as caught:
+    with pytest.raises(DataError, match=r"'bbbc021_x8' cannot be read: Permission denied \('manifest"):
         datasets.load("bbbc021_x8", "test", 64, "real", tmp_path)
-    sentence(caught.value)
 
 
 # Archives
@@ -484,7 +467,7 @@ def test_an_archive_is_refused_and_can_be_repaired(
     for _ in range(2):
         with pytest.raises(DownloadError, match=message) as caught:
             fetch([table, server.offer(name, content)], tmp_path, progress=False)
-        assert str(tmp_path / name) in sentence(caught.value)
+        assert str(tmp_path / name) in str(caught.value)
         assert sorted(path.name for path in tmp_path.iterdir()) == before
         assert (tmp_path / name).read_bytes() == content
     (tmp_path / name).unlink()
@@ -523,9 +506,8 @@ def test_a_bomb_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(zipfile.ZipFile, "extract", None)
     monkeypatch.setattr(tarfile.TarFile, "extract", None)
-    with pytest.raises(DownloadError, match=r"would grow beyond \d+ MiB, more than \d+ times its size") as caught:
+    with pytest.raises(DownloadError, match=r"would grow beyond \d+ MiB, more than \d+ times its size"):
         fetch([server.offer(name, make())], tmp_path, progress=False)
-    sentence(caught.value)
 
 
 # What a killed run, or a hand, left beside an archive
@@ -534,9 +516,8 @@ def test_a_bomb_is_refused_before_anything_is_written(
 @pytest.mark.parametrize("record", [b" \n", b"", b"\xff\xfe\x00", b"abc  a.zip\n", b"a" * 65])
 def test_a_record_that_is_no_hash(server: Server, tmp_path: Path, record: bytes) -> None:
     (tmp_path / "a.zip.sha256").write_bytes(record)
-    with pytest.raises(DownloadError, match=r"a.zip.sha256' does not begin with a sha256; delete it") as caught:
+    with pytest.raises(DownloadError, match=r"a.zip.sha256' does not begin with a sha256; delete it"):
         fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
-    sentence(caught.value)
     (tmp_path / "a.zip.sha256").unlink()
     fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
 
@@ -594,10 +575,9 @@ def test_a_run_at_work_is_left_alone(server: Server, tmp_path: Path) -> None:
     (tmp_path / ".unpacking-by-the-other").mkdir()
     with (
         filelock.FileLock(tmp_path / download._LOCK),
-        pytest.raises(DownloadError, match=r"another download is at work in .*; wait for it") as caught,
+        pytest.raises(DownloadError, match=r"another download is at work in .*; wait for it"),
     ):
         fetch([server.offer("a.zip", zipped(TIFFS))], tmp_path, progress=False)
-    sentence(caught.value)
     assert (tmp_path / ".unpacking-by-the-other").is_dir()
 
 
@@ -624,9 +604,8 @@ def test_a_server_that_is_not_believed(
 ) -> None:
     archive = server.offer("a.csv", FILE)
     misbehave(server)
-    with pytest.raises(DownloadError, match=message) as caught:
+    with pytest.raises(DownloadError, match=message):
         fetch([archive], tmp_path, progress=False)
-    sentence(caught.value)
     assert not (tmp_path / "a.csv").exists()
     assert not (tmp_path / "a.csv.sha256").exists()
     server.headers.clear()
@@ -643,9 +622,8 @@ def test_a_range_from_another_place_is_noticed(
     archive = server.offer(name, content)
     lie(server)
     server.break_after = [1_000_000]
-    with pytest.raises(DownloadError, match=r"sent bytes from .* where those from 1000000 were asked for") as caught:
+    with pytest.raises(DownloadError, match=r"sent bytes from .* where those from 1000000 were asked for"):
         fetch([archive], tmp_path, progress=False)
-    sentence(caught.value)
     [path] = fetch([archive], tmp_path, progress=False)  # from the start, as the message says
     assert path.read_bytes() == content
 
@@ -671,9 +649,8 @@ def test_a_table_whose_first_download_was_wrong_can_be_repaired(server: Server, 
     """Nothing tells that a table is whole, so its hash binds; the message names the file that holds it."""
     fetch([server.offer("a.csv", b"wrong")], tmp_path, progress=False)
     (tmp_path / "a.csv").unlink()
-    with pytest.raises(DownloadError, match=r"of the first download .* delete '.*a\.csv\.sha256' to accept") as caught:
+    with pytest.raises(DownloadError, match=r"of the first download .* delete '.*a\.csv\.sha256' to accept"):
         fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
-    sentence(caught.value)
     (tmp_path / "a.csv.sha256").unlink()
     [path] = fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
     assert path.read_bytes() == FILE

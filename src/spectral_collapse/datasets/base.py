@@ -58,7 +58,7 @@ class Pair(NamedTuple):
 class DomainImages(Protocol):
     """One split of one data set: images of both domains, read or rendered when asked for.
 
-    Every file in this package provides one such class per kind of data that it knows.
+    `Images` is one that is made of two functions.
     """
 
     kind: DataSource
