@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import appendix_c, cheap_guidance, choose, entry_noise, gaussian, plain_areas, tuning
-from spectral_collapse.studies import gaussianity
+from spectral_collapse.studies import gaussianity, pca
 from spectral_collapse.studies.entry_noise import FINE, LAW, TABA
 from tests import (
     benchmark_study,
@@ -43,13 +43,14 @@ def two(study: xr.Dataset, other: xr.Dataset | None = None) -> dict[str, xr.Data
     return {"one": study, "two": study.assign_attrs(title="Another") if other is None else other}
 
 
+def series_of_latents() -> dict[str, Any]:
+    white, low_pass = latents_study.white(16), latents_study.low_pass
+    return {"standard": low_pass(white, 0.3), "white_norm": white, "closed form": low_pass(white)}
+
+
 @cache
 def made(name: str) -> Any:
     """A made-up result of the study behind a module of figures, or two of them by their data sets."""
-    if name == "gaussianity":
-        white, low_pass = latents_study.white(16), latents_study.low_pass
-        series = {"standard": low_pass(white, 0.3), "white_norm": white, "closed form": low_pass(white)}
-        return two(latents_study.made(gaussianity, series))
     if name == "decorrelation":
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
@@ -68,7 +69,9 @@ def made(name: str) -> Any:
         "decomposition": decomposition_study.decomposition,
         "entry_noise": entry_noise_study.made_up,
         "gaussian": gaussian_study.made_up,
+        "gaussianity": lambda: two(latents_study.made(gaussianity, series_of_latents())),
         "our_method": lambda: two(test_our_method.study()),
+        "pca": lambda: two(latents_study.made(pca, series_of_latents())),
         "plain_areas": lambda: two(plain_areas_study.plain_areas("One, x8"), plain_areas_study.plain_areas("Two, x8")),
         "trajectories": lambda: two(
             trajectories_study.trajectories("One, x8"), trajectories_study.trajectories("Two, x8", seed=1)
@@ -123,6 +126,10 @@ FIGURES: list[tuple[Any, ...]] = [
         for name in ("band_distances", "rejections", "divergences", "moments")
     ),
     ("our_method", "areas", "", (), (), ["Another", "OVG + TABA", "ours"]),
+    ("pca", "cumulative", "", ("set",), (), LATENTS),
+    ("pca", "cumulative", "", ("map",), (), LATENTS),
+    ("pca", "relative_ranks", "", (), (), LATENTS[:2] + LATENTS[3:]),
+    ("pca", "growth", "", (), (), LATENTS),
     ("plain_areas", "per_step", "", (), ("error",), ["One, x8", "plain areas", "other areas"]),
     ("plain_areas", "per_step", "", (), ("spread",), ["inversion, plain areas", "Two, x8"]),
     ("plain_areas", "sweep", "", (), (), ["S_DC of the latent", "One, x8", "100%"]),
