@@ -58,7 +58,7 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     return alt.layer(
         base.mark_rect(stroke="white", strokeWidth=2).encode(color),
         base.mark_text(fontSize=13).encode(text="label:N", color=ink),
-    ).properties(width=side, height=side)
+    ).properties(width=side, height=side, description=f"{kind} between scores, in brackets where its interval holds 0")
 
 
 @described

@@ -17,6 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import label
 
 
 class Look(NamedTuple):
@@ -295,23 +296,30 @@ def figure(
 
 def described(draw: Callable[..., Any]) -> Callable[..., Any]:
     """Gives what a function draws a description for readers who do not see it, where it has none: the first sentence
-    of its docstring, and what its first argument is of."""
-    what = re.sub(r",? of `[^`]*`", "", " ".join(draw.__doc__.split("\n\n")[0].split())).split(". ")[0].rstrip(".")
+    of its docstring, the words that it was given, and what its first argument is of."""
+    text = re.sub(r",? of `[^`]*`", "", " ".join(draw.__doc__.split("\n\n")[0].split()))
+    what = re.split(r"(?<!Fig)(?<!Figs)\. ", text)[0].rstrip(".")
 
     @wraps(draw)
     def drawn(of: Any, *args: Any, **kwargs: Any) -> Any:
         chart = draw(of, *args, **kwargs)
-        return chart if isinstance(chart.description, str) else chart.properties(description=f"{what}: {_told(of)}")
+        if isinstance(chart.description, str):
+            return chart
+        words = [word for word in (*args, *kwargs.values()) if isinstance(word, str)]
+        return chart.properties(description=": ".join(filter(None, [what, ", ".join(words), _told(of)])))
 
     return drawn
 
 
 def _told(of: Any) -> str:
     """What a table, a result or several results are of: their titles, and the names of a table's series and panels."""
-    if not isinstance(of, xr.Dataset | pd.DataFrame):
+    if isinstance(of, xr.Dataset):
+        return label(of) if {"title", "data_source"} <= of.attrs.keys() else of.attrs.get("title", "")
+    if not isinstance(of, pd.DataFrame):
         return ", ".join(map(_told, of.values() if isinstance(of, Mapping) else of))
-    columns = [name for name in ("method", "series", "point", "panel") if name in getattr(of, "columns", ())]
-    return "; ".join([*(listed(of, name) for name in columns), *filter(None, [of.attrs.get("title")])])
+    series = next((name for name in ("method", "series", "point") if name in of), "")
+    names = [listed(of, name) for name in (series, "network", "panel") if name in of]
+    return "; ".join([*names, *(of.attrs[name] for name in ("title", "network") if of.attrs.get(name))])
 
 
 def listed(table: pd.DataFrame, column: str) -> str:
