@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import altair as alt
 import numpy as np
 import pytest
-import vl_convert
 import xarray as xr
 
 from spectral_collapse.charts import comparison as charts
 from spectral_collapse.findings import comparison
+from tests.charts.test_lines import drawn
 
 
 @pytest.fixture
@@ -24,10 +23,6 @@ def study() -> xr.Dataset:
         {name: (("point", "sample"), value) for name, value in values.items()},
         {"point": ["standard", "up", "same", "down"]},
     )
-
-
-def drawn(chart: alt.TopLevelMixin) -> str:
-    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
 
 
 def test_the_matrix_shows_each_pair_once_and_marks_the_uncertain(study: xr.Dataset) -> None:

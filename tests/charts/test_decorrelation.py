@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import altair as alt
 import pytest
-import vl_convert
 import xarray as xr
 
 from spectral_collapse.charts import decorrelation as charts
-from spectral_collapse.findings import decorrelation as findings
 
 from ..decorrelation_study import METHODS, made_study
+from .test_lines import drawn
 
 
 @pytest.fixture(scope="module")
@@ -19,25 +17,6 @@ def found() -> dict[str, xr.Dataset]:
     other = study.copy(deep=True)
     other.attrs |= {"title": "Other", "data_source": "rendered"}
     return {"made": study, "other": other}
-
-
-def drawn(chart: alt.TopLevelMixin) -> str:
-    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
-
-
-@pytest.mark.parametrize(
-    "name", ["scores", "correlated_patches", "over_plain_areas", "by_distance", "by_patch", "calibration"]
-)
-def test_every_chart_of_a_table_describes_itself_and_has_a_panel_per_data_set(
-    name: str, found: dict[str, xr.Dataset]
-) -> None:
-    chart = getattr(charts, name)(getattr(findings, name)(found))
-    svg = drawn(chart)
-    assert len(chart.to_dict()["description"]) > 20
-    if name != "calibration":
-        assert ">Made up</text>" in svg
-        assert ">Other (rendered)</text>" in svg
-        assert ">standard</text>" in svg
 
 
 @pytest.mark.parametrize("draw", [charts.flagged_maps, charts.single_maps])

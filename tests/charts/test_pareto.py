@@ -2,16 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import altair as alt
 import numpy as np
 import pytest
-import vl_convert
 import xarray as xr
 
 from spectral_collapse.charts import gallery as pictures
 from spectral_collapse.charts import pareto as charts
 from spectral_collapse.findings import pareto as findings
 from spectral_collapse.studies import pareto
+from tests.charts.test_lines import drawn
 from tests.pareto_model import model
 
 
@@ -20,11 +19,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
         return pareto.STUDY.run(profile="smoke", checkpoint=model(), progress=False)
-
-
-def drawn(chart: alt.TopLevelMixin) -> str:
-    """The chart as the renderer draws it; a chart that does not compile raises here."""
-    return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
 
 
 def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> None:

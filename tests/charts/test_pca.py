@@ -19,21 +19,6 @@ def study() -> xr.Dataset:
     return made(pca, series)
 
 
-def test_every_figure_names_the_series_and_the_data(study: xr.Dataset) -> None:
-    found = {"one": study, "two": study.assign_attrs(title="Another")}
-    figures = [
-        *(charts.cumulative(findings.cumulative(found, reading)) for reading in ("set", "map")),
-        charts.relative_ranks(findings.relative_ranks(found)),
-        charts.growth(findings.growth(found)),
-    ]
-    for figure in figures:
-        svg = drawn(figure)
-        for text in ("TABA", "noise floor", "closed form", "Made up", "Another", "real, 16 latents, 8 pictures"):
-            assert f">{text}<" in svg
-        assert "NaN" not in svg
-    assert "white noise" in figures[0].to_dict()["description"]
-
-
 def test_components_have_a_row_per_shown_series(study: xr.Dataset) -> None:
     chart = charts.component_pictures(study)
     rows = next(iter(chart.to_dict()["datasets"].values()))

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import altair as alt
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,26 +15,6 @@ Found = dict[str, xr.Dataset]
 @pytest.fixture
 def found() -> Found:
     return {"one": plain_areas("One, x8"), "two": plain_areas("Two, x8", seed=1)}
-
-
-@pytest.mark.parametrize(
-    ("chart", "shown"),
-    [
-        (lambda found: charts.per_step(findings.per_step(found), "error"), ["One, x8", "plain areas", "other areas"]),
-        (lambda found: charts.per_step(findings.per_step(found), "spread"), ["inversion, plain areas", "Two, x8"]),
-        (lambda found: charts.sweep(findings.sweep(found)), ["S_DC of the latent", "One, x8", "100%"]),
-        (lambda found: charts.geometry(findings.geometry(found)), ["another noise", "TABA", findings.NEAREST]),
-        (lambda found: charts.path(findings.path(found)), ["the true noise", "Two, x8"]),
-        (lambda found: charts.edits(findings.edits(found)), ["plain areas", "One, x8", "standard inversion"]),
-    ],
-)
-def test_every_chart_shows_its_series_and_panels(
-    found: Found, chart: Callable[[Found], alt.TopLevelMixin], shown: list[str]
-) -> None:
-    made = chart(found)
-    svg = drawn(made)
-    assert all(f">{text}</text>" in svg for text in shown)
-    assert made.to_dict()["description"]
 
 
 def test_a_data_set_without_plain_areas_has_no_line_for_them(found: Found) -> None:

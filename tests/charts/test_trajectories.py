@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import altair as alt
 import pytest
 import xarray as xr
 
 from spectral_collapse.charts import trajectories as charts
-from spectral_collapse.findings import trajectories as findings
 from tests.charts.test_lines import drawn
 from tests.trajectories_study import trajectories
 
@@ -18,27 +16,6 @@ Found = dict[str, xr.Dataset]
 @pytest.fixture
 def found() -> Found:
     return {"one": trajectories("One, x8"), "two": trajectories("Two, x8", seed=1)}
-
-
-@pytest.mark.parametrize(
-    ("chart", "shown"),
-    [
-        (lambda found: charts.heat(findings.heat(found["one"])), ["one white noise", "OVG", "sampling", "0.50"]),
-        (
-            lambda found: charts.per_step(findings.high_energy(found, "sampling"), "energy", "sampling", reference=0),
-            ["One, x8", "Two, x8", "one white noise", "step of the sampling"],
-        ),
-        (lambda found: charts.per_step(findings.noise_norm(found), "norm"), ["standard", "TABA"]),
-        (lambda found: charts.clean_error(findings.clean_error(found)), ["high: 0.25 to 0.5 cycles/px", "Two, x8"]),
-    ],
-)
-def test_every_chart_shows_its_series_and_panels(
-    found: Found, chart: Callable[[Found], alt.TopLevelMixin], shown: list[str]
-) -> None:
-    made = chart(found)
-    svg = drawn(made)
-    assert all(f">{text}</text>" in svg for text in shown)
-    assert made.to_dict()["description"]
 
 
 def test_a_series_looks_the_same_with_and_without_the_yardstick(found: Found) -> None:

@@ -103,19 +103,14 @@ class TestPairs:
         for i, name in enumerate(images.ids):
             assert torch.equal(images.source(i), render("train", 64).source(int(name.split()[1])))
 
-    @pytest.mark.parametrize("mode", ["palette", "rgb", "16 bits", "grey with transparency"])
+    @pytest.mark.parametrize("mode", ["P", "RGB", "I;16", "LA"])
     def test_other_ways_to_store_numbers(self, tmp_path: Path, mode: str) -> None:
         labels = faces.label_map(0, 0)
-        image = Image.fromarray(labels)
-        if mode == "palette":
-            image = Image.fromarray(labels, mode="P")
+        image = Image.fromarray(labels.astype(np.uint16) if mode == "I;16" else labels, "P" if mode == "P" else None)
+        if mode == "P":
             image.putpalette([value for k in range(256) for value in (k, 255 - k, (7 * k) % 256)])
-        elif mode == "rgb":
-            image = image.convert("RGB")
-        elif mode == "16 bits":
-            image = Image.fromarray(labels.astype(np.uint16))
-        else:
-            image = image.convert("LA")
+        elif mode != "I;16":
+            image = image.convert(mode)
         image.save(tmp_path / "mask.png")
         assert np.array_equal(label_image((tmp_path / "mask.png",)), labels)
 
@@ -138,29 +133,21 @@ def put(name: str, image: Image.Image) -> Callable[[Path], object]:
     return lambda folder: image.save(folder / name)
 
 
+def grey(width: int, height: int, value: int = 0) -> Image.Image:
+    return Image.new("L", (width, height), value)
+
+
 BAD_PAIRS = {
-    "a photograph without a mask": (lose("masks/face 3.png"), r"face 3\.jpg lacks a mask; add what is missing"),
-    "a mask without a photograph": (lose("images/face 2.jpg"), r"face 2\.png lacks a photograph; add what is missing"),
+    "a photograph without a mask": (lose("masks/face 3.png"), r"face 3\.jpg without a mask"),
+    "a mask without a photograph": (lose("images/face 2.jpg"), r"face 2\.png without a photograph"),
     "an unknown number": (
-        put("masks/face 1.png", Image.new("L", (64, 64), 37)),
-        r"face 1\.png' has the unknown label 37 \(100\.0% of its pixels\); a label is a number from 0 to 18",
+        put("masks/face 1.png", grey(64, 64, 37)),
+        r"face 1\.png'.* label 37 \(100\.0% of its pixels",
     ),
-    "an unknown colour": (
-        put("masks/face 1.png", Image.new("RGB", (64, 64), (1, 2, 3))),
-        r"face 1\.png' has the unknown label \(1, 2, 3\) \(100\.0% of its pixels\)",
-    ),
-    "a mask that is no square": (
-        put("masks/face 1.png", Image.new("L", (64, 48), 1)),
-        r"face 1\.png' is 64 x 48 px, but faces and masks are square",
-    ),
-    "a photograph that is no square": (
-        put("images/face 1.jpg", Image.new("RGB", (178, 218))),
-        r"face 1\.jpg' is 178 x 218 px, but faces and masks are square",
-    ),
-    "a damaged mask": (
-        lambda folder: (folder / "masks" / "face 1.png").write_bytes(b"no picture"),
-        r"face 1\.png' cannot be read as an image",
-    ),
+    "an unknown colour": (put("masks/face 1.png", Image.new("RGB", (64, 64), (1, 2, 3))), r"face 1\.png'.*\(1, 2, 3\)"),
+    "a mask that is no square": (put("masks/face 1.png", grey(64, 48, 1)), r"face 1\.png' is 64 x 48 px"),
+    "a photograph that is no square": (put("images/face 1.jpg", grey(178, 218)), r"face 1\.jpg' is 178 x 218 px"),
+    "a damaged mask": (lambda folder: (folder / "masks" / "face 1.png").write_bytes(b"no picture"), r"face 1\.png'"),
 }
 
 
@@ -177,32 +164,26 @@ def test_bad_pairs_are_named_and_left_out_only_if_asked(tmp_path: Path, what: st
     assert sum(map(len, kept)) == before - 1
 
 
+def lose_photos(folder: Path) -> None:
+    for path in (folder / PHOTOS).iterdir():
+        path.unlink()
+
+
+def spoil_list(folder: Path) -> None:
+    (folder / MAPPING).write_text("idx orig_idx orig_file\n0 many 000001.jpg\n")
+
+
 BAD_OFFICIAL = {
-    "an unknown part": (
-        put(f"{PARTS}/0/00001_tail.png", Image.new("L", (512, 512))),
-        r"00001_tail\.png' has the unknown label 'tail'; known are: skin, nose, .*cloth",
-    ),
-    "a face without parts": (
-        put(f"{PHOTOS}/3.jpg", Image.new("RGB", (64, 64))),
-        r"3\.jpg lacks a mask; add what is missing",
-    ),
-    "parts without a face": (
-        put(f"{PARTS}/0/00017_skin.png", Image.new("L", (512, 512))),
-        r"00017_skin\.png lacks a photograph",
-    ),
-    "a name without number": (put(f"{PHOTOS}/anna.jpg", Image.new("RGB", (64, 64))), r"anna\.jpg' does not begin with"),
+    "an unknown part": (put(f"{PARTS}/0/00001_tail.png", grey(512, 512)), r"00001_tail\.png'.* unknown label 'tail'"),
+    "a face without parts": (put(f"{PHOTOS}/3.jpg", grey(64, 64)), r"3\.jpg without a mask"),
+    "parts without a face": (put(f"{PARTS}/0/00017_skin.png", grey(512, 512)), r"00017_skin\.png without a photograph"),
+    "a name without number": (put(f"{PHOTOS}/anna.jpg", grey(64, 64)), r"anna\.jpg' does not begin with"),
     "parts of two sizes": (
-        put(f"{PARTS}/0/00001_hat.png", Image.new("L", (256, 256), 255)),
-        r"(hat|neck|cloth)\.png' is \d+ x \d+ px where other parts of the face are",
+        put(f"{PARTS}/0/00001_hat.png", grey(256, 256, 255)),
+        r"(hat|neck|cloth)\.png' is \d+ x \d+ px",
     ),
-    "a broken list": (
-        lambda folder: (folder / MAPPING).write_text("idx orig_idx orig_file\n0 many 000001.jpg\n"),
-        r"mapping\.txt' is no table of positions",
-    ),
-    "no photographs at all": (
-        lambda folder: [path.unlink() for path in (folder / PHOTOS).iterdir()],
-        r"00002_.*\.png lack a photograph",
-    ),
+    "a broken list": (spoil_list, r"mapping\.txt' is no table of positions"),
+    "no photographs at all": (lose_photos, r"00002_.*\.png without a photograph"),
 }
 
 
@@ -219,7 +200,7 @@ def test_many_that_lack_something_are_counted(tmp_path: Path) -> None:
     folder = write_pairs(tmp_path, 6)
     for i in range(5):
         (folder / "masks" / f"face {i}.png").unlink()
-    with pytest.raises(DataError, match=r"face 0\.jpg, face 1\.jpg, face 2\.jpg and 2 more lack a mask"):
+    with pytest.raises(DataError, match=r"face 0\.jpg, face 1\.jpg, face 2\.jpg, 2 more without a mask"):
         open_real([tmp_path], "train", 64)
 
 

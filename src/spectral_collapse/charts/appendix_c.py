@@ -9,26 +9,24 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts.decomposition import LOOKS
-from spectral_collapse.charts.lines import Look, bands, panels, rule
+from spectral_collapse.charts.lines import Look, bands, described, figure, rule, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.appendix_c import CONSTANT
 
 
+@described
 def gain(table: pd.DataFrame) -> alt.LayerChart:
     """What an input coefficient is multiplied by on its way to the latent, per frequency, and C of Eq. 56."""
-    x = alt.X("frequency:Q", title="spatial frequency of the latent (cycles per pixel)")
-    y = alt.Y("mean:Q", title="gain of the latent on the input")
+    x = x_axis("frequency", "spatial frequency of the latent (cycles per pixel)")
+    y = y_axis("mean", "gain of the latent on the input")
     looks = LOOKS | {CONSTANT: Look(PALETTE[6], (1, 3))}
-    return bands(table, x, y, looks, "denoiser", columns=1).properties(
-        width=420, height=260, description=f"Gain of the latent on the input per frequency, {table.attrs['title']}"
-    )
+    return figure(table, bands, x, y, looks, "denoiser", (420, 260), panel=None, columns=1)
 
 
+@described
 def entering_noise(table: pd.DataFrame) -> alt.FacetChart:
     """Measures of the latent against the noise that the image enters with, in units of the first level's."""
-    x = alt.X("gamma:Q", title="entering noise, gamma (level's = 1)")
-    y = alt.Y("mean:Q", title="measure of the latent (white noise: 1)")
-    layers = alt.layer(rule(y=1), bands(None, x, y, LOOKS, "denoiser", points=True, columns=1, opacity=0.15))
-    return panels(layers.properties(width=210, height=220), table, "measure", y="independent").properties(
-        description=f"Measures of the latent against the noise that enters, {table.attrs['title']}"
-    )
+    x = x_axis("gamma", "entering noise, gamma (level's = 1)")
+    y = y_axis("mean", "measure of the latent (white noise: 1)")
+    options = {"points": True, "columns": 1, "opacity": 0.15}
+    return figure(table, bands, x, y, LOOKS, "denoiser", (210, 220), [rule(y=1)], panel="measure", free="y", **options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, figure, present, tips, whiskers, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.studies.benchmark import TARGET
@@ -25,31 +27,18 @@ _ALONE = "there are no two to compare for these data sets"
 """What stands in place of a comparison of one."""
 
 
+@described
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
-    x = alt.X("s_lf:Q", title="structure kept, S_LF, cut at the target's →").scale(zero=False, padding=14)
-    y = alt.Y("s_hf:Q", title="texture, S_HF →").scale(zero=False, padding=14)
-    x, y = x.axis(tickCount=5), y.axis(tickCount=5)
-    encoded = lines.channels(present(KINDS, table["kind"]), "kind", points=True, columns=3)
-    tooltip = [alt.Tooltip("method:N", title=" "), alt.Tooltip("kind:N", title=" ")]
+    x = x_axis("s_lf", "structure kept, S_LF, cut at the target's →", zero=False, padding=14, tickCount=5)
+    y = y_axis("s_hf", "texture, S_HF →", zero=False, padding=14, tickCount=5)
     titles = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
-    tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in titles.items()]
-    tooltip.append(alt.Tooltip("network_calls:Q", title="network calls", format=".0f"))
-    table = labelled(table)
-    base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
+    tooltip = tips({"method:N": " ", "kind:N": " "} | {f"{name}:Q": title for name, title in titles.items()}, ".3f")
+    tooltip += tips({"network_calls:Q": "network calls"}, ".0f")
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
-    layers = [
-        *names(x, y),
-        step.encode(x, y, order="s_lf:Q"),
-        base.mark_rule(opacity=0.35).encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
-        base.mark_rule(opacity=0.35).encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
-        base.mark_point(size=75).encode(x, y, shape=encoded["shape"]),
-    ]
-    chart = alt.layer(*layers).properties(width=260, height=270)
-    return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
-        spacing={"column": NAMES_WIDTH, "row": 20},
-        description=f"S_LF against S_HF of {listed(table, 'method')}; {listed(table, 'panel')}",
-    )
+    marks = lines.crossed(x, y, present(KINDS, table["kind"]), "kind", tooltip, size=75, columns=3, opacity=0.35)
+    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks).properties(width=260, height=270)
+    return named_panels(chart, table)
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -73,17 +62,21 @@ def names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N")]
 
 
+def named_panels(chart: alt.LayerChart, table: pd.DataFrame) -> alt.FacetChart:
+    """Panels with room for the names of `labelled`."""
+    chart = lines.panels(chart, labelled(table), columns=2, x="independent", y="independent")
+    return chart.properties(spacing={"column": NAMES_WIDTH, "row": 20})
+
+
+@described
 def ranks(table: pd.DataFrame) -> alt.FacetChart:
     """Mean ranks with their intervals, of `findings.ranks`, the best method of the first panel on top."""
-    order = table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"]
-    x = alt.X("mean:Q", title="mean rank, 1 is best").scale(zero=False).axis(tickCount=5)
-    y = alt.Y("method:N", title=None, sort=list(order))
-    chart = lines.whiskers(None, x, y, present(KINDS, table["kind"]), "kind")
-    return lines.panels(chart.properties(width=210, height=18 * len(order)), table).properties(
-        description=f"Mean ranks of {listed(table, 'method')}; {listed(table, 'panel')}"
-    )
+    order = list(table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"])
+    x, y = x_axis("mean", "mean rank, 1 is best", zero=False, tickCount=5), y_axis("method:N", sort=order)
+    return figure(table, whiskers, x, y, partial(present, KINDS), "kind", (210, 18 * len(order)))
 
 
+@described
 def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
     """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`.
 
@@ -91,19 +84,15 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
     """
     if table.empty:
         return lines.sentence(_ALONE)
-    looks = lines.looks(table["network"].unique())
-    x = alt.X("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=min(4, 12 // columns))
-    y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
-    one = len(looks) == 1
-    chart = lines.whiskers(None, x, y, looks, "network", columns=4, side_by_side=not one)
-    height = table["method"].nunique() * (18 if one else 10 + 10 * len(looks))
-    chart = chart.properties(width=min(170, 600 // columns - 25), height=height)  # a row of panels fits the page
-    return lines.panels(chart, table, columns=columns, x="independent").properties(
-        description=f"Scores of {listed(table, 'method')} with the networks {listed(table, 'network')}; "
-        f"{listed(table, 'panel')}"
-    )
+    x = x_axis("mean", "mean over images", zero=False, tickCount=min(4, 12 // columns))
+    networks = table["network"].nunique()
+    height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
+    size = (min(170, 600 // columns - 25), height)  # a row of panels fits the page
+    options = {"per_row": columns, "free": "x", "columns": 4, "side_by_side": networks != 1}
+    return figure(table, whiskers, x, lines.rows(table, "method"), series="network", size=size, **options)
 
 
+@described
 def shares(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     """Shares of cases or images improved, rows scores, of `selections.cases` and `selections.improved`.
 
@@ -111,33 +100,16 @@ def shares(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     """
     if table.empty:
         return lines.sentence(_ALONE)
-    looks = lines.looks(table["series"].unique())
-    x = alt.X("mean:Q", title="share improved").scale(domain=[0, 1]).axis(format="%", tickCount=5)
-    y = alt.Y("score:N", title=None, sort=list(table["score"].unique()))
-    chart = alt.layer(lines.whiskers(None, x, y, looks, columns=2, side_by_side=True), lines.rule(x=0.5))
-    height = 26 * table["score"].nunique() * (1 + 0.2 * len(looks))
-    return lines.panels(chart.properties(width=260, height=height), table, columns=2).properties(
-        description=f"Shares improved of {listed(table, 'score')}: {listed(table, 'series')}; {listed(table, 'panel')}"
-    )
+    x, y = x_axis("mean", "share improved", domain=[0, 1], format="%", tickCount=5), lines.rows(table, "score")
+    size = (260, 26 * table["score"].nunique() * (1 + 0.2 * table["series"].nunique()))
+    return figure(table, whiskers, x, y, size=size, above=[lines.rule(x=0.5)], per_row=2, side_by_side=True)
 
 
+@described
 def factors(table: pd.DataFrame) -> alt.FacetChart:
     """Scores against the scale factor, a panel per score, of `selections.by_factor`."""
-    looks = lines.looks(table["series"].unique())
-    x = alt.X("factor:Q", title="scale factor (log scale)").scale(type="log", base=2, nice=False, padding=10)
-    x = x.axis(values=sorted(table["factor"].unique()), format="~g")
-    y = alt.Y("mean:Q", title="mean over images").scale(zero=False).axis(tickCount=5)
-    chart = lines.bands(None, x, y, looks, points=True, columns=4, opacity=0.12)
-    return lines.panels(chart.properties(width=190, height=180), table, y="independent").properties(
-        description=f"Scores against the scale factor: {listed(table, 'series')}; {listed(table, 'panel')}"
-    )
-
-
-def present(looks: dict[str, Look], names: pd.Series) -> dict[str, Look]:
-    """The looks of the names that there are."""
-    return {name: look for name, look in looks.items() if name in set(names)}
-
-
-def listed(table: pd.DataFrame, column: str) -> str:
-    """What a column has, for the description of a chart."""
-    return ", ".join(map(str, table[column].unique())).replace("|", ", ")
+    values = sorted(table["factor"].unique())
+    x = x_axis("factor", "scale factor (log scale)", log=True, base=2, padding=10, values=values, format="~g")
+    y = y_axis("mean", "mean over images", zero=False, tickCount=5)
+    options = {"points": True, "columns": 4, "opacity": 0.12}
+    return figure(table, lines.bands, x, y, size=(190, 180), free="y", **options)

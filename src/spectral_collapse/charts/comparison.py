@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse.charts.lines import DASHED, described, tips
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.metrics import SCORES, ScoreInfo
@@ -23,6 +24,7 @@ _CELL, _ROW, _WIDTH, _COLUMNS = 62, 20, 150, 2
 """Side of a cell of the matrix, height of a point's row and width of a panel in pixels; panels side by side."""
 
 
+@described
 def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     """How scores go together, Fig. 14 of Spectral Collapse: a result of `findings.comparison.correlation`.
 
@@ -44,12 +46,7 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     base = alt.Chart(table).encode(
         alt.X("column:N", sort=[symbols[name] for name in names[:-1]]).axis(**axis, labelAngle=-35),
         alt.Y("row:N", sort=[symbols[name] for name in names[1:]]).axis(**axis),
-        tooltip=[
-            alt.Tooltip("row:N", title="score"),
-            alt.Tooltip("column:N", title="and"),
-            alt.Tooltip("r:Q", title=kind, format=".3f"),
-            alt.Tooltip("interval:N", title="95 %"),
-        ],
+        tooltip=tips({"row:N": "score", "column:N": "and", "r:Q": kind, "interval:N": "95 %"}, ".3f"),
     )
     color = (
         alt.Color("r:Q", title=kind)
@@ -58,17 +55,13 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     )
     ink = alt.condition("abs(datum.r) > 0.6", alt.value("white"), alt.value("#222222"))
     side = _CELL * (len(names) - 1)
-    units = "points" if matrix.attrs["over"] == "point" else "images of all points"
     return alt.layer(
         base.mark_rect(stroke="white", strokeWidth=2).encode(color),
         base.mark_text(fontSize=13).encode(text="label:N", color=ink),
-    ).properties(
-        width=side,
-        height=side,
-        description=f"{kind} between scores over {units}; in brackets where the 95 % interval holds 0",
-    )
+    ).properties(width=side, height=side, description=f"{kind} between scores, in brackets where its interval holds 0")
 
 
+@described
 def differences(pairs: xr.Dataset) -> alt.ConcatChart:
     """Each point minus the baseline with its interval, a panel per score: a result of `findings.comparison.paired`.
 
@@ -92,11 +85,7 @@ def differences(pairs: xr.Dataset) -> alt.ConcatChart:
         _panel(table[table["score"] == name], SCORES[name], points, looks, labels=number % _COLUMNS == 0)
         for number, name in enumerate(names)
     ]
-    against = pairs.attrs["baseline"]
-    return alt.concat(*panels, columns=_COLUMNS, spacing=18).properties(
-        description=f"Differences of {', '.join(SCORES[name].symbol for name in names)} from {against}, "
-        f"{pairs.attrs['n']} images, with 95 % intervals"
-    )
+    return alt.concat(*panels, columns=_COLUMNS, spacing=18)
 
 
 def _panel(
@@ -106,24 +95,18 @@ def _panel(
     domain, colors, shapes = zip(*looks, strict=True)
     legend = alt.Legend(title=None, orient="bottom", direction="horizontal", symbolOpacity=1)
     unit = f" ({card.units})" if card.units != "1" else ""
-    y = alt.Y("point:N", sort=points, title=None).axis(
-        labels=labels, ticks=False, domain=False, grid=True, labelLimit=260
-    )
+    y = alt.Y("point:N", sort=points, title=None)
+    y = y.axis(labels=labels, ticks=False, domain=False, grid=True, labelLimit=260)
     x = alt.X("difference:Q", title=f"Δ {card.symbol}{unit} {card.arrow}".rstrip()).axis(tickCount=4)
+    ends = {"difference_low:Q": "95 % from", "difference_high:Q": "to"}
+    shares = {"share:N": "images improved", "bounds:N": "95 %"}
     base = alt.Chart(table).encode(
         y,
         alt.Color("verdict:N", legend=legend).scale(domain=domain, range=colors),
-        tooltip=[
-            alt.Tooltip("point:N", title="point"),
-            alt.Tooltip("difference:Q", title=f"Δ {card.symbol}{unit}", format=".3f"),
-            alt.Tooltip("difference_low:Q", title="95 % from", format=".3f"),
-            alt.Tooltip("difference_high:Q", title="to", format=".3f"),
-            alt.Tooltip("share:N", title="images improved"),
-            alt.Tooltip("bounds:N", title="95 %"),
-        ],
+        tooltip=tips({"point:N": "point", "difference:Q": f"Δ {card.symbol}{unit}"} | ends | shares, ".3f"),
     )
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color="#555555", strokeDash=[4, 4]).encode(x="zero:Q")
-    shares = base.mark_text(align="right", fontSize=11).encode(
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(**DASHED).encode(x="zero:Q")
+    improved = base.mark_text(align="right", fontSize=11).encode(
         x=alt.value(_WIDTH + 36), text="share:N", color=alt.value("#222222")
     )
     head = alt.Chart(pd.DataFrame({"text": ["better"]})).mark_text(align="right", fontSize=11, fontStyle="italic")
@@ -133,7 +116,7 @@ def _panel(
         base.mark_point(filled=True, size=55, opacity=1).encode(
             x, alt.Shape("verdict:N", legend=legend).scale(domain=domain, range=shapes)
         ),
-        shares,
+        improved,
         head.encode(x=alt.value(_WIDTH + 36), y=alt.value(-8), text="text:N"),
     ).properties(width=_WIDTH, height=_ROW * len(points))
 

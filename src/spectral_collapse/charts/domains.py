@@ -12,41 +12,40 @@ from spectral_collapse.charts import lines, pictures, spectra
 from spectral_collapse.findings.measured import label
 
 
+@lines.described
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
     """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
     rows = []
     for one in domains:
         power = spectra.domain_spectra(table[table["dataset"] == one.attrs["dataset"]])
         rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=one.attrs["title"]))
-    return alt.vconcat(*rows, spacing=30).properties(description=f"Pairs and radial spectra of {_titles(domains)}")
+    return alt.vconcat(*rows, spacing=30)
 
 
+@lines.described
 def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
     names = [f"{label(one)}|{one.attrs['wavelet']}" for one in domains]
     bands = xr.concat([one["detail"] for one in domains], "dataset")
     columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
-    return pictures.grid(columns, names, labelled=True, description=f"Wavelet details of {_titles(domains)}")
+    return pictures.grid(columns, names, labelled=True)
 
 
+@lines.described
 def power_laws(table: pd.DataFrame) -> alt.LayerChart:
     """Spectra of test targets with their intervals, and the power laws that fit them (Fig. 9), of
     `findings.domains.power_laws`."""
     look = lines.channels(lines.looks(table["label"].unique()), "label", points=True, columns=1)
-    y = alt.Y("mean:Q", title="power (log scale)").scale(type="log").axis(format="~g", tickCount=6)
+    y = lines.y_axis("mean", "power (log scale)", type="log", format="~g", tickCount=6)
     base = alt.Chart(table).encode(spectra.FREQUENCY, color=look["color"])
-    tooltip = [
-        alt.Tooltip("label:N", title=" "),
-        alt.Tooltip("frequency:Q", title="cycles per pixel", format=".3f"),
-        alt.Tooltip("mean:Q", title="power, geometric mean", format=".3~g"),
-    ]
+    tooltip = lines.tips({"label:N": " ", "frequency:Q": "cycles per pixel"}, ".3f")
+    tooltip += lines.tips({"mean:Q": "power, geometric mean"}, ".3~g")
+    fitted = base.transform_filter("isValid(datum.fit)")
     return alt.layer(
         base.mark_area(opacity=0.15).encode(alt.Y("low:Q").scale(type="log"), alt.Y2("high:Q")),
         base.mark_point(size=28).encode(y, shape=look["shape"], tooltip=tooltip),
-        base.transform_filter("isValid(datum.fit)")
-        .mark_line()
-        .encode(alt.Y("fit:Q").scale(type="log"), strokeDash=look["strokeDash"]),
-    ).properties(width=460, height=300, description="Radial spectra of test targets with fitted power laws")
+        fitted.mark_line().encode(alt.Y("fit:Q").scale(type="log"), strokeDash=look["strokeDash"]),
+    ).properties(width=460, height=300)
 
 
 def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:
@@ -54,7 +53,3 @@ def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:
     image = one["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
     columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
     return pictures.grid(columns, ["source", "target"])
-
-
-def _titles(domains: Sequence[xr.Dataset]) -> str:
-    return ", ".join(one.attrs["title"] for one in domains)

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, figure, tips, with_ends, x_axis, y_axis
 from spectral_collapse.charts.spectra import FREQUENCY
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.entry_noise import ADDED, CARRIED, EXACT, FLOOR, ORDERS, TOTAL
@@ -31,26 +31,23 @@ _ORDERS: lines.Looks = {
 }
 
 
+@described
 def law(points: pd.DataFrame, ends: pd.DataFrame) -> alt.LayerChart:
     """Power against squared correlation of latents, drawn (points) and where the law lets them lie (grey lines).
 
     points: `findings.law`. ends: `findings.hyperbolas`, straight lines on these axes.
     """
-    x = alt.X("kept:Q", title="squared correlation with the source").scale(type="log", domain=[0.018, 1.1], nice=False)
-    y = alt.Y("power:Q", title="power of the latent (white noise = 1)").scale(
-        type="log", domain=[0.018, 1.25], nice=False
-    )
-    x, y = (axis.axis(values=[0.02, 0.05, 0.1, 0.2, 0.5, 1], format="~g") for axis in (x, y))
+    look = {"type": "log", "nice": False, "values": [0.02, 0.05, 0.1, 0.2, 0.5, 1], "format": "~g"}
+    x = x_axis("kept", "squared correlation with the source", domain=[0.018, 1.1], **look)
+    y = y_axis("power", "power of the latent (white noise = 1)", domain=[0.018, 1.25], **look)
     curves = alt.Chart(ends).mark_line(strokeWidth=1.5, color=_GREY).encode(x, y, detail="ratio:N")
     curves = curves.encode(strokeDash=lines.channels(_LEVELS)["strokeDash"].legend(None))
     named = ends[ends["kept"] == 1].assign(label=ends["ratio"].map("S / s² = {:.2g}".format))
     names = alt.Chart(named).mark_text(align="left", dx=14, color=_INK).encode(x, y, text="label:N")
-    looks = lines.looks(LAW)
-    tooltip = [alt.Tooltip("series:N", title=" "), alt.Tooltip("ratio:Q", title="S / s₀²")]
-    for name, title in (("power", "power"), ("kept", "squared correlation")):
-        tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".3f")]
-        tooltip += [alt.Tooltip(f"{name}_{end}:Q", title="95 %", format=".3f") for end in ("low", "high")]
-    encoded = lines.channels(looks, points=True, columns=3)
+    tooltip = tips({"series:N": " ", "ratio:Q": "S / s₀²"}) + with_ends(
+        {"power": "power", "kept": "squared correlation"}, ".3f"
+    )
+    encoded = lines.channels(lines.looks(LAW), points=True, columns=3)
     base = alt.Chart(points).encode(color=encoded["color"], tooltip=tooltip)
     return alt.layer(
         curves,
@@ -58,11 +55,10 @@ def law(points: pd.DataFrame, ends: pd.DataFrame) -> alt.LayerChart:
         base.mark_rule(strokeWidth=2).encode(alt.X("kept_low:Q"), y, x2="kept_high:Q"),
         base.mark_rule(strokeWidth=2).encode(x, alt.Y("power_low:Q"), y2="power_high:Q"),
         base.mark_point(size=85, filled=False, strokeWidth=2).encode(x, y, shape=encoded["shape"]),
-    ).properties(
-        width=430, height=380, description="Power of latents against their squared correlation with the source"
-    )
+    ).properties(width=430, height=380)
 
 
+@described
 def parts(areas: pd.DataFrame, drawn: pd.DataFrame) -> alt.FacetChart:
     """What translations are made of, per frequency: from the source, from the noise, and what is missing to 1.
 
@@ -71,7 +67,7 @@ def parts(areas: pd.DataFrame, drawn: pd.DataFrame) -> alt.FacetChart:
     both = pd.concat([areas.assign(kind="area"), drawn.assign(kind="drawn")], ignore_index=True)
     x = FREQUENCY.title("cycles per pixel").axis(values=[0.02, 0.1, 0.5], format="~g")
     x = x.scale(type="log", domain=[0.9 * areas["frequency"].min(), 0.55], nice=False)
-    y = alt.Y("low:Q", title="power over the target's").scale(domain=[0, 1.2])
+    y = y_axis("low", "power over the target's", domain=[0, 1.2])
     encoded = lines.channels(_PARTS, points=True, columns=3)
     area, points = (alt.Chart().transform_filter(alt.datum.kind == kind) for kind in ("area", "drawn"))
     tooltip = [alt.Tooltip("series:N", title=" "), alt.Tooltip("frequency:Q", format=".2~g")]
@@ -82,27 +78,23 @@ def parts(areas: pd.DataFrame, drawn: pd.DataFrame) -> alt.FacetChart:
         lines.rule(x=areas.attrs["cutoff"]),
         points.mark_rule(clip=True).encode(y, alt.Y2("high:Q")),
         points.mark_point(size=16, clip=True).encode(alt.Y("mean:Q"), shape=encoded["shape"]),
-    ).properties(width=125, height=170)
+    )
     row, column = (
         kind(f"{name}:N", title=None, sort=list(areas[name].unique()))
         for kind, name in ((alt.Row, "place"), (alt.Column, "level"))
     )
-    return layers.facet(data=both, row=row, column=column).properties(
-        description="Power of translated images per frequency: what comes from the source and what from the noise"
-    )
+    return layers.properties(width=125, height=170).facet(data=both, row=row, column=column)
 
 
+@described
 def trade(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against detail, from no noise to noise at each level k: the exact flow, and three walks of drawn
     images with their intervals. The table is `findings.trade`."""
-    x = alt.X("detail:Q", title="log of the power of fine detail over the target's").scale(nice=False, padding=14)
-    y = alt.Y("s_lf:Q", title="S_LF").scale(zero=False, nice=False, padding=14).axis(format="~g")
+    x = x_axis("detail", "log of the power of fine detail over the target's", nice=False, padding=14)
+    y = y_axis("s_lf", "S_LF", zero=False, nice=False, padding=14, format="~g")
+    tooltip = tips({"series:N": " ", "label:N": "enters"}) + with_ends({"s_lf": "S_LF", "detail": "log power"}, ".4f")
     encoded = lines.channels(_WALKS, points=True)
-    tooltip = [alt.Tooltip("series:N", title=" "), alt.Tooltip("label:N", title="enters")]
-    for name, title in (("s_lf", "S_LF"), ("detail", "log power")):
-        tooltip += [alt.Tooltip(f"{name}:Q", title=title, format=".4f")]
-        tooltip += [alt.Tooltip(f"{name}_{end}:Q", title="95 %", format=".4f") for end in ("low", "high")]
-    base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
+    path = alt.Chart().encode(color=encoded["color"], tooltip=tooltip).mark_line(strokeWidth=1.5)
     sides = ({"align": "left", "dx": 9}, {"dy": -11}, {"dy": 13})
     named = [
         alt.Chart()
@@ -112,24 +104,18 @@ def trade(table: pd.DataFrame) -> alt.FacetChart:
         for side, place in enumerate(sides)
     ]
     layers = alt.layer(
-        base.mark_line(strokeWidth=1.5).encode(x, y, order="turn:O", strokeDash=encoded["strokeDash"]),
-        base.mark_rule().encode(alt.X("detail_low:Q"), y, x2="detail_high:Q"),
-        base.mark_rule().encode(x, alt.Y("s_lf_low:Q"), y2="s_lf_high:Q"),
-        base.mark_point(size=55).encode(x, y, shape=encoded["shape"]),
+        path.encode(x, y, order="turn:O", strokeDash=encoded["strokeDash"]),
+        *lines.crossed(x, y, _WALKS, "series", tooltip, size=55, columns=2),
         *named,
     ).properties(width=320, height=330)
     table = table.assign(side=table["turn"].map({0: 1, 1: 2, 2: 1}).fillna(0))  # those that lie close to each other
-    return lines.panels(layers, table, "place", columns=2).properties(
-        description="S_LF against the power of fine detail, as the level at which the image enters rises"
-    )
+    return lines.panels(layers, table, "place", columns=2)
 
 
+@described
 def convergence(table: pd.DataFrame) -> alt.FacetChart:
     """Error of the latent against network calls, for a perfect network and for wrong ones with the floor that their
     spectrum sets. The table is `findings.convergence`."""
-    x = alt.X("calls:Q", title="network calls").scale(type="log", nice=False).axis(values=[5, 20, 100, 500])
-    y = alt.Y("mean:Q", title="relative error of the latent").scale(type="log", domain=[1e-5, 1]).axis(format="~g")
-    curves = lines.curves(None, x, y.axis(format="~e", tickCount=5), _ORDERS, columns=3, clip=True)
-    return lines.panels(curves.properties(width=205, height=210), table).properties(
-        description="Error of the inverted latent against network calls, three walks, perfect and wrong networks"
-    )
+    x = x_axis("calls", "network calls", log=True, values=[5, 20, 100, 500])
+    y = y_axis("mean", "relative error of the latent", type="log", domain=[1e-5, 1], format="~e", tickCount=5)
+    return figure(table, lines.curves, x, y, _ORDERS, size=(205, 210), columns=3, clip=True)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.charts import pictures
+from spectral_collapse.charts.lines import described
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
@@ -52,10 +53,10 @@ def gallery(
     }
     every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
-    shown = "details and differences from the source" if changes else "details"
-    return pictures.menu(frames, f"Sources, true targets and outputs with {shown}: {titles}")
+    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}")
 
 
+@described
 def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
     """OVG's grid in pictures: a slider for each of its two step sizes, between source and true target.
 
@@ -77,13 +78,7 @@ def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
 
     frames = {(f"eta_HF {hf:g}", f"eta_LF {lf:g}"): shown(points[hf, lf]) for hf, lf in sorted(points)}
     sizes = [len({*part}) - 1 for part in zip(*frames, strict=True)]
-    return pictures.sliders(
-        frames,
-        names,
-        ["texture, eta_HF: ", "structure, eta_LF: "],
-        f"Sources, what OVG makes of them and true targets, {study.attrs['title']}; sliders move OVG's step sizes",
-        start=sizes,
-    )
+    return pictures.sliders(frames, names, ["texture, eta_HF: ", "structure, eta_LF: "], start=sizes)
 
 
 def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) -> alt.FacetChart:

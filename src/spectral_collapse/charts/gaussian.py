@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.spectra import CYCLES, FREQUENCY, IMAGES, radial
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.gaussian import ENTERING, LAW, LIMIT, STANDARD
@@ -29,19 +29,14 @@ _OVG: lines.Looks = {
     "OVG, variance gradient alone": Look(PALETTE[0], (6, 3)),
     "OVG + TABA": Look(PALETTE[2], (2, 2)),
 }
-_NOISES: lines.Looks = dict(
-    zip(
-        (STANDARD, *ENTERING.values()),
-        (Look(PALETTE[6], (2, 2)), Look(PALETTE[1]), Look(PALETTE[0], (6, 3))),
-        strict=True,
-    )
-)
+_THREE = Look(PALETTE[6], (2, 2)), Look(PALETTE[1]), Look(PALETTE[0], (6, 3))
+_NOISES: lines.Looks = dict(zip((STANDARD, *ENTERING.values()), _THREE, strict=True))
 _GREY = "#555555"
-_POWER = alt.X("variance:Q", title="variance S of the data").scale(type="log", nice=False)
-_POWER = _POWER.axis(format="~e", tickCount=6)
-_VARIANCE = alt.Y("mean:Q", title="power of the latent (white noise = 1)")
+_POWER = x_axis("variance", "variance S of the data", log=True, format="~e", tickCount=6)
+_VARIANCE = y_axis("mean", "power of the latent (white noise = 1)")
 
 
+@described
 def spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of sources and targets, the targets' power law, and s_0^2 of either process."""
     entries = pd.DataFrame(table.attrs["entry"].items(), columns=["process", "mean"])
@@ -51,46 +46,38 @@ def spectra(table: pd.DataFrame) -> alt.LayerChart:
         rules.mark_rule(strokeDash=[4, 4], color=_GREY),
         rules.mark_text(align="left", dx=4, dy=-7, color=_GREY).encode(x=alt.value(0), text="text:N"),
         radial(table, series, "power (log scale)"),
-    ).properties(description=f"Radial spectra of sources and targets, {table.attrs['title']}, and s_0^2")
-
-
-def terminal_variance(table: pd.DataFrame) -> alt.FacetChart:
-    """Variance of the latent against that of the data: each deterministic method beside the closed form."""
-    return lines.panels(_against_power(None, _METHODS).properties(width=270, height=280), table).properties(
-        description="Variance of the latent against the variance of the data, for every deterministic method"
     )
 
 
+@described
+def terminal_variance(table: pd.DataFrame) -> alt.FacetChart:
+    """Variance of the latent against that of the data: each deterministic method beside the closed form."""
+    return lines.panels(_against_power(None, _METHODS).properties(width=270, height=280), table)
+
+
+@described
 def closed_form(table: pd.DataFrame) -> alt.LayerChart:
     """Variance of the latent of a standard inversion against that of the data, and its limit."""
     looks = {LIMIT: _METHODS[LIMIT]} | lines.looks(name for name in table["series"].unique() if name != LIMIT)
-    return _against_power(table, looks, points=True).properties(
-        description="Variance of the inverted latent against the variance of the data, per frequency"
-    )
+    return _against_power(table, looks, points=True)
 
 
+@described
 def convergence(table: pd.DataFrame) -> alt.FacetChart:
     """Error of the gain against the number of steps, with lines of order 1 and 2 to compare slopes with.
 
     The axis ends at an error of 10; what diverges leaves the picture there.
     """
-    x = alt.X("steps:Q", title="steps of the inversion").axis(values=list(table["steps"].unique()))
-    x = x.scale(type="log", nice=False)
-    y = alt.Y("mean:Q", title="largest relative error of the gain").axis(format="~g", tickCount=5)
-    y = y.scale(type="log", domain=[1e-4, 10])
-    tooltip = [
-        alt.Tooltip("series:N", title=" "),
-        alt.Tooltip("steps:Q", title="steps"),
-        alt.Tooltip("mean:Q", title="error", format=".3~g"),
-        alt.Tooltip("order:Q", title="fitted order", format=".2f"),
-    ]
+    x = x_axis("steps", "steps of the inversion", log=True, values=list(table["steps"].unique()))
+    title = "largest relative error of the gain"
+    y = y_axis("mean", title, type="log", domain=[1e-4, 10], format="~g", tickCount=5)
+    tooltip = [*tips({"series:N": " ", "steps:Q": "steps"}), *tips({"mean:Q": "error"}, ".3~g")]
+    tooltip += tips({"order:Q": "fitted order"}, ".2f")
     looks = _ORDERS | {name: look for name, look in _METHODS.items() if name != LIMIT}
-    curves = lines.curves(None, x, y, looks, tooltip=tooltip, clip=True)
-    return lines.panels(curves.properties(width=270, height=280), table).properties(
-        description="Error of each deterministic method against the steps"
-    )
+    return figure(table, lines.curves, x, y, looks, size=(270, 280), tooltip=tooltip, clip=True)
 
 
+@described
 def entry_noise(expected: pd.DataFrame, drawn: pd.DataFrame) -> alt.LayerChart:
     """EDM's inversion with and without the noise of the entry level, expected (lines) and drawn (points)."""
     few = drawn["series"].unique()
@@ -101,38 +88,28 @@ def entry_noise(expected: pd.DataFrame, drawn: pd.DataFrame) -> alt.LayerChart:
         else Look(colors[name.partition(",")[0]], (1, 0) if name in few else (6, 3))
         for name in expected["series"].unique()
     }
-    tooltip = [
-        alt.Tooltip("series:N", title=" "),
-        alt.Tooltip("variance:Q", title="S", format=".2~e"),
-        *lines.interval_tooltip("power of the latent"),
-    ]
+    tooltip = tips({"series:N": " ", "variance:Q": "S"}, ".2~e") + lines.interval_tooltip("power of the latent")
     points = alt.Chart(drawn).encode(_POWER, lines.channels(looks)["color"], tooltip=tooltip)
     return alt.layer(
         _against_power(expected, looks),
         points.mark_rule().encode(alt.Y("low:Q"), alt.Y2("high:Q")),
         points.mark_point(size=25).encode(_VARIANCE),
-    ).properties(
-        width=440,
-        height=300,
-        description="Variance of EDM's latents against the variance of the data, with and without noise",
-    )
+    ).properties(width=440, height=300)
 
 
+@described
 def guided(table: pd.DataFrame) -> alt.FacetChart:
     """Power of latents of one image with an emptied band: the standard inversion, OVG, its parts, OVG + TABA.
 
     Below, OVG's latents relative to the standard one, where that has any power.
     """
-    x = alt.X("frequency:Q", title=CYCLES).scale(domain=[0, 0.5])
+    x, y = x_axis("frequency", CYCLES, domain=[0, 0.5]), alt.Y("mean:Q", title="value").axis(title=None)
     shade = alt.Chart().mark_rect(color="#eeeeee").encode(x=alt.datum(EMPTIED[0]), x2=alt.datum(EMPTIED[1]))
-    layers = alt.layer(
-        shade, lines.rule(y=1), lines.curves(None, x, alt.Y("mean:Q", title="value").axis(title=None), _OVG)
-    )
-    return lines.panels(layers.properties(width=440, height=180), table, columns=1, y="independent").properties(
-        description="Power of OVG's latents per frequency, of an image without power in one band"
-    )
+    options = {"size": (440, 180), "below": [shade, lines.rule(y=1)], "per_row": 1, "free": "y"}
+    return figure(table, lines.curves, x, y, _OVG, **options)
 
 
+@described
 def noise_at_level(table: pd.DataFrame) -> alt.FacetChart:
     """Variance of the latent and its correlation with the source where noise enters at level k, which a slider moves.
 
@@ -140,30 +117,20 @@ def noise_at_level(table: pd.DataFrame) -> alt.FacetChart:
     """
     levels = [int(level) for level in table["replaced"].unique()]
     table = table.assign(place=table["replaced"].map(levels.index))
-    moved = alt.binding_range(
-        min=0, max=len(levels) - 1, step=1, name=f"level k, one of {', '.join(map(str, levels))}: "
-    )
+    name = f"level k, one of {', '.join(map(str, levels))}: "
+    moved = alt.binding_range(min=0, max=len(levels) - 1, step=1, name=name)
     place = alt.param(name="place", value=min(1, len(levels) - 1), bind=moved)
     x = FREQUENCY.title("cycles per pixel").axis(values=[0.02, 0.05, 0.1, 0.2, 0.5])
-    bands = lines.bands(
-        None, x, alt.Y("mean:Q", title="expected").axis(title=None).scale(domain=[0, 1.25]), _NOISES, clip=True
+    y = alt.Y("mean:Q", title="expected").axis(title=None).scale(domain=[0, 1.25])
+    level = alt.Chart().mark_text(align="left", fontSize=13, fontWeight="bold")
+    layers = alt.layer(
+        lines.rule(x=table.attrs["cutoff"]),
+        lines.bands(None, x, y, _NOISES, clip=True),
+        level.encode(x=alt.value(8), y=alt.value(12), text="max(level):N"),
     )
-    level = (
-        alt.Chart()
-        .mark_text(align="left", fontSize=13, fontWeight="bold")
-        .encode(x=alt.value(8), y=alt.value(12), text="max(level):N")
-    )
-    layers = alt.layer(lines.rule(x=table.attrs["cutoff"]), bands, level).properties(width=300, height=230)
     quantity = alt.Column("quantity:N", title=None, sort=list(table["quantity"].unique()))
-    return (
-        layers.facet(data=table, column=quantity)
-        .transform_filter("datum.place == place")
-        .add_params(place)
-        .properties(
-            description="Variance of latents and their correlation with the source, for noise that enters at level k, "
-            "which a slider moves"
-        )
-    )
+    chart = layers.properties(width=300, height=230).facet(data=table, column=quantity)
+    return chart.transform_filter("datum.place == place").add_params(place)
 
 
 def _against_power(table: pd.DataFrame | None, looks: lines.Looks, points: bool = False) -> alt.LayerChart:

@@ -1,8 +1,11 @@
-"""The looks of series of latents, the same in all chapters."""
+"""The looks of series of latents and the axis of their number, the same in all chapters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+import altair as alt
+import pandas as pd
 
 from spectral_collapse.charts import lines
 from spectral_collapse.charts.lines import Look
@@ -18,3 +21,9 @@ def looks(series: Iterable[str]) -> dict[str, Look]:
     names = list(dict.fromkeys(map(str, series)))
     methods = lines.looks(name for name in names if name not in _FIXED)
     return {called(name): (_FIXED | methods)[name] for name in names}
+
+
+def counts(table: pd.DataFrame) -> alt.X:
+    """The axis of numbers of latents."""
+    values = sorted(table["count"].unique())
+    return lines.x_axis("count", "latents (log scale)", log=True, base=2, format="~g", values=values, labelOverlap=True)

@@ -1,18 +1,23 @@
-"""Lines, and lines of means with their intervals as bands: one look for all charts that have them.
+"""The toolkit of charts: looks of series, axes, tooltips, marks of means with their intervals, panels, and `figure`,
+which makes a figure of a row of these.
 
 Every chart here takes a tidy table; the columns of intervals are mean, low and high (`findings.intervals`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
 from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import label
 
 
 class Look(NamedTuple):
@@ -29,6 +34,10 @@ Looks = Mapping[str, Look]
 ROUNDING = 1e-8
 """Of the largest number of a chart: what is less is 0 on a logarithmic axis."""
 
+DASHED = {"color": "#555555", "strokeDash": [4, 4]}
+"""The look of a line to compare with."""
+_SCALE = {"type", "domain", "zero", "nice", "padding", "base", "clamp", "constant", "reverse"}
+"""What of an axis is told to `alt.Scale`; the rest is for `alt.Axis`."""
 _DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (10, 4), (1, 3))
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
 
@@ -64,6 +73,51 @@ def channels(looks: Looks | Look, series: str = "series", points: bool = False, 
     }
 
 
+def present(looks: Looks, names: Iterable[str]) -> Looks:
+    """The looks of the names that there are, in the order of the looks."""
+    names = set(names)
+    return {name: look for name, look in looks.items() if name in names}
+
+
+def x_axis(field: str, title: str | None = None, log: bool = False, **look: Any) -> alt.X:
+    """An axis of a field, of numbers where it has no type. look: what `alt.Scale` and `alt.Axis` take, and `sort`."""
+    return alt.X(field if ":" in field else f"{field}:Q", title=title, **_axis(log, look))
+
+
+def y_axis(field: str, title: str | None = None, log: bool = False, **look: Any) -> alt.Y:
+    """As `x_axis`."""
+    return alt.Y(field if ":" in field else f"{field}:Q", title=title, **_axis(log, look))
+
+
+def _axis(log: bool, look: dict[str, Any]) -> dict[str, Any]:
+    parts = {"sort": look.pop("sort")} if "sort" in look else {}
+    scale = ({"type": "log", "nice": False} if log else {}) | {name: look.pop(name) for name in _SCALE & look.keys()}
+    if scale:
+        parts["scale"] = alt.Scale(**scale)
+    return parts | ({"axis": alt.Axis(**look)} if look else {})
+
+
+def rows(table: pd.DataFrame, column: str = "series", **look: Any) -> alt.Y:
+    """An axis of the names in a column, one below the other, in the table's order."""
+    return y_axis(f"{column}:N", sort=list(table[column].unique()), **look)
+
+
+def tips(titles: Mapping[str, str], format: str | None = None) -> list[alt.Tooltip]:
+    """The lines of a tooltip: field with its type -> title. format: of all numbers."""
+    form = {} if format is None else {"format": format}
+    return [
+        alt.Tooltip(field, title=title, **(form if field.endswith(":Q") else {})) for field, title in titles.items()
+    ]
+
+
+def with_ends(titles: dict[str, str], format: str) -> list[alt.Tooltip]:
+    """The lines of a tooltip for numbers and the ends of their intervals."""
+    every = {}
+    for name, title in titles.items():
+        every |= {f"{name}:Q": title, f"{name}_low:Q": "95 %", f"{name}_high:Q": "95 %"}
+    return tips(every, format)
+
+
 def curves(
     table: pd.DataFrame | None,
     x: alt.X,
@@ -77,13 +131,9 @@ def curves(
 ) -> alt.LayerChart:
     """Values against `x` as lines.
 
-    Args:
-        table: columns of `x`, of `y` and of `series`; None where a facet brings the data.
-        x, y: with their titles, scales and axes.
-        looks, series, columns: as in `channels`.
-        points: whether to mark every value.
-        tooltip: without it the series, x and y.
-        clip: whether to cut off what lies outside the axes.
+    table: columns of `x`, of `y` and of `series`; None where a facet brings the data. looks, series, columns: as in
+    `channels`. points: whether to mark every value. tooltip: without it the series, x and y. clip: whether to cut off
+    what lies outside the axes.
     """
     encoded = channels(looks, series, points, columns)
     if tooltip is None:
@@ -131,13 +181,10 @@ def whiskers(
     tooltip: Sequence[alt.Tooltip] | None = None,
     side_by_side: bool = False,
 ) -> alt.LayerChart:
-    """Means as markers, intervals as bars from low to high along x, in rows.
+    """Means as markers, intervals as bars from low to high along x, in the rows of y; else as `curves`.
 
-    Args:
-        table: columns of `y`, of `series`, mean, low, high; None where a facet brings the data.
-        x: `alt.X("mean:Q", ...)` with its title and scale. y: the rows. looks, series, columns: as in `channels`.
-        tooltip: without it the series and the row, where they differ, and the mean with its interval.
-        side_by_side: whether the series of a row are drawn below each other, not on one line.
+    tooltip: without it the series and the row, where they differ, and the mean with its interval. side_by_side: whether
+    the series of a row are drawn below each other, not on one line.
     """
     encoded = channels(looks, series, points=True, columns=columns)
     if tooltip is None:
@@ -152,6 +199,31 @@ def whiskers(
         base.mark_rule(strokeWidth=2).encode(alt.X("low:Q", scale=x["scale"]), alt.X2("high:Q")),
         base.mark_point(size=55).encode(x, shape=encoded["shape"]),
     )
+
+
+def crossed(
+    x: alt.X,
+    y: alt.Y,
+    looks: Looks,
+    series: str,
+    tooltip: Sequence[alt.Tooltip],
+    size: int,
+    columns: int = 4,
+    **bar: Any,
+) -> list[alt.Chart]:
+    """Markers at two means, with the interval of each as a bar: columns x, y and, with _low and _high, their ends, low
+    and high alone for the column mean. bar: the look of the bars."""
+    encoded = channels(looks, series, points=True, columns=columns)
+    base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
+    (left, right), (bottom, top) = (
+        [end if name == "mean" else f"{name}_{end}" for end in ("low", "high")]
+        for name in (str(axis["shorthand"]).split(":")[0] for axis in (x, y))
+    )
+    return [
+        base.mark_rule(**bar).encode(alt.X(f"{left}:Q"), y, x2=f"{right}:Q"),
+        base.mark_rule(**bar).encode(x, alt.Y(f"{bottom}:Q"), y2=f"{top}:Q"),
+        base.mark_point(size=size).encode(x, y, shape=encoded["shape"]),
+    ]
 
 
 def log_scale(table: pd.DataFrame, *columns: str) -> alt.Scale:
@@ -174,7 +246,7 @@ def rule(**place: float) -> alt.Chart:
     """A dashed line at a number: rule(x=0.5) or rule(y=1)."""
     where = {axis: alt.datum(number) for axis, number in place.items()}
     once = alt.Chart().transform_aggregate(rows="count()")  # and not for every row of the data
-    return once.mark_rule(color="#555555", strokeDash=[4, 4]).encode(**where)
+    return once.mark_rule(**DASHED).encode(**where)
 
 
 def panels(
@@ -188,6 +260,71 @@ def panels(
     shown = alt.Facet(f"{column}:N", title=None, sort=list(table[column].unique()))
     shown = shown.header(labelExpr="split(datum.label, '|')")
     return chart.facet(shown, data=table, columns=columns).resolve_scale(**resolved)
+
+
+def figure(
+    table: pd.DataFrame,
+    kind: Callable[..., alt.LayerChart],
+    x: alt.X,
+    y: alt.Y,
+    look: Looks | Look | Callable[[Iterable[str]], Looks] = looks,
+    series: str = "series",
+    size: tuple[Any, Any] = (215, 190),
+    below: Sequence[alt.Chart] = (),
+    above: Sequence[alt.Chart] = (),
+    panel: str | None = "panel",
+    per_row: int = 3,
+    free: str = "",
+    **options: Any,
+) -> alt.FacetChart | alt.LayerChart:
+    """A table drawn, in panels or in one.
+
+    Args:
+        kind: `curves`, `bands` or `whiskers`; options: of it, such as points, columns, opacity, tooltip.
+        look: of the series, or a function of their names; series: their column.
+        size: width and height of a panel in pixels.
+        below, above: further marks, under and over those of the series.
+        panel: the column of which every value has a panel; per_row: panels beside each other.
+        free: the axes that panels do not share, 'x', 'y' or 'xy'.
+    """
+    shown = look(table[series].unique()) if callable(look) else look
+    marks = kind(None if panel else table, x, y, shown, series=series, **options)
+    chart = alt.layer(*below, marks, *above) if below or above else marks
+    chart = chart.properties(width=size[0], height=size[1])
+    return panels(chart, table, panel, per_row, **dict.fromkeys(free, "independent")) if panel else chart
+
+
+def described(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives what a function draws a description for readers who do not see it, where it has none: the first sentence
+    of its docstring, the words that it was given, and what its first argument is of."""
+    text = re.sub(r",? of `[^`]*`", "", " ".join(draw.__doc__.split("\n\n")[0].split()))
+    what = re.split(r"(?<!Fig)(?<!Figs)\. ", text)[0].rstrip(".")
+
+    @wraps(draw)
+    def drawn(of: Any, *args: Any, **kwargs: Any) -> Any:
+        chart = draw(of, *args, **kwargs)
+        if isinstance(chart.description, str):
+            return chart
+        words = [word for word in (*args, *kwargs.values()) if isinstance(word, str)]
+        return chart.properties(description=": ".join(filter(None, [what, ", ".join(words), _told(of)])))
+
+    return drawn
+
+
+def _told(of: Any) -> str:
+    """What a table, a result or several results are of: their titles, and the names of a table's series and panels."""
+    if isinstance(of, xr.Dataset):
+        return label(of) if {"title", "data_source"} <= of.attrs.keys() else of.attrs.get("title", "")
+    if not isinstance(of, pd.DataFrame):
+        return ", ".join(map(_told, of.values() if isinstance(of, Mapping) else of))
+    series = next((name for name in ("method", "series", "point") if name in of), "")
+    names = [listed(of, name) for name in (series, "network", "panel") if name in of]
+    return "; ".join([*names, *(of.attrs[name] for name in ("title", "network") if of.attrs.get(name))])
+
+
+def listed(table: pd.DataFrame, column: str) -> str:
+    """What a column has, for the description of a chart."""
+    return ", ".join(map(str, table[column].unique())).replace("|", ", ")
 
 
 def _named(looks: Looks | Look, series: str, x: alt.X) -> list[alt.Tooltip]:

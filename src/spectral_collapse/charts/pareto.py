@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse.charts import lines
 from spectral_collapse.charts.benchmark import labelled
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
@@ -32,6 +33,7 @@ _PLAIN = (
 _TITLES = {name: score.symbol + (f" ({score.units})" if score.units != "1" else "") for name, score in SCORES.items()}
 
 
+@lines.described
 def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
@@ -55,8 +57,10 @@ def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerCh
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
     y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
     legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)
-    color = alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=colors))
-    shape = alt.Shape("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shapes))
+    color, shape = (
+        channel("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shown))
+        for channel, shown in ((alt.Color, colors), (alt.Shape, shapes))
+    )
     shown = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     base = alt.Chart(table).encode(color=color, opacity=shown)
     marks = (
@@ -77,7 +81,7 @@ def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerCh
         line,
         name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="label:N"),
     ]
-    return alt.layer(*layers).properties(width=width, height=height, description=_described(study)).interactive()
+    return alt.layer(*layers).properties(width=width, height=height).interactive()
 
 
 def table(study: xr.Dataset) -> pd.DataFrame:
@@ -107,16 +111,16 @@ def table(study: xr.Dataset) -> pd.DataFrame:
 def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
     """The staircases of all points and of the baselines: what lies below and left of them is dominated."""
     left, floor = rows["s_lf_low"].min(), rows["s_hf_low"].min()
-    lines = []
+    stairs = []
     for column, dash, color in (("on_front", [1, 0], "#777777"), ("on_baseline_front", [6, 4], PALETTE[0])):
         corners = rows.loc[rows[column], ["s_lf", "s_hf"]].sort_values("s_lf")
         steps = [(left, corners["s_hf"].max()), *corners.itertuples(index=False), (corners["s_lf"].max(), floor)]
-        lines.append(
+        stairs.append(
             alt.Chart(pd.DataFrame(steps, columns=["s_lf", "s_hf"]).reset_index())
             .mark_line(interpolate="step-before", strokeDash=dash, color=color, strokeWidth=1.5, opacity=0.8)
             .encode(x, y, order="index:Q")
         )
-    return lines
+    return stairs
 
 
 def _intervals(rows: pd.DataFrame, score: str, digits: int) -> pd.Series:
@@ -148,16 +152,9 @@ def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
 
 
 def _tooltips() -> list[alt.Tooltip]:
+    texts = {f"{score}_text:N": f"{_TITLES[score]}, mean [95 %]" for score in _DIGITS}
     return [
-        alt.Tooltip("point:N", title="Point"),
-        *(alt.Tooltip(f"{score}_text:N", title=f"{_TITLES[score]}, mean [95 %]") for score in _DIGITS),
-        alt.Tooltip("s_g:Q", title="S_G", format=".3f"),
-        alt.Tooltip("clipped_hf:Q", title="Steps with clipped variance correction", format=".0%"),
-        alt.Tooltip("network_calls:Q", title="Network calls per image"),
-        alt.Tooltip("images:Q", title="Images"),
-        alt.Tooltip("seeds:Q", title="Seeds"),
+        *lines.tips({"point:N": "Point"} | texts | {"s_g:Q": "S_G"}, ".3f"),
+        *lines.tips({"clipped_hf:Q": "Steps with clipped variance correction"}, ".0%"),
+        *lines.tips({"network_calls:Q": "Network calls per image", "images:Q": "Images", "seeds:Q": "Seeds"}),
     ]
-
-
-def _described(study: xr.Dataset) -> str:
-    return f"Pareto study on {study.attrs['title']}: structure S_LF against texture S_HF of every inversion method"

@@ -64,9 +64,9 @@ def grid(
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
     long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
     turns = math.ceil(len(columns) / (COLUMNS - long))
-    return pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns)).properties(
-        spacing={"column": 0, "row": 12}, description=description
-    )
+    chart = pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns))
+    chart = chart.properties(spacing={"column": 0, "row": 12})
+    return chart.properties(description=description) if description else chart
 
 
 def slider(
@@ -101,7 +101,7 @@ def sliders(
         alt.binding_range(min=0, max=count - 1, step=1, name=control)
         for control, count in zip(controls, counts, strict=True)
     ]
-    return _one_of(grids, binds, start or [0] * len(counts)).properties(description=description)
+    return _one_of(grids, binds, start or [0] * len(counts), description)
 
 
 def menu(frames: Mapping[str, alt.FacetChart], description: str = "") -> alt.VConcatChart:
@@ -111,11 +111,11 @@ def menu(frames: Mapping[str, alt.FacetChart], description: str = "") -> alt.VCo
     """
     names = list(frames)
     chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
-    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0]).properties(description=description)
+    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0], description)
 
 
 def _one_of(
-    frames: Mapping[tuple[str, ...], alt.FacetChart], binds: Sequence[object], start: Sequence[int]
+    frames: Mapping[tuple[str, ...], alt.FacetChart], binds: Sequence[object], start: Sequence[int], description: str
 ) -> alt.VConcatChart:
     """The grid whose numbers the controls give, below its name."""
     parts = [list(dict.fromkeys(part)) for part in zip(*frames, strict=True)]
@@ -137,11 +137,12 @@ def _one_of(
     order = {title: place for place, title in enumerate(dict.fromkeys(first.data["column"]))}
     rows = pd.concat(tables, ignore_index=True)
     rows = rows.iloc[rows["column"].map(lambda title: order.get(title, len(order))).argsort(kind="stable")]
-    return alt.vconcat(
+    chart = alt.vconcat(
         heading.transform_filter(shown).properties(width=400, height=16).add_params(*numbers),
         first.properties(data=rows.reset_index(drop=True)).transform_filter(shown),
         spacing=4,
     )
+    return chart.properties(description=description) if description else chart
 
 
 def data_uri(pixels: np.ndarray) -> str:

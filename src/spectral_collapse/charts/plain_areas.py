@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import altair as alt
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, figure, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.plain_areas import AREAS, KINDS, SERIES
 
@@ -38,85 +39,68 @@ _COLUMNS = {
 }
 
 
+@described
 def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
     """One drawn image of each data set, where it is plain, its noise, its latent, and their difference (Fig. 5)."""
     columns = {
         title: [study["image"].sel(series="standard", picture=name).to_numpy() for study in found.values()]
         for name, title in _COLUMNS.items()
     }
-    named = [study.attrs["title"] for study in found.values()]
-    description = f"A drawn image, its plain areas, its noise, its latent and their difference, for {', '.join(named)}"
-    return pictures.grid(columns, named, description=description, labelled=True)
+    return pictures.grid(columns, [study.attrs["title"] for study in found.values()], labelled=True)
 
 
+@described
 def per_step(table: pd.DataFrame, kind: str) -> alt.FacetChart:
-    """Error or standard deviation of the predicted noise against the step, in both areas (Fig. 1)."""
-    table = table[table["kind"] == kind]
-    looks = {name: look for name, look in _STEPS.items() if name in set(table["series"])}
-    x = alt.X("step:Q", title="step of the inversion (log scale)").scale(type="log", nice=False)
-    x = x.axis(format="~g", values=[1, 2, 5, 10, 20, 50, 100])
-    y = alt.Y("mean:Q", title=KINDS[kind])
-    chart = lines.bands(None, x, y, looks)
-    layers = chart if kind == "error" else alt.layer(lines.rule(y=1), chart)
-    return lines.panels(layers.properties(width=180, height=150), table, columns=3).properties(
-        description=f"{KINDS[kind]} per step in plain and other areas, {', '.join(table['panel'].unique())}"
-    )
+    """Error or standard deviation of the predicted noise against the step, in plain and other areas (Fig. 1)."""
+    values = [1, 2, 5, 10, 20, 50, 100]
+    x = x_axis("step", "step of the inversion (log scale)", log=True, format="~g", values=values)
+    y, below = y_axis("mean", KINDS[kind]), [] if kind == "error" else [lines.rule(y=1)]
+    table, looks = table[table["kind"] == kind], partial(lines.present, _STEPS)
+    return figure(table, lines.bands, x, y, looks, size=(180, 150), below=below)
 
 
+@described
 def sweep(table: pd.DataFrame) -> alt.FacetChart:
     """What is measured of test images against the share of their first steps that is replaced (Fig. 4)."""
-    shares = sorted(table["share"].unique())
-    x = alt.X("share:Q", title="share of the steps that is replaced").scale(type="symlog", constant=0.02)
-    x = x.axis(format="~%", values=shares, labelOverlap=False, labelFlush=False)
-    y = alt.Y("mean:Q", title=None).scale(zero=False)
-    chart = lines.bands(None, x, y, lines.looks(table["series"].unique()), points=True, columns=3)
-    return lines.panels(chart.properties(width=190, height=140), table, columns=3, y="independent").properties(
-        description=f"Latents and samples against the share of replaced steps, {table.attrs['title']}"
-    )
+    shares = {"format": "~%", "values": sorted(table["share"].unique()), "labelOverlap": False, "labelFlush": False}
+    x = x_axis("share", "share of the steps that is replaced", type="symlog", constant=0.02, **shares)
+    y = y_axis("mean", zero=False)
+    return figure(table, lines.bands, x, y, size=(190, 140), free="y", points=True, columns=3)
 
 
+@described
 def geometry(table: pd.DataFrame) -> alt.FacetChart:
     """Angles and distances of noise, image and latent, and how often a latent is nearest to its own noise."""
     titles = SERIES | {"white noise": "another noise"}
     table = table.replace({"series": {SERIES[name]: title for name, title in titles.items()}})
     looks = dict(zip(titles.values(), _SERIES.values(), strict=True))
-    x = alt.X("mean:Q", title=None).scale(zero=False)
-    return _rows(table, x, looks, columns=3).properties(
-        description=f"The triangle of noise, image and latent, {table.attrs['title']}"
-    )
+    return _rows(table, x_axis("mean", zero=False), looks, width=170, per_row=3)
 
 
+@described
 def path_pictures(study: xr.Dataset) -> alt.FacetChart:
     """Samples on the way from one latent to another, a row for each kind of latent."""
-    columns = {
-        f"{place:g}": list(study["path_image"].sel(place=place).to_numpy()) for place in study["place"].to_numpy()
-    }
-    description = f"Samples on the way between two latents, {study.attrs['title']}"
-    return pictures.grid(columns, list(SERIES.values()), description=description, labelled=True)
+    places = study["place"].to_numpy()
+    columns = {f"{place:g}": list(study["path_image"].sel(place=place).to_numpy()) for place in places}
+    return pictures.grid(columns, list(SERIES.values()), labelled=True)
 
 
+@described
 def path(table: pd.DataFrame) -> alt.FacetChart:
     """High-frequency energy of the samples on the way from one latent to another."""
-    x = alt.X("place:Q", title="place between two latents").axis(format="~g")
-    y = alt.Y("mean:Q", title="log energy over usual")
-    layers = alt.layer(lines.rule(y=0), lines.bands(None, x, y, _SERIES, points=True, columns=3))
-    return lines.panels(layers.properties(width=180, height=150), table).properties(
-        description=f"High-frequency energy along interpolations, {', '.join(table['panel'].unique())}"
-    )
+    x, y = x_axis("place", "place between two latents", format="~g"), y_axis("mean", "log energy over usual")
+    options = {"size": (180, 150), "below": [lines.rule(y=0)], "points": True, "columns": 3}
+    return figure(table, lines.bands, x, y, _SERIES, **options)
 
 
+@described
 def edits(table: pd.DataFrame) -> alt.FacetChart:
     """How much the outputs of one latent differ over labels, in plain and in other areas."""
-    x = alt.X("mean:Q", title="standard deviation over labels")
-    return _rows(table, x, _SERIES, columns=2).properties(
-        description=f"Diversity of edits from one latent, {table.attrs['title']}"
-    )
+    return _rows(table, x_axis("mean", "standard deviation over labels"), _SERIES, width=240, per_row=2)
 
 
-def _rows(table: pd.DataFrame, x: alt.X, looks: lines.Looks, columns: int) -> alt.FacetChart:
+def _rows(table: pd.DataFrame, x: alt.X, looks: lines.Looks, width: int, per_row: int) -> alt.FacetChart:
     """Means with intervals, a row per data set, in panels with their own scales."""
-    names = list(table["dataset"].unique())
-    y = alt.Y("dataset:N", sort=names, title=None)
-    chart = lines.whiskers(None, x, y, looks, columns=3, side_by_side=True)
-    sized = chart.properties(width=170 if columns == 3 else 240, height=46 * len(names))
-    return lines.panels(sized, table, columns=columns, x="independent")
+    y, size = lines.rows(table, "dataset"), (width, 46 * table["dataset"].nunique())
+    options = {"per_row": per_row, "free": "x", "columns": 3, "side_by_side": True}
+    return figure(table, lines.whiskers, x, y, looks, size=size, **options)

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import text
@@ -21,6 +21,7 @@ _SERIES = {
 }
 
 
+@described
 def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
     """Images and what is left of them below and above three cutoffs (Fig. 11 of the paper)."""
     image = study["filtered_image"].isel(shown=slice(rows))
@@ -28,26 +29,22 @@ def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
         name.replace(" ", "|").capitalize(): image.sel(filtered_picture=name).to_numpy()
         for name in image["filtered_picture"].to_numpy()
     }
-    return pictures.grid(
-        columns,
-        list(image["shown"].to_numpy()),
-        description=f"Low-passed and high-passed images, {study.attrs['title']}",
-    )
+    return pictures.grid(columns, list(image["shown"].to_numpy()))
 
 
+@described
 def filtered_scores(table: pd.DataFrame) -> alt.HConcatChart:
     """S_HF and S_LF of low-passed and high-passed images against the cutoff (Fig. 12), of `findings.filtered`."""
-    x = alt.X("filter_cutoff:Q", title="cutoff (fraction of Nyquist)").axis(format="~g")
-    looks = lines.looks(table["filter"].unique())
-    panels = [
-        lines.bands(rows, x, alt.Y("mean:Q", title=_title(score)), looks, "filter", points=True)
+    x = x_axis("filter_cutoff", "cutoff (fraction of Nyquist)", format="~g")
+    options = {"series": "filter", "size": (235, 220), "panel": None, "points": True}
+    panels = (
+        figure(rows, lines.bands, x, y_axis("mean", _title(score)), **options)
         for score, rows in table.groupby("filter_score")
-    ]
-    return alt.hconcat(*(panel.properties(width=235, height=220) for panel in panels), spacing=30).properties(
-        description=f"S_HF and S_LF of filtered images against the cutoff, {table.attrs['title']}"
     )
+    return alt.hconcat(*panels, spacing=30)
 
 
+@described
 def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
     """What S_LF compares, stage by stage, for a source, its own and another target (Fig. 13)."""
     rows = []
@@ -61,9 +58,10 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
         columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage).to_numpy() for stage in stages}
         title = one["pipeline_title"].item() + ("" if one["pipeline_source"].item() == "real" else " (rendered)")
         rows.append(pictures.grid(columns, labels, labelled=True).properties(title=title))
-    return alt.vconcat(*rows, spacing=20).properties(description="The stages of S_LF, for a pair of each data set")
+    return alt.vconcat(*rows, spacing=20)
 
 
+@described
 def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
     """Latents and which of their patches S_DC flags (Fig. 8 calls the latter the flag mask).
 
@@ -74,86 +72,66 @@ def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
         columns[f"Latent {number + 1}"] = study["latent_image"].isel(shown=number).to_numpy()
         columns[f"Mask {number + 1}"] = study["flag_image"].isel(shown=number).to_numpy()
     labels = [f"{row.latent_series}|S_DC {text(row, 2)}" for row in table.itertuples()]
-    description = f"Latents and the flag masks of S_DC, {study.attrs['title']}"
-    return pictures.grid(columns, labels, labelled=True, description=description)
+    return pictures.grid(columns, labels, labelled=True)
 
 
+@described
 def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConcatChart:
     """Squared norms of latents over d, a tick each, below the density of `findings.norm_law` (Fig. 7)."""
     names = [str(name) for name in study["latent_series"].to_numpy()]
     table = study["norm"].to_dataframe("value").reset_index()
     both = pd.concat([table["value"], law["value"]])
     low, high = both.min(), both.max()
-    axis = alt.X("value:Q", title="squared norm / d").scale(domain=[low, high], nice=True, zero=False)
-    curve = (
-        alt.Chart(law)
-        .mark_area(opacity=0.25, color=PALETTE[6], line={"color": PALETTE[6], "strokeWidth": 1.5})
-        .encode(axis.axis(None), alt.Y("density:Q", title=f"density, χ²({study.attrs['dimension']})").axis(tickCount=4))
-        .properties(width=440, height=120)
+    axis = x_axis("value", "squared norm / d", domain=[low, high], nice=True, zero=False)
+    outline = {"color": PALETTE[6], "strokeWidth": 1.5}
+    curve = alt.Chart(law).mark_area(opacity=0.25, color=PALETTE[6], line=outline)
+    density = y_axis("density", f"density, χ²({study.attrs['dimension']})", tickCount=4)
+    ticks = alt.Chart(table).mark_tick(thickness=2, size=22, opacity=0.8)
+    ticks = ticks.encode(
+        axis,
+        y_axis("latent_series:N", sort=names, labelLimit=200),
+        lines.channels({name: _SERIES[name] for name in names}, "latent_series")["color"].legend(None),
+        tooltip=tips({"latent_sample:N": "Image", "value:Q": "||x||² / d"}, ".3f"),
     )
-    color = lines.channels({name: _SERIES[name] for name in names}, "latent_series")["color"]
-    ticks = (
-        alt.Chart(table)
-        .mark_tick(thickness=2, size=22, opacity=0.8)
-        .encode(
-            axis,
-            alt.Y("latent_series:N", sort=names, title=None).axis(labelLimit=200),
-            color.legend(None),
-            tooltip=[
-                alt.Tooltip("latent_sample:N", title="Image"),
-                alt.Tooltip("value:Q", title="||x||² / d", format=".3f"),
-            ],
-        )
-        .properties(width=440, height=28 * len(names))
-    )
-    return alt.vconcat(curve, ticks, spacing=4).properties(
-        description=f"Squared norms of latents against chi-square, {study.attrs['title']}"
-    )
+    above = curve.encode(axis.axis(None), density).properties(width=440, height=120)
+    return alt.vconcat(above, ticks.properties(width=440, height=28 * len(names)), spacing=4)
 
 
+@described
 def ks_against_count(study: xr.Dataset) -> alt.HConcatChart:
     """The Kolmogorov-Smirnov distance and its p-value against the number of latents."""
     looks = {str(name): _SERIES[name] for name in study["ks_series"].to_numpy()}
-    x = alt.X("count:Q", title="latents (log scale)").scale(type="log", base=2)
-    x = x.axis(format="~g", values=study["count"].to_numpy().tolist(), labelFlush=False, labelOverlap=False)
+    counts = {"values": study["count"].to_numpy().tolist(), "labelFlush": False, "labelOverlap": False}
+    x = x_axis("count", "latents (log scale)", type="log", base=2, format="~g", **counts)
+    options = {"series": "ks_series", "size": (235, 220), "panel": None, "points": True}
     panels = []
-    for variable, title, scale in (
-        ("ks_distance", "KS distance, 1 - S_G", "linear"),
-        ("ks_pvalue", "p-value (log scale)", "log"),
+    for variable, title, scale, form, least in (
+        ("ks_distance", "KS distance, 1 - S_G", "linear", "~g", 0),
+        ("ks_pvalue", "p-value (log scale)", "log", ".0e", 1e-30),
     ):
         table = study[variable].to_dataframe("value").reset_index().dropna()
-        table["value"] = table["value"].clip(lower=1e-30 if scale == "log" else 0)
-        y = (
-            alt.Y("value:Q", title=title)
-            .scale(type=scale)
-            .axis(format="~g" if scale == "linear" else ".0e", tickCount=6)
-        )
-        panels.append(lines.curves(table, x, y, looks, "ks_series", points=True).properties(width=235, height=220))
-    return alt.hconcat(*panels, spacing=25).properties(
-        description="Kolmogorov-Smirnov distance and p-value against the number of latents"
-    )
+        table["value"] = table["value"].clip(lower=least)
+        y = y_axis("value", title, type=scale, format=form, tickCount=6)
+        panels.append(figure(table, lines.curves, x, y, looks, **options))
+    return alt.hconcat(*panels, spacing=25)
 
 
+@described
 def responses(table: pd.DataFrame) -> alt.FacetChart:
     """Every per-sample score (rows) under every corruption (columns), of `findings.normalised`: 1 is the best mean of
     its row, 0 the worst. Direction and target come from the score's card; a score without a value has no row."""
-    kind = table.attrs["kind"]
     table = table.assign(row=table["score"].map(_title))
-    x = alt.X("grade:Q", title="grade").axis(values=[0, 0.5, 1], format="~g")
-    y = alt.Y("mean:Q", title=None).scale(domain=[-0.15, 1.15], clamp=True).axis(values=[0, 1])
-    titles = {"row": "Score", "corruption": "Corruption", "strength": "Strength", "value": "Mean [95 %]"}
-    tooltip = [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
+    x = x_axis("grade", "grade", values=[0, 0.5, 1], format="~g")
+    y = y_axis("mean", domain=[-0.15, 1.15], clamp=True, values=[0, 1])
+    tooltip = tips({"row:N": "Score", "corruption:N": "Corruption", "strength:N": "Strength", "value:N": "Mean [95 %]"})
     rows, columns = (list(table[name].unique()) for name in ("row", "corruption"))
-    return (
-        lines.bands(None, x, y, Look(PALETTE[0]), points=True, tooltip=tooltip)
-        .properties(width=96 if kind == "image" else 150, height=48 if kind == "image" else 56)
-        .facet(
-            data=table,
-            row=alt.Row("row:N", sort=rows, title=None).header(labelAngle=0, labelAlign="left", labelPadding=6),
-            column=alt.Column("corruption:N", sort=columns, title=None),
-            spacing=6,
-        )
-        .properties(description=f"Response of every per-sample {kind} score to corruptions, {table.attrs['title']}")
+    width, height = (96, 48) if table.attrs["kind"] == "image" else (150, 56)
+    chart = lines.bands(None, x, y, Look(PALETTE[0]), points=True, tooltip=tooltip)
+    return chart.properties(width=width, height=height).facet(
+        data=table,
+        row=alt.Row("row:N", sort=rows, title=None).header(labelAngle=0, labelAlign="left", labelPadding=6),
+        column=alt.Column("corruption:N", sort=columns, title=None),
+        spacing=6,
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.lines import Look, described, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 
 IMAGES = {
@@ -42,24 +42,23 @@ DETAIL = ", detail"
 
 CYCLES = "spatial frequency (cycles per pixel)"
 
-FREQUENCY = alt.X("frequency:Q", title=CYCLES).scale(type="log", nice=False).axis(format="~g")
+FREQUENCY = x_axis("frequency", CYCLES, log=True, format="~g")
 """The axis of spectra."""
 
 
+@described
 def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of sources, true targets and outputs, of `findings.collapse.image_spectra`."""
-    return radial(table, IMAGES, "power (log scale)").properties(
-        description=f"Radial spectra of sources, targets and outputs, {table.attrs['title']}"
-    )
+    return radial(table, IMAGES, "power (log scale)")
 
 
+@described
 def latent_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of inverted latents beside white noise's, of `findings.collapse.latent_spectra`."""
-    return radial(table, _LATENTS, "power of the latent, white noise = 1 (log scale)").properties(
-        description=f"Radial spectra of inverted latents, {table.attrs['title']}"
-    )
+    return radial(table, _LATENTS, "power of the latent, white noise = 1 (log scale)")
 
 
+@described
 def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of several methods' latents, a table of `findings.intervals.means`.
 
@@ -68,9 +67,7 @@ def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     white, *methods = table["series"].unique()
     looks = {white: Look(PALETTE[6], (1, 3))} | lines.looks(methods)
     series = {name: (name, look) for name, look in looks.items()}
-    return radial(table, series, "power of the latent (white noise = 1)", log=False).properties(
-        description=f"Radial spectra of inverted latents per method, {table.attrs['title']}"
-    )
+    return radial(table, series, "power of the latent (white noise = 1)", log=False)
 
 
 def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
@@ -79,6 +76,7 @@ def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
     return radial(table, series, "power (log scale)").properties(width=220, height=160)
 
 
+@described
 def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.FacetChart:
     """Sources, what the standard inversion and the cures make of them, and the true targets.
 
@@ -101,14 +99,10 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
         value = float(study["image_excess"].sel(image_series=_COLUMNS[title], sample=name.removesuffix(DETAIL)))
         return {"High-frequency energy / usual": f"{np.exp(value):.2f}"}
 
-    return pictures.grid(
-        columns,
-        [shown for name in names for shown in (name, f"{name}{DETAIL}")],
-        description=f"Sources, outputs of three inversions and true targets, {study.attrs['title']}",
-        details=energy,
-    )
+    return pictures.grid(columns, [shown for name in names for shown in (name, f"{name}{DETAIL}")], details=energy)
 
 
+@described
 def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConcatChart:
     """Sources, outputs and true targets, and below each its mean radial spectrum beside that of the true targets.
 
@@ -124,15 +118,11 @@ def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConc
     table = table.assign(target=table["frequency"].map(target), panel=table["series"].map(called))
     table["panel"] = pd.Categorical(table["panel"], list(_COLUMNS))
     scale = lines.log_scale(table)
-    y = alt.Y("mean:Q", title="power", scale=scale).axis(format="~g", tickCount=4)
-    x = (
-        alt.X("frequency:Q", title="cycles per pixel")
-        .scale(type="log", nice=False)
-        .axis(format="~g", values=[0.02, 0.1, 0.4])
-    )
+    y = y_axis("mean", "power", format="~g", tickCount=4).scale(scale)
+    x = x_axis("frequency", "cycles per pixel", log=True, format="~g", values=[0.02, 0.1, 0.4])
     colors = [IMAGES[name][1].color for name in _COLUMNS.values()]
     color = alt.Color("panel:N", legend=None).scale(domain=list(_COLUMNS), range=colors)
-    tooltip = [alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"), *lines.interval_tooltip("mean power")]
+    tooltip = tips({"frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
     own = alt.Chart().encode(x, y, color=color, tooltip=tooltip)
     layers = alt.layer(
         own.mark_area().encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
@@ -140,8 +130,7 @@ def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConc
         own.mark_line(point="transparent"),
     ).properties(width=pictures.SIDE - 20, height=110)
     spectra = lines.panels(layers, table.sort_values("panel"), columns=len(_COLUMNS)).properties(spacing=12)
-    described = f"Sources, outputs of three inversions and true targets with their spectra, {study.attrs['title']}"
-    return alt.vconcat(whole, spectra, spacing=6).properties(description=described)
+    return alt.vconcat(whole, spectra, spacing=6)
 
 
 def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
@@ -150,9 +139,5 @@ def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: s
     shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
     y = alt.Y("mean:Q", title=title)
     y = lines.log_axis(y, shown) if log else y.axis(format="~g", tickCount=6)
-    tooltip = [
-        alt.Tooltip("series:N", title=" "),
-        alt.Tooltip("frequency:Q", title=CYCLES, format=".3f"),
-        *lines.interval_tooltip("mean power"),
-    ]
+    tooltip = tips({"series:N": " ", "frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
     return lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip).properties(width=440, height=300)

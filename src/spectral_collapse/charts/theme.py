@@ -26,6 +26,7 @@ def enable() -> None:
 
 
 def _theme() -> alt.theme.ThemeConfig:
+    colored = {"scheme": "viridis"}
     text = {"labelFont": _FONT, "titleFont": _FONT, "labelColor": _INK, "titleColor": _INK}
     sizes = {"labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"}
     return {
@@ -34,27 +35,11 @@ def _theme() -> alt.theme.ThemeConfig:
             "padding": 8,
             "font": _FONT,
             "view": {"continuousWidth": 420, "continuousHeight": 280, "stroke": None},
-            "axis": {
-                **text,
-                **sizes,
-                "titlePadding": 8,
-                "domainColor": _GREY,
-                "tickColor": _GREY,
-                "gridColor": _GRID,
-            },
-            "legend": {
-                **text,
-                **sizes,
-                "labelLimit": 260,
-            },
-            "header": {**text, "labelFontSize": 12, "titleFontSize": 13, "titleFontWeight": "normal"},
+            "axis": {**text, **sizes, "titlePadding": 8, "domainColor": _GREY, "tickColor": _GREY, "gridColor": _GRID},
+            "legend": {**text, **sizes, "labelLimit": 260},
+            "header": {**text, **sizes},
             "title": {"font": _FONT, "fontSize": 14, "fontWeight": 600, "anchor": "start", "color": _INK},
-            "range": {
-                "category": list(PALETTE),
-                "ordinal": {"scheme": "viridis"},
-                "ramp": {"scheme": "viridis"},
-                "heatmap": {"scheme": "viridis"},
-            },
+            "range": {"category": list(PALETTE), "ordinal": colored, "ramp": colored, "heatmap": colored},
             "line": {"strokeWidth": 2},
             "point": {"size": 60, "filled": True},
             "area": {"opacity": 0.2},

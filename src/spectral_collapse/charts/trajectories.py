@@ -9,13 +9,14 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Looks
+from spectral_collapse.charts.lines import Looks, described
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.trajectories import TITLES
 
 _VIEWS = {"state": "state x", "noise": "predicted|noise", "clean": "predicted|clean image"}
 
 
+@described
 def slider(study: xr.Dataset) -> alt.VConcatChart:
     """State, predicted noise and predicted clean image of one test image by every method, a slider over the steps."""
     steps = study["pictured"].to_numpy()
@@ -27,44 +28,36 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
         }
         for step in steps
     }
-    description = f"States and predictions along the inversion of one image, {study.attrs['title']}; a slider moves"
-    return pictures.slider(frames, list(_VIEWS.values()), description=description, start=min(2, len(steps) - 1))
+    return pictures.slider(frames, list(_VIEWS.values()), start=min(2, len(steps) - 1))
 
 
+@described
 def heat(table: pd.DataFrame) -> alt.FacetChart:
     """Energy of the updates per step and frequency, a column per series and a row per walk (Fig. 17)."""
     frequencies = sorted(table["frequency"].unique())
     shown = [f"{one:.2f}" for one in frequencies]
     table = table.assign(frequency=table["frequency"].map("{:.2f}".format))
     every = max(1, len(shown) // 6)
-    color = alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False)
     # whole pixels for each cell: no seams between them
     width, height = (
         max(2, side // count) * count for side, count in ((165, table["step"].nunique()), (130, len(shown)))
     )
-    return (
-        alt.Chart(alt.InlineData(values=table.to_dict("records")))  # more rows than Altair takes as a table
-        .mark_rect()
-        .encode(
-            x=alt.X("step:O", title="step of the walk").axis(values=_ticks(table["step"]), labelAngle=0),
-            y=alt.Y("frequency:O", title="cycles per pixel", sort=shown[::-1]).axis(values=shown[::every]),
-            color=color,
-            tooltip=[
-                alt.Tooltip("step:O", title="step"),
-                alt.Tooltip("frequency:O", title="cycles per pixel"),
-                alt.Tooltip("mean:Q", title="log10 |F Δx|"),
-            ],
-        )
-        .properties(width=width, height=height)
-        .facet(
-            column=alt.Column("series:N", title=None, sort=list(table["series"].unique())),
-            row=alt.Row("walk:N", title=None, sort=["inversion", "sampling"]),
-            spacing=14,
-        )
-        .properties(description=f"Logarithmic energy of the updates per step and frequency, {table.attrs['title']}")
+    rows = alt.InlineData(values=table.to_dict("records"))  # more than Altair takes as a table
+    chart = alt.Chart(rows).mark_rect()
+    chart = chart.encode(
+        lines.x_axis("step:O", "step of the walk", values=_ticks(table["step"]), labelAngle=0),
+        lines.y_axis("frequency:O", "cycles per pixel", sort=shown[::-1], values=shown[::every]),
+        color=alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False),
+        tooltip=lines.tips({"step:O": "step", "frequency:O": "cycles per pixel", "mean:Q": "log10 |F Δx|"}),
+    )
+    return chart.properties(width=width, height=height).facet(
+        column=alt.Column("series:N", title=None, sort=list(table["series"].unique())),
+        row=alt.Row("walk:N", title=None, sort=["inversion", "sampling"]),
+        spacing=14,
     )
 
 
+@described
 def per_step(
     table: pd.DataFrame, title: str, walk: str = "inversion", reference: float | None = None
 ) -> alt.FacetChart:
@@ -72,25 +65,23 @@ def per_step(
 
     title: of the y axis. reference: where a dashed line is drawn.
     """
-    x = alt.X("step:Q", title=f"step of the {walk}")
-    chart = lines.bands(None, x, alt.Y("mean:Q", title=title), _looks(table["series"].unique()), columns=4)
-    layers = chart if reference is None else alt.layer(lines.rule(y=reference), chart)
-    return lines.panels(layers.properties(width=180, height=150), table).properties(
-        description=f"{title} per step of the {walk}, {table.attrs['title']}"
-    )
+    x, y = lines.x_axis("step", f"step of the {walk}"), lines.y_axis("mean", title)
+    below = [] if reference is None else [lines.rule(y=reference)]
+    return lines.figure(table, lines.bands, x, y, _looks, size=(180, 150), below=below, columns=4)
 
 
+@described
 def clean_error(table: pd.DataFrame) -> alt.FacetChart:
     """Squared error of the predicted clean image per step: a row per data set, a column per band."""
-    x = alt.X("step:Q", title="step of the inversion")
-    y = alt.Y("mean:Q", title="squared error", scale=lines.log_scale(table)).axis(format="~e", tickCount=4)
+    x = lines.x_axis("step", "step of the inversion")
+    y = lines.y_axis("mean", "squared error", format="~e", tickCount=4).scale(lines.log_scale(table))
     chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4).properties(width=190, height=95)
     return chart.facet(
         data=table,
         row=alt.Row("row:N", title=None, sort=list(table["row"].unique())),
         column=alt.Column("panel:N", title=None, sort=list(table["panel"].unique())),
         spacing=10,
-    ).properties(description=f"Error of the predicted clean image per step and band, {table.attrs['title']}")
+    )
 
 
 def _looks(names: Iterable[str]) -> Looks:

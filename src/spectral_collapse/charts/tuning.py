@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.benchmark import listed
 from spectral_collapse.charts.lines import Look
+from spectral_collapse.charts.our_method import AREA
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.tuning import CHOSEN, OTHER, PUBLISHED
 
@@ -18,12 +18,9 @@ LOOKS = {
 }
 
 
+@lines.described
 def areas(table: pd.DataFrame) -> alt.FacetChart:
     """What each setting reaches, with 95 % intervals: a row per setting in its method's order, a panel per data set."""
-    x = alt.X("mean:Q", title="mean S_HF times mean S_LF").scale(zero=False, padding=8).axis(tickCount=4)
     order = [label for _, rows in table.groupby("method", sort=False) for label in rows["label"].unique()]
-    y = alt.Y("label:N", title=None, sort=order).axis(labelLimit=240)
-    chart = lines.whiskers(None, x, y, LOOKS, columns=3).properties(width=150, height=alt.Step(16))
-    return lines.panels(chart, table, columns=2, x="independent", y="independent").properties(
-        description=f"Areas of the settings of {listed(table, 'method')}; {listed(table, 'panel')}"
-    )
+    y, size = lines.y_axis("label:N", sort=order, labelLimit=240), (150, alt.Step(16))
+    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, size=size, per_row=2, free="xy", columns=3)

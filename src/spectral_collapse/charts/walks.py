@@ -5,6 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
+from spectral_collapse.charts import lines
+from spectral_collapse.charts.lines import tips
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.walks import DOWN, UP
 
@@ -14,76 +16,54 @@ _MANY = 4
 """Calls from which on a dot grows no more."""
 
 
+@lines.described
 def schematic(table: pd.DataFrame) -> alt.HConcatChart:
-    """A row per method: the share of drawn noise as a strip over the levels, network calls as dots."""
+    """For each method the levels at which the network is asked, up and down, as dots, and the share of the state's
+    noise that was drawn, as a strip."""
     methods = list(dict.fromkeys(table["method"]))
-    return (
-        alt.hconcat(*(_side(table[table["direction"] == way], methods, way) for way in (UP, DOWN)), spacing=12)
-        .resolve_scale(color="shared", size="shared", shape="shared")
-        .properties(
-            description="For each method the levels at which the network is asked, up and down, and the share of the "
-            "state's noise that was drawn"
-        )
-    )
+    sides = (_side(table[table["direction"] == way], methods, way) for way in (UP, DOWN))
+    return alt.hconcat(*sides, spacing=12).resolve_scale(color="shared", size="shared", shape="shared")
 
 
 def _side(table: pd.DataFrame, methods: list[str], way: str) -> alt.LayerChart:
     """One direction; the way back runs from the right."""
-    last = int(table["level"].max())
+    last, title = int(table["level"].max()), "level, 0 is the cleanest"
+    kinds = {False: "network call", True: "call with a gradient"}
     table = table.assign(
         left=table["level"] - 0.5,
         right=table["level"] + 0.5,
         many=table["calls"].clip(upper=_MANY),
-        kind=table["gradient"].map({True: "call with a gradient", False: "network call"}),
+        kind=table["gradient"].map(kinds),
     )
+    x = lines.x_axis("left", title, domain=[-0.5, last + 0.5], nice=False, reverse=way == DOWN)
     y = alt.Y("method:N", sort=methods, title=None).axis(
         None if way == DOWN else alt.Axis(labelLimit=200, domain=False)
     )
-    x = alt.X("left:Q", title="level, 0 is the cleanest").scale(
-        domain=[-0.5, last + 0.5], nice=False, reverse=way == DOWN
-    )
     base = alt.Chart(table).encode(y=y)
-    tooltip = [
-        alt.Tooltip("method:N", title="method"),
-        alt.Tooltip("level:Q", title="level"),
-        alt.Tooltip("calls:Q", title="network calls"),
-        alt.Tooltip("kind:N", title="kind"),
-        *([alt.Tooltip("drawn:Q", title="share of drawn noise", format=".2f")] if way == UP else []),
-    ]
-    strip = (
-        base.transform_filter("isValid(datum.drawn) && datum.level == floor(datum.level)")
-        .mark_rect(height=_ROW - 6)
-        .encode(
-            x=x,
-            x2="right:Q",
-            color=alt.Color("drawn:Q", title="share of the noise that was drawn")
-            .legend(orient="bottom", format="%", titleLimit=240)
-            .scale(range=["#dddddd", PALETTE[1]], domain=[0, 1]),
-            tooltip=tooltip,
-        )
+    tooltip = tips({"method:N": "method", "level:Q": "level", "calls:Q": "network calls", "kind:N": "kind"})
+    if way == UP:
+        tooltip += tips({"drawn:Q": "share of drawn noise"}, ".2f")
+    strip = base.transform_filter("isValid(datum.drawn) && datum.level == floor(datum.level)")
+    share = alt.Color("drawn:Q", title="share of the noise that was drawn")
+    share = share.scale(range=["#dddddd", PALETTE[1]], domain=[0, 1])
+    share = share.legend(orient="bottom", format="%", titleLimit=240)
+    dots = base.transform_filter("datum.calls > 0").mark_point(
+        filled=True, opacity=1, color=PALETTE[0], stroke="white", strokeWidth=0.5
     )
-    dots = (
-        base.transform_filter("datum.calls > 0")
-        .mark_point(filled=True, opacity=1, color=PALETTE[0], stroke="white", strokeWidth=0.5)
-        .encode(
-            x=alt.X("level:Q", title="level, 0 is the cleanest", scale=x["scale"]),
-            size=alt.Size("many:Q", title="calls per image")
-            .scale(domain=[1, _MANY], range=[28, 110])
-            .legend(
-                orient="bottom",
-                values=list(range(1, _MANY + 1)),
-                labelExpr=f"datum.value == {_MANY} ? '{_MANY} or more' : datum.value",
-            ),
-            shape=alt.Shape("kind:N", title=None, legend=alt.Legend(orient="bottom")).scale(
-                domain=["network call", "call with a gradient"], range=["circle", "triangle-up"]
-            ),
-            tooltip=tooltip,
-        )
+    size = alt.Size("many:Q", title="calls per image").scale(domain=[1, _MANY], range=[28, 110])
+    size = size.legend(
+        orient="bottom",
+        values=list(range(1, _MANY + 1)),
+        labelExpr=f"datum.value == {_MANY} ? '{_MANY} or more' : datum.value",
     )
-    layers = [strip, dots] if way == UP else [dots]
-    if way == DOWN:
+    shape = alt.Shape("kind:N", title=None, legend=alt.Legend(orient="bottom"))
+    shape = shape.scale(domain=list(kinds.values()), range=["circle", "triangle-up"])
+    at = alt.X("level:Q", title=title, scale=x["scale"])
+    layers = [dots.encode(x=at, size=size, shape=shape, tooltip=tooltip)]
+    if way == UP:
+        layers.insert(0, strip.mark_rect(height=_ROW - 6).encode(x=x, x2="right:Q", color=share, tooltip=tooltip))
+    else:
         kept = base.transform_filter("datum.remembers").transform_aggregate(groupby=["method"])
-        layers.append(
-            kept.mark_text(align="left", dx=6, text="remembers", fontSize=11).encode(x=alt.value(_STEP * (last + 1)))
-        )
+        words = kept.mark_text(align="left", dx=6, text="remembers", fontSize=11)
+        layers.append(words.encode(x=alt.value(_STEP * (last + 1))))
     return alt.layer(*layers).properties(width=_STEP * (last + 1), height=_ROW * len(methods), title=way)

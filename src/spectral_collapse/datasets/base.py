@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -22,6 +23,7 @@ from spectral_collapse.checks import (
     described,
 )
 from spectral_collapse.datasets.download import Download
+from spectral_collapse.datasets.files import fingerprint
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.labels import NULL, SOURCE, TARGET  # noqa: F401  (all three are public here too)
 from spectral_collapse.later import torch
@@ -35,6 +37,8 @@ DataSource = Literal["real", "rendered"]
 Split = Literal["train", "test"]
 Shown = Literal["train", "validation", "test"]
 """What `load` gives; validation images are some of the training split's."""
+RENDERED = {"train": 6000, "test": 512}
+"""How many pictures a twin has."""
 
 
 class Unpaired(NamedTuple):
@@ -54,7 +58,7 @@ class Pair(NamedTuple):
 class DomainImages(Protocol):
     """One split of one data set: images of both domains, read or rendered when asked for.
 
-    Every file in this package provides one such class per kind of data that it knows.
+    `Images` is one that is made of two functions.
     """
 
     kind: DataSource
@@ -125,18 +129,16 @@ class DatasetInfo:
     """The page that says how to get images that no program may fetch."""
 
     def __post_init__(self) -> None:
-        for name in ("name", "family", "title"):
+        for name in ("name", "family", "title", "homepage"):
             check_text(name, getattr(self, name))
-        check_text("homepage", self.homepage)
         check_flag("companion", self.companion)
         check_is("published", self.published, Published, "a Published")
         check_is("download", self.download, Download | None, "a Download or None")
         check_count("source_label", self.source_label, 0)
         check_number("guidance", self.guidance, 0)
         check_name("structure", self.structure, ("color", "edges"))
-        for name in ("source_band", "structure_cutoff", "open_real", "render"):
-            if name != "render" or self.render is not None:
-                check_function(name, getattr(self, name))
+        for name in ("source_band", "structure_cutoff", "open_real", *(["render"] if self.render else [])):
+            check_function(name, getattr(self, name))
 
     @property
     def remedy(self) -> str:
@@ -149,6 +151,45 @@ class DatasetInfo:
 def shown_as_target(group: str) -> bool:
     """Whether training shows the images of a group as targets (True) or as sources (False)."""
     return hashlib.sha256(group.encode()).digest()[0] % 2 == 1
+
+
+@dataclass(frozen=True)
+class Images:
+    """`DomainImages` that two functions make of items, such as paths; images of one group share a cluster."""
+
+    kind: DataSource
+    origin: str
+    items: Sequence[Any]
+    ids: Sequence[str]
+    groups: Sequence[str]
+    fingerprint: str
+    source_of: Callable[[Any], torch.Tensor]
+    target_of: Callable[[Any], torch.Tensor]
+    """item -> the image of either domain, 3 x size x size in [-1, 1]; DataError for a file that cannot be read."""
+
+    @property
+    def clusters(self) -> Sequence[str]:
+        return self.groups
+
+    def source(self, index: int) -> torch.Tensor:
+        return self.source_of(self.items[index])
+
+    def target(self, index: int) -> torch.Tensor:
+        return self.target_of(self.items[index])
+
+
+def rendered(
+    split: Split, word: str, drawn_by: str, origin: str, source: Callable[..., Any], target: Callable[..., Any]
+) -> Images:
+    """A twin, in which picture number i of a split is always the same.
+
+    word: what one picture is called in ids; drawn_by: the drawing with its version and settings, for the fingerprint;
+    source, target: (seed, i) -> the picture of either domain, as in `Images`.
+    """
+    numbers, seed = range(RENDERED[split]), list(RENDERED).index(split)
+    ids = [f"{word}-{split}-{number:05d}" for number in numbers]
+    drawn = (partial(of, seed) for of in (source, target))
+    return Images("rendered", origin, numbers, ids, ids, fingerprint([drawn_by, *ids]), *drawn)
 
 
 class ValidationImages:
@@ -206,12 +247,10 @@ class DomainDataset(Dataset):
 
     def is_target(self, index: int) -> bool:
         """Whether training shows this image as target (True) or as source (False)."""
-        _check_index(self, index)
-        return shown_as_target(self.images.groups[index])
+        return shown_as_target(self.images.groups[self._place(index)])
 
     def __getitem__(self, index: int) -> Unpaired | Pair:
-        _check_index(self, index)
-        index = range(len(self))[index]
+        index = self._place(index)
         if self.split != "train":
             return Pair(self.images.source(index), self.images.target(index))
         if self.is_target(index):
@@ -236,11 +275,12 @@ class DomainDataset(Dataset):
         images, labels = zip(*items, strict=True)
         return Unpaired(torch.stack(images), torch.tensor(labels))
 
-
-def _check_index(data: DomainDataset, index: object) -> None:
-    if not isinstance(index, int | np.integer) or isinstance(index, bool):
-        raise InvalidParameterError(f"an index must be a whole number; {described(index)} was given")
-    if not -len(data) <= index < len(data):
-        raise _NoSuchItemError(
-            f"{data.name} {data.split} has {len(data)} items; the index {described(index)} was given"
-        )
+    def _place(self, index: object) -> int:
+        """An index as one from 0 on. Raises InvalidParameterError for what is none."""
+        if not isinstance(index, int | np.integer) or isinstance(index, bool):
+            raise InvalidParameterError(f"an index must be a whole number; {described(index)} was given")
+        if not -len(self) <= index < len(self):
+            raise _NoSuchItemError(
+                f"{self.name} {self.split} has {len(self)} items; the index {described(index)} was given"
+            )
+        return range(len(self))[index]

@@ -20,7 +20,6 @@ import io
 import math
 import re
 import zipfile
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
 from os.path import exists, isdir, isfile  # unlike Path's, they answer for names that no file can have
@@ -30,12 +29,12 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_collapse.datasets import cells
-from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
+from spectral_collapse.datasets import base, cells
+from spectral_collapse.datasets.base import Images, Split
 from spectral_collapse.datasets.download import Archive, Download, is_unfinished, only_rests
-from spectral_collapse.datasets.files import file_size, fingerprint, held_out, inside, readable
+from spectral_collapse.datasets.files import file_size, fingerprint, held_out, inside, usable
 from spectral_collapse.datasets.images import open_file, read_pixels, read_rgb
-from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
+from spectral_collapse.datasets.resample import entries, sparsify
 from spectral_collapse.errors import DataError, shown
 from spectral_collapse.later import torch
 
@@ -77,62 +76,12 @@ STRETCH = (0.5, 99.8)
 TEST_SHARE = 0.15
 LARGEST_PLANE = 1 << 28
 """Bytes of the largest file that is read as one plane; those of the collection have 2.6 MB."""
-RENDERED = {"train": 6000, "test": 512}
-"""How many pictures the twin has."""
 
 _TWIN_MEMORY = 128 << 20
 """Bytes of rendered pictures to keep: the data sets of this family, x8 to x32, show the same ones."""
 
-
-class CellImages(ABC):
-    """`DomainImages` whose source is the nearest-neighbour `factor`-fold reduction of its target.
-
-    A subclass sets `kind`, `origin`, `ids`, `groups` and `fingerprint`, and reads or draws `pixels`.
-    """
-
-    kind: DataSource = "real"
-    origin: str
-    ids: list[str]
-    groups: list[str]
-    fingerprint: str
-
-    def __init__(self, size: int, factor: int) -> None:
-        self.size, self.factor = size, factor
-
-    @property
-    def clusters(self) -> list[str]:
-        """The fields."""
-        return self.groups
-
-    def target(self, index: int) -> torch.Tensor:
-        """The sharp image, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
-        channels = np.ascontiguousarray(self.pixels(index).transpose(2, 0, 1), dtype=np.float32)
-        return torch.from_numpy(channels) / 127.5 - 1
-
-    def source(self, index: int) -> torch.Tensor:
-        """The same, reduced: 3 x size x size in [-1, 1]. Raises DataError as `target` does."""
-        return sparsify(self.target(index), self.factor)
-
-    @abstractmethod
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        """size x size x 3, 0..255."""
-
-
-class RenderedCells(CellImages):
-    """The twin. Picture i of a split depends on i and the size only."""
-
-    kind: DataSource = "rendered"
-    origin = "rendered cells (actin, tubulin, DNA)"
-
-    def __init__(self, split: Split, size: int, factor: int) -> None:
-        super().__init__(size, factor)
-        self.seed = list(RENDERED).index(split)
-        self.ids = [f"cells-{split}-{i:05d}" for i in range(RENDERED[split])]
-        self.groups = self.ids
-        self.fingerprint = fingerprint([f"cells {cells.VERSION} {size} {factor}", *self.ids])
-
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        return _drawer(self.size)(self.seed, index)
+Pixels = NDArray[np.uint8]
+"""height x width x 3, 0..255."""
 
 
 class Crop(NamedTuple):
@@ -141,40 +90,6 @@ class Crop(NamedTuple):
     path: Path
     size: int
     field: str
-
-
-class CropFiles(CellImages):
-    """Crops with a manifest.
-
-    Raises:
-        DataError: no crop is left, or one is a link to nothing.
-    """
-
-    def __init__(self, folder: Path, crops: list[Crop], size: int, factor: int, skip_corrupt: bool) -> None:
-        super().__init__(size, factor)
-        if skip_corrupt:
-            crops = readable(crops, self._read, "crops")
-        if not crops:
-            raise DataError(f"no readable crop of this split is left in {shown(folder)}; check the folder")
-        self.crops = crops
-        self.origin = "crops of BBBC021 fields, split by field"
-        self.ids = [crop.path.relative_to(folder).as_posix() for crop in crops]
-        self.groups = [crop.field for crop in crops]
-        described = (f"{name}:{file_size(crop.path)}" for name, crop in zip(self.ids, crops, strict=True))
-        self.fingerprint = fingerprint([f"{size} {factor}", *described])
-
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        return self._read(self.crops[index])
-
-    def _read(self, crop: Crop) -> NDArray[np.uint8]:
-        pixels = read_rgb(crop.path)
-        if pixels.shape[:2] != (crop.size, crop.size):
-            raise DataError(
-                f"{shown(crop.path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
-                f"{crop.size} x {crop.size}; fix the manifest, or skip it (skip_corrupt=True)"
-            )
-        margin = (crop.size - self.size) // 2
-        return pixels[margin : margin + self.size, margin : margin + self.size]
 
 
 class Member(NamedTuple):
@@ -214,46 +129,16 @@ class Field(NamedTuple):
     members: tuple[Member, Member, Member]
 
 
-class FieldCrops(CellImages):
-    """Crops of fields in the official layout, in rows from the upper left; margins that fill no crop are unused.
+class Part(NamedTuple):
+    """A crop of a field, whose upper left corner is at `top` and `left`; `shape` is the field's height and width."""
 
-    Raises:
-        DataError: no field is left, or fields are smaller than `size`.
-    """
-
-    def __init__(self, folder: Path, fields: list[Field], size: int, factor: int, skip_corrupt: bool) -> None:
-        super().__init__(size, factor)
-        if skip_corrupt:
-            fields = readable(fields, _joined, "fields")
-        if not fields:
-            raise DataError(f"no readable field of this split is left in {shown(folder)}; fetch more plates")
-        # All fields of the collection have one size: reading a single one keeps the opening quick.
-        self.height, self.width = fields[0].members[0].plane().shape
-        rows, columns = self.height // size, self.width // size
-        if not rows or not columns:
-            raise DataError(
-                f"fields are {self.width} x {self.height} px, too small for images of {size} px; use a smaller size"
-            )
-        corners = [(size * row, size * column) for row in range(rows) for column in range(columns)]
-        self.places = [(field, top, left) for field in fields for top, left in corners]
-        self.origin = "BBBC021, crops of whole fields, split by field"
-        self.ids = [f"{field.name}_y{top:04d}x{left:04d}" for field, top, left in self.places]
-        self.groups = [field.name for field, _, _ in self.places]
-        described = (f"{member.name}:{member.size}" for field in fields for member in field.members)
-        self.fingerprint = fingerprint([f"{size} {factor} {STRETCH}", *self.ids, *described])
-
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        field, top, left = self.places[index]
-        joined = _joined(field)
-        if joined.shape[:2] != (self.height, self.width):
-            raise DataError(
-                f"field {field.name!r} is {joined.shape[1]} x {joined.shape[0]} px where the first is "
-                f"{self.width} x {self.height}; remove its files and its line in {METADATA}"
-            )
-        return joined[top : top + self.size, left : left + self.size]
+    field: Field
+    top: int
+    left: int
+    shape: tuple[int, int]
 
 
-def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corrupt: bool = False) -> CellImages | None:
+def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corrupt: bool = False) -> Images | None:
     """The real images of a split in the first folder that has any, or None.
 
     Each root is looked at in its folder `bbbc021` and then itself.
@@ -279,12 +164,36 @@ def open_real(factor: int, roots: list[Path], split: Split, size: int, skip_corr
     return None
 
 
-def render(factor: int, split: Split, size: int) -> RenderedCells:
-    """The rendered twin."""
-    return RenderedCells(split, size, factor)
+def render(factor: int, split: Split, size: int) -> Images:
+    """The rendered twin. Picture i of a split depends on i and the size only."""
+    return base.rendered(
+        split,
+        "cells",
+        f"cells {cells.VERSION} {size} {factor}",
+        "rendered cells (actin, tubulin, DNA)",
+        *_sides(partial(_drawn, size), factor),
+    )
 
 
-def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> CropFiles:
+def _sides(pixels: Callable[..., Pixels], factor: int) -> tuple[Callable[..., torch.Tensor], ...]:
+    """Source and target, 3 x size x size in [-1, 1], of whatever `pixels` reads or draws."""
+    return partial(_source, pixels, factor), partial(_target, pixels)
+
+
+def _target(pixels: Callable[..., Pixels], *place: object) -> torch.Tensor:
+    channels = np.ascontiguousarray(pixels(*place).transpose(2, 0, 1), dtype=np.float32)
+    return torch.from_numpy(channels) / 127.5 - 1
+
+
+def _source(pixels: Callable[..., Pixels], factor: int, *place: object) -> torch.Tensor:
+    return sparsify(_target(pixels, *place), factor)
+
+
+def _drawn(size: int, seed: int, index: int) -> Pixels:
+    return _drawer(size)(seed, index)
+
+
+def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> Images:
     manifest = folder / "manifest.csv"
     crops = []
     for row in _rows(manifest, CROP_COLUMNS):
@@ -319,10 +228,33 @@ def _open_crops(folder: Path, split: Split, size: int, factor: int, skip_corrupt
             f"{shown(manifest)} names {shown(missing)}, which {'is no file' if exists(missing) else 'does not exist'}; "
             "fix it, or skip it (skip_corrupt=True)"
         )
-    return CropFiles(folder, chosen, size, factor, skip_corrupt)
+    pixels = partial(_crop_pixels, size)
+    chosen = usable(chosen, pixels, "crops", shown(folder), skip_corrupt)
+    ids = [crop.path.relative_to(folder).as_posix() for crop in chosen]
+    described = (f"{name}:{file_size(crop.path)}" for name, crop in zip(ids, chosen, strict=True))
+    return Images(
+        "real",
+        "crops of BBBC021 fields, split by field",
+        chosen,
+        ids,
+        [crop.field for crop in chosen],
+        fingerprint([f"{size} {factor}", *described]),
+        *_sides(pixels, factor),
+    )
 
 
-def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> FieldCrops:
+def _crop_pixels(size: int, crop: Crop) -> Pixels:
+    pixels = read_rgb(crop.path)
+    if pixels.shape[:2] != (crop.size, crop.size):
+        raise DataError(
+            f"{shown(crop.path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but its manifest says "
+            f"{crop.size} x {crop.size}; fix the manifest, or skip it (skip_corrupt=True)"
+        )
+    margin = (crop.size - size) // 2
+    return pixels[margin : margin + size, margin : margin + size]
+
+
+def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corrupt: bool) -> Images:
     metadata = folder / METADATA
     if not isfile(metadata):
         raise DataError(f"{shown(folder)} has plates but no {METADATA}; get it from {ADDRESS}{METADATA}")
@@ -353,7 +285,34 @@ def _open_official(folder: Path, split: Split, size: int, factor: int, skip_corr
             fields.append(Field(name, tuple(members)))
     if not any(plates.values()):
         raise DataError(f"{shown(folder)} has none of the plates in {METADATA}; fetch at least one beside it")
-    return FieldCrops(folder, fields, size, factor, skip_corrupt)
+    fields = usable(fields, _joined, "fields", shown(folder), skip_corrupt)
+    # All fields of the collection have one size: reading a single one keeps the opening quick.
+    shape = height, width = fields[0].members[0].plane().shape
+    corners = [(top, left) for top in range(0, height - size + 1, size) for left in range(0, width - size + 1, size)]
+    if not corners:
+        raise DataError(f"fields are {width} x {height} px, too small for images of {size} px; use a smaller size")
+    parts = [Part(field, top, left, shape) for field in fields for top, left in corners]
+    ids = [f"{part.field.name}_y{part.top:04d}x{part.left:04d}" for part in parts]
+    described = (f"{member.name}:{member.size}" for field in fields for member in field.members)
+    return Images(
+        "real",
+        "BBBC021, crops of whole fields, split by field",
+        parts,
+        ids,
+        [part.field.name for part in parts],
+        fingerprint([f"{size} {factor} {STRETCH}", *ids, *described]),
+        *_sides(partial(_part_pixels, size), factor),
+    )
+
+
+def _part_pixels(size: int, part: Part) -> Pixels:
+    joined = _joined(part.field)
+    if joined.shape[:2] != part.shape:
+        raise DataError(
+            f"field {part.field.name!r} is {joined.shape[1]} x {joined.shape[0]} px where the first is "
+            f"{part.shape[1]} x {part.shape[0]}; remove its files and its line in {METADATA}"
+        )
+    return joined[part.top : part.top + size, part.left : part.left + size]
 
 
 def _plate(folder: Path, path: str) -> dict[str, Member]:
@@ -383,8 +342,8 @@ def _plate(folder: Path, path: str) -> dict[str, Member]:
 
 
 @lru_cache(maxsize=8)
-def _joined(field: Field) -> NDArray[np.uint8]:
-    """A field, height x width x 3, stretched per channel; kept, since its crops are mostly read one after another."""
+def _joined(field: Field) -> Pixels:
+    """A field, stretched per channel; kept, since its crops are mostly read one after another."""
     planes = [member.plane() for member in field.members]
     if len({plane.shape for plane in planes}) > 1:
         shapes = ", ".join(f"{width} x {height}" for height, width in (plane.shape for plane in planes))
@@ -428,31 +387,14 @@ def _rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
 
 @cache
-def _drawer(size: int) -> Callable[[int, int], NDArray[np.uint8]]:
+def _drawer(size: int) -> Callable[[int, int], Pixels]:
     """(seed, index) -> a rendered picture of `size` px, with a memory of `_TWIN_MEMORY` bytes."""
 
     @lru_cache(maxsize=_TWIN_MEMORY // (3 * size * size))
-    def draw(seed: int, index: int) -> NDArray[np.uint8]:
+    def draw(seed: int, index: int) -> Pixels:
         return (255 * cells.draw((seed, index), size)).round().astype(np.uint8).transpose(1, 2, 0)
 
     return draw
 
 
-def _entry(factor: int, source_label: int) -> DatasetInfo:
-    return DatasetInfo(
-        name=f"bbbc021_x{factor}",
-        family="bbbc021",
-        title=f"BBBC021, x{factor}",
-        source_label=source_label,
-        guidance=1.0,
-        source_band=partial(nyquist_limit, factor),
-        structure="color",
-        structure_cutoff=partial(source_cutoff, factor),
-        open_real=partial(open_real, factor),
-        render=partial(render, factor),
-        download=DOWNLOAD,
-        companion=factor == 8,
-    )
-
-
-DATASETS = [_entry(8, 0), _entry(16, 3), _entry(32, 4)]
+DATASETS = entries("bbbc021", "BBBC021", open_real, render, companion=True, download=DOWNLOAD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -49,3 +52,8 @@ def resized(pixels: NDArray[np.uint8], size: int) -> torch.Tensor:
     kernel = Image.Resampling.BOX if size <= min(pixels.shape[:2]) else Image.Resampling.BICUBIC
     scaled = np.asarray(Image.fromarray(pixels).resize((size, size), kernel), np.float32)
     return torch.from_numpy(scaled).permute(2, 0, 1).contiguous() / 127.5 - 1
+
+
+def reduced(read: Callable[..., Any], reduce: Callable[..., torch.Tensor], size: int, *place: Any) -> torch.Tensor:
+    """A picture that `read` reads or draws at a place, reduced to a size."""
+    return reduce(read(*place), size)

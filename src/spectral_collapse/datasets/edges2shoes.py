@@ -14,7 +14,8 @@ Where a folder has both, the one with more images is taken. The twin is drawn by
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from os.path import isdir
 from pathlib import Path
 
@@ -22,14 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spectral_collapse.datasets import shoes
-from spectral_collapse.datasets.base import DatasetInfo, DataSource, Published, Split
+from spectral_collapse.datasets import base, shoes
+from spectral_collapse.datasets.base import DatasetInfo, Images, Published, Split
 from spectral_collapse.datasets.download import Archive, Download, is_unfinished
-from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced_drawing, resized
-from spectral_collapse.datasets.files import file_size, fingerprint, held_out, images_in, readable
+from spectral_collapse.datasets.edges import SIDE, line_drawing, reduced, reduced_drawing, resized
+from spectral_collapse.datasets.files import files_fingerprint, held_out, images_in, usable
 from spectral_collapse.datasets.images import read_rgb
 from spectral_collapse.errors import DataError, shown
-from spectral_collapse.later import torch
 
 # 2 GB; no checksum is published. At its top is the folder `edges2shoes`.
 DOWNLOAD = Download(
@@ -37,113 +37,11 @@ DOWNLOAD = Download(
 )
 TEST_SHARE = 0.1
 """Share of the images for testing where the data has no split of its own."""
-RENDERED = {"train": 6000, "test": 512}
-"""How many shoes the twin has."""
+
+Reader = Callable[[Path], NDArray[np.uint8]]
 
 
-class ShoeFiles(ABC):
-    """`DomainImages` of image files; what a file holds is a subclass's to say.
-
-    Args:
-        files: the images of one split.
-        origin: a sentence for captions.
-        size: height and width of the images given out.
-        skip_corrupt: read every file now and leave out those that cannot be read, with a warning.
-
-    Raises:
-        DataError: no file is left, or one is a link to nothing.
-    """
-
-    kind: DataSource = "real"
-
-    def __init__(self, files: list[Path], origin: str, size: int, skip_corrupt: bool) -> None:
-        self.files = readable(files, self.photo, "images") if skip_corrupt else files
-        if not self.files:
-            raise DataError(f"no image is left for this split of {origin}; add images to the folder")
-        self.ids = [path.stem for path in self.files]
-        self.groups = [_product(path) for path in self.files]
-        self.origin, self.size = origin, size
-        described = (f"{path.name}:{file_size(path)}" for path in self.files)
-        self.fingerprint = fingerprint([type(self).__name__, *described])
-
-    def source(self, index: int) -> torch.Tensor:
-        """The line drawing, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
-        return reduced_drawing(self.drawing(self.files[index]), self.size)
-
-    def target(self, index: int) -> torch.Tensor:
-        """The photograph, 3 x size x size in [-1, 1]. Raises DataError for a file that cannot be read."""
-        return resized(self.photo(self.files[index]), self.size)
-
-    @property
-    def clusters(self) -> list[str]:
-        """The products."""
-        return self.groups
-
-    @abstractmethod
-    def drawing(self, path: Path) -> NDArray[np.uint8]:
-        """256 x 256 grey values, 0..255."""
-
-    @abstractmethod
-    def photo(self, path: Path) -> NDArray[np.uint8]:
-        """256 x 256 x 3, 0..255."""
-
-
-class PairFiles(ShoeFiles):
-    """The official pairs: drawing left, photograph right."""
-
-    def drawing(self, path: Path) -> NDArray[np.uint8]:
-        return self._pair(path)[:, :SIDE].min(axis=2)
-
-    def photo(self, path: Path) -> NDArray[np.uint8]:
-        return self._pair(path)[:, SIDE:]
-
-    @staticmethod
-    def _pair(path: Path) -> NDArray[np.uint8]:
-        pixels = read_rgb(path)
-        if pixels.shape[:2] != (SIDE, 2 * SIDE):
-            raise DataError(
-                f"{shown(path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but a pair is {2 * SIDE} x {SIDE} px, "
-                "drawing left and photo right; remove the file, or skip it (skip_corrupt=True)"
-            )
-        return pixels
-
-
-class PhotoFiles(ShoeFiles):
-    """Photographs alone, whose edges are computed."""
-
-    def drawing(self, path: Path) -> NDArray[np.uint8]:
-        return line_drawing(self.photo(path))
-
-    def photo(self, path: Path) -> NDArray[np.uint8]:
-        pixels = read_rgb(path)
-        if pixels.shape[:2] == (SIDE, SIDE):
-            return pixels
-        return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-
-
-class RenderedShoes:
-    """`DomainImages` of the twin: shoe number i of a split is the same at every size."""
-
-    kind: DataSource = "rendered"
-    origin = "rendered shoes and their line drawings"
-
-    def __init__(self, split: Split, size: int) -> None:
-        self.size = size
-        self.seed = list(RENDERED).index(split)
-        self.ids = [f"shoe-{split}-{i:05d}" for i in range(RENDERED[split])]
-        self.groups = self.clusters = self.ids
-        self.fingerprint = fingerprint([f"shoes {shoes.VERSION}", *self.ids])
-
-    def source(self, index: int) -> torch.Tensor:
-        """The line drawing, 3 x size x size in [-1, 1]."""
-        return reduced_drawing(shoes.drawing(self.seed, index), self.size)
-
-    def target(self, index: int) -> torch.Tensor:
-        """The photograph, 3 x size x size in [-1, 1]."""
-        return resized(shoes.photograph(self.seed, index), self.size)
-
-
-def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = False) -> ShoeFiles | None:
+def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = False) -> Images | None:
     """The real images of a split in the first folder that has any, or None.
 
     Raises:
@@ -153,14 +51,17 @@ def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = F
         pairs, photos = root / "edges2shoes", root / "shoes"
         if isdir(pairs / "edges2shoes"):  # the archive, which holds this folder, was unpacked inside of it
             pairs = pairs / "edges2shoes"
-        has_val = (pairs / "val").is_dir()
         pair_files = [path for path in images_in(pairs, "*/*_AB.*") if path.parent.name in ("train", "val")]
         photo_files = images_in(photos)
         if pair_files and len(pair_files) >= len(photo_files):
-            return _open_pairs(pair_files, has_val, split, size, skip_corrupt)
+            readers, origin = (_left, _right), "Edges2Shoes, train folder only, a tenth of it held out"
+            if isdir(pairs / "val"):
+                chosen = [path for path in pair_files if (path.parent.name == "val") == (split == "test")]
+                return _opened("PairFiles", chosen, readers, "Edges2Shoes, official split", size, skip_corrupt)
+            return _opened("PairFiles", _held_out(pair_files, split), readers, origin, size, skip_corrupt)
         if photo_files:
             origin = "photographs of shoes, split by product, with computed edges"
-            return PhotoFiles(_held_out(photo_files, split), origin, size, skip_corrupt)
+            return _opened("PhotoFiles", _held_out(photo_files, split), (_computed, _photo), origin, size, skip_corrupt)
         archive = next((path for path in sorted(root.glob("edges2shoes.t*")) if _is_tar(path)), None)
         if archive and not is_unfinished(archive):
             raise DataError(
@@ -172,17 +73,64 @@ def open_real(roots: list[Path], split: Split, size: int, skip_corrupt: bool = F
     return None
 
 
-def render(split: Split, size: int) -> RenderedShoes:
-    """The rendered twin."""
-    return RenderedShoes(split, size)
+def render(split: Split, size: int) -> Images:
+    """The rendered twin: shoe number i of a split is the same at every size."""
+    return base.rendered(
+        split,
+        "shoe",
+        f"shoes {shoes.VERSION}",
+        "rendered shoes and their line drawings",
+        partial(reduced, shoes.drawing, reduced_drawing, size),
+        partial(reduced, shoes.photograph, resized, size),
+    )
 
 
-def _open_pairs(files: list[Path], has_val: bool, split: Split, size: int, skip_corrupt: bool) -> PairFiles:
-    if has_val:
-        chosen = [path for path in files if (path.parent.name == "val") == (split == "test")]
-        return PairFiles(chosen, "Edges2Shoes, official split", size, skip_corrupt)
-    origin = "Edges2Shoes, train folder only, a tenth of it held out"
-    return PairFiles(_held_out(files, split), origin, size, skip_corrupt)
+def _opened(
+    layout: str, files: list[Path], readers: tuple[Reader, Reader], origin: str, size: int, skip_corrupt: bool
+) -> Images:
+    """Image files: the line drawing of each, as grey values, and its photograph, both 256 x 256."""
+    drawing, photo = readers
+    files = usable(files, photo, "images", origin, skip_corrupt)
+    return Images(
+        "real",
+        origin,
+        files,
+        [path.stem for path in files],
+        [_product(path) for path in files],
+        files_fingerprint(layout, files),
+        partial(reduced, drawing, reduced_drawing, size),
+        partial(reduced, photo, resized, size),
+    )
+
+
+def _pair(path: Path) -> NDArray[np.uint8]:
+    """An official pair: drawing left, photograph right."""
+    pixels = read_rgb(path)
+    if pixels.shape[:2] != (SIDE, 2 * SIDE):
+        raise DataError(
+            f"{shown(path)} is {pixels.shape[1]} x {pixels.shape[0]} px, but a pair is {2 * SIDE} x {SIDE} px, "
+            "drawing left and photo right; remove the file, or skip it (skip_corrupt=True)"
+        )
+    return pixels
+
+
+def _left(path: Path) -> NDArray[np.uint8]:
+    return _pair(path)[:, :SIDE].min(axis=2)
+
+
+def _right(path: Path) -> NDArray[np.uint8]:
+    return _pair(path)[:, SIDE:]
+
+
+def _photo(path: Path) -> NDArray[np.uint8]:
+    pixels = read_rgb(path)
+    if pixels.shape[:2] == (SIDE, SIDE):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def _computed(path: Path) -> NDArray[np.uint8]:
+    return line_drawing(_photo(path))
 
 
 def _held_out(files: list[Path], split: Split) -> list[Path]:

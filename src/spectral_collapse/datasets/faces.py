@@ -72,9 +72,8 @@ def photograph(seed: int, index: int) -> NDArray[np.uint8]:
     side = rng.uniform(-0.6, 0.6)
     rough = np.where(np.isin(labels, [CLASSES.index("hair"), CLASSES.index("cloth")]), 3, 1)
     texture = sum(noise(rng, cells) / cells**0.5 for cells in (8, 16, 32, 64, 128))
-    gain = (
-        1 + side * right - 0.3 * down + 0.12 * rough * texture + 0.015 * rng.standard_normal(labels.shape, np.float32)
-    )
+    gain = 1 + side * right - 0.3 * down + 0.12 * rough * texture
+    gain = gain + 0.015 * rng.standard_normal(labels.shape, np.float32)
     seen = gaussian_filter(face.colors[labels] * gain[..., None], (0.7, 0.7, 0))
     return np.clip(seen, 0, 255).astype(np.uint8)
 
@@ -95,13 +94,9 @@ def _designed(seed: int, index: int) -> Face:
         if rng.random() < _SOMETIMES.get(name, 1):
             for left, up, half, high in _SHAPES[name]:
                 half, high = half * rng.uniform(0.85, 1.15), high * rng.uniform(0.85, 1.15)
-                box = (left - half, up - high, left + half, up + high)
-                areas.append(
-                    (
-                        CLASSES.index(name),
-                        tuple(at + size * b for at, size, b in zip((x, y, x, y), (wide, tall) * 2, box, strict=True)),
-                    )
-                )
+                x0, x1 = x + wide * np.array([left - half, left + half])
+                y0, y1 = y + tall * np.array([up - high, up + high])
+                areas.append((CLASSES.index(name), (x0, y0, x1, y1)))
     skin = _FLESH[rng.integers(len(_FLESH))] * rng.uniform(0.9, 1.05)
     colors = rng.uniform(30, 210, (len(CLASSES), 3)).astype(np.float32)
     for name in ("skin", "nose", "eye_g", "l_ear", "r_ear", "neck", *_COLORS):

@@ -67,15 +67,20 @@ def held_out(name: str, share: float) -> bool:
     return int(fingerprint([name]), 16) < share * 16**16
 
 
-def readable(items: Sequence[Item], read: Callable[[Item], object], what: str) -> list[Item]:
-    """The items that `read` does not refuse with a DataError; a warning counts the others.
+def usable(
+    items: Sequence[Item], read: Callable[[Item], object], what: str, where: str, skip_corrupt: bool
+) -> list[Item]:
+    """The items of a split; with `skip_corrupt` those that `read` does not refuse with a DataError, and a warning
+    counts the others.
 
-    what: the items in the plural, for the warning. Shows a progress bar when there are more than 500.
+    what: the items in the plural; where: what they are of. Both are for messages. Shows a progress bar when more than
+    500 are read. Raises DataError where none is left.
     """
     kept, refused = [], []
-    for item in tqdm(items, desc=f"checking {what}", disable=len(items) <= 500, leave=False):
+    for item in tqdm(items, desc=f"checking {what}", disable=not skip_corrupt or len(items) <= 500, leave=False):
         try:
-            read(item)
+            if skip_corrupt:
+                read(item)
             kept.append(item)
         except DataError as error:
             refused.append(str(error))
@@ -83,4 +88,11 @@ def readable(items: Sequence[Item], read: Callable[[Item], object], what: str) -
         warnings.warn(
             f"{len(refused)} of {len(items)} {what} are left out, the first because: {refused[0]}", stacklevel=2
         )
+    if not kept:
+        raise DataError(f"no {what} are left for this split of {where}; add some, or remove the folder")
     return kept
+
+
+def files_fingerprint(settings: str, paths: Iterable[Path]) -> str:
+    """The fingerprint of image files, by their names and sizes. Raises DataError for a link to nothing."""
+    return fingerprint([settings, *(f"{path.name}:{file_size(path)}" for path in paths)])

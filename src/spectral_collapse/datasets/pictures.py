@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectral_collapse.datasets import resample
 from spectral_collapse.datasets.base import DatasetInfo, DataSource, Split
 from spectral_collapse.datasets.files import fingerprint
-from spectral_collapse.datasets.resample import nyquist_limit, source_cutoff, sparsify
+from spectral_collapse.datasets.resample import sparsify
 from spectral_collapse.errors import DataError
 from spectral_collapse.later import torch
 
@@ -75,7 +76,11 @@ class Window(NamedTuple):
     picture: str
     area: Rectangle
     scale: int
-    group: str
+    tile: str = ""
+
+    @property
+    def group(self) -> str:
+        return self.tile or self.id
 
     @property
     def id(self) -> str:
@@ -101,17 +106,19 @@ def windows(chosen: PictureSet, split: Split, size: int) -> tuple[Window, ...]:
 def _windows(
     pictures: tuple[tuple[str, int], ...], scales: tuple[int, ...], overlap: int, split: Split, size: int
 ) -> tuple[Window, ...]:
-    found: list[list[Window]] = []
+    of_pictures: list[list[Window]] = []
     for name, axis in pictures:
         region = regions(*read(name).shape[:2], axis)[split]
-        taken = (
-            _train_windows(name, region, size, scales, overlap)
-            if split == "train"
-            else _test_windows(name, region, size)
-        )
-        found.append([window for window in taken if _spread(window) >= FLATTEST])
-    most = int(LARGEST_SHARE * np.median([len(part) for part in found if part] or [0]))
-    return tuple(window for part in found for window in _evenly(part, most))
+        if split == "train":
+            taken = _train_windows(name, region, size, scales, overlap)
+        else:
+            taken = (Window(name, area, 1) for area in _grid(region, size, size))
+        of_pictures.append([window for window in taken if _spread(window) >= FLATTEST])
+    most = int(LARGEST_SHARE * np.median([len(part) for part in of_pictures if part] or [0]))
+    chosen = []
+    for part in of_pictures:  # at most so many of each, equally spaced
+        chosen += [part[place] for place in np.linspace(0, len(part) - 1, min(len(part), most)).round().astype(int)]
+    return tuple(chosen)
 
 
 class PictureWindows:
@@ -141,26 +148,8 @@ class PictureWindows:
 
 
 def entries(chosen: PictureSet, title: str, companion: bool = False) -> list[DatasetInfo]:
-    """The data sets of a set of pictures: x8, x16 and x32, which share a network.
-
-    companion: whether x8 stands beside data sets of other families.
-    """
-    return [
-        DatasetInfo(
-            name=f"{chosen.family}_x{factor}",
-            family=chosen.family,
-            title=f"{title}, x{factor}",
-            source_label=label,
-            guidance=1.0,
-            source_band=partial(nyquist_limit, factor),
-            structure="color",
-            structure_cutoff=partial(source_cutoff, factor),
-            open_real=partial(_open, chosen, factor),
-            render=None,
-            companion=companion and factor == 8,
-        )
-        for factor, label in ((8, 0), (16, 3), (32, 4))
-    ]
+    """The data sets of a set of pictures, as `resample.entries`."""
+    return resample.entries(chosen.family, title, partial(_open, chosen), companion=companion)
 
 
 def _train_windows(name: str, region: Rectangle, size: int, scales: tuple[int, ...], overlap: int) -> Iterator[Window]:
@@ -169,12 +158,6 @@ def _train_windows(name: str, region: Rectangle, size: int, scales: tuple[int, .
         for scale in scales:
             for area in _grid(tile, scale * size, scale * size // overlap):
                 yield Window(name, area, scale, group)
-
-
-def _test_windows(name: str, region: Rectangle, size: int) -> Iterator[Window]:
-    for area in _grid(region, size, size):
-        window = Window(name, area, 1, "")
-        yield window._replace(group=window.id)
 
 
 def _tiles(region: Rectangle, least: int) -> Iterator[Rectangle]:
@@ -218,13 +201,6 @@ def _grey(name: str, scale: int, top: int, left: int) -> np.ndarray:
     return blocks.mean(axis=(1, 3)).mean(axis=2)
 
 
-def _evenly(found: list[Window], most: int) -> list[Window]:
-    """At most so many of them, equally spaced."""
-    if len(found) <= most:
-        return found
-    return [found[i] for i in np.linspace(0, len(found) - 1, most).round().astype(int)]
-
-
 @cache
 def read(name: str) -> np.ndarray:
     """A picture as height x width x 3, uint8; grey ones repeated in the three channels."""
@@ -241,7 +217,7 @@ def read(name: str) -> np.ndarray:
 
 
 def _open(
-    chosen: PictureSet, factor: int, roots: list[Path], split: Split, size: int, skip_corrupt: bool = False
+    chosen: PictureSet, factor: int, roots: object, split: Split, size: int, skip_corrupt: bool = False
 ) -> PictureWindows:
-    """`DatasetInfo.open_real`: installed with scikit-image, so neither looked for nor ever corrupt."""
+    """Installed with scikit-image, so neither looked for nor ever corrupt."""
     return PictureWindows(chosen, split, size, factor)

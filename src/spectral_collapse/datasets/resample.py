@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from spectral_collapse.checks import check_count
+from spectral_collapse.datasets.base import DatasetInfo
 from spectral_collapse.errors import InvalidParameterError
 
 if TYPE_CHECKING:
@@ -50,3 +53,35 @@ def source_cutoff(factor: int, size: int) -> float:
     It is the same at every size; at factor 16 it is about the paper's 0.06.
     """
     return 1 / factor
+
+
+def entries(
+    family: str,
+    title: str,
+    open_real: Callable[..., Any],
+    render: Callable[..., Any] | None = None,
+    companion: bool = False,
+    **further: Any,
+) -> list[DatasetInfo]:
+    """The data sets x8, x16 and x32 of a family, whose sources `sparsify` makes and which share a network.
+
+    open_real, render: as in `DatasetInfo`, after the factor. companion: whether x8 stands beside data sets of other
+    families. further: of `DatasetInfo`.
+    """
+    return [
+        DatasetInfo(
+            name=f"{family}_x{factor}",
+            family=family,
+            title=f"{title}, x{factor}",
+            source_label=label,
+            guidance=1.0,
+            source_band=partial(nyquist_limit, factor),
+            structure="color",
+            structure_cutoff=partial(source_cutoff, factor),
+            open_real=partial(open_real, factor),
+            render=render and partial(render, factor),
+            companion=companion and factor == 8,
+            **further,
+        )
+        for factor, label in ((8, 0), (16, 3), (32, 4))
+    ]

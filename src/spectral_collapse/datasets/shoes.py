@@ -18,11 +18,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from spectral_collapse.datasets.drawing import CANVAS, Curve, Plane, enlarged, facing, flat, generator, noise, spline
+
+Color = NDArray[np.float32]
+"""rgb, 0..255."""
 
 VERSION = 2
 """Part of the twin's fingerprint: count it up when the pictures change."""
@@ -33,25 +37,11 @@ WHITEST = 248
 
 # Colours of real shoes, roughly in their shares (percent): much black and brown, some of everything.
 _COLORS = {
-    (28, 27, 28): 22,
-    (40, 36, 36): 10,
-    (66, 40, 30): 9,
-    (98, 60, 38): 8,
-    (142, 92, 54): 7,
-    (190, 150, 104): 6,
-    (222, 204, 176): 4,
-    (120, 118, 116): 6,
-    (176, 174, 172): 3,
-    (228, 226, 224): 5,
-    (36, 44, 78): 5,
-    (52, 84, 150): 3,
-    (170, 34, 44): 4,
-    (214, 90, 140): 2,
-    (60, 110, 76): 2,
-    (222, 140, 48): 1,
-    (70, 160, 186): 2,
-    (104, 70, 130): 1,
-}
+    (28, 27, 28): 22, (40, 36, 36): 10, (66, 40, 30): 9, (98, 60, 38): 8, (142, 92, 54): 7,
+    (190, 150, 104): 6, (222, 204, 176): 4, (120, 118, 116): 6, (176, 174, 172): 3, (228, 226, 224): 5,
+    (36, 44, 78): 5, (52, 84, 150): 3, (170, 34, 44): 4, (214, 90, 140): 2, (60, 110, 76): 2,
+    (222, 140, 48): 1, (70, 160, 186): 2, (104, 70, 130): 1,
+}  # fmt: skip
 _WHITE = np.array([232, 230, 226], np.float32)
 _DARK = np.array([36, 33, 32], np.float32)
 _LINING = np.array([[196, 156, 112], [214, 190, 160], [60, 54, 52], [150, 146, 144]], np.float32)
@@ -117,6 +107,9 @@ class Material(NamedTuple):
     gloss: float = 0.1
 
 
+_LINES = ("outlines", "seams", "stitches", "holes", "grooves")
+
+
 class View(NamedTuple):
     """How the camera sees a shoe from the side: the ground rises by `tilt` from toe to heel, toe and heel are lifted
     by `bow` (times the squared distance from the ball), heights are stretched, the back is `round`, and the longer
@@ -141,13 +134,10 @@ class Shoe:
     outlines: list[Curve] = field(default_factory=list)
     """Inner lines that every drawing shows."""
     seams: list[Curve] = field(default_factory=list)
-    """Inner lines of which a drawing shows some."""
+    """Inner lines of which a drawing shows some. Those below no drawing shows: dashed lines, dark dots, dark lines."""
     stitches: list[Curve] = field(default_factory=list)
-    """Dashed lines and rows of holes, which no drawing shows."""
     holes: list[Curve] = field(default_factory=list)
-    """Dark dots at these points, which no drawing shows."""
     grooves: list[Curve] = field(default_factory=list)
-    """Dark lines which no drawing shows."""
 
     def placed(self, view: View) -> Shoe:
         """As seen by the camera, fitted into the canvas."""
@@ -170,12 +160,8 @@ class Shoe:
             place(self.upper),
             [(place(curve), material) for curve, material in self.parts],
             [(place(curve), material) for curve, material in self.attached],
-            *([place(curve) for curve in curves] for curves in self._lines),
+            *([place(curve) for curve in getattr(self, lines)] for lines in _LINES),
         )
-
-    @property
-    def _lines(self) -> tuple[list[Curve], ...]:
-        return self.outlines, self.seams, self.stitches, self.holes, self.grooves
 
 
 def photograph(seed: int, index: int) -> NDArray[np.uint8]:
@@ -194,7 +180,7 @@ def _designed(seed: int, index: int) -> Shoe:
     return design(generator(seed, index, 0))
 
 
-def design(rng: np.random.Generator) -> Shoe:
+def design(rng: Generator) -> Shoe:
     """Draws a kind, its proportions, its materials and its details."""
     kind = rng.choice(list(FORMS), p=[0.14, 0.14, 0.17, 0.12, 0.2, 0.13, 0.1])
     form = FORMS[kind]
@@ -235,20 +221,16 @@ def design(rng: np.random.Generator) -> Shoe:
     elif kind in ("boot", "ankle", "heel", "flat", "loafer") and rng.random() < 0.5:
         _add_strap(shoe, last, kind, patch, rng)
     tall = form.back[1] > 1.2
-    view = View(
-        tilt=rng.uniform(*form.tilt),
-        bow=rng.uniform(0.0, 0.1 if tall else 0.3),
-        stretch=1.0 if tall else rng.uniform(1.0, 1.3),
-        round=rng.uniform(0.03, 0.08),
-        share=rng.uniform(0.9, 0.985),
-    )
-    return shoe.placed(view)
+    tilt, bow, stretch = rng.uniform(*form.tilt), rng.uniform(0.0, 0.1 if tall else 0.3), 1.0
+    if not tall:
+        stretch = rng.uniform(1.0, 1.3)
+    return shoe.placed(View(tilt, bow, stretch, round=rng.uniform(0.03, 0.08), share=rng.uniform(0.9, 0.985)))
 
 
 class _Last:
     """The form a shoe is built on: the line where upper and sole meet, and the curves above it."""
 
-    def __init__(self, form: Form, rng: np.random.Generator) -> None:
+    def __init__(self, form: Form, rng: Generator) -> None:
         self.lift = rng.uniform(*form.lift)
         self.thickness = rng.uniform(*form.sole)
         self.spring = rng.uniform(0.0, 0.05)
@@ -296,7 +278,7 @@ class _Last:
         base = self.feather(x)
         return np.stack([x, base + share * (np.interp(x, edge[:, 0], edge[:, 1]) - base)], axis=1)
 
-    def across(self, points: Sequence[tuple[float, float]], rng: np.random.Generator) -> Curve:
+    def across(self, points: Sequence[tuple[float, float]], rng: Generator) -> Curve:
         """A curve through points given as in `at`, shifted a little at random."""
         shift = rng.normal(0, 0.02) + rng.normal(0, 0.008, len(points))
         return self.at(spline(np.asarray(points) + np.stack([shift, np.zeros(len(points))], axis=1)))
@@ -335,9 +317,7 @@ _PANELS: dict[str, dict[str, float]] = {
 }
 
 
-def _add_sole(
-    shoe: Shoe, last: _Last, kind: str, rubber: Material, main: NDArray[np.float32], rng: np.random.Generator
-) -> None:
+def _add_sole(shoe: Shoe, last: _Last, kind: str, rubber: Material, main: Color, rng: Generator) -> None:
     x = np.linspace(-0.01, 1.0, 48)
     top = last.along(x)
     if last.wedge:
@@ -372,9 +352,7 @@ def _add_sole(
     shoe.outlines.append(top[14:] if kind == "heel" else top)
 
 
-def _add_overlays(
-    shoe: Shoe, last: _Last, main: NDArray[np.float32], patch: Material, rng: np.random.Generator
-) -> None:
+def _add_overlays(shoe: Shoe, last: _Last, main: Color, patch: Material, rng: Generator) -> None:
     """Strips and patches on the side, as on running shoes, with a bright or a dark rim."""
     accent = _color(rng)
     for _ in range(rng.integers(1, 5)):
@@ -389,7 +367,7 @@ def _add_overlays(
             shoe.stitches.append(last.at(path + np.array([0.012, 0.0])))
 
 
-def _add_laces(shoe: Shoe, last: _Last, lace: Material, rng: np.random.Generator) -> None:
+def _add_laces(shoe: Shoe, last: _Last, lace: Material, rng: Generator) -> None:
     count = rng.integers(4, 7)
     end = last.vamp[-1, 0]
     start = end - rng.uniform(0.13, 0.2)
@@ -416,7 +394,7 @@ def _add_laces(shoe: Shoe, last: _Last, lace: Material, rng: np.random.Generator
             shoe.seams.append(loop)
 
 
-def _add_strap(shoe: Shoe, last: _Last, kind: str, patch: Material, rng: np.random.Generator) -> None:
+def _add_strap(shoe: Shoe, last: _Last, kind: str, patch: Material, rng: Generator) -> None:
     """A saddle on a loafer, a buckled strap elsewhere."""
     if kind == "loafer":
         left, right, low, high = 0.34, 0.45, rng.uniform(0.2, 0.4), 1.0
@@ -442,23 +420,21 @@ def _add_strap(shoe: Shoe, last: _Last, kind: str, patch: Material, rng: np.rand
         shoe.seams.append(np.concatenate([buckle, buckle[:1]]))
 
 
-def _decorate(shoe: Shoe, last: _Last, paint: Material, rng: np.random.Generator) -> None:
+def _decorate(shoe: Shoe, last: _Last, paint: Material, rng: Generator) -> None:
     """Side stripes or a swoosh."""
     if rng.random() < 0.6:
         lean = rng.uniform(-0.1, 0.12)
-        for x in np.linspace(0.48, 0.64, rng.integers(2, 5)):
-            stripe = last.at(np.array([(x + lean, 0.85), (x + lean + 0.03, 0.85), (x + 0.03, 0.1), (x, 0.1)]))
-            shoe.parts.append((stripe, paint))
-            shoe.seams.append(stripe)
+        places = np.linspace(0.48, 0.64, rng.integers(2, 5))
+        shapes = [np.array([(x + lean, 0.85), (x + lean + 0.03, 0.85), (x + 0.03, 0.1), (x, 0.1)]) for x in places]
     else:
         arc = spline([(0.44, 0.55), (0.5, 0.25), (0.65, 0.4), (0.92, 0.8)])
-        back = spline([(0.92, 0.8), (0.65, 0.28), (0.5, 0.1), (0.44, 0.55)])
-        swoosh = last.at(np.concatenate([arc, back]))
-        shoe.parts.append((swoosh, paint))
-        shoe.seams.append(swoosh)
+        shapes = [np.concatenate([arc, spline([(0.92, 0.8), (0.65, 0.28), (0.5, 0.1), (0.44, 0.55)])])]
+    for shape in map(last.at, shapes):
+        shoe.parts.append((shape, paint))
+        shoe.seams.append(shape)
 
 
-def _painted(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _painted(shoe: Shoe, rng: Generator) -> NDArray[np.uint8]:
     """The shoe with shading, texture and gloss, on white."""
     labels = Image.new("L", (CANVAS, CANVAS))
     pen = ImageDraw.Draw(labels)
@@ -510,7 +486,7 @@ def _painted(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     return photo
 
 
-def _drawn(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _drawn(shoe: Shoe, rng: Generator) -> NDArray[np.uint8]:
     """Thin lines as an edge detector leaves them: the outline, and inner lines in part."""
     paper = Image.new("L", (CANVAS, CANVAS))
     solid = ImageDraw.Draw(paper)
@@ -518,24 +494,23 @@ def _drawn(shoe: Shoe, rng: np.random.Generator) -> NDArray[np.uint8]:
     for curve, _ in shoe.attached:
         solid.polygon(flat(curve), fill=1)
     mask = np.asarray(paper).astype(bool)
-    shift_x, shift_y = (noise(rng, 32)[::8, ::8] for _ in range(2))
+    shifts = noise(rng, 32)[::8, ::8], noise(rng, 32)[::8, ::8]
 
     lines = Image.new("L", (CANVAS, CANVAS))
     pen = ImageDraw.Draw(lines)
     keep = rng.uniform(0.45, 0.95)
     for curve in shoe.outlines:
-        _stroke(pen, curve, 0.85, shift_x, shift_y, rng)
+        _stroke(pen, curve, 0.85, shifts, rng)
     for curve in shoe.seams:
         if rng.random() < keep:
-            _stroke(pen, curve, keep, shift_x, shift_y, rng)
+            _stroke(pen, curve, keep, shifts, rng)
     edge = mask.copy()
     edge[1:-1, 1:-1] &= ~(mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:])
     return np.where(edge | (np.asarray(lines) > 0) & mask, 0, 255).astype(np.uint8)
 
 
-def _stroke(
-    pen: ImageDraw.ImageDraw, curve: Curve, kept: float, shift_x: Plane, shift_y: Plane, rng: np.random.Generator
-) -> None:
+def _stroke(pen: ImageDraw.ImageDraw, curve: Curve, kept: float, shifts: tuple[Plane, Plane], rng: Generator) -> None:
+    shift_x, shift_y = shifts
     at = np.clip(curve[:, ::-1] / 8, 0, len(shift_x) - 1).astype(int)
     curve = curve + 0.7 * np.stack([shift_x[at[:, 0], at[:, 1]], shift_y[at[:, 0], at[:, 1]]], axis=1)
     length = len(curve)
@@ -543,7 +518,7 @@ def _stroke(
     pen.line(flat(curve[first : first + max(int(kept * length), 2)]), fill=1)
 
 
-def _light(labels: Image.Image, rng: np.random.Generator) -> tuple[Plane, Plane]:
+def _light(labels: Image.Image, rng: Generator) -> tuple[Plane, Plane]:
     """Shading and gloss of a shape that swells from its outline, lit from above left.
 
     Folds and pores bend the surface a little: it shows in the highlights, which break up as they do on leather, more
@@ -565,7 +540,7 @@ def _light(labels: Image.Image, rng: np.random.Generator) -> tuple[Plane, Plane]
     return enlarged(0.4 + 0.85 * toward), enlarged(shine + rng.choice([0.0, 0.6]) * stripe)
 
 
-def _texture(rng: np.random.Generator, where: NDArray[np.intp]) -> NDArray[np.float32]:
+def _texture(rng: Generator, where: NDArray[np.intp]) -> NDArray[np.float32]:
     """One material's pattern, about -1..1, at the given pixels."""
     name = rng.choice(list(_TEXTURE_SHARES), p=list(_TEXTURE_SHARES.values()))
     if name == "leather":
@@ -592,7 +567,7 @@ _TEXTURE_SHARES = {
 }  # fmt: skip
 
 
-def _color(rng: np.random.Generator) -> NDArray[np.float32]:
+def _color(rng: Generator) -> Color:
     shares = np.cumsum(list(_COLORS.values()))
     chosen = list(_COLORS)[int(np.searchsorted(shares, rng.uniform(0, shares[-1])))]
     return np.clip(np.array(chosen) * rng.normal(1, 0.12, 3) + rng.normal(0, 6), 12, 240).astype(np.float32)
