@@ -26,6 +26,7 @@ from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies import common, published
 from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
 from spectral_collapse.studies.image_scores import image_scores
+from spectral_collapse.studies.layout import Layout, Row, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -76,19 +77,23 @@ GRIDS = {
     ),
 }
 
-SAMPLE_SCORES = {
-    **IMAGE_SCORES,
-    "s_dc": ("decorrelation of the latent S_DC", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
-SET_SCORES = {
-    "s_g": ("Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic", "1"),
-    "s_g_pvalue": ("p-value of the Kolmogorov-Smirnov test of S_G", "1"),
-    "conflict": ("share of OVG's steps whose two gradients conflict", "1"),
-    "clipped_hf": ("share of OVG's steps whose variance correction is clipped", "1"),
-    "clipped_lf": ("share of OVG's steps whose structure correction is clipped", "1"),
-    "network_calls": ("network calls per image, inversion and sampling", "1"),
-}
+LAYOUT = Layout()
+for _name, _titles in IMAGE_SCORES.items():
+    LAYOUT[_name] = Row("point seed sample", *_titles)
+    LAYOUT[f"reference_{_name}"] = Row("reference sample", *_titles)
+LAYOUT |= Layout(
+    s_dc=("point seed sample", "decorrelation of the latent S_DC"),
+    norm=("point seed sample", "norm of the latent over the square root of d"),
+    s_g=("point seed", "Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic"),
+    s_g_pvalue=("point seed", "p-value of the Kolmogorov-Smirnov test of S_G"),
+    conflict=("point seed", "share of OVG's steps whose two gradients conflict"),
+    clipped_hf=("point seed", "share of OVG's steps whose variance correction is clipped"),
+    clipped_lf=("point seed", "share of OVG's steps whose structure correction is clipped"),
+    network_calls=("point seed", "network calls per image, inversion and sampling"),
+    image=("point shown row col rgb", "translated picture, seed 0"),
+    source_image=("shown row col rgb", "picture"),
+    target_image=("shown row col rgb", "picture"),
+)
 
 
 @dataclass(frozen=True)
@@ -267,39 +272,24 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims point, seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
+    """Methods that draw nothing (`stochastic` False) are repeated along seed; pictures are at seed 0.
 
-    - Per sample s_hf, s_lf, s_dc, psnr, hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm,
-      ||latent|| / sqrt(d); per set of images s_g with the p-value of its test, OVG's shares of conflicting and
-      clipped steps, network calls.
-    - `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder.
-    - `image` (point, shown, row, col, rgb), `source_image`, `target_image` (shown, row, col, rgb), bytes: pictures of
-      some of the samples, at seed 0.
-
-    Latents and outputs are those of `translation.translated`, of half precision and 256 levels.
+    `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder. Latents
+    and outputs are those of `translation.translated`, of half precision and 256 levels.
     """
     runs, found = [[parts[name] for name in names] for names in _names(request)], points(request)
-    shown, names = request.shown, np.array(request.images.names)
-
-    def gathered(name: str) -> np.ndarray:
-        return np.stack([[part[name] for part in seeds] for seeds in runs])
+    beside, names = parts["references"], np.array(request.images.names)
 
     def setting(name: str, long_name: str) -> common.Variable:
         return common.variable("point", [getattr(point, name) for point in found], long_name)
 
-    variables: dict[str, object] = {}
-    for name, titles in SAMPLE_SCORES.items():
-        variables[name] = common.variable(("point", "seed", "sample"), gathered(name), *titles)
-        if name in IMAGE_SCORES:
-            values = parts["references"][name]
-            variables[f"reference_{name}"] = common.variable(("reference", "sample"), values, *titles)
-    for name, titles in SET_SCORES.items():
-        variables[name] = common.variable(("point", "seed"), gathered(name), *titles)
-    images = np.stack([seeds[0]["image"] for seeds in runs])
-    variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
-    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
-        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
-    coords = {
+    arrays = {
+        **LAYOUT.stacked("point seed", runs),
+        **{f"reference_{name}": beside[name] for name in IMAGE_SCORES},
+        "image": np.stack([seeds[0]["image"] for seeds in runs]),
+        **sides(request),
+    }
+    coordinates = {
         "point": [point.label for point in found],
         "method": ("point", [point.kind for point in found]),
         "eta_hf": setting("eta_hf", "OVG's eta_HF"),
@@ -307,16 +297,16 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "fraction": setting("fraction", "share of steps replaced by forward diffusion"),
         "stochastic": ("point", [point.method.stochastic for point in found]),
         "sample": names,
-        "reference": ["target", "autoencoder"][: len(parts["references"]["s_hf"])],
-        "shown": names[shown],
+        "reference": ["target", "autoencoder"][: len(beside["s_hf"])],
+        "shown": names[request.shown],
     }
     attrs = {
         "structure": request.info.structure,
-        "s_hf_reference": str(parts["references"]["hf_reference"]),
+        "s_hf_reference": str(beside["hf_reference"]),
         "s_lf_cutoff": request.info.structure_cutoff(request.parameters.size),
-        "white_s_dc": metrics.white_noise_level(int(parts["references"]["channels"])),
+        "white_s_dc": metrics.white_noise_level(int(beside["channels"])),
     }
-    return xr.Dataset(variables, coords, attrs)
+    return LAYOUT.dataset(arrays, coordinates, attrs)
 
 
 def _names(request: Given) -> list[list[str]]:
