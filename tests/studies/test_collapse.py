@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import functools
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,6 +15,9 @@ from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import collapse
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
+from tests.studies.conftest import own_store
+
+__all__ = ["own_store"]  # which tests of findings take from here
 
 
 class Thumbnails(Model):
@@ -37,20 +37,8 @@ def thumbnails(**card: object) -> Thumbnails:
     return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64} | card, "0" * 12)
 
 
-@pytest.fixture
-def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-
-
-@functools.cache
 def computed() -> xr.Dataset:
     return collapse.STUDY.run(profile="smoke", checkpoint=thumbnails())
-
-
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:
-    return computed()
 
 
 def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:

@@ -19,18 +19,16 @@ from pydantic import AfterValidator, Field
 from spectral_collapse import datasets, metrics
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.executors import Arrays
-from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
 from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.studies import common, latents, published
+from spectral_collapse.studies import image_scores as scored
 from spectral_collapse.studies.layout import Layout, Row, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
-
-COSTLY = ("null_class", "renoise", "edict", "fixed_point", "gnri", "pix2pix_zero")
-"""Methods of many network calls or gradients per step: in the default of the profile paper only."""
 
 CHEAP = (
     "standard",
@@ -52,17 +50,15 @@ CHEAP = (
     "ddpm_friendly",
     "spectral_swap",
 )
-"""The default of the profile quick: those of the papers first that cost one call per step, or little more."""
+"""The default of the profile quick: those of the papers first that cost one call per step, or little more. The others
+take many calls or gradients per step."""
 
 IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "lpips_alex", "s_hf", "s_lf", "sliced_wasserstein", "fid", "kid")
 LATENT_SCORES = ("s_dc", "s_g", "high_frequency_deficit")
 SCORES = (*IMAGE_SCORES, *LATENT_SCORES)
 """What `metrics.evaluate` computes of outputs and of latents."""
 
-FURTHER = {
-    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
+FURTHER = {"hf_excess": scored.SCORES["hf_excess"], "norm": scored.LATENT_SCORES["norm"]}
 """What is measured per image beside the scores."""
 
 LAYOUT = Layout(
@@ -99,10 +95,7 @@ IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    found = known("method", names, published.names())
-    if Standard.name not in names:
-        raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
-    return found
+    return latents.with_standard(known("method", names, published.names()))
 
 
 class BenchmarkParameters(NetworkParameters):
@@ -185,15 +178,12 @@ def references(request: Given) -> Arrays:
     source, target = request.pair
     pictures = {TARGET: target, SOURCE: source}
     if request.model.autoencoder is not None:
-        rebuilt = request.model.decode(request.model.encode(target)).cpu()
-        pictures[AUTOENCODER] = ((rebuilt + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
+        pictures[AUTOENCODER] = scored.rebuilt(request)
     of_images = [_of_images(request, images) for images in pictures.values()]
     of_latents = [_of_latents(request, found) for found in (latents.white_noise(request), latents.closed_form(request))]
     found = {f"reference_{name}": np.stack([one[name] for one in of_images]) for name in of_images[0]}
     found |= {f"known_{name}": np.stack([one[name] for one in of_latents]) for name in of_latents[0]}
-    psnr = found["reference_psnr"]
-    psnr[np.isinf(psnr)] = np.nan  # an image against itself has no finite PSNR
-    return found | {"reference": np.array(list(pictures))}
+    return found | {"reference_psnr": scored.finite(found["reference_psnr"]), "reference": np.array(list(pictures))}
 
 
 def costs(request: Given) -> Arrays:
@@ -335,12 +325,8 @@ def _real(request: Given) -> torch.Tensor:
 
 
 def _names(request: Given) -> dict[str, list[str]]:
-    """The job of each method at each seed: the same at all seeds for what draws nothing."""
-    seeds = range(request.parameters.seeds)
-    return {
-        name: [f"{name}, seed {seed if method.stochastic else 0}" for seed in seeds]
-        for name, method in methods(request).items()
-    }
+    """The job of each method at each seed."""
+    return scored.by_seed(methods(request), request.parameters.seeds)
 
 
 STUDY = Study(

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from pydantic import AfterValidator, model_validator
 
-from spectral_collapse import inversion, metrics
+from spectral_collapse import inversion
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod, jacobians
@@ -26,8 +26,7 @@ from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import as_labels
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
-from spectral_collapse.studies.image_scores import image_scores
+from spectral_collapse.studies import image_scores as scored
 from spectral_collapse.studies.layout import Layout, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
@@ -55,14 +54,9 @@ STARTS = ("plain", "TABA")
 """The inversion from the image; the first steps replaced by forward diffusion, with the papers' fraction."""
 KINDS = ("spectral", "secant", "free")
 GRADIENTS = ("g_HF", "g_LF")
-SCORES = {
-    **IMAGE_SCORES,
-    "s_dc": ("decorrelation of the latent S_DC", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
 LAYOUT = Layout(
-    **{name: ("variant start sample", *titles) for name, titles in SCORES.items()},
-    **{f"validation_{name}": ("variant validated", *SCORES[name]) for name in ("s_hf", "s_lf")},
+    **{name: ("variant start sample", *titles) for name, titles in (scored.SCORES | scored.LATENT_SCORES).items()},
+    **{f"validation_{name}": ("variant validated", *scored.SCORES[name]) for name in ("s_hf", "s_lf")},
     target_s_lf=("sample", "S_LF of the true target"),
     validation_target_s_lf=("validated", "S_LF of the true target"),
     clipped_hf=("variant start", "share of steps whose HF correction is clipped"),
@@ -260,26 +254,19 @@ def _times(request: Given) -> Arrays:
 def _references(request: Given) -> Arrays:
     validation = request.validation(request.parameters.validation).pair
     pairs = {"target_s_lf": request.pair, "validation_target_s_lf": validation}
-    return {name: image_scores(request, pair.target, pair)["s_lf"] for name, pair in pairs.items()}
+    return {name: scored.image_scores(request, pair.target, pair)["s_lf"] for name, pair in pairs.items()}
 
 
 def _tested(request: Given, variant: str, start: str) -> Arrays:
     found = request.translated(method(request, variant, start))
-    shares = {name: found.diagnostics.get(name, torch.tensor(np.nan)) for name in ("clipped_hf", "clipped_lf")}
-    return {
-        **image_scores(request, found.images, request.pair),
-        "s_dc": metrics.s_dc(found.latents).numpy(),
-        "norm": common.norms(found.latents),
-        **{name: np.float64(values.nanmean()) for name, values in shares.items()},
-        "image": common.pictures(found.images[request.shown]),
-    }
+    return scored.translation_scores(request, found, ("clipped_hf", "clipped_lf"))
 
 
 def _validated(request: Given, variant: str) -> Arrays:
     pair = request.validation(request.parameters.validation).pair
     options = {"num_steps": request.parameters.num_steps, "guidance": request.guidance}
     found = translated(request.model, method(request, variant), pair.source, request.info.source_label, **options)
-    return image_scores(request, found.images, pair)
+    return scored.image_scores(request, found.images, pair)
 
 
 _COMMON = {"gradients": _gradients, "times": _times, "references": _references}

@@ -83,7 +83,7 @@ class CorrelationParameters(LatentParameters):
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 6, "quick": 32, "paper": 256}
 
-    methods: Annotated[tuple[str, ...], AfterValidator(latents.known), AfterValidator(_enough)] = by_profile(
+    methods: Annotated[latents.Methods, AfterValidator(_enough)] = by_profile(
         ("standard", "taba", "white_norm"),
         _METHODS,
         (*_METHODS, "null_class", "negative_prompt", "fixed_point", "renoise", "edict", "bdia"),

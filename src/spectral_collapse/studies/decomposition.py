@@ -13,8 +13,8 @@ encoded sources, one their covariance, which a spectrum does not describe where 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Annotated, Self
 
 import numpy as np
@@ -39,7 +39,7 @@ from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.processes import Level, VariancePreserving
 from spectral_collapse.sampling import Step, as_labels
-from spectral_collapse.studies import common
+from spectral_collapse.studies import common, latents
 from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
@@ -106,20 +106,15 @@ Given = Request[DecompositionParameters]
 
 def jobs(request: Given) -> Mapping[str, Job]:
     """A job per inversion, one per denoiser for noised images, and one for what needs no inversion."""
-    found: dict[str, Job] = {"ideal": lambda: _ideal(request)}
+    found: dict[str, Job] = {"ideal": partial(_ideal, request)}
     for name in DENOISERS:
-        found[f"{name}-noised"] = lambda n=name: _noised(request, n)
+        found[f"{name}-noised"] = partial(_noised, request, name)
         for resolution in RESOLUTIONS:
-            for entry in ENTRIES:
-                found[f"{name}-{resolution}-{entry}"] = lambda n=name, r=resolution, e=entry: _walk(request, n, r, e)
-            for count in request.parameters.replaced:
-                found[f"{name}-{resolution}-{count}"] = lambda n=name, r=resolution, c=count: _walk(
-                    request, n, r, "noise", c
-                )
+            walk, job = partial(_walk, request, name, resolution), f"{name}-{resolution}"
+            found |= {f"{job}-{entry}": partial(walk, entry) for entry in ENTRIES}
+            found |= {f"{job}-{count}": partial(walk, "noise", count) for count in request.parameters.replaced}
     if isinstance(request.model.denoiser.process, VariancePreserving):
-        found |= {
-            f"network-{SPACED}-{entry}": lambda e=entry: _walk(request, "network", SPACED, e) for entry in ENTRIES
-        }
+        found |= {f"network-{SPACED}-{entry}": partial(_walk, request, "network", SPACED, entry) for entry in ENTRIES}
     return found
 
 
@@ -190,7 +185,7 @@ def denoiser(request: Request[NetworkParameters], name: str) -> Denoiser:
     return request.model.denoiser if name == "network" else _closed_forms(request)[name]
 
 
-@functools.lru_cache(maxsize=1)
+@lru_cache(maxsize=1)
 def _closed_forms(request: Request[NetworkParameters]) -> dict[str, Denoiser]:
     few, train = request.parameters.reference, request.images.train
     process, encoded = request.model.denoiser.process, request.training_sources(3 * few)
@@ -204,7 +199,7 @@ def _closed_forms(request: Request[NetworkParameters]) -> dict[str, Denoiser]:
 
 def noise(request: Request[NetworkParameters]) -> torch.Tensor:
     """The one draw of white noise that every intervention shares."""
-    return torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)).to(request.encoded)
+    return latents.white_noise(request).to(request.encoded)
 
 
 def enter(request: Request[NetworkParameters], level: Level, gamma: float = 1.0) -> torch.Tensor:
@@ -212,23 +207,23 @@ def enter(request: Request[NetworkParameters], level: Level, gamma: float = 1.0)
     return level.alpha * request.encoded + gamma * level.sigma * noise(request)
 
 
-def measure(request: Request[NetworkParameters], latents: torch.Tensor) -> np.ndarray:
+def measure(request: Request[NetworkParameters], found: torch.Tensor) -> np.ndarray:
     """The measures of latents of the sources, in the order of `MEASURES`: (measure, N)."""
     rows = [
-        band_power(latents)[:, list(BANDS).index("high")],
-        metrics.s_dc(latents),
-        *_area_means(request, local_variance(latents)),
+        band_power(found)[:, list(BANDS).index("high")],
+        metrics.s_dc(found),
+        *_area_means(request, local_variance(found)),
     ]
     return np.stack([row.detach().cpu().double().numpy() for row in rows])
 
 
-def local_variance(latents: torch.Tensor) -> torch.Tensor:
+def local_variance(found: torch.Tensor) -> torch.Tensor:
     """Half the mean squared difference of neighbours, N x (H - 1) x (W - 1): 1 on average for white noise.
 
     Right and lower neighbour and all channels are averaged; structure larger than a pixel cancels.
     """
-    right = latents.diff(dim=-1)[..., :-1, :].square()
-    below = latents.diff(dim=-2)[..., :, :-1].square()
+    right = found.diff(dim=-1)[..., :-1, :].square()
+    below = found.diff(dim=-2)[..., :, :-1].square()
     return ((right + below) / 4).mean(1)
 
 
@@ -251,11 +246,8 @@ def _walk(request: Given, name: str, resolution: str, entry: str, replaced: int 
 
 def _noised(request: Given, name: str) -> Arrays:
     """What a denoiser says of noised images at every level that a coarse inversion asks it at."""
-    asked, added, labels = (
-        denoiser(request, name),
-        noise(request),
-        as_labels(request.info.source_label, request.encoded),
-    )
+    asked, added = denoiser(request, name), noise(request)
+    labels = as_labels(request.info.source_label, request.encoded)
     found = []
     for level in _levels(request)[:-1]:
         with torch.no_grad():

@@ -58,13 +58,7 @@ class DecorrelationParameters(LatentParameters):
 
     images: Count | None = Field(None, ge=SMALLEST, description="test images, spread evenly over the test split")
     shown: Count = Field(2, ge=1, description="how many of the images are stored as pictures")
-
-    @pydantic.field_validator("methods")
-    @classmethod
-    def _with_the_standard_one(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if "standard" not in methods:
-            raise ValueError("'standard' must be among them; all others are compared with it")
-        return methods
+    _with_standard = pydantic.field_validator("methods")(latents.with_standard)
 
 
 Given = Request[DecorrelationParameters]

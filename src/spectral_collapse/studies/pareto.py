@@ -24,9 +24,8 @@ from spectral_collapse.checks import described
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
-from spectral_collapse.studies.image_scores import image_scores
-from spectral_collapse.studies.layout import Layout, Row, sides
+from spectral_collapse.studies import image_scores as scored
+from spectral_collapse.studies.layout import Layout, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -77,13 +76,13 @@ GRIDS = {
     ),
 }
 
-LAYOUT = Layout()
-for _name, _titles in IMAGE_SCORES.items():
-    LAYOUT[_name] = Row("point seed sample", *_titles)
-    LAYOUT[f"reference_{_name}"] = Row("reference sample", *_titles)
-LAYOUT |= Layout(
-    s_dc=("point seed sample", "decorrelation of the latent S_DC"),
-    norm=("point seed sample", "norm of the latent over the square root of d"),
+LAYOUT = Layout(
+    **{
+        name: (dims, *titles)
+        for score, titles in scored.SCORES.items()
+        for name, dims in ((score, "point seed sample"), (f"reference_{score}", "reference sample"))
+    },
+    **{name: ("point seed sample", *titles) for name, titles in scored.LATENT_SCORES.items()},
     s_g=("point seed", "Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic"),
     s_g_pvalue=("point seed", "p-value of the Kolmogorov-Smirnov test of S_G"),
     conflict=("point seed", "share of OVG's steps whose two gradients conflict"),
@@ -241,16 +240,13 @@ def default_methods(request: Given) -> dict[str, dict[str, Any]]:
 
 def references(request: Given) -> Arrays:
     """Scores of the true targets and, in latent space, after the autoencoder, (1 or 2, N); the reference of S_HF."""
-    target = request.pair.target
-    latents = request.model.encode(target)
-    rebuilt = ((request.model.decode(latents).cpu() + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
-    compared = (target,) if request.model.autoencoder is None else (target, rebuilt)
-    scores = [image_scores(request, images, request.pair) for images in compared]
-    found = {name: np.stack([score[name] for score in scores]) for name in IMAGE_SCORES}
-    found["psnr"][np.isinf(found["psnr"])] = np.nan  # an image against itself has no finite PSNR
+    compared = [request.pair.target, *([] if request.model.autoencoder is None else [scored.rebuilt(request)])]
+    scores = [scored.image_scores(request, images, request.pair) for images in compared]
+    found = {name: np.stack([score[name] for score in scores]) for name in scored.SCORES}
     return found | {
+        "psnr": scored.finite(found["psnr"]),
         "hf_reference": np.array(results.canonical(asdict(request.hf_reference))),
-        "channels": np.int64(latents.shape[1]),
+        "channels": np.int64(request.encoded.shape[1]),
     }
 
 
@@ -258,16 +254,10 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
     """Everything that is stored of one point at one seed."""
     translation = request.translated(point.method, seed)
     gaussianity = metrics.s_g(translation.latents)
-    shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
-    return {
-        **image_scores(request, translation.images, request.pair),
-        "s_dc": metrics.s_dc(translation.latents).numpy().astype(np.float64),
-        "norm": common.norms(translation.latents),
+    return scored.translation_scores(request, translation, ("conflict", "clipped_hf", "clipped_lf")) | {
         "s_g": np.float64(gaussianity.score),
         "s_g_pvalue": np.float64(gaussianity.pvalue),
-        **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},
         "network_calls": np.float64(translation.network_calls),
-        "image": common.pictures(translation.images[request.shown]),
     }
 
 
@@ -285,7 +275,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
     arrays = {
         **LAYOUT.stacked("point seed", runs),
-        **{f"reference_{name}": beside[name] for name in IMAGE_SCORES},
+        **{f"reference_{name}": beside[name] for name in scored.SCORES},
         "image": np.stack([seeds[0]["image"] for seeds in runs]),
         **sides(request),
     }
@@ -310,12 +300,9 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def _names(request: Given) -> list[list[str]]:
-    """The job of each point at each seed: the same at all seeds for what draws nothing."""
-    seeds = range(request.parameters.seeds)
-    return [
-        [f"{number:02d} {point.label}, seed {seed if point.method.stochastic else 0}" for seed in seeds]
-        for number, point in enumerate(points(request))
-    ]
+    """The job of each point at each seed."""
+    numbered = {f"{number:02d} {point.label}": point.method for number, point in enumerate(points(request))}
+    return list(scored.by_seed(numbered, request.parameters.seeds).values())
 
 
 STUDY = Study(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pydantic
@@ -59,12 +59,7 @@ class TrajectoryParameters(latents.LatentParameters):
         description="inversion methods, with the papers' settings for the data set",
     )
     pictured: Count = by_profile(4, 12, 12, ge=4, description="steps of which there are pictures, spread over the walk")
-
-    @pydantic.model_validator(mode="after")
-    def _has_the_standard(self) -> Self:
-        if "standard" not in self.methods:
-            raise ValueError("methods must hold 'standard', which the others are compared with")
-        return self
+    _with_standard = pydantic.field_validator("methods")(latents.with_standard)
 
 
 Given = Request[TrajectoryParameters]
