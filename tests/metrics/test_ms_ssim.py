@@ -18,7 +18,7 @@ CASES = {
         identity=1.0,
         symmetric=True,
         least=11,
-    ),
+    )
 }
 
 

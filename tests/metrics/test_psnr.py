@@ -12,14 +12,7 @@ from .case import Case
 from .images import textures
 
 CASES = {
-    "psnr": Case(
-        "PSNR",
-        lambda x: psnr(x, x.flip(-1)),
-        images=True,
-        compare=psnr,
-        identity=math.inf,
-        symmetric=True,
-    ),
+    "psnr": Case("PSNR", lambda x: psnr(x, x.flip(-1)), images=True, compare=psnr, identity=math.inf, symmetric=True)
 }
 
 

@@ -15,12 +15,7 @@ from .case import Case
 from .images import textures
 
 CASES = {
-    "s_hf": Case(
-        "S_HF",
-        lambda x: s_hf(x, HFReference(12.0, "sym3", -3.0, 1, (3, 32, 32))),
-        images=True,
-        least=None,
-    ),
+    "s_hf": Case("S_HF", lambda x: s_hf(x, HFReference(12.0, "sym3", -3.0, 1, (3, 32, 32))), images=True, least=None)
 }
 
 

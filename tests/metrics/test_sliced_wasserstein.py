@@ -22,7 +22,7 @@ CASES = {
         least=16,
         fewest=2,
         constant=DataError,
-    ),
+    )
 }
 
 

@@ -12,14 +12,8 @@ from .images import textures
 
 CASES = {
     "ssim": Case(
-        "SSIM",
-        lambda x: ssim(x, x.flip(-1)),
-        images=True,
-        compare=ssim,
-        identity=1.0,
-        symmetric=True,
-        least=11,
-    ),
+        "SSIM", lambda x: ssim(x, x.flip(-1)), images=True, compare=ssim, identity=1.0, symmetric=True, least=11
+    )
 }
 
 

@@ -8,7 +8,6 @@ import xarray as xr
 
 from spectral_collapse import datasets
 from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
-from spectral_collapse.errors import CheckpointError
 from spectral_collapse.findings import collapse as findings
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import VariancePreserving
@@ -110,12 +109,6 @@ def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> Non
     expected = (spectrum * level.sigma**2 / (level.alpha**2 * spectrum + level.sigma**2)).mean()
     # 64 x 3 x 256 errors, dominated by few strong coefficients
     assert float(error) == pytest.approx(float(expected), rel=0.15)
-
-
-@pytest.mark.parametrize("card", [{"family": "bbbc021"}, {"image_size": 128}])
-def test_a_network_for_other_images_is_refused(own_store: None, card: dict[str, object]) -> None:
-    with pytest.raises(CheckpointError, match="name another checkpoint"):
-        collapse.STUDY.run(profile="smoke", checkpoint=thumbnails(**card))
 
 
 def test_pictures_show_as_many_clusters_as_there_are() -> None:

@@ -6,7 +6,6 @@ import torch
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import decorrelation, latents
 from spectral_collapse.studies.request import Request
 from tests.studies.test_collapse import thumbnails
@@ -57,9 +56,3 @@ def test_a_source_of_one_colour_is_plain_all_over() -> None:
     assert (over.sum(0) == 1).all()
     assert over[3, 0].all()
     assert over[0, 1].all()
-
-
-@pytest.mark.usefixtures("own_store")
-def test_images_that_are_too_small_for_a_patch_are_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="a patch of 9 x 9 does not fit into latents 8 x 8"):
-        decorrelation.STUDY.run(profile="smoke", size=32, checkpoint=thumbnails(image_size=32))

@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse.errors import DataError
 from spectral_collapse.studies import gaussianity
 from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import thumbnails
@@ -60,8 +59,3 @@ def test_two_latents_have_no_test_of_elements(own_store: None) -> None:
     found = gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=2)
     assert found["element_rejected"].isnull().all()
     assert found["ks_distance"].notnull().all()
-
-
-def test_one_latent_is_no_set(own_store: None) -> None:
-    with pytest.raises(DataError, match="S_G is a score of a set and got 1 latent; give at least 2"):
-        gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=1)

@@ -13,12 +13,7 @@ import xarray as xr
 
 from spectral_collapse import datasets, inversion, keys, metrics, paths, results
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import (
-    CheckpointError,
-    DataError,
-    NotFiniteError,
-    SpectralCollapseError,
-)
+from spectral_collapse.errors import CheckpointError, DataError, NotFiniteError, SpectralCollapseError
 from spectral_collapse.inversion import Inversion, InversionMethod, InversionState
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import Level
@@ -131,16 +126,6 @@ def test_parameters_that_print_alike_are_two_methods(inversions: list[str]) -> N
     for cutoff in (0.123456701, 0.123456702):
         run(methods={"nullspace": {"k": 1, "projector": cutoff}})
     assert inversions.count("nullspace") == 4
-
-
-def test_what_has_no_code_is_computed_and_not_stored(inversions: list[str]) -> None:
-    for _ in range(2):
-        with pytest.warns(UserWarning, match=r"computed and not stored, since it depends on '.*relu'"):
-            study = run(methods={"nullspace": {"k": 1, "projector": torch.relu}})
-    assert inversions.count("nullspace") == 4
-    assert study["s_hf"].notnull().all()
-    assert study.attrs["study"] == "pareto"
-    assert not paths.results().exists()
 
 
 def request(dataset: str, latent: int = 64, **given: object) -> Request[ParetoParameters]:
@@ -287,29 +272,6 @@ class Counting:
         return self.inner(x, level, label)
 
 
-def test_an_interrupted_study_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch, inversions: list[str]) -> None:
-    counting, calls = InversionMethod.invert, iter(range(100))
-
-    def interrupted(*args: object, **kwargs: object) -> Inversion:
-        if next(calls) == 3:
-            raise KeyboardInterrupt
-        return counting(*args, **kwargs)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(InversionMethod, "invert", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run()
-    assert inversions == ["standard", "taba", "taba"]
-    stored = sorted((paths.results() / "parts").rglob("*.npz"))
-    assert len(stored) == 4
-    stored[1].write_bytes(b"damaged")
-    study = run()
-    # what is scored again is not inverted again
-    assert inversions == ["standard", "taba", "taba", "ovg", "ovg", "ovg", "ovg"]
-    results.path("pareto", json.loads(study.attrs["parameters"])).unlink()
-    xr.testing.assert_equal(study, run())
-
-
 def test_a_full_disk_while_a_part_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -377,11 +339,7 @@ def test_pictures_stay_under_10_megabytes(profile: str) -> None:
 
 
 def test_profiles_have_the_papers_sizes() -> None:
-    sizes = {
-        "smoke": (64, 4, 2, 5, 32, 2),
-        "quick": (64, 16, 3, 50, 512, 6),
-        "paper": (256, 32, 3, 50, 2048, 2),
-    }
+    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 16, 3, 50, 512, 6), "paper": (256, 32, 3, 50, 2048, 2)}
     for profile, expected in sizes.items():
         given = ParetoParameters.checked(profile=profile)
         found = (given.size, given.default_images[profile], given.seeds, given.num_steps, given.reference, given.shown)

@@ -6,7 +6,6 @@ import torch
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.errors import DataError
 from spectral_collapse.studies import latents, pca
 from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import thumbnails
@@ -70,8 +69,3 @@ def test_components_of_white_noise_are_white() -> None:
     assert power.sel(series="white noise").to_numpy() == pytest.approx(1, abs=0.4)
     high = power.sel(series="standard", frequency=slice(0.2, None))
     assert float(abs(high).max()) < 1e-6
-
-
-def test_one_latent_is_no_set(own_store: None) -> None:
-    with pytest.raises(DataError, match="PCA is of a set and got 1 latent; give at least 2"):
-        pca.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=1)

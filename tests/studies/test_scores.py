@@ -100,11 +100,6 @@ def test_samples_say_what_they_were_taken_from(study: xr.Dataset) -> None:
         assert [name.partition("/")[0] for name in study[dim].to_numpy()] == study[f"{dim}_group"].to_numpy().tolist()
 
 
-def test_an_unknown_data_set_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="unknown data set 'photo'"):
-        scores.STUDY.run(dataset="photo", profile="smoke")
-
-
 def test_readings_need_colours_and_edges() -> None:
     with pytest.raises(InvalidParameterError, match="beside must name"):
         scores.STUDY.run(profile="smoke", checkpoint=thumbnails(), beside=["bbbc021_x8"])

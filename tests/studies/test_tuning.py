@@ -51,10 +51,7 @@ def test_the_largest_area_wins_and_copying_counts_for_nothing(study: xr.Dataset)
 
 
 def test_what_was_chosen_is_read_back_and_used(
-    study: xr.Dataset,
-    own_store: None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    study: xr.Dataset, own_store: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chosen, "FILE", tmp_path / "chosen.toml")
     chosen._read.cache_clear()

@@ -158,18 +158,14 @@ def test_resumed_training_gives_the_same_weights_as_uninterrupted(name: str, mon
     assert histories[0]["step"].values.tolist() == [1, 2, 4, 5]  # early looks halve the interval
 
 
-@pytest.mark.parametrize("damage", ["truncated", "one bit", "a file is missing"])
-def test_a_damaged_state_falls_back_to_the_one_before_it(damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_state_falls_back_to_the_one_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny_recipe("photos", 6)
     whole = trainer.train(recipe, name="whole")
     run = _interrupted(monkeypatch, recipe, after=4)
     file = run / "step-0000004" / "network.safetensors"
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
-    if damage == "a file is missing":
-        file.unlink()
-    else:
-        file.write_bytes(content[:100] if damage == "truncated" else content)
+    file.write_bytes(content)
     with pytest.warns(UserWarning, match=r"step-0000004' cannot be read .*; trying the one before it"):
         parts = trainer.train(recipe, name="parts", resume=True)
     assert _weights(whole) == _weights(parts)
@@ -190,11 +186,6 @@ def test_a_state_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -
     _interrupted(monkeypatch, recipe, after=2)
     with pytest.raises(CheckpointError, match=r"was trained with learning_rate 0\.0005, but the recipe now has 0\.1"):
         trainer.train(recipe.replace(learning_rate=0.1), name="parts", resume=True)
-
-
-def test_the_last_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = _interrupted(monkeypatch, tiny_recipe("photos", 9), after=8)
-    assert [state.name for state in sorted(run.glob("step-*"))] == ["step-0000006", "step-0000008"]
 
 
 def test_sigterm_saves_the_state_after_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,10 +304,6 @@ def test_the_checkpoint_holds_the_averaged_weights() -> None:
 
 
 def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="unknown recipe 'cats'; known are: autoencoder, bbbc"):
-        trainer.train("cats")
-    with pytest.raises(InvalidParameterError, match="the recipe 'photos' cannot be used: steps must be greater"):
-        trainer.train("photos", steps=0)
     with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
         trainer.train("photos", source="both")
     with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the network 'patched_unet'"):

@@ -6,6 +6,8 @@ import hashlib
 import importlib
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +23,7 @@ from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, shown
 from spectral_collapse.labels import NULL, SOURCE
-from spectral_collapse.networks.checkpoints import Model, _quiet, _read_json, find, load_model, process_card
+from spectral_collapse.networks.checkpoints import Model, _quiet, _read_json, find, first_line, load_model, process_card
 from spectral_collapse.networks.pipelines import model_from_pipeline
 from spectral_collapse.processes import Level
 
@@ -219,21 +221,29 @@ def _from_function(name: str, source: Domain, target: Domain) -> Model:
     )
 
 
+@contextmanager
+def _loading(what: str, advice: str) -> Iterator[None]:
+    """CheckpointError for whatever diffusers raises: many types, by what is missing or damaged."""
+    try:
+        with _quiet():
+            yield
+    except Exception as error:
+        raise CheckpointError(f"{what} cannot be loaded ({first_line(error)}); {advice}") from error
+
+
+def _variant(files: Iterable[Path]) -> str | None:
+    """'fp16' where there are no weights but those of half precision."""
+    names = [file.name for file in files]
+    return "fp16" if names and all(".fp16." in name for name in names) else None
+
+
 def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
     """A pipeline from its folder; nothing is fetched and nothing unpickled."""
-    weights = [file.name for file in folder.glob("*/*.safetensors")]
-    half = all(".fp16." in name for name in weights) and weights
-    try:
-        given = {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
-        with _quiet():
-            pipe = DiffusionPipeline.from_pretrained(
-                str(folder), variant="fp16" if half else None, local_files_only=True, use_safetensors=True, **given
-            )
-    except Exception as error:  # of many types, by what is missing or damaged
-        raise CheckpointError(
-            f"the pipeline in {shown(folder)} cannot be loaded ({_first_line(error)}); it must be whole, with "
-            "safetensors: write it by pipe.save_pretrained(folder)"
-        ) from error
+    given = {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
+    given |= {"variant": _variant(folder.glob("*/*.safetensors")), "local_files_only": True, "use_safetensors": True}
+    advice = "it must be whole, with safetensors: write it by pipe.save_pretrained(folder)"
+    with _loading(f"the pipeline in {shown(folder)}", advice):
+        pipe = DiffusionPipeline.from_pretrained(str(folder), **given)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -264,9 +274,7 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
             "the folder of the whole pipeline (model_index.json)"
         )
     places = [folder, folder / "scheduler", folder.parent / "scheduler"]
-    file = next(
-        (place / "scheduler_config.json" for place in places if (place / "scheduler_config.json").exists()), None
-    )
+    file = next((one for place in places if (one := place / "scheduler_config.json").exists()), None)
     if file is None:
         raise CheckpointError(
             f"{shown(folder)} has no scheduler_config.json, which says the noise process; write it there by "
@@ -274,18 +282,10 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
         )
     settings = _read_json(file)
     kind = getattr(diffusers, str(settings.get("_class_name")), None)
-    try:
-        half = list(folder.glob("*.safetensors")) and all(".fp16." in one.name for one in folder.glob("*.safetensors"))
-        with _quiet():
-            network = diffusers.UNet2DModel.from_pretrained(
-                str(folder), local_files_only=True, variant="fp16" if half else None, use_safetensors=True
-            )
+    given = {"variant": _variant(folder.glob("*.safetensors")), "local_files_only": True, "use_safetensors": True}
+    with _loading(f"the U-Net in {shown(folder)}", "write it by save_pretrained(folder), with safetensors"):
+        network = diffusers.UNet2DModel.from_pretrained(str(folder), **given)
         scheduler = kind.from_config(settings)
-    except Exception as error:  # of many types, by what is missing or damaged
-        raise CheckpointError(
-            f"the U-Net in {shown(folder)} cannot be loaded ({_first_line(error)}); write it by "
-            "save_pretrained(folder), with safetensors"
-        ) from error
     return _from_unet(network, scheduler, source, target)
 
 
@@ -333,7 +333,3 @@ def _of_denoiser(denoiser: NetworkDenoiser) -> Model:
         "autoencoder": None,
     }
     return (GreyModel if channels == 1 else Model)(denoiser, None, card, "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -259,7 +259,9 @@ def _references(request: Given) -> Arrays:
 
 def _tested(request: Given, variant: str, start: str) -> Arrays:
     found = request.translated(method(request, variant, start))
-    return scored.translation_scores(request, found, ("clipped_hf", "clipped_lf"))
+    shares = {name: found.diagnostics.get(name, torch.tensor(np.nan)) for name in ("clipped_hf", "clipped_lf")}
+    clipped = {name: np.float64(values.nanmean()) for name, values in shares.items()}
+    return scored.translation_scores(request, found) | clipped
 
 
 def _validated(request: Given, variant: str) -> Arrays:

@@ -11,7 +11,7 @@ from spectral_collapse.later import torch
 from spectral_collapse.studies import common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from spectral_collapse.datasets import Pair
     from spectral_collapse.executors import Arrays
@@ -47,17 +47,12 @@ def image_scores(request: Request[NetworkParameters], images: torch.Tensor, pair
     return {name: values.detach().cpu().numpy().astype(np.float64) for name, values in found.items()}
 
 
-def translation_scores(
-    request: Request[NetworkParameters], translation: Translation, shares: Iterable[str] = ()
-) -> Arrays:
-    """`SCORES` and `LATENT_SCORES` of a translation of the test images, `image`, pictures of those that are shown, and
-    means of what its inversion says of its steps, NaN for what it does not say."""
-    nothing = torch.tensor(np.nan)
+def translation_scores(request: Request[NetworkParameters], translation: Translation) -> Arrays:
+    """`SCORES` and `LATENT_SCORES` of a translation of the test images, and `image`, pictures of some."""
     return {
         **image_scores(request, translation.images, request.pair),
         "s_dc": metrics.s_dc(translation.latents).numpy().astype(np.float64),
         "norm": common.norms(translation.latents),
-        **{name: np.float64(translation.diagnostics.get(name, nothing).nanmean()) for name in shares},
         "image": common.pictures(translation.images[request.shown]),
     }
 

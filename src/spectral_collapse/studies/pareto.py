@@ -254,9 +254,11 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
     """Everything that is stored of one point at one seed."""
     translation = request.translated(point.method, seed)
     gaussianity = metrics.s_g(translation.latents)
-    return scored.translation_scores(request, translation, ("conflict", "clipped_hf", "clipped_lf")) | {
+    shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
+    return scored.translation_scores(request, translation) | {
         "s_g": np.float64(gaussianity.score),
         "s_g_pvalue": np.float64(gaussianity.pvalue),
+        **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},
         "network_calls": np.float64(translation.network_calls),
     }
 
@@ -306,10 +308,5 @@ def _names(request: Given) -> list[list[str]]:
 
 
 STUDY = Study(
-    "pareto",
-    "What does each method change in texture and in structure?",
-    ParetoParameters,
-    jobs,
-    combine,
-    uses,
+    "pareto", "What does each method change in texture and in structure?", ParetoParameters, jobs, combine, uses
 )
