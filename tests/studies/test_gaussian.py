@@ -191,14 +191,3 @@ def test_the_verdict_names_every_method_that_diverges(study: xr.Dataset) -> None
     wild = study.copy()
     wild["error"] = study["error"].where(study["method"] != "EDICT", np.inf)
     assert "EDICT" in findings.verdict(wild).split("With errors above 1")[1].split("\n")[0]
-
-
-def test_the_verdict_has_the_highest_variance_at_the_entry_noise_and_below(study: xr.Dataset) -> None:
-    text = findings.verdict(study)
-    for factor in (1, 0.1):
-        variance = factor * float(study["entry"].sel(process=gaussian.PRESERVING))
-        at = study.sel(process=gaussian.PRESERVING).sel(variance=variance, method="nearest")
-        highest = max(at["terminal"].to_series().dropna())
-        name = at["terminal"].to_series().idxmax()
-        expected = f"{highest:.2f} ({name}) where $S$ = {float(at['variance']):.1e}, with a limit of {at['limit']:.2f}"
-        assert expected in text
