@@ -239,11 +239,11 @@ def _variant(files: Iterable[Path]) -> str | None:
 
 def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
     """A pipeline from its folder; nothing is fetched and nothing unpickled."""
-    given = {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
-    given |= {"variant": _variant(folder.glob("*/*.safetensors")), "local_files_only": True, "use_safetensors": True}
+    given = {"variant": _variant(folder.glob("*/*.safetensors")), "local_files_only": True}
+    given |= {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
     advice = "it must be whole, with safetensors: write it by pipe.save_pretrained(folder)"
     with _loading(f"the pipeline in {shown(folder)}", advice):
-        pipe = DiffusionPipeline.from_pretrained(str(folder), **given)
+        pipe = DiffusionPipeline.from_pretrained(str(folder), use_safetensors=True, **given)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -282,9 +282,9 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
         )
     settings = _read_json(file)
     kind = getattr(diffusers, str(settings.get("_class_name")), None)
-    given = {"variant": _variant(folder.glob("*.safetensors")), "local_files_only": True, "use_safetensors": True}
+    given = {"variant": _variant(folder.glob("*.safetensors")), "local_files_only": True}
     with _loading(f"the U-Net in {shown(folder)}", "write it by save_pretrained(folder), with safetensors"):
-        network = diffusers.UNet2DModel.from_pretrained(str(folder), **given)
+        network = diffusers.UNet2DModel.from_pretrained(str(folder), use_safetensors=True, **given)
         scheduler = kind.from_config(settings)
     return _from_unet(network, scheduler, source, target)
 
