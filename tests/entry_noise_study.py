@@ -28,7 +28,7 @@ def made_up() -> xr.Dataset:
     }
     found = {
         name: (dims, random.uniform(0.1, 1, [len(sizes[dim]) for dim in dims]))
-        for name, (dims, _) in entry_noise._VARIABLES.items()
+        for name, dims in ((name, row.dims.split()) for name, row in entry_noise.LAYOUT.items())
     }
     study = xr.Dataset(found, sizes, {"title": "Made up", "cutoff": 0.125, "num_steps": 50})
     study["level_ratio"] = ("entering", [1.0, 1, 1, 1, 4, 4, 1])
@@ -41,5 +41,5 @@ def made_up() -> xr.Dataset:
     study["floor"] = xr.full_like(study["floor"], 0.01) * (study["spectral_error"] > 0)
     order = xr.DataArray([1.0, 2.0, 2.0], {"solver": study["solver"]})
     study["calls"] = study["steps"] * xr.DataArray([1, 2, 1], {"solver": study["solver"]})
-    error = (1 / study["steps"] ** order + study["floor"]).transpose(*entry_noise._VARIABLES["error"][0])
+    error = (1 / study["steps"] ** order + study["floor"]).transpose(*entry_noise.LAYOUT["error"].dims.split())
     return study.assign(error=error)

@@ -63,8 +63,8 @@ def made_up() -> xr.Dataset:
     sizes |= {"row": 8, "col": 8, "rgb": 3}
     found = xr.Dataset(
         {
-            name: (("model", *dims), random.random([len(MODELS), *(sizes[dim] for dim in dims)]) + 0.1)
-            for name, (dims, _, _) in networks._PER_MODEL.items()
+            name: (dims, random.random([len(MODELS), *(sizes[dim] for dim in dims[1:])]) + 0.1)
+            for name, dims in ((name, row.dims.split()) for name, row in networks._PER_MODEL.items())
         },
         {
             "model": list(MODELS),

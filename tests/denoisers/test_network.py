@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spectral_collapse import inversion
-from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, Prediction, PredictionType, coefficients
+from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, PredictionType, coefficients
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from tests.networks_tiny import tiny_conditional_unet, tiny_dit, tiny_unet
@@ -121,10 +121,6 @@ def test_bad_arguments_are_refused_in_one_sentence() -> None:
         NetworkDenoiser(tiny_conditional_unet(), process)
     with pytest.raises(InvalidParameterError, match=r"domain labels \[3\] .* 0 to 2"):
         NetworkDenoiser(tiny_unet(), process)(torch.randn(1, 4, 16, 16), process.levels(5)[1], torch.tensor([3]))
-
-
-def test_a_prediction_unpacks_as_noise_then_clean() -> None:
-    assert Prediction._fields == ("noise", "clean")
 
 
 def _conditioned_kinds() -> dict[str, NetworkDenoiser]:

@@ -101,8 +101,6 @@ def test_bad_parameters_are_refused() -> None:
         NullSpace(order=3)
     with pytest.raises(InvalidParameterError, match="eta_lf must be"):
         NullSpace(eta_lf=-1.0)
-    with pytest.raises(InvalidParameterError, match="factor must be a whole number"):
-        DownsamplingNullSpace(1)
     with pytest.raises(InvalidParameterError, match="must divide height and width"):
         NullSpace(projector=DownsamplingNullSpace(3)).invert(denoiser, x, 0, 10)
 

@@ -24,8 +24,8 @@ class Case:
     refused. compare: the score of two batches, where both can be chosen; then identity is what a
     batch against itself gives, and symmetric says that the order does not matter. matched: the two
     batches are compared one to one. tolerance: of float32 against float64. least: the smallest side
-    that is accepted, None where `evaluate` is bound to its own size. constant: whether batches of one
-    constant have a value, have none (NaN), or are refused with this error.
+    that is accepted, None where `evaluate` is bound to its own size; fewest: the smallest number of samples. constant:
+    whether batches of one constant have a value, have none (NaN), or are refused with this error.
     """
 
     label: str
@@ -39,4 +39,5 @@ class Case:
     matched: bool = True
     tolerance: float = 1e-4
     least: int | None = 1
+    fewest: int = 1
     constant: Literal["value", "undefined"] | type[SpectralCollapseError] = "value"

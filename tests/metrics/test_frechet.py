@@ -5,7 +5,6 @@ import pytest
 import torch
 from cleanfid import fid as clean
 
-from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.frechet import fid, frechet_distance, kernel_distance, kid
 
 from .case import Case
@@ -20,6 +19,7 @@ CASES = {
         images=True,
         compare=lambda x, y, score=score: score(x, y, made_weights("inception")),
         matched=False,
+        fewest=3 if score is kid else 2,
         # Rounded to 8 bits a pixel may fall to either side: 1/255 of the range in a few pixels.
         tolerance=1e-3,
     )
@@ -107,11 +107,3 @@ def test_different_sets_are_told_apart(generator: torch.Generator) -> None:
     assert frechet.score > 1.5 * frechet.chance
     assert kernel.score > 4 * kernel.standard_error
     assert fid(images, images, folder).score == pytest.approx(0, abs=1e-6)
-
-
-def test_single_images_are_no_set() -> None:
-    folder, images = made_weights("inception"), torch.zeros(3, 3, 16, 16)
-    with pytest.raises(DataError, match="at least 2 images, got 1 images and 3 references"):
-        fid(images[:1], images, folder)
-    with pytest.raises(DataError, match="at least 3 images"):
-        kid(images, images[:2], folder)

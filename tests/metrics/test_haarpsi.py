@@ -18,7 +18,7 @@ CASES = {
         identity=1.0,
         symmetric=True,
         least=16,
-    ),
+    )
 }
 
 
@@ -30,16 +30,6 @@ def test_agrees_with_piq(shape: tuple[int, int, int], generator: torch.Generator
     torch.testing.assert_close(haarpsi(2 * x - 1, 2 * y - 1), expected, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("level", [-1.0, 0.0, 1.0])
-def test_flat_images_are_like_themselves(level: float) -> None:
-    flat = torch.full((2, 3, 16, 16), level)
-    # The inverse of the sigmoid multiplies float32's 6e-8 by 68; black has no weights at all, 0 / 0 in piq.
-    assert haarpsi(flat, flat).tolist() == pytest.approx([1, 1], abs=1e-4)
-
-
 def test_bad_input() -> None:
-    small, four = torch.zeros(1, 3, 15, 32), torch.zeros(1, 4, 32, 32)
-    with pytest.raises(InvalidParameterError, match="16 x 16"):
-        haarpsi(small, small)
-    with pytest.raises(InvalidParameterError, match="1 or 3 channels, got 4"):
-        haarpsi(four, four)
+    with pytest.raises(InvalidParameterError, match="channels"):
+        haarpsi(*[torch.zeros(1, 4, 32, 32)] * 2)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import high_frequency_deficit, low_pass
 
 from .case import Case
@@ -51,8 +50,3 @@ def test_rises_with_the_collapse(generator: torch.Generator) -> None:
     for latents in (graded, filtered):
         deficits = [high_frequency_deficit(step).mean().item() for step in latents]
         assert all(a < b for a, b in pairwise(deficits))
-
-
-def test_needs_a_spectrum() -> None:
-    with pytest.raises(InvalidParameterError, match="4 x 4"):
-        high_frequency_deficit(torch.zeros(1, 1, 3, 16))

@@ -72,9 +72,6 @@ def test_bad_input() -> None:
         lpips(images, images, "resnet")
     with pytest.raises(InvalidParameterError, match="1 or 3 channels, got 4"):
         lpips(torch.zeros(1, 4, 40, 40), torch.zeros(1, 4, 40, 40), "alex")
-    small = images[..., : SMALLEST["alex"] - 1]
-    with pytest.raises(InvalidParameterError, match="31 x 31"):
-        lpips(small, small, "alex")
 
 
 @pytest.mark.parametrize("content", ["nothing", "another network", "no weights at all"])

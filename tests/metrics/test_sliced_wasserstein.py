@@ -20,8 +20,9 @@ CASES = {
         compare=sliced_wasserstein,
         matched=False,
         least=16,
+        fewest=2,
         constant=DataError,
-    ),
+    )
 }
 
 
@@ -86,9 +87,5 @@ def test_bad_input(generator: torch.Generator) -> None:
     images = textures(3, generator, size=32)
     with pytest.raises(InvalidParameterError, match="the same channels, height and width"):
         sliced_wasserstein(images, images[..., :-1])
-    with pytest.raises(InvalidParameterError, match="16 x 16"):
-        sliced_wasserstein(images[..., :15], images[..., :15])
-    with pytest.raises(DataError, match="at least 2 images, got 1 images and 3 references"):
-        sliced_wasserstein(images[:1], images)
     with pytest.raises(DataError, match="no contrast at all"):
         sliced_wasserstein(images, torch.zeros_like(images))

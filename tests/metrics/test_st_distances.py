@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.frechet import frechet_distance, kernel_distance
 from spectral_collapse.metrics.st_distances import st_frechet, st_kernel
 from spectral_collapse.metrics.st_lpips import st_lpips_features
@@ -20,6 +19,7 @@ CASES = {
         compare=score,
         matched=False,
         least=32,
+        fewest=3 if score is st_kernel else 2,
         tolerance=1e-3,  # differences of sums of some thousand products in single precision
     )
     for score in (st_frechet, st_kernel)
@@ -50,5 +50,3 @@ def test_they_grow_with_damage_and_chance_is_what_no_difference_gives(generator:
     assert same.score == pytest.approx(same.chance, rel=0.2)
     kernel = st_kernel(x, y)
     assert abs(kernel.score) < 4 * kernel.standard_error
-    with pytest.raises(DataError, match="sets of at least 3 images"):
-        st_kernel(x[:2], y)

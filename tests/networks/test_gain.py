@@ -9,10 +9,7 @@ from diffusers import ModelMixin
 from spectral_collapse import networks
 from spectral_collapse.networks.gain import gain, with_gain
 
-KINDS = {
-    "patched_unet": {"widths": (16, 32), "attention": 0},
-    "gained_dit": {"width": 16, "depth": 2, "heads": 2},
-}
+KINDS = {"patched_unet": {"widths": (16, 32), "attention": 0}, "gained_dit": {"width": 16, "depth": 2, "heads": 2}}
 
 
 @pytest.fixture(params=KINDS)

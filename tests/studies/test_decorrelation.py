@@ -1,34 +1,24 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import decorrelation, latents
 from spectral_collapse.studies.request import Request
-from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import thumbnails
 
 Parameters = decorrelation.DecorrelationParameters
 
 
-@functools.cache
 def computed() -> xr.Dataset:
     return decorrelation.STUDY.run(profile="smoke", checkpoint=thumbnails())
 
 
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return computed()
-
-
 def test_every_series_is_measured_and_white_noise_is_white(study: xr.Dataset) -> None:
     assert study["series"].to_numpy().tolist() == ["white noise", "standard", "taba", "closed form"]
-    assert set(study.dims) <= set(study.coords)
     for name in ("s_dc", "s_g", "patch_correlation", "autocorrelation", "flagged_share"):
         assert study[name].notnull().all()
     white = study.sel(series="white noise")
@@ -66,22 +56,3 @@ def test_a_source_of_one_colour_is_plain_all_over() -> None:
     assert (over.sum(0) == 1).all()
     assert over[3, 0].all()
     assert over[0, 1].all()
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"images": 2}, "images must be greater than or equal to 3; 2 was given"),
-        ({"methods": ["taba"]}, "'standard' must be among them"),
-        ({"methods": ["standard", "tabba"]}, "unknown method 'tabba'"),
-    ],
-)
-def test_impossible_parameters_are_refused(given: dict[str, object], said: str) -> None:
-    with pytest.raises(InvalidParameterError, match=said):
-        Parameters.checked(**given)
-
-
-@pytest.mark.usefixtures("own_store")
-def test_images_that_are_too_small_for_a_patch_are_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="a patch of 9 x 9 does not fit into latents 8 x 8"):
-        decorrelation.STUDY.run(profile="smoke", size=32, checkpoint=thumbnails(image_size=32))

@@ -9,7 +9,6 @@ from spectral_collapse import datasets, metrics
 from spectral_collapse.charts import domains as charts
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import domains as findings
-from spectral_collapse.findings import measured
 from spectral_collapse.studies import common, domains
 
 
@@ -49,14 +48,6 @@ def test_a_data_set_stands_beside_one_of_each_other_family_with_the_wavelet_of_i
     overview = charts.overview(found, findings.spectra(found)).to_dict()
     assert len(overview["vconcat"]) == 3
     assert all(len(rows) < 200 for rows in overview["datasets"].values())
-
-
-def test_the_origin_says_kind_and_counts() -> None:
-    [shoes] = domains.family("edges2shoes", profile="smoke")
-    sentence = findings.origin([shoes])
-    assert sentence.startswith("**Rendered images**")
-    assert f"{shoes.attrs['test_images']} for testing, of which 4 are measured" in sentence
-    assert measured.label(shoes) == "Edges to shoes (rendered)"
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:

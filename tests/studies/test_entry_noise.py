@@ -3,10 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 
 from spectral_collapse import inversion, metrics
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import entry_noise as findings
 from spectral_collapse.inversion.nullspace import NullSpace
 from spectral_collapse.processes import VariancePreserving
@@ -161,26 +159,9 @@ def test_a_result_follows_the_schema(tmp_path_factory: pytest.TempPathFactory) -
         patch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
         patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
         study = entry_noise.STUDY.run(profile="smoke", executor="here", progress=False)
-    assert all(variable.attrs.keys() >= {"long_name", "units"} for variable in study.data_vars.values())
-    assert set(study.dims) <= set(study.coords)
     assert findings.law_gap(study) < 0.2  # four draws
     assert findings.claims({"one": study})[0].side in ("holds", "fails")
-    assert isinstance(study, xr.Dataset)
     assert not any("nan" in text for text in findings.numbers(study).values() if isinstance(text, str))
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"num_steps": 5, "replaced": (0, 6)}, r"replaced must be at most num_steps, 5; \[0, 6\] was given"),
-        ({"steps": (10, 10)}, r"steps must be two different numbers at least; \[10, 10\] was given"),
-        ({"spectral_errors": (-1.0,)}, r"spectral_errors.0 must be greater than -1; -1.0 was given"),
-        ({"replaced": (-1,)}, r"replaced.0 must be greater than or equal to 0; -1 was given"),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(given: dict[str, object], sentence: str) -> None:
-    with pytest.raises(InvalidParameterError, match=sentence):
-        entry_noise.EntryNoiseParameters.checked(**given)
 
 
 def test_the_entry_level_and_the_perfect_network_are_always_there() -> None:

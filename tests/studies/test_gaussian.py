@@ -189,12 +189,3 @@ def test_the_verdict_names_every_method_that_diverges(study: xr.Dataset) -> None
     wild = study.copy()
     wild["error"] = study["error"].where(study["method"] != "EDICT", np.inf)
     assert "EDICT" in findings.numbers(wild)["unstable"]
-
-
-def test_the_verdict_has_the_highest_variance_at_the_entry_noise_and_below(study: xr.Dataset) -> None:
-    verdict = findings.numbers(study)
-    for name, factor in (("at_entry", 1), ("below_it", 0.1)):
-        variance = factor * float(study["entry"].sel(process=gaussian.PRESERVING))
-        at = study.sel(process=gaussian.PRESERVING).sel(variance=variance, method="nearest")
-        highest = at["terminal"].to_series()
-        assert verdict[name].startswith(f"{highest.max():.2f} ({highest.idxmax()}) where")

@@ -1,26 +1,17 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse.errors import DataError
 from spectral_collapse.studies import gaussianity
 from tests.latents_study import low_pass, made, white
-from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import thumbnails
 
 
-@functools.cache
 def computed() -> xr.Dataset:
     return gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails())
-
-
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return computed()
 
 
 def test_white_noise_is_white_by_every_measure(study: xr.Dataset) -> None:
@@ -35,7 +26,6 @@ def test_white_noise_is_white_by_every_measure(study: xr.Dataset) -> None:
     )  # 64 tests at 5 %: 0.2 is five standard errors away
     assert float(drawn["kl_excess"].sel(left_out="nothing")) == pytest.approx(0, abs=0.02)
     assert abs(drawn["kurtosis"]).mean() < 0.5
-    assert set(study.dims) <= set(study.coords)
 
 
 def test_the_closed_form_lacks_the_high_bands(study: xr.Dataset) -> None:
@@ -65,12 +55,7 @@ def test_elements_are_tested_over_latents() -> None:
     assert float(found["element_rejected"].sel(series="taba", left_out="nothing")) < 0.2
 
 
-def test_two_latents_have_no_test_of_elements(own_store: None) -> None:  # noqa: F811
+def test_two_latents_have_no_test_of_elements(own_store: None) -> None:
     found = gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=2)
     assert found["element_rejected"].isnull().all()
     assert found["ks_distance"].notnull().all()
-
-
-def test_one_latent_is_no_set(own_store: None) -> None:  # noqa: F811
-    with pytest.raises(DataError, match="S_G is a score of a set and got 1 latent; give at least 2"):
-        gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=1)

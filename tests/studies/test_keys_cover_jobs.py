@@ -51,9 +51,10 @@ def test_jobs_run_no_code_outside_the_key(name: str, tmp_path: Path, monkeypatch
     sys.settrace(note)
     try:
         done = {job: run() | {"seconds": 0.0} for job, run in study.jobs(request).items()}
-        study.combine(request, done)
+        result = study.combine(request, done)
     finally:
         sys.settrace(None)
+    assert all({"long_name", "units"} <= variable.attrs.keys() for variable in result.data_vars.values())
     ours = {code for code in ran if code.co_name != "<module>"}
     outside = {
         f"{module}:{code.co_qualname}"

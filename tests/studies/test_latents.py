@@ -8,7 +8,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import latents
 from spectral_collapse.studies.collapse import STUDY
 from spectral_collapse.studies.request import Request
-from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import thumbnails
 
 Parameters = latents.LatentParameters
 
@@ -24,11 +24,6 @@ def test_the_closed_form_loses_the_high_band_that_the_sources_lack() -> None:
     assert power["white noise"] == pytest.approx(1, abs=0.15)
     assert power["closed form"] < 0.8
     assert torch.equal(found["white noise"], latents.white_noise(request))
-
-
-def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(InvalidParameterError, match=r"unknown method 'tabba'; known are: standard, .*taba"):
-        Parameters.checked(methods=["standard", "tabba"])
 
 
 @pytest.mark.parametrize("datasets", [[], ["photos_x8", "photos_x8"]])

@@ -14,19 +14,14 @@ import xarray as xr
 
 from spectral_collapse import datasets, inversion, metrics, paths, results
 from spectral_collapse.denoisers import Denoiser, Prediction
-from spectral_collapse.errors import (
-    CheckpointError,
-    DataError,
-    InvalidParameterError,
-    NotFiniteError,
-    SpectralCollapseError,
-)
+from spectral_collapse.errors import CheckpointError, DataError, NotFiniteError, SpectralCollapseError
 from spectral_collapse.inversion import Inversion, InversionMethod, InversionState
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import ode_step
 from spectral_collapse.store import keys
 from spectral_collapse.studies import pareto
+from spectral_collapse.studies.image_scores import image_scores
 from spectral_collapse.studies.parameters import PROFILES
 from spectral_collapse.studies.pareto import ParetoParameters
 from spectral_collapse.studies.request import Request
@@ -135,16 +130,6 @@ def test_parameters_that_print_alike_are_two_methods(inversions: list[str]) -> N
     assert inversions.count("nullspace") == 4
 
 
-def test_what_has_no_code_is_computed_and_not_stored(inversions: list[str]) -> None:
-    for _ in range(2):
-        with pytest.warns(UserWarning, match=r"computed and not stored, since it depends on '.*relu'"):
-            study = run(methods={"nullspace": {"k": 1, "projector": torch.relu}})
-    assert inversions.count("nullspace") == 4
-    assert study["s_hf"].notnull().all()
-    assert study.attrs["study"] == "pareto"
-    assert not paths.results().exists()
-
-
 def request(dataset: str, latent: int = 64, **given: object) -> Request[ParetoParameters]:
     """A request without images or a network, whose latents are of this width."""
     found = Request(ParetoParameters.checked(dataset=dataset, **given))
@@ -174,22 +159,6 @@ def test_images_of_one_picture_are_one_group() -> None:
     clusters = dict(zip(test.ids, test.clusters, strict=True))
     assert study["sample_group"].to_numpy().tolist() == [clusters[name] for name in study["sample"].to_numpy()]
     assert set(test.clusters) == {name.partition("/")[0] for name in test.ids}
-
-
-@pytest.mark.parametrize(
-    ("methods", "message"),
-    [
-        (["ddim"], "methods: unknown inversion method 'ddim'; known are: standard, bdia, "),
-        ([["ddim"]], r"methods: unknown inversion method \"\['ddim'\]\"; known are"),
-        ({"edict": {"p": 1}}, "methods: unknown parameter of method 'edict': 'p'; known are: mixing"),
-        ({"edict": 1}, "methods.edict must be a valid dictionary; 1 was given"),
-        ("edict", "methods: a list of names or a mapping from names to parameters is needed; 'edict' was given"),
-        (["taba"], "methods: 'taba' is in the study anyway"),
-    ],
-)
-def test_methods_that_cannot_be_run_are_refused(methods: object, message: str) -> None:
-    with pytest.raises(InvalidParameterError, match=f"^{message}"):
-        run(methods=methods)
 
 
 def levels(images: torch.Tensor) -> torch.Tensor:
@@ -242,9 +211,7 @@ def test_outputs_and_references_have_the_same_256_levels() -> None:
     soft = Soft(one.denoiser, torch.nn.Identity(), one.card, "soft")
     given = Request(ParetoParameters.checked(checkpoint=soft, profile="smoke"))
     seen = pareto.references(given)
-    rounded, rough = (
-        pareto.image_scores(given, of(0.9 * given.pair.target), given.pair) for of in (levels, torch.clone)
-    )
+    rounded, rough = (image_scores(given, of(0.9 * given.pair.target), given.pair) for of in (levels, torch.clone))
     np.testing.assert_array_equal(seen["psnr"][1], rounded["psnr"])
     assert not np.array_equal(rough["psnr"], rounded["psnr"])
 
@@ -307,29 +274,6 @@ class Counting:
         return self.inner(x, level, label)
 
 
-def test_an_interrupted_study_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch, inversions: list[str]) -> None:
-    counting, calls = InversionMethod.invert, iter(range(100))
-
-    def interrupted(*args: object, **kwargs: object) -> Inversion:
-        if next(calls) == 3:
-            raise KeyboardInterrupt
-        return counting(*args, **kwargs)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(InversionMethod, "invert", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run()
-    assert inversions == ["standard", "taba", "taba"]
-    stored = sorted((paths.results() / "parts").rglob("*.npz"))
-    assert len(stored) == 4
-    stored[1].write_bytes(b"damaged")
-    study = run()
-    # what is scored again is not inverted again
-    assert inversions == ["standard", "taba", "taba", "ovg", "ovg", "ovg", "ovg"]
-    results.path("pareto", json.loads(study.attrs["parameters"])).unlink()
-    xr.testing.assert_equal(study, run())
-
-
 def test_a_full_disk_while_a_part_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -365,38 +309,6 @@ class _NaNAfter:
         return prediction if self.left >= 0 else type(prediction)(*(part * float("nan") for part in prediction))
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"dataset": "photos_x9"}, "unknown data set 'photos_x9'; known are: bbbc021_x8, "),
-        ({"profile": "fast"}, "profile must be 'smoke', 'quick' or 'paper'; 'fast' was given"),
-        ({"profile": "quick", "sedes": 3}, "unknown parameter 'sedes'; known are: profile, device, "),
-        ({"seeds": 0}, "seeds must be greater than or equal to 1; 0 was given"),
-        ({"seeds": "3"}, "seeds must be a valid integer; '3' was given"),
-        ({"seeds": True}, "seeds must be a valid integer; True was given"),
-        ({"num_steps": 0}, "num_steps must be greater than or equal to 1; 0 was given"),
-        ({"num_steps": 2.5}, "num_steps must be a valid integer; 2.5 was given"),
-        ({"images": 1}, "images must be greater than or equal to 2; 1 was given"),
-        ({"images": 10**6}, "images must be at most [0-9]+, all test images of 'photos_x8'; 1000000 was given"),
-        ({"eta_hf": [-1]}, "eta_hf.0 must be greater than or equal to 0; -1 was given"),
-        ({"eta_lf": [float("nan")]}, "eta_lf.0 must be a finite number; nan was given"),
-        ({"eta_hf": 1000}, r"eta_hf must be a list, such as \[1000\]; 1000 was given"),
-        ({"eta_hf": ["a"]}, "eta_hf.0 must be a valid number; 'a' was given"),
-        ({"eta_hf": []}, r"eta_hf must have at least 1 item after validation, not 0; \[\] was given"),
-        ({"eta_hf": [0], "eta_lf": [0]}, "eta_hf and eta_lf must give OVG a point"),
-        ({"fractions": [1.5]}, "fractions.0 must be less than or equal to 1; 1.5 was given"),
-        ({"fractions": [0.01]}, "taba replaces none of 5 steps with fraction 0.01; use 0.11 or more"),
-        ({"guidance": -1}, "guidance must be greater than or equal to 0; -1 was given"),
-        ({"guidance": "high"}, "guidance must be a valid number; 'high' was given"),
-        ({"source": "web"}, "source must be 'auto', 'real' or 'rendered'; 'web' was given"),
-    ],
-)
-def test_bad_parameters_get_one_sentence(parameters: dict[str, object], message: str) -> None:
-    with pytest.raises(InvalidParameterError, match=f"^{message}"):
-        run(**parameters)
-    assert not paths.results().exists()
-
-
 def test_a_model_for_other_data_or_another_size_is_refused() -> None:
     with pytest.raises(CheckpointError, match="for image_size 64, but 'photos_x8' at this profile needs 256"):
         run(profile="paper", images=2)
@@ -429,11 +341,7 @@ def test_pictures_stay_under_10_megabytes(profile: str) -> None:
 
 
 def test_profiles_have_the_papers_sizes() -> None:
-    sizes = {
-        "smoke": (64, 4, 2, 5, 32, 2),
-        "quick": (64, 16, 3, 50, 512, 6),
-        "paper": (256, 32, 3, 50, 2048, 2),
-    }
+    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 16, 3, 50, 512, 6), "paper": (256, 32, 3, 50, 2048, 2)}
     for profile, expected in sizes.items():
         given = ParetoParameters.checked(profile=profile)
         found = (given.size, given.default_images[profile], given.seeds, given.num_steps, given.reference, given.shown)

@@ -1,27 +1,18 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.studies import latents, pca
 from tests.latents_study import low_pass, made, white
-from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import thumbnails
 
 
-@functools.cache
 def computed() -> xr.Dataset:
     return pca.STUDY.run(profile="smoke", checkpoint=thumbnails())
-
-
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return computed()
 
 
 def test_white_noise_has_the_rank_of_the_marchenko_pastur_law(study: xr.Dataset) -> None:
@@ -33,7 +24,6 @@ def test_white_noise_has_the_rank_of_the_marchenko_pastur_law(study: xr.Dataset)
     # the law is of large maps; these have 48 rows of 16
     assert float(of_maps.sel(series="white noise")) == pytest.approx(study.attrs["map_white_rank"], rel=0.02)
     assert study.attrs["possible_rank"] == 15
-    assert set(study.dims) <= set(study.coords)
 
 
 def test_each_part_leaves_out_whole_pictures(study: xr.Dataset) -> None:
@@ -79,13 +69,3 @@ def test_components_of_white_noise_are_white() -> None:
     assert power.sel(series="white noise").to_numpy() == pytest.approx(1, abs=0.4)
     high = power.sel(series="standard", frequency=slice(0.2, None))
     assert float(abs(high).max()) < 1e-6
-
-
-def test_one_latent_is_no_set(own_store: None) -> None:  # noqa: F811
-    with pytest.raises(DataError, match="PCA is of a set and got 1 latent; give at least 2"):
-        pca.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=1)
-
-
-def test_methods_without_the_standard_inversion_are_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="methods must hold 'standard'"):
-        latents.SetParameters.checked(methods=["taba"])

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
 
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import plain_areas
 from spectral_collapse.studies.request import Request
-from tests.studies.test_collapse import Thumbnails, own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import Thumbnails, thumbnails
 
 LABELS = (0, 1, 3, 4)
 
@@ -27,14 +24,8 @@ def model() -> Thumbnails:
     return Thumbnails(denoiser, None, {"family": "photos", "image_size": 64, "recipe": recipe}, "0" * 12)
 
 
-@functools.cache
 def computed() -> xr.Dataset:
     return plain_areas.STUDY.run(profile="smoke", checkpoint=model(), num_steps=20, drawn=8)
-
-
-@pytest.fixture
-def study(own_store: None) -> xr.Dataset:  # noqa: F811
-    return computed()
 
 
 def test_the_experiments_agree_with_what_is_known(study: xr.Dataset) -> None:
@@ -97,14 +88,6 @@ def test_the_spread_is_told_apart_by_area() -> None:
     found = plain_areas.spread(noise, plain)
     # 1536 values each: a standard error of 1.8 %
     np.testing.assert_allclose(found, [[0.2, 0.2], [1, 1]], rtol=0.08)
-
-
-def test_numbers_that_do_not_fit_are_refused() -> None:
-    checked = plain_areas.PlainAreaParameters.checked
-    with pytest.raises(InvalidParameterError, match="edited takes a pair for each image and so at most half of drawn"):
-        checked(drawn=5, edited=3)
-    with pytest.raises(InvalidParameterError, match="replaced must be at most num_steps, 5"):
-        checked(profile="smoke", replaced=[6])
 
 
 def test_the_labels_are_those_that_the_network_knows() -> None:

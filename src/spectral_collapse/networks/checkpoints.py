@@ -539,9 +539,8 @@ def _from_hub(name: str, device: torch.device) -> tuple[diffusers.AutoencoderKL,
     try:
         autoencoder = diffusers.AutoencoderKL.from_pretrained(name, torch_dtype=torch.float32, use_safetensors=True)
     except Exception as error:  # what the hub's client raises depends on its version and on what went wrong
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"the autoencoder {name!r} could not be had from the Hugging Face hub ({reason[:200]}); "
+            f"the autoencoder {name!r} could not be had from the Hugging Face hub ({first_line(error)}); "
             "download it elsewhere and name its folder"
         ) from error
     digest = hashlib.sha256()
@@ -549,6 +548,11 @@ def _from_hub(name: str, device: torch.device) -> tuple[diffusers.AutoencoderKL,
     for key, weight in autoencoder.state_dict().items():
         digest.update(key.encode() + weight.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return autoencoder.eval().requires_grad_(False).to(device), digest.hexdigest()
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what went wrong, at most 200 characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMixin, str]:
@@ -578,8 +582,7 @@ def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMi
             network = network_class.from_config(config)
         tensors = safetensors.torch.load(content)
     except Exception as error:  # diffusers and safetensors raise many types for one cause: these are not the weights
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{unfit} ({reason[:200]}); copy the checkpoint again or train it") from error
+        raise CheckpointError(f"{unfit} ({first_line(error)}); copy the checkpoint again or train it") from error
     expected = network.state_dict()
     tensors = {_current_name(key, expected): tensor for key, tensor in tensors.items()}
     for keys, what in (

@@ -7,6 +7,8 @@ import importlib
 import os
 import re
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +30,7 @@ from spectral_collapse.networks.checkpoints import (
     _read_json,
     downsampling,
     find,
+    first_line,
     load_model,
     process_card,
 )
@@ -233,6 +236,22 @@ def _from_function(name: str, source: Domain, target: Domain) -> Model:
     )
 
 
+@contextmanager
+def _loading(what: str, advice: str) -> Iterator[None]:
+    """CheckpointError for whatever diffusers raises: many types, by what is missing or damaged."""
+    try:
+        with _quiet():
+            yield
+    except Exception as error:
+        raise CheckpointError(f"{what} cannot be loaded ({first_line(error)}); {advice}") from error
+
+
+def _variant(files: Iterable[Path]) -> str | None:
+    """'fp16' where there are no weights but those of half precision."""
+    names = [file.name for file in files]
+    return "fp16" if names and all(".fp16." in name for name in names) else None
+
+
 def _fetched(name: str) -> Path:
     """The folder in diffusers' cache of a pipeline on the Hub, fetched if it is not there."""
     try:
@@ -241,25 +260,17 @@ def _fetched(name: str) -> Path:
     except Exception as error:  # of many types, by what is missing or fails
         raise CheckpointError(
             f"no folder {name!r} is here, and the Hugging Face Hub did not give a pipeline of this name "
-            f"({_first_line(error)}); check the name and the network, or name a folder"
+            f"({first_line(error)}); check the name and the network, or name a folder"
         ) from error
 
 
 def _pipeline(folder: Path, dtype: str) -> DiffusionPipeline:
     """A pipeline from its folder; nothing is fetched and nothing unpickled."""
-    weights = [file.name for file in folder.glob("*/*.safetensors")]
-    half = all(".fp16." in name for name in weights) and weights
-    try:
-        given = {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
-        with _quiet():
-            pipe = DiffusionPipeline.from_pretrained(
-                str(folder), variant="fp16" if half else None, local_files_only=True, use_safetensors=True, **given
-            )
-    except Exception as error:  # of many types, by what is missing or damaged
-        raise CheckpointError(
-            f"the pipeline in {shown(folder)} cannot be loaded ({_first_line(error)}); it must be whole, with "
-            "safetensors: write it by pipe.save_pretrained(folder)"
-        ) from error
+    given = {"variant": _variant(folder.glob("*/*.safetensors")), "local_files_only": True}
+    given |= {} if dtype == "float32" else {"torch_dtype": DTYPES[dtype]}
+    advice = "it must be whole, with safetensors: write it by pipe.save_pretrained(folder)"
+    with _loading(f"the pipeline in {shown(folder)}", advice):
+        pipe = DiffusionPipeline.from_pretrained(str(folder), use_safetensors=True, **given)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -291,9 +302,7 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
             "the folder of the whole pipeline (model_index.json)"
         )
     places = [folder, folder / "scheduler", folder.parent / "scheduler"]
-    file = next(
-        (place / "scheduler_config.json" for place in places if (place / "scheduler_config.json").exists()), None
-    )
+    file = next((one for place in places if (one := place / "scheduler_config.json").exists()), None)
     if file is None:
         raise CheckpointError(
             f"{shown(folder)} has no scheduler_config.json, which says the noise process; write it there by "
@@ -301,18 +310,10 @@ def _from_unet_folder(folder: Path, source: Domain, target: Domain) -> Model:
         )
     settings = _read_json(file)
     kind = getattr(diffusers, str(settings.get("_class_name")), None)
-    try:
-        half = list(folder.glob("*.safetensors")) and all(".fp16." in one.name for one in folder.glob("*.safetensors"))
-        with _quiet():
-            network = diffusers.UNet2DModel.from_pretrained(
-                str(folder), local_files_only=True, variant="fp16" if half else None, use_safetensors=True
-            )
+    given = {"variant": _variant(folder.glob("*.safetensors")), "local_files_only": True}
+    with _loading(f"the U-Net in {shown(folder)}", "write it by save_pretrained(folder), with safetensors"):
+        network = diffusers.UNet2DModel.from_pretrained(str(folder), use_safetensors=True, **given)
         scheduler = kind.from_config(settings)
-    except Exception as error:  # of many types, by what is missing or damaged
-        raise CheckpointError(
-            f"the U-Net in {shown(folder)} cannot be loaded ({_first_line(error)}); write it by "
-            "save_pretrained(folder), with safetensors"
-        ) from error
     return _from_unet(network, scheduler, source, target)
 
 
@@ -374,7 +375,3 @@ def _of_denoiser(denoiser: NetworkDenoiser, autoencoder: AutoencoderKL | VQModel
     }
     kind = GreyModel if channels == 1 and autoencoder is None else Model
     return kind(denoiser, autoencoder, card, "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

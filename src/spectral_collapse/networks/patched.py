@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin, UNet2DModel
 from diffusers.configuration_utils import register_to_config
-from diffusers.utils import BaseOutput
+from diffusers.models.unets.unet_2d import UNet2DOutput
 
 from spectral_collapse.checks import check_count, check_counts, check_number, check_widths
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.gain import gain, with_gain
 from spectral_collapse.networks.sketch import sketched
-
-
-@dataclass
-class PatchedUNetOutput(BaseOutput):
-    """sample: N x C x H x W, what the network predicts."""
-
-    sample: torch.Tensor
 
 
 class PatchedUNet(ModelMixin, ConfigMixin):
@@ -92,11 +83,11 @@ class PatchedUNet(ModelMixin, ConfigMixin):
         """The table of the domain labels."""
         return self.unet.class_embedding
 
-    def forward(self, sample: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> PatchedUNetOutput:
+    def forward(self, sample: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> UNet2DOutput:
         """sample: N x C x H x W; timestep: N numbers; class_labels: LongTensor of N."""
         inside = F.pixel_unshuffle(sample, self.config.patch)
         outside = F.pixel_shuffle(self.unet(inside, timestep, class_labels=class_labels).sample, self.config.patch)
-        return PatchedUNetOutput(sample=with_gain(self.gain, outside, sample, timestep))
+        return UNet2DOutput(sample=with_gain(self.gain, outside, sample, timestep))
 
 
 @sketched

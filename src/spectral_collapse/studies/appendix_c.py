@@ -23,9 +23,21 @@ from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.sampling import sample
 from spectral_collapse.studies import common
 from spectral_collapse.studies.decomposition import DENOISERS, MEASURES, denoiser, enter, measure, network_attrs
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
+
+LAYOUT = Layout(
+    cross=("denoiser frequency sample", "latent times conjugate input"),
+    input_power=("denoiser frequency sample", "power of the input"),
+    latent_power=("denoiser frequency sample", "power of the latent"),
+    entered=("denoiser gamma measure sample", "measure of the latent"),
+    reconstruction_error=("inverse sample", "relative error of the image after inversion and sampling"),
+    rebuilt_high_power=("inverse sample", MEASURES["high_power"]),
+    contraction=("", "C of Eq. 56, the gain where no noise is predicted"),
+    parameterisation_gap=("", "largest difference between latents of both readings"),
+)
 
 
 class AppendixCParameters(NetworkParameters):
@@ -44,7 +56,10 @@ class AppendixCParameters(NetworkParameters):
         return sorted({0.0, 1.0, *(float(f"{gamma:g}") for gamma in self.gammas)})
 
 
-def jobs(request: Request[AppendixCParameters]) -> Mapping[str, Job]:
+Given = Request[AppendixCParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
     """A job per denoiser and entering noise, and one for each of the other claims."""
     found: dict[str, Job] = {
         f"{name}-gamma-{gamma:g}": lambda n=name, g=gamma: _entered(request, n, g)
@@ -58,71 +73,41 @@ def jobs(request: Request[AppendixCParameters]) -> Mapping[str, Job]:
     }
 
 
-def combine(request: Request[AppendixCParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of sources inverted under their own label:
-
-    - `cross`, `input_power`, `latent_power` (denoiser, frequency, sample): real part of latent
-      times conjugate input, and the squared magnitudes of both, averaged over the Fourier
-      coefficients of a ring; `contraction` (), C of Eq. 56;
-    - `entered` (denoiser, gamma, measure, sample): measures of the latent of images that enter
-      with gamma times the first level's noise;
-    - `reconstruction_error` (inverse, sample): ||rebuilt - encoded|| / ||encoded|| after inversion
-      and sampling under the same label, and `rebuilt_high_power` (inverse, sample), of its latent;
-    - `parameterisation_gap` (): largest difference between the latents of the closed form read as
-      a predictor of noise and as a predictor of clean images, float64.
-    """
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Of sources inverted under their own label: the spectra of input and latent as means over the Fourier coefficients
+    of a ring, and the measures of latents of images that enter with gamma times the first level's noise."""
     gammas = request.parameters.entering
     levels = request.model.denoiser.process.levels(request.parameters.num_steps)
-    contraction = levels[-1].alpha / levels[0].alpha / levels[-1].norm
     standard = [parts[f"{name}-gamma-0"] for name in DENOISERS]
     back = [parts["network-gamma-0"], parts["fixed_point"]]
     measures = [[parts[f"{name}-gamma-{gamma:g}"]["measures"] for gamma in gammas] for name in DENOISERS]
-    high_power = [part["measures"][list(MEASURES).index("high_power")] for part in back]
-
-    def spectra(name: str, long_name: str) -> common.Variable:
-        values = np.stack([part[name] for part in standard])
-        return common.variable(("denoiser", "frequency", "sample"), values, long_name)
-
-    def of_inverse(values: list[np.ndarray], long_name: str) -> common.Variable:
-        return common.variable(("inverse", "sample"), np.stack(values), long_name)
-
-    return xr.Dataset(
-        {
-            "cross": spectra("cross", "latent times conjugate input"),
-            "input_power": spectra("input_power", "power of the input"),
-            "latent_power": spectra("latent_power", "power of the latent"),
-            "entered": common.variable(
-                ("denoiser", "gamma", "measure", "sample"), np.array(measures), "measure of the latent"
-            ),
-            "reconstruction_error": of_inverse(
-                [part["error"] for part in back], "relative error of the image after inversion and sampling"
-            ),
-            "rebuilt_high_power": of_inverse(high_power, MEASURES["high_power"]),
-            "contraction": common.variable((), contraction, "C of Eq. 56, the gain where no noise is predicted"),
-            "parameterisation_gap": common.variable(
-                (), parts["parameterisation"]["gap"], "largest difference between latents of both readings"
-            ),
-        },
-        {
-            "denoiser": list(DENOISERS),
-            "frequency": common.frequencies(standard[0]["frequency"]),
-            "sample": request.images.names,
-            "gamma": common.variable("gamma", gammas, "entering noise over the level's"),
-            "measure": list(MEASURES),
-            "inverse": ["standard", "fixed_point"],
-        },
-        network_attrs(request),
-    )
+    arrays = {
+        **LAYOUT.stacked("denoiser", standard),
+        "entered": np.array(measures),
+        "reconstruction_error": np.stack([part["error"] for part in back]),
+        "rebuilt_high_power": np.stack([part["measures"][list(MEASURES).index("high_power")] for part in back]),
+        "contraction": levels[-1].alpha / levels[0].alpha / levels[-1].norm,
+        "parameterisation_gap": parts["parameterisation"]["gap"],
+    }
+    coordinates = {
+        "denoiser": list(DENOISERS),
+        "frequency": common.frequencies(standard[0]["frequency"]),
+        "sample": request.images.names,
+        "gamma": common.variable("gamma", gammas, "entering noise over the level's"),
+        "measure": list(MEASURES),
+        "inverse": ["standard", "fixed_point"],
+    }
+    return LAYOUT.dataset(arrays, coordinates, network_attrs(request))
 
 
-def _standard(request: Request[AppendixCParameters]) -> Arrays:
+def _standard(request: Given) -> Arrays:
     """The latent of the usual inversion as all studies share it, and the image that sampling makes of it."""
     latent = request.translated(Standard()).latents.to(request.encoded)
     rebuilt = sample(request.model.denoiser, latent, request.info.source_label, request.parameters.num_steps)
     return _measured(request, latent) | _error(request, rebuilt)
 
 
-def _entered(request: Request[AppendixCParameters], name: str, gamma: float) -> Arrays:
+def _entered(request: Given, name: str, gamma: float) -> Arrays:
     """The latent of images that enter with gamma times the noise of the first level."""
     asked = denoiser(request, name)
     # without noise the image enters as the standard inversion lets it in, not scaled by alpha
@@ -130,14 +115,14 @@ def _entered(request: Request[AppendixCParameters], name: str, gamma: float) -> 
     return _measured(request, _latent(request, asked, enter(request, level, gamma) if gamma else request.encoded))
 
 
-def _fixed_point(request: Request[AppendixCParameters]) -> Arrays:
+def _fixed_point(request: Given) -> Arrays:
     """An inversion whose every step sampling undoes, and sampling under the same label."""
     asked, label, method = request.model.denoiser, request.info.source_label, FixedPoint()
     inverted = method.invert(asked, request.encoded, label, request.parameters.num_steps)
     return _measured(request, inverted.latent) | _error(request, method.sample(asked, inverted, label))
 
 
-def _measured(request: Request[AppendixCParameters], latent: torch.Tensor) -> Arrays:
+def _measured(request: Given, latent: torch.Tensor) -> Arrays:
     """The measures of a latent, and its spectra against the input's."""
     return {
         "measures": measure(request, latent),
@@ -148,19 +133,19 @@ def _measured(request: Request[AppendixCParameters], latent: torch.Tensor) -> Ar
     }
 
 
-def _error(request: Request[AppendixCParameters], rebuilt: torch.Tensor) -> Arrays:
+def _error(request: Given, rebuilt: torch.Tensor) -> Arrays:
     error, size = (images.flatten(1).norm(dim=1) for images in (rebuilt - request.encoded, request.encoded))
     return {"error": (error / size).cpu().double().numpy()}
 
 
-def _parameterisation(request: Request[AppendixCParameters]) -> Arrays:
+def _parameterisation(request: Given) -> Arrays:
     """The closed form as a predictor of noise and as one of clean images."""
     closed, start = denoiser(request, "covariance"), request.encoded.double()
     gap = (_latent(request, closed, start) - _latent(request, FromClean(closed), start)).abs().max()
     return {"gap": gap.cpu().numpy()}
 
 
-def _latent(request: Request[AppendixCParameters], asked: Denoiser, start: torch.Tensor) -> torch.Tensor:
+def _latent(request: Given, asked: Denoiser, start: torch.Tensor) -> torch.Tensor:
     return Standard().invert(asked, start, request.info.source_label, request.parameters.num_steps).latent
 
 

@@ -19,17 +19,16 @@ from pydantic import AfterValidator, Field
 from spectral_collapse import datasets, metrics
 from spectral_collapse.errors import InvalidParameterError, unknown
 from spectral_collapse.executors import Arrays
-from spectral_collapse.inversion import METHODS, InversionMethod, Standard
+from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
 from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.studies import common, latents, published
+from spectral_collapse.studies import image_scores as scored
+from spectral_collapse.studies.layout import Layout, Row, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
-
-COSTLY = ("null_class", "renoise", "edict", "fixed_point", "gnri", "pix2pix_zero")
-"""Methods of many network calls or gradients per step: in the default of the profile paper only."""
 
 CHEAP = (
     "standard",
@@ -51,18 +50,27 @@ CHEAP = (
     "ddpm_friendly",
     "spectral_swap",
 )
-"""The default of the profile quick: those of the papers first that cost one call per step, or little more."""
+"""The default of the profile quick: those of the papers first that cost one call per step, or little more. The others
+take many calls or gradients per step."""
 
 IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "lpips_alex", "s_hf", "s_lf", "sliced_wasserstein", "fid", "kid")
 LATENT_SCORES = ("s_dc", "s_g", "high_frequency_deficit")
 SCORES = (*IMAGE_SCORES, *LATENT_SCORES)
 """What `metrics.evaluate` computes of outputs and of latents."""
 
-FURTHER = {
-    "hf_excess": ("log high-frequency energy over the usual of training targets", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
+FURTHER = {"hf_excess": scored.SCORES["hf_excess"], "norm": scored.LATENT_SCORES["norm"]}
 """What is measured per image beside the scores."""
+
+LAYOUT = Layout(
+    network_calls=("point seed", "network calls per image, both ways"),
+    seconds=("point seed", "seconds of all images", "s"),
+    inversion_cost=("point", "cost of the inversion over the standard one's"),
+    reconstruction=("point sample", "PSNR of sources that are inverted and sampled under their own label", "dB"),
+    image=("point shown row col rgb", "translated picture, seed 0"),
+    source_image=("shown row col rgb", "picture"),
+    target_image=("shown row col rgb", "picture"),
+)
+"""What is stored beside the scores."""
 
 ROUNDED = float(10 * np.log10(12 * 255**2))
 """PSNR in dB of an image that is right up to rounding to 256 levels; a reconstruction counts up to there."""
@@ -87,10 +95,7 @@ IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
-    found = known("method", names, published.names())
-    if Standard.name not in names:
-        raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
-    return found
+    return latents.with_standard(known("method", names, published.names()))
 
 
 class BenchmarkParameters(NetworkParameters):
@@ -173,15 +178,12 @@ def references(request: Given) -> Arrays:
     source, target = request.pair
     pictures = {TARGET: target, SOURCE: source}
     if request.model.autoencoder is not None:
-        rebuilt = request.model.decode(request.model.encode(target)).cpu()
-        pictures[AUTOENCODER] = ((rebuilt + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
+        pictures[AUTOENCODER] = scored.rebuilt(request)
     of_images = [_of_images(request, images) for images in pictures.values()]
     of_latents = [_of_latents(request, found) for found in (latents.white_noise(request), latents.closed_form(request))]
     found = {f"reference_{name}": np.stack([one[name] for one in of_images]) for name in of_images[0]}
     found |= {f"known_{name}": np.stack([one[name] for one in of_latents]) for name in of_latents[0]}
-    psnr = found["reference_psnr"]
-    psnr[np.isinf(psnr)] = np.nan  # an image against itself has no finite PSNR
-    return found | {"reference": np.array(list(pictures))}
+    return found | {"reference_psnr": scored.finite(found["reference_psnr"]), "reference": np.array(list(pictures))}
 
 
 def costs(request: Given) -> Arrays:
@@ -196,61 +198,50 @@ def costs(request: Given) -> Arrays:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims point (a method), seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
+    """A variable per score, `missing` says why it has no values; those of methods that draw nothing (`stochastic`
+    False) are repeated along seed, pictures and reconstructions are at seed 0.
 
-    - A variable per score, along sample where it is one of single images; `missing` says why it has no values.
-      hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm, ||latent|| / sqrt(d).
-    - `reconstruction` (point, sample), at seed 0.
-    - `inversion_cost` (point), of `costs`: 1 for the standard inversion. A product takes one to two calls' time.
-    - `network_calls` per image, both ways; `seconds` of all images, as they were first computed on this machine.
-    - `reference_*` (reference, ...): the scores of true targets, of sources, and in latent space of targets after the
-      autoencoder. `known_*` (known, ...): those of white noise and of the closed form's latents.
-    - `image` (point, shown, row, col, rgb), `source_image`, `target_image`: bytes, at seed 0.
+    `reference_*`: the scores of true targets, of sources, and in latent space of targets after the autoencoder;
+    `known_*`: those of white noise and of the closed form's latents. `inversion_cost` is that of `costs`, where a
+    product takes one to two calls' time; `seconds` are as the images were first computed on this machine.
     """
-    shown, names = request.shown, request.images.names
     runs = [[parts[job] for job in seeds] for seeds in _names(request).values()]
-    beside = parts["references"]
-
-    def gathered(name: str) -> np.ndarray:
-        return np.stack([[part[name] for part in seeds] for seeds in runs])
-
-    variables: dict[str, object] = {}
+    beside, names = parts["references"], request.images.names
+    layout = Layout()
     for name in (*SCORES, *FURTHER):
         card = metrics.SCORES.get(name)
         title, units = (card.symbol, card.units) if card else FURTHER[name]
-        last = ("sample",) if card is None or card.per == "sample" else ()
-        variables[name] = common.variable(("point", "seed", *last), gathered(name), title, units)
-        for kind in ("reference", "known"):
-            if f"{kind}_{name}" in beside:
-                values = beside[f"{kind}_{name}"]
-                variables[f"{kind}_{name}"] = common.variable((kind, *last), values, title, units)
-        if missing := str(beside.get(f"reference_{name}_missing", [""])[0]):
-            variables[name][2]["missing"] = missing
-    calls, seconds = gathered("network_calls"), gathered("seconds_measured")
-    variables["network_calls"] = common.variable(("point", "seed"), calls, "network calls per image, both ways")
-    variables["seconds"] = common.variable(("point", "seed"), seconds, "seconds of all images", "s")
-    cost = parts["costs"]["inversion_cost"]
-    variables["inversion_cost"] = common.variable("point", cost, "cost of the inversion over the standard one's")
-    images, rebuilt = (np.stack([seeds[0][name] for seeds in runs]) for name in ("image", "reconstruction"))
-    title = "PSNR of sources that are inverted and sampled under their own label"
-    variables["reconstruction"] = common.variable(("point", "sample"), rebuilt, title, "dB")
-    variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
-    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
-        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
+        last = " sample" if card is None or card.per == "sample" else ""
+        kinds = [kind for kind in ("reference", "known") if f"{kind}_{name}" in beside]
+        layout[name] = Row(f"point seed{last}", title, units)
+        layout |= {f"{kind}_{name}": Row(f"{kind}{last}", title, units) for kind in kinds}
+    layout |= LAYOUT
+    arrays = {
+        **layout.stacked("point seed", runs),
+        **beside,
+        **parts["costs"],
+        "seconds": np.array([[part["seconds_measured"] for part in seeds] for seeds in runs]),
+        **{name: np.stack([seeds[0][name] for seeds in runs]) for name in ("image", "reconstruction")},
+        **sides(request),
+    }
     made = methods(request)
-    return xr.Dataset(
-        variables,
+    found = layout.dataset(
+        arrays,
         {
             "point": list(made),
             "method": ("point", list(made)),
             "stochastic": ("point", [method.stochastic for method in made.values()]),
             "sample": names,
-            "shown": [names[index] for index in shown],
+            "shown": [names[index] for index in request.shown],
             "reference": beside["reference"],
             "known": [latents.WHITE, latents.CLOSED],
         },
         {"real": request.parameters.real, "structure": request.info.structure},
     )
+    for name in SCORES:
+        if missing := str(beside.get(f"reference_{name}_missing", [""])[0]):
+            found[name].attrs["missing"] = missing
+    return found
 
 
 def by_network(
@@ -334,12 +325,8 @@ def _real(request: Given) -> torch.Tensor:
 
 
 def _names(request: Given) -> dict[str, list[str]]:
-    """The job of each method at each seed: the same at all seeds for what draws nothing."""
-    seeds = range(request.parameters.seeds)
-    return {
-        name: [f"{name}, seed {seed if method.stochastic else 0}" for seed in seeds]
-        for name, method in methods(request).items()
-    }
+    """The job of each method at each seed."""
+    return scored.by_seed(methods(request), request.parameters.seeds)
 
 
 STUDY = Study(

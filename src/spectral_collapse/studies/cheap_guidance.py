@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from pydantic import AfterValidator, model_validator
 
-from spectral_collapse import inversion, metrics
+from spectral_collapse import inversion
 from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod, jacobians
@@ -26,8 +26,8 @@ from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.processes import Level
 from spectral_collapse.sampling import as_labels
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
-from spectral_collapse.studies.image_scores import image_scores
+from spectral_collapse.studies import image_scores as scored
+from spectral_collapse.studies.layout import Layout, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -54,11 +54,23 @@ STARTS = ("plain", "TABA")
 """The inversion from the image; the first steps replaced by forward diffusion, with the papers' fraction."""
 KINDS = ("spectral", "secant", "free")
 GRADIENTS = ("g_HF", "g_LF")
-SCORES = {
-    **IMAGE_SCORES,
-    "s_dc": ("decorrelation of the latent S_DC", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
+LAYOUT = Layout(
+    **{name: ("variant start sample", *titles) for name, titles in (scored.SCORES | scored.LATENT_SCORES).items()},
+    **{f"validation_{name}": ("variant validated", *scored.SCORES[name]) for name in ("s_hf", "s_lf")},
+    target_s_lf=("sample", "S_LF of the true target"),
+    validation_target_s_lf=("validated", "S_LF of the true target"),
+    clipped_hf=("variant start", "share of steps whose HF correction is clipped"),
+    clipped_lf=("variant start", "share of steps whose LF correction is clipped"),
+    cosine=("gradient kind step followed", "cosine with the exact gradient"),
+    log_length=("gradient kind step followed", "log10 of the length over the exact gradient's"),
+    share=("gradient origin band step followed", "share of the gradient's energy"),
+    calls=("variant", "network calls per step"),
+    products=("variant", "vector-Jacobian products per step"),
+    seconds=("variant repeat", "time over the standard inversion's"),
+    image=("variant start shown row col rgb", "picture"),
+    source_image=("shown row col rgb", "picture"),
+    target_image=("shown row col rgb", "picture"),
+)
 
 _TIMED_STEPS = 10  # two turns of what is done at every fifth step
 
@@ -117,73 +129,40 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """What is measured of the variants (along variant, the first of which is the standard inversion).
+    """What is measured of the variants, the first of which is the standard inversion, and of cheap gradients.
 
-    - `cosine` and `log_length` (gradient, kind, step, followed): of a cheap gradient with the exact one, and log10 of
-      its length over the exact one's, at the states of the exact method's walk; NaN for 'secant' of g_LF, which is
-      'free'. `share` (gradient, origin, band, step, followed): of the energy of a gradient that lies in a band, origin
-      'exact' and the kinds; `ratio` (step): sigma / alpha.
-    - `calls`, `products` (variant), network calls and vector-Jacobian products per step of the inversion; `seconds`
-      (variant, repeat), of the inversion over the standard one's in the same turn.
-    - s_hf, hf_excess, s_lf, psnr, s_dc, norm (variant, start, sample), of test images; `clipped_hf`, `clipped_lf`
-      (variant, start), the share of steps whose correction is as long as the clip allows; `validation_*` (variant,
-      validated) of s_hf and s_lf, without TABA's start; `target_s_lf` and `validation_target_s_lf` of the targets.
-    - `image` (variant, start, shown, row, col, rgb), bytes, and `source_image`, `target_image`.
+    Gradients are compared at the states of the exact method's walk; 'secant' of g_LF, which is 'free', is NaN. Calls,
+    products and seconds are of the inversion. `validation_*` are without TABA's start.
     """
     names, shown = np.array(request.images.names), request.shown
-    held, variants = request.validation(request.parameters.validation), rows(request)
-    tested = [[parts[f"{variant}, {start}"] for start in STARTS] for variant in variants]
-    validated = [parts[f"{variant}, validation"] for variant in variants]
+    held, variants, followed = request.validation(request.parameters.validation), rows(request), _followed(request)
     gradients, timed, true = (parts[name] for name in _COMMON)
-
-    def gathered(name: str) -> np.ndarray:
-        return np.stack([[part[name] for part in starts] for starts in tested])
-
-    variables: dict[str, object] = {}
-    for name, titles in SCORES.items():
-        variables[name] = common.variable(("variant", "start", "sample"), gathered(name), *titles)
-    for name in ("s_hf", "s_lf"):
-        values = np.stack([part[name] for part in validated])
-        variables[f"validation_{name}"] = common.variable(("variant", "validated"), values, *SCORES[name])
-    for name, dim in (("target_s_lf", "sample"), ("validation_target_s_lf", "validated")):
-        variables[name] = common.variable(dim, true[name], "S_LF of the true target")
-    for gradient in ("hf", "lf"):
-        title = f"share of steps whose {gradient.upper()} correction is clipped"
-        variables[f"clipped_{gradient}"] = common.variable(("variant", "start"), gathered(f"clipped_{gradient}"), title)
-    along = ("gradient", "kind", "step", "followed")
-    variables |= {
-        "cosine": common.variable(along, gradients["cosine"], "cosine with the exact gradient"),
-        "log_length": common.variable(along, gradients["log_length"], "log10 of the length over the exact gradient's"),
-        "share": common.variable(
-            ("gradient", "origin", "band", "step", "followed"), gradients["share"], "share of the gradient's energy"
-        ),
-        "calls": common.variable("variant", timed["calls"], "network calls per step"),
-        "products": common.variable("variant", timed["products"], "vector-Jacobian products per step"),
-        "seconds": common.variable(("variant", "repeat"), timed["seconds_over"], "time over the standard inversion's"),
-        "image": common.variable(("variant", "start", "shown", *common.PIXELS), gathered("image"), "picture"),
+    validated = [parts[f"{variant}, validation"] for variant in variants]
+    arrays = {
+        **LAYOUT.stacked("variant start", [[parts[f"{variant}, {start}"] for start in STARTS] for variant in variants]),
+        **{f"validation_{name}": np.stack([part[name] for part in validated]) for name in ("s_hf", "s_lf")},
+        **true,
+        **gradients,
+        **timed,
+        "seconds": timed["seconds_over"],
+        **sides(request),
     }
-    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
-        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
-    followed = _followed(request)
-    return xr.Dataset(
-        variables,
-        {
-            "variant": variants,
-            "start": list(STARTS),
-            "gradient": list(GRADIENTS),
-            "kind": list(KINDS),
-            "origin": [EXACT, *KINDS],
-            "band": list(BANDS),
-            "sample": names,
-            "shown": names[shown],
-            "followed": names[followed],
-            "followed_group": ("followed", np.array(request.images.clusters)[followed]),
-            "validated": held.names,
-            "validated_group": ("validated", held.clusters),
-            "ratio": common.variable("step", gradients["ratio"], "sigma / alpha"),
-        },
-        {"space": "pixels" if request.model.autoencoder is None else "latents"},
-    )
+    coordinates = {
+        "variant": variants,
+        "start": list(STARTS),
+        "gradient": list(GRADIENTS),
+        "kind": list(KINDS),
+        "origin": [EXACT, *KINDS],
+        "band": list(BANDS),
+        "sample": names,
+        "shown": names[shown],
+        "followed": names[followed],
+        "followed_group": ("followed", np.array(request.images.clusters)[followed]),
+        "validated": held.names,
+        "validated_group": ("validated", held.clusters),
+        "ratio": common.variable("step", gradients["ratio"], "sigma / alpha"),
+    }
+    return LAYOUT.dataset(arrays, coordinates, {"space": "pixels" if request.model.autoencoder is None else "latents"})
 
 
 def gradients_at(
@@ -275,26 +254,21 @@ def _times(request: Given) -> Arrays:
 def _references(request: Given) -> Arrays:
     validation = request.validation(request.parameters.validation).pair
     pairs = {"target_s_lf": request.pair, "validation_target_s_lf": validation}
-    return {name: image_scores(request, pair.target, pair)["s_lf"] for name, pair in pairs.items()}
+    return {name: scored.image_scores(request, pair.target, pair)["s_lf"] for name, pair in pairs.items()}
 
 
 def _tested(request: Given, variant: str, start: str) -> Arrays:
     found = request.translated(method(request, variant, start))
     shares = {name: found.diagnostics.get(name, torch.tensor(np.nan)) for name in ("clipped_hf", "clipped_lf")}
-    return {
-        **image_scores(request, found.images, request.pair),
-        "s_dc": metrics.s_dc(found.latents).numpy(),
-        "norm": common.norms(found.latents),
-        **{name: np.float64(values.nanmean()) for name, values in shares.items()},
-        "image": common.pictures(found.images[request.shown]),
-    }
+    clipped = {name: np.float64(values.nanmean()) for name, values in shares.items()}
+    return scored.translation_scores(request, found) | clipped
 
 
 def _validated(request: Given, variant: str) -> Arrays:
     pair = request.validation(request.parameters.validation).pair
     options = {"num_steps": request.parameters.num_steps, "guidance": request.guidance}
     found = translated(request.model, method(request, variant), pair.source, request.info.source_label, **options)
-    return image_scores(request, found.images, pair)
+    return scored.image_scores(request, found.images, pair)
 
 
 _COMMON = {"gradients": _gradients, "times": _times, "references": _references}

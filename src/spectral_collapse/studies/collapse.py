@@ -19,6 +19,7 @@ from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import TARGET
 from spectral_collapse.later import torch
 from spectral_collapse.studies import common, latents, published
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -40,12 +41,24 @@ with the optimal denoiser of Gaussian data that has the mean and the spectrum of
 targets under their own label."""
 
 
-def methods(request: Request[NetworkParameters]) -> dict[str, InversionMethod]:
+Given = Request[NetworkParameters]
+
+LAYOUT = Layout(
+    image_power=("image_series sample image_frequency", "power per coefficient"),
+    image_excess=("image_series sample", "log high-frequency energy over the usual of training targets"),
+    image=("image_series shown row col rgb", "picture"),
+    latent_power=("latent_series sample latent_frequency", "power per coefficient"),
+    latent_variance=("latent_series sample", "mean square of a latent"),
+    latent_s_dc=("latent_series sample", "decorrelation of a latent S_DC"),
+)
+
+
+def methods(request: Given) -> dict[str, InversionMethod]:
     """The methods of `OUTPUTS`, the cures with the papers' settings."""
     return {name: published.method(request, name.lower()) for name in OUTPUTS}
 
 
-def jobs(request: Request[NetworkParameters]) -> Mapping[str, Job]:
+def jobs(request: Given) -> Mapping[str, Job]:
     """A job per inversion and per set of images."""
     given, known = request.parameters, methods(request)
 
@@ -67,43 +80,26 @@ def jobs(request: Request[NetworkParameters]) -> Mapping[str, Job]:
     }
 
 
-def combine(request: Request[NetworkParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`image_power` (image_series, sample, image_frequency); `image_excess` (image_series, sample),
-    `metrics.hf_excess`; `image` (image_series, shown, row, col, rgb), bytes; `latent_power` (latent_series, sample,
-    latent_frequency), 1 everywhere for white noise; `latent_variance` (latent_series, sample), the mean square of a
-    latent, and `latent_s_dc`, its S_DC."""
-    made = {"image": [parts[name] for name in IMAGES], "latent": [parts[job] for job in LATENTS.values()]}
-    names = request.images.names
-
-    def variable(kind: str, name: str, title: str, *dims: str) -> common.Variable:
-        values = np.stack([part[f"{kind}_{name}"] for part in made[kind]])
-        return common.variable((f"{kind}_series", *dims), values, title)
-
-    def frequencies(kind: str) -> common.Variable:
-        return common.frequencies(made[kind][0][f"{kind}_frequency"], f"{kind}_frequency")
-
-    excess = "log high-frequency energy over the usual of training targets"
-    return xr.Dataset(
-        {
-            "image_power": variable("image", "power", "power per coefficient", "sample", "image_frequency"),
-            "image_excess": variable("image", "excess", excess, "sample"),
-            "image": variable("image", "pictures", "picture", "shown", *common.PIXELS),
-            "latent_power": variable("latent", "power", "power per coefficient", "sample", "latent_frequency"),
-            "latent_variance": variable("latent", "variance", "mean square of a latent", "sample"),
-            "latent_s_dc": variable("latent", "s_dc", "decorrelation of a latent S_DC", "sample"),
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Pictures and their spectra along `image_series`, latents and theirs along `latent_series`, 1 everywhere for white
+    noise."""
+    names, images = request.images.names, [parts[name] for name in IMAGES]
+    latents = [parts[job] for job in LATENTS.values()]
+    coordinates = {
+        "image_series": list(IMAGES),
+        "latent_series": list(LATENTS),
+        "sample": names,
+        "shown": [names[index] for index in request.shown],
+        **{
+            name: common.frequencies(made[0][name], name)
+            for name, made in (("image_frequency", images), ("latent_frequency", latents))
         },
-        {
-            "image_series": list(IMAGES),
-            "latent_series": list(LATENTS),
-            "sample": names,
-            "shown": [names[index] for index in request.shown],
-            "image_frequency": frequencies("image"),
-            "latent_frequency": frequencies("latent"),
-        },
-    )
+    }
+    arrays = LAYOUT.stacked("image_series", images) | LAYOUT.stacked("latent_series", latents)
+    return LAYOUT.dataset(arrays | {"image": np.stack([part["image_pictures"] for part in images])}, coordinates)
 
 
-def _images(request: Request[NetworkParameters], images: torch.Tensor) -> Arrays:
+def _images(request: Given, images: torch.Tensor) -> Arrays:
     frequency, power = common.spectra({"": images})
     return {
         "image_frequency": frequency,

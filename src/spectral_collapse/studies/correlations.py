@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, ClassVar
 
-import numpy as np
 import xarray as xr
 from pydantic import AfterValidator, Field
 from scipy.optimize import linear_sum_assignment
@@ -24,6 +23,7 @@ from spectral_collapse.later import torch
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies.latents import WHITE, LatentParameters
+from spectral_collapse.studies.layout import Layout, sides
 from spectral_collapse.studies.parameters import Count, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -42,6 +42,13 @@ SCORES = (
     "kurtosis",
 )
 """Scores of single images and latents that need no pretrained weights."""
+LAYOUT = Layout(
+    hf_excess=("point sample", "log high-frequency energy over the usual of training targets"),
+    image=("point shown row col rgb", "sampled picture"),
+    source_image=("shown row col rgb", "picture"),
+    target_image=("shown row col rgb", "picture"),
+)
+"""What is stored beside the scores."""
 PATCH = 4
 """Side of the patches of noise."""
 FLAT, PATCHES, SHUFFLED = "flat spectrum", "patches of noise", "shuffled"
@@ -76,7 +83,7 @@ class CorrelationParameters(LatentParameters):
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 6, "quick": 32, "paper": 256}
 
-    methods: Annotated[tuple[str, ...], AfterValidator(latents.known), AfterValidator(_enough)] = by_profile(
+    methods: Annotated[latents.Methods, AfterValidator(_enough)] = by_profile(
         ("standard", "taba", "white_norm"),
         _METHODS,
         (*_METHODS, "null_class", "negative_prompt", "fixed_point", "renoise", "edict", "bdia"),
@@ -202,36 +209,18 @@ def measured(request: Given, found: torch.Tensor, images: torch.Tensor) -> Array
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """A variable per name of `SCORES` and `hf_excess`, `metrics.hf_excess` (point, sample); `made` along point: whether
-    it is a latent of the experiment and no method's; `image` (point, shown, row, col, rgb), `source_image` and
-    `target_image` (shown, row, col, rgb), bytes."""
-    points = [*request.parameters.methods, *MADE]
-    shown = [request.images.names[index] for index in request.shown]
-    pictures = [common.pictures(side[request.shown]) for side in request.pair]
-    variables = {
-        name: common.variable(
-            ("point", "sample"),
-            np.stack([parts[point][name] for point in points]),
-            metrics.SCORES[name].symbol,
-            metrics.SCORES[name].units,
-        )
-        for name in SCORES
-    }
-    excess = np.stack([parts[point]["hf_excess"] for point in points])
-    title = "log high-frequency energy over the usual of training targets"
-    variables["hf_excess"] = common.variable(("point", "sample"), excess, title)
-    variables["image"] = common.variable(
-        ("point", "shown", *common.PIXELS), np.stack([parts[point]["image"] for point in points]), "sampled picture"
-    )
-    for name, picture in zip(("source_image", "target_image"), pictures, strict=True):
-        variables[name] = common.variable(("shown", *common.PIXELS), picture, "picture")
+    """Scores of every point, and `made`: whether it is a latent of the experiment and no method's."""
+    points, names = [*request.parameters.methods, *MADE], request.images.names
+    cards = {name: metrics.SCORES[name] for name in SCORES}
+    layout = Layout(**{name: ("point sample", card.symbol, card.units) for name, card in cards.items()}, **LAYOUT)
     coordinates = {
         "point": points,
         "made": ("point", [point in MADE for point in points]),
-        "sample": request.images.names,
-        "shown": shown,
+        "sample": names,
+        "shown": [names[index] for index in request.shown],
     }
-    return xr.Dataset(variables, coordinates, {"latent_channels": request.encoded.shape[1]})
+    arrays = layout.stacked("point", [parts[point] for point in points]) | sides(request)
+    return layout.dataset(arrays, coordinates, {"latent_channels": request.encoded.shape[1]})
 
 
 STUDY = Study(

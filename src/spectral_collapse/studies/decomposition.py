@@ -13,8 +13,8 @@ encoded sources, one their covariance, which a spectrum does not describe where 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Annotated, Self
 
 import numpy as np
@@ -39,7 +39,8 @@ from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.metrics.s_dc import white_noise_level
 from spectral_collapse.processes import Level, VariancePreserving
 from spectral_collapse.sampling import Step, as_labels
-from spectral_collapse.studies import common
+from spectral_collapse.studies import common, latents
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -63,6 +64,23 @@ SPACED = "coarse, even in log SNR"
 _PLAIN_SHARE = 0.05  # of an image; with fewer places its local variance is mostly chance
 
 
+_SQUARE = "mean square per pixel or coefficient of the noise, white noise has 1"
+LAYOUT = Layout(
+    value=("denoiser entry resolution measure sample", "measure of the inverted latent"),
+    corrected=(
+        "denoiser resolution replaced measure sample",
+        "measure of the latent after true predictions in the first steps",
+    ),
+    spaced=("entry measure sample", "measure of the latent of steps even in log SNR"),
+    ideal=("resolution measure sample", "measure of the latent of true predictions"),
+    noise_norm=("denoiser entry step sample", _SQUARE),
+    error=("denoiser step band sample", _SQUARE),
+    predicted=("denoiser step band sample", _SQUARE),
+    area_error=("denoiser step area sample", _SQUARE),
+    empty=("", "share of directions with less variance than the entry noise"),
+)
+
+
 class DecompositionParameters(NetworkParameters):
     """Test images of one data set, a network to invert them with, and the interventions."""
 
@@ -83,55 +101,37 @@ class DecompositionParameters(NetworkParameters):
         return self
 
 
-def jobs(request: Request[DecompositionParameters]) -> Mapping[str, Job]:
+Given = Request[DecompositionParameters]
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
     """A job per inversion, one per denoiser for noised images, and one for what needs no inversion."""
-    found: dict[str, Job] = {"ideal": lambda: _ideal(request)}
+    found: dict[str, Job] = {"ideal": partial(_ideal, request)}
     for name in DENOISERS:
-        found[f"{name}-noised"] = lambda n=name: _noised(request, n)
+        found[f"{name}-noised"] = partial(_noised, request, name)
         for resolution in RESOLUTIONS:
-            for entry in ENTRIES:
-                found[f"{name}-{resolution}-{entry}"] = lambda n=name, r=resolution, e=entry: _walk(request, n, r, e)
-            for count in request.parameters.replaced:
-                found[f"{name}-{resolution}-{count}"] = lambda n=name, r=resolution, c=count: _walk(
-                    request, n, r, "noise", c
-                )
+            walk, job = partial(_walk, request, name, resolution), f"{name}-{resolution}"
+            found |= {f"{job}-{entry}": partial(walk, entry) for entry in ENTRIES}
+            found |= {f"{job}-{count}": partial(walk, "noise", count) for count in request.parameters.replaced}
     if isinstance(request.model.denoiser.process, VariancePreserving):
-        found |= {
-            f"network-{SPACED}-{entry}": lambda e=entry: _walk(request, "network", SPACED, e) for entry in ENTRIES
-        }
+        found |= {f"network-{SPACED}-{entry}": partial(_walk, request, "network", SPACED, entry) for entry in ENTRIES}
     return found
 
 
-def combine(request: Request[DecompositionParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of the sources, inverted under their own label with one draw of noise:
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """Of the sources, inverted under their own label with one draw of noise.
 
-    - `value` (denoiser, entry, resolution, measure, sample): the four combinations of entering
-      without or with the noise of the first level, in `num_steps` steps or in fine ones;
-    - `corrected` (denoiser, resolution, replaced, measure, sample): entered with the noise, and
-      true predictions up to the level that `replaced` of the coarse steps reach
-      (`replaced_ratio`, its sigma / alpha); replaced = 0 is the denoiser alone;
-    - `ideal` (resolution, measure, sample): all predictions true, so the same noise without any deficit,
-      at the level at which inversions of that many steps end;
-    - `spaced` (entry, measure, sample): as `value` of the network, in as many steps as the coarse ones that are
-      even in log SNR; for variance-preserving processes only;
-    - `noise_norm` (denoiser, entry, step, sample): ||predicted noise||^2 / d in coarse steps;
-    - of noised sources at the level of every coarse step (`level`, its sigma / alpha): `error` and
-      `predicted` (denoiser, step, band, sample), mean squares of the error of the predicted noise
-      and of the predicted noise itself per band; `area_error` (denoiser, step, area, sample);
-    - `empty` (): share of the latent's directions in which held-out training sources, which share no
-      pixel with those that the directions are from, have less variance than the first level's noise,
-      (sigma / alpha)^2.
+    `value`: the four combinations of entering without or with the noise of the first level, in `num_steps` steps or in
+    fine ones. `corrected`: entered with the noise, with true predictions up to the level that `replaced` of the coarse
+    steps reach; 0 is the denoiser alone. `spaced`, for variance-preserving processes only: the network in as many
+    steps as the coarse ones that are even in log SNR. `ideal`: all predictions true, so the same noise without any
+    deficit. `error`, `predicted` and `area_error` are of sources noised to the level of every coarse step. `empty`: of
+    the latent's directions, in which held-out training sources, which share no pixel with those that the directions
+    are from, have less variance than the first level's noise.
 
     Samples with too few plain places have NaN there.
     """
     levels, replaced = _levels(request), (0, *request.parameters.replaced)
-
-    def noised(key: str, place: str) -> common.Variable:
-        values = np.stack([parts[f"{name}-noised"][key] for name in DENOISERS])
-        return common.variable(("denoiser", "step", place, "sample"), values, square)
-
-    def measured(dims: tuple[str, ...], values: np.ndarray, of: str) -> common.Variable:
-        return common.variable((*dims, "measure", "sample"), values, f"measure of the {of}")
 
     def of_walks(key: str, resolutions: tuple[str, ...], kinds: tuple[str | int, ...]) -> np.ndarray:
         """(denoiser, resolution, kind, ...)"""
@@ -140,43 +140,35 @@ def combine(request: Request[DecompositionParameters], parts: Mapping[str, Array
     def ratios(dim: str, chosen: Iterable[Level]) -> common.Variable:
         return common.variable(dim, [level.ratio for level in chosen], "noise ratio sigma / alpha of a level")
 
-    spaced = [part["value"] for entry in ENTRIES if (part := parts.get(f"network-{SPACED}-{entry}"))]
-    square = "mean square per pixel or coefficient of the noise, white noise has 1"
-    walked = of_walks("value", RESOLUTIONS, ENTRIES).swapaxes(1, 2)
-    helped = of_walks("value", RESOLUTIONS, ("noise", *request.parameters.replaced))
-    norms = of_walks("noise_norm", ("coarse",), ENTRIES)[:, 0]
-    return xr.Dataset(
-        {
-            "value": measured(("denoiser", "entry", "resolution"), walked, "inverted latent"),
-            "corrected": measured(
-                ("denoiser", "resolution", "replaced"), helped, "latent after true predictions in the first steps"
-            ),
-            **({"spaced": measured(("entry",), np.stack(spaced), "latent of steps even in log SNR")} if spaced else {}),
-            "ideal": measured(("resolution",), parts["ideal"]["value"], "latent of true predictions"),
-            "noise_norm": common.variable(("denoiser", "entry", "step", "sample"), norms, square),
-            "error": noised("error", "band"),
-            "predicted": noised("predicted", "band"),
-            "area_error": noised("area_error", "area"),
-            "empty": common.variable(
-                (), parts["ideal"]["empty"], "share of directions with less variance than the entry noise"
-            ),
-        },
-        {
-            "denoiser": list(DENOISERS),
-            "entry": list(ENTRIES),
-            "resolution": list(RESOLUTIONS),
-            "num_steps": common.variable("resolution", list(_steps(request).values()), "inversion steps"),
-            "replaced": list(replaced),
-            "replaced_ratio": ratios("replaced", [levels[count] for count in replaced]),
-            "measure": list(MEASURES),
-            "sample": request.images.names,
-            "step": np.arange(len(levels) - 1),
-            "level": ratios("step", levels[:-1]),
-            "band": list(BANDS),
-            "area": ["plain", "other"],
-        },
-        {"white_s_dc": float(parts["ideal"]["white_s_dc"])} | network_attrs(request),
-    )
+    arrays = {
+        **LAYOUT.stacked("denoiser", [parts[f"{name}-noised"] for name in DENOISERS]),
+        "value": of_walks("value", RESOLUTIONS, ENTRIES).swapaxes(1, 2),
+        "corrected": of_walks("value", RESOLUTIONS, ("noise", *request.parameters.replaced)),
+        "ideal": parts["ideal"]["value"],
+        "noise_norm": of_walks("noise_norm", ("coarse",), ENTRIES)[:, 0],
+        "empty": parts["ideal"]["empty"],
+    }
+    layout = Layout(**LAYOUT)
+    if spaced := [part["value"] for entry in ENTRIES if (part := parts.get(f"network-{SPACED}-{entry}"))]:
+        arrays["spaced"] = np.stack(spaced)
+    else:
+        del layout["spaced"]
+    coordinates = {
+        "denoiser": list(DENOISERS),
+        "entry": list(ENTRIES),
+        "resolution": list(RESOLUTIONS),
+        "num_steps": common.variable("resolution", list(_steps(request).values()), "inversion steps"),
+        "replaced": list(replaced),
+        "replaced_ratio": ratios("replaced", [levels[count] for count in replaced]),
+        "measure": list(MEASURES),
+        "sample": request.images.names,
+        "step": np.arange(len(levels) - 1),
+        "level": ratios("step", levels[:-1]),
+        "band": list(BANDS),
+        "area": ["plain", "other"],
+    }
+    attrs = {"white_s_dc": float(parts["ideal"]["white_s_dc"])} | network_attrs(request)
+    return layout.dataset(arrays, coordinates, attrs)
 
 
 def network_attrs(request: Request[NetworkParameters]) -> dict[str, str]:
@@ -193,7 +185,7 @@ def denoiser(request: Request[NetworkParameters], name: str) -> Denoiser:
     return request.model.denoiser if name == "network" else _closed_forms(request)[name]
 
 
-@functools.lru_cache(maxsize=1)
+@lru_cache(maxsize=1)
 def _closed_forms(request: Request[NetworkParameters]) -> dict[str, Denoiser]:
     few, train = request.parameters.reference, request.images.train
     process, encoded = request.model.denoiser.process, request.training_sources(3 * few)
@@ -207,7 +199,7 @@ def _closed_forms(request: Request[NetworkParameters]) -> dict[str, Denoiser]:
 
 def noise(request: Request[NetworkParameters]) -> torch.Tensor:
     """The one draw of white noise that every intervention shares."""
-    return torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)).to(request.encoded)
+    return latents.white_noise(request).to(request.encoded)
 
 
 def enter(request: Request[NetworkParameters], level: Level, gamma: float = 1.0) -> torch.Tensor:
@@ -215,29 +207,27 @@ def enter(request: Request[NetworkParameters], level: Level, gamma: float = 1.0)
     return level.alpha * request.encoded + gamma * level.sigma * noise(request)
 
 
-def measure(request: Request[NetworkParameters], latents: torch.Tensor) -> np.ndarray:
+def measure(request: Request[NetworkParameters], found: torch.Tensor) -> np.ndarray:
     """The measures of latents of the sources, in the order of `MEASURES`: (measure, N)."""
     rows = [
-        band_power(latents)[:, list(BANDS).index("high")],
-        metrics.s_dc(latents),
-        *_area_means(request, local_variance(latents)),
+        band_power(found)[:, list(BANDS).index("high")],
+        metrics.s_dc(found),
+        *_area_means(request, local_variance(found)),
     ]
     return np.stack([row.detach().cpu().double().numpy() for row in rows])
 
 
-def local_variance(latents: torch.Tensor) -> torch.Tensor:
+def local_variance(found: torch.Tensor) -> torch.Tensor:
     """Half the mean squared difference of neighbours, N x (H - 1) x (W - 1): 1 on average for white noise.
 
     Right and lower neighbour and all channels are averaged; structure larger than a pixel cancels.
     """
-    right = latents.diff(dim=-1)[..., :-1, :].square()
-    below = latents.diff(dim=-2)[..., :, :-1].square()
+    right = found.diff(dim=-1)[..., :-1, :].square()
+    below = found.diff(dim=-2)[..., :, :-1].square()
     return ((right + below) / 4).mean(1)
 
 
-def _walk(
-    request: Request[DecompositionParameters], name: str, resolution: str, entry: str, replaced: int = 0
-) -> Arrays:
+def _walk(request: Given, name: str, resolution: str, entry: str, replaced: int = 0) -> Arrays:
     """A standard inversion, with true predictions up to the level that `replaced` coarse steps reach."""
     levels, norms = _levels(request), []
     truth, asked = Prediction(noise(request), request.encoded), denoiser(request, name)
@@ -254,13 +244,10 @@ def _walk(
     return {"value": measure(request, found.latent), "noise_norm": np.stack(norms)}
 
 
-def _noised(request: Request[DecompositionParameters], name: str) -> Arrays:
+def _noised(request: Given, name: str) -> Arrays:
     """What a denoiser says of noised images at every level that a coarse inversion asks it at."""
-    asked, added, labels = (
-        denoiser(request, name),
-        noise(request),
-        as_labels(request.info.source_label, request.encoded),
-    )
+    asked, added = denoiser(request, name), noise(request)
+    labels = as_labels(request.info.source_label, request.encoded)
     found = []
     for level in _levels(request)[:-1]:
         with torch.no_grad():
@@ -274,7 +261,7 @@ def _noised(request: Request[DecompositionParameters], name: str) -> Arrays:
     }
 
 
-def _ideal(request: Request[DecompositionParameters]) -> Arrays:
+def _ideal(request: Given) -> Arrays:
     """The measures of what all true predictions lead to at either resolution, and what is known of the data."""
     process = request.model.denoiser.process
     ends = [process.levels(steps)[-1] for steps in _steps(request).values()]
@@ -285,7 +272,7 @@ def _ideal(request: Request[DecompositionParameters]) -> Arrays:
     }
 
 
-def _steps(request: Request[DecompositionParameters]) -> dict[str, int]:
+def _steps(request: Given) -> dict[str, int]:
     return dict(zip(RESOLUTIONS, (request.parameters.num_steps, request.parameters.fine), strict=True))
 
 

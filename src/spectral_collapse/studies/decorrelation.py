@@ -21,6 +21,7 @@ from spectral_collapse.metrics.autocorrelation import autocorrelation
 from spectral_collapse.metrics.plain_error import plain_places
 from spectral_collapse.studies import common, latents
 from spectral_collapse.studies.latents import LatentParameters
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -34,8 +35,22 @@ SMALLEST = 3
 """Latents that a correlation over latents needs."""
 AREAS = ("none", "up to half", "more than half", "all")
 """How much of a window lies over plain areas of the source."""
-MAPS = ("latent_row", "latent_col")
-WINDOWS = ("window_row", "window_col")
+LAYOUT = Layout(
+    s_dc=("series patch sample", "decorrelation S_DC"),
+    s_g=("series", "Gaussianity S_G"),
+    s_g_left_out=("series block", "S_G without a block"),
+    patch_correlation=("series", "mean of the 20 largest |r| inside patches of 8 x 8"),
+    patch_correlation_left_out=("series block", "mean of the 20 largest |r| without a block"),
+    autocorrelation=("series sample distance", "autocorrelation", "1", 12),
+    flagged_share=("series window_row window_col", "share of latents in which a window is flagged"),
+    flagged_over=("series area sample", "share of windows that are flagged"),
+    latent=("series shown latent_row latent_col", "first channel of the latent", "1", 8),
+    flagged=("series shown window_row window_col", "whether the window is flagged"),
+    source_image=("shown row col rgb", "source"),
+    plain_place=("shown place_row place_col", "plain area"),
+    windows=("area sample", "share of windows"),
+    white_s_dc=("channels patch sample", "S_DC of white noise"),
+)
 
 
 class DecorrelationParameters(LatentParameters):
@@ -43,13 +58,7 @@ class DecorrelationParameters(LatentParameters):
 
     images: Count | None = Field(None, ge=SMALLEST, description="test images, spread evenly over the test split")
     shown: Count = Field(2, ge=1, description="how many of the images are stored as pictures")
-
-    @pydantic.field_validator("methods")
-    @classmethod
-    def _with_the_standard_one(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if "standard" not in methods:
-            raise ValueError("'standard' must be among them; all others are compared with it")
-        return methods
+    _with_standard = pydantic.field_validator("methods")(latents.with_standard)
 
 
 Given = Request[DecorrelationParameters]
@@ -118,55 +127,23 @@ def _with_left_out(
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """- `s_dc` (series, patch, sample); `s_g` and `patch_correlation` (series), scores of the set, and each with
-      `_left_out` (series, block), of what is left without a block of independent images.
-    - `autocorrelation` (series, sample, distance), distance in latent pixels.
-    - `flagged_share` (series, window_row, window_col): the share of the latents in which a window is flagged;
-      `flagged_over` (series, area, sample): the share of an image's windows that are flagged, of those that have this
-      much of themselves over plain areas of the source, NaN where there are none; `windows` (area, sample): the share
-      of such windows.
-    - `source_image` (shown, row, col, rgb), bytes; `plain_place` (shown, place_row, place_col), 2 x 2 pixels of the
-      latent; `latent` (series, shown, latent_row, latent_col), its first channel; `flagged` (series, shown,
-      window_row, window_col).
-    - `white_s_dc` (channels, patch, sample): S_DC of white noise, a draw in place of each image.
-    """
-    names = latents.series(request)
-    series = {key: np.stack([parts[name][key] for name in names]) for key in parts[names[0]] if key != "seconds"}
-    titles = {
-        "s_dc": (("patch", "sample"), "decorrelation S_DC"),
-        "s_g": ((), "Gaussianity S_G"),
-        "s_g_left_out": (("block",), "S_G without a block"),
-        "patch_correlation": ((), "mean of the 20 largest |r| inside patches of 8 x 8"),
-        "patch_correlation_left_out": (("block",), "mean of the 20 largest |r| without a block"),
-        "autocorrelation": (("sample", "distance"), "autocorrelation"),
-        "flagged_share": (WINDOWS, "share of latents in which a window is flagged"),
-        "flagged_over": (("area", "sample"), "share of windows that are flagged"),
-        "latent": (("shown", *MAPS), "first channel of the latent"),
-        "flagged": (("shown", *WINDOWS), "whether the window is flagged"),
-    }
-    pictures, white = parts["sources"], parts["calibration"]["white_s_dc"]
-    coarse = {"autocorrelation": 12, "latent": 8}
-    made = {
-        name: common.variable(("series", *dims), series[name], title, bits=coarse.get(name))
-        for name, (dims, title) in titles.items()
-    }
-    made |= {
-        "source_image": common.variable(("shown", *common.PIXELS), pictures["source_image"], "source"),
-        "plain_place": common.variable(("shown", "place_row", "place_col"), pictures["plain_place"], "plain area"),
-        "windows": common.variable(("area", "sample"), pictures["windows"], "share of windows"),
-        "white_s_dc": common.variable(("channels", "patch", "sample"), white, "S_DC of white noise"),
-    }
-    reach = np.arange(1, series["autocorrelation"].shape[-1] + 1)
+    """`_left_out`: a score of what is left without a block of independent images. `flagged_over`: of an image's windows
+    that have this much of themselves over plain areas of the source, the flagged ones, NaN where there are none;
+    `windows`: the share of such windows. `latent`: its first channel. `white_s_dc`: a draw of white noise in place of
+    each image."""
+    names, ids = latents.series(request), request.images.names
+    arrays = LAYOUT.stacked("series", [parts[name] for name in names]) | parts["sources"] | parts["calibration"]
+    reach = np.arange(1, arrays["autocorrelation"].shape[-1] + 1)
     coordinates = {
         "series": names,
-        "sample": request.images.names,
-        "shown": [request.images.names[index] for index in request.shown],
+        "sample": ids,
+        "shown": [ids[index] for index in request.shown],
         "patch": common.variable("patch", list(PATCHES), "side of the window", "latent pixel"),
         "distance": common.variable("distance", reach, "distance", "latent pixel"),
         "area": list(AREAS),
         "channels": common.variable("channels", list(CHANNELS), "channels"),
     }
-    return xr.Dataset(made, coordinates, {"latent_channels": request.encoded.shape[1]})
+    return LAYOUT.dataset(arrays, coordinates, {"latent_channels": request.encoded.shape[1]})
 
 
 STUDY = Study(

@@ -16,6 +16,7 @@ from spectral_collapse.later import torch
 from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.s_hf import MODE
 from spectral_collapse.studies import common
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import ImageParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -24,7 +25,17 @@ BANDS = ("horizontal", "vertical", "diagonal")
 """pywt's order: edges that run horizontally, vertically, diagonally."""
 
 
-def jobs(request: Request[ImageParameters]) -> Mapping[str, Job]:
+Given = Request[ImageParameters]
+
+LAYOUT = Layout(
+    power=("domain sample frequency", "power per coefficient"),
+    slope=("sample", "exponent of the target's spectrum"),
+    image=("domain shown row col rgb", "picture"),
+    detail=("band row col rgb", "picture"),
+)
+
+
+def jobs(request: Given) -> Mapping[str, Job]:
     """A single job: it takes a few seconds."""
 
     def measured() -> Arrays:
@@ -46,37 +57,29 @@ def jobs(request: Request[ImageParameters]) -> Mapping[str, Job]:
     return {"domains": measured}
 
 
-def combine(request: Request[ImageParameters], parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`power` (domain, sample, frequency); `slope` (sample), the exponent of the power law that a target's spectrum
-    follows; `image` (domain, shown, row, col, rgb), bytes; `detail` (band, row, col, rgb), the first target and the
-    magnitudes of its finest wavelet coefficients, mean over channels, white at the band's 99.5th percentile or above.
+def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
+    """`detail`: the first target and the magnitudes of its finest wavelet coefficients, mean over channels, white at
+    the band's 99.5th percentile or above.
 
-    attrs: dataset; train_images and test_images, the sizes of the splits; of the reference of S_HF, which is made of
-    training targets, the slope and the wavelet.
+    attrs: the data set, the sizes of its splits, and of the reference of S_HF, which is made of training targets, the
+    slope and the wavelet.
     """
     found, images = parts["domains"], request.images
-    return xr.Dataset(
-        {
-            "power": common.variable(("domain", "sample", "frequency"), found["power"], "power per coefficient"),
-            "slope": common.variable("sample", found["slope"], "exponent of the target's spectrum"),
-            "image": common.variable(("domain", "shown", *common.PIXELS), found["image"], "picture"),
-            "detail": common.variable(("band", *common.PIXELS), found["detail"], "picture"),
-        },
-        {
-            "domain": ["source", "target"],
-            "sample": images.names,
-            "shown": images.names[: found["image"].shape[1]],
-            "frequency": common.frequencies(found["frequency"]),
-            "band": ["image", *BANDS],
-        },
-        {
-            "dataset": images.info.name,
-            "train_images": len(images.train),
-            "test_images": len(images.test),
-            "reference_slope": float(found["reference_slope"]),
-            "wavelet": str(found["wavelet"]),
-        },
-    )
+    coordinates = {
+        "domain": ["source", "target"],
+        "sample": images.names,
+        "shown": images.names[: found["image"].shape[1]],
+        "frequency": common.frequencies(found["frequency"]),
+        "band": ["image", *BANDS],
+    }
+    attrs = {
+        "dataset": images.info.name,
+        "train_images": len(images.train),
+        "test_images": len(images.test),
+        "reference_slope": float(found["reference_slope"]),
+        "wavelet": str(found["wavelet"]),
+    }
+    return LAYOUT.dataset(found, coordinates, attrs)
 
 
 def detail_pictures(images: torch.Tensor, wavelet: str) -> np.ndarray:

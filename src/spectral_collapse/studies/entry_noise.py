@@ -38,6 +38,7 @@ from spectral_collapse.metrics.ssim import WINDOW
 from spectral_collapse.processes import Level, Process, VariancePreserving
 from spectral_collapse.studies import common
 from spectral_collapse.studies.gaussian import Gaussian, entry, flow_gain, modelled
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, ImageParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -74,27 +75,26 @@ _WINDOW_WIDTH = 1.5
 """Of SSIM's window, in pixels, and its two constants for images in [0, 1] (Wang et al. 2004)."""
 _LUMINANCE, _STRUCTURE = 0.01**2, 0.03**2
 
-_VARIABLES = {
-    "law_power": (("entering", "draw", "ratio"), "power of the latent"),
-    "law_kept": (("entering", "draw", "ratio"), "squared correlation of the latent with the source"),
-    "law_power_expected": (("entering", "ratio"), "power of the latent"),
-    "law_kept_expected": (("entering", "ratio"), "squared correlation of the latent with the source"),
-    "level_ratio": (("entering",), "s_k^2 / s_0^2 where the image enters"),
-    "level_noise": (("replaced",), "s_k^2"),
-    "power_expected": (("noise", "replaced", "frequency"), "power of the translation over the target's"),
-    "carried_expected": (("noise", "replaced", "frequency"), "its part that comes from the source"),
-    "power": (("walk", "noise", "replaced", "draw", "frequency"), "power of the translation over the target's"),
-    "carried": (("walk", "noise", "replaced", "draw", "frequency"), "its part that comes from the source"),
-    "s_lf_expected": (("noise", "replaced"), "S_LF"),
-    "detail_expected": (("noise", "replaced"), "power above half the Nyquist frequency over the target's"),
-    "s_lf": (("walk", "noise", "replaced", "draw"), "S_LF"),
-    "detail": (("walk", "noise", "replaced", "draw"), "power above half the Nyquist frequency over the target's"),
-    "walk_error": (("walk", "replaced"), "relative error of the latent"),
-    "error": (("process", "solver", "spectral_error", "steps"), "relative error of the latent"),
-    "floor": (("process", "spectral_error", "steps"), "relative error of the exact flow"),
-    "calls": (("solver", "steps"), "network calls per image"),
-}
-"""What is stored: dimensions, long name."""
+LAYOUT = Layout(
+    law_power=("entering draw ratio", "power of the latent"),
+    law_kept=("entering draw ratio", "squared correlation of the latent with the source"),
+    law_power_expected=("entering ratio", "power of the latent"),
+    law_kept_expected=("entering ratio", "squared correlation of the latent with the source"),
+    level_ratio=("entering", "s_k^2 / s_0^2 where the image enters"),
+    level_noise=("replaced", "s_k^2"),
+    power_expected=("noise replaced frequency", "power of the translation over the target's"),
+    carried_expected=("noise replaced frequency", "its part that comes from the source"),
+    power=("walk noise replaced draw frequency", "power of the translation over the target's"),
+    carried=("walk noise replaced draw frequency", "its part that comes from the source"),
+    s_lf_expected=("noise replaced", "S_LF"),
+    detail_expected=("noise replaced", "power above half the Nyquist frequency over the target's"),
+    s_lf=("walk noise replaced draw", "S_LF"),
+    detail=("walk noise replaced draw", "power above half the Nyquist frequency over the target's"),
+    walk_error=("walk replaced", "relative error of the latent"),
+    error=("process solver spectral_error steps", "relative error of the latent"),
+    floor=("process spectral_error steps", "relative error of the exact flow"),
+    calls=("solver steps", "network calls per image"),
+)
 
 
 class EntryNoiseParameters(ImageParameters):
@@ -297,32 +297,25 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """Dims: entering (LAW), ratio (S / s_0^2), draw; walk (WALKS), noise (NOISES), replaced (k), frequency (rings);
     process (PROCESSES), solver (SOLVERS), spectral_error (delta), steps.
 
-    - `law_power`, `law_kept` (entering, draw, ratio) and their expectations (entering, ratio): power of the latent in
-      units of the last level's marginal, and its squared correlation with the source; `level_ratio` (entering).
-    - `power`, `carried` (walk, noise, replaced, draw, frequency) and their expectations (noise, replaced, frequency),
-      of translations; `level_noise` (replaced), s_k^2.
-    - `s_lf`, `detail` (walk, noise, replaced, draw) and their expectations (noise, replaced).
-    - `walk_error` (walk, replaced), `error` (process, solver, spectral_error, steps), `floor` (process,
-      spectral_error, steps): `relative_error`; `calls` (solver, steps).
+    `*_expected` are expectations of what is drawn; `law_power` is in units of the last level's marginal; `walk_error`,
+    `error` and `floor` are of `relative_error`.
     """
     given, arrays = request.parameters, {name: array for part in parts.values() for name, array in part.items()}
-    return xr.Dataset(
-        {name: common.variable(dims, arrays[name], title) for name, (dims, title) in _VARIABLES.items()},
-        {
-            "entering": list(LAW),
-            "ratio": common.variable("ratio", list(RATIOS), "S / s_0^2"),
-            "draw": range(given.draws),
-            "walk": list(WALKS),
-            "noise": list(NOISES),
-            "replaced": given.entered,
-            "frequency": common.frequencies(arrays["frequency"]),
-            "process": list(PROCESSES),
-            "solver": list(SOLVERS),
-            "spectral_error": given.wrong,
-            "steps": given.finer,
-        },
-        {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)},
-    )
+    coordinates = {
+        "entering": list(LAW),
+        "ratio": common.variable("ratio", list(RATIOS), "S / s_0^2"),
+        "draw": range(given.draws),
+        "walk": list(WALKS),
+        "noise": list(NOISES),
+        "replaced": given.entered,
+        "frequency": common.frequencies(arrays["frequency"]),
+        "process": list(PROCESSES),
+        "solver": list(SOLVERS),
+        "spectral_error": given.wrong,
+        "steps": given.finer,
+    }
+    attrs = {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)}
+    return LAYOUT.dataset(arrays, coordinates, attrs)
 
 
 def uses(request: Given) -> Iterable[InversionMethod]:

@@ -17,11 +17,21 @@ from spectral_collapse.metrics.st_lpips import st_lpips_features
 from spectral_collapse.metrics.two_sample import C2ST, classified, memorised
 from spectral_collapse.sampling import sample
 from spectral_collapse.studies import common
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Checkpoint, Count, ImageParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
 TRAINING = "training images"
+_AREA = "area under the ROC curve of a classifier, {} against test targets"
+LAYOUT = Layout(
+    c2st=("model", _AREA.format("samples")),
+    c2st_error=("model", "its standard error"),
+    c2st_training=("", _AREA.format(TRAINING)),
+    c2st_training_error=("", "its standard error"),
+    memorised=("model", "share of samples nearer to a training image than test targets are"),
+    image=("model shown row col rgb", "sample from white noise"),
+)
 _BATCH = 32
 
 
@@ -46,32 +56,14 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Along `model`, for as many samples from white noise as there are test images:
-
-    - `c2st` (`metrics.c2st`) of samples against test targets, with its standard error `c2st_error`, beside that of as
-      many training targets against the same, `c2st_training` and `c2st_training_error`;
-    - `memorised` (`metrics.memorised`), 0.5 where samples are as far from training images as test images are;
-    - `image` (model, shown, row, col, rgb): some samples.
-    """
-    names = list(request.checkpoints)
-    found = {
-        name: np.stack([parts[model][name] for model in names]) for name in ("c2st", "c2st_error", "memorised", "image")
-    }
-    area, its_error = "area under the ROC curve of a classifier, {} against test targets", "its standard error"
-    training = parts[TRAINING]
-    return xr.Dataset(
-        {
-            "c2st": common.variable("model", found["c2st"], area.format("samples")),
-            "c2st_error": common.variable("model", found["c2st_error"], its_error),
-            "c2st_training": common.variable((), training["c2st"], area.format(TRAINING)),
-            "c2st_training_error": common.variable((), training["c2st_error"], its_error),
-            "memorised": common.variable(
-                "model", found["memorised"], "share of samples nearer to a training image than test targets are"
-            ),
-            "image": common.variable(("model", "shown", *common.PIXELS), found["image"], "sample from white noise"),
-        },
-        {"model": names, "sample": request.images.names, "shown": request.images.names[: found["image"].shape[1]]},
-    )
+    """Along `model`, for as many samples from white noise as there are test images: `metrics.c2st` against test
+    targets, beside that of as many training targets against the same, and `metrics.memorised`, 0.5 where samples are
+    as far from training images as test images are."""
+    arrays = LAYOUT.stacked("model", [parts[model] for model in request.checkpoints])
+    training, names = parts[TRAINING], request.images.names
+    arrays |= {"c2st_training": training["c2st"], "c2st_training_error": training["c2st_error"]}
+    shown = names[: arrays["image"].shape[1]]
+    return LAYOUT.dataset(arrays, {"model": list(request.checkpoints), "sample": names, "shown": shown})
 
 
 def _samples(request: Given, name: str) -> Arrays:
@@ -105,10 +97,4 @@ def _told(found: C2ST) -> Arrays:
     return {"c2st": np.float64(found.score), "c2st_error": np.float64(found.standard_error)}
 
 
-STUDY = Study(
-    "fidelity",
-    "Can samples be told from real images?",
-    FidelityParameters,
-    jobs,
-    combine,
-)
+STUDY = Study("fidelity", "Can samples be told from real images?", FidelityParameters, jobs, combine)

@@ -32,6 +32,7 @@ from spectral_collapse.metrics import spectral_slope
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import common
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, ImageParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -82,29 +83,30 @@ EMPTIED = (0.2, 0.3)
 _LADDER_SIDE = 32
 """Side of the ladder's images in pixels."""
 
-_QUANTITIES = {"variance": "variance of the latent", "correlation": "correlation of the latent with the source"}
-_VARIABLES = {
-    "power": (("domain", "sample", "frequency"), "power per coefficient"),
-    "slope": (("sample",), "exponent of the target's spectrum"),
-    "power_law": (("frequency",), "power law fitted to the targets"),
-    "entry": (("process",), "s_0^2"),
-    "below_entry": (("process",), "share of the sources' coefficients below s_0^2"),
-    "empty": ((), "share of coefficients without power"),
-    "data_limit": (("process", "frequency"), "S / (S + s_0^2)"),
-    "terminal": (("process", "method", "variance"), "variance of the latent"),
-    "limit": (("process", "variance"), "S / (S + s_0^2)"),
-    "error": (("process", "method", "steps"), "largest relative error of the gain, against the exact flow"),
-    "edm_variance": (("entry_noise", "edm_steps", "variance"), "variance of the latent"),
-    "edm_drawn": (("entry_noise", "draw", "variance"), "variance of the latent"),
-    "ovg_power": (("ovg_series", "frequency"), "power of the latent"),
-    "ovg_image": (("frequency",), "power of the image"),
-    "standard_variance": (("frequency",), _QUANTITIES["variance"]),
-    **{f"{name}_expected": (("noise", "replaced", "frequency"), title) for name, title in _QUANTITIES.items()},
-    **{f"{name}_drawn": (("noise", "replaced", "draw", "frequency"), title) for name, title in _QUANTITIES.items()},
-    "round_trip": (("process", "trip"), "error of the reconstruction, relative to the image"),
-    "calls": (("process", "trip"), "network calls per image, inversion"),
-}
-"""What is stored: dimensions, long name."""
+_VARIANCE, _CORRELATION = "variance of the latent", "correlation of the latent with the source"
+LAYOUT = Layout(
+    power=("domain sample frequency", "power per coefficient"),
+    slope=("sample", "exponent of the target's spectrum"),
+    power_law=("frequency", "power law fitted to the targets"),
+    entry=("process", "s_0^2"),
+    below_entry=("process", "share of the sources' coefficients below s_0^2"),
+    empty=("", "share of coefficients without power"),
+    data_limit=("process frequency", "S / (S + s_0^2)"),
+    terminal=("process method variance", _VARIANCE),
+    limit=("process variance", "S / (S + s_0^2)"),
+    error=("process method steps", "largest relative error of the gain, against the exact flow"),
+    edm_variance=("entry_noise edm_steps variance", _VARIANCE),
+    edm_drawn=("entry_noise draw variance", _VARIANCE),
+    ovg_power=("ovg_series frequency", "power of the latent"),
+    ovg_image=("frequency", "power of the image"),
+    standard_variance=("frequency", _VARIANCE),
+    variance_expected=("noise replaced frequency", _VARIANCE),
+    correlation_expected=("noise replaced frequency", _CORRELATION),
+    variance_drawn=("noise replaced draw frequency", _VARIANCE),
+    correlation_drawn=("noise replaced draw frequency", _CORRELATION),
+    round_trip=("process trip", "error of the reconstruction, relative to the image"),
+    calls=("process trip", "network calls per image, inversion"),
+)
 
 
 class GaussianParameters(ImageParameters):
@@ -265,46 +267,33 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS);
-    variance, the ladder of powers S; frequency, the rings of a spectrum; steps; draw.
+    """Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS); variance, the ladder of powers S; frequency, the rings
+    of a spectrum; steps; draw.
 
-    - `power` (domain, sample, frequency): radial spectra of the data; `slope` (sample) and `power_law`
-      (frequency): of its targets; `entry` (process), s_0^2; `below_entry` (process), the share of the
-      sources' Fourier coefficients with less mean power than that; `empty`, the share without any;
-      `data_limit` (process, frequency), the closed form's variance of the sources' latents.
-    - `terminal` (process, method, variance): variance of the latent; `limit` (process, variance),
-      S / (S + s_0^2); `error` (process, method, steps): largest relative error of the gain, over the
-      ladder, against the exact flow.
-    - `edm_variance` (entry_noise, edm_steps, variance) and `edm_drawn` (entry_noise, draw, variance).
-    - `ovg_power` (ovg_series, frequency), `ovg_image` (frequency): power of latents and of the one
-      image that they come from, whose band EMPTIED is empty.
-    - `standard_variance` (frequency); `variance_expected` and `correlation_expected` (noise, replaced,
-      frequency), `variance_drawn` and `correlation_drawn` (noise, replaced, draw, frequency): latents of
-      noise that enters at level k = replaced.
-    - `round_trip` (process, trip): error of the reconstruction relative to the image, in float64;
-      `calls` (process, trip), network calls of the inversion per image.
+    `power`, `slope`, `power_law` are of the data; `below_entry` and `empty` of the sources' Fourier coefficients, with
+    less mean power than s_0^2 and with none; `data_limit` is the closed form's variance of the sources' latents.
+    `error`: largest over the ladder. `ovg_image`: of the one image that the latents come from, whose band EMPTIED is
+    empty. `*_expected`, `*_drawn`: latents of noise that enters at level k = replaced. Round trips are in float64.
     """
     given, arrays = request.parameters, {name: array for part in parts.values() for name, array in part.items()}
-    return xr.Dataset(
-        {name: common.variable(dims, arrays[name], title) for name, (dims, title) in _VARIABLES.items()},
-        {
-            "domain": list(request.pair._fields),
-            "sample": request.images.names,
-            "process": list(PROCESSES),
-            "frequency": common.frequencies(arrays["frequency"]),
-            "method": list(DETERMINISTIC),
-            "variance": common.variable("variance", ladder()[1], "variance S of the data at a frequency"),
-            "steps": list(given.steps),
-            "entry_noise": [False, True],
-            "edm_steps": list(given.entry_steps),
-            "draw": range(given.draws),
-            "ovg_series": list(OVG_SERIES),
-            "noise": list(NOISES),
-            "replaced": list(given.replaced),
-            "trip": list(ROUND_TRIPS),
-        },
-        {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)},
-    )
+    coordinates = {
+        "domain": list(request.pair._fields),
+        "sample": request.images.names,
+        "process": list(PROCESSES),
+        "frequency": common.frequencies(arrays["frequency"]),
+        "method": list(DETERMINISTIC),
+        "variance": common.variable("variance", ladder()[1], "variance S of the data at a frequency"),
+        "steps": list(given.steps),
+        "entry_noise": [False, True],
+        "edm_steps": list(given.entry_steps),
+        "draw": range(given.draws),
+        "ovg_series": list(OVG_SERIES),
+        "noise": list(NOISES),
+        "replaced": list(given.replaced),
+        "trip": list(ROUND_TRIPS),
+    }
+    attrs = {"num_steps": given.num_steps, "cutoff": request.info.source_band(given.size)}
+    return LAYOUT.dataset(arrays, coordinates, attrs)
 
 
 def uses(request: Given) -> Iterable[InversionMethod]:

@@ -17,6 +17,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import ENERGY_BANDS, band_energy
 from spectral_collapse.studies import common, latents
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -24,16 +25,16 @@ from spectral_collapse.studies.study import Job, Study
 ALL = "all"
 """The band of all frequencies: its energy is the squared norm."""
 
-_VARIABLES = {
-    "energy": (("band", "sample"), "energy per degree of freedom", "1"),
-    "ks_distance": (("count", "draw"), "KS distance of squared norms", "1"),
-    "ks_pvalue": (("count", "draw"), "p-value of the KS test", "1"),
-    "element_rejected": (("left_out",), "share of elements that Shapiro-Wilk rejects over latents", "1"),
-    "latent_rejected": (("sample",), "Shapiro-Wilk rejection of a latent", "1"),
-    "kl_excess": (("left_out",), "divergence from N(0, 1) above white noise's", "nat per element"),
-    "skewness": (("sample",), "skewness of a latent", "1"),
-    "kurtosis": (("sample",), "excess kurtosis of a latent", "1"),
-}
+LAYOUT = Layout(
+    energy=("series band sample", "energy per degree of freedom"),
+    ks_distance=("series count draw", "KS distance of squared norms"),
+    ks_pvalue=("series count draw", "p-value of the KS test"),
+    element_rejected=("series left_out", "share of elements that Shapiro-Wilk rejects over latents"),
+    latent_rejected=("series sample", "Shapiro-Wilk rejection of a latent"),
+    kl_excess=("series left_out", "divergence from N(0, 1) above white noise's", "nat per element"),
+    skewness=("series sample", "skewness of a latent"),
+    kurtosis=("series sample", "excess kurtosis of a latent"),
+)
 
 
 class GaussianityParameters(latents.SetParameters):
@@ -53,31 +54,19 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """All begin with `series`.
-
-    - `energy` (band, sample): over the band's degrees of freedom, the coordinate `freedom` (band); the band 'all' has
-      the squared norm.
-    - `ks_distance`, `ks_pvalue` (count, draw): of the squared norms of random subsets of the latents.
-    - `element_rejected` (left_out): Shapiro-Wilk at 5 %, of the values of an element over all latents and over those
-      without parts of them, NaN for fewer than three latents; `latent_rejected` (sample): of the values of a latent.
-    - `kl_excess` (left_out): `metrics.kl_divergence` minus `white_noise_kl`, of all latents and without parts of them,
-      NaN for fewer than two latents.
-    - `skewness`, `kurtosis` (sample).
+    """`energy` is over the band's degrees of freedom, the coordinate `freedom`; the band 'all' has the squared norm.
+    `left_out`: of all latents, and without parts of them; NaN where too few are left. `element_rejected`: Shapiro-Wilk
+    at 5 %, of the values of an element over latents; `latent_rejected`: of the values of a latent. `kl_excess`:
+    `metrics.kl_divergence` minus `white_noise_kl`.
 
     The attributes `dimension` and `white_kl` are the elements of a latent and what the fit alone costs.
     """
-    stacked = {name: np.stack([part[name] for part in parts.values()]) for name in _VARIABLES}
-    result = xr.Dataset(
-        {
-            name: common.variable(("series", *dims), stacked[name], title, units)
-            for name, (dims, title, units) in _VARIABLES.items()
-        },
-        latents.coordinates(request)
-        | {
-            "band": [ALL, *ENERGY_BANDS],
-            "freedom": common.variable("band", next(iter(parts.values()))["freedom"], "degrees of freedom"),
-        },
-    )
+    series = list(parts.values())
+    coordinates = latents.coordinates(request) | {
+        "band": [ALL, *ENERGY_BANDS],
+        "freedom": common.variable("band", series[0]["freedom"], "degrees of freedom"),
+    }
+    result = LAYOUT.dataset(LAYOUT.stacked("series", series), coordinates)
     result.attrs = {
         "dimension": int(result["freedom"].sel(band=ALL)),
         "white_kl": metrics.white_noise_kl(max(2, result.sizes["sample"])),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from spectral_collapse.denoisers import gaussian_denoiser
-from spectral_collapse.errors import InvalidParameterError, unknown
+from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import METHODS, InversionMethod, Standard
 from spectral_collapse.later import torch
 from spectral_collapse.statistics import without_blocks
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
+from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.translation import inverted
 
@@ -25,16 +26,15 @@ CLOSED = "closed form"
 encoded training sources."""
 
 
-def known(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of methods, each once. Raises InvalidParameterError for an unknown one."""
-    for name in names:
-        if name not in METHODS:
-            raise unknown("method", name, METHODS)
-    return tuple(dict.fromkeys(names))
-
-
-Methods = Annotated[tuple[str, ...], AfterValidator(known)]
+Methods = Annotated[tuple[str, ...], AfterValidator(functools.partial(known, "method", among=METHODS))]
 """Names of inversion methods, each once."""
+
+
+def with_standard(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of methods, the standard inversion among them. Raises InvalidParameterError without it."""
+    if Standard.name not in methods:
+        raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
+    return methods
 
 
 class LatentParameters(NetworkParameters):
@@ -55,12 +55,7 @@ class SetParameters(LatentParameters):
     """Sets of latents of several methods, the standard inversion one of them, and of random subsets."""
 
     draws: Count = Field(8, ge=2, description="random subsets of the latents, of each size")
-
-    @model_validator(mode="after")
-    def _has_standard(self) -> Self:
-        if Standard.name not in self.methods:
-            raise InvalidParameterError("methods must hold 'standard', which the others are compared with")
-        return self
+    _with_standard = field_validator("methods")(with_standard)
 
 
 PARTS = 20

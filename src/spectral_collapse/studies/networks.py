@@ -28,6 +28,7 @@ from spectral_collapse.networks.checkpoints import Model, shipped
 from spectral_collapse.processes import Level, Process
 from spectral_collapse.sampling import as_labels, sample
 from spectral_collapse.studies import common
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Checkpoint, Count, ImageParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -55,45 +56,54 @@ _ARCHITECTURES = {
     "GainedDiT": "DiT",
     "PatchedUNet": "U-Net, patched",
 }
-_PER_MODEL = {
-    "s_hf_noise": (("draw", "drawn"), "S_HF of samples from white noise", "1"),
-    "s_hf_translated": (("sample",), "S_HF of translations", "1"),
-    "s_hf_ceiling": (("sample",), "S_HF of targets after the autoencoder", "1"),
-    "excess_noise": (("draw", "drawn"), "log high-frequency energy over the usual, samples from white noise", "1"),
-    "excess_translated": (("sample",), "log high-frequency energy over the usual, translations", "1"),
-    "excess_ceiling": (("sample",), "log high-frequency energy over the usual, targets after the autoencoder", "1"),
-    "psnr_ceiling": (("sample",), "PSNR of targets after the autoencoder", "dB"),
-    "psnr_own": (("sample",), "PSNR of targets inverted and sampled under their own label", "dB"),
-    "s_dc": (("sample",), "S_DC of latents of the standard inversion", "1"),
-    "norm_noise": (("draw", "drawn"), "norm of the white noise that is sampled from, over the square root of d", "1"),
-    "norm_translated": (("sample",), "norm of latents of the standard inversion, over the square root of d", "1"),
-    "white_s_dc": ((), "S_DC of white noise", "1"),
-    "swd_marginal": (("draw",), "sliced Wasserstein distance of samples from noised targets to training targets", "1"),
-    "leak": ((), "mean training target at the noisiest level, in standard deviations of the noise", "1"),
-    "swd": (("draw",), "sliced Wasserstein distance of samples to training targets", "1"),
-    "kid": ((), "kernel Inception distance of samples to training targets", "1"),
-    "error": (("predictor", "domain", "level", "sample"), "squared error of the clean image over its variance", "1"),
-    "response": (("predictor", "level", "sample"), "share of a change of the noise's size that is predicted", "1"),
-    "ratio": (("level",), "noise ratio sigma / alpha", "1"),
-    "reconstructed_power": (("sample", "frequency"), "power after the autoencoder", "1"),
-    "image": (("shown", *common.PIXELS), "sample from white noise", "1"),
-}
-"""What is stored of each network: dimensions after `model`, long name, units."""
+_PER_MODEL = Layout(
+    s_hf_noise=("model draw drawn", "S_HF of samples from white noise"),
+    s_hf_translated=("model sample", "S_HF of translations"),
+    s_hf_ceiling=("model sample", "S_HF of targets after the autoencoder"),
+    excess_noise=("model draw drawn", "log high-frequency energy over the usual, samples from white noise"),
+    excess_translated=("model sample", "log high-frequency energy over the usual, translations"),
+    excess_ceiling=("model sample", "log high-frequency energy over the usual, targets after the autoencoder"),
+    psnr_ceiling=("model sample", "PSNR of targets after the autoencoder", "dB"),
+    psnr_own=("model sample", "PSNR of targets inverted and sampled under their own label", "dB"),
+    s_dc=("model sample", "S_DC of latents of the standard inversion"),
+    norm_noise=("model draw drawn", "norm of the white noise that is sampled from, over the square root of d"),
+    norm_translated=("model sample", "norm of latents of the standard inversion, over the square root of d"),
+    white_s_dc=("model", "S_DC of white noise"),
+    swd_marginal=("model draw", "sliced Wasserstein distance of samples from noised targets to training targets"),
+    leak=("model", "mean training target at the noisiest level, in standard deviations of the noise"),
+    swd=("model draw", "sliced Wasserstein distance of samples to training targets"),
+    kid=("model", "kernel Inception distance of samples to training targets"),
+    error=("model predictor domain level sample", "squared error of the clean image over its variance"),
+    response=("model predictor level sample", "share of a change of the noise's size that is predicted"),
+    ratio=("model level", "noise ratio sigma / alpha"),
+    reconstructed_power=("model sample frequency", "power after the autoencoder"),
+    image=("model shown row col rgb", "sample from white noise"),
+)
+"""What is stored of each network."""
 
-_ABOUT = {
-    "prediction": ((), "what the network predicts", "1"),
-    "network": ((), "architecture", "1"),
-    "space": ((), "what it is trained on", "1"),
-    "autoencoder": ((), "its autoencoder", "1"),
-    "parameters": ((), "number of weights", "1"),
-    "steps": ((), "optimizer steps", "1"),
-    "start": ((), "the checkpoint whose weights its training began with", "1"),
-    "train_seconds": ((), "seconds of training", "s"),
-    "train_images": ((), "training images", "1"),
-    "train_source": ((), "whether these were real or rendered", "1"),
-    "hash": ((), "hash of the weights", "1"),
-}
-"""The same of what the network is."""
+_ABOUT = Layout(
+    prediction=("model", "what the network predicts"),
+    network=("model", "architecture"),
+    space=("model", "what it is trained on"),
+    autoencoder=("model", "its autoencoder"),
+    parameters=("model", "number of weights"),
+    steps=("model", "optimizer steps"),
+    start=("model", "the checkpoint whose weights its training began with"),
+    train_seconds=("model", "seconds of training", "s"),
+    train_images=("model", "training images"),
+    train_source=("model", "whether these were real or rendered"),
+    hash=("model", "hash of the weights"),
+)
+"""What each network is."""
+
+_REAL = Layout(
+    s_hf_real=("sample", "S_HF of test targets"),
+    excess_real=("sample", "their log high-frequency energy over the usual"),
+    target_power=("sample frequency", "power"),
+    swd_real=("", "sliced Wasserstein distance of test targets to training targets"),
+    real_image=("shown row col rgb", "test target"),
+)
+"""What is stored of the test targets, real or rendered."""
 
 
 class NetworksParameters(ImageParameters):
@@ -118,48 +128,25 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Along `model`, whose coordinates say what it is (`prediction`, `network`, `space`, `autoencoder`, `parameters`,
-    `steps`, `start`, `train_seconds`, `train_images`, `train_source`, `hash`), and with the standard inversion without
-    guidance, whatever the data set's:
+    """Along `model`, whose coordinates say what it is, with the standard inversion without guidance, whatever the data
+    set's. `drawn`: samples from white noise, as many in each draw as there are test images.
 
-    - `s_hf_noise` (draw, drawn): samples from white noise, as many in each draw as there are test images;
-      `s_hf_translated` (sample): test sources inverted, sampled in the target domain; `s_hf_ceiling` (sample): test
-      targets encoded and decoded. `excess_...`: the same images' `metrics.hf_excess`, in which too little and too
-      much differ. `image` (shown, row, col, rgb): some samples from white noise;
-    - `norm_noise` (draw, drawn), `norm_translated` (sample): the norms ||x|| / sqrt(d) that both start from;
-    - `psnr_ceiling` (sample), `reconstructed_power` (sample, frequency): test targets encoded and decoded; PSNR is
-      NaN in pixel space;
-    - `psnr_own` (sample): test targets inverted and sampled under their own label, against themselves;
-    - `s_dc` (sample): latents of the standard inversion; `white_s_dc`: white noise of that shape;
-    - `leak`: how far the mean training target, noised at the last level, is from white noise, in standard deviations
-      (`leak`); `swd_marginal` (draw): distance to training targets of samples that start there and not at white noise;
-    - `swd` (draw), `kid`: samples against targets of the training split; `kid` is NaN with the attr `missing` where
-      its weights are not there;
-    - `error` (predictor, domain, level, sample): mean squared error of the predicted clean image of noised test
-      images, over the variance of the domain's training images about their mean colour, at levels of `ratio` =
-      sigma / alpha;
-    - `response` (predictor, level, sample): of the same two, `noise_response` on noised test targets.
-
-    And of the test targets, real or rendered: `s_hf_real`, `excess_real` (sample), `target_power` (sample,
-    frequency), `swd_real`, `real_image` (shown, row, col, rgb).
+    - `excess_...`: `metrics.hf_excess` of the same images as `s_hf_...`, in which too little and too much differ;
+      `norm_noise`, `norm_translated`: what both start from. PSNR of the ceiling is NaN in pixel space.
+    - `leak`: how far the mean training target, noised at the last level, is from white noise (`leak`); `swd_marginal`:
+      of samples that start there and not at white noise. `kid` is NaN with the attr `missing` without its weights.
+    - `error`: over the variance of the domain's training images about their mean colour, at levels of `ratio`;
+      `response`: `noise_response` on noised test targets.
     """
     held, names, shown = request.pair.target, request.images.names, request.parameters.shown
     frequency, power = radial_spectrum(held)
-    real = _texture("real", held, request.hf_reference)
-    distance = metrics.sliced_wasserstein(held, compared(request)).score
-    variables: dict[str, Any] = {
-        name: common.variable(("model", *dims), np.stack([part[name] for part in parts.values()]), text, units)
-        for name, (dims, text, units) in (_PER_MODEL | _ABOUT).items()
-    }
-    missing = {str(part["kid_missing"]) for part in parts.values()} - {""}
-    if missing:
-        variables["kid"][2]["missing"] = missing.pop()
-    variables |= {
-        "s_hf_real": common.variable("sample", real["s_hf_real"], "S_HF of test targets"),
-        "excess_real": common.variable("sample", real["excess_real"], "their log high-frequency energy over the usual"),
-        "target_power": common.variable(("sample", "frequency"), power[:, 1:].numpy(), "power"),
-        "swd_real": common.variable((), distance, "sliced Wasserstein distance of test targets to training targets"),
-        "real_image": common.variable(("shown", *common.PIXELS), common.pictures(held[:shown]), "test target"),
+    layout = Layout(**_PER_MODEL, **_ABOUT, **_REAL)
+    arrays = {
+        **layout.stacked("model", list(parts.values())),
+        **_texture("real", held, request.hf_reference),
+        "target_power": power[:, 1:].numpy(),
+        "swd_real": metrics.sliced_wasserstein(held, compared(request)).score,
+        "real_image": common.pictures(held[:shown]),
     }
     coordinates = {
         "model": list(parts),
@@ -170,7 +157,11 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "frequency": common.frequencies(frequency[1:].numpy()),
     }
     attrs = {"num_steps": request.parameters.num_steps, "family": request.info.family}
-    return xr.Dataset(variables, coordinates, attrs).set_coords(_ABOUT)
+    result = layout.dataset(arrays, coordinates, attrs).set_coords(_ABOUT)
+    missing = {str(part["kid_missing"]) for part in parts.values()} - {""}
+    if missing:
+        result["kid"].attrs["missing"] = missing.pop()
+    return result
 
 
 def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any) -> list[xr.Dataset]:

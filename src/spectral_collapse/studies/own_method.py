@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import xarray as xr
 from pydantic import Field
 
@@ -12,12 +11,17 @@ from spectral_collapse import inversion, metrics
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.later import torch
-from spectral_collapse.studies import common
+from spectral_collapse.studies import common, latents
+from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
-WHITE = "white noise"
+LAYOUT = Layout(
+    power=("series sample frequency", "power per coefficient"),
+    s_dc=("series sample", "decorrelation of the latent S_DC"),
+)
 
 
 class OwnMethodParameters(NetworkParameters):
@@ -36,13 +40,9 @@ Given = Request[OwnMethodParameters]
 
 def jobs(request: Given) -> Mapping[str, Job]:
     """A job per method, and one for white noise."""
-
-    def noise() -> Arrays:
-        return _measured(torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0)))
-
     methods = {method.name: method for method in uses(request)}
     inverted = {name: lambda one=one: _measured(request.translated(one).latents) for name, one in methods.items()}
-    return {WHITE: noise, **inverted}
+    return {WHITE: lambda: _measured(latents.white_noise(request)), **inverted}
 
 
 def uses(request: Given) -> Iterable[InversionMethod]:
@@ -51,28 +51,16 @@ def uses(request: Given) -> Iterable[InversionMethod]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`power` (series, sample, frequency), 1 everywhere for white noise, and `s_dc` (series, sample).
-
-    The first series is 'white noise', the others are the methods.
-    """
-    power, s_dc = (np.stack([part[name] for part in parts.values()]) for name in ("power", "s_dc"))
-    frequency = next(iter(parts.values()))["frequency"]
-    return xr.Dataset(
-        {
-            "power": common.variable(("series", "sample", "frequency"), power, "power per coefficient"),
-            "s_dc": common.variable(("series", "sample"), s_dc, "decorrelation of the latent S_DC"),
-        },
-        {
-            "series": list(parts),
-            "sample": request.images.names,
-            "frequency": common.frequencies(frequency),
-        },
-    )
+    """The first series is 'white noise', whose power is 1 everywhere, the others are the methods."""
+    found = list(parts.values())
+    frequency = common.frequencies(found[0]["frequency"])
+    coordinates = {"series": list(parts), "sample": request.images.names, "frequency": frequency}
+    return LAYOUT.dataset(LAYOUT.stacked("series", found), coordinates)
 
 
-def _measured(latents: torch.Tensor) -> Arrays:
-    frequency, power = common.spectra({"": latents})
-    return {"frequency": frequency, "power": power[0], "s_dc": metrics.s_dc(latents).numpy()}
+def _measured(found: torch.Tensor) -> Arrays:
+    frequency, power = common.spectra({"": found})
+    return {"frequency": frequency, "power": power[0], "s_dc": metrics.s_dc(found).numpy()}
 
 
 STUDY = Study(

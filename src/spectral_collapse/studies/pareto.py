@@ -24,8 +24,8 @@ from spectral_collapse.checks import described
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.studies import common, published
-from spectral_collapse.studies.image_scores import SCORES as IMAGE_SCORES
-from spectral_collapse.studies.image_scores import image_scores
+from spectral_collapse.studies import image_scores as scored
+from spectral_collapse.studies.layout import Layout, sides
 from spectral_collapse.studies.parameters import Count, NetworkParameters, Number, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -76,19 +76,23 @@ GRIDS = {
     ),
 }
 
-SAMPLE_SCORES = {
-    **IMAGE_SCORES,
-    "s_dc": ("decorrelation of the latent S_DC", "1"),
-    "norm": ("norm of the latent over the square root of d", "1"),
-}
-SET_SCORES = {
-    "s_g": ("Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic", "1"),
-    "s_g_pvalue": ("p-value of the Kolmogorov-Smirnov test of S_G", "1"),
-    "conflict": ("share of OVG's steps whose two gradients conflict", "1"),
-    "clipped_hf": ("share of OVG's steps whose variance correction is clipped", "1"),
-    "clipped_lf": ("share of OVG's steps whose structure correction is clipped", "1"),
-    "network_calls": ("network calls per image, inversion and sampling", "1"),
-}
+LAYOUT = Layout(
+    **{
+        name: (dims, *titles)
+        for score, titles in scored.SCORES.items()
+        for name, dims in ((score, "point seed sample"), (f"reference_{score}", "reference sample"))
+    },
+    **{name: ("point seed sample", *titles) for name, titles in scored.LATENT_SCORES.items()},
+    s_g=("point seed", "Gaussianity of the latents S_G, 1 minus the Kolmogorov-Smirnov statistic"),
+    s_g_pvalue=("point seed", "p-value of the Kolmogorov-Smirnov test of S_G"),
+    conflict=("point seed", "share of OVG's steps whose two gradients conflict"),
+    clipped_hf=("point seed", "share of OVG's steps whose variance correction is clipped"),
+    clipped_lf=("point seed", "share of OVG's steps whose structure correction is clipped"),
+    network_calls=("point seed", "network calls per image, inversion and sampling"),
+    image=("point shown row col rgb", "translated picture, seed 0"),
+    source_image=("shown row col rgb", "picture"),
+    target_image=("shown row col rgb", "picture"),
+)
 
 
 @dataclass(frozen=True)
@@ -236,16 +240,13 @@ def default_methods(request: Given) -> dict[str, dict[str, Any]]:
 
 def references(request: Given) -> Arrays:
     """Scores of the true targets and, in latent space, after the autoencoder, (1 or 2, N); the reference of S_HF."""
-    target = request.pair.target
-    latents = request.model.encode(target)
-    rebuilt = ((request.model.decode(latents).cpu() + 1) * 127.5).round() / 127.5 - 1  # as translations are kept
-    compared = (target,) if request.model.autoencoder is None else (target, rebuilt)
-    scores = [image_scores(request, images, request.pair) for images in compared]
-    found = {name: np.stack([score[name] for score in scores]) for name in IMAGE_SCORES}
-    found["psnr"][np.isinf(found["psnr"])] = np.nan  # an image against itself has no finite PSNR
+    compared = [request.pair.target, *([] if request.model.autoencoder is None else [scored.rebuilt(request)])]
+    scores = [scored.image_scores(request, images, request.pair) for images in compared]
+    found = {name: np.stack([score[name] for score in scores]) for name in scored.SCORES}
     return found | {
+        "psnr": scored.finite(found["psnr"]),
         "hf_reference": np.array(results.canonical(asdict(request.hf_reference))),
-        "channels": np.int64(latents.shape[1]),
+        "channels": np.int64(request.encoded.shape[1]),
     }
 
 
@@ -254,52 +255,33 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
     translation = request.translated(point.method, seed)
     gaussianity = metrics.s_g(translation.latents)
     shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
-    return {
-        **image_scores(request, translation.images, request.pair),
-        "s_dc": metrics.s_dc(translation.latents).numpy().astype(np.float64),
-        "norm": common.norms(translation.latents),
+    return scored.translation_scores(request, translation) | {
         "s_g": np.float64(gaussianity.score),
         "s_g_pvalue": np.float64(gaussianity.pvalue),
         **{name: np.float64(shares.get(name, np.nan)) for name in ("conflict", "clipped_hf", "clipped_lf")},
         "network_calls": np.float64(translation.network_calls),
-        "image": common.pictures(translation.images[request.shown]),
     }
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims point, seed, sample. Methods that draw nothing (`stochastic` False) are repeated along seed.
+    """Methods that draw nothing (`stochastic` False) are repeated along seed; pictures are at seed 0.
 
-    - Per sample s_hf, s_lf, s_dc, psnr, hf_excess (`metrics.hf_excess`, S_HF with its sign) and norm,
-      ||latent|| / sqrt(d); per set of images s_g with the p-value of its test, OVG's shares of conflicting and
-      clipped steps, network calls.
-    - `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder.
-    - `image` (point, shown, row, col, rgb), `source_image`, `target_image` (shown, row, col, rgb), bytes: pictures of
-      some of the samples, at seed 0.
-
-    Latents and outputs are those of `translation.translated`, of half precision and 256 levels.
+    `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder. Latents
+    and outputs are those of `translation.translated`, of half precision and 256 levels.
     """
     runs, found = [[parts[name] for name in names] for names in _names(request)], points(request)
-    shown, names = request.shown, np.array(request.images.names)
-
-    def gathered(name: str) -> np.ndarray:
-        return np.stack([[part[name] for part in seeds] for seeds in runs])
+    beside, names = parts["references"], np.array(request.images.names)
 
     def setting(name: str, long_name: str) -> common.Variable:
         return common.variable("point", [getattr(point, name) for point in found], long_name)
 
-    variables: dict[str, object] = {}
-    for name, titles in SAMPLE_SCORES.items():
-        variables[name] = common.variable(("point", "seed", "sample"), gathered(name), *titles)
-        if name in IMAGE_SCORES:
-            values = parts["references"][name]
-            variables[f"reference_{name}"] = common.variable(("reference", "sample"), values, *titles)
-    for name, titles in SET_SCORES.items():
-        variables[name] = common.variable(("point", "seed"), gathered(name), *titles)
-    images = np.stack([seeds[0]["image"] for seeds in runs])
-    variables["image"] = common.variable(("point", "shown", *common.PIXELS), images, "translated picture, seed 0")
-    for name, side in zip(("source_image", "target_image"), request.pair, strict=True):
-        variables[name] = common.variable(("shown", *common.PIXELS), common.pictures(side[shown]), "picture")
-    coords = {
+    arrays = {
+        **LAYOUT.stacked("point seed", runs),
+        **{f"reference_{name}": beside[name] for name in scored.SCORES},
+        "image": np.stack([seeds[0]["image"] for seeds in runs]),
+        **sides(request),
+    }
+    coordinates = {
         "point": [point.label for point in found],
         "method": ("point", [point.kind for point in found]),
         "eta_hf": setting("eta_hf", "OVG's eta_HF"),
@@ -307,32 +289,24 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "fraction": setting("fraction", "share of steps replaced by forward diffusion"),
         "stochastic": ("point", [point.method.stochastic for point in found]),
         "sample": names,
-        "reference": ["target", "autoencoder"][: len(parts["references"]["s_hf"])],
-        "shown": names[shown],
+        "reference": ["target", "autoencoder"][: len(beside["s_hf"])],
+        "shown": names[request.shown],
     }
     attrs = {
         "structure": request.info.structure,
-        "s_hf_reference": str(parts["references"]["hf_reference"]),
+        "s_hf_reference": str(beside["hf_reference"]),
         "s_lf_cutoff": request.info.structure_cutoff(request.parameters.size),
-        "white_s_dc": metrics.white_noise_level(int(parts["references"]["channels"])),
+        "white_s_dc": metrics.white_noise_level(int(beside["channels"])),
     }
-    return xr.Dataset(variables, coords, attrs)
+    return LAYOUT.dataset(arrays, coordinates, attrs)
 
 
 def _names(request: Given) -> list[list[str]]:
-    """The job of each point at each seed: the same at all seeds for what draws nothing."""
-    seeds = range(request.parameters.seeds)
-    return [
-        [f"{number:02d} {point.label}, seed {seed if point.method.stochastic else 0}" for seed in seeds]
-        for number, point in enumerate(points(request))
-    ]
+    """The job of each point at each seed."""
+    numbered = {f"{number:02d} {point.label}": point.method for number, point in enumerate(points(request))}
+    return list(scored.by_seed(numbered, request.parameters.seeds).values())
 
 
 STUDY = Study(
-    "pareto",
-    "What does each method change in texture and in structure?",
-    ParetoParameters,
-    jobs,
-    combine,
-    uses,
+    "pareto", "What does each method change in texture and in structure?", ParetoParameters, jobs, combine, uses
 )

@@ -19,6 +19,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.blocks import element_blocks
 from spectral_collapse.studies import common, latents
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
@@ -28,7 +29,16 @@ COMPONENTS, PICTURES = 8, 3
 """At either end: components whose spectra are averaged, and those that are shown."""
 SHARES = np.linspace(0, 1, 65)
 """Where curves are kept: shares of the components that there can be, so that sets of other sizes compare."""
-
+LAYOUT = Layout(
+    cumulative=("series left_out share", "cumulative explained variance"),
+    effective_rank=("series left_out", "effective rank of the set"),
+    components_95=("series left_out", "components for 95 % of the variance"),
+    map_cumulative=("series sample share", "cumulative explained variance of a latent", "1", 12),
+    map_rank=("series sample", "effective rank of a latent"),
+    subset_rank=("series count draw", "effective rank of a random set"),
+    component_power=("series left_out end frequency", "power of components"),
+    component_image=("series end component latent_row latent_col rgb", "picture"),
+)
 
 Given = Request[latents.SetParameters]
 
@@ -39,57 +49,28 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """What is of a set has `left_out`: of all latents, and without each of several parts of the independent pictures.
+    """What is of a set has `left_out`: of all latents, and without each of several parts of the independent pictures;
+    what needs more latents than are left is NaN. `component_power`: of the mean component, 1 for white noise;
+    `component_image`: the first channel of components, mid-grey at 0.
 
-    - `cumulative` (series, left_out, share): the part of a set's variance that this share of its components holds;
-      `effective_rank`, `components_95` (series, left_out).
-    - `map_cumulative` (series, sample, share) and `map_rank` (series, sample): the same of each latent by itself.
-    - `subset_rank` (series, count, draw): the effective rank of random sets.
-    - `component_power` (series, left_out, end, frequency): the radial spectrum of the mean component, 1 for white
-      noise; `component_image` (series, end, component, latent_row, latent_col, rgb): the first channel of components,
-      mid-grey at 0.
-
-    What needs more latents than are left is NaN. The attribute `white_rank` is the effective rank that white noise has
-    in the limit (`metrics.pca.white_noise_rank`), `possible_rank` the largest possible one; `map_white_rank` and
-    `map_possible_rank` those of a latent by itself.
+    The attribute `white_rank` is the effective rank that white noise has in the limit (`metrics.pca.white_noise_rank`),
+    `possible_rank` the largest possible one; `map_white_rank` and `map_possible_rank` those of a latent by itself.
     """
-    names, (channels, height, width) = list(parts), request.encoded.shape[1:]
+    series, (channels, height, width) = list(parts.values()), request.encoded.shape[1:]
     count, dimension = len(request.encoded), channels * height * width
-    dims = {
-        "cumulative": (("left_out", "share"), "cumulative explained variance"),
-        "effective_rank": (("left_out",), "effective rank of the set"),
-        "components_95": (("left_out",), "components for 95 % of the variance"),
-        "map_cumulative": (("sample", "share"), "cumulative explained variance of a latent"),
-        "map_rank": (("sample",), "effective rank of a latent"),
-        "subset_rank": (("count", "draw"), "effective rank of a random set"),
-        "component_power": (("left_out", "end", "frequency"), "power of components"),
-        "component_image": (("end", "component", "latent_row", "latent_col", "rgb"), "picture"),
+    coordinates = latents.coordinates(request) | {
+        "share": common.variable("share", SHARES, "share of the components"),
+        "end": list(ENDS),
+        "frequency": common.frequencies(series[0]["frequency"]),
     }
-    result = xr.Dataset(
-        {
-            name: common.variable(
-                ("series", *own),
-                np.stack([part[name] for part in parts.values()]),
-                title,
-                bits=12 if name == "map_cumulative" else None,
-            )
-            for name, (own, title) in dims.items()
-        },
-        latents.coordinates(request)
-        | {
-            "share": common.variable("share", SHARES, "share of the components"),
-            "end": list(ENDS),
-            "frequency": common.frequencies(parts[names[0]]["frequency"]),
-        },
-    )
-    result.attrs = {
+    attrs = {
         "dimension": dimension,
         "white_rank": metrics.white_noise_rank(count, dimension),
         "possible_rank": min(count - 1, dimension),
         "map_white_rank": metrics.white_noise_rank(channels * height, width),
         "map_possible_rank": min(channels * height - 1, width),
     }
-    return result
+    return LAYOUT.dataset(LAYOUT.stacked("series", series), coordinates, attrs)
 
 
 def measured(request: Given, name: str) -> Arrays:

@@ -28,6 +28,7 @@ from spectral_collapse.metrics.plain_error import area_means, plain_mask, plain_
 from spectral_collapse.sampling import Callback, Step
 from spectral_collapse.studies import common, published
 from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -58,6 +59,20 @@ CUTOFFS = (0.0, 0.0625, 0.125, 0.25, 0.5)
 PATH = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Places on the way from one latent to another."""
 PICTURES = ("image", "plain areas", "noise", "latent", "error")
+LAYOUT = Layout(
+    error=("step area sample", "mean absolute error of the predicted noise"),
+    spread=("walk step area sample", "standard deviation of the predicted noise"),
+    drawn_error=("step area drawn", "mean absolute error of the predicted noise"),
+    drawn_spread=("walk step area drawn", "standard deviation of the predicted noise"),
+    geometry=("series corner drawn", "angle (degrees) or distance / sqrt(d)"),
+    nearest=("series", "share of latents whose nearest noise is their own"),
+    edits=("series area edited", "standard deviation over labels"),
+    swapped=("series cutoff donor edited", "correlation with the donor's image"),
+    path_excess=("series place edited", "log high-frequency energy over the usual of targets"),
+    image=("series picture row col rgb", "picture"),
+    path_image=("series place row col rgb", "picture"),
+    value=("replaced measure sample", "measure of a latent or of what is sampled from it"),
+)
 
 _LEAST = 0.05  # share of the places that an area must have
 
@@ -95,85 +110,43 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of drawn images, along `drawn`:
+    """Of drawn images along `drawn`, and of the first of them pictures; of test images along `sample`.
 
-    - `drawn_error` (step, area, drawn): mean absolute difference between the noise that the standard inversion
-      predicts for a step and the noise that the sampling took away in it;
-    - `drawn_spread` (walk, step, area, drawn): standard deviation of the noise predicted in the sampling and in the
-      standard inversion over an area's places, 1 for white noise; steps count from the image;
-    - `geometry` (series, corner, drawn): angles (degrees) and sides, each over sqrt(d), of the triangle of noise,
-      image and latent, the latter another noise in the series of the white noise; `nearest` (series), the share of
-      latents whose nearest noise is their own;
-    - `edits` (series, area, edited): standard deviation of the outputs over labels, root mean square over an area;
-    - `swapped` (series, cutoff, donor, edited): correlation of the output with the images of the two latents
-      that gave the low and the high band; `path_excess` (series, place, edited), `metrics.hf_excess` of
-      what is sampled on the way from one latent to another;
-    - `image` (series, picture, row, col, rgb) and `path_image` (series, place, row, col, rgb): of the first one.
-
-    Of test images: `value` (replaced, measure, sample); `error` and `spread`, along `sample`, against the sampling that
-    leads back from their latents. NaN where an area is too small to tell.
+    `error`, `spread`: of the noise that the standard inversion predicts, against that of the sampling that leads back,
+    and 1 for white noise; steps count from the image. `geometry`: of the triangle of noise, image and latent, the
+    latter another noise in the series of the white noise. `edits`: over labels, root mean square over an area.
+    `swapped`: with the images of the two latents that gave the low and the high band. `path_excess`:
+    `metrics.hf_excess` of what is sampled on the way from one latent to another. NaN where an area is too small to
+    tell.
     """
-    series = [parts[f"drawn, {name}"] for name in SERIES]
-    counts = steps_replaced(request)
-
-    def stacked(key: str, dims: tuple[str, ...], title: str) -> common.Variable:
-        return common.variable(dims, np.stack([part[key] for part in series]), title)
-
-    return xr.Dataset(
-        {
-            **_of_steps("", "sample", parts["steps"]),
-            **_of_steps("drawn_", "drawn", parts["drawn, standard"]),
-            "geometry": stacked("geometry", ("series", "corner", "drawn"), "angle (degrees) or distance / sqrt(d)"),
-            "nearest": stacked("nearest", ("series",), "share of latents whose nearest noise is their own"),
-            "edits": stacked("edits", ("series", "area", "edited"), "standard deviation over labels"),
-            "swapped": stacked(
-                "swapped", ("series", "cutoff", "donor", "edited"), "correlation with the donor's image"
-            ),
-            "path_excess": stacked(
-                "path_excess", ("series", "place", "edited"), "log high-frequency energy over the usual of targets"
-            ),
-            "image": stacked("image", ("series", "picture", *common.PIXELS), "picture"),
-            "path_image": stacked("path_image", ("series", "place", *common.PIXELS), "picture"),
-            "value": common.variable(
-                ("replaced", "measure", "sample"),
-                np.stack([parts[f"first {count}"]["value"] for count in counts]),
-                "measure of a latent or of what is sampled from it",
-            ),
-        },
-        {
-            "series": list(SERIES),
-            "walk": ["sampling", "inversion"],
-            "area": list(AREAS),
-            "corner": list(CORNERS),
-            "donor": ["low", "high"],
-            "measure": list(MEASURES),
-            "picture": list(PICTURES),
-            "sample": request.images.names,
-            "cutoff": common.frequencies(list(CUTOFFS), "cutoff"),
-            "place": common.variable("place", list(PATH), "place between two latents"),
-            "replaced": common.variable("replaced", counts, "replaced first steps"),
-            "share": common.variable(
-                "replaced", np.array(counts) / request.parameters.num_steps, "share of the steps that are replaced"
-            ),
-        },
-        {
-            "num_steps": request.parameters.num_steps,
-            "labels": len(labels(request)),
-            "white_s_dc": metrics.white_noise_level(request.encoded.shape[1]),
-        },
-    )
-
-
-def _of_steps(prefix: str, dim: str, part: Arrays) -> dict[str, common.Variable]:
-    """The variables of `_compared`, of test images or of drawn ones."""
-    return {
-        f"{prefix}error": common.variable(
-            ("step", "area", dim), part["error"], "mean absolute error of the predicted noise"
-        ),
-        f"{prefix}spread": common.variable(
-            ("walk", "step", "area", dim), part["spread"], "standard deviation of the predicted noise"
-        ),
+    counts, num_steps = steps_replaced(request), request.parameters.num_steps
+    drawn, replaced = [parts[f"drawn, {name}"] for name in SERIES], [parts[f"first {count}"] for count in counts]
+    arrays = {
+        **parts["steps"],
+        **{f"drawn_{name}": parts["drawn, standard"][name] for name in ("error", "spread")},
+        **LAYOUT.stacked("series", drawn),
+        **LAYOUT.stacked("replaced", replaced),
     }
+    coordinates = {
+        "series": list(SERIES),
+        "walk": ["sampling", "inversion"],
+        "area": list(AREAS),
+        "corner": list(CORNERS),
+        "donor": ["low", "high"],
+        "measure": list(MEASURES),
+        "picture": list(PICTURES),
+        "sample": request.images.names,
+        "cutoff": common.frequencies(list(CUTOFFS), "cutoff"),
+        "place": common.variable("place", list(PATH), "place between two latents"),
+        "replaced": common.variable("replaced", counts, "replaced first steps"),
+        "share": common.variable("replaced", np.array(counts) / num_steps, "share of the steps that are replaced"),
+    }
+    attrs = {
+        "num_steps": num_steps,
+        "labels": len(labels(request)),
+        "white_s_dc": metrics.white_noise_level(request.encoded.shape[1]),
+    }
+    return LAYOUT.dataset(arrays, coordinates, attrs)
 
 
 def steps_replaced(request: Given) -> list[int]:

@@ -24,7 +24,7 @@ from spectral_collapse.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
 from spectral_collapse.metrics.s_hf import MODE, TOP
 from spectral_collapse.metrics.s_lf import WHITE, grey, mask
 from spectral_collapse.metrics.ssim import ssim
-from spectral_collapse.studies import common
+from spectral_collapse.studies.layout import Layout
 
 PAPERS_CUTOFF = 0.06
 """The cutoff of S_LF in the paper, at 256 px."""
@@ -42,14 +42,15 @@ class Reading(NamedTuple):
     found_own: torch.Tensor | None = None
 
 
-def combine(parts: Sequence[Arrays]) -> xr.Dataset:
-    """The readings of all scores, from the arrays of the functions below.
+LAYOUT = Layout(
+    reading_value=("reading case reading_sample", "value of the score"),
+    found_own=("reading reading_sample", "drawing closest to its own photo"),
+)
 
-    `reading_value` (reading, case, reading_sample), NaN beyond a case's samples, with the coords `reading_score`,
-    `reading_label`, `reading_used` (reading), `reading_case` (reading, case), what either case is, and
-    `reading_sample_group` (reading, reading_sample), what the samples were taken from; `found_own` (reading,
-    reading_sample).
-    """
+
+def combine(parts: Sequence[Arrays]) -> xr.Dataset:
+    """The readings of all scores, from the arrays of the functions below: NaN beyond a case's samples, with coordinates
+    that say what a reading and either case are, and what the samples were taken from."""
     most = max(part["values"].shape[-1] for part in parts)
 
     def padded(name: str, fill: object) -> np.ndarray:
@@ -59,22 +60,15 @@ def combine(parts: Sequence[Arrays]) -> xr.Dataset:
         )
 
     gathered = {name: np.concatenate([part[name] for part in parts]) for name in ("score", "label", "used", "case")}
-    values, samples = padded("values", np.nan), ("reading", "reading_sample")
-    return xr.Dataset(
-        {
-            "reading_value": common.variable(
-                ("reading", "case", "reading_sample"), values[:, :2], "value of the score"
-            ),
-            "found_own": common.variable(samples, values[:, 2], "drawing closest to its own photo"),
-        },
-        {
-            "reading": np.arange(len(values)),
-            "case": ["first", "second"],
-            "reading_sample": np.arange(most),
-            "reading_sample_group": (samples, padded("groups", "")),
-            **{f"reading_{name}": (("reading", "case")[: array.ndim], array) for name, array in gathered.items()},
-        },
-    )
+    values = padded("values", np.nan)
+    coordinates = {
+        "reading": np.arange(len(values)),
+        "case": ["first", "second"],
+        "reading_sample": np.arange(most),
+        "reading_sample_group": (("reading", "reading_sample"), padded("groups", "")),
+        **{f"reading_{name}": (("reading", "case")[: array.ndim], array) for name, array in gathered.items()},
+    }
+    return LAYOUT.dataset({"reading_value": values[:, :2], "found_own": values[:, 2]}, coordinates)
 
 
 def _arrays(rows: Sequence[Reading], groups: Sequence[str]) -> Arrays:

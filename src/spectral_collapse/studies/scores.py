@@ -25,6 +25,7 @@ from spectral_collapse.metrics.corruptions import GRADES, Corruption
 from spectral_collapse.metrics.evaluate import evaluate
 from spectral_collapse.metrics.s_lf import Structure, grey, mask
 from spectral_collapse.studies import common, readings
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters
 from spectral_collapse.studies.request import Images, Request
 from spectral_collapse.studies.study import Job, Study
@@ -40,23 +41,19 @@ WHITE, STANDARD, TABA = "white noise", "standard inversion", "TABA"
 LOUD = "white noise, 1 % too strong"
 CORRUPTIONS: dict[str, dict[str, Corruption]] = {"image": corruptions.IMAGES, "latent": corruptions.LATENTS}
 
-_LATENT, _LATENT_PICTURE = (
-    ("latent_series", "latent_sample"),
-    ("latent_series", "shown", "latent_row", "latent_col", "rgb"),
+LAYOUT = Layout(
+    filtered=("filter_score filter filter_cutoff sample", "score of a filtered image"),
+    filtered_image=("filtered_picture shown row col rgb", "picture"),
+    pipeline_image=("pipeline view stage row col rgb", "picture"),
+    pipeline_s_lf=("pipeline view", "S_LF to the source"),
+    latent_image=("latent_series shown latent_row latent_col rgb", "picture"),
+    flag_image=("latent_series shown latent_row latent_col rgb", "picture"),
+    latent_s_dc=("latent_series latent_sample", "decorrelation of the latent S_DC"),
+    norm=("latent_series latent_sample", "squared norm / d"),
+    ks_distance=("ks_series count", "KS distance"),
+    ks_pvalue=("ks_series count", "p-value"),
 )
-_FIGURES = {
-    "filtered": (("filter_score", "filter", "filter_cutoff", "sample"), "score of a filtered image"),
-    "filtered_image": (("filtered_picture", "shown", *common.PIXELS), "picture"),
-    "pipeline_image": (("pipeline", "view", "stage", *common.PIXELS), "picture"),
-    "pipeline_s_lf": (("pipeline", "view"), "S_LF to the source"),
-    "latent_image": (_LATENT_PICTURE, "picture"),
-    "flag_image": (_LATENT_PICTURE, "picture"),
-    "latent_s_dc": (_LATENT, "decorrelation of the latent S_DC"),
-    "norm": (_LATENT, "squared norm / d"),
-    "ks_distance": (("ks_series", "count"), "KS distance"),
-    "ks_pvalue": (("ks_series", "count"), "p-value"),
-}
-"""What belongs to one figure each: dimensions, long name."""
+"""What belongs to one figure each."""
 
 
 class ScoreParameters(NetworkParameters):
@@ -113,19 +110,14 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
     - A variable per score, as `metrics.evaluate` gives it, for targets blurred at the middle grade and for latents
       of the standard inversion.
-    - `filtered` (filter_score, filter, filter_cutoff, sample): S_HF and S_LF (against the images themselves) of
-      images without their high or their low frequencies; `filtered_image` (filtered_picture, shown, row, col, rgb),
-      high-passed ones about mid-grey.
-    - `pipeline_image` (pipeline, view, stage, row, col, rgb): what S_LF compares, of a source, its own target and
-      the least similar other one, black where there is no such stage; `pipeline_s_lf` (pipeline, view).
-    - `latent_image`, `flag_image` (latent_series, shown, latent_row, latent_col, rgb): the first channel from -3
-      (black) to 3 (white), and the patches that S_DC flags (black); `latent_s_dc` and `norm`, ||x||^2 / d
-      (latent_series, latent_sample).
-    - `ks_distance`, `ks_pvalue` (ks_series, count): of the first latents, NaN where there are fewer.
-    - `image_response`, `latent_response` (image_score, image_corruption, grade, sample): every per-sample score of
-      damaged targets and of damaged white noise, NaN where the coordinate `image_missing` says why;
-      `image_strength` (image_corruption, grade).
-    - `readings.combine` describes the readings.
+    - `filtered`: S_HF and S_LF (against the images themselves) of images without their high or their low frequencies;
+      their pictures, high-passed ones about mid-grey.
+    - `pipeline_image`: what S_LF compares, of a source, its own target and the least similar other one, black where
+      there is no such stage. `latent_image`: the first channel from -3 (black) to 3 (white); `flag_image`: the patches
+      that S_DC flags (black).
+    - `ks_*`: of the first latents, NaN where there are fewer.
+    - `image_response`, `latent_response`: every per-sample score of damaged targets and of damaged white noise, NaN
+      where the coordinate `image_missing` says why.
     """
     images, given, scores = request.images, request.parameters, parts["scores of images"]
     compared = {images.info.name: images, **request.beside}
@@ -133,33 +125,34 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     tests = {WHITE: parts["loud noise"]["white"], LOUD: parts["loud noise"]["loud"]}
     tests |= {name: latents[name]["ks"] for name in (STANDARD, TABA)}
     ks, ids = np.stack(list(tests.values())), latent_indices(request)
-    arrays = {**parts["filters"], "ks_distance": ks[..., 0], "ks_pvalue": ks[..., 1]}
-    for stacked in (latents.values(), [parts[f"pipeline, {name}"] for name in compared]):
-        arrays |= {name: np.stack([part[name] for part in stacked]) for name in next(iter(stacked))}
-    figures = xr.Dataset(
-        {name: common.variable(dims, arrays[name], title) for name, (dims, title) in _FIGURES.items()},
-        {
-            "sample": images.names,
-            "shown": images.names[: given.shown],
-            "filter_score": ["s_hf", "s_lf"],
-            "filter": list(FILTERS),
-            "filter_cutoff": common.variable("filter_cutoff", list(CUTOFFS), "cutoff / Nyquist"),
-            "filtered_picture": list(FILTERED),
-            "pipeline": list(compared),
-            "pipeline_title": ("pipeline", [one.info.title for one in compared.values()]),
-            "pipeline_source": ("pipeline", [one.test.kind for one in compared.values()]),
-            "structure": ("pipeline", [one.info.structure for one in compared.values()]),
-            "view": ["source", "own target", "another target"],
-            "stage": list(STAGES),
-            "latent_series": list(latents),
-            "latent_sample": [images.test.ids[index] for index in ids],
-            "latent_sample_group": ("latent_sample", [images.test.clusters[index] for index in ids]),
-            "ks_series": list(tests),
-            "count": common.variable("count", counts(given.draws), "latents"),
-            "grade": common.variable("grade", list(GRADES), "grade of the corruption"),
-        },
-    )
-    found = [_unpacked(scores), _unpacked(parts["scores of latents"]), figures]
+    arrays = {
+        **parts["filters"],
+        **LAYOUT.stacked("pipeline", [parts[f"pipeline, {name}"] for name in compared]),
+        **LAYOUT.stacked("latent_series", list(latents.values())),
+        "ks_distance": ks[..., 0],
+        "ks_pvalue": ks[..., 1],
+    }
+    coordinates = {
+        "sample": images.names,
+        "shown": images.names[: given.shown],
+        "filter_score": ["s_hf", "s_lf"],
+        "filter": list(FILTERS),
+        "filter_cutoff": common.variable("filter_cutoff", list(CUTOFFS), "cutoff / Nyquist"),
+        "filtered_picture": list(FILTERED),
+        "pipeline": list(compared),
+        "pipeline_title": ("pipeline", [one.info.title for one in compared.values()]),
+        "pipeline_source": ("pipeline", [one.test.kind for one in compared.values()]),
+        "structure": ("pipeline", [one.info.structure for one in compared.values()]),
+        "view": ["source", "own target", "another target"],
+        "stage": list(STAGES),
+        "latent_series": list(latents),
+        "latent_sample": [images.test.ids[index] for index in ids],
+        "latent_sample_group": ("latent_sample", [images.test.clusters[index] for index in ids]),
+        "ks_series": list(tests),
+        "count": common.variable("count", counts(given.draws), "latents"),
+        "grade": common.variable("grade", list(GRADES), "grade of the corruption"),
+    }
+    found = [_unpacked(scores), _unpacked(parts["scores of latents"]), LAYOUT.dataset(arrays, coordinates)]
     found += [_responses(kind, parts) for kind in CORRUPTIONS]
     found.append(readings.combine([part for name, part in parts.items() if name.startswith("readings,")]))
     result = xr.merge(found, combine_attrs="override")
@@ -168,8 +161,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
         "wavelet": str(scores["wavelet"]),
         "mean_log_energy": float(scores["mean_log_energy"]),
         "references": int(scores["references"]),
-        "white_s_dc": metrics.white_noise_level(int(arrays["shape"][0, 0])),
-        "dimension": int(arrays["shape"][0].prod()),
+        "white_s_dc": metrics.white_noise_level(int(latents[WHITE]["shape"][0])),
+        "dimension": int(latents[WHITE]["shape"].prod()),
     }
     return result
 
@@ -341,20 +334,22 @@ def responses(request: Given, kind: str, name: str) -> Arrays:
 
 def _responses(kind: str, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """The parts of `responses`; what is intact is grade 0 of every corruption."""
-    kinds, intact = CORRUPTIONS[kind], parts[f"{kind}, intact"]
-    found = [parts[f"{kind}, {name}"] for name in kinds]
-    values = np.stack([np.concatenate([intact["values"], part["values"]], 1) for part in found], 1)
-    dims = (f"{kind}_score", f"{kind}_corruption", "grade", "sample")
-    strengths = np.stack([part["strength"] for part in found])
-    return xr.Dataset(
-        {
-            f"{kind}_response": common.variable(dims, values, "score of a corrupted sample", "of the score"),
-            f"{kind}_strength": common.variable(
-                dims[1:3], strengths, "strength of the corruption", "of the corruption"
-            ),
-        },
-        {dims[0]: intact["scores"], f"{kind}_missing": (dims[0], intact["missing"]), dims[1]: list(kinds)},
-    )
+    intact, found = parts[f"{kind}, intact"], [parts[f"{kind}, {name}"] for name in CORRUPTIONS[kind]]
+    score, corruption = f"{kind}_score", f"{kind}_corruption"
+    rows = {
+        f"{kind}_response": (f"{score} {corruption} grade sample", "score of a corrupted sample", "of the score"),
+        f"{kind}_strength": (f"{corruption} grade", "strength of the corruption", "of the corruption"),
+    }
+    arrays = {
+        f"{kind}_response": np.stack([np.concatenate([intact["values"], part["values"]], 1) for part in found], 1),
+        f"{kind}_strength": np.stack([part["strength"] for part in found]),
+    }
+    coordinates = {
+        score: intact["scores"],
+        f"{kind}_missing": (score, intact["missing"]),
+        corruption: list(CORRUPTIONS[kind]),
+    }
+    return Layout(**rows).dataset(arrays, coordinates)
 
 
 def _first(compared: Iterable[Images], structure: Structure) -> Images:

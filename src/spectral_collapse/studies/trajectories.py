@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import pydantic
@@ -25,6 +25,7 @@ from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.sampling import Step
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
@@ -32,6 +33,15 @@ from spectral_collapse.studies.study import Job, Study
 WALKS = ("inversion", "sampling")
 VIEWS = ("state", "noise", "clean")
 """What is pictured of a step: x, and the two halves of the network's prediction."""
+
+LAYOUT = Layout(
+    # the amplitude of one sample to 2 %; pages show means of many
+    log_velocity=("series walk step frequency sample", "log10 of the update's amplitude", "1", 7),
+    noise_norm=("series walk step sample", "mean square of the predicted noise", "1", 12),
+    clean_error=("series step band sample", "squared error of the predicted clean image", "1", 12),
+    label_sensitivity=("series step sample", "relative change of the predicted noise", "1", 12),
+    picture=("pictured_method pictured view row col rgb", "picture"),
+)
 
 _LEAST = 1e-12  # of an amplitude, so that its logarithm is a number
 
@@ -49,12 +59,7 @@ class TrajectoryParameters(latents.LatentParameters):
         description="inversion methods, with the papers' settings for the data set",
     )
     pictured: Count = by_profile(4, 12, 12, ge=4, description="steps of which there are pictures, spread over the walk")
-
-    @pydantic.model_validator(mode="after")
-    def _has_the_standard(self) -> Self:
-        if "standard" not in self.methods:
-            raise ValueError("methods must hold 'standard', which the others are compared with")
-        return self
+    _with_standard = pydantic.field_validator("methods")(latents.with_standard)
 
 
 Given = Request[TrajectoryParameters]
@@ -82,54 +87,28 @@ def method_of(request: Given, name: str) -> InversionMethod:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`log_velocity` (series, walk, step, frequency, sample), the decadic logarithm of `Trajectory`'s velocity, and
-    `noise_norm` (series, walk, step, sample); of the inversion alone `clean_error` (series, step, band, sample),
-    squared error of the predicted clean image per coefficient, a mean over a band's rings, and `label_sensitivity`
-    (series, step, sample) against the target label; NaN at steps that ask the network nothing. Steps count along
-    the walk. `picture` (pictured_method, pictured, view, row, col, rgb): of the first image, at the steps `pictured`;
-    x and noise are first channels from -3 to 3, x over its level's norm, and mid-grey where nothing was asked.
+    """Steps count along the walk; `ratio` is of the level that a step starts from.
 
-    `ratio` (walk, step): sigma / alpha of the level that a step starts from.
+    `log_velocity`: of `Trajectory`'s velocity. Of the inversion alone `clean_error`, per coefficient, a mean over a
+    band's rings, and `label_sensitivity` against the target label; NaN at steps that ask the network nothing.
+    `picture`: of the first image; x and noise are first channels from -3 to 3, x over its level's norm, and mid-grey
+    where nothing was asked.
     """
-    names = series(request)
-
-    def stacked(key: str, dims: tuple[str, ...], title: str, bits: int = 12) -> common.Variable:
-        return common.variable(dims, np.stack([parts[name][key] for name in names]), title, bits=bits)
-
-    on_the_way = ("series", "walk", "step")
-    return xr.Dataset(
-        {
-            "log_velocity": stacked(
-                "log_velocity",
-                (*on_the_way, "frequency", "sample"),
-                "log10 of the update's amplitude",
-                bits=7,  # the amplitude of one sample to 2 %; pages show means of many
-            ),
-            "noise_norm": stacked("noise_norm", (*on_the_way, "sample"), "mean square of the predicted noise"),
-            "clean_error": stacked(
-                "clean_error", ("series", "step", "band", "sample"), "squared error of the predicted clean image"
-            ),
-            "label_sensitivity": stacked(
-                "label_sensitivity", ("series", "step", "sample"), "relative change of the predicted noise"
-            ),
-            "picture": common.variable(
-                ("pictured_method", "pictured", "view", *common.PIXELS),
-                np.stack([parts[name]["picture"] for name in request.parameters.methods]),
-                "picture",
-            ),
-        },
-        {
-            "series": names,
-            "pictured_method": list(request.parameters.methods),
-            "walk": list(WALKS),
-            "band": list(BANDS),
-            "view": list(VIEWS),
-            "sample": request.images.names,
-            "pictured": common.variable("pictured", pictured(request), "step"),
-            "frequency": common.frequencies(parts[WHITE]["frequency"]),
-            "ratio": common.variable(("walk", "step"), parts[WHITE]["ratio"], "sigma / alpha"),
-        },
-    )
+    names, methods = series(request), request.parameters.methods
+    arrays = LAYOUT.stacked("series", [parts[name] for name in names])
+    arrays |= LAYOUT.stacked("pictured_method", [parts[name] for name in methods])
+    coordinates = {
+        "series": names,
+        "pictured_method": list(methods),
+        "walk": list(WALKS),
+        "band": list(BANDS),
+        "view": list(VIEWS),
+        "sample": request.images.names,
+        "pictured": common.variable("pictured", pictured(request), "step"),
+        "frequency": common.frequencies(parts[WHITE]["frequency"]),
+        "ratio": common.variable(("walk", "step"), parts[WHITE]["ratio"], "sigma / alpha"),
+    }
+    return LAYOUT.dataset(arrays, coordinates)
 
 
 def pictured(request: Given) -> list[int]:

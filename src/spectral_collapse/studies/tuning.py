@@ -19,14 +19,21 @@ from spectral_collapse.errors import unknown
 from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.results import canonical
-from spectral_collapse.studies import common, published
+from spectral_collapse.studies import published
 from spectral_collapse.studies.image_scores import SCORES, image_scores
+from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import NetworkParameters, by_profile, known
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
 TRIES = 5
 """Settings of each method."""
+
+LAYOUT = Layout(
+    **{name: ("try sample", *titles) for name, titles in SCORES.items()},
+    sliced_wasserstein=("try", "sliced Wasserstein distance to real targets"),
+    target_s_lf=("sample", "S_LF of the true target"),
+)
 
 _STEPS = (1, 2, 5, 10, 20)
 """Of every 50: where forward diffusion ends, or noise enters."""
@@ -105,36 +112,20 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims try (a method with a setting), sample.
-
-    - `image_scores.SCORES`; `sliced_wasserstein` (try), the distance of the outputs to real targets; `target_s_lf`
-      (sample).
-    - coordinates along try: method; settings, a JSON object; published, whether these are the papers' settings or the
-      method's defaults; chosen, whether it is its method's choice.
-    """
-    names = [name for name, _ in tried(request)]
-    runs = [parts[f"{number:02d} {name}"] for number, name in enumerate(names)]
-    variables: dict[str, object] = {
-        name: common.variable(("try", "sample"), np.stack([run[name] for run in runs]), *titles)
-        for name, titles in SCORES.items()
+    """Dims try (a method with a setting), sample. Along try: `settings`, a JSON object; `published`, whether these are
+    the papers' or the method's defaults; `chosen`, whether it is its method's choice."""
+    found, names = tried(request), [name for name, _ in tried(request)]
+    arrays = LAYOUT.stacked("try", [parts[f"{number:02d} {name}"] for number, name in enumerate(names)])
+    usual = [made(name, settings) == published.method(request, name) for name, settings in found]
+    coordinates = {
+        "try": np.arange(len(names)),
+        "method": ("try", names),
+        "settings": ("try", [canonical(settings) for _, settings in found]),
+        "published": ("try", usual),
+        "sample": request.images.names,
     }
-    distances = np.stack([run["sliced_wasserstein"] for run in runs])
-    variables["sliced_wasserstein"] = common.variable("try", distances, "sliced Wasserstein distance to real targets")
-    variables["target_s_lf"] = common.variable("sample", parts["targets"]["s_lf"], "S_LF of the true target")
-    found = xr.Dataset(
-        variables,
-        {
-            "try": np.arange(len(names)),
-            "method": ("try", names),
-            "settings": ("try", [canonical(settings) for _, settings in tried(request)]),
-            "published": (
-                "try",
-                [made(name, settings) == published.method(request, name) for name, settings in tried(request)],
-            ),
-            "sample": request.images.names,
-        },
-    )
-    return found.assign_coords(chosen=("try", choices(found)))
+    result = LAYOUT.dataset(arrays | {"target_s_lf": parts["targets"]["s_lf"]}, coordinates)
+    return result.assign_coords(chosen=("try", choices(result)))
 
 
 def choices(found: xr.Dataset) -> np.ndarray:

@@ -163,7 +163,7 @@ def _write(
     file: Path, chosen: list[tuple[DomainDataset, int]], views: list[tuple[int, ...]], encoder: Encoder | None
 ) -> None:
     """Writes the items, views side by side, chunk by chunk: they need not fit into memory."""
-    temporary = _temporary(file)
+    temporary = file.with_name(f".{file.name}.tmp")
     try:
         store, row = None, 0
         bar = tqdm(total=len(chosen), desc="preparing the training images", unit="image")
@@ -190,10 +190,6 @@ def _sweep(folder: Path) -> None:
     for leftover in folder.glob(".*.npy.tmp"):
         with contextlib.suppress(Timeout), FileLock(_lock(folder / leftover.stem.removeprefix(".")), timeout=0):
             leftover.unlink(missing_ok=True)
-
-
-def _temporary(file: Path) -> Path:
-    return file.with_name(f".{file.name}.tmp")
 
 
 def _lock(file: Path) -> Path:

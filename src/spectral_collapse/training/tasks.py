@@ -28,13 +28,7 @@ from spectral_collapse.training.objectives import (
 )
 from spectral_collapse.training.pool import Encoder, Pool, draw_flips, drop_labels, flip, load_pool
 from spectral_collapse.training.recipes import Recipe
-from spectral_collapse.training.validation import (
-    Record,
-    held_out,
-    levels_of,
-    validate_autoencoder,
-    validate_denoiser,
-)
+from spectral_collapse.training.validation import Record, held_out, levels_of, validate_autoencoder, validate_denoiser
 
 if TYPE_CHECKING:
     from diffusers import ModelMixin
@@ -129,8 +123,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
             latents.measure(autoencoder, images.to(device))
             statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
         encoder = Encoder(
-            lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(),
-            f"{digest[:12]} {statistics}",
+            lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(), f"{digest[:12]} {statistics}"
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
     process = _process(recipe)
