@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import disk, paths
+from spectral_collapse import disk, paths, statistics
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts, parts_of, read_arrays
@@ -490,3 +490,15 @@ def test_a_data_folder_that_is_too_long_is_named(name: str, monkeypatch: pytest.
         with pytest.raises(InvalidParameterError, match=r"SPECTRAL_COLLAPSE_HOME is .* too long for a path") as told:
             ask()
         assert len(str(told.value)) < 500
+
+
+def test_windows_of_fixed_pictures_are_strata_and_those_of_others_groups() -> None:
+    """The four pictures of textures are fixed; photographs are drawn anew."""
+    for dataset, kind in (("textures_x8", "stratum"), ("photos_x8", "group")):
+        made = make(dataset=dataset).assign_coords(sample_group=("sample", ["x", "x", "y"]))
+        results.save(made)
+        found = results.load("pareto", dataset=dataset)
+        assert [name for name in found.coords if name.startswith("sample_")] == [f"sample_{kind}"]
+        drawn = len(set(statistics.groups_of(found)))
+        assert (statistics.pictures_of(found), drawn) == (2, 3 if kind == "stratum" else 2)
+        assert f"sample_{kind}" in results.result(results.ship(found)).coords  # and once more, as it was read

@@ -104,7 +104,9 @@ class DatasetInfo:
     structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
     Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
     threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
-    beside their own. published: the papers' settings of the cures on it.
+    beside their own. fixed: whether results speak of just these pictures, other parts of which networks were trained
+    on: intervals then resample windows within each picture (`statistics.groups_of`). published: the papers' settings
+    of the cures on it.
 
     Raises InvalidParameterError for what is no name, label, number or function.
     """
@@ -124,6 +126,7 @@ class DatasetInfo:
     download: Download | None = None
     """The archives of the whole family; None for images that need no download, or that no program may fetch."""
     companion: bool = False
+    fixed: bool = False
     published: Published = Published()
     homepage: str = ""
     """The page that says how to get images that no program may fetch."""
@@ -132,6 +135,7 @@ class DatasetInfo:
         for name in ("name", "family", "title", "homepage"):
             check_text(name, getattr(self, name))
         check_flag("companion", self.companion)
+        check_flag("fixed", self.fixed)
         check_is("published", self.published, Published, "a Published")
         check_is("download", self.download, Download | None, "a Download or None")
         check_count("source_label", self.source_label, 0)

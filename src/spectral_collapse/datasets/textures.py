@@ -7,6 +7,8 @@ between 1/16 and a quarter, has a standard deviation below `HOMOGENEOUS`. In the
 
 from __future__ import annotations
 
+import dataclasses
+
 from spectral_collapse.datasets.pictures import PictureSet, entries
 
 HOMOGENEOUS = 0.4
@@ -19,4 +21,4 @@ TEXTURES = PictureSet(
     origin="windows of brick, grass, gravel and stained tissue, pictures that scikit-image installs with itself",
 )
 
-DATASETS = entries(TEXTURES, "Textures")
+DATASETS = [dataclasses.replace(entry, fixed=True) for entry in entries(TEXTURES, "Textures")]

@@ -184,7 +184,7 @@ def choices(study: xr.Dataset) -> str:
     within = [f"at most {limit:g} times: {chosen(study, limit) or 'none'}" for limit in (CHEAP, NEXT_TO_NOTHING)]
     return (
         f", chosen on {study.sizes['validated']} validation images from "
-        f"{len(set(statistics.groups_of(study, 'validated')))} pictures: {terms or 'no single term was run'}. Best "
+        f"{statistics.pictures_of(study, 'validated')} pictures: {terms or 'no single term was run'}. Best "
         f"variant at the standard inversion's time {'; '.join(within)}."
     )
 

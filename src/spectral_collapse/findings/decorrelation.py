@@ -112,7 +112,7 @@ def by_patch(one: xr.Dataset) -> pd.DataFrame:
 def calibration(found: Found) -> pd.DataFrame:
     """S_DC of drawn white noise of the first data set's size by channels and patch, and what is expected: columns
     channels, patch, expected, and those of `intervals.means`; its draws are independent."""
-    drawn = next(iter(found.values()))["white_s_dc"].drop_vars("sample_group", errors="ignore")
+    drawn = next(iter(found.values()))["white_s_dc"].drop_vars(["sample_group", "sample_stratum"], errors="ignore")
     rows = means(drawn, bounds=SHARE)
     return rows.assign(expected=rows["channels"].map(metrics.white_noise_level))
 

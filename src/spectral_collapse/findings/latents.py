@@ -10,7 +10,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.intervals import as_rows
 from spectral_collapse.findings.measured import attr, said, title_of
-from spectral_collapse.statistics import Interval, groups_of
+from spectral_collapse.statistics import Interval, pictures_of
 from spectral_collapse.studies.latents import WHITE
 
 Found = Mapping[str, xr.Dataset]
@@ -41,7 +41,7 @@ def called(series: str) -> str:
 
 def label(study: xr.Dataset) -> str:
     """'Textures, x8 (real, 64 latents, 4 pictures)'."""
-    pictures = len(set(groups_of(study)))
+    pictures = pictures_of(study)
     return f"{title_of(study)} ({attr(study, 'data_source')}, {study.sizes['sample']} latents, {pictures} pictures)"
 
 

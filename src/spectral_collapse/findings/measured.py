@@ -16,7 +16,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, described
-from spectral_collapse.statistics import Interval, groups_of
+from spectral_collapse.statistics import Interval, pictures_of
 from spectral_collapse.studies import common
 
 
@@ -149,4 +149,4 @@ class Measured(dict[str, Interval]):
 
 
 def _count(study: xr.Dataset) -> tuple[int, int]:
-    return (study.sizes["sample"], len(set(groups_of(study)))) if "sample" in study.sizes else (0, 0)
+    return (study.sizes["sample"], pictures_of(study)) if "sample" in study.sizes else (0, 0)

@@ -153,7 +153,7 @@ def sharing_verdict() -> str:
     errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in runs]
     times = [text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
     scores = [run["s_hf"].isel(step=-1) for run in runs]  # of the same white noise
-    pairs, independent = runs[0].sizes["pair"], len(set(statistics.groups_of(runs[0], "pair")))
+    pairs, independent = runs[0].sizes["pair"], statistics.pictures_of(runs[0], "pair")
     pictures = "" if independent == pairs else f" from {independent} pictures"
     return (
         f"- **{SHARED}** ({attr(runs[0], 'data_source')} images, {pairs} pairs{pictures}) has {times[0]} times the "

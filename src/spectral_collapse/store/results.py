@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from spectral_collapse import disk, paths
+from spectral_collapse import datasets, disk, paths
 from spectral_collapse.checks import check_is, check_text, described
 from spectral_collapse.errors import DataError, InvalidParameterError, listed, shown
 from spectral_collapse.store.packing import attributes, encode, pack, read
@@ -195,7 +195,16 @@ def result(file: Path) -> xr.Dataset:
     """`read` of what `save` or `ship` wrote. Raises DataError as `checked` does, too."""
     found = read(file)
     found.attrs = checked(file, found.attrs)
-    return found
+    return of_population(found)
+
+
+def of_population(found: xr.Dataset) -> xr.Dataset:
+    """A result whose coordinates `*_group` are called `*_stratum` where its data set's pictures are fixed."""
+    info = datasets.DATASETS.get(str(parameters(found.attrs).get("dataset")))
+    if info is None or not info.fixed:
+        return found
+    groups = [str(name) for name, one in found.coords.items() if str(name).endswith("_group") and one.ndim == 1]
+    return found.rename({name: f"{name.removesuffix('_group')}_stratum" for name in groups})
 
 
 def checked(file: Path, attrs: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from spectral_collapse.denoisers import Denoiser, Prediction
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.processes import Level
-from spectral_collapse.statistics import groups_of
+from spectral_collapse.statistics import pictures_of
 
 PIXELS = ("row", "col", "rgb")
 """The last dimensions of a stored picture."""
@@ -80,7 +80,7 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
 
 def images(study: xr.Dataset) -> str:
     """'16 real test images from 13 pictures': how many a result has, of which kind, and how many are independent."""
-    count, independent = study.sizes["sample"], len(set(groups_of(study)))
+    count, independent = study.sizes["sample"], pictures_of(study)
     pictures = "" if independent == count else f" from {independent} picture{'s' * (independent > 1)}"
     return f"{count} {study.attrs['data_source']} test images{pictures}"
 

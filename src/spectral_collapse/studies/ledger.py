@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import xarray as xr
 
+from spectral_collapse.statistics import pictures_of
 from spectral_collapse.store import results
 from spectral_collapse.store.shipping import State
 
@@ -35,7 +36,5 @@ def note(result: xr.Dataset, how: How, state: State) -> None:
     """Puts a result on the list."""
     study = result.attrs["study"]
     key = results.key(study, results.parameters(result.attrs))
-    images, pictures = (
-        len(set(result[name].values)) if name in result.coords else 0 for name in ("sample", "sample_group")
-    )
+    images, pictures = (result.sizes["sample"], pictures_of(result)) if "sample" in result.dims else (0, 0)
     USED.setdefault(key, Entry(study, key, dict(result.attrs), images, pictures, how, state))

@@ -230,7 +230,7 @@ class Study(Generic[P]):
     def _store(self, request: Request[P], identity: dict[str, Any] | None, result: xr.Dataset | None) -> xr.Dataset:
         """Stores a result, and gives it as it is stored; None stands for what another run has stored."""
         if identity is None:
-            return result
+            return results.of_population(result)
         if result is not None:
             results.save(result)
             self._parts(identity).clear()
