@@ -13,11 +13,11 @@ import xarray as xr
 
 from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import collapse, domains, front, gaussian, networks, scores, verdicts
+from spectral_collapse.findings import collapse, domains, gaussian, home, networks, scores, verdicts
 from spectral_collapse.findings.claims import QUESTION, Claim, Verdict, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
-from tests import benchmark_study, decomposition_study, gaussian_study, networks_study, scores_study
+from tests import benchmark_study, gaussian_study, networks_study, scores_study
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
@@ -248,39 +248,6 @@ def _collapse(power: float, s_dc: float, excess: float, title: str = "One") -> x
     )
 
 
-@pytest.mark.parametrize(
-    ("excess", "power", "said"),
-    [
-        (-2.0, 0.3, ("Texture is lost", "have only 0.1", "The loss is there in the noise")),
-        (2.0, 1.5, ("No texture is lost", "have 7.", "lacks no power at high frequencies")),
-    ],
-)
-def test_the_answer_of_the_book_follows_its_numbers(excess: float, power: float, said: tuple[str, ...]) -> None:
-    study = _collapse(power, 0.9, excess)
-    study.attrs |= {"origin": "made up", "data_source": "rendered"}
-    closed = study["latent_series"] == "source, closed form"
-    study["latent_power"] = study["latent_power"].where(~closed, power)
-    decomposed = decomposition_study.decomposition()
-    walk = {"denoiser": "covariance", "entry": "none", "resolution": "coarse", "measure": "high_power"}
-    decomposed["value"].loc[walk] = 0.25
-    other = benchmark_study.made(
-        {"standard": {}, "taba": {"hf_excess": np.log(2)}, "ovg": {"hf_excess": np.log(3)}}, spread=0.0
-    )
-    other = other.assign_attrs(title="Other", data_source="real")
-    other["reference_hf_excess"][:] = other["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
-    others = {"other": other, "same": other.assign_attrs(title=study.attrs["title"])}
-    answer = front.answer(study, decomposed, others, MADE)
-    [line] = re.findall(r"^- .*$", answer, re.MULTILINE)
-    for words in ("12 real test images: 0.25 [0.25, 0.25] times", "by 2.00 [2.00, 2.00], OVG by 3.00 [3.00, 3.00]"):
-        assert words in line
-    for words in (*said, "and 0.25 [0.25, 0.25] if it knows the covariance", "4 checks", "6 rendered test images"):
-        assert words in answer
-    assert ("so the loss does not need an imperfect network" in answer) == (power < 1)
-    assert "Test windows" not in answer
-    study.attrs["parameters"] = json.dumps({"dataset": "textures_x8"})
-    assert "Test windows are strips of the same pictures" in front.answer(study, decomposed, {}, MADE)
-
-
 def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
     lost, kept = _collapse(0.3, 0.4, -2.0), _collapse(1.5, 1.2, 2.0, "Two")
     assert [claim.side for claim in collapse.claims({"one": lost})] == ["holds"] * 5
@@ -362,4 +329,4 @@ def test_a_module_that_imports_the_claims_of_others_is_no_chapter(monkeypatch: p
 @pytest.mark.parametrize(("profile", "warned"), [("smoke", True), ("quick", False)])
 def test_numbers_of_a_trial_run_are_called_that(profile: str, warned: bool) -> None:
     study = xr.Dataset(attrs={"parameters": json.dumps({"profile": profile})})
-    assert ("shows that everything runs, and no more" in front.warning(study)) is warned
+    assert ("shows that everything runs, and no more" in home.warning(study)) is warned

@@ -64,7 +64,11 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
     total = verdicts.tally(one for made in claims.values() for one in made)
-    images = ", ".join(f"{one.sizes['sample']} of {title_of(one)}" for one in found.values())
+    images = ", ".join(
+        f"{one.sizes['sample']} of {title_of(one)}"
+        + " (windows of four pictures that the network saw other parts of)" * ("sample_stratum" in one.coords)
+        for one in found.values()
+    )
     best = called(choose.pick(found, "editing", 1))
     return (
         f"{warning(study)}"

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,19 +195,31 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
     if not folder.exists() and ":" in str(given) and os.sep not in str(given):
         return _from_function(str(given), source, target)
     if (folder / "model_index.json").is_file():
-        return _from_pipeline(_pipeline(folder, dtype), source, target)
+        return _identified(_from_pipeline(_pipeline(folder, dtype), source, target))
     if (folder / "config.json").is_file() and not (folder / "card.json").exists():
-        return _from_unet_folder(folder, source, target)
+        return _identified(_from_unet_folder(folder, source, target))
     if folder.is_dir() and (folder / "unet" / "config.json").is_file() and not (folder / "card.json").exists():
-        return _from_unet_folder(folder / "unet", source, target)
+        return _identified(_from_unet_folder(folder / "unet", source, target))
     if not folder.exists() and isinstance(given, str) and _HUB_NAME.fullmatch(given):
-        return _from_pipeline(_pipeline(_fetched(given), dtype), source, target)
+        return _identified(_from_pipeline(_pipeline(_fetched(given), dtype), source, target))
     model = load_model(given)
     if (source, target) != (None, None):
         raise InvalidParameterError(
             f"{shown(find(given))} is a checkpoint whose domains its training has fixed; leave out prompts and classes"
         )
     return model
+
+
+def _identified(model: Model) -> Model:
+    """A model as it was read from files, with a hash of its weights and of what else it computes with: nobody had it in
+    his hands to change it, as he may have one that a function returns."""
+    if model.hash:
+        return model
+    denoiser = model.denoiser
+    parts = [fingerprint(model), repr(denoiser.process), denoiser.prediction, type(model).__name__]
+    parts += [repr(sorted(network.config.items(), key=str)) for network in model._networks()]
+    parts += [f"{name} {rows.tolist()}" for name, rows in denoiser.told().items()]
+    return replace(model, hash=hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12])
 
 
 def _from_function(name: str, source: Domain, target: Domain) -> Model:

@@ -215,7 +215,7 @@ class Request(Generic[P]):
         checkpoint = self._opened(checkpoint)
         if isinstance(checkpoint, Model):
             process, classes = checkpoint.denoiser.process, _classes(checkpoint)
-            found = Facts(checkpoint.card, own.fingerprint(checkpoint), process, classes, checkpoint.downsampling)
+            found = Facts(checkpoint.card, checkpoint.hash, process, classes, checkpoint.downsampling)
         else:
             found = _once(facts, checkpoint)
         self._check_made_for(found.card)
