@@ -59,14 +59,9 @@ def test_the_chart_has_a_dot_for_every_image(study: xr.Dataset) -> None:
 
 
 def test_the_five_sentences_follow_the_numbers() -> None:
-    """Standard translations have a quarter of their targets' energy, TABA's a half; the entry makes most of the loss."""
-    shifts = {
-        "standard": {},
-        "taba": {"hf_excess": np.log(2)},
-        "ovg": {"hf_excess": np.log(3)},
-        "nullspace": {"s_lf": 0.2},
-    }
-    study = made(shifts, spread=0.0).assign_attrs(title="Squares")
+    """Standard translations have a quarter of their targets' energy, TABA's a half."""
+    cures = {"taba": {"hf_excess": np.log(2)}, "ovg": {"hf_excess": np.log(3)}, "nullspace": {"s_lf": 0.2}}
+    study = made({"standard": {}, **cures}, spread=0.0).assign_attrs(title="Squares")
     study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
     decomposed = decomposition()
     claims = {"one": [Claim("a", "", "", "holds"), Claim("b", "", "", "fails")]}
