@@ -42,6 +42,14 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
     assert re.search(r"<td>[0-9a-f]{7}\+?</td>", page)
 
 
+def test_a_page_that_sums_up_many_results_leaves_their_list_to_others() -> None:
+    for number in range(footer.MANY + 1):
+        ledger.note(make(seeds=number).assign_attrs(data_source="real", title="Photos"), "loaded", State("stored"))
+    assert f"This page shows {footer.MANY + 1} results" in footer.html()
+    assert "<tr" not in footer.html()
+    assert 'class="spectral-collapse-results"' in footer.html()
+
+
 def test_what_ships_can_be_downloaded_where_a_repository_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     shipped = paths.pages()[0].parents[1] / "data" / "results" / "shipped" / "powers-smoke-12345678.nc"
     result = make().assign_attrs(data_source="real", title="Photos")

@@ -32,10 +32,20 @@ def sentence() -> str:
     return " ".join(said)
 
 
+MANY = 40
+"""A page of more results sums up what others show, and leaves their list to them."""
+
+
 def html() -> str:
-    """`sentence`, and `table` behind it, to be opened, with links to files that are published; '' without results."""
+    """`sentence`, and `table` behind it, to be opened, with links to files that are published; the sentence alone for
+    `MANY` results, and '' without any."""
     if not ledger.USED:
         return ""
+    if len(ledger.USED) > MANY:
+        said = f"{sentence()} The pages that they are of list them."
+        return (
+            f'<p class="spectral-collapse-results"><strong>Results behind this page.</strong> {markup.escape(said)}</p>'
+        )
     with pd.option_context("display.max_colwidth", None):
         rows = table().map(markup.escape)
         rows["In Python"] = "<code>" + rows["In Python"] + "</code>"
