@@ -45,7 +45,7 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
 def test_a_page_that_sums_up_many_results_leaves_their_list_to_others() -> None:
     for number in range(footer.MANY + 1):
         ledger.note(make(seeds=number).assign_attrs(data_source="real", title="Photos"), "loaded", State("stored"))
-    assert f"This page shows {footer.MANY + 1} results" in footer.html()
+    assert f"This page sums up {footer.MANY + 1} results" in footer.html()
     assert "<tr" not in footer.html()
     assert 'class="spectral-collapse-results"' in footer.html()
 

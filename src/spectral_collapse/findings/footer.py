@@ -42,7 +42,9 @@ def html() -> str:
     if not ledger.USED:
         return ""
     if len(ledger.USED) > MANY:
-        said = f"{sentence()} The pages that they are of list them."
+        other = sum(entry.state.kind != "stored" for entry in ledger.USED.values())
+        said = f"This page sums up {len(ledger.USED)} results, which the pages of their studies list."
+        said += f" {other} of them were made by another version of the code, as is said there." if other else ""
         return (
             f'<p class="spectral-collapse-results"><strong>Results behind this page.</strong> {markup.escape(said)}</p>'
         )
