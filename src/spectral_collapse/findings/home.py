@@ -64,11 +64,9 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
     total = verdicts.tally(one for made in claims.values() for one in made)
-    images = ", ".join(
-        f"{one.sizes['sample']} of {title_of(one)}"
-        + " (windows of four pictures that the network saw other parts of)" * ("sample_stratum" in one.coords)
-        for one in found.values()
-    )
+    counts = sorted({one.sizes["sample"] for one in found.values()})
+    seen = ", ".join(title_of(one) for one in found.values() if "sample_stratum" in one.coords)
+    known = f"; those of {seen} are other parts of pictures that the network saw" if seen else ""
     best = called(choose.pick(found, "editing", 1))
     return (
         f"{warning(study)}"
@@ -84,7 +82,8 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
         "these data sets. [What should I use?](notebooks/choose.ipynb) has the other tasks and prices.\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims {total['holds']} hold on all data "
         f"that can tell, {total['fails']} fail on all, and the others depend on the data or await more of it; networks "
-        f"are small, and images few: {images}."
+        f"are small, and images few, {' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} of each data "
+        f"set{known}."
     )
 
 
