@@ -82,22 +82,6 @@ def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))
 
 
-def test_the_first_page_has_pictures_and_spectra_of_the_same(study: xr.Dataset) -> None:
-    chart = spectra.overview(study, findings.image_spectra(study))
-    table = pd.concat([pd.DataFrame(part) for part in chart.to_dict()["datasets"].values()])
-    assert list(table["column"].dropna().unique()) == list(table["panel"].dropna().unique())
-    power = table.dropna(subset="panel")
-    own = power[power["panel"] == "True target"]
-    np.testing.assert_array_equal(own["mean"], own["target"])
-    assert set(power.groupby("frequency")["target"].nunique()) == {1}  # the same line in every panel
-    svg = drawn(chart)
-    assert svg.count("<image") == 5 * 2
-    assert svg.count("image-rendering: pixelated") == 5 * 2
-    for title in ("Source", "TABA", "OVG", "True target"):
-        assert svg.count(f">{title}<") == 2
-    assert "legend" not in svg
-
-
 def test_a_grid_keeps_the_order_of_its_columns() -> None:
     blank = np.zeros((1, 2, 2, 3), np.uint8)
     chart = pictures.grid({"z": blank, "a": blank}, ["only"]).to_dict()

@@ -110,9 +110,3 @@ def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(s
         assert claim.side == verdict
         assert f"Made up {1 - left:.2f} in the first 2 of 50 steps: 0.500 [0.500, 0.500] to" in claim.measured
     assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].side == "not measured"
-
-
-def test_what_is_left_is_the_power_of_the_standard_walk(study: xr.Dataset) -> None:
-    walk = {"denoiser": "covariance", "entry": "none", "resolution": "coarse", "measure": "high_power"}
-    study["value"].loc[walk] = 0.25
-    np.testing.assert_allclose(findings.left(study), 0.25)

@@ -129,17 +129,6 @@ def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> Non
     assert page.count("<tbody>") == page.count('scope="rowgroup"') == 3
 
 
-def test_the_short_table_has_every_question_and_what_abstracts_claim() -> None:
-    said = Claim("f", "There and Back Again, abstract and Fig. 1", "0.5 < 1", "fails", "fig-plain-error")
-    assert verdicts.question(said) == STEPS
-    shown = verdicts.short_table(MADE | {"plain_areas": [said]})
-    assert shown.count("<tbody>") == shown.count('scope="rowgroup"') == 4
-    assert f"{COLLAPSE}: 2 holds</th>" in shown  # counted, although no row of it is shown
-    assert shown.count("<td>") == 4
-    assert "<details><summary>fails</summary>0.5 &lt; 1</details>" in shown
-    assert '<a href="notebooks/plain_areas.html#fig-plain-error">plain areas</a>' in shown
-
-
 def test_a_selection_takes_what_is_stored_of_all_networks_that_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     store = {("a_x8", "a"), ("b_x8", "b"), ("b_x8", "b-dit"), ("c_x8", "c"), ("d_x8", "d")}
     # c has a single network, d and e another by its record, f both

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Look, described, tips, x_axis, y_axis
+from spectral_collapse.charts.lines import Look, described, tips, x_axis
 from spectral_collapse.charts.theme import PALETTE
 
 IMAGES = {
@@ -103,36 +103,6 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
 
 
 @described
-def overview(study: xr.Dataset, table: pd.DataFrame, rows: int = 2) -> alt.VConcatChart:
-    """Sources, outputs and true targets, and below each its mean radial spectrum beside that of the true targets.
-
-    study: of `studies.collapse`. table: its `findings.collapse.image_spectra`.
-    """
-    image = study["image"].isel(shown=slice(rows))
-    whole = pictures.grid(
-        {title: list(image.sel(image_series=name).to_numpy()) for title, name in _COLUMNS.items()},
-        [str(name) for name in image["shown"].to_numpy()],
-    )
-    called = {name: title for title, name in _COLUMNS.items()}
-    target = table[table["series"] == "target"].set_index("frequency")["mean"]
-    table = table.assign(target=table["frequency"].map(target), panel=table["series"].map(called))
-    table["panel"] = pd.Categorical(table["panel"], list(_COLUMNS))
-    scale = lines.log_scale(table)
-    y = y_axis("mean", "power", format="~g", tickCount=4).scale(scale)
-    x = x_axis("frequency", "cycles per pixel", log=True, format="~g", values=[0.02, 0.1, 0.4])
-    colors = [IMAGES[name][1].color for name in _COLUMNS.values()]
-    color = alt.Color("panel:N", legend=None).scale(domain=list(_COLUMNS), range=colors)
-    tooltip = tips({"frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
-    own = alt.Chart().encode(x, y, color=color, tooltip=tooltip)
-    layers = alt.layer(
-        own.mark_area().encode(alt.Y("low:Q", scale=scale), alt.Y2("high:Q")),
-        alt.Chart().mark_line(color="#777777", strokeWidth=1.5).encode(x, alt.Y("target:Q", scale=scale)),
-        own.mark_line(point="transparent"),
-    ).properties(width=pictures.SIDE - 20, height=110)
-    spectra = lines.panels(layers, table.sort_values("panel"), columns=len(_COLUMNS)).properties(spacing=12)
-    return alt.vconcat(whole, spectra, spacing=6)
-
-
 def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
     """Mean power of each series with its interval."""
     shown = table[table["series"].isin(list(series))]

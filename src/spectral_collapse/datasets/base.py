@@ -141,7 +141,7 @@ class DatasetInfo:
         check_count("source_label", self.source_label, 0)
         check_number("guidance", self.guidance, 0)
         check_name("structure", self.structure, ("color", "edges"))
-        for name in ("source_band", "structure_cutoff", "open_real", *(["render"] if self.render else [])):
+        for name in ("source_band", "structure_cutoff", "open_real", *(["render"] if self.render is not None else [])):
             check_function(name, getattr(self, name))
 
     @property
@@ -159,7 +159,7 @@ def shown_as_target(group: str) -> bool:
 
 @dataclass(frozen=True)
 class Images:
-    """`DomainImages` that two functions make of items, such as paths; images of one group share a cluster."""
+    """`DomainImages` that two functions make of items, such as paths; owners: their clusters, without it the groups."""
 
     kind: DataSource
     origin: str
@@ -170,10 +170,11 @@ class Images:
     source_of: Callable[[Any], torch.Tensor]
     target_of: Callable[[Any], torch.Tensor]
     """item -> the image of either domain, 3 x size x size in [-1, 1]; DataError for a file that cannot be read."""
+    owners: Sequence[str] | None = None
 
     @property
     def clusters(self) -> Sequence[str]:
-        return self.groups
+        return self.groups if self.owners is None else self.owners
 
     def source(self, index: int) -> torch.Tensor:
         return self.source_of(self.items[index])

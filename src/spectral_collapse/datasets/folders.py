@@ -16,7 +16,8 @@ from PIL import Image
 
 from spectral_collapse import paths
 from spectral_collapse.datasets import images
-from spectral_collapse.datasets.base import DatasetInfo, Split, shown_as_target
+from spectral_collapse.datasets.base import DatasetInfo, Images, Split, shown_as_target
+from spectral_collapse.datasets.files import fingerprint
 from spectral_collapse.errors import DataError, listed, shown
 from spectral_collapse.labels import SOURCE
 from spectral_collapse.later import torch
@@ -70,68 +71,53 @@ def by_stem(folder: str | Path, what: str) -> dict[str, Path]:
     return found
 
 
-class FolderPairs:
-    """One split of a pair of folders (`datasets.base.DomainImages`): images of one name are a pair.
+def pairs(source: Path, target: Path, split: Split, size: int) -> Images:
+    """One split of a pair of folders: images of one name are a pair.
 
     Images in one sub-folder belong together, such as those of a patient: they are in one split, and intervals resample
     sub-folders. Every second one, in the order of names, is a test image; the others serve as the training split, of
     which the studies take the reference images of their scores.
 
-    Raises DataError for folders that `find` refuses, fewer than four pairs, and images that cannot be read.
+    Raises DataError for folders that `find` refuses, and for too few pairs.
     """
+    sources, targets = by_stem(source, "source_images"), by_stem(target, "target_images")
+    stems = [stem for stem in sources if stem in targets]
+    if len(stems) < 4:
+        raise DataError(
+            f"{len(stems)} of {len(sources)} images in {shown(source)} have a target of their name in {shown(target)}; "
+            "four pairs are needed at least"
+        )
+    owner = {stem: stem.rpartition("/")[0] for stem in stems}
+    if "" in owner.values() or len(set(owner.values())) < 2:
+        owner = {stem: stem for stem in stems}
+    wanted = set(list(dict.fromkeys(owner.values()))[split == "train" :: 2])
+    ids = [stem for stem in stems if owner[stem] in wanted]
+    if split == "train" and len({shown_as_target(stem) for stem in ids}) < 2:
+        raise DataError(
+            f"{len(ids)} of {len(stems)} pairs are kept apart from the test images, which is too few for reference "
+            "images of both domains; more pairs are needed"
+        )
+    contents = (hashlib.sha256(files[stem].read_bytes()).hexdigest() for stem in ids for files in (sources, targets))
+    origin = f"{len(stems)} pairs of images of the folders {source.name} and {target.name}"
 
-    kind = "real"
+    def image_of(files: dict[str, Path], stem: str) -> torch.Tensor:
+        return fitted(read(files[stem]), (size, size))[0][0]
 
-    def __init__(self, source: str | Path, target: str | Path, split: Split, size: int) -> None:
-        sources, targets = by_stem(source, "source_images"), by_stem(target, "target_images")
-        stems = [stem for stem in sources if stem in targets]
-        if len(stems) < 4:
-            raise DataError(
-                f"{len(stems)} of {len(sources)} images in {shown(source)} have a target of their name in "
-                f"{shown(target)}; four pairs are needed at least"
-            )
-        owner = {stem: stem.rpartition("/")[0] for stem in stems}
-        if "" in owner.values() or len(set(owner.values())) < 2:
-            owner = {stem: stem for stem in stems}
-        owners = list(dict.fromkeys(owner.values()))
-        wanted = set(owners[split == "train" :: 2])
-        self.ids = [stem for stem in stems if owner[stem] in wanted]
-        self.groups, self.clusters = self.ids, [owner[stem] for stem in self.ids]
-        if split == "train" and len({shown_as_target(stem) for stem in self.ids}) < 2:  # real_targets, training_sources
-            raise DataError(
-                f"{len(self.ids)} of {len(stems)} pairs are kept apart from the test images, which is too few for "
-                "reference images of both domains; more pairs are needed"
-            )
-        self.origin = f"{len(stems)} pairs of images of the folders {Path(source).name} and {Path(target).name}"
-        self._size, self._files = (size, size), (sources, targets)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for stem in self.ids:
-            for files in self._files:
-                digest.update(f"{stem} {hashlib.sha256(files[stem].read_bytes()).hexdigest()}".encode())
-        return digest.hexdigest()[:12]
-
-    def source(self, index: int) -> torch.Tensor:
-        return self._image(0, index)
-
-    def target(self, index: int) -> torch.Tensor:
-        return self._image(1, index)
-
-    def _image(self, side: int, index: int) -> torch.Tensor:
-        return fitted(read(self._files[side][self.ids[index]]), self._size)[0][0]
+    read_both = (functools.partial(image_of, files) for files in (sources, targets))
+    return Images(
+        "real", origin, ids, ids, ids, fingerprint([*ids, *contents]), *read_both, [owner[one] for one in ids]
+    )
 
 
 def pair(source: str | Path, target: str | Path, source_label: int = SOURCE) -> DatasetInfo:
-    """A data set for the studies, of two folders whose images belong together by their names (`FolderPairs`).
+    """A data set for the studies, of two folders whose images belong together by their names (`pairs`).
 
     Raises InvalidParameterError for what is no path.
     """
     source, target = paths.expanded(source, "source_images"), paths.expanded(target, "target_images")
 
-    def open_pairs(roots: list[Path], split: Split, size: int, skip_corrupt: bool) -> FolderPairs:
-        return FolderPairs(source, target, split, size)
+    def open_pairs(roots: list[Path], split: Split, size: int, skip_corrupt: bool) -> Images:
+        return pairs(source, target, split, size)
 
     return DatasetInfo(
         name=OWN,

@@ -15,7 +15,7 @@ from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.findings.tidy import tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import POSITIVE, Interval, interval, ratio, text
+from spectral_collapse.statistics import POSITIVE, interval, ratio, text
 from spectral_collapse.studies.decomposition import MEASURES
 
 DENOISERS = {
@@ -172,12 +172,6 @@ def error_ratios(study: xr.Dataset) -> dict[str, Any]:
     errors = {band: ratio(network.sel(band=band), closed.sel(band=band)) for band in BANDS}
     grows = all(lower.mean < higher.mean for lower, higher in itertools.pairwise(errors.values()))
     return {"error": errors, "grows": "grows" if grows else "does not grow"}
-
-
-def left(study: xr.Dataset) -> Interval:
-    """Power at high frequencies, 1 for white noise, that a standard inversion with the perfect denoiser leaves."""
-    walk = {"entry": "none", "resolution": "coarse", "denoiser": "covariance"}
-    return interval(study["value"].sel(walk | {"measure": "high_power"}), bounds=POSITIVE)
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:

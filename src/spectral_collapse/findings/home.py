@@ -14,7 +14,7 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import below, label, title_of
-from spectral_collapse.statistics import text
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
 METHODS = ("standard", "dpm_solver", "nullspace", "taba", "ovg")
@@ -29,6 +29,11 @@ def detail(study: xr.Dataset, method: str) -> xr.DataArray:
     return np.exp(own - study["reference_hf_excess"].sel(reference=TARGET, drop=True)).rename("ratio")
 
 
+def energy(study: xr.Dataset, method: str) -> Interval:
+    """The geometric mean of `detail` over images, with its interval."""
+    return statistics.geometric_mean(np.log(detail(study, method)))
+
+
 def details(found: Found) -> pd.DataFrame:
     """`detail` of every image, and per method its geometric mean with a 95 % interval over independent pictures.
 
@@ -37,8 +42,7 @@ def details(found: Found) -> pd.DataFrame:
     rows = []
     for study in found.values():
         for method in (name for name in METHODS if name in study["point"]):
-            ratios = detail(study, method)
-            mean = statistics.geometric_mean(np.log(ratios))
+            ratios, mean = detail(study, method), energy(study, method)
             frame = pd.DataFrame({"image": ratios["sample"].to_numpy().astype(str), "ratio": ratios.to_numpy()})
             rows.append(frame.assign(panel=label(study), method=called(method), **mean._asdict()))
     return pd.concat(rows, ignore_index=True)
@@ -59,11 +63,12 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     data set. claims: of `verdicts.collected`.
     """
     study = next(iter(found.values()))
-    energies = {name: statistics.geometric_mean(np.log(detail(study, name))) for name in ("standard", "taba", "ovg")}
-    less = [below(statistics.geometric_mean(np.log(detail(one, "standard"))), 1) for one in found.values()]
+    energies = {name: energy(study, name) for name in ("standard", "taba", "ovg")}
+    less = [below(energy(one, "standard"), 1) for one in found.values()]
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
     total = verdicts.tally(one for made in claims.values() for one in made)
+    price = float(study["inversion_cost"].sel(point="ovg"))
     counts = sorted({one.sizes["sample"] for one in found.values()})
     seen = ", ".join(title_of(one) for one in found.values() if "sample_stratum" in one.coords)
     known = f"; those of {seen} are other parts of pictures that the network saw" if seen else ""
@@ -77,7 +82,7 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
         f"{text(entry, 2)} of it since the image enters without the noise that its first level stands for; coarse "
         "steps and the network's own error make the rest.\n"
         f"3. **What helps.** Noise that is let in at the entry: {energies['taba'].mean:.2f} times the targets' detail "
-        f"with TABA, {energies['ovg'].mean:.2f} with OVG, which costs three times as much.\n"
+        f"with TABA, {energies['ovg'].mean:.2f} with OVG, whose inversion costs {price:.1f} times as much.\n"
         f"4. **What to do.** At the price of the standard inversion, take {best} to edit images: it leads on most of "
         "these data sets. [What should I use?](notebooks/choose.ipynb) has the other tasks and prices.\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims {total['holds']} hold on all data "

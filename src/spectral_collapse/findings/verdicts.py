@@ -12,7 +12,7 @@ from __future__ import annotations
 import html
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, get_args
 
@@ -183,33 +183,13 @@ def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     """All claims as HTML, rows grouped by question: claim, where, what was measured, verdict, link to its figure."""
-    heads = ("Claim", "Where", "We measured", "Verdict", "Figure")
-    return _table(claims, heads, lambda one: [itemized(one.measured), one.told])
-
-
-def short_table(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """`table` of the claims of abstracts for the home page, numbers folded away, with counts of all."""
-
-    def folded(one: Claim) -> list[str]:
-        verdict = f"<details><summary>{one.told}</summary>{itemized(one.measured)}</details>"
-        return [verdict] if "abstract" in one.where else []
-
-    return _table(claims, ("Claim", "Where", "Verdict", "Figure"), folded, "notebooks/")
-
-
-def _table(
-    claims: Mapping[str, Sequence[Claim]], heads: Sequence[str], middle: Callable[[Claim], list[str]], folder: str = ""
-) -> str:
-    """An HTML table. middle: a claim's cells between place and link, none where it has no row. folder: of chapters."""
-    bodies = []
+    heads, bodies = ("Claim", "Where", "We measured", "Verdict", "Figure"), []
     for words, rows in grouped(claims).items():
         counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
         lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>']
         for name, one in rows:
-            if cells := middle(one):
-                address = f"{folder}{page(name)}.html{'#' * bool(one.figure)}{one.figure}"
-                link = f'<a href="{address}">{name.replace("_", " ")}</a>'
-                row = [html.escape(one.claim), html.escape(one.where), *cells, link]
-                lines.append("".join(f"<td>{cell}</td>" for cell in row))
+            link = f'<a href="{page(name)}.html{"#" * bool(one.figure)}{one.figure}">{name.replace("_", " ")}</a>'
+            row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, link]
+            lines.append("".join(f"<td>{cell}</td>" for cell in row))
         bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
     return f'<table class="dataframe">{head(*heads)}{"".join(bodies)}</table>'

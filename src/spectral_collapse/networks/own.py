@@ -34,7 +34,7 @@ from spectral_collapse.networks.checkpoints import (
     load_model,
     process_card,
 )
-from spectral_collapse.networks.pipelines import model_from_pipeline
+from spectral_collapse.networks.pipelines import PipelineModel, model_from_pipeline
 from spectral_collapse.processes import Level
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -211,9 +211,11 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
 
 
 def _identified(model: Model) -> Model:
-    """A model as it was read from files, with a hash of its weights and of what else it computes with: nobody had it in
-    his hands to change it, as he may have one that a function returns."""
-    if model.hash:
+    """A model that was read from files, with a hash of its weights and of what else it computes with.
+
+    A model that a function returns gets none: its code may have changed what the weights do not show.
+    """
+    if isinstance(model, PipelineModel):  # whose hash is taken whenever it is asked for
         return model
     denoiser = model.denoiser
     parts = [fingerprint(model), repr(denoiser.process), denoiser.prediction, type(model).__name__]

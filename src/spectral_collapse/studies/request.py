@@ -302,7 +302,7 @@ class Request(Generic[P]):
         known = type(self.parameters).model_fields
         if "dataset" in known:
             yield (
-                folders.FolderPairs if self.info.family == folders.OWN else _computing(self.info)
+                folders.pairs if self.info.family == folders.OWN else _computing(self.info)
             )  # with what opens and what renders images, so that either has the same code
         if "checkpoint" in known:
             yield from _identified(self.facts(self._named))
