@@ -84,9 +84,9 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
         f"3. **What helps.** Noise that is let in at the entry: {energies['taba'].mean:.2f} times the targets' detail "
         f"with TABA, {energies['ovg'].mean:.2f} with OVG, whose inversion costs {price:.1f} times as much.\n"
         f"4. **What to do.** At the price of the standard inversion, take {best} to edit images: it leads on most of "
-        "these data sets. [What should I use?](notebooks/choose.ipynb) has the other tasks and prices.\n"
+        "these data sets ([other tasks and prices](notebooks/choose.ipynb)).\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims {total['holds']} hold on all data "
-        f"that can tell, {total['fails']} fail on all, and the others depend on the data or await more of it; networks "
+        f"that can tell, {total['fails']} fail on all, the others depend on the data or need more of it; networks "
         f"are small, and images few, {' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} of each data "
         f"set{known}."
     )
