@@ -3,7 +3,10 @@ from __future__ import annotations
 import re
 from typing import get_args
 
+import numpy as np
+import pytest
 import xarray as xr
+from scipy.stats import norm
 
 from spectral_collapse.findings import claims
 from spectral_collapse.findings.claims import Claim, table
@@ -85,3 +88,40 @@ def test_parts_of_a_claim_are_judged_together() -> None:
     second = claims.cases(Measured({"A": Interval(2, 1, 3)}), claims.is_below(0), 0)
     assert claims.joined(first, second) == {"A": ("2 [1, 3] and 2 [1, 3]", False)}
     assert claims.joined(first, second, by=alike) == {"A": ("2 [1, 3] and 2 [1, 3]", None)}
+
+
+@pytest.mark.parametrize("errors", [0.5, 1.9, 1.97, 3.0])
+@pytest.mark.parametrize("test", [claims.is_above(2), claims.is_below(2), claims.is_at_least(2.5, 0.5)])
+def test_a_pvalue_is_that_of_a_normal_mean_so_many_standard_errors_from_the_bound(
+    test: claims.Test, errors: float
+) -> None:
+    mean, half = 2 + 0.1 * errors, 0.1 * norm.isf(0.025)
+    p = claims.pvalue(test, Interval(mean, mean - half, mean + half))
+    np.testing.assert_allclose(p, 2 * norm.sf(errors), rtol=1e-4)  # the root is found to a millionth
+
+
+def test_a_pvalue_without_an_interval_says_nothing_and_without_width_all() -> None:
+    assert claims.pvalue(claims.is_above(0), Interval(1.0, np.nan, np.nan)) == 1
+    assert claims.pvalue(claims.is_above(0), Interval(1.0, 1.0, 1.0)) == 0
+    assert claims.pvalue(claims.is_above(1), Interval(1.0, 1.0, 1.0)) == 1
+    # inside a margin only the wider half can reach beyond it
+    assert claims.pvalue(claims.is_equal(0, 1), Interval(0.0, -0.5, 0.25)) == pytest.approx(
+        2 * norm.sf(2 * 1.96), rel=1e-3
+    )
+
+
+def test_cases_of_a_group_are_corrected_for_their_number() -> None:
+    def judged(errors: list[float]) -> list[int]:
+        half = norm.isf(0.025)
+        rows = [
+            claims.Rule(str(place), "", "", Measured({"a": Interval(one, one - half, one + half)}), claims.is_above(0))
+            for place, one in enumerate(errors)
+        ]
+        return [claim.holds for claim in claims.judge(rows)]
+
+    # p = 0.036, 0.046: alone each is below 0.05; of two both survive, since the larger is below 0.05; with a third
+    # of p = 0.9 the bound of the second is 0.05 * 2 / 3 = 0.033, and none survives
+    assert judged([2.1]) == judged([2.0]) == [1]
+    assert judged([2.1, 2.0]) == [1, 1]
+    assert judged([2.1, 2.0, 0.126]) == [0, 0, 0]
+    assert judged([2.1, 3.0, 0.126]) == [0, 1, 0]  # 0.0027 is below 0.05 / 3, 0.036 not below 0.033

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
+import numpy as np
 import xarray as xr
+from scipy.optimize import bisect
+from scipy.stats import false_discovery_control, norm
 
 from spectral_collapse import datasets
 from spectral_collapse.findings import measured as rules
@@ -19,6 +22,10 @@ from spectral_collapse.statistics import Interval
 Verdict = Literal["holds", "fails", "mixed", "one family only", "too few data", "not measured"]
 
 
+LEVEL = 0.05
+"""Of all tests."""
+_WIDEST = 20.0
+"""How many times as wide an interval is at most, in `pvalue`."""
 QUESTION = "a question of this book"
 """Where a claim stands that no paper makes: on its own page, and not among the claims of papers."""
 
@@ -168,21 +175,53 @@ class Rule:
 def judge(
     rows: Iterable[Rule], found: Mapping[str, xr.Dataset] | None = None, title: Callable[[xr.Dataset], str] = label
 ) -> list[Claim]:
-    """A claim per row. found: data set -> result, where a row measures; title: how a result is called."""
+    """A claim per row. found: data set -> result, where a row measures; title: how a result is called.
+
+    The claims are one group: a case that is decided by its own interval is open where its p-value does not survive
+    Benjamini and Hochberg's correction, at 5 %, among those of all cases of the group.
+    """
     studies = {title(one): one for one in (found or {}).values()}
+    rows = list(rows)
+    measured = [
+        row.measured if isinstance(row.measured, Measured) else Measured.of(found or {}, row.measured, title)
+        for row in rows
+    ]
+    tests = [
+        {name: row.rule if isinstance(row.rule, Test) else row.rule(studies[name]) for name in known}
+        for row, known in zip(rows, measured, strict=True)
+    ]
+    pvalues = [pvalue(one[name], known[name]) for one, known in zip(tests, measured, strict=True) for name in known]
+    told = iter(false_discovery_control(pvalues) <= LEVEL if pvalues else ())
     made = []
-    for row in rows:
-        known = row.measured if isinstance(row.measured, Measured) else Measured.of(found or {}, row.measured, title)
+    for row, known, tested in zip(rows, measured, tests, strict=True):
         single = isinstance(row.rule, Test)
         listed = {}
         for name, one in known.items():
-            test = row.rule if single else row.rule(studies[name])
-            notes = [test.words] * (not single) + ([row.note(studies[name])] if row.note else [])
+            notes = [tested[name].words] * (not single) + ([row.note(studies[name])] if row.note else [])
             bracket = f" ({'; '.join(notes)})" if notes else ""
-            listed[name] = f"{number(one, row.digits)}{bracket}", test.holds(one)
+            listed[name] = f"{number(one, row.digits)}{bracket}", tested[name].holds(one) if next(told) else None
         what = f"{row.what}, {row.rule.words}" if single else row.what
         made.append(from_cases(row.claim, row.where, listed, what, row.figure))
     return made
+
+
+def pvalue(test: Test, found: Interval) -> float:
+    """The p-value of a test on a 95 % interval: of the widest interval around its mean that still decides.
+
+    Each half is taken for 1.96 standard errors of a normal distribution, so that the p-value is below 0.05 where the
+    95 % interval decides. 0 where no width leaves it open, as of a number without one; 1 where the mean is not known.
+    """
+
+    def decides(factor: float) -> bool:
+        low, high = (found.mean + factor * (end - found.mean) for end in found[1:])
+        return test.holds(Interval(found.mean, low, high)) is not None
+
+    if not np.isfinite(np.array(found, float)).all() or not decides(0.0):
+        return 1.0
+    if decides(_WIDEST):
+        return 0.0
+    widest = bisect(lambda factor: 0.5 - decides(factor), 0.0, _WIDEST, xtol=1e-6)
+    return float(2 * norm.sf(widest * norm.isf(0.025)))
 
 
 def cases(measured: Measured, test: Test, digits: int = 3) -> dict[str, Case]:
