@@ -65,7 +65,7 @@ def table(claims: Iterable[Claim]) -> Page:
     rows = ([escape(one.claim), escape(one.where), itemized(one.measured), one.told] for one in claims)
     body = "".join("<tr><td>" + "</td><td>".join(row) + "</td></tr>" for row in rows)
     columns = head("Claim", "Where", "We measured", "Verdict")
-    return Page(f'<table class="dataframe">{columns}<tbody>{body}</tbody></table>')
+    return Page(f'<table class="dataframe claims">{columns}<tbody>{body}</tbody></table>')
 
 
 def head(*names: str) -> str:

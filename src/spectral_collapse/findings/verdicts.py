@@ -192,4 +192,4 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
             row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, link]
             lines.append("".join(f"<td>{cell}</td>" for cell in row))
         bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
-    return f'<table class="dataframe">{head(*heads)}{"".join(bodies)}</table>'
+    return f'<table class="dataframe claims">{head(*heads)}{"".join(bodies)}</table>'
