@@ -1,6 +1,6 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book results release-check settings lab test test-oldest lint checkpoints bench clean
+.PHONY: help book pdf results release-check settings lab test test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use. The results of quick ship; to compute them takes hours.
 # gpu is for `make checkpoints` alone: networks for 128 and 256 pixels, side by side on one large GPU.
@@ -70,6 +70,10 @@ book: $(READY)  ## set up, run the Pareto study and build the book, from the res
 	@echo "== Building the book: every notebook is executed, studies that are in the store are not computed again"
 	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build -W --keep-going book/
 	@echo "== The book is at book/_build/html/index.html"
+
+pdf: book  ## build the book and print it to one PDF, with Chromium or Chrome
+	SPECTRAL_COLLAPSE_PROFILE=$(PROFILE) $(BIN)/jupyter-book build --builder singlehtml book/
+	$(BIN)/python .ci/print_book.py book/_build/singlehtml/index.html book/_build/book.pdf
 
 results: $(READY)  ## set up and compute what the book's pages show and does not ship yet, into data/results/shipped (goes on where it stopped)
 	$(BIN)/spectral-collapse results update

@@ -71,6 +71,11 @@ def pages(book: Path) -> list[Path]:
     return sorted(file for file in book.rglob("*.html") if "<article" in file.read_text(errors="ignore"))
 
 
+def found_browser() -> str | None:
+    """The browser of BROWSER_PATH, or the first one on PATH."""
+    return os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @contextmanager
 def browser(path: str) -> Iterator[str]:
     """A headless Chromium without a network; yields the address of its one tab."""
@@ -110,11 +115,11 @@ class Tab:
         self._socket, self._number = socket, 0
         self.complaints: list[str] = []
 
-    async def do(self, method: str, **parameters: object) -> dict:
+    async def do(self, method: str, seconds: float = SECONDS, **parameters: object) -> dict:
         self._number += 1
         await self._socket.write_message(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(await asyncio.wait_for(self._socket.read_message(), SECONDS))
+            message = json.loads(await asyncio.wait_for(self._socket.read_message(), seconds))
             if message.get("id") == self._number:
                 return message.get("result", {})
             self._note(message.get("method"), message.get("params", {}))
@@ -247,7 +252,7 @@ def looked_at(path: str, book: Path, pictures: Path | None) -> Looked:
 def main(book: Path, pictures: Path | None = None) -> int:
     """Looks at a book; pictures: a folder for screenshots of all its pages."""
     wrong = list(weighed(book))
-    path = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = found_browser()
     if path is None:
         print("no Chromium or Chrome is here, so the pages were not opened; install one or name it by BROWSER_PATH")
     else:

@@ -23,12 +23,22 @@ _EPSILON = 1e-6  # added to the squared norms that the projection divides by (au
 
 @dataclass(frozen=True)
 class OVG(StandardSteps):
-    """Orthogonal Variance Guidance (Spectral Collapse, Sec. 5.1, Eq. 7-14).
+    r"""Orthogonal Variance Guidance (Spectral Collapse, Sec. 5.1, Eq. 7-14).
 
-    Each step adds u_HF + u_LF to the standard one. g_HF is the gradient of (||noise||^2 - d)^2 and
-    g_LF that of ||clean - x0||^2 with respect to the state, per sample (d elements), where x0 is the
-    encoded input. Where they conflict (negative inner product) each loses its component along the
-    other; where they agree both stay whole.
+    With the predicted noise n and clean image c of the state x, d elements each, and the encoded input x0,
+
+    .. math::
+
+        g_{HF} = \nabla_x \big(\|n(x)\|^2 - d\big)^2, \qquad g_{LF} = \nabla_x \|c(x) - x_0\|^2, \qquad
+        x' = x'_{standard} - \eta_{HF}\, dt\, \tilde g_{HF} - \eta_{LF}\, dt\, \tilde g_{LF}.
+
+    Where the gradients conflict (negative inner product) each loses its component along the other; where they agree
+    both stay whole:
+
+    .. math::
+
+        \tilde g_{HF} = g_{HF} - \frac{\min(0, \langle g_{HF}, g_{LF} \rangle)}{\|g_{LF}\|^2}\, g_{LF}
+        \quad\text{and likewise}\quad \tilde g_{LF}.
 
     Args:
         eta_hf: step size of the variance gradient, >= 0. At 0 it does not move the state, and the other

@@ -98,7 +98,15 @@ def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
 
 
 def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.Tensor:
-    """High-frequency realism per sample, (N,) float64, of images (N, C, H, W) in [-1, 1], Eq. (40).
+    r"""High-frequency realism per sample, (N,) float64, of images (N, C, H, W) in [-1, 1], Eq. (40).
+
+    With the energy of the finest wavelet details, and its mean over M real images y,
+
+    .. math::
+
+        E(x) = \sum_{b \in \{LH, HL, HH\}} \|W_b x\|^2, \qquad
+        \mu = \frac{1}{M} \sum_{m=1}^{M} \log E(y_m), \qquad
+        S_{HF}(x) = 1 - \min\Big(1, \frac{|\log E(x) - \mu|}{|\mu|}\Big).
 
     reference: from `hf_reference`, or the real images themselves, (M, C, H, W). Too much energy lowers the score as
     too little does; an image without any detail, a constant one, scores 0.

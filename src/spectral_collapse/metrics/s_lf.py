@@ -21,7 +21,14 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: Structure = "color") -> torch.Tensor:
-    """Low-frequency fidelity per sample, (N,) float64, of images to their sources, both (N, C, H, W) in [-1, 1].
+    r"""Low-frequency fidelity per sample, (N,) float64, of images to their sources, both (N, C, H, W) in [-1, 1].
+
+    With the Fourier transform F and the disc of the frequencies f up to kappa times the Nyquist frequency 1/2,
+
+    .. math::
+
+        L_\kappa(x) = F^{-1}\big(1_{|f| \le \kappa / 2} \, F x\big), \qquad
+        S_{LF}(x, s) = \operatorname{SSIM}\big(L_\kappa(x), L_\kappa(s)\big).
 
     SSIM of the two `structure_view`s, averaged over channels, Eq. (41)-(44) of 'Spectral Collapse';
     an image against itself scores 1. See `structure_view` for cutoff and structure.
