@@ -24,6 +24,7 @@ from tests import (
     gaussian_study,
     latents_study,
     plain_areas_study,
+    solvers_study,
     trajectories_study,
     tuning_study,
 )
@@ -76,6 +77,7 @@ def made(name: str) -> Any:
         "trajectories": lambda: two(
             trajectories_study.trajectories("One, x8"), trajectories_study.trajectories("Two, x8", seed=1)
         ),
+        "solvers": lambda: two(solvers_study.solvers("Made up")),
         "tuning": lambda: two(tuning_study.tuning()),
     }
     return makers[name]()
@@ -146,6 +148,9 @@ FIGURES: list[tuple[Any, ...]] = [
     ),
     ("trajectories", "per_step", "noise_norm", (), ("norm",), ["One, x8", "Two, x8", "standard", "TABA"]),
     ("trajectories", "clean_error", "", (), (), ["high: 0.25 to 0.5 cycles/px", "Two, x8"]),
+    ("solvers", "told", "", ("hf_ratio",), ("log energy", 0), ["OVG", "told the next timestep", *BOTH]),
+    ("solvers", "gains", "", (), (), ["entry and solver", "TABA", *BOTH]),
+    ("solvers", "detail", "", (), (), ["null-space noise", "second order", *BOTH]),
     ("tuning", "areas", "", (), (), ["TABA: fraction 0.04", tuning.PUBLISHED, *BOTH]),
 ]
 

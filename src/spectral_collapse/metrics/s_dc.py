@@ -23,7 +23,7 @@ of 2e-4 at a nominal 0.05."""
 def s_dc(latents: torch.Tensor, fpr: float = 0.05, patch: int = 5, fraction: float = 0.5) -> torch.Tensor:
     r"""Decorrelation score per sample, (N,) float64, of latents (N, C, H, W); 1 is best.
 
-    With the roughness rho of a patch p of channel c, the mean square of the differences of neighbours, and the threshold
+    With the roughness rho of a patch p of channel c, the mean square of neighbour differences, and the threshold
     that a share fpr of white-noise patches falls below,
 
     .. math::
