@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import os
 import re
 import signal
@@ -94,9 +95,9 @@ def test_the_first_page_is_read_after_those_that_it_collects(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("_put_back")
 def test_pages_have_formulas_and_chart_scripts_without_a_network(tmp_path: Path) -> None:
-    (tmp_path / "index.md").write_text(
-        f'# With a chart\n\n<div class="{vega.CHART_CLASS}"></div>\n\n```{{toctree}}\nformula\n```\n'
-    )
+    words = f"With `<a few>` words{' and more' * 30}."
+    chart = f'<div class="{vega.CHART_CLASS}"></div>'
+    (tmp_path / "index.md").write_text(f"# With a chart\n\n{words}\n\n{chart}\n\n```{{toctree}}\nformula\n```\n")
     (tmp_path / "formula.md").write_text("# With formulas\n\nInline $S_0^2$ and\n\n$$\n\\frac{S}{S + s_0^2}\n$$ (eq)\n")
     app = Sphinx(
         tmp_path,
@@ -120,6 +121,10 @@ def test_pages_have_formulas_and_chart_scripts_without_a_network(tmp_path: Path)
     assert formula.count("<math ") == 2
     assert '<span class="eqno">(1)</span>' in formula
     assert not re.search(r'src="https?:', chart + formula)
+    assert '<meta name="description" content="With &lt;a few&gt; words' in chart
+    [described] = re.findall('<meta name="description" content="(.*?)">', chart)
+    assert len(html.unescape(described)) <= 160
+    assert described.endswith(" ...")
 
 
 @pytest.mark.usefixtures("_put_back")

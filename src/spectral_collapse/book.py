@@ -5,10 +5,12 @@ Sphinx calls `setup`; `_config.yml` names this module under `extra_extensions`. 
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import signal
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,8 @@ _SYMBOL = re.compile(r"\bS_(HF|LF|DC|G)\b")
 _NOT_TEXT = re.compile(
     r"(<(?:script|style|pre|code|option|math)\b.*?</(?:script|style|pre|code|option|math)>|<[^>]*>)", re.DOTALL
 )
+_DESCRIBED = 160
+"""Characters of a page's description, which search engines cut there."""
 _FOOTER = """\
 from IPython.display import HTML
 from spectral_collapse.findings import footer
@@ -54,6 +58,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-before-read-docs", _side_by_side)
     app.connect("env-updated", _one_by_one)
     app.connect("source-read", _complete)
+    app.connect("html-page-context", _describe)
     app.connect("html-page-context", _load_script)
     app.connect("html-page-context", _set_symbols)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -151,6 +156,14 @@ def with_symbols(page: str) -> str:
 def _set_symbols(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     if "body" in context:
         context["body"] = with_symbols(context["body"])
+
+
+def _describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+    """Gives a page the description that search engines and links show: its first paragraph."""
+    first = next(doctree.findall(nodes.paragraph), None) if doctree else None
+    if first is not None:
+        text = html.escape(textwrap.shorten(first.astext(), _DESCRIBED, placeholder=" ..."))
+        context["metatags"] = f'{context.get("metatags", "")}<meta name="description" content="{text}">\n'
 
 
 def _load_script(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:

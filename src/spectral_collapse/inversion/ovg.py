@@ -29,7 +29,8 @@ class OVG(StandardSteps):
 
     .. math::
 
-        g_{HF} = \nabla_x \big(\|n(x)\|^2 - d\big)^2, \qquad g_{LF} = \nabla_x \|c(x) - x_0\|^2, \qquad
+        g_{HF} = \nabla_x \big(\lVert n(x) \rVert^2 - d\big)^2, \qquad g_{LF} = \nabla_x \lVert c(x) - x_0 \rVert^2,
+        \qquad
         x' = x'_{standard} - \eta_{HF}\, dt\, \tilde g_{HF} - \eta_{LF}\, dt\, \tilde g_{LF}.
 
     Where the gradients conflict (negative inner product) each loses its component along the other; where they agree
@@ -37,7 +38,7 @@ class OVG(StandardSteps):
 
     .. math::
 
-        \tilde g_{HF} = g_{HF} - \frac{\min(0, \langle g_{HF}, g_{LF} \rangle)}{\|g_{LF}\|^2}\, g_{LF}
+        \tilde g_{HF} = g_{HF} - \frac{\min(0, \langle g_{HF}, g_{LF} \rangle)}{\lVert g_{LF} \rVert^2}\, g_{LF}
         \quad\text{and likewise}\quad \tilde g_{LF}.
 
     Args:

@@ -23,13 +23,13 @@ of 2e-4 at a nominal 0.05."""
 def s_dc(latents: torch.Tensor, fpr: float = 0.05, patch: int = 5, fraction: float = 0.5) -> torch.Tensor:
     r"""Decorrelation score per sample, (N,) float64, of latents (N, C, H, W); 1 is best.
 
-    With the roughness rho of a patch p of channel c, the mean square of neighbour differences, and the threshold
-    that a share fpr of white-noise patches falls below,
+    With the roughness rho of each of n patches p in channel c, the mean square of neighbour differences, and the
+    threshold tau that a share fpr of white-noise patches falls below,
 
     .. math::
 
         P\big(\rho(\varepsilon) \le \tau\big) = \mathrm{fpr}, \qquad
-        S_{DC}(z) = 1 - \frac{1}{|P|} \sum_{p \in P} 1\Big[\sum_{c=1}^{C} 1\big[\rho(z_{c,p}) \le \tau\big]
+        S_{DC}(z) = 1 - \frac{1}{n} \sum_{p=1}^{n} 1\Big[\sum_{c=1}^{C} 1\big[\rho(z_{c,p}) \le \tau\big]
         \ge \mathrm{fraction} \cdot C\Big].
 
     One minus Eq. (36) of 'Spectral Collapse': the appendix defines the share of *flagged* patches,

@@ -104,9 +104,9 @@ def s_hf(images: torch.Tensor, reference: HFReference | torch.Tensor) -> torch.T
 
     .. math::
 
-        E(x) = \sum_{b \in \{LH, HL, HH\}} \|W_b x\|^2, \qquad
+        E(x) = \sum_{b \in \{LH, HL, HH\}} \lVert W_b x \rVert^2, \qquad
         \mu = \frac{1}{M} \sum_{m=1}^{M} \log E(y_m), \qquad
-        S_{HF}(x) = 1 - \min\Big(1, \frac{|\log E(x) - \mu|}{|\mu|}\Big).
+        S_{HF}(x) = 1 - \min\Big(1, \frac{\lvert \log E(x) - \mu \rvert}{\lvert \mu \rvert}\Big).
 
     reference: from `hf_reference`, or the real images themselves, (M, C, H, W). Too much energy lowers the score as
     too little does; an image without any detail, a constant one, scores 0.

@@ -27,7 +27,7 @@ def s_lf(images: torch.Tensor, sources: torch.Tensor, cutoff: float, structure: 
 
     .. math::
 
-        L_\kappa(x) = F^{-1}\big(1_{|f| \le \kappa / 2} \, F x\big), \qquad
+        L_\kappa(x) = F^{-1}\big(1_{\lvert f \rvert \le \kappa / 2} \, F x\big), \qquad
         S_{LF}(x, s) = \operatorname{SSIM}\big(L_\kappa(x), L_\kappa(s)\big).
 
     SSIM of the two `structure_view`s, averaged over channels, Eq. (41)-(44) of 'Spectral Collapse';
