@@ -1,0 +1,211 @@
+"""What `studies.solvers` says: what the solver and the timestep that the network is told do to latents and images.
+
+Functions of `found` take the results of several data sets by their names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings import cells
+from spectral_collapse.findings.cells import Cells
+from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, judge
+from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.tidy import each
+from spectral_collapse.processes import Process
+from spectral_collapse.statistics import Interval
+from spectral_collapse.studies.solvers import EULER, FINE, FLOOR, LOG_SNR, NOTHING, NULL_SPACE, SECOND, TABA
+
+OWN, NEXT, PREDICTED = "told its own timestep", "told the next timestep", "told the next, closed form"
+TELLING = {"own": OWN, "next": NEXT}
+
+ENTRY, SOLVER, BOTH = "entry", "solver", "entry and solver"
+STANDARD = "the standard inversion"
+CHANGES = {
+    STANDARD: (SOLVER, NOTHING, EULER, EULER),
+    "second order, up alone": (SOLVER, NOTHING, SECOND, EULER),
+    "second order, down alone": (SOLVER, NOTHING, EULER, SECOND),
+    "second order, both ways": (SOLVER, NOTHING, SECOND, SECOND),
+    "four times the steps, up alone": (SOLVER, NOTHING, FINE, EULER),
+    "four times the steps, down alone": (SOLVER, NOTHING, EULER, FINE),
+    "four times the steps, both ways": (SOLVER, NOTHING, FINE, FINE),
+    "even in log SNR, both ways": (SOLVER, NOTHING, LOG_SNR, LOG_SNR),
+    "noise floor": (ENTRY, FLOOR, EULER, EULER),
+    "TABA": (ENTRY, TABA, EULER, EULER),
+    "null-space noise": (ENTRY, NULL_SPACE, EULER, EULER),
+    "noise floor, second order both ways": (BOTH, FLOOR, SECOND, SECOND),
+    "TABA, second order both ways": (BOTH, TABA, SECOND, SECOND),
+    "null-space noise, second order both ways": (BOTH, NULL_SPACE, SECOND, SECOND),
+}
+"""What is changed of the standard inversion: title -> kind, entry, solver up and down."""
+
+
+def left(process: Process, num_steps: int, entered: int) -> float:
+    """Power, in latents, of a frequency that is empty in the data, where the network is told the next timestep: 1 is
+    white noise's. entered: the level at which the image enters with that level's noise.
+
+    Told its own timestep a perfect network predicts x / sigma there, and the step multiplies x by sigma' / sigma, as
+    the noise grows. Told the next one it takes x for noise of the standard deviation sigma', and predicts x / sigma'.
+    """
+    levels = process.levels(num_steps)[entered:]
+    steps = [(low.sigma / high.sigma, high.alpha / low.alpha) for low, high in pairwise(levels)]
+    return math.prod(ratio * (1 + shrink * (1 - ratio)) for ratio, shrink in steps) ** 2
+
+
+@each(stacked, "panel")
+def latents(study: xr.Dataset, process: Process) -> pd.DataFrame:
+    """Power of latents at high frequencies: columns panel, series, share of the steps that is replaced by forward
+    diffusion, mean, low, high; with `PREDICTED`, what `left` says."""
+    shares = {"noise floor": 0.0} | {name: _share(name) for name in study["start"].to_numpy() if "TABA" in name}
+    values = study["told_high_power"].sel(start=list(shares))
+    table = means(values, bounds=(0, math.inf)).assign(share=lambda rows: rows["start"].map(shares))
+    table = table.assign(series=table["told"].map(TELLING))
+    num_steps = int(study["calls_up"].sel(entry=NOTHING, up=EULER))
+    known = [left(process, num_steps, round(num_steps * share)) for share in shares.values()]
+    closed = pd.DataFrame({"share": shares.values(), "series": PREDICTED, "mean": known, "low": known, "high": known})
+    return pd.concat([table, closed], ignore_index=True)
+
+
+def _share(start: str) -> float:
+    return float(start.split(", ")[1].rstrip("%")) / 100
+
+
+@each(stacked, "panel")
+def told(study: xr.Dataset, score: str) -> pd.DataFrame:
+    """A score of each start told either timestep: columns panel, row (start), series, mean, low, high."""
+    table = means(study[f"told_{score}"], bounds=bounds_of(score))
+    return table.assign(series=table["told"].map(TELLING)).rename(columns={"start": "row"})
+
+
+def changes(study: xr.Dataset) -> dict[str, xr.DataArray]:
+    """The result of each of `CHANGES` whose solvers were run: title -> scores along sample."""
+    ran = set(study["up"].to_numpy())
+    return {
+        title: study.sel(entry=entry, up=up, down=down)
+        for title, (_, entry, up, down) in CHANGES.items()
+        if {up, down} <= ran
+    }
+
+
+def off(study: xr.Dataset) -> xr.DataArray:
+    """How far each image's fine detail is from its own target's: |log of the ratio of energies|."""
+    return np.abs(study["hf_ratio"])
+
+
+@each(stacked, "panel")
+def gains(study: xr.Dataset) -> pd.DataFrame:
+    """`off` of each change minus that of the standard inversion on the same images, below 0 where it is nearer to the
+    target: columns panel, row, series (what is changed), mean, low, high."""
+    given = {title: off(one) for title, one in changes(study).items()}
+    found = {title: one - given[STANDARD] for title, one in given.items() if title != STANDARD}
+    values = xr.concat(found.values(), pd.Index(found, name="row"), coords="minimal", compat="override")
+    table = as_table(statistics.interval(values), values)
+    return table.assign(series=[CHANGES[title][0] for title in table["row"]])
+
+
+@each(stacked, "panel")
+def detail(study: xr.Dataset) -> pd.DataFrame:
+    """Log energy over the own target's, each entry and one solver both ways: columns panel, row (entry), series."""
+    both = [study["hf_ratio"].sel(up=solver, down=solver, drop=True) for solver in study["up"].to_numpy()]
+    values = xr.concat(both, study["up"].rename(up="series"), coords="minimal", compat="override")
+    return means(values.transpose("entry", "series", "sample")).rename(columns={"entry": "row"})
+
+
+_COLUMNS = {"log energy / own target's": ("hf_ratio", 2), "ST-LPIPS": ("st_lpips", 3), "S_LF": ("s_lf", 3)}
+
+
+def table(study: xr.Dataset) -> Cells:
+    """A row per entry and pair of solvers that was run: scores, and network calls both ways."""
+    rows = []
+    for place in np.ndindex(*(study.sizes[dim] for dim in ("entry", "up", "down"))):
+        one = study.isel(dict(zip(("entry", "up", "down"), place, strict=True)))
+        if one["psnr"].isnull().all():
+            continue
+        row = {title.title(): str(one[title].to_numpy()) for title in ("entry", "up", "down")}
+        for title, (name, digits) in _COLUMNS.items():
+            row[title] = statistics.interval(one[name], bounds=bounds_of(name)), digits
+        row["PSNR (dB)"] = statistics.interval(one["psnr"]), 2
+        row["S_DC"] = statistics.interval(one["s_dc"], bounds=bounds_of("s_dc")), 3
+        rows.append(cells.row(row | {"Calls": (float(one["calls_up"] + one["calls_down"]), 0)}))
+    return pd.DataFrame(rows)
+
+
+def _ahead(change: str, of: str) -> Callable[[xr.Dataset], Interval]:
+    """`off` of one change minus that of another on the same images."""
+
+    def gap(study: xr.Dataset) -> Interval:
+        found = changes(study)
+        return statistics.interval(off(found[change]) - off(found[of]))
+
+    return gap
+
+
+def _telling(score: str, start: str) -> Callable[[xr.Dataset], Interval]:
+    """A score told the next timestep minus that told its own."""
+
+    def gap(study: xr.Dataset) -> Interval:
+        values = study[f"told_{score}"].sel(start=start)
+        return statistics.interval(values.sel(told="next") - values.sel(told="own"))
+
+    return gap
+
+
+def answer(study: xr.Dataset) -> dict[str, Any]:
+    """Of one result: the power at high frequencies that is left by the standard inversion told the next timestep, over
+    that told its own; and by how much second order, and TABA, bring fine detail nearer to the target's."""
+    power = study["told_high_power"].sel(start="standard")
+    kept = statistics.ratio(power.sel(told="next"), power.sel(told="own"))
+    changed = {"second": "second order, both ways", "taba": "TABA"}
+    return {"kept": kept} | {name: _ahead(STANDARD, change)(study) for name, change in changed.items()}
+
+
+def claims(found: Found) -> list[Claim]:
+    """What this book asks of timesteps and solvers; no paper says it. Each claim holds where the whole interval is
+    below 0."""
+    told = {
+        "Told the next timestep, the standard inversion leaves less power at high frequencies.": (
+            "power of latents, next minus own",
+            _telling("high_power", "standard"),
+        ),
+        "Told the next timestep, latents of TABA at 4 % are less decorrelated.": (
+            "S_DC, next minus own",
+            _telling("s_dc", "TABA, 4%"),
+        ),
+    }
+    solved = {
+        "A solver of second order both ways brings fine detail nearer to the target's.": (
+            "second order, both ways",
+            STANDARD,
+        ),
+        "A solver of second order on the way up alone does.": ("second order, up alone", STANDARD),
+        "A solver of second order on the way down alone does.": ("second order, down alone", STANDARD),
+        "Four times the steps both ways bring fine detail nearer to the target's.": (
+            "four times the steps, both ways",
+            STANDARD,
+        ),
+        "Without any noise, a solver of second order comes nearer than TABA with standard steps.": (
+            "second order, both ways",
+            "TABA",
+        ),
+        "TABA comes nearer with a solver of second order than with standard steps.": (
+            "TABA, second order both ways",
+            "TABA",
+        ),
+    }
+    what = "distance to the target's log energy, minus that of "
+    rows = [Rule(claim, QUESTION, of, gap, is_below(0), "fig-solvers-latents") for claim, (of, gap) in told.items()]
+    rows += [
+        Rule(claim, QUESTION, what + of, _ahead(change, of), is_below(0), "fig-solvers-gains", 2)
+        for claim, (change, of) in solved.items()
+    ]
+    return judge(rows, found, label)
