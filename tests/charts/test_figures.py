@@ -35,7 +35,7 @@ METHODS = {"standard": {}, "taba": {"s_hf": 0.1, "s_lf": -0.1}, "ovg": {"s_lf": 
 BOTH = ["Made up", "Another"]
 LATENTS = ["white norm", "closed form", "white noise", "real, 16 latents, 8 pictures", *BOTH]
 COMPARED = ["TABA", "OVG", "standard", "draws nothing", "real, 12 latents, 12 pictures", *BOTH]
-MEASURES = ["High frequencies", "Neighbouring places, S_DC"]
+MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
 PLACES = list(entry_noise.PLACES.values())
 
@@ -105,7 +105,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("decomposition", "other_levels", "", (), (), MEASURES),
     ("decomposition", "noise_error", "", (), (), ["low: 0 to 0.125 cycles/px", "high: 0.25 to 0.5 cycles/px"]),
     ("decomposition", "area_error", "", (), (), ["other areas"]),
-    ("decomposition", "noise_norm", "", (), (), ["entered without noise", "entered with the level's noise"]),
+    ("decomposition", "noise_norm", "", (), (), ["start without noise", "start with the level's noise"]),
     ("decorrelation", "scores", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "correlated_patches", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "over_plain_areas", "", (), (), ["standard", *BOTH]),
