@@ -115,7 +115,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("entry_noise", "law", "", (), "hyperbolas", [TABA, "S / s² = 0.025", "squared correlation with the source", *LAW]),
     ("entry_noise", "parts", "", (), "parts_drawn", [entry_noise.CARRIED, entry_noise.TOTAL, "k = 10", *PLACES]),
     ("entry_noise", "trade", "", (), (), [entry_noise.EXACT, FINE, "no noise", "k = 2", *PLACES]),
-    ("entry_noise", "convergence", "", (), (), ["perfect network", entry_noise.FLOOR, "order 1"]),
+    ("entry_noise", "convergence", "", (), (), ["ideal denoiser", entry_noise.FLOOR, "order 1"]),
     ("gaussian", "spectra", "", (), (), ["source", "true target", gaussian.LAW, "entry noise, variance exploding"]),
     ("gaussian", "terminal_variance", "", (), (), ["variance exploding", gaussian.LIMIT, "EDICT", "s₀²"]),
     ("gaussian", "convergence", "", (), (), ["variance preserving", "order 1", "Heun (EDM)"]),

@@ -58,9 +58,9 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
     """Numbers on how much texture the standard inversion loses, and how much the cures give back."""
     about = {"images": images(study), "title": title_of(study), "origin": attr(study, "origin")}
     even = {
-        True: "The network is not the only cause: an ideal network for Gaussian data of this spectrum collapses too",
-        False: "An ideal network for Gaussian data of this spectrum does not collapse",
-        None: "An ideal network for Gaussian data of this spectrum does not collapse significantly",
+        True: "The network is not the only cause: an ideal denoiser for Gaussian data of this spectrum collapses too",
+        False: "An ideal denoiser for Gaussian data of this spectrum does not collapse",
+        None: "An ideal denoiser for Gaussian data of this spectrum does not collapse significantly",
     }[below(powers(study)["source, closed form"], 1)]
     return about | {"energy": energy(study), "cured": cured(study), "even": even}
 

@@ -232,7 +232,8 @@ def claims(found: Found) -> list[Claim]:
     rows = [
         Rule("S_HF and S_DC have a strong positive correlation over methods.", f"{paper}, Sec. 4, Fig. 4a and 15",
              "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
-        Rule("S_HF and S_DC correlate across the images of one method, too.", f"our reading of {paper}, Sec. 4",
+        Rule("S_HF and S_DC correlate positively across the images of one method, too.",
+             f"our reading of {paper}, Sec. 4",
              "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
         Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.", f"{paper}, Fig. 4b", "r of means",
              r("s_lf"), is_below(0), "fig-co-lf", 2, images),
