@@ -23,5 +23,5 @@ def test_gains_are_drawn_beside_the_claimed_constant(study: xr.Dataset) -> None:
 def test_measures_without_a_place_have_no_panel(study: xr.Dataset) -> None:
     svg = drawn(charts.entering_noise(findings.entering_noise(study)))
     assert ">High frequencies</text>" in svg
-    assert ">Neighbouring places, S_DC</text>" in svg
+    assert ">Neighbouring values, S_DC</text>" in svg
     assert ">Plain areas</text>" not in svg

@@ -35,7 +35,7 @@ METHODS = {"standard": {}, "taba": {"s_hf": 0.1, "s_lf": -0.1}, "ovg": {"s_lf": 
 BOTH = ["Made up", "Another"]
 LATENTS = ["white norm", "closed form", "white noise", "real, 16 latents, 8 pictures", *BOTH]
 COMPARED = ["TABA", "OVG", "standard", "draws nothing", "real, 12 latents, 12 pictures", *BOTH]
-MEASURES = ["High frequencies", "Neighbouring places, S_DC"]
+MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
 PLACES = list(entry_noise.PLACES.values())
 
@@ -105,7 +105,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("decomposition", "other_levels", "", (), (), MEASURES),
     ("decomposition", "noise_error", "", (), (), ["low: 0 to 0.125 cycles/px", "high: 0.25 to 0.5 cycles/px"]),
     ("decomposition", "area_error", "", (), (), ["other areas"]),
-    ("decomposition", "noise_norm", "", (), (), ["entered without noise", "entered with the level's noise"]),
+    ("decomposition", "noise_norm", "", (), (), ["start without noise", "start with the level's noise"]),
     ("decorrelation", "scores", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "correlated_patches", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "over_plain_areas", "", (), (), ["standard", *BOTH]),
@@ -115,7 +115,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("entry_noise", "law", "", (), "hyperbolas", [TABA, "S / s² = 0.025", "squared correlation with the source", *LAW]),
     ("entry_noise", "parts", "", (), "parts_drawn", [entry_noise.CARRIED, entry_noise.TOTAL, "k = 10", *PLACES]),
     ("entry_noise", "trade", "", (), (), [entry_noise.EXACT, FINE, "no noise", "k = 2", *PLACES]),
-    ("entry_noise", "convergence", "", (), (), ["perfect network", entry_noise.FLOOR, "order 1"]),
+    ("entry_noise", "convergence", "", (), (), ["ideal denoiser", entry_noise.FLOOR, "order 1"]),
     ("gaussian", "spectra", "", (), (), ["source", "true target", gaussian.LAW, "entry noise, variance exploding"]),
     ("gaussian", "terminal_variance", "", (), (), ["variance exploding", gaussian.LIMIT, "EDICT", "s₀²"]),
     ("gaussian", "convergence", "", (), (), ["variance preserving", "order 1", "Heun (EDM)"]),

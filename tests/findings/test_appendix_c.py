@@ -105,7 +105,7 @@ def test_the_gain_is_a_ratio_of_means_beside_the_claimed_constant(study: xr.Data
 
 def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:
     table = appendix_c.entering_noise(study)
-    assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring places, S_DC"]
+    assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring values, S_DC"]
     assert len(table) == 2 * 3 * 2
 
 

@@ -82,7 +82,7 @@ def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
 def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     lines = findings.why(found).split("\n")
     assert len(lines) == 2
-    for numbers in ("free 0.10, 0.10, 0.10", "length 2.00, 2.00, 2.00 times", "-3.00 ["):
+    for numbers in ("free 0.10, 0.10, 0.10", "2.00, 2.00, 2.00 times the exact length", "-3.00 ["):
         assert numbers in lines[0]
     answer = findings.answer(found)
     assert "'every 5' takes 1.4 times" in answer["parts"]

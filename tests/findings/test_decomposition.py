@@ -44,10 +44,10 @@ def test_every_part_of_every_denoiser_has_its_interval(study: xr.Dataset) -> Non
 
 def test_the_table_to_show_has_the_interaction_too(study: xr.Dataset) -> None:
     table = findings.parts_table(study)
-    assert list(table.columns) == [*findings.PARTS.values(), "interaction of entry and steps"]
+    assert list(table.columns) == [*findings.PARTS.values(), "interaction of start and steps"]
     assert [measure for measure, _ in table.index[::3]] == [
         "High frequencies",
-        "Neighbouring places, S_DC",
+        "Neighbouring values, S_DC",
         "Other areas",
     ]
     assert [denoiser for _, denoiser in table.index[:3]] == list(findings.DENOISERS.values())
@@ -59,7 +59,7 @@ def test_what_is_left_after_true_predictions_stands_in_their_order(study: xr.Dat
     assert list(table["replaced"].unique()) == ["none", "1 (0.04)", "4 (0.25)"]
     assert list(table["resolution"].unique()) == ["50 steps", "200 steps"]
     left = (study["ideal"] - study["corrected"]).sel(denoiser="network", resolution="fine", measure="s_dc")
-    shown = table[(table["resolution"] == "200 steps") & (table["measure"] == "Neighbouring places, S_DC")]
+    shown = table[(table["resolution"] == "200 steps") & (table["measure"] == "Neighbouring values, S_DC")]
     np.testing.assert_allclose(shown["mean"], left.mean("sample"))
 
 
@@ -75,7 +75,7 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.of_network(study).count("- ") == 2  # no image has plain places
     entry = findings.split(study).sel(part="entry", measure="s_dc")
     worth = [float(entry.sel(denoiser=name).mean()) for name in ("network", "covariance")]
-    assert f"entry noise makes {worth[0]:.3f} [" in findings.of_network(study)
+    assert f"entry noise accounts for {worth[0]:.3f} [" in findings.of_network(study)
     assert float(findings.untrained(study).mean()) == pytest.approx(worth[0] - worth[1])
     assert findings.first_steps(study).count("\n- ") == 2
     falling = xr.DataArray([100.0, 10.0, 1.0], {"band": list(BANDS)}, "band")
@@ -86,13 +86,13 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
     table = findings.other_levels(study)
     assert list(table["part"].unique()) == [
-        "50 steps even in time",
-        "50 steps even in log SNR",
-        "200 steps even in time",
+        "50 steps, even in time",
+        "50 steps, even in log SNR",
+        "200 steps, even in time",
     ]
     spaced = (study["ideal"].sel(resolution="coarse") - study["spaced"]).sel(entry="noise", measure="high_power")
-    row = table[(table["part"] == "50 steps even in log SNR") & (table["measure"] == "High frequencies")]
-    row = row.set_index("denoiser").loc["entered with the level's noise"]
+    row = table[(table["part"] == "50 steps, even in log SNR") & (table["measure"] == "High frequencies")]
+    row = row.set_index("denoiser").loc["start with the level's noise"]
     assert row["mean"] == pytest.approx(float(spaced.mean()))
     gained = (study["spaced"] - study["value"].sel(denoiser="network", resolution="coarse")).sel(measure="s_dc")
     assert f"change S_DC by {float(gained.sel(entry='none').mean()):.3f} [" in findings.levels_matter(study)

@@ -86,7 +86,7 @@ def test_slopes_stand_beside_the_perfect_network_and_the_floor_beside_wrong_ones
     table = findings.convergence(study)
     beside = table.groupby("panel")["series"].unique().map(set)
     for panel, names in beside.items():
-        perfect = panel.endswith("perfect network")
+        perfect = panel.endswith("ideal denoiser")
         assert (set(findings.ORDERS) <= names) == perfect
         assert (findings.FLOOR in names) == (not perfect)
     second = table[table["series"] == "order 2"]["mean"].to_numpy()[:3]

@@ -80,9 +80,9 @@ def test_data_sets_that_differ_make_the_verdict_depend() -> None:
 
 def test_the_answer_has_the_cost_of_both_and_no_bound() -> None:
     text = findings.answer({"one": study()})
-    assert "costs 0.96 standard ones, by OVG + TABA 3.60" in text
+    assert "costs 0.96 standard ones, that of OVG + TABA 3.60" in text
     true = 0.6 / (0.5 * 0.7 * TEXTURE.mean())
-    assert f"with published settings is One {true:.2f}. It is no bound" in text
+    assert f"with published settings: One {true:.2f}. This is no upper bound" in text
     cheaper = study(title="Two")
     cheaper["inversion_cost"][0] = 0.9
     assert "costs 0.90 to 0.96 standard ones" in findings.answer({"one": study(), "two": cheaper})
@@ -91,8 +91,8 @@ def test_the_answer_has_the_cost_of_both_and_no_bound() -> None:
 def test_the_table_has_a_row_per_data_set_and_settings() -> None:
     table = findings.against({"one": study()})
     assert [cell.text for cell in table["Settings"]] == ["published"]
-    assert table["Calls"][0].value == pytest.approx(0.96)
-    assert table["SWD minus its"][0].value == pytest.approx(-0.1)
+    assert table["Cost, ours"][0].value == pytest.approx(0.96)
+    assert table["SWD, ours - OVG + TABA"][0].value == pytest.approx(-0.1)
 
 
 def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,12 +88,12 @@ def test_redundant_pairs_are_named_once() -> None:
     )
     assert findings.redundancy_verdict(found).endswith(": SSIM and MS-SSIM (0.97 [0.95, 0.99]).")
     weaker = findings.redundancy_verdict((found - 0.2).assign_attrs(found.attrs))
-    assert "none; the nearest to it are SSIM and MS-SSIM (0.77 [0.75, 0.79])" in weaker
+    assert "none; the closest are SSIM and MS-SSIM (0.77 [0.75, 0.79])" in weaker
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.5, 0.9, "The other way round"), (0.9, 0.5, "As printed"), (0.5, 0.5, "Neither way")],
+    [(0.5, 0.9, "The opposite"), (0.9, 0.5, "Yes"), (0.5, 0.5, "Neither way")],
 )
 def test_the_verdict_on_filters_follows_the_numbers(study: xr.Dataset, low: float, high: float, expected: str) -> None:
     made = study.copy(deep=True)

@@ -25,7 +25,7 @@ _LATENTS = {
     "source, network": ("sources, our network", Look(PALETTE[1])),
     "source, TABA": ("sources, our network, TABA", Look(PALETTE[3], (2, 2))),
     "source, OVG": ("sources, our network, OVG", Look(PALETTE[4], (8, 2, 2, 2))),
-    "source, closed form": ("sources, perfect network (Gaussian data)", Look(PALETTE[0], (6, 3))),
+    "source, closed form": ("sources, ideal denoiser (Gaussian data)", Look(PALETTE[0], (6, 3))),
     "target, network": ("targets, our network", Look(PALETTE[2])),
 }
 """Series -> what it is called, and its look."""

@@ -88,14 +88,14 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
         return [ratio(high_mean(study[name]).sel(denoiser=side), power.sel(denoiser=side)) for side in _SIDES]
 
     rows = [
-        ("At the first level the network predicts no noise at high frequencies (power of what it predicts)", "49",
+        ("At the first level the network predicts no noise at high frequencies (power of the predicted noise)", "49",
          0.0, at_first("predicted", band="high")),
-        ("In plain areas it predicts none either (squared error of what it predicts)", "49",
+        ("Nor does it predict noise in plain areas (squared error of the predicted noise)", "49",
          1.0, at_first("area_error", area="plain")),
         ("High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, of_input("cross")),
         ("So does their power, by C squared", "51, 56", contraction**2, of_input("latent_power")),
     ]  # fmt: skip
-    gap = "Predicting clean images instead of noise changes the latent (by at most, optimal denoiser)"
+    gap = "Predicting clean images instead of noise changes the latent (largest change, optimal denoiser)"
     found = [
         _spectral_bias(decomposed),
         *(compared(claim, equation, predicted, *sides) for claim, equation, predicted, sides in rows),
@@ -118,7 +118,7 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
     listed = ", ".join(f"{gamma:g}" for gamma in gammas)
     found.append(
         Prediction(
-            f"The latent's local variance in plain areas rises with the noise that enters (gamma = {listed})",
+            f"The latent's local variance in plain areas rises with the noise added at the start (gamma = {listed})",
             "Corollary 2",
             "rises with gamma",
             "; ".join(map(text, network)),
@@ -161,7 +161,7 @@ _FIGURES = {_where("50, 51, 56"): "fig-gain", _where("Corollary 2"): "fig-enteri
 
 def table(found: list[Prediction]) -> pd.DataFrame:
     """The claims as a table to show."""
-    columns = ["Claim", "Equation", "Predicted", "Measured", "Perfect network of Gaussian data", "Nearer to"]
+    columns = ["Claim", "Equation", "Predicted", "Measured", "Ideal denoiser for Gaussian data", "Nearer to"]
     return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
 
 

@@ -54,7 +54,7 @@ COMPARED = ("psnr", "ms_ssim", "s_hf", "s_lf", "s_dc")
 _YARDSTICKS = {TARGET: "true target", AUTOENCODER: "target after the autoencoder"}
 
 _TITLES = {
-    "hf_excess": "log HF energy / usual",
+    "hf_excess": "log HF energy / training mean",
     "norm": "norm / √d",
     "reconstruction": "PSNR of sources back (dB) ↑",
     "inversion_cost": "cost of inversion",
@@ -153,7 +153,7 @@ def significant(found: Found) -> str:
         if not _enough(study):
             line += (
                 f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g} before the "
-                "correction: this data set cannot tell methods apart by the corrected test, whatever they do."
+                "correction, so the corrected test cannot find a difference on this data set."
             )
         lines.append(line)
     return "\n".join(lines)
@@ -222,8 +222,8 @@ def copying(found: Found) -> str:
         above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
         rows = placed[(placed["panel"] == panel) & placed["on_front"]]
         lines.append(
-            f"- **{label(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; above it, whole "
-            f"interval: {', '.join(above) or 'none'}. On the front after the cut: {', '.join(rows['method'])}."
+            f"- **{label(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above it: "
+            f"{', '.join(above) or 'none'}. On the front with S_LF capped: {', '.join(rows['method'])}."
         )
     return "\n".join(lines)
 
@@ -239,13 +239,13 @@ def answer(found: Found) -> str:
     listed = "; ".join(f"{title(score, False)} for {', '.join(map(str, each))}" for score, each in counts.items())
     rule = "after Holm's correction" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
-    too_few = f" {', '.join(unable)}: too few pictures to show a corrected difference." if unable else ""
+    too_few = f" {', '.join(unable)}: too few pictures for a significant corrected difference." if unable else ""
     name = next(name for name in points(study) if called(name) == first.method)
     apart = "significantly better than" if first.high < second.low else "not significantly better than"
     return (
-        f"**Answer.** Of {study.sizes['point'] - 1} methods so many are above the standard inversion, {rule}, on "
-        f"{', '.join(title_of(one) for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
-        f"over {len(COMPARED)} scores has {first.method} ({text(first, 1)}), {apart} that of "
+        f"**Answer.** Number of methods, of {study.sizes['point'] - 1}, that are above the standard inversion {rule}, "
+        f"on {', '.join(title_of(one) for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
+        f"over {len(COMPARED)} scores is that of {first.method} ({text(first, 1)}), {apart} that of "
         f"{second.method} ({text(second, 1)})."
     ) + smoother(study, name)
 
@@ -264,8 +264,8 @@ def smoother(study: xr.Dataset, name: str) -> str:
         return ""
     times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} is no method for texture: on {title_of(study)} its images have {times} times the energy "
-        "at high frequencies of the standard inversion's."
+        f" {called(name)} does not restore texture: on {title_of(study)} its images have {times} times the high-"
+        "frequency energy of the standard inversion's."
     )
 
 
@@ -315,8 +315,8 @@ def agreement(found: Found) -> str:
         return "None of these data sets and methods is in the paper's tables."
     against = f" ({'; '.join(other)})" if other else ""
     return (
-        f"Above or below the standard inversion as in the paper: {len(same)} cells; the other way round: {len(other)}"
-        f"{against}; not told, here (the interval holds 0) or there (equal numbers): {len(unclear)}."
+        f"Above or below the standard inversion as in the paper: {len(same)} cells; the opposite: {len(other)}"
+        f"{against}; undecided, here (the interval contains 0) or there (equal numbers): {len(unclear)}."
     )
 
 
@@ -340,7 +340,7 @@ def claims(found: Found) -> list[Claim]:
          tables, "taba", "standard", "s_dc", is_above, differences),
         ("TABA restores texture: S_HF above the standard inversion's",
          tables, "taba", "standard", "s_hf", is_above, differences),
-        ("Noise that is let in costs structure: S_LF of TABA below the standard inversion's",
+        ("Adding noise costs structure: S_LF of TABA below the standard inversion's",
          f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", is_below, front),
         ("OVG restores texture: S_HF above the standard inversion's",
          abstract, "ovg", "standard", "s_hf", is_above, differences),

@@ -155,8 +155,8 @@ def why(study: xr.Dataset) -> str:
     one free gradient beside an exact one does to the high-frequency energy."""
     free = study[["cosine", "log_length"]].sel(kind="free", drop=True)
     each = [
-        f"{gradient}: cosine {_thirds(free['cosine'].sel(gradient=gradient))}, length "
-        f"{_thirds(free['log_length'].sel(gradient=gradient), 10)} times the exact one's"
+        f"{gradient} has cosine {_thirds(free['cosine'].sel(gradient=gradient))} and "
+        f"{_thirds(free['log_length'].sel(gradient=gradient), 10)} times the exact length"
         for gradient in study["gradient"].to_numpy()
     ]
     parts = study["share"].sel(gradient="g_HF", band="high", drop=True)
@@ -164,7 +164,7 @@ def why(study: xr.Dataset) -> str:
     single = [variants[-1] for variants in _TERMS.values() if variants[-1] in study["variant"]]
     energy = ", ".join(f"{text(_energy(study, name), 2)} with '{name}'" for name in single)
     return (
-        f" ({attr(study, 'space')}), free gradients in the first, middle and last third of the steps: "
+        f" ({attr(study, 'space')}). Free gradients in the first, middle and last third of the steps: "
         f"{'; '.join(each)}. Share of g_HF's energy at high frequencies: {'; '.join(bands)}. "
         + (f"Log high-frequency energy of the outputs minus exact OVG's: {energy}." if energy else "")
     )
@@ -181,11 +181,11 @@ def _thirds(values: xr.DataArray, base: float | None = None) -> str:
 def choices(study: xr.Dataset) -> str:
     """Which origin is best per term and within each budget, a line of Markdown per data set, and how it was chosen."""
     terms = "; ".join(f"{gradient} {origin}" for gradient, origin in chosen_terms(study).items())
-    within = [f"at most {limit:g} times: {chosen(study, limit) or 'none'}" for limit in (CHEAP, NEXT_TO_NOTHING)]
+    within = [f"{chosen(study, limit) or 'none'} within {limit:g} times" for limit in (CHEAP, NEXT_TO_NOTHING)]
     return (
         f", chosen on {study.sizes['validated']} validation images from "
-        f"{statistics.pictures_of(study, 'validated')} pictures: {terms or 'no single term was run'}. Best "
-        f"variant at the standard inversion's time {'; '.join(within)}."
+        f"{statistics.pictures_of(study, 'validated')} pictures. Best single gradients: {terms or 'not run'}. Best "
+        f"variant: {', '.join(within)} the standard inversion's time."
     )
 
 
@@ -200,11 +200,12 @@ def answer(found: Found) -> dict[str, Any]:
             gain = area_gain(study, name)
             said = (
                 f"'{name}' takes {times[name]:.1f} times the standard inversion's time, exact OVG {times[EXACT]:.1f} "
-                f"times, and its area under the front differs by {text(gain.gain)} from {gain.baselines:.3f}"
+                f"times; its area under the front differs by {text(gain.gain)} from "
+                f"{gain.baselines:.3f}"
             )
-        parts.append(f"{title_of(study)}: {said}")
+        parts.append(f"- **{title_of(study)}**: {said}.")
     free = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
-    return {"within": CHEAP, "parts": "; ".join(parts), "cosine": (min(free), max(free))}
+    return {"within": CHEAP, "parts": "\n".join(parts), "cosine": (min(free), max(free))}
 
 
 def claims(found: Found) -> list[Claim]:
@@ -212,15 +213,15 @@ def claims(found: Found) -> list[Claim]:
     variant takes more time than its budget, or where the whole 95 % interval of the difference of areas (S_LF cut at
     each target's own) is below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it
     is open. The claim on a difference holds where the whole interval lies on the claimed side of 0."""
-    energy = Rule("With the free variance direction in place of the gradient, outputs lack energy at high frequencies.",
+    energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy.",
                   "Earlier runs of this project, one data set",
                   "log high-frequency energy, 'free HF' minus exact OVG",
                   lambda study: _energy(study, "free HF") if "free HF" in study["variant"] else None,
                   is_below(0), "fig-cheap-energy", 2)  # fmt: skip
-    best = f"chosen on validation images within {CHEAP:g} times the time"
+    best = "with the gradients chosen on validation images"
     return [
         _goal(found, best, lambda study: chosen(study, CHEAP), CHEAP),
-        _goal(found, "'free', without any product,", lambda study: _best(study, ["free"]), NEXT_TO_NOTHING),
+        _goal(found, "'free', without backward passes,", lambda study: _best(study, ["free"]), NEXT_TO_NOTHING),
         *judge([energy], found, title_of),
     ]
 
@@ -236,10 +237,10 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
             case = f"'{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times", held
         cases[title_of(study)] = case
     words = (
-        f"OVG {which} has an area under the front not lower than exact OVG's by {MARGIN:.0%} or more, nor "
-        f"significantly lower, at {limit:g} times the standard inversion's time or less."
+        f"OVG {which} keeps exact OVG's area under the front (not significantly lower, and less than {MARGIN:.0%} "
+        f"lower) within {limit:g} times the standard inversion's time."
     )
-    what = "difference of areas, S_LF cut at the targets' own, and time"
+    what = "difference of areas, S_LF capped at the targets' own, and time"
     return from_cases(words, "This project's goal", cases, what, "fig-cheap-cost")
 
 

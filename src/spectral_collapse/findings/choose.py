@@ -38,9 +38,9 @@ AMONG, APART = "among the best", "significantly worse than the best"
 
 _SCORES = {
     "psnr": "PSNR to the true target (dB)",
-    JOINT: "S_LF (cut) times S_HF",
+    JOINT: "S_LF (capped) times S_HF",
     "reconstruction": "PSNR to the source (dB)",
-    "s_lf": "S_LF (cut)",
+    "s_lf": "S_LF (capped)",
 }
 
 
@@ -58,11 +58,11 @@ class Task:
 
 
 TASKS = {
-    "super-resolution, to measure in": Task("values that are right", "psnr", "color"),
-    "super-resolution, to look at": Task("the source's structure with a usual texture", JOINT, "color", near=True),
-    "drawing to photo": Task("the drawing's structure with a usual texture", JOINT, "edges", near=True),
-    "reconstruction": Task("the source back, under its own label", "reconstruction"),
-    "editing": Task("as much of the source as can be, texture not below the standard inversion's", "s_lf", "", "s_hf"),
+    "super-resolution, to measure in": Task("correct pixel values", "psnr", "color"),
+    "super-resolution, to look at": Task("the source's structure with realistic texture", JOINT, "color", near=True),
+    "drawing to photo": Task("the drawing's structure with realistic texture", JOINT, "edges", near=True),
+    "reconstruction": Task("the source itself, sampled under its own label", "reconstruction"),
+    "editing": Task("keep the source, with no less texture than the standard inversion", "s_lf", "", "s_hf"),
 }
 
 
@@ -152,7 +152,7 @@ def table(found: Found) -> Cells:
                 "Cost": (best.cost, 2),
                 "Score": _SCORES[wanted.score],
                 "Minus the standard inversion's": (best.gain, 3),
-                "No significant difference from it": Cell(", ".join(alike) or "none", len(alike)),
+                "Not significantly worse": Cell(", ".join(alike) or "none", len(alike)),
             }
             rows.append(cells.row(row))
     return pd.DataFrame(rows)
@@ -186,14 +186,15 @@ def answer(found: Found) -> str:
             best = [name for name, count in counts.items() if count == most]
             for name in best:
                 named.setdefault(name, {}).update(studies)
-            leaders.append(f"{_costing(budget)}: {', '.join(map(called, best))} ({most} of {len(studies)})")
+            leaders.append(f"budget {budget:g}: {', '.join(map(called, best))} ({most} of {len(studies)})")
         kinds = " and ".join(sorted({attr(study, "data_source") for study in studies.values()}))
         sets = f"{len(studies)} data set{'s' * (len(studies) > 1)}, {kinds}"
         lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(leaders)}.")
     sets = "; ".join(label(study) for study in found.values())
     return (
-        "**Answer.** Who is best, or not significantly worse than the best, on most data sets of a task (in brackets: "
-        f"on how many):\n\n{chr(10).join(lines)}\n\n{beware(named)}Measured on {sets}."
+        "**Answer.** The best methods for each task and budget, in standard inversions (in brackets: on how many data "
+        "sets each is best or not significantly worse than the best):\n\n"
+        f"{chr(10).join(lines)}\n\n{beware(named)}Measured on {sets}."
     )
 
 
@@ -202,15 +203,15 @@ def beware(named: Mapping[str, Found]) -> str:
     lines = []
     for name, found in named.items():
         counts = {
-            "have less energy at high frequencies": sum(
+            "have less high-frequency energy": sum(
                 difference(one, name, "standard", "hf_excess").high < 0 for one in found.values()
             ),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
         }
         parts = [f"{words} on {n} of {len(found)} data sets" for words, n in counts.items() if 2 * n >= len(found)]
         if parts:
-            lines.append(f"- **{called(name)}**: they {', and '.join(parts)}.\n")
-    head = "**Beware** of what these scores do not see in the images, beside the standard inversion's"
+            lines.append(f"- images of **{called(name)}** {' and '.join(parts)}.\n")
+    head = "**Beware** of what these scores do not see. Compared with images of the standard inversion"
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 
 
@@ -234,9 +235,9 @@ def worth(found: Found) -> str:
                 better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
-        f"**Does it pay to spend more?** {pays}: the best method of {_costing(BUDGETS[-1])} is another one than the "
-        f"best of {_costing(BUDGETS[0])} in {others} of {len(pairs)} cases, and significantly better in "
-        f"{len(better)}{': ' * bool(better)}{'; '.join(better)}."
+        f"**Does it pay to spend more?** {pays}. A budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
+        f"inversions changes the best method in {others} of {len(pairs)} cases, and makes it significantly better in "
+        f"{len(better)}{' (' * bool(better)}{'; '.join(better)}{')' * bool(better)}."
     )
 
 
@@ -250,15 +251,13 @@ def example(found: Found, task: str, budget: float) -> str:
         if one.method == name
     )
     combined = [called(other) for other, count in counts.items() if other not in METHODS and count > counts[name]]
-    more = f" On more data sets leads {', '.join(combined)}, whose arguments depend on the data." if combined else ""
+    more = f" {', '.join(combined)} leads on more data sets, but needs settings that depend on the data." * bool(
+        combined
+    )
     return (
-        f"For {task}, {_costing(budget)}: **{called(name)}** "
+        f"For {task} with a budget of {budget:g} standard inversion{'s' * (budget > 1)}, use **{called(name)}** "
         f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {gained}).{more}"
     )
-
-
-def _costing(budget: float) -> str:
-    return f"up to {budget:g} standard inversion{'s' * (budget > 1)}"
 
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:

@@ -84,12 +84,12 @@ def itemized(measured: str) -> str:
 
 
 CONCLUDED = {
-    "holds": "Holds wherever the numbers can tell",
-    "fails": "Fails wherever the numbers can tell",
-    "mixed": "Holds on some data and fails on other",
-    "holds on one family only": "Holds on the one family of data sets that can tell",
-    "fails on one family only": "Fails on the one family of data sets that can tell",
-    "too few data": "Cannot be told with so few images",
+    "holds": "Holds on all data sets with a clear result",
+    "fails": "Fails on all data sets with a clear result",
+    "mixed": "Holds on some data sets and fails on others",
+    "holds on one family only": "Holds, with a clear result on one family of data sets only",
+    "fails on one family only": "Fails, with a clear result on one family of data sets only",
+    "too few data": "Undecided, too few data",
     "not measured": "Not measured here",
 }
 """What a conclusion says of claims, by `Claim.words`."""
@@ -240,7 +240,7 @@ def joined(*parts: Mapping[str, Case], by: Callable[..., Held] = all_of) -> dict
 def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "") -> Claim:
     """A claim with the verdict of `overall`. what: stands before what was measured on each data set."""
     if not cases:
-        return Claim(claim, where, "no data set has what it takes", "not measured", figure)
+        return Claim(claim, where, "no data set allows this measurement", "not measured", figure)
     words = {True: "", False: ": no", None: ": open"}
     listed = "; ".join(f"{title} {measured}{words[held]}" for title, (measured, held) in cases.items())
     held = {title: one for title, (_, one) in cases.items()}

@@ -27,10 +27,10 @@ from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE,
 from spectral_collapse.studies.latents import WHITE
 
 READINGS = {
-    "means of methods": "between the methods' means over images",
-    "all images": "between all images of all methods",
-    "given the method": "between the images of one method",
-    "given the image": "between the methods on one image",
+    "means of methods": "across methods (means over images)",
+    "all images": "across all images of all methods",
+    "given the method": "across the images of one method",
+    "given the image": "across the methods on one image",
 }
 """Ways to correlate two scores over methods and images."""
 _COMPARED = ("means of methods", "given the method")
@@ -190,11 +190,10 @@ def readings_verdict(found: Found) -> str:
             r = readings(one, score)
             between, within = (np.sign(r[name].low) * (r[name].low * r[name].high > 0) for name in _COMPARED)
             said = {
-                -1: "**Simpson's paradox**: the signs are opposite, and neither interval holds 0",
-                1: "no paradox, both have one sign",
-            }.get(between * within, "no paradox, as at least one interval holds 0")
+                -1: "; **Simpson's paradox**: the signs are opposite, and neither interval contains 0",
+            }.get(between * within, "")
             values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
-            lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}; {said}.")
+            lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}{said}.")
     return "\n".join(lines)
 
 
@@ -210,12 +209,13 @@ def experiment_verdict(one: xr.Dataset) -> str:
         for name in ("standard", *FORCED, COLOURED, LOUD)
     )
     return (
-        f", {images(one)}: $S_{{HF}}$ is {white} from white noise and {standard} from the standard inversion's "
-        "latents.\n"
-        f"  - Making these white changes it by: {forced}.\n"
-        f"  - Energy at high frequencies, in multiples of that from white noise: {times}.\n"
-        f"  - $S_{{DC}}$ below white noise's, and at least {ENOUGH:g} of the energy from white noise with the whole "
-        f"interval: {exceptions(one) or 'none'}; with a part of it: {exceptions(one, 'high') or 'none'}."
+        f", {images(one)}: $S_{{HF}}$ is {white} for images from white noise and {standard} for images from the "
+        "standard inversion's latents.\n"
+        f"  - Making these latents white changes $S_{{HF}}$ by: {forced}.\n"
+        f"  - High-frequency energy of images, divided by that from white noise: {times}.\n"
+        f"  - Latents with an $S_{{DC}}$ below white noise's whose images still have at least {ENOUGH:g} of that "
+        f"energy: {exceptions(one) or 'none'} (whole interval); {exceptions(one, 'high') or 'none'} (part of the "
+        "interval)."
     )
 
 
@@ -232,25 +232,26 @@ def claims(found: Found) -> list[Claim]:
     rows = [
         Rule("S_HF and S_DC have a strong positive correlation over methods.", f"{paper}, Sec. 4, Fig. 4a and 15",
              "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
-        Rule("The same holds from image to image, once the method is fixed.", f"our reading of {paper}, Sec. 4",
+        Rule("S_HF and S_DC correlate positively across the images of one method, too.",
+             f"our reading of {paper}, Sec. 4",
              "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
         Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.", f"{paper}, Fig. 4b", "r of means",
              r("s_lf"), is_below(0), "fig-co-lf", 2, images),
         Rule("S_LF and S_DC have a moderate positive correlation.", f"{paper}, Fig. 16", "r of means", r("s_lf"),
              is_above(0), "fig-co-lf", 2, images),
         Rule("Structure in the latent directly degrades texture.", f"{paper}, Sec. 4",
-             "log energy from coloured noise at the right norm minus from white noise",
+             "log energy of images from coloured noise at the right norm minus from white noise",
              lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_below(0), "fig-co-forced", 3, images),
     ]  # fmt: skip
     made = judge(rows, found)
     free = {
         label(one): (
-            f"{exceptions(one) or 'none'}; with a part of the interval: {exceptions(one, 'high') or 'none'} "
+            f"{exceptions(one) or 'none'} (whole interval), {exceptions(one, 'high') or 'none'} (part of the interval) "
             f"({images(one)})",
             False if exceptions(one) else None if exceptions(one, "high") else True,
         )
         for one in found.values()
     }
     words = "Decorrelation of the latent is a prerequisite of high frequencies."
-    what = f"S_DC below white noise's, yet {ENOUGH:g} of the energy of its samples or more"
+    what = f"methods with an S_DC below white noise's, yet at least {ENOUGH:g} of the energy of images from white noise"
     return [*made[:4], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[4:]]

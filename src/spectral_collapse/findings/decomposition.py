@@ -16,27 +16,26 @@ from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.findings.tidy import tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
-from spectral_collapse.studies.decomposition import MEASURES
 
 DENOISERS = {
     "network": "our network",
-    "covariance": "perfect for Gaussian data: covariance",
-    "spectrum": "perfect for Gaussian data: spectrum only",
+    "covariance": "ideal for Gaussian data: covariance",
+    "spectrum": "ideal for Gaussian data: spectrum only",
 }
 MEASURE_TITLES = {
     "high_power": "High frequencies",
-    "s_dc": "Neighbouring places, S_DC",
+    "s_dc": "Neighbouring values, S_DC",
     "plain": "Plain areas",
     "other": "Other areas",
 }
 PARTS = {
     "total": "standard inversion: all",
-    "entry": "entry without noise",
+    "entry": "start without noise",
     "discretisation": "coarse steps",
-    "own error": "denoiser's own error",
+    "own error": "errors of the denoiser",
 }
 AREAS = {"plain": "plain areas", "other": "other areas"}
-ENTRIES = {"none": "entered without noise", "noise": "entered with the level's noise"}
+ENTRIES = {"none": "start without noise", "noise": "start with the level's noise"}
 BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
 """What tables call the places of a result, in the order in which they are shown."""
 
@@ -86,7 +85,7 @@ def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
 
 def parts_table(study: xr.Dataset) -> pd.DataFrame:
     """`parts` as a table to show, with their interaction: a row per measure and denoiser, a column per part."""
-    found = parts(study, PARTS | {"interaction": "interaction of entry and steps"})
+    found = parts(study, PARTS | {"interaction": "interaction of start and steps"})
     shown = found.assign(text=list(map(text, found.itertuples()))).pivot_table(
         "text", ["measure", "denoiser"], "part", aggfunc="first", sort=False
     )
@@ -100,7 +99,7 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
     if "spaced" not in study:
         return None
     value = study["value"].sel(denoiser="network", drop=True)
-    coarse, fine = (f"{count} steps even in time" for count in study["num_steps"].to_numpy())
+    coarse, fine = (f"{count} steps, even in time" for count in study["num_steps"].to_numpy())
     walks = {
         coarse: value.sel(resolution="coarse", drop=True),
         coarse.replace("time", "log SNR"): study["spaced"],
@@ -118,8 +117,8 @@ def levels_matter(study: xr.Dataset) -> str:
     gained = study["spaced"].sel(measure="s_dc") - coarse
     listed = " and ".join(f"{_text(gained.sel(entry=entry))} {title}" for entry, title in ENTRIES.items())
     return (
-        f"As many steps, even in log SNR in place of time, change S_DC by {listed}. The entry noise changes it by "
-        f"{_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))} on the usual levels."
+        f"As many steps, spaced evenly in log SNR instead of time, change S_DC by {listed}. With levels even in time, "
+        f"entry noise changes it by {_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))}."
     )
 
 
@@ -189,7 +188,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
         cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
-    words = "The own error of a network, entered with the right noise, is made in the first steps."
+    words = "With entry noise, the remaining errors of the network occur in the first steps."
     what = "share of the network's deficit of S_DC that true predictions there remove"
     return [from_cases(words, "There and Back Again, abstract", cases, what, "fig-true-first-steps")]
 
@@ -197,10 +196,10 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 def of_network(study: xr.Dataset) -> str:
     """The parts of each measure of the network's latents that has places, as a Markdown list."""
     found, ideal = split(study).sel(denoiser="network"), study["ideal"].sel(resolution="coarse").mean("sample")
-    titles = {"high_power": "High frequencies.", "s_dc": "Neighbouring places (S_DC).", "plain": "Plain areas."}
+    titles = {"high_power": "High frequencies.", "s_dc": "Neighbouring values (S_DC).", "plain": "Plain areas."}
     template = (
-        "- **{title}** A standard inversion lacks {part[total]} of {ideal:.3f}. Of this the missing entry noise makes "
-        "{part[entry]}, the coarse steps {part[discretisation]}, and the network's own error {part[own error]}."
+        "- **{title}** A standard inversion lacks {part[total]} of {ideal:.3f}. The missing entry noise accounts for "
+        "{part[entry]}, coarse steps for {part[discretisation]}, and errors of the network for {part[own error]}."
     )
     measured = [name for name in titles if found.sel(measure=name, part="total").notnull().sum() > 1]
     return "\n".join(
@@ -215,23 +214,23 @@ def untrained(study: xr.Dataset) -> xr.DataArray:
     return entry.sel(denoiser="network") - entry.sel(denoiser="covariance")
 
 
-def first_steps(study: xr.Dataset, measure: str = "s_dc") -> str:
-    """What true predictions in the first steps change after entering with the right noise, as Markdown."""
-    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure=measure)
+def first_steps(study: xr.Dataset) -> str:
+    """What true predictions in the first steps change with entry noise, as Markdown."""
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc")
     coarse, fine = study["num_steps"].to_numpy()
 
     def after(count: int, resolution: str) -> str:
         return _text(left.sel(replaced=count, resolution=resolution))
 
     sentences = [
-        f"- With true predictions up to step {count} of {coarse} (to sigma / alpha = {ratio:.2f}) it is "
-        f"{after(count, 'coarse')}, and with {fine} steps and true predictions up to the same level "
+        f"- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is "
+        f"{after(count, 'coarse')}; with {fine} steps and true predictions up to the same level it is "
         f"{after(count, 'fine')}."
         for count, ratio in zip(left["replaced"].data, left["replaced_ratio"].data, strict=True)
         if count
     ]
     return (
-        f"Entered with the right noise, the network's deficit of {MEASURES[measure]} is {after(0, 'coarse')} in "
+        f"With entry noise, the network's deficit of S_DC is {after(0, 'coarse')} in "
         f"{coarse} steps and {after(0, 'fine')} in {fine}.\n\n" + "\n".join(sentences)
     )
 

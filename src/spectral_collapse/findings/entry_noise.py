@@ -109,7 +109,7 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
             first, network = at["error"].isel(steps=0), f"spectrum wrong by {wrong:.0%}"
             beside = {FLOOR: at["floor"].to_numpy()}
             if not wrong:
-                network = "perfect network"
+                network = "ideal denoiser"
                 slopes = enumerate(zip(ORDERS, ("Euler", "2M"), strict=True), start=1)
                 beside = {
                     name: float(first.sel(solver=walk)) * (steps[0] / steps) ** power for power, (name, walk) in slopes
@@ -206,8 +206,8 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What a perfect network says to the first steps' part in the error (`first_steps`), without an interval."""
-    what = f"share of the squared error of a perfect network's latent in the first {PUBLISHED:.0%} of the steps"
-    words = "For a perfect network of Gaussian data the error of Euler's walk is made in its first steps."
+    what = f"share of the squared error of an ideal denoiser's latent in the first {PUBLISHED:.0%} of the steps"
+    words = "With an ideal denoiser for Gaussian data, the error of Euler's method occurs in its first steps."
     share = Rule(words, "There and Back Again, abstract", what, lambda one: exact(first_steps(one)), is_above(0.5),
                  "fig-entry-trade", 2)  # fmt: skip
     return judge([share], found, title_of)

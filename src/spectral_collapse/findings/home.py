@@ -71,24 +71,24 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     price = float(study["inversion_cost"].sel(point="ovg"))
     counts = sorted({one.sizes["sample"] for one in found.values()})
     seen = ", ".join(title_of(one) for one in found.values() if "sample_stratum" in one.coords)
-    known = f"; those of {seen} are other parts of pictures that the network saw" if seen else ""
+    known = f"; those of {seen} are other parts of pictures that the network was trained on" if seen else ""
     best = called(choose.pick(found, "editing", 1))
     return (
         f"{warning(study)}"
-        f"1. **What happens.** Translated by the standard inversion, images of {title_of(study)} have "
-        f"{text(energies['standard'], 2)} times the fine detail of their own targets; on {less.count(True)} of "
-        f"{len(less)} data sets images have less than their targets.\n"
-        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies, "
-        f"{text(entry, 2)} of it since the image enters without the noise that its first level stands for; coarse "
-        "steps and the network's own error make the rest.\n"
-        f"3. **What helps.** Noise that is let in at the entry: {energies['taba'].mean:.2f} times the targets' detail "
-        f"with TABA, {energies['ovg'].mean:.2f} with OVG, whose inversion costs {price:.1f} times as much.\n"
-        f"4. **What to do.** At the price of the standard inversion, take {best} to edit images: it leads on most of "
-        "these data sets ([other tasks and prices](notebooks/choose.ipynb)).\n"
-        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims {total['holds']} hold on all data "
-        f"that can tell, {total['fails']} fail on all, the others depend on the data or need more of it; networks "
-        f"are small, and images few, {' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} of each data "
-        f"set{known}."
+        f"1. **What happens.** Images of {title_of(study)} translated with the standard inversion have "
+        f"{text(energies['standard'], 2)} times the fine detail of their true targets. They have less than their "
+        f"targets on {less.count(True)} of {len(less)} data sets.\n"
+        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies. Of this, "
+        f"{text(entry, 2)} is lost because the image starts without the noise of the first level; coarse steps and "
+        "errors of the network account for the rest.\n"
+        f"3. **What helps.** TABA, which adds noise in the first steps, reaches {energies['taba'].mean:.2f} times the "
+        f"targets' detail. OVG reaches {energies['ovg'].mean:.2f}, but its inversion costs {price:.1f} times as much.\n"
+        f"4. **What to do.** To edit images at the cost of the standard inversion, use {best}: it leads on most of "
+        "these data sets ([other tasks and budgets](notebooks/choose.ipynb)).\n"
+        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims, {total['holds']} hold and "
+        f"{total['fails']} fail on all data sets with a clear result; the others differ between data sets or need more "
+        f"data. Networks are small, and each data set has "
+        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images{known}."
     )
 
 

@@ -187,9 +187,9 @@ def answer(study: xr.Dataset) -> str:
     )
     return (
         f"**Answer.** {blame}. With the network `{name}` ({title_of(study)}, "
-        f"{images(study)}), translations have {text(lost, 2)} times the energy at high frequencies of samples "
+        f"{images(study)}), translations have {text(lost, 2)} times the high-frequency energy of samples "
         f"from white noise. {space}, and samples from white noise have {_times(every_draw(one['excess_noise']))} "
-        "times the usual of training targets."
+        "times the mean energy of training targets."
     )
 
 
@@ -197,7 +197,7 @@ def verdict(study: xr.Dataset) -> str:
     """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
     real = study["excess_real"]
     lines = [
-        f"- **Test targets** ({attr(study, 'data_source')}) have {_times(real)} times the usual high-frequency "
+        f"- **Test targets** ({attr(study, 'data_source')}) have {_times(real)} times the mean high-frequency "
         f"energy of training targets."
     ]
     for one in (study.sel(model=name) for autoencoder, name in first_with(study).items() if autoencoder):
@@ -209,7 +209,7 @@ def verdict(study: xr.Dataset) -> str:
         gap = _ratio_to_noise(one)
         apart = f"{text(gap, 2)} times as much" if gap.low > 1 or gap.high < 1 else "no significant difference"
         lines.append(
-            f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times the usual energy when "
+            f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times that mean when "
             f"they start from white noise, and {_times(one['excess_translated'])} times when they start from inverted "
             f"sources: {apart}. Its latents have an S_DC of {mean_text(one['s_dc'])} (white noise "
             f"{float(one['white_s_dc']):.3f})."
@@ -376,8 +376,8 @@ def learnt(study: xr.Dataset, domain: str = "source") -> str:
             found.append(f"{text(ratio(*errors), 2)} at {float(one['ratio'][level]):.2g}")
         lines.append(f"- **{name}**: {', '.join(found)}")
     return (
-        f"On {domain}s the networks' error is so many times that of the filter, at three noise ratios (below 1: more "
-        "is known than a mean colour and a spectrum; 95 % bootstrap intervals):\n\n" + "\n".join(lines)
+        f"On {domain}s, the networks' error divided by that of the filter at three noise ratios (below 1: the network "
+        "is better; 95 % bootstrap intervals):\n\n" + "\n".join(lines)
     )
 
 
@@ -461,7 +461,10 @@ def bars_verdict(studies: Sequence[xr.Dataset]) -> str:
     held = [(said(name), _at_bars(one)) for study in studies for name, one in each(study)]
     clear = "; ".join(f"{bar}: {sum(found[bar][1] for _, found in held)}" for bar in BARS)
     missing = ", ".join(f"`{name}`" for name, found in held if not all(clear for _, clear in found.values())) or "none"
-    return f"Of {len(held)} networks, so many clear each bar: {clear}. At least one is missed by: {missing}."
+    return (
+        f"Of {len(held)} networks, the number that passes each threshold: {clear}. At least one is missed by: "
+        f"{missing}."
+    )
 
 
 def _at_bars(one: xr.Dataset) -> dict[str, tuple[str, bool]]:

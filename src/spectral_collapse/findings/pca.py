@@ -103,9 +103,9 @@ def answer(study: xr.Dataset) -> dict[str, str]:
     return {
         "data": label(study),
         **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
-        "loss": f"The perfect network of Gaussian data loses {told} as much."
+        "loss": f"An ideal denoiser for Gaussian data would lose {told} as many dimensions."
         if told
-        else "There is no loss to explain: the interval of neither reading lies below 1.",
+        else "There is no significant loss.",
     }
 
 

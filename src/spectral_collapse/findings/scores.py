@@ -42,17 +42,17 @@ def images_and_network(study: xr.Dataset) -> str:
 
 def answer(study: xr.Dataset) -> str:
     """Which damages scores of images and of latents miss, whether variance alone moves S_DC, and which scores agree."""
-    missed = "; ".join(f"of {kind}s: {'; '.join(_missed(study, kind)[0]) or 'none'}" for kind in KINDS)
-    alike = "; ".join(f"of {kind}s: {'; '.join(_alike(correlations(study, kind))) or 'none'}" for kind in KINDS)
+    missed = "".join(f"\n- of {kind}s: {'; '.join(_missed(study, kind)[0]) or 'none'}" for kind in KINDS)
+    alike = " and ".join(f"{', '.join(_alike(correlations(study, kind))) or 'none'} of {kind}s" for kind in KINDS)
     most = study["grade"].max().item()
     scaled = study["latent_response"].sel(latent_corruption="scaling", latent_score="s_dc")
     weak, intact = (scaled.sel(grade=grade, drop=True) for grade in (most, 0))
     lost = study["latent_strength"].sel(latent_corruption="scaling", grade=most).item()
     falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
-        f"**Answer.** Damages that a score does not see (its mean moves by less than {BLIND:.0%} of its range) are, "
-        f"{missed}. $S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude "
-        f"has {mean_text(weak)}. Scores that order the damages alike are, {alike}."
+        f"**Answer.** $S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude "
+        f"has {mean_text(weak)}. Scores that order the distortions alike: {alike}. Some scores miss some distortions "
+        f"(their mean moves by less than {BLIND:.0%} of their range):\n{missed}"
     )
 
 
@@ -134,15 +134,15 @@ def filters_verdict(study: xr.Dataset) -> str:
     }
     gaps = _filter_gaps(study)
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
-    agrees = {("low-pass",): "The other way round", ("high-pass",): "As printed"}.get(tuple(lowered), "Neither way")
+    agrees = {("low-pass",): "The opposite", ("high-pass",): "Yes"}.get(tuple(lowered), "Neither way")
     return (
         f"- **$S_{{HF}}$** is {mean_text(_whole_s_hf(study))} for the whole images, {texts['s_hf', 'low-pass']} after "
         f"the low-pass at {at['filter_cutoff'].item():g} of Nyquist and {texts['s_hf', 'high-pass']} after the "
-        f"high-pass there: differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.\n"
+        f"high-pass: differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.\n"
         f"- **$S_{{LF}}$** against the whole image is {texts['s_lf', 'low-pass']} after the low-pass and "
         f"{texts['s_lf', 'high-pass']} after the high-pass.\n"
-        f"- **Does this agree with the paper's words on its Fig. 12?** {agrees}: $S_{{HF}}$ is lowered here by "
-        f"{' and '.join(lowered) or 'neither filter'}."
+        f"- **Does this agree with the paper's text on its Fig. 12?** {agrees}: "
+        f"{' and '.join(lowered) or 'neither filter'} lowers $S_{{HF}}$ here."
     )
 
 
@@ -176,7 +176,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter.",
             "Spectral Collapse, App. B.4 and Fig. 12",
             filters,
-            "S_HF minus that of the whole images; a low-pass keeps low frequencies",
+            "S_HF minus that of the whole images (a low-pass keeps low frequencies)",
             "fig-filtered-scores",
         ),
         from_cases(
@@ -204,10 +204,9 @@ def decorrelation_verdict(study: xr.Dataset) -> str:
     listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in decorrelation(study).itertuples())
     taba, standard = (study["latent_s_dc"].sel(latent_series=name) for name in (TABA, STANDARD))
     gap = bootstrap_mean(taba - standard)
-    told = "higher" if gap.low > 0 else "lower" if gap.high < 0 else "not significantly different"
     return (
-        f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; white noise has "
-        f"{study.attrs['white_s_dc']:.3f} in expectation. TABA's is {told} on the same images, by {text(gap)}."
+        f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; the expected value of white noise is "
+        f"{study.attrs['white_s_dc']:.3f}. TABA's minus the standard inversion's is {text(gap)}."
     )
 
 
@@ -224,7 +223,7 @@ def norms_verdict(study: xr.Dataset) -> str:
     law = (2 / study.attrs["dimension"]) ** 0.5
     (few, _, first), (many, distance, last) = _last(study, LOUD, latents), _last(study, LOUD)
     lines += [
-        f"- The law of white noise has mean 1 and standard deviation {law:.3f}.",
+        f"- For white noise the exact mean is 1 and the standard deviation {law:.3f}.",
         f"- **{LOUD}**: p falls from {first:.2g} with {few} latents to {last:.1e} with {many}, while the distance "
         f"settles at {distance:.3f}.",
     ]
@@ -246,8 +245,9 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
     return (
         f"- **Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
         f"{'; '.join(blind) or 'none'}.\n"
-        f"- **Better than intact** at the strongest grade, intervals apart: {'; '.join(fooled) or 'none'}."
-    ) + (f"\n- **Missing**, for the reasons in the first table: {', '.join(absent)}." if absent else "")
+        f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
+        f"{'; '.join(fooled) or 'none'}."
+    ) + (f"\n- **Missing** (see the first table for the reasons): {', '.join(absent)}." if absent else "")
 
 
 def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
@@ -270,9 +270,9 @@ def redundancy_verdict(found: xr.Dataset) -> str:
     """Pairs of scores whose rank correlation is near 1 in magnitude; `found` is a result of `correlations`."""
     pairs = _pairs(found)
     surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
-    listed = "; ".join(_alike(found)) or f"none; the nearest to it are {surest} ({text(pairs[surest], 2)})"
+    listed = "; ".join(_alike(found)) or f"none; the closest are {surest} ({text(pairs[surest], 2)})"
     return (
-        f"Scores that order these {found.attrs['points']} damages alike (whole interval beyond {REDUNDANT:g} in "
+        f"Scores that order these {found.attrs['points']} distortions alike (whole interval beyond {REDUNDANT:g} in "
         f"magnitude): {listed}."
     )
 

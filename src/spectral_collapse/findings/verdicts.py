@@ -167,12 +167,11 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
     every = [one for made in claims.values() for one in made]
     found, hold = tally(every), sum(one.side == "holds" for one in every)
     return (
-        f"**Answer.** {len(every)} checks of the papers' claims and of goals of our own in {len(claims)} chapters. "
-        f"Where the numbers can tell, {found['holds']} hold on all families of data sets and {found['fails']} fail on "
-        f"all; {found['mixed']} hold on some data and fail on other. {found['one family only']} can be told on one "
-        f"family alone ({hold - found['holds']} of these hold there), {found['too few data']} on none, and "
-        f"{found['not measured']} could not be measured with what is stored. A claim that several scores or chapters "
-        "test has a row for each, and these need not agree."
+        f"**Answer.** Of {len(every)} checks of the papers' claims and of our own goals, {found['holds']} hold and "
+        f"{found['fails']} fail on all data sets with a clear result. {found['mixed']} are mixed: they hold on some "
+        f"data sets and fail on others. {found['one family only']} have a clear result on one family of data sets only "
+        f"(and hold there in {hold - found['holds']} cases), {found['too few data']} on none, and "
+        f"{found['not measured']} are not measured."
     )
 
 
