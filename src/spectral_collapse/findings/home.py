@@ -63,7 +63,7 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     data set. claims: of `verdicts.collected`.
     """
     study = next(iter(found.values()))
-    energies = {name: energy(study, name) for name in ("standard", "taba", "ovg")}
+    energies = {name: energy(study, name) for name in ("standard", "dpm_solver", "taba", "ovg")}
     less = [below(energy(one, "standard"), 1) for one in found.values()]
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
@@ -81,8 +81,9 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
         f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies. Of this, "
         f"{text(entry, 2)} is lost because the image starts without the noise of the first level; coarse steps and "
         "errors of the network account for the rest.\n"
-        f"3. **What helps.** TABA, which adds noise in the first steps, reaches {energies['taba'].mean:.2f} times the "
-        f"targets' detail. OVG reaches {energies['ovg'].mean:.2f}, but its inversion costs {price:.1f} times as much.\n"
+        f"3. **What helps.** A second-order solver costs nothing more and reaches {energies['dpm_solver'].mean:.2f} times "
+        f"the targets' detail. TABA, which adds noise in the first steps, reaches {energies['taba'].mean:.2f}; OVG "
+        f"{energies['ovg'].mean:.2f}, but its inversion costs {price:.1f} times as much.\n"
         f"4. **What to do.** To edit images at the cost of the standard inversion, use {best}: it leads on most of "
         "these data sets ([other tasks and budgets](notebooks/choose.ipynb)).\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims, {total['holds']} hold and "
