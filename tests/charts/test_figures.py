@@ -87,7 +87,7 @@ FIGURES: list[tuple[Any, ...]] = [
     # module, chart, the finding's name where it is another, its arguments and the chart's, words that are shown
     ("appendix_c", "gain", "", (), (), [appendix_c.CONSTANT]),
     ("appendix_c", "entering_noise", "", (), (), MEASURES),
-    ("benchmark", "front", "", (), (), COMPARED),
+    ("benchmark", "front", "", (), (), [*COMPARED[:3], *BOTH]),
     ("benchmark", "ranks", "", (), (), COMPARED),
     ("cheap_guidance", "per_step", "gradients", ("cosine",), ("cosine", 1), ["cosine", "secant"]),
     ("cheap_guidance", "per_step", "high_shares", (), ("share", 0.3), ["exact", "spectral"]),

@@ -40,7 +40,7 @@ def pixels(cell: dict[str, Any]) -> np.ndarray:
 
 def test_every_method_has_its_picture_a_detail_and_what_it_changed(found: dict[str, xr.Dataset]) -> None:
     kept = cells(found)
-    titles = ["Source", "True target", "Standard", "TABA", "OVG|+ TABA", "DDPM friendly", "White norm"]
+    titles = ["Source", "Standard", "TABA", "True target", "OVG|+ TABA", "DDPM friendly", "White norm", "True target "]
     assert list(dict.fromkeys(cell["column"] for cell in kept)) == titles
     assert len(kept) == 2 * 2 * 3 * len(titles)  # data sets, images
     first = {(cell["column"], cell["name"]): pixels(cell) for cell in kept if cell["frame_number"] == 0}
@@ -67,6 +67,8 @@ def test_hovering_tells_the_images_own_energy_and_scores(found: dict[str, xr.Dat
     psnr = study["psnr"].sel(point="taba", seed=0, sample="image 1")
     assert second["PSNR (dB)"] == f"{float(psnr):.2f}"
     assert next(cell for cell in kept if cell["column"] == "Source")["HF energy / usual"] == "0.01"
+    own = study["reference_hf_excess"].sel(reference="target", sample="image 1")
+    assert second[charts.ENERGY] == f"{0.25 / np.exp(float(own)):.2f} x target"
 
 
 def test_pictures_are_large_and_crisp_and_a_menu_picks_one(found: dict[str, xr.Dataset]) -> None:
@@ -76,7 +78,7 @@ def test_pictures_are_large_and_crisp_and_a_menu_picks_one(found: dict[str, xr.D
     svg = drawn(chart)
     assert svg.count("<image") == 4 * 3  # those of the first entry of the menu
     assert svg.count("image-rendering: pixelated") == svg.count('width="128" height="128"') == 4 * 3
-    for text in ("TABA", "Standard", "Source", "True target", "whole", "detail", "Made up, image 0"):
+    for text in ("TABA", "Standard", "Source", "True target", "1.00 x target", "whole", "detail", "Made up, image 0"):
         assert f">{text}<" in svg
     assert ">Another, image 0<" not in svg
     assert "TABA" in chart.to_dict()["description"]
@@ -84,17 +86,23 @@ def test_pictures_are_large_and_crisp_and_a_menu_picks_one(found: dict[str, xr.D
 
 def test_rows_are_about_as_long_and_settings_stay_as_they_are(found: dict[str, xr.Dataset]) -> None:
     chart = charts.gallery({"one": found["one"]}, examples=1).to_dict()
-    assert chart["vconcat"][1]["columns"] == 4  # and then 3: seven pictures, five at most in a row
+    assert chart["vconcat"][1]["columns"] == 4  # six pictures in two rows, each with the true target at its end
     study = found["one"].assign_coords(
         point=["standard", "TABA 0.2", "OVG (1e+09, 7e-05)", "OVG (1, 2) + TABA 0.2", "o"]
     )
     titles = dict.fromkeys(cell["column"] for cell in cells({"one": study}))
-    assert list(titles)[3:6] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]
+    assert [list(titles)[place] for place in (2, 4, 5)] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]
 
 
 def test_each_result_shows_the_methods_that_it_has(found: dict[str, xr.Dataset]) -> None:
     found["two"] = found["two"].drop_sel(point=["taba", "white_norm"])
     kept = cells(found, examples=1)
-    columns = [{cell["column"] for cell in kept if cell["frame_number"] == number} for number in (0, 1)]
+    columns = [{cell["column"].strip() for cell in kept if cell["frame_number"] == number} for number in (0, 1)]
     assert columns[0] - columns[1] == {"TABA", "White norm"}
     assert columns[1] < columns[0]
+
+
+def test_cells_are_shown_first(found: dict[str, xr.Dataset]) -> None:
+    found["two"].attrs["title"] = "BBBC021, x8"
+    [menu] = [one for one in charts.gallery(found, examples=1).to_dict()["params"] if one["name"] == "frame"]
+    assert menu["value"] == 1

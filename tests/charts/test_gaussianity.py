@@ -16,8 +16,8 @@ def study() -> xr.Dataset:
     return made(gaussianity, series)
 
 
-def test_chance_is_drawn_as_an_area(study: xr.Dataset) -> None:
-    for figure in ("distances", "band_distances"):
+def test_chance_is_drawn_as_an_area_or_as_a_row(study: xr.Dataset) -> None:
+    for figure, mark in (("distances", "area"), ("band_distances", "rect")):
         svg = drawn(getattr(charts, figure)(getattr(findings, figure)({"one": study})))
         assert f">{findings.LAW}<" in svg
-        assert svg.count('aria-roledescription="area mark container"') >= 1
+        assert svg.count(f'aria-roledescription="{mark} mark container"') >= 1

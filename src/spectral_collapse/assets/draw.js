@@ -31,19 +31,20 @@
     }
   }
 
-  const isPicture = node => isObject(node.mark) && node.mark.type === "image";
+  const isPicture = node => node.layer ? isPicture(node.layer[0]) : isObject(node.mark) && node.mark.type === "image";
 
   // Pictures, which `charts.pictures` lays out: two columns at least, as large as there is room for.
   function fewer(grid, room) {
-    const {spec} = grid, {y, x} = spec.encoding;
+    const {spec} = grid, [picture, under] = spec.layer || [spec], {y, x} = picture.encoding;
     const free = room - (y.axis === null ? AXIS : LABELS) - FRAME;
     const columns = Math.max(2, Math.floor(free / spec.width));
     const side = Math.min(spec.width, Math.max(LEAST, Math.floor(free / columns)));
     grid.columns = Math.min(grid.columns, columns);
     spec.height *= side / spec.width;
     spec.width = side;
-    spec.mark.width = spec.mark.height = side - 4;
+    picture.mark.width = picture.mark.height = side - 4;
     x.value = side / 2;
+    if (under) Object.assign(under.encoding, {x: {value: side / 2}, y: {value: spec.height + 9}});
   }
 
   function narrow(node, room) {

@@ -20,7 +20,7 @@ def gain(table: pd.DataFrame) -> alt.LayerChart:
     x = x_axis("frequency", "spatial frequency of the latent (cycles per pixel)")
     y = y_axis("mean", "gain of the latent on the input")
     looks = LOOKS | {CONSTANT: Look(PALETTE[6], (1, 3))}
-    return figure(table, bands, x, y, looks, "denoiser", (420, 260), panel=None, columns=1)
+    return figure(table, bands, x, y, looks, "denoiser", 260, panel=None, columns=1)
 
 
 @described
@@ -29,4 +29,4 @@ def entering_noise(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("gamma", "entering noise, gamma (level's = 1)")
     y = y_axis("mean", "measure of the latent (white noise: 1)")
     options = {"points": True, "columns": 1, "opacity": 0.15}
-    return figure(table, bands, x, y, LOOKS, "denoiser", (210, 220), [rule(y=1)], panel="measure", free="y", **options)
+    return figure(table, bands, x, y, LOOKS, "denoiser", 220, [rule(y=1)], panel="measure", free="y", **options)

@@ -20,8 +20,12 @@ KINDS = {
 }
 """Methods by whether they draw noise."""
 
-NAMES_WIDTH = 100
-"""Pixels that the names at the right of a panel take."""
+WIDTH, HEIGHT, NAMES_WIDTH = 235, 270, 120
+"""Pixels of a panel, and of the names at its right."""
+
+OTHERS = "other methods"
+SERIES = lines.looks(["standard", "TABA", "OVG", "OVG + TABA", called(TARGET)]) | {OTHERS: Look("#777777", (1, 3))}
+"""Who has a look of its own where all methods are shown."""
 
 _ALONE = "there are no two to compare for these data sets"
 """What stands in place of a comparison of one."""
@@ -30,42 +34,62 @@ _ALONE = "there are no two to compare for these data sets"
 @described
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
-    x = x_axis("s_lf", "structure kept, S_LF, cut at the target's →", zero=False, padding=14, tickCount=5)
-    y = y_axis("s_hf", "texture, S_HF →", zero=False, padding=14, tickCount=5)
+    x = x_axis("s_lf", "structure kept, S_LF, cut at the target's →", zero=False, nice=False, padding=14, tickCount=5)
+    y = y_axis("s_hf", "texture, S_HF →", zero=False, nice=False, padding=14, tickCount=5)
     titles = {"s_lf": "S_LF, cut", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
     tooltip = tips({"method:N": " ", "kind:N": " "} | {f"{name}:Q": title for name, title in titles.items()}, ".3f")
     tooltip += tips({"network_calls:Q": "network calls"}, ".0f")
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
-    marks = lines.crossed(x, y, present(KINDS, table["kind"]), "kind", tooltip, size=75, columns=3, opacity=0.35)
-    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks).properties(width=260, height=270)
+    marks = lines.crossed(x, y, present(SERIES, series(table)), "series", tooltip, size=75, columns=6, opacity=0.35)
+    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks)
     return named_panels(chart, table)
 
 
-def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of places s_lf, s_hf with a place for each name, label_x and label_y: at the right of its panel, below
-    each other in the order of S_HF, so that no name covers another."""
+def series(table: pd.DataFrame) -> pd.Series:
+    """The method of each row, where it has a look of its own."""
+    return table["method"].where(table["method"].isin(list(SERIES)), OTHERS)
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Of places s_lf, s_hf what a panel shows, with a name for those of `SERIES` and of the front: these, and whoever
+    is not below all of them in one of the two."""
 
     def of(rows: pd.DataFrame) -> pd.DataFrame:
-        left, right = rows["s_lf_low"].min(), rows["s_lf_high"].max()
-        low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
-        place = rows["s_hf"].rank(method="first") - 1
-        heights = low + (high - low) * place / max(len(rows) - 1, 1)
-        return rows.assign(label_x=right + 0.15 * (right - left), label_y=heights)
+        named = rows["method"].isin(list(SERIES)) | rows["on_front"]
+        least = rows.loc[named, ["s_lf", "s_hf"]].min()
+        rows = rows[(rows[["s_lf", "s_hf"]] >= least).all(axis=1)]
+        return labelled(rows.assign(series=series(rows), name=rows["method"].where(named)), HEIGHT)
 
     return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
 
 
-def names(x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def labelled(rows: pd.DataFrame, height: int) -> pd.DataFrame:
+    """Rows with the heights of their names at the right of a panel, label_y: as near to their places as the height of a
+    line allows, so that no name covers another."""
+    named = rows.dropna(subset="name").sort_values("s_hf")
+    low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
+    places, gap = named["s_hf"].to_numpy(copy=True), 15 / height * (high - low)
+    for here in range(1, len(places)):
+        places[here] = max(places[here], places[here - 1] + gap)
+    places -= max(0, places[-1] - high)
+    for here in range(len(places) - 2, -1, -1):
+        places[here] = min(max(places[here], named["s_hf"].iloc[here]), places[here + 1] - gap)
+    return rows.assign(label_y=pd.Series(places, named.index))
+
+
+def names(x: alt.X, y: alt.Y, width: int = WIDTH) -> list[alt.Chart]:
     """The names of `labelled`, each with a line to its method's place."""
-    line = alt.Chart().mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
-    name = alt.Chart().mark_text(align="left", dx=3, fontSize=11, color="#222222")  # orange could not be read
-    return [line, name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="method:N")]
+    named = alt.Chart().transform_filter("isValid(datum.name)")
+    line = named.mark_rule(color="#999999", strokeWidth=0.7).encode(x, y, x2=alt.value(width + 4), y2="label_y:Q")
+    text = named.mark_text(align="left", fontSize=12, color="#222222")  # orange could not be read
+    return [line, text.encode(alt.Y("label_y:Q"), x=alt.value(width + 7), text="name:N")]
 
 
 def named_panels(chart: alt.LayerChart, table: pd.DataFrame) -> alt.FacetChart:
-    """Panels with room for the names of `labelled`."""
-    chart = lines.panels(chart, labelled(table), columns=2, x="independent", y="independent")
-    return chart.properties(spacing={"column": NAMES_WIDTH, "row": 20})
+    """Panels of `shown`."""
+    chart = chart.properties(width=WIDTH, height=HEIGHT)
+    chart = lines.panels(chart, shown(table), columns=2, x="independent", y="independent")
+    return chart.properties(spacing={"column": 20, "row": 20})
 
 
 @described
@@ -73,7 +97,7 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
     """Mean ranks with their intervals, of `findings.ranks`, the best method of the first panel on top."""
     order = list(table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"])
     x, y = x_axis("mean", "mean rank, 1 is best", zero=False, tickCount=5), y_axis("method:N", sort=order)
-    return figure(table, whiskers, x, y, partial(present, KINDS), "kind", (210, 18 * len(order)))
+    return figure(table, whiskers, x, y, partial(present, KINDS), "kind", 18 * len(order))
 
 
 @described
@@ -87,9 +111,8 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
     x = x_axis("mean", "mean over images", zero=False, tickCount=min(4, 12 // columns))
     networks = table["network"].nunique()
     height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
-    size = (min(170, 600 // columns - 25), height)  # a row of panels fits the page
     options = {"per_row": columns, "free": "x", "columns": 4, "side_by_side": networks != 1}
-    return figure(table, whiskers, x, lines.rows(table, "method"), series="network", size=size, **options)
+    return figure(table, whiskers, x, lines.rows(table, "method"), series="network", height=height, **options)
 
 
 @described
@@ -101,8 +124,8 @@ def shares(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     if table.empty:
         return lines.sentence(_ALONE)
     x, y = x_axis("mean", "share improved", domain=[0, 1], format="%", tickCount=5), lines.rows(table, "score")
-    size = (260, 26 * table["score"].nunique() * (1 + 0.2 * table["series"].nunique()))
-    return figure(table, whiskers, x, y, size=size, above=[lines.rule(x=0.5)], per_row=2, side_by_side=True)
+    height = 26 * table["score"].nunique() * (1 + 0.2 * table["series"].nunique())
+    return figure(table, whiskers, x, y, height=height, above=[lines.rule(x=0.5)], per_row=2, side_by_side=True)
 
 
 @described
@@ -112,4 +135,4 @@ def factors(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("factor", "scale factor (log scale)", log=True, base=2, padding=10, values=values, format="~g")
     y = y_axis("mean", "mean over images", zero=False, tickCount=5)
     options = {"points": True, "columns": 4, "opacity": 0.12}
-    return figure(table, lines.bands, x, y, size=(190, 180), free="y", **options)
+    return figure(table, lines.bands, x, y, height=180, free="y", **options)

@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines
 from spectral_collapse.charts.gallery import gallery
-from spectral_collapse.charts.lines import Look, described, figure, present, tips, x_axis, y_axis
+from spectral_collapse.charts.lines import Look, described, figure, present, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.studies.cheap_guidance import EXACT, KINDS, STANDARD, VARIANTS
 
 PICTURED = (STANDARD, EXACT, "spectral HF", "free HF", "free LF", "spectral", "free")
 """Variants in the gallery."""
 
+_STARTS = {"plain": Look(PALETTE[0]), "TABA": Look(PALETTE[1], (1, 0), "triangle-up")}
 _ALL = lines.looks([*VARIANTS, STANDARD])
 _ORIGINS = {EXACT: Look(PALETTE[6]), **lines.looks(KINDS)}
 
@@ -30,57 +32,58 @@ def per_step(table: pd.DataFrame, title: str, reference: float) -> alt.FacetChar
     """
     x, y, below = x_axis("step", "step of the inversion"), y_axis("mean", title), [lines.rule(y=reference)]
     looks = partial(present, _ORIGINS)
-    return figure(table, lines.bands, x, y, looks, size=(210, 150), below=below, per_row=2, columns=4)
+    return figure(table, lines.bands, x, y, looks, height=150, below=below, per_row=2, columns=4)
 
 
 @described
 def front(table: pd.DataFrame) -> alt.FacetChart:
-    """Structure (x) against texture (y), a panel per data set: hollow markers without TABA's start, filled ones with.
+    """Texture and structure of every variant, a row each, with and without TABA's start.
 
-    The dashed line is the true targets' own S_LF: beyond it a method copies.
+    table: of `findings.front`. Dashed: the true targets' own S_LF, beyond which a method copies.
     """
-    encoded = lines.channels(present(_ALL, table["series"]), points=True, columns=4)
-    x = x_axis("s_lf", "structure kept, S_LF", zero=False, padding=10)
-    y = y_axis("s_hf", "texture, S_HF", zero=False, padding=10)
-    tooltip = tips({"series:N": " ", "start:N": "start", "s_lf:Q": "S_LF", "s_hf:Q": "S_HF"}, ".3f")
-    base = alt.Chart().encode(color=encoded["color"], tooltip=tooltip)
-    points = base.encode(x, y, shape=encoded["shape"])
-    chart = alt.layer(
-        alt.Chart().mark_rule(**lines.DASHED).encode(alt.X("mean(target):Q", scale=x["scale"])),
-        base.mark_rule(opacity=0.25).encode(alt.X("s_lf_low:Q", scale=x["scale"]), y, x2="s_lf_high:Q"),
-        base.mark_rule(opacity=0.25).encode(x, alt.Y("s_hf_low:Q", scale=y["scale"]), y2="s_hf_high:Q"),
-        points.transform_filter(alt.datum.start == "plain").mark_point(size=70, filled=False, strokeWidth=1.6),
-        points.transform_filter(alt.datum.start == "TABA").mark_point(size=70, filled=True, opacity=1),
-    ).properties(width=300, height=260)
-    return lines.panels(chart, table, columns=2, x="independent", y="independent")
+    titles = {"s_hf": "texture, S_HF", "s_lf": "structure kept, S_LF"}
+    parts = [
+        table.assign(
+            panel=table["panel"] + "|" + title,
+            goal=table["target"] if name == "s_lf" else float("nan"),
+            **{end: table[f"{name}{last}"] for end, last in (("mean", ""), ("low", "_low"), ("high", "_high"))},
+        )
+        for name, title in titles.items()
+    ]
+    return _dots(pd.concat(parts), _STARTS, "start")
 
 
 @described
 def costs(table: pd.DataFrame, limits: Iterable[float]) -> alt.FacetChart:
-    """Time over the standard inversion's (x) against the area minus exact OVG's (y), a panel per data set.
+    """The area minus exact OVG's and the time over the standard inversion's, a row per variant, the fastest on top.
 
-    limits: the goals for the time, dashed.
+    table: of `findings.costs`. limits: the goals for the time, dashed, as is no loss of area.
     """
-    encoded = lines.channels(present(_ALL, table["series"]), points=True, columns=4)
-    x = x_axis("seconds", "time / standard inversion's", zero=False, padding=10)
-    y = y_axis("mean", "area minus exact OVG's")
-    tooltip = tips({"series:N": " ", "seconds:Q": "time"}, ".2f") + lines.interval_tooltip("area minus exact OVG's")
-    base = alt.Chart().encode(x, color=encoded["color"], tooltip=tooltip)
-    chart = alt.layer(
-        lines.rule(y=0),
-        *(lines.rule(x=limit) for limit in limits),
-        base.mark_rule().encode(alt.Y("low:Q", scale=y["scale"]), y2="high:Q"),
-        base.mark_point(size=70).encode(y, shape=encoded["shape"]),
-    ).properties(width=250, height=200)
-    return lines.panels(chart, table, columns=3)
+    area = table.assign(panel=table["panel"] + "|area minus exact OVG's", goal=0.0)
+    nothing = float("nan")
+    time = table.assign(mean=table["seconds"], low=nothing, high=nothing, goal=np.resize(list(limits), len(table)))
+    time["panel"] += "|time / standard inversion's"
+    return _dots(pd.concat([area, time]), Look(PALETTE[0]), "series")
+
+
+def _dots(table: pd.DataFrame, look: lines.Looks | Look, series: str) -> alt.FacetChart:
+    """A row per variant, sorted by time, two panels of a data set beside each other; dashed: the column goal."""
+    place = pd.factorize(table["panel"].str.split("|").str[0])[0]
+    table = table.assign(place=place).sort_values("place", kind="stable")
+    order = list(table.groupby("series")["seconds"].mean().sort_values().index)
+    goals = alt.Chart().transform_filter("isValid(datum.goal)").transform_aggregate(groupby=["goal"], rows="count()")
+    goals = goals.mark_rule(**lines.DASHED).encode(alt.X("goal:Q"))
+    x, y = x_axis("mean", zero=False, padding=10), y_axis("series:N", sort=order)
+    options = {"per_row": 2, "free": "x", "side_by_side": not isinstance(look, Look), "below": [goals]}
+    return figure(table, lines.whiskers, x, y, look, series, height=22 * len(order), **options)
 
 
 @described
 def differences(table: pd.DataFrame, title: str) -> alt.FacetChart:
     """A score minus exact OVG's on the same images, a row per variant and a panel per data set."""
     order = list(present(_ALL, table["series"]))
-    x, y, size = x_axis("mean", title), y_axis("series:N", sort=order), (200, 19 * len(order))
-    return figure(table, lines.whiskers, x, y, Look(PALETTE[0]), size=size, below=[lines.rule(x=0)])
+    x, y = x_axis("mean", title), y_axis("series:N", sort=order)
+    return figure(table, lines.whiskers, x, y, Look(PALETTE[0]), height=19 * len(order), below=[lines.rule(x=0)])
 
 
 def pictures(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:

@@ -21,5 +21,5 @@ def gains(table: pd.DataFrame) -> alt.ConcatChart:
     for name, rows in table.groupby("panel", sort=False):
         chart = alt.layer(lines.rule(x=0), lines.whiskers(None, x, lines.rows(rows, "method"), LOOKS), data=rows)
         title = alt.TitleParams(name.split("|"), fontSize=12, fontWeight="normal")
-        charts.append(chart.properties(width=210, height=17 * len(rows), title=title))
+        charts.append(chart.properties(width=lines.width(2, 130, True), height=17 * len(rows), title=title))
     return alt.concat(*charts, columns=2, spacing=22)

@@ -59,7 +59,7 @@ def correlations(table: pd.DataFrame) -> alt.FacetChart:
     """Rank correlations of scores with S_DC in four readings, of `findings.correlations`."""
     x = x_axis("mean", "rank correlation with S_DC", domain=[-1, 1])
     y, below = y_axis("reading:N", sort=list(READINGS)), [lines.rule(x=0)]
-    return lines.figure(table, lines.whiskers, x, y, series="score", size=(190, 160), below=below, side_by_side=True)
+    return lines.figure(table, lines.whiskers, x, y, series="score", height=160, below=below, side_by_side=True)
 
 
 @lines.described
@@ -106,5 +106,5 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panels(marks: list[alt.Chart], table: pd.DataFrame) -> alt.FacetChart:
-    chart = alt.layer(*marks).properties(width=215, height=190)
+    chart = alt.layer(*marks).properties(width=lines.width(3), height=190)
     return lines.panels(chart, table, x="independent", y="independent")

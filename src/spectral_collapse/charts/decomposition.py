@@ -35,7 +35,7 @@ def _deficits(table: pd.DataFrame, looks: Looks, series: str) -> alt.FacetChart:
     x, y = x_axis("mean", "deficit against white noise"), lines.rows(table, "part", labelLimit=200)
     tooltip = [*tips({"part:N": "part", "denoiser:N": series}), *lines.interval_tooltip("deficit")]
     options = {"columns": 1, "tooltip": tooltip, "side_by_side": True, "panel": "measure", "per_row": 2}
-    return figure(table, lines.whiskers, x, y, looks, "denoiser", (230, 170), [lines.rule(x=0)], **options)
+    return figure(table, lines.whiskers, x, y, looks, "denoiser", 170, [lines.rule(x=0)], **options)
 
 
 @described
@@ -46,7 +46,7 @@ def true_first_steps(table: pd.DataFrame) -> alt.FacetChart:
     y = y_axis("mean", "deficit left against white noise")
     tooltip = tips({"resolution:N": "inversion", "replaced:N": "true first steps"})
     options = {"points": True, "tooltip": [*tooltip, *lines.interval_tooltip("deficit left")], "panel": "measure"}
-    return figure(table, bands, x, y, looks, "resolution", (200, 190), [lines.rule(y=0)], **options)
+    return figure(table, bands, x, y, looks, "resolution", 190, [lines.rule(y=0)], **options)
 
 
 @described
@@ -72,5 +72,4 @@ def _levels(table: pd.DataFrame, title: str, log: bool = True) -> alt.FacetChart
     x = x_axis("level", "noise ratio sigma / alpha", log=True, format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10])
     y = y_axis("mean", title)
     y = lines.log_axis(y, table, (10.0**power for power in range(-8, 3))) if log else y.axis(format="~g")
-    width = 200 if table["panel"].nunique() > 2 else 270
-    return figure(table, bands, x, y, LOOKS, "denoiser", (width, 220), columns=1)
+    return figure(table, bands, x, y, LOOKS, "denoiser", 220, columns=1)

@@ -61,7 +61,7 @@ def scores(table: pd.DataFrame) -> alt.FacetChart:
         white.mark_rule(color=GREY, strokeDash=[4, 4]).encode(x="white:Q"),
         corner.encode(x="white:Q", y=alt.Y("white_low:Q"), y2="white_high:Q"),
         *lines.crossed(x, y, looks(table["series"].unique()), "series", tooltip, size=75),
-    ).properties(width=215, height=190)
+    ).properties(width=lines.width(3), height=190)
     return lines.panels(chart, table)
 
 
@@ -73,9 +73,8 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("mean", "mean of the 20 largest |r|", zero=False, padding=8, tickCount=4)
     tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("top-20 |r|")]
     tooltip += [*tips({"white:Q": "by chance"}, ".3f"), *tips({"n:Q": "latents"})]
-    size = (170, 24 * table["series"].nunique())
-    options = {"size": size, "below": [of_panel(x="white")], "free": "x", "tooltip": tooltip}
-    return figure(table, lines.whiskers, x, lines.rows(table), Look(PALETTE[0]), **options)
+    options = {"height": 24 * table["series"].nunique(), "below": [of_panel(x="white")]}
+    return figure(table, lines.whiskers, x, lines.rows(table), Look(PALETTE[0]), free="x", tooltip=tooltip, **options)
 
 
 @described
@@ -173,7 +172,7 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
         expected.mark_tick(color=GREY, thickness=2, width=44, orient="horizontal").encode(x, alt.Y("expected:Q")),
         base.mark_rule(strokeWidth=2).encode(alt.Y("low:Q", scale=y["scale"]), alt.Y2("high:Q")),
         base.mark_point(size=45).encode(y, shape=encoded["shape"]),
-    ).properties(width=460, height=230)
+    ).properties(width=lines.width(1), height=230)
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

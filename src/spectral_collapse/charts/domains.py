@@ -45,7 +45,7 @@ def power_laws(table: pd.DataFrame) -> alt.LayerChart:
         base.mark_area(opacity=0.15).encode(alt.Y("low:Q").scale(type="log"), alt.Y2("high:Q")),
         base.mark_point(size=28).encode(y, shape=look["shape"], tooltip=tooltip),
         fitted.mark_line().encode(alt.Y("fit:Q").scale(type="log"), strokeDash=look["strokeDash"]),
-    ).properties(width=460, height=300)
+    ).properties(width=lines.width(1), height=300)
 
 
 def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:

@@ -118,4 +118,4 @@ def convergence(table: pd.DataFrame) -> alt.FacetChart:
     spectrum sets. The table is `findings.convergence`."""
     x = x_axis("calls", "network calls", log=True, values=[5, 20, 100, 500])
     y = y_axis("mean", "relative error of the latent", type="log", domain=[1e-5, 1], format="~e", tickCount=5)
-    return figure(table, lines.curves, x, y, _ORDERS, size=(205, 210), columns=3, clip=True)
+    return figure(table, lines.curves, x, y, _ORDERS, height=210, columns=3, clip=True)

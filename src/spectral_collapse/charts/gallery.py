@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,7 +17,15 @@ from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
 
+ENERGY = "HF energy / own target"
+_CELLS = "BBBC021"
+"""What titles of data sets of cells have, on which one sees most."""
+
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
+
+
+_Shown = tuple[str, np.ndarray]
+"""A point or a reference, and its picture."""
 
 
 class _Window(NamedTuple):
@@ -40,7 +49,8 @@ def gallery(
 
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
-    smoothing); hovering tells the scores of an image, its own high-frequency energy first, at seed 0 as the picture.
+    smoothing); hovering tells the scores of an image, at seed 0 as the picture. Under each stands its high-frequency
+    energy over its own target's. Cells are shown first, where there are some.
     """
     chosen = {
         key: [str(point) for point in (study["point"].to_numpy() if points is None else points)]
@@ -53,7 +63,8 @@ def gallery(
     }
     every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
-    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}")
+    start = next((number for number, title in enumerate(frames) if _CELLS in title), 0)
+    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}", start)
 
 
 @described
@@ -85,8 +96,9 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
     """The pictures of one example."""
     one = study.sel(shown=name)
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
-    shown = {"Source": (SOURCE, source), "True target": (TARGET, target)}
+    shown = {"Source": (SOURCE, source)}
     shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
+    shown = _beside(shown, (TARGET, target))
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
     columns = {title: [pixels, pixels[window]] for title, (_, pixels) in shown.items()}
     if changes:
@@ -96,7 +108,19 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
         ["whole", "detail", "minus|source"][: 2 + changes],
         details=lambda title, _: _scores(study, places[title], name),
         labelled=True,
+        under=ENERGY,
     )
+
+
+def _beside(shown: Mapping[str, _Shown], target: _Shown) -> dict[str, _Shown]:
+    """The true target at the end of each row, so that every picture has it beside itself."""
+    names, result = list(shown), {}
+    turns = math.ceil(len(names) / (pictures.COLUMNS - 1))
+    every = math.ceil(len(names) / turns)
+    for turn in range(turns):
+        result |= {name: shown[name] for name in names[turn * every : (turn + 1) * every]}
+        result["True target" + " " * turn] = target
+    return result
 
 
 def _most_detailed(picture: np.ndarray) -> _Window:
@@ -126,7 +150,9 @@ def _wrapped(point: str) -> str:
 def _scores(study: xr.Dataset, place: str, name: str) -> dict[str, str]:
     """An example's scores as texts, '-' for what has none. place: a point or a reference."""
     energy = _value(study, place, "hf_excess", name)
+    over = energy - _value(study, TARGET, "hf_excess", name)
     texts = {"HF energy / usual": "-" if np.isnan(energy) else f"{np.exp(energy):.2f}"}
+    texts[ENERGY] = "" if np.isnan(over) else f"{np.exp(over):.2f} x target"
     for title, score, digits in _SCORES:
         value = _value(study, place, score, name)
         texts[title] = "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -24,10 +24,10 @@ _METHODS: lines.Looks = {
 }
 _ORDERS: lines.Looks = {"order 1": Look("#bbbbbb"), "order 2": Look("#bbbbbb", (2, 2))}
 _OVG: lines.Looks = {
-    "standard": Look(PALETTE[6]),
-    "OVG": Look(PALETTE[1]),
-    "OVG, variance gradient alone": Look(PALETTE[0], (6, 3)),
-    "OVG + TABA": Look(PALETTE[2], (2, 2)),
+    "standard": Look(PALETTE[0]),
+    "OVG": Look(PALETTE[3]),
+    "OVG, variance gradient alone": Look(PALETTE[6], (6, 3)),
+    "OVG + TABA": Look(PALETTE[4], (2, 2)),
 }
 _THREE = Look(PALETTE[6], (2, 2)), Look(PALETTE[1]), Look(PALETTE[0], (6, 3))
 _NOISES: lines.Looks = dict(zip((STANDARD, *ENTERING.values()), _THREE, strict=True))
@@ -74,7 +74,7 @@ def convergence(table: pd.DataFrame) -> alt.FacetChart:
     tooltip = [*tips({"series:N": " ", "steps:Q": "steps"}), *tips({"mean:Q": "error"}, ".3~g")]
     tooltip += tips({"order:Q": "fitted order"}, ".2f")
     looks = _ORDERS | {name: look for name, look in _METHODS.items() if name != LIMIT}
-    return figure(table, lines.curves, x, y, looks, size=(270, 280), tooltip=tooltip, clip=True)
+    return figure(table, lines.curves, x, y, looks, height=280, tooltip=tooltip, clip=True)
 
 
 @described
@@ -94,7 +94,7 @@ def entry_noise(expected: pd.DataFrame, drawn: pd.DataFrame) -> alt.LayerChart:
         _against_power(expected, looks),
         points.mark_rule().encode(alt.Y("low:Q"), alt.Y2("high:Q")),
         points.mark_point(size=25).encode(_VARIANCE),
-    ).properties(width=440, height=300)
+    ).properties(width=lines.width(1), height=300)
 
 
 @described
@@ -105,7 +105,7 @@ def guided(table: pd.DataFrame) -> alt.FacetChart:
     """
     x, y = x_axis("frequency", CYCLES, domain=[0, 0.5]), alt.Y("mean:Q", title="value").axis(title=None)
     shade = alt.Chart().mark_rect(color="#eeeeee").encode(x=alt.datum(EMPTIED[0]), x2=alt.datum(EMPTIED[1]))
-    options = {"size": (440, 180), "below": [shade, lines.rule(y=1)], "per_row": 1, "free": "y"}
+    options = {"height": 180, "below": [shade, lines.rule(y=1)], "per_row": 1, "free": "y"}
     return figure(table, lines.curves, x, y, _OVG, **options)
 
 
@@ -129,7 +129,7 @@ def noise_at_level(table: pd.DataFrame) -> alt.FacetChart:
         level.encode(x=alt.value(8), y=alt.value(12), text="max(level):N"),
     )
     quantity = alt.Column("quantity:N", title=None, sort=list(table["quantity"].unique()))
-    chart = layers.properties(width=300, height=230).facet(data=table, column=quantity)
+    chart = layers.properties(width=lines.width(2, free=True), height=230).facet(data=table, column=quantity)
     return chart.transform_filter("datum.place == place").add_params(place)
 
 

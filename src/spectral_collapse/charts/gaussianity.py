@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -27,7 +28,7 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
     ticks = ticks.encode(x, y_axis("series:N", sort=names), color, tooltip=tooltip)
     law = alt.Chart().transform_aggregate(low="min(low)", high="max(high)")
     law = law.mark_rect(color=PALETTE[6], opacity=0.25).encode(alt.X("low:Q"), alt.X2("high:Q"))
-    return lines.panels(alt.layer(law, ticks).properties(width=170, height=190), table, x="independent")
+    return lines.panels(alt.layer(law, ticks).properties(width=lines.width(3, 110), height=190), table, x="independent")
 
 
 @described
@@ -46,16 +47,30 @@ def pvalues(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def energies(table: pd.DataFrame) -> alt.FacetChart:
     """Mean energy of latents per degree of freedom in each band, of `findings.energies`."""
-    y = y_axis("mean", "energy, white noise = 1 (log scale)", log=True, format="~g", tickCount=5)
-    options = {"points": True, "columns": 4, "opacity": 0.12}
-    return figure(table, lines.bands, _bands(table), y, latents.looks, size=(180, 180), free="y", **options)
+    color = alt.Color("mean:Q", title="energy, white noise = 1 (log scale)")
+    color = color.scale(type="log", clamp=True, domain=[0.1, 1, 10], range=[PALETTE[1], "#f7f7f7", PALETTE[0]])
+    return _heat(table, color, "abs(log(datum.mean)) > 1.2")
 
 
 @described
 def band_distances(table: pd.DataFrame) -> alt.FacetChart:
-    """KS distance of the energy of each band, of `findings.band_distances`."""
-    y = y_axis("mean", "KS distance", domain=[0, 1])
-    return figure(table, lines.bands, _bands(table), y, _looks, size=(200, 180), points=True, columns=4)
+    """KS distance of the energy in each band, of `findings.band_distances`."""
+    color = alt.Color("mean:Q", title="KS distance").scale(domain=[0, 1], range=["#f7f7f7", PALETTE[0]])
+    return _heat(table, color, "datum.mean > 0.6")
+
+
+def _heat(table: pd.DataFrame, color: alt.Color, dark: str) -> alt.FacetChart:
+    """Rows of series, a cell with its number per band, a panel per data set. dark: which cells have white numbers."""
+    x = x_axis("band:N", sort=list(table["band"].unique()), labelAngle=0, ticks=False)
+    y = lines.rows(table, ticks=False)
+    tooltip = [*lines.tips({"series:N": " ", "band:N": "band"}), *lines.interval_tooltip(color["title"])]
+    base = alt.Chart().encode(x, y, tooltip=tooltip)
+    legend = alt.Legend(orient="bottom", gradientLength=200, titleLimit=300, format="~r")
+    cell = base.mark_rect(stroke="white").encode(color.legend(legend))
+    ink = alt.condition(dark, alt.value("white"), alt.value("#222222"))
+    number = base.mark_text(fontSize=11).encode(alt.Text("mean:Q", format=".2f"), color=ink)
+    size = {"width": lines.width(2, 120), "height": 20 * table["series"].nunique()}
+    return lines.panels(alt.layer(cell, number).properties(**size), table, columns=2)
 
 
 @described
@@ -73,24 +88,26 @@ def divergences(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def moments(table: pd.DataFrame) -> alt.FacetChart:
     """Skewness and excess kurtosis, of `findings.moments`."""
-    return _rows(table, "mean over latents", "moment", 0)
+    symlog = {
+        "type": "symlog",
+        "constant": 0.1,
+        "format": "~r",
+        "values": [-10, -1, 0, 1, 10, 100],
+    }
+    return _rows(table, "mean over latents (linear up to 0.1)", "moment", 0, "", **symlog)
 
 
-def _rows(table: pd.DataFrame, title: str, kind: str, white: float) -> alt.FacetChart:
-    x, several = x_axis("mean", title, format="~g", tickCount=4), table[kind].nunique() > 1
+def _rows(table: pd.DataFrame, title: str, kind: str, white: float, free: str = "x", **axis: Any) -> alt.FacetChart:
+    x, several = x_axis("mean", title, **{"format": "~g", "tickCount": 4} | axis), table[kind].nunique() > 1
     looks = lines.looks(table[kind].unique())
-    options = {"size": (170, 210), "above": [lines.rule(x=white)], "free": "x", "side_by_side": several}
+    options = {"height": 210, "above": [lines.rule(x=white)], "free": free, "side_by_side": several}
     look = looks if several else next(iter(looks.values()))
     return figure(table, lines.whiskers, x, lines.rows(table), look, kind, **options)
 
 
 def _against_count(table: pd.DataFrame, y: alt.Y, *above: alt.Chart) -> alt.FacetChart:
     x = latents.counts(table)
-    return figure(table, lines.bands, x, y, _looks, size=(200, 180), above=above, columns=4, opacity=0.15)
-
-
-def _bands(table: pd.DataFrame) -> alt.X:
-    return x_axis("band:N", "band", sort=list(table["band"].unique()), labelAngle=-40)
+    return figure(table, lines.bands, x, y, _looks, height=180, above=above, columns=4, opacity=0.15)
 
 
 def _looks(names: Iterable[str]) -> dict[str, Look]:

@@ -23,7 +23,7 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
         chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
             alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
         ),
-    ).properties(width=175, height=105)
+    ).properties(width=lines.width(3, 90), height=105)
     names = ", ".join(table["panel"].unique())
     return lines.panels(layers, table, columns=3).properties(
         spacing=14, description=f"Energy at high frequencies of every image over its own target's, on {names}"

@@ -6,6 +6,7 @@ Every chart here takes a tidy table; the columns of intervals are mean, low and 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
@@ -34,6 +35,12 @@ Looks = Mapping[str, Look]
 ROUNDING = 1e-8
 """Of the largest number of a chart: what is less is 0 on a logarithmic axis."""
 
+METHODS = {"standard": 0, "taba": 1, "true target": 2, "ovg": 3, "ovg + taba": 4, "ovg+taba": 4, "nullspace + dpm": 5}
+"""Series that look the same in every chart -> the number of their look."""
+
+PAGE = 850
+"""Pixels of the page's text, which a figure fills."""
+
 DASHED = {"color": "#555555", "strokeDash": [4, 4]}
 """The look of a line to compare with."""
 _SCALE = {"type", "domain", "zero", "nice", "padding", "base", "clamp", "constant", "reverse"}
@@ -43,14 +50,19 @@ _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for each series, by their order: the first seven differ in all three properties, and those beyond have a
-    colour again, with another dash and another shape; all are different up to 49."""
-    found = {}
-    for number, name in enumerate(names):
-        turn, kind = divmod(number, len(PALETTE))
-        dash, shape = ((kind + shift * turn) % len(PALETTE) for shift in (1, 2))
-        found[str(name)] = Look(PALETTE[kind], _DASHES[dash], _SHAPES[shape])
-    return found
+    """A look for each series: that of `METHODS`, and of others by their order. The first seven differ in all three
+    properties, and those beyond have a colour again, with another dash and another shape; all are different up to 49.
+    """
+    series = list(dict.fromkeys(map(str, names)))
+    known = {name: METHODS[name.lower()] for name in series if name.lower() in METHODS}
+    free = (number for number in itertools.count() if number not in known.values())
+    return {name: _look(known[name] if name in known else next(free)) for name in series}
+
+
+def _look(number: int) -> Look:
+    turn, kind = divmod(number, len(PALETTE))
+    dash, shape = ((kind + shift * turn) % len(PALETTE) for shift in (1, 2))
+    return Look(PALETTE[kind], _DASHES[dash], _SHAPES[shape])
 
 
 def channels(looks: Looks | Look, series: str = "series", points: bool = False, columns: int = 2) -> dict[str, Any]:
@@ -259,7 +271,9 @@ def panels(
     """
     shown = alt.Facet(f"{column}:N", title=None, sort=list(table[column].unique()))
     shown = shown.header(labelExpr="split(datum.label, '|')")
-    return chart.facet(shown, data=table, columns=columns).resolve_scale(**resolved)
+    chart = chart.facet(shown, data=table, columns=columns).resolve_scale(**resolved)
+    whole = table[column].nunique() % columns == 0 or table[column].nunique() < columns
+    return chart if whole else chart.resolve_axis(x="independent")  # no axis below an empty place
 
 
 def figure(
@@ -269,11 +283,11 @@ def figure(
     y: alt.Y,
     look: Looks | Look | Callable[[Iterable[str]], Looks] = looks,
     series: str = "series",
-    size: tuple[Any, Any] = (215, 190),
+    height: Any = 190,
     below: Sequence[alt.Chart] = (),
     above: Sequence[alt.Chart] = (),
     panel: str | None = "panel",
-    per_row: int = 3,
+    per_row: int = 0,
     free: str = "",
     **options: Any,
 ) -> alt.FacetChart | alt.LayerChart:
@@ -282,16 +296,33 @@ def figure(
     Args:
         kind: `curves`, `bands` or `whiskers`; options: of it, such as points, columns, opacity, tooltip.
         look: of the series, or a function of their names; series: their column.
-        size: width and height of a panel in pixels.
+        height: of a panel in pixels; its width is what the page leaves to it.
         below, above: further marks, under and over those of the series.
-        panel: the column of which every value has a panel; per_row: panels beside each other.
+        panel: the column of which every value has a panel; per_row: panels beside each other, 3 without it, or charts
+            as this one.
         free: the axes that panels do not share, 'x', 'y' or 'xy'.
     """
     shown = look(table[series].unique()) if callable(look) else look
     marks = kind(None if panel else table, x, y, shown, series=series, **options)
     chart = alt.layer(*below, marks, *above) if below or above else marks
-    chart = chart.properties(width=size[0], height=size[1])
-    return panels(chart, table, panel, per_row, **dict.fromkeys(free, "independent")) if panel else chart
+    beside = min(per_row or 3, table[panel].nunique()) if panel else per_row or 1
+    own = "y" in free or panel is None
+    chart = chart.properties(width=width(beside, _room(table, y), own), height=height)
+    return panels(chart, table, panel, per_row or 3, **dict.fromkeys(free, "independent")) if panel else chart
+
+
+def width(beside: int, left: float = 65, free: bool = False) -> int:
+    """Pixels of a panel of which so many fill the page beside each other.
+
+    left: what the labels of the first take; free: whether each has an axis of its own.
+    """
+    return int((PAGE - 16 - (beside if free else 1) * left) / beside - 20)
+
+
+def _room(table: pd.DataFrame, y: alt.Y) -> float:
+    """Pixels of an axis with its labels."""
+    field, _, kind = str(y["shorthand"]).partition(":")
+    return 20 + 6.5 * table[field].astype(str).str.len().max() if kind == "N" else 65
 
 
 def described(draw: Callable[..., Any]) -> Callable[..., Any]:

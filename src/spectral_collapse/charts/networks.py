@@ -35,7 +35,7 @@ def losses(table: pd.DataFrame) -> alt.HConcatChart:
         "loss": y_axis("value", "training loss", log=True, format="~g"),
         "s_hf": y_axis("value", "S_HF of 16 samples", zero=False),
     }
-    options = {"series": "model", "size": (290, 230), "panel": None, "columns": 3}
+    options = {"series": "model", "height": 280, "panel": None, "per_row": 2, "columns": 3}
     both = (figure(table[table["panel"] == name], lines.curves, x, y, looks, **options) for name, y in axes.items())
     return alt.hconcat(*both)
 
@@ -52,7 +52,7 @@ def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     x = x_axis("step", "optimizer steps", log=True, format="~s", values=values)
     y = y_axis("mean", "error of the predicted noise")
     y = lines.log_axis(y, table, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 100, 1000])
-    return figure(table, lines.bands, x, y, series="band", size=(280, 170), per_row=2, columns=3)
+    return figure(table, lines.bands, x, y, series="band", height=190, per_row=2, columns=3)
 
 
 @described
@@ -122,7 +122,7 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
         tooltip=[*tooltip, *tips({"times:Q": "Times the usual energy"}, ".3f")],
     )
     networks = alt.Facet("network:N", title=None, sort=list(table["network"].unique()))
-    chart = chart.properties(width=190, height=150).facet(networks, data=table, columns=3)
+    chart = chart.properties(width=lines.width(3), height=150).facet(networks, data=table, columns=3)
     return chart.resolve_scale(x="independent")
 
 
@@ -153,7 +153,7 @@ def ceiling(table: pd.DataFrame) -> alt.LayerChart | alt.Chart:
         return lines.sentence("none of these networks has an autoencoder")
     x = x_axis("frequency", "spatial frequency in cycles per pixel")
     y = y_axis("mean", "power after the autoencoder / before", format="~g", zero=True)
-    options = {"series": "autoencoder", "size": (420, 240), "below": [lines.rule(y=1)], "panel": None}
+    options = {"series": "autoencoder", "height": 280, "below": [lines.rule(y=1)], "panel": None}
     return figure(table, lines.bands, x, y, **options)
 
 
@@ -166,5 +166,5 @@ def _against_noise(table: pd.DataFrame, y: alt.Y) -> alt.FacetChart:
     if FILTER in set(table["network"]):
         looks[FILTER] = Look("#777777", (1, 3))
     x = x_axis("ratio", "noise ratio sigma / alpha", log=True, format="~g", values=[0.03, 0.1, 0.3, 1, 3, 10])
-    options = {"size": (290, 220), "below": [lines.rule(y=1)], "per_row": 2, "columns": 3, "opacity": 0.12}
+    options = {"height": 220, "below": [lines.rule(y=1)], "per_row": 2, "columns": 3, "opacity": 0.12}
     return figure(table, lines.bands, x, y, looks, "network", **options)

@@ -9,7 +9,7 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 
-LOOKS = {"ours": Look(PALETTE[1], shape="diamond"), "others": Look(PALETTE[0], shape="circle")}
+LOOKS = {"ours": Look(PALETTE[5], shape="diamond"), "others": Look("#777777", shape="circle")}
 AREA = lines.x_axis("mean", "mean S_HF times mean S_LF", zero=False, padding=8, tickCount=4)
 
 
@@ -17,5 +17,5 @@ AREA = lines.x_axis("mean", "mean S_HF times mean S_LF", zero=False, padding=8, 
 def areas(table: pd.DataFrame) -> alt.FacetChart:
     """The area of each method with 95 % intervals, a panel per data set; dashed: the true targets' own."""
     most = alt.Chart().mark_rule(**lines.DASHED).encode(alt.X("mean(target):Q", scale=AREA["scale"]))
-    y, size = lines.rows(table, "method"), (210, alt.Step(19))
-    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, size=size, below=[most], per_row=2, free="x")
+    y, height = lines.rows(table, "method"), alt.Step(19)
+    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=height, below=[most], per_row=2, free="x")

@@ -7,19 +7,19 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.benchmark import labelled
+from spectral_collapse.charts.benchmark import NAMES_WIDTH, labelled, names
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.metrics import SCORES
 
 KINDS = {
-    "standard": ("Standard", PALETTE[6], "square"),
-    "taba": ("TABA", PALETTE[0], "triangle-up"),
-    "ovg": ("OVG", PALETTE[1], "circle"),
-    "ovg+taba": ("OVG + TABA", PALETTE[3], "diamond"),
-    "other": ("Other methods", PALETTE[4], "triangle-left"),
-    "target": ("True target", PALETTE[2], "cross"),
+    "standard": ("Standard", PALETTE[0], "circle"),
+    "taba": ("TABA", PALETTE[1], "triangle-up"),
+    "ovg": ("OVG", PALETTE[3], "diamond"),
+    "ovg+taba": ("OVG + TABA", PALETTE[4], "cross"),
+    "other": ("Other methods", PALETTE[5], "triangle-left"),
+    "target": ("True target", PALETTE[2], "square"),
     "autoencoder": ("Target after the autoencoder", PALETTE[2], "triangle-down"),
 }
 """What each kind of point is called, its colour and its shape; colour is never the only difference."""
@@ -34,7 +34,7 @@ _TITLES = {name: score.symbol + (f" ({score.units})" if score.units != "1" else 
 
 
 @lines.described
-def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerChart:
+def front(study: xr.Dataset, width: int = 760, height: int = 420) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
@@ -46,17 +46,19 @@ def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerCh
     table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
-    names = _labels(study, findings.published(study).get("ovg"))
-    named = labelled(table.assign(label=table["point"].map(names), panel="")).dropna(subset="label")
+    written = _labels(study, findings.published(study).get("ovg"))
+    table = labelled(table.assign(name=table["point"].map(written)), height)
     kinds = [kind for kind in KINDS if kind in set(table["style"])]
     kinds, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
     menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
     picked = alt.selection_point(fields=["kind"], bind=menu)
-    left, right = table["s_lf_low"].min(), named["label_x"].max()
-    room = alt.Scale(domain=[left - 0.03 * (right - left), right + 0.3 * (right - left)], nice=False)  # of the names
+    left, right, place = table["s_lf_low"].min(), table["s_lf_high"].max(), width - NAMES_WIDTH
+    room = alt.Scale(domain=[left, left + (right - left) * width / place], nice=False)
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
-    y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=alt.Scale(zero=False, padding=12))
-    legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=3)
+    x = x.axis(labelExpr="datum.value > 1 ? '' : datum.label")
+    scale = alt.Scale(zero=False, nice=False, padding=12)
+    y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=scale)
+    legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=6)
     color, shape = (
         channel("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shown))
         for channel, shown in ((alt.Color, colors), (alt.Shape, shapes))
@@ -68,9 +70,6 @@ def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerCh
         .encode(x, y, shape=shape, tooltip=_tooltips())
         .add_params(picked)
     )
-    beside = alt.Chart(named).encode(opacity=shown)
-    line = beside.mark_rule(color="#bbbbbb", strokeWidth=0.7).encode(x, y, x2="label_x:Q", y2="label_y:Q")
-    name = beside.mark_text(align="left", dx=3, fontSize=11, color="#222222")  # orange could not be read
     bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
     layers = [
         *_fronts(table, x, y),
@@ -78,10 +77,9 @@ def front(study: xr.Dataset, width: int = 560, height: int = 400) -> alt.LayerCh
         bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
         bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
         marks,
-        line,
-        name.encode(alt.X("label_x:Q"), alt.Y("label_y:Q"), text="label:N"),
+        *(part.encode(opacity=shown) for part in names(x, y, place)),
     ]
-    return alt.layer(*layers).properties(width=width, height=height).interactive()
+    return alt.layer(*layers, data=table).properties(width=width, height=height).interactive()
 
 
 def table(study: xr.Dataset) -> pd.DataFrame:

@@ -21,14 +21,14 @@ def cumulative(table: pd.DataFrame) -> alt.FacetChart:
     """Cumulative explained variance against the share of the components, of `findings.cumulative` (Fig. 3)."""
     x = x_axis("share", "share of the components", format="~g", values=[0, 0.2, 0.4, 0.6, 0.8, 1])
     y = y_axis("mean", "share of the variance", domain=[0, 1], clamp=True, format="~g")
-    return figure(table, lines.bands, x, y, latents.looks, size=(200, 180), columns=4, opacity=0.12)
+    return figure(table, lines.bands, x, y, latents.looks, height=180, columns=4, opacity=0.12)
 
 
 @described
 def relative_ranks(table: pd.DataFrame) -> alt.FacetChart:
     """Effective rank over white noise's, of a set and of single latents, of `findings.relative_ranks`."""
     x, looks = x_axis("mean", "rank / white noise's rank", format="~g", tickCount=5), lines.looks(READINGS.values())
-    options = {"size": (170, 210), "above": [lines.rule(x=1)], "side_by_side": True}
+    options = {"height": 210, "above": [lines.rule(x=1)], "side_by_side": True}
     return figure(table, lines.whiskers, x, lines.rows(table), looks, "reading", **options)
 
 
@@ -36,7 +36,7 @@ def relative_ranks(table: pd.DataFrame) -> alt.FacetChart:
 def growth(table: pd.DataFrame) -> alt.FacetChart:
     """Effective rank against the number of latents, of `findings.growth`."""
     x, y = latents.counts(table), y_axis("mean", "effective rank (log scale)", log=True, base=2, format="~g")
-    return figure(table, lines.bands, x, y, latents.looks, size=(200, 180), columns=4, opacity=0.12)
+    return figure(table, lines.bands, x, y, latents.looks, height=180, columns=4, opacity=0.12)
 
 
 @described
@@ -61,7 +61,7 @@ def component_pictures(study: xr.Dataset) -> alt.FacetChart:
 def component_spectra(table: pd.DataFrame) -> alt.FacetChart:
     """Radial spectra of the first and of the last components, of `findings.component_spectra`."""
     y = y_axis("mean", "power, white noise = 1 (log scale)", log=True, format="~g", tickCount=5)
-    options = {"size": (310, 210), "per_row": 2, "columns": 4, "opacity": 0.12}
+    options = {"height": 210, "per_row": 2, "columns": 4, "opacity": 0.12}
     return figure(table, lines.bands, spectra.FREQUENCY, y, latents.looks, **options)
 
 
@@ -70,6 +70,6 @@ def predicted(table: pd.DataFrame) -> alt.LayerChart:
     """The closed form's loss of rank over the standard inversion's, of `findings.predicted`."""
     x = x_axis("mean", "loss of the closed form / loss of the standard inversion", format="~g", tickCount=6)
     y = lines.rows(table, "panel", labelExpr="split(datum.label, '|')", labelLimit=300)
-    looks, size = lines.looks(READINGS.values()), (380, 50 * table["panel"].nunique())
+    looks, height = lines.looks(READINGS.values()), 50 * table["panel"].nunique()
     options = {"above": [lines.rule(x=0), lines.rule(x=1)], "panel": None, "side_by_side": True}
-    return figure(table.dropna(subset=["mean"]), lines.whiskers, x, y, looks, "reading", size, **options)
+    return figure(table.dropna(subset=["mean"]), lines.whiskers, x, y, looks, "reading", height, **options)

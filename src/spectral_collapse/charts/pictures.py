@@ -17,6 +17,9 @@ Details = Callable[[str, str], dict[str, str]]
 SIDE, COLUMNS = 132, 5
 """Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
 
+UNDER = 18
+"""Pixels of a line of text under a picture."""
+
 SHORT = 8
 """Letters of a label at the left that `COLUMNS` pictures leave room for; beside a longer one there is one fewer."""
 
@@ -27,6 +30,7 @@ def grid(
     description: str = "",
     details: Details = lambda title, name: {},
     labelled: bool = False,
+    under: str = "",
 ) -> alt.FacetChart:
     """Pictures in columns, `COLUMNS` beside each other at most, the others below them; pixels stay as they are,
     hovering tells what is shown.
@@ -37,6 +41,7 @@ def grid(
         description: for readers who do not see the picture.
         details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
         labelled: whether the names stand at the left, too; '|' in a name breaks the line.
+        under: which of the details of the first row is printed under a column.
     """
     table = pd.DataFrame(
         {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
@@ -59,8 +64,13 @@ def grid(
                 *(alt.Tooltip(f"{name}:N", title=name) for name in further),
             ],
         )
-        .properties(width=SIDE, height=SIDE * len(names))
     )
+    size = {"width": SIDE, "height": SIDE * len(names)}
+    if under:
+        first = alt.Chart().transform_filter(alt.datum.row == 0).mark_text(fontSize=12)
+        printed = first.encode(x=alt.value(SIDE / 2), y=alt.value(size["height"] + UNDER / 2), text=f"{under}:N")
+        pictured = alt.layer(pictured, printed)
+    pictured = pictured.properties(**size)
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
     long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
     turns = math.ceil(len(columns) / (COLUMNS - long))
@@ -104,14 +114,15 @@ def sliders(
     return _one_of(grids, binds, start or [0] * len(counts), description)
 
 
-def menu(frames: Mapping[str, alt.FacetChart], description: str = "") -> alt.VConcatChart:
+def menu(frames: Mapping[str, alt.FacetChart], description: str = "", start: int = 0) -> alt.VConcatChart:
     """Several `grid`s in one place, one of which a menu shows; all that it needs is in the page.
 
-    frames: what the menu calls a grid -> that grid, all of the same columns and rows.
+    frames: what the menu calls a grid -> that grid, all of the same columns and rows. start: the number of the grid
+    that is shown first.
     """
     names = list(frames)
     chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
-    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0], description)
+    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [start], description)
 
 
 def _one_of(

@@ -56,7 +56,7 @@ def per_step(table: pd.DataFrame, kind: str) -> alt.FacetChart:
     x = x_axis("step", "step of the inversion (log scale)", log=True, format="~g", values=values)
     y, below = y_axis("mean", KINDS[kind]), [] if kind == "error" else [lines.rule(y=1)]
     table, looks = table[table["kind"] == kind], partial(lines.present, _STEPS)
-    return figure(table, lines.bands, x, y, looks, size=(180, 150), below=below)
+    return figure(table, lines.bands, x, y, looks, height=150, below=below)
 
 
 @described
@@ -65,7 +65,7 @@ def sweep(table: pd.DataFrame) -> alt.FacetChart:
     shares = {"format": "~%", "values": sorted(table["share"].unique()), "labelOverlap": False, "labelFlush": False}
     x = x_axis("share", "share of the steps that is replaced", type="symlog", constant=0.02, **shares)
     y = y_axis("mean", zero=False)
-    return figure(table, lines.bands, x, y, size=(190, 140), free="y", points=True, columns=3)
+    return figure(table, lines.bands, x, y, height=140, free="y", points=True, columns=3)
 
 
 @described
@@ -74,7 +74,7 @@ def geometry(table: pd.DataFrame) -> alt.FacetChart:
     titles = SERIES | {"white noise": "another noise"}
     table = table.replace({"series": {SERIES[name]: title for name, title in titles.items()}})
     looks = dict(zip(titles.values(), _SERIES.values(), strict=True))
-    return _rows(table, x_axis("mean", zero=False), looks, width=170, per_row=3)
+    return _rows(table, x_axis("mean", zero=False), looks, per_row=3)
 
 
 @described
@@ -89,18 +89,18 @@ def path_pictures(study: xr.Dataset) -> alt.FacetChart:
 def path(table: pd.DataFrame) -> alt.FacetChart:
     """High-frequency energy of the samples on the way from one latent to another."""
     x, y = x_axis("place", "place between two latents", format="~g"), y_axis("mean", "log energy over usual")
-    options = {"size": (180, 150), "below": [lines.rule(y=0)], "points": True, "columns": 3}
+    options = {"height": 150, "below": [lines.rule(y=0)], "points": True, "columns": 3}
     return figure(table, lines.bands, x, y, _SERIES, **options)
 
 
 @described
 def edits(table: pd.DataFrame) -> alt.FacetChart:
     """How much the outputs of one latent differ over labels, in plain and in other areas."""
-    return _rows(table, x_axis("mean", "standard deviation over labels"), _SERIES, width=240, per_row=2)
+    return _rows(table, x_axis("mean", "standard deviation over labels"), _SERIES, per_row=2)
 
 
-def _rows(table: pd.DataFrame, x: alt.X, looks: lines.Looks, width: int, per_row: int) -> alt.FacetChart:
+def _rows(table: pd.DataFrame, x: alt.X, looks: lines.Looks, per_row: int) -> alt.FacetChart:
     """Means with intervals, a row per data set, in panels with their own scales."""
-    y, size = lines.rows(table, "dataset"), (width, 46 * table["dataset"].nunique())
+    y, height = lines.rows(table, "dataset"), 46 * table["dataset"].nunique()
     options = {"per_row": per_row, "free": "x", "columns": 3, "side_by_side": True}
-    return figure(table, lines.whiskers, x, y, looks, size=size, **options)
+    return figure(table, lines.whiskers, x, y, looks, height=height, **options)

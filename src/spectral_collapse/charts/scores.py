@@ -16,8 +16,8 @@ from spectral_collapse.studies.scores import LOUD, STANDARD, TABA, WHITE
 _SERIES = {
     WHITE: Look(PALETTE[6]),
     LOUD: Look(PALETTE[6], (2, 2), "square"),
-    STANDARD: Look(PALETTE[1], (6, 3), "triangle-up"),
-    TABA: Look(PALETTE[0], (8, 2, 2, 2), "diamond"),
+    STANDARD: Look(PALETTE[0], (6, 3), "triangle-up"),
+    TABA: Look(PALETTE[1], (8, 2, 2, 2), "diamond"),
 }
 
 
@@ -36,7 +36,7 @@ def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
 def filtered_scores(table: pd.DataFrame) -> alt.HConcatChart:
     """S_HF and S_LF of low-passed and high-passed images against the cutoff (Fig. 12), of `findings.filtered`."""
     x = x_axis("filter_cutoff", "cutoff (fraction of Nyquist)", format="~g")
-    options = {"series": "filter", "size": (235, 220), "panel": None, "points": True}
+    options = {"series": "filter", "height": 220, "panel": None, "per_row": 2, "points": True}
     panels = (
         figure(rows, lines.bands, x, y_axis("mean", _title(score)), **options)
         for score, rows in table.groupby("filter_score")
@@ -103,7 +103,7 @@ def ks_against_count(study: xr.Dataset) -> alt.HConcatChart:
     looks = {str(name): _SERIES[name] for name in study["ks_series"].to_numpy()}
     counts = {"values": study["count"].to_numpy().tolist(), "labelFlush": False, "labelOverlap": False}
     x = x_axis("count", "latents (log scale)", type="log", base=2, format="~g", **counts)
-    options = {"series": "ks_series", "size": (235, 220), "panel": None, "points": True}
+    options = {"series": "ks_series", "height": 220, "panel": None, "per_row": 2, "points": True}
     panels = []
     for variable, title, scale, form, least in (
         ("ks_distance", "KS distance, 1 - S_G", "linear", "~g", 0),

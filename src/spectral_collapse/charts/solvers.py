@@ -33,25 +33,25 @@ def latents(table: pd.DataFrame) -> alt.FacetChart:
 @lines.described
 def told(table: pd.DataFrame, title: str, target: float) -> alt.FacetChart:
     """A score of each start told its own or the next timestep, a panel per data set; dashed: what it should be."""
-    x, y, size = lines.x_axis("mean", title, zero=False), lines.rows(table, "row"), (200, alt.Step(22))
+    x, y, height = lines.x_axis("mean", title, zero=False), lines.rows(table, "row"), alt.Step(22)
     below = [lines.rule(x=target)]
-    return lines.figure(table, lines.whiskers, x, y, lines.present(_TOLD, table["series"]), size=size, below=below)
+    return lines.figure(table, lines.whiskers, x, y, lines.present(_TOLD, table["series"]), height=height, below=below)
 
 
 @lines.described
 def gains(table: pd.DataFrame) -> alt.FacetChart:
     """How much nearer each change brings images to their own targets' fine detail, a panel per data set."""
     x = lines.x_axis("mean", "distance to target, minus standard's")
-    y, size = lines.rows(table, "row", labelLimit=260), (200, alt.Step(18))
-    return lines.figure(table, lines.whiskers, x, y, _KINDS, size=size, columns=3, below=[lines.rule(x=0)])
+    y, height = lines.rows(table, "row", labelLimit=260), alt.Step(18)
+    return lines.figure(table, lines.whiskers, x, y, _KINDS, height=height, columns=3, below=[lines.rule(x=0)])
 
 
 @lines.described
 def detail(table: pd.DataFrame) -> alt.FacetChart:
     """Log energy over the own target's of each entry and solver, a panel per data set; dashed: the target's."""
-    x, size = lines.x_axis("mean", "log energy over the target's"), (200, alt.Step(11))
+    x, height = lines.x_axis("mean", "log energy over the target's"), alt.Step(11)
     y, below = lines.rows(table, "row"), [lines.rule(x=0)]
-    return lines.figure(table, lines.whiskers, x, y, size=size, below=below, side_by_side=True)
+    return lines.figure(table, lines.whiskers, x, y, height=height, below=below, side_by_side=True)
 
 
 def shown(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:

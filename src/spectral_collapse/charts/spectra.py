@@ -14,18 +14,18 @@ from spectral_collapse.charts.lines import Look, described, tips, x_axis
 from spectral_collapse.charts.theme import PALETTE
 
 IMAGES = {
-    "source": ("source", Look(PALETTE[0])),
-    "standard": ("standard inversion, then sampling", Look(PALETTE[1])),
-    "TABA": ("TABA, then sampling", Look(PALETTE[3], (2, 2))),
-    "OVG": ("OVG, then sampling", Look(PALETTE[4], (8, 2, 2, 2))),
+    "source": ("source", Look(PALETTE[6])),
+    "standard": ("standard inversion, then sampling", Look(PALETTE[0])),
+    "TABA": ("TABA, then sampling", Look(PALETTE[1], (2, 2))),
+    "OVG": ("OVG, then sampling", Look(PALETTE[3], (8, 2, 2, 2))),
     "target": ("true target", Look(PALETTE[2], (6, 3))),
 }
 _LATENTS = {
     "white noise": ("white noise, drawn", Look(PALETTE[6], (2, 2))),
-    "source, network": ("sources, our network", Look(PALETTE[1])),
-    "source, TABA": ("sources, our network, TABA", Look(PALETTE[3], (2, 2))),
-    "source, OVG": ("sources, our network, OVG", Look(PALETTE[4], (8, 2, 2, 2))),
-    "source, closed form": ("sources, ideal denoiser (Gaussian data)", Look(PALETTE[0], (6, 3))),
+    "source, network": ("sources, our network", Look(PALETTE[0])),
+    "source, TABA": ("sources, our network, TABA", Look(PALETTE[1], (2, 2))),
+    "source, OVG": ("sources, our network, OVG", Look(PALETTE[3], (8, 2, 2, 2))),
+    "source, closed form": ("sources, ideal denoiser (Gaussian data)", Look("#777777", (6, 3))),
     "target, network": ("targets, our network", Look(PALETTE[2])),
 }
 """Series -> what it is called, and its look."""
@@ -110,4 +110,5 @@ def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: s
     y = alt.Y("mean:Q", title=title)
     y = lines.log_axis(y, shown) if log else y.axis(format="~g", tickCount=6)
     tooltip = tips({"series:N": " ", "frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
-    return lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip).properties(width=440, height=300)
+    chart = lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip)
+    return chart.properties(width=lines.width(1), height=300)

@@ -67,7 +67,7 @@ def per_step(
     """
     x, y = lines.x_axis("step", f"step of the {walk}"), lines.y_axis("mean", title)
     below = [] if reference is None else [lines.rule(y=reference)]
-    return lines.figure(table, lines.bands, x, y, _looks, size=(180, 150), below=below, columns=4)
+    return lines.figure(table, lines.bands, x, y, _looks, height=150, below=below, columns=4)
 
 
 @described
@@ -75,7 +75,8 @@ def clean_error(table: pd.DataFrame) -> alt.FacetChart:
     """Squared error of the predicted clean image per step: a row per data set, a column per band."""
     x = lines.x_axis("step", "step of the inversion")
     y = lines.y_axis("mean", "squared error", format="~e", tickCount=4).scale(lines.log_scale(table))
-    chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4).properties(width=190, height=95)
+    chart = lines.bands(None, x, y, _looks(table["series"].unique()), columns=4)
+    chart = chart.properties(width=lines.width(3), height=95)
     return chart.facet(
         data=table,
         row=alt.Row("row:N", title=None, sort=list(table["row"].unique())),

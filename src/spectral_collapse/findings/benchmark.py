@@ -185,9 +185,6 @@ def front(found: Found) -> pd.DataFrame:
         result = _placed(study, lambda name, score: value(limited, score, name))
         for score in ("psnr", "sliced_wasserstein", "network_calls"):
             result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
-        made = result["kind"] != called(TARGET)
-        result["on_front"] = False
-        result.loc[made, "on_front"] = statistics.pareto_front(result.loc[made, ["s_lf", "s_hf"]].to_numpy())
         return result
 
     return stacked(found, of)
@@ -205,14 +202,20 @@ def relative(found: Found) -> pd.DataFrame:
 
 
 def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
-    """A row per method and one of true targets: method, kind, and `of` it and s_lf or s_hf (mean, `_low`, `_high`)."""
+    """A row per method and one of true targets: method, kind, `of` it and s_lf or s_hf (mean, `_low`, `_high`),
+    on_front: whether it is a method that no other one beats in both."""
     rows = []
     for name in (*points(study), TARGET):
         row = {"method": called(name), "kind": _draws(study, name)}
         for score in ("s_lf", "s_hf"):
             row |= dict(zip((score, f"{score}_low", f"{score}_high"), of(name, score), strict=True))
         rows.append(row)
-    return pd.DataFrame(rows)
+    result = pd.DataFrame(rows)
+    made = result["kind"] != called(TARGET)
+    front = statistics.pareto_front(result.loc[made, ["s_lf", "s_hf"]].to_numpy())
+    result["on_front"] = False
+    result.loc[made, "on_front"] = front
+    return result
 
 
 def copying(found: Found) -> str:
