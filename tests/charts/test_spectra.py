@@ -20,7 +20,7 @@ FREQUENCY = np.arange(1, 9) / 16
 def study() -> xr.Dataset:
     """A small result of `studies.collapse.run`, made up."""
     random = np.random.default_rng(0)
-    images, latents = list(spectra.IMAGES), list(spectra._LATENTS)
+    images, latents = list(spectra.IMAGES), ["white noise", *spectra._LATENTS]
     return xr.Dataset(
         {
             "image_power": (("image_series", "sample", "image_frequency"), random.random((5, 5, 8)) + 0.1),
@@ -48,13 +48,15 @@ def rows(chart: object) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
 
 
-def test_lines_are_means_over_images_within_their_bands(study: xr.Dataset) -> None:
+def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dataset) -> None:
     table = rows(spectra.latent_spectra(findings.latent_spectra(study)))
-    white = table[table["series"] == "white noise, drawn"].sort_values("frequency")
-    expected = study["latent_power"].sel(latent_series="white noise").mean("sample")
-    np.testing.assert_allclose(white["mean"], expected)
-    assert ((table["low"] < table["mean"]) & (table["mean"] < table["high"])).all()
-    assert table["series"].nunique() == 6
+    rows_of_one = table[table["series"] == "source, network"].sort_values("frequency")
+    power = study["latent_power"].sel(latent_series="source, network")
+    mean = rows_of_one[rows_of_one["picture"].isna()]
+    np.testing.assert_allclose(mean["mean"], power.mean("sample"))
+    single = rows_of_one[rows_of_one["picture"] == rows_of_one["picture"].dropna().iloc[0]]
+    np.testing.assert_allclose(single["mean"], power[0])
+    assert table["panel"].nunique() == 5  # white noise is a line
 
 
 def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out(study: xr.Dataset) -> None:

@@ -15,9 +15,9 @@ from spectral_collapse.findings.measured import label
 @lines.described
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
     """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
-    rows = []
+    rows, scale = [], lines.log_scale(table)
     for one in domains:
-        power = spectra.domain_spectra(table[table["dataset"] == one.attrs["dataset"]])
+        power = spectra.domain_spectra(table[table["dataset"] == one.attrs["dataset"]], scale)
         rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=one.attrs["title"]))
     return alt.vconcat(*rows, spacing=30)
 
@@ -49,7 +49,10 @@ def power_laws(table: pd.DataFrame) -> alt.LayerChart:
 
 
 def _pairs(one: xr.Dataset, count: int = 3) -> alt.FacetChart:
-    """Sources above their targets."""
-    image = one["image"].isel(shown=slice(count)).sel(domain=["source", "target"])
+    """Sources above their targets: of as many pictures as there are, and no window twice."""
+    kinds = one["sample_stratum"] if "sample_stratum" in one.coords else one["sample"]
+    kinds = pd.Series(kinds.sel(sample=one["shown"].to_numpy()).to_numpy())
+    places = kinds.groupby(kinds).cumcount().sort_values(kind="stable").index[:count]  # the first of each, the second
+    image = one["image"].isel(shown=list(places)).sel(domain=["source", "target"])
     columns = {str(number + 1): image.isel(shown=number).to_numpy() for number in range(image.sizes["shown"])}
     return pictures.grid(columns, ["source", "target"])

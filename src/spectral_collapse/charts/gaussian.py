@@ -41,7 +41,7 @@ def spectra(table: pd.DataFrame) -> alt.LayerChart:
     """Power against frequency of sources and targets, the targets' power law, and s_0^2 of either process."""
     entries = pd.DataFrame(table.attrs["entry"].items(), columns=["process", "mean"])
     rules = alt.Chart(entries.assign(text="entry noise, " + entries["process"])).encode(alt.Y("mean:Q"))
-    series = {name: IMAGES[name] for name in ("source", "target")} | {LAW: (LAW, Look(PALETTE[6], (2, 2)))}
+    series = {name: IMAGES[name] for name in ("source", "target")} | {LAW: (LAW, Look("#777777", (2, 2)))}
     return alt.layer(
         rules.mark_rule(strokeDash=[4, 4], color=_GREY),
         rules.mark_text(align="left", dx=4, dy=-7, color=_GREY).encode(x=alt.value(0), text="text:N"),

@@ -21,7 +21,6 @@ IMAGES = {
     "target": ("true target", Look(PALETTE[2], (6, 3))),
 }
 _LATENTS = {
-    "white noise": ("white noise, drawn", Look(PALETTE[6], (2, 2))),
     "source, network": ("sources, our network", Look(PALETTE[0])),
     "source, TABA": ("sources, our network, TABA", Look(PALETTE[1], (2, 2))),
     "source, OVG": ("sources, our network, OVG", Look(PALETTE[3], (8, 2, 2, 2))),
@@ -53,9 +52,21 @@ def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
 
 
 @described
-def latent_spectra(table: pd.DataFrame) -> alt.LayerChart:
-    """Power against frequency of inverted latents beside white noise's, of `findings.collapse.latent_spectra`."""
-    return radial(table, _LATENTS, "power of the latent, white noise = 1 (log scale)")
+def latent_spectra(table: pd.DataFrame) -> alt.FacetChart:
+    """Power against frequency of inverted latents, a panel each, of `findings.collapse.latent_spectra`: the mean, and a
+    thin line per picture. The dashed line is white noise."""
+    shown = table.assign(panel=table["series"].map({name: called for name, (called, _) in _LATENTS.items()}))
+    shown = shown.dropna(subset="panel")
+    y = lines.log_axis(
+        alt.Y("mean:Q", title="power, white noise = 1 (log)"), shown, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
+    )
+    color = lines.channels(dict(_LATENTS.values()), "panel")["color"].legend(None)
+    tooltip = tips({"panel:N": " ", "picture:N": "picture", "frequency:Q": CYCLES, "mean:Q": "power"}, ".3~g")
+    base = alt.Chart().encode(FREQUENCY, y, color, tooltip=tooltip)
+    single = base.transform_filter("isValid(datum.picture)").mark_line(strokeWidth=1, opacity=0.6)
+    mean = base.transform_filter("!isValid(datum.picture)").mark_line(strokeWidth=2.5, point="transparent")
+    chart = alt.layer(lines.rule(y=1), single.encode(detail="picture:N"), mean)
+    return lines.panels(chart.properties(width=lines.width(3), height=170), shown)
 
 
 @described
@@ -70,10 +81,10 @@ def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     return radial(table, series, "power of the latent (white noise = 1)", log=False)
 
 
-def domain_spectra(table: pd.DataFrame) -> alt.LayerChart:
-    """Power against frequency of both domains of a data set, rows of `findings.domains.spectra`."""
+def domain_spectra(table: pd.DataFrame, scale: alt.Scale) -> alt.LayerChart:
+    """Power against frequency of both domains of a data set, of `findings.domains.spectra`. scale: of the power."""
     series = {name: IMAGES[name] for name in ("source", "target")}
-    return radial(table, series, "power (log scale)").properties(width=220, height=160)
+    return radial(table, series, "power (log scale)", scale=scale).properties(width=240, height=160)
 
 
 @described
@@ -103,12 +114,19 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
 
 
 @described
-def radial(table: pd.DataFrame, series: Mapping[str, tuple[str, Look]], title: str, log: bool = True) -> alt.LayerChart:
-    """Mean power of each series with its interval."""
+def radial(
+    table: pd.DataFrame,
+    series: Mapping[str, tuple[str, Look]],
+    title: str,
+    log: bool = True,
+    scale: alt.Scale | None = None,
+) -> alt.LayerChart:
+    """Mean power of each series with its interval. scale: of the power, without it that of the table."""
     shown = table[table["series"].isin(list(series))]
     shown = shown.assign(series=shown["series"].map({name: label for name, (label, _) in series.items()}))
     y = alt.Y("mean:Q", title=title)
     y = lines.log_axis(y, shown) if log else y.axis(format="~g", tickCount=6)
+    y = y if scale is None else y.scale(scale)
     tooltip = tips({"series:N": " ", "frequency:Q": CYCLES}, ".3f") + lines.interval_tooltip("mean power")
     chart = lines.bands(shown, FREQUENCY, y, dict(series.values()), tooltip=tooltip)
     return chart.properties(width=lines.width(1), height=300)

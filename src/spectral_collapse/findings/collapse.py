@@ -13,7 +13,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
 from spectral_collapse.findings.intervals import high_mean, means
 from spectral_collapse.findings.measured import attr, below, images, title_of
-from spectral_collapse.statistics import POSITIVE, SHARE, Interval
+from spectral_collapse.statistics import POSITIVE, SHARE, Interval, groups_of
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -29,8 +29,13 @@ def image_spectra(study: xr.Dataset) -> pd.DataFrame:
 
 
 def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
-    """Power of white noise and of the latents: columns series, frequency, and those of `intervals.means`."""
-    return _spectra(study, "latent")
+    """Power of white noise and of the latents: columns series, frequency, and those of `intervals.means`; below, the
+    mean of each picture, which the column picture names."""
+    pictures = study["sample_stratum"].to_numpy() if "sample_stratum" in study.coords else groups_of(study)
+    power = study["latent_power"].assign_coords(picture=("sample", pictures))
+    single = power.groupby("picture").mean().rename("mean").to_dataframe().reset_index()
+    names = {"latent_series": "series", "latent_frequency": "frequency"}
+    return pd.concat([_spectra(study, "latent"), single.rename(columns=names)], ignore_index=True)
 
 
 def energy(study: xr.Dataset, series: str = "standard", over: str = "target") -> Interval:
