@@ -94,8 +94,8 @@ def named_panels(chart: alt.LayerChart, table: pd.DataFrame) -> alt.FacetChart:
 
 @described
 def ranks(table: pd.DataFrame) -> alt.FacetChart:
-    """Mean ranks with their intervals, of `findings.ranks`, the best method of the first panel on top."""
-    order = list(table[table["panel"] == table["panel"].iloc[0]].sort_values("mean")["method"])
+    """Mean ranks with their intervals, of `findings.ranks`, the best method of all panels on top."""
+    order = list(table.groupby("method")["mean"].mean().sort_values().index)
     x, y = x_axis("mean", "mean rank, 1 is best", zero=False, tickCount=5), y_axis("method:N", sort=order)
     return figure(table, whiskers, x, y, partial(present, KINDS), "kind", 18 * len(order))
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.charts.lines import DASHED, described, tips
+from spectral_collapse.charts.lines import described, panels, tips, width, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.metrics import SCORES, ScoreInfo
 
 _VERDICTS = {
-    "better": ("better", PALETTE[0], "circle"),
-    "worse": ("worse", PALETTE[1], "square"),
-    "open": ("no significant difference", "#777777", "diamond"),
-    "higher": ("higher", PALETTE[3], "triangle-up"),
-    "lower": ("lower", PALETTE[4], "triangle-down"),
+    "better": ("better", PALETTE[0], "+"),
+    "worse": ("worse", PALETTE[1], "\u2212"),
+    "open": ("no significant difference", "#eeeeee", ""),
+    "higher": ("higher", PALETTE[3], "+"),
+    "lower": ("lower", PALETTE[4], "\u2212"),
 }
-"""What a difference's interval says, its colour and its shape; the last two where a score has no direction."""
+"""What a difference's interval says, its colour and its sign; the last two where a score has no direction."""
 
-_CELL, _ROW, _WIDTH, _COLUMNS = 62, 20, 150, 2
-"""Side of a cell of the matrix, height of a point's row and width of a panel in pixels; panels side by side."""
+_CELL, _ROW = 62, 20
+"""Side of a cell of the matrix and height of a point's row in pixels."""
 
 
 @described
@@ -62,63 +64,42 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
 
 
 @described
-def differences(pairs: xr.Dataset) -> alt.ConcatChart:
-    """Each point minus the baseline with its interval, a panel per score: a result of `findings.comparison.paired`.
+def differences(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
+    """Whether each point differs from the baseline on each data set, a panel per score.
 
-    Markers are means over images, bars their 95 % bootstrap intervals; the colour and shape say whether
-    the interval leaves 0 out, and to which side; of `findings.comparison.corrected`, whether Holm's correction
-    leaves the difference significant. On the right the share of images that are better.
+    found: title of a data set -> a result of `findings.comparison.paired`. The colour says whether the interval leaves
+    0 out, and to which side; of `findings.comparison.corrected`, whether Holm's correction leaves the difference
+    significant. Hover for the difference and the share of images that are better.
     """
-    names = [str(name) for name in pairs["score"].to_numpy()]
-    points = [str(point) for point in pairs["point"].to_numpy()]
+    table = pd.concat([_told(pairs).assign(data=title) for title, pairs in found.items()], ignore_index=True)
+    domain, colors, _ = zip(*(look for look in _VERDICTS.values() if look[0] in set(table["verdict"])), strict=True)
+    x = x_axis("data:N", sort=list(found), labelAngle=-50, ticks=False, labelLimit=140)
+    y = y_axis("point:N", sort=list(table["point"].unique()), ticks=False, labelLimit=200)
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=300)
+    titles = {"point:N": "point", "data:N": "data", "difference:Q": "difference", "difference_low:Q": "95 % from"}
+    titles |= {"difference_high:Q": "to", "share:N": "images improved", "bounds:N": "95 %"}
+    base = alt.Chart().encode(x, y, tooltip=tips(titles, ".3f"))
+    cell = base.mark_rect(stroke="white").encode(
+        alt.Color("verdict:N", legend=legend).scale(domain=domain, range=colors)
+    )
+    sign = base.mark_text(fontSize=13, color="white").encode(text="sign:N")
+    scores = table["panel"].nunique()
+    size = {"width": width(scores, 130 / scores, free=True), "height": _ROW * table["point"].nunique()}
+    return panels(alt.layer(cell, sign).properties(**size), table, columns=scores)
+
+
+def _told(pairs: xr.Dataset) -> pd.DataFrame:
+    """A row per point and score, with what its difference says."""
     table = pairs.to_dataframe().reset_index()
-    table["verdict"] = [
-        _VERDICTS[_verdict(SCORES[row.score], row.difference_low, row.difference_high)][0] for row in table.itertuples()
-    ]
+    kinds = [_verdict(SCORES[row.score], row.difference_low, row.difference_high) for row in table.itertuples()]
     if "holm" in pairs:
-        table.loc[~(table["holm"] < LEVEL), "verdict"] = _VERDICTS["open"][0]
+        kinds = [kind if p < LEVEL else "open" for kind, p in zip(kinds, table["holm"], strict=True)]
+    table["verdict"], table["sign"] = ([_VERDICTS[kind][part] for kind in kinds] for part in (0, 2))
+    units = {name: f" ({card.units})" * (card.units != "1") for name, card in SCORES.items()}
+    table["panel"] = [f"{SCORES[name].symbol}{units[name]} {SCORES[name].arrow}".rstrip() for name in table["score"]]
     table["share"] = table["improved"].map("{:.0%}".format, na_action="ignore").fillna("-")
     ends = [table[f"improved_{end}"].map("{:.0%}".format, na_action="ignore") for end in ("low", "high")]
-    table["bounds"] = (ends[0] + " to " + ends[1]).fillna("-")
-    looks = [look for look in _VERDICTS.values() if look[0] in set(table["verdict"])]
-    panels = [
-        _panel(table[table["score"] == name], SCORES[name], points, looks, labels=number % _COLUMNS == 0)
-        for number, name in enumerate(names)
-    ]
-    return alt.concat(*panels, columns=_COLUMNS, spacing=18)
-
-
-def _panel(
-    table: pd.DataFrame, card: ScoreInfo, points: list[str], looks: list[tuple[str, str, str]], labels: bool
-) -> alt.LayerChart:
-    """One score's differences; the labels of the points stand in the first column only."""
-    domain, colors, shapes = zip(*looks, strict=True)
-    legend = alt.Legend(title=None, orient="bottom", direction="horizontal", symbolOpacity=1)
-    unit = f" ({card.units})" if card.units != "1" else ""
-    y = alt.Y("point:N", sort=points, title=None)
-    y = y.axis(labels=labels, ticks=False, domain=False, grid=True, labelLimit=260)
-    x = alt.X("difference:Q", title=f"Δ {card.symbol}{unit} {card.arrow}".rstrip()).axis(tickCount=4)
-    ends = {"difference_low:Q": "95 % from", "difference_high:Q": "to"}
-    shares = {"share:N": "images improved", "bounds:N": "95 %"}
-    base = alt.Chart(table).encode(
-        y,
-        alt.Color("verdict:N", legend=legend).scale(domain=domain, range=colors),
-        tooltip=tips({"point:N": "point", "difference:Q": f"Δ {card.symbol}{unit}"} | ends | shares, ".3f"),
-    )
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(**DASHED).encode(x="zero:Q")
-    improved = base.mark_text(align="right", fontSize=11).encode(
-        x=alt.value(_WIDTH + 36), text="share:N", color=alt.value("#222222")
-    )
-    head = alt.Chart(pd.DataFrame({"text": ["better"]})).mark_text(align="right", fontSize=11, fontStyle="italic")
-    return alt.layer(
-        zero,
-        base.mark_rule(strokeWidth=1.5).encode(alt.X("difference_low:Q"), alt.X2("difference_high:Q")),
-        base.mark_point(filled=True, size=55, opacity=1).encode(
-            x, alt.Shape("verdict:N", legend=legend).scale(domain=domain, range=shapes)
-        ),
-        improved,
-        head.encode(x=alt.value(_WIDTH + 36), y=alt.value(-8), text="text:N"),
-    ).properties(width=_WIDTH, height=_ROW * len(points))
+    return table.assign(bounds=(ends[0] + " to " + ends[1]).fillna("-"))
 
 
 def _verdict(card: ScoreInfo, low: float, high: float) -> str:

@@ -139,6 +139,11 @@ def differences(study: xr.Dataset) -> xr.Dataset:
     return found.assign_coords(point=[called(str(name)) for name in found["point"].to_numpy()])
 
 
+def all_differences(found: Found) -> dict[str, xr.Dataset]:
+    """`differences` on each data set, by its title."""
+    return {title_of(study): differences(study) for study in found.values()}
+
+
 def significant(found: Found) -> str:
     """How many methods differ from the standard inversion after Holm's correction, per data set and score."""
     lines = []
