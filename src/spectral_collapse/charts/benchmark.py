@@ -110,9 +110,10 @@ def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
         return lines.sentence(_ALONE)
     x = x_axis("mean", "mean over images", zero=False, tickCount=min(4, 12 // columns))
     networks = table["network"].nunique()
+    look = lines.looks if networks > 1 else Look(PALETTE[0])  # without a legend
     height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
     options = {"per_row": columns, "free": "x", "columns": 4, "side_by_side": networks != 1}
-    return figure(table, whiskers, x, lines.rows(table, "method"), series="network", height=height, **options)
+    return figure(table, whiskers, x, lines.rows(table, "method"), look, "network", height, **options)
 
 
 @described
