@@ -322,7 +322,7 @@ def width(beside: int, left: float = 65, free: bool = False) -> int:
 def _room(table: pd.DataFrame, y: alt.Y) -> float:
     """Pixels of an axis with its labels."""
     field, _, kind = str(y["shorthand"]).partition(":")
-    return 20 + 6.5 * table[field].astype(str).str.len().max() if kind == "N" else 65
+    return 20 + 6.5 * max(map(len, table[field].astype(str)), default=0) if kind == "N" else 65
 
 
 def described(draw: Callable[..., Any]) -> Callable[..., Any]:
