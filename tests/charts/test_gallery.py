@@ -29,8 +29,15 @@ def found() -> dict[str, xr.Dataset]:
 
 def cells(found: dict[str, xr.Dataset], **given: Any) -> list[dict[str, Any]]:
     """All pictures that the chart carries."""
-    rows = [row for rows in charts.gallery(found, **given).to_dict()["datasets"].values() for row in rows]
-    return [row for row in rows if "url" in row]
+    return pictured(charts.gallery(found, **given).to_dict())
+
+
+def pictured(chart: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a gallery, each with the picture that it looks up."""
+    rows = [row for rows in chart["datasets"].values() for row in rows if "picture" in row]
+    urls = {row["picture"]: row["url"] for row in rows if "url" in row}
+    assert len(set(urls.values())) == len(urls)
+    return [row | {"url": urls[row["picture"]]} for row in rows if "url" not in row]
 
 
 def pixels(cell: dict[str, Any]) -> np.ndarray:

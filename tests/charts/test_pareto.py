@@ -10,6 +10,7 @@ from spectral_collapse.charts import gallery as pictures
 from spectral_collapse.charts import pareto as charts
 from spectral_collapse.findings import pareto as findings
 from spectral_collapse.studies import pareto
+from tests.charts.test_gallery import pictured
 from tests.charts.test_lines import drawn
 from tests.pareto_model import model
 
@@ -82,7 +83,7 @@ def test_sliders_move_both_step_sizes_of_ovg_from_the_standard_inversion_to_the_
     counts = [len({*ovg[name].to_numpy()}) for name in ("eta_hf", "eta_lf")]
     moved = [one for one in chart["params"] if one["name"].startswith("frame")]
     assert [(one["value"], one["bind"]["max"]) for one in moved] == [(count - 1, count - 1) for count in counts]
-    rows = [row for rows in chart["datasets"].values() for row in rows if row.get("column") == "OVG"]
+    rows = [row for row in pictured(chart) if row["column"] == "OVG"]
     assert len(rows) == len(ovg["point"]) + 1 == np.prod(counts)
     numbers = ("frame_number", "frame1_number")
     first, last = ({0: 0, 1: 0}, dict(enumerate(count - 1 for count in counts)))
@@ -96,5 +97,5 @@ def test_sliders_move_both_step_sizes_of_ovg_from_the_standard_inversion_to_the_
 def test_a_grid_without_zero_has_no_standard_inversion(study: xr.Dataset) -> None:
     kept = study.sel(point=(study["eta_hf"] != 0) & (study["eta_lf"] != 0))
     chart = pictures.along_etas(kept, examples=1).to_dict()
-    rows = [row for rows in chart["datasets"].values() for row in rows if row.get("column") == "OVG"]
+    rows = [row for row in pictured(chart) if row["column"] == "OVG"]
     assert len(rows) == int((kept["method"] == "ovg").sum())

@@ -39,13 +39,13 @@ def per_step(table: pd.DataFrame, title: str, reference: float) -> alt.FacetChar
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Texture and structure of every variant, a row each, with and without TABA's start.
 
-    table: of `findings.front`. Dashed: the true targets' own S_LF, beyond which a method copies.
+    table: of `findings.front`. Dashed: the best S_HF, and the true targets' own S_LF, beyond which a method copies.
     """
     titles = {"s_hf": "texture, S_HF", "s_lf": "structure kept, S_LF"}
     parts = [
         table.assign(
             panel=table["panel"] + "|" + title,
-            goal=table["target"] if name == "s_lf" else float("nan"),
+            goal=table["target"] if name == "s_lf" else 1.0,
             **{end: table[f"{name}{last}"] for end, last in (("mean", ""), ("low", "_low"), ("high", "_high"))},
         )
         for name, title in titles.items()
@@ -60,8 +60,8 @@ def costs(table: pd.DataFrame, limits: Iterable[float]) -> alt.FacetChart:
     table: of `findings.costs`. limits: the goals for the time, dashed, as is no loss of area.
     """
     area = table.assign(panel=table["panel"] + "|area minus exact OVG's", goal=0.0)
-    nothing = float("nan")
-    time = table.assign(mean=table["seconds"], low=nothing, high=nothing, goal=np.resize(list(limits), len(table)))
+    ends = dict.fromkeys(("mean", "low", "high"), table["seconds"])
+    time = table.assign(**ends, goal=np.resize(list(limits), len(table)))
     time["panel"] += "|time / standard inversion's"
     return _dots(pd.concat([area, time]), Look(PALETTE[0]), "series")
 
@@ -71,7 +71,7 @@ def _dots(table: pd.DataFrame, look: lines.Looks | Look, series: str) -> alt.Fac
     place = pd.factorize(table["panel"].str.split("|").str[0])[0]
     table = table.assign(place=place).sort_values("place", kind="stable")
     order = list(table.groupby("series")["seconds"].mean().sort_values().index)
-    goals = alt.Chart().transform_filter("isValid(datum.goal)").transform_aggregate(groupby=["goal"], rows="count()")
+    goals = alt.Chart().transform_aggregate(groupby=["goal"], rows="count()")
     goals = goals.mark_rule(**lines.DASHED).encode(alt.X("goal:Q"))
     x, y = x_axis("mean", zero=False, padding=10), y_axis("series:N", sort=order)
     options = {"per_row": 2, "free": "x", "side_by_side": not isinstance(look, Look), "below": [goals]}

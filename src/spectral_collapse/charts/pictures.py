@@ -144,13 +144,12 @@ def _one_of(
     heading = alt.Chart(above).mark_text(align="left", fontSize=13, x=0).encode(text="text:N")
     tables = [one.data.assign(**place) for place, one in zip(places, frames.values(), strict=True)]
     [first, *_] = frames.values()
-    # a picture that all frames have stands beside itself, which compression sees: the page is lighter
-    order = {title: place for place, title in enumerate(dict.fromkeys(first.data["column"]))}
     rows = pd.concat(tables, ignore_index=True)
-    rows = rows.iloc[rows["column"].map(lambda title: order.get(title, len(order))).argsort(kind="stable")]
+    rows["picture"], urls = pd.factorize(rows["url"])  # what several frames or rows show is in the page once
+    pictures = alt.LookupData(pd.DataFrame({"picture": range(len(urls)), "url": urls}), "picture", ["url"])
     chart = alt.vconcat(
         heading.transform_filter(shown).properties(width=400, height=16).add_params(*numbers),
-        first.properties(data=rows.reset_index(drop=True)).transform_filter(shown),
+        first.properties(data=rows.drop(columns="url")).transform_filter(shown).transform_lookup("picture", pictures),
         spacing=4,
     )
     return chart.properties(description=description) if description else chart
