@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,6 +116,16 @@ def test_what_the_machine_refuses_is_one_line(capsys: pytest.CaptureFixture[str]
     assert one_line(capsys).startswith("spectral-collapse: File name too long: 'xxx")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory"), RuntimeError("CUDA out of memory")],
+)
+def test_too_little_memory_is_one_line(error: Exception, capsys: pytest.CaptureFixture[str], run: Mock) -> None:
+    run.side_effect = error
+    assert cli.main(["study", "pareto"]) == 2
+    assert "fewer images at a time, or smaller ones, need less" in one_line(capsys)
+
+
 def test_another_broken_pipe_is_an_error(run: Mock) -> None:
     run.side_effect = BrokenPipeError
     with pytest.raises(BrokenPipeError):
@@ -220,6 +231,33 @@ def test_impossible_options_get_one_sentence(
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     assert cli.main(["study", "gaussian", "--no-progress", *options]) == 2
     assert sentence in one_line(capsys)
+
+
+def test_a_score_needs_something_to_compare_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["score", str(tmp_path)]) == 2
+    assert "give --source, --target or both" in one_line(capsys)
+    assert cli.main(["score", str(tmp_path / "none")]) == 2
+    assert "does not exist" in one_line(capsys)
+
+
+def test_a_warning_is_one_line_without_a_place_in_the_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(cli, "main", lambda: 0)
+    with pytest.raises(SystemExit):
+        cli.command()
+    said = warnings.formatwarning("all images are dark", UserWarning, "cli.py", 333, "found = translate(")
+    assert said == "spectral-collapse: all images are dark\n"
+    assert "FutureWarning: old" in warnings.formatwarning("old", FutureWarning, "a.py", 1)
+
+
+def test_a_terminal_is_told_what_takes_the_first_seconds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert cli.main(["translate", "nothing", "nowhere", "--output", "out"]) == 2
+    assert capsys.readouterr().err.startswith("spectral-collapse: loading the model\n")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -85,6 +85,51 @@ def test_numbers_that_only_some_images_support_are_open(collapsed: Verdict) -> N
     assert found.sentences()[0].startswith("These images leave it open")
 
 
+def test_what_of_two_numbers_tells_the_collapse_is_said(collapsed: Verdict) -> None:
+    for high, s_dc, alone in ((0.9, 0.1, "S_DC"), (0.1, 0.9, "power")):
+        power, found = collapsed.study["hf_power"].copy(), collapsed.study["s_dc"].copy()
+        power.loc[{"series": "standard"}], found.loc[{"series": "standard"}] = high, s_dc
+        verdict = Verdict(collapsed.study.assign(hf_power=power, s_dc=found))
+        assert verdict.sentences()[0].startswith(f"The latents collapse, by their {alone} alone: ")
+
+
+def test_where_nothing_mends_it_the_page_says_what_else_to_try(model: Model) -> None:
+    """And never offers the method that collapses."""
+    found = diagnose(
+        model, images(1e-7, 0), images(0.02, 1), num_steps=13, methods={"standard": inversion.create("standard")}
+    )
+    assert Verdict(found).recommended == ""
+    assert reports.commands(found, "M", "I", "T") == (
+        "spectral-collapse diagnose M I --target T --output all --all --steps 50"
+    )
+    page = reports.page(found)
+    assert "<h2>Look further</h2>" in page
+    assert "spectral-collapse translate" not in page
+
+
+def test_a_method_looks_alike_in_both_spectra_and_like_no_other_line(collapsed: Verdict) -> None:
+    looks = []
+    for figure in reports.figures(collapsed.study)[2:]:
+        color, dash = (_scale(figure.chart.to_dict(), kind) for kind in ("color", "strokeDash"))
+        pairs = zip(map(str, color["range"]), map(str, dash["range"]), strict=True)
+        looks.append(dict(zip(color["domain"], pairs, strict=True)))
+        assert len(set(looks[-1].values())) == len(looks[-1])
+    for name in collapsed.study["method"].values:
+        assert looks[0][name] == looks[1][name]
+
+
+def _scale(chart: object, kind: str) -> dict[str, list[object]]:
+    """The first scale of an encoding with a domain of its own, wherever in a chart it is."""
+    if isinstance(chart, dict):
+        found = chart.get(kind)
+        if isinstance(found, dict) and "domain" in (found.get("scale") or {}):
+            return found["scale"]
+        chart = list(chart.values())
+    if isinstance(chart, list):
+        return next((found for one in chart if (found := _scale(one, kind))), {})
+    return {}
+
+
 def test_energies_are_those_of_the_pairs_or_of_the_set(collapsed: Verdict) -> None:
     study = collapsed.study
     assert study.attrs["paired"] == 1
@@ -143,8 +188,13 @@ def test_the_command_writes_one_page_that_needs_nothing_else(
         )
         in page
     )
+    assert f"score translated --source {sources} --target {targets}" in page
     assert cli.main([*command, "13"]) == 2
     assert "is there already" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("spectral_collapse.diagnosis.diagnose", None)
+    assert cli.main([*command[:5], "--output", str(tmp_path / "file" / "r")]) == 2
+    assert "Not a directory" in capsys.readouterr().err
 
 
 def test_what_cannot_be_diagnosed_is_said_in_one_sentence(model: Model, tmp_path: Path) -> None:
@@ -154,6 +204,7 @@ def test_what_cannot_be_diagnosed_is_said_in_one_sentence(model: Model, tmp_path
     cases = [
         (DataError, lambda: diagnose(model, tmp_path / "empty"), "holds no image"),
         (DataError, lambda: diagnose(model, one), "give two at least"),
+        (InvalidParameterError, lambda: diagnose(model, one, tmp_path / "empty/../one"), "is the folder of the images"),
         (DataError, lambda: diagnose(model, batch, tmp_path / "none"), "does not exist"),
         (InvalidParameterError, lambda: diagnose(model, batch[..., :16]), "must be N x 3 x 32 x 32"),
         (InvalidParameterError, lambda: diagnose(model, batch, count=1), "count must be"),

@@ -87,3 +87,25 @@ def test_hidden_folders_are_found_by_their_names(tmp_path: Path) -> None:
     for name in (".step-1.new", ".step-1.old", ".step-2.gone", ".other.new", "step-3"):
         (tmp_path / name).mkdir()
     assert disk.hidden(tmp_path, "step-*") == {tmp_path / "step-1", tmp_path / "step-2"}
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    """A full disk's names none, and that of a temporary file would tell a user nothing."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        disk.write(tmp_path / "folder", b"x")
+    assert caught.value.filename == str(tmp_path / "folder")
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left") as full, disk._named(tmp_path / "a"):
+            os.write(os.open("/dev/full", os.O_WRONLY), b"x")
+        assert full.value.filename == str(tmp_path / "a")
+
+
+def test_what_can_be_written_is_told_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    disk.check_writable(tmp_path / "new" / "deep")
+    for place in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(NotADirectoryError) as caught:
+            disk.check_writable(place)
+        assert caught.value.filename == str(place)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]

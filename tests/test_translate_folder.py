@@ -254,6 +254,10 @@ def test_what_is_wrong_is_said_in_one_sentence(
         (["plain", "images", "--output", "p", "--set", "x"], "--set takes KEY=VALUE"),
         (["plain", "images", "--output", "p", "--model", "mine:broken"], "MODEL and --model were given"),
         (["images", "--output", "p"], "give one model"),
+        (["plain/scheduler", "images", "--output", "p"], "holds no model_index.json and no config.json; name the"),
+        (["broken/fine.png", "images", "--output", "p"], "'broken/fine.png' is a file, and no folder; name the folder"),
+        (["plain", "images", "--output", "p", "--batch", "0"], "--batch: it must be a whole number of at least 1, and"),
+        (["plain", "images", "--output", "p", "--steps", "x"], "--steps: it must be a whole number of at least 1, and"),
     ):
         assert cli.main(["translate", *arguments]) == 2
         err = capsys.readouterr().err
@@ -284,6 +288,30 @@ def test_a_full_disk_and_numbers_that_overflow_lose_nothing(
     monkeypatch.setattr(translation, "translate", endless)
 
 
+def test_a_damaged_manifest_or_settings_lose_nothing(model: Model, images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    translate_folder(model, images, out, num_steps=2)
+    before = contents(out)
+    for damaged in ("", "no table", "no table\nbut\ntext\n"):
+        (out / "manifest.csv").write_text(damaged)
+        assert translate_folder(model, images, out, num_steps=2).translated == len(before)
+        assert translate_folder(model, images, out, num_steps=2).kept == len(before)
+    assert contents(out) == before
+    (out / "settings.json").write_text("{")
+    with pytest.raises(InvalidParameterError, match=r"settings\.json in output .* is damaged; name another folder"):
+        translate_folder(model, images, out, num_steps=2)
+    assert contents(out) == before
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_computed(
+    model: Model, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translation, "translate", None)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"Not a directory: '.*out'"):
+        translate_folder(model, images, tmp_path / "file" / "out", num_steps=2)
+
+
 def _full(target: object) -> None:
     raise OSError(28, "No space left on device", str(target))
 
@@ -294,6 +322,11 @@ def test_a_folder_of_label_maps_is_named_as_such(model: Model, tmp_path: Path) -
         Image.fromarray(np.full((SIZE, SIZE), number, np.uint8)).save(tmp_path / "masks" / f"{number}.png")
     with pytest.warns(UserWarning, match="maps of labels"):
         translate_folder(model, tmp_path / "masks", tmp_path / "out", num_steps=2)
+
+
+def test_a_size_below_one_is_none(images: Path) -> None:
+    with pytest.raises(InvalidParameterError, match="size must be a whole number of at least 1; 0 was given"):
+        folders.stack(folders.find(images, "images"), "images", (0, 0))
 
 
 def test_images_of_several_sizes_are_no_batch(images: Path) -> None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from spectral_collapse.networks import Model
 
 
 def command() -> NoReturn:
     """`main` as a program: an interrupted one ends at once, and with it the processes that it has started."""
+    import warnings
+
+    warnings.formatwarning = _warning
     status = main()
     if status == INTERRUPTED:
         try:
@@ -25,6 +28,11 @@ def command() -> NoReturn:
         finally:
             os._exit(status)
     sys.exit(status)
+
+
+def _warning(message: object, category: type[Warning], *where: object) -> str:
+    """A warning as a program says it: without a place in its code, which tells its user nothing."""
+    return f"spectral-collapse: {'' if category is UserWarning else f'{category.__name__}: '}{message}\n"
 
 
 INTERRUPTED = 130
@@ -57,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):
             where = "" if error.filename is None else f": {shown(error.filename)}"
             return _say(f"{error.strerror or error}{where}", 2)
+        if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
+            said = " ".join(str(error).split())[:200]
+            return _say(f"the memory does not suffice ({said}); fewer images at a time, or smaller ones, need less", 2)
         raise
 
 
@@ -209,7 +220,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     translate.add_argument("--method", default="standard", help="of inversion, such as taba (default: %(default)s)")
     translate.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the method")
-    translate.add_argument("--steps", type=int, default=50, help="up, and down again (default: %(default)s)")
+    translate.add_argument("--steps", type=_at_least(1), default=50, help="up, and down again (default: %(default)s)")
     translate.add_argument("--tiles", action="store_true", help="cut larger images into overlapping tiles")
     translate.add_argument("--seed", type=int, default=0, help="of methods that draw noise (default: %(default)s)")
     translate.add_argument("--latents", action="store_true", help="keep the latents too, as NAME.npy")
@@ -220,7 +231,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     score.add_argument("images", type=Path, metavar="OUT", help="a folder of translated images")
     score.add_argument("--source", type=Path, metavar="DIR", help="their sources, of the same names")
     score.add_argument("--target", type=Path, metavar="DIR", help="true targets of the same names, or any real images")
-    score.add_argument("--size", type=int, help="height and width that all are resized to (default: their own)")
+    score.add_argument(
+        "--size", type=_at_least(1), help="height and width that all are resized to (default: their own)"
+    )
     score.add_argument("--cutoff", type=float, help="of S_LF, as a fraction of Nyquist (default: 7.7 cycles per image)")
     score.add_argument("--weights", type=Path, metavar="DIR", help="a folder with weights of Inception and LPIPS")
     score.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
@@ -234,8 +247,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     diagnose.add_argument(
         "--output", type=Path, required=True, metavar="REPORT", help="writes REPORT.html and REPORT.nc"
     )
-    diagnose.add_argument("--sample", type=int, default=16, help="how many of the images (default: %(default)s)")
-    diagnose.add_argument("--steps", type=int, default=16, help="up, and down again (default: %(default)s)")
+    diagnose.add_argument(
+        "--sample", type=_at_least(2), default=16, help="how many of the images (default: %(default)s)"
+    )
+    diagnose.add_argument("--steps", type=_at_least(1), default=16, help="up, and down again (default: %(default)s)")
     diagnose.add_argument("--seed", type=int, default=0, help="of all noise (default: %(default)s)")
     diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
     diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")
@@ -245,6 +260,21 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
     doctor.set_defaults(command=_doctor)
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    """What reads a whole number of at least `least` from a command line."""
+    import argparse
+
+    def read(text: str) -> int:
+        try:
+            if (number := int(text)) >= least:
+                return number
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"it must be a whole number of at least {least}, and is {text!r}")
+
+    return read
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -268,17 +298,24 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source-class", type=int, metavar="N", help="the source's class, for a model of classes")
     parser.add_argument("--target-class", type=int, metavar="N", help="the target's class")
     parser.add_argument("--guidance", type=float, default=1.0, help="scale of guidance in sampling (default: 1, none)")
-    parser.add_argument("--size", type=int, help="height and width that images are resized to (default: the model's)")
-    parser.add_argument("--batch", type=int, default=16, help="images at a time (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=_at_least(1), help="height and width that images are resized to (default: the model's)"
+    )
+    parser.add_argument("--batch", type=_at_least(1), default=16, help="images at a time (default: %(default)s)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
 
 
 def _model(options: argparse.Namespace) -> Model:
+    import diffusers
+
     from spectral_collapse.errors import InvalidParameterError
     from spectral_collapse.networks import open_model
 
+    diffusers.utils.logging.disable_progress_bar()
+    for given in (options.model, options.source_model, options.target_model):
+        _check_place(given)
     if None not in (options.model, options.function):
         raise InvalidParameterError("MODEL and --model were given; give one of them")
     domains = [
@@ -297,6 +334,29 @@ def _model(options: argparse.Namespace) -> Model:
         dtype=options.dtype,
         device=options.device,
     )
+
+
+def _check_place(given: str | None) -> None:
+    """Raises CheckpointError for a folder or a file that is there, where no model can be read from it."""
+    from pathlib import Path
+
+    from spectral_collapse.errors import CheckpointError, shown
+    from spectral_collapse.networks import checkpoints
+
+    place = Path(given or "")
+    inside = (place / file for file in ("model_index.json", "unet/config.json"))
+    if given is None or not place.exists() or any(file.is_file() for file in inside):
+        return
+    try:
+        checkpoints.find(given)
+    except CheckpointError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        lacks = "holds no model_index.json and no config.json" if place.is_dir() else "is a file, and no folder"
+        raise CheckpointError(
+            f"{shown(place)} {lacks}; name the folder that save_pretrained has written, of a pipeline of diffusers or "
+            "of a UNet2DModel with its scheduler"
+        ) from error
 
 
 def _settings(given: list[str]) -> dict[str, object]:
@@ -325,7 +385,14 @@ def _of_a_run(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def _wait(what: str) -> None:
+    """Says on a terminal what the first seconds are spent on, in which nothing else is said."""
+    if sys.stderr.isatty():
+        print(f"spectral-collapse: loading {what}", file=sys.stderr)
+
+
 def _translate(options: argparse.Namespace) -> None:
+    _wait("the model")
     from spectral_collapse import inversion
     from spectral_collapse.translation import translate_folder
 
@@ -350,6 +417,15 @@ def _translate(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     import json
 
+    from spectral_collapse.errors import InvalidParameterError
+
+    alone = options.source is None and options.target is None
+    if alone and options.images.is_dir() and not any(options.images.rglob("*.npy")):
+        raise InvalidParameterError(
+            "nothing to compare the images with: give --source, --target or both, or latents beside them (translate "
+            "--latents)"
+        )
+    _wait("the images")
     from spectral_collapse import disk, metrics
     from spectral_collapse.diagnosis import scores
 
@@ -373,6 +449,7 @@ def _score(options: argparse.Namespace) -> None:
 def _diagnose(options: argparse.Namespace) -> int:
     import shlex
 
+    _wait("the model")
     from spectral_collapse import disk
     from spectral_collapse.diagnosis import Verdict, diagnose
     from spectral_collapse.errors import InvalidParameterError, shown
@@ -385,6 +462,7 @@ def _diagnose(options: argparse.Namespace) -> int:
     for file in (html, stored):
         if file.exists() and not options.overwrite:
             raise InvalidParameterError(f"{shown(file)} is there already; name another report, or give --overwrite")
+    disk.check_writable(html.parent)
     try:
         from spectral_collapse.diagnosis import report
     except ImportError as error:
@@ -401,7 +479,8 @@ def _diagnose(options: argparse.Namespace) -> int:
     }
     words = " ".join(f"{name} {shlex.quote(str(value))}".strip() for name, value in named.items() if value is not None)
     disk.write(stored, packing.encode(found))
-    disk.write(html, report.page(found, words, shlex.quote(str(options.images))).encode())
+    folders = [shlex.quote(str(one)) if one else "" for one in (options.images, options.target)]
+    disk.write(html, report.page(found, words, *folders).encode())
     verdict = Verdict(found)
     print(*verdict.sentences(), f"{html} shows it, {stored} has the numbers", sep="\n")
     return int(options.check and verdict.collapses is True)

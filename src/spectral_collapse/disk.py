@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def _write(target: Path, content: bytes | memoryview) -> None:
     tidy(target.parent.glob(f".{glob.escape(target.name)}-*.tmp"))
     temporary = target.with_name(f".{target.name}-{uuid.uuid4().hex}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with _named(target), open(temporary, "xb") as file:
             lock(file)
             file.write(content)
             file.flush()
@@ -63,6 +64,25 @@ def _write(target: Path, content: bytes | memoryview) -> None:
         sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Has an OSError name the file that the caller asked for: a full disk's names none, others a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raises OSError, with the name of the folder, where nothing can be written into it or, if it is not there yet,
+    into the nearest folder above it that is. Leaves nothing behind."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    with _named(folder), tempfile.TemporaryFile(dir=there):
+        pass
 
 
 def tidy(found: Iterable[Path]) -> None:

@@ -37,6 +37,8 @@ class Manifest:
                 f"output {shown(folder)} holds {listed(map(repr, there), 2)}, and no {SETTINGS} of an earlier run; "
                 "name a new folder, or an empty one"
             )
+        if not there:
+            disk.check_writable(folder)
         self.rows = self._earlier() if there else {}
 
     def begin(self) -> None:
@@ -60,8 +62,11 @@ class Manifest:
         try:
             before = json.loads((self.folder / SETTINGS).read_text(encoding="utf-8"))
             differing = {name: before.get(name) for name, value in self.settings.items() if before.get(name) != value}
-        except (ValueError, AttributeError):
-            differing = dict.fromkeys(self.settings, "unreadable")
+        except (ValueError, AttributeError) as error:
+            raise InvalidParameterError(
+                f"{SETTINGS} in output {shown(self.folder)}, which says how an earlier run filled it, is damaged; name "
+                "another folder, or delete that one"
+            ) from error
         for name, value in differing.items():
             raise InvalidParameterError(
                 f"output {shown(self.folder)} was made with other settings ({name} was {described(value)}, and is "
@@ -72,6 +77,9 @@ class Manifest:
         if not file.exists():
             return {}
         whole, _, part = file.read_text(**_TEXT).rpartition("\n")
+        if whole.partition("\n")[0] != ",".join(self.columns):  # it tells nothing: all is made again
+            file.unlink()
+            return {}
         if part:  # of a row that a kill cut off
             disk.write(file, f"{whole}\n".encode(**_TEXT))
         return {row["file"]: row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values()}

@@ -20,6 +20,8 @@ IMAGES = {
     "OVG": ("OVG, then sampling", Look(PALETTE[3], (8, 2, 2, 2))),
     "target": ("true target", Look(PALETTE[2], (6, 3))),
 }
+_WHITE = Look(lines.DASHED["color"], (12, 3))
+"""Of white noise beside methods: like none of `lines.looks`."""
 _LATENTS = {
     "source, network": ("sources, our network", Look(PALETTE[0])),
     "source, TABA": ("sources, our network, TABA", Look(PALETTE[1], (2, 2))),
@@ -76,7 +78,7 @@ def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     The first series is white noise.
     """
     white, *methods = table["series"].unique()
-    looks = {white: Look(PALETTE[6], (1, 3))} | lines.looks(methods)
+    looks = {white: _WHITE} | lines.looks(methods)
     series = {name: (name, look) for name, look in looks.items()}
     return radial(table, series, "power of the latent (white noise = 1)", log=False)
 

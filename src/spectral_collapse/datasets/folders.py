@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from spectral_collapse import paths
+from spectral_collapse.checks import check_count
 from spectral_collapse.datasets import images
 from spectral_collapse.datasets.base import DatasetInfo, Images, Split, shown_as_target
 from spectral_collapse.datasets.files import fingerprint
@@ -201,8 +202,11 @@ def joined(tiles: torch.Tensor, whole: Size) -> torch.Tensor:
 def stack(found: dict[str, Path], what: str, size: Size | None = None) -> torch.Tensor:
     """Image files as one batch N x 3 x H x W in [-1, 1], resized where a size is given.
 
-    Raises DataError for an image that cannot be read and, without a size, for images of several sizes.
+    Raises DataError for an image that cannot be read and, without a size, for images of several sizes;
+    InvalidParameterError for a size below 1.
     """
+    for side in size or ():
+        check_count("size", side, 1)
     pictures = [read(path) for path in found.values()]
     warn_of_labels(pictures[:16], what)
     sizes = {picture.shape[:2]: name for name, picture in zip(found, pictures, strict=True)}

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
-from spectral_collapse import inversion, metrics, sampling
+from spectral_collapse import inversion, metrics, paths, sampling
 from spectral_collapse.checks import check_count, check_flag, check_images, check_number, described
 from spectral_collapse.datasets import folders
-from spectral_collapse.errors import DataError, InvalidParameterError, SpectralCollapseError
+from spectral_collapse.errors import DataError, InvalidParameterError, SpectralCollapseError, shown
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.labels import NULL, SOURCE, TARGET
 from spectral_collapse.later import torch
@@ -94,6 +94,7 @@ def diagnose(
     if device is not None:
         model.to(device)
     shape, latent_shape = own.shapes(model, size)
+    _check_apart(images, target)
     sources = _batch(images, "images", shape, count)
     targets = None if target is None else _batch(target, "target", shape, 4 * count, sources)
     x = torch.stack(list(sources.values()))
@@ -184,6 +185,15 @@ def diagnose(
         latent=" x ".join(map(str, latent_shape)),
         notes="; ".join([*notes, *([note] if note else [])]),
     )
+
+
+def _check_apart(images: object, target: object) -> None:
+    if isinstance(images, str | Path) and isinstance(target, str | Path):
+        sides = [paths.expanded(one, what).resolve() for one, what in ((images, "images"), (target, "target"))]
+        if sides[0] == sides[1]:
+            raise InvalidParameterError(
+                f"target is the folder of the images, {shown(target)}; name real images of the target domain, or none"
+            )
 
 
 def _batch(

@@ -70,7 +70,7 @@ def figures(study: xr.Dataset) -> list[Figure]:
         Figure(
             "Pictures",
             pictures.grid(columns, shown, "Sources, what each method makes of them, and samples of white noise"),
-            "Columns: the source, what each method makes of it, what the model makes of drawn noise"
+            "Columns: the source, what each method makes of it, what the model makes of white noise"
             f"{', and the true target' if 'target_picture' in study else ''}. Large images: their middle.",
         ),
         Figure(
@@ -91,22 +91,34 @@ def table(study: xr.Dataset) -> Page:
     """All numbers of a diagnosis, a row for each method and one for white noise."""
     verdict = Verdict(study)
     rows = _table(verdict, [WHITE, *(str(name) for name in study["method"].values)])
-    return tables.plain(rows, 1, "Means over images with 95 % intervals. White noise is drawn, not computed.")
-
-
-def commands(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
-    """The command lines that use the recommended method. model, images: how the command line names both."""
-    verdict, about = Verdict(study), study.attrs
-    options = json.loads(about["options"])[verdict.recommended or verdict.first]
-    guidance = f" --guidance {about['guidance']:g}" if about["guidance"] != 1 else ""
-    return (
-        f"spectral-collapse translate {model} {images} --output translated {options} --steps {about['num_steps']}"
-        f"{guidance}\nspectral-collapse score translated --source {images} --target TARGETS"
+    return tables.plain(
+        rows,
+        1,
+        "Means over images with 95 % intervals. White noise is random numbers, for comparison; its energy is that of "
+        "the images that the model makes of it.",
     )
 
 
-def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str:
-    """The page of a diagnosis (`diagnose`) as HTML. model, images: how the command line names both."""
+def commands(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES", target: str = "") -> str:
+    """The command lines that use the recommended method, or that look further where there is none.
+
+    model, images, target: how the command line names them; '' for no target.
+    """
+    verdict, about = Verdict(study), study.attrs
+    guidance = f" --guidance {about['guidance']:g}" if about["guidance"] != 1 else ""
+    if not verdict.recommended:
+        known = f" --target {target}" if target else ""
+        steps = max(50, 2 * int(about["num_steps"]))
+        return f"spectral-collapse diagnose {model} {images}{known} --output all --all --steps {steps}{guidance}"
+    options = json.loads(about["options"])[verdict.recommended]
+    return (
+        f"spectral-collapse translate {model} {images} --output translated {options} --steps {about['num_steps']}"
+        f"{guidance}\nspectral-collapse score translated --source {images} --target {target or 'TARGETS'}"
+    )
+
+
+def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES", target: str = "") -> str:
+    """The page of a diagnosis (`diagnose`) as HTML. model, images, target: as `commands` takes them."""
     verdict, about = Verdict(study), study.attrs
     shown = "".join(
         f"<h2>{escape(title)}</h2><figure>{vega.as_html(chart.to_dict())}<figcaption>{escape(caption)}</figcaption>"
@@ -124,7 +136,8 @@ def page(study: xr.Dataset, model: str = "MODEL", images: str = "IMAGES") -> str
         f"<p class=meta>{study.sizes['sample']} images of {about['size']} pixels, latents of {about['latent']}, "
         f"{about['num_steps']} steps, guidance {about['guidance']:g}; compared with {escape(about['reference'])}.</p>"
         f'<div class=answer style="--mark:{_MARKS[verdict.collapses]}">{answer}</div>{notes}'
-        f"<h2>Use it</h2><pre>{escape(commands(study, model, images))}</pre>{shown}"
+        f"<h2>{'Use it' if verdict.recommended else 'Look further'}</h2>"
+        f"<pre>{escape(commands(study, model, images, target))}</pre>{shown}"
         f"<h2>All numbers</h2>{table(study).html}"
         f"<h2>What the numbers cannot say</h2>{_LIMITS}</article><script>{script}</script></body></html>\n"
     )
@@ -148,7 +161,8 @@ and is right.</li>
 def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
     study, rows = verdict.study, {}
     for name in names:
-        row = {
+        row = {"collapses": "-" if name == WHITE else {True: "no", False: "yes", None: "open"}[verdict.white(name)]}
+        row |= {
             "power, high": number(verdict.power(name), 2),
             "S_DC": number(verdict.s_dc(name), 2),
             "norm": number(verdict.norm(name), 2),
@@ -161,7 +175,6 @@ def _table(verdict: Verdict, names: list[str]) -> pd.DataFrame:
                 "S_LF to source": number(structure, 2),
                 "s / image": f"{float(own['seconds']):.2g}",
                 "calls": str(int(own["network_calls"])),
-                "collapses": {True: "no", False: "yes", None: "open"}[verdict.white(name)],
             }
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").fillna("-").rename_axis("latents of")
@@ -175,7 +188,8 @@ def _image_spectra(study: xr.Dataset) -> alt.Chart:
         table = pd.concat(
             [table, intervals.means(targets, "reference", POSITIVE).assign(series=TRUE)], ignore_index=True
         )
-    looks: Mapping[str, lines.Look] = lines.looks(table["series"].unique())
+    methods = [str(name) for name in study["method"].values]  # first: each looks as it does among the latents
+    looks: Mapping[str, lines.Look] = lines.looks(dict.fromkeys([*methods, *table["series"].unique()]))
     chart = spectra.radial(table, {name: (name, look) for name, look in looks.items()}, "power (log scale)")
     return chart.properties(description="Radial spectra of sources, outputs and what they are compared with")
 

@@ -100,10 +100,13 @@ class Verdict:
         """Whether latents collapse, whether that reaches the images, and what mends it."""
         name, white = self.first, self.study.attrs["white_s_dc"]
         says = {True: "The latents collapse", False: "The latents do not collapse", None: "These images leave it open"}
+        low = {"power": below(self.power(name), HALF), "S_DC": below(self.s_dc(name), HALF * white)}
+        alone = [what for what, held in low.items() if held]
+        why = f", by their {alone[0]} alone" if len(alone) == 1 else ""
         latents = (
-            f"{says[self.collapses]}: those of the {name} inversion have {text(self.power(name), 2)} times the power "
-            f"of white noise at high frequencies (bound {HALF:g}), S_DC {text(self.s_dc(name), 2)} where white noise "
-            f"has {white:.2f} (bound {HALF * white:.2f}), and a norm of {text(self.norm(name), 2)} (white noise 1)."
+            f"{says[self.collapses]}{why}: those of the {name} inversion have {text(self.power(name), 2)} times the "
+            f"power of white noise at high frequencies (a collapse is below {HALF:g}), and S_DC "
+            f"{text(self.s_dc(name), 2)} where white noise has {white:.2f} (below {HALF * white:.2f})."
         )
         energy, reference = self.energy(name), said(self.study.attrs["reference"])
         if math.isnan(energy.mean):
@@ -112,7 +115,7 @@ class Verdict:
         reaches = {
             True: "It reaches the images",
             False: "It does not reach the images",
-            None: "It is open for the images",
+            None: "These images leave open whether it reaches them",
         }
         state = "The images have too much detail" if much else reaches[self.loses]
         images = (
@@ -124,7 +127,7 @@ class Verdict:
     def _third(self) -> str:
         name = self.recommended
         if not name:
-            return "None of the methods that were tried mends it."
+            return "None of the methods that were tried mends it; with more steps, or with all methods, one may."
         if name == self.first:
             return f"Nothing has to be mended; the {name} inversion takes {self.cost(name)}."
         off = self.distance(name)
