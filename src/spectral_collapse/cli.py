@@ -430,7 +430,7 @@ def _score(options: argparse.Namespace) -> None:
     from spectral_collapse.diagnosis import scores
 
     given = {name: getattr(options, name) for name in ("source", "target", "size", "cutoff", "weights", "device")}
-    found = metrics.evaluate_folders(options.images, **given)
+    found = metrics.evaluate_folders(options.images, **given, progress=sys.stderr.isatty())
     table = scores.score_table(found)
     print(found.attrs["notes"], scores.printed(table), sep="\n")
     if options.csv:

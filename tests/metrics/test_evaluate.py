@@ -244,3 +244,13 @@ def test_settings_are_recorded(given: dict[str, torch.Tensor | float]) -> None:
     found = evaluate(["s_lf", "ms_ssim"], **given, structure="edges")
     assert (found["s_lf"].attrs["cutoff"], found["s_lf"].attrs["structure"]) == (0.5, "edges")
     assert found["ms_ssim"].attrs["scales"] == 2  # 32 px hold the window of 11 px at half the size, not at a quarter
+
+
+def test_a_bar_over_the_scores_is_shown_where_it_is_asked_for(
+    given: dict[str, torch.Tensor | float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for progress in (False, True):
+        evaluate(["psnr", "s_dc"], **given, progress=progress)
+        assert ("scores" in capsys.readouterr().err) == progress
+    with pytest.raises(InvalidParameterError, match="progress"):
+        evaluate(["psnr"], **given, progress="yes")

@@ -9,9 +9,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from tqdm.auto import tqdm
 
 from spectral_collapse import metrics, paths
-from spectral_collapse.checks import FEW, check_batch, check_device, check_name, described, warn_of_unit_range
+from spectral_collapse.checks import (
+    FEW,
+    check_batch,
+    check_device,
+    check_flag,
+    check_name,
+    described,
+    warn_of_unit_range,
+)
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import weights as weight_files
@@ -73,6 +82,7 @@ def evaluate(
     structure: Structure = "color",
     weights: str | Path | None = None,
     device: torch.device | str | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Scores by name, each called once with what it needs of the inputs.
 
@@ -90,6 +100,7 @@ def evaluate(
         cutoff, structure: of S_LF, as in `metrics.s_lf`.
         weights: a folder with weights of LPIPS and Inception, beside the places of `weights.find`.
         device: where to compute; without it, where the inputs are.
+        progress: show a bar over the scores.
 
     Returns:
         A variable per score, named as in `metrics.SCORES`: along `sample` where the score is per sample, a scalar
@@ -114,6 +125,7 @@ def evaluate(
         "clean": clean,
     }
     device = None if device is None else check_device(device)
+    check_flag("progress", progress)
     given: dict[str, Any] = {name: _moved(name, batch, device) for name, batch in batches.items() if batch is not None}
     _check(given)
     _check_settings(cutoff, structure, hf_reference, weights)
@@ -122,7 +134,7 @@ def evaluate(
     cards = _cards(names, given)
     refused = (DataError, InvalidParameterError) if isinstance(names, str) else weight_files.MissingWeightsError
     results: dict[tuple[Callable[..., Any], Inputs], object] = {}
-    for card in cards.values():
+    for card in tqdm(cards.values(), desc="scores", unit="score", leave=False, disable=not progress):
         if (card.function, card.inputs) not in results:
             try:
                 result = card.function(*_batches(card, given), **_settings(card, given))

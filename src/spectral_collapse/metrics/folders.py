@@ -34,6 +34,7 @@ def evaluate_folders(
     cutoff: float | None = None,
     weights: str | Path | None = None,
     device: str | torch.device | None = None,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Every score that a folder of images allows, beside those of its sources and of true targets.
 
@@ -46,7 +47,7 @@ def evaluate_folders(
         source, target: folders of the source images, and of real images of the target domain.
         size: height and width that all are resized to; without it they have one size.
         cutoff: of S_LF, as a fraction of the Nyquist frequency; without it that of `datasets.folders.CYCLES` per image.
-        weights, device: as of `evaluate`.
+        weights, device, progress: as of `evaluate`.
 
     Returns what `evaluate` does, with the names of the images along `sample`, and a variable without values for each
     score that lacks something, whose attribute `missing` says what. attrs['notes'] says what was left out and paired.
@@ -87,7 +88,7 @@ def evaluate_folders(
         given["latents"] = _latents(latents)
         notes.append("latents were found beside the images")
     given_cutoff = min(2 * folders.CYCLES / given["images"].shape[-1], 1.0) if cutoff is None else cutoff
-    scored = evaluate("all", **given, cutoff=given_cutoff, weights=weights, device=device)
+    scored = evaluate("all", **given, cutoff=given_cutoff, weights=weights, device=device, progress=progress)
     for name, card in metrics.SCORES.items():
         if name not in scored:
             needs = [_MEANT[one[0]] for one in INPUTS[card.inputs] if not any(choice in given for choice in one)]
