@@ -111,15 +111,15 @@ def browser(path: str) -> Iterator[str]:
 class Tab:
     """A tab of the browser: commands of the DevTools protocol, and what the page says meanwhile."""
 
-    def __init__(self, socket: WebSocketClientConnection) -> None:
-        self._socket, self._number = socket, 0
+    def __init__(self, socket: WebSocketClientConnection, seconds: float = SECONDS) -> None:
+        self._socket, self._seconds, self._number = socket, seconds, 0
         self.complaints: list[str] = []
 
-    async def do(self, method: str, seconds: float = SECONDS, **parameters: object) -> dict:
+    async def do(self, method: str, **parameters: object) -> dict:
         self._number += 1
         await self._socket.write_message(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            message = json.loads(await asyncio.wait_for(self._socket.read_message(), seconds))
+            message = json.loads(await asyncio.wait_for(self._socket.read_message(), self._seconds))
             if message.get("id") == self._number:
                 return message.get("result", {})
             self._note(message.get("method"), message.get("params", {}))

@@ -36,7 +36,7 @@ PAGES = {
 
 async def printed(address: str, page: Path) -> bytes:
     """The page as a PDF. Raises TimeoutError where charts are not drawn."""
-    tab = Tab(await websocket_connect(address, max_message_size=1 << 28))
+    tab = Tab(await websocket_connect(address, max_message_size=1 << 28), 60 * MINUTES)
     for domain in ("Page", "Runtime"):
         await tab.do(f"{domain}.enable")
     await tab.do("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
@@ -46,7 +46,7 @@ async def printed(address: str, page: Path) -> bytes:
         if time.monotonic() > until:
             raise TimeoutError(f"{await tab.value(DRAWN)} charts of {page} are not drawn after {MINUTES} minutes")
         await asyncio.sleep(1)
-    stream = (await tab.do("Page.printToPDF", seconds=60 * MINUTES, **PAGES))["stream"]
+    stream = (await tab.do("Page.printToPDF", **PAGES))["stream"]
     parts, ended = [], False
     while not ended:
         read = await tab.do("IO.read", handle=stream, size=1 << 22)
