@@ -51,13 +51,10 @@ def series(table: pd.DataFrame) -> pd.Series:
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Of places s_lf, s_hf what a panel shows, with a name for those of `SERIES` and of the front: these, and whoever
-    is not below all of them in one of the two."""
+    """Places s_lf, s_hf with a name for those of `SERIES` and of the front."""
 
     def of(rows: pd.DataFrame) -> pd.DataFrame:
         named = rows["method"].isin(list(SERIES)) | rows["on_front"]
-        least = rows.loc[named, ["s_lf", "s_hf"]].min()
-        rows = rows[(rows[["s_lf", "s_hf"]] >= least).all(axis=1)]
         return labelled(rows.assign(series=series(rows), name=rows["method"].where(named)), HEIGHT)
 
     return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)

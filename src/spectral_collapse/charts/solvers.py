@@ -41,7 +41,7 @@ def told(table: pd.DataFrame, title: str, target: float) -> alt.FacetChart:
 @lines.described
 def gains(table: pd.DataFrame) -> alt.FacetChart:
     """How much nearer each change brings images to their own targets' fine detail, a panel per data set."""
-    x = lines.x_axis("mean", "distance to target, minus standard's")
+    x = lines.x_axis("mean", "Δ distance to target")
     y, height = lines.rows(table, "row", labelLimit=260), alt.Step(18)
     return lines.figure(table, lines.whiskers, x, y, _KINDS, height=height, columns=3, below=[lines.rule(x=0)])
 

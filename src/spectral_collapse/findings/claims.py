@@ -16,14 +16,13 @@ from scipy.stats import false_discovery_control, norm
 from spectral_collapse import datasets
 from spectral_collapse.findings import measured as rules
 from spectral_collapse.findings.cells import Page
+from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, label, number, said
 from spectral_collapse.statistics import Interval
 
 Verdict = Literal["holds", "fails", "mixed", "one family only", "too few data", "not measured"]
 
 
-LEVEL = 0.05
-"""Of all tests."""
 _WIDEST = 20.0
 """How many times as wide an interval is at most, in `pvalue`."""
 QUESTION = "a question of this book"

@@ -51,15 +51,19 @@ CHANGES = {
 
 
 def left(process: Process, num_steps: int, entered: int) -> float:
-    """Power, in latents, of a frequency that is empty in the data, where the network is told the next timestep: 1 is
-    white noise's. entered: the level at which the image enters with that level's noise.
+    """Power that latents have where the data has none, if the network is told the
+    next timestep; white noise has 1. entered: the level at which an image enters
+    with that level's noise.
 
-    Told its own timestep a perfect network predicts x / sigma there, and the step multiplies x by sigma' / sigma, as
-    the noise grows. Told the next one it takes x for noise of the standard deviation sigma', and predicts x / sigma'.
+    Told its own timestep, an ideal denoiser predicts the noise x / sigma there, and
+    the step multiplies x by sigma' / sigma. Told the next one, it takes x for noise
+    of standard deviation sigma', and predicts x / sigma', which is too little.
     """
-    levels = process.levels(num_steps)[entered:]
-    steps = [(low.sigma / high.sigma, high.alpha / low.alpha) for low, high in pairwise(levels)]
-    return math.prod(ratio * (1 + shrink * (1 - ratio)) for ratio, shrink in steps) ** 2
+    power = 1.0
+    for low, high in pairwise(process.levels(num_steps)[entered:]):
+        ratio, shrink = low.sigma / high.sigma, high.alpha / low.alpha
+        power *= (ratio * (1 + shrink * (1 - ratio))) ** 2
+    return power
 
 
 @each(stacked, "panel")

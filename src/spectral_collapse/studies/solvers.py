@@ -1,8 +1,9 @@
 """How are the steps taken? The solver on the way up and on the way down, and the timestep that the network is told.
 
 Papers on inversion compare entries and corrections and leave both open. Here images enter without noise, with the
-noise of the first level, and at a later one, and are walked up and down by every pair of solvers, always with the same
-noise. Then the standard solver is told the timestep of its own level or of the next one (`StandardSteps`).
+noise of the first level, and at a later one. Each solver inverts and samples them; two different ones are paired where
+one is the standard one. Every image has one noise. Then the network is told the timestep of the state's level or of the
+next one (`StandardSteps`).
 """
 
 from __future__ import annotations
