@@ -59,7 +59,7 @@ def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
         made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
     answer = findings.answer(made)
     np.testing.assert_allclose(answer["energy"], 0.25)
-    assert "TABA multiplies it by 4.00 [4.00, 4.00] and OVG multiplies it by 8.00 [8.00, 8.00]" in answer["cured"]
+    assert "TABA multiplies this by 4.00 [4.00, 4.00] and OVG multiplies this by 8.00 [8.00, 8.00]" in answer["cured"]
 
 
 def test_the_cures_have_the_papers_settings() -> None:
@@ -71,13 +71,13 @@ def test_the_cures_have_the_papers_settings() -> None:
     assert collapse.methods(Request(NetworkParameters.checked(num_steps=5)))["TABA"].fraction == 0.2
 
 
-def test_the_verdict_says_a_perfect_network_collapses_only_where_it_does(study: xr.Dataset) -> None:
-    said = {0.3: "so it collapses too", 1.0: "is no reason for a collapse", 3.0: "so it does not collapse"}
+def test_the_answer_says_that_an_ideal_denoiser_collapses_only_where_it_does(study: xr.Dataset) -> None:
+    said = {0.3: "spectrum collapses too", 1.0: "does not collapse significantly", 3.0: "spectrum does not collapse"}
     for scale, expected in said.items():
         made = study.copy(deep=True)
         spread = xr.DataArray([0.9, 1.1, 0.95, 1.05], dims="sample")
         made["latent_power"].loc[{"latent_series": "source, closed form"}] = scale * spread
-        assert findings.verdict(made)["even"].endswith(expected)
+        assert findings.answer(made)["even"].endswith(expected)
 
 
 def test_the_gaussian_denoiser_has_the_spectrum_of_the_training_sources() -> None:
