@@ -101,7 +101,7 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
 class BenchmarkParameters(NetworkParameters):
     """Test images of one data set, a network, and the methods that translate them."""
 
-    images: Count | None = Field(None, ge=2, description="test images, spread evenly over the test split")
+    images: Count | None = Field(None, ge=2, description="test images, from as many pictures as possible")
     methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
         ("standard", "taba", "ovg"),
         CHEAP,
