@@ -19,9 +19,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	&& echo $$python && break; done)
 
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
-STARTS := textures-sd textures-first textures-second textures-third bbbc021-sd bbbc021-first edges2shoes-sd
-SHIPPED := textures bbbc021 edges2shoes bbbc021-sample bbbc021-edm bbbc021-dit \
-	bbbc021-latent edges2shoes-latent textures-flow photos
+STARTS := textures-sd textures-first textures-second textures-third bbbc021-rendered-sd \
+	bbbc021-rendered-first edges2shoes-rendered-sd
+SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-sample bbbc021-edm \
+	bbbc021-dit bbbc021-latent edges2shoes-latent textures-flow photos
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
 TOGETHER = $(words $(RECIPES))

@@ -26,6 +26,7 @@ from spectral_collapse.checks import check_device
 from spectral_collapse.denoisers import NetworkDenoiser
 from spectral_collapse.findings.benchmark import OTHERS
 from spectral_collapse.labels import SOURCE, TARGET
+from spectral_collapse.networks.checkpoints import usual
 from spectral_collapse.networks.unet import take_label_states
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import published
@@ -52,7 +53,7 @@ def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
     for page, _, given in pages.asked():
         if page not in PAGES or (given["methods"] == OTHERS and profile != "quick"):
             continue  # the first table has those at the other profiles
-        network = given.get("checkpoint") or datasets.info(given["dataset"]).family
+        network = given.get("checkpoint") or usual(datasets.info(given["dataset"]).family, "real")
         found.setdefault(BenchmarkParameters.checked(**given | {"checkpoint": network, "profile": profile}), page)
     return ((page, parameters) for parameters, page in found.items())
 

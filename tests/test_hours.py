@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from spectral_collapse.networks.checkpoints import usual
 from spectral_collapse.studies.benchmark import CHEAP, BenchmarkParameters
 
 
@@ -35,8 +36,8 @@ def test_each_result_of_the_tables_is_asked_for_once_at_the_profile(script: Modu
 
 def test_calls_are_counted_up_and_down_for_each_seed(script: ModuleType) -> None:
     found = [job for job in script.jobs("paper", lambda name: (3.0, 1.0)) if job.page == "benchmark"]
-    shoes = [job for job in found if job.network == "edges2shoes"]
-    cells = [job for job in found if job.network == "bbbc021"]
+    shoes = [job for job in found if job.network == usual("edges2shoes", "real")]
+    cells = [job for job in found if job.network == usual("bbbc021", "real")]
     assert len(cells) == 3 * len(shoes)  # x8, x16 and x32
     assert {job.calls for job in cells} == {50 * (3 + 1)}
     assert {job.calls for job in shoes} == {50 * (3 + 2)}  # guided: two labels on the way down

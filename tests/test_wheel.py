@@ -12,7 +12,7 @@ from shutil import copy2, copytree, ignore_patterns
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = ("edges2shoes", "textures")
+SHIPPED = ("edges2shoes-rendered", "textures")
 
 
 EXTRAS = (
@@ -84,7 +84,7 @@ translated = translation.translate(model, inversion.create("standard"), images, 
 print(translated.shape)
 found = metrics.evaluate(["psnr", "ssim"], images=translated, references=images)
 print(found["psnr"].attrs.get("missing"), found["ssim"].missing)
-print(networks.load_model("edges2shoes").card["family"], recipes.get("bbbc021-edm", "smoke").name)
+print(networks.load_model("edges2shoes-rendered").card["family"], recipes.get("bbbc021-edm", "smoke").name)
 try:
     networks.load_model("bbbc021")
 except CheckpointError as error:
@@ -105,9 +105,9 @@ raise SystemExit(cli.main(["doctor"]))
     assert shape == "torch.Size([1, 3, 64, 64])"
     assert names == "edges2shoes bbbc021-edm"
     assert missing == (
-        "no checkpoint 'bbbc021'; shipped are: edges2shoes, textures; name the folder 'data' of a checkout by "
+        "no checkpoint 'bbbc021'; shipped are: edges2shoes-rendered, textures; name the folder 'data' of a checkout by "
         "SPECTRAL_COLLAPSE_HOME for more, 'spectral-collapse train' makes one, and a path to a folder with config.json "
         "works too"
     )
     assert any("installed, in" in line for line in told)
-    assert any("2 networks ship: edges2shoes, textures" in line for line in told)
+    assert any("2 networks ship: edges2shoes-rendered, textures" in line for line in told)

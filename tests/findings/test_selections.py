@@ -114,7 +114,8 @@ def test_a_page_names_its_networks_itself(found: findings.Networks) -> None:
     recorded = {"edges2shoes-flow": record("edges2shoes", BETTER, "edges2shoes-flow")}
     joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)
     assert list(joint[flow.FLOW]) == ["edges2shoes"]
-    assert flow.named(flow.EPSILON, "bbbc021_x16") == "bbbc021"
+    assert flow.named(flow.EPSILON, "bbbc021_x16") == "bbbc021-rendered"
+    assert flow.named(flow.EPSILON, "textures_x8") == "textures"
 
 
 def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

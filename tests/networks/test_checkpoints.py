@@ -464,7 +464,7 @@ def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:
 
 def test_the_shipped_checkpoints_load() -> None:
     pixels, latent = (1, 3, 64, 64), (1, 20, 16, 16)
-    shapes = dict.fromkeys(("textures", "bbbc021", "edges2shoes"), pixels)
+    shapes = dict.fromkeys(("textures", "bbbc021-rendered", "edges2shoes-rendered"), pixels)
     shapes |= dict.fromkeys(("bbbc021-latent", "edges2shoes-latent", "photos"), latent)
     for name, shape in shapes.items():
         model = networks.load_model(name)

@@ -15,11 +15,12 @@ from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.store import results, shipping
 from spectral_collapse.store.cache import Cache
 from spectral_collapse.store.parts import parts_of
-from spectral_collapse.studies import benchmark, domains, ledger, scores
+from spectral_collapse.studies import benchmark, domains, ledger, networks, scores
 from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Study
 from tests.datasets.test_bbbc021 import write_crops
+from tests.networks_study import VP, checkpoint
 from tests.store.test_results import PARAMETERS, make
 from tests.studies.test_collapse import thumbnails
 from tests.studies.test_study import STUDY, Powers, ran
@@ -201,6 +202,13 @@ def test_fresh_leaves_out_all_that_is_older(monkeypatch: pytest.MonkeyPatch, tmp
         STUDY.run(executor="here", log=str(log))
 
 
+def network(name: str, kind: str, **card: object) -> None:
+    """One that ships, untrained, of which its card says the kind of its images."""
+    file = checkpoint(paths.checkpoints() / name, "epsilon", VP, family="bbbc021") / "card.json"
+    about = {"data_source": kind, "sigma_data": 1 if kind == "real" else 2}
+    file.write_text(json.dumps(json.loads(file.read_text()) | about | card))
+
+
 def request(study: Study, **given: object) -> Request:
     return Request(study.parameters.checked(profile="smoke", **given))
 
@@ -228,6 +236,59 @@ def test_images_beside_may_lack_too_and_others_may_not() -> None:
     assert {one["source"] for one in identity["beside"]} == {"rendered"}
     for beside, answered in ((others, True), (others[:1], False), ([], False)):
         assert shipping.answers(asked, identity, identity | {"beside": beside}) == answered
+
+
+@pytest.mark.parametrize("here", ["real", "rendered"])
+@pytest.mark.parametrize("study", [benchmark.STUDY, networks.STUDY])
+def test_the_other_kind_of_images_comes_with_its_network_of_today(study: Study, here: str, tmp_path: Path) -> None:
+    """A result of an older network, or of the wrong one for its images, is stale."""
+    for name, kind in (("bbbc021", "real"), ("bbbc021-rendered", "rendered")):
+        network(name, kind)
+    if here == "real":
+        write_crops(tmp_path / "downloads" / "bbbc021")
+    asked = request(study, dataset="bbbc021_x8")
+    wanted = study.identity(asked)
+    assert wanted["source"] == here
+    there = {"real": "rendered", "rendered": "real"}[here]
+    other = {"source": there, "data": ["1", "2"], "images": 7}
+
+    def kind_of(stored: dict[str, object]) -> str:
+        file = results.ship(make().assign_attrs(study=study.name, parameters=results.canonical(stored)))
+        found = shipping.state(study.name, asked, wanted).kind
+        file.unlink()
+        return found
+
+    theirs = asked.networks_for(there)
+    assert kind_of(wanted | other | theirs) == "stored"
+    assert kind_of(wanted | other | theirs | {"code": "then"}) == "other code"
+    assert kind_of(wanted | other) == "stale"  # with the network of the images that are here
+    assert kind_of(wanted | theirs) == "stale"
+    network("bbbc021" if there == "real" else "bbbc021-rendered", there, sigma_data=0.25)  # trained anew
+    assert theirs != asked.networks_for(there)
+    assert kind_of(wanted | other | theirs) == "stale"
+
+
+def test_a_network_that_was_asked_for_stays_whatever_the_images() -> None:
+    for name, kind in (("bbbc021", "real"), ("bbbc021-rendered", "rendered")):
+        network(name, kind)
+    other = {"source": "real", "data": ["1", "2"], "images": 7}
+    for study, given in ((benchmark.STUDY, "bbbc021-rendered"), (networks.STUDY, ["bbbc021-rendered"])):
+        usual = request(study, dataset="bbbc021_x8")
+        named = {"checkpoint" if isinstance(given, str) else "checkpoints": given}
+        asked = request(study, dataset="bbbc021_x8", **named)
+        wanted = json.loads(results.canonical(asked.identity()))
+        assert wanted == json.loads(results.canonical(usual.identity()))
+        assert shipping.answers(asked, wanted, wanted | other)
+        assert not shipping.answers(asked, wanted, wanted | other | usual.networks_for("real"))
+
+
+def test_a_network_of_another_size_for_the_other_images_answers_nothing() -> None:
+    network("bbbc021-rendered", "rendered")
+    network("bbbc021", "real", image_size=128)
+    asked = request(benchmark.STUDY, dataset="bbbc021_x8")
+    identity = json.loads(results.canonical(asked.identity()))
+    assert shipping.answers(asked, identity, identity)
+    assert not shipping.answers(asked, identity, identity | {"source": "real", "data": ["1", "2"]})
 
 
 def test_weights_of_scores_may_lack() -> None:

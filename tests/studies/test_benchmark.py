@@ -72,9 +72,12 @@ def test_a_reconstruction_goes_back_under_the_sources_own_label(study: xr.Datase
 def test_networks_on_pixels_are_named() -> None:
     for path in sorted((paths.checkpoints()).glob("*/card.json")):
         card = json.loads(path.read_text())
-        if path.parent.name == card["family"] != "autoencoder":
+        if path.parent.name.removesuffix("-rendered") == card["family"] != "autoencoder":
             assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
-    assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes"
+    assert (
+        benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes-rendered"
+    )  # whose images the others were trained on
+    assert benchmark.checkpoint("pixel", "textures_x8") == "textures"
     assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
     assert benchmark.checkpoint("epsilon", "photos_x8") == "photos"
     assert benchmark.checkpoint("pixel", "photos_x8") == "photos-pixel"

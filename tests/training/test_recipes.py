@@ -21,9 +21,9 @@ TABLE_7 = [
     # experiment, framework, effective batch size, learning rate, schedule, EMA decay, steps, sigma_data, P_mean
     ("bbbc021-pixel", "epsilon", 64, 5e-5, "constant", 0.995, 80_000, None, None),
     ("bbbc021-pixel-edm", "edm", 64, 1e-4, "cosine", 0.999, 100_000, 0.5, -1.2),
-    ("edges2shoes", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
+    ("edges2shoes-rendered", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
     ("edges2shoes-edm", "edm", 128, 5e-5, "constant", 0.995, 80_000, 0.7, -0.4),
-    ("bbbc021", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
+    ("bbbc021-rendered", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
     ("bbbc021-edm", "edm", 128, 5e-5, "cosine", 0.995, 80_000, 1.14, -1.89),
     ("bbbc021-dit", "epsilon", 128, 5e-5, "cosine", 0.995, 120_000, None, None),
     ("bbbc021-dit-edm", "edm", 128, 5e-5, "cosine", 0.995, 120_000, 0.5, -1.2),
@@ -80,7 +80,7 @@ def test_the_targets_of_one_data_set_differ_in_the_target_alone() -> None:
 @pytest.mark.parametrize("profile", ["smoke", "quick", "gpu"])
 def test_networks_of_pixels_leave_next_to_nothing_of_an_image_at_the_noisiest_level(profile: str) -> None:
     """The mean of an image of d values stands out of the noise as sqrt(d) alpha / sigma times its size."""
-    for name in ("textures", "bbbc021", "photos"):
+    for name in ("textures", "bbbc021-rendered", "photos"):
         recipe = recipes.get(name, profile)
         last = recipe.variance_preserving.level(999)
         assert 64 * last.alpha / last.sigma < 0.5  # one channel of 64 x 64 pixels
@@ -173,7 +173,7 @@ def test_a_bad_recipe_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a;b.toml").write_text(PHOTOS)
     for name, named in (
-        ("cats", "unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-first, "),
+        ("cats", "unknown recipe 'cats'; known are: autoencoder, bbbc021-rendered, bbbc021-rendered-first, "),
         (tmp_path / "nowhere.toml", "nowhere.toml' cannot be read"),
         ("~nobody-of-this-name/mine.toml", "no such home folder"),
         (tmp_path / "a;b.toml", "name: a name must begin with .*; 'a;b' was given"),
@@ -198,7 +198,7 @@ def test_a_recipe_is_frozen_and_its_changes_are_checked() -> None:
 def test_a_new_file_is_enough_for_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in Path(recipes.__file__).parent.glob("*.toml"):
         shutil.copy(file, tmp_path)
-    (tmp_path / "cells.toml").write_text('[cells]\nbase = ["bbbc021"]\nsteps = 7\n')
+    (tmp_path / "cells.toml").write_text('[cells]\nbase = ["bbbc021-rendered"]\nsteps = 7\n')
     monkeypatch.setattr(recipes, "_files", lambda: sorted(tmp_path.glob("*.toml")))
     assert "cells" in recipes.names()
     assert recipes.names()[0] == "autoencoder"

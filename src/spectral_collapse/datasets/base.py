@@ -97,7 +97,7 @@ class DatasetInfo:
     """What a study must know of a data set, whatever its images.
 
     name: as in `datasets.load`; family: data sets that one network serves ('photos' for photos_x8
-    ... _x32), which is also the name of the shipped checkpoint; source_label: the label that this
+    ... _x32), whose name shipped checkpoints have (`checkpoints.usual`); source_label: the label that this
     data set's source domain has in that network; guidance: the papers' guidance scale in sampling.
     source_band: size in pixels -> up to which frequency, in cycles per pixel of the image, a source
     says what the target is like: a property of the data, whatever scores are made of it.

@@ -16,6 +16,7 @@ from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, i
 from spectral_collapse.findings.latents import label
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
+from spectral_collapse.networks.checkpoints import usual
 from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval, interval, text
 from spectral_collapse.studies.benchmark import TARGET
@@ -26,9 +27,10 @@ EPSILON, FLOW = "epsilon", "flow"
 
 
 def named(network: str, dataset: str) -> str:
-    """The name of the checkpoint of a network for a data set: its family's own, or the one of flow matching."""
+    """The name of the checkpoint of a network for a data set: its family's own, or the one of flow matching, which was
+    trained on rendered images where there are such."""
     family = datasets.info(dataset).family
-    return f"{family}-flow" if network == FLOW else family
+    return f"{family}-flow" if network == FLOW else usual(family, "rendered")
 
 
 def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:

@@ -19,7 +19,7 @@ from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import as_table, concat, mean_text, means
 from spectral_collapse.findings.measured import attr, images, said, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import available
+from spectral_collapse.networks.checkpoints import available, usual
 from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, resampled, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.latents import WHITE
@@ -545,8 +545,8 @@ def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dat
         given = results.parameters(study.attrs)
         info = datasets.info(given["dataset"])
         if info.title not in found:
-            usual = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
-            found[info.title] = {} if usual is None else {info.family: usual}
+            first = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
+            found[info.title] = {} if first is None else {usual(info.family, first.attrs["data_source"]): first}
         found[info.title][name] = study
     return found
 

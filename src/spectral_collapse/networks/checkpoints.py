@@ -388,15 +388,29 @@ def process_card(process: Process) -> dict[str, Any]:
     return {"kind": kind, **dataclasses.asdict(process)}
 
 
-def shipped(family: str, image_size: int) -> list[str]:
-    """The names of the networks that ship for a family of data sets and an image size, the family's own first.
+def usual(family: str, kind: str) -> str:
+    """The name of the network that translates a family's images where nobody names one. kind: 'real' or 'rendered'.
 
+    `FAMILY` was trained on real images and `FAMILY-rendered` on their rendered twins. Where one of the two is missing
+    it is the other one, and `FAMILY` where both are.
+    """
+    names = [family, f"{family}-rendered"]
+    there = available()
+    return next((name for name in (names[::-1] if kind == "rendered" else names) if name in there), family)
+
+
+def shipped(family: str, image_size: int, kind: str | None = None) -> list[str]:
+    """The names of the networks that ship for a family of data sets and an image size, its `usual` one first.
+
+    kind: 'real' or 'rendered', for networks that were trained on such images alone, if there are any.
     Raises CheckpointError for a card that cannot be read.
     """
     cards = {name: read_card(folder) for name, folder in available("card.json").items()}
     wanted = {"family": family, "image_size": image_size}
     found = [name for name, card in cards.items() if all(card.get(key) == value for key, value in wanted.items())]
-    return sorted(found, key=lambda name: name != family)
+    alike = [name for name in found if kind is not None and cards[name].get("data_source") == kind]
+    first = usual(family, kind or "real")
+    return sorted(alike or found, key=lambda name: name != first)
 
 
 def called(checkpoint: str | Path | Model) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spectral_collapse import disk, paths
-from spectral_collapse.errors import DataError
+from spectral_collapse.errors import CheckpointError, DataError
 from spectral_collapse.store import keys, results
 
 if TYPE_CHECKING:
@@ -163,20 +163,25 @@ def _read_index(file: Path, written: int) -> dict[str, tuple[str, str]]:
 
 def answers(request: Request[Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     """Whether a stored result is that of a request, whose identity is `wanted`, but for what nobody asked for and two
-    machines differ in: real or rendered images, and weights of scores that this one lacks. Both of the same code."""
+    machines differ in: real or rendered images, with the networks that are today's for either, and weights of scores
+    that this one lacks. Both of the same code."""
     given = request.parameters
     if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
         return False
     if getattr(given, "images", None) not in (None, stored.get("images")):
         return False
-    wanted = _with_images_of(wanted, stored)
+    here, wanted = wanted.get("source"), _with_images_of(wanted, stored)
     try:
+        if wanted.get("source") != here:
+            wanted |= request.networks_for(wanted["source"])
         if "beside" in wanted:
             pairs = zip(wanted["beside"], stored["beside"], strict=True)
             wanted["beside"] = [_with_images_of(*pair) for pair in pairs]
         if "weights" in wanted:
             wanted["weights"] = {name: found or stored["weights"][name] for name, found in wanted["weights"].items()}
     except (KeyError, TypeError, ValueError):  # of an earlier version of the study
+        return False
+    except CheckpointError:  # the network for the other kind of images is for another size
         return False
     return json.loads(results.canonical(wanted)) == stored
 

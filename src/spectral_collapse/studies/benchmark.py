@@ -22,7 +22,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
-from spectral_collapse.networks.checkpoints import shipped
+from spectral_collapse.networks.checkpoints import shipped, usual
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies import image_scores as scored
 from spectral_collapse.studies.layout import Layout, Row, sides
@@ -101,7 +101,7 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
 class BenchmarkParameters(NetworkParameters):
     """Test images of one data set, a network, and the methods that translate them."""
 
-    images: Count | None = Field(None, ge=2, description="test images, spread evenly over the test split")
+    images: Count | None = Field(None, ge=2, description="test images, from as many pictures as possible")
     methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
         ("standard", "taba", "ovg"),
         CHEAP,
@@ -282,9 +282,13 @@ def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given:
 
 
 def checkpoint(network: str, dataset: str) -> str:
-    """The name of the checkpoint of a network for a data set, whether it ships or not."""
+    """The name of the checkpoint of a network for a data set, whether it ships or not.
+
+    Of the family's own it is that of rendered images, where two ship: the other networks were trained on these.
+    """
     family, ending = _family(dataset), NETWORKS[network]
-    return family if ending == ("-pixel" if family in IN_PIXELS else "-latent") else family + ending
+    own = "-pixel" if family in IN_PIXELS else "-latent"
+    return usual(family, "rendered") if ending == own else family + ending
 
 
 def _family(dataset: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,21 @@ def frequencies(values: object, dim: str = "frequency") -> Variable:
 def spread(available: int, wanted: int) -> list[int]:
     """`wanted` indices spread evenly over `available`, the same every time."""
     return [int(index) for index in np.arange(wanted) * available // wanted]
+
+
+def spread_over(clusters: Sequence[str], wanted: int) -> list[int]:
+    """`wanted` indices of images from as many clusters as possible, the first ones all of different ones.
+
+    Of at least as many clusters as are wanted, the first images of clusters spread evenly, in the order in which they
+    appear; else the first images of all clusters, then their second ones, and so on.
+    """
+    members: dict[str, list[int]] = {}
+    for index, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(index)
+    if len(members) >= wanted:
+        return [list(members.values())[number][0] for number in spread(len(members), wanted)]
+    turns = itertools.zip_longest(*members.values())
+    return [index for turn in turns for index in turn if index is not None][:wanted]
 
 
 def real_targets(train: DomainDataset, count: int) -> torch.Tensor:

@@ -56,7 +56,7 @@ LAYOUT = Layout(
 class DecorrelationParameters(LatentParameters):
     """Test images of one data set, a network, the methods that invert them, and pictures of a few."""
 
-    images: Count | None = Field(None, ge=SMALLEST, description="test images, spread evenly over the test split")
+    images: Count | None = Field(None, ge=SMALLEST, description="test images, from as many pictures as possible")
     shown: Count = Field(2, ge=1, description="how many of the images are stored as pictures")
     _with_standard = pydantic.field_validator("methods")(latents.with_standard)
 

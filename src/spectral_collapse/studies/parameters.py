@@ -110,7 +110,7 @@ class ImageParameters(Parameters):
     source: DataSource = Field("auto", description="real images, rendered ones, or real where they are found")
     root: str | Path | None = Field(None, description="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     size: Count = by_profile(64, 64, 256, ge=32, multiple_of=32, description="height and width in pixels")
-    images: Count | None = Field(None, ge=1, description="test images, spread evenly over the test split")
+    images: Count | None = Field(None, ge=1, description="test images, from as many pictures as possible")
     reference: Count = by_profile(
         32, 512, 2048, ge=2, description="real target images of the training split that S_HF is compared with"
     )
@@ -129,7 +129,7 @@ class NetworkParameters(ImageParameters):
     """Test images of one data set and a network to invert them with."""
 
     checkpoint: Checkpoint | None = Field(
-        None, description="name or folder of a network (default: the one that ships for this data set)"
+        None, description="name or folder of a network (default: the one that ships for these images)"
     )
     num_steps: Count = by_profile(5, 50, 50, ge=1, description="steps of the inversion and of the sampling")
     guidance: Number | None = Field(

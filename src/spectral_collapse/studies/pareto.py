@@ -157,7 +157,7 @@ Shares = Annotated[tuple[Annotated[Number, Field(ge=0, le=1)], ...], Distinct]
 class ParetoParameters(NetworkParameters):
     """Test images of one data set, a network to invert them with, and the points."""
 
-    images: Count | None = Field(None, ge=2, description="test images, spread evenly over the test split")
+    images: Count | None = Field(None, ge=2, description="test images, from as many pictures as possible")
     seeds: Count = by_profile(2, 3, 3, ge=1, description="draws (seeds 0, 1, ...) of the stochastic methods")
     eta_hf: Etas | None = Field(
         None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import cached_property
@@ -18,7 +17,16 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import InversionMethod
 from spectral_collapse.later import Later, torch
 from spectral_collapse.metrics.weights import SOURCES, checksum
-from spectral_collapse.networks.checkpoints import Facts, Model, called, check_made_for, facts, load_model, shipped
+from spectral_collapse.networks.checkpoints import (
+    Facts,
+    Model,
+    called,
+    check_made_for,
+    facts,
+    load_model,
+    shipped,
+    usual,
+)
 from spectral_collapse.store.identity import UnidentifiedError
 from spectral_collapse.studies import common
 from spectral_collapse.studies.parameters import Checkpoint, Parameters
@@ -40,7 +48,8 @@ _NOT_IN_KEY = {
 
 
 class Images:
-    """Images of one data set, spread evenly over its test split, and its training split.
+    """Images of one data set, of as many clusters of its test split as possible, and its training split. Those of a
+    `fixed` data set are spread evenly over the split: each of its few pictures is in many.
 
     split: 'validation' for a study that chooses settings; those that report see no other than 'test'.
 
@@ -64,7 +73,11 @@ class Images:
             raise InvalidParameterError(
                 f"images must be at most {len(self.test)}, all {split} images of {self.info.name!r}; {images} was given"
             )
-        self.chosen = common.spread(len(self.test), images or min(default, len(self.test)))
+        wanted = images or min(default, len(self.test))
+        if self.info.fixed:
+            self.chosen = common.spread(len(self.test), wanted)
+        else:
+            self.chosen = sorted(common.spread_over(self.test.clusters, wanted))
 
     @property
     def names(self) -> list[str]:
@@ -134,14 +147,7 @@ class Request(Generic[P]):
     @cached_property
     def shown(self) -> list[int]:
         """Which of the images are stored as pictures: as many clusters as possible, the first ones all different."""
-        clusters: dict[str, list[int]] = {}
-        for index, cluster in enumerate(self.images.clusters):
-            clusters.setdefault(cluster, []).append(index)
-        wanted = min(self.parameters.shown, len(self.images.chosen))
-        if len(clusters) >= wanted:
-            return [list(clusters.values())[number][0] for number in common.spread(len(clusters), wanted)]
-        turns = itertools.zip_longest(*clusters.values())
-        return [index for turn in turns for index in turn if index is not None][:wanted]
+        return common.spread_over(self.images.clusters, min(self.parameters.shown, len(self.images.chosen)))
 
     @property
     def info(self) -> DatasetInfo:
@@ -158,20 +164,30 @@ class Request(Generic[P]):
 
     @property
     def _named(self) -> Checkpoint:
+        return self._named_for()
+
+    def _named_for(self, kind: str | None = None) -> Checkpoint:
+        """`checkpoint`, without it the network of images of this kind, without that of the kind that these are."""
         if self.parameters.checkpoint is None and self.info.family == folders.OWN:
             raise InvalidParameterError(
                 "images of your own need a network; name one by checkpoint, or give one that networks.open_model opens"
             )
-        return self.parameters.checkpoint or self.info.family
+        return self.parameters.checkpoint or usual(self.info.family, kind or self.images.test.kind)
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
-        """The networks of `checkpoints` by what they are called, without it all that ship for these images.
+        """The networks of `checkpoints` by what they are called, without it all that ship for these images and were
+        trained on such.
 
         Raises InvalidParameterError where two are called the same.
         """
-        family, given = self.info.family, self.parameters.checkpoints
-        given = given or shipped(family, self.parameters.size) or [family]
+        return self._several_for()
+
+    def _several_for(self, kind: str | None = None) -> dict[str, Checkpoint]:
+        given = self.parameters.checkpoints
+        if not given:
+            family, kind = self.info.family, kind or self.images.test.kind
+            given = shipped(family, self.parameters.size, kind) or [usual(family, kind)]
         found = {called(one): one for one in given}
         if len(found) < len(given):
             raise InvalidParameterError(
@@ -288,14 +304,23 @@ class Request(Generic[P]):
         if "dataset" in known:
             fields |= self.images.identity()
         if "checkpoint" in known:
-            fields |= {"checkpoint": self.facts(self._named).hash, "guidance": self.guidance}
-        if "checkpoints" in known:
-            fields["checkpoints"] = [[name, self.facts(one).hash] for name, one in self.checkpoints.items()]
+            fields["guidance"] = self.guidance
+        fields |= self.networks_for()
         if "beside" in known:
             fields["beside"] = [images.identity() for images in self.beside.values()]
         if "weights" in known:
             fields["weights"] = {name: checksum(name, self.parameters.weights) for name in SOURCES}
         return fields
+
+    def networks_for(self, kind: str | None = None) -> dict[str, Any]:
+        """What `identity` says of networks where the images are 'real' or 'rendered', which chooses the networks that
+        nobody names; without `kind` where they are as they are."""
+        known, found = type(self.parameters).model_fields, {}
+        if "checkpoint" in known:
+            found["checkpoint"] = self.facts(self._named_for(kind)).hash
+        if "checkpoints" in known:
+            found["checkpoints"] = [[name, self.facts(one).hash] for name, one in self._several_for(kind).items()]
+        return found
 
     def code(self) -> Iterable[object]:
         """Objects whose code the jobs run, found by name at run time."""
