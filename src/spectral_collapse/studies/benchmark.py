@@ -336,4 +336,5 @@ STUDY = Study(
     jobs,
     combine,
     uses,
+    made={"image": {}},
 )
