@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args
@@ -131,7 +131,7 @@ class DatasetInfo:
     published: Published = Published()
     homepage: str = ""
     """The page that says how to get images that no program may fetch."""
-    publishable: bool = True
+    publishable: bool = field(default=True, metadata={"no_value": True})
 
     def __post_init__(self) -> None:
         for name in ("name", "family", "title", "homepage"):

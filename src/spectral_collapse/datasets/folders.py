@@ -131,7 +131,6 @@ def pair(source: str | Path, target: str | Path, source_label: int = SOURCE) -> 
         structure_cutoff=lambda size: min(2 * CYCLES / size, 1.0),
         open_real=open_pairs,
         render=None,
-        publishable=False,
     )
 
 

@@ -354,7 +354,7 @@ def _once(function: Callable[..., T], *arguments: Any) -> T:
 
 def _computing(info: DatasetInfo) -> DatasetInfo:
     """A data set without what changes no value of a result."""
-    return dataclasses.replace(info, title="", download=None, homepage="", publishable=True)
+    return dataclasses.replace(info, title="", download=None, homepage="")
 
 
 def _classes(model: Model) -> set[type]:
