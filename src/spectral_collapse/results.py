@@ -8,7 +8,8 @@ A study hands over one xarray.Dataset and gets the same one back. The schema, wh
   the checkpoint, the fingerprint of the data and the hash of the computing source files);
   `data_source` ('real' or 'rendered') and `origin`, one sentence for captions; `checkpoint_hash`;
   `versions`, JSON of package versions; `device`; `seconds` of computing; `git_revision` ('' outside
-  a checkout); `created`, UTC.
+  a checkout); `created`, UTC; `withheld`, one sentence, where a result that ships lacks pictures of
+  its data because their terms do not let them be published.
 
 The Pareto study, for example, prints as::
 

@@ -10,6 +10,7 @@ import xarray as xr
 from PIL import Image
 
 from spectral_collapse.charts import gallery as charts
+from spectral_collapse.store.withheld import SENTENCE, placeholder
 from tests.benchmark_study import made
 from tests.charts.test_lines import drawn
 
@@ -113,3 +114,18 @@ def test_cells_are_shown_first(found: dict[str, xr.Dataset]) -> None:
     found["two"].attrs["title"] = "BBBC021, x8"
     [menu] = [one for one in charts.gallery(found, examples=1).to_dict()["params"] if one["name"] == "frame"]
     assert menu["value"] == 1
+
+
+def test_why_pictures_of_the_data_are_grey_is_said(found: dict[str, xr.Dataset]) -> None:
+    """Once, also where it is so of one data set alone; what was changed of a source that is not shown is not shown."""
+    assert "title" not in charts.gallery(found).to_dict()
+    grey = placeholder(16, 16)[..., None]
+    for name in ("source_image", "target_image"):
+        found["two"][name][:] = grey
+    found["two"].attrs["withheld"] = SENTENCE
+    chart = charts.gallery(found).to_dict()
+    assert chart["title"]["text"] == SENTENCE
+    assert chart["description"].endswith(f". {SENTENCE}")
+    changes = [one for one in pictured(chart) if one["name"].startswith("minus") and one["frame_number"] >= 2]
+    assert changes
+    assert all((pixels(one) == grey).all() for one in changes)

@@ -8,6 +8,7 @@ import pytest
 from spectral_collapse import paths, results
 from spectral_collapse.findings import footer
 from spectral_collapse.store.shipping import SHOWN, State
+from spectral_collapse.store.withheld import SENTENCE
 from spectral_collapse.studies import ledger
 from tests.store.test_results import make
 from tests.studies.test_study import STUDY
@@ -48,6 +49,14 @@ def test_a_page_that_sums_up_many_results_leaves_their_list_to_others() -> None:
     assert f"This page sums up {footer.MANY + 1} results" in footer.html()
     assert "<tr" not in footer.html()
     assert 'class="spectral-collapse-results"' in footer.html()
+
+
+def test_a_page_says_once_that_pictures_are_left_out() -> None:
+    for seeds in (1, 2, 3):
+        result = make(seeds=seeds).assign_attrs(data_source="real", title="Photos")
+        ledger.note(result.assign_attrs({"withheld": SENTENCE} if seeds > 1 else {}), "loaded", State("stored"))
+    assert footer.sentence() == f"This page shows 3 results: 3 loaded. {SENTENCE}"
+    assert SENTENCE in footer.html()
 
 
 def test_what_ships_can_be_downloaded_where_a_repository_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

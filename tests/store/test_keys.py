@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import pytest
 import torch
 
+from spectral_collapse import datasets
 from spectral_collapse.inversion import standard, taba
 from spectral_collapse.metrics import s_dc
 from spectral_collapse.store import keys
-from spectral_collapse.store.identity import UnidentifiedError
+from spectral_collapse.store.identity import UnidentifiedError, identity
 from spectral_collapse.store.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
@@ -85,6 +87,15 @@ def test_an_edit_changes_the_keys_of_those_that_use_it(file: str, old: str, new:
         if other.reached(found) != installed().reached(found):
             changed.add(name)
     assert changed == set(studies.split())
+
+
+def test_what_may_be_published_changes_no_key() -> None:
+    """Nor does a field that says so: neither its definition nor what a data set says there."""
+    field = '    publishable: bool = field(default=True, metadata={"no_value": True})\n'
+    names = reached_from("domains")
+    assert edited("datasets/base.py", field, "").reached(names) == installed().reached(names)
+    info = datasets.DATASETS["photos_x8"]
+    assert identity(replace(info, publishable=False)) == identity(info) != identity(replace(info, fixed=True))
 
 
 TOLD = '''

@@ -82,6 +82,7 @@ def experiment(table: pd.DataFrame) -> alt.FacetChart:
     ).resolve_scale(x="independent")
 
 
+@pictures.explained
 @lines.described
 def experiment_pictures(found: Found) -> alt.FacetChart:
     """A source of each data set, what is sampled from each latent of the experiment, and the true target."""

@@ -97,6 +97,7 @@ def flagged_maps(found: Found) -> alt.FacetChart:
     return pictures.grid(columns, list(studies), details=details, labelled=True)
 
 
+@pictures.explained
 @described
 def single_maps(
     found: Found, series: Iterable[str] = ("standard", "white_norm", "taba", "closed form")

@@ -12,6 +12,7 @@ from spectral_collapse.charts import lines, pictures, spectra
 from spectral_collapse.findings.measured import label
 
 
+@pictures.explained
 @lines.described
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
     """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
@@ -22,6 +23,7 @@ def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatC
     return alt.vconcat(*rows, spacing=30)
 
 
+@pictures.explained
 @lines.described
 def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""

@@ -35,6 +35,7 @@ class _Window(NamedTuple):
     columns: slice
 
 
+@pictures.explained
 def gallery(
     found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2, changes: bool = True
 ) -> alt.VConcatChart:
@@ -67,6 +68,7 @@ def gallery(
     return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}", start)
 
 
+@pictures.explained
 @described
 def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
     """OVG's grid in pictures: a slider for each of its two step sizes, between source and true target.
@@ -102,7 +104,10 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
     columns = {title: [pixels, pixels[window]] for title, (_, pixels) in shown.items()}
     if changes:
-        columns = {title: [*rows, _changed(rows[0], source)] for title, rows in columns.items()}
+        columns = {
+            title: [*rows, source if "withheld" in study.attrs else _changed(rows[0], source)]
+            for title, rows in columns.items()
+        }
     return pictures.grid(
         columns,
         ["whole", "detail", "minus|source"][: 2 + changes],

@@ -126,6 +126,7 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
     return chart.resolve_scale(x="independent")
 
 
+@pictures.explained
 @described
 def samples(study: xr.Dataset) -> alt.FacetChart:
     """What each network makes of the same white noise, beside test targets, which are real or rendered."""

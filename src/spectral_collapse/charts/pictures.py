@@ -6,11 +6,16 @@ import base64
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import xarray as xr
 from PIL import Image
+
+from spectral_collapse.findings.measured import attr
 
 Details = Callable[[str, str], dict[str, str]]
 
@@ -77,6 +82,25 @@ def grid(
     chart = pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns))
     chart = chart.properties(spacing={"column": 0, "row": 12})
     return chart.properties(description=description) if description else chart
+
+
+def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Has what a function draws of a result, or of several, say above it and in its description why pictures of the
+    data are grey, where such a result has been left without them (`store.withheld`)."""
+
+    @wraps(draw)
+    def drawn(of: Any, *args: Any, **kwargs: Any) -> Any:
+        chart = draw(of, *args, **kwargs)
+        found = [of] if isinstance(of, xr.Dataset) else of.values() if isinstance(of, Mapping) else of
+        reasons = dict.fromkeys(attr(one, "withheld") for one in found if "withheld" in one.attrs)
+        if not reasons:
+            return chart
+        said = " ".join(reasons)
+        told = f"{chart.description}. {said}" if isinstance(chart.description, str) else said
+        title = alt.Title(said, anchor="start", fontSize=13, fontWeight="normal")
+        return chart.properties(title=title, description=told)
+
+    return drawn
 
 
 def slider(

@@ -21,6 +21,7 @@ _SERIES = {
 }
 
 
+@pictures.explained
 @described
 def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
     """Images and what is left of them below and above three cutoffs (Fig. 11 of the paper)."""
@@ -44,6 +45,7 @@ def filtered_scores(table: pd.DataFrame) -> alt.HConcatChart:
     return alt.hconcat(*panels, spacing=30)
 
 
+@pictures.explained
 @described
 def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
     """What S_LF compares, stage by stage, for a source, its own and another target (Fig. 13)."""

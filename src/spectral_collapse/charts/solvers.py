@@ -54,6 +54,7 @@ def detail(table: pd.DataFrame) -> alt.FacetChart:
     return lines.figure(table, lines.whiskers, x, y, height=height, below=below, side_by_side=True)
 
 
+@pictures.explained
 def shown(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
     """Sources, true targets, and what the standard inversion told either timestep and each solver make of them."""
 

@@ -89,6 +89,7 @@ def domain_spectra(table: pd.DataFrame, scale: alt.Scale) -> alt.LayerChart:
     return radial(table, series, "power (log scale)", scale=scale).properties(width=240, height=160)
 
 
+@pictures.explained
 @described
 def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.FacetChart:
     """Sources, what the standard inversion and the cures make of them, and the true targets.

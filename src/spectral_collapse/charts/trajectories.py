@@ -16,6 +16,7 @@ from spectral_collapse.findings.trajectories import TITLES
 _VIEWS = {"state": "state x", "noise": "predicted|noise", "clean": "predicted|clean image"}
 
 
+@pictures.explained
 @described
 def slider(study: xr.Dataset) -> alt.VConcatChart:
     """State, predicted noise and predicted clean image of one test image by every method, a slider over the steps."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, get_args
@@ -106,7 +106,8 @@ class DatasetInfo:
     threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
     beside their own. fixed: whether results speak of just these pictures, other parts of which networks were trained
     on: intervals then resample windows within each picture (`statistics.groups_of`). published: the papers' settings
-    of the cures on it.
+    of the cures on it. publishable: whether pictures of its real images may be published; without it, results ship
+    without them.
 
     Raises InvalidParameterError for what is no name, label, number or function.
     """
@@ -130,12 +131,14 @@ class DatasetInfo:
     published: Published = Published()
     homepage: str = ""
     """The page that says how to get images that no program may fetch."""
+    publishable: bool = field(default=True, metadata={"no_value": True})
 
     def __post_init__(self) -> None:
         for name in ("name", "family", "title", "homepage"):
             check_text(name, getattr(self, name))
         check_flag("companion", self.companion)
         check_flag("fixed", self.fixed)
+        check_flag("publishable", self.publishable)
         check_is("published", self.published, Published, "a Published")
         check_is("download", self.download, Download | None, "a Download or None")
         check_count("source_label", self.source_label, 0)

@@ -397,4 +397,4 @@ def _drawer(size: int) -> Callable[[int, int], Pixels]:
     return draw
 
 
-DATASETS = entries("bbbc021", "BBBC021", open_real, render, companion=True, download=DOWNLOAD)
+DATASETS = entries("bbbc021", "BBBC021", open_real, render, companion=True, download=DOWNLOAD, publishable=False)

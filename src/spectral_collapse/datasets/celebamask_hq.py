@@ -292,5 +292,6 @@ DATASETS = [
         open_real=open_real,
         render=render,
         homepage=HOMEPAGE,
+        publishable=False,
     )
 ]

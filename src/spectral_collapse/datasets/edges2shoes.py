@@ -175,5 +175,6 @@ DATASETS = [
         download=DOWNLOAD,
         companion=True,
         published=Published(eta_hf=1e9, eta_lf=7.08e-5, fraction=0.02),
+        publishable=False,
     )
 ]

@@ -29,6 +29,7 @@ def sentence() -> str:
             said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
         elif state[0] != "stored":
             said.append(f"Of {number} of them {state[1]}.")
+    said += dict.fromkeys(str(entry.attrs["withheld"]) for entry in entries if "withheld" in entry.attrs)
     return " ".join(said)
 
 

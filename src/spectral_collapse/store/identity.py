@@ -57,8 +57,9 @@ def identity(value: object) -> Any:
     """What distinguishes a value, such as a method with its parameters, as JSON; the same in every process.
 
     Numbers, texts and containers stand for themselves, arrays for a hash of their values, instances of
-    classes for class and fields. Code from outside this package and the installed libraries stands for a
-    hash of its compiled code, of what it refers to, and of what it has closed over.
+    classes for class and fields, but for those of a dataclass with `metadata={"no_value": True}`. Code from
+    outside this package and the installed libraries stands for a hash of its compiled code, of what it refers
+    to, and of what it has closed over.
 
     Of a module of one's own its files count, and not what these import.
 
@@ -200,7 +201,8 @@ def _instance(value: object, within: tuple[int, ...]) -> Any:
     if any(not base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1]):
         raise UnidentifiedError(f"{getattr(value, '__qualname__', value)!r}, which has no Python code")
     if dataclasses.is_dataclass(value):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        counting = (field.name for field in dataclasses.fields(value) if not field.metadata.get("no_value"))
+        fields = {name: getattr(value, name) for name in counting}
     elif hasattr(value, "__dict__") and not any("__slots__" in vars(base) for base in kind.__mro__[:-1]):
         fields = vars(value)
     else:

@@ -43,6 +43,7 @@ reason."""
 _NO_VALUES = {
     f"{PACKAGE}.{name}"
     for name in (
+        "datasets.base:DatasetInfo.publishable",
         "metrics.base:ScoreInfo.__post_init__",
         "networks.checkpoints:Model.__post_init__",
         "studies.parameters:Parameters.__init__",
@@ -56,7 +57,7 @@ _NO_VALUES = {
         "translation:_key",
     )
 }
-"""Definitions of other modules that make keys, or check, and compute no value."""
+"""Definitions of other modules, and fields of classes there, that make keys, or check, and compute no value."""
 _REGISTRIES = {"inversion": "METHODS", "metrics": "SCORES", "datasets": "DATASETS"}
 """What is chosen from by a name: package -> the dictionary in it."""
 _CHOOSING = {"create", "info", "load"}
@@ -319,7 +320,7 @@ class Package:
             self._bindings(module)
             nodes = self.nodes[unit]
             if "." not in qualname:
-                nodes = [_without_methods(node) for node in nodes]
+                nodes = [_without_methods(node, unit) for node in nodes]
             inner = [one for node in nodes for one in ast.walk(node)]
             imports = self._modules[module].imports | self._imports(module, inner)
             uses: dict[str, list[str]] = {}
@@ -502,11 +503,15 @@ def _is_method(node: ast.AST) -> bool:
     return isinstance(node, _Function)
 
 
-def _without_methods(node: ast.stmt) -> ast.stmt:
+def _without_methods(node: ast.stmt, unit: str) -> ast.stmt:
+    """Of a class what is not a method, without fields that compute no value."""
     if not isinstance(node, ast.ClassDef):
         return node
     fields = {name: value for name, value in ast.iter_fields(node) if name != "body"}
-    return ast.ClassDef(**fields, body=[one for one in node.body if not _is_method(one)])
+    counts = (
+        one for one in node.body if not _is_method(one) and not {f"{unit}.{name}" for name in _stored(one)} & _NO_VALUES
+    )
+    return ast.ClassDef(**fields, body=list(counts))
 
 
 def _chain(node: ast.AST) -> list[str]:

@@ -24,6 +24,7 @@ from spectral_collapse import datasets, disk, paths
 from spectral_collapse.checks import check_is, check_text, described
 from spectral_collapse.errors import DataError, InvalidParameterError, listed, shown
 from spectral_collapse.store.packing import attributes, encode, pack, read
+from spectral_collapse.store.withheld import published
 
 SCHEMA = 1
 """What a file holds, as this module's docstring says; a file of another number is refused."""
@@ -31,7 +32,7 @@ FRESH = "SPECTRAL_COLLAPSE_FRESH"
 """Environment variable: what was stored before this time, in seconds since 1970, does not count."""
 _TEXTS = {
     "study", "parameters", "data_source", "origin", "checkpoint_hash", "versions", "device", "git_revision", "created",
-    "title",
+    "title", "withheld",
 }  # fmt: skip
 """Attrs of a result that are texts."""
 _NUMBERS = int | float | np.integer | np.floating
@@ -114,8 +115,13 @@ def save(dataset: xr.Dataset) -> Path:
 
 
 def ship(dataset: xr.Dataset, folder: Path | None = None) -> Path:
-    """`save` among the results that ship, or in another folder, as small as they get (`packing.pack`)."""
-    return _write(dataset, paths.shipped() if folder is None else paths.expanded(folder, "folder"), ".xz", pack)
+    """`save` among the results that ship, or in another folder, as small as they get (`packing.pack`), and without
+    pictures of data that may not be published (`withheld`)."""
+
+    def packed(found: xr.Dataset) -> bytes:
+        return pack(published(found, parameters(found.attrs)))
+
+    return _write(dataset, paths.shipped() if folder is None else paths.expanded(folder, "folder"), ".xz", packed)
 
 
 def _write(dataset: xr.Dataset, folder: Path, suffix: str, encoded: Callable[[xr.Dataset], bytes]) -> Path:

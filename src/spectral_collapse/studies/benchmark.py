@@ -340,4 +340,5 @@ STUDY = Study(
     jobs,
     combine,
     uses,
+    made={"image": {}},
 )

@@ -281,4 +281,5 @@ STUDY = Study(
     jobs,
     combine,
     uses,
+    made={"image": {}},
 )

@@ -127,4 +127,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=lambda request: methods(request).values(),
+    made={"image": {"image_series": list(OUTPUTS)}},
 )

@@ -230,4 +230,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=lambda request: [*latents.uses(request), *(metrics.SCORES[name] for name in SCORES)],
+    made={"image": {}},
 )

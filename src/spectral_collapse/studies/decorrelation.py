@@ -147,5 +147,11 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 STUDY = Study(
-    "decorrelation", "Where is a latent not white?", DecorrelationParameters, jobs, combine, uses=latents.uses
+    "decorrelation",
+    "Where is a latent not white?",
+    DecorrelationParameters,
+    jobs,
+    combine,
+    uses=latents.uses,
+    made={"latent": {}, "flagged": {}, "flagged_share": {}},
 )

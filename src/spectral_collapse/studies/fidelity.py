@@ -97,4 +97,11 @@ def _told(found: C2ST) -> Arrays:
     return {"c2st": np.float64(found.score), "c2st_error": np.float64(found.standard_error)}
 
 
-STUDY = Study("fidelity", "Can samples be told from real images?", FidelityParameters, jobs, combine)
+STUDY = Study(
+    "fidelity",
+    "Can samples be told from real images?",
+    FidelityParameters,
+    jobs,
+    combine,
+    made={"image": {}},
+)

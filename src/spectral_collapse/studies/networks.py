@@ -344,4 +344,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=lambda request: [inversion.create("standard"), metrics.SCORES["kid"]],
+    made={"image": {}},
 )

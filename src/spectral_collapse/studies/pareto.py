@@ -308,5 +308,11 @@ def _names(request: Given) -> list[list[str]]:
 
 
 STUDY = Study(
-    "pareto", "What does each method change in texture and in structure?", ParetoParameters, jobs, combine, uses
+    "pareto",
+    "What does each method change in texture and in structure?",
+    ParetoParameters,
+    jobs,
+    combine,
+    uses,
+    made={"image": {}},
 )

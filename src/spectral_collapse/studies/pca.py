@@ -175,5 +175,11 @@ def _at_shares(cumulative: torch.Tensor) -> np.ndarray:
 
 
 STUDY = Study(
-    "pca", "How many dimensions do inverted latents use?", latents.SetParameters, jobs, combine, uses=latents.uses
+    "pca",
+    "How many dimensions do inverted latents use?",
+    latents.SetParameters,
+    jobs,
+    combine,
+    uses=latents.uses,
+    made={"component_image": {}},
 )

@@ -332,4 +332,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=uses,
+    made={"image": {}, "path_image": {}},
 )

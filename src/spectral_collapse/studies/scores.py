@@ -386,4 +386,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=lambda request: metrics.SCORES.values(),
+    made={"latent_image": {}, "flag_image": {}},
 )

@@ -275,4 +275,5 @@ STUDY = Study(
     jobs,
     combine,
     uses,
+    made={"image": {}},
 )

@@ -13,7 +13,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -49,7 +49,9 @@ class Study(Generic[P]):
     parameters: the type of its parameters. jobs: the request -> name -> a function without arguments that
     returns arrays; no job needs another. combine: the request and every job's arrays (with the `seconds` that it
     took) -> the result. uses: the request -> methods and other objects whose code the jobs run but their modules do not
-    name, for the key.
+    name, for the key. made: pictures that are none of the data's: name of the variable -> {} for all of them, or the
+    labels along a dimension of those that a network made. Others do not ship where the data's terms forbid it
+    (`store.withheld`), and neither does what reproduces the data, such as reconstructions of sources.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Study(Generic[P]):
     jobs: Callable[[Request[P]], Mapping[str, Job]]
     combine: Callable[[Request[P], Mapping[str, Arrays]], xr.Dataset]
     uses: Callable[[Request[P]], Iterable[Any]] = lambda request: ()
+    made: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_text("name", self.name)
@@ -65,6 +68,7 @@ class Study(Generic[P]):
         check_parameters(self.parameters)
         for name in ("jobs", "combine", "uses"):
             check_function(name, getattr(self, name))
+        check_is("made", self.made, Mapping, "a dict")
 
     def run(self, executor: str | Executor = "auto", progress: bool = True, **given: Any) -> xr.Dataset:
         """The result for these parameters: from the store, or computed and stored.

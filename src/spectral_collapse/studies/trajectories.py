@@ -168,4 +168,5 @@ STUDY = Study(
     jobs,
     combine,
     uses=lambda request: [method_of(request, name) for name in series(request)],
+    made={"picture": {"view": ["noise"]}},
 )
