@@ -21,13 +21,14 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 # What `make checkpoints` trains: the autoencoder first, the others use it; what others begin with stays in data/runs.
 STARTS := textures-sd textures-first textures-second textures-third bbbc021-rendered-sd \
 	bbbc021-rendered-first edges2shoes-rendered-sd
-SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-sample bbbc021-edm \
-	bbbc021-dit bbbc021-latent edges2shoes-latent textures-flow photos
+SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-dit textures-flow photos
+# In three stages, of which the first two want a GPU; the first two networks want the real images.
+LONG := bbbc021 edges2shoes textures-long
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
 TOGETHER = $(words $(RECIPES))
 else
-RECIPES ?= autoencoder $(STARTS) $(SHIPPED)
+RECIPES ?= autoencoder $(STARTS) $(SHIPPED) $(foreach one,$(LONG),$(one)-first $(one)-second $(one))
 endif
 # What `make settings` chooses the methods' settings for.
 DATASETS ?= textures_x8 bbbc021_x8 edges2shoes

@@ -21,7 +21,7 @@ from spectral_collapse import datasets, inversion, paths
 from spectral_collapse.errors import DataError, SpectralCollapseError
 from spectral_collapse.injection import injected
 from spectral_collapse.store import results, shipping
-from spectral_collapse.studies import STUDIES, benchmark
+from spectral_collapse.studies import STUDIES, benchmark, networks
 from spectral_collapse.studies.request import Request, loading_once
 
 if TYPE_CHECKING:
@@ -182,9 +182,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
         case "appendix_c":
             yield from (("appendix_c", given), ("decomposition", given))
         case "backbone" | "prediction_target" | "space":
-            networks = _findings(page).SELECTION.networks
-            absent = benchmark.not_shipped(networks, **given)
-            for network in networks:
+            compared = _findings(page).SELECTION.networks
+            absent = benchmark.not_shipped(compared, **given)
+            for network in compared:
                 for dataset in given["datasets"]:
                     if (name := benchmark.checkpoint(network, dataset)) not in absent:
                         yield "benchmark", given | {"datasets": dataset, "checkpoint": name}
@@ -203,9 +203,12 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield "collapse", given
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
+            beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]
+            rendered = [name for name in beside if networks.twins(name, 64)]
             for study in (page, "fidelity"):
                 yield study, given
-                yield study, others | {"datasets": ["bbbc021_x8", "edges2shoes", "textures_x8"]}
+                yield study, others | {"datasets": beside}
+                yield study, others | {"datasets": rendered, "source": "rendered"}
         case "our_method":
             yield "benchmark", given
             compared = {"methods": _findings(page).COMPARED, "shown": 1}

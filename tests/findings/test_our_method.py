@@ -103,10 +103,11 @@ def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeyp
         return {str(given["datasets"]): study(title=str(given["datasets"]).title())}
 
     monkeypatch.setattr(type(findings.benchmark.STUDY), "each", lambda _, **given: each(**given))
-    networks = {"one": "first", "two": "second"}
-    found = findings.on_networks(networks, profile="smoke", methods=("taba",), datasets=["all"])
+    monkeypatch.setattr(findings.benchmark, "has_results", lambda name, *_: name != "third")
+    networks = {"textures_x8": "first", "edges2shoes": "second"}
+    found = findings.on_networks({**networks, "bbbc021_x8": "third"}, profile="smoke", methods=("taba",), datasets=["all"])
     assert [(given["datasets"], given["checkpoint"], given["profile"]) for given in asked] == [
         (name, checkpoint, "smoke") for name, checkpoint in networks.items()
     ]
     assert all({OURS, RIVAL, "standard"} <= {*given["methods"]} for given in asked)  # type: ignore[misc]
-    assert [one.attrs["title"] for one in found.values()] == ["One, first", "Two, second"]
+    assert [one.attrs["title"] for one in found.values()] == ["Textures_X8, first", "Edges2Shoes, second"]

@@ -465,7 +465,7 @@ def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:
 def test_the_shipped_checkpoints_load() -> None:
     pixels, latent = (1, 3, 64, 64), (1, 20, 16, 16)
     shapes = dict.fromkeys(("textures", "bbbc021-rendered", "edges2shoes-rendered"), pixels)
-    shapes |= dict.fromkeys(("bbbc021-latent", "edges2shoes-latent", "photos"), latent)
+    shapes |= dict.fromkeys(("bbbc021-dit", "photos"), latent)
     for name, shape in shapes.items():
         model = networks.load_model(name)
         assert model.encode(torch.zeros(pixels)).shape == shape
@@ -550,3 +550,20 @@ def test_files_say_of_a_model_what_the_loaded_one_does() -> None:
         assert sorted(map(str, map(identity, said.classes))) == sorted(map(str, map(identity, classes)))
         assert said.downsampling == model.downsampling
         assert model.encode(torch.zeros(1, 3, 64, 64)).shape[-1] == 64 / said.downsampling
+
+
+def test_a_network_whose_weights_are_not_included_is_known_by_its_record(folder: Path) -> None:
+    """The record's card has the hash that the model had, so results on it are found; loading says what to do."""
+    whole = checkpoints.facts("photos")
+    record = folder.parents[1] / "records" / "gone"
+    record.mkdir(parents=True)
+    card = json.loads((folder / "card.json").read_text()) | {"model_hash": whole.hash}
+    (record / "card.json").write_text(json.dumps(card))
+    (record / "config.json").write_bytes((folder / "config.json").read_bytes())
+    found = checkpoints.facts("gone")
+    assert (found.hash, found.process, found.downsampling) == (whole.hash, whole.process, whole.downsampling)
+    assert found.classes == whole.classes
+    with pytest.raises(CheckpointError, match=r"weights of 'gone' are not included.*'spectral-collapse train gone'"):
+        networks.load_model("gone")
+    with pytest.raises(CheckpointError, match="no checkpoint 'elsewhere'"):
+        checkpoints.facts("elsewhere")

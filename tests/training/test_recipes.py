@@ -21,9 +21,9 @@ TABLE_7 = [
     # experiment, framework, effective batch size, learning rate, schedule, EMA decay, steps, sigma_data, P_mean
     ("bbbc021-pixel", "epsilon", 64, 5e-5, "constant", 0.995, 80_000, None, None),
     ("bbbc021-pixel-edm", "edm", 64, 1e-4, "cosine", 0.999, 100_000, 0.5, -1.2),
-    ("edges2shoes-rendered", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
+    ("edges2shoes", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
     ("edges2shoes-edm", "edm", 128, 5e-5, "constant", 0.995, 80_000, 0.7, -0.4),
-    ("bbbc021-rendered", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
+    ("bbbc021", "epsilon", 128, 5e-5, "cosine", 0.995, 80_000, None, None),
     ("bbbc021-edm", "edm", 128, 5e-5, "cosine", 0.995, 80_000, 1.14, -1.89),
     ("bbbc021-dit", "epsilon", 128, 5e-5, "cosine", 0.995, 120_000, None, None),
     ("bbbc021-dit-edm", "edm", 128, 5e-5, "cosine", 0.995, 120_000, 0.5, -1.2),
@@ -173,7 +173,7 @@ def test_a_bad_recipe_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a;b.toml").write_text(PHOTOS)
     for name, named in (
-        ("cats", "unknown recipe 'cats'; known are: autoencoder, bbbc021-rendered, bbbc021-rendered-first, "),
+        ("cats", "unknown recipe 'cats'; known are: autoencoder, bbbc021, bbbc021-second, "),
         (tmp_path / "nowhere.toml", "nowhere.toml' cannot be read"),
         ("~nobody-of-this-name/mine.toml", "no such home folder"),
         (tmp_path / "a;b.toml", "name: a name must begin with .*; 'a;b' was given"),

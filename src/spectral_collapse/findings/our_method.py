@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import datasets
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, difference, points, value
 from spectral_collapse.findings.cells import Cells
@@ -41,10 +42,14 @@ be lower without being called worse."""
 
 
 def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
-    """The results of `COMPARED` on other checkpoints, data set -> name, which titles then have."""
+    """The results of `COMPARED` on other checkpoints, data set -> name, which titles then have; without those that
+    nobody has the weights of, where results on them do not ship."""
+    asked = benchmark.BenchmarkParameters.checked(profile=given.get("profile", "quick"))
     given |= {"methods": COMPARED, "shown": 1}
     found: Found = {}
     for dataset, checkpoint in networks.items():
+        if not benchmark.has_results(checkpoint, datasets.info(dataset).family, asked.size, asked.profile):
+            continue
         found |= benchmark.STUDY.each(**given | {"datasets": dataset, "checkpoint": checkpoint})
     titles = {dataset: f"{title_of(study)}, {networks[dataset]}" for dataset, study in found.items()}
     return {dataset: study.assign_attrs(title=titles[dataset]) for dataset, study in found.items()}

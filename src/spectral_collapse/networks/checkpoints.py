@@ -63,6 +63,8 @@ _PROCESSES = {
 }
 _OWN_CLASSES = {"GainedDiT": "dit", "PatchedUNet": "patched", "PatchedAutoencoder": "autoencoder"}
 """Networks of this package -> the modules that they are in."""
+MODEL_HASH = "model_hash"
+"""What the card of a record says of weights that are not included: the hash of their `Model`."""
 _MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
@@ -245,10 +247,13 @@ class Facts(NamedTuple):
 def facts(name: str | Path) -> Facts:
     """What identifies a model by name or folder, whose networks are not made for it.
 
+    A network whose weights are not included is known by the name of its record (`recording`), whose card has its hash.
+
     Raises CheckpointError where a file is missing or cannot be read, and for an impossible card.
     """
-    folder, card, _, process, beside = _opened(name)
-    config, digest = _read_network(folder)
+    record = recorded(name)
+    folder, card, _, process, beside = _opened(record or name)
+    config, digest = (_read_json(record / "config.json"), "") if record else _read_network(folder)
     other, pixels = "", 1
     if isinstance(beside, Path):
         encoding, other = _read_network(beside)
@@ -259,7 +264,8 @@ def facts(name: str | Path) -> Facts:
     named = str(config.get("_class_name"))
     own = _OWN_CLASSES.get(named)
     kind = Named(f"{__package__}.{own}", named) if own else _network_class(named, folder)
-    return Facts(card, _hash(digest, other, card), process, {NetworkDenoiser, type(process), kind}, pixels)
+    known = card[MODEL_HASH] if record else _hash(digest, other, card)
+    return Facts(card, known, process, {NetworkDenoiser, type(process), kind}, pixels)
 
 
 def downsampling(config: Mapping[str, Any]) -> int:
@@ -358,12 +364,26 @@ def find(name: str | Path) -> Path:
         raise CheckpointError(
             f"the checkpoint {shown(name)} cannot be read ({error.strerror}); fix it, or name another folder"
         ) from error
+    if recorded(name):
+        raise CheckpointError(
+            f"the weights of {shown(name)} are not included, only what was measured with them; "
+            f"'spectral-collapse train {name}' makes a network like it"
+        )
     there = available()
     more = "" if paths.in_checkout() else "name the folder 'data' of a checkout by SPECTRAL_COLLAPSE_HOME for more, "
     raise CheckpointError(
         f"no checkpoint {shown(name)}; shipped are: {', '.join(there) or 'none'}; "
         f"{more}'spectral-collapse train' makes one, and a path to a folder with config.json works too"
     )
+
+
+def recorded(name: str | Path) -> Path | None:
+    """The record of a network of this name whose weights are nowhere here; None where there is none."""
+    if str(name) != Path(name).name or any((folder / name).is_dir() for folder in _shelves()):
+        return None
+    folder = paths.records() / name
+    trained = (paths.runs() / name / "model" / "config.json").is_file()
+    return folder if (folder / "config.json").is_file() and not trained else None
 
 
 def read_card(folder: Path) -> dict[str, Any]:

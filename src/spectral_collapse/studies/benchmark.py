@@ -22,7 +22,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
-from spectral_collapse.networks.checkpoints import shipped, usual
+from spectral_collapse.networks.checkpoints import recorded, shipped, usual
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies import image_scores as scored
 from spectral_collapse.studies.layout import Layout, Row, sides
@@ -270,15 +270,23 @@ def by_network(
 
 
 def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given: Any) -> list[str]:
-    """The checkpoints of these networks for these data sets that do not ship at the size that is `given`."""
+    """The checkpoints of these networks for these data sets that do not ship at the size that is `given`.
+
+    Those whose weights are not included count as shipped at profile quick: results on them ship.
+    """
     for network in networks:
         if network not in NETWORKS:
             raise unknown("network", network, NETWORKS)
     known = {name: value for name, value in given.items() if name in BenchmarkParameters.model_fields}
-    size = BenchmarkParameters.checked(**known).size
+    asked = BenchmarkParameters.checked(**known)
     names = [datasets] if isinstance(datasets, str) else datasets
     wanted = dict.fromkeys((checkpoint(network, name), _family(name)) for network in networks for name in names)
-    return [checkpoint for checkpoint, family in wanted if checkpoint not in shipped(family, size)]
+    return [name for name, family in wanted if not has_results(name, family, asked.size, asked.profile)]
+
+
+def has_results(checkpoint: str, family: str, size: int, profile: str) -> bool:
+    """Whether results on a network can be had: its weights ship at this size, or, at profile quick, results do."""
+    return checkpoint in shipped(family, size) or (profile == "quick" and recorded(checkpoint) is not None)
 
 
 def checkpoint(network: str, dataset: str) -> str:

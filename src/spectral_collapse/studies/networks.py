@@ -167,6 +167,8 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any) -> list[xr.Dataset]:
     """The results for the first data set of each family but that of `dataset`, with all networks that ship for it.
 
+    Where some are for real images and others for their rendered twins, both.
+
     study: this one, or another of networks. given: its parameters; those that are of one data set alone (source,
     checkpoints, images) do not count. A family without networks for images of this size is left out.
     """
@@ -175,7 +177,18 @@ def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any)
     families = {info.family: info.name for info in reversed(datasets.DATASETS.values())}  # the first of each
     family = datasets.info(dataset).family
     fitting = [families[other] for other in reversed(families) if other != family and shipped(other, size)]
-    return [(study or STUDY).run(dataset=name, **given) for name in fitting]
+    found = []
+    for name in fitting:
+        found.append((study or STUDY).run(dataset=name, **given))
+        if twins(name, size):
+            found.append((study or STUDY).run(dataset=name, source="rendered", **given))
+    return found
+
+
+def twins(dataset: str, size: int) -> bool:
+    """Whether networks of real images ship for a data set and others for its rendered twin."""
+    family = datasets.info(dataset).family
+    return not set(shipped(family, size, "real")) & set(shipped(family, size, "rendered"))
 
 
 @functools.lru_cache(maxsize=1)
