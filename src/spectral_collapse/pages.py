@@ -201,6 +201,7 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield "benchmark", given | {"datasets": given["datasets"][0]}
         case "introduction":
             yield "collapse", given
+            yield "collapse", {"profile": given["profile"], "datasets": given["beside"]}
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]

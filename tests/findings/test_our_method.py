@@ -105,7 +105,9 @@ def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeyp
     monkeypatch.setattr(type(findings.benchmark.STUDY), "each", lambda _, **given: each(**given))
     monkeypatch.setattr(findings.benchmark, "has_results", lambda name, *_: name != "third")
     networks = {"textures_x8": "first", "edges2shoes": "second"}
-    found = findings.on_networks({**networks, "bbbc021_x8": "third"}, profile="smoke", methods=("taba",), datasets=["all"])
+    found = findings.on_networks(
+        {**networks, "bbbc021_x8": "third"}, profile="smoke", methods=("taba",), datasets=["all"]
+    )
     assert [(given["datasets"], given["checkpoint"], given["profile"]) for given in asked] == [
         (name, checkpoint, "smoke") for name, checkpoint in networks.items()
     ]

@@ -12,6 +12,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, tips, x_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.studies.collapse import OUTPUTS
 
 IMAGES = {
     "source": ("source", Look(PALETTE[6])),
@@ -92,13 +93,15 @@ def domain_spectra(table: pd.DataFrame, scale: alt.Scale) -> alt.LayerChart:
 @pictures.explained
 @described
 def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt.FacetChart:
-    """Sources, what the standard inversion and the cures make of them, and the true targets.
+    """Sources, what the standard inversion and the cures make of them, and the true targets: of images that may not be
+    published, the outputs alone.
 
     Below each row are the middle `detail` x `detail` pixels, enlarged; hovering tells an image's own high-frequency
     energy.
     """
     names = list(study["shown"].to_numpy()[:rows])
     image = study["image"].sel(shown=names)
+    series = {title: name for title, name in _COLUMNS.items() if "withheld" not in study.attrs or name in OUTPUTS}
     middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
     columns = {
         title: [
@@ -106,11 +109,11 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
             for whole in image.sel(image_series=name)
             for picture in (whole.to_numpy(), whole.isel(row=middle, col=middle).to_numpy())
         ]
-        for title, name in _COLUMNS.items()
+        for title, name in series.items()
     }
 
     def energy(title: str, name: str) -> dict[str, str]:
-        value = float(study["image_excess"].sel(image_series=_COLUMNS[title], sample=name.removesuffix(DETAIL)))
+        value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
         return {"High-frequency energy / usual": f"{np.exp(value):.2f}"}
 
     return pictures.grid(columns, [shown for name in names for shown in (name, f"{name}{DETAIL}")], details=energy)

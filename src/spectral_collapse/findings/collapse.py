@@ -59,6 +59,19 @@ def powers(study: xr.Dataset) -> dict[str, Interval]:
     return {series: statistics.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
 
 
+def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents."""
+    rows = []
+    for study in found.values():
+        over = {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
+        told = verdict(study)
+        latents = {"Power of latents": told["power"], "S_DC of latents": told["s_dc"]}
+        latents = {name: statistics.text(by_series["source, network"], 2) for name, by_series in latents.items()}
+        about = {"Data": f"{title_of(study)}, {attr(study, 'data_source')}", "Images": str(study.sizes["sample"])}
+        rows.append(about | over | latents)
+    return pd.DataFrame(rows).set_index("Data")
+
+
 def answer(study: xr.Dataset) -> dict[str, Any]:
     """Numbers on how much texture the standard inversion loses, and how much the cures give back."""
     about = {"images": images(study), "title": title_of(study), "origin": attr(study, "origin")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -41,7 +42,13 @@ with the optimal denoiser of Gaussian data that has the mean and the spectrum of
 targets under their own label."""
 
 
-Given = Request[NetworkParameters]
+class CollapseParameters(NetworkParameters):
+    """Test images of one data set and a network to invert them with."""
+
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 64}
+
+
+Given = Request[CollapseParameters]
 
 LAYOUT = Layout(
     image_power=("image_series sample image_frequency", "power per coefficient"),
@@ -123,7 +130,7 @@ def _latents(found: torch.Tensor) -> Arrays:
 STUDY = Study(
     "collapse",
     "What does standard inversion do to the spectrum?",
-    NetworkParameters,
+    CollapseParameters,
     jobs,
     combine,
     uses=lambda request: methods(request).values(),
