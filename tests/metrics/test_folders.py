@@ -91,6 +91,9 @@ def test_folders_that_cannot_be_scored_are_named(made: Path, tmp_path: Path) -> 
     with pytest.raises(DataError, match="several sizes"):
         evaluate_folders(made, target=larger)
     assert evaluate_folders(made, target=larger, size=32)["psnr"].sizes["sample"] == 1
+    for size in (0, 1_000_000, 2.5):
+        with pytest.raises(InvalidParameterError, match="size must be"):
+            evaluate_folders(made, target=larger, size=size)
     fill(made, ["sub/0.jpg"], 0)
     with pytest.raises(DataError, match="differ in their ending alone"):
         evaluate_folders(made)

@@ -567,3 +567,5 @@ def test_a_network_whose_weights_are_not_included_is_known_by_its_record(folder:
         networks.load_model("gone")
     with pytest.raises(CheckpointError, match="no checkpoint 'elsewhere'"):
         checkpoints.facts("elsewhere")
+    with pytest.raises(CheckpointError, match=r"the folder '.*' has no config\.json, so there is no network in it"):
+        checkpoints.facts(folder.parents[1])

@@ -369,6 +369,10 @@ def find(name: str | Path) -> Path:
             f"the weights of {shown(name)} are not included, only what was measured with them; "
             f"'spectral-collapse train {name}' makes a network like it"
         )
+    if given.is_dir():
+        raise CheckpointError(
+            f"the folder {shown(name)} has no config.json, so there is no network in it; name another"
+        )
     there = available()
     more = "" if paths.in_checkout() else "name the folder 'data' of a checkout by SPECTRAL_COLLAPSE_HOME for more, "
     raise CheckpointError(
