@@ -34,7 +34,7 @@ from tests.findings import test_choose, test_our_method
 METHODS = {"standard": {}, "taba": {"s_hf": 0.1, "s_lf": -0.1}, "ovg": {"s_lf": 0.2, "inversion_cost": 3.0}}
 BOTH = ["Made up", "Another"]
 LATENTS = ["white norm", "closed form", "white noise", "real, 16 latents, 8 pictures", *BOTH]
-COMPARED = ["TABA", "OVG", "standard", "draws nothing", "real, 12 latents, 12 pictures", *BOTH]
+COMPARED = ["TABA", "OVG", "standard", "deterministic", "real, 12 latents, 12 pictures", *BOTH]
 MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
 PLACES = list(entry_noise.PLACES.values())

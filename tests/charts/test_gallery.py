@@ -71,10 +71,12 @@ def test_hovering_tells_the_images_own_energy_and_scores(found: dict[str, xr.Dat
     study["reference_hf_excess"].loc[{"reference": "source", "sample": "image 0"}] = np.log(0.01)
     kept = cells(found)
     [second] = [cell for cell in kept if (cell["frame_number"], cell["column"], cell["name"]) == (1, "TABA", "whole")]
-    assert second["HF energy / usual"] == "0.25"
+    assert second["HF energy over that of training targets"] == "0.25"
     psnr = study["psnr"].sel(point="taba", seed=0, sample="image 1")
     assert second["PSNR (dB)"] == f"{float(psnr):.2f}"
-    assert next(cell for cell in kept if cell["column"] == "Source")["HF energy / usual"] == "0.01"
+    assert (
+        next(cell for cell in kept if cell["column"] == "Source")["HF energy over that of training targets"] == "0.01"
+    )
     own = study["reference_hf_excess"].sel(reference="target", sample="image 1")
     assert second[charts.ENERGY] == f"{0.25 / np.exp(float(own)):.2f} x target"
 

@@ -78,7 +78,7 @@ def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     whole = study["image"].sel(image_series="OVG", shown="a")
     np.testing.assert_array_equal(pixels, whole[1:3, 1:3])
     energy = float(np.exp(study["image_excess"].sel(image_series="OVG", sample="a")))
-    assert middle["High-frequency energy / usual"] == f"{energy:.2f}"
+    assert middle["High-frequency energy over that of training targets"] == f"{energy:.2f}"
     url = table[(table["column"] == "True target") & (table["name"] == "b")]["url"].item()
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
     np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))

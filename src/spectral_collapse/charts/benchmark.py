@@ -14,8 +14,8 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.studies.benchmark import TARGET
 
 KINDS = {
-    "draws": Look(PALETTE[1], (6, 3), "triangle-up"),
-    "draws nothing": Look(PALETTE[0], (1, 0), "circle"),
+    "stochastic": Look(PALETTE[1], (6, 3), "triangle-up"),
+    "deterministic": Look(PALETTE[0], (1, 0), "circle"),
     called(TARGET): Look(PALETTE[6], (2, 2), "cross"),
 }
 """Methods by whether they draw noise."""

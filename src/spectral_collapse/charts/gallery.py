@@ -156,7 +156,7 @@ def _scores(study: xr.Dataset, place: str, name: str) -> dict[str, str]:
     """An example's scores as texts, '-' for what has none. place: a point or a reference."""
     energy = _value(study, place, "hf_excess", name)
     over = energy - _value(study, TARGET, "hf_excess", name)
-    texts = {"HF energy / usual": "-" if np.isnan(energy) else f"{np.exp(energy):.2f}"}
+    texts = {"HF energy over that of training targets": "-" if np.isnan(energy) else f"{np.exp(energy):.2f}"}
     texts[ENERGY] = "" if np.isnan(over) else f"{np.exp(over):.2f} x target"
     for title, score, digits in _SCORES:
         value = _value(study, place, score, name)

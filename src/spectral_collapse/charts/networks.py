@@ -87,7 +87,7 @@ def quality(energies: pd.DataFrame, decorrelation: pd.DataFrame) -> alt.HConcatC
     height = 60 * len(names)
     y = y_axis("network:N", sort=names, grid=True, labelLimit=220)
     values = [0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 30]
-    title = "high-frequency energy / the usual of training targets"
+    title = "high-frequency energy over that of training targets"
     x = x_axis("mean", title, log=True, format="~g", values=values)
     stages = lines.whiskers(energies, x, y, LOOKS, "stage", side_by_side=True)
     texture = alt.layer(lines.rule(x=1), stages).properties(width=330, height=height)
@@ -116,10 +116,10 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
     chart = alt.Chart().mark_point(size=28, strokeWidth=1.2, opacity=0.8)
     chart = chart.encode(
         x_axis("norm", "norm of the start / sqrt(d)", zero=False, tickCount=5),
-        y_axis("times", "HF energy / usual", log=True, format="~g", values=values),
+        y_axis("times", "HF energy over that of training targets", log=True, format="~g", values=values),
         encoded["color"],
         encoded["shape"],
-        tooltip=[*tooltip, *tips({"times:Q": "Times the usual energy"}, ".3f")],
+        tooltip=[*tooltip, *tips({"times:Q": "Times the energy of training targets"}, ".3f")],
     )
     networks = alt.Facet("network:N", title=None, sort=list(table["network"].unique()))
     chart = chart.properties(width=lines.width(3), height=150).facet(networks, data=table, columns=3)

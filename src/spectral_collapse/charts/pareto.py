@@ -94,7 +94,7 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     for score, digits in _DIGITS.items():
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
         if score == "s_hf":
-            shown["HF energy / usual"] = _intervals(rows, "hf_energy", 2)
+            shown["HF energy over that of training targets"] = _intervals(rows, "hf_energy", 2)
         elif score == "s_dc":
             shown["Norm / sqrt(d)"] = _intervals(rows, "norm", 3)
     for column, title, form in _PLAIN:

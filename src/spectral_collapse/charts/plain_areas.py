@@ -88,7 +88,10 @@ def path_pictures(study: xr.Dataset) -> alt.FacetChart:
 @described
 def path(table: pd.DataFrame) -> alt.FacetChart:
     """High-frequency energy of the samples on the way from one latent to another."""
-    x, y = x_axis("place", "place between two latents", format="~g"), y_axis("mean", "log energy over usual")
+    x, y = (
+        x_axis("place", "place between two latents", format="~g"),
+        y_axis("mean", "log energy over that of training targets"),
+    )
     options = {"height": 150, "below": [lines.rule(y=0)], "points": True, "columns": 3}
     return figure(table, lines.bands, x, y, _SERIES, **options)
 

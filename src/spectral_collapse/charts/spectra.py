@@ -114,7 +114,7 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
 
     def energy(title: str, name: str) -> dict[str, str]:
         value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
-        return {"High-frequency energy / usual": f"{np.exp(value):.2f}"}
+        return {"High-frequency energy over that of training targets": f"{np.exp(value):.2f}"}
 
     return pictures.grid(columns, [shown for name in names for shown in (name, f"{name}{DETAIL}")], details=energy)
 

@@ -64,7 +64,7 @@ _TITLES = {
 
 
 def called(method: str) -> str:
-    """A method or a yardstick as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*'."""
+    """A method or a reference as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*'."""
     if method in _YARDSTICKS:
         return _YARDSTICKS[method]
     plain = method.removesuffix(CHOSEN)
@@ -375,7 +375,8 @@ def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | No
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:
     """The methods that draw noise, and those that draw nothing."""
     return {
-        kind: [name for name in points(study) if _draws(study, name) == kind] for kind in ("draws", "draws nothing")
+        kind: [name for name in points(study) if _draws(study, name) == kind]
+        for kind in ("stochastic", "deterministic")
     }
 
 
@@ -395,8 +396,8 @@ def _enough(study: xr.Dataset) -> bool:
 
 def _draws(study: xr.Dataset, name: str) -> str:
     if name in study["point"]:
-        return "draws" if study["stochastic"].sel(point=name).item() else "draws nothing"
-    return called(TARGET) if name == TARGET else "yardstick"
+        return "stochastic" if study["stochastic"].sel(point=name).item() else "deterministic"
+    return called(TARGET) if name == TARGET else "reference"
 
 
 def _paper_scores() -> list[str]:

@@ -83,7 +83,7 @@ def claims(found: Found) -> list[Claim]:
 
 def _kinds(studies: Sequence[xr.Dataset]) -> list[list[str]]:
     """The methods of all data sets that draw, and those that draw nothing."""
-    return [[name for study in studies for name in kinds(study)[kind]] for kind in ("draws", "draws nothing")]
+    return [[name for study in studies for name in kinds(study)[kind]] for kind in ("stochastic", "deterministic")]
 
 
 def _sets(found: Found) -> str:

@@ -179,7 +179,8 @@ def answer(found: Found) -> str:
             if point
         )
         area = _direction(gain, "larger", "smaller", "not significantly different")
-        return f", energy at high frequencies over the usual, and S_LF: {each}. OVG's area is {area} ({text(gain)})."
+        words = ", energy at high frequencies over training targets', and S_LF"
+        return f"{words}: {each}. OVG's area is {area} ({text(gain)})."
 
     wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
     points = "; ".join("{1} against {0}".format(*_counts(study)) for study in found.values())
@@ -222,7 +223,7 @@ def verdict(study: xr.Dataset) -> str:
     def placed(point: str) -> str:
         return (
             f"{point}: S_HF is {beside(point, 's_hf')} and {beside(point, 's_hf', taba, taba)}, with {times(point)} "
-            f"times the usual energy; S_LF is {beside(point, 's_lf')} and {beside(point, 's_lf', taba, taba)}."
+            f"times training targets' energy; S_LF is {beside(point, 's_lf')} and {beside(point, 's_lf', taba, taba)}."
         )
 
     noise, s_dc = study.attrs["white_s_dc"], mean(study, "standard", "s_dc")
@@ -239,10 +240,11 @@ def verdict(study: xr.Dataset) -> str:
     lines = [
         f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
         f"{noise:.3f}. S_HF is {beside('standard', 's_hf', last, after)}; the outputs have {times('standard')} times "
-        f"the usual high-frequency energy of training targets, {after} {times(last)} times. S_LF is "
+        f"the high-frequency energy of training targets, {after} {times(last)} times. S_LF is "
         f"{beside('standard', 's_lf', 'target', true)}.",
         f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
-        f"{beside(taba, 's_hf')}, with {times(taba)} times the usual energy, and S_LF is {beside(taba, 's_lf')}.",
+        f"{beside(taba, 's_hf')}, with {times(taba)} times training targets' energy, and S_LF is "
+        f"{beside(taba, 's_lf')}.",
         *(f"**And {point}?** {placed(point)}" for point in others(study)),
         f"**Where does OVG lie?** {' '.join(map(placed, dict.fromkeys([known.get('ovg', best), best])))} Of the grid, "
         f"{best} is the best by S_LF times S_HF, chosen on these same images, so its intervals flatter it. {unseen}",
