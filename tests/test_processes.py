@@ -123,16 +123,6 @@ def test_flow_matching_walks_the_sigmas_of_diffusers_scheduler(shift: float) -> 
     assert levels[-1].ratio == math.inf
 
 
-def test_a_power_draws_clean_levels_more_often(generator: torch.Generator) -> None:
-    """u^3 is below 0.1 as often as u is below the cube root of 0.1; 20,000 draws know that share to 0.0035."""
-    _, _, time = VariancePreserving().draw(20_000, generator, power=3.0)
-    assert float((time < 100).double().mean()) == pytest.approx(0.1 ** (1 / 3), abs=0.014)
-    again = VariancePreserving().draw(8, torch.Generator().manual_seed(3), power=1.0)[2]
-    torch.testing.assert_close(again, VariancePreserving().draw(8, torch.Generator().manual_seed(3))[2])
-    with pytest.raises(InvalidParameterError, match=r"power must be .*above 0"):
-        VariancePreserving().draw(8, generator, power=0)
-
-
 def test_flow_matching_draws_times_evenly_before_the_shift(generator: torch.Generator) -> None:
     alpha, sigma, time = FlowMatching(shift=3.0).draw(20_000, generator)
     even = sigma / (3 - 2 * sigma)  # the shift, solved for t

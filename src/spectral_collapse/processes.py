@@ -165,14 +165,11 @@ class VariancePreserving:
         return Level(math.sqrt(alpha_bar), math.sqrt(1 - alpha_bar), float(time))
 
     def draw(
-        self, count: int, generator: torch.Generator | None = None, power: float = 1.0
+        self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Uniform over the training timesteps (Ho et al. 2020), or a uniform number's power: above 1, clean levels more
-        often."""
+        """Uniform over the training timesteps (Ho et al. 2020)."""
         count = _check_draw(count, generator, 32)
         times = torch.randint(self.num_train_steps, (count,), generator=generator)
-        if check_number("power", power, 0, exclude=(0,)) != 1:
-            times = (self.num_train_steps * (times.double() / self.num_train_steps) ** power).long()
         alpha_bars = torch.from_numpy(self.alpha_bars)[times]
         return alpha_bars.sqrt().float(), (1 - alpha_bars).sqrt().float(), times.float()
 

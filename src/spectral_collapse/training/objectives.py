@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from spectral_collapse.denoisers import PredictionType, coefficients
-from spectral_collapse.processes import Process, VariancePreserving
+from spectral_collapse.processes import Process
 
 _NO_DETAIL = 1e-6  # a mean square far below that of any texture: a flat image has a logarithm too
 
@@ -24,20 +24,14 @@ class Corruption(NamedTuple):
 
 
 def draw_corruption(
-    process: Process,
-    shape: tuple[int, ...],
-    generator: torch.Generator,
-    device: torch.device | None = None,
-    time_power: float = 1.0,
+    process: Process, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | None = None
 ) -> Corruption:
     """The corruption of a batch of this shape, at levels drawn as the process draws them for training.
 
     device: where the noise is drawn, which a CPU would be slow at for a GPU; on another kind of device than the
-    generator's it has a generator of its own, of the same seed. time_power: `VariancePreserving.draw`'s power, of no
-    effect on other processes.
+    generator's it has a generator of its own, of the same seed.
     """
-    power = {"power": time_power} if isinstance(process, VariancePreserving) else {}
-    alpha, sigma, time = process.draw(shape[0], generator, **power)
+    alpha, sigma, time = process.draw(shape[0], generator)
     if device is not None and device.type != generator.device.type:
         generator = torch.Generator(device).manual_seed(generator.initial_seed())
     return Corruption(torch.randn(shape, generator=generator, device=generator.device), alpha, sigma, time)

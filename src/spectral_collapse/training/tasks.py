@@ -135,7 +135,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         labels = drop_labels(pool.labels[chosen], recipe.label_dropout, generator)
         mirrored = draw_flips(len(chosen), flips, generator)
         shape = len(chosen), channels, side, side
-        return chosen, labels, mirrored, *draw_corruption(process, shape, generator, device, recipe.time_power)
+        return chosen, labels, mirrored, *draw_corruption(process, shape, generator, device)
 
     def take(drawn: Batch) -> Batch:
         chosen, labels, mirrored, *corruption = drawn

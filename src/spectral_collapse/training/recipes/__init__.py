@@ -108,7 +108,6 @@ class Recipe(BaseModel):
             the first, as `processes.VariancePreserving` takes them. sigma_data: a number, or
             'measured' on what the network is trained on; log_mean, log_std: P_mean and P_std; all three for
             'edm' only.
-        time_power: `VariancePreserving.draw`'s power: above 1 training sees clean levels more often.
         min_snr_gamma: see `objectives.denoising_loss`. kl_weight, texture_weight: see
             `objectives.autoencoding_loss`.
 
@@ -157,7 +156,6 @@ class Recipe(BaseModel):
     sigma_data: Annotated[float | str, BeforeValidator(_sigma_data)] = "measured"
     log_mean: Annotated[float, Field(ge=-100, le=100)] = -1.2
     log_std: Annotated[float, Field(ge=1e-6, le=100)] = 1.2
-    time_power: Annotated[float, Field(gt=0, le=100)] = 1.0
     min_snr_gamma: Annotated[float, Field(ge=0)] = 0.0
     kl_weight: Annotated[float, Field(ge=0)] = 1e-6
     texture_weight: Annotated[float, Field(ge=0)] = 0.0
