@@ -268,6 +268,18 @@ def test_the_other_kind_of_images_comes_with_its_network_of_today(study: Study, 
     assert kind_of(wanted | other | theirs) == "stale"
 
 
+def test_where_both_kinds_ship_real_images_count_unless_rendered_ones_are_asked_for() -> None:
+    asked = request(domains.STUDY, dataset="bbbc021_x8")
+    wanted = json.loads(results.canonical(domains.STUDY.identity(asked)))
+    assert wanted["source"] == "rendered"
+    for identity in (wanted, wanted | {"source": "real", "data": ["1", "2"], "images": 7}):
+        attrs = {"study": "domains", "parameters": results.canonical(identity), "data_source": identity["source"]}
+        results.ship(make().assign_attrs(attrs))
+    for given, kind in (({}, "real"), ({"source": "rendered"}, "rendered")):
+        found = domains.STUDY.run(dataset="bbbc021_x8", profile="smoke", **given)
+        assert found.attrs["data_source"] == kind
+
+
 def test_a_network_that_was_asked_for_stays_whatever_the_images() -> None:
     for name, kind in (("bbbc021", "real"), ("bbbc021-rendered", "rendered")):
         network(name, kind)

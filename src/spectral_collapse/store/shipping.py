@@ -62,7 +62,7 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
 
     What ships counts whichever images this machine has, where nobody asked for some: a result of real images counts as
     that of a machine that has none and would render them (`answers`), one of rendered images as that of a
-    machine that has real ones. `source` asks for either.
+    machine that has real ones. Where both ship, that of real images counts. `source` asks for either.
     """
     exact = results.shipped_path(study, identity)
     wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
@@ -83,8 +83,10 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
             if file.name in _carried():
                 known["code"], commit = _carried()[file.name]
             candidates.append((file, known, commit))
-    # those of this code first
-    for file, known, commit in sorted(candidates, key=lambda one: one[1].get("code") != wanted["code"]):
+    # those of this code first, and of these that of real images
+    for file, known, commit in sorted(
+        candidates, key=lambda one: (one[1].get("code") != wanted["code"], one[1].get("source") != "real")
+    ):
         code = str(known.get("code", ""))
         alike = known | {"code": wanted["code"]}
         if alike == wanted or answers(request, wanted, alike):

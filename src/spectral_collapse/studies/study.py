@@ -155,7 +155,8 @@ class Study(Generic[P]):
         if identity is None:
             return None
         result, state = results.get(self.name, identity), self.state(request, identity)
-        if result is None and state.shown:
+        rendered = state.shown and identity.get("source") == "rendered"
+        if state.shown and (result is None or (rendered and results.attributes(state.file)["data_source"] == "real")):
             result = results.result(state.file)
             if (identity.get("source"), result.attrs.get("data_source")) == ("real", "rendered"):
                 _warn_once(
