@@ -70,8 +70,17 @@ def test_the_five_sentences_follow_the_numbers() -> None:
     study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
     decomposed = decomposition()
     claims = {"one": [Claim("a", "", "", "holds"), Claim("b", "", "", "fails")]}
-    what, _, helps, todo, sure = home.answer({"one": study, "two": study}, decomposed, claims).splitlines()
-    assert "have 0.25 [0.25, 0.25] times" in what
+    collapsed = {}
+    for name, factor in (("Squares", 0.2), ("Circles", 0.5)):
+        excess = np.stack([np.arange(4.0) + np.log(factor), np.arange(4.0)])
+        dims, coordinates = ("image_series", "sample"), {"image_series": ["standard", "target"], "sample": list("abcd")}
+        collapsed[name] = xr.Dataset(
+            {"image_excess": (dims, excess)}, coordinates, {"title": name, "data_source": "real"}
+        )
+    found = {"one": study, "two": study}
+    what, _, helps, todo, sure = home.answer(found, decomposed, claims, collapsed).splitlines()
+    assert "Images of Squares translated with the standard inversion have 0.20 [0.20, 0.20] times" in what
+    assert "; on data sets of the paper it is 0.50 (Circles). In the benchmark" in what
     assert "on 2 of 2 data sets" in what
     assert "reaches 0.30 times the targets' detail" in helps
     assert "reaches 0.50; OVG 0.75" in helps

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import results, statistics
-from spectral_collapse.findings import choose, decomposition, verdicts
+from spectral_collapse.findings import choose, collapse, decomposition, verdicts
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found
@@ -56,14 +56,16 @@ def median(study: xr.Dataset) -> xr.Dataset:
     return study.isel(shown=[int(np.argsort(loss)[len(loss) // 2])])
 
 
-def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[Claim]]) -> str:
+def answer(
+    found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[Claim]], collapsed: Mapping[str, xr.Dataset]
+) -> str:
     """What happens, why, what helps, what to do, and how sure that is, a sentence each, as Markdown.
 
     found: of the benchmark, the data set that the page speaks of first. decomposed: of `studies.decomposition`, of that
-    data set. claims: of `verdicts.collected`.
+    data set. claims: of `verdicts.collected`. collapsed: of `studies.collapse`, that data set first.
     """
     study = next(iter(found.values()))
-    energies = {name: energy(study, name) for name in ("standard", "dpm_solver", "taba", "ovg")}
+    energies = {name: energy(study, name) for name in ("dpm_solver", "taba", "ovg")}
     less = [below(energy(one, "standard"), 1) for one in found.values()]
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
@@ -71,12 +73,15 @@ def answer(found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[C
     price = float(study["inversion_cost"].sel(point="ovg"))
     counts = sorted({one.sizes["sample"] for one in found.values()})
     seen = ", ".join(title_of(one) for one in found.values() if "sample_stratum" in one.coords)
+    first, *others = collapsed.values()
+    beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
     known = f"; those of {seen} are other parts of pictures that the network was trained on" if seen else ""
     best = called(choose.pick(found, "editing", 1))
     return (
         f"{warning(study)}"
-        f"1. **What happens.** Images of {title_of(study)} translated with the standard inversion have "
-        f"{text(energies['standard'], 2)} times the fine detail of their true targets. They have less than their "
+        f"1. **What happens.** Images of {label(first)} translated with the standard inversion have "
+        f"{text(collapse.energy(first), 2)} times the fine detail of their true targets"
+        f"{f'; on data sets of the paper it is {beside}' if beside else ''}. In the benchmark they have less than their "
         f"targets on {less.count(True)} of {len(less)} data sets.\n"
         f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies. Of this, "
         f"{text(entry, 2)} is lost because the image starts without the noise of the first level; coarse steps and "
