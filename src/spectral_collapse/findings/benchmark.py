@@ -244,17 +244,19 @@ def answer(found: Found) -> str:
     study = told_by[0]
     first, second, *_ = ranks({"": study}).sort_values("mean").itertuples()
     counts = {score: [_higher(one, score) for one in told_by] for score in ("s_hf", "s_lf", "s_dc")}
-    listed = "; ".join(f"{title(score, False)} for {', '.join(map(str, each))}" for score, each in counts.items())
+    spans = {title(score, False): (min(each), max(each)) for score, each in counts.items()}
+    listed = ", ".join(
+        f"{low if low == high else f'{low} to {high}'} in {score}" for score, (low, high) in spans.items()
+    )
     rule = "after Holm's correction" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
     too_few = f" {', '.join(unable)}: too few pictures for a significant corrected difference." if unable else ""
     name = next(name for name in points(study) if called(name) == first.method)
     apart = "significantly better than" if first.high < second.low else "not significantly better than"
     return (
-        f"**Answer.** Number of methods, of {study.sizes['point'] - 1}, that are above the standard inversion {rule}, "
-        f"on {', '.join(title_of(one) for one in told_by)}: {listed}.{too_few} On {label(study)}, the best mean rank "
-        f"over {len(COMPARED)} scores is that of {first.method} ({text(first, 1)}), {apart} that of "
-        f"{second.method} ({text(second, 1)})."
+        f"**Answer.** Of {study.sizes['point'] - 1} methods, so many are above the standard inversion {rule}, "
+        f"depending on the data set: {listed}.{too_few} On {label(study)}, {first.method} has the best mean rank over "
+        f"{len(COMPARED)} scores, {apart} {second.method}'s."
     ) + smoother(study, name)
 
 

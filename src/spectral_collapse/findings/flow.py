@@ -66,10 +66,10 @@ def answer(found: Networks) -> str:
     white = text(value(flow, "s_dc", WHITE))
     return (
         f"**Answer.** Flow matching collapses in the latent {where(from_white)}, and in the image {where(off)}. On "
-        f"{label(flow)}, the log energy at high frequencies of the standard inversion's images is off that of true "
-        f"targets by {each(off, 2)}, with TABA by {each(taba_off, 2)}. With flow matching {brought('taba')}, "
-        f"{brought('ovg')}. $S_{{DC}}$ of the standard latents is "
-        f"{each(lambda study: value(study, 's_dc', 'standard'), 3)}, where white noise has {white}."
+        f"{label(flow)}, images of the standard inversion differ from true targets in log energy at high frequencies "
+        f"by {each(off, 2)}; with TABA they differ by {each(taba_off, 2)}. With flow matching {brought('taba')}; "
+        f"{brought('ovg')}. $S_{{DC}}$ of the standard latents, {white} for white noise, is "
+        f"{each(lambda study: value(study, 's_dc', 'standard'), 3)}."
     )
 
 
