@@ -73,7 +73,7 @@ COMMANDS: dict[str, str] = {
     "study pareto --eta-lf -1": "eta_lf.0 must be greater than or equal to 0; -1 was given",
     "study pareto --eta-hf much": "eta_hf.0 must be a valid number; 'much' was given",
     "study pareto --checkpoint nothing": "no checkpoint 'nothing'; shipped are: none",
-    "study pareto --checkpoint empty": "the folder 'empty' has no config.json, so there is no network in it; name another",
+    "study pareto --checkpoint empty": "the folder 'empty' has no config.json, so there is no network in it",
     "study pareto --checkpoint ~nobody-of-this-name/x": "there is no such home folder; write the folder in full",
     "study pareto --guidance -1": "guidance must be greater than or equal to 0; -1 was given",
     "study pareto --guidance nan": "guidance must be a finite number; nan was given",
