@@ -65,7 +65,7 @@ def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     for study in found.values():
         over = {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
         told = verdict(study)
-        latents = {"Power of latents": told["power"], "S_DC of latents": told["s_dc"]}
+        latents = {"Power": told["power"], "S_DC": told["s_dc"]}
         latents = {name: statistics.text(by_series["source, network"], 2) for name, by_series in latents.items()}
         about = {"Data": f"{title_of(study)}, {attr(study, 'data_source')}", "Images": str(study.sizes["sample"])}
         rows.append(about | over | latents)
