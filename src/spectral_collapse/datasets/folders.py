@@ -199,14 +199,18 @@ def joined(tiles: torch.Tensor, whole: Size) -> torch.Tensor:
     return total / weights
 
 
+LARGEST = 8192
+"""Pixels of a side: images that are resized to more are a slip of the pen, and would fill the memory."""
+
+
 def stack(found: dict[str, Path], what: str, size: Size | None = None) -> torch.Tensor:
     """Image files as one batch N x 3 x H x W in [-1, 1], resized where a size is given.
 
     Raises DataError for an image that cannot be read and, without a size, for images of several sizes;
-    InvalidParameterError for a size below 1.
+    InvalidParameterError for a size below 1 or above `LARGEST`.
     """
     for side in size or ():
-        check_count("size", side, 1)
+        check_count("size", side, 1, LARGEST)
     pictures = [read(path) for path in found.values()]
     warn_of_labels(pictures[:16], what)
     sizes = {picture.shape[:2]: name for name, picture in zip(found, pictures, strict=True)}

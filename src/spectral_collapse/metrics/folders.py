@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.checks import check_count
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError, listed
 from spectral_collapse.later import torch
@@ -24,10 +23,6 @@ _MEANT = {
     "clean": "the images in the space of the latents",
 }
 """An argument of `evaluate` -> where a user of folders gets it from."""
-
-
-LARGEST = 8192
-"""Pixels of a side: images that are resized to more are a slip of the pen, and would fill the memory."""
 
 
 def evaluate_folders(
@@ -50,7 +45,7 @@ def evaluate_folders(
     Args:
         images: a folder of what is scored, such as `translation.translate_folder` or any other tool makes it.
         source, target: folders of the source images, and of real images of the target domain.
-        size: height and width that all are resized to, at most `LARGEST`; without it they have one size.
+        size: height and width that all are resized to (at most `folders.LARGEST`); without it they have one size.
         cutoff: of S_LF, as a fraction of the Nyquist frequency; without it that of `datasets.folders.CYCLES` per image.
         weights, device, progress: as of `evaluate`.
 
@@ -60,7 +55,7 @@ def evaluate_folders(
     Raises DataError for an empty folder, files that cannot be read, and images of several sizes; InvalidParameterError
     for a size that images cannot be resized to; what `evaluate` does.
     """
-    sides = None if size is None else (check_count("size", size, 8, LARGEST),) * 2
+    sides = None if size is None else (size, size)
     found = {"images": folders.by_stem(images, "images")}
     found |= {
         what: folders.by_stem(one, what) for what, one in (("source", source), ("target", target)) if one is not None
