@@ -325,7 +325,7 @@ def test_a_folder_of_label_maps_is_named_as_such(model: Model, tmp_path: Path) -
 
 
 def test_a_size_below_one_is_none(images: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="size must be a whole number of at least 1; 0 was given"):
+    with pytest.raises(InvalidParameterError, match="size must be a whole number from 1 to 8192; 0 was given"):
         folders.stack(folders.find(images, "images"), "images", (0, 0))
 
 
