@@ -64,7 +64,7 @@ def made(name: str) -> Any:
         ),
         "choose": lambda: two(
             benchmark_study.made(test_choose.SHIFTS),
-            benchmark_study.made(test_choose.SHIFTS, title="Drawings", structure="edges"),
+            benchmark_study.made(test_choose.SHIFTS, title="Drawings", structure="silhouette"),
         ),
         "correlations": lambda: two(correlations_study.made_study(), correlations_study.made_study(-1, 1)),
         "decomposition": decomposition_study.decomposition,

@@ -61,7 +61,7 @@ def test_structure_counts_up_to_the_targets_own_and_texture_must_not_fall(study:
 
 
 def test_tasks_are_answered_from_their_own_data(study: xr.Dataset) -> None:
-    drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, title="Drawings", structure="edges")
+    drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, title="Drawings", structure="silhouette")
     found = {"one": study, "two": drawings}
     assert list(findings.suited(found, DRAWING)) == ["two"]
     assert list(findings.suited(found, MEASURE)) == ["one"]

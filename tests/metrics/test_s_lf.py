@@ -23,7 +23,7 @@ CASES = {
         symmetric=True,
         least=11,
     )
-    for name, structure in (("s_lf", "color"), ("s_lf edges", "edges"))
+    for name, structure in (("s_lf", "color"), ("s_lf silhouette", "silhouette"), ("s_lf edges", "edges"))
 }
 
 
@@ -34,7 +34,7 @@ def disc(size: int = 64, radius: float = 0.3, tone: float = 0.0, shift: int = 0)
     return torch.where(inside, 2 * tone - 1, 1.0).expand(1, 3, size, size)
 
 
-@pytest.mark.parametrize("structure", ["color", "edges"])
+@pytest.mark.parametrize("structure", ["color", "silhouette", "edges"])
 def test_an_image_against_itself_is_one(structure: str, generator: torch.Generator) -> None:
     images = torch.cat([textures(4, generator), disc(), torch.ones(1, 3, 64, 64), torch.full((1, 3, 64, 64), 0.1)])
     scores = s_lf(images, images, 0.25, structure)
@@ -85,7 +85,7 @@ def test_texture_above_the_cutoff_does_not_count(generator: torch.Generator) -> 
     assert s_lf(sources + texture, sources, 0.8).max() < 0.9
 
 
-@pytest.mark.parametrize("structure", ["color", "edges"])
+@pytest.mark.parametrize("structure", ["color", "silhouette", "edges"])
 def test_falls_as_the_structure_moves(structure: str) -> None:
     scores = [s_lf(disc(shift=shift), disc(), 0.25, structure).item() for shift in (0, 1, 2, 3, 4)]
     assert all(a > b for a, b in pairwise(scores))
@@ -106,6 +106,28 @@ def test_edges_see_the_shape_and_not_its_tone() -> None:
     assert set(view.unique().tolist()) == {0, 1}
     assert view[0, 0, 32, 32] == 1
     assert view[0, 0, 2, 2] == 0
+
+
+def ring(size: int = 64, gap: int = 0) -> torch.Tensor:
+    """The outline of `disc`, two pixels wide, with a gap of so many pixels, (1, 3, size, size)."""
+    outline = torch.where(disc(size, radius=0.3 - 2 / size) < 1, 1.0, disc(size))
+    outline[..., size // 2 : size // 2 + gap, : size // 2] = 1
+    return outline
+
+
+def test_what_an_outline_encloses_is_the_object() -> None:
+    for gap in (0, 2):
+        view = structure_view(ring(gap=gap), 1.0, "silhouette", fill=True)
+        torch.testing.assert_close(view, structure_view(disc(), 1.0, "silhouette"), rtol=0, atol=1e-5)
+    wide = structure_view(ring(gap=8), 1.0, "silhouette", fill=True)
+    assert wide.mean() < 0.5 * structure_view(disc(), 1.0, "silhouette").mean()  # no outline: nothing is enclosed
+    # The object is worth more than a copy of its drawing, which is what the paper's rule prefers.
+    score = {
+        name: s_lf(torch.cat([disc(), ring()]), ring().repeat(2, 1, 1, 1), 0.24, name)
+        for name in ("silhouette", "edges")
+    }
+    assert score["silhouette"][0] > 0.99 > 0.6 > score["silhouette"][1]
+    assert score["edges"][0] < 0.6 < score["edges"][1] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("size", "cutoff"), [(64, 0.24), (256, 0.06)])

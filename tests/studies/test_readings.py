@@ -81,14 +81,14 @@ def test_the_readings_in_use_are_those_of_the_scores(table: xr.Dataset, batches:
 def test_the_score_of_drawings_is_that_of_their_silhouettes(table: xr.Dataset, batches: dict) -> None:
     drawings = batches["drawings"]
     own, others = used(table, "s_lf", number=1)[:, :3]
-    np.testing.assert_allclose(own, metrics.s_lf(drawings.target, drawings.source, 0.24, "edges"), atol=1e-6)
-    turned = [metrics.s_lf(drawings.target, drawings.source.roll(shift, 0), 0.24, "edges") for shift in (1, 2)]
+    np.testing.assert_allclose(own, metrics.s_lf(drawings.target, drawings.source, 0.24, "silhouette"), atol=1e-6)
+    turned = [metrics.s_lf(drawings.target, drawings.source.roll(shift, 0), 0.24, "silhouette") for shift in (1, 2)]
     np.testing.assert_allclose(others, torch.stack(turned).mean(0), atol=1e-6)
 
 
 def test_a_photo_that_is_its_own_drawing_is_found_by_every_reading(table: xr.Dataset) -> None:
     found = table["found_own"].dropna("reading", how="all")
-    assert found.sizes["reading"] == 5
+    assert found.sizes["reading"] == 6
     assert (found.dropna("reading_sample") == 1).all()
     # fewer drawings than images: the rest is empty
     assert table["reading_value"].sel(reading=found["reading"]).isel(reading_sample=3).isnull().all()

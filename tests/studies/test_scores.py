@@ -24,22 +24,25 @@ def study() -> xr.Dataset:
     return smoke()
 
 
-@pytest.mark.parametrize("structure", ["color", "edges"])
+@pytest.mark.parametrize("structure", ["color", "silhouette", "edges"])
 def test_the_last_stage_of_s_lf_is_what_it_compares(structure: str, generator: torch.Generator) -> None:
     images = textures(3, generator)
     stages = scores.structure_stages(images, 0.24, structure)
     assert set(stages) <= set(scores.STAGES)
-    view = metrics.structure_view(images, 0.24, structure)
-    torch.testing.assert_close(stages["silhouette" if structure == "edges" else "low-passed"], view)
+    sides = ((images[:1], True), (images[1:], False))
+    view = torch.cat([metrics.structure_view(x, 0.24, structure, fill=fill) for x, fill in sides])
+    torch.testing.assert_close(stages["compared"], view)
     torch.testing.assert_close(stages["difference"], (view - view[:1]).abs())
     assert all(stage.min() >= 0 and stage.max() <= 1 for stage in stages.values())
 
 
 def test_the_stages_of_a_drawing_lead_to_its_silhouette(generator: torch.Generator) -> None:
     images = textures(2, generator)
-    stages = scores.structure_stages(images, 0.24, "edges")
-    again = metrics.low_pass(stages["mask"], 0.24) > 0.12
-    assert torch.equal(again.float(), stages["silhouette"])
+    stages = scores.structure_stages(images, 0.24, "silhouette")
+    again = metrics.low_pass(stages["silhouette"], 0.24).clamp(0, 1)
+    torch.testing.assert_close(again, stages["compared"])
+    assert (stages["silhouette"][0] >= stages["mask"][0]).all()
+    assert torch.equal(stages["silhouette"][1], stages["mask"][1])  # of the source alone outlines are filled
     assert torch.equal(stages["mask"], (stages["grey"] < 0.95).float())
 
 

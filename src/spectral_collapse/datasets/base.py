@@ -102,8 +102,8 @@ class DatasetInfo:
     source_band: size in pixels -> up to which frequency, in cycles per pixel of the image, a source
     says what the target is like: a property of the data, whatever scores are made of it.
     structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
-    Nyquist frequency. structure: 'color' compares the channels, 'edges' runs the grey, mask and
-    threshold pipeline of Appendix B.5. companion: whether studies of other families show this data set
+    Nyquist frequency. structure: 'color' compares the channels, 'silhouette' and 'edges' are for
+    drawings (`metrics.structure_view`). companion: whether studies of other families show this data set
     beside their own. fixed: whether results speak of just these pictures, other parts of which networks were trained
     on: intervals then resample windows within each picture (`statistics.groups_of`). published: the papers' settings
     of the cures on it. publishable: whether pictures of its real images may be published; without it, results ship
@@ -118,7 +118,7 @@ class DatasetInfo:
     source_label: int
     guidance: float
     source_band: Callable[[int], float]
-    structure: Literal["color", "edges"]
+    structure: Literal["color", "silhouette", "edges"]
     structure_cutoff: Callable[[int], float]
     open_real: Callable[[list[Path], Split, int, bool], DomainImages | None]
     """(folders to look in, split, size, skip_corrupt) -> the real images, or None where there are none."""
@@ -143,7 +143,7 @@ class DatasetInfo:
         check_is("download", self.download, Download | None, "a Download or None")
         check_count("source_label", self.source_label, 0)
         check_number("guidance", self.guidance, 0)
-        check_name("structure", self.structure, ("color", "edges"))
+        check_name("structure", self.structure, ("color", "silhouette", "edges"))
         for name in ("source_band", "structure_cutoff", "open_real", *(["render"] if self.render is not None else [])):
             check_function(name, getattr(self, name))
 

@@ -46,23 +46,25 @@ _SCORES = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a reader wants. score: of single images, more is better. structure: of its data sets ('color' for
-    thinned-out images, 'edges' for drawings), '' for all. floor: a score that must not fall. near: images must not be
+    """What a reader wants. score: of single images, more is better. structures: what S_LF
+    compares on its data sets, () for all. floor: a score that must not fall. near: images must not be
     farther from real targets."""
 
     wanted: str
     score: str
-    structure: str = ""
+    structures: tuple[str, ...] = ()
     floor: str = ""
     near: bool = False
 
 
 TASKS = {
-    "super-resolution, to measure in": Task("correct pixel values", "psnr", "color"),
-    "super-resolution, to look at": Task("the source's structure with realistic texture", JOINT, "color", near=True),
-    "drawing to photo": Task("the drawing's structure with realistic texture", JOINT, "edges", near=True),
+    "super-resolution, to measure in": Task("correct pixel values", "psnr", ("color",)),
+    "super-resolution, to look at": Task("the source's structure with realistic texture", JOINT, ("color",), near=True),
+    "drawing to photo": Task(
+        "the drawing's structure with realistic texture", JOINT, ("silhouette", "edges"), near=True
+    ),
     "reconstruction": Task("the source itself, sampled under its own label", "reconstruction"),
-    "editing": Task("keep the source, with no less texture than the standard inversion", "s_lf", "", "s_hf"),
+    "editing": Task("keep the source, with no less texture than the standard inversion", "s_lf", floor="s_hf"),
 }
 
 
@@ -78,8 +80,8 @@ class Choice(NamedTuple):
 
 def suited(found: Found, task: str) -> Found:
     """The results that a task is answered from. Raises InvalidParameterError for an unknown task."""
-    wanted = _task(task).structure
-    return {name: study for name, study in found.items() if wanted in ("", study.attrs["structure"])}
+    wanted = _task(task).structures
+    return {name: study for name, study in found.items() if not wanted or study.attrs["structure"] in wanted}
 
 
 def _task(name: str) -> Task:

@@ -158,6 +158,9 @@ def silhouettes(drawings: Pair, cutoff: float, groups: Sequence[str]) -> Arrays:
         return torch.where(levels < WHITE, 1 - levels, 0)
 
     views = {
+        "the paper's: mask of what is not white, low-passed, above κ / 2": [
+            metrics.structure_view(x, cutoff, "edges") for x in drawings
+        ],
         "grey, low-passed": [metrics.low_pass(grey(x), cutoff) for x in drawings],
         "mask of what is not white, low-passed": [metrics.low_pass(mask(x), cutoff) for x in drawings],
         "darkness where not white, low-passed": [metrics.low_pass(darkness(x), cutoff) for x in drawings],
@@ -165,8 +168,11 @@ def silhouettes(drawings: Pair, cutoff: float, groups: Sequence[str]) -> Arrays:
             (metrics.low_pass(darkness(x), cutoff) > 0.02).float() for x in drawings
         ],
     }
-    used = [metrics.structure_view(x, cutoff, "edges") for x in drawings]
-    readings = [_silhouette("mask of what is not white, low-passed, above κ / 2", *used, used=True)]
+    used = [
+        metrics.structure_view(x, cutoff, "silhouette", fill=fill)
+        for x, fill in zip(drawings, (True, False), strict=True)
+    ]
+    readings = [_silhouette("mask of what is not white, outlines of the drawing filled, low-passed", *used, used=True)]
     readings += [_silhouette(label, *(x.clamp(0, 1) for x in pair)) for label, pair in views.items()]
     return _arrays(readings, groups)
 

@@ -23,7 +23,7 @@ from spectral_collapse.later import torch
 from spectral_collapse.metrics import corruptions
 from spectral_collapse.metrics.corruptions import GRADES, Corruption
 from spectral_collapse.metrics.evaluate import evaluate
-from spectral_collapse.metrics.s_lf import Structure, grey, mask
+from spectral_collapse.metrics.s_lf import Structure, filled, grey, mask
 from spectral_collapse.studies import common, readings
 from spectral_collapse.studies.layout import Layout
 from spectral_collapse.studies.parameters import Count, NetworkParameters
@@ -35,8 +35,8 @@ CUTOFFS = (0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
 FILTERS = ("low-pass", "high-pass")
 FILTERED = ("image", *(f"{name} {cutoff:g}" for name in FILTERS for cutoff in (0.125, 0.25, 0.5)))
 """What there are pictures of."""
-STAGES = ("image", "grey", "mask", "low-passed", "silhouette", "difference")
-"""Of S_LF's pipeline; colours have the first, the fourth and the last."""
+STAGES = ("image", "grey", "mask", "silhouette", "compared", "difference")
+"""Of S_LF's pipeline; colours have the first and the last two."""
 WHITE, STANDARD, TABA = "white noise", "standard inversion", "TABA"
 LOUD = "white noise, 1 % too strong"
 CORRUPTIONS: dict[str, dict[str, Corruption]] = {"image": corruptions.IMAGES, "latent": corruptions.LATENTS}
@@ -75,7 +75,7 @@ Given = Request[ScoreParameters]
 def jobs(request: Given) -> Mapping[str, Job]:
     """A job per kind of latent, data set of S_LF's pipeline, corruption, and score with several readings."""
     compared = {images.info.name: images for images in (request.images, *request.beside.values())}
-    pair, drawings = _first(compared.values(), "color"), _first(compared.values(), "edges")
+    pair, drawings = _first(compared.values(), "color"), _first(compared.values(), "silhouette", "edges")
 
     def white() -> torch.Tensor:
         return white_noise(request, len(request.images.chosen))
@@ -296,17 +296,20 @@ def pipeline(images: Images) -> Arrays:
 
 
 def structure_stages(images: torch.Tensor, cutoff: float, structure: Structure) -> dict[str, torch.Tensor]:
-    """The stages of `metrics.structure_view`, each (N, C or 1, H, W) in [0, 1], and how far its result is from
-    that of the first image (absolute difference)."""
-    stages, result = {"image": (images + 1) / 2}, metrics.structure_view(images, cutoff, structure)
-    if structure == "edges":
+    """The stages of what S_LF compares, of a source and what it is compared with, each (N, C or 1, H, W) in [0, 1], and
+    how far the last one is from the source's (absolute difference)."""
+    views = [metrics.structure_view(x, cutoff, structure, fill=fill) for x, fill in _source_first(images)]
+    compared, stages = torch.cat(views), {"image": (images + 1) / 2}
+    if structure != "color":
         stages |= {"grey": grey(images), "mask": mask(images)}
-        # drawn twice as bright: a low-passed line is faint
-        stages["low-passed"] = (2 * metrics.low_pass(stages["mask"], cutoff)).clamp(0, 1)
-    return stages | {
-        "silhouette" if structure == "edges" else "low-passed": result,
-        "difference": (result - result[:1]).abs(),
-    }
+    if structure == "silhouette":
+        stages["silhouette"] = torch.cat([filled(x) if fill else x for x, fill in _source_first(stages["mask"])])
+    return stages | {"compared": compared, "difference": (compared - compared[:1]).abs()}
+
+
+def _source_first(images: torch.Tensor) -> list[tuple[torch.Tensor, bool]]:
+    """The first image, a source, whose outlines are filled, and the others."""
+    return [(images[:1], True), (images[1:], False)]
 
 
 def responses(request: Given, kind: str, name: str) -> Arrays:
@@ -352,13 +355,13 @@ def _responses(kind: str, parts: Mapping[str, Arrays]) -> xr.Dataset:
     return Layout(**rows).dataset(arrays, coordinates)
 
 
-def _first(compared: Iterable[Images], structure: Structure) -> Images:
+def _first(compared: Iterable[Images], *structures: Structure) -> Images:
     for images in compared:
-        if images.info.structure == structure:
+        if images.info.structure in structures:
             return images
     raise InvalidParameterError(
-        "beside must name data sets such that S_LF compares the colours of one and the edges of another, as it does "
-        "by default"
+        "beside must name data sets such that S_LF compares the colours of one and drawings of another, as it does by "
+        "default"
     )
 
 
