@@ -280,6 +280,29 @@ def test_where_both_kinds_ship_real_images_count_unless_rendered_ones_are_asked_
         assert found.attrs["data_source"] == kind
 
 
+@pytest.mark.parametrize("given", [{}, {"source": "rendered"}])
+def test_without_a_number_of_images_that_of_the_most_counts(given: dict[str, str]) -> None:
+    asked = request(domains.STUDY, dataset="bbbc021_x8", **given)
+    wanted = json.loads(results.canonical(domains.STUDY.identity(asked)))
+    for images in (2, 9, 7):
+        attrs = {
+            "study": "domains",
+            "parameters": results.canonical(wanted | {"images": images}),
+            "data_source": "rendered",
+            "mark": images,
+        }
+        results.ship(make().assign_attrs(attrs))
+    found = {
+        images: domains.STUDY.run(
+            dataset="bbbc021_x8", profile="smoke", **given, **({"images": images} if images else {})
+        )
+        for images in (0, 2, 7)
+    }
+    assert {images: one.attrs["mark"] for images, one in found.items()} == {0: 9, 2: 2, 7: 7}
+    more = request(domains.STUDY, dataset="bbbc021_x8", images=3, **given)
+    assert shipping.state("domains", more, domains.STUDY.identity(more)).kind == "stale"
+
+
 def test_a_network_that_was_asked_for_stays_whatever_the_images() -> None:
     for name, kind in (("bbbc021", "real"), ("bbbc021-rendered", "rendered")):
         network(name, kind)

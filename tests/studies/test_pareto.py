@@ -341,7 +341,7 @@ def test_pictures_stay_under_10_megabytes(profile: str) -> None:
 
 
 def test_profiles_have_the_papers_sizes() -> None:
-    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 16, 3, 50, 512, 6), "paper": (256, 32, 3, 50, 2048, 2)}
+    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 64, 3, 50, 512, 6), "paper": (256, 64, 3, 50, 2048, 2)}
     for profile, expected in sizes.items():
         given = ParetoParameters.checked(profile=profile)
         found = (given.size, given.default_images[profile], given.seeds, given.num_steps, given.reference, given.shown)

@@ -62,7 +62,8 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
 
     What ships counts whichever images this machine has, where nobody asked for some: a result of real images counts as
     that of a machine that has none and would render them (`answers`), one of rendered images as that of a
-    machine that has real ones. Where both ship, that of real images counts. `source` asks for either.
+    machine that has real ones. Where both ship, that of real images counts. `source` asks for either. Where nobody says
+    how many images, what ships counts with as many as it has, that of the most where several do.
     """
     exact = results.shipped_path(study, identity)
     wanted = json.loads(results.canonical(identity))  # JSON knows no tuples
@@ -83,10 +84,8 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
             if file.name in _carried():
                 known["code"], commit = _carried()[file.name]
             candidates.append((file, known, commit))
-    # those of this code first, and of these that of real images
-    for file, known, commit in sorted(
-        candidates, key=lambda one: (one[1].get("code") != wanted["code"], one[1].get("source") != "real")
-    ):
+    # those of this code first, of these those of real images, and of these that of the most
+    for file, known, commit in sorted(candidates, key=lambda one: _order(one[1], wanted["code"])):
         code = str(known.get("code", ""))
         alike = known | {"code": wanted["code"]}
         if alike == wanted or answers(request, wanted, alike):
@@ -99,6 +98,10 @@ def state(study: str, request: Request[Any], identity: Mapping[str, Any], names:
             parts = ", ".join(sorted({_FINGERPRINTS[name] for name in changed}))
             other.append(State("stale", f"what ships was made with other {parts}", file))
     return min(other, key=lambda found: (found.kind, not found.code), default=State("missing", "it does not ship"))
+
+
+def _order(known: Mapping[str, Any], code: str) -> tuple[bool, bool, int]:
+    return known.get("code") != code, known.get("source") != "real", -int(known.get("images") or 0)
 
 
 def _since(commit: str, names: Collection[str]) -> str:
@@ -168,7 +171,8 @@ def answers(request: Request[Any], wanted: Mapping[str, Any], stored: Mapping[st
     machines differ in: real or rendered images, with the networks that are today's for either, and weights of scores
     that this one lacks. Both of the same code."""
     given = request.parameters
-    if getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None:
+    asked = getattr(given, "source", "auto") != "auto" or getattr(given, "root", None) is not None
+    if asked and stored.get("source") != wanted.get("source"):
         return False
     if getattr(given, "images", None) not in (None, stored.get("images")):
         return False
@@ -189,6 +193,8 @@ def answers(request: Request[Any], wanted: Mapping[str, Any], stored: Mapping[st
 
 
 def _with_images_of(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """An identity with the images of a stored result, if one of the two has real images and the other rendered ones."""
+    """An identity with the number of images of a stored result, and with its images if one of the two has real and the
+    other rendered ones."""
     differ = {wanted.get("source"), stored.get("source")} == {"real", "rendered"}
-    return {**wanted} | ({name: stored.get(name) for name in ("source", "data", "images")} if differ else {})
+    taken = ("source", "data", "images") if differ else ("images",)
+    return {**wanted} | {name: stored[name] for name in taken if name in stored}

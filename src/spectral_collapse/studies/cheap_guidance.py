@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import numpy as np
 import xarray as xr
@@ -77,8 +77,6 @@ _TIMED_STEPS = 10  # two turns of what is done at every fifth step
 
 class CheapGuidanceParameters(NetworkParameters):
     """Test images of one data set, a network, and variants of OVG."""
-
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
 
     variants: Annotated[tuple[str, ...], AfterValidator(partial(known, "variant of OVG", among=VARIANTS))] = by_profile(
         (EXACT, "spectral", "free"), tuple(VARIANTS), tuple(VARIANTS), description="variants of OVG, 'exact' among them"

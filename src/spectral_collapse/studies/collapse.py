@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 import xarray as xr
@@ -44,8 +43,6 @@ targets under their own label."""
 
 class CollapseParameters(NetworkParameters):
     """Test images of one data set and a network to invert them with."""
-
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 64}
 
 
 Given = Request[CollapseParameters]

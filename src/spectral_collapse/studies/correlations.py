@@ -81,7 +81,7 @@ def _enough(methods: tuple[str, ...]) -> tuple[str, ...]:
 class CorrelationParameters(LatentParameters):
     """Test images of one data set, a network, and the methods that invert and sample them."""
 
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 6, "quick": 32, "paper": 256}
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 6, "quick": 64, "paper": 256}
 
     methods: Annotated[latents.Methods, AfterValidator(_enough)] = by_profile(
         ("standard", "taba", "white_norm"),

@@ -96,7 +96,7 @@ def known(what: str, names: tuple[str, ...], among: Collection[str]) -> tuple[st
 class ImageParameters(Parameters):
     """Test images of one data set."""
 
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 32}
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 64}
     """Test images where no number is given; all where there are fewer."""
 
     split: ClassVar[Literal["test", "validation"]] = "test"

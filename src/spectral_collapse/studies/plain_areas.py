@@ -80,7 +80,7 @@ _LEAST = 0.05  # share of the places that an area must have
 class PlainAreaParameters(NetworkParameters):
     """Test images of one data set, a network, and noises to draw images from."""
 
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 256}
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 256}
 
     drawn: Count = by_profile(4, 32, 128, ge=2, description="noises from which the network draws images")
     edited: Count = by_profile(2, 6, 32, ge=2, description="drawn images that are edited, each in a pair with another")

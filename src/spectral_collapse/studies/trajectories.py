@@ -49,7 +49,7 @@ _LEAST = 1e-12  # of an amplitude, so that its logarithm is a number
 class TrajectoryParameters(latents.LatentParameters):
     """Test images of one data set, a network, and the methods whose walks are watched."""
 
-    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 32, "paper": 64}
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 64}
 
     methods: latents.Methods = by_profile(
         ("standard", "taba", "ovg"),
