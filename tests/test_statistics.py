@@ -280,7 +280,6 @@ def test_what_is_no_array_of_numbers_is_refused() -> None:
             lambda wrong=wrong: statistics.resampled_means(wrong, np.ones((2, 4))),
             lambda wrong=wrong: statistics.correlations(wrong, "pearson"),
             lambda wrong=wrong: statistics.sign_flip(wrong, groups),
-            lambda wrong=wrong: statistics.holm(wrong),
             lambda wrong=wrong: statistics.wilson(wrong, 10),
             lambda wrong=wrong: statistics.text(wrong),
             lambda wrong=wrong: without_blocks(wrong, 0),
@@ -294,7 +293,6 @@ def test_what_is_no_array_of_numbers_is_refused() -> None:
         lambda: bootstrap_mean(values, [0, 1]),
         lambda: statistics.sign_flip(values, no_group),
         lambda: statistics.wilson([1.5], 10),
-        lambda: statistics.holm([-1.0]),
         lambda: statistics.percentiles(np.ones((3, 0))),
     ):
         with pytest.raises(InvalidParameterError):
@@ -391,13 +389,6 @@ def test_drawn_sign_flips_are_near_the_normal_law() -> None:
     expected = 2 * stats.norm.sf(abs(values.sum(-1)) / np.sqrt((values**2).sum(-1)))
     # 20000 draws: a standard error of 0.0035 at most, and the law itself is near
     np.testing.assert_allclose(statistics.sign_flip(values, range(200)), expected, atol=0.02)
-
-
-def test_holm_by_hand() -> None:
-    # 0.01 * 4, 0.02 * 3, 0.03 * 2 = 0.06 and 0.5 * 1; no value below one that came before
-    np.testing.assert_allclose(statistics.holm(np.array([0.03, 0.01, 0.5, 0.02])), [0.06, 0.04, 0.5, 0.06])
-    np.testing.assert_allclose(statistics.holm(np.array([0.03, np.nan, 0.02])), [0.04, np.nan, 0.04])
-    np.testing.assert_allclose(statistics.holm(np.array([[0.9, 0.8], [0.001, 0.5]])), [[1, 1], [0.002, 0.5]])
 
 
 def test_what_is_no_interval_and_no_bounds_is_refused() -> None:

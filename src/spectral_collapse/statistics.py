@@ -448,19 +448,6 @@ def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray, seed: i
     return np.where(np.isnan(actual), np.nan, share)
 
 
-def holm(pvalues: np.ndarray) -> np.ndarray:
-    """p-values of one family, along the last dimension, corrected for their number (Holm, 1979); NaN is no test."""
-    pvalues = _numbers("pvalues", pvalues)
-    if (pvalues < 0).any() or (pvalues > 1).any():
-        raise InvalidParameterError("pvalues must lie in [0, 1]; some lie outside")
-    order = np.argsort(pvalues, -1)  # NaN last
-    tests = (~np.isnan(pvalues)).sum(-1, keepdims=True)
-    steps = np.take_along_axis(pvalues, order, -1) * (tests - np.arange(pvalues.shape[-1]))
-    corrected = np.empty_like(steps)
-    np.put_along_axis(corrected, order, np.fmax.accumulate(steps, -1).clip(0, 1), -1)
-    return np.where(np.isnan(pvalues), np.nan, corrected)
-
-
 def wilson(share: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's 95 % interval of a share of `count` independent cases."""
     count, share = check_count("count", count, 1), _numbers("share", share, 0)

@@ -31,14 +31,32 @@ def study() -> xr.Dataset:
 
 def test_only_what_differs_is_significant(study: xr.Dataset) -> None:
     pairs = findings.differences(study)
-    told = (pairs["holm"] < 0.05).sel(score="s_hf").to_series().to_dict()
+    told = (pairs["adjusted"] < 0.05).sel(score="s_hf").to_series().to_dict()
     assert told == {"TABA": True, "OVG": True, "direct": False}
     assert "S_HF 2 above, 0 below; S_LF 1 above, 1 below; S_DC 2 above, 0 below" in findings.significant({"": study})
 
 
+def test_the_correction_is_benjamini_and_hochbergs() -> None:
+    study = made({name: {"s_hf": shift} for name, shift in (("standard", 0), ("a", 0.03), ("b", 0.015), ("c", 0))})
+    pairs = findings.differences(study).sel(score="s_hf")
+    order = np.argsort(pairs["pvalue"].to_numpy())
+    raw = pairs["pvalue"].to_numpy()[order]
+    assert 0 < raw[0] < raw[2]
+    # p_i * m / i, and none above one that comes later
+    by_hand = np.minimum.accumulate((raw * 3 / np.arange(1, 4))[::-1])[::-1]
+    np.testing.assert_allclose(pairs["adjusted"].to_numpy()[order], by_hand)
+
+
+def test_a_method_by_another_name_counts_once(study: xr.Dataset) -> None:
+    again = study.isel(point=[0, 1, 2, 0]).assign_coords(point=["standard", "taba", "ovg", "negative_prompt"])
+    assert findings.differences(again)["point"].to_numpy().tolist() == ["TABA", "OVG"]
+    assert findings.ranks({"": again})["method"].tolist() == ["standard", "TABA", "OVG"]
+    assert "Of 2 methods" in findings.answer({"": again})
+
+
 def test_four_pictures_tell_nothing() -> None:
     few = made(SHIFTS, pictures=4)
-    assert (findings.differences(few)["holm"] > 0.05).all()
+    assert (findings.differences(few)["adjusted"] > 0.05).all()
     assert "With 4 independent pictures no p-value is below 0.12" in findings.significant({"": few})
 
 
@@ -123,7 +141,10 @@ def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
 
 
 def test_the_answer_counts(study: xr.Dataset) -> None:
-    text, counted = findings.answer({"": study}), "after Holm's correction, depending on the data set: 2 in S_HF,"
+    text, counted = (
+        findings.answer({"": study}),
+        "after correction for their number, depending on the data set: 2 in S_HF,",
+    )
     assert counted in text
     assert "OVG has the best mean rank over 5 scores" in text
     few = made(SHIFTS, pictures=4, title="Few")

@@ -68,7 +68,7 @@ def differences(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
     """Whether each point differs from the baseline on each data set, a panel per score.
 
     found: title of a data set -> a result of `findings.comparison.paired`. The colour says whether the interval leaves
-    0 out, and to which side; of `findings.comparison.corrected`, whether Holm's correction leaves the difference
+    0 out, and to which side; of `findings.comparison.corrected`, whether the correction leaves the difference
     significant. Hover for the difference and the share of images that are better.
     """
     table = pd.concat([_told(pairs).assign(data=title) for title, pairs in found.items()], ignore_index=True)
@@ -92,8 +92,8 @@ def _told(pairs: xr.Dataset) -> pd.DataFrame:
     """A row per point and score, with what its difference says."""
     table = pairs.to_dataframe().reset_index()
     kinds = [_verdict(SCORES[row.score], row.difference_low, row.difference_high) for row in table.itertuples()]
-    if "holm" in pairs:
-        kinds = [kind if p < LEVEL else "open" for kind, p in zip(kinds, table["holm"], strict=True)]
+    if "adjusted" in pairs:
+        kinds = [kind if p < LEVEL else "open" for kind, p in zip(kinds, table["adjusted"], strict=True)]
     table["verdict"], table["sign"] = ([_VERDICTS[kind][part] for kind in kinds] for part in (0, 2))
     units = {name: f" ({card.units})" * (card.units != "1") for name, card in SCORES.items()}
     table["panel"] = [f"{SCORES[name].symbol}{units[name]} {SCORES[name].arrow}".rstrip() for name in table["score"]]

@@ -68,17 +68,28 @@ def paired(
 
 
 def corrected(study: xr.Dataset, pairs: xr.Dataset) -> xr.Dataset:
-    """A result of `paired` with `pvalue`, of `statistics.sign_flip`, and `holm`, corrected for the number of points."""
+    """A result of `paired` with `pvalue`, of `statistics.sign_flip`, and `adjusted`: by Benjamini and Hochberg's
+    correction among the points of a score. A score that misses values counts as no difference."""
     values = _per_image(study, list(pairs["score"].to_numpy()))
     gap = values.sel(point=pairs["point"]) - values.sel(point=pairs.attrs["baseline"])
     pvalue = statistics.sign_flip(gap.transpose("score", "point", "sample").to_numpy(), groups_of(study))
     dims = ("score", "point")
-    return pairs.assign(pvalue=(dims, pvalue), holm=(dims, statistics.holm(pvalue)))
+    adjusted = stats.false_discovery_control(np.nan_to_num(pvalue, nan=1.0), axis=-1)
+    return pairs.assign(pvalue=(dims, pvalue), adjusted=(dims, adjusted))
+
+
+def distinct(study: xr.Dataset, scores: Sequence[str]) -> xr.Dataset:
+    """The study without points whose scores equal those of an earlier point on every image: the same method by another
+    name, as the negative prompt is the standard inversion without guidance."""
+    values = _per_image(study, scores).transpose("point", "score", "sample").to_numpy()
+    kept = [n for n, one in enumerate(values) if not any(np.array_equal(one, other, True) for other in values[:n])]
+    return study.isel(point=kept)
 
 
 def leaders(study: xr.Dataset, score: str) -> dict[str, str]:
     """point -> 'best' or 'second'. The best has the best mean, if its difference from every other point has p < `LEVEL`
-    by `statistics.sign_flip` after Holm's correction; the second likewise among the others, if there is a best."""
+    by `statistics.sign_flip`, all of them, so that no correction is due; the second likewise among the others, if there
+    is a best."""
     values = _per_image(study, [score])
     order = np.argsort(-_goodness([score], values.mean("sample").to_numpy())[0], kind="stable")
     names, ranked = values["point"].to_numpy()[order], values.to_numpy()[0, order]
@@ -87,7 +98,7 @@ def leaders(study: xr.Dataset, score: str) -> dict[str, str]:
         if len(names) < place + 2 or not metrics.SCORES[score].directed:
             break
         pvalues = statistics.sign_flip(ranked[place] - ranked[place + 1 :], groups_of(study))
-        if not (statistics.holm(pvalues) < LEVEL).all():
+        if not (pvalues < LEVEL).all():
             break
         found[str(names[place])] = mark
     return found

@@ -13,7 +13,7 @@ from scipy import stats
 
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
-from spectral_collapse.findings.intervals import concat, mean_text, means
+from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, text
@@ -51,8 +51,8 @@ def answer(study: xr.Dataset) -> str:
     falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
         f"**Answer.** $S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude "
-        f"has {mean_text(weak)}. Scores that order the distortions alike: {alike}. Some scores miss some distortions "
-        f"(their mean moves by less than {BLIND:.0%} of their range):\n{missed}"
+        f"has {mean_text(weak, bounds=SHARE)}. Scores that order the distortions alike: {alike}. Some scores miss some "
+        f"distortions (their mean moves by less than {BLIND:.0%} of their range):\n{missed}"
     )
 
 
@@ -77,7 +77,7 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
                 row = {"score": name, "corruption": corruption, "grade": at["grade"]}
                 row |= bootstrap_mean(card.goodness(values))._asdict()
                 row["strength"] = f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip()
-                rows.append(row | {"value": mean_text(values)})
+                rows.append(row | {"value": mean_text(values, bounds=bounds_of(name))})
         if rows:
             table, ends = pd.DataFrame(rows), ["mean", "low", "high"]
             worst, best = table["mean"].min(), table["mean"].max()
@@ -128,15 +128,15 @@ def filters_verdict(study: xr.Dataset) -> str:
     """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff."""
     at = _lowest_cutoff(study)
     texts = {
-        (score, name): mean_text(at.sel(filter_score=score, filter=name))
+        (score, name): mean_text(at.sel(filter_score=score, filter=name), bounds=bounds_of(score))
         for score in ("s_hf", "s_lf")
         for name in ("low-pass", "high-pass")
     }
-    gaps = _filter_gaps(study)
+    whole, gaps = mean_text(_whole_s_hf(study), bounds=bounds_of("s_hf")), _filter_gaps(study)
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
     agrees = {("low-pass",): "The opposite", ("high-pass",): "Yes"}.get(tuple(lowered), "Neither way")
     return (
-        f"- **$S_{{HF}}$** is {mean_text(_whole_s_hf(study))} for the whole images, {texts['s_hf', 'low-pass']} after "
+        f"- **$S_{{HF}}$** is {whole} for the whole images, {texts['s_hf', 'low-pass']} after "
         f"the low-pass at {at['filter_cutoff'].item():g} of Nyquist and {texts['s_hf', 'high-pass']} after the "
         f"high-pass: differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.\n"
         f"- **$S_{{LF}}$** against the whole image is {texts['s_lf', 'low-pass']} after the low-pass and "
@@ -301,10 +301,10 @@ def readings_verdict(study: xr.Dataset) -> str:
     def value(score: str, label: str, case: str) -> str:
         """The mean of a case by the first reading of a score whose label begins so."""
         one = next(one for one in readings if _label(one).startswith(label) and one["reading_score"] == score)
-        return text(bootstrap_mean(one["reading_value"].sel(case=case).dropna("reading_sample")))
+        return mean_text(one["reading_value"].sel(case=case).dropna("reading_sample"), bounds=bounds_of(score))
 
     own = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
-    listed = "; ".join(f"{_label(one)} {mean_text(one, 2)}" for one in own)
+    listed = "; ".join(f"{_label(one)} {mean_text(one, 2, SHARE)}" for one in own)
     drops = "; ".join(
         f"{_label(one).partition(' (')[0]} {mean_text((values[0] - values[1]).dropna('reading_sample'))}"
         for one, values in ((one, one["reading_value"]) for one in readings if one["reading_score"] == "s_hf")
@@ -340,8 +340,9 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
     for number in study["reading"].to_numpy():
         one = study.sel(reading=number)
         values = (one["reading_value"].sel(case=case).dropna("reading_sample") for case in one["case"].to_numpy())
-        texts = zip(one["reading_case"].to_numpy(), map(mean_text, values), strict=True)
-        first, second = (f"{case}: {mean}" for case, mean in texts)
+        bounds = bounds_of(one["reading_score"].item())
+        cases = zip(one["reading_case"].to_numpy(), values, strict=True)
+        first, second = (f"{case}: {mean_text(each, bounds=bounds)}" for case, each in cases)
         found = one["found_own"].dropna("reading_sample")
         rows.append(
             {
@@ -350,7 +351,7 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
                 "Used": "yes" if one["reading_used"].item() else "",
                 "First case": first,
                 "Second case": second,
-                "Own pair is closest": mean_text(found, 2) if found.size else "",
+                "Own pair is closest": mean_text(found, 2, SHARE) if found.size else "",
             }
         )
     return pd.DataFrame(rows).set_index(["Score", "Reading"])
