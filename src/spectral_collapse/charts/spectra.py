@@ -96,18 +96,19 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
     """Sources, what the standard inversion and the cures make of them, and the true targets: of images that may not be
     published, the outputs alone.
 
-    Below each row are the middle `detail` x `detail` pixels, enlarged; hovering tells an image's own high-frequency
-    energy.
+    Below each row are the middle `detail` x `detail` pixels, enlarged, unless that is 0; hovering tells an image's own
+    high-frequency energy.
     """
     names = list(study["shown"].to_numpy()[:rows])
     image = study["image"].sel(shown=names)
     series = {title: name for title, name in _COLUMNS.items() if "withheld" not in study.attrs or name in OUTPUTS}
+    endings = ("", DETAIL) if detail else ("",)
     middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
     columns = {
         title: [
-            picture
+            picture.to_numpy()
             for whole in image.sel(image_series=name)
-            for picture in (whole.to_numpy(), whole.isel(row=middle, col=middle).to_numpy())
+            for picture in (whole, whole.isel(row=middle, col=middle))[: len(endings)]
         ]
         for title, name in series.items()
     }
@@ -116,7 +117,7 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
         value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
         return {"High-frequency energy over that of training targets": f"{np.exp(value):.2f}"}
 
-    return pictures.grid(columns, [shown for name in names for shown in (name, f"{name}{DETAIL}")], details=energy)
+    return pictures.grid(columns, [name + ending for name in names for ending in endings], details=energy)
 
 
 @described

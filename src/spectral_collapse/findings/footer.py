@@ -24,11 +24,14 @@ def sentence() -> str:
     counted = Counter(entry.how for entry in entries)
     whence = ", ".join(f"{number} {how}" for how, number in counted.items())
     said = [f"This page shows {len(entries)} {'result' if len(entries) == 1 else 'results'}: {whence}."]
-    for state, number in Counter((entry.state.kind, entry.state.why) for entry in entries).items():
-        if state[0] == "missing":
+    older = sum(entry.state.kind == "other code" and entry.how == "loaded" for entry in entries)
+    if older:
+        said.append(f"{older} of them {'was' if older == 1 else 'were'} made by an earlier version of the code.")
+    for (kind, why), number in Counter((entry.state.kind, entry.state.why) for entry in entries).items():
+        if kind == "missing":
             said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
-        elif state[0] != "stored":
-            said.append(f"Of {number} of them {state[1]}.")
+        elif kind in ("stale", "damaged"):
+            said.append(f"Of {number} of them {why}.")
     said += dict.fromkeys(str(entry.attrs["withheld"]) for entry in entries if "withheld" in entry.attrs)
     return " ".join(said)
 
@@ -43,12 +46,8 @@ def html() -> str:
     if not ledger.USED:
         return ""
     if len(ledger.USED) > MANY:
-        other = sum(entry.state.kind != "stored" for entry in ledger.USED.values())
-        said = f"This page sums up {len(ledger.USED)} results, which the pages of their studies list."
-        said += f" {other} of them were made by another version of the code, as is said there." if other else ""
-        return (
-            f'<p class="spectral-collapse-results"><strong>Results behind this page.</strong> {markup.escape(said)}</p>'
-        )
+        said = f"{len(ledger.USED)}, listed on the pages of their studies."
+        return f'<p class="spectral-collapse-results"><strong>Results behind this page:</strong> {said}</p>'
     with pd.option_context("display.max_colwidth", None):
         rows = table().map(markup.escape)
         rows["In Python"] = "<code>" + rows["In Python"] + "</code>"
