@@ -59,7 +59,7 @@
   }
 
   // Makes a specification that is drawn too wide narrower, by about a factor: its legend, slightly narrower panels, or
-  // fewer of them to a row. Pictures stay as large as they are.
+  // fewer of them to a row, unless a row has five: then each column has a meaning. Pictures stay as large as they are.
   function tighten(spec, factor, legend) {
     const found = {rows: [], panels: [], legends: []};
     walk(spec, node => {
@@ -69,7 +69,7 @@
     });
     const small = factor > 1.3 || found.panels.some(one => one.width / factor < 150);
     if (legend) found.legends.forEach(one => { one.columns -= 1; });
-    else if (found.rows.some(one => small || (one.spec && isPicture(one.spec)))) {
+    else if (found.rows.some(one => (small && one.columns < 5) || (one.spec && isPicture(one.spec)))) {
       found.rows.forEach(one => { one.columns = Math.max(1, Math.min(one.columns - 1, Math.floor(one.columns / factor))); });
     } else found.panels.forEach(one => { one.width = Math.max(50, Math.floor(one.width / factor - 4)); });
   }

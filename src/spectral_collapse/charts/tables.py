@@ -11,6 +11,7 @@ from spectral_collapse.findings.cells import Cell, Cells, Page, cells_of
 
 _STYLE = """
 #ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
+#ID .more{mask-image:linear-gradient(to right,#000 calc(100% - 4em),#0002)}
 #ID table{border-collapse:separate;border-spacing:0;font-size:.85em;width:max-content}
 #ID .caption{margin:.3em 0;font-size:.95em;color:var(--pst-color-text-muted,#555)}
 #ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid var(--pst-color-border,#ddd);
@@ -36,7 +37,11 @@ LONG = 26
 _SCRIPT = """
 (() => {
   const root = document.getElementById("ID"), table = root.querySelector("table"), body = table.tBodies[0];
-  const heads = [...table.tHead.rows[0].cells];
+  const heads = [...table.tHead.rows[0].cells], frame = root.querySelector(".scroll");
+  // What scrolls fades out at the right, until its end is in sight.
+  const fade = () => frame.classList.toggle("more", frame.scrollWidth - frame.clientWidth - frame.scrollLeft > 4);
+  frame.addEventListener("scroll", fade);
+  new ResizeObserver(fade).observe(frame);
   const key = (row, place) => row.cells[place].dataset.sort;
   heads.forEach((head, place) => head.querySelector("button").addEventListener("click", () => {
     const down = head.getAttribute("aria-sort") === "descending";
