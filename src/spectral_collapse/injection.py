@@ -16,4 +16,5 @@ def injected(source: str, tags: Sequence[str], profile: str) -> str:
         return ""
     given = f"profile = {json.dumps(profile)}"
     fewer = "datasets = datasets[:2]\n" if profile == "smoke" and "datasets =" in source else ""
-    return f"# Parameters\n{given}\n{fewer}" if fewer or given not in source.splitlines() else ""
+    there = [line.partition("  #")[0] for line in source.splitlines()]
+    return f"# Parameters\n{given}\n{fewer}" if fewer or given not in there else ""
