@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -85,6 +86,16 @@ def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv(SHOWN, "show")
     STUDY.run(executor="here")
     assert footer.sentence().endswith("1 of them was made by an earlier version of the code.")
+
+
+def test_a_page_says_where_s_lf_compares_outlines() -> None:
+    for number, (dataset, structure) in enumerate(
+        (("edges2shoes", ""), ("edges2shoes", "silhouette"), ("photos_x8", ""))
+    ):
+        parameters = json.dumps({"dataset": dataset, "number": number})
+        attrs = {"parameters": parameters, "title": f"Title {number}", "structure": structure}
+        ledger.note(make().assign(s_lf=make()["s_hf"]).assign_attrs(attrs), "loaded", State("stored"))
+    assert "S_LF of Title 0 compares outlines" in footer.sentence()
 
 
 def test_images_are_counted_with_the_pictures_they_are_of() -> None:

@@ -32,6 +32,8 @@ def sentence() -> str:
             said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
         elif kind in ("stale", "damaged"):
             said.append(f"Of {number} of them {why}.")
+    if old := dict.fromkeys(str(entry.attrs["title"]) for entry in entries if entry.outlines):
+        said.append(f"S_LF of {' and '.join(old)} compares outlines, by the paper's rule, where results are older.")
     said += dict.fromkeys(str(entry.attrs["withheld"]) for entry in entries if "withheld" in entry.attrs)
     return " ".join(said)
 

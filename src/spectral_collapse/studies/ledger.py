@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import xarray as xr
 
+from spectral_collapse import datasets
 from spectral_collapse.statistics import pictures_of
 from spectral_collapse.store import results
 from spectral_collapse.store.shipping import State
@@ -17,7 +18,8 @@ How = Literal["computed here", "loaded"]
 @dataclass(frozen=True)
 class Entry:
     """A result that was handed over: its attrs, the numbers of its images and of the independent pictures that these
-    were taken from (0 without images), and whether it ships."""
+    were taken from (0 without images), and whether it ships. outlines: whether its S_LF compares the outlines of
+    drawings, as results from before that of silhouettes do."""
 
     study: str
     key: str
@@ -26,6 +28,7 @@ class Entry:
     pictures: int
     how: How
     state: State
+    outlines: bool = False
 
 
 USED: dict[str, Entry] = {}
@@ -37,4 +40,7 @@ def note(result: xr.Dataset, how: How, state: State) -> None:
     study = result.attrs["study"]
     key = results.key(study, results.parameters(result.attrs))
     images, pictures = (result.sizes["sample"], pictures_of(result)) if "sample" in result.dims else (0, 0)
-    USED.setdefault(key, Entry(study, key, dict(result.attrs), images, pictures, how, state))
+    info = datasets.DATASETS.get(results.parameters(result.attrs).get("dataset", ""))
+    drawings = "s_lf" in result and info is not None and info.structure == "silhouette"
+    outlines = drawings and result.attrs.get("structure") != "silhouette"
+    USED.setdefault(key, Entry(study, key, dict(result.attrs), images, pictures, how, state, outlines))

@@ -343,6 +343,7 @@ class Request(Generic[P]):
         if "dataset" in known:
             test = self.images.test
             found |= {"title": self.info.title, "data_source": test.kind, "origin": test.origin}
+            found["structure"] = self.info.structure
         if "checkpoint" in known:
             found["checkpoint_hash"] = self.facts(self._named).hash
         return found
