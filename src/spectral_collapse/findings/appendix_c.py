@@ -139,13 +139,13 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
         title = title_of(study)
         for one in predictions(study, decomposition[name]):
             if one.nearer not in _NOT_JUDGED:
-                case = cases.setdefault((f"{one.claim}.", _where(one.equation)), {})
+                case = cases.setdefault((one.claim, _where(one.equation)), {})
                 if one.nearer in _HELD:
                     rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
                     case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            claim = f"The latent gives the image back (relative error, {method})."
+            claim = f"The latent gives the image back (relative error, {method})"
             cases.setdefault((claim, _where("Corollary 1")), {})[title] = text(error), below(error, EXACT)
     return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
 

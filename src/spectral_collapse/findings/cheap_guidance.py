@@ -213,7 +213,7 @@ def claims(found: Found) -> list[Claim]:
     variant takes more time than its budget, or where the whole 95 % interval of the difference of areas (S_LF cut at
     each target's own) is below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it
     is open. The claim on a difference holds where the whole interval lies on the claimed side of 0."""
-    energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy.",
+    energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy",
                   "Earlier runs of this project, one data set",
                   "log high-frequency energy, 'free HF' minus exact OVG",
                   lambda study: _energy(study, "free HF") if "free HF" in study["variant"] else None,
@@ -238,7 +238,7 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
         cases[title_of(study)] = case
     words = (
         f"OVG {which} keeps exact OVG's area under the front (not significantly lower, and less than {MARGIN:.0%} "
-        f"lower) within {limit:g} times the standard inversion's time."
+        f"lower) within {limit:g} times the standard inversion's time"
     )
     what = "difference of areas, S_LF capped at the targets' own, and time"
     return from_cases(words, "This project's goal", cases, what, "fig-cheap-cost")

@@ -230,16 +230,16 @@ def claims(found: Found) -> list[Claim]:
 
     paper, figure = "Spectral Collapse", "fig-co-readings"
     rows = [
-        Rule("S_HF and S_DC have a strong positive correlation over methods.", f"{paper}, Sec. 4, Fig. 4a and 15",
+        Rule("S_HF and S_DC have a strong positive correlation over methods", f"{paper}, Sec. 4, Fig. 4a and 15",
              "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
-        Rule("S_HF and S_DC correlate positively across the images of one method, too.",
+        Rule("S_HF and S_DC correlate positively across the images of one method, too",
              f"our reading of {paper}, Sec. 4",
              "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
-        Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.", f"{paper}, Fig. 4b", "r of means",
+        Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises", f"{paper}, Fig. 4b", "r of means",
              r("s_lf"), is_below(0), "fig-co-lf", 2, images),
-        Rule("S_LF and S_DC have a moderate positive correlation.", f"{paper}, Fig. 16", "r of means", r("s_lf"),
+        Rule("S_LF and S_DC have a moderate positive correlation", f"{paper}, Fig. 16", "r of means", r("s_lf"),
              is_above(0), "fig-co-lf", 2, images),
-        Rule("Structure in the latent directly degrades texture.", f"{paper}, Sec. 4",
+        Rule("Structure in the latent directly degrades texture", f"{paper}, Sec. 4",
              "log energy of images from coloured noise at the right norm minus from white noise",
              lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_below(0), "fig-co-forced", 3, images),
     ]  # fmt: skip
@@ -252,6 +252,6 @@ def claims(found: Found) -> list[Claim]:
         )
         for one in found.values()
     }
-    words = "Decorrelation of the latent is a prerequisite of high frequencies."
+    words = "Decorrelation of the latent is a prerequisite of high frequencies"
     what = f"methods with an S_DC below white noise's, yet at least {ENOUGH:g} of the energy of images from white noise"
     return [*made[:4], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[4:]]

@@ -271,22 +271,22 @@ def claims(found: Found) -> list[Claim]:
     sizes = f"over {len(next(iter(found.values()))['series']) - 1} series on {len(found)} data sets"
     paper, back = "Spectral Collapse", "There and Back Again"
     rows = [
-        Rule("S_DC and S_G are strongly correlated.", f"{paper}, Sec. 4 and Fig. 14",
+        Rule("S_DC and S_G are strongly correlated", f"{paper}, Sec. 4 and Fig. 14",
              "Rank correlation; the interval draws series", Measured({sizes: joint} if np.isfinite(joint.low) else {}),
              is_above(STRONG), "fig-dc-scores", 2),
-        Rule("Standard deterministic inversion leaves strong spatial correlations in the latent.", f"{paper}, Sec. 4",
+        Rule("Standard deterministic inversion leaves strong spatial correlations in the latent", f"{paper}, Sec. 4",
              "largest autocorrelation at any distance, strong", lambda one: strongest(one, "standard"),
              is_above(NEIGHBOURS), "fig-dc-distance", note=images),
-        Rule("Standard deterministic inversion has a low S_DC.", f"{paper}, Tables 8 to 11", "S_DC",
+        Rule("Standard deterministic inversion has a low S_DC", f"{paper}, Tables 8 to 11", "S_DC",
              lambda one: s_dc(one, "standard"), lambda one: is_below(white_s_dc(one)), "fig-dc-scores", note=images),
-        Rule("TABA restores the independence of the latent (S_DC towards 0.99).", f"{paper}, Sec. 6", "S_DC",
+        Rule("TABA restores the independence of the latent (S_DC towards 0.99)", f"{paper}, Sec. 6", "S_DC",
              lambda one: s_dc(one, "taba") if "taba" in one["series"] else None,
              lambda one: is_at_least(white_s_dc(one), NEAR), "fig-dc-scores",
              note=lambda one: f"{replaced(one)}{images(one)}"),
-        Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches.", f"{back}, Fig. 2",
+        Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches", f"{back}, Fig. 2",
              "top-20 |r|, beside white noise's", lambda one: set_score(one, "patch_correlation", "standard"),
              lambda one: is_above(white_correlation(one)), "fig-dc-patches", note=images),
-        Rule("Latents are less diverse over smooth areas of the image than elsewhere.", f"{back}, Fig. 1 and 5",
+        Rule("Latents are less diverse over smooth areas of the image than elsewhere", f"{back}, Fig. 1 and 5",
              "flagged share, mostly plain minus other windows", in_plain_areas, is_above(0), "fig-dc-plain",
              note=images),
     ]  # fmt: skip

@@ -173,14 +173,14 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         printed[title_of(study)] = text(flagged), above(flagged, 0.5)
     return [
         from_cases(
-            "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter.",
+            "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
             "Spectral Collapse, App. B.4 and Fig. 12",
             filters,
             "S_HF minus that of the whole images (a low-pass keeps low frequencies)",
             "fig-filtered-scores",
         ),
         from_cases(
-            "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise.",
+            "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise",
             "Spectral Collapse, App. B.3 and Tables 2 to 11",
             printed,
             "white noise by Eq. 36",
