@@ -7,7 +7,7 @@ means also draws methods, about which it is a statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from spectral_collapse.findings.decorrelation import NEAR, per_dataset, white_s_
 from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Measured, images, label
-from spectral_collapse.findings.tidy import each, items
+from spectral_collapse.findings.tidy import each, enumerated, items, often
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
@@ -180,6 +180,40 @@ def raised(found: Found, score: str) -> tuple[int, int]:
 def excepted(found: Found) -> int:
     """On how many data sets there are `exceptions`."""
     return sum(bool(exceptions(one)) for one in found.values())
+
+
+def over_methods(found: Found) -> str:
+    """Whether S_HF rises with S_DC over methods, as a sentence."""
+    r = Measured.of(found, lambda one: readings(one, "s_hf")["means of methods"])
+    if not r.above(0) and not r.below(0):
+        return "Over our methods this correlation is too uncertain to tell."
+    sides = {"rises": len(r.above(0)), "falls": len(r.below(0))}
+    told = enumerated(f"{verb} on {often(count, len(found))} data sets" for verb, count in sides.items() if count)
+    return f"Over our methods $S_{{HF}}$, as a function of $S_{{DC}}$, {told}."
+
+
+def _as_white(found: Found, points: Sequence[str]) -> tuple[int, int]:
+    """In how many cases, of how many, images have at least `ENOUGH` of the energy of images from white noise."""
+    gaps = [gap(one, name, WHITE, "hf_excess") for one in found.values() for name in points]
+    return sum(bool(one.low > np.log(ENOUGH)) for one in gaps), len(gaps)
+
+
+def by_force(found: Found) -> str:
+    """Whether latents that were made white give the texture that white noise gives, as a sentence."""
+    standard, forced = (often(*_as_white(found, points)) for points in (("standard",), FORCED))
+    return (
+        f"Images from the standard inversion's latents reach {ENOUGH:.0%} of the high-frequency energy of images from "
+        f"white noise on {standard} data sets. Latents made white by force do so in {forced} cases."
+    )
+
+
+def needed(found: Found) -> str:
+    """Whether texture needs whiteness, as a sentence: coloured noise has the norm alone."""
+    share = often(*_as_white(found, (LOUD,)))
+    return (
+        f"Noise of the right norm whose spectrum is not white gives at least {ENOUGH:.0%} of the high-frequency energy "
+        f"of white noise on {share} data sets{', so texture does not need whiteness there' * (share != 'no')}."
+    )
 
 
 def readings_verdict(found: Found) -> str:

@@ -156,7 +156,7 @@ def answer(found: Found) -> dict[str, Any]:
     names = [str(name) for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
     near = []
     for name in (name for name in names if all(name in one["series"] for one in found.values())):
-        count = sum(bool(at_least(s_dc(one, name), white_s_dc(one), NEAR)) for one in found.values())
+        count = sum(is_independent(one, name) for one in found.values())
         if count:
             span = Measured.of(found, functools.partial(s_dc, series=name)).span()
             near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span})")
@@ -171,6 +171,11 @@ def answer(found: Found) -> dict[str, Any]:
         "count": len(found),
         "gaps": gaps.span(),
     }
+
+
+def is_independent(one: xr.Dataset, series: str) -> bool:
+    """Whether S_DC of a series is not below white noise's by more than `NEAR`."""
+    return bool(at_least(s_dc(one, series), white_s_dc(one), NEAR))
 
 
 def neighbours(one: xr.Dataset) -> Interval:

@@ -71,6 +71,11 @@ def does(count: int, verb: str) -> str:
     return f"{count or 'none'} {verb}{'s' * (count < 2)}"
 
 
+def often(count: int, of: int) -> str:
+    """'no', 'some', 'most' or 'all'."""
+    return "no" if not count else "all" if count == of else "most" if 2 * count > of else "some"
+
+
 def each(gather: Callable[..., Any], *given: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorates a function of one result: it is called with those of several data sets, data set -> result, and what it
     answers to each is put together by `gather`, as `items` or `intervals.stacked` do. given: to `gather`."""
