@@ -67,7 +67,8 @@ def test_every_claim_has_its_row_and_the_answer_counts_them(study: xr.Dataset, d
     nearer = [claim.nearer for claim in claims]
     counts = [nearer.count(name) for name in ("the claim", "the closed form", "beyond the closed form", "neither")]
     answer = appendix_c.answer(study, decomposed)
-    assert (answer["counts"], answer["all"]) == (counts, sum(counts))
+    assert f"Of {sum(counts)} testable predictions, our network follows the paper in {counts[0]}" in answer
+    assert ("undecided" in answer) == (counts[3] > 0)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"{float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
 
@@ -77,7 +78,7 @@ def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, de
     study["reconstruction_error"].loc[{"inverse": "standard"}] += 0.1
     made = {claim.claim: claim for claim in appendix_c.claims({"one": study}, {"one": decomposed})}
     for one in appendix_c.predictions(study, decomposed):
-        claim = made.get(f"{one.claim}.")
+        claim = made.get(one.claim)
         match one.nearer:
             case "by construction" | "see the number":
                 assert claim is None
@@ -89,8 +90,8 @@ def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, de
                 assert claim.side == "not measured"
             case _:
                 assert claim.side == "fails"
-    assert made["The latent gives the image back (relative error, fixed_point)."].side == "holds"
-    assert made["The latent gives the image back (relative error, standard)."].side == "fails"
+    assert made["The latent gives the image back (relative error, fixed_point)"].side == "holds"
+    assert made["The latent gives the image back (relative error, standard)"].side == "fails"
     assert len(made) == len(appendix_c.predictions(study, decomposed)) - 1
 
 
@@ -101,6 +102,35 @@ def test_the_gain_is_a_ratio_of_means_beside_the_claimed_constant(study: xr.Data
     np.testing.assert_allclose(means.loc[appendix_c.CONSTANT], 0.07)
     assert len(table) == 4 * 8
     assert table.attrs["title"] == "Made up"
+
+
+@pytest.mark.parametrize(
+    ("nearer", "told"),
+    [
+        (["the claim", "neither"], "in 1: high a; low b. The others are undecided."),
+        (["the claim", "the closed form"], "In all of the others it follows the ideal denoiser"),
+        (["neither", "beyond the closed form", "the closed form"], "In most of the others it follows"),
+        (["neither", "neither", "the closed form"], "In some of the others it follows"),
+        (
+            ["the claim", "see the number"],
+            "Of 1 testable predictions, our network follows the paper in 1: high a; low b.",
+        ),
+    ],
+)
+def test_the_answer_says_how_the_others_fared(nearer: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [appendix_c.Prediction("High a; low b (power)", "47", "1", "1", "1", one) for one in nearer]
+    monkeypatch.setattr(appendix_c, "predictions", lambda *_: made)
+    answer = appendix_c.answer(xr.Dataset(), xr.Dataset())
+    assert told in answer
+    assert answer.endswith("the rest is undecided.") == ("others it" in told and "neither" in nearer)
+
+
+def test_power_that_is_proportional_to_the_input_goes_back_to_it(study: xr.Dataset) -> None:
+    study["latent_power"] = study["cross"] ** 2 / study["input_power"]
+    assert "a share of 1.000 [1.000, 1.000] goes back" in appendix_c.explained(study)
+    assert "most of it" not in appendix_c.explained(study)
+    study["latent_power"] = 10 * study["latent_power"]
+    assert appendix_c.explained(study).endswith("The network puts the rest there, which is most of it.")
 
 
 def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:

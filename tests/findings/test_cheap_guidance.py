@@ -80,15 +80,36 @@ def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
 
 
 def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
-    lines = findings.why(found).split("\n")
-    assert len(lines) == 2
-    for numbers in ("free 0.10, 0.10, 0.10", "2.00, 2.00, 2.00 times the exact length", "-3.00 ["):
-        assert numbers in lines[0]
+    table = findings.thirds(found)
+    assert len(table) == 3 * len(found)
+    assert (table["High frequencies, free"] == "0.10").all()
+    assert (table["Length, g_HF"] == "2.00").all()
     answer = findings.answer(found)
-    assert "'every 5' takes 1.4 times" in answer["parts"]
+    assert answer.startswith(
+        "**Answer.** Nearly. Variants chosen on validation images lose measurable area on no data sets"
+    )
+    assert "in at most 1.4 times the standard inversion's time" in answer
+    assert findings.choice(found)[["Variant", "Time"]].to_numpy().tolist() == [["every 5", "1.4"]] * 2
     means = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
-    assert answer["cosine"] == (min(means), max(means))
+    assert f"at least {min(means):.2f} with" in findings.direction(found)
     assert "g_HF spectral; g_LF free" in findings.choices(found)
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
     assert findings.chosen_terms(fewer["one"]) == {}
     assert findings.claims(fewer)[2].side == "not measured"
+
+
+def test_the_answer_follows_the_loss_and_the_time(found: dict[str, xr.Dataset]) -> None:
+    slow = found["one"].copy()
+    slow["seconds"] = slow["seconds"] * xr.where(slow["variant"] == "standard", 1.0, 10.0)
+    assert "No: no variant ran in 1.6 times" in findings.answer({"one": slow})
+    assert findings.choice({"one": slow}).iloc[0]["Variant"] == "none"
+    mixed = findings.answer({"one": slow, "two": found["two"]})
+    assert mixed.startswith("**Answer.** Not on all data sets.")
+    assert mixed.endswith("On some data sets no variant is fast enough.")
+    lower = found["one"].copy()
+    lower["s_hf"] = lower["s_hf"] * xr.where(lower["variant"] == "every 5", 0.5, 1.0)
+    told = findings.answer({"one": lower, "two": found["two"]})
+    assert "Not on all data sets. Variants chosen on validation images lose measurable area on some data sets" in told
+    fast = found["one"].sel(variant=["standard", "exact", "free LF"])
+    fast["seconds"] = fast["seconds"] * xr.where(fast["variant"] == "free LF", 0.1, 1.0)
+    assert "**Answer.** Yes." in findings.answer({"one": fast})

@@ -29,6 +29,12 @@ def test_what_several_data_sets_say_is_a_list() -> None:
     assert claims.itemized("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
 
 
+def test_a_long_list_is_folded() -> None:
+    few, many = ("; ".join(["Textures, x8 0.3"] * count) for count in (claims.MANY, claims.MANY + 1))
+    assert "<details>" not in claims.itemized(few)
+    assert claims.itemized(many).startswith(f"<details><summary>{claims.MANY + 1} results</summary><ul><li>")
+
+
 def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
     made = [
         Claim(words, "a paper", "0.1", verdict) for words, verdict in (("a", "fails"), ("b", "holds"), ("c", "fails"))

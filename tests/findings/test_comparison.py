@@ -211,5 +211,5 @@ def test_the_table_says_what_is_missing_and_what_a_set_is() -> None:
     assert table["n"].tolist() == ["2", "3", "3 / 7", "-"]
     assert table.loc["S_G", "Mean [95 %]"] == "0.900"
     assert table["Without defect"].tolist() == ["-", "0.550", "40.000", "-"]
-    assert table.loc["LPIPS", "Mean [95 %]"] == "missing: no weights"
+    assert table.loc["LPIPS", "Mean [95 %]"] == "not measured"
     assert table["Direction"].tolist() == ["↑", "↑", "↓", "↓"]

@@ -102,3 +102,26 @@ def test_the_answer_counts_and_the_experiment_has_each_number() -> None:
     said = findings.experiment_verdict({"made": study})
     assert f"shuffled {findings.gap(study, 'shuffled').mean:.3f} [" in said
     assert "shuffled 1.00 [1.00, 1.00]" in said  # of white noise's energy
+
+
+def test_sentences_on_whiteness_by_force_and_without_it() -> None:
+    study = made_study()
+    white = study["hf_excess"].sel(point="white noise")
+    study["hf_excess"].loc[{"point": list(findings.FORCED)}] = white
+    assert "on no data sets. Latents made white by force do so in all cases" in findings.by_force({"made": study})
+    study["hf_excess"].loc[{"point": "shuffled"}] = white - 1
+    assert "do so in most cases" in findings.by_force({"made": study})
+    study["hf_excess"].loc[{"point": findings.LOUD}] = white - 1
+    assert findings.needed({"made": study}).endswith("on no data sets.")
+    study["hf_excess"].loc[{"point": findings.LOUD}] = white
+    assert "on all data sets, so texture does not need whiteness there." in findings.needed({"made": study})
+
+
+def test_a_correlation_over_methods_is_told_or_too_uncertain() -> None:
+    rising, falling = made_study(1, 1), made_study(-1, -1)
+    falling.attrs["title"] = "Falling"
+    assert findings.over_methods({"made": rising}).endswith("as a function of $S_{DC}$, rises on all data sets.")
+    both = findings.over_methods({"rising": rising, "falling": falling})
+    assert both.endswith("rises on some data sets and falls on some data sets.")
+    rising["s_hf"][:] = np.random.default_rng(0).random(rising["s_hf"].shape)
+    assert findings.over_methods({"made": rising}).endswith("too uncertain to tell.")

@@ -56,6 +56,8 @@ def test_intervals_hold_1_for_white_noise_alone(study: xr.Dataset) -> None:
         assert table.loc["TABA", "mean"] == pytest.approx(1, abs=0.01)
         assert table.loc["standard", "high"] < 1
     assert "white noise" not in table.index
+    assert findings.has_dimensions(study, "taba")
+    assert not any(findings.has_dimensions(study, name) for name in ("standard", "rank deficient", "duplicated"))
 
 
 def test_the_share_of_the_closed_form_is_1_where_it_is_the_same_and_0_where_it_is_white(study: xr.Dataset) -> None:

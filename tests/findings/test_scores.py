@@ -22,6 +22,10 @@ def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None
     assert response["image_missing"].item() == REASON
     assert "lpips_alex" not in set(findings.normalised(study, "image")["score"])
     assert "LPIPS (VGG-16)" in findings.responses_verdict(study, "image")
+    assert findings.unmeasured(study).startswith("*Not measured*: ")
+    assert "LPIPS (VGG-16)" in findings.unmeasured(study)
+    known = study.drop_vars([name for name in findings.missing(study) if name in study])
+    assert findings.unmeasured(known) == ""
 
 
 @pytest.mark.parametrize("kind", ["image", "latent"])
@@ -118,15 +122,26 @@ def test_the_table_of_readings_has_one_used_per_definition(study: xr.Dataset) ->
     assert (table["Own pair is closest"] != "").sum() == 6
 
 
-def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(study: xr.Dataset) -> None:
+def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(
+    study: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = study.copy(deep=True)
     response = made["latent_response"]
     response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9 - 0.4 * response["grade"]
-    answer = findings.answer(made)
-    assert "falls with variance alone" in answer
-    assert "lost 50% of its amplitude has 0.500 [0.500, 0.500]" in answer
-    for kind in ("image", "latent"):
-        blind = findings.responses_verdict(made, kind).splitlines()[0].split("in this study): ")[1]
-        assert f"of {kind}s: {blind.removesuffix('.')}" in answer
+    assert "$S_{DC}$ falls where independent noise only loses variance" in findings.answer(made)
+    assert "lost 50% of its amplitude has 0.500 [0.500, 0.500]" in findings.decorrelation_verdict(made)
     response.loc[{"latent_score": "s_dc", "latent_corruption": "scaling"}] = 0.9
-    assert "does not fall with variance alone" in findings.answer(made)
+    assert "$S_{DC}$ does not fall" in findings.answer(made)
+    for missed, told in (
+        (
+            {"s_hf": ["shift"], "s_lf": ["blur", "noise"]},
+            "$S_{HF}$ misses shift and $S_{LF}$ misses blur and noise (its",
+        ),
+        ({"s_hf": ["shift"], "s_lf": ["shift"]}, "$S_{HF}$ misses shift and $S_{LF}$ misses shift (its"),
+        ({"s_lf": ["blur"]}, "**Answer.** $S_{LF}$ misses blur (its mean moves by less than 10% of its range)."),
+        ({}, "Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions."),
+    ):
+        monkeypatch.setattr(findings, "_blind", lambda *_, missed=missed: missed)
+        assert told in findings.answer(made)
+        both = bool(missed) and missed.get("s_hf") != missed.get("s_lf")
+        assert ("so judge an image by both" in findings.answer(made)) == both

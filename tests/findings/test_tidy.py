@@ -26,3 +26,10 @@ def test_numbers_of_a_sentence_have_their_names_and_places() -> None:
 
 def test_lines_of_a_paragraph_become_one_and_lists_and_paragraphs_stay() -> None:
     assert tidy.tell("\none\ntwo\n\n- three\nfour\n- {five}\n", five="a\nb") == "one two\n\n- three four\n- a\nb"
+
+
+def test_counts_and_lists_in_words() -> None:
+    assert [tidy.enumerated(words) for words in ([], "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
+    assert tidy.enumerated("ab", "or") == "a or b"
+    assert [tidy.does(count, "hold") for count in range(3)] == ["none holds", "1 holds", "2 hold"]
+    assert [tidy.often(count, 4) for count in range(5)] == ["no", "some", "some", "most", "all"]

@@ -96,9 +96,45 @@ def test_groups_and_sentence_add_up() -> None:
     counts = verdicts.tally(one for _, one in found[COLLAPSE])
     assert list(counts) == list(get_args(Verdict))
     assert {verdict: count for verdict, count in counts.items() if count} == {"holds": 2}
-    sentence = verdicts.sentence(MADE)
-    for words in ("4 checks", "2 hold and 1 fail on all", "1 are mixed"):
-        assert words in sentence
+    assert verdicts.sentence(MADE) == (
+        "**Answer.** Of the checks of the papers' claims and of our own goals, 2 hold and 1 fails on all data sets "
+        "with a clear result. The others differ between data sets."
+    )
+    table = verdicts.by_question(MADE)
+    assert table.loc["All"].to_dict() == {"holds": 2, "fails": 1, "mixed": 1}  # no verdict that none has
+    assert table.loc[COLLAPSE].to_dict() == {"holds": 2, "fails": 0, "mixed": 0}
+
+
+def test_the_answer_says_what_became_of_the_claims_that_it_names() -> None:
+    sources = "".join(map(inspect.getsource, verdicts.chapters().values()))
+    assert all(start in sources for start in verdicts.NAMED)
+    first, second = verdicts.NAMED
+    named = {"one": [Claim(f"{first} ...", "", "", "holds"), Claim(second, "", "", "one family only", of=1)]}
+    assert verdicts.sentence(named).endswith(
+        "The others have a clear result on one family of data sets only. That latents collapse holds; that OVG keeps "
+        "more structure than TABA fails on the one family of data sets that can tell."
+    )
+    assert "That" not in verdicts.sentence({"one": [Claim(first, "", "", "not measured")]})
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [
+        (0, "None fails."),
+        (1, "Some of those in the section *factor* fail."),
+        (2, "Most of those in the section *factor* fail."),
+        (3, "All of those in the section *factor* fail."),
+    ],
+)
+def test_the_answer_on_choices_names_the_section_that_fails(failing: int, told: str) -> None:
+    fails, holds = Claim("", "", "", "fails"), Claim("", "", "", "holds")
+    sections = {"network": [holds], "factor": [fails] * failing + [holds] * (3 - failing)}
+    said = verdicts.by_section(sections)
+    assert told in said
+    assert f"Of 4 claims about these choices, {4 - failing} hold" in said.replace("holds", "hold")
+    cells = verdicts.by_section({"factor": [Claim("", "", "", "one family only", of=1)]})
+    assert "none holds" in cells
+    assert "All of those in the section *factor* fail, which one family of data sets alone can test." in cells
 
 
 def test_a_measurement_counts_once_and_questions_of_this_book_do_not() -> None:

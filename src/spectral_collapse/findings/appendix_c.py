@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
 from spectral_collapse.findings.intervals import as_table, high_mean, means
-from spectral_collapse.findings.measured import below, images, title_of
+from spectral_collapse.findings.measured import below, title_of
 from spectral_collapse.statistics import Interval, interval, ratio, resampled_means, text
 
 CONSTANT = "Eq. 56: the input times C"
@@ -139,13 +139,13 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
         title = title_of(study)
         for one in predictions(study, decomposition[name]):
             if one.nearer not in _NOT_JUDGED:
-                case = cases.setdefault((f"{one.claim}.", _where(one.equation)), {})
+                case = cases.setdefault((one.claim, _where(one.equation)), {})
                 if one.nearer in _HELD:
                     rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
                     case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            claim = f"The latent gives the image back (relative error, {method})."
+            claim = f"The latent gives the image back (relative error, {method})"
             cases.setdefault((claim, _where("Corollary 1")), {})[title] = text(error), below(error, EXACT)
     return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
 
@@ -165,11 +165,36 @@ def table(found: list[Prediction]) -> pd.DataFrame:
     return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
 
 
-def answer(study: xr.Dataset, decomposed: xr.Dataset) -> dict[str, Any]:
-    """How many claims that predict a number or a direction fared how."""
-    nearer = [claim.nearer for claim in predictions(study, decomposed)]
-    counts = [nearer.count(name) for name in ("the claim", "the closed form", _BEYOND, "neither")]
-    return {"all": sum(counts), "counts": counts, "images": images(decomposed), "title": title_of(study)}
+def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
+    """Which claims that predict a number our network follows, and how the others fared, as Markdown."""
+    judged = ("the claim", "the closed form", _BEYOND, "neither")
+    found = [one for one in predictions(study, decomposed) if one.nearer in judged]
+    followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
+    others = len(found) - len(followed)
+    against = sum(one.nearer in ("the closed form", _BEYOND) for one in found)
+    named = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
+    told = f"**Answer.** Of {len(found)} testable predictions, our network follows the paper in {len(followed)}{named}."
+    if against:
+        share = "all" if against == others else "most" if 2 * against > others else "some"
+        told += (
+            f" In {share} of the others it follows the ideal denoiser for Gaussian data, or is even farther from the "
+            f"paper{'; the rest is undecided' * (against < others)}."
+        )
+    elif others:
+        told += " The others are undecided."
+    return told
+
+
+def explained(study: xr.Dataset) -> str:
+    """Which share of the network's power at high frequencies goes back to the input's own coefficients there."""
+    one = study.sel(denoiser="network")
+    own = (one["cross"] ** 2 / one["input_power"]).where(one["input_power"] > 0, 0.0)
+    share = ratio(high_mean(own), high_mean(one["latent_power"]))
+    return (
+        "The gain counts what a coefficient of the latent owes to the same coefficient of the input; the power counts "
+        f"all. Of the network's power at high frequencies a share of {text(share)} goes back to these coefficients. "
+        f"The network puts the rest there{', which is most of it' * bool(share.high < 0.5)}."
+    )
 
 
 def entered_with_noise(study: xr.Dataset) -> str:

@@ -7,7 +7,6 @@ from. S_LF counts up to that of the image's own true target: beyond it a method 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_below,
 from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import attr, title_of
-from spectral_collapse.findings.tidy import each, items
+from spectral_collapse.findings.tidy import each, items, often
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
 
@@ -149,32 +148,31 @@ def numbers(study: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("Variant")
 
 
-@each(items, title_of)
-def why(study: xr.Dataset) -> str:
-    """Where the free gradients go wrong, a line of Markdown per data set: cosine, length and band, in thirds; and what
-    one free gradient beside an exact one does to the high-frequency energy."""
-    free = study[["cosine", "log_length"]].sel(kind="free", drop=True)
-    each = [
-        f"{gradient} has cosine {_thirds(free['cosine'].sel(gradient=gradient))} and "
-        f"{_thirds(free['log_length'].sel(gradient=gradient), 10)} times the exact length"
-        for gradient in study["gradient"].to_numpy()
-    ]
-    parts = study["share"].sel(gradient="g_HF", band="high", drop=True)
-    bands = [f"{origin} {_thirds(parts.sel(origin=origin))}" for origin in (EXACT, "spectral", "free")]
-    single = [variants[-1] for variants in _TERMS.values() if variants[-1] in study["variant"]]
-    energy = ", ".join(f"{text(_energy(study, name), 2)} with '{name}'" for name in single)
-    return (
-        f" ({attr(study, 'space')}). Free gradients in the first, middle and last third of the steps: "
-        f"{'; '.join(each)}. Share of g_HF's energy at high frequencies: {'; '.join(bands)}. "
-        + (f"Log high-frequency energy of the outputs minus exact OVG's: {energy}." if energy else "")
-    )
+def thirds(found: Found) -> pd.DataFrame:
+    """Where the free gradients go wrong, a row per data set and third of the steps: cosine with the exact gradients,
+    length over theirs, and the share of g_HF's energy at high frequencies. Means over images and steps."""
+    rows = []
+    for study in found.values():
+        free = study[["cosine", "log_length"]].sel(kind="free", drop=True)
+        parts = study["share"].sel(gradient="g_HF", band="high", drop=True)
+        gradients = list(map(str, study["gradient"].to_numpy()))
+        columns = {f"Cosine, {name}": _in_thirds(free["cosine"].sel(gradient=name)) for name in gradients}
+        columns |= {f"Length, {name}": _in_thirds(free["log_length"].sel(gradient=name), 10) for name in gradients}
+        columns |= {
+            f"High frequencies, {origin}": _in_thirds(parts.sel(origin=origin))
+            for origin in (EXACT, "spectral", "free")
+        }
+        for place, third in enumerate(("first", "middle", "last")):
+            row = {"Data": f"{title_of(study)} ({attr(study, 'space')})", "Third of the steps": third}
+            rows.append(row | {name: values[place] for name, values in columns.items()})
+    return pd.DataFrame(rows).set_index(["Data", "Third of the steps"])
 
 
-def _thirds(values: xr.DataArray, base: float | None = None) -> str:
+def _in_thirds(values: xr.DataArray, base: float | None = None) -> list[str]:
     """Means over images and over thirds of the steps; base: of logarithms."""
     parts = np.array_split(np.arange(values.sizes["step"]), 3)
     means = [float(values.isel(step=part).mean(("step", "followed"))) for part in parts]
-    return ", ".join(f"{base**value if base else value:.2f}" for value in means)
+    return [f"{base**value if base else value:.2f}" for value in means]
 
 
 @each(items, title_of)
@@ -189,23 +187,53 @@ def choices(study: xr.Dataset) -> str:
     )
 
 
-def answer(found: Found) -> dict[str, Any]:
-    """What the chosen variants lose against exact OVG, and at what cost; cosine: of the free variance gradient with the
-    exact one, smallest and largest mean over steps and images."""
-    parts = []
+def choice(found: Found) -> pd.DataFrame:
+    """A row per data set: the variant that `chosen` picks within `CHEAP` times the standard inversion's time, its time
+    and exact OVG's over the standard inversion's, and its area minus exact OVG's."""
+    rows = []
     for study in found.values():
         name, times = chosen(study, CHEAP), seconds(study)
-        said = f"no variant ran in {CHEAP:g} times the standard inversion's time"
-        if name is not None:
-            gain = area_gain(study, name)
-            said = (
-                f"'{name}' takes {times[name]:.1f} times the standard inversion's time, exact OVG {times[EXACT]:.1f} "
-                f"times; its area under the front differs by {text(gain.gain)} from "
-                f"{gain.baselines:.3f}"
-            )
-        parts.append(f"- **{title_of(study)}**: {said}.")
-    free = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
-    return {"within": CHEAP, "parts": "\n".join(parts), "cosine": (min(free), max(free))}
+        gain = area_gain(study, name) if name else None
+        rows.append(
+            {
+                "Data": title_of(study),
+                "Variant": name or "none",
+                "Time": f"{times[name]:.1f}" if name else "-",
+                "Time of exact OVG": f"{times[EXACT]:.1f}",
+                "Area minus exact OVG's": text(gain.gain) if gain else "-",
+                "Area of exact OVG": f"{gain.baselines:.3f}" if gain else "-",
+            }
+        )
+    return pd.DataFrame(rows).set_index("Data")
+
+
+def answer(found: Found) -> str:
+    """Whether the chosen variants lose area against exact OVG, and at what cost, as Markdown."""
+    picked = {name: chosen(study, CHEAP) for name, study in found.items()}
+    known = {name: variant for name, variant in picked.items() if variant is not None}
+    if not known:
+        return f"**Answer.** No: no variant ran in {CHEAP:g} times the standard inversion's time."
+    slowest = max(seconds(found[name])[variant] for name, variant in known.items())
+    fastest = min(seconds(found[name])[EXACT] for name in known)
+    lost = sum(bool(area_gain(found[name], variant).gain.high < 0) for name, variant in known.items())
+    word = (
+        "Not on all data sets" if lost or len(known) < len(found) else "Nearly" if slowest > NEXT_TO_NOTHING else "Yes"
+    )
+    told = (
+        f"**Answer.** {word}. Variants chosen on validation images lose measurable area on {often(lost, len(known))} "
+        f"data sets, in at most {slowest:.1f} times the standard inversion's time; exact OVG takes at least "
+        f"{fastest:.1f} times."
+    )
+    slow = len(found) - len(known)
+    return told + f" On {often(slow, len(found))} data sets no variant is fast enough." * bool(slow)
+
+
+def direction(found: Found) -> str:
+    """The smallest mean cosine of the free variance gradient with the exact one, as a sentence."""
+    least = min(float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values())
+    return (
+        f"Without a backward pass the variance gradient has a mean cosine of at least {least:.2f} with the exact one."
+    )
 
 
 def claims(found: Found) -> list[Claim]:
@@ -213,7 +241,7 @@ def claims(found: Found) -> list[Claim]:
     variant takes more time than its budget, or where the whole 95 % interval of the difference of areas (S_LF cut at
     each target's own) is below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it
     is open. The claim on a difference holds where the whole interval lies on the claimed side of 0."""
-    energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy.",
+    energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy",
                   "Earlier runs of this project, one data set",
                   "log high-frequency energy, 'free HF' minus exact OVG",
                   lambda study: _energy(study, "free HF") if "free HF" in study["variant"] else None,
@@ -238,7 +266,7 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
         cases[title_of(study)] = case
     words = (
         f"OVG {which} keeps exact OVG's area under the front (not significantly lower, and less than {MARGIN:.0%} "
-        f"lower) within {limit:g} times the standard inversion's time."
+        f"lower) within {limit:g} times the standard inversion's time"
     )
     what = "difference of areas, S_LF capped at the targets' own, and time"
     return from_cases(words, "This project's goal", cases, what, "fig-cheap-cost")

@@ -11,7 +11,7 @@ the images that it is judged on.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.findings.measured import attr, title_of
+from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
 
@@ -66,6 +67,18 @@ TASKS = {
     "reconstruction": Task("the source itself, sampled under its own label", "reconstruction"),
     "editing": Task("keep the source, with no less texture than the standard inversion", "s_lf", floor="s_hf"),
 }
+
+
+MEASURING, LOOKING, _, _, EDITING = TASKS
+_AIMS = {
+    (LOOKING, EDITING): "For images to look at, and to edit",
+    (LOOKING,): "For images to look at",
+    (EDITING,): "To edit images",
+}
+
+
+_NAMED = 3
+"""Of methods that share the lead, a sentence names so many."""
 
 
 class Choice(NamedTuple):
@@ -173,31 +186,83 @@ def gains(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
+    """The methods that lead on most of the task's data sets, and on how many."""
+    counts = leading(found, task, budget)
+    most = max(counts.values())
+    return [name for name, count in counts.items() if count == most], most
+
+
+def _share(count: int, of: int) -> str:
+    return "on the only data set" if of == 1 else f"on {'all' if count == of else 'most' if 2 * count > of else 'some'}"
+
+
 def answer(found: Found) -> str:
-    """For each task who leads at the cost of one standard inversion, and who at the largest budget, as Markdown."""
-    lines, named = [], dict[str, dict[str, xr.Dataset]]()
-    for task, wanted in TASKS.items():
-        studies = suited(found, task)
-        if not studies:
-            lines.append(f"- **{task}**: no data set of this task is among these results.")
-            continue
-        leaders = []
-        for budget in (BUDGETS[0], BUDGETS[-1]):
-            counts = leading(found, task, budget)
-            most = max(counts.values())
-            best = [name for name, count in counts.items() if count == most]
-            for name in best:
-                named.setdefault(name, {}).update(studies)
-            leaders.append(f"budget {budget:g}: {', '.join(map(called, best))} ({most} of {len(studies)})")
-        kinds = " and ".join(sorted({attr(study, "data_source") for study in studies.values()}))
-        sets = f"{len(studies)} data set{'s' * (len(studies) > 1)}, {kinds}"
-        lines.append(f"- **{task}** ({wanted.wanted}; {sets}): {'; '.join(leaders)}.")
-    sets = "; ".join(label(study) for study in found.values())
-    return (
-        "**Answer.** The best methods for each task and budget, in standard inversions (in brackets: on how many data "
-        "sets each is best or not significantly worse than the best):\n\n"
-        f"{chr(10).join(lines)}\n\n{beware(named)}Measured on {sets}."
+    """Whom to use for correct values, whom to look at images and to edit, and whether it pays to spend more, as
+    Markdown. Of the methods that cost no more than the standard inversion."""
+    cheap, lines = BUDGETS[0], []
+    if studies := suited(found, MEASURING):
+        names, count = _most(found, MEASURING, cheap)
+        smoother = ", though the images are mostly smoother than the standard inversion's"
+        smooth = all(2 * sum(_smoother(one, name) for one in studies.values()) >= len(studies) for name in names)
+        lines.append(
+            f"For correct pixel values use {_bold(names, 'or')}, among the best {_share(count, len(studies))}"
+            f"{' data sets' * (len(studies) > 1)}{smoother * smooth}."
+        )
+    aims = {task: suited(found, task) for task in (LOOKING, EDITING)}
+    best = {task: _most(found, task, cheap) for task, studies in aims.items() if studies}
+    everywhere = all(count == len(aims[task]) for task, (_, count) in best.items())
+    shared = [name for name in next(iter(best.values()))[0] if all(name in names for names, _ in best.values())]
+    where = "everywhere" if everywhere else "most often, though no method is so everywhere"
+    if shared:
+        lines.append(f"{_AIMS[tuple(best)]}, {_bold(shared)} {_is(shared)} among the best {where}.")
+    else:
+        each = "; ".join(f"{_AIMS[(task,)].lower()} {_bold(names)}" for task, (names, _) in best.items())
+        lines.append(f"Among the best {where}: {each}.")
+    pairs, _, better = _paid(found)
+    lines.append(
+        f"A budget {BUDGETS[-1] / cheap:g} times as large makes the best method significantly better in {len(better)} "
+        f"of {len(pairs)} cases."
     )
+    return f"**Answer.** {' '.join(lines)}"
+
+
+def _is(names: Sequence[str]) -> str:
+    return "are" if len(names) > 1 else "is"
+
+
+def _bold(names: Sequence[str], last: str = "and") -> str:
+    """The first three by their names."""
+    others = ["others"] * (len(names) > _NAMED)
+    return enumerated([*(f"**{called(name)}**" for name in names[:_NAMED]), *others], last)
+
+
+def leaders(found: Found) -> pd.DataFrame:
+    """A row per task: what it asks for, and who is best or not significantly worse on most of its data sets at the
+    smallest and at the largest budget."""
+    rows = []
+    for task, wanted in TASKS.items():
+        row, studies = {"Task": task, "Wanted": wanted.wanted}, suited(found, task)
+        for budget in (BUDGETS[0], BUDGETS[-1]):
+            column = f"Best at cost {budget:g}"
+            if studies:
+                names, most = _most(found, task, budget)
+                row[column] = f"{', '.join(map(called, names))} ({most} of {len(studies)})"
+            else:
+                row[column] = "no data set of this task"
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("Task")
+
+
+def unseen(found: Found) -> str:
+    """What the scores do not see of the methods in `leaders`, and what was measured, as Markdown."""
+    named = dict[str, dict[str, xr.Dataset]]()
+    for task in TASKS:
+        if studies := suited(found, task):
+            for budget in (BUDGETS[0], BUDGETS[-1]):
+                for name in _most(found, task, budget)[0]:
+                    named.setdefault(name, {}).update(studies)
+    return f"{beware(named)}Measured on {'; '.join(label(study) for study in found.values())}."
 
 
 def beware(named: Mapping[str, Found]) -> str:
@@ -205,9 +270,7 @@ def beware(named: Mapping[str, Found]) -> str:
     lines = []
     for name, found in named.items():
         counts = {
-            "have less high-frequency energy": sum(
-                difference(one, name, "standard", "hf_excess").high < 0 for one in found.values()
-            ),
+            "have less high-frequency energy": sum(_smoother(one, name) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
         }
         parts = [f"{words} on {n} of {len(found)} data sets" for words, n in counts.items() if 2 * n >= len(found)]
@@ -217,14 +280,20 @@ def beware(named: Mapping[str, Found]) -> str:
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 
 
+def _smoother(study: xr.Dataset, name: str) -> bool:
+    """Whether images have less high-frequency energy than the standard inversion's."""
+    return bool(difference(study, name, "standard", "hf_excess").high < 0)
+
+
 def _farther(study: xr.Dataset, name: str) -> bool:
     """Whether images are farther from real targets than the standard inversion's, in every draw."""
     distance = study["sliced_wasserstein"]
     return bool((distance.sel(point=name) > distance.sel(point="standard")).all())
 
 
-def worth(found: Found) -> str:
-    """In how many cases the largest budget has another best than the smallest, and a better one, as Markdown."""
+def _paid(found: Found) -> tuple[list[tuple[str, xr.Dataset]], int, list[str]]:
+    """All tasks on their data sets; in how many of these cases the largest budget has another best method than the
+    smallest; and those in which this one is better, as text."""
     pairs = [(task, study) for task in TASKS for study in suited(found, task).values()]
     others, better = 0, []
     for task, study in pairs:
@@ -235,6 +304,12 @@ def worth(found: Found) -> str:
             gain = interval(scores.sel(point=costly, drop=True) - scores.sel(point=cheap, drop=True))
             if gain.low > 0:
                 better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
+    return pairs, others, better
+
+
+def worth(found: Found) -> str:
+    """In how many cases the largest budget has another best than the smallest, and a better one, as Markdown."""
+    pairs, others, better = _paid(found)
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {pays}. A budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
@@ -244,22 +319,30 @@ def worth(found: Found) -> str:
 
 
 def example(found: Found, task: str, budget: float) -> str:
-    """One sentence on `pick`, with its gains on each data set, and one on combinations that lead on more of them."""
-    name, counts = pick(found, task, budget), leading(found, task, budget)
-    gained = "; ".join(
-        f"{title_of(study)} {text(one.gain)}"
-        for study in suited(found, task).values()
-        for one in choices(study, task, budget)
-        if one.method == name
-    )
+    """What `pick` is, on how many data sets it leads, and which combinations lead on more of them."""
+    name, counts, sets = pick(found, task, budget), leading(found, task, budget), len(suited(found, task))
     combined = [called(other) for other, count in counts.items() if other not in METHODS and count > counts[name]]
-    more = f" {', '.join(combined)} leads on more data sets, but needs settings that depend on the data." * bool(
-        combined
+    more = (
+        f" {enumerated(combined)} {_is(combined)} so on more of them, but need{'s' * (len(combined) < 2)} settings "
+        "that depend on the data."
     )
     return (
-        f"For {task} with a budget of {budget:g} standard inversion{'s' * (budget > 1)}, use **{called(name)}** "
-        f"({_SCORES[TASKS[task].score]} minus the standard inversion's: {gained}).{more}"
+        f"For {task} with a budget of {budget:g} standard inversion{'s' * (budget > 1)}, use **{called(name)}**: of "
+        f"the methods that need no settings it is among the best most often, on {counts[name]} of {sets} data "
+        f"set{'s' * (sets > 1)}.{more * bool(combined)}"
     )
+
+
+def picked(found: Found, task: str, budget: float) -> pd.DataFrame:
+    """What `pick` gains over the standard inversion on each data set, and whether it leads there; '-' where it is no
+    candidate."""
+    name, score = pick(found, task, budget), f"{_SCORES[TASKS[task].score]} minus the standard inversion's"
+    rows = []
+    for study in suited(found, task).values():
+        one = next((one for one in choices(study, task, budget) if one.method == name), None)
+        row = {score: text(one.gain), "It is": AMONG if one.leads else APART} if one else {score: "-", "It is": "-"}
+        rows.append({"Data": label(study), **row})
+    return pd.DataFrame(rows).set_index("Data")
 
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:

@@ -72,6 +72,10 @@ def head(*names: str) -> str:
     return f"<thead><tr>{columns}</tr></thead>"
 
 
+MANY = 9
+"""A longer list of what was measured is folded."""
+
+
 def itemized(measured: str) -> str:
     """What was measured as HTML, an item per data set where it is of several."""
     titles = "|".join(re.escape(info.title) for info in datasets.DATASETS.values())
@@ -79,7 +83,10 @@ def itemized(measured: str) -> str:
     if len(items) < 2:
         return escape(measured)
     lines = "".join(f"<li>{escape(item.rstrip(';.'))}</li>" for item in items)
-    return f"{escape(before)}<ul>{lines}</ul>"
+    listed = f"<ul>{lines}</ul>"
+    if len(items) > MANY:
+        listed = f"<details><summary>{len(items)} results</summary>{listed}</details>"
+    return f"{escape(before)}{listed}"
 
 
 CONCLUDED = {

@@ -197,7 +197,7 @@ def correlation(
 def score_table(scores: xr.Dataset) -> pd.DataFrame:
     """The values of `metrics.evaluate`, a row per score: mean with its interval over samples that have a value, or the
     set's value; n, for distances of sets 'images / references'; the direction; the value without any defect, where it
-    is known. 'missing' with the reason where a score could not be computed."""
+    is known. 'not measured' where a score could not be computed."""
     rows = []
     for variable in scores.values():
         attrs = variable.attrs
@@ -208,7 +208,7 @@ def score_table(scores: xr.Dataset) -> pd.DataFrame:
         rows.append(
             {
                 "Score": attrs["long_name"] + (f" ({attrs['units']})" if attrs["units"] != "1" else ""),
-                "Mean [95 %]": f"missing: {attrs['missing']}" if "missing" in attrs else _value(values),
+                "Mean [95 %]": "not measured" if "missing" in attrs else _value(values),
                 "n": "-" if "missing" in attrs else n,
                 "Direction": attrs["arrow"] or "-",
                 "Without defect": "-" if null is None else f"{null:.3f}",

@@ -7,7 +7,7 @@ means also draws methods, about which it is a statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from spectral_collapse.findings.decorrelation import NEAR, per_dataset, white_s_
 from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Measured, images, label
-from spectral_collapse.findings.tidy import each, items
+from spectral_collapse.findings.tidy import each, enumerated, items, often
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
@@ -182,6 +182,40 @@ def excepted(found: Found) -> int:
     return sum(bool(exceptions(one)) for one in found.values())
 
 
+def over_methods(found: Found) -> str:
+    """Whether S_HF rises with S_DC over methods, as a sentence."""
+    r = Measured.of(found, lambda one: readings(one, "s_hf")["means of methods"])
+    if not r.above(0) and not r.below(0):
+        return "Over our methods this correlation is too uncertain to tell."
+    sides = {"rises": len(r.above(0)), "falls": len(r.below(0))}
+    told = enumerated(f"{verb} on {often(count, len(found))} data sets" for verb, count in sides.items() if count)
+    return f"Over our methods $S_{{HF}}$, as a function of $S_{{DC}}$, {told}."
+
+
+def _as_white(found: Found, points: Sequence[str]) -> tuple[int, int]:
+    """In how many cases, of how many, images have at least `ENOUGH` of the energy of images from white noise."""
+    gaps = [gap(one, name, WHITE, "hf_excess") for one in found.values() for name in points]
+    return sum(bool(one.low > np.log(ENOUGH)) for one in gaps), len(gaps)
+
+
+def by_force(found: Found) -> str:
+    """Whether latents that were made white give the texture that white noise gives, as a sentence."""
+    standard, forced = (often(*_as_white(found, points)) for points in (("standard",), FORCED))
+    return (
+        f"Images from the standard inversion's latents reach {ENOUGH:.0%} of the high-frequency energy of images from "
+        f"white noise on {standard} data sets. Latents made white by force do so in {forced} cases."
+    )
+
+
+def needed(found: Found) -> str:
+    """Whether texture needs whiteness, as a sentence: coloured noise has the norm alone."""
+    share = often(*_as_white(found, (LOUD,)))
+    return (
+        f"Noise of the right norm whose spectrum is not white gives at least {ENOUGH:.0%} of the high-frequency energy "
+        f"of white noise on {share} data sets{', so texture does not need whiteness there' * (share != 'no')}."
+    )
+
+
 def readings_verdict(found: Found) -> str:
     """A list: for each data set and score, whether the methods' means and single images say the same."""
     lines = []
@@ -230,16 +264,16 @@ def claims(found: Found) -> list[Claim]:
 
     paper, figure = "Spectral Collapse", "fig-co-readings"
     rows = [
-        Rule("S_HF and S_DC have a strong positive correlation over methods.", f"{paper}, Sec. 4, Fig. 4a and 15",
+        Rule("S_HF and S_DC have a strong positive correlation over methods", f"{paper}, Sec. 4, Fig. 4a and 15",
              "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
-        Rule("S_HF and S_DC correlate positively across the images of one method, too.",
+        Rule("S_HF and S_DC correlate positively across the images of one method, too",
              f"our reading of {paper}, Sec. 4",
              "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
-        Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises.", f"{paper}, Fig. 4b", "r of means",
+        Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises", f"{paper}, Fig. 4b", "r of means",
              r("s_lf"), is_below(0), "fig-co-lf", 2, images),
-        Rule("S_LF and S_DC have a moderate positive correlation.", f"{paper}, Fig. 16", "r of means", r("s_lf"),
+        Rule("S_LF and S_DC have a moderate positive correlation", f"{paper}, Fig. 16", "r of means", r("s_lf"),
              is_above(0), "fig-co-lf", 2, images),
-        Rule("Structure in the latent directly degrades texture.", f"{paper}, Sec. 4",
+        Rule("Structure in the latent directly degrades texture", f"{paper}, Sec. 4",
              "log energy of images from coloured noise at the right norm minus from white noise",
              lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_below(0), "fig-co-forced", 3, images),
     ]  # fmt: skip
@@ -252,6 +286,6 @@ def claims(found: Found) -> list[Claim]:
         )
         for one in found.values()
     }
-    words = "Decorrelation of the latent is a prerequisite of high frequencies."
+    words = "Decorrelation of the latent is a prerequisite of high frequencies"
     what = f"methods with an S_DC below white noise's, yet at least {ENOUGH:g} of the energy of images from white noise"
     return [*made[:4], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[4:]]

@@ -188,7 +188,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
         cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
-    words = "With entry noise, the remaining errors of the network occur in the first steps."
+    words = "With entry noise, the remaining errors of the network occur in the first steps"
     what = "share of the network's deficit of S_DC that true predictions there remove"
     return [from_cases(words, "There and Back Again, abstract", cases, what, "fig-true-first-steps")]
 

@@ -156,7 +156,7 @@ def answer(found: Found) -> dict[str, Any]:
     names = [str(name) for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
     near = []
     for name in (name for name in names if all(name in one["series"] for one in found.values())):
-        count = sum(bool(at_least(s_dc(one, name), white_s_dc(one), NEAR)) for one in found.values())
+        count = sum(is_independent(one, name) for one in found.values())
         if count:
             span = Measured.of(found, functools.partial(s_dc, series=name)).span()
             near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span})")
@@ -171,6 +171,11 @@ def answer(found: Found) -> dict[str, Any]:
         "count": len(found),
         "gaps": gaps.span(),
     }
+
+
+def is_independent(one: xr.Dataset, series: str) -> bool:
+    """Whether S_DC of a series is not below white noise's by more than `NEAR`."""
+    return bool(at_least(s_dc(one, series), white_s_dc(one), NEAR))
 
 
 def neighbours(one: xr.Dataset) -> Interval:
@@ -271,22 +276,22 @@ def claims(found: Found) -> list[Claim]:
     sizes = f"over {len(next(iter(found.values()))['series']) - 1} series on {len(found)} data sets"
     paper, back = "Spectral Collapse", "There and Back Again"
     rows = [
-        Rule("S_DC and S_G are strongly correlated.", f"{paper}, Sec. 4 and Fig. 14",
+        Rule("S_DC and S_G are strongly correlated", f"{paper}, Sec. 4 and Fig. 14",
              "Rank correlation; the interval draws series", Measured({sizes: joint} if np.isfinite(joint.low) else {}),
              is_above(STRONG), "fig-dc-scores", 2),
-        Rule("Standard deterministic inversion leaves strong spatial correlations in the latent.", f"{paper}, Sec. 4",
+        Rule("Standard deterministic inversion leaves strong spatial correlations in the latent", f"{paper}, Sec. 4",
              "largest autocorrelation at any distance, strong", lambda one: strongest(one, "standard"),
              is_above(NEIGHBOURS), "fig-dc-distance", note=images),
-        Rule("Standard deterministic inversion has a low S_DC.", f"{paper}, Tables 8 to 11", "S_DC",
+        Rule("Standard deterministic inversion has a low S_DC", f"{paper}, Tables 8 to 11", "S_DC",
              lambda one: s_dc(one, "standard"), lambda one: is_below(white_s_dc(one)), "fig-dc-scores", note=images),
-        Rule("TABA restores the independence of the latent (S_DC towards 0.99).", f"{paper}, Sec. 6", "S_DC",
+        Rule("TABA restores the independence of the latent (S_DC towards 0.99)", f"{paper}, Sec. 6", "S_DC",
              lambda one: s_dc(one, "taba") if "taba" in one["series"] else None,
              lambda one: is_at_least(white_s_dc(one), NEAR), "fig-dc-scores",
              note=lambda one: f"{replaced(one)}{images(one)}"),
-        Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches.", f"{back}, Fig. 2",
+        Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches", f"{back}, Fig. 2",
              "top-20 |r|, beside white noise's", lambda one: set_score(one, "patch_correlation", "standard"),
              lambda one: is_above(white_correlation(one)), "fig-dc-patches", note=images),
-        Rule("Latents are less diverse over smooth areas of the image than elsewhere.", f"{back}, Fig. 1 and 5",
+        Rule("Latents are less diverse over smooth areas of the image than elsewhere", f"{back}, Fig. 1 and 5",
              "flagged share, mostly plain minus other windows", in_plain_areas, is_above(0), "fig-dc-plain",
              note=images),
     ]  # fmt: skip

@@ -56,9 +56,9 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         return bootstrap_mean(one["slope"]) if one.attrs["data_source"] == "real" else None
 
     rows = [
-        Rule("The slope of the spectra of real images is typically close to -3.5.", "Spectral Collapse, App. B.4",
+        Rule("The slope of the spectra of real images is typically close to -3.5", "Spectral Collapse, App. B.4",
              "slope of the targets", slope, is_equal(SLOPE, NEAR), "fig-photos", 2),
-        Rule("Sources are spectrally sparse: they lack the energy at high frequencies that targets have.",
+        Rule("Sources are spectrally sparse: they lack the energy at high frequencies that targets have",
              "Spectral Collapse, abstract and Sec. 1", "power at high frequencies, source over target", _high_ratio,
              is_below(1), "fig-photos"),
     ]  # fmt: skip

@@ -211,11 +211,11 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     paper, figure = "Spectral Collapse", "fig-gaussian-ovg"
     rows = [
-        ("A collapse needs a network that is biased towards low frequencies.", f"{paper}, App. C", cause,
+        ("A collapse needs a network that is biased towards low frequencies", f"{paper}, App. C", cause,
          "variance at high frequencies of an ideal denoiser's latents, white noise 1", "fig-gaussian-terminal"),
-        ("OVG brings the high frequencies of a latent nearer to white noise.", f"{paper}, Sec. 5.1", nearer,
+        ("OVG brings the high frequencies of a latent nearer to white noise", f"{paper}, Sec. 5.1", nearer,
          "power of an ideal denoiser's latent, standard to OVG", figure),
-        ("OVG supplies energy where the source has none.", f"{paper}, Sec. 5.1", supplied,
+        ("OVG supplies energy where the source has none", f"{paper}, Sec. 5.1", supplied,
          "highest power in an emptied band, white noise 1", figure),
     ]  # fmt: skip
     return [

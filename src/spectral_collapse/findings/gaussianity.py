@@ -176,7 +176,8 @@ def _only_norm(study: xr.Dataset) -> list[str]:
     named, distance, most = [], _distances(study), chance(study.sizes["sample"]).high
     for name in latents.methods(study):
         wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
-        right = abs(wrong.pop(ALL).mean - 1) <= RIGHT
+        right = has_mean_norm(study, name)
+        del wrong[ALL]
         off = [
             f"{band} {text(one, 2)}"
             for band, one in wrong.items()
@@ -246,10 +247,19 @@ def _distance(study: xr.Dataset, name: str) -> float:
     return study["ks_distance"].sel(series=name).isel(count=-1, draw=0).item()
 
 
+def has_mean_norm(study: xr.Dataset, name: str) -> bool:
+    """Whether the mean squared norm of a series is within `RIGHT` of white noise's."""
+    return bool(abs(_energy(study, name, ALL).mean - 1) <= RIGHT)
+
+
+def has_law(study: xr.Dataset, name: str) -> bool:
+    """Whether the norms of a series are not told from white noise's."""
+    return bool(_distance(study, name) <= chance(study.sizes["sample"]).high)
+
+
 def _inside(study: xr.Dataset) -> list[str]:
     """The methods whose norms are not told from white noise's."""
-    most = chance(study.sizes["sample"]).high
-    return [called(name) for name in latents.methods(study) if _distance(study, name) <= most]
+    return [called(name) for name in latents.methods(study) if has_law(study, name)]
 
 
 def _energy(study: xr.Dataset, name: str, band: str) -> Interval:

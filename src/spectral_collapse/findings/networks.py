@@ -253,9 +253,9 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             )
     where, figure = "Spectral Collapse, Table 4", "fig-networks-quality"
     steps = "steps to half of what is learnt about the noise in sources, high over low band, at each noise level"
-    slower, equation = "High frequencies are learnt more slowly than low ones.", "Spectral Collapse, App. C, Eq. 48"
+    slower, equation = "High frequencies are learnt more slowly than low ones", "Spectral Collapse, App. C, Eq. 48"
     return [
-        from_cases("The collapse is there in pixel space too.", where, pixels, "S_DC, network by network", figure),
+        from_cases("The collapse is there in pixel space too", where, pixels, "S_DC, network by network", figure),
         from_cases(slower, equation, order, steps, "fig-networks-learning"),
     ]
 

@@ -7,7 +7,7 @@ at no worse PSNR, at most 1.1 times the standard inversion's calls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ PARTS = ("standard", "dpm_solver", "noise_floor", "taba", "nullspace", OURS)
 """From nothing to the whole: second order alone, noise alone (at the first level everywhere, later everywhere, later
 where the source is empty), both."""
 TUNED = tuple(f"{name}{CHOSEN}" for name in ("taba", RIVAL, OURS))
+_NEAR = 0.1
+"""A cost is called a third where it is this near to one."""
 COMPARED = ("standard", "taba", RIVAL, OURS, RIVAL + CHOSEN, OURS + CHOSEN)
 """What is compared on a second network."""
 SELECTION = Selection((*PARTS, RIVAL, *TUNED), datasets=("textures_x8", "bbbc021_x8", "edges2shoes"))
@@ -79,13 +81,12 @@ def gain(study: xr.Dataset, ours: str, rival: str) -> Interval:
     return Interval(*map(float, resampled(ratios[0], ratios[1:], groups_of(study))))
 
 
-def gains(found: Found, endings: Sequence[str] = ("", CHOSEN)) -> Measured:
-    """`gain` of all comparisons whose methods' names have one of these endings."""
-    values = {}
-    for study, ours, rival in pairs(found):
-        if ours.removeprefix(OURS) in endings:
-            settings = ", chosen" * (len(endings) > 1 and ours.endswith(CHOSEN))
-            values[title_of(study) + settings] = gain(study, ours, rival)
+def gains(found: Found) -> Measured:
+    """`gain` of all comparisons."""
+    values = {
+        title_of(study) + ", chosen" * ours.endswith(CHOSEN): gain(study, ours, rival)
+        for study, ours, rival in pairs(found)
+    }
     return Measured(values)
 
 
@@ -121,21 +122,25 @@ def against(found: Found) -> Cells:
 
 
 def answer(found: Found) -> str:
-    """Ours against OVG + TABA, and what room the true targets leave, as Markdown."""
-    published, chosen, every = gains(found, [""]), gains(found, [CHOSEN]), gains(found)
-    both = [study for study, ours, _ in pairs(found) if not ours.endswith(CHOSEN)]
-    room_left = "; ".join(f"{title_of(study)} {most(study, RIVAL):.2f}" for study in both)
-    costs = (sorted(_calls(study, name) for study in both) for name in (OURS, RIVAL))
-    cost = [" to ".join(dict.fromkeys(f"{one:.2f}" for one in each)) for each in costs]
-    tuned = f"\n- settings chosen on validation images: {chosen.listed(2)};" if chosen else ""
+    """What ours costs beside OVG + TABA, and how often it has more area and less, as Markdown."""
+    every = gains(found)
+    costs = [_calls(study, ours) / _calls(study, rival) for study, ours, rival in pairs(found)]
+    if not costs:
+        return "**Answer.** Both methods were not run on any of these data sets."
+    more, less = len(every.above(1)), len(every.below(1))
+    side = "more often better than worse" if more > less else "more often worse than better"
+    side = "neither better nor worse" if more == less else side
     return (
-        f"**Answer.** Of {len(every)} comparisons with OVG + TABA, our method has significantly more area in "
-        f"{len(every.above(1))} and less in {len(every.below(1))}. Its inversion costs {cost[0]} standard ones, "
-        f"that of OVG + TABA {cost[1]}. The area over that of OVG + TABA is, with\n\n"
-        f"- published settings: {published.listed(2)};{tuned}\n"
-        f"- the true targets, for comparison with published settings: {room_left}. This is no upper bound, since the "
-        "texture of an output can be nearer to the mean of training targets than that of its target."
+        f"**Answer.** {_cost(sum(costs) / len(costs))} OVG + TABA, and is {side}: its area of structure and texture "
+        f"is significantly larger in {more} comparison{'s' * (more != 1)} and smaller in {less}."
     )
+
+
+def _cost(ratio: float) -> str:
+    """'Its inversion costs a third of that of'; the ratio in numbers where no such word is near."""
+    word = {2: "half", 3: "a third", 4: "a quarter"}.get(round(1 / ratio))
+    near = word and abs(ratio * round(1 / ratio) - 1) < _NEAR
+    return f"Our inversion costs {f'about {word} of' if near else f'{ratio:.2f} times'} that of"
 
 
 def claims(found: Found) -> list[Claim]:

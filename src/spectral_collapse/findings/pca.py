@@ -18,7 +18,7 @@ from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.findings.latents import Found, called, jackknife, jackknifed, label, stacked
-from spectral_collapse.findings.measured import Measured, below, exact
+from spectral_collapse.findings.measured import Measured, at_least, below, exact
 from spectral_collapse.findings.tidy import by_series, each, items, of_draws
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
@@ -91,6 +91,10 @@ def predicted(study: xr.Dataset) -> pd.DataFrame:
     high; NaN where the standard inversion's rank does not differ significantly from white noise's: there is no loss."""
     rows = [{"reading": title, **_share(study, reading)._asdict()} for reading, title in READINGS.items()]
     return pd.DataFrame(rows)
+
+
+FEWER = 0.01
+"""A rank that is smaller than white noise's by this share counts as none smaller."""
 
 
 def answer(study: xr.Dataset) -> dict[str, str]:
@@ -171,6 +175,11 @@ def _relative(study: xr.Dataset, name: str, reading: str) -> Interval:
     if reading == "map":
         return statistics.ratio(study["map_rank"].sel(series=name), study["map_rank"].sel(series=WHITE))
     return jackknife(_set_ranks(study).sel(series=name))
+
+
+def has_dimensions(study: xr.Dataset, name: str) -> bool:
+    """Whether the set of latents of a series uses as many dimensions as white noise, but for `FEWER`."""
+    return bool(at_least(_relative(study, name, "set"), 1, FEWER))
 
 
 def _components(study: xr.Dataset, name: str) -> float:

@@ -170,25 +170,25 @@ def claims(found: Found) -> list[Claim]:
     abstract = f"{_PAPER}, abstract"
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
-        Rule("In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere.",
+        Rule("In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere",
              f"{abstract} and Fig. 1", f"error in plain over other areas, {early_steps}", _early_ratios(found, "error"),
              is_above(1), "fig-plain-error"),
-        Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere.",
+        Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere",
              f"{abstract} and Fig. 1", f"standard deviation in plain over other areas, {early_steps}",
              _early_ratios(found, "spread"), is_below(1), "fig-plain-spread"),
-        Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from.", abstract,
+        Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from", abstract,
              "diversity of edits under other labels over that from the true noise",
              _over(found, manipulable), is_below(1), "fig-plain-edits"),
     ]  # fmt: skip
     wrong, narrow, edited = judge(rows)
     replaced = from_cases(
         "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
-        "of the reconstruction.", f"{abstract} and Fig. 4",
+        "of the reconstruction", f"{abstract} and Fig. 4",
         joined(cases(gain, is_above(MOST_OF_THE_WAY), 2), cases(loss, is_below(MINOR), 2)),
         f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC, above {MOST_OF_THE_WAY:g}, "
         f"and of the way to the error of an unrelated latent, below {MINOR:g}", "fig-plain-sweep")  # fmt: skip
     between = from_cases(
-        "Replacing the first steps makes interpolations between latents better.", abstract,
+        "Replacing the first steps makes interpolations between latents better", abstract,
         joined(cases(near_noise, is_below(0)), cases(near_usual, is_below(0)), by=alike),
         "distance in log high-frequency energy inside the path, TABA minus standard inversion, to samples from the "
         "true noises and to the usual of training targets, both below 0; energy is a part of quality only",

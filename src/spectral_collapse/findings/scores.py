@@ -15,11 +15,14 @@ from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.metrics import SCORES
+from spectral_collapse.metrics.weights import VARIABLE
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, text
 from spectral_collapse.studies.common import images
 from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA, WHITE
 
+_SYMBOLS = {"s_hf": "$S_{HF}$", "s_lf": "$S_{LF}$"}
 Kind = Literal["image", "latent"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -41,19 +44,26 @@ def images_and_network(study: xr.Dataset) -> str:
 
 
 def answer(study: xr.Dataset) -> str:
-    """Which damages scores of images and of latents miss, whether variance alone moves S_DC, and which scores agree."""
-    missed = "".join(f"\n- of {kind}s: {'; '.join(_missed(study, kind)[0]) or 'none'}" for kind in KINDS)
-    alike = " and ".join(f"{', '.join(_alike(correlations(study, kind))) or 'none'} of {kind}s" for kind in KINDS)
+    """What S_HF and S_LF miss, and whether variance alone moves S_DC, as Markdown."""
+    missed = {name: _blind(study, "image").get(name, []) for name in ("s_hf", "s_lf")}
+    told = [f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items() if which]
+    both = bool(told) and not set(missed["s_hf"]) & set(missed["s_lf"])
+    weak, intact, _ = _scaled(study)
+    falls = bootstrap_mean(weak - intact).high < 0
+    return (
+        f"**Answer.** {' and '.join(told) or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}"
+        f"{f' (its mean moves by less than {BLIND:.0%} of its range)' * bool(told)}. "
+        f"{'What one of them misses the other sees, so judge an image by both. ' * both}"
+        f"Of latents, $S_{{DC}}$ {'falls' if falls else 'does not fall'} where independent noise only loses variance."
+    )
+
+
+def _scaled(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray, float]:
+    """S_DC of independent noise that lost most of its amplitude, and that lost none; the share that it lost."""
     most = study["grade"].max().item()
     scaled = study["latent_response"].sel(latent_corruption="scaling", latent_score="s_dc")
-    weak, intact = (scaled.sel(grade=grade, drop=True) for grade in (most, 0))
     lost = study["latent_strength"].sel(latent_corruption="scaling", grade=most).item()
-    falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
-    return (
-        f"**Answer.** $S_{{DC}}$ {falls} with variance alone: independent noise that lost {lost:.0%} of its amplitude "
-        f"has {mean_text(weak, bounds=SHARE)}. Scores that order the distortions alike: {alike}. Some scores miss some "
-        f"distortions (their mean moves by less than {BLIND:.0%} of their range):\n{missed}"
-    )
+    return scaled.sel(grade=most, drop=True), scaled.sel(grade=0, drop=True), lost
 
 
 def evaluated(study: xr.Dataset) -> xr.Dataset:
@@ -104,6 +114,15 @@ def missing(study: xr.Dataset) -> dict[str, str]:
     """Score -> why it has no value, for those of the chapter that have none."""
     found = evaluated(study)
     return {str(name): found[name].attrs["missing"] for name in found if "missing" in found[name].attrs}
+
+
+def unmeasured(study: xr.Dataset) -> str:
+    """Which scores of the first table have no value, and why, as Markdown; '' where all have one."""
+    names = enumerated(SCORES[name].symbol for name in missing(study))
+    return (
+        f"*Not measured*: {names}. They need pretrained weights that were not on the machine which made this result; "
+        f"`{VARIABLE}` names a folder that has them."
+    ) * bool(names)
 
 
 def filtered(study: xr.Dataset) -> pd.DataFrame:
@@ -173,14 +192,14 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         printed[title_of(study)] = text(flagged), above(flagged, 0.5)
     return [
         from_cases(
-            "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter.",
+            "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
             "Spectral Collapse, App. B.4 and Fig. 12",
             filters,
             "S_HF minus that of the whole images (a low-pass keeps low frequencies)",
             "fig-filtered-scores",
         ),
         from_cases(
-            "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise.",
+            "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise",
             "Spectral Collapse, App. B.3 and Tables 2 to 11",
             printed,
             "white noise by Eq. 36",
@@ -204,9 +223,11 @@ def decorrelation_verdict(study: xr.Dataset) -> str:
     listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in decorrelation(study).itertuples())
     taba, standard = (study["latent_s_dc"].sel(latent_series=name) for name in (TABA, STANDARD))
     gap = bootstrap_mean(taba - standard)
+    weak, _, lost = _scaled(study)
     return (
         f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; the expected value of white noise is "
-        f"{study.attrs['white_s_dc']:.3f}. TABA's minus the standard inversion's is {text(gap)}."
+        f"{study.attrs['white_s_dc']:.3f}. TABA's minus the standard inversion's is {text(gap)}. "
+        f"Independent noise that lost {lost:.0%} of its amplitude has {mean_text(weak, bounds=SHARE)}."
     )
 
 
@@ -247,23 +268,32 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
         f"{'; '.join(blind) or 'none'}.\n"
         f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
         f"{'; '.join(fooled) or 'none'}."
-    ) + (f"\n- **Missing** (see the first table for the reasons): {', '.join(absent)}." if absent else "")
+    ) + (f"\n- **Not measured** (see below the first table): {', '.join(absent)}." if absent else "")
 
 
 def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
-    """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one."""
+    """`_blind` in words, and which scores rate a corrupted sample above an intact one."""
     blind, fooled = [], []
+    unseen = _blind(study, kind)
     for (name, corruption), rows in normalised(study, kind).groupby(["score", "corruption"], sort=False):
         first, last, intact = rows.iloc[0], rows.iloc[-1], rows["grade"].iloc[0] == 0
-        whole = study[f"{kind}_response"].sel({f"{kind}_score": name, f"{kind}_corruption": corruption, "grade": 0})
-        if np.isinf(whole).any():  # of PSNR: any damage at all is seen
-            continue
-        if len(rows) > 1 and (rows["mean"] - first["mean"]).abs().max() < BLIND:
+        if corruption in unseen.get(name, []):
             weakest = "" if intact else " (from its weakest grade on)"
             blind.append(f"{SCORES[name].symbol} to {corruption}{weakest}")
         elif intact and last["low"] > first["high"]:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
     return blind, fooled
+
+
+def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
+    """Score -> the corruptions that it is blind to."""
+    found: dict[str, list[str]] = {}
+    for (name, corruption), rows in normalised(study, kind).groupby(["score", "corruption"], sort=False):
+        whole = study[f"{kind}_response"].sel({f"{kind}_score": name, f"{kind}_corruption": corruption, "grade": 0})
+        seen = np.isinf(whole).any()  # of PSNR: any damage at all is seen
+        if not seen and len(rows) > 1 and (rows["mean"] - rows["mean"].iloc[0]).abs().max() < BLIND:
+            found.setdefault(name, []).append(corruption)
+    return found
 
 
 def redundancy_verdict(found: xr.Dataset) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -58,6 +58,22 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
         numbers = {**attrs, **{str(name): study[name] for name in study.variables}, **numbers}
     return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- )", " ", template.strip()), (), numbers)
+
+
+def enumerated(words: Iterable[str], last: str = "and") -> str:
+    """'a, b and c'. last: the word before the last one."""
+    *others, end = list(words) or [""]
+    return f"{', '.join(others)} {last} {end}" if others else end
+
+
+def does(count: int, verb: str) -> str:
+    """'none holds', '1 holds', '2 hold'. verb: as of several."""
+    return f"{count or 'none'} {verb}{'s' * (count < 2)}"
+
+
+def often(count: int, of: int) -> str:
+    """'no', 'some', 'most' or 'all'."""
+    return "no" if not count else "all" if count == of else "most" if 2 * count > of else "some"
 
 
 def each(gather: Callable[..., Any], *given: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -96,7 +96,7 @@ def claims(found: Found) -> list[Claim]:
     lack = Measured.of(found, lambda one: _late(one, "standard", WHITE), title_of)
     end = f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps"
     vanish = from_cases(
-        "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative.",
+        "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative",
         _PAPER,
         joined(cases(late, is_below(0), 2), cases(lack, is_below(0), 2), by=alike),
         f"{end}, and that minus the same of the walk of one white noise, both below 0",
@@ -117,9 +117,9 @@ def claims(found: Found) -> list[Claim]:
         return f"{standard} and {taba}, from step {asked} on; in the first step {first}"
 
     rows = [
-        Rule("OVG prevents the log energy from dipping into the negative range.", _PAPER, f"{end}, of OVG",
+        Rule("OVG prevents the log energy from dipping into the negative range", _PAPER, f"{end}, of OVG",
              lambda one: _late(one, "ovg") if "ovg" in one["series"] else None, is_above(0), "fig-way-up", 2),
-        Rule("The first inversion steps fail to provide accurate noise.", "There and Back Again, abstract",
+        Rule("The first inversion steps fail to provide accurate noise", "There and Back Again, abstract",
              f"mean square of the noise predicted in those of the first {EARLY:.0%} of the steps that TABA does not "
              "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
              shorter, is_below(0), "fig-way-norm", 2, norms),

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, get_args
 
+import pandas as pd
 import xarray as xr
 
 from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import QUESTION, Claim, Verdict, conclusion, head, itemized
+from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, conclusion, head, itemized
 from spectral_collapse.findings.selections import with_records
+from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.studies import STUDIES, benchmark
 from spectral_collapse.studies.request import loading_once
 
@@ -162,17 +164,78 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
     return {verdict: given.count(verdict) for verdict in get_args(Verdict)}
 
 
+NAMED = {
+    "Inverted noise maps have less high-frequency energy": "latents collapse",
+    "OVG keeps more structure than TABA": "OVG keeps more structure than TABA",
+}
+"""How the claims begin that the answer names -> how it says them."""
+_BECAME = {
+    "holds": "holds",
+    "fails": "fails",
+    "mixed": "holds on some data sets and fails on others",
+    "holds on one family only": "holds on one family of data sets only",
+    "fails on one family only": "fails on the one family of data sets that can tell",
+    "too few data": "is undecided",
+}
+"""What a sentence says of a claim, by `Claim.words`."""
+_OTHERS = {
+    "mixed": "differ between data sets",
+    "one family only": "have a clear result on one family of data sets only",
+    "too few data": "are undecided",
+    "not measured": "are not measured here",
+}
+
+
+def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
+    """How many claims of each group have which verdict, by `Claim.words`, and of all groups; without verdicts that no
+    claim has. of: what a group is."""
+    groups = {**claims, "All": [one for made in claims.values() for one in made]}
+    rows = {name: [sum(one.words == words for one in made) for words in CONCLUDED] for name, made in groups.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(CONCLUDED)).rename_axis(of)
+    return table.loc[:, table.loc["All"] > 0]
+
+
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """How many checks there are, and how many of each verdict, as Markdown."""
+    """How many checks hold and fail, what became of the others, and of the claims in `NAMED`, as Markdown."""
     every = [one for made in claims.values() for one in made]
-    found, hold = tally(every), sum(one.side == "holds" for one in every)
+    found = tally(every)
+    others = enumerated((words for verdict, words in _OTHERS.items() if found[verdict]), "or")
+    named = [
+        f"that {words} {_BECAME[one.words]}"
+        for start, words in NAMED.items()
+        for one in every
+        if one.claim.startswith(start) and one.words in _BECAME
+    ]
     return (
-        f"**Answer.** Of {len(every)} checks of the papers' claims and of our own goals, {found['holds']} hold and "
-        f"{found['fails']} fail on all data sets with a clear result. {found['mixed']} are mixed: they hold on some "
-        f"data sets and fail on others. {found['one family only']} have a clear result on one family of data sets only "
-        f"(and hold there in {hold - found['holds']} cases), {found['too few data']} on none, and "
-        f"{found['not measured']} are not measured."
+        f"**Answer.** Of the checks of the papers' claims and of our own goals, {does(found['holds'], 'hold')} and "
+        f"{does(found['fails'], 'fail')} on all data sets with a clear result."
+        + f" The others {others}." * bool(others)
+        + f" {'; '.join(named)}.".replace(" that", " That", 1) * bool(named)
     )
+
+
+def by_section(sections: Mapping[str, Sequence[Claim]]) -> str:
+    """How many claims hold, and of what most of those are that fail, as Markdown. sections: title -> claims."""
+    every = [one for made in sections.values() for one in made]
+    failed = {title: [one for one in made if one.side == "fails"] for title, made in sections.items()}
+    worst = max(failed, key=lambda title: len(failed[title]))
+    told = "None fails."
+    if failing := failed[worst]:
+        share = len(failing) / len(sections[worst])
+        alone = {one.verdict for one in failing} == {"one family only"}
+        told = (
+            f"{'All' if share == 1 else 'Most' if share > 0.5 else 'Some'} of those in the section "
+            f"*{worst}* fail{', which one family of data sets alone can test' * alone}."
+        )
+    return (
+        f"**Answer.** Of {len(every)} claims about these choices, {does(tally(every)['holds'], 'hold')} on all data "
+        f"sets with a clear result. {told} Each section lists its claims."
+    )
+
+
+def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
+    """`counts` of the groups of `grouped`."""
+    return counts({words: [one for _, one in rows] for words, rows in grouped(claims).items()}, "Question")
 
 
 def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
@@ -184,8 +247,9 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     """All claims as HTML, rows grouped by question: claim, where, what was measured, verdict, link to its figure."""
     heads, bodies = ("Claim", "Where", "We measured", "Verdict", "Figure"), []
     for words, rows in grouped(claims).items():
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in tally(one for _, one in rows).items() if count)
-        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counts}</th>']
+        found = counts({words: [one for _, one in rows]}, "Question").loc[words]
+        told = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {told}</th>']
         for name, one in rows:
             link = f'<a href="{page(name)}.html{"#" * bool(one.figure)}{one.figure}">{name.replace("_", " ")}</a>'
             row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, link]

@@ -1,0 +1,68 @@
+"""Which properties of white noise inverted latents have: one table of three studies, and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.findings import decorrelation, gaussianity, latents, pca
+from spectral_collapse.findings.latents import Found, called
+from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.studies.latents import CLOSED
+
+_SAID = {
+    "Mean norm": "the mean norm",
+    "Law of norms": "the law of norms",
+    "Neighbours": "the independence of neighbours",
+    "Dimensions": "the number of dimensions",
+}
+"""Properties: columns of the table, and how a sentence says them."""
+_NAMED = ("ovg", "taba")
+
+
+def kept(norms: Found, places: Found, dimensions: Found) -> dict[str, dict[str, tuple[int, int]]]:
+    """Method -> property -> on how many data sets its latents have it, of how many. Norms, places and dimensions are
+    results of `studies.gaussianity`, `decorrelation` and `pca`."""
+    tests: dict[str, tuple[Found, Callable[[xr.Dataset, str], bool]]] = {
+        "Mean norm": (norms, gaussianity.has_mean_norm),
+        "Law of norms": (norms, gaussianity.has_law),
+        "Neighbours": (places, decorrelation.is_independent),
+        "Dimensions": (dimensions, pca.has_dimensions),
+    }
+    names = [name for name in latents.methods(next(iter(norms.values()))) if name != CLOSED]
+    every = [study for found in (norms, places, dimensions) for study in found.values()]
+    return {
+        name: {
+            column: (sum(has(one, name) for one in found.values()), len(found))
+            for column, (found, has) in tests.items()
+        }
+        for name in names
+        if all(name in one["series"] for one in every)
+    }
+
+
+def table(norms: Found, places: Found, dimensions: Found) -> pd.DataFrame:
+    """`kept` for a page: a row per method."""
+    rows = [
+        {"Latents": called(name), **{column: f"{count} of {of}" for column, (count, of) in one.items()}}
+        for name, one in kept(norms, places, dimensions).items()
+    ]
+    return pd.DataFrame(rows).set_index("Latents")
+
+
+def restored(norms: Found, places: Found, dimensions: Found) -> str:
+    """Which properties the papers' methods restore on most data sets, and which no method does, as sentences."""
+    found = kept(norms, places, dimensions)
+    most = {name: [column for column, (count, of) in one.items() if 2 * count > of] for name, one in found.items()}
+    told = [
+        f"{called(name)} restores {enumerated(_SAID[column] for column in most[name]) or 'none of the properties'}"
+        for name in _NAMED
+        if name in most
+    ]
+    never = [said for column, said in _SAID.items() if not any(column in columns for columns in most.values())]
+    sentences = [f"On most data sets {'; '.join(told)}."] if told else []
+    if never:
+        sentences.append(f"No method restores {enumerated(never, 'or')} there.")
+    return " ".join(sentences)
