@@ -59,10 +59,9 @@ def stacked(found: Mapping[str, xr.Dataset], table: Callable[[xr.Dataset], pd.Da
     return concat(tables, title="; ".join(title_of(study) for study in found.values()))
 
 
-def mean_text(values: xr.DataArray, digits: int = 3, bounds: Bounds | None = None) -> str:
-    """The mean over the last dimension with its 95 % interval, as `statistics.text` writes it. bounds: without them
-    those of the score that the values are named for."""
-    return text(bootstrap_mean(values, bounds=bounds or bounds_of(str(values.name))), digits)
+def mean_text(values: xr.DataArray, digits: int = 3, bounds: Bounds = REAL) -> str:
+    """The mean over the last dimension with its 95 % interval, as `statistics.text` writes it."""
+    return text(bootstrap_mean(values, bounds=bounds), digits)
 
 
 def high_mean(values: xr.DataArray, dim: str = "frequency") -> xr.DataArray:

@@ -211,7 +211,7 @@ def verdict(study: xr.Dataset) -> str:
         lines.append(
             f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times that mean when "
             f"they start from white noise, and {_times(one['excess_translated'])} times when they start from inverted "
-            f"sources: {apart}. Its latents have an S_DC of {mean_text(one['s_dc'])} (white noise "
+            f"sources: {apart}. Its latents have an S_DC of {mean_text(one['s_dc'], bounds=SHARE)} (white noise "
             f"{float(one['white_s_dc']):.3f})."
         )
     return "\n".join(lines)
