@@ -277,9 +277,9 @@ def test_claims_of_the_introduction_hold_where_there_is_a_collapse() -> None:
     lost, kept = _collapse(0.3, 0.4, -2.0), _collapse(1.5, 1.2, 2.0, "Two")
     assert [claim.side for claim in collapse.claims({"one": lost})] == ["holds"] * 5
     verdict = {claim.claim: claim.side for claim in collapse.claims({"two": kept})}
-    assert verdict["Inverted noise maps have less high-frequency energy than white noise."] == "fails"
-    assert verdict["The standard inversion gives oversmoothed images (log energy)."] == "fails"
-    assert verdict["TABA gives high-frequency texture back (log energy)."] == "fails"
+    assert verdict["Inverted noise maps have less high-frequency energy than white noise"] == "fails"
+    assert verdict["The standard inversion gives oversmoothed images (log energy)"] == "fails"
+    assert verdict["TABA gives high-frequency texture back (log energy)"] == "fails"
     assert collapse.claims({"one": lost, "two": kept})[0].side == "mixed"
 
 

@@ -106,14 +106,14 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
     paper, figure, log = "Spectral Collapse", "fig-image-spectra", "log HF energy"
     rows = [
-        Rule("Inverted noise maps have less high-frequency energy than white noise.", f"{paper}, abstract and Fig. 1",
+        Rule("Inverted noise maps have less high-frequency energy than white noise", f"{paper}, abstract and Fig. 1",
              "power at high frequencies, white noise 1", power, is_below(1), "fig-latent-spectra"),
-        Rule("OVG makes the values of latents independent (S_DC).", f"{paper}, Tables 8 to 11",
+        Rule("OVG makes the values of latents independent (S_DC)", f"{paper}, Tables 8 to 11",
              "S_DC minus white noise's", independence, is_at_least(0, RESTORED)),
-        Rule("The standard inversion gives oversmoothed images (log energy).", f"{paper}, abstract and Fig. 2",
+        Rule("The standard inversion gives oversmoothed images (log energy)", f"{paper}, abstract and Fig. 2",
              f"{log}, minus the true targets'", energy_over("standard", "target"), is_below(0), figure),
         *(
-            Rule(f"{name} gives high-frequency texture back (log energy).", f"{paper}, {where}",
+            Rule(f"{name} gives high-frequency texture back (log energy)", f"{paper}, {where}",
                  f"{log}, minus the standard inversion's", energy_over(name, "standard"), is_above(0), figure)
             for name, where in (("TABA", "Sec. 6.2"), ("OVG", "abstract and Sec. 6.2"))
         ),

@@ -177,31 +177,31 @@ def claims(found: Found) -> list[Claim]:
     """What this book asks of timesteps and solvers; no paper says it. Each claim holds where the whole interval is
     below 0."""
     told = {
-        "Told the next timestep, the standard inversion leaves less power at high frequencies.": (
+        "Told the next timestep, the standard inversion leaves less power at high frequencies": (
             "power of latents, next minus own",
             _telling("high_power", "standard"),
         ),
-        "Told the next timestep, latents of TABA at 4 % are less decorrelated.": (
+        "Told the next timestep, latents of TABA at 4 % are less decorrelated": (
             "S_DC, next minus own",
             _telling("s_dc", "TABA, 4%"),
         ),
     }
     solved = {
-        "A solver of second order both ways brings fine detail nearer to the target's.": (
+        "A solver of second order both ways brings fine detail nearer to the target's": (
             "second order, both ways",
             STANDARD,
         ),
-        "A solver of second order on the way up alone does.": ("second order, up alone", STANDARD),
-        "A solver of second order on the way down alone does.": ("second order, down alone", STANDARD),
-        "Four times the steps both ways bring fine detail nearer to the target's.": (
+        "A solver of second order on the way up alone does": ("second order, up alone", STANDARD),
+        "A solver of second order on the way down alone does": ("second order, down alone", STANDARD),
+        "Four times the steps both ways bring fine detail nearer to the target's": (
             "four times the steps, both ways",
             STANDARD,
         ),
-        "Without any noise, a solver of second order comes nearer than TABA with standard steps.": (
+        "Without any noise, a solver of second order comes nearer than TABA with standard steps": (
             "second order, both ways",
             "TABA",
         ),
-        "TABA comes nearer with a solver of second order than with standard steps.": (
+        "TABA comes nearer with a solver of second order than with standard steps": (
             "TABA, second order both ways",
             "TABA",
         ),
