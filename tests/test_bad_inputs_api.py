@@ -218,7 +218,7 @@ OBJECTS: dict[str, tuple[Call, str]] = {
     ),
     "s_lf structure": (
         lambda: metrics.s_lf(IMAGES, IMAGES, 0.5, structure=None),
-        "structure must be a name, one of color, edges; None was given",
+        "structure must be a name, one of color, silhouette, edges; None was given",
     ),
     "s_g sparse": (
         lambda: metrics.s_g(LATENTS.to_sparse()),
@@ -238,7 +238,10 @@ OBJECTS: dict[str, tuple[Call, str]] = {
         lambda: evaluated(hf_reference=1),
         "S_HF: reference must be what metrics.hf_reference gives",
     ),
-    "evaluate structure": (lambda: evaluated(structure="lines"), "unknown structure 'lines'; known are: color, edges"),
+    "evaluate structure": (
+        lambda: evaluated(structure="lines"),
+        "unknown structure 'lines'; known are: color, silhouette, edges",
+    ),
     "evaluate device": (
         lambda: evaluated(device=1.5),
         "device must be a name, such as 'cpu' or 'cuda:1'; 1.5 was",

@@ -57,8 +57,8 @@ def test_a_pipeline_has_no_empty_stages(study: xr.Dataset) -> None:
             strict=True,
         )
     ]
-    assert columns == [{"Image", "Low-passed", "Difference"}] * 2 + [
-        {"Image", "Grey", "Mask", "Low-passed", "Silhouette", "Difference"}
+    assert columns == [{"Image", "Compared", "Difference"}] * 2 + [
+        {"Image", "Grey", "Mask", "Compared", "Silhouette", "Difference"}
     ]
 
 
