@@ -8,11 +8,12 @@ result is stored with its provenance. A killed run goes on with the jobs that ar
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -124,12 +125,12 @@ class Study(Generic[P]):
         check_is(f"what `uses` of the study {self.name!r} gives", used, Iterable, "a list of objects")
         return [self.jobs, self.combine, *request.code(), *used]
 
-    def state(self, request: Request[P], identity: dict[str, Any]) -> shipping.State:
-        """Whether the result of a request ships, and if not, why. identity: that of the request."""
-        try:
-            names, _ = keys.roots_of(self.roots(request))
-        except UnidentifiedError:  # what a function has closed over may have changed since its key was made
-            names = frozenset()
+    def state(self, request: Request[P], identity: dict[str, Any], named: bool = True) -> shipping.State:
+        """Whether the result of a request ships, and if not, why. identity: that of the request. named: whether it says
+        which definitions have changed, which takes a second."""
+        names: Collection[str] = ()
+        with contextlib.suppress(UnidentifiedError):  # what a function has closed over may have changed since its key
+            names = keys.roots_of(self.roots(request))[0] if named else ()
         return shipping.state(self.name, request, identity, names)
 
     def _request(self, executor: str | Executor, progress: bool, given: Mapping[str, Any]) -> Request[P]:
@@ -154,7 +155,7 @@ class Study(Generic[P]):
         """What is stored for a request, or ships for one that this machine lacks the images of."""
         if identity is None:
             return None
-        result, state = results.get(self.name, identity), self.state(request, identity)
+        result, state = results.get(self.name, identity), self.state(request, identity, named=False)
         rendered = state.shown and identity.get("source") == "rendered"
         if state.shown and (result is None or (rendered and results.attributes(state.file)["data_source"] == "real")):
             result = results.result(state.file)
@@ -240,7 +241,7 @@ class Study(Generic[P]):
             results.save(result)
             self._parts(identity).clear()
         stored = results.get(self.name, identity)
-        ledger.note(stored, "computed here", self.state(request, identity))
+        ledger.note(stored, "computed here", self.state(request, identity, named=False))
         return stored
 
 
