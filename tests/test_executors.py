@@ -307,3 +307,18 @@ def test_cores_are_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)
     monkeypatch.setattr("loky.backend.context._cpu_count_cgroup", lambda most: 2)
     assert executors.cores() == 2
+
+
+def test_a_scheduler_that_dies_while_a_result_is_fetched_is_said_so() -> None:
+    from distributed.comm import CommClosedError
+
+    class Lost:
+        """A future whose scheduler goes away."""
+
+        status = "finished"
+
+        def result(self, timeout: float) -> None:
+            raise CommClosedError("in <TCP (closed) ConnectionPool.gather>: Connection reset by peer")
+
+    with pytest.raises(ExecutorError, match="the dask scheduler was lost; what was finished is kept"):
+        Cluster(client=None)._result(Lost())  # type: ignore[arg-type]

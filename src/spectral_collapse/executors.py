@@ -220,9 +220,12 @@ class Cluster:
 
     def _result(self, future: Any) -> Arrays | None:
         """What a job gives; None where that has been lost with its worker, and the job must be run again."""
+        from distributed.comm import CommClosedError
+
         while True:
             try:
-                return future.result(self.patience)
+                with _lost(CommClosedError):
+                    return future.result(self.patience)
             except (TimeoutError, CancelledError) as error:
                 if future.status == "error":  # the job's own
                     raise
