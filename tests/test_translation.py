@@ -72,3 +72,25 @@ def test_latents_alone_are_those_of_the_translation_and_computed_once(
     assert torch.equal(first, whole.latents)
     monkeypatch.setattr(type(method), "invert", None)  # a second inversion would fail
     assert torch.equal(inverted(known, method, images, 0, num_steps=10, seed=3), first)
+
+
+def test_images_are_rebuilt_from_the_latents_of_their_translation(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a second inversion would give, with one: 10 calls up, 10 down to the targets and 10 to the sources."""
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    known, images, calls = dataclasses.replace(model, hash="0" * 12), draw(0.01, 5, 3, SIZE) - 0.5, []
+    for name, given in {"taba": {"fraction": 0.2}, "edict": {}, "direct": {}}.items():
+        method = create(name, **given)
+        again = translated(known, method, images, 0, 0, num_steps=10, seed=3)
+        plain = translated(known, method, images, 0, num_steps=10, seed=3, guidance=2.0)
+        both = translated(known, method, images, 0, num_steps=10, seed=3, guidance=2.0, rebuild=True)
+        assert both.rebuilt is not None
+        assert plain.rebuilt is None
+        assert torch.equal(both.rebuilt, again.images)
+        assert torch.equal(both.images, plain.images)
+        assert both.network_calls == plain.network_calls
+    forward = GaussianDenoiser.__call__
+    monkeypatch.setattr(GaussianDenoiser, "__call__", lambda *given: calls.append(1) or forward(*given))
+    translate(known, create("standard"), images, 0, num_steps=10, rebuild=True)
+    assert len(calls) == 30

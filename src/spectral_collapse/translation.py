@@ -51,7 +51,8 @@ else:
 class Translation:
     """images: N x 3 x H x W in [-1, 1]; latents: N x c x h x w, unit variance if the inversion is
     perfect; network_calls per image, both ways, the most of any batch; diagnostics: name ->
-    (num_steps, N) of the inversion; seconds of computing, 0 where nobody measured them.
+    (num_steps, N) of the inversion; seconds of inverting and sampling; rebuilt: images from the same
+    latents under their own label, without guidance, where they were asked for.
     """
 
     images: torch.Tensor
@@ -59,6 +60,7 @@ class Translation:
     network_calls: int
     diagnostics: dict[str, torch.Tensor]
     seconds: float = 0.0
+    rebuilt: torch.Tensor | None = None
 
 
 def translate(
@@ -74,6 +76,7 @@ def translate(
     batch_size: int = 64,
     progress: bool = False,
     device: str | torch.device | None = None,
+    rebuild: bool = False,
 ) -> Translation:
     """Translates images from the source domain to the target domain.
 
@@ -91,6 +94,8 @@ def translate(
         progress: show a bar over the batches.
         device: where the model is moved to before, as `Model.to` takes it; None leaves it where it is. What is
             returned is on the model's device.
+        rebuild: also sample each latent under its source label (`Translation.rebuilt`), which costs no inversion; it
+            counts neither as calls nor as seconds.
 
     Raises InvalidParameterError and NotFiniteError as `invert` and `sample` do; all parameters are looked
     at before anything is computed.
@@ -106,21 +111,28 @@ def translate(
     check_count("null_label", null_label, 0)
     batch_size = check_count("batch_size", batch_size, 1)
     check_flag("progress", progress)
-    outputs, latents, diagnostics, calls = [], [], [], 0
+    check_flag("rebuild", rebuild)
+    outputs, rebuilt, latents, diagnostics, calls, seconds = [], [], [], [], 0, 0.0
     batches = zip(*(rows.split(batch_size) for rows in (images, sources, targets)), strict=True)
     total = -(-len(images) // batch_size)
     for batch, source, target in tqdm(batches, desc=method.name, total=total, disable=not progress):
+        started = time.perf_counter()
         inverted = method.invert(model.denoiser, model.encode(batch), source, num_steps, generator)
         counting = CountingDenoiser(model.denoiser, len(batch))
         outputs.append(model.decode(method.sample(counting, inverted, target, guidance, null_label)))
         latents.append(inverted.latent)
         diagnostics.append(inverted.diagnostics)
         calls = max(calls, inverted.network_calls + counting.calls)
+        seconds += time.perf_counter() - started
+        if rebuild:
+            rebuilt.append(model.decode(method.sample(model.denoiser, inverted, source, null_label=null_label)))
     return Translation(
         images=torch.cat(outputs),
+        rebuilt=torch.cat(rebuilt) if rebuild else None,
         latents=torch.cat(latents),
         network_calls=calls,
         diagnostics={name: torch.cat([d[name] for d in diagnostics], dim=1) for name in diagnostics[0]},
+        seconds=seconds,
     )
 
 
@@ -133,12 +145,13 @@ def translated(
     num_steps: int = 50,
     guidance: float = 1.0,
     seed: int = 0,
+    rebuild: bool = False,
 ) -> Translation:
     """`translate`, computed once and kept (`cache`): the unit that studies share.
 
     Latents are rounded to half precision and images to 256 levels, whether they come from the cache or not; both
     are on the CPU. Another network, method, image, parameter or code is another entry. seed: of the generator of a
-    stochastic method, of no effect on others.
+    stochastic method, of no effect on others. rebuild: as of `translate`; an entry without these images is replaced.
 
     Raises as `translate` does.
     """
@@ -148,15 +161,17 @@ def translated(
     guidance = check_number("guidance", guidance, 0)
     key = _key(model, method, images, [source_label, target_label, num_steps, guidance], seed)
     kept = _CACHE.get(key) if key else None
-    if kept is None:
+    if kept is None or (rebuild and "rebuilt" not in kept):
         generator = torch.Generator().manual_seed(seed)
-        started = time.perf_counter()
-        found = translate(model, method, images, source_label, target_label, num_steps, guidance, generator)
+        found = translate(
+            model, method, images, source_label, target_label, num_steps, guidance, generator, rebuild=rebuild
+        )
         kept = {
-            "images": ((found.images.cpu() + 1) * 127.5).round().to(torch.uint8).numpy(),
+            "images": _levels(found.images),
+            **({"rebuilt": _levels(found.rebuilt)} if found.rebuilt is not None else {}),
             "latents": found.latents.half().cpu().numpy(),
             "network_calls": np.int64(found.network_calls),
-            "seconds": np.float64(time.perf_counter() - started),
+            "seconds": np.float64(found.seconds),
             **{f"diagnostic {name}": values.cpu().numpy() for name, values in found.diagnostics.items()},
         }
         if key:
@@ -164,11 +179,16 @@ def translated(
     diagnostics = {name.removeprefix("diagnostic "): kept[name] for name in kept if name.startswith("diagnostic ")}
     return Translation(
         images=torch.from_numpy(kept["images"]).float() / 127.5 - 1,
+        rebuilt=torch.from_numpy(kept["rebuilt"]).float() / 127.5 - 1 if rebuild else None,
         latents=torch.from_numpy(kept["latents"]).float(),
         network_calls=int(kept["network_calls"]),
         diagnostics={name: torch.from_numpy(values) for name, values in diagnostics.items()},
         seconds=float(kept["seconds"]),
     )
+
+
+def _levels(images: torch.Tensor) -> np.ndarray:
+    return ((images.cpu() + 1) * 127.5).round().to(torch.uint8).numpy()
 
 
 def inverted(

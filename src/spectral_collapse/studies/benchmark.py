@@ -157,8 +157,8 @@ def methods(request: Given) -> dict[str, InversionMethod]:
 def measured(request: Given, name: str, seed: int) -> Arrays:
     """All that is stored of one method at one seed."""
     method = published.method(request, name)
-    found = request.translated(method, seed)
-    once = {"reconstruction": reconstruction(request, method)} if seed == 0 else {}
+    found = request.translated(method, seed, rebuild=seed == 0)
+    once = {} if found.rebuilt is None else {"reconstruction": reconstruction(request, found.rebuilt)}
     return once | {
         **_of_images(request, found.images),
         **_of_latents(request, found.latents),
@@ -168,9 +168,9 @@ def measured(request: Given, name: str, seed: int) -> Arrays:
     }
 
 
-def reconstruction(request: Given, method: InversionMethod) -> np.ndarray:
-    """PSNR of the sources that are inverted and sampled under their own label, at most `ROUNDED`, (N,)."""
-    return np.minimum(metrics.psnr(request.rebuilt(method), request.pair.source).numpy(), ROUNDED)
+def reconstruction(request: Given, rebuilt: torch.Tensor) -> np.ndarray:
+    """PSNR of the sources that were inverted and sampled under their own label, at most `ROUNDED`, (N,)."""
+    return np.minimum(metrics.psnr(rebuilt, request.pair.source).numpy(), ROUNDED)
 
 
 def references(request: Given) -> Arrays:

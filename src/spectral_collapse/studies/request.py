@@ -265,8 +265,9 @@ class Request(Generic[P]):
         images = common.training_sources(self.images.train, count)
         return torch.cat([self.model.encode(batch) for batch in images.split(64)])
 
-    def translated(self, method: InversionMethod, seed: int = 0) -> Translation:
-        """The test sources inverted by a method and sampled as targets; computed once for all studies."""
+    def translated(self, method: InversionMethod, seed: int = 0, rebuild: bool = False) -> Translation:
+        """The test sources inverted by a method and sampled as targets, and as sources again where `rebuild`; computed
+        once for all studies."""
         return translated(
             self.model,
             method,
@@ -275,12 +276,8 @@ class Request(Generic[P]):
             num_steps=self.parameters.num_steps,
             guidance=self.guidance,
             seed=seed,
+            rebuild=rebuild,
         )
-
-    def rebuilt(self, method: InversionMethod) -> torch.Tensor:
-        """The test sources inverted and sampled again under their own label, without guidance: images."""
-        label, steps = self.info.source_label, self.parameters.num_steps
-        return translated(self.model, method, self.pair.source, label, label, num_steps=steps).images
 
     def inverted(self, method: InversionMethod, seed: int = 0) -> torch.Tensor:
         """The latents of the test sources by a method, without the way back; computed once for all studies."""
