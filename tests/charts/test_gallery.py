@@ -112,12 +112,6 @@ def test_each_result_shows_the_methods_that_it_has(found: dict[str, xr.Dataset])
     assert columns[1] < columns[0]
 
 
-def test_cells_are_shown_first(found: dict[str, xr.Dataset]) -> None:
-    found["two"].attrs["title"] = "BBBC021, x8"
-    [menu] = [one for one in charts.gallery(found, examples=1).to_dict()["params"] if one["name"] == "frame"]
-    assert menu["value"] == 1
-
-
 def test_why_pictures_of_the_data_are_grey_is_said(found: dict[str, xr.Dataset]) -> None:
     """Once, also where it is so of one data set alone; what was changed of a source that is not shown is not shown."""
     assert "title" not in charts.gallery(found).to_dict()
@@ -126,8 +120,9 @@ def test_why_pictures_of_the_data_are_grey_is_said(found: dict[str, xr.Dataset])
         found["two"][name][:] = grey
     found["two"].attrs["withheld"] = SENTENCE
     chart = charts.gallery(found).to_dict()
-    assert chart["title"]["text"] == SENTENCE
-    assert chart["description"].endswith(f". {SENTENCE}")
+    assert chart["title"]["text"] == f"{found['two'].attrs['title']}: {SENTENCE}"
+    assert chart["description"].endswith(f": {SENTENCE}")
+    assert charts.gallery({"two": found["two"]}).to_dict()["title"]["text"] == SENTENCE
     changes = [one for one in pictured(chart) if one["name"].startswith("minus") and one["frame_number"] >= 2]
     assert changes
     assert all((pixels(one) == grey).all() for one in changes)

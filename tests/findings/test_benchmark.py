@@ -51,7 +51,7 @@ def test_a_method_by_another_name_counts_once(study: xr.Dataset) -> None:
     again = study.isel(point=[0, 1, 2, 0]).assign_coords(point=["standard", "taba", "ovg", "negative_prompt"])
     assert findings.differences(again)["point"].to_numpy().tolist() == ["TABA", "OVG"]
     assert findings.ranks({"": again})["method"].tolist() == ["standard", "TABA", "OVG"]
-    assert "Of 2 methods" in findings.answer({"": again})
+    assert "so many of 2 methods" in findings.answer({"": again})
 
 
 def test_four_pictures_tell_nothing() -> None:
@@ -143,13 +143,14 @@ def test_a_method_that_is_smoother_is_no_method_for_texture() -> None:
 def test_the_answer_counts(study: xr.Dataset) -> None:
     text, counted = (
         findings.answer({"": study}),
-        "after correction for their number, depending on the data set: 2 in S_HF,",
+        "so many of 3 methods are significantly above the standard inversion: 2 in S_HF,",
     )
     assert counted in text
     assert "OVG has the best mean rank over 5 scores" in text
     few = made(SHIFTS, pictures=4, title="Few")
     alone = findings.answer({"": few})
-    assert "uncorrected, depending on the data set: 2 in S_HF," in alone
+    assert "2 in S_HF," in alone
+    assert "(by their own 95 % intervals, uncorrected)" in alone
     both = findings.answer({"few": few, "enough": study})  # answered where it can be
     assert counted in both
     for answer in (alone, both):

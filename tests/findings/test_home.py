@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.charts import home as charts
-from spectral_collapse.findings import home
+from spectral_collapse.findings import fine_detail, home
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.studies.benchmark import TARGET
 from tests.benchmark_study import made
@@ -32,7 +32,7 @@ def study() -> xr.Dataset:
 
 
 def test_fine_detail_is_that_of_each_image_over_its_own_targets(study: xr.Dataset) -> None:
-    np.testing.assert_allclose(home.detail(study, "standard"), [1 / 2, 1 / 4, 1 / 8])
+    np.testing.assert_allclose(fine_detail.ratio(study, "standard"), [1 / 2, 1 / 4, 1 / 8])
     table = home.details({"squares": study})
     assert list(table["method"].unique()) == ["standard", "TABA"]  # in their order, and no other
     first = table[table["method"] == "standard"]
@@ -45,15 +45,15 @@ def test_fine_detail_is_that_of_each_image_over_its_own_targets(study: xr.Datase
 def test_too_much_in_one_image_does_not_make_up_for_too_little_in_another(study: xr.Dataset) -> None:
     offsets = np.log([3.0, 1 / 3, 3.0])
     study["hf_excess"].loc[{"point": "taba"}] = study["reference_hf_excess"].sel(reference=TARGET) + offsets
-    assert home.miss(study, "taba").mean == pytest.approx(3)
-    assert home.energy(study, "taba").mean == pytest.approx(3 ** (1 / 3))
-    assert home.miss(study, "standard").mean == pytest.approx(4)
+    assert fine_detail.miss(study, "taba").mean == pytest.approx(3)
+    assert fine_detail.energy(study, "taba").mean == pytest.approx(3 ** (1 / 3))
+    assert fine_detail.miss(study, "standard").mean == pytest.approx(4)
     study["hf_excess"].loc[{"point": "taba"}] = study["reference_hf_excess"].sel(reference=TARGET)
     many = study.isel(sample=np.tile(range(3), 5)).assign_coords(sample=range(15), cluster=("sample", range(15)))
     for name, counted in {"taba": (1, 0), "edict": (0, 0), "no method": (0, 0)}.items():
-        assert home.nearer({"few": study, "many": many}, name) == counted
+        assert fine_detail.nearer({"few": study, "many": many}, name) == counted
     many["hf_excess"].loc[{"point": "edict"}] -= 1
-    assert home.nearer({"many": many}, "edict") == (0, 1)
+    assert fine_detail.nearer({"many": many}, "edict") == (0, 1)
 
 
 def test_the_first_pictures_are_of_the_images_around_the_median_loss() -> None:
@@ -95,17 +95,29 @@ def test_the_five_sentences_follow_the_numbers() -> None:
     found = {"one": study, "two": study}
     what, _, helps, todo, sure = home.answer(found, decomposed, claims, collapsed).splitlines()
     assert "Images of Squares translated with the standard inversion have 0.20 [0.20, 0.20] times" in what
-    assert what.endswith("times the fine detail of their true targets; on data of the paper 0.50 (Circles).")
-    assert "misses its target's by a factor of 4.0 [4.0, 4.0] with the standard inversion" in helps
-    assert "misses by 3.3, TABA by 2.0, OVG by 1.3 at" in helps
-    assert "the solver on 2 of 2 data sets, TABA on 2, OVG on 2." in helps
-    assert "start with nullspace: it is among the best on 2 of 2 data sets" in todo
+    assert what.endswith("times the fine detail of their true targets; on the data of the paper 0.50 (Circles).")
+    assert "the standard inversion gives 4.0 [4.0, 4.0] times too little or too much fine detail" in helps
+    assert "a second-order solver 3.3 at no further cost." in helps
+    assert "on 2 of 2 data sets and TABA on 2; OVG, at 1 times the cost, is nearer on 2 and farther on 0." in helps
+    assert "Start with OVG: of the methods" in todo
+    assert "It is nearer on 2 and farther on 0" in todo
     assert "Of 2 checks of the papers' claims and our goals, 1 hold and 1 fail; 0 differ" in sure
 
 
-def test_the_table_has_methods_in_rows_and_data_sets_in_columns(study: xr.Dataset) -> None:
-    table = home.table({"one": study}, home.energy)
-    assert table.index.tolist() == ["standard", "TABA"]
-    [column] = table.columns
-    assert column.startswith("Squares")
-    assert table[column].str.startswith(("0.25 [", "1.00 [")).all()
+def test_the_table_has_data_sets_in_rows_and_methods_in_columns(study: xr.Dataset) -> None:
+    table = fine_detail.table({"one": study}, fine_detail.energy)
+    assert table.columns.tolist() == ["standard", "TABA"]
+    [row] = table.index
+    assert row.startswith("Squares")
+    assert table.loc[row].str.startswith(("0.25 [", "1.00 [")).all()
+
+
+def test_the_advice_is_the_cheap_method_that_is_nearer_and_not_farther() -> None:
+    """'taba' is nearer than the standard inversion, 'edict' nearer still and dear, 'bdia' farther."""
+    shifts = {"taba": np.log(2), "edict": np.log(4), "bdia": -1.0}
+    study = made({"standard": {}, **{name: {"hf_excess": shift} for name, shift in shifts.items()}}, spread=0.0)
+    study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
+    study["inversion_cost"][:] = np.where(study["point"] == "edict", 2.0, 1.0)
+    assert fine_detail.best({"one": study}) == "taba"
+    study["inversion_cost"].loc[{"point": "taba"}] = 1.2
+    assert fine_detail.best({"one": study}) == "standard"

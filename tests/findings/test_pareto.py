@@ -126,8 +126,8 @@ def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
     other = study.assign_attrs(title="Other")
     (claim,) = findings.claims({"one": study, "two": other})
     assert claim.side == "holds"
-    assert "Made up 0.200" in claim.measured
-    assert "Other 0.200" in claim.measured
+    assert "Made up (rendered) 0.200" in claim.measured
+    assert "Other (rendered) 0.200" in claim.measured
     other["s_hf"].loc[{"point": "standard"}] = 2.0
     other["s_lf"].loc[{"point": "standard"}] = 2.0
     (claim,) = findings.claims({"one": other})

@@ -29,7 +29,7 @@ def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
     made = findings.claims(found)
     assert [claim.side for claim in made] == ["holds"] * 3
     late = findings.late_energy(found["one"]).sel(series="standard")
-    assert f"One, x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
+    assert f"One, x8 (rendered) {statistics.text(statistics.interval(late), 2)}" in made[0].measured
 
 
 def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Dataset]) -> None:

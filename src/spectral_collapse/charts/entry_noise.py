@@ -47,7 +47,8 @@ def law(points: pd.DataFrame, ends: pd.DataFrame) -> alt.LayerChart:
     tooltip = tips({"series:N": " ", "ratio:Q": "S / s₀²"}) + with_ends(
         {"power": "power", "kept": "squared correlation"}, ".3f"
     )
-    encoded = lines.channels(lines.looks(LAW), points=True, columns=3)
+    looks = lines.present(lines.looks(LAW), points["series"])
+    encoded = lines.channels(looks, points=True, columns=3)
     base = alt.Chart(points).encode(color=encoded["color"], tooltip=tooltip)
     return alt.layer(
         curves,

@@ -13,13 +13,12 @@ import xarray as xr
 from spectral_collapse.charts import pictures
 from spectral_collapse.charts.lines import described
 from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.measured import label
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
 
 ENERGY = "HF energy / own target"
-_CELLS = "BBBC021"
-"""What titles of data sets of cells have, on which one sees most."""
 
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
@@ -51,21 +50,20 @@ def gallery(
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
     The difference is half of output minus source, grey where nothing was changed. Pictures keep their pixels (no
     smoothing); hovering tells the scores of an image, at seed 0 as the picture. Under each stands its high-frequency
-    energy over its own target's. Cells are shown first, where there are some.
+    energy over its own target's.
     """
     chosen = {
         key: [str(point) for point in (study["point"].to_numpy() if points is None else points)]
         for key, study in found.items()
     }
     frames = {
-        f"{study.attrs['title']}, {name}": _grid(study, str(name), chosen[key], changes)
+        f"{label(study)}, {name}": _grid(study, str(name), chosen[key], changes)
         for key, study in found.items()
         for name in study["shown"].to_numpy()[:examples]
     }
     every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
-    start = next((number for number, title in enumerate(frames) if _CELLS in title), 0)
-    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}", start)
+    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}")
 
 
 @pictures.explained
@@ -147,9 +145,9 @@ def _changed(picture: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 def _wrapped(point: str) -> str:
     """A point's label in up to four lines, parted by '|', narrow enough for a column."""
-    label = called(point) if point in (*METHODS, *COMBINED) else point.replace("_", " ")
-    label = label[0].upper() + label[1:]
-    return label.replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
+    name = called(point) if point in (*METHODS, *COMBINED) else point.replace("_", " ")
+    name = name[0].upper() + name[1:]
+    return name.replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
 
 
 def _scores(study: xr.Dataset, place: str, name: str) -> dict[str, str]:

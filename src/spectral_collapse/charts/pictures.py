@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
-from spectral_collapse.findings.measured import attr
+from spectral_collapse.findings.measured import attr, title_of
 
 Details = Callable[[str, str], dict[str, str]]
 
@@ -92,10 +92,11 @@ def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
     def drawn(of: Any, *args: Any, **kwargs: Any) -> Any:
         chart = draw(of, *args, **kwargs)
         found = [of] if isinstance(of, xr.Dataset) else of.values() if isinstance(of, Mapping) else of
-        reasons = dict.fromkeys(attr(one, "withheld") for one in found if "withheld" in one.attrs)
-        if not reasons:
+        titles = dict.fromkeys(title_of(one) for one in found if "withheld" in one.attrs)
+        if not titles:
             return chart
-        said = " ".join(reasons)
+        said = " ".join(dict.fromkeys(attr(one, "withheld") for one in found if "withheld" in one.attrs))
+        said = f"{', '.join(titles)}: {said}" if len(found) > 1 else said
         told = f"{chart.description}. {said}" if isinstance(chart.description, str) else said
         title = alt.Title(said, anchor="start", fontSize=13, fontWeight="normal")
         return chart.properties(title=title, description=told)

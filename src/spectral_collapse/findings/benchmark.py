@@ -19,7 +19,7 @@ from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.intervals import bounds_of
-from spectral_collapse.findings.latents import Found, label, stacked
+from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.inversion import METHODS
@@ -156,7 +156,7 @@ def significant(found: Found) -> str:
             told = one["adjusted"] < comparison.LEVEL
             up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
             parts.append(f"{title(score, False)} {up} above, {down} below")
-        line = f"- **{label(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}."
+        line = f"- **{counted(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}."
         if not _enough(study):
             line += (
                 f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g}, so the test "
@@ -233,8 +233,8 @@ def copying(found: Found) -> str:
         above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
         rows = placed[(placed["panel"] == panel) & placed["on_front"]]
         lines.append(
-            f"- **{label(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above it: "
-            f"{', '.join(above) or 'none'}. On the front with S_LF capped: {', '.join(rows['method'])}."
+            f"- **{counted(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above "
+            f"it: {', '.join(above) or 'none'}. On the front with S_LF capped: {', '.join(rows['method'])}."
         )
     return "\n".join(lines)
 
@@ -257,9 +257,9 @@ def answer(found: Found) -> str:
     name = next(name for name in points(study) if called(name) == first.method)
     apart = "significantly better than" if first.high < second.low else "not significantly better than"
     return (
-        f"**Answer.** Of {differences(study).sizes['point']} methods, so many are above the standard inversion {rule}, "
-        f"depending on the data set: {listed}.{too_few} On {label(study)}, {first.method} has the best mean rank over "
-        f"{len(COMPARED)} scores, {apart} {second.method}'s."
+        f"**Answer.** Depending on the data set, so many of {differences(study).sizes['point']} methods are "
+        f"significantly above the standard inversion: {listed} ({rule}).{too_few} On {counted(study)}, {first.method} "
+        f"has the best mean rank over {len(COMPARED)} scores, {apart} {second.method}'s."
     ) + smoother(study, name)
 
 
@@ -368,7 +368,7 @@ def claims(found: Found) -> list[Claim]:
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
         gap = functools.partial(_gap, point=point, other=other, score=score)
         rules.append(Rule(words, where, what, gap, side(0), figure))
-    return judge(rules, found, label)
+    return judge(rules, found, counted)
 
 
 def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:

@@ -3,9 +3,9 @@
 The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget. The
 best has the highest mean of the task's score; all candidates lead with it that are not significantly worse (paired
 difference). A task may have a floor: a score in which a candidate must not be worse than the standard inversion. Where
-outputs are to be looked at, a candidate's must not be farther from real targets (sliced Wasserstein distance, every
-draw) than the standard inversion's. Intervals are not corrected for the number of methods, and the best is chosen on
-the images that it is judged on.
+outputs are to be looked at, a candidate's must not be farther from real targets than the standard inversion's: neither
+as a set (sliced Wasserstein distance, every draw) nor, significantly, in the fine detail of each image. Intervals are
+not corrected for the number of methods, and the best is chosen on the images that it is judged on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.findings import cells
+from spectral_collapse.findings import cells, fine_detail
 from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.inversion import METHODS
@@ -77,8 +77,8 @@ _AIMS = {
 }
 
 
-_NAMED = 3
-"""Of methods that share the lead, a sentence names so many."""
+_NAMED, _DRAWN = 3, 6
+"""Of methods that lead, a sentence names so many, and the figure has so many."""
 
 
 class Choice(NamedTuple):
@@ -113,7 +113,7 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
         gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
         names = [name for name, high in zip(names, gaps.high, strict=True) if not high < 0]
     if wanted.near:
-        names = [name for name in names if not _farther(study, name)]
+        names = [name for name in names if not (_farther(study, name) or fine_detail.gap(study, name).low > 0)]
     if not names:
         raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {costs.min():g}")
     scores = _score(study, wanted.score)
@@ -153,36 +153,44 @@ def pick(found: Found, task: str, budget: float) -> str:
 
 
 def table(found: Found) -> Cells:
-    """A row per task, budget and data set: the best, what it gains over the standard inversion, who else leads."""
+    """A row per task, data set and range of budgets: the best, what it gains over the standard inversion, who else
+    leads."""
     rows = []
     for task, wanted in TASKS.items():
-        for study, budget in itertools.product(suited(found, task).values(), BUDGETS):
-            best, *others = choices(study, task, budget)
-            alike = [called(one.method) for one in others if one.leads]
-            row = {
-                "Task": task,
-                "Data": title_of(study),
-                "Budget": Cell(f"{budget:g}", budget),
-                "Best": called(best.method),
-                "Cost": (best.cost, 2),
-                "Score": _SCORES[wanted.score],
-                "Minus the standard inversion's": (best.gain, 3),
-                "Not significantly worse": Cell(", ".join(alike) or "none", len(alike)),
-            }
-            rows.append(cells.row(row))
+        for study in suited(found, task).values():
+            leaders = {budget: [one for one in choices(study, task, budget) if one.leads] for budget in BUDGETS}
+            names = [[one.method for one in leaders[budget]] for budget in BUDGETS]
+            for (name, *alike), group in itertools.groupby(range(len(BUDGETS)), names.__getitem__):
+                budgets = [BUDGETS[place] for place in group]
+                best = leaders[budgets[0]][0]
+                row = {
+                    "Task": task,
+                    "Data": title_of(study),
+                    "Budget": Cell(" to ".join(f"{one:g}" for one in sorted({budgets[0], budgets[-1]})), budgets[0]),
+                    "Best": called(name),
+                    "Cost": (best.cost, 2),
+                    "Score": _SCORES[wanted.score],
+                    "Minus the standard inversion's": (best.gain, 3),
+                    "Not significantly worse": Cell(", ".join(map(called, alike)) or "none", len(alike)),
+                }
+                rows.append(cells.row(row))
     return pd.DataFrame(rows)
 
 
 def gains(found: Found) -> pd.DataFrame:
-    """Gains of all methods at the largest budget on each task's first data set: panel, method, series, mean, low,
-    high."""
+    """Gains at the largest budget, of the methods that lead a task on most data sets first, and of others: panel,
+    method, series (the data set), standing, mean, low, high."""
     rows = []
     for task, wanted in TASKS.items():
-        for study in list(suited(found, task).values())[:1]:
-            panel = f"{task}|{_SCORES[wanted.score]}|{title_of(study)}"
-            for one in choices(study, task, BUDGETS[-1]):
-                row = {"panel": panel, "method": called(one.method), **one.gain._asdict()}
-                rows.append(row | {"series": AMONG if one.leads else APART})
+        every = [
+            {one.method: one for one in choices(study, task, BUDGETS[-1])} for study in suited(found, task).values()
+        ]
+        best = list(dict.fromkeys([*leading(found, task, BUDGETS[-1]), *(name for those in every for name in those)]))
+        for study, those in zip(suited(found, task).values(), every, strict=True):
+            for one in (those[name] for name in best[:_DRAWN] if name in those):
+                row = {"panel": f"{task}|{_SCORES[wanted.score]}", "method": called(one.method)}
+                row |= {"series": title_of(study), "standing": AMONG if one.leads else APART}
+                rows.append(row | one.gain._asdict())
     return pd.DataFrame(rows)
 
 
@@ -213,12 +221,14 @@ def answer(found: Found) -> str:
     best = {task: _most(found, task, cheap) for task, studies in aims.items() if studies}
     everywhere = all(count == len(aims[task]) for task, (_, count) in best.items())
     shared = [name for name in next(iter(best.values()))[0] if all(name in names for names, _ in best.values())]
-    where = "everywhere" if everywhere else "most often, though no method is so everywhere"
-    if shared:
-        lines.append(f"{_AIMS[tuple(best)]}, {_bold(shared)} {_is(shared)} among the best {where}.")
+    if shared and everywhere:
+        lines.append(f"{_AIMS[tuple(best)]}, {_bold(shared)} {_is(shared)} among the best everywhere.")
     else:
-        each = "; ".join(f"{_AIMS[(task,)].lower()} {_bold(names)}" for task, (names, _) in best.items())
-        lines.append(f"Among the best {where}: {each}.")
+        each = [
+            f"{_AIMS[(task,)]}, {_bold(names)} {_is(names)} among the best on {count} of {len(aims[task])} data sets"
+            for task, (names, count) in best.items()
+        ]
+        lines.append(f"{each[0]}{''.join(f'; t{one[1:]}' for one in each[1:])}.")
     pairs, _, better = _paid(found)
     lines.append(
         f"A budget {BUDGETS[-1] / cheap:g} times as large makes the best method significantly better in {len(better)} "
@@ -262,7 +272,7 @@ def unseen(found: Found) -> str:
             for budget in (BUDGETS[0], BUDGETS[-1]):
                 for name in _most(found, task, budget)[0]:
                     named.setdefault(name, {}).update(studies)
-    return f"{beware(named)}Measured on {'; '.join(label(study) for study in found.values())}."
+    return f"{beware(named)}Measured on {'; '.join(counted(study) for study in found.values())}."
 
 
 def beware(named: Mapping[str, Found]) -> str:
@@ -272,6 +282,7 @@ def beware(named: Mapping[str, Found]) -> str:
         counts = {
             "have less high-frequency energy": sum(_smoother(one, name) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
+            "have fine detail that is farther from the targets'": fine_detail.nearer(found, name)[1],
         }
         parts = [f"{words} on {n} of {len(found)} data sets" for words, n in counts.items() if 2 * n >= len(found)]
         if parts:
@@ -341,7 +352,7 @@ def picked(found: Found, task: str, budget: float) -> pd.DataFrame:
     for study in suited(found, task).values():
         one = next((one for one in choices(study, task, budget) if one.method == name), None)
         row = {score: text(one.gain), "It is": AMONG if one.leads else APART} if one else {score: "-", "It is": "-"}
-        rows.append({"Data": label(study), **row})
+        rows.append({"Data": counted(study), **row})
     return pd.DataFrame(rows).set_index("Data")
 
 

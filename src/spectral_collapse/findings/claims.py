@@ -112,14 +112,14 @@ def conclusion(claims: Iterable[Claim]) -> str:
 
 def overall(held: Mapping[str, Held]) -> Verdict:
     """What the data sets say together, title -> whether the claim holds: 'holds' or 'fails' where all that can tell
-    agree and are of two families at least; 'one family only' where they are of one, as cells at x8 and x16 are; 'mixed'
-    where they disagree; 'too few data' where none can tell."""
+    agree and are of two families at least, or are one number of all data sets; 'one family only' where they are of one
+    family, as cells at x8 and x16 are; 'mixed' where they disagree; 'too few data' where none can tell."""
     told = {title: one for title, one in dict(held).items() if one is not None}
     if not told:
         return "too few data" if held else "not measured"
     if len(set(told.values())) > 1:
         return "mixed"
-    if len({family(title) for title in told}) == 1:
+    if len({family(title) for title in told}) == 1 and not any(title.endswith(_POOLED) for title in told):
         return "one family only"
     return "holds" if all(told.values()) else "fails"
 
@@ -129,6 +129,9 @@ def family(title: str) -> str:
     titles = {info.title: info.family for info in datasets.DATASETS.values()}
     return next((titles[one] for one in sorted(titles, key=len, reverse=True) if title.startswith(one)), title)
 
+
+_POOLED = "data sets"
+"""How what stands for a title ends where one number is of several data sets."""
 
 Case = tuple[str, Held]
 """What was measured on a data set, and whether the claim holds there."""

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.benchmark import kinds, title
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.latents import Found, label
+from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured
 from spectral_collapse.statistics import Interval
 from spectral_collapse.studies.benchmark import Selection
@@ -37,12 +37,12 @@ def cases(found: Found) -> pd.DataFrame:
     rows = [(PAPER, title(score), share, share, share, np.nan) for score, share in zip(CASES, shares, strict=True)]
     methods = {PAPER_METHODS: (PAPER_DRAWS, PAPER_FIXED), ALL_METHODS: _kinds(studies)}
     for series, (ours, theirs) in methods.items():
-        counted = comparison.cases(studies, ours, theirs, scores=CASES)
+        found_cases = comparison.cases(studies, ours, theirs, scores=CASES)
         for score in CASES:
-            ends = (counted[f"improved{end}"].sel(score=score).item() for end in ("", "_low", "_high"))
-            rows.append((series, title(score), *ends, counted.attrs["cases"]))
+            ends = (found_cases[f"improved{end}"].sel(score=score).item() for end in ("", "_low", "_high"))
+            rows.append((series, title(score), *ends, found_cases.attrs["cases"]))
     table = pd.DataFrame(rows, columns=["series", "score", "mean", "low", "high", "cases"])
-    return table.assign(panel="all data sets" if len(studies) > 1 else label(studies[0]))
+    return table.assign(panel="all data sets" if len(studies) > 1 else counted(studies[0]))
 
 
 def recount() -> str:
@@ -59,13 +59,13 @@ def answer(found: Found) -> dict[str, Any]:
     """In how many pairs of methods the one that draws is better, by each score: the most often first. Seeds are
     averaged, since a method that draws nothing has the same images at each."""
     averaged = [study[list(CASES)].mean("seed") for study in found.values()]
-    counted = comparison.cases(averaged, *_kinds(averaged), scores=CASES).sortby("improved", ascending=False)
-    ends = (counted[f"improved{end}"].data for end in ("", "_low", "_high"))
+    found_cases = comparison.cases(averaged, *_kinds(averaged), scores=CASES).sortby("improved", ascending=False)
+    ends = (found_cases[f"improved{end}"].data for end in ("", "_low", "_high"))
     listed = [
         f"by {title(str(score), False)} in {share:.0%} [{low:.0%}, {high:.0%}]"
-        for score, share, low, high in zip(counted["score"].data, *ends, strict=True)
+        for score, share, low, high in zip(found_cases["score"].data, *ends, strict=True)
     ]
-    return {"listed": ", ".join(listed), "cases": counted.attrs["cases"], "sets": _sets(found)}
+    return {"listed": ", ".join(listed), "cases": found_cases.attrs["cases"], "sets": _sets(found)}
 
 
 def claims(found: Found) -> list[Claim]:
@@ -77,7 +77,7 @@ def claims(found: Found) -> list[Claim]:
         words = f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
         share = Measured({f"{ours['cases']:.0f} cases, {_sets(found)}": Interval(*ours[["mean", "low", "high"]])})
         where, what = "Spectral Collapse, Table 1", "share"
-        made.append(Rule(f"{words}of the cases ({theirs:.1%})", where, what, share, side, "fig-cases", 2))
+        made.append(Rule(f"{words}of the cases (the paper has {theirs:.1%})", where, what, share, side, "fig-cases", 2))
     return judge(made)
 
 

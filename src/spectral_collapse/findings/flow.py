@@ -13,7 +13,7 @@ import xarray as xr
 from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.latents import label
+from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.networks.checkpoints import usual
@@ -66,7 +66,7 @@ def answer(found: Networks) -> str:
     white = text(value(flow, "s_dc", WHITE))
     return (
         f"**Answer.** Flow matching collapses in the latent {where(from_white)}, and in the image {where(off)}. On "
-        f"{label(flow)}, images of the standard inversion differ from true targets in log energy at high frequencies "
+        f"{counted(flow)}, images of the standard inversion differ from true targets in log energy at high frequencies "
         f"by {each(off, 2)}; with TABA they differ by {each(taba_off, 2)}. With flow matching {brought('taba')}; "
         f"{brought('ovg')}. $S_{{DC}}$ of the standard latents, {white} for white noise, is "
         f"{each(lambda study: value(study, 's_dc', 'standard'), 3)}."
@@ -88,7 +88,7 @@ def claims(found: Networks) -> list[Claim]:
             flow, epsilon = (
                 both[name][score].sel(point="standard", drop=True).mean("seed") for name in (FLOW, EPSILON)
             )
-            values[label(both[FLOW])] = interval(flow - epsilon)
+            values[counted(both[FLOW])] = interval(flow - epsilon)
         return Measured(values)
 
     energy, whiteness = "log HF energy", "S_DC"
@@ -104,4 +104,4 @@ def claims(found: Networks) -> list[Claim]:
         ("Its latents are whiter than that network's", f"{whiteness}, standard inversion", between("s_dc"), is_above),
     ]  # fmt: skip
     rules = [Rule(words, QUESTION, what, gap, side(0), "fig-flow-levels") for words, what, gap, side in rows]
-    return judge(rules, found[FLOW], label)
+    return judge(rules, found[FLOW], counted)

@@ -19,7 +19,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import Found, as_rows, called, jackknife, jackknifed, label, stacked
+from spectral_collapse.findings.latents import Found, as_rows, called, counted, jackknife, jackknifed, stacked
 from spectral_collapse.findings.measured import below
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import by_series, each, items, of_draws
@@ -137,7 +137,7 @@ def answer(study: xr.Dataset) -> dict[str, object]:
     best = min(excesses, key=lambda name: excesses[name].mean)
     nearest = [name for name, one in excesses.items() if name == best or one.low <= excesses[best].high]
     return {
-        "data": label(study),
+        "data": counted(study),
         "distance": _distance(study, "standard"),
         "count": study.sizes["sample"],
         "most": chance(study.sizes["sample"]).high,
@@ -150,7 +150,7 @@ def answer(study: xr.Dataset) -> dict[str, object]:
     }
 
 
-@each(items, label)
+@each(items, counted)
 def norms_verdict(study: xr.Dataset) -> str:
     """Whose norms have the law of white noise, and from which N on the test says so, as a Markdown list."""
     rejected = (study["ks_pvalue"].sel(series="standard") < LEVEL).all("draw").to_numpy()
@@ -167,7 +167,7 @@ def bands_verdict(found: Found) -> str:
     return (
         f"Series whose mean squared norm is within {RIGHT:.0%} of white noise's while the energy of a band is off by "
         f"{WRONG:.0%} or more, with its interval on one side of 1 and its KS distance above chance:\n\n"
-        + items(found, lambda study: f": {'; '.join(_only_norm(study)) or 'none'}.", label)
+        + items(found, lambda study: f": {'; '.join(_only_norm(study)) or 'none'}.", counted)
     )
 
 
@@ -218,7 +218,7 @@ def claims(found: Found) -> list[Claim]:
              "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference", closer, is_below(0),
              "fig-gaussianity-kl", 2),
     ]  # fmt: skip
-    return judge(rows, found, label)
+    return judge(rows, found, counted)
 
 
 def ks_distance(study: xr.Dataset, name: str) -> Interval:

@@ -2,85 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import results, statistics
-from spectral_collapse.findings import choose, collapse, decomposition, verdicts
+from spectral_collapse.findings import collapse, decomposition, fine_detail, verdicts
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import label
-from spectral_collapse.statistics import Interval, text
-from spectral_collapse.studies.benchmark import TARGET
+from spectral_collapse.statistics import text
 
-METHODS = ("standard", "dpm_solver", "nullspace", "taba", "ovg")
-"""What the chart shows, as far as the benchmark has it: the standard inversion, what costs no more, and the papers'
-cures."""
+_UNCURED = " This noise alone whitens the latent and does not bring the detail back."
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
 
 
-def detail(study: xr.Dataset, method: str) -> xr.DataArray:
-    """The energy at high frequencies of each image of a method over its own true target's, along `sample`."""
-    own = study["hf_excess"].sel(point=method, drop=True)
-    own = own.mean("seed") if "seed" in own.dims else own
-    return np.exp(own - study["reference_hf_excess"].sel(reference=TARGET, drop=True)).rename("ratio")
-
-
-def energy(study: xr.Dataset, method: str) -> Interval:
-    """The geometric mean of `detail` over images, with its interval."""
-    return statistics.geometric_mean(np.log(detail(study, method)))
-
-
-def distance(study: xr.Dataset, method: str) -> xr.DataArray:
-    """How far the fine detail of each image is from its own target's: |log of `detail`|, the registered outcome."""
-    return np.abs(np.log(detail(study, method)))
-
-
-def miss(study: xr.Dataset, method: str) -> Interval:
-    """By which factor fine detail misses its target's, too little or too much alike: exp of the mean `distance`."""
-    return Interval(*np.exp(statistics.interval(distance(study, method), bounds=statistics.POSITIVE)))
-
-
-def nearer(found: Found, method: str) -> tuple[int, int]:
-    """On how many data sets a method's fine detail is significantly nearer to the targets' than the standard
-    inversion's, image by image, and on how many it is farther."""
-    gaps = [
-        statistics.interval(distance(study, method) - distance(study, "standard"))
-        for study in found.values()
-        if method in study["point"]
-    ]
-    return sum(bool(gap.high < 0) for gap in gaps), sum(bool(gap.low > 0) for gap in gaps)
-
-
 def details(found: Found) -> pd.DataFrame:
-    """`detail` of every image, and per method its geometric mean with a 95 % interval over independent pictures.
+    """`fine_detail.ratio` of every image, and per method its geometric mean with a 95 % interval over pictures.
 
     Columns panel (the data set), method, image and ratio; mean, low and high are the same for all images of a method.
     """
     rows = []
     for study in found.values():
-        for method in (name for name in METHODS if name in study["point"]):
-            ratios, mean = detail(study, method), energy(study, method)
+        for method in (name for name in fine_detail.METHODS if name in study["point"]):
+            ratios, mean = fine_detail.ratio(study, method), fine_detail.energy(study, method)
             frame = pd.DataFrame({"image": ratios["sample"].to_numpy().astype(str), "ratio": ratios.to_numpy()})
             rows.append(frame.assign(panel=label(study), method=called(method), **mean._asdict()))
     return pd.concat(rows, ignore_index=True)
-
-
-def table(
-    found: Found, measure: Callable[[xr.Dataset, str], Interval], methods: Sequence[str] = METHODS
-) -> pd.DataFrame:
-    """`miss` or `energy` of methods (rows) on data sets (columns), as texts."""
-    columns = {
-        label(study): {called(name): text(measure(study, name), 2) for name in methods if name in study["point"]}
-        for study in found.values()
-    }
-    return pd.DataFrame(columns).rename_axis("Method").fillna("-")
 
 
 def median(study: xr.Dataset) -> xr.Dataset:
@@ -101,8 +54,9 @@ def answer(
     data set. claims: of `verdicts.collected`. collapsed: of `studies.collapse`, that data set first.
     """
     study = next(iter(found.values()))
-    misses = {name: miss(study, name) for name in ("standard", *CURES)}
-    solver, taba, ovg = (nearer(found, name)[0] for name in CURES)
+    misses = {name: fine_detail.miss(study, name) for name in ("standard", *CURES)}
+    (solver, _), (taba, _), (ovg, farther) = (fine_detail.nearer(found, name) for name in CURES)
+    noise = fine_detail.gap(study, "noise_floor") if "noise_floor" in study["point"] else None
     lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
     entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
     total = verdicts.tally(one for made in claims.values() for one in made)
@@ -110,27 +64,28 @@ def answer(
     counts = sorted({one.sizes["sample"] for one in found.values()})
     first, *others = collapsed.values()
     beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
-    best, suited = choose.pick(found, "editing", 1), choose.suited(found, "editing")
-    leads = choose.leading(found, "editing", 1)[best]
+    best = fine_detail.best(found)
+    nearest, farthest = fine_detail.nearer(found, best)
     return (
         f"{warning(study)}"
         f"1. **What happens.** Images of {label(first)} translated with the standard inversion have "
         f"{text(collapse.energy(first), 2)} times the fine detail of their true targets"
-        f"{f'; on data of the paper {beside}' if beside else ''}.\n"
+        f"{f'; on the data of the paper {beside}' if beside else ''}.\n"
         f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies. Of this, "
         f"{text(entry, 2)} is lost because the image starts without the noise of the first level; coarse steps and "
-        "the network take the rest.\n"
-        f"3. **What helps.** Fine detail misses its target's by a factor of {text(misses['standard'], 1)} with the "
-        f"standard inversion, too little or too much. A second-order solver costs nothing more and misses by "
-        f"{misses['dpm_solver'].mean:.1f}, TABA by {misses['taba'].mean:.1f}, OVG by {misses['ovg'].mean:.1f} at "
-        f"{price:.1f} times the cost. Significantly nearer to the targets are the solver on {solver} of {len(found)} "
-        f"data sets, TABA on {taba}, OVG on {ovg}.\n"
-        f"4. **What to do.** To edit images at the cost of the standard inversion, start with {called(best)}: it is "
-        f"among the best on {leads} of {len(suited)} data sets ([other tasks and budgets](notebooks/choose.ipynb)).\n"
+        f"the network take the rest.{_UNCURED if noise and not noise.high < 0 else ''}\n"
+        f"3. **What helps.** Image by image, the standard inversion gives {text(misses['standard'], 1)} times too "
+        f"little or too much fine detail, a second-order solver {misses['dpm_solver'].mean:.1f} at no further cost. "
+        f"The solver is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
+        f"OVG, at {price:.0f} times the cost, is nearer on {ovg} and farther on {farther}.\n"
+        f"4. **What to do.** Start with {called(best)}: of the methods that cost no more than the standard inversion, "
+        f"none brings fine detail nearer to the targets on more data sets. It is nearer on {nearest} and farther on "
+        f"{farthest} ([other tasks and budgets](notebooks/choose.ipynb)).\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims and our goals, {total['holds']} hold "
         f"and {total['fails']} fail; {total['mixed']} differ between data sets, and the others are clear on one family "
-        f"of data at most. Networks are small, and each data set has "
-        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images."
+        f"of data at most. Networks are small, each data set has "
+        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images, and no interval covers "
+        "[another training](notebooks/networks.ipynb) of a network."
     )
 
 

@@ -39,7 +39,7 @@ def called(series: str) -> str:
     return series.upper() if series in _ACRONYMS else _NAMES.get(series, said(series.replace("_", " ")))
 
 
-def label(study: xr.Dataset) -> str:
+def counted(study: xr.Dataset) -> str:
     """'Textures, x8 (real, 64 latents, 4 pictures)'."""
     pictures = pictures_of(study)
     return f"{title_of(study)} ({attr(study, 'data_source')}, {study.sizes['sample']} latents, {pictures} pictures)"
@@ -47,7 +47,7 @@ def label(study: xr.Dataset) -> str:
 
 def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
     """The tables of all data sets in one: a column `panel`, the label in two lines, and series as pages write them."""
-    tables = [table(study).assign(panel=label(study).replace(" (", "|").rstrip(")")) for study in found.values()]
+    tables = [table(study).assign(panel=counted(study).replace(" (", "|").rstrip(")")) for study in found.values()]
     result = pd.concat(tables, ignore_index=True)
     return result.assign(series=result["series"].map(called)) if "series" in result else result
 

@@ -507,8 +507,8 @@ def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
 
 def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     """Two rows per recorded network, as of `recording.recorded`: the network that ships for the same data, where its
-    result is stored, and the recorded one. S_DC of standard latents, and log energy minus the true targets' by
-    method."""
+    result on images of the same source is stored, and the recorded one. S_DC of standard latents, and log energy minus
+    the true targets' by method."""
     rows = []
     for title, networks in _trainings(recorded).items():
         for network, one in networks.items():
@@ -546,7 +546,8 @@ def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dat
         info = datasets.info(given["dataset"])
         if info.title not in found:
             first = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
-            found[info.title] = {} if first is None else {usual(info.family, first.attrs["data_source"]): first}
+            other = first is None or first.attrs["data_source"] != study.attrs["data_source"]
+            found[info.title] = {} if other else {usual(info.family, first.attrs["data_source"]): first}
         found[info.title][name] = study
     return found
 

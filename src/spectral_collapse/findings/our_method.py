@@ -19,7 +19,7 @@ from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import called, difference, points, value
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, judge
-from spectral_collapse.findings.latents import Found, label, stacked
+from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.measured import Measured, all_of, at_least, title_of
 from spectral_collapse.findings.tuning import area_draws, area_of
 from spectral_collapse.statistics import Interval, groups_of, resampled, text
@@ -108,7 +108,7 @@ def against(found: Found) -> Cells:
     rows = [
         {
             "Settings": "chosen on validation images" if ours.endswith(CHOSEN) else "published",
-            "Data": label(study),
+            "Data": counted(study),
             "Area, ours / OVG + TABA": (gain(study, ours, rival), 3),
             "Area, true targets / OVG + TABA": (most(study, rival), 3),
             "PSNR, ours - OVG + TABA (dB)": (difference(study, ours, rival, "psnr"), 2),
@@ -148,7 +148,7 @@ def claims(found: Found) -> list[Claim]:
     where, figure, ours_is = "a goal of this project", "fig-our-areas", "Null-space noise with second-order steps"
     every, roomy, near = {}, {}, {}
     for study, ours, rival in pairs(found):
-        name = f"{label(study)}, {'chosen' if ours.endswith(CHOSEN) else 'published'} settings"
+        name = f"{counted(study)}, {'chosen' if ours.endswith(CHOSEN) else 'published'} settings"
         every[name] = gain(study, ours, rival)
         if most(study, rival) >= MORE:
             roomy[name] = every[name]

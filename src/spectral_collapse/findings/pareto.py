@@ -20,7 +20,7 @@ from spectral_collapse.findings.benchmark import cut
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, images, title_of
+from spectral_collapse.findings.measured import Measured, images, label, title_of
 from spectral_collapse.findings.tidy import items, tell
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
 
@@ -292,4 +292,4 @@ def claims(found: Found) -> list[Claim]:
     what = "area under its front minus the baselines', S_LF cut at the true target's"
     gain = Rule("OVG expands the Pareto front", "Spectral Collapse, abstract and Fig. 6", what,
                 lambda study: hypervolume_gain(study).gain, is_above(0), "fig-pareto-front")  # fmt: skip
-    return judge([gain], found, title_of)
+    return judge([gain], found, label)

@@ -17,7 +17,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import Found, called, jackknife, jackknifed, label, stacked
+from spectral_collapse.findings.latents import Found, called, counted, jackknife, jackknifed, stacked
 from spectral_collapse.findings.measured import Measured, at_least, below, exact
 from spectral_collapse.findings.tidy import by_series, each, items, of_draws
 from spectral_collapse.statistics import Interval, text
@@ -81,7 +81,7 @@ def component_spectra(study: xr.Dataset) -> pd.DataFrame:
     table[ends] = np.exp(table[ends])
     number = {end: f"{end} components" for end in table["panel"].unique()}
     table = table.assign(panel=table["panel"].map(number), series=table["series"].map(called))
-    table.attrs["title"] = label(study)
+    table.attrs["title"] = counted(study)
     return table
 
 
@@ -105,7 +105,7 @@ def answer(study: xr.Dataset) -> dict[str, str]:
     }
     told = " and ".join(f"{text(share, 2)} times ({title})" for title, share in shares.items())
     return {
-        "data": label(study),
+        "data": counted(study),
         **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
         "loss": f"An ideal denoiser for Gaussian data would lose {told} as many dimensions."
         if told
@@ -113,7 +113,7 @@ def answer(study: xr.Dataset) -> dict[str, str]:
     }
 
 
-@each(items, label)
+@each(items, counted)
 def verdict(study: xr.Dataset) -> str:
     """What each data set says, as a Markdown list."""
 
@@ -147,7 +147,7 @@ def claims(found: Found) -> list[Claim]:
     """Fig. 3 of 'Spectral Collapse' and its text."""
     spectral, figure = "Spectral Collapse, Fig. 3", "fig-pca-ranks"
     sparsest = [found[name] for name in (latents.BBBC021[0], latents.BBBC021[-1]) if name in found]
-    named = f"x32 minus x8, {label(sparsest[0])}" if len(sparsest) == 2 else ""
+    named = f"x32 minus x8, {counted(sparsest[0])}" if len(sparsest) == 2 else ""
     rows = [
         *(
             Rule(f"Inverted latents use fewer dimensions than noise ({title})", spectral, "rank over white noise's",
@@ -164,7 +164,7 @@ def claims(found: Found) -> list[Claim]:
              "effective rank over that of equal variances",
              lambda one: exact(_rank(one, WHITE) / one.attrs["white_rank"]), is_equal(1, EQUAL), "fig-pca-set", 4),
     ]  # fmt: skip
-    return judge(rows, found, label)
+    return judge(rows, found, counted)
 
 
 def _rank(study: xr.Dataset, name: str) -> float:

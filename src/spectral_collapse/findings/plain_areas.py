@@ -18,7 +18,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, alike, images, title_of
+from spectral_collapse.findings.measured import Measured, alike, images, label, title_of
 from spectral_collapse.findings.tidy import each
 from spectral_collapse.statistics import POSITIVE, Interval, text
 from spectral_collapse.studies.latents import WHITE
@@ -197,7 +197,7 @@ def claims(found: Found) -> list[Claim]:
 
 
 def _over(found: Found, quantity: Callable[..., Interval], **given: str) -> Measured:
-    return Measured.of(found, functools.partial(quantity, **given), title_of)
+    return Measured.of(found, functools.partial(quantity, **given), label)
 
 
 def answer(found: Found) -> dict[str, Any]:
@@ -246,7 +246,7 @@ def _early_ratios(found: Found, name: str) -> Measured:
     """`early_ratio` of test images and of drawn ones."""
     tested = _over(found, early_ratio, name=name)
     drawn = Measured.of(
-        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{title_of(study)}, drawn"
+        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{label(study)}, drawn"
     )
     return Measured({**tested, **drawn}, tested.counts | drawn.counts)
 

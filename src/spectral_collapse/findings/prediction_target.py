@@ -14,7 +14,7 @@ from spectral_collapse.findings import backbone, cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import difference, title
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_above, is_below
-from spectral_collapse.findings.latents import label
+from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.selections import Networks
 from spectral_collapse.statistics import Interval, groups_of, text, wilson
@@ -130,7 +130,7 @@ def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> 
     """Whether transformers that predict the clean image restore texture, and which of them are read from their
     record."""
     gaps = {
-        label(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
+        counted(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
         for studies in selections.per_data_set(found).values()
     }
     restored = sum(gap.low > 0 for gap in gaps.values())

@@ -15,7 +15,7 @@ from spectral_collapse.findings.benchmark import COLUMNS, called, difference, ti
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, above, is_above, is_below, judge
 from spectral_collapse.findings.intervals import bounds_of, means
-from spectral_collapse.findings.latents import BBBC021, Found, label
+from spectral_collapse.findings.latents import BBBC021, Found, counted
 from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
 from spectral_collapse.statistics import interval, text
@@ -112,7 +112,7 @@ def claims(found: Found) -> list[Claim]:
     def steps(score: str) -> Measured:
         of = [(one, one[score].sel(point="standard", drop=True).mean("seed")) for one in order if same]
         return Measured(
-            {f"{label(two)} minus {title_of(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
+            {f"{counted(two)} minus {title_of(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
         )
 
     growing = [
@@ -131,4 +131,4 @@ def claims(found: Found) -> list[Claim]:
             ("OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", more),
         )
     ]  # fmt: skip
-    return judge([*growing, *largest], last, label)
+    return judge([*growing, *largest], last, counted)

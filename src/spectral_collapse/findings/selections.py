@@ -16,8 +16,8 @@ from spectral_collapse.findings.benchmark import called, difference, points, sco
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_above, is_below, judge
 from spectral_collapse.findings.intervals import bounds_of, means
-from spectral_collapse.findings.latents import Found, label
-from spectral_collapse.findings.measured import Measured, title_of
+from spectral_collapse.findings.latents import Found, counted
+from spectral_collapse.findings.measured import Measured, label, title_of
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
@@ -122,7 +122,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
         for score in scores:
             for network, study in studies.items():
                 rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-                panel, names = f"{title_of(study)}|{title(score)}", rows["point"].map(called)
+                panel, names = f"{label(study)}|{title(score)}", rows["point"].map(called)
                 tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -193,9 +193,9 @@ def networks_answer(found: Networks, baseline: str) -> str:
 
     compared = f"; on the same images, {'; '.join(gaps)}." if gaps else ", and there is no second network to compare."
     return (
-        f"**Answer.** On {label(next(iter(studies.values())))}, latents of the standard inversion are less white than "
-        f"white noise with {who(correlated)}: S_DC is {listed(white)}. Its images have less energy at high frequencies "
-        f"than true targets with {who(smooth)}: the log energy minus theirs is {listed(energy)}. "
+        f"**Answer.** On {counted(next(iter(studies.values())))}, latents of the standard inversion are less white "
+        f"than white noise with {who(correlated)}: S_DC is {listed(white)}. Its images have less energy at high "
+        f"frequencies than true targets with {who(smooth)}: the log energy minus theirs is {listed(energy)}. "
         f"The latents lack {listed(lacking)} of white noise's power at high frequencies{compared}"
     )
 
@@ -207,7 +207,7 @@ def networks_claims(
     rows = []
     for words, network, point, score, side in rules:
         gaps = {
-            label(studies[network]): _gap(studies, network, baseline, point, score)
+            counted(studies[network]): _gap(studies, network, baseline, point, score)
             for _, studies, one, method in _pairs(found, baseline)
             if (one, method) == (network, point)
         }
@@ -229,7 +229,7 @@ def collapse_claims(found: Networks, where: str, words: str, figure: str) -> lis
             ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, is_above(0)),
         ]
         rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
-        claims += judge(rules, studies, label)
+        claims += judge(rules, studies, counted)
     return claims
 
 

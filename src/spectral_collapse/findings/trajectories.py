@@ -17,7 +17,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import high_mean, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, alike, images, title_of
+from spectral_collapse.findings.measured import Measured, alike, images, label, title_of
 from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
@@ -92,8 +92,8 @@ def early_norms(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
 def claims(found: Found) -> list[Claim]:
     """The paper's claims against these measurements. The first has two halves, negative energy *and* less of it than on
     the walk of one white noise: a schedule with small last steps moves little at any frequency, whatever the latent."""
-    late = Measured.of(found, lambda one: _late(one, "standard"), title_of)
-    lack = Measured.of(found, lambda one: _late(one, "standard", WHITE), title_of)
+    late = Measured.of(found, lambda one: _late(one, "standard"), label)
+    lack = Measured.of(found, lambda one: _late(one, "standard", WHITE), label)
     end = f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps"
     vanish = from_cases(
         "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative",
@@ -124,7 +124,7 @@ def claims(found: Found) -> list[Claim]:
              "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
              shorter, is_below(0), "fig-way-norm", 2, norms),
     ]  # fmt: skip
-    return [vanish, *(claim for claim in judge(rows, found, title_of) if claim.of)]
+    return [vanish, *(claim for claim in judge(rows, found, label) if claim.of)]
 
 
 def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:
@@ -162,7 +162,7 @@ def counted(found: Found) -> str:
     return f"**Counted.** {'; '.join(f'{title_of(study)}: {images(study)}' for study in found.values())}."
 
 
-@each(items, title_of)
+@each(items, label)
 def verdict(study: xr.Dataset) -> str:
     """The first and the last steps of each method in numbers, a line of Markdown per data set."""
     methods = []

@@ -1,0 +1,77 @@
+"""The registered outcome: how far the fine detail of each translation is from that of its own true target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse import statistics
+from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import label
+from spectral_collapse.statistics import Interval, text
+from spectral_collapse.studies.benchmark import TARGET
+
+METHODS = ("standard", "dpm_solver", "nullspace", "taba", "ovg")
+"""What is shown, as far as the benchmark has it: the standard inversion, what costs no more, and the papers' cures."""
+
+
+def ratio(study: xr.Dataset, method: str) -> xr.DataArray:
+    """The energy at high frequencies of each image of a method over its own true target's, along `sample`."""
+    own = study["hf_excess"].sel(point=method, drop=True)
+    own = own.mean("seed") if "seed" in own.dims else own
+    return np.exp(own - study["reference_hf_excess"].sel(reference=TARGET, drop=True)).rename("ratio")
+
+
+def energy(study: xr.Dataset, method: str) -> Interval:
+    """The geometric mean of `ratio` over images, with its interval."""
+    return statistics.geometric_mean(np.log(ratio(study, method)))
+
+
+def distance(study: xr.Dataset, method: str) -> xr.DataArray:
+    """How far the fine detail of each image is from its own target's: |log of `ratio`|, the registered outcome."""
+    return np.abs(np.log(ratio(study, method)))
+
+
+def miss(study: xr.Dataset, method: str) -> Interval:
+    """By which factor fine detail misses its target's, too little or too much alike: exp of the mean `distance`."""
+    return Interval(*np.exp(statistics.interval(distance(study, method), bounds=statistics.POSITIVE)))
+
+
+def gap(study: xr.Dataset, method: str) -> Interval:
+    """`distance` minus the standard inversion's, negative where a method is nearer to the targets."""
+    return statistics.interval(distance(study, method) - distance(study, "standard"))
+
+
+def nearer(found: Found, method: str) -> tuple[int, int]:
+    """On how many data sets a method's fine detail is significantly nearer to the targets' than the standard
+    inversion's, image by image, and on how many it is farther."""
+    gaps = [gap(study, method) for study in found.values() if method in study["point"]]
+    return sum(bool(gap.high < 0) for gap in gaps), sum(bool(gap.low > 0) for gap in gaps)
+
+
+def best(found: Found) -> str:
+    """Of the methods that cost no more than the standard inversion on the first data set: the one that is nearer to the
+    targets on most data sets beyond those where it is farther, and of several the one that misses least."""
+    costs = next(iter(found.values()))["inversion_cost"].to_series()
+    names = [name for name in costs[costs <= 1 + 1e-9].index if all(name in one["point"] for one in found.values())]
+
+    def merit(name: str) -> tuple[int, float]:
+        near, far = nearer(found, name)
+        return near - far, -sum(float(distance(study, name).mean()) for study in found.values())
+
+    return max(names, key=merit)
+
+
+def table(
+    found: Found, measure: Callable[[xr.Dataset, str], Interval], methods: Sequence[str] = METHODS
+) -> pd.DataFrame:
+    """`miss` or `energy` on data sets (rows) of methods (columns), as texts."""
+    rows = {
+        label(study): {called(name): text(measure(study, name), 2) for name in methods if name in study["point"]}
+        for study in found.values()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data").fillna("-")
