@@ -126,8 +126,8 @@ def test_what_the_scores_do_not_see_is_named() -> None:
         study["sliced_wasserstein"][:] = 0.1
         study["sliced_wasserstein"].loc[{"point": "bdia"}] = 0.2
     text = findings.beware({name: found for name in ("taba", "bdia", "standard")} | {"ovg": {}})
-    assert "- images of **TABA** have less high-frequency energy on 1 of 2 data sets and have fine detail" in text
-    assert "- images of **BDIA** are farther from real targets (SWD) on 2 of 2 data sets" in text
+    assert "- images of **TABA** have less high-frequency energy on 1 of 2 and have fine detail" in text
+    assert "- images of **BDIA** are farther from real targets (SWD) on 2 of 2" in text
     assert "standard**" not in text
     assert findings.beware({"standard": found}) == ""
     # on the task's own data sets alone

@@ -282,11 +282,11 @@ def beware(named: Mapping[str, Found]) -> str:
         counts = {
             "have less high-frequency energy": sum(_smoother(one, name) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
-            "have fine detail that is farther from the targets'": fine_detail.nearer(found, name)[1],
+            "have fine detail farther from the targets'": fine_detail.nearer(found, name)[1],
         }
-        parts = [f"{words} on {n} of {len(found)} data sets" for words, n in counts.items() if 2 * n >= len(found)]
+        parts = [f"{words} on {n} of {len(found)}" for words, n in counts.items() if 2 * n >= len(found)]
         if parts:
-            lines.append(f"- images of **{called(name)}** {' and '.join(parts)}.\n")
+            lines.append(f"- images of **{called(name)}** {enumerated(parts)} data sets.\n")
     head = "**Beware** of what these scores do not see. Compared with images of the standard inversion"
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 

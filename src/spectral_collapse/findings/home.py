@@ -16,7 +16,9 @@ from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import label
 from spectral_collapse.statistics import text
 
-_UNCURED = " This noise alone whitens the latent and does not bring the detail back."
+_UNCURED = " Adding this noise does not bring the detail back."
+
+_CALLED = {"dpm_solver": "the second-order solver (DPM solver)"}
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
@@ -65,27 +67,27 @@ def answer(
     first, *others = collapsed.values()
     beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
     best = fine_detail.best(found)
-    nearest, farthest = fine_detail.nearer(found, best)
+    better, usual = (fine_detail.average(found, name) for name in (best, "standard"))
     return (
         f"{warning(study)}"
         f"1. **What happens.** Images of {label(first)} translated with the standard inversion have "
         f"{text(collapse.energy(first), 2)} times the fine detail of their true targets"
         f"{f'; on the data of the paper {beside}' if beside else ''}.\n"
-        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies. Of this, "
-        f"{text(entry, 2)} is lost because the image starts without the noise of the first level; coarse steps and "
-        f"the network take the rest.{_UNCURED if noise and not noise.high < 0 else ''}\n"
+        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies, "
+        f"{text(entry, 2)} of it because the image starts without the noise of the first level."
+        f"{_UNCURED if noise and not noise.high < 0 else ''}\n"
         f"3. **What helps.** Image by image, the standard inversion gives {text(misses['standard'], 1)} times too "
         f"little or too much fine detail, a second-order solver {misses['dpm_solver'].mean:.1f} at no further cost. "
         f"The solver is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
         f"OVG, at {price:.0f} times the cost, is nearer on {ovg} and farther on {farther}.\n"
-        f"4. **What to do.** Start with {called(best)}: of the methods that cost no more than the standard inversion, "
-        f"none brings fine detail nearer to the targets on more data sets. It is nearer on {nearest} and farther on "
-        f"{farthest} ([other tasks and budgets](notebooks/choose.ipynb)).\n"
-        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims and our goals, {total['holds']} hold "
-        f"and {total['fails']} fail; {total['mixed']} differ between data sets, and the others are clear on one family "
-        f"of data at most. Networks are small, each data set has "
-        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images, and no interval covers "
-        "[another training](notebooks/networks.ipynb) of a network."
+        f"4. **What to do.** Start with {_CALLED.get(best, called(best))}: over all data sets its detail misses the "
+        f"target's by a factor of {better:.2f}, the standard inversion's by {usual:.2f}, and no method of this cost "
+        "comes nearer ([other tasks and budgets](notebooks/choose.ipynb)).\n"
+        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims and our goals {total['holds']} hold, "
+        f"{total['fails']} fail and {total['mixed']} differ between data sets; the others are clear on one family of "
+        "data at most. Networks are small, test images few "
+        f"({' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} a data set), and no interval covers "
+        "[another training](notebooks/networks.ipynb)."
     )
 
 
