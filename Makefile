@@ -1,6 +1,6 @@
 # Nothing here needs root, and every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help book pdf results release-check settings lab test test-oldest lint checkpoints bench clean
+.PHONY: help book pdf results release-check settings lab test test-all test-oldest lint checkpoints bench clean
 
 # smoke, quick or paper: how much compute the studies may use. The results of quick ship; to compute them takes hours.
 # gpu is for `make checkpoints` alone: networks for 128 and 256 pixels, side by side on one large GPU.
@@ -36,7 +36,7 @@ DATASETS ?= textures_x8 bbbc021_x8 edges2shoes
 # OpenMP's threads shall not spin while they wait: beside other busy processes everything would be many times slower.
 export GOMP_SPINCOUNT ?= 1000
 # Tests and pages run in as many processes as there are cores: threads on top would wait for each other.
-book test test-oldest: export OMP_NUM_THREADS ?= 1
+book test test-all test-oldest: export OMP_NUM_THREADS ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -89,7 +89,10 @@ release-check: $(READY)  ## set up and fail unless all that the pages show ships
 lab: $(READY)  ## set up and open JupyterLab on the notebooks
 	$(BIN)/jupyter lab notebooks
 
-test: $(READY)  ## set up and run the tests
+test: $(READY)  ## set up and run the tests, but for those that start processes of their own
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m 'not processes'
+
+test-all: $(READY)  ## set up and run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test-oldest: $(OLDEST)/ready  ## run the tests with the oldest supported versions (set up in .venv-oldest; some GB on the first run)

@@ -177,6 +177,7 @@ def test_a_parameter_of_papermill_gets_one_sentence(notebook: str, given: dict[s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.processes
 def test_papermill_shows_the_sentence_and_no_traceback_of_ours(tmp_path: Path) -> None:
     out = tmp_path / "out.ipynb"
     given = [str(NOTEBOOKS / "gaussian.ipynb"), str(out), "-p", "profile", "large"]

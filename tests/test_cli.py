@@ -69,6 +69,7 @@ def test_data_list_goes_on_past_a_folder_it_cannot_use(
     assert "cannot be read as a table" in lines["bbbc021_x16"]
 
 
+@pytest.mark.processes
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """As `results list | head -0`."""
     command = [sys.executable, "-m", "spectral_collapse.cli", "results", "list"]
@@ -80,6 +81,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert "BrokenPipe" not in errors
 
 
+@pytest.mark.processes
 def test_an_output_that_is_full_or_closed_is_no_traceback(tmp_path: Path) -> None:
     """As `results list > /dev/full` and `results list >&-`."""
     command = [sys.executable, "-m", "spectral_collapse.cli", "results", "list"]
@@ -260,6 +262,7 @@ def test_a_terminal_is_told_what_takes_the_first_seconds(
     assert capsys.readouterr().err.startswith("spectral-collapse: loading the model\n")
 
 
+@pytest.mark.processes
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from spectral_collapse import cli; cli.main(sys.argv[1:])"
     check = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {code}"

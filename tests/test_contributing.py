@@ -13,6 +13,8 @@ import pytest
 
 from tests import fresh
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 GUIDES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "book" / "guides").glob("*.md"))}

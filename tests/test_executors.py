@@ -146,6 +146,7 @@ print(sorted(int(arrays["length"]) for _, arrays in ran))
 """
 
 
+@pytest.mark.processes
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     ran = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, check=True)

@@ -174,6 +174,7 @@ inversion.METHODS["mine"] = Mine
 """
 
 
+@pytest.mark.processes
 def test_a_method_of_a_page_is_known_while_its_results_are_looked_up_and_is_that_of_its_kernel(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +227,7 @@ print([name for name in sys.argv[2:] if name in sys.modules])
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ["backbone", "pca"])
 def test_a_page_of_stored_results_waits_for_no_library_of_networks(name: str) -> None:
     """They take longer to import than all else that a page does. The first has scores with weights and all methods."""

@@ -38,6 +38,7 @@ def direct() -> list[Requirement]:
     return [Requirement(text) for text in (*PROJECT["dependencies"], *(text for extra in extras for text in extra))]
 
 
+@pytest.mark.processes
 def test_importing_the_package_loads_none_of_the_heavy_ones_and_leaves_the_environment_as_it_is() -> None:
     script = "import os, sys; before = dict(os.environ); import spectral_collapse, spectral_collapse.cli; "
     script += "assert dict(os.environ) == before; print(*sys.modules)"

@@ -125,6 +125,7 @@ def look(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
 
 
+@pytest.mark.processes
 def test_what_is_wrong_with_files_needs_no_browser(tmp_path: Path) -> None:
     links = ("gone.ipynb", "index.html#here", "https://example.org/c")
     folder = book(tmp_path, "".join(f'<a href="{link}">a link</a>' for link in links))
@@ -162,6 +163,7 @@ def panels(monkeypatch: pytest.MonkeyPatch, log: bool = False, **columns: list[f
     return chart.properties(description="A made-up chart in two panels")._repr_mimebundle_()["text/html"]
 
 
+@pytest.mark.processes
 @needs_browser
 @pytest.mark.parametrize(
     ("given", "wrong"),
@@ -180,6 +182,7 @@ def test_empty_plots_lost_rows_and_warnings_are_found(
     assert (found.returncode, wrong in found.stderr) == (int(bool(wrong)), True), found.stderr
 
 
+@pytest.mark.processes
 @needs_browser
 def test_sound_pages_pass(tmp_path: Path, chart: alt.Chart) -> None:
     """Three of them, for two browsers side by side."""
@@ -191,6 +194,7 @@ def test_sound_pages_pass(tmp_path: Path, chart: alt.Chart) -> None:
     assert "looked at 3 pages with 3 charts" in found.stdout
 
 
+@pytest.mark.processes
 @needs_browser
 def test_charts_fit_their_place_and_pictures_keep_their_size(tmp_path: Path, chart: alt.Chart) -> None:
     """Five panels of 260 pixels have no room beside each other; four pictures have, and two on a phone."""
@@ -202,6 +206,7 @@ def test_charts_fit_their_place_and_pictures_keep_their_size(tmp_path: Path, cha
     assert (found.returncode, found.stderr.strip()) == (0, "")
 
 
+@pytest.mark.processes
 @needs_browser
 def test_small_or_smoothed_pictures_and_wide_charts_are_found(tmp_path: Path, chart: alt.Chart) -> None:
     wide = chart.properties(title="a title that has no end " * 40)
@@ -215,6 +220,7 @@ def test_small_or_smoothed_pictures_and_wide_charts_are_found(tmp_path: Path, ch
         assert sentence in found.stderr
 
 
+@pytest.mark.processes
 @needs_browser
 def test_what_a_reader_would_meet_is_found(tmp_path: Path, chart: alt.Chart) -> None:
     broken = chart.properties(description="").to_dict() | {"mark": {"type": "text", "fontSize": 6, "text": "small"}}

@@ -11,6 +11,8 @@ from shutil import copy2, copytree, ignore_patterns
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("edges2shoes-rendered", "textures")
 

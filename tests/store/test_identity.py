@@ -162,6 +162,7 @@ def test_code_that_refers_to_itself_ends() -> None:
     assert identity(holder) == [{"itself": 0}]
 
 
+@pytest.mark.processes
 def test_the_same_in_every_process(tmp_path: Path) -> None:
     (tmp_path / "ours.py").write_text("def scale(x):\n    return 2 * x\n")
     code = (

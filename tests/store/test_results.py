@@ -205,6 +205,7 @@ def _leave(command: str) -> None:
     assert died.returncode == -signal.SIGKILL, died.stderr
 
 
+@pytest.mark.processes
 def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_is_left_alone() -> None:
     target = results.path("pareto", PARAMETERS)
     kill = "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"

@@ -15,6 +15,8 @@ from spectral_collapse.findings.intervals import means
 from spectral_collapse.studies import own_method
 from tests import fresh
 
+pytestmark = pytest.mark.processes
+
 
 @dataclass(frozen=True)
 class Doubled(inversion.InversionMethod):

@@ -193,6 +193,7 @@ def _run(home: str, log: str) -> None:
     STUDY.run(executor="here", log=log, wait=0.5, progress=False)
 
 
+@pytest.mark.processes
 def test_two_runs_share_the_work(tmp_path: Path) -> None:
     log = tmp_path / "log"
     runs = [fresh.PROCESSES.Process(target=_run, args=(str(tmp_path), str(log))) for _ in range(2)]
@@ -231,6 +232,7 @@ def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen]:
     executors.close()
 
 
+@pytest.mark.processes
 def test_a_scheduler_runs_the_jobs_and_what_it_finished_is_kept_when_it_dies(
     tmp_path: Path, scheduler: subprocess.Popen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

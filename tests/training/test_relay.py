@@ -18,6 +18,8 @@ from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.training import recipes, states
 from spectral_collapse.training.relay import listed, relay
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 TINY = "size = 32\nimages = 16\nsteps = {steps}\nbatch_size = 2\nvalidate_every = {steps}\n"
 

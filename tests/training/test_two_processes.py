@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from spectral_collapse import results
 from spectral_collapse.networks.checkpoints import read_card
 from tests.training import launched
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 

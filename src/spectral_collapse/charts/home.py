@@ -12,7 +12,10 @@ from spectral_collapse.charts.theme import PALETTE
 def details(table: pd.DataFrame) -> alt.FacetChart:
     """A dot per image and the mean of each method with its interval, of `findings.home.details`; 1 is the target's."""
     scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
-    x = alt.X("ratio:Q", title="times the target's (log)", scale=scale).axis(format="~g", values=[0.1, 0.3, 1, 3, 10])
+    table = table.assign(panel=table["panel"].str.replace(" (", "|(", regex=False))
+    beside = min(5, table["panel"].nunique())
+    values = [0.1, 1, 10] if beside > 3 else [0.1, 0.3, 1, 3, 10]
+    x = alt.X("ratio:Q", title="times the target's", scale=scale).axis(format="~g", values=values)
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     chart = alt.Chart()
     image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]
@@ -23,8 +26,8 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
         chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
             alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
         ),
-    ).properties(width=lines.width(3, 90), height=105)
-    names = ", ".join(table["panel"].unique())
-    return lines.panels(layers, table, columns=3).properties(
+    ).properties(width=lines.width(beside, 90), height=130)
+    names = ", ".join(table["panel"].str.replace("|", " ").unique())
+    return lines.panels(layers, table, columns=beside).properties(
         spacing=14, description=f"Energy at high frequencies of every image over its own target's, on {names}"
     )
