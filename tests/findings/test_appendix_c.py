@@ -130,7 +130,7 @@ def test_power_that_is_proportional_to_the_input_goes_back_to_it(study: xr.Datas
     assert "a share of 1.000 [1.000, 1.000] goes back" in appendix_c.explained(study)
     assert "most of it" not in appendix_c.explained(study)
     study["latent_power"] = 10 * study["latent_power"]
-    assert appendix_c.explained(study).endswith("The network puts the rest there, which is most of it.")
+    assert appendix_c.explained(study).endswith("The network puts the rest there, which is most of the power,.")
 
 
 def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:

@@ -34,7 +34,7 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
     STUDY.run(executor="here")  # the second time it is loaded, and this page has computed it all the same
     assert footer.table()["Here"].tolist() == ["loaded", "computed here"]
     assert footer.sentence() == (
-        "This page shows 2 results: 1 loaded, 1 computed here. 1 of them does not ship with the book."
+        "This page shows 2 results, 1 loaded, 1 computed here. 1 of them does not ship with the book."
     )
     for line, base in zip(footer.table()["In Python"], (3, 2), strict=True):
         assert eval(line, {"results": results})["value"].values.tolist() == [1, base, base**2, base**3]
@@ -56,7 +56,7 @@ def test_a_page_says_once_that_pictures_are_left_out() -> None:
     for seeds in (1, 2, 3):
         result = make(seeds=seeds).assign_attrs(data_source="real", title="Photos")
         ledger.note(result.assign_attrs({"withheld": SENTENCE} if seeds > 1 else {}), "loaded", State("stored"))
-    assert footer.sentence() == f"This page shows 3 results: 3 loaded. {SENTENCE}"
+    assert footer.sentence() == f"This page shows 3 results, all loaded. {SENTENCE}"
     assert SENTENCE in footer.html()
 
 
@@ -79,7 +79,7 @@ def test_a_page_says_that_what_ships_is_stale(monkeypatch: pytest.MonkeyPatch) -
     ledger.USED.clear()
     monkeypatch.setattr("spectral_collapse.store.keys.code_hash", lambda *roots: "edited")
     STUDY.run(executor="here")
-    assert footer.sentence() == "This page shows 1 result: 1 computed here."
+    assert footer.sentence() == "This page shows 1 result, computed here."
     ledger.USED.clear()
     for file in paths.results().glob("*.nc"):
         file.unlink()

@@ -193,7 +193,7 @@ def explained(study: xr.Dataset) -> str:
     return (
         "The gain counts what a coefficient of the latent owes to the same coefficient of the input; the power counts "
         f"all. Of the network's power at high frequencies a share of {text(share)} goes back to these coefficients. "
-        f"The network puts the rest there{', which is most of it' * bool(share.high < 0.5)}."
+        f"The rest{', which is most of the power,' * bool(share.high < 0.5)} comes from the network."
     )
 
 

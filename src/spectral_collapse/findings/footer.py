@@ -23,7 +23,8 @@ def sentence() -> str:
         return ""
     counted = Counter(entry.how for entry in entries)
     whence = ", ".join(f"{number} {how}" for how, number in counted.items())
-    said = [f"This page shows {len(entries)} {'result' if len(entries) == 1 else 'results'}: {whence}."]
+    whence = whence if len(counted) > 1 else f"all {next(iter(counted))}" if len(entries) > 1 else next(iter(counted))
+    said = [f"This page shows {len(entries)} {'result' if len(entries) == 1 else 'results'}, {whence}."]
     older = sum(entry.state.kind == "other code" and entry.how == "loaded" for entry in entries)
     if older:
         said.append(f"{older} of them {'was' if older == 1 else 'were'} made by an earlier version of the code.")

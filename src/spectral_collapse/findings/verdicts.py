@@ -188,6 +188,12 @@ DEPENDS = {
     ),
 }
 """The same for the choices of network, space, and target."""
+_SHORT = {
+    "holds on one family only": "holds, one family",
+    "fails on one family only": "fails, one family",
+    "too few data": "open",
+}
+"""Verdicts as columns of a table."""
 _OTHERS = {
     "mixed": "differ between data sets",
     "one family only": "have a clear result on one family of data sets only",
@@ -202,7 +208,7 @@ def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
     groups = {**claims, "All": [one for made in claims.values() for one in made]}
     rows = {name: [sum(one.words == words for one in made) for words in CONCLUDED] for name, made in groups.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(CONCLUDED)).rename_axis(of)
-    return table.loc[:, table.loc["All"] > 0]
+    return table.loc[:, table.loc["All"] > 0].rename(columns=_SHORT)
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
