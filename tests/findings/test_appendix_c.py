@@ -128,9 +128,9 @@ def test_the_answer_says_how_the_others_fared(nearer: list[str], told: str, monk
 def test_power_that_is_proportional_to_the_input_goes_back_to_it(study: xr.Dataset) -> None:
     study["latent_power"] = study["cross"] ** 2 / study["input_power"]
     assert "a share of 1.000 [1.000, 1.000] goes back" in appendix_c.explained(study)
-    assert "most of it" not in appendix_c.explained(study)
+    assert "most of the power" not in appendix_c.explained(study)
     study["latent_power"] = 10 * study["latent_power"]
-    assert appendix_c.explained(study).endswith("The network puts the rest there, which is most of the power,.")
+    assert appendix_c.explained(study).endswith("The rest, which is most of the power, comes from the network.")
 
 
 def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:
