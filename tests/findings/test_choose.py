@@ -160,11 +160,15 @@ def test_many_who_share_the_lead_are_not_all_named() -> None:
 
 def test_images_that_are_looked_at_must_not_be_farther_from_real_ones(study: xr.Dataset) -> None:
     assert best(study, LOOK, 4.0)[0] == "ovg"
-    study["sliced_wasserstein"].loc[{"point": "ovg"}] = 0.4
-    assert "ovg" not in {one.method for one in findings.choices(study, LOOK, 4.0)}
-    assert best(study, MEASURE, 4.0)[0] == "ovg"  # values can be right in images that look like none
-    study["sliced_wasserstein"].loc[{"point": "ovg", "seed": 0}] = 0.3  # in one draw no farther: made up as 0.3
-    assert best(study, LOOK, 4.0)[0] == "ovg"
+    far, detailed = study.copy(deep=True), study.copy(deep=True)
+    far["sliced_wasserstein"].loc[{"point": "ovg"}] = 0.4
+    assert "ovg" not in {one.method for one in findings.choices(far, LOOK, 4.0)}
+    assert best(far, MEASURE, 4.0)[0] == "ovg"  # values can be right in images that look like none
+    once = far.copy(deep=True)
+    once["sliced_wasserstein"].loc[{"point": "ovg", "seed": 0}] = 0.3  # in one draw no farther: made up as 0.3
+    assert best(once, LOOK, 4.0)[0] == "ovg"
+    detailed["hf_excess"].loc[{"point": "ovg"}] += 3  # 20 times the fine detail
+    assert "ovg" not in {one.method for one in findings.choices(detailed, LOOK, 4.0)}
 
 
 def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
