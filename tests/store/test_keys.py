@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -234,3 +235,21 @@ def test_names_of_one_assignment_are_in_the_same_order_in_every_process() -> Non
     found = package({"a": f"{', '.join(names)} = range(10)", "b": "from spectral_collapse import a\ndef f(): return a"})
     text = found.reached(["spectral_collapse.b:f"])["spectral_collapse.b:f"]
     assert text.endswith(",".join(f"spectral_collapse.a:{name}" for name in names))
+
+
+def test_a_hash_is_kept_for_other_processes_while_no_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+    files = keys._files()
+    keys._definitions_hash.cache_clear()
+    first = code_hash(taba.TABA)
+    keys._definitions_hash.cache_clear()  # as in another process
+    with monkeypatch.context() as patch:
+        patch.setattr(Package, "reached", None)  # following names again would fail
+        assert code_hash(taba.TABA) == first
+    (file, changed, size), *others = files
+    monkeypatch.setattr(keys, "_files", lambda: ((file, changed + 1, size), *others))
+    monkeypatch.setattr(Package, "reached", lambda self, names: {"anything": "else"})
+    assert code_hash(taba.TABA) != first
+    keys._definitions_hash.cache_clear()

@@ -22,6 +22,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from spectral_collapse.store.cache import Cache
 from spectral_collapse.store.identity import identity, references
 
 PACKAGE = __name__.partition(".")[0]
@@ -70,6 +73,9 @@ _PLAIN_DECORATORS = {
 }
 """Under any other one a method may be called by whoever defines the decorator."""
 
+_CACHE = Cache("keys")
+_Files = tuple[tuple[Path, int, int], ...]
+"""The sources, each with the time of its last change and its bytes."""
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = _Function | ast.ClassDef
 
@@ -82,7 +88,7 @@ def code_hash(*roots: object) -> str:
     Raises UnidentifiedError for a root that cannot be told from another of its kind.
     """
     names, described = roots_of(roots)
-    return f"{_definitions_hash(names, installed())}-{_hashed(described)}"
+    return f"{_definitions_hash(names, _files())}-{_hashed(described)}"
 
 
 def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
@@ -96,8 +102,14 @@ def roots_of(roots: Iterable[object]) -> tuple[frozenset[str], list[str]]:
 
 
 @functools.lru_cache(maxsize=256)
-def _definitions_hash(names: frozenset[str], package: Package) -> str:
-    return digest(package.reached(names))
+def _definitions_hash(names: frozenset[str], files: _Files) -> str:
+    """`digest` of what is installed, which takes seconds: kept for other processes while no file changes."""
+    key = _hashed([*sorted(names), *map(str, files)])
+    kept = _CACHE.get(key)
+    if kept is None:
+        kept = {"digest": np.array(digest(_installed(files).reached(names)))}
+        _CACHE.put(key, kept)
+    return str(kept["digest"])
 
 
 def digest(reached: Mapping[str, str]) -> str:
@@ -111,13 +123,16 @@ def _hashed(parts: Iterable[str]) -> str:
 
 def installed() -> Package:
     """The package that runs here, read again where a file has changed."""
-    folder = Path(__file__).parents[1]
-    files = sorted(folder.rglob("*.py"))
-    return _installed(tuple((file, (state := file.stat()).st_mtime_ns, state.st_size) for file in files))
+    return _installed(_files())
+
+
+def _files() -> _Files:
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return tuple((file, (state := file.stat()).st_mtime_ns, state.st_size) for file in files)
 
 
 @functools.lru_cache(maxsize=2)
-def _installed(files: tuple[tuple[Path, int, int], ...]) -> Package:
+def _installed(files: _Files) -> Package:
     folder = Path(__file__).parents[2]
     return Package({file.relative_to(folder).as_posix(): file.read_text("utf-8") for file, _, _ in files})
 
