@@ -33,3 +33,10 @@ def test_counts_and_lists_in_words() -> None:
     assert tidy.enumerated("ab", "or") == "a or b"
     assert [tidy.does(count, "hold") for count in range(3)] == ["none holds", "1 holds", "2 hold"]
     assert [tidy.often(count, 4) for count in range(5)] == ["no", "some", "some", "most", "all"]
+
+
+def test_what_is_said_of_a_result_is_kept_for_that_result_and_these_arguments() -> None:
+    asked = []
+    counting = tidy.once(lambda study, *given: asked.append(given) or len(asked))
+    one, same = xr.Dataset({"a": 1}), xr.Dataset({"a": 1})
+    assert [counting(one, "s_hf"), counting(one, "s_hf"), counting(one, "s_lf"), counting(same, "s_hf")] == [1, 1, 2, 3]

@@ -10,7 +10,6 @@ not corrected for the number of methods, and the best is chosen on the images th
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from spectral_collapse.findings.benchmark import called, cut, difference
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
 
@@ -110,30 +109,17 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
     Raises InvalidParameterError for an unknown task, DataError where the budget leaves none.
     """
     wanted, costs = _task(task), study["inversion_cost"].to_series()
-    allowed = _allowed(_Same(study), wanted)
+    allowed = _allowed(study, wanted)
     names = [str(name) for name, cost in costs.items() if cost <= budget * (1 + 1e-9) and name in allowed]
     if not names:
         raise DataError(f"no method costs {budget:g} standard inversions or less; the cheapest costs {costs.min():g}")
-    return list(_compared(_Same(study), wanted.score, tuple(names)))
+    return _compared(study, wanted.score, tuple(names))
 
 
-class _Same:
-    """A result that is equal to itself alone, for a cache: pages ask for the same comparisons many times."""
-
-    def __init__(self, study: xr.Dataset) -> None:
-        self.study = study
-
-    def __hash__(self) -> int:
-        return id(self.study)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.study is self.study
-
-
-@functools.lru_cache(maxsize=256)
-def _allowed(one: _Same, wanted: Task) -> set[str]:
+@once
+def _allowed(study: xr.Dataset, wanted: Task) -> set[str]:
     """The methods above the floor of a task and no farther from real targets, where it has such conditions."""
-    study, names = one.study, [str(name) for name in one.study["point"].to_numpy()]
+    names = [str(name) for name in study["point"].to_numpy()]
     if wanted.floor:
         floor = study[wanted.floor].mean("seed")
         gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
@@ -143,19 +129,19 @@ def _allowed(one: _Same, wanted: Task) -> set[str]:
     return set(names)
 
 
-@functools.lru_cache(maxsize=256)
-def _compared(one: _Same, score: str, names: tuple[str, ...]) -> tuple[Choice, ...]:
+@once
+def _compared(study: xr.Dataset, score: str, names: tuple[str, ...]) -> list[Choice]:
     """These methods by their mean score, each compared with the standard inversion and with the first."""
-    scores, costs = _score(one.study, score), one.study["inversion_cost"].to_series()
+    scores, costs = _score(study, score), study["inversion_cost"].to_series()
     order = sorted(names, key=lambda name: -float(scores.sel(point=name).mean()))
     gains, gaps = (
         zip(*interval(scores.sel(point=order) - scores.sel(point=other, drop=True)), strict=True)
         for other in ("standard", order[0])
     )
-    return tuple(
+    return [
         Choice(name, float(costs[name]), Interval(*gain), behind := Interval(*gap), not behind.high < 0)
         for name, gain, gap in zip(order, gains, gaps, strict=True)
-    )
+    ]
 
 
 def leading(found: Found, task: str, budget: float) -> dict[str, int]:

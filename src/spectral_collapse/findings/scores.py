@@ -15,7 +15,7 @@ from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
-from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.metrics.weights import VARIABLE
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, text
@@ -71,6 +71,7 @@ def evaluated(study: xr.Dataset) -> xr.Dataset:
     return study[[name for name in SCORES if name in study]].drop_vars("shown", errors="ignore")
 
 
+@once
 def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
     """The mean response of each score with a direction or target, from 0 at the worst mean that it has in the study to
     1 at the best: columns score, corruption, grade; mean, low and high; strength and value, texts. Left out are single

@@ -6,7 +6,7 @@ import functools
 import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import xarray as xr
@@ -15,6 +15,7 @@ from spectral_collapse.findings.latents import as_rows, called
 from spectral_collapse.findings.measured import attr, label, said, title_of
 from spectral_collapse.statistics import Interval, interval, percentiles, text
 
+T = TypeVar("T")
 _OVER = ("sample", "draw")
 """Dimensions along which values are drawn."""
 
@@ -58,6 +59,21 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
         numbers = {**attrs, **{str(name): study[name] for name in study.variables}, **numbers}
     return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- )", " ", template.strip()), (), numbers)
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """Keeps what a function says of a result and of further arguments that can be compared, for pages, which ask for
+    the same again and again. A result is taken not to change from call to call."""
+    kept: dict[tuple[Any, ...], tuple[xr.Dataset, T]] = {}
+
+    @functools.wraps(function)
+    def known(study: xr.Dataset, *given: Any) -> T:
+        key = (id(study), *given)
+        if key not in kept:
+            kept[key] = study, function(study, *given)  # the result too, so that no other one gets its id
+        return kept[key][1]
+
+    return known
 
 
 def enumerated(words: Iterable[str], last: str = "and") -> str:
