@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from importlib import import_module, util
 from pathlib import Path
@@ -151,6 +151,43 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     ran = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("[2, 3]\n", "")
+
+
+LASTING = """\
+import os, pathlib, sys, time
+from spectral_collapse import executors
+
+def work(name):
+    pathlib.Path(sys.argv[1], f"{name}-{os.getpid()}").touch()
+    time.sleep(300)
+
+list(executors.get("processes:2").run(work, iter(["a", "b"])))
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells by /proc which processes there are")
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(LASTING.replace("sys.argv[1]", repr(str(tmp_path))))
+    with subprocess.Popen([sys.executable, str(tmp_path / "script.py")]) as running:
+        pids = _within(180, lambda: [int(file.name[2:]) for file in tmp_path.glob("[ab]-*")], 2)
+        running.kill()
+    assert _within(30, lambda: [pid for pid in pids if _alive(pid)], 0) == []
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def _within(seconds: float, listed: Callable[[], list[int]], count: int) -> list[int]:
+    """What is listed, as soon as there is so much of it."""
+    end = time.monotonic() + seconds
+    while len(listed()) != count and time.monotonic() < end:
+        time.sleep(0.1)
+    return listed()
 
 
 def test_without_semaphores_the_jobs_run_here_unless_processes_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import os
 import platform
 import re
 import sys
+import threading
 import time
 import warnings
 from collections import Counter
@@ -60,6 +61,8 @@ _LOOK_SECONDS = 2
 """Between two looks at whether a cluster has workers, while its jobs run."""
 _IDLE_SECONDS = 300
 """A process without a job ends after so long."""
+_WATCH_SECONDS = 1
+"""Between two looks of a process at whether the one that started it is there."""
 _DEATHS = 3
 """A job that has killed so many workers is given up."""
 _BY_MEMORY = "by memory most likely; what was finished is kept: run it again with fewer workers, or more memory"
@@ -110,7 +113,8 @@ class Processes:
 
         if not _pools:  # a process of multiprocessing waits for its own before what atexit knows is called
             Finalize(None, close, exitpriority=100)
-        _pools[:] = [get_reusable_executor(self.workers, timeout=_IDLE_SECONDS, env=ENVIRONMENT)]
+        ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        _pools[:] = [get_reusable_executor(self.workers, timeout=_IDLE_SECONDS, env=ENVIRONMENT, **ending)]
         return _pools[0]
 
     def run(self, work: Work, names: Iterator[str]) -> Iterator[tuple[str, Arrays]]:
@@ -392,6 +396,17 @@ def _address() -> str:
         return get_worker().address
     except ValueError:  # an executor of somebody else
         return f"{platform.node()}, process {os.getpid()}"
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the one that started it was killed: nobody would take what it computes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _on_one_thread(work: Work, name: str) -> Arrays:
