@@ -25,7 +25,7 @@ def test_every_method_has_its_place_and_its_cost() -> None:
     found = {"one": made(SHIFTS), "two": made(SHIFTS, title="Another")}
     chart = charts.places(findings.relative(found))
     svg = drawn(chart)
-    for text in ("TABA", "OVG", "true target", "Made up", "Another", "cost of the inversion (size)"):
+    for text in ("TABA", "OVG", "true target", "Made up", "Another"):
         assert f">{text}<" in svg
     assert "cost: 3.00" in svg
     assert "NaN" not in svg

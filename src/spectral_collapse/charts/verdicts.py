@@ -12,15 +12,12 @@ from spectral_collapse.charts.lines import tips, with_ends, x_axis, y_axis
 
 @lines.described
 def places(table: pd.DataFrame) -> alt.FacetChart:
-    """Every method in the plane of S_LF and S_HF, the standard inversion at the crossing of the dashed lines, its cost
-    as the size of its marker; a panel per data set."""
+    """Every method in the plane of S_LF and S_HF, the standard inversion at the crossing of the dashed lines; a panel
+    per data set."""
     x = x_axis("s_lf", "Δ S_LF, cut at the target's →", nice=False, padding=10, tickCount=4)
     y = y_axis("s_hf", "Δ S_HF →", nice=False, padding=10, tickCount=5)
     tooltip = tips({"method:N": " ", "kind:N": " "})
     tooltip += with_ends({"s_lf": "Δ S_LF, cut", "s_hf": "Δ S_HF"}, "+.3f") + tips({"cost:Q": "cost"}, ".2f")
-    size = alt.Size("cost:Q", title="cost of the inversion (size)").scale(type="sqrt", rangeMin=15, rangeMax=260)
-    size = size.legend(orient="bottom", values=sorted(table["cost"].round().unique()), format=".3~g")
-    *bars, points = lines.crossed(x, y, present(SERIES, series(table)), "series", tooltip, 0, columns=6, opacity=0.2)
-    points = points.mark_point(filled=False, strokeWidth=1.8).encode(size=size)
-    chart = alt.layer(lines.rule(x=0), lines.rule(y=0), *names(x, y), *bars, points)
+    marks = lines.crossed(x, y, present(SERIES, series(table)), "series", tooltip, 75, columns=6, opacity=0.2)
+    chart = alt.layer(lines.rule(x=0), lines.rule(y=0), *names(x, y), *marks)
     return named_panels(chart, table).resolve_legend(color="shared")
