@@ -59,7 +59,7 @@ def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
         made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
     answer = findings.answer(made)
     np.testing.assert_allclose(answer["energy"], 0.25)
-    assert "TABA multiplies this by 4.00 [4.00, 4.00] and OVG multiplies this by 8.00 [8.00, 8.00]" in answer["cured"]
+    assert "with TABA they have 1.00 [1.00, 1.00] and with OVG they have 2.00 [2.00, 2.00]" in answer["cured"]
 
 
 def test_the_cures_have_the_papers_settings() -> None:
