@@ -110,3 +110,17 @@ def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(s
         assert claim.side == verdict
         assert f"Made up {1 - left:.2f} in the first 2 of 50 steps: 0.500 [0.500, 0.500] to" in claim.measured
     assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].side == "not measured"
+
+
+def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
+    left = study["ideal"].sel(measure="s_dc", resolution="coarse", drop=True)
+    at = {"measure": "s_dc", "denoiser": "network", "resolution": "coarse"}
+    first, *others = study["replaced"].to_numpy()
+    study["corrected"].loc[{**at, "replaced": first}] = left - 0.4
+    for number in others:
+        study["corrected"].loc[{**at, "replaced": number}] = left - 0.1
+    assert "S_DC lacks 0.400" in findings.early_errors(study)
+    assert findings.early_errors(study).endswith("most of the network's own errors occur there.")
+    for number in others:
+        study["corrected"].loc[{**at, "replaced": number}] = left - 0.3
+    assert "it lacks 0.300 [0.300, 0.300]." in findings.early_errors(study)

@@ -15,7 +15,7 @@ def gains(table: pd.DataFrame) -> alt.ConcatChart:
     task, the best on top, a colour per data set, pale where the method is significantly worse than the best."""
     x, looks = lines.x_axis("mean", "minus the standard inversion's", tickCount=4), lines.looks(table["series"])
     pale = alt.Scale(domain=[AMONG, APART], range=[1, 0.3])
-    standing = alt.Opacity("standing:N", title=None, scale=pale).legend(orient="bottom")
+    standing = alt.Opacity("standing:O", title=None, scale=pale).legend(orient="bottom")
     charts = []
     for name, rows in table.groupby("panel", sort=False):
         marks = lines.whiskers(None, x, lines.rows(rows, "method"), looks, columns=3, side_by_side=True)

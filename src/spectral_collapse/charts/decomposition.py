@@ -21,7 +21,8 @@ LOOKS: Looks = dict(zip(DENOISERS.values(), (*_TWO, Look(PALETTE[2], (2, 2), "tr
 @described
 def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
-    return _deficits(table, LOOKS, "denoiser")
+    shown = lines.present(LOOKS, table["denoiser"])
+    return _deficits(table, shown if len(shown) > 1 else next(iter(shown.values())), "denoiser")
 
 
 @described
@@ -30,7 +31,7 @@ def other_levels(table: pd.DataFrame) -> alt.FacetChart:
     return _deficits(table, dict(zip(ENTRIES.values(), _TWO, strict=True)), "entry")
 
 
-def _deficits(table: pd.DataFrame, looks: Looks, series: str) -> alt.FacetChart:
+def _deficits(table: pd.DataFrame, looks: Looks | Look, series: str) -> alt.FacetChart:
     """Rows of `part`, a mark for each `denoiser`, which a tooltip calls `series`; a panel per measure."""
     x, y = x_axis("mean", "deficit against white noise"), lines.rows(table, "part", labelLimit=200)
     tooltip = [*tips({"part:N": "part", "denoiser:N": series}), *lines.interval_tooltip("deficit")]

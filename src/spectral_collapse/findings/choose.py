@@ -47,11 +47,10 @@ _SCORES = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a reader wants. score: of single images, more is better. structures: what S_LF
+    """What is asked of a method. score: of single images, more is better. structures: what S_LF
     compares on its data sets, () for all. floor: a score that must not fall. near: images must not be
     farther from real targets."""
 
-    wanted: str
     score: str
     structures: tuple[str, ...] = ()
     floor: str = ""
@@ -59,13 +58,11 @@ class Task:
 
 
 TASKS = {
-    "super-resolution, to measure in": Task("correct pixel values", "psnr", ("color",)),
-    "super-resolution, to look at": Task("the source's structure with realistic texture", JOINT, ("color",), near=True),
-    "drawing to photo": Task(
-        "the drawing's structure with realistic texture", JOINT, ("silhouette", "edges"), near=True
-    ),
-    "reconstruction": Task("the source itself, sampled under its own label", "reconstruction"),
-    "editing": Task("keep the source, with no less texture than the standard inversion", "s_lf", floor="s_hf"),
+    "super-resolution, to measure in": Task("psnr", ("color",)),
+    "super-resolution, to look at": Task(JOINT, ("color",), near=True),
+    "drawing to photo": Task(JOINT, ("silhouette", "edges"), near=True),
+    "reconstruction": Task("reconstruction"),
+    "editing": Task("s_lf", floor="s_hf"),
 }
 
 
@@ -264,11 +261,11 @@ def _bold(names: Sequence[str], last: str = "and") -> str:
 
 
 def leaders(found: Found) -> pd.DataFrame:
-    """A row per task: what it asks for, and who is best or not significantly worse on most of its data sets at the
-    smallest and at the largest budget."""
+    """A row per task: who is best or not significantly worse on most of its data sets at the smallest and at the
+    largest budget."""
     rows = []
-    for task, wanted in TASKS.items():
-        row, studies = {"Task": task, "Wanted": wanted.wanted}, suited(found, task)
+    for task in TASKS:
+        row, studies = {"Task": task}, suited(found, task)
         for budget in (BUDGETS[0], BUDGETS[-1]):
             column = f"Best at cost {budget:g}"
             if studies:

@@ -235,5 +235,19 @@ def first_steps(study: xr.Dataset) -> str:
     )
 
 
+def early_errors(study: xr.Dataset) -> str:
+    """What is left of the network's deficit of S_DC with entry noise, and with true predictions in the first two steps
+    as well, or in as many as were tried, as sentences."""
+    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc", resolution="coarse")
+    tried = left["replaced"].to_numpy()
+    count = next((number for number in tried if number >= 2), tried[-1])
+    all_errors, later = (interval(left.sel(replaced=number)) for number in (0, count))
+    early = ": most of the network's own errors occur there" if later.high < all_errors.mean / 2 else ""
+    return (
+        f"With the noise of the first level, S_DC lacks {text(all_errors)}. With true predictions in the first {count} "
+        f"of {study['num_steps'].to_numpy()[0]} steps as well, it lacks {text(later)}{early}."
+    )
+
+
 def _text(values: xr.DataArray) -> str:
     return text(interval(values))

@@ -76,7 +76,7 @@ def answer(
         f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies, "
         f"{text(entry, 2)} of it because the image starts without the noise of the first level."
         f"{_UNCURED if noise and not noise.high < 0 else ''}\n"
-        f"3. **What helps.** Image by image, the standard inversion gives {text(misses['standard'], 1)} times too "
+        f"3. **What helps.** The standard inversion gives {text(misses['standard'], 1)} times too "
         f"little or too much fine detail, a second-order solver {misses['dpm_solver'].mean:.1f} at no further cost. "
         f"The solver is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
         f"OVG, at {price:.0f} times the cost, is nearer on {ovg} and farther on {farther}.\n"
@@ -85,8 +85,8 @@ def answer(
         "comes nearer ([other tasks and budgets](notebooks/choose.ipynb)).\n"
         f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims and our goals {total['holds']} hold, "
         f"{total['fails']} fail and {total['mixed']} differ between data sets; the others are clear on one family of "
-        "data at most. Networks are small, test images few "
-        f"({' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} a data set), and no interval covers "
+        "data at most. Networks are small, data sets have "
+        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images, and no interval covers "
         "[another training](notebooks/networks.ipynb)."
     )
 

@@ -122,7 +122,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
         for score in scores:
             for network, study in studies.items():
                 rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-                panel, names = f"{label(study)}|{title(score)}", rows["point"].map(called)
+                panel, names = f"{label(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
                 tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
