@@ -25,3 +25,10 @@ def test_denoisers_differ_in_more_than_colour(study: xr.Dataset) -> None:
 def test_a_tooltip_names_true_steps_and_the_deficit_with_its_interval(study: xr.Dataset) -> None:
     svg = drawn(charts.true_first_steps(findings.left_after_true_steps(study)))
     assert "true first steps: 1 (0.04); deficit left: " in svg
+
+
+def test_parts_of_one_denoiser_have_no_legend(study: xr.Dataset) -> None:
+    table = findings.parts(study)
+    svg = drawn(charts.parts(table[table["denoiser"] == findings.DENOISERS["network"]]))
+    assert "start without noise" in svg
+    assert f">{findings.DENOISERS['network']}<" not in svg

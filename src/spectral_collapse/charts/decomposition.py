@@ -35,7 +35,7 @@ def _deficits(table: pd.DataFrame, looks: Looks | Look, series: str) -> alt.Face
     """Rows of `part`, a mark for each `denoiser`, which a tooltip calls `series`; a panel per measure."""
     x, y = x_axis("mean", "deficit against white noise"), lines.rows(table, "part", labelLimit=200)
     tooltip = [*tips({"part:N": "part", "denoiser:N": series}), *lines.interval_tooltip("deficit")]
-    options = {"columns": 1, "tooltip": tooltip, "side_by_side": True, "panel": "measure"}
+    options = {"columns": 1, "tooltip": tooltip, "side_by_side": not isinstance(looks, Look), "panel": "measure"}
     options["per_row"] = 3 if table["measure"].nunique() == 3 else 2
     return figure(table, lines.whiskers, x, y, looks, "denoiser", 170, [lines.rule(x=0)], **options)
 
