@@ -34,7 +34,7 @@ def blocks(texts: dict[str, str]) -> dict[str, str]:
 
 
 BLOCKS = blocks(SECTIONS)
-TOLD = {"commands", "own"}
+TOLD = {"commands", "own", "index"}
 """Guides that say where things are, and have no code of their own."""
 COMMANDS = re.findall(r"^```console\n(.*?)^```", GUIDES["diagnose"], re.MULTILINE | re.DOTALL)
 MODELS = blocks({"diagnose": GUIDES["diagnose"]})
