@@ -94,7 +94,7 @@ def test_a_pick_can_be_made_by_its_name_alone() -> None:
         findings.pick(found, MEASURE, 1.0)
     found["two"] = made({"standard": {}, "nullspace": {"psnr": 3.0}, "nullspace+dpm": {"psnr": 3.0}})
     assert findings.pick(found, MEASURE, 1.0) == "nullspace"
-    assert "nullspace + DPM is so on more of them, but needs settings" in findings.example(found, MEASURE, 1.0)
+    assert "null-space noise + DPM is so on more of them, but needs settings" in findings.example(found, MEASURE, 1.0)
 
 
 def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:

@@ -97,7 +97,7 @@ def test_the_five_sentences_follow_the_numbers() -> None:
     assert "Images of Squares translated with the standard inversion have 0.20 [0.20, 0.20] times" in what
     assert what.endswith("times the fine detail of their true targets; on the data of the paper 0.50 (Circles).")
     assert "The standard inversion gives 4.0 [4.0, 4.0] times too little or too much fine detail" in helps
-    assert "a second-order solver 3.3 at no further cost." in helps
+    assert "DPM-Solver++ (second order) 3.3 at no further cost." in helps
     assert "on 2 of 2 data sets and TABA on 2; OVG, at 1 times the cost, is nearer on 2 and farther on 0." in helps
     assert "Start with OVG: over all data sets its detail misses the target's by a factor of 1.33" in todo
     assert "the standard inversion's by 4.00" in todo

@@ -101,8 +101,9 @@ def test_groups_and_sentence_add_up() -> None:
         "with a clear result. The others differ between data sets."
     )
     table = verdicts.by_question(MADE)
-    assert table.loc["All"].to_dict() == {"holds": 2, "fails": 1, "mixed": 1}  # no verdict that none has
-    assert table.loc[COLLAPSE].to_dict() == {"holds": 2, "fails": 0, "mixed": 0}
+    asked = COLLAPSE.replace(" (", "|(")
+    assert table[table["question"] == asked][["verdict", "count"]].to_numpy().tolist() == [["holds", 2]]
+    assert table["count"].sum() == 4  # no verdict that none has
 
 
 def test_the_answer_says_what_became_of_the_claims_that_it_names() -> None:

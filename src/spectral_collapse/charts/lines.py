@@ -35,7 +35,15 @@ Looks = Mapping[str, Look]
 ROUNDING = 1e-8
 """Of the largest number of a chart: what is less is 0 on a logarithmic axis."""
 
-METHODS = {"standard": 0, "taba": 1, "true target": 2, "ovg": 3, "ovg + taba": 4, "ovg+taba": 4, "nullspace + dpm": 5}
+METHODS = {
+    "standard": 0,
+    "taba": 1,
+    "true target": 2,
+    "ovg": 3,
+    "ovg + taba": 4,
+    "ovg+taba": 4,
+    "null-space noise + dpm": 5,
+}
 """Series that look the same in every chart -> the number of their look."""
 
 PAGE = 850

@@ -1,4 +1,4 @@
-"""The figure above the table of all claims: `findings.benchmark.relative`."""
+"""The figure above the table of all claims: `findings.verdicts.by_question`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,41 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines
-from spectral_collapse.charts.benchmark import SERIES, named_panels, names, present, series
-from spectral_collapse.charts.lines import tips, with_ends, x_axis, y_axis
+from spectral_collapse.charts.lines import tips
+
+COLORS = {
+    "holds": "#005b91",
+    "holds, one family": "#7fb5d8",
+    "mixed": "#cfc7b8",
+    "open": "#e6e6e6",
+    "fails, one family": "#efb184",
+    "fails": "#b84e00",
+    "not measured": "#f7f7f7",
+}
+"""From what holds to what fails; what says neither is grey."""
 
 
 @lines.described
-def places(table: pd.DataFrame) -> alt.FacetChart:
-    """Every method in the plane of S_LF and S_HF, the standard inversion at the crossing of the dashed lines; a panel
-    per data set."""
-    x = x_axis("s_lf", "Δ S_LF, cut at the target's →", nice=False, padding=10, tickCount=4)
-    y = y_axis("s_hf", "Δ S_HF →", nice=False, padding=10, tickCount=5)
-    tooltip = tips({"method:N": " ", "kind:N": " "})
-    tooltip += with_ends({"s_lf": "Δ S_LF, cut", "s_hf": "Δ S_HF"}, "+.3f") + tips({"cost:Q": "cost"}, ".2f")
-    marks = lines.crossed(x, y, present(SERIES, series(table)), "series", tooltip, 75, columns=6, opacity=0.2)
-    chart = alt.layer(lines.rule(x=0), lines.rule(y=0), *names(x, y), *marks)
-    return named_panels(chart, table).resolve_legend(color="shared")
+def counts(table: pd.DataFrame) -> alt.LayerChart:
+    """How many claims of each question have which verdict, a bar per question, of `findings.verdicts.by_question`."""
+    order = [verdict for verdict in COLORS if verdict in set(table["verdict"])]
+    table = table.assign(order=table["verdict"].map(order.index), white=table["verdict"].isin(["holds", "fails"]))
+    base = alt.Chart(table).encode(
+        alt.X("count:Q", title="checks", stack="zero"),
+        alt.Y("question:N", title=None, sort=None).axis(
+            labelExpr="split(datum.label, '|')", labelLimit=330, labelPadding=6
+        ),
+        order="order:O",
+        tooltip=tips({"question:N": "question", "verdict:N": "verdict"}) + tips({"count:Q": "checks"}, ".0f"),
+    )
+    scale = alt.Scale(domain=order, range=[COLORS[verdict] for verdict in order])
+    color = alt.Color("verdict:N", title=None, scale=scale).legend(
+        orient="bottom", columns=4, symbolStrokeColor="#999999"
+    )
+    number = base.mark_text(fontSize=12).encode(
+        alt.X("count:Q", stack="zero", bandPosition=0.5),
+        color=alt.when("datum.white").then(alt.value("white")).otherwise(alt.value("#222222")),
+        text="count:Q",
+    )
+    bars = base.mark_bar(height=28, stroke="#999999", strokeWidth=0.5).encode(color=color)
+    return alt.layer(bars, number).properties(width=480, height=alt.Step(40))

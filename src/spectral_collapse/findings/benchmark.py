@@ -198,17 +198,6 @@ def front(found: Found) -> pd.DataFrame:
     return stacked(found, of)
 
 
-def relative(found: Found) -> pd.DataFrame:
-    """Where methods and true targets lie from the standard inversion on the same images, and what they cost."""
-
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        limited = cut(study)
-        placed = _placed(study, lambda name, score: difference(limited, name, "standard", score))
-        return placed.assign(cost=[*(study["inversion_cost"].sel(point=name).item() for name in points(study)), 0.0])
-
-    return stacked(found, of)
-
-
 def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
     """A row per method and one of true targets: method, kind, `of` it and s_lf or s_hf (mean, `_low`, `_high`),
     on_front: whether it is a method that no other one beats in both."""

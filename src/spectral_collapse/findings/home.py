@@ -18,7 +18,6 @@ from spectral_collapse.statistics import text
 
 _UNCURED = " Adding this noise does not bring the detail back."
 
-_CALLED = {"dpm_solver": "the second-order solver (DPM solver)"}
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
@@ -77,10 +76,11 @@ def answer(
         f"{text(entry, 2)} of it because the image starts without the noise of the first level."
         f"{_UNCURED if noise and not noise.high < 0 else ''}\n"
         f"3. **What helps.** The standard inversion gives {text(misses['standard'], 1)} times too "
-        f"little or too much fine detail, a second-order solver {misses['dpm_solver'].mean:.1f} at no further cost. "
-        f"The solver is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
+        f"little or too much fine detail, DPM-Solver++ (second order) {misses['dpm_solver'].mean:.1f} at no further "
+        "cost. "
+        f"It is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
         f"OVG, at {price:.0f} times the cost, is nearer on {ovg} and farther on {farther}.\n"
-        f"4. **What to do.** Start with {_CALLED.get(best, called(best))}: over all data sets its detail misses the "
+        f"4. **What to do.** Start with {called(best)}: over all data sets its detail misses the "
         f"target's by a factor of {better:.2f}, the standard inversion's by {usual:.2f}. Of the equally cheap methods "
         "that are significantly farther on no data set, it misses least ([other tasks and "
         "budgets](notebooks/choose.ipynb)).\n"

@@ -23,9 +23,10 @@ BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
 _ACRONYMS = ("taba", "ovg", "edm", "bdia", "dpm", "edict", "gnri", "ilvr")
 _NAMES = {
     "ddpm_friendly": "DDPM friendly",
-    "dpm_solver": "DPM solver",
+    "dpm_solver": "DPM-Solver++",
     "easy_inv": "EasyInv",
     "fireflow": "FireFlow",
+    "nullspace": "null-space noise",
     "o_belm": "O-BELM",
     "renoise": "ReNoise",
     "rf_inversion": "RF inversion",

@@ -242,8 +242,10 @@ def by_section(sections: Mapping[str, Sequence[Claim]]) -> str:
 
 
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
-    """`counts` of the groups of `grouped`."""
-    return counts({words: [one for _, one in rows] for words, rows in grouped(claims).items()}, "Question")
+    """How many claims of each question have which verdict: question (in two lines, parted by '|'), verdict, count."""
+    found = counts({words: [one for _, one in rows] for words, rows in grouped(claims).items()}, "question")
+    rows = found.drop("All").rename_axis(columns="verdict").stack().rename("count").reset_index()
+    return rows[rows["count"] > 0].assign(question=rows["question"].str.replace(" (", "|(", regex=False))
 
 
 def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
