@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from spectral_collapse.findings import claims
-from spectral_collapse.findings.claims import Claim, table
+from spectral_collapse.findings.claims import Claim, conclusion, table
 from spectral_collapse.findings.measured import Measured, alike
 from spectral_collapse.statistics import Interval
 
@@ -131,3 +131,11 @@ def test_cases_of_a_group_are_corrected_for_their_number() -> None:
     assert judged([2.1, 2.0]) == [1, 1]
     assert judged([2.1, 2.0, 0.126]) == [0, 0, 0]
     assert judged([2.1, 3.0, 0.126]) == [0, 1, 0]  # 0.0027 is below 0.05 / 3, 0.036 not below 0.033
+
+
+def test_a_conclusion_begins_with_sentences_on_the_claims_that_it_names() -> None:
+    made = [Claim("a helps a lot", "", "", "holds"), Claim("b helps", "", "", "mixed"), Claim("c", "", "", "fails")]
+    named = {"a helps": ("It does", "It does not"), "b": ("So does b", "b does not"), "c": ("c does", "Nor does c")}
+    first, *listed = conclusion(made, named).split("\n")
+    assert first == "It does. Nor does c."  # nothing on b: data sets disagree, for which no words are given
+    assert "\n".join(listed).strip() == conclusion(made)

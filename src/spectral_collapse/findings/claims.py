@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -101,9 +101,21 @@ CONCLUDED = {
 """What a conclusion says of claims, by `Claim.words`."""
 
 
-def conclusion(claims: Iterable[Claim]) -> str:
-    """What a chapter concludes of its claims, as a Markdown list: the claims of each verdict."""
-    found, lines = list(claims), []
+def told(claims: Iterable[Claim], named: Mapping[str, Sequence[str]]) -> str:
+    """Sentences on some claims. named: how a claim begins -> what to say where it holds, where it fails and, if at all,
+    where data sets disagree; nothing is said of other verdicts."""
+    found, said = list(claims), []
+    for start, words in named.items():
+        for one in (one for one in found if one.claim.startswith(start)):
+            place = {"holds": 0, "fails": 1, "mixed": 2}.get(one.side, len(words))
+            said += [f"{sentence}." for sentence in words[place : place + 1]]
+    return " ".join(said)
+
+
+def conclusion(claims: Iterable[Claim], named: Mapping[str, Sequence[str]] | None = None) -> str:
+    """What a chapter concludes of its claims, as Markdown: `told`, and a list with the claims of each verdict."""
+    found = list(claims)
+    lines = [told(found, named), ""] if named else []
     for words, heading in CONCLUDED.items():
         if which := [f"  - {said(one.claim)}" for one in found if one.words == words]:
             lines += [f"- **{heading}:**", *which]

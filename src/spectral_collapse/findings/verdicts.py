@@ -21,7 +21,7 @@ import xarray as xr
 
 from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, conclusion, head, itemized
+from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, conclusion, head, itemized, told
 from spectral_collapse.findings.selections import with_records
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.studies import STUDIES, benchmark
@@ -220,25 +220,15 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
         f"**Answer.** Of the checks of the papers' claims and of our own goals, {does(found['holds'], 'hold')} and "
         f"{does(found['fails'], 'fail')} on all data sets with a clear result."
         + f" The others {others}." * bool(others)
-        + _told(every, NAMED)
+        + f" {told(every, NAMED)}".rstrip()
     )
-
-
-def _told(claims: Iterable[Claim], named: Mapping[str, tuple[str, ...]]) -> str:
-    """A sentence for each named claim with a clear verdict, and for a mixed one that has words for it."""
-    said = ""
-    for start, words in named.items():
-        for one in (one for one in claims if one.claim.startswith(start)):
-            place = 2 if one.verdict == "mixed" else {"holds": 0, "fails": 1}.get(one.side, 3)
-            said += f" {words[place]}." if place < len(words) else ""
-    return said
 
 
 def by_section(sections: Mapping[str, Sequence[Claim]]) -> str:
     """What the choices change, as Markdown. sections: title -> claims."""
     every = [one for made in sections.values() for one in made]
-    told = _told(every, DEPENDS).strip() or f"Of {len(every)} claims {does(tally(every)['holds'], 'hold')}."
-    return f"**Answer.** {told} Each section lists its claims, and the table counts their verdicts."
+    said = told(every, DEPENDS) or f"Of {len(every)} claims {does(tally(every)['holds'], 'hold')}."
+    return f"**Answer.** {said} Each section lists its claims, and the table counts their verdicts."
 
 
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
@@ -258,8 +248,8 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
     heads, bodies = ("Claim", "Where", "We measured", "Verdict", "Figure"), []
     for words, rows in grouped(claims).items():
         found = counts({words: [one for _, one in rows]}, "Question").loc[words]
-        told = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
-        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {told}</th>']
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+        lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counted}</th>']
         for name, one in rows:
             link = f'<a href="{page(name)}.html{"#" * bool(one.figure)}{one.figure}">{name.replace("_", " ")}</a>'
             row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, link]
