@@ -61,30 +61,21 @@ def test_sharing_is_drawn_per_domain_or_said_to_be_unknown() -> None:
     assert nothing["words"].tolist() == ["there is no record of a network that shares and of one that does not"]
 
 
-def test_samples_stand_beside_targets_that_are_called_what_they_are(study: xr.Dataset) -> None:
-    for kind in ("real", "rendered"):
-        table = rows(charts.samples(study.assign_attrs(data_source=kind)))
-        assert len(table) == (len(MODELS) + 1) * 2
-        assert table["column"].iloc[0].startswith(f"{kind} targets")
-
-
-def test_other_families_show_some_samples_each(study: xr.Dataset) -> None:
-    other = study.isel(model=[0, 1], shown=[0])
-    found = charts.others_samples([study, other])
-    assert [len(set(rows(one)["column"])) for one in found.vconcat] == [1 + len(MODELS), 3]
-    sentence = rows(charts.others_samples([]))["words"].tolist()
-    assert sentence == ["no other family of data sets has networks for images of this size"]
-
-
-def test_every_network_has_its_own_samples(study: xr.Dataset) -> None:
+def test_every_network_has_its_own_samples_below_targets_that_may_be_shown(study: xr.Dataset) -> None:
     random = np.random.default_rng(0)
     for name in ("image", "real_image"):
         study[name] = study[name].dims, random.integers(0, 256, study[name].shape, np.uint8)
-    table = rows(charts.samples(study)).set_index(["column", "row"])["url"]
+    hidden = study.isel(model=[0]).assign_coords(model=["hidden"]).assign_attrs(withheld="for a reason")
+    table = rows(charts.samples([study.assign_attrs(data_source="rendered"), hidden])).set_index(["name", "column"])
+    urls = table["url"]
+    assert [name for name, column in urls.index if column == "1"] == [
+        f"{study.attrs['title']}|(rendered)|test targets",
+        *(model.replace("-", "-|", 1) for model in MODELS),
+        "hidden",
+    ]
     for row in range(2):
-        assert table[f"{study.attrs['data_source']} targets|(not the same)", row] == charts.pictures.data_uri(
-            study["real_image"][row].to_numpy()
-        )
+        target = charts.pictures.data_uri(study["real_image"][row].to_numpy())
+        assert urls[f"{study.attrs['title']}|(rendered)|test targets", str(row + 1)] == target
         for model in MODELS:
             expected = charts.pictures.data_uri(study["image"].sel(model=model)[row].to_numpy())
-            assert table[model.replace("-", "-|", 1), row] == expected
+            assert urls[model.replace("-", "-|", 1), str(row + 1)] == expected

@@ -14,6 +14,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import label
 from spectral_collapse.findings.networks import FILTER, STAGES
 
 _COLORS, _SHAPES = [PALETTE[place] for place in (6, 0, 2, 1)], ["circle", "square", "triangle-up", "diamond"]
@@ -126,22 +127,17 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
     return chart.resolve_scale(x="independent")
 
 
-@pictures.explained
 @described
-def samples(study: xr.Dataset) -> alt.FacetChart:
-    """What each network makes of the same white noise, beside test targets, which are real or rendered."""
-    columns = {f"{study.attrs['data_source']} targets|(not the same)": study["real_image"].to_numpy()} | {
-        str(name).replace("-", "-|", 1): study["image"].sel(model=name).to_numpy() for name in study["model"].data
-    }
-    return pictures.grid(columns, [f"draw 0, sample {row}" for row in range(study.sizes["shown"])])
-
-
-@described
-def others_samples(studies: Sequence[xr.Dataset]) -> alt.VConcatChart | alt.Chart:
-    """The first `samples` of the networks of other families; without any there is only a sentence."""
-    if not studies:
-        return lines.sentence("no other family of data sets has networks for images of this size")
-    return alt.vconcat(*(samples(study.isel(shown=slice(3))) for study in studies))
+def samples(studies: Sequence[xr.Dataset]) -> alt.FacetChart:
+    """What each network samples from white noise, a row per network, below test targets where they may be shown."""
+    rows: dict[str, xr.DataArray] = {}
+    for study in studies:
+        if "withheld" not in study.attrs:
+            rows[f"{label(study).replace(' (', '|(')}|test targets"] = study["real_image"]
+        rows |= {str(name).replace("-", "-|", 1): study["image"].sel(model=name) for name in study["model"].data}
+    count = min(pictures.COLUMNS - 1, *(pictured.sizes["shown"] for pictured in rows.values()))
+    columns = {str(1 + number): [one.isel(shown=number).to_numpy() for one in rows.values()] for number in range(count)}
+    return pictures.grid(columns, list(rows), labelled=True)
 
 
 @described

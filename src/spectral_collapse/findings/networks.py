@@ -18,6 +18,7 @@ from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import as_table, concat, mean_text, means
 from spectral_collapse.findings.measured import attr, images, said, title_of
+from spectral_collapse.findings.tidy import does
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
 from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, resampled, text
@@ -498,10 +499,11 @@ def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
     """Of how many networks a classifier hardly tells the samples from real images, as a sentence of Markdown."""
     gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for study in studies for name, one in each(study)}
     clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
+    passing = f" ({', '.join(clear)})" if clear else ""
     return (
-        f"Of {len(gaps)} networks, so many have samples that the classifier tells from test targets at most "
-        f"{TOLD_APART:g} better than it tells training targets: {len(clear)} ({', '.join(clear) or 'none'}). "
-        f"The gaps lie between {min(gaps.values()):.2f} and {max(gaps.values()):.2f}."
+        f"Of {len(gaps)} networks {does(len(clear), 'meet')}{passing} our criterion for samples: a classifier "
+        f"separates them from test images at most {TOLD_APART:g} better than training images (area under the ROC "
+        f"curve). The differences lie between {min(gaps.values()):.2f} and {max(gaps.values()):.2f}."
     )
 
 
