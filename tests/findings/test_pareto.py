@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,13 +102,14 @@ def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr
     np.testing.assert_allclose(findings.hypervolume_gain(study).gain, 0, atol=1e-12)
 
 
-def test_the_answer_has_each_data_set(study: xr.Dataset) -> None:
+def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
-    first, *lines = findings.answer({"one": study, "two": study.assign_attrs(title="Other")}).split("\n- ")
-    assert "on Made up and Other, of 2;" in first
-    assert [line.partition("**,")[0] for line in lines] == ["**Made up", "**Other"]
-    for numbers in ("the standard inversion 0.50 [", "TABA 0.60 [", "OVG 0.90 [", "larger (0.200 ["):
-        assert numbers in lines[0]
+    found = {"one": study, "two": study.assign_attrs(title="Other")}
+    assert "on Made up (rendered) and Other (rendered), of 2;" in findings.answer(found)
+    table = findings.settings(found).set_index("Point", append=True)["Energy over training targets'"]
+    for title in ("Made up (rendered)", "Other (rendered)"):
+        for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():
+            assert table[title, point].startswith(energy)
     flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "s_lf")})
     unsure = study.copy(deep=True)  # OVG's area is larger by the mean, and depends on which images are drawn
     turns = xr.DataArray(np.where(np.arange(IMAGES) % 2, 3.0, -3.0), dims="sample")
@@ -171,62 +170,56 @@ def test_a_choice_on_the_others_sees_nothing_of_the_picture_that_it_is_judged_on
         findings.chosen_on_others(study.isel(sample=[0]), "s_hf")
 
 
-def test_the_verdict_claims_only_what_the_intervals_carry(study: xr.Dataset) -> None:
+def test_the_conclusion_has_the_numbers_and_says_only_what_the_intervals_carry(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10  # nothing is cut
-    text = findings.verdict(study)
-    assert text.count("\n- ") == 6
-    assert "not white: S_DC is 0.500 [0.500, 0.500]; white noise has 0.986" in text
-    assert "With TABA 0.04 S_HF is above that of the standard inversion (0.100 [0.100, 0.100]), with 0.60 [" in text
-    assert "the targets after the autoencoder 0.25 [" in text
-    assert "is larger than the baselines' (0.200" in text
-    assert "0.620 by 5 points against 0.420 by 3" in text
-    noise = np.random.default_rng(1).normal(0, 0.5, IMAGES)
-    study["s_hf"][{"point": 2}] = study["s_hf"][{"point": 0}] + (noise - noise.mean())
-    assert "With TABA 0.04 S_HF is not significantly different" in findings.verdict(study)
+    told = findings.numbers(study)
+    assert told["s_dc"] == pytest.approx((0.5, 0.5, 0.5))
+    assert told["area"] == "larger than"
+    assert told["gain"].mean == pytest.approx(0.2)
+    table = findings.compared(study)
+    assert table.loc["TABA 0.04", "S_HF minus that of standard"] == "0.100 [0.100, 0.100]"
+    assert table.loc["TABA 0.04", "S_HF minus that of TABA 0.04"] == ""
+    assert table.loc["TABA 0.04", "Energy over training targets'"].startswith("0.60 [")
+    study["s_hf"][:], study["s_lf"][:] = 0.5, 0.5
+    assert findings.numbers(study)["area"] == "not significantly other than"
 
 
-def test_the_verdict_counts_where_structure_is_paid_and_where_a_norm_brings_energy(study: xr.Dataset) -> None:
-    paid, *_ = findings.verdict(study).split("paid in structure?** ")[1].split("\n")
-    # every point has more structure than the standard inversion, whose targets have 0.6
-    assert paid.startswith("Nothing is, here: of 6 points")
-    assert "3 (TABA 0.04; OVG (1000, 0); OVG (1000, 0.0001))" in paid
+def test_the_conclusion_counts_where_structure_is_paid_and_where_a_norm_brings_energy(study: xr.Dataset) -> None:
+    told = findings.numbers(study)  # every point has more structure than the standard inversion
+    assert (told["below"], told["above"], told["points"], told["larger"]) == (0, 6, 6, 0)
     study["s_lf"].loc[{"point": "TABA 0.04"}] -= 0.4
-    text = findings.verdict(study)
-    assert "structure?** Of 6 points" in text
-    assert "at 1 (TABA 0.04) and above it at 5" in text
-    assert "norm is above that of the standard inversion at 0 points." in text
     for point in ("TABA 0.02", "OVG (0, 0.0001)", "OVG (1000, 0)"):
         study["norm"].loc[{"point": point}] += 0.1
     study["hf_excess"].loc[{"point": "OVG (1000, 0)"}] = study["hf_excess"].sel(point="standard")
-    text = findings.verdict(study)
-    assert "norm is above that of the standard inversion at 3 points." in text
-    assert "energy at 1 (TABA 0.02) and less at 1 (OVG (0, 0.0001))." in text
+    told = findings.numbers(study)
+    assert (told["below"], told["above"]) == (1, 5)
+    assert (told["larger"], told["more"], told["less"]) == (3, 1, 1)
 
 
-def test_the_verdict_says_how_many_points_are_above_the_true_targets(study: xr.Dataset) -> None:
-    for lower, counts in ((0.0, ("Not told", 0, 0, 7)), (0.3, ("No", 3, 3, 4))):
-        study["reference_s_hf"].loc[{"reference": "target"}] -= lower
-        told = re.search(
-            r"ceiling\?\*\* (\w+( \w+)?): of 7 points, (\d) .* targets, (\d) .* (\d) lie", findings.verdict(study)
-        )
-        assert (told[1], *map(int, told.groups()[2:])) == counts
+def test_the_conclusion_says_how_many_points_are_above_the_true_targets(study: xr.Dataset) -> None:
+    assert findings.numbers(study)["beyond"] == 0
+    study["reference_s_hf"].loc[{"reference": "target"}] -= 0.3
+    assert findings.numbers(study)["beyond"] == 3
+    assert findings.numbers(study)["all_points"] == 7
 
 
 def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:
     """Intervals resample pictures: four windows of each, all alike, are as sure as one."""
     groups = ("sample", [f"picture {number}" for number in range(IMAGES)])
     copied = study.assign_coords(sample_group=groups).isel(sample=np.repeat(np.arange(IMAGES), 4))
-    assert findings.verdict(copied) == findings.verdict(study)
+    told, same = findings.numbers(study), findings.numbers(copied)
+    assert same == {name: pytest.approx(one) for name, one in told.items()}
+    pd.testing.assert_frame_equal(findings.compared(copied), findings.compared(study))
     intervals = [column for column in findings.summary(study) if column.endswith(("_low", "_high"))]
     pd.testing.assert_frame_equal(findings.summary(copied)[intervals], findings.summary(study)[intervals])
 
 
 def test_without_an_interval_nothing_is_told_apart(study: xr.Dataset) -> None:
     one = study.isel(sample=[0])
-    text = findings.verdict(one)
-    assert "not significantly different from that of the standard inversion (0.100 [no interval])" in text
-    assert "at none and above it at none" in text
-    assert "nan" not in text
+    assert findings.compared(one).loc["TABA 0.04", "S_HF minus that of standard"] == "0.100 [no interval]"
+    told = findings.numbers(one)
+    assert told["area"] == "not significantly other than"
+    assert (told["below"], told["above"]) == (0, 0)
 
 
 def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
@@ -246,13 +239,11 @@ def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study
     study["psnr"].loc[{"point": "OVG (1000, 0)"}] = 33.0
     np.testing.assert_allclose(findings.chosen_on_others(study, "s_hf"), 0.45)
     np.testing.assert_allclose(findings.chosen_on_others(study, "psnr"), 33)
-    verdict = findings.verdict(study).split("on all the others instead, ")[1]
-    assert re.findall(r"is below .*? \((-0.4\d+) \[", verdict)[:2] == ["-0.450", "-0.400"]
+    assert findings.numbers(study)["unseen"].mean == pytest.approx(-0.45)
 
 
 def test_without_an_autoencoder_the_true_targets_are_the_reference(study: xr.Dataset) -> None:
     alone = study.isel(reference=[0])
-    assert "autoencoder" not in findings.verdict(alone)
     assert "autoencoder" not in findings.summary(alone)["point"].tolist()
 
 

@@ -7,6 +7,7 @@ from, such as photographs (`statistics.bootstrap_counts`).
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -16,12 +17,13 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
-from spectral_collapse.findings.benchmark import cut
+from spectral_collapse.findings.benchmark import called, cut
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, images, label, title_of
-from spectral_collapse.findings.tidy import items, tell
+from spectral_collapse.findings.measured import Measured, images, label
+from spectral_collapse.findings.tidy import enumerated, tell
+from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
@@ -168,28 +170,28 @@ def setting(study: xr.Dataset) -> str:
 
 
 def answer(found: Found) -> str:
-    """What noise and OVG, at published settings, make of texture and structure, and whether OVG expands the front."""
-
-    def told(study: xr.Dataset) -> str:
-        known, gain = published(study), hypervolume_gain(study).gain
-        points = {"the standard inversion": "standard", "TABA": known.get("taba"), "OVG": known.get("ovg")}
-        each = "; ".join(
-            f"{said} {text(hf_energy(study, point), 2)} and {text(mean(study, point, 's_lf'))}"
-            for said, point in {**points, "the true targets": "target"}.items()
-            if point
-        )
-        area = _direction(gain, "larger", "smaller", "not significantly different")
-        words = ", energy at high frequencies over training targets', and S_LF"
-        return f"{words}: {each}. OVG's area is {area} ({text(gain)})."
-
-    wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
-    points = "; ".join("{1} against {0}".format(*_counts(study)) for study in found.values())
+    """Whether OVG expands the front, and with how many more points than the baselines it does."""
+    wider = [label(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
+    points = " and ".join("{1} against {0}".format(*_counts(study)) for study in found.values())
     return (
-        "**Answer.** Noise and OVG change texture and structure at once, and by how much depends on the data. The area "
-        f"under OVG's front is significantly larger than that of the standard inversion and TABA on "
-        f"{' and '.join(wider) or 'no data set'}, of {len(found)}; OVG's side has more points ({points}), which "
-        f"favours it.\n\n{items(found, told, title_of)}"
+        "**Answer.** Noise in the first steps and OVG change texture and structure at once. The area under OVG's "
+        "front is significantly larger than that of the standard inversion and TABA on "
+        f"{enumerated(wider) or 'no data set'}, of {len(found)}; OVG has more points ({points}), which favours it."
     )
+
+
+def settings(found: Found) -> pd.DataFrame:
+    """Energy over training targets', texture and structure at the papers' settings, on each data set."""
+    rows = []
+    for study in found.values():
+        known = published(study)
+        points = {"standard": "standard", "TABA": known.get("taba"), "OVG": known.get("ovg"), "true target": "target"}
+        for name, point in points.items():
+            if point:
+                scores = {score.upper(): text(mean(study, point, score)) for score in ("s_hf", "s_lf")}
+                energy = text(hf_energy(study, point), 2)
+                rows.append({"Data": label(study), "Point": name, "Energy over training targets'": energy, **scores})
+    return pd.DataFrame(rows).set_index("Data")
 
 
 def _counts(study: xr.Dataset) -> tuple[int, int]:
@@ -197,93 +199,61 @@ def _counts(study: xr.Dataset) -> tuple[int, int]:
     return int(study["method"].isin(BASELINES).sum()), int(study["method"].isin(OVG).sum()) + 1
 
 
-def _direction(gap: Interval, above: str, below: str, neither: str) -> str:
-    """The word for a difference; `neither` where its interval holds 0, or where there is none."""
-    if not (gap.low > 0 or gap.high < 0):
-        return neither
-    return above if gap.mean > 0 else below
+def _named(point: str) -> str:
+    """A point by the name that pages have for its method: 'null-space noise (k 2)' for 'nullspace (k 2)'."""
+    method, *setting = point.split(" ", 1)
+    return " ".join([called(method), *setting]) if method in METHODS else point
 
 
-def _told(gap: Interval, name: str = "the standard inversion") -> str:
-    """A difference in words."""
-    return f"{_direction(gap, 'above', 'below', 'not significantly different from')} that of {name} ({text(gap)})"
-
-
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say to the paper's questions, as a Markdown list: only what the intervals carry."""
-    known, best = published(study), best_ovg(study)
+def compared(study: xr.Dataset) -> pd.DataFrame:
+    """Points at the papers' settings, further methods and the best of OVG's grid: energy over training targets', and
+    paired differences of texture and structure from the standard inversion and from TABA."""
+    known = published(study)
     taba = known.get("taba", known["ovg+taba"])
-
-    def times(point: str) -> str:
-        return text(hf_energy(study, point), 2)
-
-    def beside(point: str, score: str, other: str = "standard", name: str = "the standard inversion") -> str:
-        return _told(difference(study, point, other, score), name)
-
-    def placed(point: str) -> str:
-        return (
-            f"{point}: S_HF is {beside(point, 's_hf')} and {beside(point, 's_hf', taba, taba)}, with {times(point)} "
-            f"times training targets' energy; S_LF is {beside(point, 's_lf')} and {beside(point, 's_lf', taba, taba)}."
-        )
-
-    noise, s_dc = study.attrs["white_s_dc"], mean(study, "standard", "s_dc")
-    white = "not white" if s_dc.high < noise else "not significantly different from white noise"
-    gain, (baselines, candidates) = hypervolume_gain(study), _counts(study)
-    area = _direction(gain.gain, "larger than", "smaller than", "not significantly different from")
-    last, true = str(study["reference"].data[-1]), "the true targets"
-    after = "the targets after the autoencoder" if last == "autoencoder" else true
-    unseen = ""
-    if len(set(groups_of(study))) > 1:
-        gaps = {one: chosen_on_others(study, one) - per_image(study, "standard", one) for one in ("s_hf", "s_lf")}
-        each = [f"{score.upper()} is {_told(statistics.bootstrap_mean(gap))}" for score, gap in gaps.items()]
-        unseen = f"With the point chosen for each image on all the others instead, {' and '.join(each)}."
-    lines = [
-        f"**Does the standard inversion collapse?** Its latents are {white}: S_DC is {text(s_dc)}; white noise has "
-        f"{noise:.3f}. S_HF is {beside('standard', 's_hf', last, after)}; the outputs have {times('standard')} times "
-        f"the high-frequency energy of training targets, {after} {times(last)} times. S_LF is "
-        f"{beside('standard', 's_lf', 'target', true)}.",
-        f"**Does noise in the first steps restore texture, and what does it cost in structure?** With {taba} S_HF is "
-        f"{beside(taba, 's_hf')}, with {times(taba)} times training targets' energy, and S_LF is "
-        f"{beside(taba, 's_lf')}.",
-        *(f"**And {point}?** {placed(point)}" for point in others(study)),
-        f"**Where does OVG lie?** {' '.join(map(placed, dict.fromkeys([known.get('ovg', best), best])))} Of the grid, "
-        f"{best} is the best by S_LF times S_HF, chosen on these same images, so its intervals flatter it. {unseen}",
-        f"**Does OVG expand the front?** With S_LF counted up to the true target's own, and the standard inversion on "
-        f"both sides, the area under its front, from (0, 0), is {area} the baselines' ({text(gain.gain)}; "
-        f"{gain.candidates:.3f} by {candidates} points against {gain.baselines:.3f} by {baselines}, and more points "
-        "have more chances).",
-        *_over_all(study),
-    ]
-    return "\n".join(f"- {line}" for line in lines)
+    points = dict.fromkeys([taba, *others(study), known.get("ovg", best_ovg(study)), best_ovg(study)])
+    rows = []
+    for point in points:
+        row = {"Point": _named(point), "Energy over training targets'": text(hf_energy(study, point), 2)}
+        for score, other in itertools.product(("s_hf", "s_lf"), dict.fromkeys(("standard", taba))):
+            gap = text(difference(study, point, other, score)) if point != other else ""
+            row[f"{score.upper()} minus that of {other}"] = gap
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("Point")
 
 
-def _over_all(study: xr.Dataset) -> list[str]:
-    """What holds for how many of the points other than the standard inversion."""
-    points = [str(point) for point in study["point"].to_numpy() if point != "standard"]
+def numbers(study: xr.Dataset) -> dict[str, object]:
+    """What the sentences of the conclusion need: scores of the standard inversion, the difference of areas, the best of
+    OVG's grid (`unseen`: as if it had been chosen on other images), and of how many points something is true."""
+    best, points = best_ovg(study), [str(point) for point in study["point"].to_numpy() if point != "standard"]
 
     def gaps(score: str, other: str = "standard", of: Sequence[str] = points) -> Measured:
         return Measured({point: difference(study, point, other, score) for point in of})
 
-    def named(those: Sequence[str]) -> str:
-        return f"{len(those)} ({'; '.join(those)})" if those else "none"
-
-    structure, larger = gaps("s_lf"), gaps("norm").above()
-    energy, beyond = gaps("hf_excess", of=larger), gaps("s_hf", "target", ["standard", *points])
-    return [
-        f"**What is paid in structure?** {'Of' if structure.below() else 'Nothing is, here: of'} {len(points)} points "
-        f"beside the standard inversion, S_LF is below that of the standard inversion at {named(structure.below())} "
-        f"and above it at {named(structure.above())}; at the others there is no significant difference. The true "
-        f"targets' own is {text(mean(study, 'target', 's_lf'))}, and what lies above it is copied from the source: the "
-        f"points below it, as far as the intervals tell: {named(gaps('s_lf', 'target').below())}.",
-        f"**Does a larger norm bring more energy?** The latents' norm is above that of the standard inversion at "
-        f"{len(larger)} points. Of these the outputs have more high-frequency energy at {named(energy.above())} and "
-        f"less at {named(energy.below())}.",
-        f"**Is the true target's S_HF a ceiling?** {'No' if beyond.above() else 'Not told'}: of {len(beyond)} points, "
-        f"{sum(gap.mean > 0 for gap in beyond.values())} have a higher mean than the true targets, "
-        f"{len(beyond.above())} of them with the whole interval of the difference, and {len(beyond.below())} lie below "
-        "with theirs. S_HF tells how near an image is to the mean energy of its data set, and a method can bring it "
-        "nearer than the image's own target is.",
-    ]
+    gain, structure, larger = hypervolume_gain(study).gain, gaps("s_lf"), gaps("norm").above()
+    energy = gaps("hf_excess", of=larger)
+    single = len(set(groups_of(study))) < 2
+    unseen = (
+        difference(study, best, "standard", "s_hf")
+        if single
+        else statistics.bootstrap_mean(chosen_on_others(study, "s_hf") - per_image(study, "standard", "s_hf"))
+    )
+    return {
+        "s_dc": mean(study, "standard", "s_dc"),
+        "energy": hf_energy(study, "standard"),
+        "true_energy": hf_energy(study, "target"),
+        "gain": gain,
+        "area": "larger than" if gain.low > 0 else "smaller than" if gain.high < 0 else "not significantly other than",
+        "best": best,
+        "unseen": unseen,
+        "points": len(points),
+        "below": len(structure.below()),
+        "above": len(structure.above()),
+        "larger": len(larger),
+        "more": len(energy.above()),
+        "less": len(energy.below()),
+        "all_points": 1 + len(points),
+        "beyond": len(gaps("s_hf", "target", ["standard", *points]).above()),
+    }
 
 
 def claims(found: Found) -> list[Claim]:
