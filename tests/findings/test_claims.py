@@ -139,3 +139,21 @@ def test_a_conclusion_begins_with_sentences_on_the_claims_that_it_names() -> Non
     first, *listed = conclusion(made, named).split("\n")
     assert first == "It does. Nor does c."  # nothing on b: data sets disagree, for which no words are given
     assert "\n".join(listed).strip() == conclusion(made)
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        (Interval(0.006, 0.002, 0.01), False),  # clear, but within what counts as equal
+        (Interval(0.0, -0.01, 0.01), False),
+        (Interval(0.015, 0.001, 0.03), True),
+        (Interval(0.015, -0.001, 0.03), None),
+        (Interval(-0.015, -0.03, -0.001), False),
+    ],
+)
+def test_what_is_equal_within_the_margin_is_neither_above_nor_below(found: Interval, holds: bool | None) -> None:
+    above, mirrored = claims.is_above(0, 0.02), Interval(-found.mean, -found.high, -found.low)
+    assert above.holds(found) is holds
+    assert claims.is_below(0, 0.02).holds(mirrored) is holds
+    assert above.words == "above 0 (equal within 0.02)"
+    assert claims.is_above(0).holds(Interval(0.006, 0.002, 0.01)) is True

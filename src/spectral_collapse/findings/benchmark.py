@@ -22,6 +22,7 @@ from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.registered import margin
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
@@ -356,7 +357,7 @@ def claims(found: Found) -> list[Claim]:
     for words, where, point, other, score, side, figure in rows:
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
         gap = functools.partial(_gap, point=point, other=other, score=score)
-        rules.append(Rule(words, where, what, gap, side(0), figure))
+        rules.append(Rule(words, where, what, gap, side(0, margin(score)), figure))
     return judge(rules, found, counted)
 
 

@@ -122,7 +122,7 @@ def _allowed(study: xr.Dataset, wanted: Task) -> set[str]:
         gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
         names = [name for name, high in zip(names, gaps.high, strict=True) if not high < 0]
     if wanted.near:
-        names = [name for name in names if not (_farther(study, name) or fine_detail.gap(study, name).low > 0)]
+        names = [name for name in names if not (_farther(study, name) or fine_detail.closer(study, name) is False)]
     return set(names)
 
 

@@ -157,14 +157,21 @@ class Test:
     holds: Callable[[Interval], Held]
 
 
-def is_above(bound: float) -> Test:
-    """`measured.above`."""
-    return Test(f"above {bound:.3g}", lambda one: above(one, bound))
+def is_above(bound: float, margin: float = 0.0) -> Test:
+    """`measured.above`; with a margin, not what is equal to the bound within it (`measured.equal`)."""
+    return _beyond("above", above, bound, margin)
 
 
-def is_below(bound: float) -> Test:
-    """`measured.below`."""
-    return Test(f"below {bound:.3g}", lambda one: below(one, bound))
+def is_below(bound: float, margin: float = 0.0) -> Test:
+    """`measured.below`; with a margin, not what is equal to the bound within it."""
+    return _beyond("below", below, bound, margin)
+
+
+def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, margin: float) -> Test:
+    def holds(one: Interval) -> Held:
+        return False if margin and rules.equal(one, bound, margin) else rule(one, bound)
+
+    return Test(f"{side} {bound:.3g}" + f" (equal within {margin:g})" * bool(margin), holds)
 
 
 def is_at_least(value: float, within: float) -> Test:

@@ -12,7 +12,8 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import Held, below, equal, label
+from spectral_collapse.findings.registered import margin
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
@@ -47,11 +48,18 @@ def gap(study: xr.Dataset, method: str) -> Interval:
     return statistics.interval(distance(study, method) - distance(study, "standard"))
 
 
+def closer(study: xr.Dataset, method: str) -> Held:
+    """Whether a method's fine detail is significantly nearer to the targets' than the standard inversion's; None where
+    the interval contains 0, or lies within the registered margin, so that the two count as equal."""
+    found, near = gap(study, method), margin("hf_ratio")
+    return None if equal(found, 0, near) else below(found, 0)
+
+
 def nearer(found: Found, method: str) -> tuple[int, int]:
-    """On how many data sets a method's fine detail is significantly nearer to the targets' than the standard
-    inversion's, image by image, and on how many it is farther."""
-    gaps = [gap(study, method) for study in found.values() if method in study["point"]]
-    return sum(bool(gap.high < 0) for gap in gaps), sum(bool(gap.low > 0) for gap in gaps)
+    """On how many data sets a method is `closer` to the targets than the standard inversion, and on how many it is
+    farther from them."""
+    held = [closer(study, method) for study in found.values() if method in study["point"]]
+    return held.count(True), held.count(False)
 
 
 def average(found: Found, method: str) -> float:

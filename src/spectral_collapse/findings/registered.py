@@ -15,5 +15,5 @@ def registered() -> dict[str, Any]:
 
 
 def margin(score: str) -> float:
-    """Within which two values of a score count as equal."""
-    return registered()["margins"][score]["margin"]
+    """Within which two values of a score count as equal; 0 where none is registered."""
+    return registered()["margins"].get(score, {"margin": 0.0})["margin"]
