@@ -90,11 +90,7 @@ def experiment_pictures(found: Found) -> alt.FacetChart:
     for name in ("standard", *MADE):
         columns[_wrapped(name)] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
     columns["True target"] = [one["target_image"][0].to_numpy() for one in studies]
-    return pictures.grid(
-        columns,
-        [label(one).replace(", ", ",|") for one in studies],
-        labelled=True,
-    )
+    return pictures.grid(columns, [label(one).replace(", ", ",|") for one in studies], labelled=True)
 
 
 def _wrapped(name: str) -> str:

@@ -17,8 +17,11 @@ from spectral_collapse.findings.measured import label
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
     """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
     rows, scale = [], lines.log_scale(table)
+    series = {name: spectra.IMAGES[name] for name in ("source", "target")}
     for one in domains:
-        power = spectra.domain_spectra(table[table["dataset"] == one.attrs["dataset"]], scale)
+        of = table[table["dataset"] == one.attrs["dataset"]]
+        power = spectra.radial(of, series, "power (log scale)", scale=scale)
+        power = power.properties(width=240, height=160)
         rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=one.attrs["title"]))
     return alt.vconcat(*rows, spacing=30)
 

@@ -89,7 +89,7 @@ def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
 
     frames = {(f"eta_HF {hf:g}", f"eta_LF {lf:g}"): shown(points[hf, lf]) for hf, lf in sorted(points)}
     sizes = [len({*part}) - 1 for part in zip(*frames, strict=True)]
-    return pictures.sliders(frames, names, ["texture, eta_HF: ", "structure, eta_LF: "], start=sizes)
+    return pictures.sliders(frames, names, ["texture, eta_HF: ", "structure, eta_LF: "], sizes)
 
 
 def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) -> alt.FacetChart:

@@ -88,12 +88,7 @@ def divergences(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def moments(table: pd.DataFrame) -> alt.FacetChart:
     """Skewness and excess kurtosis, of `findings.moments`."""
-    symlog = {
-        "type": "symlog",
-        "constant": 0.1,
-        "format": "~r",
-        "values": [-10, -1, 0, 1, 10, 100],
-    }
+    symlog = {"type": "symlog", "constant": 0.1, "format": "~r", "values": [-10, -1, 0, 1, 10, 100]}
     return _rows(table, "mean over latents (linear up to 0.1)", "moment", 0, "", **symlog)
 
 

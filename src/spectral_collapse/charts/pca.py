@@ -50,11 +50,7 @@ def component_pictures(study: xr.Dataset) -> alt.FacetChart:
         )
         for end, place in places
     }
-    return pictures.grid(
-        columns,
-        [called(name) for name in shown],
-        labelled=True,
-    )
+    return pictures.grid(columns, [called(name) for name in shown], labelled=True)
 
 
 @described

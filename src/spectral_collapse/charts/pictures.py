@@ -104,31 +104,17 @@ def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
     return drawn
 
 
-def slider(
-    frames: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
-    names: Sequence[str],
-    description: str = "",
-    start: int = 0,
-) -> alt.VConcatChart:
-    """Several `grid`s in one place, one of which a slider shows; all that it needs is in the page.
-
-    frames: what stands above a grid -> its columns, the same ones in each. names, description: as in `grid`,
-    the names at the left. start: the number of the grid that is shown first.
-    """
-    return sliders({(name,): columns for name, columns in frames.items()}, names, ["Move on: "], description, [start])
-
-
 def sliders(
     frames: Mapping[tuple[str, ...], Mapping[str, Sequence[np.ndarray]]],
     names: Sequence[str],
     controls: Sequence[str],
-    description: str = "",
-    start: Sequence[int] = (),
+    start: Sequence[int],
 ) -> alt.VConcatChart:
-    """As `slider`, with several sliders: each gives one part of a key, in the order in which they come.
+    """Several `grid`s in one place, one of which sliders show; all that they need is in the page.
 
-    frames: parts of what stands above a grid -> its columns; every combination is there. controls: a name for each
-    slider. start: the number of each part that is shown first, 0 without it.
+    frames: parts of what stands above a grid, of which each slider gives one, -> its columns, the same ones in each;
+    every combination is there. names: as in `grid`, at the left. controls: a name for each slider. start: the number
+    of each part that is shown first.
     """
     grids = {key: grid(columns, names, labelled=True) for key, columns in frames.items()}
     counts = [len({*parts}) for parts in zip(*grids, strict=True)]
@@ -136,22 +122,22 @@ def sliders(
         alt.binding_range(min=0, max=count - 1, step=1, name=control)
         for control, count in zip(controls, counts, strict=True)
     ]
-    return _one_of(grids, binds, start or [0] * len(counts), description)
+    return _one_of(grids, binds, start)
 
 
-def menu(frames: Mapping[str, alt.FacetChart], description: str = "", start: int = 0) -> alt.VConcatChart:
-    """Several `grid`s in one place, one of which a menu shows; all that it needs is in the page.
+def menu(frames: Mapping[str, alt.FacetChart], description: str) -> alt.VConcatChart:
+    """Several `grid`s of the same columns and rows in one place, one of which a menu shows, the first at first; all
+    that it needs is in the page.
 
-    frames: what the menu calls a grid -> that grid, all of the same columns and rows. start: the number of the grid
-    that is shown first.
+    frames: what the menu calls a grid -> that grid. description: for readers who do not see the pictures.
     """
     names = list(frames)
     chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
-    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [start], description)
+    return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0]).properties(description=description)
 
 
 def _one_of(
-    frames: Mapping[tuple[str, ...], alt.FacetChart], binds: Sequence[object], start: Sequence[int], description: str
+    frames: Mapping[tuple[str, ...], alt.FacetChart], binds: Sequence[object], start: Sequence[int]
 ) -> alt.VConcatChart:
     """The grid whose numbers the controls give, below its name."""
     parts = [list(dict.fromkeys(part)) for part in zip(*frames, strict=True)]
@@ -172,12 +158,11 @@ def _one_of(
     rows = pd.concat(tables, ignore_index=True)
     rows["picture"], urls = pd.factorize(rows["url"])  # what several frames or rows show is in the page once
     pictures = alt.LookupData(pd.DataFrame({"picture": range(len(urls)), "url": urls}), "picture", ["url"])
-    chart = alt.vconcat(
+    return alt.vconcat(
         heading.transform_filter(shown).properties(width=400, height=16).add_params(*numbers),
         first.properties(data=rows.drop(columns="url")).transform_filter(shown).transform_lookup("picture", pictures),
         spacing=4,
     )
-    return chart.properties(description=description) if description else chart
 
 
 def data_uri(pixels: np.ndarray) -> str:

@@ -13,11 +13,7 @@ from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.solvers import BOTH, ENTRY, NEXT, OWN, PREDICTED, SOLVER
 
-_TOLD = {
-    OWN: Look(PALETTE[0]),
-    NEXT: Look(PALETTE[1], shape="diamond"),
-    PREDICTED: Look("#555555", (4, 4), "cross"),
-}
+_TOLD = {OWN: Look(PALETTE[0]), NEXT: Look(PALETTE[1], shape="diamond"), PREDICTED: Look("#555555", (4, 4), "cross")}
 _KINDS = {SOLVER: Look(PALETTE[0]), ENTRY: Look(PALETTE[1], shape="diamond"), BOTH: Look(PALETTE[2], shape="square")}
 
 

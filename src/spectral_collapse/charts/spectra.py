@@ -32,13 +32,7 @@ _LATENTS = {
 }
 """Series -> what it is called, and its look."""
 
-_COLUMNS = {
-    "Source": "source",
-    "Standard|inversion": "standard",
-    "TABA": "TABA",
-    "OVG": "OVG",
-    "True target": "target",
-}
+_COLUMNS = {"Source": "source", "Standard|inversion": "standard", "TABA": "TABA", "OVG": "OVG", "True target": "target"}
 """Title of a column of pictures -> its series."""
 DETAIL = ", detail"
 
@@ -82,12 +76,6 @@ def method_spectra(table: pd.DataFrame) -> alt.LayerChart:
     looks = {white: _WHITE} | lines.looks(methods)
     series = {name: (name, look) for name, look in looks.items()}
     return radial(table, series, "power of the latent (white noise = 1)", log=False)
-
-
-def domain_spectra(table: pd.DataFrame, scale: alt.Scale) -> alt.LayerChart:
-    """Power against frequency of both domains of a data set, of `findings.domains.spectra`. scale: of the power."""
-    series = {name: IMAGES[name] for name in ("source", "target")}
-    return radial(table, series, "power (log scale)", scale=scale).properties(width=240, height=160)
 
 
 @pictures.explained

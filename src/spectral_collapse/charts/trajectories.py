@@ -23,13 +23,13 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
     steps = study["pictured"].to_numpy()
     ratios = study["ratio"].sel(walk="inversion").to_numpy()
     frames = {
-        f"step {step + 1} of {study.sizes['step']}, from noise ratio {ratios[step]:.3g}": {
+        (f"step {step + 1} of {study.sizes['step']}, from noise ratio {ratios[step]:.3g}",): {
             TITLES.get(name, name): list(study["picture"].sel(pictured_method=name, pictured=step).to_numpy())
             for name in study["pictured_method"].to_numpy()
         }
         for step in steps
     }
-    return pictures.slider(frames, list(_VIEWS.values()), start=min(2, len(steps) - 1))
+    return pictures.sliders(frames, list(_VIEWS.values()), ["Move on: "], [min(2, len(steps) - 1)])
 
 
 @described
