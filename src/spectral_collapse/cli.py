@@ -5,13 +5,14 @@ What a command needs is imported when it runs, so that `--help` answers at once,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from spectral_collapse.networks import Model
 
@@ -41,14 +42,13 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status: 0, 1 where `doctor` found something broken or `diagnose --check` a
-    collapse, 2 for what the user can
-    fix, 130 when interrupted."""
+    collapse, 2 for what the user can fix, 130 when interrupted."""
     interrupts: list[int] = []
     try:
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed, as by >&-
                 setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-        with _Listening(interrupts):
+        with _listening(interrupts):
             return _run(sys.argv[1:] if arguments is None else arguments)
     except SystemExit:
         raise
@@ -71,40 +71,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
 
 
-class _Listening:
+@contextlib.contextmanager
+def _listening(interrupts: list[int]) -> Iterator[None]:
     """Notes interrupts, which stay KeyboardInterrupts, in a list.
 
     An import of C code may swallow one: it comes again every few seconds until the command has ended.
     """
+    import signal
+    import threading
 
-    def __init__(self, interrupts: list[int]) -> None:
-        self.interrupts = interrupts
-
-    def __enter__(self) -> None:
-        import signal
-        import threading
-
-        # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
-        self.listens = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        self.listens = self.listens and threading.current_thread() is threading.main_thread()
-        if self.listens:
-            signal.signal(signal.SIGINT, self.note)
-
-    def note(self, number: int, _: object) -> NoReturn:
-        import signal
-
-        self.interrupts.append(number)
+    def note(number: int, _: object) -> NoReturn:
+        interrupts.append(number)
         if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, self.note)
+            signal.signal(signal.SIGALRM, note)
             signal.setitimer(signal.ITIMER_REAL, 3)
         raise KeyboardInterrupt
 
-    def __exit__(self, *_: object) -> None:
-        import signal
-
-        if self.listens:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self.interrupts and hasattr(signal, "setitimer"):
+    # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupts and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -155,15 +148,14 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     data = commands.add_parser("data", help="data sets: what there is, and their download")
     data_commands = data.add_subparsers(required=True, metavar="COMMAND")
-    listing = data_commands.add_parser("list", help="list the data sets and where their images come from")
-    listing.set_defaults(command=_data_list)
-    fetch = data_commands.add_parser("fetch", help="download the real images of a data set from their official address")
+    _add(data_commands, "list", _data_list, "list the data sets and where their images come from")
+    official = "download the real images of a data set from their official address"
+    fetch = _add(data_commands, "fetch", _data_fetch, official)
     fetch.add_argument("name", metavar="NAME", help="a name that 'data list' offers for it, such as bbbc021")
     fetch.add_argument("--folder", type=Path, help="where to put their folder NAME (default: data/downloads)")
     fetch.add_argument("--first", type=int, metavar="N", help="only the first N files (bbbc021: a table, 55 plates)")
-    fetch.set_defaults(command=_data_fetch)
 
-    train = commands.add_parser("train", help="train a network")
+    train = _add(commands, "train", _train, "train a network")
     train.add_argument(
         "recipe", metavar="RECIPE", help="such as photos, bbbc021-edm, edges2shoes-dit, or a TOML file of your own"
     )
@@ -176,9 +168,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     train.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     train.add_argument("--name", help="name of the run under data/runs (default: the recipe's)")
     train.add_argument("--output", type=Path, help="folder of the checkpoint (default: data/runs/NAME/model)")
-    train.set_defaults(command=_train)
 
-    relay = commands.add_parser("relay", help="train recipes in turn at low priority; goes on where it was stopped")
+    relay = _add(commands, "relay", _relay, "train recipes in turn at low priority; goes on where it was stopped")
     relay.add_argument("recipes", nargs="+", metavar="RECIPE", help="names, or TOML files, in the order of their turn")
     relay.add_argument("--profile", default="quick", help="smoke, quick, gpu or paper (default: %(default)s)")
     relay.add_argument("--together", type=int, default=1, help="how many train at a time (default: %(default)s)")
@@ -186,34 +177,31 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     relay.add_argument(
         "--nice", type=int, default=10, help="by how much to lower their priority (default: %(default)s)"
     )
-    relay.set_defaults(command=_relay)
 
     study = commands.add_parser("study", help="run a study and store its result")
     study_commands = study.add_subparsers(required=True, metavar="STUDY")
     for name, question in STUDIES.questions.items():
-        one = study_commands.add_parser(name, help=question, description=question)
-        one.set_defaults(command=_study, study=name)
+        one = _add(study_commands, name, _study, question, description=question)
+        one.set_defaults(study=name)
         if name in arguments:  # only then is it imported
             _add_study_options(one, name)
 
     results = commands.add_parser("results", help="stored results")
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
-    stored = results_commands.add_parser("list", help="list what is stored")
-    stored.set_defaults(command=_results_list)
-    status = results_commands.add_parser("status", help="list what the book's pages show, and whether it ships")
+    _add(results_commands, "list", _results_list, "list what is stored")
+    shows = "list what the book's pages show, and whether it ships"
+    status = _add(results_commands, "status", _results_status, shows)
     status.add_argument("--check", action="store_true", help="fail unless all of it ships, and nothing else")
-    status.set_defaults(command=_results_status)
-    update = results_commands.add_parser("update", help="compute what pages show and does not ship, so that it does")
-    update.set_defaults(command=_results_update)
-    rekey = results_commands.add_parser("rekey", help="carry over what ships to code that computes the same")
+    computes = "compute what pages show and does not ship, so that it does"
+    update = _add(results_commands, "update", _results_update, computes)
+    rekey = _add(results_commands, "rekey", _results_rekey, "carry over what ships to code that computes the same")
     rekey.add_argument("--from", dest="since", metavar="COMMIT", help="the commit whose code made it all")
     rekey.add_argument("--no-progress", action="store_true", help="show no progress bar")
-    rekey.set_defaults(command=_results_rekey)
     for command in (status, update, rekey):
         command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
     _add_where(update)
 
-    translate = commands.add_parser("translate", help="translate a folder of images with a model of your own")
+    translate = _add(commands, "translate", _translate, "translate a folder of images with a model of your own")
     _add_model_options(translate)
     translate.add_argument(
         "--output", type=Path, required=True, metavar="OUT", help="a new folder, or one to go on with"
@@ -225,9 +213,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     translate.add_argument("--seed", type=int, default=0, help="of methods that draw noise (default: %(default)s)")
     translate.add_argument("--latents", action="store_true", help="keep the latents too, as NAME.npy")
     translate.add_argument("--strict", action="store_true", help="stop at an image that cannot be read")
-    translate.set_defaults(command=_translate)
 
-    score = commands.add_parser("score", help="score a folder of images, whoever made them")
+    score = _add(commands, "score", _score, "score a folder of images, whoever made them")
     score.add_argument("images", type=Path, metavar="OUT", help="a folder of translated images")
     score.add_argument("--source", type=Path, metavar="DIR", help="their sources, of the same names")
     score.add_argument("--target", type=Path, metavar="DIR", help="true targets of the same names, or any real images")
@@ -239,9 +226,8 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     score.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     score.add_argument("--csv", type=Path, metavar="FILE", help="write the table to a file")
     score.add_argument("--json", type=Path, metavar="FILE", help="write all values, image by image, to a file")
-    score.set_defaults(command=_score)
 
-    diagnose = commands.add_parser("diagnose", help="does your model collapse, and which method mends it?")
+    diagnose = _add(commands, "diagnose", _diagnose, "does your model collapse, and which method mends it?")
     _add_model_options(diagnose)
     diagnose.add_argument("--target", type=Path, metavar="DIR", help="real images of the target domain, pairs by name")
     diagnose.add_argument(
@@ -255,10 +241,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
     diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")
     diagnose.add_argument("--overwrite", action="store_true", help="replace an earlier report")
-    diagnose.set_defaults(command=_diagnose)
 
-    doctor = commands.add_parser("doctor", help="what is installed and found here, and whether it is sound")
-    doctor.set_defaults(command=_doctor)
+    _add(commands, "doctor", _doctor, "what is installed and found here, and whether it is sound")
+    return parser
+
+
+def _add(group: Any, name: str, command: Callable[..., object], text: str, **options: Any) -> argparse.ArgumentParser:
+    """The parser of a command of a group, by the function that runs it."""
+    parser = group.add_parser(name, help=text, **options)
+    parser.set_defaults(command=command)
     return parser
 
 
@@ -318,17 +309,15 @@ def _model(options: argparse.Namespace) -> Model:
         _check_place(given)
     if None not in (options.model, options.function):
         raise InvalidParameterError("MODEL and --model were given; give one of them")
-    domains = [
-        words if number is None else number
-        for words, number in (
-            (options.source_prompt, options.source_class),
-            (options.target_prompt, options.target_class),
-        )
-    ]
+
+    def told(end: str) -> str | int | None:
+        number = getattr(options, f"{end}_class")
+        return getattr(options, f"{end}_prompt") if number is None else number
+
     return open_model(
         options.function or options.model,
-        source=domains[0],
-        target=domains[1],
+        source=told("source"),
+        target=told("target"),
         source_model=options.source_model,
         target_model=options.target_model,
         dtype=options.dtype,
@@ -455,9 +444,8 @@ def _diagnose(options: argparse.Namespace) -> int:
     from spectral_collapse.errors import InvalidParameterError, shown
     from spectral_collapse.store import packing
 
-    html = (
-        options.output if options.output.suffix == ".html" else options.output.with_name(f"{options.output.name}.html")
-    )
+    named = options.output.name
+    html = options.output if named.endswith(".html") else options.output.with_name(f"{named}.html")
     stored = html.with_suffix(".nc")
     for file in (html, stored):
         if file.exists() and not options.overwrite:
@@ -471,12 +459,9 @@ def _diagnose(options: argparse.Namespace) -> int:
     found = diagnose(
         model, options.images, options.target, count=options.sample, all_methods=options.all, **_of_a_run(options)
     )
-    named = {
-        **{"": options.model, "--model": options.function},
-        **{"--source-model": options.source_model, "--target-model": options.target_model},
-        **{"--source-prompt": options.source_prompt, "--target-prompt": options.target_prompt},
-        **{"--source-class": options.source_class, "--target-class": options.target_class},
-    }
+    named = {"": options.model, "--model": options.function}
+    for kind in ("model", "prompt", "class"):
+        named |= {f"--{end}-{kind}": getattr(options, f"{end}_{kind}") for end in ("source", "target")}
     words = " ".join(f"{name} {shlex.quote(str(value))}".strip() for name, value in named.items() if value is not None)
     disk.write(stored, packing.encode(found))
     folders = [shlex.quote(str(one)) if one else "" for one in (options.images, options.target)]
@@ -515,18 +500,8 @@ def _data_fetch(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from spectral_collapse import training
 
-    folder = training.train(
-        options.recipe,
-        options.resume,
-        options.steps,
-        options.source,
-        options.root,
-        options.name,
-        options.output,
-        profile=options.profile,
-        device=options.device,
-        minutes=options.minutes,
-    )
+    names = ("resume", "steps", "source", "root", "name", "output", "profile", "device", "minutes")
+    folder = training.train(options.recipe, **{name: getattr(options, name) for name in names})
     print(f"the checkpoint is in {folder}")
 
 
@@ -541,11 +516,8 @@ def _relay(options: argparse.Namespace) -> int:
     given = (options.recipes, options.profile, options.together, options.minutes, options.nice)
     failures = relay(*given, interrupted=lambda: bool(asked))
     if failures:
-        print(
-            f"spectral-collapse: {len(failures)} of {len(options.recipes)} trainings failed: {'; '.join(failures)}",
-            file=sys.stderr,
-        )
-    return 2 if failures else 130 if asked else 0
+        return _say(f"{len(failures)} of {len(options.recipes)} trainings failed: {'; '.join(failures)}", 2)
+    return INTERRUPTED if asked else 0
 
 
 def _add_study_options(parser: argparse.ArgumentParser, name: str) -> None:

@@ -42,7 +42,8 @@ class Line:
 def examine() -> list[Line]:
     """Everything that is looked at, in the order in which it is told; nothing is raised, written or downloaded."""
     found = []
-    for about, look in _LOOKS.items():
+    for look in _LOOKS:
+        about = look.__name__.removeprefix("_")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what a warning says, a line says here
@@ -182,7 +183,7 @@ def _scores(about: str) -> Iterator[Line]:
     yield Line(about, f"of pretrained networks there are {', '.join(there) or 'none'}{lacking}")
 
 
-def _data(about: str) -> Iterator[Line]:
+def _images(about: str) -> Iterator[Line]:
     roots = datasets.data_roots()
     kinds: dict[str, list[str]] = defaultdict(list)
     for entry in datasets.DATASETS.values():
@@ -206,14 +207,4 @@ def _store(about: str) -> Iterator[Line]:
     yield Line("cache", f"{kept:.1f} MB in {paths.cache()}; it may be deleted")
 
 
-_LOOKS: dict[str, Callable[[str], Iterator[Line]]] = {
-    "software": _software,
-    "packages": _packages,
-    "torchvision": _torchvision,
-    "device": _device,
-    "folder": _folder,
-    "weights": _weights,
-    "scores": _scores,
-    "images": _data,
-    "store": _store,
-}
+_LOOKS = (_software, _packages, _torchvision, _device, _folder, _weights, _scores, _images, _store)
