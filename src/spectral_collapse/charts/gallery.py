@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import altair as alt
 import numpy as np
@@ -25,13 +24,6 @@ _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
 _Shown = tuple[str, np.ndarray]
 """A point or a reference, and its picture."""
-
-
-class _Window(NamedTuple):
-    """The rows and columns of a detail."""
-
-    rows: slice
-    columns: slice
 
 
 @pictures.explained
@@ -126,8 +118,8 @@ def _beside(shown: Mapping[str, _Shown], target: _Shown) -> dict[str, _Shown]:
     return result
 
 
-def _most_detailed(picture: np.ndarray) -> _Window:
-    """The window of a picture, H x W x 3, in which neighbours differ most."""
+def _most_detailed(picture: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the window of a picture, H x W x 3, in which neighbours differ most."""
     grey = picture.mean(-1)
     energy = np.zeros_like(grey)
     energy[1:] += np.diff(grey, axis=0) ** 2
@@ -135,7 +127,7 @@ def _most_detailed(picture: np.ndarray) -> _Window:
     height, width = (max(1, side // 4) for side in grey.shape)
     sums = np.lib.stride_tricks.sliding_window_view(energy, (height, width)).sum((-2, -1))
     row, column = np.unravel_index(sums.argmax(), sums.shape)
-    return _Window(slice(row, row + height), slice(column, column + width))
+    return slice(row, row + height), slice(column, column + width)
 
 
 def _changed(picture: np.ndarray, source: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ a light from one side, and noise whose spectrum falls as that of photographs doe
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,56 +56,42 @@ _COLORS = {"l_brow": 0.4, "r_brow": 0.4, "l_eye": 1.1, "r_eye": 1.1, "u_lip": 0.
 """Of the brightness of the skin."""
 
 
-class Face(NamedTuple):
-    """What is drawn: the classes and the box (x0, y0, x1, y1) of each ellipse, and what colours them (rgb, 0..255)."""
-
-    areas: list[tuple[int, tuple[float, float, float, float]]]
-    colors: NDArray[np.float32]
-
-
 def photograph(seed: int, index: int) -> NDArray[np.uint8]:
     """The photograph of face number `index` of a series: 256 x 256 x 3, 0..255."""
-    face, rng = _designed(seed, index), generator(seed, index, 1)
-    labels = _labels(face)
+    (labels, colors), rng = _designed(seed, index), generator(seed, index, 1)
     down, right = np.mgrid[:CANVAS, :CANVAS].astype(np.float32) / CANVAS - 0.5
     side = rng.uniform(-0.6, 0.6)
     rough = np.where(np.isin(labels, [CLASSES.index("hair"), CLASSES.index("cloth")]), 3, 1)
     texture = sum(noise(rng, cells) / cells**0.5 for cells in (8, 16, 32, 64, 128))
     gain = 1 + side * right - 0.3 * down + 0.12 * rough * texture
     gain = gain + 0.015 * rng.standard_normal(labels.shape, np.float32)
-    seen = gaussian_filter(face.colors[labels] * gain[..., None], (0.7, 0.7, 0))
+    seen = gaussian_filter(colors[labels] * gain[..., None], (0.7, 0.7, 0))
     return np.clip(seen, 0, 255).astype(np.uint8)
 
 
 def label_map(seed: int, index: int) -> NDArray[np.uint8]:
     """The class of each of its pixels, as a position in `CLASSES`: 256 x 256."""
-    return _labels(_designed(seed, index))
+    return _designed(seed, index)[0]
 
 
 @lru_cache(maxsize=2)
-def _designed(seed: int, index: int) -> Face:
-    """Kept for a moment, because a test pair asks for both pictures of a face."""
+def _designed(seed: int, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The label map and the colour of each class, rgb, 0..255; kept for a moment, because a test pair asks for both
+    pictures of a face."""
     rng = generator(seed, index, 0)
     x, y = CANVAS / 2 + rng.normal(0, 4), 0.54 * CANVAS + rng.normal(0, 4)
     wide, tall = rng.uniform(56, 68), rng.uniform(78, 92)
-    areas = []
+    labels = Image.new("L", (CANVAS, CANVAS))
+    pen = ImageDraw.Draw(labels)
     for name in _ORDER:
         if rng.random() < _SOMETIMES.get(name, 1):
             for left, up, half, high in _SHAPES[name]:
                 half, high = half * rng.uniform(0.85, 1.15), high * rng.uniform(0.85, 1.15)
                 x0, x1 = x + wide * np.array([left - half, left + half])
                 y0, y1 = y + tall * np.array([up - high, up + high])
-                areas.append((CLASSES.index(name), (x0, y0, x1, y1)))
+                pen.ellipse((x0, y0, x1, y1), fill=CLASSES.index(name))
     skin = _FLESH[rng.integers(len(_FLESH))] * rng.uniform(0.9, 1.05)
     colors = rng.uniform(30, 210, (len(CLASSES), 3)).astype(np.float32)
     for name in ("skin", "nose", "eye_g", "l_ear", "r_ear", "neck", *_COLORS):
         colors[CLASSES.index(name)] = skin * _COLORS.get(name, 0.85 if name in ("neck", "nose") else 1)
-    return Face(areas, colors)
-
-
-def _labels(face: Face) -> NDArray[np.uint8]:
-    labels = Image.new("L", (CANVAS, CANVAS))
-    pen = ImageDraw.Draw(labels)
-    for number, box in face.areas:
-        pen.ellipse(box, fill=number)
-    return np.asarray(labels)
+    return np.asarray(labels), colors
