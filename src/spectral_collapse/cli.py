@@ -444,8 +444,8 @@ def _diagnose(options: argparse.Namespace) -> int:
     from spectral_collapse.errors import InvalidParameterError, shown
     from spectral_collapse.store import packing
 
-    named = options.output.name
-    html = options.output if named.endswith(".html") else options.output.with_name(f"{named}.html")
+    output = options.output
+    html = output if output.suffix == ".html" else output.with_name(f"{output.name}.html")
     stored = html.with_suffix(".nc")
     for file in (html, stored):
         if file.exists() and not options.overwrite:
