@@ -18,11 +18,12 @@ from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.intervals import bounds_of
+from spectral_collapse.findings.intervals import ENDS, beside, bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
-from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.measured import UNKNOWN, title_of
 from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import each, items, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
@@ -84,19 +85,32 @@ def title(score: str, arrow: bool = True) -> str:
 
 def value(study: xr.Dataset, score: str, point: str) -> Interval:
     """The mean of a score at a point or a reference, with its interval where it is of single images."""
-    one = _values(study, point, score)
-    if one is None:
-        return Interval(np.nan, np.nan, np.nan)
-    return interval(one, bounds=bounds_of(score)) if one.ndim else Interval(one.item(), np.nan, np.nan)
+    return _means(study, score).get(point, UNKNOWN)
 
 
-def _values(study: xr.Dataset, name: str, score: str) -> xr.DataArray | None:
-    """A score of each image or set, seeds averaged, of a method, a reference or what is known, which may lack it."""
+@once
+def _means(study: xr.Dataset, score: str) -> dict[str, Interval]:
+    """The means of a score of all methods and references, and of what is known."""
+    found = {}
+    for dim, name in (("known", f"known_{score}"), ("reference", f"reference_{score}"), ("point", score)):
+        if name in study:
+            values = _seeds_averaged(study[name])
+            unknown = np.full((2, values.sizes[dim]), np.nan)
+            ends = interval(values, bounds=bounds_of(score)) if "sample" in values.dims else (values.data, *unknown)
+            found |= {str(one): Interval(*map(float, each)) for one, *each in zip(study[dim].data, *ends, strict=True)}
+    return found
+
+
+def _seeds_averaged(values: xr.DataArray) -> xr.DataArray:
+    return values.mean("seed", skipna=False) if "seed" in values.dims else values
+
+
+def per_image(study: xr.Dataset, name: str, score: str) -> xr.DataArray:
+    """A score of each image or set, seeds averaged, of a method, a reference or what is known."""
     if name in study["point"]:
-        values = study[score].sel(point=name, drop=True)
-        return values.mean("seed", skipna=False) if "seed" in values.dims else values
+        return _seeds_averaged(study[score].sel(point=name, drop=True))
     kind = "reference" if name in study["reference"] else "known"
-    return study[f"{kind}_{score}"].sel({kind: name}, drop=True) if f"{kind}_{score}" in study else None
+    return study[f"{kind}_{score}"].sel({kind: name}, drop=True)
 
 
 def points(study: xr.Dataset) -> list[str]:
@@ -109,7 +123,7 @@ def table(found: Found) -> Cells:
     rows = []
     for study in found.values():
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
-        for name in (*points(study), *map(str, study["reference"].to_numpy()), *map(str, study["known"].to_numpy())):
+        for name in map(str, (*study["point"].data, *study["reference"].data, *study["known"].data)):
             about = {"Method": called(name), "Data": title_of(study), "Draws": _draws(study, name)}
             marks = {score: found.get(name, "") for score, found in best.items()}
             rows.append(cells.row(about | scores_at(study, name, marks)))
@@ -147,86 +161,72 @@ def all_differences(found: Found) -> dict[str, xr.Dataset]:
     return {title_of(study): differences(study) for study in found.values()}
 
 
-def significant(found: Found) -> str:
+@each(items, counted)
+def significant(study: xr.Dataset) -> str:
     """How many methods differ significantly from the standard inversion, per data set and score."""
-    lines = []
-    for study in found.values():
-        pairs, parts = differences(study), []
-        for score in COMPARED:
-            one = pairs.sel(score=score)
-            told = one["adjusted"] < comparison.LEVEL
-            up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
-            parts.append(f"{title(score, False)} {up} above, {down} below")
-        line = f"- **{counted(study)}**, of {pairs.sizes['point']} methods: {'; '.join(parts)}."
-        if not _enough(study):
-            line += (
-                f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g}, so the test "
-                "cannot find a difference on this data set."
-            )
-        lines.append(line)
-    return "\n".join(lines)
+    pairs, parts = differences(study), []
+    for score in COMPARED:
+        one = pairs.sel(score=score)
+        told = one["adjusted"] < comparison.LEVEL
+        up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
+        parts.append(f"{title(score, False)} {up} above, {down} below")
+    unable = (
+        f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g}, so the test cannot "
+        "find a difference on this data set."
+    )
+    return f", of {pairs.sizes['point']} methods: {'; '.join(parts)}.{unable * (not _enough(study))}"
 
 
+@once
 def cut(study: xr.Dataset) -> xr.Dataset:
     """The study with S_LF of each image cut at that of its own true target: above it a method copies the source."""
     most = study["reference_s_lf"].sel(reference=TARGET, drop=True)
     return study.assign(s_lf=np.minimum(study["s_lf"], most).assign_attrs(study["s_lf"].attrs))
 
 
-def ranks(found: Found) -> pd.DataFrame:
+@each(stacked)
+def ranks(study: xr.Dataset) -> pd.DataFrame:
     """Mean ranks over `COMPARED`, 1 is best, S_LF cut: columns panel, method, kind (draws or not), mean, low, high."""
-
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        study = comparison.distinct(study, COMPARED)
-        placed, names = comparison.ranks(cut(study), COMPARED), points(study)
-        ends = {"mean": "mean_rank", "low": "mean_rank_low", "high": "mean_rank_high"}
-        numbers = {end: placed[name].to_numpy() for end, name in ends.items()}
-        return pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names], **numbers})
-
-    return stacked(found, of)
+    study = comparison.distinct(study, COMPARED)
+    placed = comparison.ranks(cut(study), COMPARED).to_dataframe().set_axis(ENDS, axis=1).reset_index()
+    return placed.assign(method=placed["point"].map(called), kind=[_draws(study, name) for name in placed["point"]])
 
 
-def front(found: Found) -> pd.DataFrame:
+@each(stacked)
+def front(study: xr.Dataset) -> pd.DataFrame:
     """Structure and texture of methods and true targets: s_lf (cut) and s_hf with ends, other scores, on_front."""
-
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        limited = cut(study)
-        result = _placed(study, lambda name, score: value(limited, score, name))
-        for score in ("psnr", "sliced_wasserstein", "network_calls"):
-            result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
-        return result
-
-    return stacked(found, of)
+    result = _placed(study, lambda name, score: value(cut(study), score, name))
+    for score in ("psnr", "sliced_wasserstein", "network_calls"):
+        result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
+    return result
 
 
 def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
     """A row per method and one of true targets: method, kind, `of` it and s_lf or s_hf (mean, `_low`, `_high`),
     on_front: whether it is a method that no other one beats in both."""
-    rows = []
-    for name in (*points(study), TARGET):
-        row = {"method": called(name), "kind": _draws(study, name)}
-        for score in ("s_lf", "s_hf"):
-            row |= dict(zip((score, f"{score}_low", f"{score}_high"), of(name, score), strict=True))
-        rows.append(row)
-    result = pd.DataFrame(rows)
-    made = result["kind"] != called(TARGET)
-    front = statistics.pareto_front(result.loc[made, ["s_lf", "s_hf"]].to_numpy())
-    result["on_front"] = False
-    result.loc[made, "on_front"] = front
-    return result
+    names = [*points(study), TARGET]
+    about = pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names]})
+    scores = [beside(pd.DataFrame([of(name, score) for name in names]), score) for score in ("s_lf", "s_hf")]
+    return with_front(pd.concat([about, *scores], axis=1), about["kind"] != called(TARGET))
 
 
-def copying(found: Found) -> str:
+def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") -> pd.DataFrame:
+    """A table with a column for whether no other row of those `among` it is better in both s_lf and s_hf."""
+    table[column] = False
+    table.loc[among, column] = statistics.pareto_front(table.loc[among, ["s_lf", "s_hf"]].to_numpy())
+    return table
+
+
+@each(items, counted)
+def copying(study: xr.Dataset) -> str:
     """Who has a higher S_LF than the true targets, and what is on the front once that is cut."""
-    lines, placed = [], front(found)
-    for study, panel in zip(found.values(), placed["panel"].unique(), strict=True):
-        above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
-        rows = placed[(placed["panel"] == panel) & placed["on_front"]]
-        lines.append(
-            f"- **{counted(study)}**: S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above "
-            f"it: {', '.join(above) or 'none'}. On the front with S_LF capped: {', '.join(rows['method'])}."
-        )
-    return "\n".join(lines)
+    above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
+    placed = front({"": study})
+    return (
+        f": S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above it: "
+        f"{', '.join(above) or 'none'}. On the front with S_LF capped: "
+        f"{', '.join(placed.loc[placed['on_front'], 'method'])}."
+    )
 
 
 def answer(found: Found) -> str:
@@ -236,10 +236,10 @@ def answer(found: Found) -> str:
     told_by = able or list(found.values())[:1]
     study = told_by[0]
     first, second, *_ = ranks({"": study}).sort_values("mean").itertuples()
-    counts = {score: [_higher(one, score) for one in told_by] for score in ("s_hf", "s_lf", "s_dc")}
-    spans = {title(score, False): (min(each), max(each)) for score, each in counts.items()}
+    counts = {score: sorted(_higher(one, score) for one in told_by) for score in ("s_hf", "s_lf", "s_dc")}
     listed = ", ".join(
-        f"{low if low == high else f'{low} to {high}'} in {score}" for score, (low, high) in spans.items()
+        f"{' to '.join(map(str, dict.fromkeys([each[0], each[-1]])))} in {title(score, False)}"
+        for score, each in counts.items()
     )
     rule = "after correction for their number" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
@@ -325,7 +325,7 @@ def agreement(found: Found) -> str:
 
 def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Interval:
     """A point or a reference minus another on the same images, with its bootstrap interval."""
-    return interval(_values(study, point, score) - _values(study, baseline, score))
+    return interval(per_image(study, point, score) - per_image(study, baseline, score))
 
 
 def claims(found: Found) -> list[Claim]:
@@ -369,10 +369,8 @@ def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | No
 
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:
     """The methods that draw noise, and those that draw nothing."""
-    return {
-        kind: [name for name in points(study) if _draws(study, name) == kind]
-        for kind in ("stochastic", "deterministic")
-    }
+    draws = study["stochastic"].to_series()
+    return {"stochastic": [*draws.index[draws]], "deterministic": [*draws.index[~draws]]}
 
 
 def _least(study: xr.Dataset) -> float:

@@ -122,16 +122,16 @@ def conclusion(claims: Iterable[Claim], named: Mapping[str, Sequence[str]] | Non
     return "\n".join(lines)
 
 
-def overall(held: Mapping[str, Held]) -> Verdict:
+def overall(held: Mapping[str, Held], pooled: bool = False) -> Verdict:
     """What the data sets say together, title -> whether the claim holds: 'holds' or 'fails' where all that can tell
-    agree and are of two families at least, or are one number of all data sets; 'one family only' where they are of one
-    family, as cells at x8 and x16 are; 'mixed' where they disagree; 'too few data' where none can tell."""
+    agree and are of two families at least, or are `pooled`, of several data sets each; 'one family only' where they are
+    of one family, as cells at x8 and x16 are; 'mixed' where they disagree; 'too few data' where none can tell."""
     told = {title: one for title, one in dict(held).items() if one is not None}
     if not told:
         return "too few data" if held else "not measured"
     if len(set(told.values())) > 1:
         return "mixed"
-    if len({family(title) for title in told}) == 1 and not any(title.endswith(_POOLED) for title in told):
+    if len({family(title) for title in told}) == 1 and not pooled:
         return "one family only"
     return "holds" if all(told.values()) else "fails"
 
@@ -141,9 +141,6 @@ def family(title: str) -> str:
     titles = {info.title: info.family for info in datasets.DATASETS.values()}
     return next((titles[one] for one in sorted(titles, key=len, reverse=True) if title.startswith(one)), title)
 
-
-_POOLED = "data sets"
-"""How what stands for a title ends where one number is of several data sets."""
 
 Case = tuple[str, Held]
 """What was measured on a data set, and whether the claim holds there."""
@@ -229,7 +226,7 @@ def judge(
             bracket = f" ({'; '.join(notes)})" if notes else ""
             listed[name] = f"{number(one, row.digits)}{bracket}", tested[name].holds(one) if next(told) else None
         what = f"{row.what}, {row.rule.words}" if single else row.what
-        made.append(from_cases(row.claim, row.where, listed, what, row.figure))
+        made.append(from_cases(row.claim, row.where, listed, what, row.figure, known.pooled))
     return made
 
 
@@ -265,7 +262,9 @@ def joined(*parts: Mapping[str, Case], by: Callable[..., Held] = all_of) -> dict
     }
 
 
-def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "") -> Claim:
+def from_cases(
+    claim: str, where: str, cases: Mapping[str, Case], what: str = "", figure: str = "", pooled: bool = False
+) -> Claim:
     """A claim with the verdict of `overall`. what: stands before what was measured on each data set."""
     if not cases:
         return Claim(claim, where, "no data set allows this measurement", "not measured", figure)
@@ -273,4 +272,4 @@ def from_cases(claim: str, where: str, cases: Mapping[str, Case], what: str = ""
     listed = "; ".join(f"{title} {measured}{words[held]}" for title, (measured, held) in cases.items())
     held = {title: one for title, (_, one) in cases.items()}
     measured = f"{what}: {listed}" if what else listed
-    return Claim(claim, where, measured, overall(held), figure, [*held.values()].count(True), len(held))
+    return Claim(claim, where, measured, overall(held, pooled), figure, [*held.values()].count(True), len(held))

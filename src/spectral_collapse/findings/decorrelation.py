@@ -277,8 +277,9 @@ def claims(found: Found) -> list[Claim]:
     paper, back = "Spectral Collapse", "There and Back Again"
     rows = [
         Rule("S_DC and S_G are strongly correlated", f"{paper}, Sec. 4 and Fig. 14",
-             "Rank correlation; the interval draws series", Measured({sizes: joint} if np.isfinite(joint.low) else {}),
-             is_above(STRONG), "fig-dc-scores", 2),
+             "Rank correlation; the interval draws series",
+             Measured({sizes: joint} if np.isfinite(joint.low) else {}, pooled=len(found) > 1), is_above(STRONG),
+             "fig-dc-scores", 2),
         Rule("Standard deterministic inversion leaves strong spatial correlations in the latent", f"{paper}, Sec. 4",
              "largest autocorrelation at any distance, strong", lambda one: strongest(one, "standard"),
              is_above(NEIGHBOURS), "fig-dc-distance", note=images),

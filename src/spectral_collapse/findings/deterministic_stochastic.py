@@ -75,7 +75,8 @@ def claims(found: Found) -> list[Claim]:
         theirs, ours = rows.loc[(PAPER, title(score)), "mean"], rows.loc[(PAPER_METHODS, title(score))]
         more, side = ("more", is_above(0.5)) if theirs > 0.5 else ("less", is_below(0.5))
         words = f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
-        share = Measured({f"{ours['cases']:.0f} cases, {_sets(found)}": Interval(*ours[["mean", "low", "high"]])})
+        share = {f"{ours['cases']:.0f} cases, {_sets(found)}": Interval(*ours[["mean", "low", "high"]])}
+        share = Measured(share, pooled=len(found) > 1)
         where, what = "Spectral Collapse, Table 1", "share"
         made.append(Rule(f"{words}of the cases (the paper has {theirs:.1%})", where, what, share, side, "fig-cases", 2))
     return judge(made)

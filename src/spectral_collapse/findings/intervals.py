@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,21 @@ import xarray as xr
 from spectral_collapse import metrics
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import REAL, Bounds, Interval, bootstrap_mean, groups_of, interval, text
+from spectral_collapse.statistics import (
+    REAL,
+    Bounds,
+    Interval,
+    bootstrap_counts,
+    bootstrap_mean,
+    groups_of,
+    interval,
+    resampled,
+    resampled_means,
+    text,
+)
+
+ENDS = ["mean", "low", "high"]
+BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
 
 
 def bounds_of(score: str) -> Bounds:
@@ -53,10 +67,45 @@ def concat(tables: Sequence[pd.DataFrame], **attrs: object) -> pd.DataFrame:
     return whole
 
 
-def stacked(found: Mapping[str, xr.Dataset], table: Callable[[xr.Dataset], pd.DataFrame], column: str) -> pd.DataFrame:
+def stacked(
+    found: Mapping[str, xr.Dataset],
+    table: Callable[[xr.Dataset], pd.DataFrame],
+    column: str,
+    title: Callable[[xr.Dataset], str] = title_of,
+) -> pd.DataFrame:
     """The tables of several data sets as one, whose `column` has their titles, in their order."""
-    tables = [table(study).assign(**{column: title_of(study)}) for study in found.values()]
+    tables = [table(study).assign(**{column: title(study)}) for study in found.values()]
     return concat(tables, title="; ".join(title_of(study) for study in found.values()))
+
+
+def beside(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Mean, low and high as the columns `name`, `name`_low and `name`_high, to stand beside those of another score."""
+    return table.rename(columns=dict(zip(ENDS, (name, f"{name}_low", f"{name}_high"), strict=True)))
+
+
+def exponential(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Of a table of logarithms: mean, low and high, and further columns, of what these are the logarithms of."""
+    return table.assign(**{name: np.exp(table[name]) for name in (*ENDS, *columns)})
+
+
+def ordered(table: pd.DataFrame, column: str, order: Iterable[str]) -> pd.DataFrame:
+    """The rows of a table in the order of the names in a column."""
+    return table.sort_values(column, key=lambda names: names.map(list(order).index), kind="stable")
+
+
+def stored(found: xr.Dataset, name: str, **place: object) -> Interval:
+    """An interval that a dataset has as the variables `name`, `name`_low and `name`_high, at a place."""
+    return Interval(*(found[f"{name}{end}"].sel(place).item() for end in ("", "_low", "_high")))
+
+
+def of_means(
+    statistic: Callable[..., np.ndarray], *values: np.ndarray | xr.DataArray, groups: Sequence[object] | np.ndarray
+) -> Interval:
+    """A statistic of the means over the last dimension of `values`, (..., N), with its interval; groups: of the N
+    samples. statistic: of means in whose last dimension each is another resample."""
+    counts = np.ones((1, len(groups))), bootstrap_counts(groups)
+    actual, draws = (statistic(*(resampled_means(np.asarray(one), times) for one in values)) for times in counts)
+    return resampled(actual[..., 0], draws, groups)
 
 
 def mean_text(values: xr.DataArray, digits: int = 3, bounds: Bounds = REAL) -> str:

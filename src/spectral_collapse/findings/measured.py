@@ -19,6 +19,8 @@ from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.statistics import Interval, pictures_of
 from spectral_collapse.studies import common
 
+UNKNOWN = Interval(np.nan, np.nan, np.nan)
+
 
 def exact(value: float) -> Interval:
     """A number that was calculated and not sampled, as an interval without width."""
@@ -104,11 +106,16 @@ def alike(*held: Held) -> Held:
 
 class Measured(dict[str, Interval]):
     """A quantity on each data set: title -> value with its 95 % interval; what has no value is left out. counts: title
-    -> (images, independent groups), where they are known."""
+    -> (images, independent groups), where they are known. pooled: whether each value is of several data sets."""
 
-    def __init__(self, values: Mapping[str, Interval], counts: Mapping[str, tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Interval],
+        counts: Mapping[str, tuple[int, int]] | None = None,
+        pooled: bool = False,
+    ) -> None:
         super().__init__({name: one for name, one in values.items() if not np.isnan(one.mean)})
-        self.counts = dict(counts or {})
+        self.counts, self.pooled = dict(counts or {}), pooled
 
     @classmethod
     def of(

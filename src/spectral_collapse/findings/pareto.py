@@ -17,7 +17,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
-from spectral_collapse.findings.benchmark import called, cut
+from spectral_collapse.findings.benchmark import called, cut, per_image, with_front
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
@@ -42,11 +42,8 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
     and S_HF; on_baseline_front, the same among the baselines.
     """
     table = pd.DataFrame([_row(study, str(name)) for name in (*study["point"].data, *study["reference"].data)])
-    for column, methods in (("on_front", set(table["method"]) - set(REFERENCES)), ("on_baseline_front", BASELINES)):
-        among = table["method"].isin(methods)
-        table[column] = False
-        table.loc[among, column] = statistics.pareto_front(table.loc[among, ["s_lf", "s_hf"]].to_numpy())
-    return table
+    table = with_front(table, ~table["method"].isin(REFERENCES))
+    return with_front(table, table["method"].isin(BASELINES), "on_baseline_front")
 
 
 def _row(study: xr.Dataset, name: str) -> dict[str, object]:
@@ -62,13 +59,6 @@ def _row(study: xr.Dataset, name: str) -> dict[str, object]:
     for score, (middle, low, high) in means.items():
         row |= {score: middle, f"{score}_low": low, f"{score}_high": high}
     return row
-
-
-def per_image(study: xr.Dataset, point: str, score: str) -> xr.DataArray:
-    """A point's score of each image (sample), seeds averaged; `point` may be a reference's name."""
-    if point in REFERENCES:
-        return study[f"reference_{score}"].sel(reference=point, drop=True)
-    return study[score].sel(point=point, drop=True).mean("seed")
 
 
 def mean(study: xr.Dataset, point: str, score: str) -> Interval:
