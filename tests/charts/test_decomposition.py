@@ -16,7 +16,7 @@ def study() -> xr.Dataset:
 
 def test_denoisers_differ_in_more_than_colour(study: xr.Dataset) -> None:
     assert ">Plain areas</text>" not in drawn(charts.parts(findings.parts(study)))
-    svg = drawn(charts.noise_error(findings.noise_error(study)))
+    svg = drawn(charts.noise_error(findings.by_level(study, "error")))
     assert all(f">{name}</text>" in svg for name in findings.DENOISERS.values())
     assert all(f'stroke-dasharray="{dashes}"' in svg for dashes in ("6,3", "2,2"))
     assert len({look.shape for look in charts.LOOKS.values()}) == 3

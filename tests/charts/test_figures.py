@@ -12,6 +12,8 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import appendix_c, cheap_guidance, choose, entry_noise, gaussian, plain_areas, tuning
+from spectral_collapse.findings.decomposition import ENTRIES
+from spectral_collapse.findings.intervals import BAND_TITLES
 from spectral_collapse.studies import gaussianity, pca
 from spectral_collapse.studies.entry_noise import FINE, LAW, TABA
 from tests import (
@@ -103,9 +105,9 @@ FIGURES: list[tuple[Any, ...]] = [
     ("decomposition", "parts", "", (), (), [*MEASURES, "Other areas"]),
     ("decomposition", "true_first_steps", "left_after_true_steps", (), (), MEASURES),
     ("decomposition", "other_levels", "", (), (), MEASURES),
-    ("decomposition", "noise_error", "", (), (), ["low: 0 to 0.125 cycles/px", "high: 0.25 to 0.5 cycles/px"]),
-    ("decomposition", "area_error", "", (), (), ["other areas"]),
-    ("decomposition", "noise_norm", "", (), (), ["start without noise", "start with the level's noise"]),
+    ("decomposition", "noise_error", "by_level", ("error",), (), [*BAND_TITLES.values()]),
+    ("decomposition", "area_error", "by_level", ("area_error",), (), ["other areas"]),
+    ("decomposition", "noise_norm", "by_level", ("noise_norm",), (), [*ENTRIES.values()]),
     ("decorrelation", "scores", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "correlated_patches", "", (), (), ["standard", *BOTH]),
     ("decorrelation", "over_plain_areas", "", (), (), ["standard", *BOTH]),

@@ -63,9 +63,9 @@ def test_what_is_left_after_true_predictions_stands_in_their_order(study: xr.Dat
     np.testing.assert_allclose(shown["mean"], left.mean("sample"))
 
 
-@pytest.mark.parametrize(("name", "panels"), [("noise_error", 3), ("noise_norm", 2), ("area_error", 1)])
+@pytest.mark.parametrize(("name", "panels"), [("error", 3), ("noise_norm", 2), ("area_error", 1)])
 def test_every_denoiser_has_a_value_at_every_level(study: xr.Dataset, name: str, panels: int) -> None:
-    table = getattr(findings, name)(study)
+    table = findings.by_level(study, name)
     assert len(table) == panels * 3 * 6
     np.testing.assert_allclose(sorted(set(table["level"])), study["level"])
     assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
@@ -77,7 +77,7 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     worth = [float(entry.sel(denoiser=name).mean()) for name in ("network", "covariance")]
     assert f"entry noise accounts for {worth[0]:.3f} [" in findings.of_network(study)
     assert float(findings.untrained(study).mean()) == pytest.approx(worth[0] - worth[1])
-    assert findings.first_steps(study).count("\n- ") == 2
+    assert findings.first_steps(study).count("- ") == 2
     falling = xr.DataArray([100.0, 10.0, 1.0], {"band": list(BANDS)}, "band")
     study["error"] = study["error"] * falling.where(study["denoiser"] == "network", 1.0)
     assert findings.error_ratios(study)["grows"] == "does not grow"

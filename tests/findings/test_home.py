@@ -73,7 +73,7 @@ def test_the_chart_has_a_dot_for_every_image(study: xr.Dataset) -> None:
     assert "Squares" in chart["description"]
 
 
-def test_the_five_sentences_follow_the_numbers() -> None:
+def test_the_numbers_of_the_five_sentences() -> None:
     """Standard translations have a quarter of their targets' energy, TABA's a half."""
     cures = {
         "dpm_solver": {"hf_excess": np.log(1.2)},
@@ -93,15 +93,14 @@ def test_the_five_sentences_follow_the_numbers() -> None:
             {"image_excess": (dims, excess)}, coordinates, {"title": name, "data_source": "real"}
         )
     found = {"one": study, "two": study}
-    what, _, helps, todo, sure = home.answer(found, decomposed, claims, collapsed).splitlines()
-    assert "Images of Squares translated with the standard inversion have 0.20 [0.20, 0.20] times" in what
-    assert what.endswith("times the fine detail of their true targets; on the data of the paper 0.50 (Circles).")
-    assert "The standard inversion gives 4.0 [4.0, 4.0] times too little or too much fine detail" in helps
-    assert "DPM-Solver++ (second order) 3.3 at no further cost." in helps
-    assert "on 2 of 2 data sets and TABA on 2; OVG, at 1 times the cost, is nearer on 2 and farther on 0." in helps
-    assert "Start with OVG: over all data sets its detail misses the target's by a factor of 1.33" in todo
-    assert "the standard inversion's by 4.00" in todo
-    assert "Of 2 checks of the papers' claims and our goals 1 hold, 1 fail and 0 differ" in sure
+    told = home.answer(found, decomposed, claims, collapsed)
+    assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
+    assert told["beside"] == "; on the data of the paper 0.50 (Circles)"
+    assert told["misses"]["standard"] == pytest.approx((4, 4, 4))
+    assert told["misses"]["dpm_solver"].mean == pytest.approx(4 / 1.2)
+    assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
+    assert (told["best"], told["better"], told["usual"]) == ("OVG", pytest.approx(4 / 3), pytest.approx(4))
+    assert [told["checks"][name] for name in ("all", "holds", "fails", "mixed")] == [2, 1, 1, 0]
 
 
 def test_the_table_has_data_sets_in_rows_and_methods_in_columns(study: xr.Dataset) -> None:

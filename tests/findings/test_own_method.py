@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from spectral_collapse.findings import own_method as findings
 
 
-def test_the_answer_sets_a_method_beside_the_standard_inversion_and_white_noise() -> None:
+def test_numbers_of_a_method_beside_the_standard_inversion_and_white_noise() -> None:
     series, frequency = ["white noise", "standard", "mine", "taba"], [0.1, 0.3, 0.4]
     power = np.array([1.0, 0.5, 1.25, 0.9])[:, None, None] * np.ones((4, 3, 5))
     power[:, 0] = 7.0  # at a low frequency, which does not count
@@ -15,6 +16,8 @@ def test_the_answer_sets_a_method_beside_the_standard_inversion_and_white_noise(
         {"power": (("series", "frequency", "sample"), power), "s_dc": (("series", "sample"), s_dc)},
         {"series": series, "frequency": frequency, "sample": range(5)},
     )
-    answer = findings.answer(study, "mine")
-    assert "power at high frequencies from 0.50 [0.50, 0.50] to 1.25 [1.25, 1.25] (white noise 1.00" in answer
-    assert "$S_{DC}$ from 0.12 [0.12, 0.12] to 0.75 [0.75, 0.75] (white noise 1.00" in answer
+    numbers = findings.numbers(study)
+    assert numbers["power"]["standard"] == pytest.approx((0.5, 0.5, 0.5))
+    assert numbers["power"]["mine"] == pytest.approx((1.25, 1.25, 1.25))
+    assert numbers["s_dc"]["mine"] == pytest.approx((0.75, 0.75, 0.75))
+    assert "- **mine**: power at high frequencies 1.250 [1.250, 1.250], $S_{DC}$ 0.750" in findings.listed(study)

@@ -11,10 +11,11 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
-from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES, named
-from spectral_collapse.findings.intervals import as_table, high_mean, means
+from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES
+from spectral_collapse.findings.intervals import as_table, high_mean, means, of_means, titled
 from spectral_collapse.findings.measured import below, title_of
-from spectral_collapse.statistics import Interval, interval, ratio, resampled_means, text
+from spectral_collapse.findings.tidy import often
+from spectral_collapse.statistics import Interval, interval, ratio, text
 
 CONSTANT = "Eq. 56: the input times C"
 """What a constant gain is called in `gain`."""
@@ -34,6 +35,7 @@ _HELD = {"the claim": True, "the closed form": False, _BEYOND: False, "neither":
     said: rises for (rises, _), said in _RISING.items()
 }
 """Whether a claim holds, by what it is nearer to."""
+_NO_PLACES = "not measured: no such places in these images"
 _NOT_JUDGED = ("by construction", "see the number")
 _SIDES = ("network", "covariance")
 """Denoisers: the measured one, and the perfect one of Gaussian data."""
@@ -43,7 +45,7 @@ def gain(study: xr.Dataset) -> pd.DataFrame:
     """What an input coefficient is multiplied by on its way to the latent, per denoiser and frequency, and C of Eq. 56.
     Slopes of regressions over images and rings, with 95 % bootstrap intervals; C has no width."""
     found = ratio(study["cross"], study["input_power"])
-    measured = named(as_table(found, study["cross"]), denoiser=DENOISERS)
+    measured = titled(as_table(found, study["cross"]), denoiser=DENOISERS)
     constant = dict.fromkeys(("mean", "low", "high"), float(study["contraction"]))
     claimed = pd.DataFrame({"denoiser": CONSTANT, "frequency": study["frequency"].data, **constant})
     table = pd.concat([measured, claimed])
@@ -55,7 +57,7 @@ def entering_noise(study: xr.Dataset) -> pd.DataFrame:
     """Measures of the latent, per denoiser and noise that the image enters with, in units of the first level's."""
     measures = {name: MEASURE_TITLES[name] for name in ("plain", "high_power", "s_dc")}
     found = means(study["entered"], title=title_of(study))
-    return named(found, denoiser=DENOISERS, measure=measures)
+    return titled(found, denoiser=DENOISERS, measure=measures)
 
 
 class Prediction(NamedTuple):
@@ -104,29 +106,20 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
     ]
     for method in study["inverse"].to_numpy():
         error, power = (
-            interval(study[name].sel(inverse=method)) for name in ("reconstruction_error", "rebuilt_high_power")
+            text(interval(study[name].sel(inverse=method))) for name in ("reconstruction_error", "rebuilt_high_power")
         )
-        claim = (
-            f"The latent gives the image back (relative error, {method}; the latent's power at high frequencies is "
-            f"{text(power)})"
-        )
-        found.append(
-            Prediction(claim, "Corollary 1", "0", text(error), "0 in the limit of many steps", "see the number")
-        )
+        claim = _gives_back(f"{method}; the latent's power at high frequencies is {power}")
+        found.append(Prediction(claim, "Corollary 1", "0", error, "0 in the limit of many steps", "see the number"))
     plain, gammas = study["entered"].sel(measure="plain"), study["gamma"].to_numpy()
     network, closed = ([interval(plain.sel(denoiser=side, gamma=gamma)) for gamma in gammas] for side in _SIDES)
     listed = ", ".join(f"{gamma:g}" for gamma in gammas)
-    found.append(
-        Prediction(
-            f"The latent's local variance in plain areas rises with the noise added at the start (gamma = {listed})",
-            "Corollary 2",
-            "rises with gamma",
-            "; ".join(map(text, network)),
-            "; ".join(f"{one.mean:.3f}" for one in closed),
-            rising(network, closed),
-        )
-    )
-    return found
+    claim = f"The latent's local variance in plain areas rises with the noise added at the start (gamma = {listed})"
+    numbers = "; ".join(map(text, network)), "; ".join(f"{one.mean:.3f}" for one in closed)
+    return [*found, Prediction(claim, "Corollary 2", "rises with gamma", *numbers, rising(network, closed))]
+
+
+def _gives_back(method: str) -> str:
+    return f"The latent gives the image back (relative error, {method})"
 
 
 def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Dataset]) -> list[Claim]:
@@ -145,8 +138,8 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
                     case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            claim = f"The latent gives the image back (relative error, {method})"
-            cases.setdefault((claim, _where("Corollary 1")), {})[title] = text(error), below(error, EXACT)
+            case = cases.setdefault((_gives_back(method), _where("Corollary 1")), {})
+            case[title] = text(error), below(error, EXACT)
     return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
 
 
@@ -172,10 +165,10 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
     others = len(found) - len(followed)
     against = sum(one.nearer in ("the closed form", _BEYOND) for one in found)
-    named = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
-    told = f"**Answer.** Of {len(found)} testable predictions, our network follows the paper in {len(followed)}{named}."
+    which = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
+    told = f"**Answer.** Of {len(found)} testable predictions, our network follows the paper in {len(followed)}{which}."
     if against:
-        share = "all" if against == others else "most" if 2 * against > others else "some"
+        share = often(against, others)
         told += (
             f" In {share} of the others it follows the ideal denoiser for Gaussian data, or is even farther from the "
             f"paper{'; the rest is undecided' * (against < others)}."
@@ -210,7 +203,7 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
     middle = (predicted + closed.mean) / 2
     sides = np.sign([measured.low - middle, measured.high - middle])
     if not np.isfinite(sides).all():
-        nearer = "not measured: no such places in these images"
+        nearer = _NO_PLACES
     elif sides[0] != sides[1]:
         nearer = "neither"
     elif sides[0] == np.sign(predicted - middle):
@@ -225,22 +218,20 @@ def rising(network: list[Interval], closed: list[Interval]) -> str:
     """Which of the two rise along the list."""
     means = np.array([[one.mean for one in found] for found in (network, closed)])
     if np.isnan(means).any():
-        return "not measured: no such places in these images"
+        return _NO_PLACES
     return _RISING[tuple(bool(rises) for rises in (np.diff(means) > 0).all(1))]
 
 
 def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
-    groups = statistics.groups_of(error)
-    counts = statistics.bootstrap_counts(groups)
+    high, low = (error.sel(band=band, denoiser=list(_SIDES)) for band in ("high", "low"))
+    sides = (high.transpose("denoiser", "sample"), low.transpose("denoiser", "sample"))
 
-    def over(band: str) -> tuple[np.ndarray, float]:
-        network, closed = (error.sel(denoiser=side, band=band).to_numpy() for side in _SIDES)
-        return resampled_means(network, counts) / resampled_means(closed, counts), network.mean() / closed.mean()
+    def quotient(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+        return high[0] / high[1] / (low[0] / low[1])
 
-    (top, top_mean), (bottom, bottom_mean) = over("high"), over("low")
-    measured = statistics.resampled(top_mean / bottom_mean, top / bottom, groups)
+    measured = of_means(quotient, *sides, groups=statistics.groups_of(error))
     nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
     claim = "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)"
     return Prediction(claim, "47", "> 1", text(measured), "1", nearer)

@@ -94,21 +94,21 @@ def _means(study: xr.Dataset, score: str) -> dict[str, Interval]:
     found = {}
     for dim, name in (("known", f"known_{score}"), ("reference", f"reference_{score}"), ("point", score)):
         if name in study:
-            values = _seeds_averaged(study[name])
+            values = seeds_averaged(study[name])
             unknown = np.full((2, values.sizes[dim]), np.nan)
             ends = interval(values, bounds=bounds_of(score)) if "sample" in values.dims else (values.data, *unknown)
             found |= {str(one): Interval(*map(float, each)) for one, *each in zip(study[dim].data, *ends, strict=True)}
     return found
 
 
-def _seeds_averaged(values: xr.DataArray) -> xr.DataArray:
+def seeds_averaged(values: xr.DataArray) -> xr.DataArray:
     return values.mean("seed", skipna=False) if "seed" in values.dims else values
 
 
 def per_image(study: xr.Dataset, name: str, score: str) -> xr.DataArray:
     """A score of each image or set, seeds averaged, of a method, a reference or what is known."""
     if name in study["point"]:
-        return _seeds_averaged(study[score].sel(point=name, drop=True))
+        return seeds_averaged(study[score].sel(point=name, drop=True))
     kind = "reference" if name in study["reference"] else "known"
     return study[f"{kind}_{score}"].sel({kind: name}, drop=True)
 

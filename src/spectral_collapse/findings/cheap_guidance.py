@@ -14,7 +14,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_below, judge
-from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
+from spectral_collapse.findings.intervals import as_table, beside, bounds_of, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import attr, label, title_of
 from spectral_collapse.findings.tidy import each, items, often
@@ -52,14 +52,10 @@ def _steps(study: xr.Dataset, values: xr.DataArray) -> pd.DataFrame:
 def front(study: xr.Dataset) -> pd.DataFrame:
     """A row per variant and start: columns panel, series, start; s_lf and s_hf with `_low` and `_high`; seconds;
     target, the true targets' mean S_LF."""
-    texture, structure = (
-        means(study[name], bounds=bounds_of(name)).rename(
-            columns={"mean": name, "low": f"{name}_low", "high": f"{name}_high", "variant": "series"}
-        )
-        for name in ("s_hf", "s_lf")
-    )
-    table = texture.assign(**structure[["s_lf", "s_lf_low", "s_lf_high"]], panel=label(study))
-    return table.assign(seconds=table["series"].map(seconds(study)), target=float(study["target_s_lf"].mean()))
+    texture, structure = (beside(means(study[name], bounds=bounds_of(name)), name) for name in ("s_hf", "s_lf"))
+    table = texture.join(structure[["s_lf", "s_lf_low", "s_lf_high"]]).rename(columns={"variant": "series"})
+    about = {"panel": label(study), "target": float(study["target_s_lf"].mean())}
+    return table.assign(seconds=table["series"].map(seconds(study)), **about)
 
 
 @each(stacked, "panel")
@@ -149,30 +145,20 @@ def numbers(study: xr.Dataset) -> pd.DataFrame:
 
 
 def thirds(found: Found) -> pd.DataFrame:
-    """Where the free gradients go wrong, a row per data set and third of the steps: cosine with the exact gradients,
-    length over theirs, and the share of g_HF's energy at high frequencies. Means over images and steps."""
+    """Where the free gradients go wrong, a row per data set and third of the steps: means over images and steps."""
     rows = []
     for study in found.values():
-        free = study[["cosine", "log_length"]].sel(kind="free", drop=True)
-        parts = study["share"].sel(gradient="g_HF", band="high", drop=True)
-        gradients = list(map(str, study["gradient"].to_numpy()))
-        columns = {f"Cosine, {name}": _in_thirds(free["cosine"].sel(gradient=name)) for name in gradients}
-        columns |= {f"Length, {name}": _in_thirds(free["log_length"].sel(gradient=name), 10) for name in gradients}
-        columns |= {
-            f"High frequencies, {origin}": _in_thirds(parts.sel(origin=origin))
-            for origin in (EXACT, "spectral", "free")
-        }
-        for place, third in enumerate(("first", "middle", "last")):
+        steps = zip(("first", "middle", "last"), np.array_split(np.arange(study.sizes["step"]), 3), strict=True)
+        for third, part in steps:
+            at = study[["cosine", "log_length", "share"]].isel(step=part).mean(("step", "followed"))
+            free, share = at.sel(kind="free"), at["share"].sel(gradient="g_HF", band="high")
+            numbers = {f"Cosine, {name}": free["cosine"].sel(gradient=name) for name in study["gradient"].data}
+            lengths = 10 ** free["log_length"]
+            numbers |= {f"Length, {name}": lengths.sel(gradient=name) for name in study["gradient"].data}
+            numbers |= {f"High frequencies, {name}": share.sel(origin=name) for name in (EXACT, "spectral", "free")}
             row = {"Data": f"{title_of(study)} ({attr(study, 'space')})", "Third of the steps": third}
-            rows.append(row | {name: values[place] for name, values in columns.items()})
+            rows.append(row | {name: f"{float(number):.2f}" for name, number in numbers.items()})
     return pd.DataFrame(rows).set_index(["Data", "Third of the steps"])
-
-
-def _in_thirds(values: xr.DataArray, base: float | None = None) -> list[str]:
-    """Means over images and over thirds of the steps; base: of logarithms."""
-    parts = np.array_split(np.arange(values.sizes["step"]), 3)
-    means = [float(values.isel(step=part).mean(("step", "followed"))) for part in parts]
-    return [f"{base**value if base else value:.2f}" for value in means]
 
 
 @each(items, title_of)
@@ -188,8 +174,7 @@ def choices(study: xr.Dataset) -> str:
 
 
 def choice(found: Found) -> pd.DataFrame:
-    """A row per data set: the variant that `chosen` picks within `CHEAP` times the standard inversion's time, its time
-    and exact OVG's over the standard inversion's, and its area minus exact OVG's."""
+    """A row per data set: what `chosen` picks within `CHEAP`, its time, exact OVG's, and its area minus that."""
     rows = []
     for study in found.values():
         name, times = chosen(study, CHEAP), seconds(study)
@@ -228,12 +213,9 @@ def answer(found: Found) -> str:
     return told + f" On {often(slow, len(found))} data sets no variant is fast enough." * bool(slow)
 
 
-def direction(found: Found) -> str:
-    """The smallest mean cosine of the free variance gradient with the exact one, as a sentence."""
-    least = min(float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values())
-    return (
-        f"Without a backward pass the variance gradient has a mean cosine of at least {least:.2f} with the exact one."
-    )
+def direction(found: Found) -> float:
+    """The smallest mean cosine of the free variance gradient with the exact one."""
+    return min(float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values())
 
 
 def claims(found: Found) -> list[Claim]:

@@ -11,16 +11,18 @@ not corrected for the number of methods, and the best is chosen on the images th
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, fine_detail
-from spectral_collapse.findings.benchmark import called, cut, difference
+from spectral_collapse.findings.benchmark import called, cut, difference, seeds_averaged
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
@@ -72,8 +74,7 @@ _AIMS = {
     (LOOKING,): "For images to look at",
     (EDITING,): "To edit images",
 }
-
-
+ENDS = (BUDGETS[0], BUDGETS[-1])
 _NAMED, _DRAWN = 3, 6
 """Of methods that lead, a sentence names so many, and the figure has so many."""
 
@@ -143,43 +144,40 @@ def _compared(study: xr.Dataset, score: str, names: tuple[str, ...]) -> list[Cho
 
 def leading(found: Found, task: str, budget: float) -> dict[str, int]:
     """Method -> on how many of the task's data sets it leads, those that do on most of them first."""
-    counts: dict[str, int] = {}
+    counts = Counter[str]()
     for study in suited(found, task).values():
-        for one in choices(study, task, budget):
-            counts[one.method] = counts.get(one.method, 0) + one.leads
-    return {name: count for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count}
+        counts.update({one.method: int(one.leads) for one in choices(study, task, budget)})
+    return {name: count for name, count in counts.most_common() if count}
 
 
 def pick(found: Found, task: str, budget: float) -> str:
-    """One method that `inversion.create` makes by its name alone (unlike 'ovg+taba'): of those that lead on most data
-    sets, the one with the largest mean gain. Raises InvalidParameterError for an unknown task, DataError where there is
-    none."""
+    """Of the leading methods that `inversion.create` makes by name (unlike 'ovg+taba'): that of the largest mean gain.
+
+    Raises InvalidParameterError for an unknown task, DataError where there is none.
+    """
     counts = {name: count for name, count in leading(found, task, budget).items() if name in METHODS}
     studies = suited(found, task).values()
     if not counts:
         why = "no single method leads" if studies else "no result is of a data set"
         raise DataError(f"{why} for {task!r}; run the benchmark on {'more of them' if studies else 'one'}")
     every = [one for study in studies for one in choices(study, task, budget)]
-    most = max(counts.values())
-    gains = {name: [one.gain.mean for one in every if one.method == name] for name in counts if counts[name] == most}
-    return max(gains, key=lambda name: sum(gains[name]) / len(gains[name]))
+    most = [name for name, count in counts.items() if count == max(counts.values())]
+    return max(most, key=lambda name: np.mean([one.gain.mean for one in every if one.method == name]))
 
 
 def table(found: Found) -> Cells:
-    """A row per task, data set and range of budgets: the best, what it gains over the standard inversion, who else
-    leads."""
+    """A row per task, data set and range of budgets: the best, its gain over the standard inversion, who else leads."""
     rows = []
     for task, wanted in TASKS.items():
         for study in suited(found, task).values():
             leaders = {budget: [one for one in choices(study, task, budget) if one.leads] for budget in BUDGETS}
-            names = [[one.method for one in leaders[budget]] for budget in BUDGETS]
-            for (name, *alike), group in itertools.groupby(range(len(BUDGETS)), names.__getitem__):
-                budgets = [BUDGETS[place] for place in group]
-                best = leaders[budgets[0]][0]
+            same = itertools.groupby(BUDGETS, lambda budget, by=leaders: [one.method for one in by[budget]])
+            for (name, *alike), (first, *more) in ((names, list(group)) for names, group in same):
+                best = leaders[first][0]
                 row = {
                     "Task": task,
                     "Data": title_of(study),
-                    "Budget": Cell(" to ".join(f"{one:g}" for one in sorted({budgets[0], budgets[-1]})), budgets[0]),
+                    "Budget": Cell(" to ".join(f"{one:g}" for one in (first, *more[-1:])), first),
                     "Best": called(name),
                     "Cost": (best.cost, 2),
                     "Score": _SCORES[wanted.score],
@@ -191,19 +189,16 @@ def table(found: Found) -> Cells:
 
 
 def gains(found: Found) -> pd.DataFrame:
-    """Gains at the largest budget, of the methods that lead a task on most data sets first, and of others: panel,
-    method, series (the data set), standing, mean, low, high."""
+    """Gains at the largest budget, of the methods that lead a task on most data sets first; series: the data set."""
     rows = []
     for task, wanted in TASKS.items():
-        every = [
-            {one.method: one for one in choices(study, task, BUDGETS[-1])} for study in suited(found, task).values()
-        ]
-        best = list(dict.fromkeys([*leading(found, task, BUDGETS[-1]), *(name for those in every for name in those)]))
-        for study, those in zip(suited(found, task).values(), every, strict=True):
-            for one in (those[name] for name in best[:_DRAWN] if name in those):
-                row = {"panel": f"{task}|{_SCORES[wanted.score]}", "method": called(one.method)}
-                row |= {"series": title_of(study), "standing": AMONG if one.leads else APART}
-                rows.append(row | one.gain._asdict())
+        every = {title_of(study): choices(study, task, BUDGETS[-1]) for study in suited(found, task).values()}
+        names = (one.method for those in every.values() for one in those)
+        best = list(dict.fromkeys([*leading(found, task, BUDGETS[-1]), *names]))[:_DRAWN]
+        for title, those in every.items():
+            for one in sorted((one for one in those if one.method in best), key=lambda one: best.index(one.method)):
+                row = {"panel": f"{task}|{_SCORES[wanted.score]}", "method": called(one.method), "series": title}
+                rows.append(row | {"standing": AMONG if one.leads else APART} | one.gain._asdict())
     return pd.DataFrame(rows)
 
 
@@ -219,8 +214,7 @@ def _share(count: int, of: int) -> str:
 
 
 def answer(found: Found) -> str:
-    """Whom to use for correct values, whom to look at images and to edit, and whether it pays to spend more, as
-    Markdown. Of the methods that cost no more than the standard inversion."""
+    """Whom to use for correct values, to look at images and to edit, and whether it pays to spend more, as Markdown."""
     cheap, lines = BUDGETS[0], []
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
@@ -261,30 +255,25 @@ def _bold(names: Sequence[str], last: str = "and") -> str:
 
 
 def leaders(found: Found) -> pd.DataFrame:
-    """A row per task: who is best or not significantly worse on most of its data sets at the smallest and at the
-    largest budget."""
-    rows = []
-    for task in TASKS:
-        row, studies = {"Task": task}, suited(found, task)
-        for budget in (BUDGETS[0], BUDGETS[-1]):
-            column = f"Best at cost {budget:g}"
-            if studies:
-                names, most = _most(found, task, budget)
-                row[column] = f"{', '.join(map(called, names))} ({most} of {len(studies)})"
-            else:
-                row[column] = "no data set of this task"
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("Task")
+    """A row per task: who leads on most of its data sets at the smallest and at the largest budget."""
+
+    def told(task: str, budget: float) -> str:
+        if not (studies := suited(found, task)):
+            return "no data set of this task"
+        names, most = _most(found, task, budget)
+        return f"{', '.join(map(called, names))} ({most} of {len(studies)})"
+
+    columns = {f"Best at cost {budget:g}": [told(task, budget) for task in TASKS] for budget in ENDS}
+    return pd.DataFrame(columns, pd.Index(TASKS, name="Task"))
 
 
 def unseen(found: Found) -> str:
     """What the scores do not see of the methods in `leaders`, and what was measured, as Markdown."""
     named = dict[str, dict[str, xr.Dataset]]()
-    for task in TASKS:
-        if studies := suited(found, task):
-            for budget in (BUDGETS[0], BUDGETS[-1]):
-                for name in _most(found, task, budget)[0]:
-                    named.setdefault(name, {}).update(studies)
+    for task, budget in itertools.product(TASKS, ENDS):
+        studies = suited(found, task)
+        for name in _most(found, task, budget)[0] if studies else ():
+            named.setdefault(name, {}).update(studies)
     return f"{beware(named)}Measured on {'; '.join(counted(study) for study in found.values())}."
 
 
@@ -321,7 +310,7 @@ def _paid(found: Found) -> tuple[list[tuple[str, xr.Dataset]], int, list[str]]:
     pairs = [(task, study) for task in TASKS for study in suited(found, task).values()]
     others, better = 0, []
     for task, study in pairs:
-        cheap, costly = (choices(study, task, budget)[0].method for budget in (BUDGETS[0], BUDGETS[-1]))
+        cheap, costly = (choices(study, task, budget)[0].method for budget in ENDS)
         if cheap != costly:
             others += 1
             scores = _score(study, TASKS[task].score)
@@ -358,8 +347,7 @@ def example(found: Found, task: str, budget: float) -> str:
 
 
 def picked(found: Found, task: str, budget: float) -> pd.DataFrame:
-    """What `pick` gains over the standard inversion on each data set, and whether it leads there; '-' where it is no
-    candidate."""
+    """What `pick` gains over the standard inversion on each data set, and whether it leads; '-' for no candidate."""
     name, score = pick(found, task, budget), f"{_SCORES[TASKS[task].score]} minus the standard inversion's"
     rows = []
     for study in suited(found, task).values():
@@ -372,5 +360,4 @@ def picked(found: Found, task: str, budget: float) -> pd.DataFrame:
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:
     """Of each method and image, seeds averaged, S_LF cut."""
     limited = cut(study)
-    values = limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score]
-    return values.mean("seed") if "seed" in values.dims else values
+    return seeds_averaged(limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score])

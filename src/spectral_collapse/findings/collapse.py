@@ -47,8 +47,8 @@ def energy(study: xr.Dataset, series: str = "standard", over: str = "target") ->
 
 def cured(study: xr.Dataset) -> str:
     """The high-frequency energy of each cure's images over their true targets', in words."""
-    cures = [name for name in OUTPUTS if name != "standard"]
-    return " and ".join(f"with {name} they have {statistics.text(energy(study, name), 2)}" for name in cures)
+    cures = {name: statistics.text(energy(study, name), 2) for name in OUTPUTS if name != "standard"}
+    return " and ".join(f"with {name} they have {times}" for name, times in cures.items())
 
 
 def powers(study: xr.Dataset) -> dict[str, Interval]:
@@ -59,15 +59,13 @@ def powers(study: xr.Dataset) -> dict[str, Interval]:
 
 def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents."""
-    rows = []
+    rows = {}
     for study in found.values():
-        over = {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
-        told = verdict(study)
-        latents = {"Power": told["power"], "S_DC": told["s_dc"]}
-        latents = {name: statistics.text(by_series["source, network"], 2) for name, by_series in latents.items()}
-        about = {"Data": f"{title_of(study)}, {attr(study, 'data_source')}", "Images": str(study.sizes["sample"])}
-        rows.append(about | over | latents)
-    return pd.DataFrame(rows).set_index("Data")
+        row = {"Images": str(study.sizes["sample"])}
+        row |= {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
+        row["Power"], row["S_DC"] = latents_table(study).loc["source, network"]
+        rows[f"{title_of(study)}, {attr(study, 'data_source')}"] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
@@ -81,18 +79,11 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
     return about | {"energy": energy(study), "cured": cured(study), "even": even}
 
 
-def verdict(study: xr.Dataset) -> dict[str, Any]:
-    """Numbers on what the latents are like, each with its interval, by series. 'High' frequencies are those above half
-    the Nyquist frequency."""
-    power, s_dc = powers(study), study["latent_s_dc"]
-    decorrelated = {one: statistics.bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
-    return {"power": power, "s_dc": decorrelated}
-
-
 def latents_table(study: xr.Dataset) -> pd.DataFrame:
-    """`verdict` as a table, a row per kind of latent."""
-    told = verdict(study)
-    columns = {"Power at high frequencies": told["power"], "S_DC": told["s_dc"]}
+    """A row per kind of latent: power above half the Nyquist frequency, and S_DC, with intervals."""
+    s_dc = study["latent_s_dc"]
+    white = {one: statistics.bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
+    columns = {"Power at high frequencies": powers(study), "S_DC": white}
     texts = {name: {one: statistics.text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
     return pd.DataFrame(texts).rename_axis("Latents of")
 

@@ -19,6 +19,7 @@ from scipy import stats
 
 from spectral_collapse import metrics, statistics
 from spectral_collapse.errors import DataError, unknown
+from spectral_collapse.findings.intervals import of_means
 from spectral_collapse.statistics import Interval, Kind, bootstrap_counts, groups_of, resampled, resampled_means, within
 
 Over = Literal["point", "sample"]
@@ -149,12 +150,11 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
     names = [name for name in _chosen(study, scores) if metrics.SCORES[name].directed]
     if not names:
         raise DataError("no score of this study has a direction, so points have no ranks")
-    values, groups = _per_image(study, names).to_numpy(), groups_of(study)
-    actual, drawn = (
-        stats.rankdata(-_goodness(names, means), axis=1).mean(0)
-        for means in (values.mean(-1), resampled_means(values, bootstrap_counts(groups)))
-    )
-    found = within(resampled(actual, drawn, groups), 1, len(actual))
+
+    def placed(means: np.ndarray) -> np.ndarray:
+        return stats.rankdata(-_goodness(names, means), axis=1).mean(0)
+
+    found = within(of_means(placed, _per_image(study, names), groups=groups_of(study)), 1, study.sizes["point"])
     return xr.Dataset(_variables("mean_rank", found, ("point",)), {"point": study["point"].to_numpy()})
 
 

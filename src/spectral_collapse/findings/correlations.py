@@ -7,6 +7,7 @@ means also draws methods, about which it is a statement.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,10 +18,10 @@ from scipy import stats
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import comparison
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, judge
-from spectral_collapse.findings.decorrelation import NEAR, per_dataset, white_s_dc
-from spectral_collapse.findings.intervals import bounds_of, means
+from spectral_collapse.findings.decorrelation import NEAR, white_s_dc
+from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, means, of_means, stacked
 from spectral_collapse.findings.latents import Found, called
-from spectral_collapse.findings.measured import Measured, images, label
+from spectral_collapse.findings.measured import Measured, above, images, label
 from spectral_collapse.findings.tidy import each, enumerated, items, often
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
@@ -47,17 +48,16 @@ def methods(one: xr.Dataset) -> xr.Dataset:
     return one.sel(point=~one["made"])
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def latent_means(one: xr.Dataset, score: str) -> pd.DataFrame:
     """Figs. 4, 15 and 16: columns panel, point, mean, low, high of S_DC; score, score_low, score_high; white, S_DC of
     white noise; limit, the mean score of what is sampled from white noise."""
     rows, other = (means(methods(one)[name], bounds=bounds_of(name)) for name in ("s_dc", score))
-    ends = other[["mean", "low", "high"]].set_axis(["score", "score_low", "score_high"], axis=1)
     limit = float(one[score].sel(point=WHITE).mean())
-    return rows.join(ends).assign(white=white_s_dc(one), limit=limit)
+    return rows.join(beside(other[ENDS], "score")).assign(white=white_s_dc(one), limit=limit)
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def single_images(one: xr.Dataset, score: str = "s_hf") -> pd.DataFrame:
     """Every image of every method: columns panel, point, sample, s_dc, and the score."""
     return methods(one)[["s_dc", score]].to_dataframe().reset_index()
@@ -70,19 +70,19 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
-    counts = statistics.bootstrap_counts(groups)
-    once = np.ones((1, values.shape[-1]))
-    found = {"means of methods": _over_methods(values, counts, groups)}
+    found = {"means of methods": _over_methods(values, groups)}
     away = {"all images": (1, 2), "given the method": 2, "given the image": 1}
     for name, dims in away.items():
-        centred = ranks - ranks.mean(dims, keepdims=True)
-        found[name] = statistics.resampled(float(_pooled(centred, once)[0]), _pooled(centred, counts), groups)
+        one_score, other_score = ranks - ranks.mean(dims, keepdims=True)
+        products = one_score * other_score, one_score**2, other_score**2
+        found[name] = of_means(_pooled, *products, groups=groups)
     return {name: statistics.within(one, -1, 1) for name, one in found.items()}
 
 
-def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) -> Interval:
+def _over_methods(values: np.ndarray, groups: np.ndarray) -> Interval:
     """The rank correlation of methods' means of two scores (2, point, sample). The claim is about methods, so methods
     are drawn with the images: ten of them tell a correlation badly, however many images there are."""
+    counts = statistics.bootstrap_counts(groups)
     means = statistics.resampled_means(values, counts)
     methods, resamples = means.shape[1:]
     drawn = np.random.default_rng(0).integers(methods, size=(methods, resamples))
@@ -94,16 +94,12 @@ def _over_methods(values: np.ndarray, counts: np.ndarray, groups: np.ndarray) ->
     return statistics.resampled(actual, r[np.isfinite(r)], fewer)  # a method against itself has no correlation
 
 
-def _pooled(centred: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Correlation of two centred scores (2, point, sample) over all points and samples, for each resample."""
-    first, second = centred
-    both, one, other = (
-        statistics.resampled_means(product, times).mean(0) for product in (first * second, first**2, second**2)
-    )
-    return both / np.sqrt(one * other)
+def _pooled(both: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Correlation over points and samples, of means (point, resample) of two scores' product and of their squares."""
+    return both.mean(0) / np.sqrt(one.mean(0) * other.mean(0))
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def correlations(one: xr.Dataset) -> pd.DataFrame:
     """Columns panel, score (its symbol), reading, mean, low, high, of S_HF and S_LF with S_DC."""
     tables = [pd.DataFrame(readings(one, score)).T.assign(score=metrics.SCORES[score].symbol) for score in SCORES]
@@ -130,10 +126,9 @@ def matrix(found: Found) -> xr.Dataset:
     return comparison.correlation(xr.concat(parts, "sample"))
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def experiment(one: xr.Dataset) -> pd.DataFrame:
-    """S_DC, S_HF and S_LF of the standard inversion, of `white_norm` and `nullspace` where they are there, and of the
-    latents that were made: columns panel, point, score (its symbol), and those of `intervals.means`."""
+    """S_DC, S_HF and S_LF of the standard inversion, `white_norm`, `nullspace` and the latents that were made."""
     shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
     rows = [
         means(one[name].sel(point=shown), bounds=bounds_of(name)).assign(score=metrics.SCORES[name].symbol)
@@ -218,16 +213,13 @@ def needed(found: Found) -> str:
 
 def readings_verdict(found: Found) -> str:
     """A list: for each data set and score, whether the methods' means and single images say the same."""
-    lines = []
-    for one in found.values():
-        for score in SCORES:
-            r = readings(one, score)
-            between, within = (np.sign(r[name].low) * (r[name].low * r[name].high > 0) for name in _COMPARED)
-            said = {
-                -1: "; **Simpson's paradox**: the signs are opposite, and neither interval contains 0",
-            }.get(between * within, "")
-            values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
-            lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}{said}.")
+    paradox, lines = "; **Simpson's paradox**: the signs are opposite, and neither interval contains 0", []
+    for one, score in itertools.product(found.values(), SCORES):
+        r = readings(one, score)
+        sides = {above(r[name], 0) for name in _COMPARED}
+        values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
+        opposite = paradox * (sides == {True, False})
+        lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}{opposite}.")
     return "\n".join(lines)
 
 

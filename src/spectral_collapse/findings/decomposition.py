@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.findings.tidy import tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -36,7 +36,6 @@ PARTS = {
 }
 AREAS = {"plain": "plain areas", "other": "other areas"}
 ENTRIES = {"none": "start without noise", "noise": "start with the level's noise"}
-BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
 """What tables call the places of a result, in the order in which they are shown."""
 
 
@@ -68,19 +67,10 @@ def _stacked(values: dict[str, xr.DataArray]) -> xr.DataArray:
     return xr.concat(list(values.values()), xr.Variable("part", list(values)), coords="minimal", compat="override")
 
 
-def named(table: pd.DataFrame, **titles: dict[str, str]) -> pd.DataFrame:
-    """The measured rows of a table whose columns have these titles for their values, in the titles' order."""
-    for column, shown in titles.items():
-        table = table[table[column].isin(list(shown))]
-        table = table.sort_values(column, key=lambda names, order=list(shown): names.map(order.index), kind="stable")
-        table = table.assign(**{column: table[column].map(shown)})
-    return table.dropna(subset="mean")
-
-
 def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
     """The deficit of a standard inversion and its parts, per measure that has places, part and denoiser."""
     found = means(split(study), title=title_of(study))
-    return named(found, denoiser=DENOISERS, part=titles, measure=MEASURE_TITLES)
+    return titled(found, denoiser=DENOISERS, part=titles, measure=MEASURE_TITLES)
 
 
 def parts_table(study: xr.Dataset) -> pd.DataFrame:
@@ -94,8 +84,7 @@ def parts_table(study: xr.Dataset) -> pd.DataFrame:
 
 def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
     """The network's deficit on levels even in time, on as many even in log SNR and on the fine ones, with either entry:
-    columns part (the levels), denoiser (the entry), measure, and those of `means`. None where a process has no other
-    levels."""
+    part is the levels, denoiser the entry. None where a process has no other levels."""
     if "spaced" not in study:
         return None
     value = study["value"].sel(denoiser="network", drop=True)
@@ -106,7 +95,7 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
         fine: value.sel(resolution="fine", drop=True),
     }
     deficit = study["ideal"].sel(resolution="coarse", drop=True) - _stacked(walks).rename(entry="denoiser")
-    return named(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
+    return titled(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
 
 
 def levels_matter(study: xr.Dataset) -> str:
@@ -129,27 +118,18 @@ def left_after_true_steps(study: xr.Dataset) -> pd.DataFrame:
     counted = zip(study["replaced"].data, study["replaced_ratio"].data, strict=True)
     true = {count: f"{count} ({ratio:.2f})" if count else "none" for count, ratio in counted}
     measured = {name: MEASURE_TITLES[name] for name in ("high_power", "s_dc", "plain")}
-    return named(means(left, title=title_of(study)), replaced=true, resolution=steps, measure=measured)
+    return titled(means(left, title=title_of(study)), replaced=true, resolution=steps, measure=measured)
 
 
-def noise_error(study: xr.Dataset) -> pd.DataFrame:
-    """Squared error of the noise predicted for noised sources, per band ('panel'), denoiser and level."""
-    return _by_level(study, "error", "band", BAND_TITLES)
+_LEVELS = {"error": ("band", BAND_TITLES), "area_error": ("area", AREAS), "noise_norm": ("entry", ENTRIES)}
 
 
-def area_error(study: xr.Dataset) -> pd.DataFrame:
-    """Squared error of the noise predicted for noised sources, per area ('panel'), denoiser and level."""
-    return _by_level(study, "area_error", "area", AREAS)
-
-
-def noise_norm(study: xr.Dataset) -> pd.DataFrame:
-    """Mean square of the predicted noise along the coarse inversions, per entry ('panel'), denoiser and level."""
-    return _by_level(study, "noise_norm", "entry", ENTRIES)
-
-
-def _by_level(study: xr.Dataset, name: str, panel: str, titles: dict[str, str]) -> pd.DataFrame:
+def by_level(study: xr.Dataset, name: str) -> pd.DataFrame:
+    """Squared error of the noise predicted for noised sources, per band ('error') or area ('area_error'), and mean
+    square of the noise predicted in the coarse inversions, per entry ('noise_norm'): by panel, denoiser and level."""
+    panel, titles = _LEVELS[name]
     values = study[name].swap_dims(step="level").rename({panel: "panel"})
-    return named(means(values, bounds=POSITIVE, title=title_of(study)), denoiser=DENOISERS, panel=titles)
+    return titled(means(values, bounds=POSITIVE, title=title_of(study)), denoiser=DENOISERS, panel=titles)
 
 
 def summary(study: xr.Dataset) -> str:
@@ -165,8 +145,7 @@ def summary(study: xr.Dataset) -> str:
 
 
 def error_ratios(study: xr.Dataset) -> dict[str, Any]:
-    """The network's error of the predicted noise over the closed form's by band, and whether it grows with
-    frequency."""
+    """The network's error of the predicted noise over the closed form's by band; grows: with frequency or not."""
     network, closed = (study["error"].sum("step").sel(denoiser=name) for name in ("network", "covariance"))
     errors = {band: ratio(network.sel(band=band), closed.sel(band=band)) for band in BANDS}
     grows = all(lower.mean < higher.mean for lower, higher in itertools.pairwise(errors.values()))
@@ -183,7 +162,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         count = round(PUBLISHED * coarse)
         if not count or count not in study["replaced"]:
             continue
-        lacks = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc", resolution="coarse")
+        lacks = left(study).sel(resolution="coarse")
         before, after = lacks.sel(replaced=0, drop=True), lacks.sel(replaced=count, drop=True)
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
@@ -214,34 +193,33 @@ def untrained(study: xr.Dataset) -> xr.DataArray:
     return entry.sel(denoiser="network") - entry.sel(denoiser="covariance")
 
 
+def left(study: xr.Dataset) -> xr.DataArray:
+    """The network's deficit of S_DC with entry noise, and with true predictions up to a level: (..., sample)."""
+    return (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc", drop=True)
+
+
 def first_steps(study: xr.Dataset) -> str:
-    """What true predictions in the first steps change with entry noise, as Markdown."""
-    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc")
-    coarse, fine = study["num_steps"].to_numpy()
-
-    def after(count: int, resolution: str) -> str:
-        return _text(left.sel(replaced=count, resolution=resolution))
-
-    sentences = [
-        f"- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is "
-        f"{after(count, 'coarse')}; with {fine} steps and true predictions up to the same level it is "
-        f"{after(count, 'fine')}."
-        for count, ratio in zip(left["replaced"].data, left["replaced_ratio"].data, strict=True)
+    """What true predictions in the first steps leave of it, as a Markdown list."""
+    lacks, (coarse, fine) = left(study), study["num_steps"].to_numpy()
+    counts = zip(lacks["replaced"].data, lacks["replaced_ratio"].data, strict=True)
+    template = (
+        "- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is {left[coarse]}; "
+        "with {fine} steps and true predictions up to the same level it is {left[fine]}."
+    )
+    return "\n".join(
+        tell(template, count=count, coarse=coarse, ratio=ratio, left=lacks.sel(replaced=count), fine=fine)
+        for count, ratio in counts
         if count
-    ]
-    return (
-        f"With entry noise, the network's deficit of S_DC is {after(0, 'coarse')} in "
-        f"{coarse} steps and {after(0, 'fine')} in {fine}.\n\n" + "\n".join(sentences)
     )
 
 
 def early_errors(study: xr.Dataset) -> str:
     """What is left of the network's deficit of S_DC with entry noise, and with true predictions in the first two steps
     as well, or in as many as were tried, as sentences."""
-    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc", resolution="coarse")
-    tried = left["replaced"].to_numpy()
+    lacks = left(study).sel(resolution="coarse")
+    tried = lacks["replaced"].to_numpy()
     count = next((number for number in tried if number >= 2), tried[-1])
-    all_errors, later = (interval(left.sel(replaced=number)) for number in (0, count))
+    all_errors, later = (interval(lacks.sel(replaced=number)) for number in (0, count))
     early = ": most of the network's own errors occur there" if later.high < all_errors.mean / 2 else ""
     return (
         f"With the noise of the first level, S_DC lacks {text(all_errors)}. With true predictions in the first {count} "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from spectral_collapse import datasets, metrics, results, statistics
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
-from spectral_collapse.findings.intervals import means
-from spectral_collapse.findings.latents import Found, called
+from spectral_collapse.findings.intervals import ENDS, beside, means, stacked
+from spectral_collapse.findings.latents import Found, called, methods
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import each, items
@@ -40,11 +39,6 @@ NEIGHBOURS = 0.1
 DEVIATIONS = (1.0, 0.9, 0.8, 0.7, 0.6)
 """Standard deviations of the independent noise of `weak_noise`."""
 _DRAWN = 32
-
-
-def per_dataset(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:
-    """The tables of all data sets below each other, with the data set's `label` in the column `panel`."""
-    return pd.concat([table(one).assign(panel=label(one)) for one in found.values()], ignore_index=True)
 
 
 def white_s_dc(one: xr.Dataset) -> float:
@@ -68,17 +62,16 @@ def s_dc(one: xr.Dataset, series: str) -> Interval:
     return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def scores(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 8: columns panel, series, mean, low, high of S_DC; s_g, s_g_low, s_g_high; white, S_DC of white noise;
     white_low, white_high, where 95 % of sets of as many white latents have their S_G."""
-    rows, ends = means(one["s_dc"].sel(patch=PATCH), bounds=SHARE), _set_scores(one, "s_g")
-    ends = ends[["mean", "low", "high"]].set_axis(["s_g", "s_g_low", "s_g_high"], axis=1)
+    rows, ends = means(one["s_dc"].sel(patch=PATCH), bounds=SHARE), _set_scores(one, "s_g")[ENDS]
     low, high = 1 - stats.kstwo(one.sizes["sample"]).ppf([0.975, 0.025])
-    return rows.join(ends).assign(white=white_s_dc(one), white_low=low, white_high=high)
+    return rows.join(beside(ends, "s_g")).assign(white=white_s_dc(one), white_low=low, white_high=high)
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def correlated_patches(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 2 of TABA: the 20 largest |r| inside patches: columns panel, series, mean, low, high, n, white."""
     return _set_scores(one, "patch_correlation").assign(n=one.sizes["sample"], white=white_correlation(one))
@@ -89,29 +82,27 @@ def _set_scores(one: xr.Dataset, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["series", "mean", "low", "high"])
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def over_plain_areas(one: xr.Dataset) -> pd.DataFrame:
-    """Share of flagged windows by how much of them lies over plain areas: columns panel, series, area, those of
-    `intervals.means`, and windows, the share of windows that lie so."""
+    """Share of flagged windows by how much of them (area) is plain; windows: the share of windows that lie so."""
     rows, share = means(one["flagged_over"], bounds=SHARE), one["windows"].mean("sample").to_series()
     return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def by_distance(one: xr.Dataset) -> pd.DataFrame:
     """Autocorrelation: columns panel, series, distance, and those of `intervals.means`."""
     return means(one["autocorrelation"])
 
 
-@each(per_dataset)
+@each(stacked, "panel", label)
 def by_patch(one: xr.Dataset) -> pd.DataFrame:
     """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
     return means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one))
 
 
 def calibration(found: Found) -> pd.DataFrame:
-    """S_DC of drawn white noise of the first data set's size by channels and patch, and what is expected: columns
-    channels, patch, expected, and those of `intervals.means`; its draws are independent."""
+    """S_DC of drawn white noise of the first data set's size by channels and patch, and what is expected."""
     drawn = next(iter(found.values()))["white_s_dc"].drop_vars(["sample_group", "sample_stratum"], errors="ignore")
     rows = means(drawn, bounds=SHARE)
     return rows.assign(expected=rows["channels"].map(metrics.white_noise_level))
@@ -146,27 +137,33 @@ def in_plain_areas(one: xr.Dataset) -> Interval:
 
 def strongest(one: xr.Dataset, series: str) -> Interval:
     """The autocorrelation of a series at the distance at which its mean over images is largest in magnitude."""
-    values = one["autocorrelation"].sel(series=series)
-    return statistics.interval(values.isel(distance=int(np.abs(values.mean("sample")).argmax("distance"))))
+    means = one["autocorrelation"].sel(series=series).mean("sample")
+    return _autocorrelation(one, series, distance=np.abs(means).idxmax("distance").item())
+
+
+def _autocorrelation(one: xr.Dataset, series: str, distance: float) -> Interval:
+    return statistics.interval(one["autocorrelation"].sel(series=series, distance=distance))
 
 
 def answer(found: Found) -> dict[str, Any]:
     """How much of the latents is too smooth, which methods' is not within `NEAR` of white noise's on any data set, how
     far neighbours correlate, and where it lies: numbers over data sets, as `Measured` says them."""
-    names = [str(name) for name in next(iter(found.values()))["series"].to_numpy() if name != WHITE]
+
+    def span(series: str) -> str:
+        return Measured.of(found, functools.partial(s_dc, series=series)).span()
+
     near = []
-    for name in (name for name in names if all(name in one["series"] for one in found.values())):
-        count = sum(is_independent(one, name) for one in found.values())
-        if count:
-            span = Measured.of(found, functools.partial(s_dc, series=name)).span()
-            near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span})")
+    for name in methods(next(iter(found.values()))):
+        known = all(name in one["series"] for one in found.values())
+        if count := known and sum(is_independent(one, name) for one in found.values()):
+            near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span(name)})")
     gaps = Measured.of(found, in_plain_areas)
     return {
-        "s_dc": Measured.of(found, functools.partial(s_dc, series="standard")).span(),
+        "s_dc": span("standard"),
         "white": Measured.of(found, lambda one: exact(white_s_dc(one))).span(),
         "margin": NEAR,
         "near": " and ".join(near) or "no methods",
-        "neighbours": Measured.of(found, neighbours).span(),
+        "neighbours": Measured.of(found, lambda one: _autocorrelation(one, "standard", distance=1)).span(),
         "more": len(gaps.above(0)),
         "count": len(found),
         "gaps": gaps.span(),
@@ -176,11 +173,6 @@ def answer(found: Found) -> dict[str, Any]:
 def is_independent(one: xr.Dataset, series: str) -> bool:
     """Whether S_DC of a series is not below white noise's by more than `NEAR`."""
     return bool(at_least(s_dc(one, series), white_s_dc(one), NEAR))
-
-
-def neighbours(one: xr.Dataset) -> Interval:
-    """The autocorrelation of the standard inversion's latents at a distance of 1, mean over images."""
-    return statistics.interval(one["autocorrelation"].sel(series="standard", distance=1))
 
 
 def replaced(one: xr.Dataset) -> str:
@@ -196,18 +188,18 @@ def table(found: Found) -> Cells:
     """S_DC, S_G and the largest correlations inside patches: a row per data set and series."""
     rows = [
         {
-            "Data": cells.label(label(one)),
-            "Latents": cells.label(called(name)),
-            "S_DC": cells.number(s_dc(one, name), 3),
-            "S_G": cells.number(set_score(one, "s_g", name), 2),
-            "20 largest |r|": cells.number(set_score(one, "patch_correlation", name), 3),
-            "by chance": cells.number(white_correlation(one), 3),
-            "Images": cells.label(images(one)),
+            "Data": label(one),
+            "Latents": called(name),
+            "S_DC": (s_dc(one, name), 3),
+            "S_G": (set_score(one, "s_g", name), 2),
+            "20 largest |r|": (set_score(one, "patch_correlation", name), 3),
+            "by chance": (white_correlation(one), 3),
+            "Images": images(one),
         }
         for one in found.values()
         for name in map(str, one["series"].to_numpy())
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(map(cells.row, rows))
 
 
 def scale_verdict(found: Found) -> str:
@@ -248,8 +240,7 @@ def distance_verdict(one: xr.Dataset) -> str:
 
 
 def calibration_verdict(found: Found) -> dict[str, Any]:
-    """Whether white noise has its expected S_DC everywhere, and the pairs of series whose order depends on the
-    patch."""
+    """Whether white noise has its expected S_DC everywhere, and which pairs of series a patch reorders."""
     rows = calibration(found)
     outside = rows[(rows["expected"] < rows["low"]) | (rows["expected"] > rows["high"])]
     level = rows.groupby("channels")["expected"].first()

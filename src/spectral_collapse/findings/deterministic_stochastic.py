@@ -12,6 +12,7 @@ import xarray as xr
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.benchmark import kinds, title
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
+from spectral_collapse.findings.intervals import stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured
 from spectral_collapse.statistics import Interval
@@ -30,17 +31,15 @@ PAPER, PAPER_METHODS, ALL_METHODS = "the paper, Table 1", "here, the paper's met
 
 def cases(found: Found) -> pd.DataFrame:
     """Table 1: shares of cases in which a method that draws is better than one that does not. A case is a data set, a
-    seed and a pair of methods. Columns panel, series (the paper, our numbers for its methods and for all methods),
-    score, mean, low, high, cases."""
+    seed and a pair of methods. series: the paper, our numbers for its methods, and for all methods."""
     studies, printed = list(found.values()), paper_tables.counts()
     shares = [paper_tables.value(printed, "improved", table=1, score=score) for score in CASES]
     rows = [(PAPER, title(score), share, share, share, np.nan) for score, share in zip(CASES, shares, strict=True)]
     methods = {PAPER_METHODS: (PAPER_DRAWS, PAPER_FIXED), ALL_METHODS: _kinds(studies)}
     for series, (ours, theirs) in methods.items():
-        found_cases = comparison.cases(studies, ours, theirs, scores=CASES)
+        of_all = comparison.cases(studies, ours, theirs, scores=CASES)
         for score in CASES:
-            ends = (found_cases[f"improved{end}"].sel(score=score).item() for end in ("", "_low", "_high"))
-            rows.append((series, title(score), *ends, found_cases.attrs["cases"]))
+            rows.append((series, title(score), *stored(of_all, "improved", score=score), of_all.attrs["cases"]))
     table = pd.DataFrame(rows, columns=["series", "score", "mean", "low", "high", "cases"])
     return table.assign(panel="all data sets" if len(studies) > 1 else counted(studies[0]))
 
@@ -59,13 +58,12 @@ def answer(found: Found) -> dict[str, Any]:
     """In how many pairs of methods the one that draws is better, by each score: the most often first. Seeds are
     averaged, since a method that draws nothing has the same images at each."""
     averaged = [study[list(CASES)].mean("seed") for study in found.values()]
-    found_cases = comparison.cases(averaged, *_kinds(averaged), scores=CASES).sortby("improved", ascending=False)
-    ends = (found_cases[f"improved{end}"].data for end in ("", "_low", "_high"))
-    listed = [
-        f"by {title(str(score), False)} in {share:.0%} [{low:.0%}, {high:.0%}]"
-        for score, share, low, high in zip(found_cases["score"].data, *ends, strict=True)
-    ]
-    return {"listed": ", ".join(listed), "cases": found_cases.attrs["cases"], "sets": _sets(found)}
+    of_all = comparison.cases(averaged, *_kinds(averaged), scores=CASES).sortby("improved", ascending=False)
+    listed = []
+    for score in map(str, of_all["score"].to_numpy()):
+        share, low, high = stored(of_all, "improved", score=score)
+        listed.append(f"by {title(score, False)} in {share:.0%} [{low:.0%}, {high:.0%}]")
+    return {"listed": ", ".join(listed), "cases": of_all.attrs["cases"], "sets": _sets(found)}
 
 
 def claims(found: Found) -> list[Claim]:

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
-from spectral_collapse.findings.intervals import concat, high_mean, mean_text, means
+from spectral_collapse.findings.intervals import concat, exponential, high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, label, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, geometric_mean, text
@@ -72,8 +72,7 @@ def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 
 def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row per data set: images, slope, and the sources' share of high-frequency power (geometric mean over
-    images)."""
+    """A row per data set: images, slope, and the sources' share of high-frequency power (geometric mean)."""
     rows = [
         {
             "Data set": one.attrs["dataset"],
@@ -104,9 +103,8 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
         inside, distance = found["frequency"].between(*BAND), np.log(found["frequency"])
         distance -= distance[inside].mean()
         found["fit"] = (found["mean"][inside].mean() + slope.mean * distance).where(inside)
-        ends = ["mean", "low", "high", "fit"]
-        found[ends] = np.exp(found[ends])
-        tables.append(found.assign(label=f"{label(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"))
+        title = f"{label(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"
+        tables.append(exponential(found, "fit").assign(label=title))
     return concat(tables)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import ENDS, beside, means
 from spectral_collapse.findings.measured import exact, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import interval, text
@@ -31,9 +31,8 @@ def law(study: xr.Dataset) -> pd.DataFrame:
     / s_0^2), power and kept, each with _low and _high, 95 % bootstrap intervals over draws, and _expected."""
     tables = []
     for name in ("power", "kept"):
-        found = means(study[f"law_{name}"], "draw").set_index(["entering", "ratio"])[["mean", "low", "high"]]
-        found = found.rename(columns=lambda end, name=name: name if end == "mean" else f"{name}_{end}")
-        tables += [found, study[f"law_{name}_expected"].to_series().rename(f"{name}_expected")]
+        found = means(study[f"law_{name}"], "draw").set_index(["entering", "ratio"])[ENDS]
+        tables += [beside(found, name), study[f"law_{name}_expected"].to_series().rename(f"{name}_expected")]
     return pd.concat(tables, axis=1).reset_index().rename(columns={"entering": "series"})
 
 
@@ -69,8 +68,7 @@ def parts(study: xr.Dataset) -> pd.DataFrame:
 
 
 def parts_drawn(study: xr.Dataset) -> pd.DataFrame:
-    """The same of drawn images at few frequencies: place, level, series (`CARRIED`, `TOTAL`), frequency, mean, low,
-    high."""
+    """The same of drawn images at few frequencies: series `CARRIED` and `TOTAL`, with mean, low and high."""
     few = np.unique(np.geomspace(1, study.sizes["frequency"], 12).round().astype(int)) - 1
     at = study.sel(walk=FINE).isel(frequency=few)
     tables = [means(at[name], "draw").assign(series=title) for name, title in (("carried", CARRIED), ("power", TOTAL))]
@@ -121,15 +119,13 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
 
 
 def orders(study: xr.Dataset) -> xr.DataArray:
-    """The perfect network's orders (process, solver): minus the slope of log error against log steps of the last two
-    runs."""
+    """The perfect network's orders: minus the slope of log error against log steps of the last two runs."""
     perfect = study["error"].sel(spectral_error=0.0).isel(steps=[-2, -1])
     return -(np.log(perfect).diff("steps") / np.log(perfect["steps"]).diff("steps")).isel(steps=0, drop=True)
 
 
 def enough(study: xr.Dataset) -> xr.DataArray:
-    """Network calls from which the error stays within `NEAR` of its floor (process, solver, spectral_error); NaN where
-    it never does, and for a network without a floor."""
+    """Network calls from which the error stays within `NEAR` of its floor; NaN for never, and where there is none."""
     close = (study["error"] <= (1 + NEAR) * study["floor"]) & (study["floor"] > 0)
     stays = close.isel(steps=slice(None, None, -1)).cumprod("steps").isel(steps=slice(None, None, -1)) > 0
     return study["calls"].where(stays).min("steps").transpose("process", "solver", ...)

@@ -34,8 +34,7 @@ def named(network: str, dataset: str) -> str:
 
 
 def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
-    """Where an image enters each process: sigma / alpha of its first level, and the variance that the closed form
-    halves."""
+    """Where an image enters each process: sigma / alpha of its first level, and the variance that is halved there."""
     first = {name: process.levels(num_steps)[0] for name, process in processes.items()}
     ratios = {name: level.sigma / level.alpha for name, level in first.items()}
     return "\n".join(

@@ -44,8 +44,7 @@ MANY = 40
 
 
 def html() -> str:
-    """`sentence`, and `table` behind it, to be opened, with links to files that are published; the sentence alone for
-    `MANY` results, and '' without any."""
+    """`sentence`, and `table` behind it, to be opened, with links to published files; for `MANY` results a line."""
     if not ledger.USED:
         return ""
     if len(ledger.USED) > MANY:

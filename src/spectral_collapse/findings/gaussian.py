@@ -93,8 +93,7 @@ def entry_noise_drawn(study: xr.Dataset) -> pd.DataFrame:
 
 
 def guided(study: xr.Dataset) -> pd.DataFrame:
-    """Power of latents of an image with an emptied band, and OVG's over the standard one's: panel, series,
-    frequency, mean."""
+    """Power of latents of an image with an emptied band, and OVG's over the standard one's."""
     power = study["ovg_power"]
     there = power.where(~emptied_rings(study["frequency"]))
     ratio = there.sel(ovg_series=["OVG", "OVG, variance gradient alone"]) / there.sel(ovg_series="standard", drop=True)
@@ -146,8 +145,7 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
 
 
 def orders(study: xr.Dataset) -> xr.DataArray:
-    """Minus the slope of log error against log steps of the three finest runs (process, method); NaN if one
-    overflowed."""
+    """Minus the slope of log error against log steps of the three finest runs; NaN if one overflowed."""
     finest = np.log(study["error"].isel(steps=slice(-3, None)))
     distance = np.log(finest["steps"]) - np.log(finest["steps"]).mean()
     return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()

@@ -18,7 +18,7 @@ from scipy import integrate, stats
 from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import exponential, means
 from spectral_collapse.findings.latents import Found, as_rows, called, counted, jackknife, jackknifed, stacked
 from spectral_collapse.findings.measured import below
 from spectral_collapse.findings.registered import margin
@@ -50,8 +50,7 @@ def chance(count: int) -> Interval:
 
 @each(stacked)
 def norms(study: xr.Dataset) -> pd.DataFrame:
-    """Squared norms over d, of each series at most `TICKS`, evenly spread in the order of their size: columns panel,
-    series, sample, value; low, high: the range of 95 % of white noise's."""
+    """Squared norms over d, at most `TICKS` of a series, evenly spread by size; low, high: 95 % of white noise's."""
     values = study["energy"].sel(band=ALL, drop=True)
     rows, count = as_rows(values, value=values.to_numpy()), study.sizes["sample"]
     spread = np.linspace(0, count - 1, min(TICKS, count)).round().astype(int)
@@ -62,8 +61,7 @@ def norms(study: xr.Dataset) -> pd.DataFrame:
 
 @each(stacked)
 def distances(study: xr.Dataset) -> pd.DataFrame:
-    """KS distance of squared norms against the number of latents: columns panel, series, count, mean; low, high: the
-    range of 95 % of the random subsets. The series `LAW` has `chance`."""
+    """KS distance of squared norms by number of latents; low, high: 95 % of random subsets. `LAW`: `chance`."""
     law = [{"series": LAW, "count": count, **chance(count)._asdict()} for count in study["count"].to_numpy()]
     return pd.concat([of_draws(study["ks_distance"]), pd.DataFrame(law)])
 
@@ -71,8 +69,7 @@ def distances(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked)
 def pvalues(study: xr.Dataset) -> pd.DataFrame:
     """The p-values of the same tests, geometric means over subsets: columns as of `distances`, `SMALLEST` at least."""
-    rows = of_draws(np.log(study["ks_pvalue"].clip(SMALLEST)))
-    return rows.assign(**{end: np.exp(rows[end]) for end in ("mean", "low", "high")})
+    return exponential(of_draws(np.log(study["ks_pvalue"].clip(SMALLEST))))
 
 
 @each(stacked)
@@ -175,15 +172,13 @@ def _only_norm(study: xr.Dataset) -> list[str]:
     """The series whose norm is right and whose spectrum is not, each with the bands that are off."""
     named, distance, most = [], _distances(study), chance(study.sizes["sample"]).high
     for name in latents.methods(study):
-        wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy())}
-        right = has_mean_norm(study, name)
-        del wrong[ALL]
+        wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy()) if band != ALL}
         off = [
             f"{band} {text(one, 2)}"
             for band, one in wrong.items()
             if abs(one.mean - 1) >= WRONG and below(one, 1) is not None and distance.sel(series=name, band=band) > most
         ]
-        if right and off:
+        if off and has_mean_norm(study, name):
             named.append(f"{called(name)} ({', '.join(off)})")
     return named
 

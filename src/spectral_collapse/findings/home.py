@@ -1,23 +1,20 @@
-"""What the book found, in five sentences, and the fine detail of every image, for its first page."""
+"""What the book found, in numbers, and the fine detail of every image, for its first page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import results, statistics
+from spectral_collapse import results
 from spectral_collapse.findings import collapse, decomposition, fine_detail, verdicts
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import label
-from spectral_collapse.statistics import text
-
-_UNCURED = " Adding this noise does not bring the detail back."
-
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
@@ -48,48 +45,35 @@ def median(study: xr.Dataset) -> xr.Dataset:
 
 def answer(
     found: Found, decomposed: xr.Dataset, claims: Mapping[str, Sequence[Claim]], collapsed: Mapping[str, xr.Dataset]
-) -> str:
-    """What happens, why, what helps, what to do, and how sure that is, a sentence each, as Markdown.
+) -> dict[str, Any]:
+    """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark, the data set that the page speaks of first. decomposed: of `studies.decomposition`, of that
     data set. claims: of `verdicts.collected`. collapsed: of `studies.collapse`, that data set first.
     """
-    study = next(iter(found.values()))
-    misses = {name: fine_detail.miss(study, name) for name in ("standard", *CURES)}
-    (solver, _), (taba, _), (ovg, farther) = (fine_detail.nearer(found, name) for name in CURES)
+    study, (first, *others) = next(iter(found.values())), collapsed.values()
     noise = fine_detail.gap(study, "noise_floor") if "noise_floor" in study["point"] else None
-    lacks = decomposition.split(decomposed).sel(measure="high_power", denoiser="network")
-    entry, all_causes = (statistics.interval(lacks.sel(part=name)) for name in ("entry", "total"))
-    total = verdicts.tally(one for made in claims.values() for one in made)
-    price = float(study["inversion_cost"].sel(point="ovg"))
+    checks = verdicts.tally(one for made in claims.values() for one in made)
     counts = sorted({one.sizes["sample"] for one in found.values()})
-    first, *others = collapsed.values()
     beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
     best = fine_detail.best(found)
-    better, usual = (fine_detail.average(found, name) for name in (best, "standard"))
-    return (
-        f"{warning(study)}"
-        f"1. **What happens.** Images of {label(first)} translated with the standard inversion have "
-        f"{text(collapse.energy(first), 2)} times the fine detail of their true targets"
-        f"{f'; on the data of the paper {beside}' if beside else ''}.\n"
-        f"2. **Why.** Their latents lack {all_causes.mean:.2f} of white noise's power at high frequencies, "
-        f"{text(entry, 2)} of it because the image starts without the noise of the first level."
-        f"{_UNCURED if noise and not noise.high < 0 else ''}\n"
-        f"3. **What helps.** The standard inversion gives {text(misses['standard'], 1)} times too "
-        f"little or too much fine detail, DPM-Solver++ (second order) {misses['dpm_solver'].mean:.1f} at no further "
-        "cost. "
-        f"It is significantly nearer to the targets on {solver} of {len(found)} data sets and TABA on {taba}; "
-        f"OVG, at {price:.0f} times the cost, is nearer on {ovg} and farther on {farther}.\n"
-        f"4. **What to do.** Start with {called(best)}: over all data sets its detail misses the "
-        f"target's by a factor of {better:.2f}, the standard inversion's by {usual:.2f}. Of the equally cheap methods "
-        "that are significantly farther on no data set, it misses least ([other tasks and "
-        "budgets](notebooks/choose.ipynb)).\n"
-        f"5. **How sure.** Of {sum(total.values())} checks of the papers' claims and our goals {total['holds']} hold, "
-        f"{total['fails']} fail and {total['mixed']} differ between data sets; the others are clear on one family at "
-        "most. Networks are small, data sets have "
-        f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} test images, and no interval covers "
-        "[another training](notebooks/networks.ipynb)."
-    )
+    return {
+        "warning": warning(study),
+        "first": label(first),
+        "energy": collapse.energy(first),
+        "beside": f"; on the data of the paper {beside}" if beside else "",
+        "lacks": decomposition.split(decomposed).sel(measure="high_power", denoiser="network"),
+        "uncured": " Adding this noise does not bring the detail back." if noise and not noise.high < 0 else "",
+        "misses": {name: fine_detail.miss(study, name) for name in ("standard", *CURES)},
+        "nearer": {name: fine_detail.nearer(found, name) for name in CURES},
+        "sets": len(found),
+        "price": float(study["inversion_cost"].sel(point="ovg")),
+        "best": called(best),
+        "better": fine_detail.average(found, best),
+        "usual": fine_detail.average(found, "standard"),
+        "checks": {**checks, "all": sum(checks.values())},
+        "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
+    }
 
 
 def warning(study: xr.Dataset) -> str:

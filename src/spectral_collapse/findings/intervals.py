@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -72,10 +73,13 @@ def stacked(
     table: Callable[[xr.Dataset], pd.DataFrame],
     column: str,
     title: Callable[[xr.Dataset], str] = title_of,
+    order: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
-    """The tables of several data sets as one, whose `column` has their titles, in their order."""
+    """The tables of several data sets as one, whose `column` has their titles, in their order. order: column -> order
+    of its names (`ordered`)."""
     tables = [table(study).assign(**{column: title(study)}) for study in found.values()]
-    return concat(tables, title="; ".join(title_of(study) for study in found.values()))
+    whole = concat(tables, title="; ".join(title_of(study) for study in found.values()))
+    return functools.reduce(lambda rows, names: ordered(rows, *names), (order or {}).items(), whole)
 
 
 def beside(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -93,9 +97,23 @@ def ordered(table: pd.DataFrame, column: str, order: Iterable[str]) -> pd.DataFr
     return table.sort_values(column, key=lambda names: names.map(list(order).index), kind="stable")
 
 
+def titled(table: pd.DataFrame, **titles: Mapping[str, str]) -> pd.DataFrame:
+    """The measured rows of a table whose columns have these titles for their values, in the titles' order."""
+    for column, shown in titles.items():
+        table = ordered(table[table[column].isin(list(shown))], column, shown)
+        table = table.assign(**{column: table[column].map(shown)})
+    return table.dropna(subset="mean")
+
+
 def stored(found: xr.Dataset, name: str, **place: object) -> Interval:
     """An interval that a dataset has as the variables `name`, `name`_low and `name`_high, at a place."""
     return Interval(*(found[f"{name}{end}"].sel(place).item() for end in ("", "_low", "_high")))
+
+
+def gap(values: xr.DataArray, over: str = "sample", **places: tuple[str, str]) -> Interval:
+    """The mean difference of values at two places along a dimension, the first minus the second, on the same images."""
+    ((dim, (one, other)),) = places.items()
+    return interval(values.sel({dim: one}, drop=True) - values.sel({dim: other}, drop=True), over)
 
 
 def of_means(

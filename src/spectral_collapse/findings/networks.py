@@ -7,21 +7,42 @@ in tables are the columns of `intervals.means`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets, paths, results, statistics
+from spectral_collapse.findings import tidy
 from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import as_table, concat, mean_text, means
+from spectral_collapse.findings.intervals import (
+    BAND_TITLES,
+    as_table,
+    concat,
+    exponential,
+    mean_text,
+    means,
+    of_means,
+)
 from spectral_collapse.findings.measured import attr, images, said, title_of
 from spectral_collapse.findings.tidy import does
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
-from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, resampled, text
+from spectral_collapse.statistics import (
+    POSITIVE,
+    REAL,
+    SHARE,
+    Bounds,
+    Interval,
+    bootstrap_mean,
+    groups_of,
+    ratio,
+    resampled,
+    text,
+)
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
@@ -89,15 +110,14 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     one = runs["noise_error"].sel(model=name, domain="source", drop=True).dropna("step", how="all").isel(level=levels)
     one = one.assign_coords(
         level=[f"sigma / alpha = {at:.2g}" for at in ratios[levels]],
-        band=[f"{band}: {low:g} to {high:g} cycles/px" for band, (low, high) in BANDS.items()],
+        band=list(BAND_TITLES.values()),
     )
     return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
 
 
 def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
     """Steps until half is learnt (`records.half_learnt`) with 95 % intervals, a row per noise level and band whose last
-    error is below `LEARNT`: ratio, band ('high over low': their quotient, where both are learnt), mean, low, high,
-    error."""
+    error is below `LEARNT`; band 'high over low': their quotient, where both are learnt."""
     one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps, groups = one["step"].to_numpy().astype(float), statistics.groups_of(one, "pair")
@@ -168,14 +188,6 @@ def _shared_runs() -> list[xr.Dataset] | None:
     return records.alike(paths.checkpoints() / SHARED, paths.records() / ALONE)
 
 
-def setting(study: xr.Dataset) -> str:
-    """What was measured, as one line of Markdown."""
-    return (
-        f"**{title_of(study)}**: {images(study)} ({attr(study, 'origin')}); {study.sizes['draw']} draws of "
-        f"{study.sizes['drawn']} samples from white noise; {study.attrs['num_steps']} steps."
-    )
-
-
 def answer(study: xr.Dataset) -> str:
     """Where the first network loses texture: the autoencoder, the network or the inversion, as Markdown."""
     name, one = next(each(study))
@@ -232,9 +244,8 @@ def every_draw(values: xr.DataArray) -> xr.DataArray:
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What the paper's ablations say of the latents of the standard inversion. 'Collapse': S_DC lies below white
-    noise's for every network in question. 'Learnt more slowly': the quotients of `learnt_first` whose interval excludes
-    1 lie above it."""
+    """What the paper's ablations say of standard latents. 'Collapse': S_DC below white noise's for every network in
+    question. 'Learnt more slowly': the quotients of `learnt_first` whose interval excludes 1 lie above it."""
     pixels, order = {}, {}
     for study in found.values():
         noise = [(name, one) for name, one in each(study) if one["prediction"] == "epsilon"]
@@ -303,9 +314,7 @@ def energies(study: xr.Dataset) -> pd.DataFrame:
                 values = one[f"excess_{stage}"]
                 values = every_draw(values) if stage == "noise" else values
                 tables.append(means(values, str(values.dims[-1])).assign(network=name, stage=title))
-    table = concat(tables, title=title_of(study))
-    table[["mean", "low", "high"]] = np.exp(table[["mean", "low", "high"]])
-    return table
+    return exponential(concat(tables, title=title_of(study)))
 
 
 def decorrelation(study: xr.Dataset) -> pd.DataFrame:
@@ -341,131 +350,115 @@ def norm_sensitivity(one: xr.Dataset) -> dict[str, Interval]:
     the slope of log energy on log norm, and 'correlation' of both, over samples of all draws. The norm is independent
     of the noise's direction, so the slope is an effect; it is 2 where sampling is linear."""
     x, y = (every_draw(values).to_numpy() for values in (np.log(one["norm_noise"]), one["excess_noise"]))
-    x, y, every = x - x.mean(), y - y.mean(), range(x.size)  # centred for the precision of what follows
+    x, y = x - x.mean(), y - y.mean()  # centred for the precision of what follows
 
-    def regression(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Slope of y on x and their correlation, of each resample."""
-        products = x, y, x * y, x * x, y * y
-        of_x, of_y, xy, xx, yy = (statistics.resampled_means(values, counts).squeeze() for values in products)
-        covariance, variance = xy - of_x * of_y, xx - of_x * of_x
-        return covariance / variance, covariance / np.sqrt(variance * (yy - of_y * of_y))
+    def regression(x: np.ndarray, y: np.ndarray, xy: np.ndarray, xx: np.ndarray, yy: np.ndarray) -> np.ndarray:
+        """Slope of y on x and their correlation, of means."""
+        covariance, variance = xy - x * y, xx - x * x
+        return np.stack([covariance / variance, covariance / np.sqrt(variance * (yy - y * y))])
 
-    both = zip(regression(np.ones((1, x.size))), regression(statistics.bootstrap_counts(every)), strict=True)
-    slope, correlation = (resampled(float(value), drawn, every) for value, drawn in both)
-    return {"elasticity": slope, "correlation": correlation}
+    both = zip(*of_means(regression, x, y, x * y, x * x, y * y, groups=range(x.size)), strict=True)
+    return dict(zip(("elasticity", "correlation"), (Interval(*ends) for ends in both), strict=True))
 
 
 def amplification(one: xr.Dataset, predictor: str = "network") -> Interval:
     """By how many percent noise is too large at the lowest of `RATIOS` that is 1 % too large at the highest, if all
     frequencies did as they do on average: exp of the integral of 1 - response over log(sigma / alpha)."""
-    response = one["response"].sel(predictor=predictor).transpose("level", "sample").to_numpy()
+    response = one["response"].sel(predictor=predictor).transpose("level", "sample")
     ratios = np.log(one["ratio"].to_numpy())
-
-    groups = statistics.groups_of(one)
-    draws = statistics.resampled_means(response, statistics.bootstrap_counts(groups))
-    grown, again = (np.exp(np.trapezoid(1 - of, ratios, axis=0)) for of in (response.mean(-1), draws))
-    return resampled(float(grown), again, groups)
+    return of_means(lambda of: np.exp(np.trapezoid(1 - of, ratios, axis=0)), response, groups=groups_of(one))
 
 
-def learnt(study: xr.Dataset, domain: str = "source") -> str:
-    """How the networks' errors compare with the closed form's at the lowest, the middle and the highest noise."""
+def learnt(study: xr.Dataset) -> str:
+    """The networks' errors on sources over the closed form's, at the lowest, middle and highest noise, as a list."""
     lines = []
-    for name, one in each(study.sel(domain=domain)):
+    for name, one in each(study.sel(domain="source")):
         found = []
         for level in (0, int(np.argmin(np.abs(np.log(one["ratio"].data)))), -1):
             errors = (one["error"].isel(level=level).sel(predictor=who) for who in ("network", "closed form"))
             found.append(f"{text(ratio(*errors), 2)} at {float(one['ratio'][level]):.2g}")
         lines.append(f"- **{name}**: {', '.join(found)}")
-    return (
-        f"On {domain}s, the networks' error divided by that of the filter at three noise ratios (below 1: the network "
-        "is better; 95 % bootstrap intervals):\n\n" + "\n".join(lines)
-    )
+    return "\n".join(lines)
 
 
-def _per_network(studies: Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
-    rows = [{"Network": name} | row(one) for study in studies for name, one in each(study)]
+def _networks(found: xr.Dataset | Sequence[xr.Dataset]) -> list[tuple[str, xr.Dataset]]:
+    """`each` of one result or of several."""
+    return [pair for study in ([found] if isinstance(found, xr.Dataset) else found) for pair in each(study)]
+
+
+def _per_network(found: xr.Dataset | Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
+    rows = [{"Network": name} | row(one) for name, one in _networks(found)]
     return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
 
 
-def norms_table(study: xr.Dataset) -> pd.DataFrame:
+@tidy.each(_per_network)
+def norms_table(one: xr.Dataset) -> dict[str, str]:
     """What the norm of the start does to samples (`norm_sensitivity`, `amplification`), and inverted latents' norms."""
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        found = norm_sensitivity(one)
-        return {
-            "Elasticity": _unbroken(found["elasticity"], 0),
-            "Correlation": _unbroken(found["correlation"], 2),
-            "1 % at the start becomes (%)": _unbroken(amplification(one), 1),
-            "with the filter (%)": f"{amplification(one, 'closed form').mean:.1f}",
-            "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
-            "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
-        }
-
-    return _per_network([study], row)
+    found = norm_sensitivity(one)
+    return {
+        "Elasticity": _unbroken(found["elasticity"], 0),
+        "Correlation": _unbroken(found["correlation"], 2),
+        "1 % at the start becomes (%)": _unbroken(amplification(one), 1),
+        "with the filter (%)": f"{amplification(one, 'closed form').mean:.1f}",
+        "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
+        "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
+    }
 
 
-def recipes(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+@tidy.each(_per_network)
+def recipes(one: xr.Dataset) -> dict[str, str]:
     """A row per network of all results: what it is, and how it was trained."""
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        start = str(one["start"].item())
-        return {
-            "Predicts": _PREDICTIONS.get(str(one["prediction"].item()), one["prediction"].item()),
-            "Architecture": f"{one['network'].item()}, {one['space'].item()}",
-            "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
-            "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
-            "Steps": _whole(one["steps"]) + (f" after {start}" if start else ""),
-            "Seconds": _whole(one["train_seconds"]),
-            "Judged on": f"{title_of(one)}, {attr(one, 'data_source')}",
-        }
-
-    return _per_network(studies, row)
+    start = str(one["start"].item())
+    return {
+        "Predicts": _PREDICTIONS.get(str(one["prediction"].item()), one["prediction"].item()),
+        "Architecture": f"{one['network'].item()}, {one['space'].item()}",
+        "Weights": f"{one['parameters'].item() / 1e6:.2f} M",
+        "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
+        "Steps": _whole(one["steps"]) + (f" after {start}" if start else ""),
+        "Seconds": _whole(one["train_seconds"]),
+        "Judged on": f"{title_of(one)}, {attr(one, 'data_source')}",
+    }
 
 
 def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Scores of samples and latents. SWD: mean over draws, smallest, largest; in brackets that of test targets."""
-
-    def share(values: xr.DataArray) -> str:
-        return _unbroken(bootstrap_mean(values, bounds=SHARE))
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        return {
-            "S_HF: test targets": share(one["s_hf_real"]),
-            "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
-            "white noise": share(every_draw(one["s_hf_noise"])),
-            "translated": share(one["s_hf_translated"]),
-            "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
-            "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
-            "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
-            "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-            "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
-        }
-
-    found = _per_network(studies, row)
+    found = _scores(studies)
     return found.drop(columns="KID") if (found["KID"] == "-").all() else found
 
 
-def bars(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+@tidy.each(_per_network)
+def _scores(one: xr.Dataset) -> dict[str, str]:
+    def share(values: xr.DataArray) -> str:
+        return _unbroken(bootstrap_mean(values, bounds=SHARE))
+
+    return {
+        "S_HF: test targets": share(one["s_hf_real"]),
+        "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+        "white noise": share(every_draw(one["s_hf_noise"])),
+        "translated": share(one["s_hf_translated"]),
+        "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
+        "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
+        "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
+        "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+        "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
+    }
+
+
+@tidy.each(_per_network)
+def bars(one: xr.Dataset) -> dict[str, str]:
     """A row per network of all results: what `BARS` ask of it, which of them it misses, and its elasticity."""
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        found = _at_bars(one)
-        values = {f"{name} {sign} {limit:g}": found[name][0] for name, (sign, limit) in BARS.items()}
-        missed = ", ".join(name for name, (_, clear) in found.items() if not clear) or "nothing"
-        return values | {"Misses": missed, "Elasticity": _unbroken(norm_sensitivity(one)["elasticity"], 0)}
-
-    return _per_network(studies, row)
+    found = _at_bars(one)
+    values = {f"{name} {sign} {limit:g}": found[name][0] for name, (sign, limit) in BARS.items()}
+    missed = ", ".join(name for name, (_, clear) in found.items() if not clear) or "nothing"
+    return values | {"Misses": missed, "Elasticity": _unbroken(norm_sensitivity(one)["elasticity"], 0)}
 
 
-def bars_verdict(studies: Sequence[xr.Dataset]) -> str:
-    """How many networks clear each of `BARS`, and which miss one, as a sentence of Markdown."""
-    held = [(said(name), _at_bars(one)) for study in studies for name, one in each(study)]
+def at_bars(studies: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """How many networks there are, how many clear each of `BARS`, and which miss one."""
+    held = [(said(name), _at_bars(one)) for name, one in _networks(studies)]
     clear = "; ".join(f"{bar}: {sum(found[bar][1] for _, found in held)}" for bar in BARS)
-    missing = ", ".join(f"`{name}`" for name, found in held if not all(clear for _, clear in found.values())) or "none"
-    return (
-        f"Of {len(held)} networks, the number that passes each threshold: {clear}. At least one is missed by: "
-        f"{missing}."
-    )
+    missing = [f"`{name}`" for name, found in held if not all(clear for _, clear in found.values())]
+    return {"count": len(held), "clear": clear, "missing": ", ".join(missing) or "none"}
 
 
 def _at_bars(one: xr.Dataset) -> dict[str, tuple[str, bool]]:
@@ -478,26 +471,23 @@ def _at_bars(one: xr.Dataset) -> dict[str, tuple[str, bool]]:
     return dict(zip(BARS, zip(texts, held, strict=True), strict=True))
 
 
-def told_apart(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
+@tidy.each(_per_network)
+def told_apart(one: xr.Dataset) -> dict[str, str]:
     """How well a classifier tells samples from test targets (`studies.fidelity`), and nearness to training images."""
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        areas = [f"{float(one[name]):.3f} ± {float(one[f'{name}_error']):.3f}" for name in ("c2st", "c2st_training")]
-        return {
-            "Data": f"{title_of(one)}, {attr(one, 'data_source')}",
-            "Images": f"{one.sizes['sample']}",
-            "Samples": areas[0],
-            "Training targets": areas[1],
-            f"At most {TOLD_APART:g} more": "yes" if one["c2st"] <= one["c2st_training"] + TOLD_APART else "no",
-            "Nearer to training images": f"{float(one['memorised']):.2f}",
-        }
-
-    return _per_network(studies, row)
+    areas = [f"{float(one[name]):.3f} ± {float(one[f'{name}_error']):.3f}" for name in ("c2st", "c2st_training")]
+    return {
+        "Data": f"{title_of(one)}, {attr(one, 'data_source')}",
+        "Images": f"{one.sizes['sample']}",
+        "Samples": areas[0],
+        "Training targets": areas[1],
+        f"At most {TOLD_APART:g} more": "yes" if one["c2st"] <= one["c2st_training"] + TOLD_APART else "no",
+        "Nearer to training images": f"{float(one['memorised']):.2f}",
+    }
 
 
 def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
     """Of how many networks a classifier hardly tells the samples from real images, as a sentence of Markdown."""
-    gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for study in studies for name, one in each(study)}
+    gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for name, one in _networks(studies)}
     clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
     passing = f" ({', '.join(clear)})" if clear else ""
     return (
@@ -554,25 +544,21 @@ def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dat
     return found
 
 
-def starts(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """What the noisiest level keeps of the mean target, and SWD to training targets from white and from noised
-    starts."""
-
-    def row(one: xr.Dataset) -> dict[str, str]:
-        return {
-            "Space": one["space"].item(),
-            "Mean target at the noisiest level (sd of the noise)": f"{float(one['leak']):.1f}",
-            "SWD from white noise": _extent(one["swd"]),
-            "SWD from noised targets": _extent(one["swd_marginal"]),
-            "SWD of test targets": f"{float(one['swd_real']):.2f}",
-        }
-
-    return _per_network(studies, row)
+@tidy.each(_per_network)
+def starts(one: xr.Dataset) -> dict[str, str]:
+    """What the noisiest level keeps of the mean target, and SWD to training targets from white and noised starts."""
+    return {
+        "Space": one["space"].item(),
+        "Mean target at the noisiest level (sd of the noise)": f"{float(one['leak']):.1f}",
+        "SWD from white noise": _extent(one["swd"]),
+        "SWD from noised targets": _extent(one["swd_marginal"]),
+        "SWD of test targets": f"{float(one['swd_real']):.2f}",
+    }
 
 
 def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
     """For which networks white noise is no start, as a sentence of Markdown."""
-    far = {name: one for study in studies for name, one in each(study) if float(one["leak"]) > LEAKS}
+    far = {name: one for name, one in _networks(studies) if float(one["leak"]) > LEAKS}
     if not far:
         return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
     listed = "; ".join(

@@ -21,6 +21,7 @@ from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, judge
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.measured import Measured, all_of, at_least, title_of
+from spectral_collapse.findings.tidy import each
 from spectral_collapse.findings.tuning import area_draws, area_of
 from spectral_collapse.statistics import Interval, groups_of, resampled, text
 from spectral_collapse.studies import benchmark
@@ -44,8 +45,7 @@ be lower without being called worse."""
 
 
 def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
-    """The results of `COMPARED` on other checkpoints, data set -> name, which titles then have; without those that
-    nobody has the weights of, where results on them do not ship."""
+    """Results of `COMPARED` on other checkpoints, data set -> name, named in titles; without those that nobody has."""
     asked = benchmark.BenchmarkParameters.checked(profile=given.get("profile", "quick"))
     given |= {"methods": COMPARED, "shown": 1}
     found: Found = {}
@@ -57,16 +57,13 @@ def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
     return {dataset: study.assign_attrs(title=titles[dataset]) for dataset, study in found.items()}
 
 
-def areas(found: Found) -> pd.DataFrame:
+@each(stacked)
+def areas(study: xr.Dataset) -> pd.DataFrame:
     """Every method's area, draws averaged: columns panel, method, series, mean, low, high, target."""
-
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        names = points(study)
-        area = area_of(*_parts(study, names))._asdict()
-        ours = ["ours" if name.removesuffix(CHOSEN) == OURS else "others" for name in names]
-        return pd.DataFrame({"method": map(called, names), "series": ours, **area, "target": room(study)})
-
-    return stacked(found, of)
+    names = points(study)
+    area = area_of(*_parts(study, names))._asdict()
+    ours = ["ours" if name.removesuffix(CHOSEN) == OURS else "others" for name in names]
+    return pd.DataFrame({"method": map(called, names), "series": ours, **area, "target": room(study)})
 
 
 def room(study: xr.Dataset) -> float:
@@ -83,11 +80,8 @@ def gain(study: xr.Dataset, ours: str, rival: str) -> Interval:
 
 def gains(found: Found) -> Measured:
     """`gain` of all comparisons."""
-    values = {
-        title_of(study) + ", chosen" * ours.endswith(CHOSEN): gain(study, ours, rival)
-        for study, ours, rival in pairs(found)
-    }
-    return Measured(values)
+    every = {title_of(pair[0]) + ", chosen" * pair[1].endswith(CHOSEN): pair for pair in pairs(found)}
+    return Measured({title: gain(*pair) for title, pair in every.items()})
 
 
 def most(study: xr.Dataset, rival: str) -> float:

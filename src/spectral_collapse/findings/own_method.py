@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import xarray as xr
 
-from spectral_collapse.findings.intervals import high_mean, mean_text
-from spectral_collapse.findings.measured import images
-from spectral_collapse.studies import own_method
+from spectral_collapse.findings.intervals import high_mean
+from spectral_collapse.statistics import Interval, bootstrap_mean, text
 
 
-def answer(study: xr.Dataset, method: str) -> str:
-    """What a method brings back of the power at high frequencies and of S_DC, beside white noise."""
-    values = {"power at high frequencies": high_mean(study["power"]), "$S_{DC}$": study["s_dc"]}
-    changed = [
-        f"{name} from {mean_text(one.sel(series='standard'), 2)} to {mean_text(one.sel(series=method), 2)} (white "
-        f"noise {mean_text(one.sel(series=own_method.WHITE), 2)})"
+def numbers(study: xr.Dataset) -> dict[str, dict[str, Interval]]:
+    """Power above half the Nyquist frequency and S_DC of each series, with 95 % bootstrap intervals."""
+    values = {"power": high_mean(study["power"]), "s_dc": study["s_dc"]}
+    return {
+        name: {str(series): bootstrap_mean(one.sel(series=series)) for series in study["series"].to_numpy()}
         for name, one in values.items()
-    ]
-    return (
-        "**Answer.** One call wraps a pipeline and another a network, and a method is a class with one step. Compared "
-        f"with the standard inversion, the example `{method}` takes the {' and '.join(changed)}."
+    }
+
+
+def listed(study: xr.Dataset) -> str:
+    """The same as a Markdown list."""
+    power, s_dc = numbers(study).values()
+    return "\n".join(
+        f"- **{name}**: power at high frequencies {text(power[name])}, $S_{{DC}}$ {text(s_dc[name])}" for name in power
     )
-
-
-def verdict(study: xr.Dataset) -> str:
-    """Power above half the Nyquist frequency and S_DC of each method, with 95 % bootstrap intervals."""
-    high = high_mean(study["power"])
-    lines = [
-        f"- **{name}**: power at high frequencies "
-        f"{mean_text(high.sel(series=name))}, $S_{{DC}}$ "
-        f"{mean_text(study['s_dc'].sel(series=name))}"
-        for name in study["series"].to_numpy()
-    ]
-    return "\n".join([*lines, "", f"Means over {images(study)} with 95 % bootstrap intervals; one draw."])

@@ -44,8 +44,7 @@ def note(table: object, where: str, method: str = "") -> str:
 
 
 def value(printed: pd.DataFrame, column: str, /, **where: object) -> float | None:
-    """A printed number by this project's name of the score; None where the paper has none. where: columns with
-    values."""
+    """A printed number by this project's name of the score; None where there is none. where: columns with values."""
     rows, column = printed, printed_name(column)
     for name, wanted in where.items():
         rows = rows[rows[name] == wanted]

@@ -16,9 +16,9 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings import latents
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, judge
-from spectral_collapse.findings.intervals import means
+from spectral_collapse.findings.intervals import exponential, means
 from spectral_collapse.findings.latents import Found, called, counted, jackknife, jackknifed, stacked
-from spectral_collapse.findings.measured import Measured, at_least, below, exact
+from spectral_collapse.findings.measured import UNKNOWN, Measured, at_least, below, exact
 from spectral_collapse.findings.tidy import by_series, each, items, of_draws
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
@@ -53,8 +53,7 @@ def relative_ranks(study: xr.Dataset) -> pd.DataFrame:
 
 @each(by_series)
 def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
-    """A row per data set and series, for the page: ranks and components for 95 %, and both over white noise's with
-    95 % intervals; the largest possible rank, and white noise's in the limit."""
+    """A row per data set and series, for the page: ranks and components for 95 %, and both over white noise's."""
     return {
         "Effective rank": f"{_rank(study, name):.1f}",
         "Largest possible": f"{study.attrs['possible_rank']}",
@@ -68,17 +67,15 @@ def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
 
 @each(stacked)
 def growth(study: xr.Dataset) -> pd.DataFrame:
-    """Effective rank against the number of latents: columns panel, series, count, mean; low, high: the range of 95 %
-    of the random sets of that size."""
+    """Effective rank against the number of latents; low, high: the range of 95 % of the random sets of that size."""
 
     return of_draws(study["subset_rank"])
 
 
 def component_spectra(study: xr.Dataset) -> pd.DataFrame:
     """Radial spectra of first and last components: columns panel (which), series, frequency, mean, low, high."""
-    table = jackknifed(np.log(study["component_power"].clip(_NO_POWER))).rename(columns={"end": "panel"})
-    ends = ["mean", "low", "high"]  # of logarithms, since an interval of a power must not reach below 0
-    table[ends] = np.exp(table[ends])
+    # of logarithms, since an interval of a power must not reach below 0
+    table = exponential(jackknifed(np.log(study["component_power"].clip(_NO_POWER)))).rename(columns={"end": "panel"})
     number = {end: f"{end} components" for end in table["panel"].unique()}
     table = table.assign(panel=table["panel"].map(number), series=table["series"].map(called))
     table.attrs["title"] = counted(study)
@@ -98,8 +95,7 @@ FEWER = 0.01
 
 
 def answer(study: xr.Dataset) -> dict[str, str]:
-    """How many dimensions the standard inversion uses, in both readings, and how much of the loss the closed form
-    has."""
+    """How many dimensions the standard inversion uses, in both readings, and the closed form's share of the loss."""
     shares = {
         title: share for reading, title in READINGS.items() if not np.isnan((share := _share(study, reading)).mean)
     }
@@ -198,7 +194,7 @@ def _set_ranks(study: xr.Dataset) -> xr.DataArray:
 
 def _share(study: xr.Dataset, reading: str) -> Interval:
     if not below(_relative(study, "standard", reading), 1):
-        return Interval(np.nan, np.nan, np.nan)
+        return UNKNOWN
     if reading == "map":
         loss = study["map_rank"].sel(series=WHITE) - study["map_rank"]
         return statistics.ratio(loss.sel(series=CLOSED), loss.sel(series="standard"))

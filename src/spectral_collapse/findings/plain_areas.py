@@ -16,9 +16,9 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
-from spectral_collapse.findings.intervals import means, stacked
+from spectral_collapse.findings.intervals import gap, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, alike, images, label, title_of
+from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, images, label, title_of
 from spectral_collapse.findings.tidy import each
 from spectral_collapse.statistics import POSITIVE, Interval, text
 from spectral_collapse.studies.latents import WHITE
@@ -53,31 +53,22 @@ def per_step(study: xr.Dataset) -> pd.DataFrame:
     return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
 
 
-def sweep(found: Found) -> pd.DataFrame:
+@each(stacked, "series", title_of, {"measure": MEASURES})
+def sweep(study: xr.Dataset) -> pd.DataFrame:
     """Measures of test images (panel) against the share of replaced steps, by data set (series): columns of `means`."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        values = study["value"].swap_dims(replaced="share")
-        return means(values).assign(panel=lambda table: table["measure"].map(MEASURES)).dropna(subset="mean")
-
-    table = stacked(found, one, "series")
-    return table.sort_values("measure", key=lambda names: names.map(list(MEASURES).index), kind="stable")
+    values = study["value"].swap_dims(replaced="share")
+    return means(values).assign(panel=lambda table: table["measure"].map(MEASURES)).dropna(subset="mean")
 
 
-def geometry(found: Found) -> pd.DataFrame:
-    """The triangle, and how often the nearest noise is the own one: columns panel, dataset, series, and those of
-    `intervals.means`; Wilson's interval for the share."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        count, shares = study.sizes["drawn"], study["nearest"].to_numpy()
-        low, high = statistics.wilson(shares, count)
-        own = pd.DataFrame({"series": study["series"].to_numpy(), "mean": shares, "low": low, "high": high})
-        corners = means(study["geometry"].sel(corner=list(CORNERS)), "drawn")
-        corners["panel"] = corners["corner"].map(CORNERS)
-        return _with_titles(pd.concat([corners, own.assign(panel=NEAREST, n=count, groups=count)]))
-
-    order = [*CORNERS.values(), NEAREST]
-    return stacked(found, one, "dataset").sort_values("panel", key=lambda names: names.map(order.index), kind="stable")
+@each(stacked, "dataset", title_of, {"panel": [*CORNERS.values(), NEAREST]})
+def geometry(study: xr.Dataset) -> pd.DataFrame:
+    """The triangle, and how often the nearest noise is the own one, as a share with Wilson's interval."""
+    count, shares = study.sizes["drawn"], study["nearest"].to_numpy()
+    low, high = statistics.wilson(shares, count)
+    own = pd.DataFrame({"series": study["series"].to_numpy(), "mean": shares, "low": low, "high": high})
+    corners = means(study["geometry"].sel(corner=list(CORNERS)), "drawn")
+    corners["panel"] = corners["corner"].map(CORNERS)
+    return _with_titles(pd.concat([corners, own.assign(panel=NEAREST, n=count, groups=count)]))
 
 
 def swaps(found: Found) -> pd.DataFrame:
@@ -101,14 +92,11 @@ def path(study: xr.Dataset) -> pd.DataFrame:
     return _with_titles(means(study["path_excess"], "edited"))
 
 
-def edits(found: Found) -> pd.DataFrame:
+@each(stacked, "dataset", title_of, {"panel": AREAS.values()})
+def edits(study: xr.Dataset) -> pd.DataFrame:
     """Diversity of the outputs over labels: columns panel (area), dataset, series, and those of `means`."""
-
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        table = means(study["edits"], "edited", POSITIVE).assign(panel=lambda rows: rows["area"].map(AREAS))
-        return _with_titles(table.dropna(subset="mean"))
-
-    return stacked(found, one, "dataset").sort_values("panel", ascending=False, kind="stable")
+    table = means(study["edits"], "edited", POSITIVE).assign(panel=lambda rows: rows["area"].map(AREAS))
+    return _with_titles(table.dropna(subset="mean"))
 
 
 def area_ratio(values: xr.DataArray) -> Interval:
@@ -160,7 +148,7 @@ def path_gain(study: xr.Dataset, series: str = "") -> Interval:
     inside = study["path_excess"].isel(place=slice(1, -1))
     inside = inside.where(np.isfinite(inside))
     distance = np.abs(inside - (inside.sel(series=series, drop=True) if series else 0.0)).mean("place")
-    return statistics.interval(distance.sel(series="taba") - distance.sel(series="standard"), "edited")
+    return gap(distance, "edited", series=("taba", "standard"))
 
 
 def claims(found: Found) -> list[Claim]:
@@ -260,5 +248,5 @@ def _ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "") ->
     dim = dim or str(numerator.dims[-1])
     known = (numerator.notnull() & denominator.notnull()).to_numpy()
     if known.sum() < 2:
-        return Interval(np.nan, np.nan, np.nan)
+        return UNKNOWN
     return statistics.ratio(numerator.isel({dim: known}), denominator.isel({dim: known}), dim)

@@ -15,7 +15,7 @@ from spectral_collapse.findings.benchmark import difference, title
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_above, is_below
 from spectral_collapse.findings.latents import counted
-from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.measured import UNKNOWN, title_of
 from spectral_collapse.findings.selections import Networks
 from spectral_collapse.statistics import Interval, groups_of, text, wilson
 from spectral_collapse.studies import benchmark
@@ -30,9 +30,8 @@ TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
 
 
 def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.SHOWN) -> pd.DataFrame:
-    """Table 6: the share of images that another network improves, all methods of a data set together. Columns panel,
-    series (network), score, mean, low, high: Wilson's interval, which counts independent pictures; and the paper's
-    shares for 'x0', which count settings."""
+    """Table 6: the share of images that another network (series) improves, all methods of a data set together, with
+    Wilson's interval, which counts independent pictures; and the paper's shares for 'x0', which count settings."""
     rows, printed = [], paper_tables.counts()
     for name, studies in selections.per_data_set(found).items():
         joint, panel = selections.joined(studies), title_of(next(iter(studies.values())))
@@ -72,7 +71,7 @@ def counts(found: Networks) -> Cells:
         each = [np.ravel(gap.mean("sample") if "sample" in gap.dims else gap) for gap in each]  # one per seed
         gaps = np.concatenate([np.zeros(0), *each])
         gaps = gaps[np.isfinite(gaps)]
-        share, mean = Interval(np.nan, np.nan, np.nan), np.nan
+        share, mean = UNKNOWN, np.nan
         if len(gaps):
             better = np.mean(metrics.SCORES[score].goodness(gaps) > 0)
             share = Interval(*(100 * float(end) for end in (better, *wilson(better, len(gaps)))))
@@ -127,8 +126,7 @@ def transformer(network: str, dataset: str) -> str:
 
 
 def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> str:
-    """Whether transformers that predict the clean image restore texture, and which of them are read from their
-    record."""
+    """Whether transformers that predict the clean image restore texture, and which are read from their record."""
     gaps = {
         counted(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
         for studies in selections.per_data_set(found).values()

@@ -28,8 +28,7 @@ PICTURES = 1
 
 
 def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Table 5: scores against the scale factor. Columns panel (score), series (method, closed form, white noise),
-    factor, and those of `intervals.means`. factors: data set -> its factor."""
+    """Table 5: scores (panel) against the scale factor by series. factors: data set -> its factor."""
     tables = []
     for name, study in found.items():
         for score in scores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,12 @@ from scipy import stats
 
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
-from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
-from spectral_collapse.findings.measured import attr, title_of
+from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means, stored
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.metrics.weights import VARIABLE
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, text
-from spectral_collapse.studies.common import images
 from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA, WHITE
 
 _SYMBOLS = {"s_hf": "$S_{HF}$", "s_lf": "$S_{LF}$"}
@@ -31,16 +30,6 @@ BLIND = 0.1
 
 REDUNDANT = 0.9
 """Two scores whose correlation's interval lies above this in magnitude say the same."""
-
-
-def images_and_network(study: xr.Dataset) -> str:
-    """One Markdown sentence: which images, how many, which network."""
-    return (
-        f"**{title_of(study)}**, {images(study)}: {attr(study, 'origin')}. {study.attrs['references']} "
-        f"{attr(study, 'data_source')} training targets for the reference of $S_{{HF}}$, "
-        f"{study.sizes['latent_sample']} inverted latents, network `{attr(study, 'checkpoint_hash')}`, "
-        f"$\\kappa$ = {study.attrs['cutoff']:g} for $S_{{LF}}$."
-    )
 
 
 def answer(study: xr.Dataset) -> str:
@@ -98,9 +87,8 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
 
 
 def correlations(study: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Fig. 14: rank correlations of the scores, of `comparison.correlation`. A point is one corruption at one grade
-    above 0, a sample an image. Left out are points at which a score is infinite, and scores that lack a value
-    anywhere."""
+    """Fig. 14: rank correlations of the scores. A point is one corruption at one grade above 0, a sample an image. Left
+    out are points at which a score is infinite, and scores that lack a value anywhere."""
     score = f"{kind}_score"
     points = study[f"{kind}_response"].sel(grade=study["grade"] > 0).stack(point=(f"{kind}_corruption", "grade"))
     labels = [f"{corruption} {grade:g}" for corruption, grade in points["point"].to_numpy()]
@@ -144,41 +132,27 @@ def norm_law(study: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({"value": value, "density": dimension * stats.chi2(dimension).pdf(dimension * value)})
 
 
-def filters_verdict(study: xr.Dataset) -> str:
-    """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff."""
-    at = _lowest_cutoff(study)
-    texts = {
-        (score, name): mean_text(at.sel(filter_score=score, filter=name), bounds=bounds_of(score))
-        for score in ("s_hf", "s_lf")
-        for name in ("low-pass", "high-pass")
+def without_frequencies(study: xr.Dataset) -> dict[str, Any]:
+    """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff, by filter; S_HF of
+    whole images, and the differences; which filters lower it, and whether this agrees with the paper."""
+    cutoff, whole = study["filter_cutoff"].min().item(), study["image_response"].sel(image_score="s_hf", grade=0)
+    at, whole = study["filtered"].sel(filter_cutoff=cutoff), whole.isel(image_corruption=0)
+    found = {
+        score: {
+            str(name): bootstrap_mean(at.sel(filter_score=score, filter=name), bounds=bounds_of(score))
+            for name in study["filter"].to_numpy()
+        }
+        for score in _SYMBOLS
     }
-    whole, gaps = mean_text(_whole_s_hf(study), bounds=bounds_of("s_hf")), _filter_gaps(study)
+    gaps = {name: bootstrap_mean(at.sel(filter_score="s_hf", filter=name) - whole) for name in found["s_hf"]}
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
-    agrees = {("low-pass",): "The opposite", ("high-pass",): "Yes"}.get(tuple(lowered), "Neither way")
-    return (
-        f"- **$S_{{HF}}$** is {whole} for the whole images, {texts['s_hf', 'low-pass']} after "
-        f"the low-pass at {at['filter_cutoff'].item():g} of Nyquist and {texts['s_hf', 'high-pass']} after the "
-        f"high-pass: differences of {text(gaps['low-pass'])} and {text(gaps['high-pass'])}.\n"
-        f"- **$S_{{LF}}$** against the whole image is {texts['s_lf', 'low-pass']} after the low-pass and "
-        f"{texts['s_lf', 'high-pass']} after the high-pass.\n"
-        f"- **Does this agree with the paper's text on its Fig. 12?** {agrees}: "
-        f"{' and '.join(lowered) or 'neither filter'} lowers $S_{{HF}}$ here."
-    )
-
-
-def _lowest_cutoff(study: xr.Dataset) -> xr.DataArray:
-    return study["filtered"].sel(filter_cutoff=study["filter_cutoff"].min().item())
-
-
-def _whole_s_hf(study: xr.Dataset) -> xr.DataArray:
-    """S_HF of the whole images, (sample)."""
-    return study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0)
-
-
-def _filter_gaps(study: xr.Dataset) -> dict[str, Interval]:
-    """S_HF after each filter at the lowest cutoff, minus that of the whole images."""
-    at, whole = _lowest_cutoff(study).sel(filter_score="s_hf"), _whole_s_hf(study)
-    return {str(name): bootstrap_mean(at.sel(filter=name) - whole) for name in study["filter"].to_numpy()}
+    return found | {
+        "cutoff": cutoff,
+        "whole": bootstrap_mean(whole, bounds=bounds_of("s_hf")),
+        "gap": gaps,
+        "agrees": {("low-pass",): "The opposite", ("high-pass",): "Yes"}.get(tuple(lowered), "Neither way"),
+        "lowered": " and ".join(lowered) or "neither filter",
+    }
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
@@ -186,50 +160,40 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     high-pass filter and not by the low-pass one, and fail where it is lowered by the low-pass one."""
     filters, printed = {}, {}
     for study in found.values():
-        low, high = (_filter_gaps(study)[name] for name in ("low-pass", "high-pass"))
+        low, high = (without_frequencies(study)["gap"][name] for name in ("low-pass", "high-pass"))
         held = False if low.high < 0 else True if high.high < 0 else None
         filters[title_of(study)] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
         flagged = bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
         printed[title_of(study)] = text(flagged), above(flagged, 0.5)
-    return [
-        from_cases(
-            "S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
-            "Spectral Collapse, App. B.4 and Fig. 12",
-            filters,
-            "S_HF minus that of the whole images (a low-pass keeps low frequencies)",
-            "fig-filtered-scores",
-        ),
-        from_cases(
-            "S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise",
-            "Spectral Collapse, App. B.3 and Tables 2 to 11",
-            printed,
-            "white noise by Eq. 36",
-            "fig-flags",
-        ),
-    ]
+    rows = [
+        ("S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
+         "Spectral Collapse, App. B.4 and Fig. 12", filters,
+         "S_HF minus that of the whole images (a low-pass keeps low frequencies)", "fig-filtered-scores"),
+        ("S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise",
+         "Spectral Collapse, App. B.3 and Tables 2 to 11", printed, "white noise by Eq. 36", "fig-flags"),
+    ]  # fmt: skip
+    return [from_cases(*row) for row in rows]
 
 
 def pipeline_verdict(study: xr.Dataset) -> str:
     """S_LF of a source to its own target and to the least similar other one, per data set: single examples."""
-    lines = []
-    for name in study["pipeline"].to_numpy():
-        _, own, other = study["pipeline_s_lf"].sel(pipeline=name).to_numpy()
-        kind = study["structure"].sel(pipeline=name).item()
-        lines.append(f"- **{name}** ({kind}): {own:.3f} to its own target, {other:.3f} to the other one shown.")
-    return "\n".join(lines)
-
-
-def decorrelation_verdict(study: xr.Dataset) -> str:
-    """S_DC of the three kinds of latent."""
-    listed = ", ".join(f"{text(row)} for {row.latent_series}" for row in decorrelation(study).itertuples())
-    taba, standard = (study["latent_s_dc"].sel(latent_series=name) for name in (TABA, STANDARD))
-    gap = bootstrap_mean(taba - standard)
-    weak, _, lost = _scaled(study)
-    return (
-        f"$S_{{DC}}$ is {listed}, over {study.sizes['latent_sample']} latents; the expected value of white noise is "
-        f"{study.attrs['white_s_dc']:.3f}. TABA's minus the standard inversion's is {text(gap)}. "
-        f"Independent noise that lost {lost:.0%} of its amplitude has {mean_text(weak, bounds=SHARE)}."
+    examples = zip(study["pipeline"].data, study["structure"].data, study["pipeline_s_lf"].to_numpy(), strict=True)
+    return "\n".join(
+        f"- **{name}** ({kind}): {own:.3f} to its own target, {other:.3f} to the other one shown."
+        for name, kind, (_, own, other) in examples
     )
+
+
+def of_latents(study: xr.Dataset) -> dict[str, Any]:
+    """S_DC of the three kinds of latent, and of noise that lost most of its amplitude."""
+    taba, standard = (study["latent_s_dc"].sel(latent_series=name) for name in (TABA, STANDARD))
+    weak, _, lost = _scaled(study)
+    return {
+        "listed": ", ".join(f"{text(row)} for {row.latent_series}" for row in decorrelation(study).itertuples()),
+        "gap": bootstrap_mean(taba - standard),
+        "lost": lost,
+        "weak": bootstrap_mean(weak, bounds=SHARE),
+    }
 
 
 def norms_verdict(study: xr.Dataset) -> str:
@@ -274,13 +238,11 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
 
 def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
     """`_blind` in words, and which scores rate a corrupted sample above an intact one."""
-    blind, fooled = [], []
-    unseen = _blind(study, kind)
+    blind, fooled, unseen = [], [], _blind(study, kind)
     for (name, corruption), rows in normalised(study, kind).groupby(["score", "corruption"], sort=False):
         first, last, intact = rows.iloc[0], rows.iloc[-1], rows["grade"].iloc[0] == 0
         if corruption in unseen.get(name, []):
-            weakest = "" if intact else " (from its weakest grade on)"
-            blind.append(f"{SCORES[name].symbol} to {corruption}{weakest}")
+            blind.append(f"{SCORES[name].symbol} to {corruption}{'' if intact else ' (from its weakest grade on)'}")
         elif intact and last["low"] > first["high"]:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
     return blind, fooled
@@ -317,22 +279,24 @@ def _pairs(found: xr.Dataset) -> dict[str, Interval]:
     """The rank correlation of each pair of scores, of a result of `correlations`."""
     names = itertools.combinations(found["score"].to_numpy(), 2)
     return {
-        f"{SCORES[one].symbol} and {SCORES[other].symbol}": Interval(
-            *(found[end].sel(score=one, other=other).item() for end in ("r", "r_low", "r_high"))
-        )
+        f"{SCORES[one].symbol} and {SCORES[other].symbol}": stored(found, "r", score=one, other=other)
         for one, other in names
     }
 
 
-def readings_verdict(study: xr.Dataset) -> str:
+def readings(study: xr.Dataset) -> dict[str, Any]:
     """What each choice changes, beside the paper's own tables."""
     tables, wavelet = paper_tables.benchmark(), study.attrs["wavelet"]
     readings = [study.sel(reading=number) for number in study["reading"].to_numpy()]
 
-    def value(score: str, label: str, case: str) -> str:
-        """The mean of a case by the first reading of a score whose label begins so."""
+    def by_case(score: str, label: str) -> dict[str, Interval]:
+        """The means of both cases by the first reading of a score whose label begins so."""
         one = next(one for one in readings if _label(one).startswith(label) and one["reading_score"] == score)
-        return mean_text(one["reading_value"].sel(case=case).dropna("reading_sample"), bounds=bounds_of(score))
+        values = {str(case): one["reading_value"].sel(case=case) for case in one["case"].to_numpy()}
+        return {
+            case: bootstrap_mean(each.dropna("reading_sample"), bounds=bounds_of(score))
+            for case, each in values.items()
+        }
 
     own = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
     listed = "; ".join(f"{_label(one)} {mean_text(one, 2, SHARE)}" for one in own)
@@ -347,22 +311,22 @@ def readings_verdict(study: xr.Dataset) -> str:
         if best["reading_used"]
         else f"{_label(best)} finds the most, {mean_text(best - in_use, 2)} more than the one in use"
     )
-    on_bytes, on_unit = f"{wavelet} of", f"{wavelet}, intensities 0..1"
     scales = next(_label(one) for one in readings[::-1] if one["reading_used"] and one["reading_score"] == "ms_ssim")
-    return (
-        f"- **$S_{{DC}}$**: the tables' values run from {tables['s_dc'].min():.2f} to {tables['s_dc'].max():.2f}, "
-        f"high ones for good methods; white noise has {value('s_dc', 'share of patches flagged', 'first')} by Eq. (36) "
-        f"and {value('s_dc', 'share of patches not', 'first')} by 1 - Eq. (36). Used: the latter.\n"
-        f"- **$S_{{HF}}$**: a target scores {value('s_hf', on_bytes, 'first')} on 0..255 and "
-        f"{value('s_hf', on_unit, 'first')} on 0..1, a blurred one {value('s_hf', on_bytes, 'second')} and "
-        f"{value('s_hf', on_unit, 'second')}. The tables' values run from {tables['s_hf'].min():.2f} to "
-        f"{tables['s_hf'].max():.2f}. What the blur costs, by reading: {drops}. Used: 0..255, and the wavelet of "
-        f"Eq. (37).\n"
-        f"- **$S_{{LF}}$ on drawings**, share of drawings that are closest to their own photo, by chance "
-        f"{1 / own.sizes['reading_sample']:.2f}: {listed}. On these pairs {most}.\n"
-        f"- **MS-SSIM** of blurred targets: {value('ms_ssim', scales, 'first')} with "
-        f"{scales.partition(',')[0]}, {value('ms_ssim', '5 scales', 'first')} with five."
-    )
+    return {
+        "least": tables[["s_dc", "s_hf"]].min(),
+        "most": tables[["s_dc", "s_hf"]].max(),
+        "flagged": by_case("s_dc", "share of patches flagged"),
+        "unflagged": by_case("s_dc", "share of patches not"),
+        "on_bytes": by_case("s_hf", f"{wavelet} of"),
+        "on_unit": by_case("s_hf", f"{wavelet}, intensities 0..1"),
+        "drops": drops,
+        "chance": 1 / own.sizes["reading_sample"],
+        "own": listed,
+        "best": most,
+        "scales": scales.partition(",")[0],
+        "few": by_case("ms_ssim", scales),
+        "five": by_case("ms_ssim", "5 scales"),
+    }
 
 
 def readings_table(study: xr.Dataset) -> pd.DataFrame:

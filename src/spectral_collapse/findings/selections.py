@@ -15,7 +15,7 @@ from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_above, is_below, judge
-from spectral_collapse.findings.intervals import bounds_of, means
+from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, label, title_of
 from spectral_collapse.statistics import Interval, text
@@ -129,8 +129,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
 
 def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None, on: str = "bbbc021_x16") -> Cells:
     """All scores, a row per data set, network and method; in latent space with a row for the autoencoder's ceiling.
-    printed: network -> number of the paper's table and its condition there: rows on the data set `on` then have ours /
-    paper."""
+    printed: network -> the paper's table and its condition there: rows on the data set `on` have ours / paper."""
     rows = []
     for name, studies in per_data_set(found).items():
         for network, study in studies.items():
@@ -160,10 +159,7 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
         pairs = comparison.paired(joined(studies), f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
         row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": title_of(studies[network])}
         for score in scores:
-            gap, share = (
-                Interval(*(pairs[f"{name}{end}"].sel(score=score).item() for end in ("", "_low", "_high")))
-                for name in ("difference", "improved")
-            )
+            gap, share = (stored(pairs, name, score=score) for name in ("difference", "improved"))
             row[f"Δ {title(score)}"] = gap, benchmark_page.COLUMNS.get(score, 3)
             row[f"% improved, {title(score, False)}"] = Interval(*(100 * end for end in share)), 0
         rows.append(cells.row(row))

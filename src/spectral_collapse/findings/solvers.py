@@ -5,9 +5,9 @@ Functions of `found` take the results of several data sets by their names.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, judge
-from spectral_collapse.findings.intervals import as_table, bounds_of, means, stacked
+from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import label
 from spectral_collapse.findings.tidy import each
@@ -60,7 +60,7 @@ def left(process: Process, num_steps: int, entered: int) -> float:
     of standard deviation sigma', and predicts x / sigma', which is too little.
     """
     power = 1.0
-    for low, high in pairwise(process.levels(num_steps)[entered:]):
+    for low, high in itertools.pairwise(process.levels(num_steps)[entered:]):
         ratio, shrink = low.sigma / high.sigma, high.alpha / low.alpha
         power *= (ratio * (1 + shrink * (1 - ratio))) ** 2
     return power
@@ -108,8 +108,7 @@ def off(study: xr.Dataset) -> xr.DataArray:
 
 @each(stacked, "panel")
 def gains(study: xr.Dataset) -> pd.DataFrame:
-    """`off` of each change minus that of the standard inversion on the same images, below 0 where it is nearer to the
-    target: columns panel, row, series (what is changed), mean, low, high."""
+    """`off` of each change (row) minus the standard inversion's; below 0: nearer to the target. series: its kind."""
     given = {title: off(one) for title, one in changes(study).items()}
     found = {title: one - given[STANDARD] for title, one in given.items() if title != STANDARD}
     values = xr.concat(found.values(), pd.Index(found, name="row"), coords="minimal", compat="override")
@@ -125,43 +124,36 @@ def detail(study: xr.Dataset) -> pd.DataFrame:
     return means(values.transpose("entry", "series", "sample")).rename(columns={"entry": "row"})
 
 
-_COLUMNS = {"log energy / own target's": ("hf_ratio", 2), "ST-LPIPS": ("st_lpips", 3), "S_LF": ("s_lf", 3)}
+_COLUMNS = {
+    "log energy / own target's": ("hf_ratio", 2),
+    "ST-LPIPS": ("st_lpips", 3),
+    "S_LF": ("s_lf", 3),
+    "PSNR (dB)": ("psnr", 2),
+    "S_DC": ("s_dc", 3),
+}
 
 
 def table(study: xr.Dataset) -> Cells:
     """A row per entry and pair of solvers that was run: scores, and network calls both ways."""
     rows = []
-    for place in np.ndindex(*(study.sizes[dim] for dim in ("entry", "up", "down"))):
-        one = study.isel(dict(zip(("entry", "up", "down"), place, strict=True)))
-        if one["psnr"].isnull().all():
-            continue
-        row = {title.title(): str(one[title].to_numpy()) for title in ("entry", "up", "down")}
-        for title, (name, digits) in _COLUMNS.items():
-            row[title] = statistics.interval(one[name], bounds=bounds_of(name)), digits
-        row["PSNR (dB)"] = statistics.interval(one["psnr"]), 2
-        row["S_DC"] = statistics.interval(one["s_dc"], bounds=bounds_of("s_dc")), 3
-        rows.append(cells.row(row | {"Calls": (float(one["calls_up"] + one["calls_down"]), 0)}))
+    for place in itertools.product(*(study[dim].to_numpy() for dim in ("entry", "up", "down"))):
+        one = study.sel(dict(zip(("entry", "up", "down"), place, strict=True)))
+        if one["psnr"].notnull().any():
+            row = dict(zip(("Entry", "Up", "Down"), map(str, place), strict=True))
+            for title, (name, digits) in _COLUMNS.items():
+                row[title] = statistics.interval(one[name], bounds=bounds_of(name)), digits
+            rows.append(cells.row(row | {"Calls": (float(one["calls_up"] + one["calls_down"]), 0)}))
     return pd.DataFrame(rows)
 
 
 def _ahead(change: str, of: str) -> Callable[[xr.Dataset], Interval]:
     """`off` of one change minus that of another on the same images."""
-
-    def gap(study: xr.Dataset) -> Interval:
-        found = changes(study)
-        return statistics.interval(off(found[change]) - off(found[of]))
-
-    return gap
+    return lambda study: statistics.interval(off(changes(study)[change]) - off(changes(study)[of]))
 
 
 def _telling(score: str, start: str) -> Callable[[xr.Dataset], Interval]:
     """A score told the next timestep minus that told its own."""
-
-    def gap(study: xr.Dataset) -> Interval:
-        values = study[f"told_{score}"].sel(start=start)
-        return statistics.interval(values.sel(told="next") - values.sel(told="own"))
-
-    return gap
+    return lambda study: gap(study[f"told_{score}"].sel(start=start), told=("next", "own"))
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
@@ -174,42 +166,28 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """What this book asks of timesteps and solvers; no paper says it. Each claim holds where the whole interval is
-    below 0."""
-    told = {
-        "Told the next timestep, the standard inversion leaves less power at high frequencies": (
-            "power of latents, next minus own",
-            _telling("high_power", "standard"),
-        ),
-        "Told the next timestep, latents of TABA at 4 % are less decorrelated": (
-            "S_DC, next minus own",
-            _telling("s_dc", "TABA, 4%"),
-        ),
-    }
-    solved = {
-        "A solver of second order both ways brings fine detail nearer to the target's": (
-            "second order, both ways",
-            STANDARD,
-        ),
-        "A solver of second order on the way up alone does": ("second order, up alone", STANDARD),
-        "A solver of second order on the way down alone does": ("second order, down alone", STANDARD),
-        "Four times the steps both ways bring fine detail nearer to the target's": (
-            "four times the steps, both ways",
-            STANDARD,
-        ),
-        "Without any noise, a solver of second order comes nearer than TABA with standard steps": (
-            "second order, both ways",
-            "TABA",
-        ),
-        "TABA comes nearer with a solver of second order than with standard steps": (
-            "TABA, second order both ways",
-            "TABA",
-        ),
-    }
-    what = "distance to the target's log energy, minus that of "
-    rows = [Rule(claim, QUESTION, of, gap, is_below(0), "fig-solvers-latents") for claim, (of, gap) in told.items()]
+    """What this book asks of timesteps and solvers; each claim holds where the whole interval is below 0."""
+    rows = [
+        Rule("Told the next timestep, the standard inversion leaves less power at high frequencies", QUESTION,
+             "power of latents, next minus own", _telling("high_power", "standard"), is_below(0),
+             "fig-solvers-latents"),
+        Rule("Told the next timestep, latents of TABA at 4 % are less decorrelated", QUESTION, "S_DC, next minus own",
+             _telling("s_dc", "TABA, 4%"), is_below(0), "fig-solvers-latents"),
+    ]  # fmt: skip
+    nearer, standard_steps = "fine detail nearer to the target's", "than TABA with standard steps"
+    solved = [
+        (f"A solver of second order both ways brings {nearer}", "second order, both ways", STANDARD),
+        ("A solver of second order on the way up alone does", "second order, up alone", STANDARD),
+        ("A solver of second order on the way down alone does", "second order, down alone", STANDARD),
+        (f"Four times the steps both ways bring {nearer}", "four times the steps, both ways", STANDARD),
+        (f"Without any noise, a solver of second order comes nearer {standard_steps}", "second order, both ways",
+         "TABA"),
+        ("TABA comes nearer with a solver of second order than with standard steps", "TABA, second order both ways",
+         "TABA"),
+    ]  # fmt: skip
     rows += [
-        Rule(claim, QUESTION, what + of, _ahead(change, of), is_below(0), "fig-solvers-gains", 2)
-        for claim, (change, of) in solved.items()
-    ]
+        Rule(claim, QUESTION, f"distance to the target's log energy, minus that of {of}", _ahead(change, of),
+             is_below(0), "fig-solvers-gains", 2)
+        for claim, change, of in solved
+    ]  # fmt: skip
     return judge(rows, found, label)

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.latents import as_rows, called
-from spectral_collapse.findings.measured import attr, label, said, title_of
+from spectral_collapse.findings.measured import attr, images, label, said, title_of
 from spectral_collapse.statistics import Interval, interval, percentiles, text
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class _Numbers(string.Formatter):
 
 def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> str:
     """Markdown from a template with places as of `str.format`: names of `numbers`, of variables, coordinates and attrs
-    of a result.
+    of a result; `images`, of which it is, and `sizes`, along its dimensions.
 
     Of an `Interval` the digits alone are given, as in '{gain:2}'. Of values '{loss[pixels][last]:2}' is the mean with
     its interval at a place, by coordinates, and '{loss[pixels][last]:.2f}' the mean. Lines of a paragraph, or of an
@@ -57,8 +57,9 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
     """
     if study is not None:
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
-        numbers = {**attrs, **{str(name): study[name] for name in study.variables}, **numbers}
-    return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- )", " ", template.strip()), (), numbers)
+        about = {"sizes": study.sizes} | ({"images": images(study)} if "sample" in study.sizes else {})
+        numbers = {**attrs, **about, **{str(name): study[name] for name in study.variables}, **numbers}
+    return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- |\d\. )", " ", template.strip()), (), numbers)
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:

@@ -15,17 +15,15 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
-from spectral_collapse.findings.intervals import high_mean, means, stacked
+from spectral_collapse.findings.intervals import BAND_TITLES, high_mean, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Measured, alike, images, label, title_of
 from spectral_collapse.findings.tidy import each, items
-from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
 
 TITLES = {WHITE: "one white noise", "standard": "standard", "taba": "TABA", "ovg": "OVG"}
 """What tables call series; a method without a title has its own name."""
-BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
 MOST_RINGS = 16
 """Rows of the heat map: with more, a page would be larger and not clearer."""
 LATE = EARLY = 0.1
@@ -64,11 +62,10 @@ def label_sensitivity(study: xr.Dataset) -> pd.DataFrame:
     return _steps(study["label_sensitivity"])
 
 
-def clean_error(found: Found) -> pd.DataFrame:
+@each(stacked, "row", title_of, {"band": BAND_TITLES})
+def clean_error(study: xr.Dataset) -> pd.DataFrame:
     """Squared error of the predicted clean image: columns row (data set), panel (band), series, step, ..."""
-    table = stacked(found, lambda study: _steps(study["clean_error"]), "row")
-    table, order = table.assign(panel=table["band"].map(BAND_TITLES)), list(BANDS)
-    return table.sort_values("band", key=lambda names: names.map(order.index), kind="stable")
+    return _steps(study["clean_error"]).assign(panel=lambda table: table["band"].map(BAND_TITLES))
 
 
 def _steps(values: xr.DataArray, bounds: Bounds = POSITIVE) -> pd.DataFrame:
@@ -104,10 +101,7 @@ def claims(found: Found) -> list[Claim]:
     )
 
     def shorter(one: xr.Dataset) -> Interval | None:
-        if "taba" not in one["series"]:
-            return None
-        standard, taba = early_norms(one)
-        return statistics.interval(standard - taba)
+        return statistics.interval(np.subtract(*early_norms(one))) if "taba" in one["series"] else None
 
     def norms(one: xr.Dataset) -> str:
         norm = one["noise_norm"].sel(walk="inversion", drop=True)

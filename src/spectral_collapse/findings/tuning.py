@@ -15,28 +15,25 @@ from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import each
 from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, interval, resampled, resampled_means
 
 CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 """What a setting is; one that is chosen and published counts as chosen."""
 
 
-def areas(found: Found) -> pd.DataFrame:
+@each(stacked, "panel")
+def areas(study: xr.Dataset) -> pd.DataFrame:
     """What the choice goes by: columns panel, method, setting, label (what differs), series, mean, low, high."""
-
-    def of(study: xr.Dataset) -> pd.DataFrame:
-        rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
-        series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
-        tries = _tries(study)
-        labels = []
-        for method, settings in tries:
-            others = [other for name, other in tries if name == method]
-            differing = {key: one for key, one in settings.items() if any(other.get(key) != one for other in others)}
-            labels.append(f"{called(method)}: {named(differing)}")
-        methods, settings = zip(*tries, strict=True)
-        return rows.assign(method=methods, setting=list(map(named, settings)), label=labels, series=series)
-
-    return stacked(found, of, "panel")
+    rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
+    series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
+    tries, labels = _tries(study), []
+    for method, settings in tries:
+        others = [other for name, other in tries if name == method]
+        differing = {key: one for key, one in settings.items() if any(other.get(key) != one for other in others)}
+        labels.append(f"{called(method)}: {named(differing)}")
+    methods, settings = zip(*tries, strict=True)
+    return rows.assign(method=methods, setting=list(map(named, settings)), label=labels, series=series)
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:
@@ -70,23 +67,17 @@ def table(found: Found) -> Cells:
     """A row per setting of every data set: scores and the area with intervals, SWD, published or chosen."""
     rows = []
     for study in found.values():
-        columns = {
-            title: [Interval(*ends) for ends in zip(*_means(study, name), strict=True)]
-            for title, name in (("S_HF", "s_hf"), ("S_LF", "s_lf"), ("PSNR (dB)", "psnr"))
-        }
-        columns["SWD"] = study["sliced_wasserstein"].to_numpy().astype(float)
-        columns["Area"] = [Interval(*ends) for ends in zip(*area(study), strict=True)]
+        areas = area(study)
         for place, (method, settings) in enumerate(_tries(study)):
+            one = study.isel({"try": place})
             row = {"Data": title_of(study), "Method": called(method), "Setting": named(settings)}
-            row |= {title: (values[place], 1 if title == "PSNR (dB)" else 3) for title, values in columns.items()}
-            for word in ("published", "chosen"):
-                row[word.title()] = "yes" if study[word].to_numpy()[place] else "no"
+            for title, name, digits in (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 1)):
+                row[title] = interval(one[name], bounds=bounds_of(name)), digits
+            row["SWD"] = float(one["sliced_wasserstein"]), 3
+            row["Area"] = Interval(*(end[place] for end in areas)), 3
+            row |= {word.title(): "yes" if one[word] else "no" for word in ("published", "chosen")}
             rows.append(cells.row(row))
     return pd.DataFrame(rows)
-
-
-def _means(study: xr.Dataset, name: str) -> Interval:
-    return interval(study[name].transpose("try", "sample"), bounds=bounds_of(name))
 
 
 def answer(found: Found) -> str:

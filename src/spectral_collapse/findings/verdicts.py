@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, get_args
@@ -31,19 +32,16 @@ Found = dict[str, xr.Dataset]
 
 _SPECTRAL, _BACK = "Spectral Collapse", "There and Back Again"
 QUESTIONS = {
-    f"What is the collapse, and what follows from it? ({_SPECTRAL}, Sec. 1 to 4)": (
-        *("Sec. 1", "Sec. 3", "Sec. 4", "Fig. 1", "Fig. 3", "Fig. 4", "Fig. 15", "Fig. 16", "Table 1"),
-    ),
-    f"Do the cures work, and what do they cost? ({_SPECTRAL}, Sec. 5 to 6.2 and App. E)": (
-        *("Sec. 5", "Sec. 6", "Fig. 2", "Fig. 6", "Table 2", "Table 8", "App. E"),
-    ),
-    f"Do network, space, factor or prediction target matter? ({_SPECTRAL}, Sec. 6.3)": (
-        *("Sec. 6.3", "Table 3", "Table 4", "Table 5", "Table 6"),
-    ),
+    f"What is the collapse, and what follows from it? ({_SPECTRAL}, Sec. 1 to 4)":
+        ("Sec. 1", "Sec. 3", "Sec. 4", "Fig. 1", "Fig. 3", "Fig. 4", "Fig. 15", "Fig. 16", "Table 1"),
+    f"Do the cures work, and what do they cost? ({_SPECTRAL}, Sec. 5 to 6.2 and App. E)":
+        ("Sec. 5", "Sec. 6", "Fig. 2", "Fig. 6", "Table 2", "Table 8", "App. E"),
+    f"Do network, space, factor or prediction target matter? ({_SPECTRAL}, Sec. 6.3)":
+        ("Sec. 6.3", "Table 3", "Table 4", "Table 5", "Table 6"),
     f"Do data and scores behave as described? ({_SPECTRAL}, App. B)": ("App. B", "Fig. 7", "Fig. 12", "Fig. 14"),
     f"Does the theory hold? ({_SPECTRAL}, App. C)": ("App. C",),
     f"Are the first steps to blame? ({_BACK})": (_BACK,),
-}
+}  # fmt: skip
 """The groups of the table, and the places of the papers that belong to them."""
 ELSEWHERE = "Goals and questions of this project"
 
@@ -160,39 +158,28 @@ def grouped(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[tuple[str, 
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
     """Verdict -> how many claims have it."""
-    given = [one.verdict for one in claims]
-    return {verdict: given.count(verdict) for verdict in get_args(Verdict)}
+    return dict.fromkeys(get_args(Verdict), 0) | Counter(one.verdict for one in claims)
 
 
 NAMED = {
-    "Inverted noise maps have less high-frequency energy": ("Latents do collapse", "Latents do not collapse"),
-    "OVG keeps more structure than TABA": (
-        "OVG keeps more structure than TABA",
-        "OVG keeps less structure than TABA",
-        "OVG keeps more structure than TABA on some data sets, and less on others",
-    ),
-}
+    "Inverted noise maps have less high-frequency energy":
+        ("Latents do collapse", "Latents do not collapse"),
+    "OVG keeps more structure than TABA":
+        ("OVG keeps more structure than TABA", "OVG keeps less structure than TABA",
+         "OVG keeps more structure than TABA on some data sets, and less on others"),
+}  # fmt: skip
 """How the claims begin that the answer names -> what it says where they hold, where they fail, and otherwise."""
 DEPENDS = {
-    "The standard inversion collapses with either backbone (DiT): S_DC of": (
-        "Latents collapse with a transformer as with a U-Net",
-        "Latents do not collapse with a transformer",
-    ),
-    "The standard inversion collapses in either space (latent): S_DC of": (
-        "They collapse in an autoencoder's latents as in pixels",
-        "They do not collapse in an autoencoder's latents",
-    ),
-    "x0-prediction restores texture": (
-        "A network that predicts the clean image gives more texture",
-        "A network that predicts the clean image gives less texture",
-    ),
-}
+    "The standard inversion collapses with either backbone (DiT): S_DC of":
+        ("Latents collapse with a transformer as with a U-Net", "Latents do not collapse with a transformer"),
+    "The standard inversion collapses in either space (latent): S_DC of":
+        ("They collapse in an autoencoder's latents as in pixels", "They do not collapse in an autoencoder's latents"),
+    "x0-prediction restores texture":
+        ("A network that predicts the clean image gives more texture",
+         "A network that predicts the clean image gives less texture"),
+}  # fmt: skip
 """The same for the choices of network, space, and target."""
-_SHORT = {
-    "holds on one family only": "holds, one family",
-    "fails on one family only": "fails, one family",
-    "too few data": "open",
-}
+_SHORT = {f"{side} on one family only": f"{side}, one family" for side in ("holds", "fails")} | {"too few data": "open"}
 """Verdicts as columns of a table."""
 _OTHERS = {
     "mixed": "differ between data sets",
@@ -203,8 +190,7 @@ _OTHERS = {
 
 
 def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
-    """How many claims of each group have which verdict, by `Claim.words`, and of all groups; without verdicts that no
-    claim has. of: what a group is."""
+    """How many claims of each group, and of all, have which verdict, by `Claim.words`. of: what a group is."""
     groups = {**claims, "All": [one for made in claims.values() for one in made]}
     rows = {name: [sum(one.words == words for one in made) for words in CONCLUDED] for name, made in groups.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(CONCLUDED)).rename_axis(of)
