@@ -152,8 +152,8 @@ def test_a_conclusion_begins_with_sentences_on_the_claims_that_it_names() -> Non
     ],
 )
 def test_what_is_equal_within_the_margin_is_neither_above_nor_below(found: Interval, holds: bool | None) -> None:
-    above, mirrored = claims.is_above(0, 0.02), Interval(-found.mean, -found.high, -found.low)
+    above, mirrored = claims.is_higher("s_hf"), Interval(-found.mean, -found.high, -found.low)
     assert above.holds(found) is holds
-    assert claims.is_below(0, 0.02).holds(mirrored) is holds
+    assert claims.is_lower("s_hf").holds(mirrored) is holds
     assert above.words == "above 0 (equal within 0.02)"
     assert claims.is_above(0).holds(Interval(0.006, 0.002, 0.01)) is True

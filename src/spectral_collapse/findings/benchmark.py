@@ -17,12 +17,11 @@ import xarray as xr
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
+from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
-from spectral_collapse.findings.measured import UNKNOWN, title_of
-from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.measured import UNKNOWN, label, title_of
 from spectral_collapse.findings.tidy import each, items, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
@@ -124,7 +123,7 @@ def table(found: Found) -> Cells:
     for study in found.values():
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
         for name in map(str, (*study["point"].data, *study["reference"].data, *study["known"].data)):
-            about = {"Method": called(name), "Data": title_of(study), "Draws": _draws(study, name)}
+            about = {"Method": called(name), "Data": label(study), "Draws": _draws(study, name)}
             marks = {score: found.get(name, "") for score, found in best.items()}
             rows.append(cells.row(about | scores_at(study, name, marks)))
     return pd.DataFrame(rows)
@@ -158,7 +157,7 @@ def differences(study: xr.Dataset) -> xr.Dataset:
 
 def all_differences(found: Found) -> dict[str, xr.Dataset]:
     """`differences` on each data set, by its title."""
-    return {title_of(study): differences(study) for study in found.values()}
+    return {label(study): differences(study) for study in found.values()}
 
 
 @each(items, counted)
@@ -267,7 +266,7 @@ def smoother(study: xr.Dataset, name: str) -> str:
         return ""
     times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} does not restore texture: on {title_of(study)} its images have {times} times the high-"
+        f" {called(name)} does not restore texture: on {label(study)} its images have {times} times the high-"
         "frequency energy of the standard inversion's."
     )
 
@@ -280,7 +279,7 @@ def beside_paper(found: Found) -> Cells:
             method, note = line["method"], paper_tables.note(line["table"], name, line["method"])
             if other := method in ("edm", "ovg+edm"):
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
-            row = {"Method": Cell(called(method), called(method), note=note), "Data": title_of(study)}
+            row = {"Method": Cell(called(method), called(method), note=note), "Data": label(study)}
             row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
             rows.append(cells.row(row))
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _paper_scores())])
@@ -309,7 +308,7 @@ def agreement(found: Found) -> str:
             for score in COMPARED:
                 theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
-                cell = f"{title(score, False)} of {called(method)}, {title_of(study)}"
+                cell = f"{title(score, False)} of {called(method)}, {label(study)}"
                 if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
                     unclear.append(cell)
                 else:
@@ -336,28 +335,28 @@ def claims(found: Found) -> list[Claim]:
     rows = [
         ("Latents of the standard inversion are not white: S_DC, which falls with correlation and with missing power, "
          "is below white noise's",
-         tables, "standard", WHITE, "s_dc", is_below, differences),
+         tables, "standard", WHITE, "s_dc", is_lower, differences),
         ("The standard inversion has less texture than true targets: S_HF below theirs",
-         tables, "standard", TARGET, "s_hf", is_below, front),
+         tables, "standard", TARGET, "s_hf", is_lower, front),
         ("TABA restores latent independence: S_DC above the standard inversion's",
-         tables, "taba", "standard", "s_dc", is_above, differences),
+         tables, "taba", "standard", "s_dc", is_higher, differences),
         ("TABA restores texture: S_HF above the standard inversion's",
-         tables, "taba", "standard", "s_hf", is_above, differences),
+         tables, "taba", "standard", "s_hf", is_higher, differences),
         ("Adding noise costs structure: S_LF of TABA below the standard inversion's",
-         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", is_below, front),
+         f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", is_lower, front),
         ("OVG restores texture: S_HF above the standard inversion's",
-         abstract, "ovg", "standard", "s_hf", is_above, differences),
-        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", is_above, front),
-        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", is_above, differences),
-        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", is_below, "fig-benchmark-pictures"),
-        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_above, front),
-        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_below, front),
+         abstract, "ovg", "standard", "s_hf", is_higher, differences),
+        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", is_higher, front),
+        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", is_higher, differences),
+        ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", is_lower, "fig-benchmark-pictures"),
+        ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_higher, front),
+        ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_lower, front),
     ]  # fmt: skip
     rules = []
     for words, where, point, other, score, side, figure in rows:
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
         gap = functools.partial(_gap, point=point, other=other, score=score)
-        rules.append(Rule(words, where, what, gap, side(0, margin(score)), figure))
+        rules.append(Rule(words, where, what, gap, side(score), figure))
     return judge(rules, found, counted)
 
 

@@ -181,7 +181,7 @@ def choice(found: Found) -> pd.DataFrame:
         gain = area_gain(study, name) if name else None
         rows.append(
             {
-                "Data": title_of(study),
+                "Data": label(study),
                 "Variant": name or "none",
                 "Time": f"{times[name]:.1f}" if name else "-",
                 "Time of exact OVG": f"{times[EXACT]:.1f}",

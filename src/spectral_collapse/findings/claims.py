@@ -18,6 +18,7 @@ from spectral_collapse.findings import measured as rules
 from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, label, number, said
+from spectral_collapse.findings.registered import margin
 from spectral_collapse.statistics import Interval
 
 Verdict = Literal["holds", "fails", "mixed", "one family only", "too few data", "not measured"]
@@ -154,21 +155,31 @@ class Test:
     holds: Callable[[Interval], Held]
 
 
-def is_above(bound: float, margin: float = 0.0) -> Test:
-    """`measured.above`; with a margin, not what is equal to the bound within it (`measured.equal`)."""
-    return _beyond("above", above, bound, margin)
+def is_above(bound: float, within: float = 0.0) -> Test:
+    """`measured.above`; with a margin `within`, not what is equal to the bound within it (`measured.equal`)."""
+    return _beyond("above", above, bound, within)
 
 
-def is_below(bound: float, margin: float = 0.0) -> Test:
+def is_below(bound: float, within: float = 0.0) -> Test:
     """`measured.below`; with a margin, not what is equal to the bound within it."""
-    return _beyond("below", below, bound, margin)
+    return _beyond("below", below, bound, within)
 
 
-def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, margin: float) -> Test:
+def is_higher(score: str) -> Test:
+    """Of a difference of a score: above 0, and not within the margin that is registered for it."""
+    return is_above(0, margin(score))
+
+
+def is_lower(score: str) -> Test:
+    """Of a difference of a score: below 0, and not within the margin that is registered for it."""
+    return is_below(0, margin(score))
+
+
+def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, within: float) -> Test:
     def holds(one: Interval) -> Held:
-        return False if margin and rules.equal(one, bound, margin) else rule(one, bound)
+        return False if within and rules.equal(one, bound, within) else rule(one, bound)
 
-    return Test(f"{side} {bound:.3g}" + f" (equal within {margin:g})" * bool(margin), holds)
+    return Test(f"{side} {bound:.3g}" + f" (equal within {within:g})" * bool(within), holds)
 
 
 def is_at_least(value: float, within: float) -> Test:

@@ -52,7 +52,7 @@ def answer(
     data set. claims: of `verdicts.collected`. collapsed: of `studies.collapse`, that data set first.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
-    noise = fine_detail.gap(study, "noise_floor") if "noise_floor" in study["point"] else None
+    uncured = "noise_floor" in study["point"] and not fine_detail.closer(study, "noise_floor")
     checks = verdicts.tally(one for made in claims.values() for one in made)
     counts = sorted({one.sizes["sample"] for one in found.values()})
     beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
@@ -63,7 +63,7 @@ def answer(
         "energy": collapse.energy(first),
         "beside": f"; on the data of the paper {beside}" if beside else "",
         "lacks": decomposition.split(decomposed).sel(measure="high_power", denoiser="network"),
-        "uncured": " Adding this noise does not bring the detail back." if noise and not noise.high < 0 else "",
+        "uncured": " Adding this noise does not bring the detail back." * uncured,
         "misses": {name: fine_detail.miss(study, name) for name in ("standard", *CURES)},
         "nearer": {name: fine_detail.nearer(found, name) for name in CURES},
         "sets": len(found),

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import metrics
-from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.measured import label, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import (
     REAL,
@@ -72,7 +72,7 @@ def stacked(
     found: Mapping[str, xr.Dataset],
     table: Callable[[xr.Dataset], pd.DataFrame],
     column: str,
-    title: Callable[[xr.Dataset], str] = title_of,
+    title: Callable[[xr.Dataset], str] = label,
     order: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
     """The tables of several data sets as one, whose `column` has their titles, in their order. order: column -> order

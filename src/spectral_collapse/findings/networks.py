@@ -27,7 +27,7 @@ from spectral_collapse.findings.intervals import (
     means,
     of_means,
 )
-from spectral_collapse.findings.measured import attr, images, said, title_of
+from spectral_collapse.findings.measured import attr, images, label, said, title_of
 from spectral_collapse.findings.tidy import does
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
@@ -254,11 +254,11 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             white = {name: float(one["white_s_dc"]) for name, one in inside}
             held = {below(score, white[name]) for name, score in scores.items()}
             listed = ", ".join(f"{name} {text(score)} of {white[name]:.3f}" for name, score in scores.items())
-            pixels[title_of(study)] = listed, held.pop() if len(held) == 1 else None
+            pixels[label(study)] = listed, held.pop() if len(held) == 1 else None
         quotients = learning_quotients([name for name, _ in noise])
         if len(quotients):
             under, over = int((quotients["high"] < 1).sum()), int((quotients["low"] > 1).sum())
-            order[title_of(study)] = (
+            order[label(study)] = (
                 f"below 1 with the whole interval in {under} of {len(quotients)}, above in {over}; "
                 f"{quotients['mean'].min():.2f} to {quotients['mean'].max():.2f}",
                 None if bool(under) == bool(over) else not under,

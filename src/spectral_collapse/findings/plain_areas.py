@@ -216,7 +216,7 @@ def sweep_verdict(found: Found) -> str:
     lines, share = [], _published_share(found)
     for name, title in MEASURES.items():
         numbers = "; ".join(
-            f"{title_of(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
+            f"{label(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
             for study in found.values()
         )
         lines.append(

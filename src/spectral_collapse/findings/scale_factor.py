@@ -13,10 +13,10 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, above, is_above, is_below, judge
+from spectral_collapse.findings.claims import Claim, Rule, above, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import BBBC021, Found, counted
-from spectral_collapse.findings.measured import Measured, alike, title_of
+from spectral_collapse.findings.measured import Measured, alike, label
 from spectral_collapse.findings.selections import SHOWN, printed_row
 from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import Selection
@@ -45,7 +45,7 @@ def table(found: Found, factors: Mapping[str, int]) -> Cells:
     rows = []
     for name, study in found.items():
         for point in map(str, study["point"].to_numpy()):
-            row = {"Method": cells.label(called(point)), "Data": cells.label(title_of(study))}
+            row = {"Method": cells.label(called(point)), "Data": cells.label(label(study))}
             row["Factor"] = Cell(f"x{factors[name]}", factors[name])
             row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
             if name.startswith("bbbc021"):
@@ -106,28 +106,27 @@ def claims(found: Found) -> list[Claim]:
     order = [found[name] for name, _ in sorted(factors_of(found).items(), key=lambda one: one[1])]
     where, figure, last = "Spectral Collapse, Sec. 6.3 and Table 5", "fig-factors", {"": order[-1]} if order[1:] else {}
     same = len({tuple(study["sample"].to_numpy()) for study in order}) == 1
-    more, less = is_above(0), is_below(0)
 
     def steps(score: str) -> Measured:
         of = [(one, one[score].sel(point="standard", drop=True).mean("seed")) for one in order if same]
         return Measured(
-            {f"{counted(two)} minus {title_of(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
+            {f"{counted(two)} minus {label(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
         )
 
     growing = [
         Rule(f"Collapse grows with the factor: {title(score, False)} of the standard inversion falls", where,
-             title(score, False), steps(score), less, figure)
+             title(score, False), steps(score), is_lower(score), figure)
         for score in ("s_dc", "s_hf")
     ]  # fmt: skip
     largest = [
         Rule(f"At the largest factor {words}", where,
              f"{title(score, False)} of {called(point)} minus the standard inversion's",
-             functools.partial(difference, point=point, baseline="standard", score=score), side, figure)
+             functools.partial(difference, point=point, baseline="standard", score=score), side(score), figure)
         for words, point, score, side in (
-            ("the standard inversion has a higher PSNR than TABA", "taba", "psnr", less),
-            ("the standard inversion has a higher PSNR than OVG", "ovg", "psnr", less),
-            ("TABA has a higher S_HF than the standard inversion", "taba", "s_hf", more),
-            ("OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", more),
+            ("the standard inversion has a higher PSNR than TABA", "taba", "psnr", is_lower),
+            ("the standard inversion has a higher PSNR than OVG", "ovg", "psnr", is_lower),
+            ("TABA has a higher S_HF than the standard inversion", "taba", "s_hf", is_higher),
+            ("OVG has a higher S_HF than the standard inversion", "ovg", "s_hf", is_higher),
         )
     ]  # fmt: skip
     return judge([*growing, *largest], last, counted)

@@ -14,7 +14,7 @@ from spectral_collapse.findings import benchmark as benchmark_page
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, Test, is_above, is_below, judge
+from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, label, title_of
@@ -134,7 +134,7 @@ def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None,
     for name, studies in per_data_set(found).items():
         for network, study in studies.items():
             for point in (*points(study), *[AUTOENCODER] * (AUTOENCODER in study["reference"])):
-                about = {"Method": called(point), "Network": network, "Data": title_of(study)}
+                about = {"Method": called(point), "Network": network, "Data": label(study)}
                 row = cells.row(about | scores_at(study, point))
                 if printed and name == on:
                     row |= printed_row(study, point, *printed[network], row["Method"])
@@ -157,7 +157,7 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
     rows = []
     for _, studies, network, point in _pairs(found, baseline):
         pairs = comparison.paired(joined(studies), f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
-        row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": title_of(studies[network])}
+        row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": label(studies[network])}
         for score in scores:
             gap, share = (stored(pairs, name, score=score) for name in ("difference", "improved"))
             row[f"Δ {title(score)}"] = gap, benchmark_page.COLUMNS.get(score, 3)
@@ -221,8 +221,8 @@ def collapse_claims(found: Networks, where: str, words: str, figure: str) -> lis
     claims = []
     for network, studies in found.items():
         rows = [
-            ("S_DC of the standard inversion is below white noise's", from_white, is_below(0)),
-            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, is_above(0)),
+            ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
+            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, is_higher("s_dc")),
         ]
         rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
         claims += judge(rules, studies, counted)

@@ -17,7 +17,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
-from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, judge
+from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, is_lower, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import label
@@ -172,7 +172,7 @@ def claims(found: Found) -> list[Claim]:
              "power of latents, next minus own", _telling("high_power", "standard"), is_below(0),
              "fig-solvers-latents"),
         Rule("Told the next timestep, latents of TABA at 4 % are less decorrelated", QUESTION, "S_DC, next minus own",
-             _telling("s_dc", "TABA, 4%"), is_below(0), "fig-solvers-latents"),
+             _telling("s_dc", "TABA, 4%"), is_lower("s_dc"), "fig-solvers-latents"),
     ]  # fmt: skip
     nearer, standard_steps = "fine detail nearer to the target's", "than TABA with standard steps"
     solved = [
@@ -187,7 +187,7 @@ def claims(found: Found) -> list[Claim]:
     ]  # fmt: skip
     rows += [
         Rule(claim, QUESTION, f"distance to the target's log energy, minus that of {of}", _ahead(change, of),
-             is_below(0), "fig-solvers-gains", 2)
+             is_lower("hf_ratio"), "fig-solvers-gains", 2)
         for claim, change, of in solved
     ]  # fmt: skip
     return judge(rows, found, label)

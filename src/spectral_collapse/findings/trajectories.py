@@ -135,7 +135,7 @@ def answer(found: Found) -> dict[str, Any]:
         energy = _high(study).sel(walk="inversion")
         lack = energy.sel(series="standard") - energy.sel(series=WHITE)
         thirds = np.array_split(np.arange(study.sizes["step"]), 3)
-        *before, late[title_of(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
+        *before, late[label(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
         early += before
         norm = study["noise_norm"].sel(walk="inversion", series="standard")
         first.append(float(norm.isel(step=_first(study)).mean()))
