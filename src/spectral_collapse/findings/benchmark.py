@@ -65,6 +65,9 @@ _TITLES = {
 }
 
 
+_PAPER_SCORES = [paper_tables.OURS.get(name, name) for name in paper_tables.SCORES]
+
+
 def called(method: str) -> str:
     """A method or a reference as pages write it: OVG + TABA for 'ovg+taba', TABA, chosen for 'taba*'."""
     if method in _YARDSTICKS:
@@ -170,8 +173,8 @@ def significant(study: xr.Dataset) -> str:
         up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
         parts.append(f"{title(score, False)} {up} above, {down} below")
     unable = (
-        f" With {_pictures(study)} independent pictures no p-value is below {_least(study):.3g}, so the test cannot "
-        "find a difference on this data set."
+        f" With {len(set(groups_of(study)))} independent pictures no p-value is below {_least(study):.3g}, so the test "
+        "cannot find a difference on this data set."
     )
     return f", of {pairs.sizes['point']} methods: {'; '.join(parts)}.{unable * (not _enough(study))}"
 
@@ -282,13 +285,13 @@ def beside_paper(found: Found) -> Cells:
             row = {"Method": Cell(called(method), called(method), note=note), "Data": label(study)}
             row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
             rows.append(cells.row(row))
-    return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _paper_scores())])
+    return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _PAPER_SCORES)])
 
 
 def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dict[str, Cell]:
     """Ours / paper of each score of a printed row; '-' for what was not measured."""
     row = {}
-    for theirs, score in zip(paper_tables.SCORES, _paper_scores(), strict=True):
+    for theirs, score in zip(paper_tables.SCORES, _PAPER_SCORES, strict=True):
         known = study is not None and point in study["point"]
         mean = value(study, score, point).mean if known else np.nan
         digits = COLUMNS[score]
@@ -374,11 +377,7 @@ def kinds(study: xr.Dataset) -> dict[str, list[str]]:
 
 def _least(study: xr.Dataset) -> float:
     """The smallest p-value that `statistics.sign_flip` can give with so many independent pictures."""
-    return max(2.0 ** (1 - _pictures(study)), 1 / (statistics.FLIPS + 1))
-
-
-def _pictures(study: xr.Dataset) -> int:
-    return len(set(groups_of(study)))
+    return max(2.0 ** (1 - len(set(groups_of(study)))), 1 / (statistics.FLIPS + 1))
 
 
 def _enough(study: xr.Dataset) -> bool:
@@ -390,7 +389,3 @@ def _draws(study: xr.Dataset, name: str) -> str:
     if name in study["point"]:
         return "stochastic" if study["stochastic"].sel(point=name).item() else "deterministic"
     return called(TARGET) if name == TARGET else "reference"
-
-
-def _paper_scores() -> list[str]:
-    return [paper_tables.OURS.get(name, name) for name in paper_tables.SCORES]

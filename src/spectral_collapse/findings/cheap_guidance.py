@@ -223,10 +223,14 @@ def claims(found: Found) -> list[Claim]:
     variant takes more time than its budget, or where the whole 95 % interval of the difference of areas (S_LF cut at
     each target's own) is below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it
     is open. The claim on a difference holds where the whole interval lies on the claimed side of 0."""
+
+    def change(study: xr.Dataset) -> Interval:
+        return statistics.interval(_minus_exact(study, "hf_excess").sel(variant="free HF"))
+
     energy = Rule("With the free variance gradient instead of the exact one, outputs lack high-frequency energy",
                   "Earlier runs of this project, one data set",
                   "log high-frequency energy, 'free HF' minus exact OVG",
-                  lambda study: _energy(study, "free HF") if "free HF" in study["variant"] else None,
+                  lambda study: change(study) if "free HF" in study["variant"] else None,
                   is_below(0), "fig-cheap-energy", 2)  # fmt: skip
     best = "with the gradients chosen on validation images"
     return [
@@ -252,8 +256,3 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
     )
     what = "difference of areas, S_LF capped at the targets' own, and time"
     return from_cases(words, "This project's goal", cases, what, "fig-cheap-cost")
-
-
-def _energy(study: xr.Dataset, variant: str) -> Interval:
-    """Log high-frequency energy of the outputs of a variant minus exact OVG's."""
-    return statistics.interval(_minus_exact(study, "hf_excess").sel(variant=variant))

@@ -26,7 +26,7 @@ from spectral_collapse.findings.benchmark import called, cut, difference, seeds_
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import label
-from spectral_collapse.findings.tidy import enumerated, once
+from spectral_collapse.findings.tidy import enumerated, often, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
 
@@ -192,10 +192,10 @@ def gains(found: Found) -> pd.DataFrame:
     """Gains at the largest budget, of the methods that lead a task on most data sets first; series: the data set."""
     rows = []
     for task, wanted in TASKS.items():
-        every = {label(study): choices(study, task, BUDGETS[-1]) for study in suited(found, task).values()}
-        names = (one.method for those in every.values() for one in those)
+        every = [(label(study), choices(study, task, BUDGETS[-1])) for study in suited(found, task).values()]
+        names = (one.method for _, those in every for one in those)
         best = list(dict.fromkeys([*leading(found, task, BUDGETS[-1]), *names]))[:_DRAWN]
-        for title, those in every.items():
+        for title, those in every:
             for one in sorted((one for one in those if one.method in best), key=lambda one: best.index(one.method)):
                 row = {"panel": f"{task}|{_SCORES[wanted.score]}", "method": called(one.method), "series": title}
                 rows.append(row | {"standing": AMONG if one.leads else APART} | one.gain._asdict())
@@ -210,7 +210,7 @@ def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
 
 
 def _share(count: int, of: int) -> str:
-    return "on the only data set" if of == 1 else f"on {'all' if count == of else 'most' if 2 * count > of else 'some'}"
+    return "on the only data set" if of == 1 else f"on {often(count, of)}"
 
 
 def answer(found: Found) -> str:

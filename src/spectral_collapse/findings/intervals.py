@@ -9,21 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import metrics
+from spectral_collapse import metrics, statistics
 from spectral_collapse.findings.measured import label, title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.statistics import (
-    REAL,
-    Bounds,
-    Interval,
-    bootstrap_counts,
-    bootstrap_mean,
-    groups_of,
-    interval,
-    resampled,
-    resampled_means,
-    text,
-)
+from spectral_collapse.statistics import REAL, Bounds, Interval, bootstrap_mean, groups_of, interval, text
 
 ENDS = ["mean", "low", "high"]
 BAND_TITLES = {name: f"{name}: {low:g} to {high:g} cycles/px" for name, (low, high) in BANDS.items()}
@@ -121,9 +110,11 @@ def of_means(
 ) -> Interval:
     """A statistic of the means over the last dimension of `values`, (..., N), with its interval; groups: of the N
     samples. statistic: of means in whose last dimension each is another resample."""
-    counts = np.ones((1, len(groups))), bootstrap_counts(groups)
-    actual, draws = (statistic(*(resampled_means(np.asarray(one), times) for one in values)) for times in counts)
-    return resampled(actual[..., 0], draws, groups)
+    counts = np.ones((1, len(groups))), statistics.bootstrap_counts(groups)
+    actual, draws = (
+        statistic(*(statistics.resampled_means(np.asarray(one), times) for one in values)) for times in counts
+    )
+    return statistics.resampled(actual[..., 0], draws, groups)
 
 
 def mean_text(values: xr.DataArray, digits: int = 3, bounds: Bounds = REAL) -> str:

@@ -18,31 +18,12 @@ from spectral_collapse.findings import tidy
 from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
-from spectral_collapse.findings.intervals import (
-    BAND_TITLES,
-    as_table,
-    concat,
-    exponential,
-    mean_text,
-    means,
-    of_means,
-)
+from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
 from spectral_collapse.findings.measured import attr, images, label, said, title_of
 from spectral_collapse.findings.tidy import does
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
-from spectral_collapse.statistics import (
-    POSITIVE,
-    REAL,
-    SHARE,
-    Bounds,
-    Interval,
-    bootstrap_mean,
-    groups_of,
-    ratio,
-    resampled,
-    text,
-)
+from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
@@ -120,20 +101,22 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
     error is below `LEARNT`; band 'high over low': their quotient, where both are learnt."""
     one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
-    steps, groups = one["step"].to_numpy().astype(float), statistics.groups_of(one, "pair")
-    errors = values.mean(-1)
-    half = records.half_learnt(errors, steps)
-    drawn = records.half_learnt(statistics.resampled_means(values, statistics.bootstrap_counts(groups)), steps)
-    bands = [str(band) for band in one["band"].data]
+    steps, bands = one["step"].to_numpy().astype(float), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
-    rows = []
+
+    def half(errors: np.ndarray) -> np.ndarray:
+        return records.half_learnt(errors, steps)
+
+    def quotient(errors: np.ndarray) -> np.ndarray:
+        return half(errors)[:, high] / half(errors)[:, low]
+
+    groups, last, rows = statistics.groups_of(one, "pair"), values[-1].mean(-1), []
+    ends, times = (of_means(statistic, values, groups=groups) for statistic in (half, quotient))
     for level, at in enumerate(runs["ratio"].sel(model=name).to_numpy()):
-        last = errors[-1, level]
-        for band in np.flatnonzero(last < LEARNT):
-            rows.append((at, bands[band], *resampled(half[level, band], drawn[level, band], groups), last[band]))
-        if last[low] < LEARNT and last[high] < LEARNT:
-            quotients = half[level, high] / half[level, low], drawn[level, high] / drawn[level, low]
-            rows.append((at, "high over low", *resampled(*quotients, groups), np.nan))
+        for band in np.flatnonzero(last[level] < LEARNT):
+            rows.append((at, bands[band], *(end[level, band] for end in ends), last[level, band]))
+        if (last[level, [low, high]] < LEARNT).all():
+            rows.append((at, "high over low", *(end[level] for end in times), np.nan))
     return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
 
 
@@ -366,7 +349,7 @@ def amplification(one: xr.Dataset, predictor: str = "network") -> Interval:
     frequencies did as they do on average: exp of the integral of 1 - response over log(sigma / alpha)."""
     response = one["response"].sel(predictor=predictor).transpose("level", "sample")
     ratios = np.log(one["ratio"].to_numpy())
-    return of_means(lambda of: np.exp(np.trapezoid(1 - of, ratios, axis=0)), response, groups=groups_of(one))
+    return of_means(lambda of: np.exp(np.trapezoid(1 - of, ratios, axis=0)), response, groups=statistics.groups_of(one))
 
 
 def learnt(study: xr.Dataset) -> str:
@@ -578,13 +561,12 @@ def _times(logarithms: xr.DataArray) -> str:
 def _ratio_to_noise(one: xr.Dataset) -> Interval:
     """The energy of translations over that of samples from white noise, two independent sets."""
     noise, translated = every_draw(one["excess_noise"]), one["excess_translated"]
-    draws = [
-        statistics.resampled_means(
-            values.to_numpy(), statistics.bootstrap_counts(statistics.groups_of(values, dim), seed=seed)
-        )
-        for seed, (values, dim) in enumerate(((noise, "every"), (translated, "sample")))
-    ]
-    gap = resampled(float(translated.mean() - noise.mean()), draws[1] - draws[0], statistics.groups_of(translated))
+    sets = [(values.to_numpy(), statistics.groups_of(values, str(values.dims[-1]))) for values in (noise, translated)]
+    of_noise, of_translated = (
+        statistics.resampled_means(values, statistics.bootstrap_counts(groups, seed=seed))
+        for seed, (values, groups) in enumerate(sets)
+    )
+    gap = statistics.resampled(float(translated.mean() - noise.mean()), of_translated - of_noise, sets[1][1])
     return Interval(*np.exp(gap))
 
 

@@ -263,16 +263,12 @@ def redundancy_verdict(found: xr.Dataset) -> str:
     """Pairs of scores whose rank correlation is near 1 in magnitude; `found` is a result of `correlations`."""
     pairs = _pairs(found)
     surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
-    listed = "; ".join(_alike(found)) or f"none; the closest are {surest} ({text(pairs[surest], 2)})"
+    alike = [f"{pair} ({text(r, 2)})" for pair, r in pairs.items() if r.low > REDUNDANT or r.high < -REDUNDANT]
+    listed = "; ".join(alike) or f"none; the closest are {surest} ({text(pairs[surest], 2)})"
     return (
         f"Scores that order these {found.attrs['points']} distortions alike (whole interval beyond {REDUNDANT:g} in "
         f"magnitude): {listed}."
     )
-
-
-def _alike(found: xr.Dataset) -> list[str]:
-    """The pairs of scores whose whole interval lies beyond `REDUNDANT` in magnitude, with their correlation."""
-    return [f"{pair} ({text(r, 2)})" for pair, r in _pairs(found).items() if r.low > REDUNDANT or r.high < -REDUNDANT]
 
 
 def _pairs(found: xr.Dataset) -> dict[str, Interval]:

@@ -70,7 +70,8 @@ def left(process: Process, num_steps: int, entered: int) -> float:
 def latents(study: xr.Dataset, process: Process) -> pd.DataFrame:
     """Power of latents at high frequencies: columns panel, series, share of the steps that is replaced by forward
     diffusion, mean, low, high; with `PREDICTED`, what `left` says."""
-    shares = {"noise floor": 0.0} | {name: _share(name) for name in study["start"].to_numpy() if "TABA" in name}
+    starts = [name for name in study["start"].to_numpy() if "TABA" in name]  # 'TABA, 4%'
+    shares = {"noise floor": 0.0} | {name: float(name.split(", ")[1].rstrip("%")) / 100 for name in starts}
     values = study["told_high_power"].sel(start=list(shares))
     table = means(values, bounds=(0, math.inf)).assign(share=lambda rows: rows["start"].map(shares))
     table = table.assign(series=table["told"].map(TELLING))
@@ -78,10 +79,6 @@ def latents(study: xr.Dataset, process: Process) -> pd.DataFrame:
     known = [left(process, num_steps, round(num_steps * share)) for share in shares.values()]
     closed = pd.DataFrame({"share": shares.values(), "series": PREDICTED, "mean": known, "low": known, "high": known})
     return pd.concat([table, closed], ignore_index=True)
-
-
-def _share(start: str) -> float:
-    return float(start.split(", ")[1].rstrip("%")) / 100
 
 
 @each(stacked, "panel")
