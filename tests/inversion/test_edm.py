@@ -5,16 +5,10 @@ import dataclasses
 import pytest
 import torch
 
-from spectral_collapse.inversion import EDM, create
+from spectral_collapse.inversion import EDM
 from spectral_collapse.processes import Process, VarianceExploding
 from tests.gaussian import FINE_PROCESSES, draw, flat, flow_gain
 from tests.inversion.steps import EmbeddedGaussian
-
-
-def test_without_its_options_it_is_standard_inversion() -> None:
-    denoiser, x = flat(VarianceExploding(), 0.1), draw(0.1)
-    plain = EDM(entry_noise=False).invert(denoiser, x, 0)
-    assert torch.equal(plain.latent, create("standard").invert(denoiser, x, 0).latent)
 
 
 @pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])

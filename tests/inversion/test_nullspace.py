@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spectral_collapse import sampling
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import TABA, DownsamplingNullSpace, HighPass, NoiseFloor, NullSpace
 from spectral_collapse.inversion.base import Inversion
 from spectral_collapse.inversion.projectors import Projector
@@ -89,20 +88,6 @@ def test_three_names_of_one_implementation() -> None:
     assert torch.equal(latents[0], latents[1])
     assert torch.equal(latents[2], latents[3])
     assert not torch.equal(latents[0], latents[2])
-
-
-def test_bad_parameters_are_refused() -> None:
-    denoiser, x = flat(VariancePreserving(), 0.1), draw(0.1)
-    with pytest.raises(InvalidParameterError, match="can't enter at level 11 of 10"):
-        NullSpace(k=11).invert(denoiser, x, 0, 10)
-    with pytest.raises(InvalidParameterError, match="cutoff must be"):
-        NullSpace(projector=0.7)
-    with pytest.raises(InvalidParameterError, match="order must be a whole number from 1 to 2; 3 was given"):
-        NullSpace(order=3)
-    with pytest.raises(InvalidParameterError, match="eta_lf must be"):
-        NullSpace(eta_lf=-1.0)
-    with pytest.raises(InvalidParameterError, match="must divide height and width"):
-        NullSpace(projector=DownsamplingNullSpace(3)).invert(denoiser, x, 0, 10)
 
 
 def test_second_order_steps_up_bring_the_latent_closer_to_the_flow_and_sampling_stays_plain() -> None:

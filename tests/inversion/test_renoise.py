@@ -3,22 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from spectral_collapse.denoisers import NetworkDenoiser
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import ReNoise, create
 from spectral_collapse.inversion.renoise import pair_loss, patch_loss
 from spectral_collapse.processes import VariancePreserving
 from tests.gaussian import draw, flat
-from tests.networks_tiny import tiny_unet
 
 PLAIN = {"lambda_pair": 0.0, "lambda_patch": 0.0}
-
-
-def test_without_iterations_it_is_standard_inversion_bit_for_bit() -> None:
-    denoiser, x = NetworkDenoiser(tiny_unet(), VariancePreserving()), torch.randn(2, 4, 16, 16)
-    renoise = ReNoise(iterations=0).invert(denoiser, x, 0, 5)
-    assert torch.equal(renoise.latent, create("standard", told="next").invert(denoiser, x, 0, 5).latent)
-    assert renoise.network_calls == 5
 
 
 def test_the_residual_falls_and_the_fixed_point_is_reached() -> None:
@@ -77,7 +67,3 @@ def test_patch_loss_is_twice_the_gaussian_divergence(generator: torch.Generator)
 def test_regularisation_is_random_only_through_the_patch_loss() -> None:
     assert ReNoise().stochastic
     assert not ReNoise(lambda_patch=0.0).stochastic
-    with pytest.raises(InvalidParameterError, match="can't average 3 predictions of 2"):
-        ReNoise(iterations=2, averaged=3)
-    with pytest.raises(InvalidParameterError, match="images of at least 8 x 8"):
-        ReNoise().invert(flat(VariancePreserving(), 0.1, 6), draw(0.1, size=6), 0, 3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
-from spectral_collapse.inversion import METHODS, InversionMethod, InversionState, create
+from spectral_collapse.inversion import METHODS, DownsamplingNullSpace, InversionMethod, InversionState, create
 from spectral_collapse.inversion.base import ForwardNoise
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
@@ -122,9 +122,16 @@ def test_record_calls_and_determinism(method: InversionMethod, process: Variance
 
 
 @pytest.mark.parametrize("method", EXAMPLES, ids=str)
-def test_the_way_back_is_counted_watched_and_repeatable(method: InversionMethod) -> None:
+def test_the_way_back_is_counted_watched_and_repeatable_and_inference_mode_changes_nothing(
+    method: InversionMethod,
+) -> None:
+    """What steps alone need is dropped. SDEdit keeps the noise that its way back draws, which knows no image."""
     denoiser, x = denoiser_for(method, VariancePreserving()), draw(0.5, 2)
     inverted = method.invert(denoiser, x, 0, 5, torch.Generator().manual_seed(3))
+    assert bool(inverted.memory.keys() - {"noise"}) == method.remembers
+    with torch.inference_mode():
+        inside = method.invert(denoiser, x + 0, torch.tensor([0, 0]), 5, torch.Generator().manual_seed(3)).latent
+    torch.testing.assert_close(inside, inverted.latent, rtol=0, atol=0)
     seen: list[int] = []
     images = [method.sample(denoiser, inverted, 1, 3.0, callback=lambda s: seen.append(s.index)) for _ in range(2)]
     assert torch.equal(*images)
@@ -239,13 +246,6 @@ def test_who_writes_into_a_state_does_not_write_into_the_callers_images(method: 
     assert torch.equal(found.latent, latent)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
-def test_only_methods_that_remember_keep_more_of_the_image_than_the_latent(method: InversionMethod) -> None:
-    """What steps alone need is dropped. SDEdit keeps the noise that its way back draws, which knows no image."""
-    found = method.invert(denoiser_for(method, VariancePreserving()), draw(0.5, 2), 0, 5)
-    assert bool(found.memory.keys() - {"noise"}) == method.remembers
-
-
 def test_rf_inversion_remembers_the_image_where_sampling_is_led_to_it() -> None:
     denoiser, x = flat(VariancePreserving(), 0.5), draw(0.5, 2)
     for params, remembers in (({}, False), ({"eta": 0.5}, True), ({"eta": 0.5, "until": 0.0}, False)):
@@ -285,16 +285,6 @@ def test_a_share_that_rounds_to_no_step_is_refused_with_the_least_that_helps(
         inverted(least, steps)
     if name not in ("sdedit", "easy_inv"):
         inverted(0.0, 4)  # on purpose
-    assert torch.equal(create("easy_inv", start=0.0, stop=0.0).invert(denoiser, x, 0, 4).latent, inverted_standard(x))
-
-
-def inverted_standard(x: torch.Tensor) -> torch.Tensor:
-    return create("standard").invert(flat(VariancePreserving(), 0.5, 8), x, 0, 4).latent
-
-
-def test_easy_invs_window_behind_the_last_step_needs_another_start() -> None:
-    with pytest.raises(InvalidParameterError, match=r"none of 1 steps .*use more steps, or a lower start"):
-        create("easy_inv").invert(flat(VariancePreserving(), 0.5, 8), draw(0.5, 2, 3, 8), 0, 1)
 
 
 def test_images_that_no_memory_holds_are_refused_before_they_are_summed() -> None:
@@ -304,13 +294,6 @@ def test_images_that_no_memory_holds_are_refused_before_they_are_summed() -> Non
         create("standard").invert(denoiser, absurd, 0, 4)
     with pytest.raises(InvalidParameterError, match=sentence):
         sample(denoiser, absurd, 0, 4)
-
-
-def test_told_is_one_of_two() -> None:
-    for name in ("standard", "taba", "ovg", "nullspace", "null_class", "wiener", "renoise", "spectral_swap"):
-        with pytest.raises(InvalidParameterError, match="unknown told 'upper'; known are: own, next"):
-            create(name, told="upper")
-    assert {name for name in METHODS if create(name).told == "next"} == {"renoise"}
 
 
 def test_unknown_names_are_answered_with_the_known_ones() -> None:
@@ -324,35 +307,74 @@ def test_unknown_names_are_answered_with_the_known_ones() -> None:
         create("midpoint", eta=1)
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, "0.1", True, float("nan")])
-def test_fractions_out_of_range_are_refused(value: object) -> None:
-    with pytest.raises(InvalidParameterError, match="fraction must be"):
-        create("taba", fraction=value)
+REFUSED: list[tuple[str, dict[str, object], str]] = [
+    *(("taba", {"fraction": value}, "fraction must be") for value in (-0.1, 1.1, "0.1", True, float("nan"))),
+    ("ovg", {"eta_hf": -1}, "eta_hf must be"),
+    ("ovg", {"eta_lf": float("inf")}, "eta_lf must be"),
+    ("ovg", {"clip": 0}, "clip must be"),
+    ("ovg", {"project": 1}, "project must be"),
+    ("ovg", {"scale": "dt"}, "unknown scale 'dt'"),
+    ("ovg", {"scale": "none", "clip": 2.0}, "clip"),
+    ("ovg", {"gradient": "exakt"}, "gradient"),
+    ("ovg", {"every": 0}, "every must be a whole number of at least 1; 0 was given"),
+    ("ovg", {"gradient": "combined", "every": 2}, "leave gradient_lf and every alone"),
+    ("rf_inversion", {"gamma": 1.5}, "gamma must be from 0 to 1; 1.5 was given"),
+    ("easy_inv", {"start": 0.5, "stop": 0.2}, "start must not be above stop; 0.5 and 0.2 were given"),
+    ("easy_inv", {"start": 0.8}, r"start must not be above stop|none of 4 steps"),
+    ("ilvr", {"consistent": "noise"}, "consistent"),
+    ("pix2pix_zero", {}, r"in images of at least 10 x 10; \(6, 6\) was given"),
+    ("cycle_diffusion", {"eta": 0}, "eta must be above 0"),
+    ("ddpm_friendly", {"skip": 0.97}, r"ddpm_friendly with skip 0\.97 leaves none of 4 steps"),
+    ("nullspace", {"k": 5}, "can't enter at level 5 of 4"),
+    ("nullspace", {"projector": 0.7}, "cutoff must be"),
+    ("nullspace", {"order": 3}, "order must be a whole number from 1 to 2; 3 was given"),
+    ("nullspace", {"eta_lf": -1.0}, "eta_lf must be"),
+    ("nullspace", {"projector": DownsamplingNullSpace(4)}, "must divide height and width"),
+    ("wiener", {"k": 5}, "wiener can't enter at level 5 of 4"),
+    ("wiener", {"k": -1}, "k must be"),
+    ("renoise", {"iterations": 2, "averaged": 3}, "can't average 3 predictions of 2"),
+    ("renoise", {}, "images of at least 8 x 8"),
+    ("sdedit", {"strength": 0.0}, "strength must be above 0"),
+    ("sdedit", {"strength": 0.01}, "none of 4 steps"),
+    ("null_class", {}, "GaussianDenoiser does not have"),
+    *(
+        (name, {"told": "upper"}, "unknown told 'upper'; known are: own, next")
+        for name in ("standard", "taba", "ovg", "nullspace", "null_class", "wiener", "renoise", "spectral_swap")
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"eta_hf": -1},
-        {"eta_lf": float("inf")},
-        {"clip": 0},
-        {"project": 1},
-        {"scale": "dt"},
-        {"scale": "none", "clip": 2.0},
-    ],
-)
-def test_impossible_ovg_parameters_are_refused(params: dict[str, object]) -> None:
-    with pytest.raises(InvalidParameterError):
-        create("ovg", **params)
+def test_what_a_method_cannot_do_is_refused() -> None:
+    denoiser, x = flat(VariancePreserving(), 0.1, 6), draw(0.1, 2, 3, 6)
+    for name, params, sentence in REFUSED:
+        with pytest.raises(InvalidParameterError, match=sentence):
+            create(name, **params).invert(denoiser, x, 0, 4)
+    for name, step, sentence in (
+        ("bdia", 1, "bdia needs num_steps of at least 2; with the 1 that was given"),
+        ("o_belm", 1, "o_belm needs num_steps of at least 2; with the 1 that was given"),
+        ("easy_inv", 1, r"none of 1 steps .*use more steps, or a lower start"),
+        ("o_belm", 4, "o_belm divides by alpha, which is 0 at this process's last level"),
+    ):
+        with pytest.raises(InvalidParameterError, match=sentence):
+            create(name).invert(flat(FlowMatching() if step == 4 else VariancePreserving(), 0.1, 6), x, 0, step)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
-def test_inference_mode_changes_nothing(method: InversionMethod) -> None:
-    denoiser = denoiser_for(method, VariancePreserving())
-    x = draw(0.5, 2)
-    usual = method.invert(denoiser, x, 0, 5, torch.Generator().manual_seed(0)).latent
-    with torch.inference_mode():
-        inside = method.invert(
-            denoiser, x + 0, torch.tensor([0, 0]), 5, generator=torch.Generator().manual_seed(0)
-        ).latent
-    torch.testing.assert_close(inside, usual, rtol=0, atol=0)
+def test_without_its_options_a_method_is_the_standard_inversion_bit_for_bit() -> None:
+    x = torch.randn(2, 4, 16, 16)
+    for process, prediction in ((VariancePreserving(), "epsilon"), (FlowMatching(), "flow")):
+        denoiser = NetworkDenoiser(tiny_unet(), process, prediction)
+        for name, params in (
+            ("edm", {"entry_noise": False}),
+            ("ovg", {"eta_hf": 0, "eta_lf": 0}),
+            ("renoise", {"iterations": 0}),
+            ("taba", {"fraction": 0.0}),
+            ("rf_inversion", {"gamma": 0.0}),
+            ("easy_inv", {"eta": 1.0}),
+            ("easy_inv", {"start": 0.0, "stop": 0.0}),
+        ):
+            found = create(name, **params).invert(denoiser, x, 0, 5)
+            plain = create("standard", told=create(name).told).invert(denoiser, x, 0, 5)
+            assert torch.equal(found.latent, plain.latent), name
+            assert found.network_calls == 5
+            assert name != "ovg" or not found.diagnostics
+    assert {name for name in METHODS if create(name).told == "next"} == {"renoise"}
