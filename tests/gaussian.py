@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from spectral_collapse.denoisers import GaussianDenoiser
+from spectral_collapse.denoisers import Denoiser, GaussianDenoiser, Prediction
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 
 SIZE = 16
@@ -42,6 +42,17 @@ class FineFlowMatching(FlowMatching):
 
 
 FINE_PROCESSES = [FineVariancePreserving(), VarianceExploding(), FineFlowMatching()]
+
+
+class Counting:
+    """A denoiser that counts its calls."""
+
+    def __init__(self, inner: Denoiser) -> None:
+        self.inner, self.process, self.calls = inner, inner.process, 0
+
+    def __call__(self, x: torch.Tensor, level: Level, label: torch.Tensor) -> Prediction:
+        self.calls += 1
+        return self.inner(x, level, label)
 
 
 def flat(process: Process, variance: float, size: int = SIZE, labels: tuple[int, ...] = (0, 1, 2)) -> GaussianDenoiser:

@@ -39,10 +39,7 @@ def test_a_moving_average_correlates_its_neighbours_and_no_others(generator: tor
     assert float(ring[1:].abs().max()) < 0.004
 
 
-def test_an_offset_counts_at_every_distance() -> None:
+def test_an_offset_counts_at_every_distance_and_too_small_latents_are_refused() -> None:
     torch.testing.assert_close(autocorrelation(torch.full((1, 1, 8, 8), 0.3)), torch.ones(1, 4, dtype=torch.float64))
-
-
-def test_too_small_latents_are_refused() -> None:
     with pytest.raises(InvalidParameterError, match="autocorrelation: latents 1 x 8 are too small"):
         autocorrelation(torch.ones(1, 1, 1, 8))

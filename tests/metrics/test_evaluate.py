@@ -82,7 +82,9 @@ def test_the_values_are_those_of_each_score_called_by_itself(
     assert set(everything) == set(metrics.SCORES)
 
 
-def test_variables_carry_their_cards_and_are_stored(everything: xr.Dataset, tmp_path: Path) -> None:
+def test_variables_carry_their_cards_settings_and_inputs_and_are_stored(
+    everything: xr.Dataset, tmp_path: Path, given: dict[str, torch.Tensor | float]
+) -> None:
     for name, variable in everything.items():
         card = metrics.SCORES[name]
         assert variable.dims == (("sample",) if card.per == "sample" else ())
@@ -95,6 +97,11 @@ def test_variables_carry_their_cards_and_are_stored(everything: xr.Dataset, tmp_
     everything.to_netcdf(tmp_path / "scores.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "scores.nc", engine="h5netcdf") as again:
         xr.testing.assert_equal(again.load(), everything)
+    assert everything["s_lf"].attrs["inputs"] == "image and source"
+    assert everything["ssim"].attrs["inputs"] == "image and reference"
+    found = evaluate(["s_lf", "ms_ssim"], **given, structure="edges")
+    assert (found["s_lf"].attrs["cutoff"], found["s_lf"].attrs["structure"]) == (0.5, "edges")
+    assert found["ms_ssim"].attrs["scales"] == 2  # 32 px hold the window of 11 px at half the size, not at a quarter
 
 
 def test_a_sample_does_not_see_its_batch(given: dict[str, torch.Tensor | float]) -> None:
@@ -121,11 +128,6 @@ def test_no_score_changes_what_the_next_is_given() -> None:
     assert float(found["effective_rank"]) == float(metrics.pca(before).effective_rank)
 
 
-def test_s_lf_says_that_its_second_batch_are_sources(everything: xr.Dataset) -> None:
-    assert everything["s_lf"].attrs["inputs"] == "image and source"
-    assert everything["ssim"].attrs["inputs"] == "image and reference"
-
-
 def test_a_functions_name_stands_for_its_scores_and_is_called_once(
     given: dict[str, torch.Tensor | float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,19 +151,16 @@ def test_a_functions_name_stands_for_its_scores_and_is_called_once(
     ]
 
 
-def test_all_is_what_the_inputs_allow(given: dict[str, torch.Tensor | float]) -> None:
+def test_all_is_what_the_inputs_allow_and_every_kind_of_them_is_known(given: dict[str, torch.Tensor | float]) -> None:
     found = evaluate("all", latents=given["latents"])
     assert set(found) == {name for name, card in metrics.SCORES.items() if card.inputs == "latent"}
     assert set(evaluate("all", noise=given["noise"], clean=given["clean"])) == {"noise_of_image", "image_of_noise"}
     with pytest.raises(InvalidParameterError, match="no score can do with what was given"):
         evaluate("all", noise=given["noise"])
-
-
-def test_every_kind_of_inputs_is_known() -> None:
     assert set(get_args(Inputs)) == set(INPUTS)
 
 
-def test_a_missing_input_is_named_with_its_score(given: dict[str, torch.Tensor | float]) -> None:
+def test_a_missing_or_bad_input_is_named_with_its_score(given: dict[str, torch.Tensor | float]) -> None:
     for names, missing, message in (
         (["psnr"], "references", "'psnr' needs references="),
         (["s_lf"], "sources", "'s_lf' needs sources="),
@@ -171,9 +170,6 @@ def test_a_missing_input_is_named_with_its_score(given: dict[str, torch.Tensor |
     ):
         with pytest.raises(InvalidParameterError, match=message):
             evaluate(names, **{name: value for name, value in given.items() if name != missing})
-
-
-def test_bad_input_is_named(given: dict[str, torch.Tensor | float]) -> None:
     references, latents = given["references"][:5], given["latents"]
     for names, changed, error, message in (
         ("psnr", {}, InvalidParameterError, "names must be .*'psnr' was given"),
@@ -238,12 +234,6 @@ def test_the_mean_of_the_kolmogorov_statistic(count: int) -> None:
     distance = np.linspace(0, 1, 400)
     exact = np.trapezoid(stats.kstwo(count).sf(distance), distance)
     assert 1 - found == pytest.approx(exact, rel=0.003)  # exact under 16; Vrbik's correction leaves O(n^-1.5) beyond
-
-
-def test_settings_are_recorded(given: dict[str, torch.Tensor | float]) -> None:
-    found = evaluate(["s_lf", "ms_ssim"], **given, structure="edges")
-    assert (found["s_lf"].attrs["cutoff"], found["s_lf"].attrs["structure"]) == (0.5, "edges")
-    assert found["ms_ssim"].attrs["scales"] == 2  # 32 px hold the window of 11 px at half the size, not at a quarter
 
 
 def test_a_bar_over_the_scores_is_shown_where_it_is_asked_for(

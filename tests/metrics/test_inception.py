@@ -39,14 +39,13 @@ def test_a_batch_does_not_matter(generator: torch.Generator, monkeypatch: pytest
     torch.testing.assert_close(inception.features("FID", images, images, folder)[0], whole, rtol=0, atol=1e-5)
 
 
-def test_grey_and_other_sizes(generator: torch.Generator) -> None:
+def test_grey_and_other_sizes_are_taken_and_other_channels_and_files_refused(
+    generator: torch.Generator, tmp_path: Path
+) -> None:
     grey, folder = textures(2, generator, channels=1, size=20), made_weights("inception")
     x, y = inception.features("FID", grey, textures(3, generator, channels=1, size=33), folder)
     assert (x.shape, y.shape) == ((2, 2048), (3, 2048))
     assert torch.equal(x, inception.features("FID", *[grey.expand(-1, 3, -1, -1)] * 2, folder)[0])
-
-
-def test_bad_input(tmp_path: Path) -> None:
     folder, images = made_weights("inception"), torch.zeros(2, 3, 20, 20)
     with pytest.raises(InvalidParameterError, match="FID takes images of 1 or 3 channels, got 4"):
         inception.features("FID", torch.zeros(2, 4, 20, 20), torch.zeros(2, 4, 20, 20), folder)

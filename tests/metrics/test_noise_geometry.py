@@ -30,7 +30,7 @@ CASES = {
 }
 
 
-def test_a_right_triangle(generator: torch.Generator) -> None:
+def test_a_right_triangle_and_corners_of_other_shapes(generator: torch.Generator) -> None:
     noises = torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64)
     images, latents = noises.clone(), noises.clone()
     images[:, 0, 0, 0] += 3
@@ -42,6 +42,9 @@ def test_a_right_triangle(generator: torch.Generator) -> None:
         assert angle.tolist() == pytest.approx([expected] * 2)
     for side, expected in zip(result[3:], (3, 5, 4), strict=True):
         assert side.tolist() == pytest.approx([expected] * 2)
+    noises = torch.zeros(3, 1, 4, 4)
+    with pytest.raises(InvalidParameterError, match=r"same shape, got noises \(3, 1, 4, 4\)"):
+        triangle(noises, noises, noises[:2])
 
 
 def test_angles_are_those_between_vectors(generator: torch.Generator) -> None:
@@ -100,7 +103,7 @@ def test_nearest_agrees_with_cdist(generator: torch.Generator, monkeypatch: pyte
     assert nearest_noise(images, noises) == (result.image_of_noise, result.noise_of_image)
 
 
-def test_a_bright_image_attracts_nothing(generator: torch.Generator) -> None:
+def test_a_bright_image_attracts_nothing_and_unrelated_sets_meet_by_chance(generator: torch.Generator) -> None:
     # Images far out find their own noise, but the one image at the centre is nearest to every noise.
     noises = torch.randn(10, 1, 8, 8, generator=generator)
     images = 10 * noises
@@ -108,9 +111,6 @@ def test_a_bright_image_attracts_nothing(generator: torch.Generator) -> None:
     result = nearest_noise(noises, images)
     assert result.image_of_noise == 0.1
     assert result.noise_of_image >= 0.9
-
-
-def test_unrelated_sets_meet_by_chance(generator: torch.Generator) -> None:
     found = [nearest_noise(*torch.randn(2, 10, 1, 4, 4, generator=generator)).noise_of_image for _ in range(300)]
     # One in ten; 3000 draws, of which those of one set are not independent.
     assert sum(found) / 300 == pytest.approx(0.1, abs=0.03)
@@ -122,9 +122,3 @@ def test_accuracy_falls_as_images_forget_their_noise(generator: torch.Generator)
     assert found[0] == (1, 1)
     assert all(a.noise_of_image > b.noise_of_image for a, b in pairwise(found))
     assert all(a.image_of_noise > b.image_of_noise for a, b in pairwise(found))
-
-
-def test_bad_input_is_named() -> None:
-    noises = torch.zeros(3, 1, 4, 4)
-    with pytest.raises(InvalidParameterError, match=r"same shape, got noises \(3, 1, 4, 4\)"):
-        triangle(noises, noises, noises[:2])

@@ -33,13 +33,10 @@ def striped(height: int = 12, width: int = 16) -> torch.Tensor:
     return image
 
 
-def test_the_mask_is_where_neighbours_agree() -> None:
+def test_the_mask_is_where_neighbours_agree_in_every_channel_on_average() -> None:
     expected = torch.zeros(1, 11, 15, dtype=torch.bool)
     expected[..., :7] = True  # column 7 has the first stripe as its right neighbour
     assert torch.equal(plain_mask(striped()), expected)
-
-
-def test_every_channel_must_be_plain_and_the_threshold_is_a_mean() -> None:
     image = torch.zeros(1, 3, 3, 3)
     image[0, 1, 0, 1] = 0.049  # differs from pixel (0, 0) to the right only: a mean of 0.0245
     image[0, 2, 2, 0] = 0.051  # differs from pixel (1, 0) downwards only: a mean of 0.0255

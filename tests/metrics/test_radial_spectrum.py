@@ -51,18 +51,12 @@ def test_slope_of_a_power_law(slope: float, generator: torch.Generator) -> None:
     assert spectral_slope(textures(30, generator, slope=slope)) == pytest.approx(slope, abs=0.15)
 
 
-def test_slope_does_not_depend_on_scale_or_mean(generator: torch.Generator) -> None:
+def test_slope_does_not_depend_on_scale_or_mean_and_needs_three_rings(generator: torch.Generator) -> None:
     images = textures(4, generator)
     assert spectral_slope(0.1 * images + 0.5) == pytest.approx(spectral_slope(images), abs=1e-5)
-
-
-def test_slope_needs_three_rings() -> None:
     with pytest.raises(InvalidParameterError, match="too small"):
         spectral_slope(torch.rand(2, 3, 4, 4))
     assert spectral_slope(torch.rand(2, 3, 8, 8)) < 5
-
-
-def test_slope_of_a_pattern_with_empty_rings() -> None:
     # A step has its power at odd multiples of its base frequency only.
     step = torch.ones(1, 1, 32, 32)
     step[..., 16:] = -1
@@ -93,15 +87,12 @@ def test_the_energy_of_a_band_of_white_noise_is_chi_square(shape: tuple[int, int
         assert stats.kstest(values, stats.chi2(count).cdf).pvalue > 1e-3
 
 
-def test_a_wave_has_its_energy_in_its_band_alone() -> None:
+def test_a_wave_has_its_energy_in_its_band_alone_and_small_latents_have_none() -> None:
     place = torch.arange(16.0)
     waves = torch.stack([torch.cos(2 * torch.pi * k * place / 16).expand(1, 16, 16) for k in (0, 1, 2, 4, 8)])
     diagonal = ((-1) ** (place[:, None] + place)).expand(1, 1, 16, 16)  # 0.5 in both directions: a corner
     energy = band_energy(torch.cat([waves, diagonal])).energy
     assert (energy > 1e-9).int().argmax(1).tolist() == [0, 1, 2, 3, 3, 4]
     assert ((energy > 1e-9).sum(1) == 1).all()
-
-
-def test_small_latents_have_no_bands() -> None:
     with pytest.raises(InvalidParameterError, match="latents must be 8 x 8 at least, got 4 x 8"):
         band_energy(torch.zeros(1, 1, 4, 8))

@@ -83,7 +83,7 @@ def test_a_smooth_square_is_flagged_where_enough_channels_have_it(generator: tor
     assert torch.equal(outside, reference)
 
 
-def test_score_falls_with_correlation(generator: torch.Generator) -> None:
+def test_score_falls_with_correlation_and_needs_room_for_a_patch(generator: torch.Generator) -> None:
     noise = torch.randn(16, 4, 32, 32, generator=generator)
     scores = []
     for mix in (0.0, 0.2, 0.4, 0.6, 0.8):
@@ -91,6 +91,8 @@ def test_score_falls_with_correlation(generator: torch.Generator) -> None:
         scores.append(s_dc(mixed / mixed.std()).mean().item())
     assert all(a > b for a, b in pairwise(scores))
     assert s_dc(torch.zeros(1, 4, 8, 8)).item() == 0
+    with pytest.raises(InvalidParameterError, match="does not fit"):
+        s_dc(torch.zeros(1, 4, 8, 8), patch=9)
 
 
 def test_calibration_leaves_the_random_state_alone() -> None:
@@ -98,8 +100,3 @@ def test_calibration_leaves_the_random_state_alone() -> None:
     before = torch.get_rng_state()
     threshold(2, 0.1)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_a_patch_must_fit_into_the_latents() -> None:
-    with pytest.raises(InvalidParameterError, match="does not fit"):
-        s_dc(torch.zeros(1, 4, 8, 8), patch=9)

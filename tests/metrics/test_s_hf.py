@@ -47,15 +47,14 @@ def test_wavelet_follows_the_slope(slope: float, wavelet: str, generator: torch.
     assert (reference.count, reference.shape) == (20, (3, 64, 64))
 
 
-def test_real_images_score_near_one_and_a_tensor_serves_as_reference(real: torch.Tensor) -> None:
+def test_real_images_score_near_one_and_constant_ones_zero(real: torch.Tensor) -> None:
     scores = s_hf(real, real)
     assert torch.equal(scores, s_hf(real, hf_reference(real)))
     assert scores.mean() > 0.95
     # Against itself alone an image has exactly the mean log-energy.
     assert s_hf(real[:1], real[:1]).item() == 1
-
-
-def test_contrast_shifts_the_log_energy(real: torch.Tensor) -> None:
+    levels = torch.tensor([-1.0, 0.3, 1.0]).reshape(3, 1, 1, 1)
+    assert s_hf(levels.expand(-1, 3, 64, 64), real).tolist() == [0, 0, 0]
     # Half the contrast divides the energy by 4, whatever the image: S_HF = 1 - log 4 / mu.
     reference = hf_reference(real[:1])
     expected = 1 - math.log(4) / reference.mean_log_energy
@@ -78,24 +77,13 @@ def test_a_border_does_not_count_as_texture(generator: torch.Generator) -> None:
     assert s_hf(ramp, textures(20, generator, channels=1)).item() < 0.5
 
 
-def test_a_constant_image_scores_zero(real: torch.Tensor) -> None:
-    levels = torch.tensor([-1.0, 0.3, 1.0]).reshape(3, 1, 1, 1)
-    assert s_hf(levels.expand(-1, 3, 64, 64), real).tolist() == [0, 0, 0]
-
-
-def test_a_reference_needs_high_frequencies(real: torch.Tensor) -> None:
+def test_a_reference_needs_high_frequencies_and_belongs_to_a_size(real: torch.Tensor) -> None:
     with pytest.raises(DataError, match="constant"):
         hf_reference(torch.zeros(3, 3, 32, 32))
     with pytest.raises(DataError, match="constant"):
         hf_reference(torch.cat([real, torch.zeros_like(real[:1])]))
-
-
-def test_a_reference_belongs_to_a_size(real: torch.Tensor) -> None:
     with pytest.raises(InvalidParameterError, match="same size"):
         s_hf(real[..., :32, :32], hf_reference(real))
-
-
-def test_slope_ignores_constant_channels(real: torch.Tensor) -> None:
     with_empty = torch.cat([real, torch.full_like(real[:, :1], 0.2)], dim=1)
     assert spectral_slope(with_empty) == pytest.approx(spectral_slope(real), abs=1e-12)
 

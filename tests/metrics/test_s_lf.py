@@ -55,7 +55,7 @@ def test_follows_eq_41_to_44(generator: torch.Generator) -> None:
         structural_similarity(filtered(x), filtered(y), data_range=1.0, channel_axis=0, **options)
         for x, y in zip(images, sources, strict=True)
     ]
-    # float32 FFT and squares: see test_ssim.
+    # float32 FFT and squares: see test_similarity.
     np.testing.assert_allclose(s_lf(images, sources, 0.3), expected, atol=1e-4)
 
 
@@ -70,13 +70,10 @@ def test_low_pass_keeps_below_and_drops_above(shape: tuple[int, int], generator:
     assert kept[..., outside].abs().max() < 1e-10
 
 
-def test_the_cutoff_itself_is_kept() -> None:
+def test_the_cutoff_itself_is_kept_and_texture_above_does_not_count(generator: torch.Generator) -> None:
     on, above = wave(64, 4), wave(64, 5)
     torch.testing.assert_close(low_pass(on, 4 / 32), on)
     assert low_pass(above, 4 / 32).abs().max() < 1e-12
-
-
-def test_texture_above_the_cutoff_does_not_count(generator: torch.Generator) -> None:
     sources = 0.5 * textures(3, generator)
     texture = torch.randn(sources.shape, generator=generator) * 0.05
     texture = texture - low_pass(texture, 0.25)

@@ -55,18 +55,20 @@ def test_the_pyramid_splits_by_frequency(generator: torch.Generator) -> None:
     torch.testing.assert_close(rest, torch.full((1, 1, 16, 16), 0.3))
 
 
-def test_a_set_against_itself_and_in_another_order(generator: torch.Generator) -> None:
+def test_sets_alike_differ_by_nothing_whatever_their_order_and_number(generator: torch.Generator) -> None:
     images = textures(6, generator, size=40)
     found = sliced_wasserstein(images, images.flip(0))
     assert found.levels == pytest.approx((0, 0), abs=1e-15)  # steps of 1 / n that cancel
     assert found.sides == (40, 20)
-
-
-def test_doubling_a_set_changes_nothing(generator: torch.Generator) -> None:
-    """Empirical distributions are the same: nothing in the distance depends on equal sizes."""
+    # Empirical distributions are the same: nothing in the distance depends on equal sizes.
     x, y = textures(5, generator, size=32), textures(4, generator, size=32)
     once, twice = sliced_wasserstein(x, y), sliced_wasserstein(torch.cat((x, x)), y)
     assert twice.levels == pytest.approx(once.levels, rel=1e-4)
+    images = textures(3, generator, size=32)
+    with pytest.raises(InvalidParameterError, match="the same channels, height and width"):
+        sliced_wasserstein(images, images[..., :-1])
+    with pytest.raises(DataError, match="no contrast at all"):
+        sliced_wasserstein(images, torch.zeros_like(images))
 
 
 def test_lost_detail_shows_at_the_finest_level(generator: torch.Generator) -> None:
@@ -81,11 +83,3 @@ def test_chance_is_the_value_of_equal_sets_and_falls_with_their_size(generator: 
     small, large = sliced_wasserstein(x[:4], x[4:8]), sliced_wasserstein(x[:20], x[20:])
     assert large.chance < 0.7 * small.chance
     assert large.score == pytest.approx(large.chance, rel=0.5)
-
-
-def test_bad_input(generator: torch.Generator) -> None:
-    images = textures(3, generator, size=32)
-    with pytest.raises(InvalidParameterError, match="the same channels, height and width"):
-        sliced_wasserstein(images, images[..., :-1])
-    with pytest.raises(DataError, match="no contrast at all"):
-        sliced_wasserstein(images, torch.zeros_like(images))

@@ -78,16 +78,13 @@ def test_a_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert download("squeeze", progress=False) == find("squeeze")
 
 
-def test_torchvision_publishes_the_same_files() -> None:
+def test_what_others_publish_are_the_same_files() -> None:
     from torchvision import models
 
     for name, kind in (("alex", "AlexNet"), ("vgg", "VGG16"), ("squeeze", "SqueezeNet1_1")):
         published = getattr(models, f"{kind}_Weights").IMAGENET1K_V1
         assert SOURCES[name].url == published.url
         assert torch.hub.HASH_REGEX.search(published.url).group(1) == SOURCES[name].sha256
-
-
-def test_clean_fid_uses_the_same_file() -> None:
     from cleanfid.downloads_helper import inception_url
 
     assert SOURCES["inception"].url == inception_url
