@@ -81,23 +81,34 @@ def test_a_file_that_changed_between_two_attempts_is_not_joined(server: Server, 
     assert path.read_bytes() == newer
 
 
-def test_a_complete_part_needs_no_more_bytes(server: Server, tmp_path: Path) -> None:
+def test_what_is_there_is_checked_and_needs_no_more_bytes(server: Server, tmp_path: Path) -> None:
     archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
     (tmp_path / "images.bin.part").write_bytes(CONTENT)
     [path] = fetch([archive], tmp_path, progress=False)
     assert path.read_bytes() == CONTENT
+    asked = [*server.ranges]
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(DownloadError, match="has 10239999 bytes where 10240000 belong"):
+        fetch([archive], tmp_path, progress=False)
+    (tmp_path / "images.bin").write_bytes(CONTENT)
+    fetch([archive], tmp_path, progress=False)
+    assert server.ranges == asked
 
 
-def test_a_wrong_hash_leaves_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_wrong_hash_a_wrong_size_and_a_full_disk_leave_nothing(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = server.offer("images.bin", CONTENT, sha256=sha256(b"something else"))
     with pytest.raises(DownloadError, match="does not have the sha256"):
         fetch([archive], tmp_path, progress=False)
     assert contents(tmp_path) == []
-
-
-def test_a_wrong_size_is_noticed_before_the_download(server: Server, tmp_path: Path) -> None:
     archive = server.offer("images.bin", CONTENT, size=len(CONTENT) + 1)
     with pytest.raises(DownloadError, match=r"has 10240000 bytes where 10240001 are expected"):
+        fetch([archive], tmp_path, progress=False)
+    assert contents(tmp_path) == []
+    archive = server.offer("images.bin", CONTENT)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DownloadError, match=r"GiB are needed in .* make room"):
         fetch([archive], tmp_path, progress=False)
     assert contents(tmp_path) == []
 
@@ -112,16 +123,6 @@ def test_an_unpublished_hash_is_written_down_and_binds(
     path.write_bytes(b"other bytes")
     with pytest.raises(DownloadError, match="delete it to have it downloaded again"):
         fetch([archive], tmp_path, progress=False)
-
-
-def test_a_file_put_there_by_hand_is_checked(server: Server, tmp_path: Path) -> None:
-    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
-    (tmp_path / "images.bin").write_bytes(CONTENT[:-1])
-    with pytest.raises(DownloadError, match="has 10239999 bytes where 10240000 belong"):
-        fetch([archive], tmp_path, progress=False)
-    (tmp_path / "images.bin").write_bytes(CONTENT)
-    fetch([archive], tmp_path, progress=False)
-    assert server.ranges == []
 
 
 def test_offline_says_in_one_sentence_what_to_do(server: Server, tmp_path: Path) -> None:
@@ -139,16 +140,6 @@ def test_a_refusal_is_not_tried_again(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="404"):
         fetch([Archive(f"{server.address}/gone.zip", "gone.zip")], tmp_path, progress=False)
     assert len(server.ranges) == 1
-
-
-def test_a_full_disk_is_noticed_before_the_download(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = server.offer("images.bin", CONTENT)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
-    with pytest.raises(DownloadError, match=r"GiB are needed in .* make room"):
-        fetch([archive], tmp_path, progress=False)
-    assert contents(tmp_path) == []
 
 
 @pytest.mark.parametrize(

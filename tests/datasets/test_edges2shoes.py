@@ -166,22 +166,6 @@ class TestReducedDrawing:
 
 
 class TestTwin:
-    def test_numbers_and_kind(self) -> None:
-        train, test = render("train", 64), render("test", 64)
-        assert train.kind == "rendered"
-        assert "rendered" in train.origin
-        assert len(train.ids) == 6000
-        assert len(test.ids) == 512
-        assert train.fingerprint != test.fingerprint
-        assert not torch.equal(train.target(0), test.target(0))
-
-    def test_shoes_do_not_depend_on_the_order_or_on_the_object(self) -> None:
-        first, again = render("test", 64), render("test", 64)
-        expected = [(first.source(i), first.target(i)) for i in SHOES]
-        for i in reversed(SHOES):
-            assert torch.equal(again.target(i), expected[i][1])
-            assert torch.equal(again.source(i), expected[i][0])
-
     @pytest.mark.parametrize("size", [32, 96, 128])
     def test_sizes_show_the_same_shoe(self, size: int) -> None:
         small, full = render("test", size), render("test", 256)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from spectral_collapse import datasets
-from spectral_collapse.datasets import NULL, SOURCE, TARGET, Pair, Unpaired
+from spectral_collapse.datasets import NULL, SOURCE, TARGET, Pair, Unpaired, bbbc021
 from spectral_collapse.errors import DataError, InvalidParameterError
 
 
@@ -21,26 +21,23 @@ def _nothing_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
 
 
-@pytest.mark.parametrize("name", datasets.DATASETS)
-def test_every_entry_is_complete(name: str) -> None:
-    entry = datasets.info(name)
-    assert entry.name == name
-    assert name.startswith(entry.family)
-    assert entry.title
-    assert entry.source_label not in (TARGET, NULL)
-    assert all(0 < entry.structure_cutoff(size) <= 1 for size in (32, 64, 128, 256))
-
-
-def test_the_registered_data_sets() -> None:
+def test_every_entry_is_complete_and_reaches_worker_processes() -> None:
+    """A DataLoader that starts its workers afresh pickles the data set with its entry."""
     kinds = {f"{family}_x{factor}" for family in ("textures", "photos", "bbbc021") for factor in (8, 16, 32)}
     assert kinds | {"edges2shoes", "celebamask_hq"} <= set(datasets.DATASETS)
-
-
-def test_labels_of_a_family_differ() -> None:
-    for family in {entry.family for entry in datasets.DATASETS.values()}:
-        labels = [entry.source_label for entry in datasets.DATASETS.values() if entry.family == family]
-        assert len(set(labels)) == len(labels)
-        assert SOURCE in labels
+    labels: dict[str, list[int]] = {}
+    for name in datasets.DATASETS:
+        entry = datasets.info(name)
+        assert entry.name == name
+        assert name.startswith(entry.family)
+        assert entry.title
+        assert entry.source_label not in (TARGET, NULL)
+        assert all(0 < entry.structure_cutoff(size) <= 1 for size in (32, 64, 128, 256))
+        assert pickle.loads(pickle.dumps(entry)).structure_cutoff(64) == entry.structure_cutoff(64)
+        labels.setdefault(entry.family, []).append(entry.source_label)
+    for family, known in labels.items():
+        assert len(set(known)) == len(known), family
+        assert SOURCE in known
 
 
 def test_structure_cutoffs() -> None:
@@ -74,49 +71,38 @@ def test_training_items_are_unpaired(name: str) -> None:
     assert {data.is_target(index) for index in chosen} == {True, False}
 
 
-def test_groups_decide_the_domain() -> None:
-    data = datasets.load("photos_x8", "train", 64)
-    domain: dict[str, bool] = {}
-    for index, group in enumerate(data.images.groups):
-        assert domain.setdefault(group, data.is_target(index)) == data.is_target(index)
-
-
-def test_items_behave_like_a_sequence() -> None:
-    data = datasets.load("edges2shoes", "test", 32, source="rendered")
-    assert torch.equal(data[-1].target, data[len(data) - 1].target)
-    with pytest.raises(IndexError):
-        data[len(data)]
-
-
-@pytest.mark.parametrize("name", datasets.DATASETS)
-def test_entries_reach_worker_processes(name: str) -> None:
-    """A DataLoader that starts its workers afresh pickles the data set with its entry."""
-    entry = datasets.info(name)
-    assert pickle.loads(pickle.dumps(entry)).structure_cutoff(64) == entry.structure_cutoff(64)
-
-
-def test_auto_warns_once_of_the_twin(tmp_path: Path) -> None:
+def test_auto_warns_once_of_the_twin_and_not_of_one_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"RENDERED.*'spectral-collapse data fetch edges2shoes'"):
         data = datasets.load("edges2shoes", "test", 64, root=tmp_path)
     assert data.kind == "rendered"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         datasets.load("edges2shoes", "test", 64, root=tmp_path)
-
-
-def test_a_twin_that_was_asked_for_is_not_warned_of(tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        datasets._announced.clear()
         assert datasets.load("edges2shoes", "test", 64, source="rendered", root=tmp_path).kind == "rendered"
 
 
-def test_photos_are_real_and_always_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["bbbc021_x32", "edges2shoes", "celebamask_hq"])
+def test_twins_are_as_large_as_others_and_the_same_in_any_order(name: str) -> None:
+    train, test = (datasets.load(name, split, 64, "rendered") for split in ("train", "test"))
+    assert (train.kind, test.kind, len(train), len(test)) == ("rendered", "rendered", 6000, 512)
+    assert "rendered" in train.origin
+    assert not set(train.ids) & set(test.ids)
+    assert train.fingerprint != test.fingerprint
+    first, again = test.images, datasets.load(name, "test", 64, "rendered").images
+    expected = [(first.source(i), first.target(i)) for i in range(8)]
+    assert not torch.equal(expected[0][1], expected[1][1])
+    assert not torch.equal(train.images.target(0), expected[0][1])
+    bbbc021._drawer.cache_clear()
+    for i in reversed(range(8)):
+        assert torch.equal(again.target(i), expected[i][1])
+        assert torch.equal(again.source(i), expected[i][0])
+
+
+def test_photos_are_always_there_and_real_images_that_are_missing_are_said(tmp_path: Path) -> None:
     assert datasets.load("photos_x8", "test", 64, source="real", root=tmp_path).kind == "real"
     with pytest.raises(InvalidParameterError, match="'photos_x8' has real images only"):
         datasets.load("photos_x8", "test", 64, source="rendered")
-
-
-def test_real_images_that_are_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no real images of 'edges2shoes'.*data fetch edges2shoes"):
         datasets.load("edges2shoes", "test", 64, source="real", root=tmp_path)
 
@@ -174,11 +160,7 @@ def test_validation_pairs_are_training_targets_with_sources_that_no_training_saw
 
 
 @pytest.mark.parametrize("name", datasets.DATASETS)
-def test_images_that_share_pixels_are_of_one_cluster(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+def test_images_that_share_pixels_are_of_one_cluster(name: str, home: Path) -> None:
     for split in ("train", "test"):
         data = datasets.load(name, split)
         assert len(data.clusters) == len(data)
