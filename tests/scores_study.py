@@ -1,9 +1,9 @@
-"""A result of `studies.scores` at profile smoke, computed once per process, without trained networks or weights."""
+"""A result of `studies.scores` at profile smoke, computed once per run, without trained networks or weights."""
 
 from __future__ import annotations
 
 import functools
-import tempfile
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -22,9 +22,9 @@ def no_weights(*_: object) -> None:
 
 
 @functools.cache
-def smoke() -> xr.Dataset:
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setenv("SPECTRAL_COLLAPSE_HOME", folder)
+def smoke(shared: Path) -> xr.Dataset:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTRAL_COLLAPSE_HOME", str(shared))
         patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
         patch.setattr(lpips_distance, "find", no_weights)
         return scores.STUDY.run(executor="here", profile="smoke", checkpoint=thumbnails()).load()

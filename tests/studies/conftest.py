@@ -10,19 +10,14 @@ import pytest
 import xarray as xr
 
 
-@pytest.fixture
-def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data folder without results, images or networks."""
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-
-
 @functools.cache
-def _computed(module: ModuleType) -> xr.Dataset:
-    return module.computed()
+def _computed(module: ModuleType, shared: Path) -> xr.Dataset:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTRAL_COLLAPSE_HOME", str(shared))
+        return module.computed()
 
 
 @pytest.fixture
-def study(own_store: None, request: pytest.FixtureRequest) -> xr.Dataset:
+def study(home: Path, shared: Path, request: pytest.FixtureRequest) -> xr.Dataset:
     """What the function `computed` of the test's module gives, once."""
-    return _computed(request.module)
+    return _computed(request.module, shared)

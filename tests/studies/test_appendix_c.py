@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,7 @@ def test_the_product_over_rings_is_that_of_the_coefficients(generator: torch.Gen
     np.testing.assert_allclose(appendix_c.ring_products(first, second)[1], expected)
 
 
-def test_a_result_follows_the_schema(own_store: None) -> None:
+def test_a_result_follows_the_schema(home: Path) -> None:
     study = appendix_c.STUDY.run(profile="smoke", checkpoint=model(), executor="here", progress=False)
     # by Cauchy and Schwarz
     assert (study["cross"] ** 2 <= study["input_power"] * study["latent_power"] * (1 + 1e-9) + 1e-12).all()

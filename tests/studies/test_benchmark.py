@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def computed() -> xr.Dataset:
     return benchmark.STUDY.run(**SMALL, methods=methods, checkpoint=thumbnails())
 
 
-def test_scores_are_those_of_the_shared_translation(study: xr.Dataset, own_store: None) -> None:
+def test_scores_are_those_of_the_shared_translation(study: xr.Dataset, home: Path) -> None:
     request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
     for seed in (0, 1):
         found = request.translated(published.method(request, "taba"), seed)
@@ -60,7 +60,7 @@ def test_an_inversion_costs_its_calls_and_products(study: xr.Dataset) -> None:
     assert cost == {"standard": 1, "taba": 4 / 5, "ovg+taba": 4 * 3 / 5}
 
 
-def test_a_reconstruction_goes_back_under_the_sources_own_label(study: xr.Dataset, own_store: None) -> None:
+def test_a_reconstruction_goes_back_under_the_sources_own_label(study: xr.Dataset, home: Path) -> None:
     request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
     source, label = request.pair.source, request.info.source_label
     found = translate(request.model, published.method(request, "standard"), source, label, label, num_steps=5)
@@ -93,22 +93,19 @@ def test_without_weights_scores_are_missing_with_the_reason(study: xr.Dataset) -
     assert study["psnr"].notnull().all()
 
 
-def test_the_papers_combinations(own_store: None) -> None:
+def test_the_papers_combinations_and_what_the_budget_leaves_out(home: Path) -> None:
     request = Request(benchmark.BenchmarkParameters.checked(dataset="edges2shoes", source="rendered"))
     both, taba = (published.method(request, name) for name in ("ovg+taba", "taba"))
     assert both.forward_fraction == taba.fraction == 0.02
     assert both.eta_lf == 7.08e-5
     assert published.method(request, "ovg+edm").entry_noise
-
-
-def test_the_budget_leaves_out_what_costs() -> None:
     quick = benchmark.BenchmarkParameters.checked(profile="quick").methods
     paper = benchmark.BenchmarkParameters.checked(profile="paper").methods
     assert not set(quick) & {"null_class", "renoise", "edict", "fixed_point", "gnri", "pix2pix_zero"}
     assert set(paper) == {*benchmark.METHODS, "ovg+taba", "nullspace+dpm"}
 
 
-def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_that_do_not_ship_are_left_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "shipped", lambda family, size: ["photos", "photos-dit"] if size == 64 else [])
     ran: list[object] = []
     monkeypatch.setattr(type(benchmark.STUDY), "run", lambda self, **given: ran.append(given["checkpoint"]))
@@ -123,14 +120,10 @@ def test_networks_that_do_not_ship_are_left_out(own_store: None, monkeypatch: py
         benchmark.not_shipped(["dit"], "photos_x8")
 
 
-def test_the_reference_is_loaded_once(own_store: None) -> None:
+def test_guidance_is_the_papers_at_its_profile_alone_and_the_reference_is_loaded_once(home: Path) -> None:
+    for given, expected in (({}, 1.0), ({"profile": "paper"}, 7.5), ({"guidance": 3}, 3.0)):
+        assert Request(benchmark.BenchmarkParameters.checked(dataset="edges2shoes", **given)).guidance == expected
     request = Request(benchmark.BenchmarkParameters.checked(**SMALL, checkpoint=thumbnails()))
     assert request.real_targets.shape == (16, 3, 64, 64)
     assert torch.equal(request.real_targets, request.real_targets)
     assert request.hf_reference.count == 16
-
-
-@pytest.mark.parametrize(("given", "expected"), [({}, 1.0), ({"profile": "paper"}, 7.5), ({"guidance": 3}, 3.0)])
-def test_guidance_is_the_papers_at_its_profile_alone(given: dict[str, Any], expected: float) -> None:
-    request = Request(benchmark.BenchmarkParameters.checked(dataset="edges2shoes", **given))
-    assert request.guidance == expected

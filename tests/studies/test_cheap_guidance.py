@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -60,13 +62,10 @@ def test_gradients_are_those_that_ovg_steps_along(smooth: float) -> None:
                 assert (cosine > floor).all()
 
 
-def test_counts_are_those_of_the_methods(study: xr.Dataset) -> None:
+def test_the_result_has_every_part_and_the_counts_of_the_methods(study: xr.Dataset) -> None:
     assert dict(zip(study["variant"].data, study["products"].data, strict=True)) == pytest.approx(PRODUCTS)
     np.testing.assert_allclose(study["calls"], 1)
     np.testing.assert_allclose(study["seconds"].sel(variant="standard"), 1)
-
-
-def test_the_result_has_every_part(study: xr.Dataset) -> None:
     assert study["cosine"].dims == ("gradient", "kind", "step", "followed")
     assert study.sizes["step"] == STEPS
     assert (abs(study["cosine"].sel(gradient="g_HF")) <= 1 + 1e-12).all()
@@ -82,7 +81,7 @@ def test_the_result_has_every_part(study: xr.Dataset) -> None:
     assert not np.allclose(s_lf.sel(variant="standard"), s_lf.sel(variant="exact"))
 
 
-def test_variants_are_chosen_on_validation_images_alone(own_store: None) -> None:
+def test_variants_are_chosen_on_validation_images_alone(home: Path) -> None:
     request = Request(given(validation=6))
     held = request.validation(6)
     assert held.test.split == "validation"

@@ -14,9 +14,6 @@ from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import collapse
 from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
-from tests.studies.conftest import own_store
-
-__all__ = ["own_store"]  # which tests of findings take from here
 
 
 class Thumbnails(Model):

@@ -61,7 +61,7 @@ def test_coloured_noise_has_the_latents_mean_power_and_nothing_of_an_image(
     assert abs(float((found * smooth).mean() / (found.square().mean() * smooth.square().mean()).sqrt())) < 0.1
 
 
-@pytest.mark.usefixtures("own_store")
+@pytest.mark.usefixtures("home")
 def test_methods_and_made_latents_are_scored_alike() -> None:
     study = module.STUDY.run(profile="smoke", checkpoint=thumbnails())
     assert study["point"].to_numpy().tolist() == ["standard", "taba", "white_norm", *module.MADE]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -74,9 +76,7 @@ def decompose(request: Request, network: Denoiser, variance: float, monkeypatch:
     return decomposition.combine(request, parts)
 
 
-def test_no_pixel_of_a_held_out_photo_is_among_the_fitted_ones(
-    own_store: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_pixel_of_a_held_out_photo_is_among_the_fitted_ones(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     monkeypatch.setattr(decomposition, "covariance_denoiser", lambda *args: seen.append(args[2]))
     request = Request(DecompositionParameters.checked(profile="smoke", checkpoint=model()))
@@ -160,7 +160,7 @@ def test_local_variance_is_one_for_white_noise_and_blind_to_what_is_smooth(gener
     assert found.shape == (8, 31, 31)
 
 
-def test_a_result_follows_the_schema(own_store: None) -> None:
+def test_a_result_follows_the_schema(home: Path) -> None:
     study = decomposition.STUDY.run(profile="smoke", checkpoint=model(), executor="here", progress=False)
     assert (study.sizes["sample"], study.sizes["replaced"], study.sizes["step"]) == (4, 3, 5)
     np.testing.assert_array_equal(

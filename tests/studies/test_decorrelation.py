@@ -17,7 +17,9 @@ def computed() -> xr.Dataset:
     return decorrelation.STUDY.run(profile="smoke", checkpoint=thumbnails())
 
 
-def test_every_series_is_measured_and_white_noise_is_white(study: xr.Dataset) -> None:
+def test_every_series_is_measured_white_noise_is_white_and_windows_are_told_by_how_plain_they_are(
+    study: xr.Dataset,
+) -> None:
     assert study["series"].to_numpy().tolist() == ["white noise", "standard", "taba", "closed form"]
     for name in ("s_dc", "s_g", "patch_correlation", "autocorrelation", "flagged_share"):
         assert study[name].notnull().all()
@@ -28,9 +30,6 @@ def test_every_series_is_measured_and_white_noise_is_white(study: xr.Dataset) ->
     assert abs(float(white["autocorrelation"].sel(distance=1).mean())) < 0.02
     # the closed form of steep spectra is smooth
     assert float(study["autocorrelation"].sel(series="closed form", distance=1).mean()) > 0.1
-
-
-def test_windows_are_told_by_how_much_of_them_is_plain(study: xr.Dataset) -> None:
     np.testing.assert_allclose(study["windows"].sum("area"), 1)
     share = study["windows"] * study["flagged_over"].fillna(0)
     expected = 1 - study["s_dc"].sel(patch=5)

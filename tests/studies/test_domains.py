@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,11 +9,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import domains as findings
 from spectral_collapse.studies import common, domains
 
-
-@pytest.fixture(autouse=True)
-def _no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_family_has_all_its_data_sets_on_the_same_images() -> None:

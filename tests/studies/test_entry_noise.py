@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -21,18 +23,17 @@ def falling(power: float, side: int = 32) -> gaussian.Gaussian:
     return gaussian.Gaussian(10 * ring.clamp(min=1) ** -power, torch.where(ring <= side // 2, ring - 1, -1).long())
 
 
-@pytest.mark.parametrize("k", [0, 1, 2, 10])
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_power_times_squared_correlation_is_fixed_by_the_level(k: int, share: float) -> None:
+def test_power_times_squared_correlation_is_fixed_by_the_level() -> None:
     """On the ladder, to rounding: T (S + s^2 P) / (S + s^2) and its source's part, with T what the first level has."""
     data, _ = gaussian.ladder()
     levels, spectrum = USUAL.levels(50), data.spectrum
-    noise = levels[k].ratio ** 2
-    found = entry_noise.translation(spectrum, spectrum, levels, k, torch.full_like(spectrum, share))
-    power, kept = found.power / entry_noise.marginal(spectrum, levels[0]), found.carried / found.power
-    torch.testing.assert_close(power * kept, spectrum / (spectrum + noise), rtol=1e-13, atol=0)
-    torch.testing.assert_close(power, (spectrum + noise * share) / (spectrum + noise), rtol=1e-13, atol=0)
-    torch.testing.assert_close(found.cross(spectrum), (kept * found.power * spectrum).sqrt(), rtol=1e-13, atol=0)
+    for k, share in itertools.product((0, 1, 2, 10), (0.0, 0.3, 1.0)):
+        noise = levels[k].ratio ** 2
+        found = entry_noise.translation(spectrum, spectrum, levels, k, torch.full_like(spectrum, share))
+        power, kept = found.power / entry_noise.marginal(spectrum, levels[0]), found.carried / found.power
+        torch.testing.assert_close(power * kept, spectrum / (spectrum + noise), rtol=1e-13, atol=0)
+        torch.testing.assert_close(power, (spectrum + noise * share) / (spectrum + noise), rtol=1e-13, atol=0)
+        torch.testing.assert_close(found.cross(spectrum), (kept * found.power * spectrum).sqrt(), rtol=1e-13, atol=0)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -56,7 +57,7 @@ def test_drawn_latents_lie_where_the_law_lets_them() -> None:
     np.testing.assert_allclose(product, [0.5, 0.5, 0.5, 0.5, later, later, 0.75])
 
 
-def test_levels_pass_through_the_given_ones_and_are_even_elsewhere() -> None:
+def test_levels_pass_through_the_given_ones_and_the_entry_and_the_perfect_network_are_always_there() -> None:
     usual = USUAL.levels(50)
     through = tuple(usual[k] for k in (0, 1, 2, 49, 50))
     levels = entry_noise.Through(through=through).levels(50)
@@ -69,6 +70,8 @@ def test_levels_pass_through_the_given_ones_and_are_even_elsewhere() -> None:
     assert np.diff(ratios).max() <= 1.1 * even  # the short ones beside the given levels take the rest
     assert len(levels) == 51
     assert entry_noise.Through(through=tuple(usual[:4])).levels(3) == usual[:4]
+    given = entry_noise.EntryNoiseParameters.checked(replaced=(5, 2), spectral_errors=(0.3,), steps=(20, 10))
+    assert (given.entered, given.wrong, given.finer) == ([0, 2, 5], [0.0, 0.3], [10, 20])
 
 
 def test_what_lies_in_phase_is_the_sources_part() -> None:
@@ -81,25 +84,19 @@ def test_what_lies_in_phase_is_the_sources_part() -> None:
     assert float(data.mean(entry_noise.in_phase(noise, empty.draw(40, 0)).mean((0, 1)))[5]) == 0
 
 
-def test_the_expected_s_lf_of_an_image_itself_is_1() -> None:
-    spectrum = falling(2.0).spectrum
-    assert entry_noise.expected_s_lf(spectrum, entry_noise.Spectra(spectrum, spectrum), 0.4) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("kept", [0.95, 0.7])
-@pytest.mark.parametrize("cutoff", [0.25, 1.0])
-def test_the_expected_s_lf_is_near_that_of_drawn_images(kept: float, cutoff: float) -> None:
+def test_the_expected_s_lf_is_near_that_of_drawn_images_and_1_for_an_image_itself() -> None:
     """Pairs of one spectrum with a known squared correlation, at a contrast that reaches black and white nowhere."""
     data = falling(2.0, side=64)
-    sources, noise = data.draw(24, 0), data.draw(24, 1)
-    images = kept**0.5 * sources + (1 - kept) ** 0.5 * noise
-    contrast = 0.2 / float(data.spectrum.mean() ** 0.5)
-    drawn = metrics.s_lf(*(contrast * one for one in (images, sources)), cutoff).mean()
-    expected = entry_noise.expected_s_lf(
-        data.spectrum, entry_noise.Spectra(data.spectrum, kept * data.spectrum), cutoff, contrast
-    )
-    # the ratio of expectations lies above the expectation of the ratio, the more so the less is kept
-    assert -0.01 < expected - float(drawn) < 0.25 * (1 - kept) + 0.01
+    sources, noise, spectrum = data.draw(24, 0), data.draw(24, 1), data.spectrum
+    contrast = 0.2 / float(spectrum.mean() ** 0.5)
+    assert entry_noise.expected_s_lf(spectrum, entry_noise.Spectra(spectrum, spectrum), 0.4) == pytest.approx(1)
+    for kept, cutoff in itertools.product((0.95, 0.7), (0.25, 1.0)):
+        images = kept**0.5 * sources + (1 - kept) ** 0.5 * noise
+        drawn = metrics.s_lf(*(contrast * one for one in (images, sources)), cutoff).mean()
+        both = entry_noise.Spectra(spectrum, kept * spectrum)
+        expected = entry_noise.expected_s_lf(spectrum, both, cutoff, contrast)
+        # the ratio of expectations lies above the expectation of the ratio, the more so the less is kept
+        assert -0.01 < expected - float(drawn) < 0.25 * (1 - kept) + 0.01
 
 
 def test_fine_walks_of_drawn_images_are_what_the_exact_flow_makes_of_them() -> None:
@@ -154,16 +151,9 @@ def test_the_relative_error_is_that_of_drawn_latents() -> None:
     assert drawn == pytest.approx(float(expected), rel=0.05)  # 72 samples of a few hundred coefficients that count
 
 
-def test_a_result_follows_the_schema(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-        study = entry_noise.STUDY.run(profile="smoke", executor="here", progress=False)
+@pytest.mark.usefixtures("home")
+def test_a_result_follows_the_schema() -> None:
+    study = entry_noise.STUDY.run(profile="smoke", executor="here", progress=False)
     assert findings.law_gap(study) < 0.2  # four draws
     assert findings.claims({"one": study})[0].side in ("holds", "fails")
     assert not any("nan" in text for text in findings.numbers(study).values() if isinstance(text, str))
-
-
-def test_the_entry_level_and_the_perfect_network_are_always_there() -> None:
-    given = entry_noise.EntryNoiseParameters.checked(replaced=(5, 2), spectral_errors=(0.3,), steps=(20, 10))
-    assert (given.entered, given.wrong, given.finer) == ([0, 2, 5], [0.0, 0.3], [10, 20])

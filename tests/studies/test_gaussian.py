@@ -16,12 +16,8 @@ from tests.gaussian import flow_gain
 EVERYWHERE, EMPTY_BAND = gaussian.NOISES
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-        return gaussian.STUDY.run(profile="smoke")
+def computed() -> xr.Dataset:
+    return gaussian.STUDY.run(profile="smoke")
 
 
 def white(power: float, side: int = 16) -> gaussian.Gaussian:
@@ -30,12 +26,16 @@ def white(power: float, side: int = 16) -> gaussian.Gaussian:
     return gaussian.Gaussian(torch.full(shape, power, dtype=torch.float64), torch.zeros(shape, dtype=torch.long))
 
 
-def test_bands_of_a_modelled_spectrum_are_the_rings_of_the_radial_spectrum() -> None:
+def test_bands_of_a_modelled_spectrum_are_the_rings_of_the_radial_spectrum_and_may_be_empty() -> None:
     images = torch.randn(6, 3, 32, 32)
     images -= images.mean((0, 2, 3), keepdim=True)
     data = gaussian.modelled(images)
     _, power = radial_spectrum(images)
     torch.testing.assert_close(data.mean(data.spectrum), power[:, 1:].mean(0))
+    small = torch.randn(4, 3, 4, 4)
+    data = gaussian.modelled(small.repeat_interleave(8, -1).repeat_interleave(8, -2))
+    # the multiples of 1/8 on either axis, but for 0: 7 rows and 7 columns of 32
+    assert int((data.spectrum == 0).sum()) == 32**2 - 25**2
 
 
 def test_drawn_images_have_the_spectrum() -> None:
@@ -44,13 +44,6 @@ def test_drawn_images_have_the_spectrum() -> None:
     # 192 samples of each of up to 62 coefficients; the two bands with a single one have an error of 10 %
     np.testing.assert_allclose(drawn, powers, rtol=0.45)
     np.testing.assert_allclose(drawn[4:-4], powers[4:-4], rtol=0.15)
-
-
-def test_coefficients_that_an_enlarged_image_cannot_have_are_exactly_empty() -> None:
-    small = torch.randn(4, 3, 4, 4)
-    data = gaussian.modelled(small.repeat_interleave(8, -1).repeat_interleave(8, -2))
-    # the multiples of 1/8 on either axis, but for 0: 7 rows and 7 columns of 32
-    assert int((data.spectrum == 0).sum()) == 32**2 - 25**2
 
 
 @pytest.mark.parametrize("name", ["taba", "noise_floor", "edm"])
@@ -105,7 +98,7 @@ def test_the_exact_flow_is_what_many_heun_steps_approach(name: str) -> None:
     assert float(exact[0, 0]) == pytest.approx(flow_gain(0.02, levels[0], levels[-1]) / levels[-1].norm)
 
 
-def test_orders_of_convergence() -> None:
+def test_orders_of_convergence_are_minus_the_slope() -> None:
     steps = (32, 64, 128)
     result = xr.Dataset(
         {"error": (("process", "method", "steps"), gaussian._convergence(steps)["error"])},
@@ -116,9 +109,6 @@ def test_orders_of_convergence() -> None:
         # the next term of the error still moves the fitted order at so few steps
         assert float(order.sel({"method": method})) == pytest.approx(expected, abs=0.15), method
     assert 0 < float(order.sel({"method": "EDICT"})) < 0.85  # its mixing costs it some of Euler's order
-
-
-def test_an_order_is_minus_the_slope_and_missing_where_an_error_is() -> None:
     steps = np.array([10, 20, 40, 80])
     error = np.stack([3.0 * steps**-2.0, np.where(steps == 80, np.nan, 1.0 / steps)])
     made_up = xr.Dataset({"error": (("method", "steps"), error)}, {"steps": steps})
@@ -149,28 +139,23 @@ def test_ovg_amplifies_but_does_not_fill(study: xr.Dataset) -> None:
     assert float(high.sel(ovg_series="OVG, variance gradient alone")) > 1.2 * float(high.sel(ovg_series="standard"))
 
 
-@pytest.mark.parametrize("quantity", ["variance", "correlation"])
-@pytest.mark.parametrize("noise", gaussian.NOISES)
-def test_formulas_agree_with_drawn_images(noise: str, quantity: str) -> None:
+def test_formulas_agree_with_drawn_images() -> None:
     """Monte Carlo with the library's own inversion against g^2 (alpha^2 S + sigma^2 P) and the correlation."""
     images = datasets.load("photos_x8", "test", 32).stack(range(0, 64, 2)).source
-    data = gaussian.modelled(images)
-    found = gaussian._entered(data, 10, 1 / 16, (0, 3), draws=48)
-    place = gaussian.NOISES.index(noise)  # of what is left: replaced, draw, frequency
-    expected, drawn = found[f"{quantity}_expected"][place], found[f"{quantity}_drawn"][place]
-    error = drawn.std(1, ddof=1) / np.sqrt(48)
-    # 5 standard errors, which 2 x 16 comparisons hardly ever leave; 0.01 for the pooled standard deviations
-    assert (np.abs(drawn.mean(1) - expected) < 5 * error + 0.01).all()
+    found = gaussian._entered(gaussian.modelled(images), 10, 1 / 16, (0, 3), draws=48)
+    for quantity in ("variance", "correlation"):
+        for place in range(len(gaussian.NOISES)):  # of what is left: replaced, draw, frequency
+            expected, drawn = found[f"{quantity}_expected"][place], found[f"{quantity}_drawn"][place]
+            error = drawn.std(1, ddof=1) / np.sqrt(48)
+            # 5 standard errors, which 2 x 16 comparisons hardly ever leave; 0.01 for the pooled standard deviations
+            assert (np.abs(drawn.mean(1) - expected) < 5 * error + 0.01).all(), (quantity, place)
 
 
-def test_null_space_noise_leaves_the_sources_band_correlated(study: xr.Dataset) -> None:
+def test_noise_costs_more_correlation_the_later_it_enters_but_none_in_the_sources_band(study: xr.Dataset) -> None:
     correlation = study["correlation_expected"].isel(replaced=-1)
     own = correlation.where(study["frequency"] < study.attrs["cutoff"] - 1 / 64, drop=True)
     np.testing.assert_allclose(own.sel(noise=EMPTY_BAND), 1, rtol=1e-12)
     assert float(own.sel(noise=EVERYWHERE).min()) < 0.999
-
-
-def test_noise_costs_more_correlation_the_later_it_enters(study: xr.Dataset) -> None:
     assert bool((study["correlation_expected"].diff("replaced") <= 1e-12).all())
     half = findings.half_power(study)
     assert bool((half.diff("replaced") <= 0).all())

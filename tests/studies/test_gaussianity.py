@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -55,7 +57,7 @@ def test_elements_are_tested_over_latents() -> None:
     assert float(found["element_rejected"].sel(series="taba", left_out="nothing")) < 0.2
 
 
-def test_two_latents_have_no_test_of_elements(own_store: None) -> None:
+def test_two_latents_have_no_test_of_elements(home: Path) -> None:
     found = gaussianity.STUDY.run(profile="smoke", checkpoint=thumbnails(), images=2)
     assert found["element_rejected"].isnull().all()
     assert found["ks_distance"].notnull().all()

@@ -24,9 +24,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_jobs_run_no_code_outside_the_key(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
+def test_jobs_run_no_code_outside_the_key(name: str, home: Path) -> None:
     study = STUDIES[name]
     known = study.parameters.model_fields
     # 13 steps: the fewest of which TABA's 4 % are one

@@ -23,16 +23,13 @@ def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
         check_parameters(KNOWN, ["# Parameters\ndataset = 'x'\nsedes = 3\n"])
 
 
-def test_a_notebook_of_two_studies_takes_the_parameters_of_both() -> None:
+def test_a_notebook_takes_the_parameters_of_its_studies_and_its_own() -> None:
     namespace = {"profile": "smoke", "gammas": (0.5,), "fine": 9, "charts": None}
     history = ["# Parameters\ngammas = (0.5,)\nfine = 9\n"]
     given = parameters(appendix_c.STUDY, namespace, history, beside=[decomposition.STUDY])
     assert given == {"profile": "smoke", "gammas": (0.5,)}
     with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'fine'"):
         parameters(appendix_c.STUDY, namespace, history)
-
-
-def test_a_notebook_may_have_parameters_of_its_own() -> None:
     namespace, history = {"profile": "smoke", "beside": []}, ["# Parameters\nbeside = []\n"]
     assert parameters(pareto.STUDY, namespace, history, own=["beside"]) == {"profile": "smoke"}
     with pytest.raises(InvalidParameterError, match="unknown notebook parameter 'beside'"):
@@ -47,16 +44,13 @@ def test_a_notebook_of_one_data_set_and_one_of_several_refuse_the_others_name(ow
     assert parameters(pareto.STUDY, {own: "photos_x8"}, iter(history[:0])) == {own: "photos_x8"}
 
 
-def test_the_pareto_notebook_has_parameters_of_its_study() -> None:
+def test_the_pareto_notebook_has_parameters_of_its_study_and_computes_nothing_itself() -> None:
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
     (first,) = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     given = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(first).body}
     own = {"beside": given.pop("beside")}
     assert parameters(pareto.STUDY, given | own, history=[]) == given
     assert (given["dataset"], given["profile"]) == ("textures_x8", "quick")
-
-
-def test_the_notebook_computes_nothing_itself() -> None:
     cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
     banned = (ast.For, ast.While, ast.FunctionDef, ast.BinOp, ast.ListComp)
     for cell in cells:

@@ -69,7 +69,7 @@ def test_the_middle_of_two_white_noises_is_white() -> None:
     torch.testing.assert_close(plain_areas.slerp(first, 2 * first, 0.5), 1.5 * first)
 
 
-def test_swapped_bands_are_of_one_latent_each() -> None:
+def test_swapped_bands_are_of_one_latent_each_and_the_spread_is_told_apart_by_area() -> None:
     low, high = torch.randn(2, 1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     mixed = torch.fft.fft2(plain_areas.swap_bands(low, high, 0.125))
     axis = torch.fft.fftfreq(16).abs()
@@ -78,9 +78,6 @@ def test_swapped_bands_are_of_one_latent_each() -> None:
     torch.testing.assert_close(mixed[..., ~inside], torch.fft.fft2(high)[..., ~inside])
     assert torch.equal(plain_areas.swap_bands(low, high, 0.5), low)
     torch.testing.assert_close(plain_areas.swap_bands(low, high, 0.0), high)
-
-
-def test_the_spread_is_told_apart_by_area() -> None:
     plain = torch.zeros(2, 32, 32, dtype=torch.bool)
     plain[:, :16] = True
     noise = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))

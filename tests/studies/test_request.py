@@ -17,13 +17,6 @@ from tests.networks_study import VP, checkpoint
 KINDS = ("real", "rendered")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-    return tmp_path
-
-
 def network(name: str, kind: str, family: str = "bbbc021") -> Path:
     """An untrained one, whose card says of which kind of images it is."""
     folder = checkpoint(paths.checkpoints() / name, "epsilon", VP, family=family)

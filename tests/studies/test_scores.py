@@ -20,8 +20,8 @@ from .test_collapse import thumbnails
 
 
 @pytest.fixture
-def study() -> xr.Dataset:
-    return smoke()
+def study(shared: Path) -> xr.Dataset:
+    return smoke(shared)
 
 
 @pytest.mark.parametrize("structure", ["color", "silhouette", "edges"])
@@ -73,8 +73,7 @@ def test_the_law_of_norms_is_tested_on_many_draws(study: xr.Dataset) -> None:
     assert float(last["ks_distance"].sel(ks_series=scores.LOUD)) == pytest.approx(0.16, abs=0.05)
 
 
-def test_latents_of_a_study_are_those_of_one_batch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+def test_latents_of_a_study_are_those_of_one_batch(home: Path) -> None:
     request = Request(scores.ScoreParameters.checked(profile="smoke", checkpoint=thumbnails(), latents=2))
     sources = request.images.test.stack(scores.latent_indices(request)).source
     assert len(sources) > len(request.images.chosen)
@@ -91,25 +90,19 @@ def test_masks_show_what_s_dc_counts(study: xr.Dataset) -> None:
     np.testing.assert_allclose(shares, study["latent_s_dc"][:, : study.sizes["shown"]])
 
 
-def test_a_result_says_what_it_is_made_of(study: xr.Dataset) -> None:
+def test_a_result_says_what_it_and_its_samples_are_made_of(study: xr.Dataset) -> None:
     parameters = json.loads(study.attrs["parameters"])
     assert len(parameters["data"]) == len(parameters["beside"]) == 2
     assert set(parameters["weights"]) == {"alex", "vgg", "squeeze", "inception"}
     assert list(study["pipeline"].to_numpy()) == ["photos_x8", "bbbc021_x8", "edges2shoes"]
     assert study.attrs["data_source"] == "real"
-
-
-def test_samples_say_what_they_were_taken_from(study: xr.Dataset) -> None:
     for dim in ("sample", "latent_sample"):
         assert [name.partition("/")[0] for name in study[dim].to_numpy()] == study[f"{dim}_group"].to_numpy().tolist()
 
 
-def test_readings_need_colours_and_edges() -> None:
+def test_readings_need_colours_and_edges_and_the_key_knows_the_files_of_all_scores() -> None:
     with pytest.raises(InvalidParameterError, match="beside must name"):
         scores.STUDY.run(profile="smoke", checkpoint=thumbnails(), beside=["bbbc021_x8"])
-
-
-def test_the_key_knows_the_files_of_all_scores() -> None:
     names, _ = keys.roots_of([scores.STUDY.jobs, scores.STUDY.combine, *scores.STUDY.uses(None)])
     files = {unit.partition(":")[0] for unit in keys.installed().reached(names)}
     assert {f"spectral_collapse.metrics.{file}" for file in ("psnr", "pca", "frechet")} <= files

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_an_empty_frequency_loses_what_the_closed_form_says(entered: int) -> Non
     assert math.isclose(powers["next"] / powers["own"], findings.left(process, 50, entered), rel_tol=1e-9)
 
 
-def test_scores_are_those_of_the_methods_by_themselves(study: xr.Dataset, own_store: None) -> None:
+def test_scores_are_those_of_the_methods_by_themselves(study: xr.Dataset, home: Path) -> None:
     request = asked()
     for solver, method in ((solvers.EULER, "standard"), (solvers.SECOND, "dpm_solver")):
         images = request.translated(inversion.create(method)).images

@@ -53,7 +53,7 @@ def test_the_yardstick_walks_with_one_noise_and_asks_nothing(study: xr.Dataset) 
     np.testing.assert_allclose(last, faded**2 * image + added**2, rtol=0.3)
 
 
-def test_replaced_steps_have_no_value_and_grey_pictures(study: xr.Dataset) -> None:
+def test_replaced_steps_have_no_value_and_methods_that_do_not_fit_are_named(study: xr.Dataset) -> None:
     taba = study.sel(series="taba")
     assert taba["noise_norm"].sel(walk="inversion").isnull().all("sample").data.tolist() == [True] + [False] * 5
     assert study["pictured"].data.tolist() == [0, 1, 2, 5]
@@ -62,9 +62,6 @@ def test_replaced_steps_have_no_value_and_grey_pictures(study: xr.Dataset) -> No
     assert first.sel(view="state").std() > 0
     # both labels of this closed form mean the same data
     np.testing.assert_allclose(study["label_sensitivity"].sel(series="standard"), 0, atol=1e-6)
-
-
-def test_methods_that_do_not_fit_are_named() -> None:
     given = trajectories.TrajectoryParameters.checked(
         profile="smoke", checkpoint=thumbnails(), methods=["standard", "sdedit"]
     )

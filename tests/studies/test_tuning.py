@@ -27,7 +27,7 @@ def test_every_method_has_as_many_tries_and_its_published_setting_is_one(dataset
         assert published.method(request, name) in tries
 
 
-def test_settings_are_tried_on_validation_images_alone(study: xr.Dataset, own_store: None) -> None:
+def test_settings_are_tried_on_validation_images_alone(study: xr.Dataset, home: Path) -> None:
     request = Request(tuning.TuningParameters.checked(**SMALL, checkpoint=thumbnails()))
     assert request.images.test.split == "validation"
     assert study["sample"].to_numpy().tolist() == request.images.names
@@ -50,10 +50,8 @@ def test_the_largest_area_wins_and_copying_counts_for_nothing(study: xr.Dataset)
     assert np.flatnonzero(won).tolist() == [4, 5]  # the first of equals for the other method
 
 
-def test_what_was_chosen_is_read_back_and_used(
-    study: xr.Dataset, own_store: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chosen, "FILE", tmp_path / "chosen.toml")
+def test_what_was_chosen_is_read_back_and_used(study: xr.Dataset, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen, "FILE", home / "chosen.toml")
     chosen._read.cache_clear()
     chosen.write({"photos_x8": study}, chosen.FILE)
     request = Request(tuning.TuningParameters.checked(**SMALL, checkpoint=thumbnails()))
