@@ -42,16 +42,7 @@ def test_the_matrix_shows_each_pair_once_and_marks_the_uncertain(study: xr.Datas
     assert "Pearson correlation" in svg
 
 
-def test_the_colours_are_centred_at_zero(study: xr.Dataset) -> None:
-    [scale] = [
-        layer["encoding"]["color"]["scale"]
-        for layer in charts.correlation(comparison.correlation(study)).to_dict()["layer"]
-        if "scale" in layer["encoding"]["color"]
-    ]
-    assert scale["domain"] == [-1, 0, 1]
-
-
-def test_differences_have_a_panel_per_score(study: xr.Dataset) -> None:
+def test_differences_have_a_panel_per_score_and_correlations_are_centred_at_zero(study: xr.Dataset) -> None:
     pairs = comparison.paired(study)
     chart = charts.differences({"One": pairs, "Two": pairs})
     svg = drawn(chart)
@@ -63,3 +54,9 @@ def test_differences_have_a_panel_per_score(study: xr.Dataset) -> None:
     shares = [f"{share:.0%}" for share in pairs["improved"].sel(score="s_hf").to_numpy()]
     assert [row["share"] for row in rows if row["score"] == "s_hf"] == shares
     assert "nan" not in svg.lower()
+    [scale] = [
+        layer["encoding"]["color"]["scale"]
+        for layer in charts.correlation(comparison.correlation(study)).to_dict()["layer"]
+        if "scale" in layer["encoding"]["color"]
+    ]
+    assert scale["domain"] == [-1, 0, 1]

@@ -25,6 +25,11 @@ def drawn(chart: alt.TopLevelMixin) -> str:
     return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="_".join(alt.VEGALITE_VERSION.split(".")[:2]))
 
 
+def rows(chart: alt.TopLevelMixin) -> pd.DataFrame:
+    """All data that a chart carries."""
+    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
+
+
 @pytest.mark.parametrize("points", [False, True])
 def test_a_series_has_a_band_a_line_and_its_name_in_the_legend(table: pd.DataFrame, points: bool) -> None:
     svg = drawn(lines.bands(table, X, Y, lines.looks(["one", "two"]), points=points))
@@ -41,14 +46,11 @@ def test_a_series_has_a_band_a_line_and_its_name_in_the_legend(table: pd.DataFra
     assert "95 % from: 0.05; to: 0.15" in svg
 
 
-def test_a_chart_without_series_has_no_legend(table: pd.DataFrame) -> None:
+def test_a_chart_without_series_has_no_legend_and_a_facet_may_bring_the_data(table: pd.DataFrame) -> None:
     chart = lines.bands(table[table["series"] == "one"], X, Y, lines.Look(PALETTE[2]), points=True)
     svg = drawn(chart)
     assert "legend" not in svg
     assert PALETTE[2] in svg
-
-
-def test_a_facet_may_bring_the_data(table: pd.DataFrame) -> None:
     chart = lines.bands(None, X, Y.scale(type="log"), lines.looks(["one", "two"])).facet("series:N", data=table)
     assert drawn(chart).count('aria-roledescription="line mark container"') == 2
 

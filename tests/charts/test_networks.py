@@ -8,6 +8,7 @@ import xarray as xr
 from spectral_collapse.charts import networks as charts
 from spectral_collapse.findings import networks as findings
 from spectral_collapse.studies import networks
+from tests.charts.test_lines import rows
 
 from ..networks_study import MODELS, made_up
 
@@ -17,12 +18,7 @@ def study() -> xr.Dataset:
     return made_up()
 
 
-def rows(chart: object) -> pd.DataFrame:
-    """All data that a chart carries."""
-    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
-
-
-def test_charts_carry_their_tables(study: xr.Dataset) -> None:
+def test_charts_carry_their_tables_and_the_filter_comes_last_in_the_legend(study: xr.Dataset) -> None:
     for draw, table in (
         (charts.errors, findings.errors(study)),
         (charts.responses, findings.responses(study)),
@@ -33,9 +29,6 @@ def test_charts_carry_their_tables(study: xr.Dataset) -> None:
     energies, decorrelation = findings.energies(study), findings.decorrelation(study)
     found = rows(charts.quality(energies, decorrelation))
     assert len(found) == len(energies) + len(decorrelation) + 1  # a rule at 1 has data of its own
-
-
-def test_the_filter_comes_last_in_the_legend(study: xr.Dataset) -> None:
     assert f'"domain": {[*MODELS, findings.FILTER]}'.replace("'", '"') in charts.errors(findings.errors(study)).to_json(
         indent=None
     )

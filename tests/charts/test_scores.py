@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import altair as alt
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,18 +9,14 @@ import xarray as xr
 
 from spectral_collapse.charts import scores as charts
 from spectral_collapse.findings import scores as findings
+from tests.charts.test_lines import rows
 
 from ..scores_study import smoke
 
 
 @pytest.fixture
-def study() -> xr.Dataset:
-    return smoke()
-
-
-def rows(chart: alt.TopLevelMixin) -> pd.DataFrame:
-    """All data that a chart carries."""
-    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
+def study(shared: Path) -> xr.Dataset:
+    return smoke(shared)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +38,19 @@ def test_every_figure_describes_itself_and_stays_small(draw: object, study: xr.D
     assert len(rows(chart)) < 2000
 
 
-def test_filter_curves_are_means_within_their_bands(study: xr.Dataset) -> None:
+def test_filter_curves_are_means_within_their_bands_and_the_density_of_norms_integrates_to_one(
+    study: xr.Dataset,
+) -> None:
     table = rows(charts.filtered_scores(findings.filtered(study)))
     expected = study["filtered"].mean("sample").to_numpy()
     np.testing.assert_allclose(np.sort(table["mean"]), np.sort(expected.ravel()))
     assert ((table["low"] <= table["mean"]) & (table["mean"] <= table["high"])).all()
+    law = rows(charts.norms_against_chi_square(study, findings.norm_law(study))).dropna(subset="density")
+    # all but what lies beyond four standard deviations
+    assert np.trapezoid(law["density"], law["value"]) == pytest.approx(1, abs=2e-3)
 
 
-def test_a_pipeline_has_no_empty_stages(study: xr.Dataset) -> None:
+def test_a_pipeline_has_no_empty_stages_and_responses_a_row_per_score_with_its_arrow(study: xr.Dataset) -> None:
     columns = [
         set(pd.DataFrame(part["data"] if "values" in part["data"] else values)["column"])
         for part, values in zip(
@@ -60,15 +62,6 @@ def test_a_pipeline_has_no_empty_stages(study: xr.Dataset) -> None:
     assert columns == [{"Image", "Compared", "Difference"}] * 2 + [
         {"Image", "Grey", "Mask", "Compared", "Silhouette", "Difference"}
     ]
-
-
-def test_the_density_of_norms_integrates_to_one(study: xr.Dataset) -> None:
-    law = rows(charts.norms_against_chi_square(study, findings.norm_law(study))).dropna(subset="density")
-    # all but what lies beyond four standard deviations
-    assert np.trapezoid(law["density"], law["value"]) == pytest.approx(1, abs=2e-3)
-
-
-def test_responses_have_a_row_per_score_with_its_arrow(study: xr.Dataset) -> None:
     found = findings.normalised(study, "image")
     table = rows(charts.responses(found))
     assert table["row"].nunique() == found["score"].nunique()

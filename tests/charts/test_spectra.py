@@ -4,14 +4,13 @@ import base64
 import io
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from PIL import Image
 
 from spectral_collapse.charts import pictures, spectra
 from spectral_collapse.findings import collapse as findings
-from tests.charts.test_lines import drawn
+from tests.charts.test_lines import drawn, rows
 
 FREQUENCY = np.arange(1, 9) / 16
 
@@ -41,11 +40,6 @@ def study() -> xr.Dataset:
         },
         {"title": "Made up"},
     )
-
-
-def rows(chart: object) -> pd.DataFrame:
-    """All data that a chart carries."""
-    return pd.concat([pd.DataFrame(values) for values in chart.to_dict()["datasets"].values()])
 
 
 def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dataset) -> None:

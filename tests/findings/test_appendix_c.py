@@ -35,15 +35,6 @@ def test_a_measurement_is_nearer_to_one_side_only_with_its_whole_interval(low: f
     assert mirrored.nearer == nearer
 
 
-def test_what_is_missing_is_said(study: xr.Dataset, decomposed: xr.Dataset) -> None:
-    nan = Interval(*[float("nan")] * 3)
-    assert appendix_c.compared("", "", 0.0, nan, nan).nearer.startswith("not measured")
-    [missing] = [claim for claim in appendix_c.predictions(study, decomposed) if claim.measured == "missing"]
-    assert missing.equation == "52 to 55"
-    other = study.assign_attrs(prediction="edm")
-    assert all(claim.measured != "missing" for claim in appendix_c.predictions(other, decomposed))
-
-
 def test_corollary_2_is_judged_by_whether_both_rise() -> None:
     up, down, unknown = (
         [Interval(value, value, value) for value in values]
@@ -54,12 +45,9 @@ def test_corollary_2_is_judged_by_whether_both_rise() -> None:
     assert appendix_c.rising(unknown, up).startswith("not measured")
 
 
-def test_an_identity_is_not_counted_as_evidence(study: xr.Dataset, decomposed: xr.Dataset) -> None:
-    rows = appendix_c.table(appendix_c.predictions(study, decomposed))
-    assert rows["Nearer to"][rows["Measured"] == "1.5e-12"].tolist() == ["by construction"]
-
-
-def test_every_claim_has_its_row_and_the_answer_counts_them(study: xr.Dataset, decomposed: xr.Dataset) -> None:
+def test_every_claim_has_its_row_the_answer_counts_them_and_an_identity_is_no_evidence(
+    study: xr.Dataset, decomposed: xr.Dataset
+) -> None:
     claims = appendix_c.predictions(study, decomposed)
     equations = " ".join(claim.equation for claim in claims)
     assert all(name in equations for name in ("47", "49", "51", "52", "56", "Corollary 1", "Corollary 2"))
@@ -71,6 +59,14 @@ def test_every_claim_has_its_row_and_the_answer_counts_them(study: xr.Dataset, d
     assert ("undecided" in answer) == (counts[3] > 0)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"{float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
+    rows = appendix_c.table(claims)
+    assert rows["Nearer to"][rows["Measured"] == "1.5e-12"].tolist() == ["by construction"]
+    nan = Interval(*[float("nan")] * 3)
+    assert appendix_c.compared("", "", 0.0, nan, nan).nearer.startswith("not measured")
+    [missing] = [claim for claim in claims if claim.measured == "missing"]
+    assert missing.equation == "52 to 55"
+    other = study.assign_attrs(prediction="edm")
+    assert all(claim.measured != "missing" for claim in appendix_c.predictions(other, decomposed))
 
 
 def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, decomposed: xr.Dataset) -> None:
@@ -95,13 +91,18 @@ def test_claims_follow_from_what_predictions_are_nearer_to(study: xr.Dataset, de
     assert len(made) == len(appendix_c.predictions(study, decomposed)) - 1
 
 
-def test_the_gain_is_a_ratio_of_means_beside_the_claimed_constant(study: xr.Dataset) -> None:
+def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures_without_a_place(
+    study: xr.Dataset,
+) -> None:
     table = appendix_c.gain(study)
     means = table.groupby("denoiser")["mean"].agg(["min", "max"])
     np.testing.assert_allclose(means.loc["our network"], 0.5)
     np.testing.assert_allclose(means.loc[appendix_c.CONSTANT], 0.07)
     assert len(table) == 4 * 8
     assert table.attrs["title"] == "Made up"
+    table = appendix_c.entering_noise(study)
+    assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring values, S_DC"]
+    assert len(table) == 2 * 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -131,12 +132,6 @@ def test_power_that_is_proportional_to_the_input_goes_back_to_it(study: xr.Datas
     assert "most of the power" not in appendix_c.explained(study)
     study["latent_power"] = 10 * study["latent_power"]
     assert appendix_c.explained(study).endswith("The rest, which is most of the power, comes from the network.")
-
-
-def test_measures_without_a_place_are_left_out(study: xr.Dataset) -> None:
-    table = appendix_c.entering_noise(study)
-    assert list(table["measure"].unique()) == ["High frequencies", "Neighbouring values, S_DC"]
-    assert len(table) == 2 * 3 * 2
 
 
 def test_a_local_variance_that_rises_is_listed_with_who_else_rises(study: xr.Dataset, decomposed: xr.Dataset) -> None:

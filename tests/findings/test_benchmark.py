@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from spectral_collapse.inversion import METHODS
 from spectral_collapse.studies import published
 from spectral_collapse.studies.benchmark import CHEAP, STUDY
 from tests.benchmark_study import made
-from tests.studies.test_collapse import own_store, thumbnails  # noqa: F401
+from tests.studies.test_collapse import thumbnails
 
 SHIFTS = {
     "standard": {},
@@ -29,11 +30,14 @@ def study() -> xr.Dataset:
     return made(SHIFTS)
 
 
-def test_only_what_differs_is_significant(study: xr.Dataset) -> None:
+def test_only_what_differs_is_significant_and_four_pictures_tell_nothing(study: xr.Dataset) -> None:
     pairs = findings.differences(study)
     told = (pairs["adjusted"] < 0.05).sel(score="s_hf").to_series().to_dict()
     assert told == {"TABA": True, "OVG": True, "direct": False}
     assert "S_HF 2 above, 0 below; S_LF 1 above, 1 below; S_DC 2 above, 0 below" in findings.significant({"": study})
+    few = made(SHIFTS, pictures=4)
+    assert (findings.differences(few)["adjusted"] > 0.05).all()
+    assert "With 4 independent pictures no p-value is below 0.12" in findings.significant({"": few})
 
 
 def test_the_correction_is_benjamini_and_hochbergs() -> None:
@@ -54,21 +58,12 @@ def test_a_method_by_another_name_counts_once(study: xr.Dataset) -> None:
     assert "so many of 2 methods" in findings.answer({"": again})
 
 
-def test_four_pictures_tell_nothing() -> None:
-    few = made(SHIFTS, pictures=4)
-    assert (findings.differences(few)["adjusted"] > 0.05).all()
-    assert "With 4 independent pictures no p-value is below 0.12" in findings.significant({"": few})
-
-
-def test_structure_beyond_the_target_is_copying(study: xr.Dataset) -> None:
+def test_structure_beyond_the_target_is_copying_and_cut_from_front_and_ranks(study: xr.Dataset) -> None:
     limited = findings.cut(study)
     assert float(limited["s_lf"].max()) <= 0.75
     np.testing.assert_array_equal(limited["s_lf"], study["s_lf"].clip(max=0.75))
     assert float(study["s_lf"].max()) > 0.85  # the table keeps what was measured
     assert "significantly above it: OVG." in findings.copying({"": study})
-
-
-def test_the_front_and_the_ranks_take_the_cut_scores(study: xr.Dataset) -> None:
     table = findings.front({"": study}).set_index("method")
     assert table.loc["OVG", "s_lf"] == pytest.approx(0.75, abs=0.02)
     assert table.loc["OVG", "on_front"]
@@ -157,7 +152,7 @@ def test_the_answer_counts(study: xr.Dataset) -> None:
         assert "Few: too few pictures" in answer
 
 
-def test_numbers_of_the_tables_recompute_from_stored_values(own_store: None) -> None:  # noqa: F811
+def test_numbers_of_the_tables_recompute_from_stored_values(home: Path) -> None:
     """By hand: plain sums over what the stored file has of single images."""
     found = {
         "photos_x8": STUDY.run(profile="smoke", reference=16, methods=("standard", "taba"), checkpoint=thumbnails())

@@ -20,16 +20,13 @@ def test_a_claim_is_a_row() -> None:
     assert re.findall("<td>(.*?)</td>", found) == ["it collapses", "a paper, Fig. 1", "0.1 &lt; 1", "holds"]
 
 
-def test_what_several_data_sets_say_is_a_list() -> None:
+def test_what_several_data_sets_say_is_a_list_that_is_folded_where_it_is_long() -> None:
     measured = claims.itemized(
         "power: Textures, x8 0.3 [0.2, 0.4]; BBBC021, x16 (rendered) 0.4: no. Edges to shoes, 1; 2"
     )
     items = ["Textures, x8 0.3 [0.2, 0.4]", "BBBC021, x16 (rendered) 0.4: no", "Edges to shoes, 1; 2"]
     assert measured == f"power:<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
     assert claims.itemized("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
-
-
-def test_a_long_list_is_folded() -> None:
     few, many = ("; ".join(["Textures, x8 0.3"] * count) for count in (claims.MANY, claims.MANY + 1))
     assert "<details>" not in claims.itemized(few)
     assert claims.itemized(many).startswith(f"<details><summary>{claims.MANY + 1} results</summary><ul><li>")

@@ -32,11 +32,8 @@ def study() -> xr.Dataset:
     return xr.Dataset(variables, {**coords, "sample": np.arange(30)}, {"title": "made up"})
 
 
-def test_scores_are_those_of_single_images(study: xr.Dataset) -> None:
+def test_differences_of_single_images_are_paired(study: xr.Dataset) -> None:
     assert comparison.scores_of(study) == list(SCORES)
-
-
-def test_differences_are_paired(study: xr.Dataset) -> None:
     found = comparison.paired(study)
     assert found["point"].to_numpy().tolist() == list(POINTS[1:])
     gap = (study["psnr"].sel(point="b") - study["psnr"].sel(point="standard")).mean("seed").to_numpy()
@@ -48,24 +45,17 @@ def test_differences_are_paired(study: xr.Dataset) -> None:
     xr.testing.assert_allclose(comparison.paired(moved), found, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("score", "good"),
-    [
-        ("s_hf", lambda values: values),
-        ("noise_to_latent", lambda values: -values),
-        ("kurtosis", lambda values: -abs(values)),
-    ],
-)
-def test_improved_follows_the_scores_direction(study: xr.Dataset, score: str, good: object) -> None:
-    found = comparison.paired(study, scores=[score]).sel(score=score, point="c")
-    means = study[score].mean("seed")
-    better = (good(means.sel(point="c")) > good(means.sel(point="standard"))).to_numpy()
-    assert float(found["improved"]) == better.mean()
-    expected = stats.binomtest(int(better.sum()), 30).proportion_ci(method="wilson")
-    assert (float(found["improved_low"]), float(found["improved_high"])) == pytest.approx((expected.low, expected.high))
+def test_improved_follows_the_scores_direction(study: xr.Dataset) -> None:
+    for score, good in (("s_hf", lambda v: v), ("noise_to_latent", lambda v: -v), ("kurtosis", lambda v: -abs(v))):
+        found = comparison.paired(study, scores=[score]).sel(score=score, point="c")
+        means = study[score].mean("seed")
+        better = (good(means.sel(point="c")) > good(means.sel(point="standard"))).to_numpy()
+        assert float(found["improved"]) == better.mean()
+        wilson = stats.binomtest(int(better.sum()), 30).proportion_ci(method="wilson")
+        assert (float(found["improved_low"]), float(found["improved_high"])) == pytest.approx((wilson.low, wilson.high))
 
 
-def test_ties_and_missing_values_are_no_improvement(study: xr.Dataset) -> None:
+def test_ties_missing_values_and_constants_are_no_improvement(study: xr.Dataset) -> None:
     same = study.copy(deep=True)
     same["s_hf"].loc[{"point": "a"}] = same["s_hf"].sel(point="standard")
     same["psnr"][1, 0, 0] = np.nan
@@ -73,6 +63,8 @@ def test_ties_and_missing_values_are_no_improvement(study: xr.Dataset) -> None:
     assert float(found["improved"].sel(score="s_hf")) == 0
     assert np.isnan(found["improved"].sel(score="psnr"))
     assert np.isnan(found["improved"].sel(score="angle_at_image"))  # neither side is better
+    found = comparison.correlation(study.assign(psnr=study["psnr"] * 0), ["psnr", "s_hf"])
+    assert found["r"].sel(score="psnr").isnull().all()
 
 
 def test_cases_count_settings(study: xr.Dataset) -> None:
@@ -161,11 +153,6 @@ def test_one_picture_has_no_intervals(study: xr.Dataset) -> None:
         assert np.isfinite(found[name]).any()
         assert found[f"{name}_low"].isnull().all()
         assert found[f"{name}_high"].isnull().all()
-
-
-def test_a_constant_score_correlates_with_nothing(study: xr.Dataset) -> None:
-    found = comparison.correlation(study.assign(psnr=study["psnr"] * 0), ["psnr", "s_hf"])
-    assert found["r"].sel(score="psnr").isnull().all()
 
 
 def test_a_study_without_seeds(study: xr.Dataset) -> None:

@@ -42,7 +42,7 @@ def test_the_matrix_turns_scores_so_that_more_is_better() -> None:
     assert matrix.attrs["over"] == "point"
 
 
-def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise() -> None:
+def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise_and_says_something_of_latents() -> None:
     study = made_study()
     assert findings.exceptions(study) == ""
     study["hf_excess"].loc[{"point": "ovg"}] = study["hf_excess"].sel(point="white noise") + np.log(0.95)
@@ -55,9 +55,6 @@ def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise() -> N
     assert at["Spectral Collapse, Fig. 4"] == "too few data"
     study["s_dc"].loc[{"point": "ovg"}] = study["s_dc"].sel(point="white noise")
     assert findings.exceptions(study, "high") == ""
-
-
-def test_what_says_nothing_of_latents_is_no_exception() -> None:
     study = made_study()
     study = study.assign_coords(point=["direct" if name == "ovg" else name for name in study["point"].to_numpy()])
     for name in ("direct", "shuffled"):
@@ -77,7 +74,7 @@ def test_the_correlation_of_methods_draws_methods() -> None:
     assert (r.low < 0.3, r.high) == (True, 1)
 
 
-def test_verdicts_follow_the_numbers() -> None:
+def test_verdicts_follow_the_numbers_and_one_picture_has_none() -> None:
     rising, falling = made_study(1, 1), made_study(-1, -1)
     falling.attrs["title"] = "Falling"
     assert [claim.side for claim in findings.claims({"rising": rising})][:2] == ["holds", "holds"]
@@ -86,9 +83,6 @@ def test_verdicts_follow_the_numbers() -> None:
     assert (both.side, "Falling -1.00" in both.measured) == ("mixed", True)
     alone = [claim.side for claim in findings.claims({"falling": falling})]
     assert alone[0] == alone[1] == alone[5] == "fails"
-
-
-def test_one_picture_has_no_verdict() -> None:
     study = made_study().assign_coords(sample_group=("sample", ["same"] * 40))
     assert {one.side for one in findings.claims({"one": study})} == {"not measured"}
 

@@ -31,7 +31,7 @@ def test_the_parts_add_up_exactly_and_do_not_depend_on_an_order(study: xr.Datase
     np.testing.assert_allclose(other.sel(part="interaction"), parts.sel(part="interaction"))
 
 
-def test_every_part_of_every_denoiser_has_its_interval(study: xr.Dataset) -> None:
+def test_every_part_of_every_denoiser_has_its_interval_and_the_table_the_interaction_too(study: xr.Dataset) -> None:
     table = findings.parts(study)
     assert len(table) == 3 * 4 * 3  # measures that were measured, parts, denoisers
     assert "Plain areas" not in set(table["measure"])
@@ -40,16 +40,10 @@ def test_every_part_of_every_denoiser_has_its_interval(study: xr.Dataset) -> Non
     expected = bootstrap_mean(findings.split(study).sel(denoiser="network", part="total", measure="high_power"))
     assert (total["mean"], total["low"], total["high"]) == pytest.approx(tuple(expected))
     assert (total["n"], total["groups"]) == (5, 5)
-
-
-def test_the_table_to_show_has_the_interaction_too(study: xr.Dataset) -> None:
     table = findings.parts_table(study)
     assert list(table.columns) == [*findings.PARTS.values(), "interaction of start and steps"]
-    assert [measure for measure, _ in table.index[::3]] == [
-        "High frequencies",
-        "Neighbouring values, S_DC",
-        "Other areas",
-    ]
+    measures = ["High frequencies", "Neighbouring values, S_DC", "Other areas"]
+    assert [measure for measure, _ in table.index[::3]] == measures
     assert [denoiser for _, denoiser in table.index[:3]] == list(findings.DENOISERS.values())
     assert table.map(lambda text: text.count("[") == 1).all(axis=None)
 

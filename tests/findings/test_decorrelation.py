@@ -60,11 +60,20 @@ def test_the_white_part_of_a_smooth_latent_is_its_scale(found: dict[str, xr.Data
     assert f"Made up {gain:.3f} [" in findings.scale_verdict(found)
 
 
-def test_the_strongest_correlation_may_be_negative_and_far_away(study: xr.Dataset) -> None:
+def test_the_strongest_correlation_may_be_far_away_and_its_reach_ends_where_its_interval_holds_zero(
+    study: xr.Dataset, found: dict[str, xr.Dataset]
+) -> None:
     one = study.copy(deep=True)
     one["autocorrelation"].loc[{"series": "taba"}] = 0.1
     one["autocorrelation"].loc[{"series": "taba", "distance": 3}] = -0.3
     assert findings.strongest(one, "taba").mean == pytest.approx(-0.3)
+    values = found["made"]["autocorrelation"]
+    values.loc[{"series": "taba"}] = np.where(values["distance"] <= 3, 0.5, 0.0) + np.linspace(-0.1, 0.1, 48)[:, None]
+    values.loc[{"series": "ovg"}] = 0.5 + np.linspace(-0.1, 0.1, 48)[:, None]
+    text = findings.distance_verdict(found)
+    assert "taba 0.500 [" in text
+    assert "] (3 px)" in text
+    assert "] (all distances)" in text
 
 
 def test_independent_noise_of_little_variance_has_a_low_s_dc(found: dict[str, xr.Dataset]) -> None:
@@ -74,16 +83,6 @@ def test_independent_noise_of_little_variance_has_a_low_s_dc(found: dict[str, xr
     assert list(at) == sorted(at, reverse=True)
     assert list(at.values()) == sorted(at.values(), reverse=True)
     assert at[0.6] < 0.1
-
-
-def test_the_reach_of_a_correlation_is_where_its_interval_holds_zero(found: dict[str, xr.Dataset]) -> None:
-    values = found["made"]["autocorrelation"]
-    values.loc[{"series": "taba"}] = np.where(values["distance"] <= 3, 0.5, 0.0) + np.linspace(-0.1, 0.1, 48)[:, None]
-    values.loc[{"series": "ovg"}] = 0.5 + np.linspace(-0.1, 0.1, 48)[:, None]
-    text = findings.distance_verdict(found)
-    assert "taba 0.500 [" in text
-    assert "] (3 px)" in text
-    assert "] (all distances)" in text
 
 
 def test_plain_areas_are_compared_within_an_image(study: xr.Dataset) -> None:
@@ -156,23 +155,17 @@ def test_an_order_that_depends_on_the_window_is_named(study: xr.Dataset) -> None
     assert findings.calibration_verdict({"one": one})["turned"] == "Made up: taba and ovg"
 
 
-def test_scores_that_go_together_over_series_have_a_rank_correlation(study: xr.Dataset) -> None:
+def test_scores_that_go_together_over_series_have_a_rank_correlation_and_constant_ones_none(study: xr.Dataset) -> None:
     one = study.copy(deep=True)
     one["s_dc"].loc[{"patch": 5}] = np.array([1, 2, 3, 4, 5, 6, 7])[:, None] / 8
     one["s_g"].loc[{}] = np.array([1, 1, 2, 3, 4, 5, 6]) / 8  # one order, white noise apart
     r = findings.scores_correlation({"one": one})
     assert (r.mean, r.low, r.high) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
     assert findings.claims({"one": one})[0].side == "holds"
-
-
-def test_a_score_that_never_varies_has_no_rank_correlation(study: xr.Dataset) -> None:
     one = study.copy(deep=True)
     one["s_g"].loc[{}] = 0.0  # as of few latents
     assert np.isnan(findings.scores_correlation({"one": one})).all()
     assert findings.claims({"one": one})[0].side == "not measured"
-
-
-def test_a_single_picture_has_no_interval_and_no_verdict(study: xr.Dataset) -> None:
     one = study.assign_coords(sample_group=("sample", ["same"] * 48)).isel(block=slice(0))
     verdicts = [claim.side for claim in findings.claims({"one": one})[1:]]
     assert set(verdicts) <= {"too few data", "not measured"}

@@ -15,7 +15,9 @@ def study() -> xr.Dataset:
     return made_up()
 
 
-def test_the_law_has_a_row_per_entry_and_power_with_its_intervals(study: xr.Dataset) -> None:
+def test_the_law_has_a_row_per_entry_and_power_beside_lines_from_all_of_the_source_to_all_of_the_power(
+    study: xr.Dataset,
+) -> None:
     study["law_power"][:, 0] *= 1.1
     table = findings.law(study).set_index(["series", "ratio"])
     assert len(table) == len(LAW) * 3
@@ -23,9 +25,6 @@ def test_the_law_has_a_row_per_entry_and_power_with_its_intervals(study: xr.Data
     assert one["power"] == pytest.approx(float(study["law_power"].sel(entering=TABA, ratio=1.0).mean()))
     assert one["power_low"] < one["power"] < one["power_high"]
     assert one["kept_expected"] == float(study["law_kept_expected"].sel(entering=TABA, ratio=1.0))
-
-
-def test_lines_end_at_all_of_the_source_and_at_all_of_the_power(study: xr.Dataset) -> None:
     ends = findings.hyperbolas(study)
     np.testing.assert_allclose(ends["kept"] * ends["power"], ends["ratio"] / (1 + ends["ratio"]))
     assert (ends.groupby(["series", "ratio"])[["kept", "power"]].max() == 1).all(axis=None)
@@ -40,7 +39,7 @@ def test_the_gap_of_the_law_is_the_largest_and_leaves_wieners_entry_out(study: x
     assert findings.law_gap(study) == pytest.approx(0.07)
 
 
-def test_parts_lie_on_top_of_each_other(study: xr.Dataset) -> None:
+def test_parts_lie_on_top_of_each_other_and_the_cost_is_what_is_added_in_each_band(study: xr.Dataset) -> None:
     table = findings.parts(study)
     assert set(table["place"]) == set(findings.PLACES.values())
     carried, added = (table[table["series"] == name].reset_index() for name in (findings.CARRIED, findings.ADDED))
@@ -52,6 +51,11 @@ def test_parts_lie_on_top_of_each_other(study: xr.Dataset) -> None:
     [mean] = drawn[(drawn[list(at)] == list(at.values())).all(axis=1)]["mean"]
     one = study["power"].sel(walk=FINE, noise=EVERYWHERE, replaced=2, frequency=0.5)
     assert mean == pytest.approx(float(one.mean("draw")))
+    table = findings.cost_table(study)
+    assert len(table) == 2 * 3
+    assert (table[[name for name in table if name.startswith("Added")]] == "0.250").all(axis=None)
+    mean = float(study["s_lf"].sel(walk=FINE, noise=EVERYWHERE, replaced=2).mean())
+    assert table.loc[(EVERYWHERE, 2), "S_LF, drawn"].startswith(f"{mean:.3f} [")
 
 
 def test_the_trade_begins_without_noise_and_then_goes_up_the_levels(study: xr.Dataset) -> None:
@@ -91,17 +95,6 @@ def test_slopes_stand_beside_the_perfect_network_and_the_floor_beside_wrong_ones
         assert (findings.FLOOR in names) == (not perfect)
     second = table[table["series"] == "order 2"]["mean"].to_numpy()[:3]
     np.testing.assert_allclose(second / second[0], [1, 1e-2, 1e-4])
-
-
-def test_the_cost_is_what_is_added_in_each_band(study: xr.Dataset) -> None:
-    table = findings.cost_table(study)
-    assert len(table) == 2 * 3
-    assert (table[[name for name in table if name.startswith("Added")]] == "0.250").all(axis=None)
-    mean = float(study["s_lf"].sel(walk=FINE, noise=EVERYWHERE, replaced=2).mean())
-    assert table.loc[(EVERYWHERE, 2), "S_LF, drawn"].startswith(f"{mean:.3f} [")
-
-
-def test_the_page_has_the_calls_that_are_enough_and_no_gaps(study: xr.Dataset) -> None:
     numbers = findings.numbers(study)
     assert "delta = 0.3: Euler 1000, Heun 200, 2M 100" in numbers["stops"]
     assert not any("nan" in text for text in numbers.values() if isinstance(text, str))

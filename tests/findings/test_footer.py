@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,7 @@ from spectral_collapse.studies import ledger
 from tests.store.test_results import make
 from tests.studies.test_study import STUDY
 
-
-@pytest.fixture(autouse=True)
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv(SHOWN, raising=False)
-    monkeypatch.setattr(ledger, "USED", {})
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_a_page_without_studies_has_no_footer() -> None:

@@ -26,32 +26,23 @@ def test_the_closed_form_approaches_its_limit_with_more_steps() -> None:
     errors = (values - values.loc[findings.LIMIT]).abs().max(axis=1)
     assert errors["50 steps, measured"] > 2 * errors["200 steps, measured"] > 0
     assert errors["200 steps, measured"] > errors["800 steps, measured"]
-
-
-def test_the_closed_form_holds_in_any_number_of_steps_where_the_data_has_next_to_no_power() -> None:
-    # There the latent is the image scaled by the slope of the ODE's solution at the entry level, which Euler's
-    # method meets to first order in S: 2 % at S = s_0^2 / 50.
+    # Where the data has next to no power the latent is the image scaled by the slope of the ODE's solution at the entry
+    # level, which Euler's method meets to first order in S: 2 % at S = s_0^2 / 50.
     table = findings.closed_form()
+    assert table["entry"].unique() == pytest.approx([0.00085 / (1 - 0.00085)])
     faint = measured(table[table["variance"] < table["entry"] / 50])
     assert faint.shape[1] >= 3
     for steps in (50, 500):
         np.testing.assert_allclose(faint.loc[f"{steps} steps, measured"], faint.loc[findings.LIMIT], rtol=0.03)
 
 
-def test_the_entry_level_is_the_processs_first() -> None:
-    assert findings.closed_form(num_steps=(5,))["entry"].unique() == pytest.approx([0.00085 / (1 - 0.00085)])
-
-
-def test_spectra_are_means_within_their_bands_and_a_power_law(study: xr.Dataset) -> None:
+def test_spectra_and_variances_are_those_of_every_method_and_process(study: xr.Dataset) -> None:
     table = findings.spectra(study)
     source = table[table["series"] == "source"]
     np.testing.assert_allclose(source["mean"], study["power"].sel(domain="source").mean("sample"))
     assert ((source["low"] <= source["mean"]) & (source["mean"] <= source["high"])).all()
     np.testing.assert_allclose(table[table["series"] == findings.LAW]["mean"], study["power_law"])
     assert table.attrs["entry"][gaussian.EXPLODING] == float(study["entry"].sel(process=gaussian.EXPLODING))
-
-
-def test_every_method_and_process_has_its_variances(study: xr.Dataset) -> None:
     table = findings.terminal_variance(study)
     counts = table.groupby(["panel", "series"]).size()
     assert len(counts) == len(gaussian.PROCESSES) * (len(gaussian.DETERMINISTIC) + 1)
@@ -110,16 +101,13 @@ def test_noise_at_a_level_has_its_expectation_within_the_interval_of_draws(study
     assert (table[standard & (table["quantity"] != at["quantity"])]["mean"] == 1).all()
 
 
-def test_the_methods_table_says_what_was_measured(study: xr.Dataset) -> None:
+def test_the_tables_have_a_row_per_method_and_per_noise_and_level(study: xr.Dataset) -> None:
     study["error"][:, 0] = 1 / study["steps"]
     study["error"][:, 1] = study["steps"] ** 3.0
     table = findings.methods_table(study)
     assert list(table.index) == list(gaussian.ROUND_TRIPS)
     assert list(table["Order, variance exploding"].iloc[:2]) == ["1.00", "diverges"]
     assert table.loc["TABA", "Order, variance preserving"] == "-"
-
-
-def test_the_noise_table_has_a_row_per_noise_and_level(study: xr.Dataset) -> None:
     table = findings.noise_table(study)
     assert len(table) == study["noise"].size * study["replaced"].size
     study["correlation_expected"] = xr.ones_like(study["correlation_expected"])

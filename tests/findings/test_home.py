@@ -66,11 +66,16 @@ def test_the_first_pictures_are_of_the_images_around_the_median_loss() -> None:
     assert home.median(study.isel(shown=[1]))["shown"].item() == "b"
 
 
-def test_the_chart_has_a_dot_for_every_image(study: xr.Dataset) -> None:
+def test_the_chart_has_a_dot_for_every_image_and_the_table_a_row_for_every_data_set(study: xr.Dataset) -> None:
     chart = charts.details(home.details({"squares": study})).to_dict()
     [data] = chart["datasets"].values()
     assert len(pd.DataFrame(data)) == 6
     assert "Squares" in chart["description"]
+    table = fine_detail.table({"one": study}, fine_detail.energy)
+    assert table.columns.tolist() == ["standard", "TABA"]
+    [row] = table.index
+    assert row.startswith("Squares")
+    assert table.loc[row].str.startswith(("0.25 [", "1.00 [")).all()
 
 
 def test_the_numbers_of_the_five_sentences() -> None:
@@ -101,14 +106,6 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
     assert (told["best"], told["better"], told["usual"]) == ("OVG", pytest.approx(4 / 3), pytest.approx(4))
     assert [told["checks"][name] for name in ("all", "holds", "fails", "mixed")] == [2, 1, 1, 0]
-
-
-def test_the_table_has_data_sets_in_rows_and_methods_in_columns(study: xr.Dataset) -> None:
-    table = fine_detail.table({"one": study}, fine_detail.energy)
-    assert table.columns.tolist() == ["standard", "TABA"]
-    [row] = table.index
-    assert row.startswith("Squares")
-    assert table.loc[row].str.startswith(("0.25 [", "1.00 [")).all()
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:

@@ -24,12 +24,9 @@ def test_a_row_per_place_with_the_interval_over_groups() -> None:
     assert (row["n"], row["groups"], table.attrs["title"]) == (4, 3, "Made up")
 
 
-def test_samples_alone_are_one_row() -> None:
+def test_samples_alone_are_one_row_and_those_without_a_value_count_nowhere() -> None:
     table = means(xr.DataArray([1.0, 2.0, 3.0], dims="draw"), over="draw")
     assert table[["mean", "n", "groups"]].to_numpy().tolist() == [[2, 3, 3]]
-
-
-def test_samples_without_a_value_count_nowhere() -> None:
     values = xr.DataArray([[1.0, np.nan, 3.0], [np.nan, np.nan, 4.0]], {"kind": ["a", "b"]}, ("kind", "sample"))
     table = means(values)
     assert table[["mean", "n", "groups"]].fillna(-1).to_numpy().tolist() == [[2, 2, 2], [-1, 1, 1]]

@@ -17,12 +17,7 @@ from spectral_collapse.training.history import FILE
 
 from ..networks_study import MODELS, made_up
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -99,7 +94,7 @@ def shared_and_alone(
         (folder / name / "config.json").write_text("{}")
 
 
-def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
+def test_sharing_costs_the_quotient_of_two_errors() -> None:
     alone = np.random.default_rng(0).uniform(0.5, 1, (2, 3, 2, 6))
     cost = np.array([[1.5, 1.0], [1.2, 0.8]])  # level, domain
     errors = {"photos-x8only": alone, "photos": alone * cost[:, None, :, None]}
@@ -121,7 +116,7 @@ def test_sharing_costs_the_quotient_of_two_errors(home: Path) -> None:
         assert words in findings.sharing_verdict()
 
 
-def test_a_trainings_pairs_are_known_by_the_photograph_that_they_were_cut_from(home: Path) -> None:
+def test_a_trainings_pairs_are_known_by_the_photograph_that_they_were_cut_from() -> None:
     alone = np.random.default_rng(0).uniform(0.5, 1, (2, 3, 2, 16))
     errors = {"photos-x8only": alone, "photos": alone * np.random.default_rng(1).uniform(0.9, 1.1, alone.shape)}
     scores = dict.fromkeys(errors, np.ones(4))
@@ -141,7 +136,7 @@ def test_a_trainings_pairs_are_known_by_the_photograph_that_they_were_cut_from(h
     assert "16 pairs)" in findings.sharing_verdict()
 
 
-def test_trainings_that_differ_in_more_than_their_data_are_not_compared(home: Path) -> None:
+def test_trainings_that_differ_in_more_than_their_data_are_not_compared() -> None:
     errors, scores = np.ones((2, 3, 2, 6)), np.ones(4)
     both = {"photos": errors, "photos-x8only": errors}
     shared_and_alone(both, dict.fromkeys(both, scores), photos={"steps": 9})

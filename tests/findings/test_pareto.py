@@ -76,14 +76,11 @@ def test_seeds_are_averaged_within_an_image_before_the_interval(study: xr.Datase
     assert ends[1] - ends[0] == pytest.approx(2 * 1.96 * error, rel=0.08)
 
 
-def test_the_fronts_leave_the_references_out(study: xr.Dataset) -> None:
+def test_the_fronts_leave_the_references_out_and_differences_are_paired(study: xr.Dataset) -> None:
     table = findings.summary(study)
     on_front = set(table.loc[table["on_front"], "point"])
     assert on_front == {"TABA 0.02", "OVG (0, 0.0001)", "OVG (1000, 0.0001)", "OVG (1000, 0.0001) + TABA 0.04"}
     assert set(table.loc[table["on_baseline_front"], "point"]) == {"TABA 0.02"}
-
-
-def test_differences_are_paired(study: xr.Dataset) -> None:
     # the images' noise is common to both points, so nothing of it is left
     np.testing.assert_allclose(findings.difference(study, "TABA 0.02", "standard", "s_lf"), 0.4, atol=1e-12)
 
@@ -214,19 +211,21 @@ def test_copies_of_an_image_say_nothing_new(study: xr.Dataset) -> None:
     pd.testing.assert_frame_equal(findings.summary(copied)[intervals], findings.summary(study)[intervals])
 
 
-def test_without_an_interval_nothing_is_told_apart(study: xr.Dataset) -> None:
+def test_the_setting_says_when_images_are_rendered_and_what_is_missing_is_not_told(study: xr.Dataset) -> None:
+    assert "rendered, not real" in findings.setting(study)
+    assert "rendered" not in findings.setting(study.assign_attrs(data_source="real"))
+    pictures = study.assign_coords(sample_group=("sample", np.arange(IMAGES) // 4))
+    assert "40 rendered test images from 10 pictures (a random" in findings.setting(pictures)
+    alone = study.isel(reference=[0])
+    assert "autoencoder" not in findings.summary(alone)["point"].tolist()
     one = study.isel(sample=[0])
     assert findings.compared(one).loc["TABA 0.04", "S_HF minus that of standard"] == "0.100 [no interval]"
     told = findings.numbers(one)
     assert told["area"] == "not significantly other than"
     assert (told["below"], told["above"]) == (0, 0)
-
-
-def test_the_setting_says_when_images_are_rendered(study: xr.Dataset) -> None:
-    assert "rendered, not real" in findings.setting(study)
-    assert "rendered" not in findings.setting(study.assign_attrs(data_source="real"))
-    pictures = study.assign_coords(sample_group=("sample", np.arange(IMAGES) // 4))
-    assert "40 rendered test images from 10 pictures (a random" in findings.setting(pictures)
+    assert findings.another("one", ["two", "three"]) == ["two"]
+    assert findings.another("two", ["two", "three"]) == ["three"]
+    assert findings.another("two", ["two"]) == findings.another("two", []) == []
 
 
 def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study: xr.Dataset) -> None:
@@ -240,14 +239,3 @@ def test_a_choice_on_the_others_is_of_the_grid_and_by_the_product_of_means(study
     np.testing.assert_allclose(findings.chosen_on_others(study, "s_hf"), 0.45)
     np.testing.assert_allclose(findings.chosen_on_others(study, "psnr"), 33)
     assert findings.numbers(study)["unseen"].mean == pytest.approx(-0.45)
-
-
-def test_without_an_autoencoder_the_true_targets_are_the_reference(study: xr.Dataset) -> None:
-    alone = study.isel(reference=[0])
-    assert "autoencoder" not in findings.summary(alone)["point"].tolist()
-
-
-def test_the_data_set_beside_is_another_one() -> None:
-    assert findings.another("one", ["two", "three"]) == ["two"]
-    assert findings.another("two", ["two", "three"]) == ["three"]
-    assert findings.another("two", ["two"]) == findings.another("two", []) == []

@@ -105,7 +105,4 @@ def test_tables_have_a_row_for_each_place_and_the_shares_wilsons_interval(found:
     assert findings.swaps(found).iloc[0, 0].startswith("-0.80 [-0.8")
     assert set(findings.path(found)["series"]) == set(findings.SERIES.values())
     assert list(findings.edits(found)["panel"].unique()) == ["plain areas", "other areas"]
-
-
-def test_a_line_per_measure_has_every_data_set_at_every_share(found: dict[str, xr.Dataset]) -> None:
     assert [line.count("[") for line in findings.sweep_verdict(found).splitlines()] == [6] * 6

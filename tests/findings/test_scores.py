@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,8 +14,8 @@ from ..scores_study import REASON, smoke
 
 
 @pytest.fixture
-def study() -> xr.Dataset:
-    return smoke()
+def study(shared: Path) -> xr.Dataset:
+    return smoke(shared)
 
 
 def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None:
@@ -108,14 +110,13 @@ def test_the_verdict_on_filters_follows_the_numbers(study: xr.Dataset, low: floa
     assert findings.without_frequencies(made)["agrees"] == expected
 
 
-def test_every_verdict_names_its_numbers(study: xr.Dataset) -> None:
+def test_every_verdict_names_its_numbers_and_the_table_of_readings_has_one_used_per_definition(
+    study: xr.Dataset,
+) -> None:
     assert findings.pipeline_verdict(study).count("- **") == 3
     assert "standard inversion" in findings.of_latents(study)["listed"]
     assert findings.norms_verdict(study).count("p = ") == 3
     assert set(findings.readings(study)["few"]) == {"first", "second"}
-
-
-def test_the_table_of_readings_has_one_used_per_definition(study: xr.Dataset) -> None:
     table = findings.readings_table(study)
     used = table[table["Used"] == "yes"].index.get_level_values("Score")
     assert sorted(used) == sorted(["S_DC", "S_HF", "S_LF", "S_LF", "SSIM", "MS-SSIM"])

@@ -101,15 +101,14 @@ def test_records_complete_data_sets_of_which_a_network_does_not_ship(found: find
     assert list(found["x0"]) == ["bbbc021_x8"]  # as it was
 
 
-def test_a_record_of_other_images_stands_beside_nothing(found: findings.Networks) -> None:
+def test_a_record_of_other_images_stands_beside_nothing_and_a_page_names_its_networks_itself(
+    found: findings.Networks,
+) -> None:
     found["epsilon"]["edges2shoes"] = made(WORSE)
     other = record("edges2shoes", BETTER, "edges2shoes-sample")
     other = other.assign_coords(sample=[f"real {name}" for name in other["sample"].to_numpy()])
     joint = findings.with_records(found, ["edges2shoes"], {"edges2shoes-sample": other})
     assert "edges2shoes" not in joint["x0"]
-
-
-def test_a_page_names_its_networks_itself(found: findings.Networks) -> None:
     own = {flow.EPSILON: {"edges2shoes": made(WORSE)}, flow.FLOW: {}}
     recorded = {"edges2shoes-flow": record("edges2shoes", BETTER, "edges2shoes-flow")}
     joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)
@@ -183,20 +182,11 @@ def test_a_page_without_such_transformers_says_so() -> None:
     assert "<b>Table 3.</b> Ours. There is nothing to put into it" in page.html
 
 
-def test_of_methods_those_are_taken_that_a_result_has(found: findings.Networks) -> None:
-    taken = findings.of_methods(found["x0"], ["ovg", "standard", "nullspace"])
-    assert list(taken["bbbc021_x8"]["point"]) == ["standard", "ovg"]
-    assert list(findings.of_methods(found["x0"], ["ovg"])["bbbc021_x8"]["point"]) == ["ovg"]
-
-
-def test_shares_stand_beside_table_6(found: findings.Networks) -> None:
+def test_shares_stand_beside_table_6_which_is_counted_by_cases_too(found: findings.Networks) -> None:
     rows = prediction_target.improved(found, "epsilon").set_index(["series", "score"])["mean"]
     assert rows["x0 - epsilon", "S_HF ↑"] == 1
     assert rows["the paper, Table 6", "PSNR (dB) ↑"] == 0.793
     assert rows["the paper, Table 6", "S_DC ↑"] == 0.897
-
-
-def test_table_6_is_counted_by_cases_too(found: findings.Networks) -> None:
     rows = by_text(prediction_target.counts(found | {"EDM": {}}), "Score")
     # two methods with two seeds each: x0 has +0.1 of S_HF with either, and OVG loses 1 dB
     assert rows.loc["S_HF ↑", "Cases"].text == "4"
@@ -228,12 +218,18 @@ def test_claims_on_networks(found: findings.Networks) -> None:
     assert [one.side for one in findings.collapse_claims(never, "", "It collapses", "")] == ["fails", "fails"]
 
 
-def test_pictures_of_networks_say_which(found: findings.Networks) -> None:
+def test_pictures_of_networks_say_which_and_other_images_are_refused(found: findings.Networks) -> None:
     named = findings.by_title(found | {"EDM": {}})
     assert {name: study.attrs["title"] for name, study in named.items()} == {
         "bbbc021_x8, epsilon": "Made up, epsilon",
         "bbbc021_x8, x0": "Made up, x0",
     }
+    other = made(BETTER, images=8)
+    with pytest.raises(InvalidParameterError, match="on the same images"):
+        findings.joined({"epsilon": found["epsilon"]["bbbc021_x8"], "x0": other})
+    taken = findings.of_methods(found["x0"], ["ovg", "standard", "nullspace"])
+    assert list(taken["bbbc021_x8"]["point"]) == ["standard", "ovg"]
+    assert list(findings.of_methods(found["x0"], ["ovg"])["bbbc021_x8"]["point"]) == ["ovg"]
 
 
 def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> None:
@@ -266,12 +262,6 @@ def test_the_answer_says_with_which_networks_latents_and_images_fall_short(found
             study["hf_excess"][:] = float(study["reference_hf_excess"].sel(reference="target").mean()) + change
         answer = findings.networks_answer({name: {"bbbc021_x8": one} for name, one in lower.items()}, "epsilon")
         assert f"true targets with {words}" in answer
-
-
-def test_other_images_are_refused(found: findings.Networks) -> None:
-    other = made(BETTER, images=8)
-    with pytest.raises(InvalidParameterError, match="on the same images"):
-        findings.joined({"epsilon": found["epsilon"]["bbbc021_x8"], "x0": other})
 
 
 def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:

@@ -25,11 +25,16 @@ def test_the_energy_is_that_of_the_high_rings_in_the_last_steps(found: dict[str,
     np.testing.assert_allclose(late.mean("sample"), list(LATE.values()), atol=0.01)
 
 
-def test_claims_that_hold_are_supported(found: dict[str, xr.Dataset]) -> None:
+def test_claims_that_hold_are_supported_and_nothing_is_claimed_of_methods_that_are_left_out(
+    found: dict[str, xr.Dataset],
+) -> None:
     made = findings.claims(found)
     assert [claim.side for claim in made] == ["holds"] * 3
     late = findings.late_energy(found["one"]).sel(series="standard")
     assert f"One, x8 (rendered) {statistics.text(statistics.interval(late), 2)}" in made[0].measured
+    fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
+    assert [claim.claim[:12] for claim in findings.claims(fewer)] == ["The standard"]
+    assert "standard 0.2" in findings.verdict(found).splitlines()[0]
 
 
 def test_negative_energy_that_white_noise_has_too_depends(found: dict[str, xr.Dataset]) -> None:
@@ -48,11 +53,6 @@ def test_data_sets_that_disagree_make_a_verdict_depend(found: dict[str, xr.Datas
     assert [claim.side for claim in findings.claims(found)] == ["mixed", "mixed", "holds"]
     one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
     assert {claim.side for claim in findings.claims({"one": one})} == {"too few data"}  # one picture has no interval
-
-
-def test_nothing_is_claimed_of_methods_that_are_left_out(found: dict[str, xr.Dataset]) -> None:
-    fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
-    assert [claim.claim[:12] for claim in findings.claims(fewer)] == ["The standard"]
 
 
 def test_the_answer_has_the_ratio_of_amplitudes_in_thirds(found: dict[str, xr.Dataset]) -> None:
@@ -112,7 +112,3 @@ def test_neighbouring_rings_share_a_row_of_the_heat_map(
     first = table.query("series == 'OVG' and walk == 'sampling' and step == 1")
     # rings 4 to 6 of 8: one of low frequencies, 0.1, and two of high ones, 0.3
     assert first["mean"].tolist() == pytest.approx([0.1, 0.7 / 3, 0.3], abs=0.02)
-
-
-def test_every_data_set_has_its_line(found: dict[str, xr.Dataset]) -> None:
-    assert "standard 0.2" in findings.verdict(found).splitlines()[0]

@@ -19,15 +19,12 @@ def test_a_row_per_setting_with_its_area() -> None:
     np.testing.assert_allclose([cell.value for cell in table["Area"]], [0.81 * 0.6, 0.71 * 0.6, 0.61 * 0.6, 0.91 * 0.6])
 
 
-def test_each_setting_is_shown_as_what_it_is() -> None:
+def test_each_setting_is_shown_as_what_it_is_by_what_differs_between_the_tries() -> None:
     areas = findings.areas({"one": tuning(), "two": tuning("Another")})
     kinds = [findings.CHOSEN, findings.OTHER, findings.PUBLISHED, findings.CHOSEN]
     assert areas["series"].tolist() == kinds * 2
     assert areas["panel"].tolist() == ["Made up"] * 4 + ["Another"] * 4
     assert areas["label"][0] == "TABA: fraction 0.04"
-
-
-def test_a_label_has_what_differs_between_the_tries_of_a_method() -> None:
     study = tuning()
     settings = ['{"k":1,"projector":0.1}', '{"k":2,"projector":0.1}', *study["settings"].to_numpy()[2:]]
     study["settings"] = "try", settings
@@ -47,14 +44,11 @@ def test_a_choice_is_compared_with_the_published_setting_on_the_same_images() ->
     assert "In 2 of the other 2" in findings.answer(two)
 
 
-def test_the_interval_of_an_area_is_that_of_its_factor_where_the_other_is_constant() -> None:
+def test_an_area_has_the_interval_of_its_factor_and_structure_up_to_the_targets_own_mean() -> None:
     study = tuning()
     study["target_s_lf"] = xr.full_like(study["target_s_lf"], 0.5)
     expected = 0.5 * np.stack(bootstrap_mean(study["s_hf"]))
     np.testing.assert_allclose(np.stack(findings.area(study)), expected)
-
-
-def test_structure_counts_up_to_the_targets_own_mean() -> None:
     study = tuning()
     study["s_lf"] = xr.full_like(study["s_lf"], 0.2)
     np.testing.assert_allclose(findings.area(study).mean, 0.2 * study["s_hf"].mean("sample"))

@@ -31,12 +31,20 @@ MADE = {
 }
 
 
-def test_chapters_are_those_that_claim_and_each_has_its_page() -> None:
+def test_chapters_are_those_that_claim_and_each_has_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     chapters = verdicts.chapters()
     assert {"collapse", "pareto", "pca", "cheap_guidance", "appendix_c"} <= set(chapters)
     assert not {"claims", "verdicts", "intervals", "own_method"} & set(chapters)
     assert all((NOTEBOOKS / f"{verdicts.page(name)}.ipynb").is_file() for name in chapters)
     assert verdicts.page("collapse") == "introduction"
+    for name, module in verdicts.chapters().items():
+        named = set(re.findall(r'"(fig-[\w-]+)"', inspect.getsource(module)))
+        assert named
+        assert named <= set(re.findall(r'"(fig-[\w-]+)"', (NOTEBOOKS / f"{verdicts.page(name)}.ipynb").read_text()))
+    from spectral_collapse.findings import claims, selections
+
+    monkeypatch.setattr(selections, "claims", claims, raising=False)
+    assert "selections" not in verdicts.chapters()
 
 
 def test_selections_of_the_benchmark_are_chapters_as_their_notebooks_have_them() -> None:
@@ -53,13 +61,6 @@ def test_selections_of_the_benchmark_are_chapters_as_their_notebooks_have_them()
         assert given["methods"] == (None if selection.methods is None else list(selection.methods))
         assert given.get("shown") == getattr(chapters[name], "PICTURES", None)
         assert set(given["datasets"]) <= set(selection.datasets or given["datasets"])
-
-
-def test_every_figure_that_a_claim_names_is_on_its_page() -> None:
-    for name, module in verdicts.chapters().items():
-        named = set(re.findall(r'"(fig-[\w-]+)"', inspect.getsource(module)))
-        assert named
-        assert named <= set(re.findall(r'"(fig-[\w-]+)"', (NOTEBOOKS / f"{verdicts.page(name)}.ipynb").read_text()))
 
 
 @pytest.mark.parametrize(
@@ -140,12 +141,9 @@ def test_a_measurement_counts_once_and_questions_of_this_book_do_not() -> None:
     assert {name: [one.claim for one in made] for name, made in verdicts.once(claims).items()} == {"one": ["a", "b"]}
 
 
-def test_the_claims_of_abstracts_are_listed_by_their_verdict() -> None:
+def test_the_claims_of_abstracts_are_listed_and_the_table_links_each_to_its_figure() -> None:
     said = {"plain_areas": [Claim("f", "There and Back Again, abstract and Fig. 1", "", "fails")]}
     assert verdicts.abstracts(MADE | said) == "- **Fails on all data sets with a clear result:**\n  - f"
-
-
-def test_the_table_links_each_claim_to_its_figure_and_shows_it_as_it_is() -> None:
     page = verdicts.table(MADE)
     for markup in (
         '<a href="introduction.html#fig-latent-spectra">collapse</a>',
@@ -325,8 +323,8 @@ def test_ablations_ask_all_networks() -> None:
     assert networks.claims({"one": study})[0].side == "holds"
 
 
-def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
-    study = scores_study.smoke()
+def test_the_printed_words_on_scores_are_refuted_by_the_scores(shared: Path) -> None:
+    study = scores_study.smoke(shared)
     made = scores.claims({"one": study})
     assert made[1].side == "fails"  # white noise has few flagged patches
     for low, high, verdict in ((-0.5, 0.0, "fails"), (0.0, -0.5, "holds")):
@@ -338,14 +336,7 @@ def test_the_printed_words_on_scores_are_refuted_by_the_scores() -> None:
         assert scores.claims({"one": other})[0].side == verdict
 
 
-def test_a_module_that_imports_the_claims_of_others_is_no_chapter(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spectral_collapse.findings import claims, selections
-
-    monkeypatch.setattr(selections, "claims", claims, raising=False)
-    assert "selections" not in verdicts.chapters()
-
-
-@pytest.mark.parametrize(("profile", "warned"), [("smoke", True), ("quick", False)])
-def test_numbers_of_a_trial_run_are_called_that(profile: str, warned: bool) -> None:
-    study = xr.Dataset(attrs={"parameters": json.dumps({"profile": profile})})
-    assert ("shows that everything runs, and no more" in home.warning(study)) is warned
+def test_numbers_of_a_trial_run_are_called_that() -> None:
+    for profile, warned in (("smoke", True), ("quick", False)):
+        study = xr.Dataset(attrs={"parameters": json.dumps({"profile": profile})})
+        assert ("shows that everything runs, and no more" in home.warning(study)) is warned

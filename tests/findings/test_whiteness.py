@@ -19,21 +19,15 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pca, "has_dimensions", lambda one, name: name == "taba" and int(one["place"]) > 1)
 
 
-def test_the_table_counts_data_sets() -> None:
+def test_the_table_counts_data_sets_and_the_sentence_names_what_is_restored_on_most_and_what_never_is() -> None:
     table = whiteness.table(FOUND, FOUND, FOUND)
     assert table.index.tolist() == ["standard", "TABA", "OVG"]  # neither white noise nor the closed form
     assert table.loc["TABA"].tolist() == ["0 of 3", "0 of 3", "2 of 3", "1 of 3"]
     assert table.loc["OVG"].tolist() == ["3 of 3", "0 of 3", "0 of 3", "0 of 3"]
-
-
-def test_the_sentence_names_what_is_restored_on_most_data_sets_and_what_never_is() -> None:
     assert whiteness.restored(FOUND, FOUND, FOUND) == (
         "On most data sets OVG restores the mean norm; TABA restores the independence of neighbours. No method "
         "restores the law of norms or the number of dimensions there."
     )
-
-
-def test_a_method_that_one_study_lacks_is_left_out() -> None:
     fewer = {name: one.sel(series=["white noise", "standard", "taba"]) for name, one in FOUND.items()}
     assert "OVG" not in whiteness.table(FOUND, fewer, FOUND).index
     alone = {name: one.sel(series=["white noise", "standard"]) for name, one in FOUND.items()}
