@@ -23,7 +23,7 @@ def test_the_papers_networks_have_the_published_sizes() -> None:
     assert published == pytest.approx(458e6, rel=0.003)
 
 
-def test_a_fresh_dit_answers_with_zero_and_each_block_is_the_identity() -> None:
+def test_a_fresh_dit_answers_with_zero_each_block_is_the_identity_and_drops_no_labels() -> None:
     """adaLN-zero (Peebles and Xie 2023, Sec. 3.2)."""
     network = networks.small_dit(8, width=16, depth=2, heads=2)
     x, label = torch.randn(3, 4, 8, 8), torch.tensor([0, 1, 2])
@@ -31,10 +31,7 @@ def test_a_fresh_dit_answers_with_zero_and_each_block_is_the_identity() -> None:
     tokens = torch.randn(3, 16, 16)
     out = network.transformer_blocks[0](tokens, timestep=torch.full((3,), 500.0), class_labels=label)
     assert torch.equal(out, tokens)
-
-
-def test_a_dit_in_training_drops_no_labels_of_its_own() -> None:
-    """diffusers would replace every tenth label by its last class, in each block another."""
+    # diffusers would replace every tenth label by its last class, in each block another.
     network = networks.small_dit(8, width=16, depth=1, heads=2).train()
     embedder = network.transformer_blocks[0].norm1.emb.class_embedder
     label = torch.arange(5).repeat(200)
@@ -71,21 +68,20 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
         assert "\n" not in str(error.value)
 
 
-def test_what_cannot_fit_is_refused_before_it_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "total", lambda: 16e9)
-    with pytest.raises(
-        InvalidParameterError, match=r"needs at least 73.6 GB, and this machine has 16 GB; make it smaller"
-    ):
-        networks.create("small_unet", 16, 4, 5, widths=[8192, 8192])
-
-
-def test_the_look_ahead_draws_nothing() -> None:
+def test_what_cannot_fit_is_refused_before_it_is_tried_and_the_look_ahead_draws_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The weights of a seed are those that the builder alone would give."""
     torch.manual_seed(3)
     plain = networks.small_unet(16, 4, 5, (16, 32))
     torch.manual_seed(3)
     created = networks.create("small_unet", 16, 4, 5, widths=[16, 32])
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), created.parameters(), strict=True))
+    monkeypatch.setattr(memory, "total", lambda: 16e9)
+    with pytest.raises(
+        InvalidParameterError, match=r"needs at least 73.6 GB, and this machine has 16 GB; make it smaller"
+    ):
+        networks.create("small_unet", 16, 4, 5, widths=[8192, 8192])
 
 
 def test_attention_is_where_it_is_asked_for() -> None:

@@ -20,6 +20,7 @@ from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.store.identity import identity
 from spectral_collapse.training import latents
+from tests.training.test_states import Hostile
 
 CARD = {
     "family": "photos",
@@ -41,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return store / "photos"
 
 
-def test_saving_and_loading_keeps_the_weights_to_half_precision(folder: Path) -> None:
+def test_saving_and_loading_keeps_the_weights_to_half_precision_in_any_memory_layout(folder: Path) -> None:
     network = networks.small_unet(16, 4, 5, (16, 32))
     networks.save_network(network, folder, CARD)
     loaded = networks.load_model("photos").denoiser.network
@@ -49,6 +50,10 @@ def test_saving_and_loading_keeps_the_weights_to_half_precision(folder: Path) ->
     for name, weight in network.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], weight.half().float(), rtol=0, atol=0)
         torch.testing.assert_close(loaded.state_dict()[name], weight, rtol=2**-11, atol=2**-25)  # of 11 bits
+    network = networks.small_unet(16, 4, 5, (16, 32)).to(memory_format=torch.channels_last)
+    networks.save_network(network, folder, CARD)
+    loaded = networks.load_model("photos").denoiser.network.state_dict()
+    assert all(torch.equal(loaded[name], weight.half().float()) for name, weight in network.state_dict().items())
 
 
 @pytest.mark.usefixtures("folder")
@@ -86,9 +91,22 @@ def test_encoding_and_decoding_use_the_measured_statistics() -> None:
     torch.testing.assert_close(autoencoders.decode(autoencoder, encoded), expected, rtol=0, atol=1e-4)
 
 
-def test_an_unknown_model_is_answered_with_the_shipped_ones(folder: Path) -> None:
+def test_names_and_devices_that_there_are_not_are_refused(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint 'cats'; shipped are: autoencoder, photos"):
         networks.load_model("cats")
+    for load in (networks.load_model, networks.load_autoencoder):
+        for name in (None, 5, b"photos", ["photos"]):
+            with pytest.raises(InvalidParameterError, match="a checkpoint must be a path"):
+                load(name)
+    for name, words in (("~nobody-of-this-name/photos", "no such home folder"), ("x" * 5000, "too long for a path")):
+        with pytest.raises(InvalidParameterError, match=words):
+            networks.load_model(name)
+    for device in ("gpu", "cuda:99", "", 3.5, None, "meta"):
+        for load, name in ((networks.load_model, "photos"), (networks.load_autoencoder, "autoencoder")):
+            with pytest.raises(InvalidParameterError, match="device"):
+                load(name, device)
+    with pytest.raises(CheckpointError, match="holds a UNet2DModel, not an autoencoder"):
+        networks.load_autoencoder(folder)
 
 
 def _with_state(change: Callable[[dict[str, torch.Tensor]], object]) -> Callable[[Path], None]:
@@ -206,37 +224,26 @@ def test_a_broken_checkpoint_is_named_in_one_sentence(
     assert capfd.readouterr() == ("", "")  # and nothing of diffusers' own
 
 
-def test_a_failed_write_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = (folder / WEIGHTS).read_bytes()
+def test_a_failed_write_or_exchange_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether nothing can be written, the old folder cannot be moved away, or the new one not put in its place."""
+    before, replace = (folder / WEIGHTS).read_bytes(), os.replace
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(CheckpointError, match=r"photos' could not be written \(No space left on device\); make room"):
-        networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
-    assert (folder / WEIGHTS).read_bytes() == before
-    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+    for failing in (0, 1, 2):
+        calls = []
 
+        def fail(source: Path, target: Path, failing: int = failing, calls: list = calls) -> None:
+            calls.append(target)
+            full() if len(calls) == failing else replace(source, target)
 
-@pytest.mark.parametrize("failing", [1, 2])
-def test_a_failed_exchange_leaves_the_old_checkpoint(
-    folder: Path, failing: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whether the old folder cannot be moved away, or the new one not put in its place."""
-    before, replace, calls = (folder / WEIGHTS).read_bytes(), os.replace, []
-
-    def fail(source: Path, target: Path) -> None:
-        calls.append(target)
-        if len(calls) == failing:
-            raise OSError(5, "Input/output error")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(CheckpointError, match=r"could not be written \(Input/output error\)"):
-        networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
-    assert (folder / WEIGHTS).read_bytes() == before
-    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", fail) if failing else patch.setattr(Path, "write_text", full)
+            with pytest.raises(CheckpointError, match=r"could not be written \(No space left on device\); make room"):
+                networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD)
+        assert (folder / WEIGHTS).read_bytes() == before
+        assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
 
 
 def test_a_checkpoint_replaces_nothing_but_a_checkpoint(folder: Path) -> None:
@@ -254,20 +261,20 @@ def test_a_checkpoint_replaces_nothing_but_a_checkpoint(folder: Path) -> None:
         networks.save_network(network, folder, CARD, {"extra.txt": b"the checkpoint's own"})
 
 
-def test_weights_in_another_memory_layout_are_saved(folder: Path) -> None:
-    network = networks.small_unet(16, 4, 5, (16, 32)).to(memory_format=torch.channels_last)
-    networks.save_network(network, folder, CARD)
-    loaded = networks.load_model("photos").denoiser.network.state_dict()
-    assert all(torch.equal(loaded[name], weight.half().float()) for name, weight in network.state_dict().items())
-
-
-def test_the_card_gets_the_hash_and_the_folder_its_files(folder: Path) -> None:
+def test_the_card_gets_the_hash_and_the_folder_its_files_which_replace_nothing_of_the_network(
+    folder: Path, tmp_path: Path
+) -> None:
     networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), folder, CARD, {"samples.png": b"a picture"})
     card = json.loads((folder / "card.json").read_text())
     assert card["hash"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:12]
     assert (folder / "samples.png").read_bytes() == b"a picture"
     assert "_name_or_path" not in json.loads((folder / "config.json").read_text())
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".")] == []
+    network = networks.small_unet(16, 4, 5, (16, 32))
+    for name in ("../evil.txt", "/tmp/evil.txt", "a/b", "a\\b", "", ".", "..", "config.json", "card.json"):
+        with pytest.raises(InvalidParameterError, match="files must have names of their own"):
+            networks.save_network(network, tmp_path / "deep" / "own", CARD, {name: b""})
+    assert not (tmp_path / "deep").exists()
 
 
 @pytest.mark.parametrize("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit"])
@@ -303,11 +310,17 @@ def test_the_card_has_the_process_and_the_scale_of_the_latents(folder: Path) -> 
     torch.testing.assert_close(model.encode(images), expected)
 
 
-def test_a_stable_diffusion_folder_gives_its_autoencoder(tmp_path: Path) -> None:
+def test_a_stable_diffusion_folder_gives_its_autoencoder_and_a_whole_pipeline_is_sent_elsewhere(tmp_path: Path) -> None:
     autoencoder = networks.small_autoencoder((16, 16))
     autoencoder.save_pretrained(tmp_path / "stable-diffusion" / "vae")
     loaded = networks.load_autoencoder(tmp_path / "stable-diffusion").state_dict()
     assert all(torch.equal(loaded[name], weight) for name, weight in autoencoder.state_dict().items())
+    networks.save_network(networks.small_autoencoder((16, 16)), tmp_path / "sd" / "vae", {})
+    (tmp_path / "sd" / "vae" / "card.json").unlink()
+    (tmp_path / "sd" / "model_index.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"whole pipeline of diffusers; .* networks\.model_from_pipeline"):
+        networks.load_model(tmp_path / "sd")
+    networks.load_autoencoder(tmp_path / "sd")
 
 
 def test_a_hub_autoencoder_is_asked_for_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,16 +340,6 @@ def test_a_hub_autoencoder_is_asked_for_by_its_id(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(CheckpointError, match=r"'somebody/nothing' could not be had .* name its folder") as error:
         networks.load_autoencoder("somebody/nothing")
     assert "\n" not in str(error.value)
-
-
-class Hostile:
-    """Unpickled, it leaves a mark."""
-
-    def __init__(self, mark: Path) -> None:
-        self.mark = mark
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, (f"touch '{self.mark}'",)
 
 
 def test_no_weights_are_read_but_those_that_were_hashed(folder: Path, tmp_path: Path) -> None:
@@ -406,23 +409,6 @@ def test_loading_draws_no_random_numbers(folder: Path) -> None:
     assert torch.equal(torch.randn(3), expected)
 
 
-def test_a_name_that_no_file_can_have_is_refused(folder: Path) -> None:
-    for load in (networks.load_model, networks.load_autoencoder):
-        for name in (None, 5, b"photos", ["photos"]):
-            with pytest.raises(InvalidParameterError, match="a checkpoint must be a path"):
-                load(name)
-    for name, words in (("~nobody-of-this-name/photos", "no such home folder"), ("x" * 5000, "too long for a path")):
-        with pytest.raises(InvalidParameterError, match=words):
-            networks.load_model(name)
-
-
-def test_a_device_that_is_not_here_is_refused(folder: Path) -> None:
-    for device in ("gpu", "cuda:99", "", 3.5, None, "meta"):
-        for load, name in ((networks.load_model, "photos"), (networks.load_autoencoder, "autoencoder")):
-            with pytest.raises(InvalidParameterError, match="device"):
-                load(name, device)
-
-
 def test_images_and_latents_that_are_none_are_refused(folder: Path) -> None:
     model = networks.load_model(folder)
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -457,11 +443,6 @@ def test_images_and_latents_that_are_none_are_refused(folder: Path) -> None:
     torch.testing.assert_close(model.decode(latents.double()), model.decode(latents))
 
 
-def test_a_denoiser_is_no_autoencoder(folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="holds a UNet2DModel, not an autoencoder"):
-        networks.load_autoencoder(folder)
-
-
 def test_the_shipped_checkpoints_load() -> None:
     pixels, latent = (1, 3, 64, 64), (1, 20, 16, 16)
     shapes = dict.fromkeys(("textures", "bbbc021-rendered", "edges2shoes-rendered"), pixels)
@@ -470,14 +451,6 @@ def test_the_shipped_checkpoints_load() -> None:
         model = networks.load_model(name)
         assert model.encode(torch.zeros(pixels)).shape == shape
         assert model.denoiser.num_labels == 5
-
-
-def test_further_files_lie_in_the_folder_and_replace_nothing_of_the_network(tmp_path: Path) -> None:
-    network = networks.small_unet(16, 4, 5, (16, 32))
-    for name in ("../evil.txt", "/tmp/evil.txt", "a/b", "a\\b", "", ".", "..", "config.json", "card.json"):
-        with pytest.raises(InvalidParameterError, match="files must have names of their own"):
-            networks.save_network(network, tmp_path / "deep" / "own", CARD, {name: b""})
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_configuration_of_wrong_types_is_refused(tmp_path: Path) -> None:
@@ -515,15 +488,6 @@ def test_weights_under_another_name_are_read_or_named(folder: Path) -> None:
     (folder / WEIGHTS).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(CheckpointError, match="pointer of Git LFS and no weights; run 'git lfs pull'"):
         networks.load_model(folder)
-
-
-def test_a_whole_pipeline_is_sent_to_where_pipelines_are_taken(tmp_path: Path) -> None:
-    networks.save_network(networks.small_autoencoder((16, 16)), tmp_path / "sd" / "vae", {})
-    (tmp_path / "sd" / "vae" / "card.json").unlink()
-    (tmp_path / "sd" / "model_index.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"whole pipeline of diffusers; .* networks\.model_from_pipeline"):
-        networks.load_model(tmp_path / "sd")
-    networks.load_autoencoder(tmp_path / "sd")
 
 
 def test_a_wrapped_network_is_saved_without_its_wrapper(folder: Path) -> None:

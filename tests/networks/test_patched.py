@@ -29,22 +29,16 @@ def test_the_unet_sees_an_orthonormal_view_of_the_image(patch: int) -> None:
     assert torch.equal(torch.nn.functional.pixel_shuffle(seen[0], patch), x)
 
 
-def test_it_is_a_denoiser_like_any_other() -> None:
-    denoiser = NetworkDenoiser(small(), VariancePreserving())
-    assert denoiser.num_labels == 5
-    assert size_multiple(denoiser.network) == 4
-    image = sampling.sample(denoiser, torch.randn(2, 3, 32, 32), 1, num_steps=2)
-    assert image.shape == (2, 3, 32, 32)
-
-
-def test_it_is_saved_and_loaded(tmp_path: object) -> None:
+def test_it_is_saved_and_loaded_and_a_denoiser_like_any_other(tmp_path: object) -> None:
     network = networks.create("patched_unet", 32, 3, 5, widths=[16, 32], attention=0)
     again = PatchedUNet.from_config(network.config)
     again.load_state_dict(network.state_dict())
     x, time, label = torch.randn(1, 3, 32, 32), torch.zeros(1), torch.zeros(1, dtype=torch.long)
     torch.testing.assert_close(again.eval()(x, time, label).sample, network.eval()(x, time, label).sample)
-
-
-def test_a_patch_that_does_not_divide_the_image_is_refused() -> None:
+    denoiser = NetworkDenoiser(small(), VariancePreserving())
+    assert denoiser.num_labels == 5
+    assert size_multiple(denoiser.network) == 4
+    image = sampling.sample(denoiser, torch.randn(2, 3, 32, 32), 1, num_steps=2)
+    assert image.shape == (2, 3, 32, 32)
     with pytest.raises(InvalidParameterError, match=r"patch must be a divisor of the image's 32 pixels; 3 was given"):
         small(patch=3)

@@ -54,25 +54,15 @@ def test_the_hash_tells_weights_and_domains_apart_and_leaves_the_pipeline_alone(
     assert first.hash != model_from_pipeline(other, source="ink", target="oil").hash
 
 
-def test_a_study_says_that_a_pipeline_is_not_made_for_its_data() -> None:
-    model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7)
-    assert model.card["image_size"] == 64
-    with pytest.raises(CheckpointError, match="family 'pipeline'"):
-        pareto.STUDY.run(profile="smoke", checkpoint=model)
-
-
-def test_a_study_takes_a_pipeline_that_is_made_for_its_data() -> None:
+def test_a_study_takes_a_pipeline_that_is_made_for_its_data_and_no_other() -> None:
     model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7, family="edges2shoes")
     given = {"dataset": "edges2shoes", "source": "rendered", "images": 2, "num_steps": 2, "size": 64, "seeds": 1}
     found = pareto.STUDY.run(profile="smoke", checkpoint=model, **given)
     assert found.attrs["checkpoint_hash"] == model.hash
-
-
-def test_what_has_no_autoencoder_is_refused() -> None:
-    pipe = tiny_pipeline("dit")
-    pipe.vae = None
-    with pytest.raises(InvalidParameterError, match="must be an AutoencoderKL; NoneType was given"):
-        model_from_pipeline(pipe, source=3, target=7)
+    model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7)
+    assert model.card["image_size"] == 64
+    with pytest.raises(CheckpointError, match="family 'pipeline'"):
+        pareto.STUDY.run(profile="smoke", checkpoint=model)
 
 
 def test_the_hash_follows_whatever_changes_what_the_pipeline_computes() -> None:
@@ -139,7 +129,7 @@ def test_a_pipeline_that_is_offloaded_works() -> None:
     assert model.to("cpu").device == torch.device("cpu")
 
 
-def test_the_card_has_the_usual_size() -> None:
+def test_the_card_has_the_usual_size_and_what_has_no_autoencoder_is_refused() -> None:
     pipe = tiny_pipeline()
     for size, pixels in (((16, 24), (64, 96)), ([16, 16], 64)):
         pipe.unet.register_to_config(sample_size=size)
@@ -147,3 +137,7 @@ def test_the_card_has_the_usual_size() -> None:
     pipe.unet.register_to_config(sample_size=None)
     with pytest.raises(InvalidParameterError, match="has no sample_size"):
         model_from_pipeline(pipe, source="ink", target="oil")
+    pipe = tiny_pipeline("dit")
+    pipe.vae = None
+    with pytest.raises(InvalidParameterError, match="must be an AutoencoderKL; NoneType was given"):
+        model_from_pipeline(pipe, source=3, target=7)

@@ -98,7 +98,7 @@ def test_callables_are_told_apart() -> None:
     assert identity(made(1.0)) == identity(made(1.0))
 
 
-def test_what_the_package_ships_stands_for_its_name_and_parameters() -> None:
+def test_what_the_package_ships_stands_for_its_name_and_parameters_and_every_method_has_an_identity() -> None:
     assert identity(inversion.create("nullspace", k=2, projector=0.25)) == {
         "class": "spectral_collapse.inversion.nullspace.NullSpace",
         "told": "own",
@@ -107,9 +107,6 @@ def test_what_the_package_ships_stands_for_its_name_and_parameters() -> None:
         "order": 1,
         "eta_lf": 0.0,
     }
-
-
-def test_every_method_has_an_identity() -> None:
     found = [repr(identity(method())) for method in inversion.METHODS.values()]
     assert len(set(found)) == len(found)
 

@@ -188,15 +188,25 @@ def test_a_name_chooses_from_a_registry_and_without_one_all_of_it_counts() -> No
     assert {unit.partition(":")[2] for unit in found} == {"g", "create", "METHODS", "One"}
 
 
-def test_the_text_says_the_same_on_other_versions_of_python() -> None:
+def test_the_text_says_the_same_on_other_versions_of_python_and_in_every_process() -> None:
     """ast.dump does not: 3.12 added type_params, 3.13 leaves out what is empty."""
     found = package({"a": "def f(): pass"}).reached(["spectral_collapse.a:f"])
     assert found == {"spectral_collapse.a:f": "[FunctionDef(name='f',args=arguments(),body=[Pass()])] "}
+    names = [f"n{number}" for number in range(10)]
+    found = package({"a": f"{', '.join(names)} = range(10)", "b": "from spectral_collapse import a\ndef f(): return a"})
+    text = found.reached(["spectral_collapse.b:f"])["spectral_collapse.b:f"]
+    assert text.endswith(",".join(f"spectral_collapse.a:{name}" for name in names))
 
 
-def test_two_lambdas_on_one_line_have_two_keys() -> None:
+def test_two_lambdas_and_two_methods_have_keys_of_their_own_and_what_cannot_be_told_apart_none() -> None:
     one, other = (lambda x: x + 1), (lambda x: x + 2)
     assert code_hash(one) != code_hash(other)
+    assert code_hash(standard.Standard) != code_hash(taba.TABA)
+    one, other = code_hash(taba.TABA(0.1)), code_hash(taba.TABA(0.2))
+    assert one != other
+    assert one.partition("-")[0] == other.partition("-")[0]  # the same definitions, other parameters
+    with pytest.raises(UnidentifiedError):
+        code_hash(open)
 
 
 def test_what_a_root_from_elsewhere_uses_of_this_package_is_followed() -> None:
@@ -210,31 +220,12 @@ def test_what_a_root_from_elsewhere_uses_of_this_package_is_followed() -> None:
     assert "spectral_collapse.inversion.base:InversionMethod.invert" in reached(through_a_module)
 
 
-def test_what_cannot_be_told_from_another_is_refused() -> None:
-    with pytest.raises(UnidentifiedError):
-        code_hash(open)
-
-
-def test_methods_have_keys_of_their_own() -> None:
-    assert code_hash(standard.Standard) != code_hash(taba.TABA)
-    one, other = code_hash(taba.TABA(0.1)), code_hash(taba.TABA(0.2))
-    assert one != other
-    assert one.partition("-")[0] == other.partition("-")[0]  # the same definitions, other parameters
-
-
 def test_other_commits_can_be_read() -> None:
     old = keys.committed("328dafa02c13c3409ffe809725c42556609e3e01")
     if old is None:
         pytest.skip("needs a checkout with its history")
     assert "spectral_collapse.metrics.windows:slide" in old.reached(roots_of([s_dc])[0])
     assert keys.committed("0" * 40) is None
-
-
-def test_names_of_one_assignment_are_in_the_same_order_in_every_process() -> None:
-    names = [f"n{number}" for number in range(10)]
-    found = package({"a": f"{', '.join(names)} = range(10)", "b": "from spectral_collapse import a\ndef f(): return a"})
-    text = found.reached(["spectral_collapse.b:f"])["spectral_collapse.b:f"]
-    assert text.endswith(",".join(f"spectral_collapse.a:{name}" for name in names))
 
 
 def test_a_hash_is_kept_for_other_processes_while_no_file_changes(

@@ -98,7 +98,13 @@ def test_what_cannot_be_compared_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert pair.runs == 0
 
 
-def test_commits_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_commits_that_cannot_be_used_and_files_that_differ_from_the_last_one_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(rekey, "_git", lambda *arguments: "M src/a.py" if arguments[0] == "status" else "1" * 40)
+        with pytest.raises(DataError, match="files under src differ from the last commit"):
+            rekey.rekey()
     with pytest.raises(DataError, match="made by code that is in no commit"):
         rekey._commit("1" * 40 + "+")
     with pytest.raises(DataError, match=f"commit {'1' * 40} is not in the history"):
@@ -108,10 +114,4 @@ def test_commits_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch, 
         rekey.rekey()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match="git is not installed"):
-        rekey.rekey()
-
-
-def test_files_that_differ_from_the_last_commit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rekey, "_git", lambda *arguments: "M src/a.py" if arguments[0] == "status" else "1" * 40)
-    with pytest.raises(DataError, match="files under src differ from the last commit"):
         rekey.rekey()

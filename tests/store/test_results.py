@@ -21,13 +21,10 @@ from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts, parts_of, read_arrays
 from tests import fresh
 
+pytestmark = pytest.mark.usefixtures("home")
+
 LONG = "x" * 5000
 PARAMETERS = {"dataset": "photos_x8", "profile": "quick", "seeds": 3, "eta": [0.0, 1e-4]}
-
-
-@pytest.fixture(autouse=True)
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
 
 
 def make(value: float = 1.0, **changed: object) -> xr.Dataset:
@@ -169,7 +166,7 @@ def test_a_really_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert leftovers() == []
 
 
-def test_parts_are_kept_whole_and_cleared() -> None:
+def test_parts_are_kept_whole_and_apart_and_cleared(tmp_path: Path) -> None:
     parts = parts_of("pareto", results.key("pareto", PARAMETERS))
     assert parts.get("point00") is None
     arrays = {"s_hf": np.arange(3.0), "image": np.zeros((2, 2), np.uint8), "seconds": np.float64(0.25)}
@@ -182,9 +179,14 @@ def test_parts_are_kept_whole_and_cleared() -> None:
     assert parts.get("point00") is None
     parts.put("point01", arrays)  # another run, still busy, after this one cleared the folder
     assert parts.get("point01") is not None
+    parts = Parts(tmp_path)
+    names = "taba, seed 0", "taba*, seed 0", "taba  seed 0", "\udc80"
+    for number, name in enumerate(names):
+        parts.put(name, {"x": np.array(number)})
+    assert [int(parts.get(name)["x"]) for name in names] == [0, 1, 2, 3]
 
 
-def test_a_damaged_part_counts_as_missing_wherever_the_damage_is() -> None:
+def test_a_damaged_part_counts_as_missing_wherever_the_damage_is_and_so_does_anything_with_a_right_digest() -> None:
     parts = parts_of("pareto", "0" * 64)
     parts.put("point00", {"s_hf": np.arange(6.0), "seconds": np.float64(0.25)})
     (file,) = parts.folder.iterdir()
@@ -196,6 +198,20 @@ def test_a_damaged_part_counts_as_missing_wherever_the_damage_is() -> None:
     for damaged in mutated:
         file.write_bytes(damaged)
         assert parts.get("point00") is None
+    parts = parts_of("pareto", "1" * 64)
+    parts.put("one", {"a": np.arange(3.0)})
+    (file,) = parts.folder.iterdir()
+    whole = file.read_bytes()[:-32]
+    objects, array = io.BytesIO(), io.BytesIO()
+    np.savez(objects, a=np.array([{}], object))
+    np.save(array, np.ones(3))
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("a.npy", b"junk")
+    inside = [stream.getvalue() for stream in (objects, array, archive)]
+    for content in (b"", b"junk", b"PK", *inside, whole[:-30], whole[30:]):
+        file.write_bytes(content + hashlib.sha256(content).digest())
+        assert parts.get("one") is None
 
 
 def _leave(command: str) -> None:
@@ -308,14 +324,6 @@ def test_a_result_is_read_while_its_writer_still_has_it_locked_and_says_where_it
     assert json.loads(attrs["versions"])["xarray"] == xr.__version__
 
 
-def test_parts_whose_names_differ_in_a_sign_alone_are_kept_apart(tmp_path: Path) -> None:
-    parts = Parts(tmp_path)
-    names = "taba, seed 0", "taba*, seed 0", "taba  seed 0", "\udc80"
-    for number, name in enumerate(names):
-        parts.put(name, {"x": np.array(number)})
-    assert [int(parts.get(name)["x"]) for name in names] == [0, 1, 2, 3]
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -369,22 +377,17 @@ def test_what_is_no_result_is_not_saved() -> None:
             results.save(given)
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"study": None},
-        {"study": 5},
-        {"study": []},
+def test_what_can_be_no_name_and_no_parameter_is_refused() -> None:
+    for wrong in (
+        *({"study": name} for name in (None, 5, [])),
         {"study": "pareto", "key": 5},
         *({"study": "a", "foo": foo} for foo in (float("nan"), object(), {1}, np.ones(2), b"a", 10**5000, {(1,): 2})),
-    ],
-)
-def test_what_can_be_no_name_and_no_parameter_is_refused(given: dict[str, object]) -> None:
-    for _ in range(2):  # without and with a stored result
-        with pytest.raises(InvalidParameterError, match=r"must be (a text|what JSON knows)") as told:
-            results.load(**given)
-        assert len(str(told.value)) < 500
-        results.save(make())
+    ):
+        for stored in (False, True):
+            results.save(make()) if stored else [file.unlink() for file in results.stored()]
+            with pytest.raises(InvalidParameterError, match=r"must be (a text|what JSON knows)") as told:
+                results.load(**wrong)
+            assert len(str(told.value)) < 500
 
 
 def test_long_names_and_many_results_are_told_in_short() -> None:
@@ -430,14 +433,16 @@ def test_what_this_run_has_saved_is_fresh_whatever_the_clock_says(monkeypatch: p
     assert results.get("pareto", PARAMETERS) is None
 
 
-@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e400", "yesterday", "1_0_", "x" * 5000, "0x10"])
-def test_a_time_that_is_none_is_named(since: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     file = results.save(make())
-    monkeypatch.setenv(results.FRESH, since)
-    for ask in (lambda: results.get("pareto", PARAMETERS), lambda: read_arrays(file)):
-        with pytest.raises(InvalidParameterError, match=r"must be a time in seconds since 1970; .* was given") as told:
-            ask()
-        assert len(str(told.value)) < 500
+    for since in ("nan", "inf", "-inf", "1e400", "yesterday", "1_0_", "x" * 5000, "0x10"):
+        monkeypatch.setenv(results.FRESH, since)
+        for ask in (lambda: results.get("pareto", PARAMETERS), lambda: read_arrays(file)):
+            with pytest.raises(
+                InvalidParameterError, match=r"must be a time in seconds since 1970; .* was given"
+            ) as told:
+                ask()
+            assert len(str(told.value)) < 500
 
 
 def test_parts_are_fresh_by_when_they_were_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,23 +459,6 @@ def test_parts_are_fresh_by_when_they_were_written(monkeypatch: pytest.MonkeyPat
         file.write_bytes(payload.getvalue() + hashlib.sha256(payload.getvalue()).digest())
         os.utime(file, (written, written))
         assert (parts.get("one") is not None) is expected
-
-
-def test_a_part_with_a_right_digest_and_anything_inside_counts_as_missing() -> None:
-    parts = parts_of("pareto", "0" * 64)
-    parts.put("one", {"a": np.arange(3.0)})
-    (file,) = parts.folder.iterdir()
-    whole = file.read_bytes()[:-32]
-    objects, array = io.BytesIO(), io.BytesIO()
-    np.savez(objects, a=np.array([{}], object))
-    np.save(array, np.ones(3))
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("a.npy", b"junk")
-    inside = [stream.getvalue() for stream in (objects, array, archive)]
-    for content in (b"", b"junk", b"PK", *inside, whole[:-30], whole[30:]):
-        file.write_bytes(content + hashlib.sha256(content).digest())
-        assert parts.get("one") is None
 
 
 def test_a_pipe_and_a_device_in_place_of_a_result_are_named() -> None:

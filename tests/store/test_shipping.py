@@ -25,12 +25,7 @@ from tests.store.test_results import PARAMETERS, make
 from tests.studies.test_collapse import thumbnails
 from tests.studies.test_study import STUDY, Powers, ran
 
-
-@pytest.fixture(autouse=True)
-def _store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.delenv("SPECTRAL_COLLAPSE_DATA", raising=False)
-    monkeypatch.setattr(ledger, "USED", {})
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def state(**given: object) -> shipping.State:
@@ -228,7 +223,7 @@ def test_a_machine_without_images_takes_the_result_of_real_ones() -> None:
         assert shipping.answers(other, other.identity(), real) == answered
 
 
-def test_images_beside_may_lack_too_and_others_may_not() -> None:
+def test_weights_and_images_beside_may_lack_and_other_images_may_not() -> None:
     asked = request(scores.STUDY, dataset="photos_x8", checkpoint=thumbnails())
     identity = json.loads(results.canonical(asked.identity()))
     assert not shipping.answers(asked, identity, identity | {"data": ["1", "2"]})  # this machine has the photos
@@ -236,6 +231,12 @@ def test_images_beside_may_lack_too_and_others_may_not() -> None:
     assert {one["source"] for one in identity["beside"]} == {"rendered"}
     for beside, answered in ((others, True), (others[:1], False), ([], False)):
         assert shipping.answers(asked, identity, identity | {"beside": beside}) == answered
+    asked = request(benchmark.STUDY, dataset="photos_x8", checkpoint=thumbnails())
+    identity = json.loads(results.canonical(asked.identity()))
+    assert set(identity["weights"].values()) == {""}
+    there = identity | {"weights": dict.fromkeys(identity["weights"], "1234")}
+    assert shipping.answers(asked, identity, there)
+    assert not shipping.answers(asked, there, identity)  # made without the weights that this machine has
 
 
 @pytest.mark.parametrize("here", ["real", "rendered"])
@@ -324,15 +325,6 @@ def test_a_network_of_another_size_for_the_other_images_answers_nothing() -> Non
     identity = json.loads(results.canonical(asked.identity()))
     assert shipping.answers(asked, identity, identity)
     assert not shipping.answers(asked, identity, identity | {"source": "real", "data": ["1", "2"]})
-
-
-def test_weights_of_scores_may_lack() -> None:
-    asked = request(benchmark.STUDY, dataset="photos_x8", checkpoint=thumbnails())
-    identity = json.loads(results.canonical(asked.identity()))
-    assert set(identity["weights"].values()) == {""}
-    there = identity | {"weights": dict.fromkeys(identity["weights"], "1234")}
-    assert shipping.answers(asked, identity, there)
-    assert not shipping.answers(asked, there, identity)  # made without the weights that this machine has
 
 
 def test_a_result_of_real_images_is_shown_where_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,14 @@ def _history(levels: int = 3) -> History:
     return history
 
 
+def _silent() -> torch.nn.Module:
+    """A network that answers 0 whatever it is asked."""
+    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    return network
+
+
 def test_the_file_has_the_schema_of_results(tmp_path: Path) -> None:
     _history().save(tmp_path, ATTRS)
     found = results.read(tmp_path / FILE)
@@ -41,7 +49,7 @@ def test_the_file_has_the_schema_of_results(tmp_path: Path) -> None:
     assert found["image"].dtype == np.uint8
 
 
-def test_a_saved_state_holds_all_of_it() -> None:
+def test_a_saved_state_holds_all_of_it_and_one_of_other_steps_is_not_taken_over() -> None:
     before, again = _history(), History(VariancePreserving().levels(2))
     before.losses[3] = 0.1 + 0.2  # no short number
     again.restore(before.tensors(), 10)
@@ -50,9 +58,6 @@ def test_a_saved_state_holds_all_of_it() -> None:
     fresh = History()
     fresh.restore(History().tensors(), 0)
     assert (fresh.losses, fresh.steps) == ([], [])
-
-
-def test_a_history_of_other_steps_is_not_taken_over() -> None:
     good = _history().tensors()
     for changed in (
         {**good, "train_loss": good["train_loss"][:9]},
@@ -88,9 +93,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_network_that_says_nothing_costs_the_power_of_the_noise() -> None:
     """A network of zeros predicts no noise: its loss is 1 at every level; its samples are the scaled latent."""
-    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
-    for weight in network.parameters():
-        torch.nn.init.zeros_(weight)
+    network = _silent()
     model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")
     record = validate_denoiser(model, tiny_held_out(recipes.get("photos-pixel", "smoke"), "auto", None))
     assert len(record.loss) == len(levels_of(model.denoiser)) == 10
@@ -124,9 +127,7 @@ def test_the_validation_loss_is_the_training_loss(prediction: str) -> None:
 
 def test_errors_are_kept_by_band_and_domain() -> None:
     """A network that answers 0 as the clean image is wrong by the image itself: alpha / sigma times it, as noise."""
-    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
-    for weight in network.parameters():
-        torch.nn.init.zeros_(weight)
+    network = _silent()
     across = torch.arange(32) / 32
     waves = [torch.cos(2 * torch.pi * cycles * across).expand(4, 3, 32, 32) for cycles in (2, 12)]
     held = HeldOut(0.5 * waves[0], 0.9 * waves[1], 0)  # sources in the low band, targets in the high one
@@ -141,9 +142,7 @@ def test_errors_are_kept_by_band_and_domain() -> None:
 
 
 def test_each_held_out_image_has_its_label_and_its_place() -> None:
-    network = networks.small_unet(32, 3, 5, (16, 16), attention=0)
-    for weight in network.parameters():
-        torch.nn.init.zeros_(weight)
+    network = _silent()
     labels = []
     network.register_forward_pre_hook(lambda _, __, given: labels.append(given["class_labels"]), with_kwargs=True)
     model = Model(NetworkDenoiser(network, VariancePreserving()), None, {}, "")

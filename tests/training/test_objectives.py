@@ -40,57 +40,33 @@ def _wide(values: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("prediction", PREDICTION_TYPES)
 @pytest.mark.parametrize("process", PROCESSES)
-def test_the_loss_is_zero_for_the_output_that_the_denoiser_needs(prediction: PredictionType, process: Process) -> None:
-    """The output from which the denoiser gets the true noise and the true clean image costs nothing."""
-    clean, drawn = torch.randn(16, 4, 4, 4, dtype=torch.float64), _corruption(process, 16)
-    alpha, sigma = _wide(drawn.alpha), _wide(drawn.sigma)
-    c = coefficients(prediction, alpha, sigma)
-    x = alpha * clean + sigma * drawn.noise
-    output = (drawn.noise - c.noise_skip * x) / c.noise_out
-    loss = denoising_loss(Function(lambda _: output), prediction, clean, drawn, {})
-    # the output passes through float32: relative 2^-24, of targets of up to order 10; squared
-    assert loss.max().item() < 1e-11
-
-
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-@pytest.mark.parametrize("process", PROCESSES)
 def test_the_loss_is_the_error_of_the_clean_image_over_clean_out_squared(
     prediction: PredictionType, process: Process
 ) -> None:
     """A numerical reference for the weight of each prediction type: the denoiser's error, not its formula."""
-    clean, drawn = torch.randn(16, 4, 4, 4, dtype=torch.float64), _corruption(process, 16, seed=1)
+    clean, drawn = torch.randn(16, 4, 4, 4, dtype=torch.float64), _corruption(process, 16)
     alpha, sigma = _wide(drawn.alpha), _wide(drawn.sigma)
     c = coefficients(prediction, alpha, sigma)
     x = alpha * clean + sigma * drawn.noise
+    # the output from which the denoiser gets the true noise and the true clean image costs nothing
+    needed = (drawn.noise - c.noise_skip * x) / c.noise_out
+    # it passes through float32: relative 2^-24, of targets of up to order 10; squared
+    assert denoising_loss(Function(lambda _: needed), prediction, clean, drawn, {}).max().item() < 1e-11
 
     def clean_from(output: torch.Tensor) -> torch.Tensor:
         return c.clean_skip * x + c.clean_out * output
 
     output = torch.zeros_like(clean)
     slope = clean_from(output + 1) - clean_from(output)  # d clean / d output, numerically
-    errors = ((clean_from(output) - clean) / slope).square().mean((1, 2, 3))
+    error = (clean_from(output) - clean).square().mean((1, 2, 3))
     loss = denoising_loss(Function(torch.zeros_like), prediction, clean, drawn, {})
-    torch.testing.assert_close(loss, errors, rtol=1e-6, atol=1e-9)
+    expected = ((clean_from(output) - clean) / slope).square().mean((1, 2, 3))
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-9)
     if prediction == "edm":  # the weight of Eq. (29), for x / alpha = x0 + ratio * eps and sigma_data 0.5
         ratio = drawn.sigma / drawn.alpha
-        weight = (ratio**2 + 0.25) / (ratio * 0.5) ** 2
-        torch.testing.assert_close(
-            loss, weight * (clean_from(output) - clean).square().mean((1, 2, 3)), rtol=1e-6, atol=0
-        )
-
-
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-@pytest.mark.parametrize("process", PROCESSES)
-def test_min_snr_weights_the_clean_image_alike_for_every_prediction_type(
-    prediction: PredictionType, process: Process
-) -> None:
-    """min(SNR, gamma) times the clean image's error (Hang et al. 2023), by each type's own clean image."""
-    clean, drawn = torch.randn(16, 4, 4, 4, dtype=torch.float64), _corruption(process, 16, seed=2)
-    alpha, sigma = _wide(drawn.alpha), _wide(drawn.sigma)
-    c = coefficients(prediction, alpha, sigma)
-    x = alpha * clean + sigma * drawn.noise
+        torch.testing.assert_close(loss, (ratio**2 + 0.25) / (ratio * 0.5) ** 2 * error, rtol=1e-6, atol=0)
+    # min(SNR, gamma) times the clean image's error (Hang et al. 2023), by each type's own clean image
     loss = denoising_loss(Function(torch.zeros_like), prediction, clean, drawn, {}, min_snr_gamma=5.0)
-    error = (c.clean_skip * x - clean).square().mean((1, 2, 3))
     snr = (drawn.alpha / drawn.sigma) ** 2
     torch.testing.assert_close(loss, torch.minimum(snr, torch.tensor(5.0)) * error, rtol=1e-5, atol=1e-9)
 

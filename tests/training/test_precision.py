@@ -40,18 +40,16 @@ def test_a_cpu_computes_in_bfloat16_if_it_has_instructions_for_it(
     assert precision.choose("auto", CPU) == ("bf16" if computes else "no")
 
 
-def test_this_machine_answers() -> None:
+def test_this_machine_answers_a_gpu_without_its_imitation_and_other_devices_stay_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert precision.computes_in_bfloat16(CPU) in (True, False)
-
-
-@pytest.mark.parametrize("supported", [True, False])
-def test_a_gpu_is_asked_without_its_imitation(monkeypatch: pytest.MonkeyPatch, supported: bool) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported or including_emulation)
-    assert precision.computes_in_bfloat16(CUDA) is supported
-
-
-def test_other_devices_stay_in_float32() -> None:
     assert precision.choose("auto", torch.device("mps")) == "no"
+    for supported in (True, False):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation, s=supported: s or including_emulation
+        )
+        assert precision.computes_in_bfloat16(CUDA) is supported
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import downsampling
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.training import recipes
-from spectral_collapse.training.recipes import PROFILES, Recipe
+from spectral_collapse.training.recipes import PROFILES
 
 TABLE_7 = [
     # experiment, framework, effective batch size, learning rate, schedule, EMA decay, steps, sigma_data, P_mean
@@ -88,11 +88,6 @@ def test_networks_of_pixels_leave_next_to_nothing_of_an_image_at_the_noisiest_le
         assert leaky in (None, VariancePreserving())
         assert recipes.get(name, "paper").variance_preserving == VariancePreserving()
     assert 64 * VariancePreserving().level(999).alpha > 4
-
-
-def test_betas_must_be_those_of_a_process() -> None:
-    with pytest.raises(InvalidParameterError, match=r"'photos' cannot be used: .*0 < beta_start <= beta_end"):
-        recipes.get("photos", "smoke").replace(beta_start=0.5, beta_end=0.1)
 
 
 def test_a_file_of_your_own_starts_from_a_recipe(tmp_path: Path) -> None:
@@ -191,8 +186,12 @@ def test_a_recipe_is_frozen_and_its_changes_are_checked() -> None:
     assert recipe.replace(steps=3).steps == 3
     assert recipe.replace() == recipe
     assert recipe.replace(flips=[-2]).flips == (-2,)
-    with pytest.raises(InvalidParameterError, match="steps must be greater"):
-        recipe.replace(steps=0)
+    for changed, named in (
+        ({"steps": 0}, "steps must be greater"),
+        ({"beta_start": 0.5}, "0 < beta_start <= beta_end"),
+    ):
+        with pytest.raises(InvalidParameterError, match=f"'photos' cannot be used: .*{named}"):
+            recipe.replace(**changed)
 
 
 def test_a_new_file_is_enough_for_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,23 +204,15 @@ def test_a_new_file_is_enough_for_a_recipe(tmp_path: Path, monkeypatch: pytest.M
     assert recipes.get("cells").steps == 7
 
 
-def test_quick_recipes_ask_for_the_precision_of_the_hardware() -> None:
+def test_recipes_of_the_gpu_may_stop_at_any_step() -> None:
+    """At a constant rate, in one run, on the autoencoder of its size; the precision is that of the hardware."""
+    assert "denoiser" not in recipes.names()  # a part
     for name in recipes.names():
         assert recipes.get(name).precision in ("auto", "no")
         assert recipes.get(name, "gpu").precision == ("no" if name == "autoencoder" else "auto")
         assert recipes.get(name, "paper").precision == "auto"
-
-
-def test_recipes_of_the_gpu_may_stop_at_any_step() -> None:
-    """At a constant rate, in one run, on the autoencoder of its size."""
-    for name in recipes.names():
         recipe = recipes.get(name, "gpu")
         assert (recipe.schedule, recipe.start) == ("constant", "")
         assert recipe.size == (256 if name.endswith("-256") else 128)
         assert recipe.autoencoder in ("", "autoencoder-128")
         assert bool(recipe.autoencoder) == bool(recipes.get(name).autoencoder)
-
-
-def test_the_parts_are_no_recipes() -> None:
-    assert "denoiser" not in recipes.names()
-    assert isinstance(recipes.get("photos"), Recipe)

@@ -171,21 +171,20 @@ def test_a_damaged_state_falls_back_to_the_one_before_it(monkeypatch: pytest.Mon
     assert _weights(whole) == _weights(parts)
 
 
-def test_without_a_readable_state_there_is_nothing_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_is_unreadable_of_another_recipe_or_beyond_the_steps_is_not_resumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     recipe = tiny_recipe("photos", 6)
     with pytest.raises(CheckpointError, match="no readable saved state"):
         trainer.train(recipe, resume=True)
     run = _interrupted(monkeypatch, recipe, after=2)
+    with pytest.raises(CheckpointError, match=r"was trained with learning_rate 0\.0005, but the recipe now has 0\.1"):
+        trainer.train(recipe.replace(learning_rate=0.1), name="parts", resume=True)
+    with pytest.raises(CheckpointError, match=r"is of step 2, beyond the 1 steps asked for; ask for more"):
+        trainer.train(recipe.replace(steps=1), name="parts", resume=True)
     (run / "step-0000002" / "progress.json").write_text("{")
     with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(CheckpointError, match="no readable saved"):
         trainer.train(recipe, name="parts", resume=True)
-
-
-def test_a_state_of_another_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = tiny_recipe("photos", 4)
-    _interrupted(monkeypatch, recipe, after=2)
-    with pytest.raises(CheckpointError, match=r"was trained with learning_rate 0\.0005, but the recipe now has 0\.1"):
-        trainer.train(recipe.replace(learning_rate=0.1), name="parts", resume=True)
 
 
 def test_sigterm_saves_the_state_after_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,9 +265,16 @@ def test_a_batch_in_parts_gives_the_same_losses() -> None:
     torch.testing.assert_close(*map(torch.from_numpy, losses), rtol=1e-5, atol=0)
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
+def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
     with pytest.raises(InvalidParameterError, match=r"a batch of 5 .* shared out evenly among 1 devices, at most 2 at"):
         trainer.train(tiny_recipe("photos", 1, batch_size=5, device_batch=2))
+    with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
+        trainer.train("photos", source="both")
+    with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the network 'patched_unet'"):
+        trainer.train(tiny_recipe("photos", 1, architecture={"depth": 3}))
+    shutil.rmtree(home / "checkpoints")
+    with pytest.raises(CheckpointError, match="no checkpoint 'autoencoder'"):
+        trainer.train(tiny_recipe("photos", 2))
 
 
 def test_the_averaged_weights_follow_the_closed_form() -> None:
@@ -301,16 +307,6 @@ def test_the_checkpoint_holds_the_averaged_weights() -> None:
     assert still.hash == moving.hash
     late = networks.load_model(trainer.train(tiny_recipe("photos", 4, ema_decay=1.0), name="late"))
     assert late.hash != moving.hash
-
-
-def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
-    with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
-        trainer.train("photos", source="both")
-    with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the network 'patched_unet'"):
-        trainer.train(tiny_recipe("photos", 1, architecture={"depth": 3}))
-    shutil.rmtree(home / "checkpoints")
-    with pytest.raises(CheckpointError, match="no checkpoint 'autoencoder'"):
-        trainer.train(tiny_recipe("photos", 2))
 
 
 def test_the_profile_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,13 +420,6 @@ def test_the_learning_rate_is_a_function_of_the_step_and_the_steps(
     with contextlib.nullcontext() if schedule == "constant" else said:
         trainer.train(recipe.replace(steps=8), name="parts", resume=True)
     assert rates[2:] == pytest.approx([expected(at, 8) for at in range(2, 8)])
-
-
-def test_a_state_beyond_the_steps_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = tiny_recipe("photos", 6)
-    _interrupted(monkeypatch, recipe, after=4)
-    with pytest.raises(CheckpointError, match=r"is of step 4, beyond the 3 steps asked for; ask for more"):
-        trainer.train(recipe.replace(steps=3), name="parts", resume=True)
 
 
 @pytest.fixture
