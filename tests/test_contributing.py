@@ -41,11 +41,13 @@ MODELS = blocks({"diagnose": GUIDES["diagnose"]})
 EXAMPLES = BLOCKS | blocks({title: text for title, text in GUIDES.items() if title != "diagnose"})
 
 
-def test_there_is_an_example_of_each_kind() -> None:
+def test_there_is_an_example_of_each_kind_and_the_commands_that_are_named_are_there() -> None:
     assert list(BLOCKS) == ["A new method", "A new score", "A new data set", "A new study"]
     assert TEXT.count("```python") == len(BLOCKS)
     assert list(EXAMPLES) == [*BLOCKS, "model", "two-models"]
     assert all("assert " in block for block in EXAMPLES.values())
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"test", "lint", "book"} <= set(re.findall(r"\bmake ([a-z-]+)\b", TEXT)) <= targets
 
 
 def test_a_guide_of_the_book_has_code_that_is_tested() -> None:
@@ -88,11 +90,6 @@ def test_the_places_that_are_named_are_there(path: str) -> None:
     known = (ROOT, ROOT / "src" / "spectral_collapse")
     place = path.rpartition("/")[0] if "NAME" in path else path
     assert any((folder / place).exists() for folder in known)
-
-
-def test_the_commands_that_are_named_are_there() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert {"test", "lint", "book"} <= set(re.findall(r"\bmake ([a-z-]+)\b", TEXT)) <= targets
 
 
 @pytest.mark.parametrize("title", EXAMPLES | MODELS)

@@ -125,14 +125,13 @@ def test_a_job_that_kills_every_worker_is_given_up_by_its_name(
         next(run)
 
 
-def test_the_error_of_a_job_arrives_and_the_other_jobs_end(processes: Processes, tmp_path: Path) -> None:
+def test_the_error_of_a_job_arrives_the_other_jobs_end_and_what_cannot_be_sent_is_said(
+    processes: Processes, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidParameterError, match="job a cannot be"):
         list(processes.run(functools.partial(fails_or_lasts, tmp_path), iter("ab")))
     assert not (tmp_path / "b").exists()
     assert set(dict(processes.run(squares, iter("a")))) == {"a"}
-
-
-def test_what_cannot_be_sent_is_said(processes: Processes) -> None:
     with pytest.raises(ExecutorError, match=r"the job 'a' cannot be sent to another process \(.*no_such_module"):
         list(processes.run(functools.partial(squares_with, Unreadable()), iter("a")))
 
@@ -288,46 +287,34 @@ def test_a_worker_that_would_compute_something_else_says_what(monkeypatch: pytes
         executors.compare(wanted, dict(wanted))
 
 
-def test_here_gives_the_threads_back() -> None:
+def test_auto_is_here_for_a_single_job_and_here_gives_the_threads_back() -> None:
     before = torch.get_num_threads()
     list(Here().run(squares, iter("a")))
     assert torch.get_num_threads() == before
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ("cloud", "unknown executor 'cloud'"),
-        ("processes:0", "at least 1; '0' was given"),
-        ("processes:two", "at least 1; 'two' was given"),
-        ("processes:99999", "'99999' was given, and 9999 is the most"),
-        ("ucx://a:1", "unknown executor 'ucx://a:1'; known are: .*tls://HOST:PORT"),
-        ("tcp://a", "unknown executor 'tcp://a'"),
-        (5, "executor must be a name, or an object with `workers` and `run`; '5' was given"),
-        (Here, "executor must be a name"),
-    ],
-)
-def test_unknown_executors_are_refused(given: object, sentence: str) -> None:
-    with pytest.raises(InvalidParameterError, match=sentence):
-        executors.get(given)
-
-
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_CONNECT_SECONDS", 1)
-    with pytest.raises(ExecutorError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9'"):
-        executors.get("tcp://127.0.0.1:9")
-
-
-def test_tls_needs_keys() -> None:
-    with pytest.raises(ExecutorError, match=r"tls://127.0.0.1:9 needs keys: dask's configuration must name them"):
-        executors.get("tls://127.0.0.1:9")
-
-
-def test_auto_is_here_for_a_single_job() -> None:
     assert isinstance(executors.get("auto", jobs=1), Here)
 
 
-def test_processes_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_executors_and_schedulers_that_do_not_answer_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_CONNECT_SECONDS", 1)
+    for asked, error, sentence in (
+        ("cloud", InvalidParameterError, "unknown executor 'cloud'"),
+        ("processes:0", InvalidParameterError, "at least 1; '0' was given"),
+        ("processes:two", InvalidParameterError, "at least 1; 'two' was given"),
+        ("processes:99999", InvalidParameterError, "'99999' was given, and 9999 is the most"),
+        ("ucx://a:1", InvalidParameterError, "unknown executor 'ucx://a:1'; known are: .*tls://HOST:PORT"),
+        ("tcp://a", InvalidParameterError, "unknown executor 'tcp://a'"),
+        (5, InvalidParameterError, "executor must be a name, or an object with `workers` and `run`; '5' was given"),
+        (Here, InvalidParameterError, "executor must be a name"),
+        ("tcp://127.0.0.1:9", ExecutorError, "no dask scheduler answers at 'tcp://127.0.0.1:9'"),
+        ("tls://127.0.0.1:9", ExecutorError, "tls://127.0.0.1:9 needs keys: dask's configuration must name them"),
+    ):
+        with pytest.raises(error, match=sentence):
+            executors.get(asked)
+
+
+def test_cores_are_no_more_than_the_quota_and_shared_by_processes_beside_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv(executors.SHARED, raising=False)
     alone = executors.cores()
     for others, share in ((1, alone), (2, max(alone // 2, 1)), (2 * alone, 1)):
@@ -337,9 +324,6 @@ def test_processes_beside_each_other_share_the_cores(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(executors.SHARED, junk)
         with pytest.raises(InvalidParameterError, match="SHARED must be a whole number of at least 1"):
             executors.cores()
-
-
-def test_cores_are_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(executors.SHARED, raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(64)), raising=False)

@@ -25,13 +25,6 @@ LISTED = [("a", 2.0), ("a", 3.0), ("b", 4.0), ("b", 2.0), ("c", 2.0), ("c", 6.0)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    monkeypatch.setattr(ledger, "USED", {})
-    return tmp_path
-
-
-@pytest.fixture
 def book(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """A book of the pages of `LISTED`, and what leaves pages of these names alone in it."""
 
@@ -202,16 +195,13 @@ def test_pages_say_what_they_show() -> None:
     assert {page for page, *_ in asked["quick"]} == {file.stem for file in paths.pages()} - {*pages._SUMS}
 
 
-def test_what_the_books_pages_show_ships() -> None:
+def test_what_the_books_pages_show_ships_and_their_format_is_the_one_that_is_read() -> None:
     """A warning here, since results take hours; `make release-check` fails."""
     found = pages.problems(pages.needed())
     if found:
         warnings.warn(
             f"{len(found)} problems with what ships, which 'make results' solves:\n" + "\n".join(found), stacklevel=1
         )
-
-
-def test_the_notebook_format_is_the_one_that_is_read() -> None:
     for notebook in paths.pages():
         assert json.loads(notebook.read_text())["nbformat"] == 4
 

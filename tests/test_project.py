@@ -48,25 +48,17 @@ def test_importing_the_package_loads_none_of_the_heavy_ones_and_leaves_the_envir
     )
 
 
-def test_installing_the_package_adds_nothing_to_other_programs() -> None:
-    assert "entry-points" not in PROJECT
-
-
-@pytest.mark.parametrize("requirement", direct(), ids=str)
-def test_every_direct_dependency_is_pinned_within_its_bounds(requirement: Requirement) -> None:
-    assert requirement.specifier.contains(pinned()[canonicalize_name(requirement.name)])
-
-
-@pytest.mark.parametrize("requirement", direct(), ids=str)
-def test_the_oldest_versions_are_the_lower_bounds(requirement: Requirement) -> None:
-    [lowest] = [Version(one.version) for one in requirement.specifier if one.operator == ">="]
-    assert Version(pinned("constraints-oldest.txt")[canonicalize_name(requirement.name)]) == lowest
-
-
-def test_the_pins_that_the_cpu_build_and_the_book_need() -> None:
-    assert pinned()["torch"] == "2.13.0"  # no local tag: the CPU build is taken where one is at hand
-    assert pinned()["torchvision"] == "0.28.0"
-    assert pinned()["jupyter-book"].startswith("1.")
+def test_every_direct_dependency_is_pinned_within_its_bounds_and_the_oldest_versions_are_the_lower_bounds() -> None:
+    pins, oldest = pinned(), pinned("constraints-oldest.txt")
+    for requirement in direct():
+        name = canonicalize_name(requirement.name)
+        assert requirement.specifier.contains(pins[name]), name
+        [lowest] = [Version(one.version) for one in requirement.specifier if one.operator == ">="]
+        assert Version(oldest[name]) == lowest, name
+    assert pins["torch"] == "2.13.0"  # no local tag: the CPU build is taken where one is at hand
+    assert pins["torchvision"] == "0.28.0"
+    assert pins["jupyter-book"].startswith("1.")
+    assert "entry-points" not in PROJECT  # installing it adds nothing to other programs
 
 
 def test_conda_users_get_the_same_set_as_make_installs() -> None:
@@ -93,11 +85,12 @@ def test_notebooks_are_stored_without_outputs_and_take_literal_parameters(path: 
     assert {*names} - {*said} <= {"methods", "second"}  # of several lines; papermill lists the others with their words
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_downloaded_notebook_needs_no_file_of_the_checkout(path: Path) -> None:
-    cells = json.loads(path.read_text())["cells"]
-    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    assert not re.findall(r"""["'](?:\.{1,2}/|data/|book/|notebooks/|src/)|\b(?:open|Path)\(|\btests\b""", code)
+def test_a_downloaded_notebook_needs_no_file_of_the_checkout() -> None:
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text())["cells"]
+        code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        files = re.findall(r"""["'](?:\.{1,2}/|data/|book/|notebooks/|src/)|\b(?:open|Path)\(|\btests\b""", code)
+        assert not files, path.name
 
 
 def test_the_book_has_every_notebook() -> None:
@@ -138,7 +131,7 @@ def test_what_ships_is_of_the_size_that_is_allowed() -> None:
     assert sum(file.stat().st_size for file in files) <= 45e6
 
 
-def test_the_readme_names_only_commands_that_exist() -> None:
+def test_the_readmes_commands_exist_and_are_understood() -> None:
     readme = re.sub(r"```.*?```", "", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     named = set(
@@ -148,6 +141,13 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     assert named <= targets
     for notebook in re.findall(r"notebooks/(\w+\.ipynb)", readme):
         assert (ROOT / "notebooks" / notebook).is_file()
+    from spectral_collapse.cli import _parser
+
+    readme = (ROOT / "README.md").read_text() + (ROOT / "book" / "guides" / "commands.md").read_text()
+    commands = re.findall(r"^(?:    )?spectral-collapse ([^#\n|]+)", readme, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        _parser(command.split()).parse_args(command.split())
 
 
 def test_the_version_is_the_same_everywhere() -> None:
@@ -156,13 +156,3 @@ def test_the_version_is_the_same_everywhere() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text()
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
     assert re.findall(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)[0] == __version__
-
-
-def test_the_readmes_commands_are_understood() -> None:
-    from spectral_collapse.cli import _parser
-
-    readme = (ROOT / "README.md").read_text() + (ROOT / "book" / "guides" / "commands.md").read_text()
-    commands = re.findall(r"^(?:    )?spectral-collapse ([^#\n|]+)", readme, re.MULTILINE)
-    assert len(commands) >= 4
-    for command in commands:
-        _parser(command.split()).parse_args(command.split())

@@ -24,11 +24,8 @@ LOOK = Path(__file__).parents[1] / ".ci" / "look_at_book.py"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
 
 
-def test_without_an_address_there_are_no_buttons() -> None:
-    assert reach.buttons("") == {}
-
-
 def test_a_repository_brings_its_buttons_and_launchers() -> None:
+    assert reach.buttons("") == {}
     github = reach.buttons("https://github.com/owner/name/")
     assert github["repository_url"] == "https://github.com/owner/name"
     assert github["use_repository_button"]
@@ -37,12 +34,9 @@ def test_a_repository_brings_its_buttons_and_launchers() -> None:
     elsewhere = reach.buttons("https://git.example.org/owner/name")
     assert "colab_url" not in elsewhere["launch_buttons"]
     assert not elsewhere["use_issues_button"]
-
-
-@pytest.mark.parametrize("address", ["github.com/owner/name", "https://github.com/owner", "ftp://a.b/c/d", "x"])
-def test_what_is_no_address_of_a_repository_is_refused(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"is no address such as https://github\.com/OWNER/NAME"):
-        reach.buttons(address)
+    for address in ("github.com/owner/name", "https://github.com/owner", "ftp://a.b/c/d", "x"):
+        with pytest.raises(ConfigError, match=r"is no address such as https://github\.com/OWNER/NAME"):
+            reach.buttons(address)
 
 
 def built(tmp_path: Path, **settings: object) -> Sphinx:

@@ -41,21 +41,20 @@ def test_front_against_the_definition(rng: np.random.Generator) -> None:
             assert on_front != dominated
 
 
-def test_front_treats_missing_points_as_dominated() -> None:
+def test_front_treats_missing_points_as_dominated_and_only_the_front_makes_area(rng: np.random.Generator) -> None:
     mask = pareto_front(np.array([[0.1, 0.1], [np.nan, 9.0], [9.0, np.nan], [0.2, 0.0]]))
     assert mask.tolist() == [True, False, False, True]
     assert not pareto_front(np.full((2, 2), np.nan)).any()
     assert pareto_front(np.zeros((0, 2))).shape == (0,)
+    points = rng.random((50, 2))
+    assert hypervolume(points[pareto_front(points)]) == pytest.approx(hypervolume(points), abs=1e-12)
 
 
-def test_hypervolume_counts_cells(rng: np.random.Generator) -> None:
+def test_hypervolume_counts_cells_and_has_its_closed_forms(rng: np.random.Generator) -> None:
     points = rng.integers(-2, 8, (200, 7, 2)).astype(float)
     cells = np.arange(8)
     covered = (points[:, :, 0, None, None] > cells[:, None]) & (points[:, :, 1, None, None] > cells)
     np.testing.assert_array_equal(hypervolume(points), covered.any(1).sum((1, 2)))
-
-
-def test_hypervolume_closed_forms() -> None:
     assert hypervolume(np.array([[0.5, 0.8]])) == pytest.approx(0.4)
     assert hypervolume(np.array([[0.5, 0.8], [0.8, 0.5]])) == pytest.approx(0.55)
     assert hypervolume(np.array([[0.5, 0.8]]), reference=(0.4, 0.6)) == pytest.approx(0.02)
@@ -64,11 +63,6 @@ def test_hypervolume_closed_forms() -> None:
     # Points on the quarter circle: from below towards pi / 4, each of the n strips short by less than 1 / n.
     angle = np.linspace(0, np.pi / 2, 2001)
     assert 0 < np.pi / 4 - hypervolume(np.stack([np.cos(angle), np.sin(angle)], -1)) < 1e-3
-
-
-def test_only_the_front_makes_area(rng: np.random.Generator) -> None:
-    points = rng.random((50, 2))
-    assert hypervolume(points[pareto_front(points)]) == pytest.approx(hypervolume(points), abs=1e-12)
 
 
 def test_bootstrap_is_what_it_says(rng: np.random.Generator) -> None:
@@ -197,7 +191,7 @@ def test_an_interval_keeps_to_the_bounds_of_its_quantity() -> None:
     assert np.isfinite(rows).all()
 
 
-def test_no_interval_where_there_is_none() -> None:
+def test_no_interval_where_there_is_none_or_a_value_is_infinite() -> None:
     assert np.isnan(bootstrap_mean(np.array([3.0]))[1:]).all()
     assert np.isnan(bootstrap_mean(np.array([3.0, 4.0]), ["one", "one"])[1:]).all()
     one = np.random.default_rng(0).random((2, 4, 2))
@@ -206,14 +200,30 @@ def test_no_interval_where_there_is_none() -> None:
     assert np.isnan(found.low).tolist() == [True, True, False]
     assert np.isnan(found.mean[0])
     assert found.mean[1] == np.inf
+    with pytest.warns(UserWarning, match="1 of 3 values are infinite, as the PSNR of identical images is"):
+        found = bootstrap_mean([30.0, np.inf, 25.0])
+    assert found.mean == np.inf
+    assert statistics.text(found) == "inf [no interval]"
+    points = np.array([[[1.0, 30.0], [2.0, np.inf]]])
+    with pytest.warns(UserWarning, match="infinite"):
+        gain = hypervolume_gain(points, np.ones((1, 2, 2)))
+    assert np.isnan(gain.gain.low)
 
 
-def test_gain_closed_forms() -> None:
+def test_gain_has_its_closed_forms_and_needs_the_same_images() -> None:
     candidate, baseline = np.full((1, 10, 2), 0.8), np.full((1, 10, 2), 0.5)
     found = hypervolume_gain(candidate, baseline)
     assert found.gain == pytest.approx((0.39, 0.39, 0.39))
     assert (found.candidates, found.baselines) == pytest.approx((0.64, 0.25))
     assert hypervolume_gain(baseline, candidate).gain.mean == pytest.approx(-0.39)
+    with pytest.raises(DataError, match="same images"):
+        hypervolume_gain(np.zeros((2, 5, 2)), np.zeros((2, 6, 2)))
+    with pytest.raises(InvalidParameterError, match=r"\(points, samples, 2\)"):
+        hypervolume_gain(np.zeros((2, 5)), np.zeros((2, 5, 2)))
+    with pytest.raises(InvalidParameterError, match=r"\(\.\.\., points, 2\)"):
+        pareto_front(np.zeros((4, 3)))
+    with pytest.raises(InvalidParameterError, match="at least 1 sample"):
+        bootstrap_mean(np.zeros((4, 0)))
 
 
 def test_gain_pairs_the_images(rng: np.random.Generator) -> None:
@@ -240,17 +250,6 @@ def test_gain_interval_is_the_bootstrap_of_the_fronts(rng: np.random.Generator) 
     usable = [g for g, i in zip(gains, drawn, strict=True) if 3 in i]
     assert found.low <= np.median(usable) <= found.high
     assert np.isnan(hypervolume_gain(candidates[:, :1], baselines[:, :1]).gain.low)
-
-
-def test_gain_needs_the_same_images() -> None:
-    with pytest.raises(DataError, match="same images"):
-        hypervolume_gain(np.zeros((2, 5, 2)), np.zeros((2, 6, 2)))
-    with pytest.raises(InvalidParameterError, match=r"\(points, samples, 2\)"):
-        hypervolume_gain(np.zeros((2, 5)), np.zeros((2, 5, 2)))
-    with pytest.raises(InvalidParameterError, match=r"\(\.\.\., points, 2\)"):
-        pareto_front(np.zeros((4, 3)))
-    with pytest.raises(InvalidParameterError, match="at least 1 sample"):
-        bootstrap_mean(np.zeros((4, 0)))
 
 
 def test_what_is_no_array_of_numbers_is_refused() -> None:
@@ -299,27 +298,13 @@ def test_what_is_no_array_of_numbers_is_refused() -> None:
             call()
 
 
-def test_an_infinite_value_leaves_no_interval_and_says_so() -> None:
-    with pytest.warns(UserWarning, match="1 of 3 values are infinite, as the PSNR of identical images is"):
-        found = bootstrap_mean([30.0, np.inf, 25.0])
-    assert found.mean == np.inf
-    assert statistics.text(found) == "inf [no interval]"
-    points = np.array([[[1.0, 30.0], [2.0, np.inf]]])
-    with pytest.warns(UserWarning, match="infinite"):
-        gain = hypervolume_gain(points, np.ones((1, 2, 2)))
-    assert np.isnan(gain.gain.low)
-
-
-def test_samples_without_a_value_are_left_out_of_the_interval() -> None:
+def test_samples_without_a_value_are_left_out_of_each_interval() -> None:
     known = interval(xr.DataArray([1.0, 2.0, np.nan, 3.0], dims="sample"))
     assert known == interval(xr.DataArray([1.0, 2.0, 3.0], dims="sample"))
     grouped = xr.DataArray([1.0, 2.0, np.nan, 3.0], dims="sample").assign_coords(sample_group=("sample", list("abba")))
     assert interval(grouped)[1:] == bootstrap_mean(np.array([1.0, 2.0, 3.0]), ["a", "b", "a"])[1:]
     for too_few in ([np.nan, np.nan], [1.0, np.nan]):
         assert np.isnan(interval(xr.DataArray(too_few, dims="sample"))).all()
-
-
-def test_rows_of_an_interval_leave_out_samples_of_their_own() -> None:
     values = np.random.default_rng(0).random((2, 3, 6))
     values[0, 1, 2] = values[1, 2, 4] = values[1, 2, 5] = np.nan
     rows = xr.DataArray(values, dims=("a", "b", "sample"))

@@ -324,12 +324,9 @@ def test_a_folder_of_label_maps_is_named_as_such(model: Model, tmp_path: Path) -
         translate_folder(model, tmp_path / "masks", tmp_path / "out", num_steps=2)
 
 
-def test_a_size_below_one_is_none(images: Path) -> None:
+def test_a_size_below_one_and_several_sizes_are_no_batch(images: Path) -> None:
     with pytest.raises(InvalidParameterError, match="size must be a whole number from 1 to 8192; 0 was given"):
         folders.stack(folders.find(images, "images"), "images", (0, 0))
-
-
-def test_images_of_several_sizes_are_no_batch(images: Path) -> None:
     with pytest.raises(DataError, match=r"2 sizes: 16 x 16 .*40 x 24"):
         folders.stack(folders.find(images, "images"), "images")
     with pytest.raises(InvalidParameterError, match="model must be a Model"):

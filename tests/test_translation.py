@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from spectral_collapse.denoisers import GaussianDenoiser
-from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.inversion import create
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import VariancePreserving
@@ -54,11 +53,6 @@ def test_diagnostics_cover_all_images(model: Model) -> None:
     images = draw(0.01, 5, 3, SIZE)
     diagnostics = translate(model, create("ovg"), images, 0, num_steps=3, batch_size=2).diagnostics
     assert diagnostics["conflict"].shape == (3, 5)
-
-
-def test_bad_batch_sizes_are_refused(model: Model) -> None:
-    with pytest.raises(InvalidParameterError, match="batch_size"):
-        translate(model, create("standard"), draw(0.01, 1, 3, SIZE), 0, batch_size=0)
 
 
 def test_latents_alone_are_those_of_the_translation_and_computed_once(
