@@ -57,7 +57,8 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
     """
     if study is not None:
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
-        about = {"sizes": study.sizes} | ({"images": images(study)} if "sample" in study.sizes else {})
+        of_images = "sample" in study.sizes and "data_source" in attrs
+        about = {"sizes": study.sizes} | ({"images": images(study)} if of_images else {})
         numbers = {**attrs, **about, **{str(name): study[name] for name in study.variables}, **numbers}
     return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- |\d\. )", " ", template.strip()), (), numbers)
 
