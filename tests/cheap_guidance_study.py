@@ -77,5 +77,5 @@ def cheap_guidance(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
             "validated_group": ("validated", [f"v{n}" for n in range(VALIDATED)]),
             "shown": ["0", "2"],
         },
-        {"title": title, "data_source": "rendered", "origin": "code", "space": "pixels"},
+        {"title": title, "data_source": "real", "origin": "code", "space": "pixels"},
     )

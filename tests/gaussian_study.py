@@ -51,5 +51,5 @@ def made_up() -> xr.Dataset:
     return xr.Dataset(
         {name: (dims, random.random([len(sizes[dim]) for dim in dims]) + 0.1) for name, dims in variables.items()},
         sizes,
-        {"title": "Made up", "cutoff": 0.125},
+        {"title": "Made up", "data_source": "real", "cutoff": 0.125},
     )

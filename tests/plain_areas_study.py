@@ -60,5 +60,5 @@ def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
             "sample": [f"{n}" for n in range(SAMPLES)],
             "sample_group": ("sample", [f"{n // 2}" for n in range(SAMPLES)]),
         },
-        {"title": title, "num_steps": STEPS, "data_source": "rendered", "origin": "code"},
+        {"title": title, "num_steps": STEPS, "data_source": "real", "origin": "code"},
     )

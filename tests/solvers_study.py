@@ -40,4 +40,4 @@ def solvers(title: str = "Textures, x8") -> xr.Dataset:
         **{"entry": list(ENTRIES), "up": list(SOLVERS), "down": list(SOLVERS), "told": list(TOLD)},
         **{"start": list(STARTS), "picture": pictures, "sample": names, "shown": names[:2]},
     }
-    return LAYOUT.dataset(arrays, coordinates, {"title": title, "data_source": "rendered"})
+    return LAYOUT.dataset(arrays, coordinates, {"title": title, "data_source": "real"})

@@ -56,5 +56,5 @@ def trajectories(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
             "sample": [f"{n}" for n in range(SAMPLES)],
             "sample_group": ("sample", [f"{n // 2}" for n in range(SAMPLES)]),
         },
-        {"title": title, "data_source": "rendered", "origin": "code"},
+        {"title": title, "data_source": "real", "origin": "code"},
     )

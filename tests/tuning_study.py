@@ -25,5 +25,5 @@ def tuning(title: str = "Made up") -> xr.Dataset:
             "chosen": ("try", [True, False, False, True]),
             "sample": ["a", "b"],
         },
-        {"title": title},
+        {"title": title, "data_source": "real"},
     )

@@ -114,7 +114,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("benchmark", "ranks", "", (), (), COMPARED),
     ("cheap_guidance", "per_step", "gradients", ("cosine",), ("cosine", 1), ["cosine", "secant"]),
     ("cheap_guidance", "per_step", "high_shares", (), ("share", 0.3), ["exact", "spectral"]),
-    ("cheap_guidance", "front", "", (), (), ["One, x8 (rendered)", "free HF", "standard"]),
+    ("cheap_guidance", "front", "", (), (), ["One, x8", "free HF", "standard"]),
     ("cheap_guidance", "costs", "", (), ((cheap_guidance.CHEAP, 1.05),), ["Two, x8", "every 5"]),
     ("cheap_guidance", "differences", "", ("hf_excess",), ("energy",), ["free LF", "Two, x8"]),
     ("choose", "gains", "", (), (), [*choose.TASKS, choose.AMONG, choose.APART, "OVG", "BDIA", "Made up", "Drawings"]),
@@ -206,8 +206,14 @@ COUNTED: list[tuple[tuple[Any, ...], str, int | None]] = [
         "true first steps: 1 (0.04); deficit left: ",
         None,
     ),
-    *((("decomposition", "noise_error"), f'stroke-dasharray="{dashes}"', None) for dashes in ("6,3", "2,2")),
-    *((("decomposition", "noise_error"), f">{name}</text>", None) for name in decomposition.DENOISERS.values()),
+    *(
+        (("decomposition", "noise_error", "by_level", ("error",)), f'stroke-dasharray="{dashes}"', None)
+        for dashes in ("6,3", "2,2")
+    ),
+    *(
+        (("decomposition", "noise_error", "by_level", ("error",)), f">{name}</text>", None)
+        for name in decomposition.DENOISERS.values()
+    ),
     (("entry_noise", "law", "", (), "hyperbolas"), POINT, 3 * len(LAW)),
     (("entry_noise", "law", "", (), "hyperbolas"), LINE, 6),
     (("gaussian", "convergence"), "clip-path", None),  # what diverges leaves the picture

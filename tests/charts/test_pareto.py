@@ -30,7 +30,7 @@ def test_the_front_shows_every_point_with_its_intervals(study: xr.Dataset) -> No
     assert "texture restored, S_HF (dimensionless) →" in svg
     rows = len(findings.summary(study))
     assert svg.count('aria-roledescription="point"') == rows
-    named = ["standard", "True target", "TABA 0.2", "TABA 0.4", "noise floor", "nullspace", "white norm"]
+    named = ["standard", "True target", "TABA 0.2", "TABA 0.4", "noise floor", "null-space noise", "white norm"]
     lines = len(named) + sum(f">{label}" in svg for label in ("OVG, published", "OVG, best of grid"))
     assert svg.count('aria-roledescription="rule mark"') == 2 * rows + lines
     for label in (*named, "OVG, published"):

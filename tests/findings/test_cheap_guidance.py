@@ -59,11 +59,9 @@ def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Datas
 
 def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
     table = findings.gradients(found, "cosine")
-    assert set(table["panel"]) == {
-        f"{name}, x8 (rendered), pixels|{g}" for name in ("One", "Two") for g in ("g_HF", "g_LF")
-    }
+    assert set(table["panel"]) == {f"{name}, x8, pixels|{g}" for name in ("One", "Two") for g in ("g_HF", "g_LF")}
     assert not table["mean"].isna().any()
-    of = table[table["panel"] == "One, x8 (rendered), pixels|g_HF"].groupby("series")["mean"].mean()
+    of = table[table["panel"] == "One, x8, pixels|g_HF"].groupby("series")["mean"].mean()
     assert of.to_dict() == pytest.approx(COSINE, abs=0.01)
     assert table["step"].min() == 1
     shares = findings.high_shares(found).groupby("series")["mean"].mean()

@@ -27,7 +27,7 @@ def test_each_change_is_measured_against_the_standard_inversion_on_the_same_imag
 
 def test_claims_hold_where_the_whole_interval_is_below_nothing() -> None:
     told = [claim.told for claim in findings.claims(FOUND)]
-    assert told == ["holds, 2 of 2"] * 5 + ["too few data, 0 of 2"] + ["holds, 2 of 2"] * 2
+    assert told == ["holds, 2 of 2"] * 5 + ["fails, 0 of 2"] + ["holds, 2 of 2"] * 2
     grown = {name: study.assign(told_s_dc=1 - study["told_s_dc"]) for name, study in FOUND.items()}
     assert findings.claims(grown)[1].told == "fails, 0 of 2"
 

@@ -13,7 +13,7 @@ LOSS = xr.DataArray(
 
 
 def test_numbers_of_a_sentence_have_their_names_and_places() -> None:
-    study = xr.Dataset({"loss": LOSS}, attrs={"title": "<b>Made up</b>", "steps": 50})
+    study = xr.Dataset({"loss": LOSS}, attrs={"title": "<b>Made up</b>", "data_source": "real", "steps": 50})
     gain = Interval(0.5, 0.25, 0.75)
     told = tidy.tell("{gain:2} of {steps}; {loss[latents][last]:.1f} of {share:.0%}", study, gain=gain, share=0.5)
     assert told == "0.50 [0.25, 0.75] of 50; 10.0 of 50%"

@@ -31,7 +31,7 @@ def test_claims_that_hold_are_supported_and_nothing_is_claimed_of_methods_that_a
     made = findings.claims(found)
     assert [claim.side for claim in made] == ["holds"] * 3
     late = findings.late_energy(found["one"]).sel(series="standard")
-    assert f"One, x8 (rendered) {statistics.text(statistics.interval(late), 2)}" in made[0].measured
+    assert f"One, x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
     fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
     assert [claim.claim[:12] for claim in findings.claims(fewer)] == ["The standard"]
     assert "standard 0.2" in findings.verdict(found).splitlines()[0]
