@@ -71,7 +71,7 @@ def test_the_strongest_correlation_may_be_far_away_and_its_reach_ends_where_its_
     values.loc[{"series": "taba"}] = np.where(values["distance"] <= 3, 0.5, 0.0) + np.linspace(-0.1, 0.1, 48)[:, None]
     values.loc[{"series": "ovg"}] = 0.5 + np.linspace(-0.1, 0.1, 48)[:, None]
     text = findings.distance_verdict(found)
-    assert "taba 0.500 [" in text
+    assert "TABA 0.500 [" in text
     assert "] (3 px)" in text
     assert "] (all distances)" in text
 
@@ -152,7 +152,7 @@ def test_an_order_that_depends_on_the_window_is_named(study: xr.Dataset) -> None
     spread = np.linspace(-0.01, 0.01, 48)
     one["s_dc"].loc[{"series": "taba"}] = np.array([0.9, 0.8, 0.7, 0.6])[:, None] + spread
     one["s_dc"].loc[{"series": "ovg"}] = np.array([0.8, 0.8, 0.8, 0.8])[:, None] + spread
-    assert findings.calibration_verdict({"one": one})["turned"] == "Made up: taba and ovg"
+    assert findings.calibration_verdict({"one": one})["turned"] == "Made up: TABA and OVG"
 
 
 def test_scores_that_go_together_over_series_have_a_rank_correlation_and_constant_ones_none(study: xr.Dataset) -> None:

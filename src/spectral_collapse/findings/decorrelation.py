@@ -211,9 +211,11 @@ def scale_verdict(found: Found) -> str:
             gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
             lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
-        return "`white_norm` was not run, so too little variance cannot be separated from too much correlation."
+        return (
+            "The method white norm was not run, so too little variance cannot be separated from too much correlation."
+        )
     return (
-        "**Only too weak?** Scaled to the norm of white noise (`white_norm`), the standard inversion's latents regain "
+        "**Only too weak?** Scaled to the norm of white noise (*white norm*), the standard inversion's latents regain "
         f"of what $S_{{DC}}$ lacks: {'; '.join(lines)}."
     )
 
@@ -235,7 +237,7 @@ def distance_verdict(one: xr.Dataset) -> str:
         holds = rows[(rows["low"] <= 0) & (rows["high"] >= 0)]
         upto = f"{holds['distance'].iloc[0] - 1} px" if len(holds) else "all distances"
         nearest = rows[rows["distance"] == 1] if name != WHITE else rows[:0]
-        told += [f"{name} {text(row)} ({upto})" for row in nearest.itertuples()]
+        told += [f"{called(name)} {text(row)} ({upto})" for row in nearest.itertuples()]
     return f": {', '.join(told)}."
 
 
@@ -250,7 +252,7 @@ def calibration_verdict(found: Found) -> dict[str, Any]:
         for first, second in itertools.combinations(values["series"].to_numpy(), 2):
             gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
             if (gap.low > 0).any() and (gap.high < 0).any():
-                pairs.append(f"{first} and {second}")
+                pairs.append(f"{called(first)} and {called(second)}")
         turned += [f"{label(one)}: {'; '.join(pairs)}"] if pairs else []
     return {
         "rows": len(rows),
