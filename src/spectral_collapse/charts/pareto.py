@@ -90,7 +90,8 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     long as the clip allows.
     """
     rows = findings.summary(study)
-    shown = pd.DataFrame({"Point": rows["point"].replace({kind: KINDS[kind][0] for kind in findings.REFERENCES})})
+    references = {kind: KINDS[kind][0] for kind in findings.REFERENCES}
+    shown = pd.DataFrame({"Point": rows["point"].replace(references).map(findings.named)})
     for score, digits in _DIGITS.items():
         shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
         if score == "s_hf":

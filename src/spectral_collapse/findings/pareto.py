@@ -189,7 +189,7 @@ def _counts(study: xr.Dataset) -> tuple[int, int]:
     return int(study["method"].isin(BASELINES).sum()), int(study["method"].isin(OVG).sum()) + 1
 
 
-def _named(point: str) -> str:
+def named(point: str) -> str:
     """A point by the name that pages have for its method: 'null-space noise (k 2)' for 'nullspace (k 2)'."""
     method, *setting = point.split(" ", 1)
     return " ".join([called(method), *setting]) if method in METHODS else point
@@ -203,7 +203,7 @@ def compared(study: xr.Dataset) -> pd.DataFrame:
     points = dict.fromkeys([taba, *others(study), known.get("ovg", best_ovg(study)), best_ovg(study)])
     rows = []
     for point in points:
-        row = {"Point": _named(point), "Energy over training targets'": text(hf_energy(study, point), 2)}
+        row = {"Point": named(point), "Energy over training targets'": text(hf_energy(study, point), 2)}
         for score, other in itertools.product(("s_hf", "s_lf"), dict.fromkeys(("standard", taba))):
             gap = text(difference(study, point, other, score)) if point != other else ""
             row[f"{score.upper()} minus that of {other}"] = gap
