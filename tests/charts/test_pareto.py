@@ -52,7 +52,7 @@ def test_a_study_without_the_published_points_or_without_zero_is_drawn(study: xr
 
 def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
     table = charts.table(study)
-    assert table.index.tolist() == [*study["point"].to_numpy(), "True target"]
+    assert table.index.tolist() == [*map(findings.named, study["point"].data), "True target"]
     mean = float(study["s_lf"].sel(point="standard").mean())
     assert table.loc["standard", "S_LF ↑"].startswith(f"{mean:.3f} [")
     size = float(study["norm"].sel(point="standard").mean())

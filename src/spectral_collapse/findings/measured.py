@@ -64,7 +64,7 @@ def title_of(study: xr.Dataset) -> str:
 
 def label(study: xr.Dataset) -> str:
     """How tables and panels call a data set: its title, and whether its images are rendered."""
-    return title_of(study) + ("" if study.attrs["data_source"] == "real" else " (rendered)")
+    return title_of(study) + ("" if attr(study, "data_source") == "real" else " (rendered)")
 
 
 def images(study: xr.Dataset) -> str:
