@@ -57,7 +57,7 @@ def test_the_table_has_a_row_per_point_and_reference(study: xr.Dataset) -> None:
     assert table.loc["standard", "S_LF ↑"].startswith(f"{mean:.3f} [")
     size = float(study["norm"].sel(point="standard").mean())
     assert table.loc["standard", "Norm / sqrt(d)"].startswith(f"{size:.3f} [")
-    assert table.loc["white_norm", "Norm / sqrt(d)"].startswith("1.000 [1.000")
+    assert table.loc["white norm", "Norm / sqrt(d)"].startswith("1.000 [1.000")
     energy = np.exp(float(study["reference_hf_excess"].sel(reference="target").mean()))
     assert table.loc["True target", "HF energy over that of training targets"].startswith(f"{energy:.2f} [")
     assert table.loc["True target", "PSNR (dB) ↑"] == table.loc["True target", "S_DC ↑"] == "-"
