@@ -103,7 +103,7 @@ def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Datas
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}
     assert "on Made up (rendered) and Other (rendered), of 2;" in findings.answer(found)
-    table = findings.settings(found).set_index("Point", append=True)["Energy over training targets'"]
+    table = findings.settings(found).set_index("Point", append=True)["Energy"]
     for title in ("Made up (rendered)", "Other (rendered)"):
         for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():
             assert table[title, point].startswith(energy)
@@ -176,7 +176,7 @@ def test_the_conclusion_has_the_numbers_and_says_only_what_the_intervals_carry(s
     table = findings.compared(study)
     assert table.loc["TABA 0.04", "S_HF minus that of standard"] == "0.100 [0.100, 0.100]"
     assert table.loc["TABA 0.04", "S_HF minus that of TABA 0.04"] == ""
-    assert table.loc["TABA 0.04", "Energy over training targets'"].startswith("0.60 [")
+    assert table.loc["TABA 0.04", "Energy"].startswith("0.60 [")
     study["s_hf"][:], study["s_lf"][:] = 0.5, 0.5
     assert findings.numbers(study)["area"] == "not significantly other than"
 

@@ -13,7 +13,7 @@ from spectral_collapse.charts import pictures
 from spectral_collapse.charts.lines import described
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.measured import label
-from spectral_collapse.inversion import METHODS
+from spectral_collapse.findings.pareto import named
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
 
@@ -137,7 +137,7 @@ def _changed(picture: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 def _wrapped(point: str) -> str:
     """A point's label in up to four lines, parted by '|', narrow enough for a column."""
-    name = called(point) if point in (*METHODS, *COMBINED) else point.replace("_", " ")
+    name = called(point) if point in COMBINED else named(point).replace("_", " ")
     name = name[0].upper() + name[1:]
     return name.replace(" (", "|(").replace(", ", ",|").replace(" + ", "|+ ")
 

@@ -76,11 +76,14 @@ def best(found: Found) -> str:
 
 
 def table(
-    found: Found, measure: Callable[[xr.Dataset, str], Interval], methods: Sequence[str] = METHODS
+    found: Found,
+    measure: Callable[[xr.Dataset, str], Interval],
+    methods: Sequence[str] = METHODS,
+    digits: int = 2,
 ) -> pd.DataFrame:
     """`miss` or `energy` on data sets (rows) of methods (columns), as texts."""
     rows = {
-        label(study): {called(name): text(measure(study, name), 2) for name in methods if name in study["point"]}
+        label(study): {called(name): text(measure(study, name), digits) for name in methods if name in study["point"]}
         for study in found.values()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data").fillna("-")

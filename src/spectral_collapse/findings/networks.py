@@ -182,7 +182,7 @@ def answer(study: xr.Dataset) -> str:
         else "The network works on pixels"
     )
     return (
-        f"**Answer.** {blame}. With the network `{name}` ({title_of(study)}, "
+        f"{blame}. With the network `{name}` ({title_of(study)}, "
         f"{images(study)}), translations have {text(lost, 2)} times the high-frequency energy of samples "
         f"from white noise. {space}, and samples from white noise have {_times(every_draw(one['excess_noise']))} "
         "times the mean energy of training targets."

@@ -180,7 +180,7 @@ def settings(found: Found) -> pd.DataFrame:
             if point:
                 scores = {score.upper(): text(mean(study, point, score)) for score in ("s_hf", "s_lf")}
                 energy = text(hf_energy(study, point), 2)
-                rows.append({"Data": label(study), "Point": name, "Energy over training targets'": energy, **scores})
+                rows.append({"Data": label(study), "Point": name, "Energy": energy, **scores})
     return pd.DataFrame(rows).set_index("Data")
 
 
@@ -203,7 +203,7 @@ def compared(study: xr.Dataset) -> pd.DataFrame:
     points = dict.fromkeys([taba, *others(study), known.get("ovg", best_ovg(study)), best_ovg(study)])
     rows = []
     for point in points:
-        row = {"Point": named(point), "Energy over training targets'": text(hf_energy(study, point), 2)}
+        row = {"Point": named(point), "Energy": text(hf_energy(study, point), 2)}
         for score, other in itertools.product(("s_hf", "s_lf"), dict.fromkeys(("standard", taba))):
             gap = text(difference(study, point, other, score)) if point != other else ""
             row[f"{score.upper()} minus that of {other}"] = gap
