@@ -18,9 +18,9 @@ def gains(table: pd.DataFrame) -> alt.ConcatChart:
     standing = alt.Opacity("standing:O", title=None, scale=pale).legend(orient="bottom")
     charts = []
     for name, rows in table.groupby("panel", sort=False):
-        marks = lines.whiskers(None, x, lines.rows(rows, "method"), looks, columns=3, side_by_side=True)
+        marks = lines.whiskers(None, x, lines.rows(rows, "method"), looks, columns=2, side_by_side=True)
         chart = alt.layer(lines.rule(x=0), marks.encode(standing), data=rows)
         title = alt.TitleParams(name.split("|"), fontSize=12, fontWeight="normal")
         height = 42 * rows["method"].nunique()
-        charts.append(chart.properties(width=lines.width(2, 130, True), height=height, title=title))
+        charts.append(chart.properties(width=lines.width(2, 140, True), height=height, title=title))
     return alt.concat(*charts, columns=2, spacing=22)
