@@ -20,7 +20,7 @@ KINDS = {
 }
 """Methods by whether they draw noise."""
 
-WIDTH, HEIGHT, NAMES_WIDTH = 210, 270, 140
+WIDTH, HEIGHT, NAMES_WIDTH = 202, 270, 140
 """Pixels of a panel, and of the names at its right."""
 
 OTHERS = "other methods"
