@@ -114,11 +114,11 @@ def test_the_answer_says_what_became_of_the_claims_that_it_names() -> None:
     first, second = verdicts.NAMED
     named = {"one": [Claim(f"{first} ...", "", "", "holds"), Claim(second, "", "", "one family only", of=1)]}
     assert verdicts.sentence(named).endswith(
-        "The others have a clear result on one family of data sets only. Latents do collapse. OVG keeps less structure "
-        "than TABA."
+        "The others have a clear result on one family of data sets only. Latents do collapse. OVG does not keep "
+        "more structure than TABA."
     )
     mixed = verdicts.sentence({"one": [Claim(second, "", "", "mixed")]})
-    assert mixed.endswith("OVG keeps more structure than TABA on some data sets, and less on others.")
+    assert mixed.endswith("OVG keeps more structure than TABA on some data sets only.")
     assert "collapse" not in verdicts.sentence({"one": [Claim(first, "", "", "not measured")]})
 
 
@@ -127,7 +127,7 @@ def test_the_answer_on_choices_says_what_they_change() -> None:
     made = {"network": [Claim(f"{transformer} ...", "", "", "holds")], "target": [Claim(target, "", "", "fails")]}
     assert verdicts.by_section(made).startswith(
         "**Answer.** Latents collapse with a transformer as with a U-Net. A network that predicts the clean image "
-        "gives less texture. Each section"
+        "does not give more texture. Each section"
     )
     assert "Of 1 claims none holds." in verdicts.by_section({"space": [Claim(space, "", "", "mixed")]})
 

@@ -165,8 +165,8 @@ NAMED = {
     "Inverted noise maps have less high-frequency energy":
         ("Latents do collapse", "Latents do not collapse"),
     "OVG keeps more structure than TABA":
-        ("OVG keeps more structure than TABA", "OVG keeps less structure than TABA",
-         "OVG keeps more structure than TABA on some data sets, and less on others"),
+        ("OVG keeps more structure than TABA", "OVG does not keep more structure than TABA",
+         "OVG keeps more structure than TABA on some data sets only"),
 }  # fmt: skip
 """How the claims begin that the answer names -> what it says where they hold, where they fail, and otherwise."""
 DEPENDS = {
@@ -176,7 +176,7 @@ DEPENDS = {
         ("They collapse in an autoencoder's latents as in pixels", "They do not collapse in an autoencoder's latents"),
     "x0-prediction restores texture":
         ("A network that predicts the clean image gives more texture",
-         "A network that predicts the clean image gives less texture"),
+         "A network that predicts the clean image does not give more texture"),
 }  # fmt: skip
 """The same for the choices of network, space, and target."""
 _SHORT = {f"{side} on one family only": f"{side}, one family" for side in ("holds", "fails")} | {"too few data": "open"}
