@@ -53,8 +53,8 @@ from tests.findings import test_choose, test_our_method
 
 METHODS = {"standard": {}, "taba": {"s_hf": 0.1, "s_lf": -0.1}, "ovg": {"s_lf": 0.2, "inversion_cost": 3.0}}
 BOTH = ["Made up", "Another"]
-LATENTS = ["white norm", "closed form", "white noise", "real, 16 latents, 8 pictures", *BOTH]
-COMPARED = ["TABA", "OVG", "standard", "deterministic", "real, 12 latents, 12 pictures", *BOTH]
+LATENTS = ["white norm", "closed form", "white noise", "16 latents, 8 pictures", *BOTH]
+COMPARED = ["TABA", "OVG", "standard", "deterministic", "12 latents, 12 pictures", *BOTH]
 MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
 SAMPLING = ["one white noise", "step of the sampling"]
@@ -146,7 +146,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("gaussian", "noise_at_level", "", (), (), ["k = 2", "correlation with source", *gaussian.ENTERING.values()]),
     ("gaussian", "entry_noise", "", (), "entry_noise_drawn", ["entry noise, 50 steps", gaussian.LIMIT, "s₀²"]),
     *(("gaussianity", name, "", (), (), LATENTS) for name in NORMALITY),
-    ("our_method", "areas", "", (), (), ["Another", "OVG + TABA", "ours"]),
+    ("our_method", "areas", "", (), (), ["Rendered Another", "OVG + TABA", "ours"]),
     ("pca", "cumulative", "", ("set",), (), LATENTS),
     ("pca", "cumulative", "", ("map",), (), LATENTS),
     ("pca", "relative_ranks", "", (), (), LATENTS[:2] + LATENTS[3:]),

@@ -7,6 +7,7 @@ import xarray as xr
 
 from spectral_collapse.charts import networks as charts
 from spectral_collapse.findings import networks as findings
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.studies import networks
 from tests.charts.test_lines import rows
 
@@ -62,13 +63,13 @@ def test_every_network_has_its_own_samples_below_targets_that_may_be_shown(study
     table = rows(charts.samples([study.assign_attrs(data_source="rendered"), hidden])).set_index(["name", "column"])
     urls = table["url"]
     assert [name for name, column in urls.index if column == "1"] == [
-        f"{study.attrs['title']}|(rendered)|test targets",
+        f"{title_of(study)}|test targets",
         *(model.replace("-", "-|", 1) for model in MODELS),
         "hidden",
     ]
     for row in range(2):
         target = charts.pictures.data_uri(study["real_image"][row].to_numpy())
-        assert urls[f"{study.attrs['title']}|(rendered)|test targets", str(row + 1)] == target
+        assert urls[f"{title_of(study)}|test targets", str(row + 1)] == target
         for model in MODELS:
             expected = charts.pictures.data_uri(study["image"].sel(model=model)[row].to_numpy())
             assert urls[model.replace("-", "-|", 1), str(row + 1)] == expected

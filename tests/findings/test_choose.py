@@ -155,7 +155,7 @@ def test_many_who_share_the_lead_are_not_all_named() -> None:
     assert ", and others" not in findings.answer({"": alike})
     assert findings.answer({"": alike}).count(" or others, among the best") == 1
     assert "drawing to photo" not in findings.unseen({"": alike})
-    assert findings.unseen({"": alike}).endswith("Measured on Made up (real, 12 latents, 12 pictures).")
+    assert findings.unseen({"": alike}).endswith("Measured on Made up (12 latents, 12 pictures).")
 
 
 def test_images_that_are_looked_at_must_not_be_farther_from_real_ones(study: xr.Dataset) -> None:

@@ -100,6 +100,6 @@ def test_images_are_counted_with_the_pictures_they_are_of() -> None:
     )
     ledger.note(result, "loaded", State("stored"))
     [row] = footer.table().to_dict("records")
-    assert row["Images"] == "3 real of 2 pictures"
+    assert row["Images"] == "3 of 2 pictures"
     assert row["Date"] == result.attrs["created"][:10]
     assert "&lt;Photos&gt;" in footer.html()

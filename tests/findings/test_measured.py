@@ -66,10 +66,10 @@ def test_a_quantity_on_each_data_set() -> None:
 
     studies = [study("A", 2), study("B", -2, real=False), study("C", math.nan), study("D", 9)]
     found = Measured.of({one.attrs["title"]: one for one in studies}, value)
-    assert list(found) == ["A", "B (rendered)"]
-    assert (found.above(0), found.below(0)) == (["A"], ["B (rendered)"])
-    assert found.listed(0) == "A 2 [1, 3]; B (rendered) -2 [-3, -1]"
-    assert found.span(0) == "between -2 [-3, -1] (B (rendered)) and 2 [1, 3] (A)"
+    assert list(found) == ["A", "Rendered B"]
+    assert (found.above(0), found.below(0)) == (["A"], ["Rendered B"])
+    assert found.listed(0) == "A 2 [1, 3]; Rendered B -2 [-3, -1]"
+    assert found.span(0) == "between -2 [-3, -1] (Rendered B) and 2 [1, 3] (A)"
     table = found.table()
     assert table.iloc[0].tolist() == ["A", 2, 1, 3, 3, 2]
     assert (Measured({}).span(), Measured({}).listed()) == ("not measured", "not measured")
@@ -80,3 +80,19 @@ def test_a_text_of_a_result_brings_no_markup() -> None:
     for text in ("<script>alert(1)</script>", "[x](java:1)", "`a`", "$\\href{x}$", "a\n```{raw} html", "{eval}`1`"):
         assert not set("<>[]`{}$\\\n") & set(measured.said(text))
     assert measured.said("BBBC021, x8 & 2 * 3_4 (real)") == "BBBC021, x8 & 2 * 3_4 (real)"
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "called"),
+    [
+        ("BBBC021, x8", "real", "BBBC021, x8"),
+        ("BBBC021, x16, DiT", "rendered", "Rendered cells, x16, DiT"),
+        ("Edges to shoes", "real", "Edges2Shoes"),
+        ("Edges to shoes", "rendered", "Rendered shoes"),
+        ("Rendered shoes, again", "rendered", "Rendered shoes, again"),
+        ("My images", "rendered", "Rendered My images"),
+    ],
+)
+def test_rendered_images_never_bear_the_name_of_a_real_data_set(title: str, source: str, called: str) -> None:
+    assert measured.data_title(title, source) == called
+    assert measured.title_of(xr.Dataset(attrs={"title": title, "data_source": source})) == called

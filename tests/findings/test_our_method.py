@@ -103,4 +103,4 @@ def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeyp
         (name, checkpoint, "smoke") for name, checkpoint in networks.items()
     ]
     assert all({OURS, RIVAL, "standard"} <= {*given["methods"]} for given in asked)  # type: ignore[misc]
-    assert [one.attrs["title"] for one in found.values()] == ["Textures_X8, first", "Edges2Shoes, second"]
+    assert [one.attrs["title"] for one in found.values()] == ["Rendered Textures_X8, first", "Rendered shoes, second"]

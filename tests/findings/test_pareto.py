@@ -102,9 +102,9 @@ def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr
 def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}
-    assert "on Made up (rendered) and Other (rendered), of 2;" in findings.answer(found)
+    assert "on Rendered Made up and Rendered Other, of 2 data sets, although" in findings.answer(found)
     table = findings.settings(found).set_index("Point", append=True)["Energy"]
-    for title in ("Made up (rendered)", "Other (rendered)"):
+    for title in ("Rendered Made up", "Rendered Other"):
         for point, energy in {"standard": "0.50 [", "TABA": "0.60 [", "OVG": "0.90 ["}.items():
             assert table[title, point].startswith(energy)
     flat = study.assign({name: xr.full_like(study[name], 0.5) for name in ("s_hf", "s_lf")})
@@ -114,7 +114,7 @@ def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Datas
     area = findings.hypervolume_gain(unsure).gain
     assert area.low < 0 < area.mean
     for one in (flat, unsure):
-        assert "on no data set, of 1;" in findings.answer({"one": one})
+        assert "on none of 1 data sets, although" in findings.answer({"one": one})
 
 
 def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
@@ -122,8 +122,8 @@ def test_the_claim_on_the_front_is_that_of_the_area(study: xr.Dataset) -> None:
     other = study.assign_attrs(title="Other")
     (claim,) = findings.claims({"one": study, "two": other})
     assert claim.side == "holds"
-    assert "Made up (rendered) 0.200" in claim.measured
-    assert "Other (rendered) 0.200" in claim.measured
+    assert "Rendered Made up 0.200" in claim.measured
+    assert "Rendered Other 0.200" in claim.measured
     other["s_hf"].loc[{"point": "standard"}] = 2.0
     other["s_lf"].loc[{"point": "standard"}] = 2.0
     (claim,) = findings.claims({"one": other})

@@ -302,11 +302,10 @@ def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[
     rendered = study.assign_attrs(data_source="rendered", title="Drawn")
     slopes, sparse = domains.claims({"one": study, "two": rendered})
     assert "Drawn" not in slopes.measured  # its slope is a choice of the code that draws
-    assert "Drawn (rendered)" in sparse.measured
+    assert "Rendered Drawn" in sparse.measured
     side = {0.1: "below 1 on", 2.0: "above 1 on", 1.0: "not significantly different from 1 on"}[ratio]
     answer = domains.answer([study.assign_attrs(title="Made up, x8"), rendered])
     assert f"is {side} Made up, x8 ({ratio:.2f}" in answer
-    assert answer.endswith("Real are Made up. Rendered are Drawn.")
 
 
 def test_ablations_ask_all_networks() -> None:

@@ -11,7 +11,7 @@ from spectral_collapse.charts.lines import tips, x_axis, y_axis
 from spectral_collapse.findings.correlations import READINGS
 from spectral_collapse.findings.decorrelation import Found
 from spectral_collapse.findings.latents import called
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.studies.correlations import MADE
 
@@ -90,7 +90,7 @@ def experiment_pictures(found: Found) -> alt.FacetChart:
     for name in ("standard", *MADE):
         columns[_wrapped(name)] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
     columns["True target"] = [one["target_image"][0].to_numpy() for one in studies]
-    return pictures.grid(columns, [label(one).replace(", ", ",|") for one in studies], labelled=True)
+    return pictures.grid(columns, [title_of(one).replace(", ", ",|") for one in studies], labelled=True)
 
 
 def _wrapped(name: str) -> str:

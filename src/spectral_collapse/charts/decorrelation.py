@@ -14,7 +14,7 @@ from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, s_dc
 from spectral_collapse.findings.latents import called
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.decorrelation import AREAS
 from spectral_collapse.studies.latents import WHITE
@@ -81,7 +81,7 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
 def flagged_maps(found: Found) -> alt.FacetChart:
     """In which share of the latents each window is flagged: white where in none, black where in all; a row per data set
     and a column per series."""
-    studies = {label(one).replace(", ", ",|"): one for one in found.values()}
+    studies = {title_of(one).replace(", ", ",|"): one for one in found.values()}
     names = {called(name).replace(" ", "|"): name for one in found.values() for name in one["series"].data}
 
     def mapped(one: xr.Dataset, name: str) -> np.ndarray:
@@ -116,7 +116,7 @@ def single_maps(
         for name in (*shown, WHITE):
             columns[f"Flagged,|{called(name)}"] = _framed(one["flagged"].sel(series=name).to_numpy(), latent.shape[-2:])
         names = list(one["shown"].to_numpy())
-        grids.append(pictures.grid(columns, names).properties(title=label(one)))
+        grids.append(pictures.grid(columns, names).properties(title=title_of(one)))
     return alt.vconcat(*grids, spacing=20)
 
 

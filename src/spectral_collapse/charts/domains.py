@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures, spectra
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 
 
 @pictures.explained
@@ -22,7 +22,7 @@ def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatC
         of = table[table["dataset"] == one.attrs["dataset"]]
         power = spectra.radial(of, series, "power (log scale)", scale=scale)
         power = power.properties(width=240, height=160)
-        rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=one.attrs["title"]))
+        rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=title_of(one)))
     return alt.vconcat(*rows, spacing=30)
 
 
@@ -30,7 +30,7 @@ def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatC
 @lines.described
 def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
     """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
-    names = [f"{label(one)}|{one.attrs['wavelet']}" for one in domains]
+    names = [f"{title_of(one)}|{one.attrs['wavelet']}" for one in domains]
     bands = xr.concat([one["detail"] for one in domains], "dataset")
     columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
     return pictures.grid(columns, names, labelled=True)

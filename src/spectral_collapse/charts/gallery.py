@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse.charts import pictures
 from spectral_collapse.charts.lines import described
 from spectral_collapse.findings.benchmark import called
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.pareto import named
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
 from spectral_collapse.studies.published import COMBINED
@@ -49,7 +49,7 @@ def gallery(
         for key, study in found.items()
     }
     frames = {
-        f"{label(study)}, {name}": _grid(study, str(name), chosen[key], changes)
+        f"{title_of(study)}, {name}": _grid(study, str(name), chosen[key], changes)
         for key, study in found.items()
         for name in study["shown"].to_numpy()[:examples]
     }

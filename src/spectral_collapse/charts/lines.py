@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 
 
 class Look(NamedTuple):
@@ -353,7 +353,7 @@ def described(draw: Callable[..., Any]) -> Callable[..., Any]:
 def _told(of: Any) -> str:
     """What a table, a result or several results are of: their titles, and the names of a table's series and panels."""
     if isinstance(of, xr.Dataset):
-        return label(of) if {"title", "data_source"} <= of.attrs.keys() else of.attrs.get("title", "")
+        return title_of(of) if {"title", "data_source"} <= of.attrs.keys() else of.attrs.get("title", "")
     if not isinstance(of, pd.DataFrame):
         return ", ".join(map(_told, of.values() if isinstance(of, Mapping) else of))
     series = next((name for name in ("method", "series", "point") if name in of), "")

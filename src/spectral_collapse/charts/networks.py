@@ -14,7 +14,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.networks import FILTER, STAGES
 
 _COLORS, _SHAPES = [PALETTE[place] for place in (6, 0, 2, 1)], ["circle", "square", "triangle-up", "diamond"]
@@ -133,7 +133,7 @@ def samples(studies: Sequence[xr.Dataset]) -> alt.FacetChart:
     rows: dict[str, xr.DataArray] = {}
     for study in studies:
         if "withheld" not in study.attrs:
-            rows[f"{label(study).replace(' (', '|(')}|test targets"] = study["real_image"]
+            rows[f"{title_of(study).replace(' (', '|(')}|test targets"] = study["real_image"]
         rows |= {str(name).replace("-", "-|", 1): study["image"].sel(model=name) for name in study["model"].data}
     count = min(pictures.COLUMNS - 1, *(pictured.sizes["shown"] for pictured in rows.values()))
     columns = {str(1 + number): [one.isel(shown=number).to_numpy() for one in rows.values()] for number in range(count)}

@@ -13,6 +13,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, figure, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.plain_areas import AREAS, KINDS, SERIES
 
 _SERIES = dict(
@@ -46,7 +47,7 @@ def drawn_pictures(found: Mapping[str, xr.Dataset]) -> alt.FacetChart:
         title: [study["image"].sel(series="standard", picture=name).to_numpy() for study in found.values()]
         for name, title in _COLUMNS.items()
     }
-    return pictures.grid(columns, [study.attrs["title"] for study in found.values()], labelled=True)
+    return pictures.grid(columns, [title_of(study) for study in found.values()], labelled=True)
 
 
 @described

@@ -9,6 +9,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import data_title
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.scores import LOUD, STANDARD, TABA, WHITE
@@ -58,7 +59,7 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
             for view, value in zip(one["view"].to_numpy(), one["pipeline_s_lf"].to_numpy(), strict=True)
         ]
         columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage).to_numpy() for stage in stages}
-        title = one["pipeline_title"].item() + ("" if one["pipeline_source"].item() == "real" else " (rendered)")
+        title = data_title(one["pipeline_title"].item(), one["pipeline_source"].item())
         rows.append(pictures.grid(columns, labels, labelled=True).properties(title=title))
     return alt.vconcat(*rows, spacing=20)
 

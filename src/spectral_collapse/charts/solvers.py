@@ -11,6 +11,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.solvers import BOTH, ENTRY, NEXT, OWN, PREDICTED, SOLVER
 
 _TOLD = {OWN: Look(PALETTE[0]), NEXT: Look(PALETTE[1], shape="diamond"), PREDICTED: Look("#555555", (4, 4), "cross")}
@@ -62,4 +63,4 @@ def shown(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
         names = list(map(str, study["shown"].to_numpy()))
         return pictures.grid({title: list(images.to_numpy()) for title, images in columns.items()}, names)
 
-    return pictures.menu({study.attrs["title"]: grid(study) for study in found.values()}, shown.__doc__)
+    return pictures.menu({title_of(study): grid(study) for study in found.values()}, shown.__doc__)

@@ -164,7 +164,7 @@ DATASETS = [
     DatasetInfo(
         name="edges2shoes",
         family="edges2shoes",
-        title="Edges to shoes",
+        title="Edges2Shoes",
         source_label=0,
         guidance=7.5,
         source_band=shape_band,

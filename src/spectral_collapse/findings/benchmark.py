@@ -21,7 +21,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, 
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
-from spectral_collapse.findings.measured import UNKNOWN, label, title_of
+from spectral_collapse.findings.measured import UNKNOWN, title_of
 from spectral_collapse.findings.tidy import each, items, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
@@ -126,7 +126,7 @@ def table(found: Found) -> Cells:
     for study in found.values():
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
         for name in map(str, (*study["point"].data, *study["reference"].data, *study["known"].data)):
-            about = {"Method": called(name), "Data": label(study), "Draws": _draws(study, name)}
+            about = {"Method": called(name), "Data": title_of(study), "Draws": _draws(study, name)}
             marks = {score: found.get(name, "") for score, found in best.items()}
             rows.append(cells.row(about | scores_at(study, name, marks)))
     return pd.DataFrame(rows)
@@ -160,7 +160,7 @@ def differences(study: xr.Dataset) -> xr.Dataset:
 
 def all_differences(found: Found) -> dict[str, xr.Dataset]:
     """`differences` on each data set, by its title."""
-    return {label(study): differences(study) for study in found.values()}
+    return {title_of(study): differences(study) for study in found.values()}
 
 
 @each(items, counted)
@@ -269,7 +269,7 @@ def smoother(study: xr.Dataset, name: str) -> str:
         return ""
     times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} does not restore texture: on {label(study)} its images have {times} times the high-"
+        f" {called(name)} does not restore texture: on {title_of(study)} its images have {times} times the high-"
         "frequency energy of the standard inversion's."
     )
 
@@ -282,7 +282,7 @@ def beside_paper(found: Found) -> Cells:
             method, note = line["method"], paper_tables.note(line["table"], name, line["method"])
             if other := method in ("edm", "ovg+edm"):
                 note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
-            row = {"Method": Cell(called(method), called(method), note=note), "Data": label(study)}
+            row = {"Method": Cell(called(method), called(method), note=note), "Data": title_of(study)}
             row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
             rows.append(cells.row(row))
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _PAPER_SCORES)])
@@ -311,7 +311,7 @@ def agreement(found: Found) -> str:
             for score in COMPARED:
                 theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
-                cell = f"{title(score, False)} of {called(method)}, {label(study)}"
+                cell = f"{title(score, False)} of {called(method)}, {title_of(study)}"
                 if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
                     unclear.append(cell)
                 else:

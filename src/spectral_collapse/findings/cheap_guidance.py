@@ -16,7 +16,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_below, judge
 from spectral_collapse.findings.intervals import as_table, beside, bounds_of, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import attr, label, title_of
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.findings.tidy import each, items, often
 from spectral_collapse.statistics import HypervolumeGain, Interval, text
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
@@ -44,7 +44,7 @@ def high_shares(study: xr.Dataset) -> pd.DataFrame:
 
 def _steps(study: xr.Dataset, values: xr.DataArray) -> pd.DataFrame:
     table = means(values, "followed").dropna(subset="mean")
-    panel = f"{label(study)}, {attr(study, 'space')}|" + table["gradient"]
+    panel = f"{title_of(study)}, {attr(study, 'space')}|" + table["gradient"]
     return table.assign(step=table["step"] + 1, panel=panel)
 
 
@@ -54,7 +54,7 @@ def front(study: xr.Dataset) -> pd.DataFrame:
     target, the true targets' mean S_LF."""
     texture, structure = (beside(means(study[name], bounds=bounds_of(name)), name) for name in ("s_hf", "s_lf"))
     table = texture.join(structure[["s_lf", "s_lf_low", "s_lf_high"]]).rename(columns={"variant": "series"})
-    about = {"panel": label(study), "target": float(study["target_s_lf"].mean())}
+    about = {"panel": title_of(study), "target": float(study["target_s_lf"].mean())}
     return table.assign(seconds=table["series"].map(seconds(study)), **about)
 
 
@@ -161,7 +161,7 @@ def thirds(found: Found) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(["Data", "Third of the steps"])
 
 
-@each(items, title_of)
+@each(items)
 def choices(study: xr.Dataset) -> str:
     """Which origin is best per term and within each budget, a line of Markdown per data set, and how it was chosen."""
     terms = "; ".join(f"{gradient} {origin}" for gradient, origin in chosen_terms(study).items())
@@ -181,7 +181,7 @@ def choice(found: Found) -> pd.DataFrame:
         gain = area_gain(study, name) if name else None
         rows.append(
             {
-                "Data": label(study),
+                "Data": title_of(study),
                 "Variant": name or "none",
                 "Time": f"{times[name]:.1f}" if name else "-",
                 "Time of exact OVG": f"{times[EXACT]:.1f}",
@@ -236,7 +236,7 @@ def claims(found: Found) -> list[Claim]:
     return [
         _goal(found, best, lambda study: chosen(study, CHEAP), CHEAP),
         _goal(found, "'free', without backward passes,", lambda study: _best(study, ["free"]), NEXT_TO_NOTHING),
-        *judge([energy], found, label),
+        *judge([energy], found),
     ]
 
 
@@ -249,7 +249,7 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
             kept = gain.gain.low > -MARGIN * gain.baselines
             held = False if took > limit or gain.gain.high < 0 else True if kept else None
             case = f"'{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times", held
-        cases[label(study)] = case
+        cases[title_of(study)] = case
     words = (
         f"OVG {which} keeps exact OVG's area under the front (not significantly lower, and less than {MARGIN:.0%} "
         f"lower) within {limit:g} times the standard inversion's time"

@@ -25,7 +25,7 @@ from spectral_collapse.findings import cells, fine_detail
 from spectral_collapse.findings.benchmark import called, cut, difference, seeds_averaged
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, counted
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, often, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
@@ -176,7 +176,7 @@ def table(found: Found) -> Cells:
                 best = leaders[first][0]
                 row = {
                     "Task": task,
-                    "Data": label(study),
+                    "Data": title_of(study),
                     "Budget": Cell(" to ".join(f"{one:g}" for one in (first, *more[-1:])), first),
                     "Best": called(name),
                     "Cost": (best.cost, 2),
@@ -192,7 +192,7 @@ def gains(found: Found) -> pd.DataFrame:
     """Gains at the largest budget, of the methods that lead a task on most data sets first; series: the data set."""
     rows = []
     for task, wanted in TASKS.items():
-        every = [(label(study), choices(study, task, BUDGETS[-1])) for study in suited(found, task).values()]
+        every = [(title_of(study), choices(study, task, BUDGETS[-1])) for study in suited(found, task).values()]
         names = (one.method for _, those in every for one in those)
         best = list(dict.fromkeys([*leading(found, task, BUDGETS[-1]), *names]))[:_DRAWN]
         for title, those in every:
@@ -316,7 +316,7 @@ def _paid(found: Found) -> tuple[list[tuple[str, xr.Dataset]], int, list[str]]:
             scores = _score(study, TASKS[task].score)
             gain = interval(scores.sel(point=costly, drop=True) - scores.sel(point=cheap, drop=True))
             if gain.low > 0:
-                better.append(f"{task}, {label(study)}: {called(costly)} {text(gain, 3)}")
+                better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
     return pairs, others, better
 
 

@@ -17,7 +17,7 @@ from spectral_collapse import datasets
 from spectral_collapse.findings import measured as rules
 from spectral_collapse.findings.cells import Page
 from spectral_collapse.findings.comparison import LEVEL
-from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, label, number, said
+from spectral_collapse.findings.measured import Held, Measured, above, all_of, below, data_title, number, said, title_of
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.statistics import Interval
 
@@ -79,7 +79,7 @@ MANY = 9
 
 def itemized(measured: str) -> str:
     """What was measured as HTML, an item per data set where it is of several."""
-    titles = "|".join(re.escape(info.title) for info in datasets.DATASETS.values())
+    titles = "|".join(map(re.escape, _families()))
     before, *items = re.split(rf"(?:^|(?<=[;:.]) )(?=(?:{titles})\b)", measured)
     if len(items) < 2:
         return escape(measured)
@@ -139,8 +139,14 @@ def overall(held: Mapping[str, Held], pooled: bool = False) -> Verdict:
 
 def family(title: str) -> str:
     """The family of a data set by its title, behind which more may stand; of what is no data set, itself."""
-    titles = {info.title: info.family for info in datasets.DATASETS.values()}
-    return next((titles[one] for one in sorted(titles, key=len, reverse=True) if title.startswith(one)), title)
+    titles = _families()
+    return titles.get(max(filter(title.startswith, titles), key=len, default=""), title)
+
+
+def _families() -> dict[str, str]:
+    """The titles of all data sets, of real and of rendered images, with their families."""
+    every = datasets.DATASETS.values()
+    return {data_title(info.title, source): info.family for info in every for source in ("real", "rendered")}
 
 
 Case = tuple[str, Held]
@@ -209,7 +215,7 @@ class Rule:
 
 
 def judge(
-    rows: Iterable[Rule], found: Mapping[str, xr.Dataset] | None = None, title: Callable[[xr.Dataset], str] = label
+    rows: Iterable[Rule], found: Mapping[str, xr.Dataset] | None = None, title: Callable[[xr.Dataset], str] = title_of
 ) -> list[Claim]:
     """A claim per row. found: data set -> result, where a row measures; title: how a result is called.
 

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_at_least, is_below, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import high_mean, means
-from spectral_collapse.findings.measured import attr, below, images, label, title_of
+from spectral_collapse.findings.measured import attr, below, images, title_of
 from spectral_collapse.statistics import POSITIVE, SHARE, Interval, groups_of
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
@@ -64,7 +64,7 @@ def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
         row = {"Images": str(study.sizes["sample"])}
         row |= {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
         row["Power"], row["S_DC"] = latents_table(study).loc["source, network"]
-        rows[f"{title_of(study)}, {attr(study, 'data_source')}"] = row
+        rows[title_of(study)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
 
@@ -115,7 +115,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             for name, where in (("TABA", "Sec. 6.2"), ("OVG", "abstract and Sec. 6.2"))
         ),
     ]  # fmt: skip
-    return judge(rows, found, label)
+    return judge(rows, found)
 
 
 def _spectra(study: xr.Dataset, kind: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above,
 from spectral_collapse.findings.decorrelation import NEAR, white_s_dc
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, means, of_means, stacked
 from spectral_collapse.findings.latents import Found, called
-from spectral_collapse.findings.measured import Measured, above, images, label
+from spectral_collapse.findings.measured import Measured, above, images, title_of
 from spectral_collapse.findings.tidy import each, enumerated, items, often
 from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
@@ -48,7 +48,7 @@ def methods(one: xr.Dataset) -> xr.Dataset:
     return one.sel(point=~one["made"])
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def latent_means(one: xr.Dataset, score: str) -> pd.DataFrame:
     """Figs. 4, 15 and 16: columns panel, point, mean, low, high of S_DC; score, score_low, score_high; white, S_DC of
     white noise; limit, the mean score of what is sampled from white noise."""
@@ -57,7 +57,7 @@ def latent_means(one: xr.Dataset, score: str) -> pd.DataFrame:
     return rows.join(beside(other[ENDS], "score")).assign(white=white_s_dc(one), limit=limit)
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def single_images(one: xr.Dataset, score: str = "s_hf") -> pd.DataFrame:
     """Every image of every method: columns panel, point, sample, s_dc, and the score."""
     return methods(one)[["s_dc", score]].to_dataframe().reset_index()
@@ -99,7 +99,7 @@ def _pooled(both: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return both.mean(0) / np.sqrt(one.mean(0) * other.mean(0))
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def correlations(one: xr.Dataset) -> pd.DataFrame:
     """Columns panel, score (its symbol), reading, mean, low, high, of S_HF and S_LF with S_DC."""
     tables = [pd.DataFrame(readings(one, score)).T.assign(score=metrics.SCORES[score].symbol) for score in SCORES]
@@ -121,12 +121,12 @@ def matrix(found: Found) -> xr.Dataset:
             for name in comparison.scores_of(chosen)
         }
         turned = xr.Dataset(good, {"point": points})
-        groups = [f"{label(one)} {group}" for group in statistics.groups_of(one)]
+        groups = [f"{title_of(one)} {group}" for group in statistics.groups_of(one)]
         parts.append(((turned - turned.mean()) / turned.std()).assign_coords(sample_group=("sample", groups)))
     return comparison.correlation(xr.concat(parts, "sample"))
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def experiment(one: xr.Dataset) -> pd.DataFrame:
     """S_DC, S_HF and S_LF of the standard inversion, `white_norm`, `nullspace` and the latents that were made."""
     shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
@@ -219,7 +219,7 @@ def readings_verdict(found: Found) -> str:
         sides = {above(r[name], 0) for name in _COMPARED}
         values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
         opposite = paradox * (sides == {True, False})
-        lines.append(f"- **{label(one)}**, $S_{{{score[2:].upper()}}}$: {values}{opposite}.")
+        lines.append(f"- **{title_of(one)}**, $S_{{{score[2:].upper()}}}$: {values}{opposite}.")
     return "\n".join(lines)
 
 
@@ -271,7 +271,7 @@ def claims(found: Found) -> list[Claim]:
     ]  # fmt: skip
     made = judge(rows, found)
     free = {
-        label(one): (
+        title_of(one): (
             f"{exceptions(one) or 'none'} (whole interval), {exceptions(one, 'high') or 'none'} (part of the interval) "
             f"({images(one)})",
             False if exceptions(one) else None if exceptions(one, "high") else True,

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
-from spectral_collapse.findings.measured import images, label, title_of
+from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.findings.tidy import tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
@@ -166,7 +166,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         before, after = lacks.sel(replaced=0, drop=True), lacks.sel(replaced=count, drop=True)
         share = 1 - float(after.mean() / before.mean())
         measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
-        cases[label(study)] = measured, above(interval(before - 2 * after), 0)
+        cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
     words = "With entry noise, the remaining errors of the network occur in the first steps"
     what = "share of the network's deficit of S_DC that true predictions there remove"
     return [from_cases(words, "There and Back Again, abstract", cases, what, "fig-true-first-steps")]

@@ -22,7 +22,7 @@ from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_at_least, is_below, judge
 from spectral_collapse.findings.intervals import ENDS, beside, means, stacked
 from spectral_collapse.findings.latents import Found, called, methods
-from spectral_collapse.findings.measured import Measured, at_least, exact, images, label
+from spectral_collapse.findings.measured import Measured, at_least, exact, images, title_of
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.later import torch
@@ -62,7 +62,7 @@ def s_dc(one: xr.Dataset, series: str) -> Interval:
     return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def scores(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 8: columns panel, series, mean, low, high of S_DC; s_g, s_g_low, s_g_high; white, S_DC of white noise;
     white_low, white_high, where 95 % of sets of as many white latents have their S_G."""
@@ -71,7 +71,7 @@ def scores(one: xr.Dataset) -> pd.DataFrame:
     return rows.join(beside(ends, "s_g")).assign(white=white_s_dc(one), white_low=low, white_high=high)
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def correlated_patches(one: xr.Dataset) -> pd.DataFrame:
     """Fig. 2 of TABA: the 20 largest |r| inside patches: columns panel, series, mean, low, high, n, white."""
     return _set_scores(one, "patch_correlation").assign(n=one.sizes["sample"], white=white_correlation(one))
@@ -82,20 +82,20 @@ def _set_scores(one: xr.Dataset, name: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["series", "mean", "low", "high"])
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def over_plain_areas(one: xr.Dataset) -> pd.DataFrame:
     """Share of flagged windows by how much of them (area) is plain; windows: the share of windows that lie so."""
     rows, share = means(one["flagged_over"], bounds=SHARE), one["windows"].mean("sample").to_series()
     return rows.assign(windows=rows["area"].map(share)).dropna(subset="mean")
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def by_distance(one: xr.Dataset) -> pd.DataFrame:
     """Autocorrelation: columns panel, series, distance, and those of `intervals.means`."""
     return means(one["autocorrelation"])
 
 
-@each(stacked, "panel", label)
+@each(stacked, "panel")
 def by_patch(one: xr.Dataset) -> pd.DataFrame:
     """S_DC by the side of its window: columns panel, series, patch, white, and those of `intervals.means`."""
     return means(one["s_dc"], bounds=SHARE).assign(white=white_s_dc(one))
@@ -188,7 +188,7 @@ def table(found: Found) -> Cells:
     """S_DC, S_G and the largest correlations inside patches: a row per data set and series."""
     rows = [
         {
-            "Data": label(one),
+            "Data": title_of(one),
             "Latents": called(name),
             "S_DC": (s_dc(one, name), 3),
             "S_G": (set_score(one, "s_g", name), 2),
@@ -209,7 +209,7 @@ def scale_verdict(found: Found) -> str:
         if "white_norm" in one["series"]:
             values = one["s_dc"].sel(patch=PATCH)
             gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
-            lines.append(f"{label(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
+            lines.append(f"{title_of(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
         return (
             "The method white norm was not run, so too little variance cannot be separated from too much correlation."
@@ -253,7 +253,7 @@ def calibration_verdict(found: Found) -> dict[str, Any]:
             gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
             if (gap.low > 0).any() and (gap.high < 0).any():
                 pairs.append(f"{called(first)} and {called(second)}")
-        turned += [f"{label(one)}: {'; '.join(pairs)}"] if pairs else []
+        turned += [f"{title_of(one)}: {'; '.join(pairs)}"] if pairs else []
     return {
         "rows": len(rows),
         "outside": len(outside),

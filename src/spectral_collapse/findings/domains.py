@@ -10,7 +10,7 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
 from spectral_collapse.findings.intervals import concat, exponential, high_mean, mean_text, means
-from spectral_collapse.findings.measured import attr, label, title_of
+from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
 from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, geometric_mean, text
 
@@ -37,14 +37,10 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
     for side, words in {True: "below 1", False: "above 1", None: "not significantly different from 1"}.items():
         if which := [f"{name} ({text(one, 2)})" for name, one in ratios.items() if below(one, 1) is side]:
             told.append(f"{words} on {', '.join(which)}")
-    families: dict[str, dict[str, None]] = {}  # in order, and each once
-    for one in domains:
-        families.setdefault(attr(one, "data_source"), {})[title_of(one).partition(",")[0]] = None
-    kinds = [f"{kind.capitalize()} are {', '.join(names)}" for kind, names in families.items()]
     return (
         "**Answer.** Enlarged sources have fewer independent values than their targets (one pixel in 64 at x8), and "
         "drawings have neither shading nor material. Power at high frequencies need not be missing: that of sources "
-        f"over that of targets is {'; '.join(told)}. {'. '.join(kinds)}."
+        f"over that of targets is {'; '.join(told)}."
     )
 
 
@@ -103,7 +99,7 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
         inside, distance = found["frequency"].between(*BAND), np.log(found["frequency"])
         distance -= distance[inside].mean()
         found["fit"] = (found["mean"][inside].mean() + slope.mean * distance).where(inside)
-        title = f"{label(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"
+        title = f"{title_of(one)}: slope {text(slope, 2)}, {attr(one, 'wavelet')}"
         tables.append(exponential(found, "fit").assign(label=title))
     return concat(tables)
 
@@ -111,7 +107,7 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
 def wavelets(domains: Sequence[xr.Dataset]) -> str:
     """Slopes of the spectra of test targets and of S_HF's reference, and the wavelets that follow from the latter."""
     return "\n".join(
-        f"- **{title_of(one)}** ({one.sizes['sample']} {attr(one, 'data_source')} test images): slope "
+        f"- **{title_of(one)}** ({one.sizes['sample']} test images): slope "
         f"{mean_text(one['slope'], 2)}; {one.attrs['reference_slope']:.2f} for the training "
         f"images that $S_{{HF}}$ takes as its reference, hence {attr(one, 'wavelet')}."
         for one in domains

@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import ENDS, beside, means
-from spectral_collapse.findings.measured import exact, title_of
+from spectral_collapse.findings.measured import exact
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.entry_noise import ABOVE, EULER, EVERYWHERE, FINE, LOG_SNR, NOWHERE, TIME, WIENER
@@ -206,7 +206,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     words = "With an ideal denoiser for Gaussian data, the error of Euler's method occurs in its first steps"
     share = Rule(words, "There and Back Again, abstract", what, lambda one: exact(first_steps(one)), is_above(0.5),
                  "fig-entry-trade", 2)  # fmt: skip
-    return judge([share], found, title_of)
+    return judge([share], found)
 
 
 def _placed(table: pd.DataFrame, study: xr.Dataset) -> pd.DataFrame:

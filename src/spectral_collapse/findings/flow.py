@@ -14,7 +14,7 @@ from spectral_collapse import datasets
 from spectral_collapse.findings.benchmark import called, difference, value
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.latents import counted
-from spectral_collapse.findings.measured import Measured, label
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.selections import Networks, from_white, per_data_set
 from spectral_collapse.networks.checkpoints import usual
 from spectral_collapse.processes import Process
@@ -57,7 +57,7 @@ def answer(found: Networks) -> str:
         return f"{called(point)} {words} ({text(gain, 2)})"
 
     def where(gap: Callable[[xr.Dataset], Interval]) -> str:
-        names = [label(one) for one in found[FLOW].values() if gap(one).high < 0]
+        names = [title_of(one) for one in found[FLOW].values() if gap(one).high < 0]
         listed = f" ({'; '.join(names)})" if names else ""
         return f"on {len(names)} of {len(found[FLOW])} data sets{listed}"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html as markup
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
 from spectral_collapse import paths
+from spectral_collapse.findings.measured import data_title
 from spectral_collapse.studies import ledger
 
 
@@ -33,7 +35,7 @@ def sentence() -> str:
             said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
         elif kind in ("stale", "damaged"):
             said.append(f"Of {number} of them {why}.")
-    if old := dict.fromkeys(str(entry.attrs["title"]) for entry in entries if entry.outlines):
+    if old := dict.fromkeys(_title(entry.attrs) for entry in entries if entry.outlines):
         said.append(f"S_LF of {' and '.join(old)} compares outlines, by the paper's rule, where results are older.")
     said += dict.fromkeys(str(entry.attrs["withheld"]) for entry in entries if "withheld" in entry.attrs)
     return " ".join(said)
@@ -69,14 +71,18 @@ def _link(entry: ledger.Entry) -> str:
     return f'<a href="{markup.escape(address)}">netCDF</a>' if address else ""
 
 
+def _title(attrs: Mapping[str, str]) -> str:
+    return data_title(attrs.get("title", ""), attrs.get("data_source", "real"))
+
+
 def _row(entry: ledger.Entry) -> dict[str, str]:
     attrs, key = entry.attrs, entry.key[:8]
     pictures = f" of {entry.pictures} pictures" if 0 < entry.pictures < entry.images else ""
     revision = attrs.get("git_revision", "")
     return {
         "Study": entry.study,
-        "Data": attrs.get("title", ""),
-        "Images": f"{entry.images} {attrs.get('data_source', '')}{pictures}" if entry.images else "",
+        "Data": _title(attrs),
+        "Images": f"{entry.images}{pictures}" if entry.images else "",
         "Key": key,
         "Date": attrs["created"][:10],
         "Commit": revision[:7] + ("+" if revision.endswith("+") else ""),

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import inversion
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.intervals import high_mean, means
-from spectral_collapse.findings.measured import label, title_of
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.statistics import POSITIVE
 from spectral_collapse.studies.gaussian import EXPLODING, NOISES, PRESERVING, PROCESSES, emptied_rings, entry, ladder
@@ -217,7 +217,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
          "highest power in an emptied band, white noise 1", figure),
     ]  # fmt: skip
     return [
-        from_cases(words, where, {label(study): case(study) for study in found.values()}, what, figure)
+        from_cases(words, where, {title_of(study): case(study) for study in found.values()}, what, figure)
         for words, where, case, what, figure in rows
     ]
 

@@ -14,7 +14,7 @@ from spectral_collapse.findings import collapse, decomposition, fine_detail, ver
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
@@ -30,7 +30,7 @@ def details(found: Found) -> pd.DataFrame:
         for method in (name for name in fine_detail.METHODS if name in study["point"]):
             ratios, mean = fine_detail.ratio(study, method), fine_detail.energy(study, method)
             frame = pd.DataFrame({"image": ratios["sample"].to_numpy().astype(str), "ratio": ratios.to_numpy()})
-            rows.append(frame.assign(panel=label(study), method=called(method), **mean._asdict()))
+            rows.append(frame.assign(panel=title_of(study), method=called(method), **mean._asdict()))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -55,11 +55,11 @@ def answer(
     uncured = "noise_floor" in study["point"] and not fine_detail.closer(study, "noise_floor")
     checks = verdicts.tally(one for made in claims.values() for one in made)
     counts = sorted({one.sizes["sample"] for one in found.values()})
-    beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({label(one)})" for one in others)
+    beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({title_of(one)})" for one in others)
     best = fine_detail.best(found)
     return {
         "warning": warning(study),
-        "first": label(first),
+        "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the data of the paper {beside}" if beside else "",
         "lacks": decomposition.split(decomposed).sel(measure="high_power", denoiser="network"),

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings.measured import label, title_of
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import REAL, Bounds, Interval, bootstrap_mean, groups_of, interval, text
 
@@ -61,12 +61,11 @@ def stacked(
     found: Mapping[str, xr.Dataset],
     table: Callable[[xr.Dataset], pd.DataFrame],
     column: str,
-    title: Callable[[xr.Dataset], str] = label,
     order: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
     """The tables of several data sets as one, whose `column` has their titles, in their order. order: column -> order
     of its names (`ordered`)."""
-    tables = [table(study).assign(**{column: title(study)}) for study in found.values()]
+    tables = [table(study).assign(**{column: title_of(study)}) for study in found.values()]
     whole = concat(tables, title="; ".join(title_of(study) for study in found.values()))
     return functools.reduce(lambda rows, names: ordered(rows, *names), (order or {}).items(), whole)
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.intervals import as_rows
-from spectral_collapse.findings.measured import attr, said, title_of
+from spectral_collapse.findings.measured import said, title_of
 from spectral_collapse.statistics import Interval, pictures_of
 from spectral_collapse.studies.latents import WHITE
 
@@ -41,9 +41,8 @@ def called(series: str) -> str:
 
 
 def counted(study: xr.Dataset) -> str:
-    """'Textures, x8 (real, 64 latents, 4 pictures)'."""
-    pictures = pictures_of(study)
-    return f"{title_of(study)} ({attr(study, 'data_source')}, {study.sizes['sample']} latents, {pictures} pictures)"
+    """'Textures, x8 (64 latents, 4 pictures)'."""
+    return f"{title_of(study)} ({study.sizes['sample']} latents, {pictures_of(study)} pictures)"
 
 
 def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.DataFrame:

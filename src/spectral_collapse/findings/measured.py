@@ -57,14 +57,26 @@ def attr(study: xr.Dataset, name: str) -> str:
         ) from None
 
 
+_TWINS = {
+    "BBBC021": "Rendered cells",
+    "Edges2Shoes": "Rendered shoes",
+    "Face masks to photographs": "Rendered faces",
+}
+"""What pages call rendered images of these data sets; of others, 'Rendered' and the title."""
+
+
 def title_of(study: xr.Dataset) -> str:
-    """The title of a result's data set, as `said`."""
-    return attr(study, "title")
+    """What pages call a result's data: the title of the real images or of their rendered twin."""
+    return data_title(attr(study, "title"), study.attrs.get("data_source", "real"))
 
 
-def label(study: xr.Dataset) -> str:
-    """How tables and panels call a data set: its title, and whether its images are rendered."""
-    return title_of(study) + ("" if attr(study, "data_source") == "real" else " (rendered)")
+def data_title(title: str, source: str) -> str:
+    """The title of a data set, behind which more may stand; where its images are rendered, that of the twin."""
+    title = title.replace("Edges to shoes", "Edges2Shoes")  # as results of older code call it
+    if source == "real" or title.startswith("Rendered "):
+        return title
+    known = next(filter(title.startswith, _TWINS), "")
+    return title.replace(known, _TWINS.get(known, "Rendered "), 1)
 
 
 def images(study: xr.Dataset) -> str:
@@ -122,7 +134,7 @@ class Measured(dict[str, Interval]):
         cls,
         found: Mapping[str, xr.Dataset],
         quantity: Callable[[xr.Dataset], Interval | None],
-        title: Callable[[xr.Dataset], str] = label,
+        title: Callable[[xr.Dataset], str] = title_of,
     ) -> Measured:
         """quantity: of a result; None where it has not what it takes. title: how a result is called."""
         values = {title(one): (one, quantity(one)) for one in found.values()}

@@ -19,7 +19,7 @@ from spectral_collapse.findings.benchmark import called, difference
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
-from spectral_collapse.findings.measured import attr, images, label, said, title_of
+from spectral_collapse.findings.measured import attr, images, said, title_of
 from spectral_collapse.findings.tidy import does
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
@@ -237,11 +237,11 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
             white = {name: float(one["white_s_dc"]) for name, one in inside}
             held = {below(score, white[name]) for name, score in scores.items()}
             listed = ", ".join(f"{name} {text(score)} of {white[name]:.3f}" for name, score in scores.items())
-            pixels[label(study)] = listed, held.pop() if len(held) == 1 else None
+            pixels[title_of(study)] = listed, held.pop() if len(held) == 1 else None
         quotients = learning_quotients([name for name, _ in noise])
         if len(quotients):
             under, over = int((quotients["high"] < 1).sum()), int((quotients["low"] > 1).sum())
-            order[label(study)] = (
+            order[title_of(study)] = (
                 f"below 1 with the whole interval in {under} of {len(quotients)}, above in {over}; "
                 f"{quotients['mean'].min():.2f} to {quotients['mean'].max():.2f}",
                 None if bool(under) == bool(over) else not under,
@@ -399,7 +399,7 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
         "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
         "Steps": _whole(one["steps"]) + (f" after {start}" if start else ""),
         "Seconds": _whole(one["train_seconds"]),
-        "Judged on": f"{title_of(one)}, {attr(one, 'data_source')}",
+        "Judged on": title_of(one),
     }
 
 
@@ -459,7 +459,7 @@ def told_apart(one: xr.Dataset) -> dict[str, str]:
     """How well a classifier tells samples from test targets (`studies.fidelity`), and nearness to training images."""
     areas = [f"{float(one[name]):.3f} ± {float(one[f'{name}_error']):.3f}" for name in ("c2st", "c2st_training")]
     return {
-        "Data": f"{title_of(one)}, {attr(one, 'data_source')}",
+        "Data": title_of(one),
         "Images": f"{one.sizes['sample']}",
         "Samples": areas[0],
         "Training targets": areas[1],

@@ -21,7 +21,7 @@ from spectral_collapse.findings.benchmark import called, cut, per_image, with_fr
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, images, label
+from spectral_collapse.findings.measured import Measured, images, title_of
 from spectral_collapse.findings.tidy import enumerated, tell
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
@@ -161,12 +161,13 @@ def setting(study: xr.Dataset) -> str:
 
 def answer(found: Found) -> str:
     """Whether OVG expands the front, and with how many more points than the baselines it does."""
-    wider = [label(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
-    points = " and ".join("{1} against {0}".format(*_counts(study)) for study in found.values())
+    wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
+    where = f"on {enumerated(wider)}, of {len(found)} data sets" if wider else f"on none of {len(found)} data sets"
+    points = " and ".join(dict.fromkeys("{1} against {0}".format(*_counts(study)) for study in found.values()))
     return (
         "**Answer.** Noise in the first steps and OVG change texture and structure at once. The area under OVG's "
-        "front is significantly larger than that of the standard inversion and TABA on "
-        f"{enumerated(wider) or 'no data set'}, of {len(found)}; OVG has more points ({points}), which favours it."
+        f"front is significantly larger than that of the standard inversion and TABA {where}, although OVG has more "
+        f"points ({points}), which favours it."
     )
 
 
@@ -180,7 +181,7 @@ def settings(found: Found) -> pd.DataFrame:
             if point:
                 scores = {score.upper(): text(mean(study, point, score)) for score in ("s_hf", "s_lf")}
                 energy = text(hf_energy(study, point), 2)
-                rows.append({"Data": label(study), "Point": name, "Energy": energy, **scores})
+                rows.append({"Data": title_of(study), "Point": name, "Energy": energy, **scores})
     return pd.DataFrame(rows).set_index("Data")
 
 
@@ -252,4 +253,4 @@ def claims(found: Found) -> list[Claim]:
     what = "area under its front minus the baselines', S_LF cut at the true target's"
     gain = Rule("OVG expands the Pareto front", "Spectral Collapse, abstract and Fig. 6", what,
                 lambda study: hypervolume_gain(study).gain, is_above(0), "fig-pareto-front")  # fmt: skip
-    return judge([gain], found, label)
+    return judge([gain], found)

@@ -18,7 +18,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import gap, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, images, label, title_of
+from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, images, title_of
 from spectral_collapse.findings.tidy import each
 from spectral_collapse.statistics import POSITIVE, Interval, text
 from spectral_collapse.studies.latents import WHITE
@@ -53,14 +53,14 @@ def per_step(study: xr.Dataset) -> pd.DataFrame:
     return pd.concat([wrong, wide]).dropna(subset="mean").assign(step=lambda table: table["step"] + 1)
 
 
-@each(stacked, "series", title_of, {"measure": MEASURES})
+@each(stacked, "series", {"measure": MEASURES})
 def sweep(study: xr.Dataset) -> pd.DataFrame:
     """Measures of test images (panel) against the share of replaced steps, by data set (series): columns of `means`."""
     values = study["value"].swap_dims(replaced="share")
     return means(values).assign(panel=lambda table: table["measure"].map(MEASURES)).dropna(subset="mean")
 
 
-@each(stacked, "dataset", title_of, {"panel": [*CORNERS.values(), NEAREST]})
+@each(stacked, "dataset", {"panel": [*CORNERS.values(), NEAREST]})
 def geometry(study: xr.Dataset) -> pd.DataFrame:
     """The triangle, and how often the nearest noise is the own one, as a share with Wilson's interval."""
     count, shares = study.sizes["drawn"], study["nearest"].to_numpy()
@@ -92,7 +92,7 @@ def path(study: xr.Dataset) -> pd.DataFrame:
     return _with_titles(means(study["path_excess"], "edited"))
 
 
-@each(stacked, "dataset", title_of, {"panel": AREAS.values()})
+@each(stacked, "dataset", {"panel": AREAS.values()})
 def edits(study: xr.Dataset) -> pd.DataFrame:
     """Diversity of the outputs over labels: columns panel (area), dataset, series, and those of `means`."""
     table = means(study["edits"], "edited", POSITIVE).assign(panel=lambda rows: rows["area"].map(AREAS))
@@ -185,7 +185,7 @@ def claims(found: Found) -> list[Claim]:
 
 
 def _over(found: Found, quantity: Callable[..., Interval], **given: str) -> Measured:
-    return Measured.of(found, functools.partial(quantity, **given), label)
+    return Measured.of(found, functools.partial(quantity, **given))
 
 
 def answer(found: Found) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def sweep_verdict(found: Found) -> str:
     lines, share = [], _published_share(found)
     for name, title in MEASURES.items():
         numbers = "; ".join(
-            f"{label(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
+            f"{title_of(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
             for study in found.values()
         )
         lines.append(
@@ -234,7 +234,7 @@ def _early_ratios(found: Found, name: str) -> Measured:
     """`early_ratio` of test images and of drawn ones."""
     tested = _over(found, early_ratio, name=name)
     drawn = Measured.of(
-        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{label(study)}, drawn"
+        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{title_of(study)}, drawn"
     )
     return Measured({**tested, **drawn}, tested.counts | drawn.counts)
 

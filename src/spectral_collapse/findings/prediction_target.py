@@ -15,7 +15,7 @@ from spectral_collapse.findings.benchmark import difference, title
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_below, is_higher, is_lower
 from spectral_collapse.findings.latents import counted
-from spectral_collapse.findings.measured import UNKNOWN, label
+from spectral_collapse.findings.measured import UNKNOWN, title_of
 from spectral_collapse.findings.selections import Networks
 from spectral_collapse.statistics import Interval, groups_of, text, wilson
 from spectral_collapse.studies import benchmark
@@ -34,7 +34,7 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.
     Wilson's interval, which counts independent pictures; and the paper's shares for 'x0', which count settings."""
     rows, printed = [], paper_tables.counts()
     for name, studies in selections.per_data_set(found).items():
-        joint, panel = selections.joined(studies), label(next(iter(studies.values())))
+        joint, panel = selections.joined(studies), title_of(next(iter(studies.values())))
         for network, study in studies.items() if baseline in studies else ():
             if network == baseline:
                 continue
@@ -45,7 +45,7 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.
             for score in scores:
                 share = float(np.mean([one["improved"].sel(score=score).item() for one in pairs]))
                 low, high = wilson(np.asarray(share), len(set(groups_of(study))))
-                row = (label(study), f"{network} - {baseline}", title(score), share, float(low), float(high))
+                row = (title_of(study), f"{network} - {baseline}", title(score), share, float(low), float(high))
                 rows.append(row)
         for score in scores if "x0" in studies and name.startswith("bbbc021") else ():
             share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))

@@ -16,7 +16,7 @@ from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, above, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import BBBC021, Found, counted
-from spectral_collapse.findings.measured import Measured, alike, label
+from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
 from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import Selection
@@ -45,7 +45,7 @@ def table(found: Found, factors: Mapping[str, int]) -> Cells:
     rows = []
     for name, study in found.items():
         for point in map(str, study["point"].to_numpy()):
-            row = {"Method": cells.label(called(point)), "Data": cells.label(label(study))}
+            row = {"Method": cells.label(called(point)), "Data": cells.label(title_of(study))}
             row["Factor"] = Cell(f"x{factors[name]}", factors[name])
             row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
             if name.startswith("bbbc021"):
@@ -110,7 +110,7 @@ def claims(found: Found) -> list[Claim]:
     def steps(score: str) -> Measured:
         of = [(one, one[score].sel(point="standard", drop=True).mean("seed")) for one in order if same]
         return Measured(
-            {f"{counted(two)} minus {label(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
+            {f"{counted(two)} minus {title_of(one)}": interval(b - a) for (one, a), (two, b) in itertools.pairwise(of)}
         )
 
     growing = [

@@ -14,7 +14,7 @@ from scipy import stats
 from spectral_collapse.findings import comparison, paper_tables
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means, stored
-from spectral_collapse.findings.measured import label, title_of
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.metrics.weights import VARIABLE
@@ -162,9 +162,9 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     for study in found.values():
         low, high = (without_frequencies(study)["gap"][name] for name in ("low-pass", "high-pass"))
         held = False if low.high < 0 else True if high.high < 0 else None
-        filters[label(study)] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
+        filters[title_of(study)] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
         flagged = bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
-        printed[label(study)] = text(flagged), above(flagged, 0.5)
+        printed[title_of(study)] = text(flagged), above(flagged, 0.5)
     rows = [
         ("S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
          "Spectral Collapse, App. B.4 and Fig. 12", filters,

@@ -17,7 +17,7 @@ from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
-from spectral_collapse.findings.measured import Measured, label, title_of
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
@@ -122,7 +122,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
         for score in scores:
             for network, study in studies.items():
                 rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-                panel, names = f"{label(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
+                panel, names = f"{title_of(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
                 tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
@@ -134,7 +134,7 @@ def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None,
     for name, studies in per_data_set(found).items():
         for network, study in studies.items():
             for point in (*points(study), *[AUTOENCODER] * (AUTOENCODER in study["reference"])):
-                about = {"Method": called(point), "Network": network, "Data": label(study)}
+                about = {"Method": called(point), "Network": network, "Data": title_of(study)}
                 row = cells.row(about | scores_at(study, point))
                 if printed and name == on:
                     row |= printed_row(study, point, *printed[network], row["Method"])
@@ -157,7 +157,7 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
     rows = []
     for _, studies, network, point in _pairs(found, baseline):
         pairs = comparison.paired(joined(studies), f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
-        row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": label(studies[network])}
+        row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": title_of(studies[network])}
         for score in scores:
             gap, share = (stored(pairs, name, score=score) for name in ("difference", "improved"))
             row[f"Δ {title(score)}"] = gap, benchmark_page.COLUMNS.get(score, 3)

@@ -20,7 +20,6 @@ from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, is_lower, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import label
 from spectral_collapse.findings.tidy import each
 from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval
@@ -187,4 +186,4 @@ def claims(found: Found) -> list[Claim]:
              is_lower("hf_ratio"), "fig-solvers-gains", 2)
         for claim, change, of in solved
     ]  # fmt: skip
-    return judge(rows, found, label)
+    return judge(rows, found)

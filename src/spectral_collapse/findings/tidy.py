@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.latents import as_rows, called
-from spectral_collapse.findings.measured import attr, images, label, said, title_of
+from spectral_collapse.findings.measured import images, said, title_of
 from spectral_collapse.statistics import Interval, interval, percentiles, text
 
 T = TypeVar("T")
@@ -58,6 +58,7 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
     if study is not None:
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}
         of_images = "sample" in study.sizes and "data_source" in attrs
+        attrs |= {"title": title_of(study)} if "title" in attrs else {}
         about = {"sizes": study.sizes} | ({"images": images(study)} if of_images else {})
         numbers = {**attrs, **about, **{str(name): study[name] for name in study.variables}, **numbers}
     return _Numbers().vformat(re.sub(r"(?<!\n)\n(?!\n|- |\d\. )", " ", template.strip()), (), numbers)
@@ -108,7 +109,9 @@ def each(gather: Callable[..., Any], *given: Any) -> Callable[[Callable[..., Any
     return decorate
 
 
-def items(found: Mapping[str, xr.Dataset], told: Callable[[xr.Dataset], str], title: Callable[..., str] = label) -> str:
+def items(
+    found: Mapping[str, xr.Dataset], told: Callable[[xr.Dataset], str], title: Callable[..., str] = title_of
+) -> str:
     """A list in Markdown, an item per data set: its title, and behind it what is told of its result."""
     return "\n".join(f"- **{title(study)}**{told(study)}" for study in found.values())
 
@@ -116,7 +119,7 @@ def items(found: Mapping[str, xr.Dataset], told: Callable[[xr.Dataset], str], ti
 def by_series(found: Mapping[str, xr.Dataset], columns: Callable[[xr.Dataset, str], Mapping[str, str]]) -> pd.DataFrame:
     """A table for a page, a row per data set and series of latents: the texts of `columns`."""
     rows = [
-        {"Data": f"{title_of(study)}, {attr(study, 'data_source')}", "Latents": called(name), **columns(study, name)}
+        {"Data": title_of(study), "Latents": called(name), **columns(study, name)}
         for study in found.values()
         for name in map(str, study["series"].to_numpy())
     ]

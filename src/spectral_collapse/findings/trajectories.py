@@ -17,7 +17,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import BAND_TITLES, high_mean, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, alike, images, label, title_of
+from spectral_collapse.findings.measured import Measured, alike, images, title_of
 from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
@@ -62,7 +62,7 @@ def label_sensitivity(study: xr.Dataset) -> pd.DataFrame:
     return _steps(study["label_sensitivity"])
 
 
-@each(stacked, "row", title_of, {"band": BAND_TITLES})
+@each(stacked, "row", {"band": BAND_TITLES})
 def clean_error(study: xr.Dataset) -> pd.DataFrame:
     """Squared error of the predicted clean image: columns row (data set), panel (band), series, step, ..."""
     return _steps(study["clean_error"]).assign(panel=lambda table: table["band"].map(BAND_TITLES))
@@ -89,8 +89,8 @@ def early_norms(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
 def claims(found: Found) -> list[Claim]:
     """The paper's claims against these measurements. The first has two halves, negative energy *and* less of it than on
     the walk of one white noise: a schedule with small last steps moves little at any frequency, whatever the latent."""
-    late = Measured.of(found, lambda one: _late(one, "standard"), label)
-    lack = Measured.of(found, lambda one: _late(one, "standard", WHITE), label)
+    late = Measured.of(found, lambda one: _late(one, "standard"))
+    lack = Measured.of(found, lambda one: _late(one, "standard", WHITE))
     end = f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps"
     vanish = from_cases(
         "The standard inversion's updates vanish at high frequencies towards t = T: their log energy is negative",
@@ -118,7 +118,7 @@ def claims(found: Found) -> list[Claim]:
              "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
              shorter, is_below(0), "fig-way-norm", 2, norms),
     ]  # fmt: skip
-    return [vanish, *(claim for claim in judge(rows, found, label) if claim.of)]
+    return [vanish, *(claim for claim in judge(rows, found) if claim.of)]
 
 
 def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:
@@ -135,7 +135,7 @@ def answer(found: Found) -> dict[str, Any]:
         energy = _high(study).sel(walk="inversion")
         lack = energy.sel(series="standard") - energy.sel(series=WHITE)
         thirds = np.array_split(np.arange(study.sizes["step"]), 3)
-        *before, late[label(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
+        *before, late[title_of(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
         early += before
         norm = study["noise_norm"].sel(walk="inversion", series="standard")
         first.append(float(norm.isel(step=_first(study)).mean()))
@@ -156,7 +156,7 @@ def counted(found: Found) -> str:
     return f"**Counted.** {'; '.join(f'{title_of(study)}: {images(study)}' for study in found.values())}."
 
 
-@each(items, label)
+@each(items)
 def verdict(study: xr.Dataset) -> str:
     """The first and the last steps of each method in numbers, a line of Markdown per data set."""
     methods = []

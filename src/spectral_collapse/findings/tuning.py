@@ -14,7 +14,7 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import label
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import each
 from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, interval, resampled, resampled_means
 
@@ -70,7 +70,7 @@ def table(found: Found) -> Cells:
         areas = area(study)
         for place, (method, settings) in enumerate(_tries(study)):
             one = study.isel({"try": place})
-            row = {"Data": label(study), "Method": called(method), "Setting": named(settings)}
+            row = {"Data": title_of(study), "Method": called(method), "Setting": named(settings)}
             for title, name, digits in (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 1)):
                 row[title] = interval(one[name], bounds=bounds_of(name)), digits
             row["SWD"] = float(one["sliced_wasserstein"]), 3
@@ -84,7 +84,7 @@ def answer(found: Found) -> str:
     """In two sentences: how settings were chosen, and whether the papers' own were."""
     first = next(iter(found.values()))
     methods = dict.fromkeys(first["method"].to_numpy())
-    images = "; ".join(f"{study.sizes['sample']} of {label(study)}" for study in found.values())
+    images = "; ".join(f"{study.sizes['sample']} of {title_of(study)}" for study in found.values())
     kept = sum(int((study["chosen"] & study["published"]).sum()) for study in found.values())
     cases, tries = len(methods) * len(found), first.sizes["try"] // len(methods)
     others = [gap for study in found.values() for gap in gains(study).values()]
