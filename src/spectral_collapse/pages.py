@@ -199,9 +199,10 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
         case "flow":
             yield "benchmark", given | {"checkpoint": None, "methods": None, "shown": None}
             yield "benchmark", given | {"datasets": given["datasets"][0]}
-        case "introduction":
-            yield "collapse", given
-            yield "collapse", {"profile": given["profile"], "datasets": given["beside"]}
+        case "introduction" | "decomposition":
+            study = "collapse" if page == "introduction" else page
+            yield study, given
+            yield study, {"profile": given["profile"], "datasets": given["beside"]}
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]

@@ -7,7 +7,6 @@ import xarray as xr
 
 from spectral_collapse.charts import home as charts
 from spectral_collapse.findings import fine_detail, home
-from spectral_collapse.findings.claims import Claim
 from spectral_collapse.studies.benchmark import TARGET
 from tests.benchmark_study import made
 from tests.decomposition_study import decomposition
@@ -89,7 +88,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     study = made({"standard": {}, **cures}, spread=0.0).assign_attrs(title="Squares")
     study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
     decomposed = decomposition()
-    claims = {"one": [Claim("a", "", "", "holds"), Claim("b", "", "", "fails")]}
+    apart = xr.Dataset({"c2st": ("model", [0.7, 0.9]), "c2st_training": ("model", [0.65, 0.5])}, {"model": ["a", "b"]})
     collapsed = {}
     for name, factor in (("Squares", 0.2), ("Circles", 0.5)):
         excess = np.stack([np.arange(4.0) + np.log(factor), np.arange(4.0)])
@@ -98,14 +97,15 @@ def test_the_numbers_of_the_five_sentences() -> None:
             {"image_excess": (dims, excess)}, coordinates, {"title": name, "data_source": "real"}
         )
     found = {"one": study, "two": study}
-    told = home.answer(found, decomposed, claims, collapsed)
+    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study])
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the data of the paper 0.50 (Circles)"
     assert told["misses"]["standard"] == pytest.approx((4, 4, 4))
     assert told["misses"]["dpm_solver"].mean == pytest.approx(4 / 1.5)
     assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
-    assert (told["best"], told["better"], told["usual"]) == ("OVG", pytest.approx(4 / 3), pytest.approx(4))
-    assert [told["checks"][name] for name in ("all", "holds", "fails", "mixed")] == [2, 1, 1, 0]
+    assert (told["best"], told["elsewhere"]) == ("OVG", pytest.approx([4 / 3, 4]))
+    assert told["told"] == (1, 2)
+    assert "leaves 0.25 times the fine detail where the first leaves 0.25" in told["again"]
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:

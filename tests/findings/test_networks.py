@@ -393,7 +393,7 @@ def test_samples_are_told_apart_by_what_training_images_leave() -> None:
     assert table["At most 0.1 more"].tolist() == ["yes", "no"]
     assert table["Samples"].tolist() == ["0.790 ± 0.010", "0.810 ± 0.010"]
     told = findings.told_apart_verdict([one])
-    assert told.startswith("Of 2 networks 1 meets (`near`) our criterion for samples:")
+    assert told.startswith("A classifier tells the samples of 1 of 2 networks, but not of `near`, from real images.")
     assert told.endswith("The differences lie between 0.09 and 0.11.")
 
 

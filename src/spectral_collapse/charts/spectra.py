@@ -12,6 +12,7 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, tips, x_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.collapse import TITLES
 from spectral_collapse.studies.collapse import OUTPUTS
 
 IMAGES = {
@@ -24,13 +25,13 @@ IMAGES = {
 _WHITE = Look(lines.DASHED["color"], (12, 3))
 """Of white noise beside methods: like none of `lines.looks`."""
 _LATENTS = {
-    "source, network": ("sources, our network", Look(PALETTE[0])),
-    "source, TABA": ("sources, our network, TABA", Look(PALETTE[1], (2, 2))),
-    "source, OVG": ("sources, our network, OVG", Look(PALETTE[3], (8, 2, 2, 2))),
-    "source, closed form": ("sources, ideal denoiser (Gaussian data)", Look("#777777", (6, 3))),
-    "target, network": ("targets, our network", Look(PALETTE[2])),
+    "source, network": Look(PALETTE[0]),
+    "source, TABA": Look(PALETTE[1], (2, 2)),
+    "source, OVG": Look(PALETTE[3], (8, 2, 2, 2)),
+    "source, closed form": Look("#777777", (6, 3)),
+    "target, network": Look(PALETTE[2]),
 }
-"""Series -> what it is called, and its look."""
+"""The look of a series of latents."""
 
 _COLUMNS = {"Source": "source", "Standard|inversion": "standard", "TABA": "TABA", "OVG": "OVG", "True target": "target"}
 """Title of a column of pictures -> its series."""
@@ -52,12 +53,12 @@ def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
 def latent_spectra(table: pd.DataFrame) -> alt.FacetChart:
     """Power against frequency of inverted latents, a panel each, of `findings.collapse.latent_spectra`: the mean, and a
     thin line per picture. The dashed line is white noise."""
-    shown = table.assign(panel=table["series"].map({name: called for name, (called, _) in _LATENTS.items()}))
+    shown = table.assign(panel=table["series"].map({name: TITLES[name] for name in _LATENTS}))
     shown = shown.dropna(subset="panel")
     y = lines.log_axis(
         alt.Y("mean:Q", title="power, white noise = 1 (log)"), shown, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
     )
-    color = lines.channels(dict(_LATENTS.values()), "panel")["color"].legend(None)
+    color = lines.channels({TITLES[name]: look for name, look in _LATENTS.items()}, "panel")["color"].legend(None)
     tooltip = tips({"panel:N": " ", "picture:N": "picture", "frequency:Q": CYCLES, "mean:Q": "power"}, ".3~g")
     base = alt.Chart().encode(FREQUENCY, y, color, tooltip=tooltip)
     single = base.transform_filter("isValid(datum.picture)").mark_line(strokeWidth=1, opacity=0.6)

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -27,7 +26,6 @@ from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, often, once
-from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, interval, text
 
 BUDGETS = (1.0, 1.1, 1.6, 4.0)
@@ -150,21 +148,6 @@ def leading(found: Found, task: str, budget: float) -> dict[str, int]:
     return {name: count for name, count in counts.most_common() if count}
 
 
-def pick(found: Found, task: str, budget: float) -> str:
-    """Of the leading methods that `inversion.create` makes by name (unlike 'ovg+taba'): that of the largest mean gain.
-
-    Raises InvalidParameterError for an unknown task, DataError where there is none.
-    """
-    counts = {name: count for name, count in leading(found, task, budget).items() if name in METHODS}
-    studies = suited(found, task).values()
-    if not counts:
-        why = "no single method leads" if studies else "no result is of a data set"
-        raise DataError(f"{why} for {task!r}; run the benchmark on {'more of them' if studies else 'one'}")
-    every = [one for study in studies for one in choices(study, task, budget)]
-    most = [name for name, count in counts.items() if count == max(counts.values())]
-    return max(most, key=lambda name: np.mean([one.gain.mean for one in every if one.method == name]))
-
-
 def table(found: Found) -> Cells:
     """A row per task, data set and range of budgets: the best, its gain over the standard inversion, who else leads."""
     rows = []
@@ -214,8 +197,14 @@ def _share(count: int, of: int) -> str:
 
 
 def answer(found: Found) -> str:
-    """Whom to use for correct values, to look at images and to edit, and whether it pays to spend more, as Markdown."""
-    cheap, lines = BUDGETS[0], []
+    """What to try first, and whom to use for correct values, to look at images and to edit, as Markdown."""
+    cheap, lines = (
+        BUDGETS[0],
+        [
+            f"Try {_bold([fine_detail.best(found)])} first: among the methods that cost no more than the standard "
+            "inversion and are nowhere significantly farther from the true targets' fine detail, it is the nearest."
+        ],
+    )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
         smoother = ", though the images are mostly smoother than the standard inversion's"
@@ -236,11 +225,6 @@ def answer(found: Found) -> str:
             for task, (names, count) in best.items()
         ]
         lines.append(f"{each[0]}{''.join(f'; t{one[1:]}' for one in each[1:])}.")
-    pairs, _, better = _paid(found)
-    lines.append(
-        f"A budget {BUDGETS[-1] / cheap:g} times as large makes the best method significantly better in {len(better)} "
-        f"of {len(pairs)} cases."
-    )
     return f"**Answer.** {' '.join(lines)}"
 
 
@@ -329,32 +313,6 @@ def worth(found: Found) -> str:
         f"inversions changes the best method in {others} of {len(pairs)} cases, and makes it significantly better in "
         f"{len(better)}{' (' * bool(better)}{'; '.join(better)}{')' * bool(better)}."
     )
-
-
-def example(found: Found, task: str, budget: float) -> str:
-    """What `pick` is, on how many data sets it leads, and which combinations lead on more of them."""
-    name, counts, sets = pick(found, task, budget), leading(found, task, budget), len(suited(found, task))
-    combined = [called(other) for other, count in counts.items() if other not in METHODS and count > counts[name]]
-    more = (
-        f" {enumerated(combined)} {_is(combined)} so on more of them, but need{'s' * (len(combined) < 2)} settings "
-        "that depend on the data."
-    )
-    return (
-        f"For {task} with a budget of {budget:g} standard inversion{'s' * (budget > 1)}, use **{called(name)}**: of "
-        f"the methods that need no settings it is among the best most often, on {counts[name]} of {sets} data "
-        f"set{'s' * (sets > 1)}.{more * bool(combined)}"
-    )
-
-
-def picked(found: Found, task: str, budget: float) -> pd.DataFrame:
-    """What `pick` gains over the standard inversion on each data set, and whether it leads; '-' for no candidate."""
-    name, score = pick(found, task, budget), f"{_SCORES[TASKS[task].score]} minus the standard inversion's"
-    rows = []
-    for study in suited(found, task).values():
-        one = next((one for one in choices(study, task, budget) if one.method == name), None)
-        row = {score: text(one.gain), "It is": AMONG if one.leads else APART} if one else {score: "-", "It is": "-"}
-        rows.append({"Data": counted(study), **row})
-    return pd.DataFrame(rows).set_index("Data")
 
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:

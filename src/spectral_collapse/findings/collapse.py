@@ -22,6 +22,16 @@ PAGE = "introduction"
 RESTORED = 0.05
 """S_DC this near to white noise's counts as restored."""
 
+TITLES = {
+    "white noise": "white noise",
+    "source, network": "sources, our network",
+    "source, TABA": "sources, our network, TABA",
+    "source, OVG": "sources, our network, OVG",
+    "source, closed form": "sources, ideal denoiser (Gaussian data)",
+    "target, network": "targets, our network",
+}
+"""What pages call the series of latents."""
+
 
 def image_spectra(study: xr.Dataset) -> pd.DataFrame:
     """Power of sources, targets and outputs: columns series, frequency, and those of `intervals.means`."""
@@ -61,9 +71,8 @@ def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents."""
     rows = {}
     for study in found.values():
-        row = {"Images": str(study.sizes["sample"])}
-        row |= {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
-        row["Power"], row["S_DC"] = latents_table(study).loc["source, network"]
+        row = {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
+        row["Power"], row["S_DC"] = latents_table(study).loc[TITLES["source, network"]]
         rows[title_of(study)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
@@ -79,12 +88,23 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
     return about | {"energy": energy(study), "cured": cured(study), "even": even}
 
 
+def targets_too(study: xr.Dataset) -> str:
+    """Whether latents of true targets lack power as well, as a sentence; '' where they do not."""
+    found = powers(study)["target, network"]
+    if not below(found, 1):
+        return ""
+    return (
+        f"Latents of the true targets have {statistics.text(found, 2)} of white noise's power at high frequencies: not "
+        "only plain sources collapse."
+    )
+
+
 def latents_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per kind of latent: power above half the Nyquist frequency, and S_DC, with intervals."""
     s_dc = study["latent_s_dc"]
     white = {one: statistics.bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
     columns = {"Power at high frequencies": powers(study), "S_DC": white}
-    texts = {name: {one: statistics.text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
+    texts = {name: {TITLES[one]: statistics.text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
     return pd.DataFrame(texts).rename_axis("Latents of")
 
 

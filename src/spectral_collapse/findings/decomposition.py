@@ -13,7 +13,7 @@ from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.findings.tidy import tell
+from spectral_collapse.findings.tidy import enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
 
@@ -96,6 +96,31 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
     }
     deficit = study["ideal"].sel(resolution="coarse", drop=True) - _stacked(walks).rename(entry="denoiser")
     return titled(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
+
+
+def causes(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """A row per data set: what the network's latents lack in power at high frequencies, and what each cause takes."""
+    rows = {}
+    for study in found.values():
+        lacks = split(study).sel(measure="high_power", denoiser="network")
+        rows[title_of(study)] = {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
+
+
+def largest(study: xr.Dataset) -> str:
+    """The cause that takes most of the power at high frequencies from the network's latents."""
+    lacks = split(study).sel(measure="high_power", denoiser="network", part=list(PARTS)[1:])
+    return str(lacks.mean("sample").idxmax("part").item())
+
+
+def blamed(found: Mapping[str, xr.Dataset]) -> str:
+    """Where errors of the network take most, as a sentence behind another one; '' where they do nowhere."""
+    names, shares = [], []
+    for study in (one for one in found.values() if largest(one) == "own error"):
+        lacks = split(study).sel(measure="high_power", denoiser="network").mean("sample")
+        names.append(title_of(study))
+        shares.append("{:.2f} of {:.2f}".format(*lacks.sel(part=["own error", "total"]).values))
+    return f" On {enumerated(names)} most is lost by errors of the network: {' and '.join(shares)}." if names else ""
 
 
 def levels_matter(study: xr.Dataset) -> str:

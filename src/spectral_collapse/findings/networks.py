@@ -14,13 +14,13 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets, paths, results, statistics
-from spectral_collapse.findings import tidy
-from spectral_collapse.findings.benchmark import called, difference
+from spectral_collapse.findings import fine_detail, tidy
+from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, below, from_cases
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
 from spectral_collapse.findings.measured import attr, images, said, title_of
-from spectral_collapse.findings.tidy import does
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
 from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, text
@@ -468,29 +468,34 @@ def told_apart(one: xr.Dataset) -> dict[str, str]:
     }
 
 
+def counted_apart(studies: Sequence[xr.Dataset]) -> tuple[int, int]:
+    """Of how many networks a classifier tells the samples from real images, and of how many there are."""
+    gaps = [float(one["c2st"] - one["c2st_training"]) for _, one in _networks(studies)]
+    return sum(gap > TOLD_APART for gap in gaps), len(gaps)
+
+
 def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
     """Of how many networks a classifier hardly tells the samples from real images, as a sentence of Markdown."""
     gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for name, one in _networks(studies)}
     clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
-    passing = f" ({', '.join(clear)})" if clear else ""
+    apart = len(gaps) - len(clear)
+    passing = f", but not of {enumerated(clear)}," if clear else ""
     return (
-        f"Of {len(gaps)} networks {does(len(clear), 'meet')}{passing} our criterion for samples: a classifier "
-        f"separates them from test images at most {TOLD_APART:g} better than training images (area under the ROC "
-        f"curve). The differences lie between {min(gaps.values()):.2f} and {max(gaps.values()):.2f}."
+        f"A classifier tells the samples of {apart} of {len(gaps)} networks{passing} from real images. "
+        f"The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that for training "
+        f"images, and we allow {TOLD_APART:g}."
     )
 
 
 def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """Two rows per recorded network, as of `recording.recorded`: the network that ships for the same data, where its
-    result on images of the same source is stored, and the recorded one. S_DC of standard latents, and log energy minus
-    the true targets' by method."""
+    """Two rows per recorded network, as of `recording.recorded`, for which the result of the network that ships is
+    stored on images of the same source. S_DC of standard latents, and fine detail over the true targets' by method."""
     rows = []
-    for title, networks in _trainings(recorded).items():
-        for network, one in networks.items():
+    for title, networks in trainings(recorded).items():
+        for network, one in networks.items() if len(networks) > 1 else ():
             row = {"Data": title, "Network": network, "S_DC, standard": _unbroken(mean_of(one, "s_dc", "standard"))}
             for point in ("standard", "taba", "ovg", "ovg+taba"):
-                gap = difference(one, point, benchmark.TARGET, "hf_excess")
-                row[f"log energy minus targets', {called(point)}"] = _unbroken(gap, 2)
+                row[called(point)] = _unbroken(fine_detail.energy(one, point), 2)
             rows.append(row)
     return pd.DataFrame(rows).set_index(["Data", "Network"]) if rows else pd.DataFrame(columns=["Network"])
 
@@ -498,22 +503,23 @@ def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
 def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
     """With how many trainings per data set standard latents are not white, and images lack energy, as Markdown."""
     lines = []
-    for title, networks in _trainings(recorded).items():
+    for title, networks in trainings(recorded).items():
         if len(networks) < 2:
             continue
         whiteness = [(mean_of(one, "s_dc", "standard"), mean_of(one, "s_dc", WHITE)) for one in networks.values()]
-        energy = [difference(one, "standard", benchmark.TARGET, "hf_excess") for one in networks.values()]
-        apart = max(gap.low for gap in energy) > min(gap.high for gap in energy)
+        energy = [fine_detail.energy(one, "standard") for one in networks.values()]
+        apart = max(times.low for times in energy) > min(times.high for times in energy)
         lines.append(
             f"- **{title}**: latents are less white than white noise with "
             f"{sum(latents.high < white.mean for latents, white in whiteness)} of {len(networks)} networks. Images "
-            f"have less energy at high frequencies than true targets with {sum(gap.high < 0 for gap in energy)}: "
-            f"{' and '.join(text(gap, 2) for gap in energy)}, intervals that {'do not ' if apart else ''}overlap."
+            f"have less fine detail than their true targets with {sum(times.high < 1 for times in energy)}: "
+            f"{' and '.join(text(times, 2) for times in energy)} times, "
+            f"intervals that {'do not ' if apart else ''}overlap."
         )
     return "\n".join(lines)
 
 
-def _trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
+def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
     """Title of the data -> network -> result of the benchmark: that which ships, where it is stored, and the others."""
     found: dict[str, dict[str, xr.Dataset]] = {}
     for name, study in recorded.items():
