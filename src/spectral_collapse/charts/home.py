@@ -12,7 +12,7 @@ from spectral_collapse.charts.theme import PALETTE
 def details(table: pd.DataFrame) -> alt.FacetChart:
     """A dot per image and the mean of each method with its interval, of `findings.home.details`; 1 is the target's."""
     scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
-    table = table.assign(panel=table["panel"].str.replace(" (", "|(", regex=False))
+    table = table.assign(panel=table["panel"].str.replace(", ", ",|", regex=False))
     beside = min(5, table["panel"].nunique())
     values = [0.1, 1, 10] if beside > 3 else [0.1, 0.3, 1, 3, 10]
     x = alt.X("ratio:Q", title="times the target's", scale=scale).axis(format="~g", values=values)

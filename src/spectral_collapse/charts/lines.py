@@ -280,8 +280,10 @@ def panels(
     shown = alt.Facet(f"{column}:N", title=None, sort=list(table[column].unique()))
     shown = shown.header(labelExpr="split(datum.label, '|')")
     chart = chart.facet(shown, data=table, columns=columns).resolve_scale(**resolved)
-    whole = table[column].nunique() % columns == 0 or table[column].nunique() < columns
-    return chart if whole else chart.resolve_axis(x="independent")  # no axis below an empty place
+    count = table[column].nunique()
+    whole = count > columns and count % columns == 0
+    # no axis below an empty place, nor where a narrow page breaks the row
+    return chart if whole else chart.resolve_axis(x="independent")
 
 
 def figure(
