@@ -106,10 +106,10 @@ def test_areas_by_outlines_support_no_claim() -> None:
 def test_the_table_has_a_row_per_data_set_at_chosen_settings() -> None:
     table = findings.against({"one": chosen(), "two": outlined(chosen()), "three": study()})
     assert [cell.text for cell in table["Data"]] == ["Rendered One", "Rendered shoes"]
-    assert table["Fine detail, ours"][0].value == pytest.approx(2)
-    assert table["Cost, ours / OVG + TABA"][0].value == pytest.approx(0.96 / 3.6)
-    assert table["SWD, ours - OVG + TABA"][0].value == pytest.approx(-0.1)
-    assert [bool(cell.note) for cell in table["Area, ours / OVG + TABA"]] == [False, True]
+    assert table["Detail, ours"][0].value == pytest.approx(2)
+    assert table["Cost ratio"][0].value == pytest.approx(0.96 / 3.6)
+    assert table["SWD gap"][0].value == pytest.approx(-0.1)
+    assert [bool(cell.note) for cell in table["Area ratio"]] == [False, True]
 
 
 def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,12 +103,12 @@ def against(found: Found) -> Cells:
     rows = [
         {
             "Data": title_of(study),
-            "Fine detail, ours": (fine_detail.miss(study, ours), 1),
-            "Fine detail, OVG + TABA": (fine_detail.miss(study, rival), 1),
-            "Area, ours / OVG + TABA": (gain(study, ours, rival), 3, "", _OUTLINES * outlined(study)),
-            "PSNR, ours - OVG + TABA (dB)": (difference(study, ours, rival, "psnr"), 2),
-            "SWD, ours - OVG + TABA": (float(_distance(study, ours, rival).mean()), 3),
-            "Cost, ours / OVG + TABA": (_calls(study, ours) / _calls(study, rival), 2),
+            "Detail, ours": (fine_detail.miss(study, ours), 1),
+            "Detail, OVG + TABA": (fine_detail.miss(study, rival), 1),
+            "Area ratio": (gain(study, ours, rival), 3, "", _OUTLINES * outlined(study)),
+            "PSNR gap (dB)": (difference(study, ours, rival, "psnr"), 2),
+            "SWD gap": (float(_distance(study, ours, rival).mean()), 3),
+            "Cost ratio": (_calls(study, ours) / _calls(study, rival), 2),
         }
         for study, ours, rival in pairs(found, [CHOSEN])
     ]
