@@ -46,15 +46,17 @@ def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Datas
             lower[name] = study.assign(s_hf=study["s_hf"] + change, s_lf=kept.transpose(*study["s_lf"].dims))
         assert findings.claims(lower)[0].side == verdict
     one = found["one"].assign_coords(sample_group=("sample", ["same"] * found["one"].sizes["sample"]))
-    assert [claim.side for claim in findings.claims({"one": one})] == ["too few data"] * 3
+    assert [claim.side for claim in findings.claims({"one": one})] == ["too few data"] * 2
     assert "no interval" in findings.claims({"one": one})[0].measured
-    assert [claim.side for claim in findings.claims(found)] == ["holds", "fails", "holds"]
+    assert [claim.side for claim in findings.claims(found)] == ["holds", "fails"]
     slow = {name: study.copy() for name, study in found.items()}
     for study in slow.values():
         study["seconds"] = study["seconds"] * xr.where(study["variant"] == "every 5", 2.0, 1.0)
     assert findings.claims(slow)[0].side == "fails"  # the best within the time is 'free', which loses texture
-    found["two"]["hf_excess"] = -found["two"]["hf_excess"]
-    assert findings.claims(found)[2].side == "mixed"
+    found["two"].attrs |= {"title": "Edges2Shoes", "parameters": '{"dataset": "edges2shoes"}'}
+    [goal, _] = findings.claims(found)  # by outlines, S_LF supports no claim
+    assert goal.of == 1
+    assert "(without Edges2Shoes: S_LF compares outlines)" in goal.measured
 
 
 def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
@@ -70,7 +72,6 @@ def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
     assert gaps["One, x8", "free HF"] == pytest.approx(-6)
     assert findings.front(found).groupby("panel").size().tolist() == [2 * len(VARIANTS)] * 2
     assert "exact" not in set(findings.costs(found)["series"])
-    assert len(findings.numbers(found["one"])) == 2 * len(VARIANTS)
 
 
 def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
@@ -80,16 +81,18 @@ def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     assert (table["Length, g_HF"] == "2.00").all()
     answer = findings.answer(found)
     assert answer.startswith(
-        "**Answer.** Nearly. A cheap variant, chosen for each data set on validation images, keeps"
+        "**Answer.** Nearly. In structure and texture together, a cheap variant, chosen for each data set on validation"
     )
-    assert "than exact OVG on no data sets. It takes at most 1.4 times as long as the standard inversion" in answer
+    assert (
+        "nowhere significantly worse than exact OVG. It takes at most 1.4 times as long as the standard inversion"
+        in answer
+    )
     assert findings.choice(found)[["Variant", "Time"]].to_numpy().tolist() == [["every 5", "1.4"]] * 2
     means = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
     assert findings.direction(found) == pytest.approx(min(means))
     assert "g_HF spectral; g_LF free" in findings.choices(found)
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
     assert findings.chosen_terms(fewer["one"]) == {}
-    assert findings.claims(fewer)[2].side == "not measured"
 
 
 def test_the_answer_follows_the_loss_and_the_time(found: dict[str, xr.Dataset]) -> None:
@@ -103,8 +106,8 @@ def test_the_answer_follows_the_loss_and_the_time(found: dict[str, xr.Dataset]) 
     lower = found["one"].copy()
     lower["s_hf"] = lower["s_hf"] * xr.where(lower["variant"] == "every 5", 0.5, 1.0)
     told = findings.answer({"one": lower, "two": found["two"]})
-    assert "Not on all data sets. A cheap variant, chosen" in told
-    assert "less structure and texture together than exact OVG on some data sets" in told
+    assert "Not on all data sets. In structure and texture together, a cheap variant, chosen" in told
+    assert "is significantly worse than exact OVG on some data sets. It takes" in told
     fast = found["one"].sel(variant=["standard", "exact", "free LF"])
     fast["seconds"] = fast["seconds"] * xr.where(fast["variant"] == "free LF", 0.1, 1.0)
     assert "**Answer.** Yes." in findings.answer({"one": fast})

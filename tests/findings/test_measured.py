@@ -96,3 +96,16 @@ def test_a_text_of_a_result_brings_no_markup() -> None:
 def test_rendered_images_never_bear_the_name_of_a_real_data_set(title: str, source: str, called: str) -> None:
     assert measured.data_title(title, source) == called
     assert measured.title_of(xr.Dataset(attrs={"title": title, "data_source": source})) == called
+
+
+def test_drawings_by_outlines_are_left_out_and_said() -> None:
+    def made(dataset: str, **attrs: str) -> xr.Dataset:
+        return xr.Dataset(attrs={"title": "Edges2Shoes", "parameters": f'{{"dataset": "{dataset}"}}', **attrs})
+
+    older = {"one": made("edges2shoes"), "two": made("textures_x8", title="Textures")}
+    kept, note = measured.judged(older)
+    assert (list(kept), note) == (["two"], " (without Edges2Shoes: S_LF compares outlines)")
+    assert measured.warning(older).startswith("**Edges2Shoes:** $S_{LF}$ compares outlines here")
+    filled = {"one": made("edges2shoes", structure="silhouette"), "two": xr.Dataset()}
+    assert measured.judged(filled) == (filled, "")
+    assert measured.warning(filled) == ""

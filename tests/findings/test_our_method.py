@@ -65,25 +65,51 @@ def test_goals_by_their_rules() -> None:
     assert findings.claims({"one": full})[0].side == "not measured"
 
 
-def test_the_answer_has_the_cost_and_how_often_ours_is_better() -> None:
-    better, worse = study(), study(ours=0.9, title="Two")
+def chosen(**given: float) -> xr.Dataset:
+    """`study` at chosen settings, with fine detail twice the targets' by ours, and four times by the rival."""
+    one = study(**given)
+    one = one.assign_coords(point=[f"{name}*" for name in (OURS, RIVAL)])
+    times = np.log([2.0, 4.0])[:, None, None] * np.ones((2, 2, SAMPLES))
+    one["hf_excess"] = (("point", "seed", "sample"), times)
+    one["reference_hf_excess"] = (("reference", "sample"), np.zeros((1, SAMPLES)))
+    return one
+
+
+def outlined(one: xr.Dataset) -> xr.Dataset:
+    return one.assign_attrs(title="Edges2Shoes", parameters='{"dataset": "edges2shoes"}')
+
+
+def test_the_answer_is_of_chosen_settings_and_of_areas_that_count() -> None:
+    better = chosen()
     text = findings.answer({"one": better})
-    assert "Our inversion costs about a quarter of that of OVG + TABA, and is more often better than worse" in text
-    assert text.endswith("significantly larger in 1 comparison and smaller in 0.")
-    assert "and is neither better nor worse:" in findings.answer({"one": better, "two": worse})
-    assert "and is more often worse than better:" in findings.answer({"two": worse})
+    assert "our inversion costs about a quarter of that of OVG + TABA; its area of structure" in text
+    assert "texture is 1.20 times as large." in text
+    assert text.endswith("nearer to the targets' on 1 of 1 data sets and farther on 0.")
+    both = findings.answer({"one": better, "two": outlined(chosen(ours=0.9))})
+    assert "texture is 1.20 times as large (without Rendered shoes: S_LF compares outlines)." in both
+    assert "on 2 of 2 data sets" in both
     better["inversion_cost"][1] = 2.88
     assert "costs about a third of that of OVG + TABA" in findings.answer({"one": better})
     better["inversion_cost"][1] = 1.5
     assert "costs 0.64 times that of OVG + TABA" in findings.answer({"one": better})
-    assert "not run" in findings.answer({"one": better.sel(point=[OURS])})
+    assert "not run" in findings.answer({"one": study()})
 
 
-def test_the_table_has_a_row_per_data_set_and_settings() -> None:
-    table = findings.against({"one": study()})
-    assert [cell.text for cell in table["Settings"]] == ["published"]
-    assert table["Cost, ours"][0].value == pytest.approx(0.96)
-    assert table["SWD, ours - OVG + TABA"][0].value == pytest.approx(-0.1)
+def test_areas_by_outlines_support_no_claim() -> None:
+    made = findings.claims({"one": study(), "two": outlined(study(ours=0.9, title="Two"))})
+    assert [claim.told for claim in made[:2]] == ["holds on one family only, 1 of 1"] * 2
+    assert "(without Rendered shoes: S_LF compares outlines)" in made[0].measured
+    assert made[2].of == 2
+    assert list(findings.gains({"one": chosen(), "two": outlined(chosen())})) == ["Rendered One"]
+
+
+def test_the_table_has_a_row_per_data_set_at_chosen_settings() -> None:
+    table = findings.against({"one": chosen(), "two": outlined(chosen()), "three": study()})
+    assert [cell.text for cell in table["Data"]] == ["Rendered One", "Rendered shoes"]
+    assert table["Detail, ours"][0].value == pytest.approx(2)
+    assert table["Cost ratio"][0].value == pytest.approx(0.96 / 3.6)
+    assert table["SWD gap"][0].value == pytest.approx(-0.1)
+    assert [bool(cell.note) for cell in table["Area ratio"]] == [False, True]
 
 
 def test_a_second_network_is_asked_for_each_data_set_and_named_in_titles(monkeypatch: pytest.MonkeyPatch) -> None:

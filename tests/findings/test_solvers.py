@@ -40,8 +40,6 @@ def test_the_closed_form_stands_beside_what_was_measured() -> None:
     assert 0 < table[findings.PREDICTED, 0] < table[findings.PREDICTED, 0.04] < 1
 
 
-def test_the_answer_is_of_ratios_and_differences_on_the_same_images_and_the_table_has_every_pair_that_was_run() -> None:
+def test_the_answer_is_of_ratios_and_differences_on_the_same_images() -> None:
     found = {name: one.mean for name, one in findings.answer(solvers()).items()}
     np.testing.assert_allclose([found["kept"], found["second"], found["taba"]], [0.25, 1.5, 0.5])
-    table = findings.table(solvers())
-    assert len(table) == 4 * 10  # of 16 pairs, six have neither the same solver nor the standard one

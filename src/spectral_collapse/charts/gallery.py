@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import altair as alt
@@ -22,10 +21,6 @@ ENERGY = "HF energy / own target"
 _SCORES = (("S_HF", "s_hf", 3), ("S_LF", "s_lf", 3), ("PSNR (dB)", "psnr", 2))
 
 
-_Shown = tuple[str, np.ndarray]
-"""A point or a reference, and its picture."""
-
-
 @pictures.explained
 def gallery(
     found: Mapping[str, xr.Dataset], points: Sequence[str] | None = None, examples: int = 2, changes: bool = True
@@ -36,7 +31,8 @@ def gallery(
         found: data set -> a result with the variables image (point, shown, ...), source_image and target_image, and
             scores along point and sample, of `studies.benchmark` and `studies.pareto` for example.
         points: labels along `point`; without it all that a result has.
-        examples: how many of the stored examples the menu has, at most, of each data set.
+        examples: how many of the stored examples the menu has, at most, of each data set, first that of the most
+            typical fine detail.
         changes: whether the differences from the source are shown; they take as much of a page as the pictures.
 
     The detail is the window, a quarter as high and wide, in which neighbouring pixels of the true target differ most.
@@ -49,9 +45,9 @@ def gallery(
         for key, study in found.items()
     }
     frames = {
-        f"{title_of(study)}, {name}": _grid(study, str(name), chosen[key], changes)
+        f"{title_of(study)}, {name}": _grid(study, name, chosen[key], changes)
         for key, study in found.items()
-        for name in study["shown"].to_numpy()[:examples]
+        for name in _typical(study, chosen[key])[:examples]
     }
     every = dict.fromkeys(point for names in chosen.values() for point in names)
     titles = ", ".join(map(_wrapped, every)).replace("|", " ")
@@ -68,7 +64,7 @@ def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
             standard inversion, stands where both step sizes have 0.
         examples: how many of the stored examples there are, at most, below each other.
     """
-    names = [str(name) for name in study["shown"].to_numpy()[:examples]]
+    names = _typical(study, study["point"].to_numpy())[:examples]
     ovg = study["point"].to_numpy()[(study["method"] == "ovg").to_numpy()]
     points = {tuple(study[name].sel(point=point).item() for name in ("eta_hf", "eta_lf")): point for point in ovg}
     if all(0.0 in part for part in zip(*points, strict=True)):
@@ -90,7 +86,7 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
     shown = {"Source": (SOURCE, source)}
     shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
-    shown = _beside(shown, (TARGET, target))
+    shown["True target"] = TARGET, target
     window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
     columns = {title: [pixels, pixels[window]] for title, (_, pixels) in shown.items()}
     if changes:
@@ -107,15 +103,13 @@ def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) ->
     )
 
 
-def _beside(shown: Mapping[str, _Shown], target: _Shown) -> dict[str, _Shown]:
-    """The true target at the end of each row, so that every picture has it beside itself."""
-    names, result = list(shown), {}
-    turns = math.ceil(len(names) / (pictures.COLUMNS - 1))
-    every = math.ceil(len(names) / turns)
-    for turn in range(turns):
-        result |= {name: shown[name] for name in names[turn * every : (turn + 1) * every]}
-        result["True target" + " " * turn] = target
-    return result
+def _typical(study: xr.Dataset, points: Sequence[str]) -> list[str]:
+    """The stored examples, first the one whose fine detail at these points is nearest to the medians of all images."""
+    loss = study["hf_excess"].sel(point=list(points))
+    if "reference_hf_excess" in study:
+        loss = loss - study["reference_hf_excess"].sel(reference=TARGET, drop=True)
+    away = np.abs(loss - loss.median("sample")).isel(seed=0, missing_dims="ignore").sum("point").to_series()
+    return sorted(map(str, study["shown"].to_numpy()), key=lambda name: away[name])
 
 
 def _most_detailed(picture: np.ndarray) -> tuple[slice, slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -86,7 +87,7 @@ def grid(
 
 def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
     """Has what a function draws of a result, or of several, say above it and in its description why pictures of the
-    data are grey, where such a result has been left without them (`store.withheld`)."""
+    data are grey, where such a result has been left without them (`store.withheld`); a `menu`, while it shows it."""
 
     @wraps(draw)
     def drawn(of: Any, *args: Any, **kwargs: Any) -> Any:
@@ -96,9 +97,12 @@ def explained(draw: Callable[..., Any]) -> Callable[..., Any]:
         if not titles:
             return chart
         said = " ".join(dict.fromkeys(attr(one, "withheld") for one in found if "withheld" in one.attrs))
-        said = f"{', '.join(titles)}: {said}" if len(found) > 1 else said
-        told = f"{chart.description}. {said}" if isinstance(chart.description, str) else said
-        title = alt.Title(said, anchor="start", fontSize=13, fontWeight="normal")
+        named = f"{', '.join(titles)}: {said}" if len(found) > 1 else said
+        told = f"{chart.description}. {named}" if isinstance(chart.description, str) else named
+        frames = [one for param in chart.to_dict().get("params", []) for one in param.get("bind", {}).get("labels", [])]
+        grey = [number for number, frame in enumerate(frames) if frame.startswith(tuple(titles))]
+        text = alt.expr(f"indexof({grey}, frame) < 0 ? '' : {json.dumps(said)}") if grey else named
+        title = alt.Title(text, anchor="start", fontSize=13, fontWeight="normal")
         return chart.properties(title=title, description=told)
 
     return drawn

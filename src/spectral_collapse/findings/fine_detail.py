@@ -43,15 +43,15 @@ def miss(study: xr.Dataset, method: str) -> Interval:
     return Interval(*np.exp(statistics.interval(distance(study, method), bounds=statistics.POSITIVE)))
 
 
-def gap(study: xr.Dataset, method: str) -> Interval:
-    """`distance` minus the standard inversion's, negative where a method is nearer to the targets."""
-    return statistics.interval(distance(study, method) - distance(study, "standard"))
+def gap(study: xr.Dataset, method: str, other: str = "standard") -> Interval:
+    """`distance` minus that of another method, negative where a method is nearer to the targets."""
+    return statistics.interval(distance(study, method) - distance(study, other))
 
 
-def closer(study: xr.Dataset, method: str) -> Held:
-    """Whether a method's fine detail is significantly nearer to the targets' than the standard inversion's; None where
-    the interval contains 0, or lies within the registered margin, so that the two count as equal."""
-    found, near = gap(study, method), margin("hf_ratio")
+def closer(study: xr.Dataset, method: str, other: str = "standard") -> Held:
+    """Whether a method's fine detail is significantly nearer to the targets' than another's; None where the interval
+    contains 0, or lies within the registered margin, so that the two count as equal."""
+    found, near = gap(study, method, other), margin("hf_ratio")
     return None if equal(found, 0, near) else below(found, 0)
 
 

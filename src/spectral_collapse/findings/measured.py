@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import statistics
+from spectral_collapse import datasets, statistics
 from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, described
 from spectral_collapse.statistics import Interval, pictures_of
+from spectral_collapse.store import results
 from spectral_collapse.studies import common
 
 UNKNOWN = Interval(np.nan, np.nan, np.nan)
@@ -77,6 +78,31 @@ def data_title(title: str, source: str) -> str:
         return title
     known = next(filter(title.startswith, _TWINS), "")
     return title.replace(known, _TWINS.get(known, "Rendered "), 1)
+
+
+def outlined(study: xr.Dataset) -> bool:
+    """Whether S_LF compares the outlines of drawings, as the paper does and older results do: a copy of the drawing is
+    right by it, and its own photograph is not (`findings.scores`)."""
+    info = datasets.DATASETS.get(results.parameters(study.attrs).get("dataset", ""))
+    drawings = info is not None and info.structure == "silhouette"
+    return drawings and study.attrs.get("structure") != "silhouette"
+
+
+def judged(found: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], str]:
+    """The results whose S_LF can support a claim, and a note, behind what was measured, of those that are left out."""
+    kept = {name: study for name, study in found.items() if not outlined(study)}
+    left = dict.fromkeys(title_of(study) for name, study in found.items() if name not in kept)
+    return kept, f" (without {' and '.join(left)}: S_LF compares outlines)" if left else ""
+
+
+def warning(found: Mapping[str, xr.Dataset]) -> str:
+    """A sentence, as Markdown, where S_LF of some results compares outlines; '' where it is of none."""
+    left = dict.fromkeys(title_of(study) for study in found.values() if outlined(study))
+    return (
+        f"**{' and '.join(left)}:** $S_{{LF}}$ compares outlines here, by the paper's rule for drawings. By this rule "
+        "a copy of a drawing is better than its own photograph ([the scores](scores.ipynb)). So no claim on $S_{LF}$ "
+        "or areas counts these results."
+    ) * bool(left)
 
 
 def images(study: xr.Dataset) -> str:

@@ -15,8 +15,6 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings import cells
-from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, is_lower, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
@@ -118,28 +116,6 @@ def detail(study: xr.Dataset) -> pd.DataFrame:
     both = [study["hf_ratio"].sel(up=solver, down=solver, drop=True) for solver in study["up"].to_numpy()]
     values = xr.concat(both, study["up"].rename(up="series"), coords="minimal", compat="override")
     return means(values.transpose("entry", "series", "sample")).rename(columns={"entry": "row"})
-
-
-_COLUMNS = {
-    "log energy / own target's": ("hf_ratio", 2),
-    "ST-LPIPS": ("st_lpips", 3),
-    "S_LF": ("s_lf", 3),
-    "PSNR (dB)": ("psnr", 2),
-    "S_DC": ("s_dc", 3),
-}
-
-
-def table(study: xr.Dataset) -> Cells:
-    """A row per entry and pair of solvers that was run: scores, and network calls both ways."""
-    rows = []
-    for place in itertools.product(*(study[dim].to_numpy() for dim in ("entry", "up", "down"))):
-        one = study.sel(dict(zip(("entry", "up", "down"), place, strict=True)))
-        if one["psnr"].notnull().any():
-            row = dict(zip(("Entry", "Up", "Down"), map(str, place), strict=True))
-            for title, (name, digits) in _COLUMNS.items():
-                row[title] = statistics.interval(one[name], bounds=bounds_of(name)), digits
-            rows.append(cells.row(row | {"Calls": (float(one["calls_up"] + one["calls_down"]), 0)}))
-    return pd.DataFrame(rows)
 
 
 def _ahead(change: str, of: str) -> Callable[[xr.Dataset], Interval]:
