@@ -26,7 +26,7 @@ def test_the_table_counts_data_sets_and_the_sentence_names_what_is_restored_on_m
     assert table.loc["OVG"].tolist() == ["3 of 3", "0 of 3", "0 of 3", "0 of 3"]
     assert whiteness.restored(FOUND, FOUND, FOUND) == (
         "On most data sets OVG restores the mean norm; TABA restores the independence of neighbours. No method "
-        "restores the law of norms or the number of dimensions there."
+        "restores the law of norms or the number of dimensions on most of them."
     )
     fewer = {name: one.sel(series=["white noise", "standard", "taba"]) for name, one in FOUND.items()}
     assert "OVG" not in whiteness.table(FOUND, fewer, FOUND).index

@@ -14,7 +14,7 @@ from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES
 from spectral_collapse.findings.intervals import as_table, high_mean, means, of_means, titled
 from spectral_collapse.findings.measured import below, title_of
-from spectral_collapse.findings.tidy import often
+from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.statistics import Interval, interval, ratio, text
 
 CONSTANT = "Eq. 56: the input times C"
@@ -163,19 +163,16 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     judged = ("the claim", "the closed form", _BEYOND, "neither")
     found = [one for one in predictions(study, decomposed) if one.nearer in judged]
     followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
-    others = len(found) - len(followed)
-    against = sum(one.nearer in ("the closed form", _BEYOND) for one in found)
+    others = {
+        "follow": ("the closed form", " the ideal denoiser for Gaussian data"),
+        "lie": (_BEYOND, " beyond it, still farther from the paper"),
+        "remain": ("neither", " undecided"),
+    }
+    counts = {verb: (sum(one.nearer == side for one in found), rest) for verb, (side, rest) in others.items()}
+    rest = [f"{does(count, verb)}{words}" for verb, (count, words) in counts.items() if count]
     which = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
     told = f"**Answer.** Of {len(found)} testable predictions, our network follows the paper in {len(followed)}{which}."
-    if against:
-        share = often(against, others)
-        told += (
-            f" In {share} of the others it follows the ideal denoiser for Gaussian data, or is even farther from the "
-            f"paper{'; the rest is undecided' * (against < others)}."
-        )
-    elif others:
-        told += " The others are undecided."
-    return told
+    return told + f" Of the others {enumerated(rest)}." * bool(rest)
 
 
 def explained(study: xr.Dataset) -> str:

@@ -294,18 +294,9 @@ def readings(study: xr.Dataset) -> dict[str, Any]:
             for case, each in values.items()
         }
 
-    own = study["found_own"].dropna("reading", how="all").dropna("reading_sample")
-    listed = "; ".join(f"{_label(one)} {mean_text(one, 2, SHARE)}" for one in own)
     drops = "; ".join(
         f"{_label(one).partition(' (')[0]} {mean_text((values[0] - values[1]).dropna('reading_sample'))}"
         for one, values in ((one, one["reading_value"]) for one in readings if one["reading_score"] == "s_hf")
-    )
-    in_use = own.isel(reading=own["reading_used"].to_numpy())[0]
-    best = own.isel(reading=int(own.mean("reading_sample").argmax("reading")))
-    most = (
-        "no other reading finds more than the one in use"
-        if best["reading_used"]
-        else f"{_label(best)} finds the most, {mean_text(best - in_use, 2)} more than the one in use"
     )
     scales = next(_label(one) for one in readings[::-1] if one["reading_used"] and one["reading_score"] == "ms_ssim")
     return {
@@ -316,9 +307,6 @@ def readings(study: xr.Dataset) -> dict[str, Any]:
         "on_bytes": by_case("s_hf", f"{wavelet} of"),
         "on_unit": by_case("s_hf", f"{wavelet}, intensities 0..1"),
         "drops": drops,
-        "chance": 1 / own.sizes["reading_sample"],
-        "own": listed,
-        "best": most,
         "scales": scales.partition(",")[0],
         "few": by_case("ms_ssim", scales),
         "five": by_case("ms_ssim", "5 scales"),
@@ -334,7 +322,6 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
         bounds = bounds_of(one["reading_score"].item())
         cases = zip(one["reading_case"].to_numpy(), values, strict=True)
         first, second = (f"{case}: {mean_text(each, bounds=bounds)}" for case, each in cases)
-        found = one["found_own"].dropna("reading_sample")
         rows.append(
             {
                 "Score": SCORES[one["reading_score"].item()].symbol,
@@ -342,7 +329,6 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
                 "Used": "yes" if one["reading_used"].item() else "",
                 "First case": first,
                 "Second case": second,
-                "Own pair is closest": mean_text(found, 2, SHARE) if found.size else "",
             }
         )
     return pd.DataFrame(rows).set_index(["Score", "Reading"])

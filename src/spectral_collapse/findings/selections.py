@@ -3,6 +3,7 @@ them: what the pages on Tables 3, 4 and 6 of Spectral Collapse share."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pandas as pd
@@ -14,7 +15,8 @@ from spectral_collapse.findings import benchmark as benchmark_page
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, judge
+from spectral_collapse.findings.claims import Claim, Rule, Test, is_at_least, is_higher, is_lower, judge
+from spectral_collapse.findings.collapse import RESTORED
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
@@ -213,16 +215,26 @@ def networks_claims(
 
 
 def collapse_claims(found: Networks, where: str, words: str, figure: str) -> list[Claim]:
-    """The standard inversion collapses with each network: its S_DC is below white noise's, and OVG's above its own."""
+    """With each network: S_DC of the standard inversion is below white noise's, OVG's is white noise's but for
+    `collapse.RESTORED`, and S_HF of OVG is above the standard inversion's."""
 
-    def cured(study: xr.Dataset) -> Interval | None:
-        return difference(study, "ovg", "standard", "s_dc") if "ovg" in study["point"] else None
+    def cured(study: xr.Dataset, score: str, other: str) -> Interval | None:
+        return difference(study, "ovg", other, score) if "ovg" in study["point"] else None
 
     claims = []
     for network, studies in found.items():
         rows = [
             ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
-            ("OVG makes its latents whiter, S_DC is above the standard inversion's", cured, is_higher("s_dc")),
+            (
+                "OVG makes its latents white, S_DC is white noise's",
+                functools.partial(cured, score="s_dc", other=WHITE),
+                is_at_least(0, RESTORED),
+            ),
+            (
+                "OVG restores texture, S_HF is above the standard inversion's",
+                functools.partial(cured, score="s_hf", other="standard"),
+                is_higher("s_hf"),
+            ),
         ]
         rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
         claims += judge(rules, studies, counted)

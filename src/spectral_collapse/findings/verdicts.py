@@ -172,6 +172,9 @@ NAMED = {
 DEPENDS = {
     "The standard inversion collapses with either backbone (DiT): S_DC of":
         ("Latents collapse with a transformer as with a U-Net", "Latents do not collapse with a transformer"),
+    "The standard inversion collapses with either backbone (DiT): OVG restores":
+        ("OVG raises the transformer's S_HF", "OVG does not raise the transformer's S_HF",
+         "OVG raises the transformer's S_HF on some data sets only"),
     "The standard inversion collapses in either space (latent): S_DC of":
         ("They collapse in an autoencoder's latents as in pixels", "They do not collapse in an autoencoder's latents"),
     "x0-prediction restores texture":
@@ -214,7 +217,7 @@ def by_section(sections: Mapping[str, Sequence[Claim]]) -> str:
     """What the choices change, as Markdown. sections: title -> claims."""
     every = [one for made in sections.values() for one in made]
     said = told(every, DEPENDS) or f"Of {len(every)} claims {does(tally(every)['holds'], 'hold')}."
-    return f"**Answer.** {said} Each section lists its claims, and the table counts their verdicts."
+    return f"**Answer.** {said}"
 
 
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:

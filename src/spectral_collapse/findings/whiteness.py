@@ -64,5 +64,7 @@ def restored(norms: Found, places: Found, dimensions: Found) -> str:
     never = [said for column, said in _SAID.items() if not any(column in columns for columns in most.values())]
     sentences = [f"On most data sets {'; '.join(told)}."] if told else []
     if never:
-        sentences.append(f"No method restores {enumerated(never, 'or')} there.")
+        sentences.append(f"No method restores {enumerated(never, 'or')} on most of them.")
+    if found.get("ovg", 0) == found.get("white_norm"):
+        sentences.append("By these properties OVG does no more than white norm, which multiplies a latent by a number.")
     return " ".join(sentences)
