@@ -175,13 +175,11 @@ DEPENDS = {
     "The standard inversion collapses with either backbone (DiT): OVG restores":
         ("OVG raises the transformer's S_HF", "OVG does not raise the transformer's S_HF",
          "OVG raises the transformer's S_HF on some data sets only"),
-    "The standard inversion collapses in either space (latent): S_DC of":
-        ("They collapse in an autoencoder's latents as in pixels", "They do not collapse in an autoencoder's latents"),
     "x0-prediction restores texture":
         ("A network that predicts the clean image gives more texture",
          "A network that predicts the clean image does not give more texture"),
 }  # fmt: skip
-"""The same for the choices of network, space, and target."""
+"""The same for the choices of network and target."""
 _SHORT = {f"{side} on one family only": f"{side}, one family" for side in ("holds", "fails")} | {"too few data": "open"}
 """Verdicts as columns of a table."""
 _OTHERS = {
