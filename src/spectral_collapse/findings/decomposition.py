@@ -245,7 +245,7 @@ def early_errors(study: xr.Dataset) -> str:
     tried = lacks["replaced"].to_numpy()
     count = next((number for number in tried if number >= 2), tried[-1])
     all_errors, later = (interval(lacks.sel(replaced=number)) for number in (0, count))
-    early = ": most of the network's own errors occur there" if later.high < all_errors.mean / 2 else ""
+    early = ": most of the network's errors occur there" if later.high < all_errors.mean / 2 else ""
     return (
         f"With the noise of the first level, S_DC lacks {text(all_errors)}. With true predictions in the first {count} "
         f"of {study['num_steps'].to_numpy()[0]} steps as well, it lacks {text(later)}{early}."
