@@ -114,7 +114,7 @@ def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
     for number in others:
         study["corrected"].loc[{**at, "replaced": number}] = left - 0.1
     assert "S_DC lacks 0.400" in findings.early_errors(study)
-    assert findings.early_errors(study).endswith("most of the network's own errors occur there.")
+    assert findings.early_errors(study).endswith("most of the network's errors occur there.")
     for number in others:
         study["corrected"].loc[{**at, "replaced": number}] = left - 0.3
     assert "it lacks 0.300 [0.300, 0.300]." in findings.early_errors(study)
