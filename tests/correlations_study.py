@@ -22,7 +22,7 @@ def made_study(between: float = 1.0, within: float = -1.0, images: int = 40) -> 
     values = {name: rng.random((len(points), images)) for name in SCORES} | {
         "s_dc": s_dc,
         "s_hf": s_hf,
-        "hf_excess": 50 * (s_hf - 1),  # "patches of noise" lack 12 % of the energy
+        "hf_excess": 150 * (s_hf - 1),  # "patches of noise" lack a third of the energy
     }
     picture = rng.integers(0, 256, (len(points), 2, 16, 16, 3), dtype=np.uint8)
     pixels = ("shown", "row", "col", "rgb")

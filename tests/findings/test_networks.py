@@ -241,7 +241,7 @@ def test_high_frequencies_are_learnt_more_slowly_where_their_half_comes_later(
     runs, asked = runs_of(errors, [[0.03, 1.0]], ["photos"], [1, 10, 100, 1000]), []
     monkeypatch.setattr(findings, "available", lambda: {"photos": Path(), "photos-dit": Path()})
     monkeypatch.setattr(records, "curves", lambda names: asked.append(names) or runs)
-    claim = findings.claims({"one": study.assign_attrs(title="Made up")})[1]
+    claim = findings.claims({"one": study.assign_attrs(title="Made up")})[0]
     assert claim.side == verdict
     assert numbers in claim.measured
     assert asked == [["photos"]]  # it ships, and predicts noise

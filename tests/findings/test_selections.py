@@ -211,14 +211,14 @@ def test_claims_on_networks(found: findings.Networks) -> None:
     assert "Spectral Collapse" not in places[True]  # no paper has it
     swapped = {"epsilon": found["x0"], "x0": found["epsilon"]}
     assert prediction_target.claims(swapped)[1].side == "fails"
-    made_of = findings.collapse_claims(found, "Table 3", "It collapses", "")
-    # white noise has 1, OVG 0.2 and 0.1 more than 0.6 and 0.7, and the S_HF of standard
-    assert [one.side for one in made_of] == ["holds", "fails", "fails"] * 2
+    made_of = findings.collapse_claims(found, "x0", "Table 3", "It collapses", "")
+    # white noise has 1, OVG 0.1 more than 0.7, and the S_HF of standard
+    assert [one.side for one in made_of] == ["holds", "fails", "fails"]
     shift = 1 - float(made({"standard": {}})["s_dc"].mean())
     cured = {"a": {"one": made({"standard": {}, "ovg": {"s_dc": shift, "s_hf": 0.1}})}}
-    assert [one.side for one in findings.collapse_claims(cured, "", "It collapses", "")] == ["holds"] * 3
+    assert [one.side for one in findings.collapse_claims(cured, "a", "", "It collapses", "")] == ["holds"] * 3
     never = {"a": {"one": made({"standard": {"s_dc": 0.8}, "ovg": {}})}}
-    assert findings.collapse_claims(never, "", "It collapses", "")[0].side == "fails"
+    assert findings.collapse_claims(never, "a", "", "It collapses", "")[0].side == "fails"
 
 
 def test_pictures_of_networks_say_which_and_other_images_are_refused(found: findings.Networks) -> None:
@@ -242,7 +242,7 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert len(findings.table(alone)) == 2
     rule = ("words", "pixel", "standard", "s_dc", -1)
     assert findings.networks_claims(alone, "latent", [rule], "where", "")[0].side == "not measured"
-    assert findings.collapse_claims(alone, "where", "words", "")[3].side == "not measured"
+    assert findings.collapse_claims(alone, "pixel", "where", "words", "")[0].side == "not measured"
     assert "All networks" in findings.absent([])
     both = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
     assert re.findall(r"\*\*(.*?):\*\* (`.*?`)\.", both) == [

@@ -13,11 +13,11 @@ import xarray as xr
 
 from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import collapse, domains, gaussian, home, networks, scores, verdicts
+from spectral_collapse.findings import collapse, domains, gaussian, home, scores, verdicts
 from spectral_collapse.findings.claims import QUESTION, Claim, Verdict, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
-from tests import benchmark_study, gaussian_study, networks_study, scores_study
+from tests import benchmark_study, gaussian_study, scores_study
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
@@ -289,40 +289,22 @@ def test_the_closed_form_speaks_against_the_bias_only_where_it_collapses() -> No
         assert gaussian.claims({"one": study})[2].side == verdict
 
 
-@pytest.mark.parametrize(
-    ("slope", "ratio", "expected"),
-    [(-3.4, 0.1, ["holds"] * 2), (-2.0, 2.0, ["fails"] * 2), (-3.0, 1.0, ["too few data"] * 2)],
-)
-def test_slopes_and_sparsity_of_data(slope: float, ratio: float, expected: list[str]) -> None:
+@pytest.mark.parametrize(("ratio", "expected"), [(0.1, "holds"), (2.0, "fails"), (1.0, "too few data")])
+def test_sparsity_of_data(ratio: float, expected: str) -> None:
     spread = np.array([-0.05, 0.0, 0.05, 0.02, -0.02])
     power = np.stack([ratio * np.exp(spread), np.ones(5)])[..., None] * np.ones(4)
     study = xr.Dataset(
-        {"slope": ("sample", slope + spread), "power": (("domain", "sample", "frequency"), power)},
+        {"power": (("domain", "sample", "frequency"), power)},
         {"domain": ["source", "target"], "sample": range(5), "frequency": [0.1, 0.2, 0.3, 0.4]},
         {"title": "Made up", "data_source": "real"},
     )
-    assert [claim.side for claim in domains.claims({"one": study})] == expected
+    assert [claim.side for claim in domains.claims({"one": study})] == [expected]
     rendered = study.assign_attrs(data_source="rendered", title="Drawn")
-    slopes, sparse = domains.claims({"one": study, "two": rendered})
-    assert "Drawn" not in slopes.measured  # its slope is a choice of the code that draws
+    [sparse] = domains.claims({"one": study, "two": rendered})
     assert "Rendered Drawn" in sparse.measured
     side = {0.1: "below 1 on", 2.0: "above 1 on", 1.0: "not significantly different from 1 on"}[ratio]
     answer = domains.answer([study.assign_attrs(title="Made up, x8"), rendered])
     assert f"is {side} Made up, x8 ({ratio:.2f}" in answer
-
-
-def test_ablations_ask_all_networks() -> None:
-    study = networks_study.made_up()
-    white = float(study["white_s_dc"][0])
-    study["white_s_dc"][:] = white
-    study["s_dc"] = xr.zeros_like(study["s_dc"]) + white - 0.2
-    study["prediction"] = "model", ["epsilon"] * study.sizes["model"]
-    study["space"] = "model", ["pixels"] * study.sizes["model"]
-    assert networks.claims({"one": study})[0].side == "holds"
-    study["s_dc"].loc[{"model": "photos-dit"}] = white + 0.2
-    assert networks.claims({"one": study})[0].side == "too few data"
-    study["space"].loc[{"model": "photos-dit"}] = "latents"
-    assert networks.claims({"one": study})[0].side == "holds"
 
 
 def test_the_printed_words_on_scores_are_refuted_by_the_scores(shared: Path) -> None:

@@ -194,7 +194,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
     words = "With entry noise, the remaining errors of the network occur in the first steps"
     what = "share of the network's deficit of S_DC that true predictions there remove"
-    return [from_cases(words, "There and Back Again, abstract", cases, what, "fig-true-first-steps")]
+    return [from_cases(words, "our reading of There and Back Again", cases, what, "fig-true-first-steps")]
 
 
 def of_network(study: xr.Dataset) -> str:

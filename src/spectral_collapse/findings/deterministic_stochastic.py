@@ -14,7 +14,7 @@ from spectral_collapse.findings.benchmark import kinds, title
 from spectral_collapse.findings.claims import Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.intervals import stored
 from spectral_collapse.findings.latents import Found, counted
-from spectral_collapse.findings.measured import Measured
+from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.statistics import Interval
 from spectral_collapse.studies.benchmark import Selection
 
@@ -67,16 +67,23 @@ def answer(found: Found) -> dict[str, Any]:
 
 
 def claims(found: Found) -> list[Claim]:
-    """Table 1's shares: a claim of more (or less) than half of the cases."""
-    rows, made = cases(found).set_index(["series", "score"]), []
+    """Table 1's shares, on each data set: TABA better in more (or less) than half of the cases."""
+    rows = cases(found).set_index(["series", "score"])
+    each = {title_of(one): cases({name: one}).set_index(["series", "score"]) for name, one in found.items()}
+    made = []
     for score in CASES:
-        theirs, ours = rows.loc[(PAPER, title(score)), "mean"], rows.loc[(PAPER_METHODS, title(score))]
+        theirs = rows.loc[(PAPER, title(score)), "mean"]
         more, side = ("more", is_above(0.5)) if theirs > 0.5 else ("less", is_below(0.5))
-        words = f"Stochastic methods are better than deterministic ones by {title(score, False)} in {more} than half "
-        share = {f"{ours['cases']:.0f} cases, {_sets(found)}": Interval(*ours[["mean", "low", "high"]])}
-        share = Measured(share, pooled=len(found) > 1)
-        where, what = "Spectral Collapse, Table 1", "share"
-        made.append(Rule(f"{words}of the cases (the paper has {theirs:.1%})", where, what, share, side, "fig-cases", 2))
+        share = {
+            name: Interval(*one.loc[(PAPER_METHODS, title(score)), ["mean", "low", "high"]])
+            for name, one in each.items()
+        }
+        words = (
+            f"TABA is better than the standard and the direct inversion by {title(score, False)} in {more} than half"
+        )
+        what = "share of cases, three seeds each"
+        words = f"{words} of the cases (the paper, of stochastic methods, has {theirs:.1%})"
+        made.append(Rule(words, "Spectral Collapse, Table 1", what, Measured(share), side, "fig-cases", 2))
     return judge(made)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.claims import Claim, Rule, below, is_below, is_equal, judge
+from spectral_collapse.findings.claims import Claim, Rule, below, is_below, judge
 from spectral_collapse.findings.intervals import concat, exponential, high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
@@ -45,15 +45,8 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What the paper says of the data. 'Close to -3.5' is asked of real images: the slope of a rendered one is a choice
-    of the drawing code."""
-
-    def slope(one: xr.Dataset) -> Interval | None:
-        return bootstrap_mean(one["slope"]) if one.attrs["data_source"] == "real" else None
-
+    """What the paper says of the data."""
     rows = [
-        Rule("The slope of the spectra of real images is typically close to -3.5", "Spectral Collapse, App. B.4",
-             "slope of the targets", slope, is_equal(SLOPE, NEAR), "fig-photos", 2),
         Rule("Sources are spectrally sparse: they lack the energy at high frequencies that targets have",
              "Spectral Collapse, abstract and Sec. 1", "power at high frequencies, source over target", _high_ratio,
              is_below(1), "fig-photos"),

@@ -204,7 +204,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What a perfect network says to the first steps' part in the error (`first_steps`), without an interval."""
     what = f"share of the squared error of an ideal denoiser's latent in the first {PUBLISHED:.0%} of the steps"
     words = "With an ideal denoiser for Gaussian data, the error of Euler's method occurs in its first steps"
-    share = Rule(words, "There and Back Again, abstract", what, lambda one: exact(first_steps(one)), is_above(0.5),
+    share = Rule(words, "our reading of There and Back Again", what, lambda one: exact(first_steps(one)), is_above(0.5),
                  "fig-entry-trade", 2)  # fmt: skip
     return judge([share], found)
 

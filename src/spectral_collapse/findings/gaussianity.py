@@ -203,7 +203,7 @@ def claims(found: Found) -> list[Claim]:
         Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what, norms_of("ovg"), is_below(MARGIN),
              "fig-gaussianity-ks", 2),
         Rule("A latent of low variance lacks energy at high frequencies (energy over white noise's)",
-             f"{spectral}, Sec. 3", "energy", lambda one: _energy(one, "standard", "high"), is_below(1),
+             f"{spectral}, Sec. 4", "energy", lambda one: _energy(one, "standard", "high"), is_below(1),
              "fig-gaussianity-energy", 2),
         Rule(f"Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
              f"{LEVEL})", f"{back}, Sec. 1", "share",

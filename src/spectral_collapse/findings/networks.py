@@ -17,7 +17,7 @@ from spectral_collapse import datasets, paths, results, statistics
 from spectral_collapse.findings import fine_detail, tidy
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.benchmark import value as mean_of
-from spectral_collapse.findings.claims import Claim, below, from_cases
+from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
 from spectral_collapse.findings.measured import attr, images, said, title_of
 from spectral_collapse.findings.tidy import enumerated
@@ -227,18 +227,10 @@ def every_draw(values: xr.DataArray) -> xr.DataArray:
 
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What the paper's ablations say of standard latents. 'Collapse': S_DC below white noise's for every network in
-    question. 'Learnt more slowly': the quotients of `learnt_first` whose interval excludes 1 lie above it."""
-    pixels, order = {}, {}
+    """'Learnt more slowly': the quotients of `learnt_first` whose interval excludes 1 lie above it."""
+    order = {}
     for study in found.values():
-        noise = [(name, one) for name, one in each(study) if one["prediction"] == "epsilon"]
-        if inside := [(name, one) for name, one in noise if one["space"] == "pixels"]:
-            scores = {name: bootstrap_mean(one["s_dc"], bounds=SHARE) for name, one in inside}
-            white = {name: float(one["white_s_dc"]) for name, one in inside}
-            held = {below(score, white[name]) for name, score in scores.items()}
-            listed = ", ".join(f"{name} {text(score)} of {white[name]:.3f}" for name, score in scores.items())
-            pixels[title_of(study)] = listed, held.pop() if len(held) == 1 else None
-        quotients = learning_quotients([name for name, _ in noise])
+        quotients = learning_quotients([name for name, one in each(study) if one["prediction"] == "epsilon"])
         if len(quotients):
             under, over = int((quotients["high"] < 1).sum()), int((quotients["low"] > 1).sum())
             order[title_of(study)] = (
@@ -246,13 +238,9 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
                 f"{quotients['mean'].min():.2f} to {quotients['mean'].max():.2f}",
                 None if bool(under) == bool(over) else not under,
             )
-    where, figure = "Spectral Collapse, Table 4", "fig-networks-quality"
     steps = "steps to half of what is learnt about the noise in sources, high over low band, at each noise level"
     slower, equation = "High frequencies are learnt more slowly than low ones", "Spectral Collapse, App. C, Eq. 48"
-    return [
-        from_cases("The collapse is there in pixel space too", where, pixels, "S_DC, network by network", figure),
-        from_cases(slower, equation, order, steps, "fig-networks-learning"),
-    ]
+    return [from_cases(slower, equation, order, steps, "fig-networks-learning")]
 
 
 def learning_quotients(names: Sequence[str]) -> pd.DataFrame:

@@ -152,7 +152,7 @@ def claims(found: Found) -> list[Claim]:
         ),
         *(
             Rule(f"The collapse is stronger the sparser the source is, x32 against x8 ({title})",
-                 f"{spectral} and Sec. 3", "rank over white noise's",
+                 f"{spectral} and Sec. 4", "rank over white noise's",
                  Measured({named: _difference(*sparsest, reading)} if named else {}), is_below(0), figure)
             for reading, title in READINGS.items()
         ),

@@ -159,7 +159,7 @@ def claims(found: Found) -> list[Claim]:
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
         Rule("In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere",
-             f"{abstract} and Fig. 1", f"error in plain over other areas, {early_steps}", _early_ratios(found, "error"),
+             f"{_PAPER}, Fig. 1", f"error in plain over other areas, {early_steps}", _early_ratios(found, "error"),
              is_above(1), "fig-plain-error"),
         Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere",
              f"{abstract} and Fig. 1", f"standard deviation in plain over other areas, {early_steps}",

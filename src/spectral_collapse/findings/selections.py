@@ -214,31 +214,23 @@ def networks_claims(
     return judge(rows)
 
 
-def collapse_claims(found: Networks, where: str, words: str, figure: str) -> list[Claim]:
-    """With each network: S_DC of the standard inversion is below white noise's, OVG's is white noise's but for
-    `collapse.RESTORED`, and S_HF of OVG is above the standard inversion's."""
+def collapse_claims(found: Networks, network: str, where: str, words: str, figure: str) -> list[Claim]:
+    """With a network that the benchmark's claims do not speak of: S_DC of the standard inversion is below white
+    noise's, OVG's is white noise's but for `collapse.RESTORED`, and S_HF of OVG is above the standard inversion's."""
 
     def cured(study: xr.Dataset, score: str, other: str) -> Interval | None:
         return difference(study, "ovg", other, score) if "ovg" in study["point"] else None
 
-    claims = []
-    for network, studies in found.items():
-        rows = [
-            ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
-            (
-                "OVG makes its latents white, S_DC is white noise's",
-                functools.partial(cured, score="s_dc", other=WHITE),
-                is_at_least(0, RESTORED),
-            ),
-            (
-                "OVG restores texture, S_HF is above the standard inversion's",
-                functools.partial(cured, score="s_hf", other="standard"),
-                is_higher("s_hf"),
-            ),
-        ]
-        rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
-        claims += judge(rules, studies, counted)
-    return claims
+    white, texture = (
+        functools.partial(cured, score=one, other=to) for one, to in (("s_dc", WHITE), ("s_hf", "standard"))
+    )
+    rows = [
+        ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
+        ("OVG makes its latents white, S_DC is white noise's", white, is_at_least(0, RESTORED)),
+        ("OVG restores texture, S_HF is above the standard inversion's", texture, is_higher("s_hf")),
+    ]
+    rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
+    return judge(rules, found[network], counted)
 
 
 def from_white(study: xr.Dataset) -> Interval:

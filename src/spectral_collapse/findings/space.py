@@ -12,7 +12,7 @@ PICTURES = 1
 
 
 def claims(found: Networks) -> list[Claim]:
-    """The collapse and its cure in each space (`collapse_claims`), and where it is worse (`networks_claims`)."""
+    """The collapse and its cure in latents (`collapse_claims`), and where it is worse (`networks_claims`)."""
     where, figure = "Spectral Collapse, Sec. 6.3 and Table 4", "fig-space-levels"
     missing = "the share of high-frequency power that the standard inversion's latents lack is larger"
     worse = (
@@ -23,6 +23,6 @@ def claims(found: Networks) -> list[Claim]:
         is_above(0),
     )
     return [
-        *collapse_claims(found, where, "The standard inversion collapses in either space", figure),
+        *collapse_claims(found, "latent", where, "The standard inversion collapses in either space", figure),
         *networks_claims(found, "latent", [worse], where, figure),
     ]
