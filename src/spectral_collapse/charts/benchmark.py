@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import altair as alt
@@ -98,18 +99,20 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
 
 
 @described
-def levels(table: pd.DataFrame, columns: int = 3) -> alt.FacetChart | alt.Chart:
+def levels(table: pd.DataFrame, columns: int = 3, domain: Sequence[float] | None = None) -> alt.FacetChart | alt.Chart:
     """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`.
 
-    Without rows there is only a sentence.
+    domain: ends of the axis, alike in all panels; without it each panel has its own. Without rows there is only a
+    sentence.
     """
     if table.empty:
         return lines.sentence(_ALONE)
-    x = x_axis("mean", "mean over images", zero=False, tickCount=min(4, 12 // columns))
+    ends = {"domain": domain} if domain else {"zero": False}
+    x = x_axis("mean", "mean over images", **ends, tickCount=min(4, 12 // columns))
     networks = table["network"].nunique()
     look = lines.looks if networks > 1 else Look(PALETTE[0])  # without a legend
     height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
-    options = {"per_row": columns, "free": "x", "columns": 4, "side_by_side": networks != 1}
+    options = {"per_row": columns, "free": "" if domain else "x", "columns": 4, "side_by_side": networks != 1}
     return figure(table, whiskers, x, lines.rows(table, "method"), look, "network", height, **options)
 
 
