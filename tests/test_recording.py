@@ -97,7 +97,7 @@ def test_the_other_training_stands_below_the_one_that_ships(trained: Path, monke
     table = findings.again({"cells-again": result("benchmark")})
     assert asked == [{"dataset": "bbbc021_x8", "profile": "quick"}]
     assert [name for _, name in table.index] == ["bbbc021", "cells-again"]
-    # log energies: 0.5 - 0.5 for the standard inversion, 0.5 for the others, 1 for the targets; noise of 0.05, 12 images
+    # log energies: 0.5 - 0.5 for the standard inversion, 0.5 for the others, 1 for the targets; noise of 0.05
     for column, expected in (("standard", -1.0), ("TABA", -0.5), ("OVG", -0.5), ("OVG + TABA", -0.5)):
         shown = table[column].iloc[1]
         assert float(shown.split()[0].split("\u00a0")[0]) == pytest.approx(np.exp(expected), abs=0.03)
