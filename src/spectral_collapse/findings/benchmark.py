@@ -17,8 +17,7 @@ import xarray as xr
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, is_at_least, is_higher, is_lower, judge
-from spectral_collapse.findings.collapse import RESTORED
+from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, is_restored, judge
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
@@ -343,7 +342,7 @@ def claims(found: Found) -> list[Claim]:
         ("The standard inversion has less texture than true targets: S_HF below theirs",
          tables, "standard", TARGET, "s_hf", is_lower, front),
         ("TABA restores latent independence: S_DC is white noise's",
-         tables, "taba", WHITE, "s_dc", lambda score: is_at_least(0, RESTORED), differences),
+         tables, "taba", WHITE, "s_dc", is_restored, differences),
         ("TABA restores texture: S_HF above the standard inversion's",
          tables, "taba", "standard", "s_hf", is_higher, differences),
         ("Adding noise costs structure: S_LF of TABA below the standard inversion's",

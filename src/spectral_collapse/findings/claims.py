@@ -171,6 +171,11 @@ def is_below(bound: float, within: float = 0.0) -> Test:
     return _beyond("below", below, bound, within)
 
 
+def is_restored(score: str) -> Test:
+    """That a difference is not below 0 by more than the registered margin of a score."""
+    return is_at_least(0, margin(score))
+
+
 def is_higher(score: str) -> Test:
     """Of a difference of a score: above 0, and not within the margin that is registered for it."""
     return is_above(0, margin(score))

@@ -15,8 +15,7 @@ from spectral_collapse.findings import benchmark as benchmark_page
 from spectral_collapse.findings import cells, comparison, paper_tables
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
-from spectral_collapse.findings.claims import Claim, Rule, Test, is_at_least, is_higher, is_lower, judge
-from spectral_collapse.findings.collapse import RESTORED
+from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, is_restored, judge
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
@@ -216,7 +215,7 @@ def networks_claims(
 
 def collapse_claims(found: Networks, network: str, where: str, words: str, figure: str) -> list[Claim]:
     """With a network that the benchmark's claims do not speak of: S_DC of the standard inversion is below white
-    noise's, OVG's is white noise's but for `collapse.RESTORED`, and S_HF of OVG is above the standard inversion's."""
+    noise's, OVG's is white noise's, and S_HF of OVG is above the standard inversion's."""
 
     def cured(study: xr.Dataset, score: str, other: str) -> Interval | None:
         return difference(study, "ovg", other, score) if "ovg" in study["point"] else None
@@ -226,7 +225,7 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
     )
     rows = [
         ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
-        ("OVG makes its latents white, S_DC is white noise's", white, is_at_least(0, RESTORED)),
+        ("OVG makes its latents white, S_DC is white noise's", white, is_restored("s_dc")),
         ("OVG restores texture, S_HF is above the standard inversion's", texture, is_higher("s_hf")),
     ]
     rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
