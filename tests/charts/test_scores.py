@@ -27,7 +27,6 @@ def study(shared: Path) -> xr.Dataset:
         charts.pipeline_pictures,
         lambda study: charts.flag_masks(study, findings.decorrelation(study)),
         lambda study: charts.norms_against_chi_square(study, findings.norm_law(study)),
-        charts.ks_against_count,
         lambda study: charts.responses(findings.normalised(study, "image")),
         lambda study: charts.responses(findings.normalised(study, "latent")),
     ],

@@ -176,27 +176,3 @@ def test_bad_input_is_refused_by_name(study: xr.Dataset) -> None:
     ):
         with pytest.raises(error, match=name):
             call()
-
-
-def test_the_table_says_what_is_missing_and_what_a_set_is() -> None:
-    cards = {
-        "psnr": (("sample",), [20.0, 22.0, np.nan], {"long_name": "PSNR", "units": "dB", "arrow": "↑", "n": 3}),
-        "s_g": ((), 0.9, {"long_name": "S_G", "units": "1", "arrow": "↑", "n": 3, "white_noise": 0.55}),
-        "fid": (
-            (),
-            12.0,
-            {"long_name": "FID", "units": "1", "arrow": "↓", "n": 3, "n_images": 3, "n_references": 7, "chance": 40.0},
-        ),
-        "lpips": (
-            ("sample",),
-            [np.nan] * 3,
-            {"long_name": "LPIPS", "units": "1", "arrow": "↓", "n": 3, "missing": "no weights"},
-        ),
-    }
-    table = comparison.score_table(xr.Dataset(cards))
-    assert table.loc["PSNR (dB)", "Mean [95 %]"] == "21.0 [11.8, 30.2]"  # two groups: 9.2 times the resamples' own
-    assert table["n"].tolist() == ["2", "3", "3 / 7", "-"]
-    assert table.loc["S_G", "Mean [95 %]"] == "0.900"
-    assert table["Without defect"].tolist() == ["-", "0.550", "40.000", "-"]
-    assert table.loc["LPIPS", "Mean [95 %]"] == "not measured"
-    assert table["Direction"].tolist() == ["↑", "↑", "↓", "↓"]

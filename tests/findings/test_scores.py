@@ -25,10 +25,6 @@ def test_missing_weights_are_a_reason_and_not_a_crash(study: xr.Dataset) -> None
     assert response["image_missing"].item() == REASON
     assert "lpips_alex" not in set(findings.normalised(study, "image")["score"])
     assert "LPIPS (VGG-16)" in findings.responses_verdict(study, "image")
-    assert findings.unmeasured(study).startswith("*Not measured*: ")
-    assert "LPIPS (VGG-16)" in findings.unmeasured(study)
-    known = study.drop_vars([name for name in findings.missing(study) if name in study])
-    assert findings.unmeasured(known) == ""
 
 
 @pytest.mark.parametrize("kind", ["image", "latent"])
@@ -69,35 +65,6 @@ def test_a_score_without_a_value_for_what_is_intact_can_be_blind_too(study: xr.D
     assert "PSNR to" not in findings.responses_verdict(made, "image").splitlines()[0]
 
 
-def test_a_score_correlates_with_itself_and_with_its_kin_but_not_where_an_image_was_left_as_it_was(
-    study: xr.Dataset,
-) -> None:
-    matrix = findings.correlations(study, "image")
-    assert matrix.attrs["points"] == 20
-    assert "lpips_alex" not in matrix["score"].to_numpy()
-    np.testing.assert_allclose(np.diag(matrix["r"]), 1)
-    assert float(matrix["r"].sel(score="ssim", other="ms_ssim")) > 0.5
-    made = study.copy(deep=True)
-    made["image_response"].loc[{"image_score": "psnr", "image_corruption": "shift", "grade": 0.5}] = np.inf
-    fewer = findings.correlations(made, "image")
-    assert fewer.attrs["points"] == 19
-    for found in (matrix, fewer):
-        assert "psnr" in found["score"].to_numpy()
-
-
-def test_redundant_pairs_are_named_once() -> None:
-    r = np.array([[1.0, 0.97, -0.2], [0.97, 1.0, -0.1], [-0.2, -0.1, 1.0]])
-    dims, names = ("score", "other"), ["ssim", "ms_ssim", "s_hf"]
-    found = xr.Dataset(
-        {"r": (dims, r), "r_low": (dims, r - 0.02), "r_high": (dims, r + 0.02)},
-        {"score": names, "other": names},
-        {"points": 20},
-    )
-    assert findings.redundancy_verdict(found).endswith(": SSIM and MS-SSIM (0.97 [0.95, 0.99]).")
-    weaker = findings.redundancy_verdict((found - 0.2).assign_attrs(found.attrs))
-    assert "none; the closest are SSIM and MS-SSIM (0.77 [0.75, 0.79])" in weaker
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [(0.5, 0.9, "The opposite"), (0.9, 0.5, "Yes"), (0.5, 0.5, "Neither way")],
@@ -113,13 +80,13 @@ def test_the_verdict_on_filters_follows_the_numbers(study: xr.Dataset, low: floa
 def test_every_verdict_names_its_numbers_and_the_table_of_readings_has_one_used_per_definition(
     study: xr.Dataset,
 ) -> None:
-    assert findings.pipeline_verdict(study).count("- **") == 3
     assert "standard inversion" in findings.of_latents(study)["listed"]
-    assert findings.norms_verdict(study).count("p = ") == 3
+    assert findings.norms_verdict(study).count("$S_G$ = ") == 3
     assert set(findings.readings(study)["few"]) == {"first", "second"}
     table = findings.readings_table(study)
     used = table[table["Used"] == "yes"].index.get_level_values("Score")
     assert sorted(used) == sorted(["S_DC", "S_HF", "S_LF", "S_LF", "SSIM", "MS-SSIM"])
+    assert not any(reading.startswith(("grey", "darkness")) for _, reading in table.index)  # rules that nobody uses
 
 
 def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(

@@ -13,11 +13,11 @@ import xarray as xr
 
 from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings import collapse, domains, gaussian, home, scores, verdicts
+from spectral_collapse.findings import collapse, domains, gaussian, home, verdicts
 from spectral_collapse.findings.claims import QUESTION, Claim, Verdict, from_cases
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.collapse import IMAGES, LATENTS
-from tests import benchmark_study, gaussian_study, scores_study
+from tests import benchmark_study, gaussian_study
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 COLLAPSE, CURES, ABLATIONS, SCORES, THEORY, STEPS = verdicts.QUESTIONS
@@ -305,19 +305,6 @@ def test_sparsity_of_data(ratio: float, expected: str) -> None:
     side = {0.1: "below 1 on", 2.0: "above 1 on", 1.0: "not significantly different from 1 on"}[ratio]
     answer = domains.answer([study.assign_attrs(title="Made up, x8"), rendered])
     assert f"is {side} Made up, x8 ({ratio:.2f}" in answer
-
-
-def test_the_printed_words_on_scores_are_refuted_by_the_scores(shared: Path) -> None:
-    study = scores_study.smoke(shared)
-    made = scores.claims({"one": study})
-    assert made[1].side == "fails"  # white noise has few flagged patches
-    for low, high, verdict in ((-0.5, 0.0, "fails"), (0.0, -0.5, "holds")):
-        other = study.copy(deep=True)
-        at = {"filter_score": "s_hf", "filter_cutoff": study["filter_cutoff"].min()}
-        intact = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0, drop=True)
-        for name, shift in (("low-pass", low), ("high-pass", high)):
-            other["filtered"].loc[at | {"filter": name}] = (intact + shift).to_numpy()
-        assert scores.claims({"one": other})[0].side == verdict
 
 
 def test_numbers_of_a_trial_run_are_called_that() -> None:

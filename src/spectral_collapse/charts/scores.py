@@ -71,7 +71,7 @@ def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
     table: their mean S_DC, of `findings.decorrelation`.
     """
     columns = {}
-    for number in range(min(study.sizes["shown"], 3)):
+    for number in range(min(study.sizes["shown"], 2)):
         columns[f"Latent {number + 1}"] = study["latent_image"].isel(shown=number).to_numpy()
         columns[f"Mask {number + 1}"] = study["flag_image"].isel(shown=number).to_numpy()
     labels = [f"{row.latent_series}|S_DC {text(row, 2)}" for row in table.itertuples()]
@@ -98,25 +98,6 @@ def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConca
     )
     above = curve.encode(axis.axis(None), density).properties(width=440, height=120)
     return alt.vconcat(above, ticks.properties(width=440, height=28 * len(names)), spacing=4)
-
-
-@described
-def ks_against_count(study: xr.Dataset) -> alt.HConcatChart:
-    """The Kolmogorov-Smirnov distance and its p-value against the number of latents."""
-    looks = {str(name): _SERIES[name] for name in study["ks_series"].to_numpy()}
-    counts = {"values": study["count"].to_numpy().tolist(), "labelFlush": False, "labelOverlap": False}
-    x = x_axis("count", "latents (log scale)", type="log", base=2, format="~g", **counts)
-    options = {"series": "ks_series", "height": 220, "panel": None, "per_row": 2, "points": True}
-    panels = []
-    for variable, title, scale, form, least in (
-        ("ks_distance", "KS distance, 1 - S_G", "linear", "~g", 0),
-        ("ks_pvalue", "p-value (log scale)", "log", ".0e", 1e-30),
-    ):
-        table = study[variable].to_dataframe("value").reset_index().dropna()
-        table["value"] = table["value"].clip(lower=least)
-        y = y_axis("value", title, type=scale, format=form, tickCount=6)
-        panels.append(figure(table, lines.curves, x, y, looks, **options))
-    return alt.hconcat(*panels, spacing=25)
 
 
 @described

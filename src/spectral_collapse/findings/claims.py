@@ -77,15 +77,15 @@ MANY = 9
 """A longer list of what was measured is folded."""
 
 
-def itemized(measured: str) -> str:
-    """What was measured as HTML, an item per data set where it is of several."""
+def itemized(measured: str, many: int = MANY) -> str:
+    """What was measured as HTML, an item per data set where it is of several; more than `many` are folded."""
     titles = "|".join(map(re.escape, _families()))
     before, *items = re.split(rf"(?:^|(?<=[;:.]) )(?=(?:{titles})\b)", measured)
     if len(items) < 2:
         return escape(measured)
     lines = "".join(f"<li>{escape(item.rstrip(';.'))}</li>" for item in items)
     listed = f"<ul>{lines}</ul>"
-    if len(items) > MANY:
+    if len(items) > many:
         listed = f"<details><summary>{len(items)} results</summary>{listed}</details>"
     return f"{escape(before)}{listed}"
 

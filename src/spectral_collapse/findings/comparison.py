@@ -8,12 +8,10 @@ compared.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy import stats
 
@@ -192,40 +190,6 @@ def correlation(
     found = Interval(r, unknown_end, unknown_end) if alone else within(resampled(r, of(counts), groups), -1, 1)
     variables = _variables("r", found, ("score", "other"), f"{kind.title()} correlation")
     return xr.Dataset(variables, {"score": names, "other": names}, {"over": over, "points": points})
-
-
-def score_table(scores: xr.Dataset) -> pd.DataFrame:
-    """The values of `metrics.evaluate`, a row per score: mean with its interval over samples that have a value, or the
-    set's value; n, for distances of sets 'images / references'; the direction; the value without any defect, where it
-    is known. 'not measured' where a score could not be computed."""
-    rows = []
-    for variable in scores.values():
-        attrs = variable.attrs
-        values = variable.dropna(variable.dims[0]) if variable.ndim else variable
-        n = values.size if variable.ndim else attrs["n"]
-        n = f"{attrs['n_images']} / {attrs['n_references']}" if "n_references" in attrs else str(n)
-        null = attrs.get("white_noise", attrs.get("chance"))
-        rows.append(
-            {
-                "Score": attrs["long_name"] + (f" ({attrs['units']})" if attrs["units"] != "1" else ""),
-                "Mean [95 %]": "not measured" if "missing" in attrs else _value(values),
-                "n": "-" if "missing" in attrs else n,
-                "Direction": attrs["arrow"] or "-",
-                "Without defect": "-" if null is None else f"{null:.3f}",
-            }
-        )
-    return pd.DataFrame(rows).set_index("Score")
-
-
-def _value(values: xr.DataArray) -> str:
-    if not values.size or (not values.ndim and np.isnan(values)):
-        return "-"
-    mean = float(values.mean())
-    if not math.isfinite(mean):
-        return f"{mean:g}"
-    digits = 3 if abs(mean) < 10 else 1
-    interval = statistics.bootstrap_mean(values) if values.ndim else Interval(mean, math.nan, math.nan)
-    return statistics.text(interval, digits) if math.isfinite(interval.low) else f"{mean:.{digits}f}"
 
 
 def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -11,15 +10,14 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from spectral_collapse.findings import comparison, paper_tables
-from spectral_collapse.findings.claims import Claim, above, from_cases
-from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means, stored
+from spectral_collapse.findings import paper_tables
+from spectral_collapse.findings.intervals import bounds_of, concat, mean_text, means
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, once
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.metrics.weights import VARIABLE
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, text
-from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA, WHITE
+from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA
 
 _SYMBOLS = {"s_hf": "$S_{HF}$", "s_lf": "$S_{LF}$"}
 Kind = Literal["image", "latent"]
@@ -27,9 +25,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BLIND = 0.1
 """A score whose mean moves by less than this share of its whole range in the study counts as blind to a corruption."""
-
-REDUNDANT = 0.9
-"""Two scores whose correlation's interval lies above this in magnitude say the same."""
 
 
 def answer(study: xr.Dataset) -> str:
@@ -53,11 +48,6 @@ def _scaled(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray, float]:
     scaled = study["latent_response"].sel(latent_corruption="scaling", latent_score="s_dc")
     lost = study["latent_strength"].sel(latent_corruption="scaling", grade=most).item()
     return scaled.sel(grade=most, drop=True), scaled.sel(grade=0, drop=True), lost
-
-
-def evaluated(study: xr.Dataset) -> xr.Dataset:
-    """The scores of the blurred targets and of the inverted latents, as `metrics.evaluate` gave them."""
-    return study[[name for name in SCORES if name in study]].drop_vars("shown", errors="ignore")
 
 
 @once
@@ -86,32 +76,9 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
     return concat(tables, title=title_of(study), kind=kind)
 
 
-def correlations(study: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Fig. 14: rank correlations of the scores. A point is one corruption at one grade above 0, a sample an image. Left
-    out are points at which a score is infinite, and scores that lack a value anywhere."""
-    score = f"{kind}_score"
-    points = study[f"{kind}_response"].sel(grade=study["grade"] > 0).stack(point=(f"{kind}_corruption", "grade"))
-    labels = [f"{corruption} {grade:g}" for corruption, grade in points["point"].to_numpy()]
-    points = points.drop_vars(["point", f"{kind}_corruption", "grade"]).assign_coords(point=labels)
-    points = points.isel(point=~np.isinf(points).any((score, "sample")).to_numpy())
-    known = {str(name): points.sel({score: name}, drop=True) for name in points[score].to_numpy()}
-    known = {name: values for name, values in known.items() if values.notnull().all()}
-    return comparison.correlation(xr.Dataset(known, attrs=study.attrs))
-
-
 def missing(study: xr.Dataset) -> dict[str, str]:
     """Score -> why it has no value, for those of the chapter that have none."""
-    found = evaluated(study)
-    return {str(name): found[name].attrs["missing"] for name in found if "missing" in found[name].attrs}
-
-
-def unmeasured(study: xr.Dataset) -> str:
-    """Which scores of the first table have no value, and why, as Markdown; '' where all have one."""
-    names = enumerated(SCORES[name].symbol for name in missing(study))
-    return (
-        f"*Not measured*: {names}. They need pretrained weights that were not on the machine which made this result; "
-        f"`{VARIABLE}` names a folder that has them."
-    ) * bool(names)
+    return {name: study[name].attrs["missing"] for name in SCORES if name in study and "missing" in study[name].attrs}
 
 
 def filtered(study: xr.Dataset) -> pd.DataFrame:
@@ -155,35 +122,6 @@ def without_frequencies(study: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
-    """What the paper's appendix says of its scores, as printed. The words on Fig. 12 hold where S_HF is lowered by the
-    high-pass filter and not by the low-pass one, and fail where it is lowered by the low-pass one."""
-    filters, printed = {}, {}
-    for study in found.values():
-        low, high = (without_frequencies(study)["gap"][name] for name in ("low-pass", "high-pass"))
-        held = False if low.high < 0 else True if high.high < 0 else None
-        filters[title_of(study)] = f"{text(low)} after the low-pass, {text(high)} after the high-pass", held
-        flagged = bootstrap_mean(1 - study["latent_s_dc"].sel(latent_series=WHITE))
-        printed[title_of(study)] = text(flagged), above(flagged, 0.5)
-    rows = [
-        ("S_HF stays high for images after the low-frequency filter and drops after the high-frequency filter",
-         "Spectral Collapse, App. B.4 and Fig. 12", filters,
-         "S_HF minus that of the whole images (a low-pass keeps low frequencies)", "fig-filtered-scores"),
-        ("S_DC is the share of flagged patches (Eq. 36), and near 1 for white noise",
-         "Spectral Collapse, App. B.3 and Tables 2 to 11", printed, "white noise by Eq. 36", "fig-flags"),
-    ]  # fmt: skip
-    return [from_cases(*row) for row in rows]
-
-
-def pipeline_verdict(study: xr.Dataset) -> str:
-    """S_LF of a source to its own target and to the least similar other one, per data set: single examples."""
-    examples = zip(study["pipeline"].data, study["structure"].data, study["pipeline_s_lf"].to_numpy(), strict=True)
-    return "\n".join(
-        f"- **{name}** ({kind}): {own:.3f} to its own target, {other:.3f} to the other one shown."
-        for name, kind, (_, own, other) in examples
-    )
-
-
 def of_latents(study: xr.Dataset) -> dict[str, Any]:
     """S_DC of the three kinds of latent, and of noise that lost most of its amplitude."""
     taba, standard = (study["latent_s_dc"].sel(latent_series=name) for name in (TABA, STANDARD))
@@ -201,16 +139,16 @@ def norms_verdict(study: xr.Dataset) -> str:
     lines, latents = [], study.sizes["latent_sample"]
     for name in study["latent_series"].to_numpy():
         values = study["norm"].sel(latent_series=name)
-        count, distance, pvalue = _last(study, name, latents)
+        count, distance, _ = _last(study, name, latents)
         lines.append(
             f"- **{name}**: $\\|x\\|^2 / d$ is {text(bootstrap_mean(values))}, with a standard deviation of "
-            f"{float(values.std(ddof=1)):.3f}; with {count} latents $S_G$ = {1 - distance:.3f}, p = {pvalue:.1e}."
+            f"{float(values.std(ddof=1)):.3f}; with {count} latents $S_G$ = {1 - distance:.3f}."
         )
     law = (2 / study.attrs["dimension"]) ** 0.5
     (few, _, first), (many, distance, last) = _last(study, LOUD, latents), _last(study, LOUD)
     lines += [
         f"- For white noise the exact mean is 1 and the standard deviation {law:.3f}.",
-        f"- **{LOUD}**: p falls from {first:.2g} with {few} latents to {last:.1e} with {many}, while the distance "
+        f"- **{LOUD}**: p falls from {first:.0e} with {few} latents to {last:.0e} with {many}, while the distance "
         f"settles at {distance:.3f}.",
     ]
     return "\n".join(lines)
@@ -233,7 +171,7 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
         f"{'; '.join(blind) or 'none'}.\n"
         f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
         f"{'; '.join(fooled) or 'none'}."
-    ) + (f"\n- **Not measured** (see below the first table): {', '.join(absent)}." if absent else "")
+    ) + (f"\n- **Not measured**, for want of weights in `{VARIABLE}`: {', '.join(absent)}." if absent else "")
 
 
 def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
@@ -257,27 +195,6 @@ def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
         if not seen and len(rows) > 1 and (rows["mean"] - rows["mean"].iloc[0]).abs().max() < BLIND:
             found.setdefault(name, []).append(corruption)
     return found
-
-
-def redundancy_verdict(found: xr.Dataset) -> str:
-    """Pairs of scores whose rank correlation is near 1 in magnitude; `found` is a result of `correlations`."""
-    pairs = _pairs(found)
-    surest = max(pairs, key=lambda pair: max(pairs[pair].low, -pairs[pair].high))
-    alike = [f"{pair} ({text(r, 2)})" for pair, r in pairs.items() if r.low > REDUNDANT or r.high < -REDUNDANT]
-    listed = "; ".join(alike) or f"none; the closest are {surest} ({text(pairs[surest], 2)})"
-    return (
-        f"Scores that order these {found.attrs['points']} distortions alike (whole interval beyond {REDUNDANT:g} in "
-        f"magnitude): {listed}."
-    )
-
-
-def _pairs(found: xr.Dataset) -> dict[str, Interval]:
-    """The rank correlation of each pair of scores, of a result of `correlations`."""
-    names = itertools.combinations(found["score"].to_numpy(), 2)
-    return {
-        f"{SCORES[one].symbol} and {SCORES[other].symbol}": stored(found, "r", score=one, other=other)
-        for one, other in names
-    }
 
 
 def readings(study: xr.Dataset) -> dict[str, Any]:
@@ -314,7 +231,8 @@ def readings(study: xr.Dataset) -> dict[str, Any]:
 
 
 def readings_table(study: xr.Dataset) -> pd.DataFrame:
-    """A row per reading of an ambiguous definition: its means on two cases, with 95 % intervals."""
+    """A row per reading of an ambiguous definition: its means on two cases, with 95 % intervals. Of S_LF on drawings
+    the one in use and the paper's."""
     rows = []
     for number in study["reading"].to_numpy():
         one = study.sel(reading=number)
@@ -322,6 +240,8 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
         bounds = bounds_of(one["reading_score"].item())
         cases = zip(one["reading_case"].to_numpy(), values, strict=True)
         first, second = (f"{case}: {mean_text(each, bounds=bounds)}" for case, each in cases)
+        if one["found_own"].notnull().any() and not (one["reading_used"] or _label(one).startswith("the paper's")):
+            continue
         rows.append(
             {
                 "Score": SCORES[one["reading_score"].item()].symbol,

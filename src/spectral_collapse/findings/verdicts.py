@@ -239,7 +239,7 @@ def table(claims: Mapping[str, Sequence[Claim]]) -> str:
         lines = [f'<th colspan="{len(heads)}" scope="rowgroup">{html.escape(words)}: {counted}</th>']
         for name, one in rows:
             link = f'<a href="{page(name)}.html{"#" * bool(one.figure)}{one.figure}">{name.replace("_", " ")}</a>'
-            row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured), one.told, link]
+            row = [html.escape(one.claim), html.escape(one.where), itemized(one.measured, 1), one.told, link]
             lines.append("".join(f"<td>{cell}</td>" for cell in row))
         bodies.append(f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>")
     return f'<table class="dataframe claims">{head(*heads)}{"".join(bodies)}</table>'
