@@ -99,13 +99,13 @@ def test_the_numbers_of_the_five_sentences() -> None:
     found = {"one": study, "two": study}
     told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study])
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
-    assert told["beside"] == "; on the data of the paper 0.50 (Circles)"
+    assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["misses"]["standard"] == pytest.approx((4, 4, 4))
     assert told["misses"]["dpm_solver"].mean == pytest.approx(4 / 1.5)
     assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
     assert (told["best"], told["elsewhere"]) == ("OVG", pytest.approx([4 / 3, 4]))
     assert told["told"] == (1, 2)
-    assert "leaves 0.25 times the fine detail where the first leaves 0.25" in told["again"]
+    assert "leaves 0.25 times the fine detail, where the first leaves 0.25" in told["again"]
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:

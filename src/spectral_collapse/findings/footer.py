@@ -41,8 +41,8 @@ def sentence() -> str:
     return " ".join(said)
 
 
-MANY = 40
-"""A page of more results sums up what others show, and leaves their list to them."""
+MANY = 13
+"""A page of more results does not list them."""
 
 
 def html() -> str:
@@ -50,7 +50,7 @@ def html() -> str:
     if not ledger.USED:
         return ""
     if len(ledger.USED) > MANY:
-        said = f"{len(ledger.USED)}, listed on the pages of their studies."
+        said = f"{len(ledger.USED)}; <code>spectral-collapse results status</code> lists them."
         return f'<p class="spectral-collapse-results"><strong>Results behind this page:</strong> {said}</p>'
     with pd.option_context("display.max_colwidth", None):
         rows = table().map(markup.escape)

@@ -67,7 +67,7 @@ def answer(
         "warning": warning(study),
         "first": title_of(first),
         "energy": collapse.energy(first),
-        "beside": f"; on the data of the paper {beside}" if beside else "",
+        "beside": f"; on the paper's data {beside}" if beside else "",
         "lacks": decomposition.split(next(iter(decomposed.values()))).sel(measure="high_power", denoiser="network"),
         "blamed": decomposition.blamed(decomposed),
         "uncured": " Adding this noise does not bring the detail back." * uncured,
@@ -88,8 +88,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f" The network of {title_of(studies[0])}, trained again with another seed, leaves {second:.2f} times the fine "
-        f"detail where the first leaves {first:.2f} on the same images."
+        f" Trained again, the network of {title_of(studies[0])} leaves {second:.2f} times the fine "
+        f"detail, where the first leaves {first:.2f}."
     )
 
 
