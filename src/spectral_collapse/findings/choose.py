@@ -198,13 +198,11 @@ def _share(count: int, of: int) -> str:
 
 def answer(found: Found) -> str:
     """What to try first, and whom to use for correct values, to look at images and to edit, as Markdown."""
-    cheap, lines = (
-        BUDGETS[0],
-        [
-            f"Try {_bold([fine_detail.best(found)])} first: among the methods that cost no more than the standard "
-            "inversion and are nowhere significantly farther from the true targets' fine detail, it is the nearest."
-        ],
-    )
+    cheap = BUDGETS[0]
+    lines = [
+        f"Try {_bold([fine_detail.best(found)])} first: among the methods that cost no more than the standard "
+        "inversion and are nowhere significantly farther from the true targets' fine detail, it is the nearest."
+    ]
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
         smoother = ", though the images are mostly smoother than the standard inversion's"
