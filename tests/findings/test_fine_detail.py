@@ -17,3 +17,26 @@ def test_nearer_means_by_more_than_the_registered_margin(times: float, held: boo
     assert abs(np.log(1.1)) < margin("hf_ratio") < np.log(1.5)
     assert fine_detail.closer(study, "other") is held
     assert fine_detail.nearer({"one": study}, "other") == (held is True, held is False)
+
+
+def test_the_fit_is_what_a_factor_for_all_images_cannot_mend() -> None:
+    study = made({"standard": {}, "other": {}, "louder": {}})
+    target = study["reference_hf_excess"].sel(reference="target", drop=True)
+    apart = np.linspace(-1, 1, target.size) ** 3
+    for name, by in (("standard", apart), ("other", 2 * apart), ("louder", apart + np.log(5))):
+        study["hf_excess"].loc[{"point": name}] = target + by
+    assert fine_detail.left(study, "standard").mean == pytest.approx(np.exp(np.abs(apart).mean()))
+    assert fine_detail.misfit(study, "louder").to_numpy() == pytest.approx(np.abs(apart))
+    assert fine_detail.fits(study, "louder") is None
+    assert fine_detail.fits(study, "other") is False
+    assert fine_detail.fits(study, "standard", "other") is True
+    study["hf_excess"].loc[{"point": "standard"}] = 7.0  # the same in all, as a drawing of one texture has
+    alike = (fine_detail.misfit(study, name) for name in ("standard", fine_detail.TARGET))
+    np.testing.assert_allclose(*alike, rtol=1e-12)
+
+
+def test_the_table_of_the_figure_has_a_row_per_method_and_data_set() -> None:
+    study = made({"standard": {}, "taba": {}})
+    table = fine_detail.level_and_fit({"one": study, "two": study}, ("standard", "taba", "ovg"))
+    assert table.groupby("series").size().to_dict() == {"standard": 2, "TABA": 2}
+    assert table["left"].iloc[0] == fine_detail.left(study, "standard").mean

@@ -43,6 +43,41 @@ def miss(study: xr.Dataset, method: str) -> Interval:
     return Interval(*np.exp(statistics.interval(distance(study, method), bounds=statistics.POSITIVE)))
 
 
+def misfit(study: xr.Dataset, method: str) -> xr.DataArray:
+    """What is left of `distance` when all images of a method get the same factor more or less fine detail, their median
+    one. Of TARGET: that of images which all have the targets' median energy, whatever their sources."""
+    own = study["reference_hf_excess"].sel(reference=TARGET, drop=True)
+    own = own if method == TARGET else np.log(ratio(study, method))
+    return np.abs(own - own.median("sample"))
+
+
+def left(study: xr.Dataset, method: str) -> Interval:
+    """By which factor fine detail would miss its target's at the right level: exp of the mean `misfit`. Its interval
+    takes the median as known."""
+    return Interval(*np.exp(statistics.interval(misfit(study, method), bounds=statistics.POSITIVE)))
+
+
+def level_and_fit(found: Found, methods: Sequence[str] = METHODS) -> pd.DataFrame:
+    """The level (mean, low, high), `energy`, and the fit, `left`, of methods on each data set. same: of the targets'
+    median energy in all images."""
+    rows = []
+    for study in found.values():
+        same = left(study, TARGET).mean
+        for name in (one for one in methods if one in study["point"]):
+            fit = dict(zip(("left", "left_low", "left_high"), left(study, name), strict=True))
+            rows.append(
+                {"panel": title_of(study), "series": called(name), **energy(study, name)._asdict(), **fit, "same": same}
+            )
+    return pd.DataFrame(rows)
+
+
+def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
+    """Whether a method's `misfit` is significantly smaller than another's; None where they do not differ or are equal
+    within the registered margin."""
+    found, near = statistics.interval(misfit(study, method) - misfit(study, other)), margin("hf_ratio")
+    return None if equal(found, 0, near) else below(found, 0)
+
+
 def gap(study: xr.Dataset, method: str, other: str = "standard") -> Interval:
     """`distance` minus that of another method, negative where a method is nearer to the targets."""
     return statistics.interval(distance(study, method) - distance(study, other))

@@ -1,0 +1,28 @@
+"""The figure of the level of fine detail and its fit to each image: `findings.fine_detail.level_and_fit`."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from spectral_collapse.charts import lines
+
+_TICKS = (0.1, 0.3, 1, 3, 10)
+
+
+@lines.described
+def level_and_fit(table: pd.DataFrame) -> alt.FacetChart:
+    """Level (x) against fit (y) of each method, a panel per data set; dashed: the right level, and what images with all
+    the same amount of detail would miss by."""
+    x = lines.log_axis(lines.x_axis("mean", "level of detail, times the targets'"), table, _TICKS)
+    y = lines.y_axis("left", "factor missed at the right level", zero=False)
+    tips = [
+        *lines.tips({"series:N": "Method"}),
+        *lines.interval_tooltip("Level"),
+        *lines.tips({"left:Q": "Missed at the right level", "same:Q": "with the same amount in all"}, ".2f"),
+    ]
+    same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))
+    looks = lines.looks(table["series"].unique())
+    marks = lines.crossed(x, y, looks, "series", tips, size=75, columns=5, opacity=0.45)
+    chart = alt.layer(lines.rule(x=1), same, *marks).properties(width=lines.width(3), height=190)
+    return lines.panels(chart, table)
