@@ -17,6 +17,7 @@ from spectral_collapse.store.identity import UnidentifiedError, identity
 from spectral_collapse.store.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
+from tests.each import each
 from tests.studies.test_collapse import thumbnails
 
 
@@ -61,7 +62,7 @@ def reached_from(name: str) -> frozenset[str]:
     return roots_of(STUDIES[name].roots(asked(name)))[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("file", "old", "new", "studies"),
     [
         ("checks.py", "must be a number; ", "is no number; ", ""),  # sentences of errors
