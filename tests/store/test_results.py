@@ -177,7 +177,7 @@ def test_a_damaged_part_counts_as_missing_wherever_the_damage_is_and_so_does_any
     content = file.read_bytes()
     mutated = [content[:length] for length in range(0, len(content), 7)]
     for place in range(len(content)):
-        for mask in (1, 16, 128, 255):
+        for mask in (1, 128):
             mutated.append(content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :])
     for damaged in mutated:
         file.write_bytes(damaged)
@@ -212,15 +212,12 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_i
     write = f"disk.write(Path({str(target)!r}), b'half')"
     _leave(f"{kill}\n{write}")
     assert len(leftovers()) == 1
-    results.save(make())  # the same file again
-    assert leftovers() == []
-    _leave(f"{kill}\n{write}")
     mine = target.with_name(f".{target.name}-{'0' * 32}.tmp")
     foreign = paths.results() / ".notes.tmp"
     foreign.write_text("not ours")
     with open(mine, "xb") as file:
         assert disk.lock(file)
-        results.save(make())
+        results.save(make())  # the same file again
         assert sorted(leftovers()) == sorted([mine.name, foreign.name])
     results.save(make())
     assert leftovers() == [foreign.name]
