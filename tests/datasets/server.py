@@ -16,7 +16,8 @@ from spectral_collapse.datasets.download import Archive
 class Server:
     """Serves `files` on 127.0.0.1 with ranges and ETags; can break connections and lie, and counts requests."""
 
-    def __init__(self) -> None:
+    def forget(self) -> None:
+        """Serves nothing, breaks nothing and has counted nothing."""
         self.files: dict[str, bytes] = {}
         self.break_after: list[int] = []  # bytes after which the next answers end, one entry an answer
         self.break_always: int | None = None  # bytes after which every answer ends
@@ -24,6 +25,9 @@ class Server:
         self.headers: dict[str, str | None] = {}  # in place of the right ones; None leaves one out
         self.shift = 0  # bytes by which an answer to a range begins elsewhere than asked for
         self.ranges: list[str | None] = []
+
+    def __init__(self) -> None:
+        self.forget()
         self.silence = threading.Event()
         outer = self
 

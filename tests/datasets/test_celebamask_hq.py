@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,28 +17,32 @@ from spectral_collapse.datasets.celebamask_hq import COLORS, MAPPING, PARTS, PHO
 from spectral_collapse.datasets.faces import CLASSES
 from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.radial_spectrum import spectral_slope
+from tests.each import each
 
 FACES = range(8)
 
 
-def write_official(root: Path, count: int, mapping: list[int] | None = None) -> Path:
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in in the official layout: rendered faces, photographs of 1024 px and part masks of 512 px."""
-    folder = root / "CelebAMask-HQ"
+    folder = tmp_path_factory.mktemp("faces") / "CelebAMask-HQ"
     (folder / PHOTOS).mkdir(parents=True)
-    for i in range(count):
+    (folder / PARTS / "0").mkdir(parents=True)
+    for i in range(3):
         photo = Image.fromarray(faces.photograph(0, i)).resize((1024, 1024), Image.Resampling.BICUBIC)
         photo.save(folder / PHOTOS / f"{i}.jpg", quality=90)
         labels = np.asarray(Image.fromarray(faces.label_map(0, i)).resize((512, 512), Image.Resampling.NEAREST))
-        part_folder = folder / PARTS / str(i // 2000)
-        part_folder.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(CLASSES):
             if number and (labels == number).any():
                 mask = np.repeat(np.where(labels == number, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
-                Image.fromarray(mask).save(part_folder / f"{i:05d}_{name}.png")
-    if mapping:
-        lines = [f"{i:5d} {place:10d}    {place + 1:06d}.jpg" for i, place in enumerate(mapping)]
-        (folder / MAPPING).write_text("\n".join(["idx     orig_idx    orig_file", *lines]) + "\n")
+                Image.fromarray(mask).save(folder / PARTS / "0" / f"{i:05d}_{name}.png")
+    lines = [f"{i:5d} {place:10d}    {place + 1:06d}.jpg" for i, place in enumerate((12, 182638, 170000))]
+    (folder / MAPPING).write_text("\n".join(["idx     orig_idx    orig_file", *lines]) + "\n")
     return folder
+
+
+def copied(official: Path, root: Path) -> Path:
+    return shutil.copytree(official, root / official.name)
 
 
 def write_pairs(root: Path, count: int, as_colors: bool = False) -> Path:
@@ -56,19 +61,19 @@ def both(root: Path, **options: bool) -> tuple[list[str], list[str]]:
 
 
 class TestOfficialLayout:
-    def test_parts_are_joined_and_painted(self, tmp_path: Path) -> None:
-        write_official(tmp_path, 3, mapping=[0, 1, 2])
-        images = open_real([tmp_path], "train", 256)
+    def test_parts_are_joined_and_painted_and_the_official_list_is_the_split(self, official: Path) -> None:
+        assert both(official.parent) == (["00000", "00002"], ["00001"])
+        images = open_real([official], "train", 256)  # the root itself may be the folder
         assert images.kind == "real"
         assert "official split" in images.origin
         twin = render("train", 256)
-        for i in range(3):
+        for i, face in enumerate(images.ids):
             # Masks of 512 px are the twin's of 256 px enlarged: reduced by nearest neighbour they come back.
-            assert torch.equal(images.source(i), twin.source(i))
-            assert (images.target(i) - twin.target(i)).abs().mean() < 0.05
+            assert torch.equal(images.source(i), twin.source(int(face)))
+            assert (images.target(i) - twin.target(int(face))).abs().mean() < 0.05
 
-    def test_later_classes_cover_earlier_ones(self, tmp_path: Path) -> None:
-        folder = write_official(tmp_path, 1, mapping=[0])
+    def test_later_classes_cover_earlier_ones(self, official: Path, tmp_path: Path) -> None:
+        folder = copied(official, tmp_path)
         everything = Image.new("L", (512, 512), 255)
         for name in ("cloth", "skin"):  # cloth is the last class: nothing else is left
             everything.save(folder / PARTS / "0" / f"00000_{name}.png")
@@ -76,14 +81,10 @@ class TestOfficialLayout:
         expected = torch.from_numpy(COLORS[-1]) / 127.5 - 1
         assert torch.equal(source, expected[:, None, None].expand(3, 64, 64))
 
-    def test_the_official_list_is_the_split(self, tmp_path: Path) -> None:
-        write_official(tmp_path, 4, mapping=[12, 182638, 170000, 200000])
-        assert both(tmp_path) == (["00000", "00002"], ["00001", "00003"])
-
-    def test_without_the_list_a_share_is_held_out(self, tmp_path: Path) -> None:
-        write_official(tmp_path, 1)
-        folder = tmp_path / "CelebAMask-HQ"
-        for i in range(1, 120):
+    def test_without_the_list_a_share_is_held_out(self, official: Path, tmp_path: Path) -> None:
+        folder = copied(official, tmp_path)
+        (folder / MAPPING).unlink()
+        for i in range(3, 120):
             (folder / PHOTOS / f"{i}.jpg").hardlink_to(folder / PHOTOS / "0.jpg")
             (folder / PARTS / "0" / f"{i:05d}_skin.png").hardlink_to(folder / PARTS / "0" / "00000_skin.png")
         train, test = both(tmp_path)
@@ -91,19 +92,16 @@ class TestOfficialLayout:
         assert len(train) + len(test) == 120
         assert 2 <= len(test) <= 25  # 120 draws of probability 0.1: mean 12, standard deviation 3.3
 
-    def test_the_root_itself_may_be_the_folder(self, tmp_path: Path) -> None:
-        assert len(open_real([write_official(tmp_path, 2, mapping=[0, 1])], "train", 64).ids) == 2
-
 
 class TestPairs:
-    @pytest.mark.parametrize("as_colors", [False, True])
+    @each("as_colors", [False, True])
     def test_numbers_and_colours_are_the_same(self, tmp_path: Path, as_colors: bool) -> None:
         write_pairs(tmp_path, 8, as_colors)
         images = open_real([tmp_path], "train", 64)
         for i, name in enumerate(images.ids):
             assert torch.equal(images.source(i), render("train", 64).source(int(name.split()[1])))
 
-    @pytest.mark.parametrize("mode", ["P", "RGB", "I;16", "LA"])
+    @each("mode", ["P", "RGB", "I;16", "LA"])
     def test_other_ways_to_store_numbers(self, tmp_path: Path, mode: str) -> None:
         labels = faces.label_map(0, 0)
         image = Image.fromarray(labels.astype(np.uint16) if mode == "I;16" else labels, "P" if mode == "P" else None)
@@ -151,7 +149,7 @@ BAD_PAIRS = {
 }
 
 
-@pytest.mark.parametrize("what", BAD_PAIRS)
+@each("what", BAD_PAIRS)
 def test_bad_pairs_are_named_and_left_out_only_if_asked(tmp_path: Path, what: str) -> None:
     spoil, message = BAD_PAIRS[what]
     folder = write_pairs(tmp_path, 8)
@@ -187,11 +185,10 @@ BAD_OFFICIAL = {
 }
 
 
-@pytest.mark.parametrize("what", BAD_OFFICIAL)
-def test_a_bad_official_folder_is_refused_in_one_sentence(tmp_path: Path, what: str) -> None:
+@each("what", BAD_OFFICIAL)
+def test_a_bad_official_folder_is_refused_in_one_sentence(tmp_path: Path, official: Path, what: str) -> None:
     spoil, message = BAD_OFFICIAL[what]
-    folder = write_official(tmp_path, 3, mapping=[0, 1, 182638])
-    spoil(folder)
+    spoil(copied(official, tmp_path))
     with pytest.raises(DataError, match=message):
         read_all(tmp_path)
 
@@ -204,7 +201,7 @@ def test_many_that_lack_something_are_counted(tmp_path: Path) -> None:
         open_real([tmp_path], "train", 64)
 
 
-@pytest.mark.parametrize("name", ["CelebAMask-HQ", "celebamask_hq"])
+@each("name", ["CelebAMask-HQ", "celebamask_hq"])
 def test_an_empty_folder_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(DataError, match="has neither CelebA-HQ-img and CelebAMask-HQ-mask-anno nor images and masks"):

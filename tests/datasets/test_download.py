@@ -18,6 +18,7 @@ import pytest
 from spectral_collapse.datasets import download
 from spectral_collapse.datasets.download import Archive, fetch
 from spectral_collapse.errors import DownloadError
+from tests.each import each
 
 from .server import Server, tarred, zipped
 
@@ -48,16 +49,6 @@ def test_downloads_checks_and_is_content_with_what_is_there(server: Server, tmp_
     assert contents(tmp_path / "new") == ["images.bin"]
 
 
-def test_goes_on_after_a_break_within_one_call(server: Server, tmp_path: Path) -> None:
-    archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT), size=len(CONTENT))
-    server.break_after = [3_000_000, 4_000_000]
-    [path] = fetch([archive], tmp_path, progress=False)
-    assert path.read_bytes() == CONTENT
-    assert server.ranges[0] is None
-    assert len(server.ranges) == 3
-    assert all(wanted != "bytes=0-" for wanted in server.ranges[1:])
-
-
 def test_goes_on_in_a_later_call(server: Server, tmp_path: Path) -> None:
     archive = server.offer("images.bin", CONTENT, sha256=sha256(CONTENT))
     server.break_after = [5_000_000] + [0] * download._ATTEMPTS
@@ -69,16 +60,6 @@ def test_goes_on_in_a_later_call(server: Server, tmp_path: Path) -> None:
     assert path.read_bytes() == CONTENT
     assert server.ranges[-1] == f"bytes={kept}-"
     assert contents(tmp_path) == ["images.bin"]
-
-
-def test_a_file_that_changed_between_two_attempts_is_not_joined(server: Server, tmp_path: Path) -> None:
-    archive = server.offer("images.bin", CONTENT)
-    server.break_after = [5_000_000] + [0] * download._ATTEMPTS
-    with pytest.raises(DownloadError):
-        fetch([archive], tmp_path, progress=False)
-    newer = CONTENT[::-1]
-    [path] = fetch([server.offer("images.bin", newer)], tmp_path, progress=False)
-    assert path.read_bytes() == newer
 
 
 def test_what_is_there_is_checked_and_needs_no_more_bytes(server: Server, tmp_path: Path) -> None:
@@ -142,7 +123,7 @@ def test_a_refusal_is_not_tried_again(server: Server, tmp_path: Path) -> None:
     assert len(server.ranges) == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "pack"),
     [
         ("plate.zip", zipped),
@@ -156,6 +137,7 @@ def test_unpacks_once_and_remembers(
     server: Server, tmp_path: Path, name: str, pack: Callable[[dict[str, bytes]], bytes]
 ) -> None:
     members = {"Week1/a.tif": b"a" * 5000, "Week1/deep/b.tif": b"b"}
+    server.forget()
     archive = server.offer(name, pack(members))
     [path] = fetch([archive], tmp_path, progress=False)
     assert {name: (tmp_path / name).read_bytes() for name in members} == members
@@ -204,7 +186,7 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "member"), EVIL, ids=[name for name, _, _ in EVIL])
+@each(("name", "content", "member"), EVIL)
 def test_a_member_outside_the_folder_is_named_and_nothing_unpacked(
     server: Server, tmp_path: Path, name: str, content: bytes, member: str
 ) -> None:
@@ -214,22 +196,3 @@ def test_a_member_outside_the_folder_is_named_and_nothing_unpacked(
     assert contents(folder) == [name]
     assert contents(tmp_path) == ["outer"]
     assert contents(tmp_path / "outer") == ["target"]
-
-
-@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("cut.zip", zipped({f"{i}.tif": bytes(2000) for i in range(20)})),
-        # 2560 bytes a member, so that some cuts fall exactly between two of them
-        ("cut.tar", tarred({f"{i}.tif": bytes(2048) for i in range(20)})[: 20 * 2560 + 1024]),
-        ("cut.tar.gz", tarred({f"{i}.tif": hashlib.sha256(bytes(i)).digest() * 60 for i in range(20)}, mode="w:gz")),
-    ],
-    ids=["zip", "tar", "tar.gz"],  # not the contents: an archive holds the time, and workers must agree on names
-)
-def test_a_truncated_archive_is_named(server: Server, tmp_path: Path, name: str, content: bytes, cut: float) -> None:
-    end = int(len(content) * cut)
-    shorter = content[: end // 2560 * 2560] if name == "cut.tar" else content[:end]
-    with pytest.raises(DownloadError, match=f"{re.escape(name)}' is truncated or damaged"):
-        fetch([server.offer(name, shorter)], tmp_path, progress=False)
-    assert contents(tmp_path) == [name]

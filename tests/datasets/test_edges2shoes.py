@@ -16,8 +16,9 @@ from spectral_collapse.datasets.base import DomainDataset
 from spectral_collapse.datasets.edges import line_drawing, reduced_drawing
 from spectral_collapse.datasets.edges2shoes import DATASETS, open_real, render
 from spectral_collapse.errors import DataError
+from tests.each import each
 
-SHOES = range(12)
+SHOES = range(8)
 
 
 def write_pairs(folder: Path, count: int) -> None:
@@ -134,7 +135,7 @@ class TestPhotosAlone:
 
 
 class TestFolders:
-    @pytest.mark.parametrize("name", ["edges2shoes", "shoes"])
+    @each("name", ["edges2shoes", "shoes"])
     def test_an_empty_folder_is_an_error(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).mkdir()
         with pytest.raises(DataError, match="has no images"):
@@ -150,7 +151,7 @@ class TestFolders:
 
 
 class TestReducedDrawing:
-    @pytest.mark.parametrize("size", [32, 64, 128])
+    @each("size", [32, 64, 128])
     def test_lines_keep_most_of_their_blackness(self, size: int) -> None:
         """A one-pixel line, widened to about 3/4 of a target pixel (whole pixels: 6 of 8, 3 of 4, 2 of 2),
         holds that much of its blackness in all, in one target pixel or two."""
@@ -166,7 +167,7 @@ class TestReducedDrawing:
 
 
 class TestTwin:
-    @pytest.mark.parametrize("size", [32, 96, 128])
+    @each("size", [32, 96, 128])
     def test_sizes_show_the_same_shoe(self, size: int) -> None:
         small, full = render("test", size), render("test", 256)
         reduced = torch.nn.functional.interpolate(full.target(0)[None], size=size, mode="area")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import shutil
 from collections.abc import Callable
@@ -12,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from spectral_collapse import cli, datasets
 from spectral_collapse.datasets import bbbc021, download, edges2shoes
 from spectral_collapse.datasets.base import DomainDataset
 from spectral_collapse.errors import DownloadError
+from tests.each import each
 
 from .server import Server, tarred, zipped
+from .test_bbbc021 import official, table
 
 
 def pair_of_images(shade: int) -> bytes:
@@ -41,21 +41,11 @@ def shoe_archives() -> dict[str, bytes]:
 def cell_archives() -> dict[str, bytes]:
     """The table, and plates with their folder at the top: two of the 55."""
     rng = np.random.default_rng(0)
-    archives, lines = {}, []
-    for week, plate in (("Week1", 22123), ("Week1", 22141)):
-        name, members = f"{week}_{plate}", {}
-        for well in range(20):
-            files = [f"{week}_150607_B{well:02d}_s1_w{channel}.tif" for channel in (1, 2, 4)]
-            for file in files:
-                buffer = io.BytesIO()
-                tifffile.imwrite(buffer, rng.integers(0, 4096, (64, 64), dtype=np.uint16))
-                members[f"{name}/{file}"] = buffer.getvalue()
-            lines.append([*(part for file in files for part in (file, f"{week}/{name}")), name, f"B{well:02d}"])
-        archives[f"BBBC021_v1_images_{name}.zip"] = zipped(members)
-    columns = [f"Image_{part}_{dye}" for dye in ("DAPI", "Tubulin", "Actin") for part in ("FileName", "PathName")]
-    table = io.StringIO()
-    csv.writer(table).writerows([[*columns, "Image_Metadata_Plate_DAPI", "Image_Metadata_Well_DAPI"], *lines])
-    return {bbbc021.METADATA: table.getvalue().encode(), **archives}
+    lines, files = official(
+        ["Week1_22123", "Week1_22141"], 20, lambda dye: rng.integers(0, 4096, (64, 64), dtype=np.uint16)
+    )
+    archives = {f"BBBC021_v1_images_{plate}.zip": zipped(members) for plate, members in files.items()}
+    return {bbbc021.METADATA: table(lines).encode(), **archives}
 
 
 OFFICIAL: dict[str, Callable[[], dict[str, bytes]]] = {"bbbc021": cell_archives, "edges2shoes": shoe_archives}
@@ -90,24 +80,28 @@ def real(name: str, split: str, root: Path | None = None) -> DomainDataset:
     return data
 
 
+def of_family(family: str) -> list[str]:
+    return [name for name, entry in datasets.DATASETS.items() if entry.family == family]
+
+
 def test_all_downloads_are_tried_here() -> None:
     assert {entry.family for entry in datasets.DATASETS.values() if entry.download} == set(OFFICIAL)
 
 
-@pytest.mark.parametrize("name", [name for name, entry in datasets.DATASETS.items() if entry.download])
+@pytest.mark.parametrize("family", OFFICIAL)
 def test_what_was_fetched_is_what_load_finds(
-    server: Server, published: Path, capsys: pytest.CaptureFixture[str], name: str
+    server: Server, published: Path, capsys: pytest.CaptureFixture[str], family: str
 ) -> None:
-    entry = datasets.info(name)
-    assert fetch(server, entry.family) == 0
-    assert f"{entry.family} is in {published / entry.family}\n" in capsys.readouterr().out
-    lengths = [len(real(name, split)) for split in ("train", "test")]
-    assert lengths == [4, 2] if name == "edges2shoes" else sum(lengths) == 40
+    assert fetch(server, family) == 0
+    assert f"{family} is in {published / family}\n" in capsys.readouterr().out
     assert cli.main(["data", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert f"real, {lengths[1]} test images" in lines[name]
+    for name in of_family(family):
+        lengths = [len(real(name, split)) for split in ("train", "test")]
+        assert lengths == [4, 2] if name == "edges2shoes" else sum(lengths) == 40
+        assert f"real, {lengths[1]} test images" in lines[name]
     asked = len(server.ranges)
-    assert fetch(server, entry.family) == 0
+    assert fetch(server, family) == 0
     assert len(server.ranges) == asked  # all of it is there
 
 
@@ -118,9 +112,8 @@ def test_a_folder_of_ones_own_is_a_root(
     mine = tmp_path / "mine"
     assert fetch(server, family, "--folder", str(mine)) == 0
     assert f"SPECTRAL_COLLAPSE_DATA={mine} " in capsys.readouterr().out
-    for name, entry in datasets.DATASETS.items():
-        if entry.family == family:
-            real(name, "test", mine)
+    for name in of_family(family):
+        real(name, "test", mine)
     assert not published.exists()
 
 
@@ -140,9 +133,8 @@ def test_a_folder_that_was_removed_is_fetched_again(
     assert len(server.ranges) == asked + (not keep)  # the one archive whose files are not there
     if keep:
         assert sorted(published.rglob("*")) == whole
-    for name, entry in datasets.DATASETS.items():
-        if entry.family == family:
-            real(name, "train")
+    for name in of_family(family):
+        real(name, "train")
 
 
 def test_an_emptied_folder_is_unpacked_again(server: Server, published: Path) -> None:
@@ -153,7 +145,7 @@ def test_an_emptied_folder_is_unpacked_again(server: Server, published: Path) ->
     assert len(real("edges2shoes", "test")) == 2
 
 
-@pytest.mark.parametrize(("family", "name"), [("bbbc021", "bbbc021_x8"), ("edges2shoes", "edges2shoes")])
+@each(("family", "name"), [("bbbc021", "bbbc021_x8"), ("edges2shoes", "edges2shoes")])
 def test_a_fetch_that_failed_leaves_the_data_set_as_it_was(
     server: Server, published: Path, monkeypatch: pytest.MonkeyPatch, family: str, name: str
 ) -> None:

@@ -18,8 +18,9 @@ from spectral_collapse.datasets.pictures import MARGIN, PictureSet, PictureWindo
 from spectral_collapse.datasets.resample import sparsify
 from spectral_collapse.datasets.textures import HOMOGENEOUS, TEXTURES
 from spectral_collapse.errors import DataError
+from tests.each import each
 
-both = pytest.mark.parametrize("chosen", [PHOTOS, TEXTURES], ids=lambda chosen: chosen.family)
+both = each("chosen", [PHOTOS, TEXTURES])
 
 
 def painted(chosen: Iterable[Window], picture: str) -> np.ndarray:
@@ -35,7 +36,7 @@ def dataset(split: Split, size: int, factor: int = 8) -> DomainDataset:
     return DomainDataset(DATASETS[0], split, size, PictureWindows(PHOTOS, split, size, factor))
 
 
-@pytest.mark.parametrize("size", [32, 64, 256])
+@each("size", [32, 64, 256])
 @both
 def test_train_and_test_stay_a_margin_apart(chosen: PictureSet, size: int) -> None:
     train, test = windows(chosen, "train", size), windows(chosen, "test", size)
@@ -76,7 +77,7 @@ def test_one_family_shares_its_domains() -> None:
     assert len({entry.source_label for entry in DATASETS}) == 3
 
 
-@pytest.mark.parametrize(("chosen", "train", "test"), [(PHOTOS, 4000, 200), (TEXTURES, 4000, 64)])
+@each(("chosen", "train", "test"), [(PHOTOS, 4000, 200), (TEXTURES, 4000, 64)])
 def test_enough_windows_from_all_pictures(chosen: PictureSet, train: int, test: int) -> None:
     for split, least in (("train", train), ("test", test)):
         found = windows(chosen, split, 64)
@@ -87,7 +88,7 @@ def test_enough_windows_from_all_pictures(chosen: PictureSet, train: int, test: 
         assert len({window.id for window in found}) == len(found)
 
 
-@pytest.mark.parametrize(("split", "factor"), [("train", 8), ("test", 16), ("test", 32)])
+@each(("split", "factor"), [("train", 8), ("test", 16), ("test", 32)])
 def test_images(split: Split, factor: int) -> None:
     images = PictureWindows(PHOTOS, split, 64, factor)
     target = images.target(5)

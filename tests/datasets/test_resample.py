@@ -8,16 +8,17 @@ from torch.nn.functional import interpolate
 
 from spectral_collapse.datasets.resample import sparsify
 from spectral_collapse.errors import InvalidParameterError
+from tests.each import each
 
 
-@pytest.mark.parametrize("factor", [1, 2, 3, 8, 16])
+@each("factor", [1, 2, 3, 8, 16])
 def test_agrees_with_torch_nearest_exact(factor: int) -> None:
     images = torch.rand(2, 3, 48, 96)
     small = interpolate(images, scale_factor=1 / factor, mode="nearest-exact")
     assert torch.equal(sparsify(images, factor), interpolate(small, scale_factor=factor, mode="nearest-exact"))
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (3, 64, 32), (2, 3, 64, 64), (2, 2, 1, 16, 16)])
+@each("shape", [(64, 64), (3, 64, 32), (2, 3, 64, 64), (2, 2, 1, 16, 16)])
 def test_blocks_are_constant_and_show_a_pixel_of_their_own(shape: tuple[int, ...]) -> None:
     images = torch.rand(shape)
     blocks = sparsify(images, 8).unfold(-2, 8, 8).unfold(-2, 8, 8).flatten(-2)
@@ -36,7 +37,7 @@ def test_is_idempotent_and_new() -> None:
     assert images.any()
 
 
-@pytest.mark.parametrize("factor", [5, 64, 0, -2, 2.0, True])
+@each("factor", [5, 64, 0, -2, 2.0, True])
 def test_refuses_factors_that_do_not_fit(factor: object) -> None:
     with pytest.raises(InvalidParameterError, match="factor"):
         sparsify(torch.zeros(3, 32, 32), factor)

@@ -7,9 +7,10 @@ import torch
 from spectral_collapse.denoisers import CovarianceDenoiser, covariance_denoiser
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from tests.each import each
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_the_covariance_denoiser_is_the_conditional_mean(process: Process, generator: torch.Generator) -> None:
     options = {"dtype": torch.float64, "generator": generator}
     directions = torch.linalg.qr(torch.randn(24, 5, **options)).Q

@@ -6,6 +6,7 @@ import torch
 from spectral_collapse.denoisers import GaussianDenoiser, gaussian_denoiser
 from spectral_collapse.errors import InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import Level, VariancePreserving
+from tests.each import each
 
 
 def test_gaussian_denoiser_is_the_conditional_mean() -> None:
@@ -26,7 +27,7 @@ def test_gaussian_denoiser_is_the_conditional_mean() -> None:
     torch.testing.assert_close(level.alpha * got.clean + level.sigma * got.noise, x)
 
 
-@pytest.mark.parametrize("shape", [(), (8,), (8, 8), (1, 1), (3, 1, 1), (3, 8, 8)])
+@each("shape", [(), (8,), (8, 8), (1, 1), (3, 1, 1), (3, 8, 8)])
 def test_a_mean_of_any_shape_that_broadcasts_is_the_mean(shape: tuple[int, ...]) -> None:
     process = VariancePreserving()
     level, label = process.levels(5)[2], torch.zeros(3, dtype=torch.long)

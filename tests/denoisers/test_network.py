@@ -10,14 +10,15 @@ from spectral_collapse import inversion
 from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, PredictionType, coefficients
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
+from tests.each import each
 from tests.networks_tiny import tiny_conditional_unet, tiny_dit, tiny_unet
 
 PROCESSES = (VariancePreserving(), VarianceExploding(), FlowMatching(last=0.98))
 LEVELS = [process.levels(50)[i] for process in PROCESSES for i in (0, 25, 50)]
 
 
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-@pytest.mark.parametrize("level", LEVELS)
+@each("prediction", PREDICTION_TYPES)
+@each("level", LEVELS)
 def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionType, level: Level) -> None:
     """With the output that the definition of each type demands, noise and clean are recovered."""
     clean, noise = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
@@ -38,36 +39,11 @@ def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionTy
     torch.testing.assert_close(c.clean_skip * x + c.clean_out * output, clean, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-@pytest.mark.parametrize("level", LEVELS)
-def test_any_network_output_splits_x_exactly(prediction: PredictionType, level: Level) -> None:
-    x, output = torch.randn(2, 4, 3, 8, 8, dtype=torch.float64)
-    c = coefficients(prediction, level.alpha, level.sigma)
-    noise, clean = c.noise_skip * x + c.noise_out * output, c.clean_skip * x + c.clean_out * output
-    torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-9, atol=1e-9)
-
-
 def test_edm_input_has_unit_variance_for_data_of_sigma_data() -> None:
     for level in LEVELS:
         c = coefficients("edm", level.alpha, level.sigma, 0.7)
         variance = level.alpha**2 * 0.7**2 + level.sigma**2
         assert c.input_scale * variance**0.5 == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    "network",
-    [tiny_unet(), tiny_unet(num_class_embeds=None), tiny_conditional_unet(num_class_embeds=3), tiny_dit()],
-    ids=["unet", "unet without labels", "conditional unet", "dit"],
-)
-@pytest.mark.parametrize("prediction", PREDICTION_TYPES)
-def test_diffusers_networks_become_denoisers(network: torch.nn.Module, prediction: PredictionType) -> None:
-    denoiser = NetworkDenoiser(network, VariancePreserving(), prediction)
-    level = denoiser.process.levels(10)[4]
-    x, label = torch.randn(3, 4, 16, 16), torch.tensor([0, 1, 2])
-    noise, clean = denoiser(x, level, label)
-    assert noise.shape == clean.shape == x.shape
-    # The sum of two float32 terms of the size of x: a few rounding errors.
-    torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-4, atol=1e-5)
 
 
 def test_labels_reach_a_conditional_unet_through_its_context() -> None:
@@ -88,39 +64,6 @@ def test_only_x_receives_a_gradient_and_the_network_stays_as_it_was() -> None:
     assert x.grad.abs().sum() > 0
     assert all(weight.grad is None and weight.requires_grad for weight in network.parameters())
     assert network.training
-
-
-@pytest.mark.parametrize(
-    ("network", "shape", "words"),
-    [
-        (
-            tiny_unet(),
-            (3, 16, 16),
-            "takes 4 channels and sides of multiples of .*: are these images, and not yet latents?",
-        ),
-        (tiny_unet(), (4, 16, 17), r"takes 4 channels and sides of multiples of .*; \(4, 16, 17\) was given$"),
-        (tiny_dit(), (4, 7, 7), "takes 4 channels and squares of multiples of 2"),
-        (tiny_dit(), (4, 8, 16), "takes 4 channels and squares of multiples of 2"),
-    ],
-)
-def test_images_that_a_network_cannot_take_are_refused(
-    network: torch.nn.Module, shape: tuple[int, ...], words: str
-) -> None:
-    process = VariancePreserving()
-    with pytest.raises(InvalidParameterError, match=words):
-        NetworkDenoiser(network, process)(torch.randn(1, *shape), process.levels(5)[1], torch.tensor([0]))
-
-
-def test_bad_arguments_are_refused_in_one_sentence() -> None:
-    process = VariancePreserving()
-    with pytest.raises(InvalidParameterError, match="unknown prediction type 'eps'; known are: epsilon"):
-        NetworkDenoiser(tiny_unet(), process, "eps")  # type: ignore[arg-type]
-    with pytest.raises(InvalidParameterError, match="sigma_data"):
-        NetworkDenoiser(tiny_unet(), process, "edm", sigma_data=0)
-    with pytest.raises(InvalidParameterError, match="context="):
-        NetworkDenoiser(tiny_conditional_unet(), process)
-    with pytest.raises(InvalidParameterError, match=r"domain labels \[3\] .* 0 to 2"):
-        NetworkDenoiser(tiny_unet(), process)(torch.randn(1, 4, 16, 16), process.levels(5)[1], torch.tensor([3]))
 
 
 def _conditioned_kinds() -> dict[str, NetworkDenoiser]:
@@ -146,8 +89,8 @@ def _conditioned_kinds() -> dict[str, NetworkDenoiser]:
 KINDS = list(_conditioned_kinds())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_embedding_of_a_label_stands_for_the_label(kind: str) -> None:
+@each("kind", KINDS)
+def test_the_embedding_of_a_label_stands_for_the_label_and_reaches_no_other_image(kind: str) -> None:
     denoiser = _conditioned_kinds()[kind]
     before = {name: weight.clone() for name, weight in denoiser.network.state_dict().items()}
     x, label, level = torch.randn(4, 4, 16, 16), torch.tensor([2, 0, 1, 0]), denoiser.process.levels(10)[4]
@@ -161,23 +104,17 @@ def test_the_embedding_of_a_label_stands_for_the_label(kind: str) -> None:
     swapped = denoiser.conditioned(x, level, embedding.flip(0))
     assert not torch.allclose(swapped.noise, denoiser(x, level, label).noise)
     torch.testing.assert_close(swapped, denoiser(x, level, label.flip(0)))
+    # Batches of four and of one may be summed in another order: a few float32 roundings.
+    embedding += 0.1 * torch.randn_like(embedding)
+    whole = denoiser.conditioned(x, level, embedding)
+    parts = [denoiser.conditioned(x[i : i + 1], level, embedding[i : i + 1]).noise for i in range(4)]
+    torch.testing.assert_close(whole.noise, torch.cat(parts), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(level.alpha * whole.clean + level.sigma * whole.noise, x, rtol=1e-4, atol=1e-5)
     for name, weight in denoiser.network.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_conditioning_of_one_image_does_not_reach_another(kind: str) -> None:
-    denoiser = _conditioned_kinds()[kind]
-    level = denoiser.process.levels(10)[4]
-    x, label = torch.randn(3, 4, 16, 16), torch.tensor([0, 1, 2])
-    embedding = denoiser.embed(label) + 0.1 * torch.randn_like(denoiser.embed(label))
-    whole = denoiser.conditioned(x, level, embedding).noise
-    parts = [denoiser.conditioned(x[i : i + 1], level, embedding[i : i + 1]).noise for i in range(3)]
-    # Batches of three and of one may be summed in another order: a few float32 roundings.
-    torch.testing.assert_close(whole, torch.cat(parts), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_the_gradient_with_respect_to_the_embedding(kind: str) -> None:
     """Against a central difference in float64, along one random direction per image."""
     denoiser = _conditioned_kinds()[kind]
@@ -234,38 +171,16 @@ def test_what_has_no_table_of_embeddings_cannot_be_conditioned() -> None:
     process, x, label = VariancePreserving(), torch.randn(1, 4, 16, 16), torch.tensor([0])
     with pytest.raises(InvalidParameterError, match=r"do not pass through an nn\.Embedding"):
         NetworkDenoiser(tiny_unet(class_embed_type="timestep"), process).embed(label)
+    unlabelled = NetworkDenoiser(tiny_unet(num_class_embeds=None), process)
+    assert unlabelled(x, process.levels(5)[1], label).noise.shape == x.shape
     with pytest.raises(InvalidParameterError, match="takes no domain labels"):
-        NetworkDenoiser(tiny_unet(num_class_embeds=None), process).embed(label)
+        unlabelled.embed(label)
     denoiser = NetworkDenoiser(tiny_unet(), process)
     with pytest.raises(InvalidParameterError, match=r"shape \(1, 32\); \(1, 31\) was given"):
         denoiser.conditioned(x, process.levels(5)[1], denoiser.embed(label)[:, :31])
     denoiser.network.enable_gradient_checkpointing()
     with pytest.raises(InvalidParameterError, match="gradient checkpointing"):
         denoiser.conditioned(x, process.levels(5)[1], denoiser.embed(label))
-
-
-def test_conditioning_that_the_network_does_not_have_is_refused() -> None:
-    process = VariancePreserving()
-    with pytest.raises(InvalidParameterError, match=r"classes \[0, 1, 3\] .* 0 to 2"):
-        NetworkDenoiser(tiny_unet(), process, classes=[0, 1, 3])
-    with pytest.raises(InvalidParameterError, match="takes no class labels"):
-        NetworkDenoiser(tiny_unet(num_class_embeds=None), process, classes=[0])
-    with pytest.raises(InvalidParameterError, match="takes no added="):
-        NetworkDenoiser(tiny_unet(), process, added={"text_embeds": torch.zeros(3, 4)})
-    with pytest.raises(InvalidParameterError, match="needs added="):
-        NetworkDenoiser(
-            tiny_conditional_unet(
-                addition_embed_type="text_time", addition_time_embed_dim=2, projection_class_embeddings_input_dim=7
-            ),
-            process,
-            context=torch.randn(3, 5, 6),
-        )
-
-
-@pytest.mark.parametrize("prediction", ["epsilon", "edm"])
-def test_a_prediction_that_says_nothing_at_full_noise_is_refused(prediction: PredictionType) -> None:
-    with pytest.raises(InvalidParameterError, match=f"predicts '{prediction}' says nothing of the image at the last"):
-        NetworkDenoiser(tiny_unet(), FlowMatching(), prediction)
 
 
 def test_threads_that_share_a_network_get_what_one_thread_gets() -> None:
@@ -277,9 +192,9 @@ def test_threads_that_share_a_network_get_what_one_thread_gets() -> None:
     def latent(method: str) -> torch.Tensor:
         return inversion.create(method).invert(denoiser, x, 0, 4).latent
 
-    methods = ("null_class", "standard", "ovg", "standard") * 4
+    methods = ("null_class", "standard", "ovg", "standard") * 2
     with torch.no_grad():
-        alone = [latent(method) for method in methods[:4]] * 4
+        alone = [latent(method) for method in methods[:4]] * 2
         with ThreadPoolExecutor(2) as threads:
             together = list(threads.map(latent, methods))
     assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
@@ -331,23 +246,50 @@ def test_weights_that_are_stored_in_eight_bits_are_computed_with_in_more() -> No
         )
 
 
-def test_arguments_of_other_types_are_refused() -> None:
-    network, process = tiny_unet(), VariancePreserving()
-    for wrong in ([0.5], [[0], [1]], "012", [None], [], [True]):
-        with pytest.raises(InvalidParameterError, match="classes must be a whole number for each domain label"):
-            NetworkDenoiser(network, process, classes=wrong)
-    for wrong in (torch.zeros(3, 5, 6, dtype=torch.int64), torch.zeros(3, 6), [[1.0]]):
-        with pytest.raises(InvalidParameterError, match="context must be a floating-point tensor"):
-            NetworkDenoiser(tiny_conditional_unet(), process, context=wrong)
-    with pytest.raises(InvalidParameterError, match=r"network must be a torch\.nn\.Module; 'net' was given"):
-        NetworkDenoiser("net", process)
-    for wrong in (None, VariancePreserving, "flow"):
-        with pytest.raises(InvalidParameterError, match="process must be a noise process"):
-            NetworkDenoiser(network, wrong)
+class _Other(torch.nn.Module):
+    def forward(self, x: torch.Tensor, time: torch.Tensor) -> object:
+        return (x, time)
 
-    class Other(torch.nn.Module):
-        def forward(self, x: torch.Tensor, time: torch.Tensor) -> object:
-            return (x, time)
 
-    with pytest.raises(InvalidParameterError, match="this Other answered"):
-        NetworkDenoiser(Other(), process)(torch.randn(1, 4, 16, 16), process.levels(5)[3], torch.tensor([0]))
+UNET, CONDITIONAL = tiny_unet(), tiny_conditional_unet()
+XL = tiny_conditional_unet(
+    addition_embed_type="text_time", addition_time_embed_dim=2, projection_class_embeddings_input_dim=7
+)
+CLASSES, CONTEXT = "classes must be a whole number for each domain label", "context must be a floating-point tensor"
+ASKED = "takes 4 channels and sides of multiples of .*"
+REFUSED: list[tuple[dict[str, object], str]] = [
+    ({"prediction": "eps"}, "unknown prediction type 'eps'; known are: epsilon"),
+    ({"prediction": "edm", "sigma_data": 0}, "sigma_data"),
+    *(
+        ({"process": FlowMatching(), "prediction": kind}, f"predicts '{kind}' says nothing of the image at the last")
+        for kind in ("epsilon", "edm")
+    ),
+    ({"network": CONDITIONAL}, "context="),
+    ({"network": XL, "context": torch.randn(3, 5, 6)}, "needs added="),
+    ({"added": {"text_embeds": torch.zeros(3, 4)}}, "takes no added="),
+    ({"classes": [0, 1, 3]}, r"classes \[0, 1, 3\] .* 0 to 2"),
+    ({"network": tiny_unet(num_class_embeds=None), "classes": [0]}, "takes no class labels"),
+    *(({"classes": wrong}, CLASSES) for wrong in ([0.5], [[0], [1]], "012", [None], [], [True])),
+    *(
+        ({"network": CONDITIONAL, "context": wrong}, CONTEXT)
+        for wrong in (torch.zeros(3, 5, 6, dtype=torch.int64), torch.zeros(3, 6), [[1.0]])
+    ),
+    ({"network": "net"}, r"network must be a torch\.nn\.Module; 'net' was given"),
+    *(({"process": wrong}, "process must be a noise process") for wrong in (None, VariancePreserving, "flow")),
+    ({"network": _Other()}, "this _Other answered"),
+    ({"label": 3}, r"domain labels \[3\] .* 0 to 2"),
+    ({"shape": (3, 16, 16)}, f"{ASKED}: are these images, and not yet latents\\?"),
+    ({"shape": (4, 16, 17)}, rf"{ASKED}; \(4, 16, 17\) was given$"),
+    *(
+        ({"network": tiny_dit(), "shape": shape}, "takes 4 channels and squares of multiples of 2")
+        for shape in ((4, 7, 7), (4, 8, 16))
+    ),
+]
+
+
+@each(("given", "words"), REFUSED)
+def test_what_cannot_be_is_refused_in_one_sentence(given: dict[str, object], words: str) -> None:
+    given = {"network": UNET, "process": VariancePreserving(), "shape": (4, 16, 16), "label": 0} | given
+    x, label, level = torch.randn(1, *given.pop("shape")), given.pop("label"), VariancePreserving().levels(5)[1]
+    with pytest.raises(InvalidParameterError, match=words):
+        NetworkDenoiser(**given)(x, level, torch.tensor([label]))

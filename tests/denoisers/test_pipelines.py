@@ -30,6 +30,8 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
+from tests.each import each
+
 DOMAINS: dict[Kind, dict[str, str | int]] = {
     "stable-diffusion": {"source": "ink", "target": "oil", "prompt": "a cat"},
     "stable-diffusion-xl": {"source": "ink", "target": "oil", "prompt": "a {} cat"},
@@ -80,7 +82,7 @@ def by_hand(pipe: DiffusionPipeline, kind: Kind, x: torch.Tensor, time: float) -
     return pipe.unet(x, time, encoder_hidden_states=states, added_cond_kwargs=added).sample
 
 
-@pytest.mark.parametrize("kind", DOMAINS)
+@each("kind", DOMAINS)
 def test_a_pipelines_denoiser_answers_as_its_network_does(kind: Kind) -> None:
     pipe = tiny_pipeline(kind)
     denoiser = wrap(pipe, kind)
@@ -90,23 +92,21 @@ def test_a_pipelines_denoiser_answers_as_its_network_does(kind: Kind) -> None:
     torch.testing.assert_close(noise, by_hand(pipe, kind, x, level.time), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(level.alpha * clean + level.sigma * noise, x, rtol=1e-4, atol=1e-5)
     assert not any(torch.allclose(noise[i], noise[j]) for i, j in ((0, 1), (1, 2), (0, 2)))
+    label = torch.tensor([2, 0, 1])
+    expected = denoiser(x, level, label)
+    torch.testing.assert_close(denoiser.conditioned(x, level, denoiser.embed(label)), expected)
+    part = "unet" if hasattr(pipe, "unet") else "transformer"  # which may be wrapped
+    setattr(pipe, part, torch.nn.DataParallel(getattr(pipe, part)))
+    torch.testing.assert_close(wrap(pipe, kind)(x, level, label), expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", DOMAINS)
-@pytest.mark.parametrize("method", ["standard", "ovg"])
-def test_an_image_goes_up_and_down_a_pipeline(kind: Kind, method: str) -> None:
+@each("kind", DOMAINS)
+def test_an_image_goes_up_and_down_a_pipeline(kind: Kind) -> None:
     denoiser = wrap(tiny_pipeline(kind), kind)
-    latent = inversion.create(method).invert(denoiser, torch.randn(2, 4, 16, 16), 0, 3).latent
+    latent = inversion.create("ovg").invert(denoiser, torch.randn(2, 4, 16, 16), 0, 3).latent
     image = sample(denoiser, latent, 1, 3, guidance=2.0)
     assert image.shape == (2, 4, 16, 16)
     assert torch.isfinite(image).all()
-
-
-@pytest.mark.parametrize("kind", DOMAINS)
-def test_the_embedding_of_a_pipelines_labels_stands_for_them(kind: Kind) -> None:
-    denoiser = wrap(tiny_pipeline(kind), kind)
-    x, label, level = torch.randn(3, 4, 16, 16), torch.tensor([2, 0, 1]), denoiser.process.levels(10)[6]
-    torch.testing.assert_close(denoiser.conditioned(x, level, denoiser.embed(label)), denoiser(x, level, label))
 
 
 def test_the_null_label_is_the_empty_prompt() -> None:
@@ -120,7 +120,7 @@ def test_the_null_label_is_the_empty_prompt() -> None:
     torch.testing.assert_close(*from_pipeline(xl, source="", target="oil").embed(torch.tensor([0, 2])), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
+@each(
     ("prompt", "words", "read"),
     [("", "ink", "ink"), ("a cat", "ink", "a cat, ink"), ("a {} cat", "ink", "a ink cat"), ("a cat", "", "a cat")],
 )
@@ -130,7 +130,7 @@ def test_prompts_are_templates(prompt: str, words: str, read: str) -> None:
     torch.testing.assert_close(filled, from_pipeline(pipe, source=read, target="pen").embed(torch.tensor([0])))
 
 
-@pytest.mark.parametrize("kind", ["stable-diffusion", "dit"])
+@each("kind", ["stable-diffusion", "dit"])
 def test_the_levels_are_those_of_the_scheduler(kind: Kind) -> None:
     pipe = tiny_pipeline(kind)
     levels = wrap(pipe, kind).process.levels(20)
@@ -142,7 +142,7 @@ def test_the_levels_are_those_of_the_scheduler(kind: Kind) -> None:
     torch.testing.assert_close(signal, pipe.scheduler.alphas_cumprod[times], rtol=1000 * 2**-24, atol=0)
 
 
-@pytest.mark.parametrize("kind", ["stable-diffusion-3", "flux"])
+@each("kind", ["stable-diffusion-3", "flux"])
 def test_sampling_a_flow_pipeline_is_what_diffusers_does(kind: Kind) -> None:
     """The same latents as the pipeline's own call, up to the last 0.001 of the path, shifted, that are not walked."""
     pipe, steps = tiny_pipeline(kind), 6
@@ -173,7 +173,7 @@ def test_the_shift_of_flux_is_that_of_its_usual_size() -> None:
     assert wrap(tiny_pipeline("stable-diffusion-3"), "stable-diffusion-3").process.shift == 3.0
 
 
-@pytest.mark.parametrize("given", ["epsilon", "v_prediction", "sample"])
+@each("given", ["epsilon", "v_prediction", "sample"])
 def test_a_step_is_that_of_the_scheduler(given: str) -> None:
     """DDIM's own step from the same network output ends where ours ends."""
     pipe = tiny_pipeline()
@@ -188,7 +188,7 @@ def test_a_step_is_that_of_the_scheduler(given: str) -> None:
     torch.testing.assert_close(following.alpha * clean + following.sigma * noise, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", DOMAINS)
+@each("kind", DOMAINS)
 def test_a_pipeline_in_half_precision_works(kind: Kind) -> None:
     denoiser = wrap(tiny_pipeline(kind).to(dtype=torch.bfloat16), kind)
     x, label = torch.randn(2, 4, 16, 16), torch.tensor([0, 1])
@@ -201,7 +201,7 @@ def test_a_pipeline_in_half_precision_works(kind: Kind) -> None:
     torch.testing.assert_close(denoiser.conditioned(x, level, denoiser.embed(label)).noise, noise)
 
 
-@pytest.mark.parametrize(
+@each(
     ("scheduler", "config", "sentence"),
     [
         (FlowMatchEulerDiscreteScheduler, {}, "FlowMatchEulerDiscreteScheduler is not supported, for it has no betas"),
@@ -220,7 +220,7 @@ def test_other_processes_are_refused(scheduler: type, config: Mapping[str, objec
         wrap(pipe, "stable-diffusion")
 
 
-@pytest.mark.parametrize(
+@each(
     ("config", "sentence"),
     [
         ({"in_channels": 9}, "takes 9 channels and gives 4, as for inpainting"),
@@ -233,7 +233,6 @@ def test_other_processes_are_refused(scheduler: type, config: Mapping[str, objec
             "added embedding of 64 numbers, and size and text make 58",
         ),
     ],
-    ids=["inpainting", "distilled", "classes", "image", "image prompt", "refiner"],
 )
 def test_networks_that_need_more_are_refused(config: dict[str, object], sentence: str) -> None:
     pipe = tiny_pipeline("stable-diffusion-xl")
@@ -263,13 +262,6 @@ def test_other_pipelines_and_domains_are_refused() -> None:
         denoiser(torch.randn(1, 4, 16, 16), denoiser.process.levels(5)[1], torch.tensor([3]))
 
 
-def test_a_scheduler_of_another_class_but_the_same_betas_will_do() -> None:
-    pipe = tiny_pipeline()
-    process = wrap(pipe, "stable-diffusion").process
-    pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
-    assert wrap(pipe, "stable-diffusion").process == process
-
-
 def test_the_shift_is_that_which_the_scheduler_uses() -> None:
     pipe = tiny_pipeline("stable-diffusion-3")
     flow = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
@@ -283,9 +275,11 @@ def test_the_shift_is_that_which_the_scheduler_uses() -> None:
         wrap(pipe, "stable-diffusion-3")
 
 
-def test_what_another_scheduler_left_in_the_configuration_is_not_read() -> None:
+def test_another_scheduler_of_the_same_betas_will_do_and_what_one_left_in_the_configuration_is_not_read() -> None:
     pipe = tiny_pipeline()
     process = wrap(pipe, "stable-diffusion").process
+    pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    assert wrap(pipe, "stable-diffusion").process == process
     pipe.scheduler = UniPCMultistepScheduler.from_config(pipe.scheduler.config, use_flow_sigmas=True)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     assert wrap(pipe, "stable-diffusion").process == process
@@ -294,7 +288,7 @@ def test_what_another_scheduler_left_in_the_configuration_is_not_read() -> None:
         wrap(pipe, "stable-diffusion")
 
 
-@pytest.mark.parametrize("kind", ["stable-diffusion", "stable-diffusion-3", "flux", "dit"])
+@each("kind", ["stable-diffusion", "stable-diffusion-3", "flux", "dit"])
 def test_domains_that_the_network_is_told_alike_are_refused(kind: Kind) -> None:
     pipe = tiny_pipeline(kind)
     with pytest.raises(InvalidParameterError, match="source and target are both"):
@@ -333,14 +327,3 @@ def test_sizes_that_are_pairs_are_read_and_missing_ones_are_named() -> None:
     denoiser = wrap(tiny_pipeline("stable-diffusion-3"), "stable-diffusion-3")
     with pytest.raises(InvalidParameterError, match="latents of up to 32 x 32"):
         denoiser(torch.zeros(1, 4, 48, 48), denoiser.process.levels(4)[1], torch.tensor([0]))
-
-
-@pytest.mark.parametrize("kind", DOMAINS)
-def test_the_wrapper_of_a_network_is_taken_off(kind: Kind) -> None:
-    pipe = tiny_pipeline(kind)
-    denoiser, part = wrap(pipe, kind), "unet" if hasattr(pipe, "unet") else "transformer"
-    x, label = torch.randn(2, 4, 16, 16), torch.tensor([0, 1])
-    level = denoiser.process.levels(10)[6]
-    expected = denoiser(x, level, label)
-    setattr(pipe, part, torch.nn.DataParallel(getattr(pipe, part)))
-    torch.testing.assert_close(wrap(pipe, kind)(x, level, label), expected, rtol=0, atol=0)

@@ -8,10 +8,10 @@ import torch
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.inversion import InversionMethod, create
 from spectral_collapse.processes import Process, VariancePreserving
-from spectral_collapse.sampling import sample
-from tests.gaussian import FINE_PROCESSES, FineVariancePreserving, draw, flat, flow_gain
+from tests.each import each
+from tests.gaussian import FINE_PROCESSES, draw, flat, flow_gain
 
-VARIANCES = [1e-6, 1e-4, 1e-2, 1.0]
+VARIANCES = [1e-6, 1e-2, 1.0]
 STANDARD = create("standard")
 
 
@@ -51,9 +51,9 @@ ORDERS = {
 """The order at which each deterministic method's latent converges to the exact flow's."""
 
 
-@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
-@pytest.mark.parametrize("variance", VARIANCES)
-@pytest.mark.parametrize("method", ORDERS, ids=str)
+@each("process", FINE_PROCESSES)
+@each("variance", VARIANCES)
+@each("method", ORDERS)
 def test_the_latent_converges_to_the_exact_flow(process: Process, variance: float, method: InversionMethod) -> None:
     errors = []
     for num_steps in (100, 200):
@@ -69,21 +69,7 @@ def test_the_latent_converges_to_the_exact_flow(process: Process, variance: floa
     assert ORDERS[method] > 1 or gained < 1.15 * 2, errors
 
 
-@pytest.mark.parametrize("variance", VARIANCES)
-def test_terminal_variance_is_s_over_s_plus_entry_noise(variance: float) -> None:
-    """The collapse of a perfect network: S / (S + s0^2), s0 = sigma / alpha at the entry level.
-
-    Two runs extrapolate the O(1/N) error away (Richardson); the image enters unscaled, and the last
-    level still holds alpha^2 = 0.006 of the signal: together within 1 % of the formula.
-    """
-    process = FineVariancePreserving()
-    coarse, fine = (_terminal_variance(process, variance, num_steps) for num_steps in (500, 1000))
-    entry = process.levels(2)[0]
-    expected = variance / (variance + (entry.sigma / entry.alpha) ** 2)
-    assert 2 * fine - coarse == pytest.approx(expected, rel=0.01)
-
-
-@pytest.mark.parametrize(
+@each(
     ("num_steps", "variance", "measured"),
     [
         *((50, 10.0**-k, value) for k, value in zip(range(6, 0, -1), (0.001, 0.012, 0.101, 0.43, 0.62), strict=False)),
@@ -110,20 +96,3 @@ def test_frequencies_do_not_mix() -> None:
     for i, j in [(0, 0), (1, 0), (3, 5), (8, 8)]:
         expected = _terminal_gain(process, spectrum[i, j].item(), 50)
         assert gains.real[i, j].item() == pytest.approx(expected, rel=1e-6)
-
-
-def test_translation_between_gaussians_is_optimal_transport() -> None:
-    """Inverting under S_0 and sampling under S_1 scales amplitudes by sqrt((S_1 + s0^2) / (S_0 + s0^2))."""
-    process = FineVariancePreserving()
-    source, target = 0.25, 1.0
-    shape = (16, 16)
-    denoiser = GaussianDenoiser(process, {0: torch.full(shape, source), 1: torch.full(shape, target)})
-    x = draw(source)
-    entry = process.levels(2)[0]
-    noise = (entry.sigma / entry.alpha) ** 2
-    gains = []
-    for num_steps in (500, 1000):
-        latent = create("standard").invert(denoiser, x, 0, num_steps).latent
-        gains.append((sample(denoiser, latent, 1, num_steps) / x).flatten()[0].item())
-    # Richardson again; the second-order rest is 0.2 % at this N.
-    assert 2 * gains[1] - gains[0] == pytest.approx(((target + noise) / (source + noise)) ** 0.5, rel=4e-3)

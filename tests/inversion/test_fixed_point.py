@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
 from spectral_collapse.denoisers import NetworkDenoiser
-from spectral_collapse.inversion import FixedPoint
+from spectral_collapse.inversion import FixedPoint, ReNoise
 from spectral_collapse.inversion.fixed_point import anderson
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
+from tests.each import each
 from tests.gaussian import draw, flat
 from tests.networks_tiny import tiny_unet
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
-@pytest.mark.parametrize("num_steps", [3, 50])
-@pytest.mark.parametrize("variance", [1e-6, 1.0])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("num_steps", [3, 50])
+@each("variance", [1e-6, 1.0])
 def test_plain_sampling_returns_the_image(process: Process, num_steps: int, variance: float) -> None:
     denoiser, x = flat(process, variance), draw(variance)
     inverted = FixedPoint(tolerance=1e-13).invert(denoiser, x, 0, num_steps)
@@ -24,7 +24,7 @@ def test_plain_sampling_returns_the_image(process: Process, num_steps: int, vari
     torch.testing.assert_close(back, x, rtol=0, atol=1e-11 * max(1.0, inverted.levels[-1].norm))
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "sample", "velocity"])
+@each("prediction", ["epsilon", "sample", "velocity"])
 def test_networks_of_any_prediction_type_come_back(prediction: str) -> None:
     torch.manual_seed(0)
     network = tiny_unet().double()
@@ -61,3 +61,13 @@ def test_converged_images_are_not_asked_again_and_others_report_what_they_reache
     assert asked[-1] == [1]
     assert residual[0] <= 1e-6 < residual[1]
     assert used.tolist() == [2, 3]
+
+
+def test_iterations_of_renoise_contract_to_the_fixed_point() -> None:
+    """On Gaussian data one contracts by 1 - s / s', 0.8 or less in each of the 50 steps; 0.8^60 = 2e-6."""
+    denoiser, x, plain = flat(VariancePreserving(), 1e-3), draw(1e-3), {"lambda_pair": 0.0, "lambda_patch": 0.0}
+    runs = [ReNoise(iterations=n, **plain).invert(denoiser, x, 0) for n in (1, 4, 16, 60)]
+    residuals = torch.stack([run.diagnostics["residual"].amax() for run in runs])
+    assert (residuals[1:] < 0.8**3 * residuals[:-1]).all(), residuals
+    exact = FixedPoint(tolerance=1e-13).invert(denoiser, x, 0).latent
+    torch.testing.assert_close(runs[-1].latent, exact, rtol=1e-4, atol=1e-4)

@@ -9,7 +9,7 @@ import torch
 
 from spectral_collapse.inversion import create
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
-from spectral_collapse.sampling import ode_step
+from tests.each import each
 from tests.gaussian import draw, flat
 
 PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
@@ -29,7 +29,7 @@ def test_rf_inversion_is_the_controlled_velocity_of_its_paper() -> None:
     torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@each("process", PROCESSES)
 def test_rf_inversion_at_its_end_is_the_straight_path(process: Process) -> None:
     denoiser, x = flat(process, 0.3), draw(0.3)
     full = create("rf_inversion", gamma=1.0).invert(denoiser, x, 0, 8, torch.Generator().manual_seed(0))
@@ -42,19 +42,6 @@ def test_rf_inversion_at_its_end_is_the_straight_path(process: Process) -> None:
     expected = (levels[-1].alpha * start + levels[-1].sigma * z) / levels[-1].norm
     torch.testing.assert_close(full.latent, expected, rtol=1e-9, atol=1e-9)
     assert full.network_calls == 0
-
-
-def test_rf_inversion_led_back_to_its_image_all_the_way_returns_it() -> None:
-    denoiser, x = flat(VariancePreserving(), 0.3), draw(0.3)
-    method = create("rf_inversion", eta=1.0, until=1.0)
-    back = method.sample(denoiser, method.invert(denoiser, x, 0, 8), 1)
-    entry = denoiser.process.levels(8)[0]
-    # at the entry level the image has that level's share of noise
-    assert (back / entry.alpha - x).abs().max() < 5 * entry.ratio
-    free = create("rf_inversion", eta=1.0, until=0.0)
-    inverted = free.invert(denoiser, x, 0, 8, torch.Generator().manual_seed(1))
-    plain = create("standard").sample(denoiser, inverted, 1)
-    assert torch.equal(free.sample(denoiser, inverted, 1), plain)
 
 
 def test_midpoint_is_rf_solvers_taylor_step() -> None:
@@ -86,34 +73,3 @@ def test_fireflow_keeps_the_middle_slope_for_the_next_half_step() -> None:
     found = create("fireflow").invert(denoiser, x, 0, 2)
     torch.testing.assert_close(found.latent, y + (t[2] - t[1]) * v, rtol=1e-12, atol=1e-12)
     assert found.network_calls == 3
-
-
-def test_uni_inv_is_one_warm_started_iteration_of_the_implicit_step() -> None:
-    denoiser, x, label = flat(FlowMatching(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
-    levels = denoiser.process.levels(2)
-
-    def velocity(y: torch.Tensor, position: int) -> torch.Tensor:
-        found = denoiser(y, levels[position], label)
-        return found.noise - found.clean
-
-    h = [levels[1].sigma - levels[0].sigma, levels[2].sigma - levels[1].sigma]
-    v = velocity(x + h[0] * velocity(x, 0), 1)
-    y = x + h[0] * v
-    y = y + h[1] * velocity(y + h[1] * v, 2)
-    found = create("uni_inv").invert(denoiser, x, 0, 2)
-    torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
-    assert found.network_calls == 3
-
-
-def test_easy_inv_blends_within_its_window_only() -> None:
-    denoiser, x, label = flat(VariancePreserving(), 0.3), draw(0.3), torch.zeros(8, dtype=torch.long)
-    levels, y = denoiser.process.levels(4), x
-    for position in range(4):
-        stepped = ode_step(denoiser(y, levels[position], label), levels[position + 1])
-        y = 0.3 * stepped + 0.7 * y if position == 2 else stepped  # 0.25 * 4 is the window's edge, and not in it
-    found = create("easy_inv", eta=0.3, start=0.25, stop=0.75).invert(denoiser, x, 0, 4)
-    torch.testing.assert_close(found.latent, y, rtol=1e-12, atol=1e-12)
-    # it lets in less noise than the standard inversion of the same data, as its form foretells
-    assert create("easy_inv").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var() < (
-        0.9 * create("standard").invert(flat(VariancePreserving(), 1e-3), draw(1e-3), 0, 50).latent.var()
-    )

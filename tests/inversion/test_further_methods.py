@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 
-from spectral_collapse.denoisers import NetworkDenoiser, Prediction
+from spectral_collapse.denoisers import Prediction
 from spectral_collapse.inversion import create
 from spectral_collapse.inversion.pix2pix_zero import kl_loss
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from tests.each import each
 from tests.gaussian import draw, flat
-from tests.networks_tiny import tiny_unet
 
 PROCESSES = [VariancePreserving(), VarianceExploding(), FlowMatching()]
 
@@ -86,21 +86,6 @@ def test_the_divergence_of_pix2pix_zero_in_closed_form() -> None:
     assert kl_loss(values).item() == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-def test_newton_raphson_takes_the_best_of_its_iterates(process: Process) -> None:
-    """With many elements the scalar rule is no contraction; more iterations are not worse: the best one is taken."""
-    prediction = "flow" if isinstance(process, FlowMatching) else "epsilon"
-    denoiser = NetworkDenoiser(tiny_unet().double(), process, prediction)
-    x = torch.randn(2, 4, 16, 16, dtype=torch.float64)
-    # the first step alone: it starts from the same state whatever the number of iterations
-    one, few, many = (
-        create("gnri", iterations=n, weight=0.0).invert(denoiser, x, 0, 8).diagnostics["residual"][0] for n in (1, 2, 6)
-    )
-    assert (many <= few).all()
-    assert (few <= one).all()
-    assert (many < one).all()
-
-
 def test_newton_raphson_solves_one_pixel_of_gaussian_data() -> None:
     """One element: r(z) = |z - f(z)| is linear on either side of its root, and one step of Newton's ends on it."""
     process = VariancePreserving()
@@ -111,16 +96,8 @@ def test_newton_raphson_solves_one_pixel_of_gaussian_data() -> None:
     assert found.diagnostics["residual"].max() < 1e-8
 
 
-def test_the_pull_of_newton_raphson_moves_latents_to_where_the_image_would_be_noised() -> None:
-    denoiser, x = flat(VariancePreserving(), 1e-4), draw(1e-4)
-    near, free = (create("gnri", iterations=6, weight=w).invert(denoiser, x, 0, 10) for w in (5.0, 0.0))
-    last = free.levels[-1]
-    distance = [(found.latent * last.norm - last.alpha * x).square().mean() for found in (near, free)]
-    assert distance[0] < distance[1]
-
-
-@pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("consistent", ["state", "clean"])
+@each("process", PROCESSES)
+@each("consistent", ["state", "clean"])
 def test_low_pass_consistency_puts_the_sources_low_band_into_the_image(process: Process, consistent: str) -> None:
     denoiser, x, cutoff = flat(process, 0.3), draw(0.3), 0.2
     method = create("ilvr", projector=cutoff, consistent=consistent)

@@ -9,6 +9,7 @@ import torch
 
 from spectral_collapse.inversion import TABA, HighPass, SDEdit, SpectralSwap, Wiener, create
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
+from tests.each import each
 from tests.gaussian import FINE_PROCESSES, draw, flat
 
 
@@ -33,17 +34,7 @@ def test_each_replaced_step_draws_anew(generator: torch.Generator) -> None:
     assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1].abs() < 5 / first.numel() ** 0.5
 
 
-def test_entering_with_noise_fills_the_empty_spectrum(generator: torch.Generator) -> None:
-    """Data of variance 1e-6 collapses to 0.001 under standard inversion, and keeps the noise under TABA."""
-    denoiser, x = flat(VariancePreserving(), 1e-6, 32), draw(1e-6, count=16, size=32)
-    standard = create("standard").invert(denoiser, x, 0).latent.var().item()
-    taba = create("taba", fraction=0.04).invert(denoiser, x, 0, 50, generator).latent.var().item()
-    assert standard < 0.002
-    # Euler's steps after the replaced ones lose a few per cent, as they do for white noise of any variance.
-    assert 0.85 < taba < 1.02
-
-
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_at_full_strength_nothing_is_left_of_the_image(process: Process) -> None:
     denoiser = flat(process, 0.1, 32)
     first, second = (
@@ -54,23 +45,7 @@ def test_at_full_strength_nothing_is_left_of_the_image(process: Process) -> None
     assert first.var().item() == pytest.approx(1, abs=5 * (2 / first.numel()) ** 0.5)
 
 
-@pytest.mark.parametrize("strength", [0.3, 0.7])
-def test_it_is_forward_diffusion_to_its_level_and_sampling_from_there(strength: float) -> None:
-    process, x = VariancePreserving(), draw(1.0, 4, 3, 32)
-    denoiser, steps = flat(process, 1.0, 32), round(10 * strength)
-    inverted = SDEdit(strength).invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7))
-    level = process.levels(10)[steps]
-    assert inverted.levels[-1] == level
-    assert inverted.network_calls == 0
-    assert (SDEdit(strength).draws(10), SDEdit(strength, eta=0.0).draws(10)) == (1 + steps, 1)
-    noise = (inverted.latent * level.norm - level.alpha * x) / level.sigma
-    assert noise.var().item() == pytest.approx(1, abs=5 * (2 / x.numel()) ** 0.5)
-    seen = []
-    SDEdit(strength).sample(denoiser, inverted, 1, callback=lambda step: seen.append(step.level))
-    assert seen == process.levels(10)[steps:0:-1]
-
-
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_each_band_comes_from_where_it_should(process: Process) -> None:
     denoiser, x, high_pass = flat(process, 1e-4), draw(1e-4), HighPass(0.2)
     latent = SpectralSwap(0.2).invert(denoiser, x, 0, 10, torch.Generator().manual_seed(7)).latent
@@ -87,7 +62,7 @@ def test_each_band_comes_from_where_it_should(process: Process) -> None:
     torch.testing.assert_close(nothing, standard, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_only_the_norm_differs_from_the_standard_latent(process: Process) -> None:
     denoiser, x = flat(process, 1e-4), draw(1e-4)
     latent = create("white_norm").invert(denoiser, x, 0, 10).latent
@@ -96,12 +71,8 @@ def test_only_the_norm_differs_from_the_standard_latent(process: Process) -> Non
     assert (size < 0.9).all()
     torch.testing.assert_close(latent, standard / size, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(latent.square().mean((1, 2, 3)), torch.ones(len(x)).double(), rtol=1e-12, atol=0)
-
-
-def test_a_latent_without_anything_stays_so() -> None:
-    process = VariancePreserving()
-    denoiser = flat(process, 1e-4)
-    assert not create("white_norm").invert(denoiser, 0 * draw(1e-4), 0, 10).latent.any()
+    if isinstance(process, VariancePreserving):
+        assert not create("white_norm").invert(denoiser, 0 * x, 0, 10).latent.any()
 
 
 def invert(process: Process, variance: float, x: torch.Tensor, k: int, steps: int) -> tuple[torch.Tensor, ...]:
@@ -110,9 +81,9 @@ def invert(process: Process, variance: float, x: torch.Tensor, k: int, steps: in
     return found.trajectory[k], found.latent
 
 
-@pytest.mark.parametrize("process", FINE_PROCESSES, ids=["preserving", "exploding", "flow"])
-@pytest.mark.parametrize("variance", [1e-6, 1e-3, 1e-1])
-@pytest.mark.parametrize("k", [0, 25])
+@each("process", FINE_PROCESSES)
+@each("variance", [1e-6, 1e-1])
+@each("k", [0, 25])
 def test_latents_of_gaussian_data_are_white_whatever_its_power(process: Process, variance: float, k: int) -> None:
     """So are those of forward diffusion; what differs is how much of the image is in them."""
     torch.manual_seed(0)
@@ -122,11 +93,11 @@ def test_latents_of_gaussian_data_are_white_whatever_its_power(process: Process,
     assert latent.square().mean().item() == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("ratio", [0.3, 1.0, 3.0])
+@each("ratio", [0.3, 1.0, 3.0])
 def test_what_enters_keeps_more_of_the_image_than_forward_diffusion(ratio: float) -> None:
     """The squared correlation is 1 - p^2 against 1 - p, p = s^2 / (S + s^2); both have the power S + s^2."""
     torch.manual_seed(0)
-    process, steps, k = FINE_PROCESSES[0], 100, 40
+    process, steps, k = FINE_PROCESSES[0], 50, 20
     level = process.levels(steps)[k]
     variance = (ratio * level.ratio) ** 2
     x, p = draw(variance, 64, 3, 32), 1 / (1 + ratio**2)

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-import pytest
 import torch
 
 from spectral_collapse.denoisers import Prediction
@@ -19,6 +18,7 @@ from spectral_collapse.inversion import Inversion, create
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.inversion.renoise import patch_loss
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
+from tests.each import each
 
 N = 20
 MIX = torch.randn(3, 3, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) / 4
@@ -87,7 +87,7 @@ def euler(told: str, x: torch.Tensor = X, start: int = 0) -> torch.Tensor:
     return x
 
 
-@pytest.mark.parametrize("told", ["own", "next"])
+@each("told", ["own", "next"])
 def test_ddim_is_told_the_states_own_timestep_or_as_diffusers_the_next(told: str) -> None:
     for name in ("standard", "direct", "negative_prompt"):
         same(inverted(name, told=told).latent, euler(told))
@@ -101,9 +101,7 @@ def test_ddim_is_told_the_states_own_timestep_or_as_diffusers_the_next(told: str
     same(inverted("ovg", eta_hf=0.0, eta_lf=0.0, told=told).latent, euler(told))
 
 
-@pytest.mark.parametrize(
-    "name", ["ovg", "nullspace", "dpm_solver", "wiener", "pix2pix_zero", "spectral_swap", "null_class"]
-)
+@each("name", ["ovg", "nullspace", "dpm_solver", "wiener", "pix2pix_zero", "spectral_swap", "null_class"])
 def test_every_step_of_the_way_up_is_told_and_none_of_the_way_down(name: str) -> None:
     """By the times that the network is told: told='next' shifts those of the way up by one level."""
 
@@ -124,8 +122,8 @@ def test_every_step_of_the_way_up_is_told_and_none_of_the_way_down(name: str) ->
     assert all(VP.process.level(int(time)).sigma == sigma for sigma, time in heard)
 
 
-@pytest.mark.parametrize("steps", [5, 6])
-@pytest.mark.parametrize("alternate", [True, False])
+@each("steps", [5, 6])
+@each("alternate", [True, False])
 def test_edict_alternates_which_of_the_pair_moves_first(steps: int, alternate: bool) -> None:
     """Sampling: every other step, from the second on, moves the second state first."""
     p, up = 0.93, levels(steps)
@@ -141,7 +139,7 @@ def test_edict_alternates_which_of_the_pair_moves_first(steps: int, alternate: b
     assert alternate == create("edict").alternate or not torch.allclose(found.latent, inverted("edict", steps).latent)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_newton_raphson_starts_at_the_state_before_and_solves_ddims_step(process: Process) -> None:
     denoiser, z = Toy(process), X
     for a, b in pairwise(process.levels(6)):
@@ -162,7 +160,7 @@ def test_newton_raphson_starts_at_the_state_before_and_solves_ddims_step(process
     same(inverted("gnri", 6, denoiser).latent, z / process.levels(6)[-1].norm)
 
 
-@pytest.mark.parametrize(("iterations", "averaged"), [(1, 1), (4, 1), (4, 3)])
+@each(("iterations", "averaged"), [(1, 1), (4, 1), (4, 3)])
 def test_renoise_predicts_first_at_the_next_timestep(iterations: int, averaged: int) -> None:
     z = X
     for a, b in pairwise(levels()):
@@ -189,7 +187,7 @@ def _pairs(noise: torch.Tensor) -> torch.Tensor:
     return torch.stack(products).sum(0)
 
 
-@pytest.mark.parametrize(("iterations", "averaged"), [(2, 1), (3, 2)])
+@each(("iterations", "averaged"), [(2, 1), (3, 2)])
 def test_renoise_corrects_noise_as_its_authors_do(iterations: int, averaged: int) -> None:
     """noise_regularization: 4 rounds of a clipped step on the patches at the full weight, then 5 on the pairs."""
 
@@ -218,7 +216,7 @@ def test_renoise_corrects_noise_as_its_authors_do(iterations: int, averaged: int
     torch.testing.assert_close(patch_loss(a, b), _patches(a, b), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_uni_inv_is_on_a_diffusion_its_authors_version_for_ddim(process: Process) -> None:
     denoiser, x, kept = Toy(process), X, None
     for a, b in pairwise(process.levels(10)):
@@ -232,22 +230,25 @@ def test_uni_inv_is_on_a_diffusion_its_authors_version_for_ddim(process: Process
     same(inverted("uni_inv", 10, denoiser).latent, x / process.levels(10)[-1].norm)
 
 
-@pytest.mark.parametrize("n", [10, 20, 40])
-@pytest.mark.parametrize("predict_first", [False, True])
-def test_easy_inv_mixes_strictly_inside_its_window(n: int, predict_first: bool) -> None:
+@each(("n", "eta", "start", "stop"), [(10, 0.5, 0.05, 0.25), (40, 0.5, 0.05, 0.25), (4, 0.3, 0.25, 0.75)])
+@each("predict_first", [False, True])
+def test_easy_inv_mixes_strictly_inside_its_window(
+    n: int, eta: float, start: float, stop: float, predict_first: bool
+) -> None:
     """example.py of the authors mixes what a step reached; the code of their experiments what the next one starts at,
-    after its noise is predicted. With n = 20 and 40 the lower edge of the window is a step."""
+    after its noise is predicted. With n = 40 and 4 the lower edge of the window is a step."""
     z = last = X
     for i, (a, b) in enumerate(pairwise(levels(n))):
-        e, mixes = eps(z, a.time), 0.05 * n < i < 0.25 * n
+        e, mixes = eps(z, a.time), start * n < i < stop * n
         if predict_first:
-            last = z = 0.5 * z + 0.5 * last if mixes else z
+            last = z = eta * z + (1 - eta) * last if mixes else z
             z = ddim(z, e, a, b)
         else:
             z = ddim(z, e, a, b)
-            last = z = 0.5 * z + 0.5 * last if mixes else z
-    same(inverted("easy_inv", n, predict_first=predict_first).latent, z)
-    assert not create("easy_inv").predict_first
+            last = z = eta * z + (1 - eta) * last if mixes else z
+    same(inverted("easy_inv", n, eta=eta, start=start, stop=stop, predict_first=predict_first).latent, z)
+    usual = create("easy_inv")
+    assert (usual.eta, usual.start, usual.stop, usual.predict_first) == (0.5, 0.05, 0.25, False)
 
 
 def test_null_text_optimises_with_its_authors_rates_and_thresholds() -> None:
@@ -286,7 +287,7 @@ def test_null_text_optimises_with_its_authors_rates_and_thresholds() -> None:
     assert min(used) < 10 == max(used)
 
 
-@pytest.mark.parametrize(("until", "steps"), [(0.25, 2), (0.3, 3), (1.0, 10)])
+@each(("until", "steps"), [(0.0, 0), (0.25, 2), (0.3, 3), (1.0, 10)])
 def test_rf_inversion_leads_to_the_image_for_its_share_of_the_steps_rounded_down(until: float, steps: int) -> None:
     flow = Toy(FlowMatching())
     method = create("rf_inversion", eta=0.9, until=until)
@@ -299,7 +300,7 @@ def test_rf_inversion_leads_to_the_image_for_its_share_of_the_steps_rounded_down
     same(method.sample(flow, found, 0), z)
 
 
-@pytest.mark.parametrize(("name", "params", "eta"), [
+@each(("name", "params", "eta"), [
     ("sdedit", {"strength": 0.6}, 1.0),
     ("sdedit", {"strength": 0.6, "eta": 0.0}, 0.0),
     ("ilvr", {"consistent": "state"}, 1.0),

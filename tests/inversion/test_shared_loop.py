@@ -13,6 +13,7 @@ from spectral_collapse.inversion import METHODS, DownsamplingNullSpace, Inversio
 from spectral_collapse.inversion.base import ForwardNoise
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
+from tests.each import each
 from tests.gaussian import draw, flat
 from tests.inversion.steps import EmbeddedGaussian
 from tests.networks_tiny import tiny_unet
@@ -61,8 +62,8 @@ def denoiser_for(method: InversionMethod, process: Process, size: int = 16) -> D
     return EmbeddedGaussian(process, 0.5, size) if method.name == "null_class" else flat(process, 0.5, size)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
-@settings(max_examples=15, deadline=None)
+@each("method", EXAMPLES)
+@settings(max_examples=6, deadline=None)
 @given(
     count=st.integers(2, 5),
     split=st.integers(1, 4),
@@ -87,7 +88,7 @@ def test_a_batch_split_changes_nothing(
     torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-4 if not double else 1e-10)
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 5), (1, 3, 3), (4, 8, 8)], ids=str)
+@each("shape", [(3, 5, 5), (1, 3, 3), (4, 8, 8)])
 def test_the_noise_of_an_image_is_one_draw_from_the_generator(shape: tuple[int, ...]) -> None:
     """The promise behind it, for any number of values: one call per image, whatever torch does within a call."""
     one_by_one = torch.Generator().manual_seed(1)
@@ -96,8 +97,8 @@ def test_the_noise_of_an_image_is_one_draw_from_the_generator(shape: tuple[int, 
     assert torch.equal(torch.stack([noise[0], noise[1]], 1), expected)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+@each("method", EXAMPLES)
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
 def test_record_calls_and_determinism(method: InversionMethod, process: VariancePreserving | VarianceExploding) -> None:
     if method.name == "o_belm" and isinstance(process, FlowMatching):
         process = FlowMatching(last=0.999)  # it divides by alpha
@@ -121,7 +122,7 @@ def test_record_calls_and_determinism(method: InversionMethod, process: Variance
     assert torch.equal(other, runs[0].latent) != method.stochastic
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
+@each("method", EXAMPLES)
 def test_the_way_back_is_counted_watched_and_repeatable_and_inference_mode_changes_nothing(
     method: InversionMethod,
 ) -> None:
@@ -140,7 +141,7 @@ def test_the_way_back_is_counted_watched_and_repeatable_and_inference_mode_chang
         method.sample(denoiser, inverted, 1, -1.0)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
+@each("method", EXAMPLES)
 def test_the_denoiser_and_the_input_are_left_as_they_were(method: InversionMethod) -> None:
     network = tiny_unet()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -186,7 +187,7 @@ class _Answers:
         return self.answer
 
 
-@pytest.mark.parametrize("name", ["standard", "edict", "renoise", "ovg", "dpm_solver", "cycle_diffusion"])
+@each("name", ["standard", "edict", "renoise", "ovg", "dpm_solver", "cycle_diffusion"])
 def test_an_answer_that_is_no_prediction_of_the_states_shape_is_one_sentence(name: str) -> None:
     x, y = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
     shape = r"noise and clean as floating-point tensors of the shape of x, \(2, 3, 8, 8\); "
@@ -228,7 +229,7 @@ def test_a_step_that_returns_another_shape_is_named() -> None:
         Halving().invert(flat(VariancePreserving(), 0.5, 8), torch.randn(2, 1, 8, 8), 0, 4)
 
 
-@pytest.mark.parametrize("method", EXAMPLES, ids=str)
+@each("method", EXAMPLES)
 def test_who_writes_into_a_state_does_not_write_into_the_callers_images(method: InversionMethod) -> None:
     class Rude(EmbeddedGaussian):
         def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
@@ -253,7 +254,7 @@ def test_rf_inversion_remembers_the_image_where_sampling_is_led_to_it() -> None:
         assert method.remembers == bool(method.invert(denoiser, x, 0, 8).memory) == remembers
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "parameter", "values"),
     [
         ("taba", "fraction", {4: 0.13, 12: 0.042, 1: 0.51, 50: 0.011}),

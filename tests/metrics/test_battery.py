@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import torch
 
 from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
+from tests.each import each
 
 from .case import Case
 from .images import textures
@@ -61,7 +64,7 @@ def test_every_score_has_a_card_a_function_and_a_case_and_its_values_lie_in_its_
             assert ((found >= card.range[0]) & (found <= card.range[1])).all(), name
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.per_sample])
+@each("name", [name for name, case in CASES.items() if case.per_sample])
 def test_a_sample_does_not_see_its_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     images = batch(case)
@@ -76,7 +79,7 @@ def test_a_sample_does_not_see_its_batch(name: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", CASES)
+@each("name", CASES)
 def test_the_device_makes_no_difference(name: str) -> None:
     case = CASES[name]
     there = values(case.evaluate(batch(case).cuda()))
@@ -84,37 +87,43 @@ def test_the_device_makes_no_difference(name: str) -> None:
 
 
 LAYOUTS = {
-    "contiguous": lambda x: x.clone(),
     "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
     "every second column of a wider batch": lambda x: x.repeat_interleave(2, -1)[..., ::2],
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@each("name", CASES)
 def test_layout_and_precision_make_no_difference_and_the_input_is_left_alone(name: str) -> None:
     case = CASES[name]
     within = {"rtol": case.tolerance, "atol": case.tolerance, "equal_nan": True}
-    for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+    double = batch(case).double()
+    exact = values(case.evaluate(double))
+    assert torch.equal(double, batch(case).double())
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
         before = batch(case).to(dtype)
-        expected = values(case.evaluate(before))
-        for layout, arranged in LAYOUTS.items():
-            images = arranged(before)
-            torch.testing.assert_close(
-                values(case.evaluate(images)), expected, msg=lambda m, at=(dtype, layout): f"{at}: {m}", **within
-            )
-            assert torch.equal(images, before), (dtype, layout)
+        images = before.clone()
+        found = values(case.evaluate(images))
+        assert torch.equal(images, before), dtype
         if dtype.itemsize == 2:
             # What a case makes of the images itself may be rounded; half precision carries 5e-4, and bfloat16 4e-3.
             single = values(case.evaluate(before.float()))
-            torch.testing.assert_close(expected, single, rtol=1e-5, atol=1e-5, equal_nan=True)
-        if dtype == torch.float32:
-            # It carries 6e-8; SSIM divides differences of squares by C2 = 9e-4, which may cost a factor 1e3.
-            exact = values(case.evaluate(batch(case).double()))
-            torch.testing.assert_close(expected, exact, rtol=case.tolerance, atol=case.tolerance)
+            torch.testing.assert_close(found, single, rtol=1e-5, atol=1e-5, equal_nan=True)
+            continue
+        # It carries 6e-8; SSIM divides differences of squares by C2 = 9e-4, which may cost a factor 1e3.
+        torch.testing.assert_close(found, exact, rtol=case.tolerance, atol=case.tolerance)
+        for layout, arranged in LAYOUTS.items():
+            torch.testing.assert_close(
+                values(case.evaluate(arranged(before))), found, msg=lambda m, at=layout: f"{at}: {m}", **within
+            )
 
 
-@pytest.mark.parametrize("name", CASES)
+CALIBRATED = [sys.modules[function.__module__]._calibrated for function in (metrics.s_dc, metrics.patch_correlation)]
+
+
+@each("name", CASES)
 def test_gradients_and_the_random_state_play_no_part(name: str) -> None:
+    for calibrated in CALIBRATED:
+        calibrated.cache_clear()
     images, before = batch(CASES[name]), torch.get_rng_state()
     expected = values(CASES[name].evaluate(images))
     with torch.enable_grad():
@@ -124,38 +133,36 @@ def test_gradients_and_the_random_state_play_no_part(name: str) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_what_is_no_finite_batch_of_floats_is_refused_by_the_scores_name(name: str) -> None:
+@each("name", CASES)
+def test_what_a_score_cannot_take_is_refused_by_its_name(name: str) -> None:
     case = CASES[name]
-    images = batch(case)
+    images, label = batch(case), f"(?i)^{case.label}"
     with pytest.raises(DataError, match="empty"):
         case.evaluate(images[:0])
     for wrong in (images[0], (images * 100).to(torch.uint8)):
         with pytest.raises(InvalidParameterError, match="floating-point tensor"):
             case.evaluate(wrong)
+    if case.fewest > 1:
+        with pytest.raises(DataError, match=f"{label}.*at least {case.fewest}"):
+            case.evaluate(images[: case.fewest - 1])
+    if case.least:
+        case.evaluate(images[..., : case.least, : case.least])
+    if case.least and case.least > 1:
+        with pytest.raises(InvalidParameterError, match=label):
+            case.evaluate(images[..., : case.least - 1, :])
+    for value, refused in ((1.0005, False), (1.1, True)) if case.images else ():  # rounding, and too much
+        for side in (-1, 1):
+            images[1, 2, 3, 4] = side * value
+            with pytest.raises(InvalidParameterError, match=r"\[-1, 1\]") if refused else nullcontext():
+                case.evaluate(images)
+            images[1, 2, 3, 4] = 0
     for value in (torch.nan, torch.inf, -torch.inf):
         images[3, 1, 4, 5] = value
-        with pytest.raises(NotFiniteError, match=f"(?i)^{case.label}.*sample 3"):
+        with pytest.raises(NotFiniteError, match=f"{label}.*sample 3"):
             case.evaluate(images)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.least])
-def test_the_smallest_size(name: str) -> None:
-    case = CASES[name]
-    case.evaluate(batch(case)[..., : case.least, : case.least])
-    if case.least > 1:
-        with pytest.raises(InvalidParameterError, match=f"(?i)^{case.label}"):
-            case.evaluate(batch(case)[..., : case.least - 1, :])
-
-
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.fewest > 1])
-def test_the_smallest_set(name: str) -> None:
-    case = CASES[name]
-    with pytest.raises(DataError, match=f"(?i)^{case.label}.*at least {case.fewest}"):
-        case.evaluate(batch(case)[: case.fewest - 1])
-
-
-@pytest.mark.parametrize("name", CASES)
+@each("name", CASES)
 def test_constant_batches(name: str) -> None:
     case = CASES[name]
     for level in (0.0, 0.3):
@@ -167,19 +174,7 @@ def test_constant_batches(name: str) -> None:
             assert values(case.evaluate(constant)).isnan().any() == (case.constant == "undefined")
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.images])
-def test_images_must_lie_in_their_range(name: str) -> None:
-    evaluate, images = CASES[name].evaluate, batch(CASES[name])
-    for side in (-1, 1):
-        images[1, 2, 3, 4] = side * 1.0005  # rounding
-        evaluate(images)
-        images[1, 2, 3, 4] = side * 1.1
-        with pytest.raises(InvalidParameterError, match=r"\[-1, 1\]"):
-            evaluate(images)
-        images[1, 2, 3, 4] = 0
-
-
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.compare])
+@each("name", [name for name, case in CASES.items() if case.compare])
 def test_comparisons(name: str) -> None:
     case = CASES[name]
     images, other = batch(case), batch(case).flip(-1)

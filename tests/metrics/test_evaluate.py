@@ -16,13 +16,12 @@ from spectral_collapse import metrics
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError
 from spectral_collapse.metrics.base import Inputs
 from spectral_collapse.metrics.evaluate import INPUTS, evaluate
+from tests.each import each
 
 from .images import textures
 from .made_weights import made_weights
 
 COUNT, SIZE = 6, 32
-LATENTS = ("s_dc", "moments", "map_effective_rank", "shapiro_wilk")
-IMAGES = ("psnr", "ssim", "ms_ssim", "haarpsi", "plain_error")
 
 
 @pytest.fixture(scope="module")
@@ -102,30 +101,6 @@ def test_variables_carry_their_cards_settings_and_inputs_and_are_stored(
     found = evaluate(["s_lf", "ms_ssim"], **given, structure="edges")
     assert (found["s_lf"].attrs["cutoff"], found["s_lf"].attrs["structure"]) == (0.5, "edges")
     assert found["ms_ssim"].attrs["scales"] == 2  # 32 px hold the window of 11 px at half the size, not at a quarter
-
-
-def test_a_sample_does_not_see_its_batch(given: dict[str, torch.Tensor | float]) -> None:
-    names = [*LATENTS, *IMAGES, "s_hf", "s_lf", "triangle", "high_frequency_deficit"]
-    reference = metrics.hf_reference(given["reference_set"])
-
-    def of(part: slice) -> xr.Dataset:
-        batches = {name: value[part] for name, value in given.items() if name not in ("cutoff", "reference_set")}
-        return evaluate(names, **batches, cutoff=0.5, hf_reference=reference)
-
-    whole = of(slice(None))
-    split = xr.concat([of(slice(4)), of(slice(4, None))], "sample").assign_coords(sample=whole["sample"])
-    # only the order of float32 sums may differ between batch sizes
-    xr.testing.assert_allclose(whole, split, rtol=1e-5, atol=1e-6)
-
-
-def test_no_score_changes_what_the_next_is_given() -> None:
-    """float64 latents: there a view of the input and a copy of it are easily mistaken."""
-    latents = 3 + torch.randn(20, 2, 8, 8, dtype=torch.float64)
-    before = latents.clone()
-    found = evaluate("all", latents=latents)
-    assert torch.equal(latents, before)
-    assert float(found["kl_divergence"]) == metrics.kl_divergence(before)
-    assert float(found["effective_rank"]) == float(metrics.pca(before).effective_rank)
 
 
 def test_a_functions_name_stands_for_its_scores_and_is_called_once(
@@ -228,7 +203,7 @@ def test_the_values_of_white_noise_stand_beside_those_found() -> None:
         assert float(found[name].mean()) == pytest.approx(found[name].attrs["white_noise"], rel=0.02), name
 
 
-@pytest.mark.parametrize("count", [2, 6, 16, 40])
+@each("count", [2, 6, 16, 40])
 def test_the_mean_of_the_kolmogorov_statistic(count: int) -> None:
     found = evaluate(["s_g"], latents=torch.randn(count, 1, 4, 4))["s_g"].attrs["white_noise"]
     distance = np.linspace(0, 1, 400)

@@ -7,6 +7,7 @@ import torch
 
 from spectral_collapse.metrics import corruptions
 from spectral_collapse.metrics.corruptions import GRADES, IMAGES, LATENTS
+from tests.each import each
 
 from ..metrics.images import textures, wave
 
@@ -20,7 +21,7 @@ def test_a_blur_multiplies_each_wave_by_the_gaussians_transfer_function() -> Non
         torch.testing.assert_close(corruptions.gaussian_blur(image, sigma), expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", IMAGES)
+@each("name", IMAGES)
 def test_damaged_images_are_images_and_always_the_same(name: str, generator: torch.Generator) -> None:
     images = textures(3, generator)
     untouched = IMAGES[name](images, GRADES[0])
@@ -36,7 +37,7 @@ def test_damaged_images_are_images_and_always_the_same(name: str, generator: tor
         last = error
 
 
-@pytest.mark.parametrize("octaves", [1, 3])
+@each("octaves", [1, 3])
 def test_blocks_keep_their_means_and_nothing_else(octaves: int, generator: torch.Generator) -> None:
     images, side = textures(2, generator), 2**octaves
     blocks = IMAGES["blocks"](images, octaves / 4).unflatten(-1, (-1, side)).unflatten(-3, (-1, side))

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 
-from spectral_collapse.metrics import high_frequency_deficit, low_pass
+from spectral_collapse.metrics import high_frequency_deficit
+from tests.each import each
 
 from .case import Case
-from .images import towards_smooth, wave
+from .images import wave
 
 CASES = {"high_frequency_deficit": Case("high-frequency deficit", high_frequency_deficit, least=4)}
 
@@ -18,7 +17,7 @@ def high(shape: tuple[int, ...]) -> np.ndarray:
     return np.hypot(np.fft.fftfreq(shape[-2])[:, None], np.fft.fftfreq(shape[-1])) > 0.25 + 1e-9
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
+@each("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
 def test_is_the_mean_power_above_half_the_nyquist_frequency(
     shape: tuple[int, int, int], generator: torch.Generator
 ) -> None:
@@ -28,8 +27,8 @@ def test_is_the_mean_power_above_half_the_nyquist_frequency(
     np.testing.assert_allclose(high_frequency_deficit(latents), expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
-@pytest.mark.parametrize("variance", [1.0, 0.5, 1.5])
+@each("shape", [(3, 16, 16), (1, 33, 33), (4, 24, 40)])
+@each("variance", [1.0, 0.5, 1.5])
 def test_white_noise_lacks_what_its_variance_lacks(
     shape: tuple[int, int, int], variance: float, generator: torch.Generator
 ) -> None:
@@ -42,11 +41,3 @@ def test_white_noise_lacks_what_its_variance_lacks(
 def test_the_cutoff_itself_is_low() -> None:
     assert high_frequency_deficit(wave(32, 8)).item() == pytest.approx(1, abs=1e-12)
     assert high_frequency_deficit(wave(32, 9)).item() < 0.5
-
-
-def test_rises_with_the_collapse(generator: torch.Generator) -> None:
-    graded = towards_smooth(20, generator)
-    filtered = [low_pass(graded[0], cutoff) for cutoff in (1.0, 0.9, 0.8, 0.7, 0.6)]
-    for latents in (graded, filtered):
-        deficits = [high_frequency_deficit(step).mean().item() for step in latents]
-        assert all(a < b for a, b in pairwise(deficits))

@@ -7,6 +7,7 @@ from scipy import stats
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import radial_spectrum, spectral_slope
 from spectral_collapse.metrics.radial_spectrum import band_energy, band_power
+from tests.each import each
 
 from .case import Case
 from .images import textures, wave
@@ -14,7 +15,7 @@ from .images import textures, wave
 CASES = {"radial_spectrum": Case("radial spectrum", lambda x: radial_spectrum(x)[1])}
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (33, 33), (24, 40), (40, 24)])
+@each("shape", [(32, 32), (33, 33), (24, 40), (40, 24)])
 def test_white_noise_has_its_variance_at_every_frequency(shape: tuple[int, int], generator: torch.Generator) -> None:
     frequencies, power = radial_spectrum(2 * torch.randn(200, 3, *shape, generator=generator))
     assert frequencies[0] == 0
@@ -24,8 +25,8 @@ def test_white_noise_has_its_variance_at_every_frequency(shape: tuple[int, int],
     torch.testing.assert_close(power.mean(0), torch.full_like(power[0], 4.0), rtol=0, atol=5 * 4 * (2 / 600) ** 0.5)
 
 
-@pytest.mark.parametrize("size", [32, 33])
-@pytest.mark.parametrize("cycles", [1, 5, 16])
+@each("size", [32, 33])
+@each("cycles", [1, 5, 16])
 def test_rings_average_the_whole_plane(size: int, cycles: int) -> None:
     # The mean over a ring of all coefficients, by the full FFT; a wave has its power in one ring only.
     image = wave(size, cycles)
@@ -44,7 +45,7 @@ def test_power_is_averaged_over_channels(generator: torch.Generator) -> None:
     torch.testing.assert_close(power, parts.mean(0))
 
 
-@pytest.mark.parametrize("slope", [-1.0, -2.0, -3.5])
+@each("slope", [-1.0, -2.0, -3.5])
 def test_slope_of_a_power_law(slope: float, generator: torch.Generator) -> None:
     # The first rings are wide on the log scale and hold few coefficients: a bias of up to 0.1, and noise
     # of about 1 / sqrt(8 x 90) per log power there, which the fit over two octaves turns into 0.02.
@@ -63,7 +64,7 @@ def test_slope_does_not_depend_on_scale_or_mean_and_needs_three_rings(generator:
     assert -100 < spectral_slope(step) < 100
 
 
-@pytest.mark.parametrize("size", [16, 24, 32, 48, 64, 256])
+@each("size", [16, 24, 32, 48, 64, 256])
 def test_a_wave_is_in_the_band_of_its_frequency(size: int) -> None:
     """At the edges, 1/8 and 1/4, where the mean radius of a ring lies now below its number and now above it, too."""
     for frequency, band in ((1 / size, 0), (3 / 32, 0), (1 / 8, 1), (7 / 32, 1), (1 / 4, 2), (1 / 2, 2)):
@@ -74,7 +75,7 @@ def test_a_wave_is_in_the_band_of_its_frequency(size: int) -> None:
             torch.testing.assert_close(others, torch.zeros(2, dtype=torch.float64), atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (15, 12)])
+@each("shape", [(16, 16), (15, 12)])
 def test_the_energy_of_a_band_of_white_noise_is_chi_square(shape: tuple[int, int]) -> None:
     noise = torch.randn(2000, 3, *shape, generator=torch.Generator().manual_seed(0))
     energy, freedom = band_energy(noise)

@@ -9,7 +9,8 @@ from scipy import integrate
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.metrics import s_dc, s_dc_mask, white_noise_level
-from spectral_collapse.metrics.s_dc import DRAWS, _calibrated, threshold
+from spectral_collapse.metrics.s_dc import DRAWS, threshold
+from tests.each import each
 
 from .case import Case
 
@@ -33,14 +34,14 @@ def roughness_cdf(limit: float, patch: int) -> float:
     return 0.5 - integrate.quad(integrand, 0, np.inf, limit=500)[0] / np.pi
 
 
-@pytest.mark.parametrize("patch", [3, 5])
+@each("patch", [3, 5])
 def test_threshold_is_the_quantile_of_the_exact_law(patch: int) -> None:
     # Four standard errors of the Monte Carlo; the seed is fixed.
     assert roughness_cdf(threshold(patch, 0.05), patch) == pytest.approx(0.05, abs=4 * CALIBRATION_ERROR)
 
 
-@pytest.mark.parametrize(("channels", "nominal"), [(1, 0.95), (3, 0.99275), (4, 0.98598)])
-@pytest.mark.parametrize("shape", [(16, 16), (24, 32)])
+@each(("channels", "nominal"), [(1, 0.95), (3, 0.99275), (4, 0.98598)])
+@each("shape", [(16, 16), (24, 32)])
 def test_white_noise_scores_its_nominal_level(
     channels: int, nominal: float, shape: tuple[int, int], generator: torch.Generator
 ) -> None:
@@ -93,10 +94,3 @@ def test_score_falls_with_correlation_and_needs_room_for_a_patch(generator: torc
     assert s_dc(torch.zeros(1, 4, 8, 8)).item() == 0
     with pytest.raises(InvalidParameterError, match="does not fit"):
         s_dc(torch.zeros(1, 4, 8, 8), patch=9)
-
-
-def test_calibration_leaves_the_random_state_alone() -> None:
-    _calibrated.cache_clear()
-    before = torch.get_rng_state()
-    threshold(2, 0.1)
-    assert torch.equal(torch.get_rng_state(), before)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
-from spectral_collapse.metrics import low_pass, s_g
+from spectral_collapse.metrics import s_g
+from tests.each import each
 
 from .case import Case
 
@@ -15,7 +14,7 @@ CASES = {"s_g": Case("S_G", s_g, per_sample=False, fewest=2)}
 
 
 def test_white_noise_is_rejected_at_the_nominal_rate(generator: torch.Generator) -> None:
-    draws = 1000
+    draws = 500
     results = [s_g(torch.randn(20, 2, 4, 4, generator=generator)) for _ in range(draws)]
     rejected = sum(result.pvalue < 0.05 for result in results)
     low, high = stats.binom.ppf([1e-4, 1 - 1e-4], draws, 0.05)
@@ -36,16 +35,9 @@ def test_score_is_eq_33(generator: torch.Generator) -> None:
     assert result.score == 1 - result.statistic
 
 
-@pytest.mark.parametrize("scale", [0.9, 1.1])
+@each("scale", [0.9, 1.1])
 def test_a_wrong_variance_is_found(scale: float, generator: torch.Generator) -> None:
     # The norms' law is 2 / sqrt(2 d) = 4 % wide at d = 1024, and moves by 20 %.
     result = s_g(scale * torch.randn(50, 4, 16, 16, generator=generator))
     assert result.score < 0.05
     assert result.pvalue < 1e-6
-
-
-def test_falls_as_high_frequencies_fade(generator: torch.Generator) -> None:
-    noise = torch.randn(100, 4, 32, 32, generator=generator)
-    high = noise - low_pass(noise, 0.5)
-    scores = [s_g(noise - faded * high).score for faded in (0.0, 0.01, 0.02, 0.03, 0.04)]
-    assert all(a > b for a, b in pairwise(scores))

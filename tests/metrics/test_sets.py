@@ -16,6 +16,7 @@ from spectral_collapse.metrics.precision_recall import NEIGHBOURS, coverage, pre
 from spectral_collapse.metrics.st_distances import st_frechet, st_kernel
 from spectral_collapse.metrics.st_lpips import st_lpips_features
 from spectral_collapse.metrics.two_sample import c2st, classified, memorised
+from tests.each import each
 
 from .case import Case
 from .images import textures
@@ -29,12 +30,33 @@ CASES = {
         images=True,
         compare=lambda x, y, score=score: score(x, y, made_weights("inception")),
         matched=False,
-        fewest=3 if score is kid else 2,
+        fewest=fewest,
         # Rounded to 8 bits a pixel may fall to either side: 1/255 of the range in a few pixels.
         tolerance=1e-3,
     )
-    for score in (fid, kid)
+    for score, fewest in ((fid, 2), (kid, 3), (precision, 4), (recall, 4))
 }
+CASES |= {
+    score.__name__: Case(
+        "ST-LPIPS",
+        lambda x, score=score: score(x, 0.5 * x.flip(-1)),
+        per_sample=False,
+        images=True,
+        compare=score,
+        matched=False,
+        least=32,
+        fewest=fewest,
+        tolerance=1e-3,  # differences of sums of some thousand products in single precision
+    )
+    for score, fewest in ((st_frechet, 2), (st_kernel, 3))
+}
+CASES["c2st"] = Case(
+    "C2ST",
+    lambda x: c2st(torch.cat([x, x.flip(-1)]), torch.cat([x.flip(-2), 0.5 * x])),
+    per_sample=False,
+    images=True,
+    least=None,
+)
 
 
 def gaussian(count: int, generator: torch.Generator, dims: int = 8, scale: float = 1.0) -> torch.Tensor:
@@ -48,7 +70,7 @@ def with_moments(count: int, mean: float, deviations: torch.Tensor, generator: t
     return white * (count - 1) ** 0.5 * deviations + mean
 
 
-@pytest.mark.parametrize("count", [12, 200])
+@each("count", [12, 200])
 def test_closed_form_of_commuting_covariances(count: int, generator: torch.Generator) -> None:
     a, b = torch.linspace(0.5, 2, 8, dtype=torch.float64), torch.linspace(3, 1, 8, dtype=torch.float64)
     x, y = with_moments(count, 0.0, a, generator), with_moments(count + 5, 0.5, b, generator)
@@ -88,7 +110,7 @@ def test_kernel_distance_is_the_mean_over_subsets(generator: torch.Generator) ->
     assert abs(np.mean(subsets) - value.item()) < 4 * np.std(subsets) / 20
 
 
-@pytest.mark.parametrize(("shift", "excess"), [(1.0, 1.0), (0.0, 2**0.5)])
+@each(("shift", "excess"), [(1.0, 1.0), (0.0, 2**0.5)])
 def test_the_standard_error_is_the_spread_over_samples(shift: float, excess: float, generator: torch.Generator) -> None:
     """For sets that do not differ the linear part vanishes, and the jackknife is too large by root 2."""
     pairs = [(gaussian(150, generator), gaussian(100, generator) + shift) for _ in range(200)]
@@ -119,22 +141,6 @@ def test_different_sets_are_told_apart(generator: torch.Generator) -> None:
     assert fid(images, images, folder).score == pytest.approx(0, abs=1e-6)
 
 
-CASES |= {
-    score.__name__: Case(
-        score.__name__,
-        lambda x, score=score: score(x, 0.5 * x.flip(-1), made_weights("inception")),
-        per_sample=False,
-        images=True,
-        compare=lambda x, y, score=score: score(x, y, made_weights("inception")),
-        matched=False,
-        fewest=4,
-        # Rounded to 8 bits a pixel may fall to either side: 1/255 of the range in a few pixels.
-        tolerance=1e-3,
-    )
-    for score in (precision, recall)
-}
-
-
 def points(count: int, generator: torch.Generator, shift: float = 0.0) -> torch.Tensor:
     return torch.randn(count, 5, generator=generator, dtype=torch.float64) + shift
 
@@ -163,17 +169,6 @@ def test_a_narrow_set_has_precision_but_no_recall(generator: torch.Generator) ->
     assert covered.chance > 0.3
     assert recall(narrow, references, folder).score == precision(references, narrow, folder).score
     assert (inside.n_images, inside.n_references) == (24, 24)
-
-
-CASES |= {
-    "c2st": Case(
-        "C2ST",
-        lambda x: c2st(torch.cat([x, x.flip(-1)]), torch.cat([x.flip(-2), 0.5 * x])),
-        per_sample=False,
-        images=True,
-        least=None,
-    )
-}
 
 
 def test_of_two_gaussians_it_is_the_area_in_closed_form(generator: torch.Generator) -> None:
@@ -216,22 +211,6 @@ def test_images_are_told_apart_by_what_they_show(generator: torch.Generator) -> 
         c2st(noise[:7], smooth)
     with pytest.raises(InvalidParameterError, match="at least 32 x 32 pixels; 16 x 16 was given"):
         c2st(noise[..., :16, :16], smooth[..., :16, :16])
-
-
-CASES |= {
-    score.__name__: Case(
-        "ST-LPIPS",
-        lambda x, score=score: score(x, 0.5 * x.flip(-1)),
-        per_sample=False,
-        images=True,
-        compare=score,
-        matched=False,
-        least=32,
-        fewest=3 if score is st_kernel else 2,
-        tolerance=1e-3,  # differences of sums of some thousand products in single precision
-    )
-    for score in (st_frechet, st_kernel)
-}
 
 
 def test_they_are_the_distances_of_the_features(generator: torch.Generator) -> None:

@@ -7,6 +7,7 @@ from scipy.stats import wasserstein_distance
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.metrics import low_pass
 from spectral_collapse.metrics.sliced_wasserstein import enlarge, laplacian_pyramid, sliced_wasserstein, wasserstein
+from tests.each import each
 
 from .case import Case
 from .images import textures
@@ -26,7 +27,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("first", "second"), [(7, 7), (5, 9), (1, 12)])
+@each(("first", "second"), [(7, 7), (5, 9), (1, 12)])
 def test_one_projection_agrees_with_scipy(first: int, second: int, generator: torch.Generator) -> None:
     values = torch.randn(first + second, 4, 3, generator=generator, dtype=torch.float64)
     values[0] = values[-1]  # ties between the parts
@@ -39,7 +40,7 @@ def test_one_projection_agrees_with_scipy(first: int, second: int, generator: to
         assert row.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("size", [(64, 64), (37, 50)])
+@each("size", [(64, 64), (37, 50)])
 def test_the_pyramid_gives_the_image_back(size: tuple[int, int], generator: torch.Generator) -> None:
     images = torch.rand(2, 3, *size, generator=generator)
     *bands, total = laplacian_pyramid(images, 2)

@@ -15,6 +15,7 @@ from spectral_collapse.metrics import radial_spectrum
 from spectral_collapse.metrics.trajectories import MEASURES, Trajectory
 from spectral_collapse.processes import FlowMatching, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
+from tests.each import each
 
 from ..gaussian import SIZE, Counting, draw, flat
 
@@ -38,7 +39,7 @@ def watched(process: Process, images: torch.Tensor, method: str = "standard") ->
     return watch.dataset(inverted.diagnostics)
 
 
-@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding", "flow"])
+@each("process", PROCESSES)
 def test_the_closed_form_of_white_data(process: Process) -> None:
     torch.manual_seed(0)
     images = draw(VARIANCE, count=3)
@@ -64,7 +65,7 @@ def test_the_closed_form_of_white_data(process: Process) -> None:
         x = after * x
 
 
-@pytest.mark.parametrize("process", PROCESSES, ids=["preserving", "exploding", "flow"])
+@each("process", PROCESSES)
 def test_the_norm_of_a_perfect_prediction_of_noised_images(process: Process) -> None:
     torch.manual_seed(0)
     images = draw(VARIANCE, count=2, size=64)

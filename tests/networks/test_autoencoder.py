@@ -13,6 +13,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.checkpoints import downsampling
 from spectral_collapse.training import latents
+from tests.each import each
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_before_training_it_is_the_projection_on_the_principal_components_of_blo
     assert lost == pytest.approx(values[3:].square().sum().item(), rel=1e-4)  # Eckart and Young (1936); float32
 
 
-@pytest.mark.parametrize(("channels", "of"), [(6, "the rank"), (48, "all numbers of a block")])
+@each(("channels", "of"), [(6, "the rank"), (48, "all numbers of a block")])
 def test_enough_channels_lose_nothing(images: torch.Tensor, channels: int, of: str) -> None:
     network = networks.patched_autoencoder(latent_channels=channels, width=8)
     network.fit(images)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.store.identity import identity
 from spectral_collapse.training import latents
+from tests.each import each
 from tests.training.test_states import Hostile
 
 CARD = {
@@ -56,16 +58,12 @@ def test_saving_and_loading_keeps_the_weights_to_half_precision_in_any_memory_la
     assert all(torch.equal(loaded[name], weight.half().float()) for name, weight in network.state_dict().items())
 
 
-@pytest.mark.usefixtures("folder")
-def test_the_hash_tells_two_models_apart(folder: Path) -> None:
-    first = networks.load_model("photos").hash
-    assert networks.load_model(folder).hash == first
+def test_the_hash_covers_weights_and_configuration(folder: Path) -> None:
+    before = networks.load_model("photos").hash
+    assert networks.load_model(folder).hash == before
     networks.save_network(networks.small_autoencoder((16, 16)), folder.parent / "autoencoder", {"autoencoder": None})
-    assert networks.load_model("photos").hash != first
-
-
-def test_the_hash_covers_the_configuration(folder: Path) -> None:
     first = networks.load_model("photos").hash
+    assert first != before
     for file, key in (
         (folder / "config.json", "norm_num_groups"),
         (folder.parent / "autoencoder" / "config.json", "act_fn"),
@@ -130,6 +128,14 @@ def _with_card(**changed: object) -> Callable[[Path], object]:
     return lambda folder: (folder / "card.json").write_text(json.dumps({**CARD, **changed}))
 
 
+def _with_config(**changed: object) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        file = folder / "config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+
+    return write
+
+
 def _truncated(folder: Path) -> None:
     content = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(content[: len(content) // 2])
@@ -179,7 +185,6 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (_with_card(process={"kind": ["variance_exploding"]}), "known kinds are variance_preserving"),
     (_with_card(process={**VP, "num_train_steps": 10**12}), "num_train_steps must be less than or equal"),
     (_with_card(process={**VP, "num_train_steps": "a"}), "num_train_steps must be a valid integer; 'a'"),
-    (_with_card(process={**VE, "log_mean": "a"}), "log_mean must be a valid number; 'a' was given"),
     (_with_card(process={**VE, "rho": float("nan")}), "rho must be a finite number; nan was given"),
     (_with_card(process={**VE, "sigma_max": 1e-9}), "an impossible process"),
     (_with_card(process={**VE, "beta": 1}), "unknown key 'beta'; known are: sigma_min, sigma_max"),
@@ -191,13 +196,15 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
     (_with_card(prediction=["edm"]), r"prediction must be a valid string; \['edm'\] was given"),
     (_with_card(latents_mean=ZEROS), "has latents_std = None; its autoencoder needs 4 numbers there"),
     (_with_card(latents_mean=[0] * 3, latents_std=[1] * 3), "its autoencoder needs 4 numbers there"),
-    (_with_card(latents_mean=ZEROS, latents_std=[1, 1, 1, -1]), "latents_std.3 must be greater than 0"),
     (_with_card(latents_mean=ZEROS, latents_std=[0, 1, 1, 1]), "latents_std.0 must be greater than 0"),
     (_with_card(latents_mean=[10**400, 0, 0, 0], latents_std=ONES), "latents_mean.0 must be"),
     (_with_card(autoencoder=3), "autoencoder must be a valid string; 3 was given"),
     (_with_card(autoencoder="~nobody-of-this-name/x"), "there is no such home folder"),
     (_with_card(autoencoder="x" * 5000), r"xx\.\.\.xx.*, which is too long for a path here"),
-    (_with_card(autoencoder="x/" + "y" * 5000), r"x/yy.*\.\.\.yy.*, which is too long for a path here"),
+    *(
+        (_with_config(**{name: value}), rf"'{name}' in .* must be of type \w+; .* was read")
+        for name, value in (("norm_eps", "x"), ("norm_eps", [1e-5]), ("norm_eps", True), ("act_fn", 5))
+    ),
     *(
         (_text("config.json", text), rf"config.json' is not JSON|names no network class|{UNFIT}")
         for text in (
@@ -211,17 +218,19 @@ FAULTS: list[tuple[Callable[[Path], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize("number", range(len(FAULTS)))
 def test_a_broken_checkpoint_is_named_in_one_sentence(
-    folder: Path, number: int, capfd: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    damage, words = FAULTS[number]
-    damage(folder)
-    capfd.readouterr()
-    with pytest.raises(CheckpointError, match=words) as error:
-        networks.load_model("photos")
-    assert "\n" not in str(error.value)
-    assert capfd.readouterr() == ("", "")  # and nothing of diffusers' own
+    whole = shutil.copytree(folder.parent, tmp_path / "whole")
+    for damage, words in FAULTS:
+        shutil.rmtree(folder.parent)
+        shutil.copytree(whole, folder.parent)
+        damage(folder)
+        capfd.readouterr()
+        with pytest.raises(CheckpointError, match=words) as error:
+            networks.load_model("photos")
+        assert "\n" not in str(error.value)
+        assert capfd.readouterr() == ("", ""), words  # and nothing of diffusers' own
 
 
 def test_a_failed_write_or_exchange_leaves_the_old_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +286,7 @@ def test_the_card_gets_the_hash_and_the_folder_its_files_which_replace_nothing_o
     assert not (tmp_path / "deep").exists()
 
 
-@pytest.mark.parametrize("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit"])
+@each("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit"])
 def test_every_kind_of_network_comes_back_with_its_labels(folder: Path, kind: str) -> None:
     small = {"paper_unet": {"widths": (32, 32), "layers": 1, "states": 8}, "small_unet": {"widths": (16, 32)}}
     network = networks.create(kind, 16, 4, 5, **small.get(kind, {"width": 16, "depth": 2, "heads": 2}))
@@ -420,11 +429,9 @@ def test_images_and_latents_that_are_none_are_refused(folder: Path) -> None:
         # two pixels to a latent, and a U-Net that halves latents once
         (images[..., :30, :], r"multiples of 4; \(2, 3, 30, 32\) was given"),
         (images[:, :1], r"images N x 3 x H x W .*\(2, 1, 32, 32\) was given"),
-        (images[0], r"images N x 3 x H x W .*\(3, 32, 32\) was given"),
         (images[..., :0, :0], r"images N x 3 x H x W .*\(2, 3, 0, 0\) was given"),
         (images.mul(127).byte(), "images must be a floating-point tensor .*; torch.uint8 was given"),
         (images.numpy(), "images must be a floating-point tensor .*; ndarray was given"),
-        ("text", "images must be a floating-point tensor .*; str was given"),
         (None, "images must be a floating-point tensor .*; NoneType was given"),
     ):
         with pytest.raises(InvalidParameterError, match=words):
@@ -433,9 +440,7 @@ def test_images_and_latents_that_are_none_are_refused(folder: Path) -> None:
     for given, words in (
         (torch.full_like(latents, torch.inf), "latents hold NaN or infinity"),
         (latents[:, :3], r"takes latents N x 4 x h x w; \(1, 3, 16, 16\) was given"),
-        (latents[0], r"takes latents N x 4 x h x w; \(4, 16, 16\) was given"),
         (latents[:0], r"takes latents N x 4 x h x w; \(0, 4, 16, 16\) was given"),
-        ("text", "latents must be a floating-point tensor .*; str was given"),
         (latents.int(), "latents must be a floating-point tensor .*; torch.int32 was given"),
     ):
         with pytest.raises(InvalidParameterError, match=words):
@@ -451,22 +456,6 @@ def test_the_shipped_checkpoints_load() -> None:
         model = networks.load_model(name)
         assert model.encode(torch.zeros(pixels)).shape == shape
         assert model.denoiser.num_labels == 5
-
-
-def test_a_configuration_of_wrong_types_is_refused(tmp_path: Path) -> None:
-    networks.save_network(networks.small_unet(16, 4, 5, (16, 32)), tmp_path / "own", {**CARD, "autoencoder": None})
-    file = tmp_path / "own" / "config.json"
-    config = json.loads(file.read_text())
-    for name, value in (
-        ("norm_eps", "x"),
-        ("norm_eps", [1e-5]),
-        ("norm_eps", True),
-        ("act_fn", 5),
-        ("add_attention", 1),
-    ):
-        file.write_text(json.dumps({**config, name: value}))
-        with pytest.raises(CheckpointError, match=rf"'{name}' in .* must be of type \w+; .* was read"):
-            networks.load_model(tmp_path / "own")
 
 
 def test_weights_under_another_name_are_read_or_named(folder: Path) -> None:

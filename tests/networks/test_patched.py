@@ -10,13 +10,14 @@ from spectral_collapse.denoisers import NetworkDenoiser, size_multiple
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks import PatchedUNet
 from spectral_collapse.processes import VariancePreserving
+from tests.each import each
 
 
 def small(**changed: object) -> PatchedUNet:
     return PatchedUNet(**{"sample_size": 32, "widths": (16, 32), "attention": 0, **changed}).eval()
 
 
-@pytest.mark.parametrize("patch", [1, 2, 4])
+@each("patch", [1, 2, 4])
 def test_the_unet_sees_an_orthonormal_view_of_the_image(patch: int) -> None:
     """Space-to-depth sorts the numbers of an image: what comes back is the image itself, so nothing is lost and
     white noise stays white."""

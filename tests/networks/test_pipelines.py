@@ -15,6 +15,8 @@ pytest.importorskip("transformers")
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
+from tests.each import each
+
 DOMAINS: dict[Kind, dict[str, str | int]] = {
     "stable-diffusion": {"source": "ink", "target": "oil"},
     "stable-diffusion-xl": {"source": "ink", "target": "oil"},
@@ -22,10 +24,13 @@ DOMAINS: dict[Kind, dict[str, str | int]] = {
 }
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("kind", DOMAINS)
-def test_a_pipeline_translates_images(kind: Kind, dtype: torch.dtype) -> None:
-    model = model_from_pipeline(tiny_pipeline(kind).to(dtype=dtype), **DOMAINS[kind])  # type: ignore[arg-type]
+SMALL = {"dataset": "edges2shoes", "source": "rendered", "images": 2, "num_steps": 2, "size": 64, "seeds": 1}
+SMALL |= {"eta_hf": [1000], "eta_lf": [1e-4], "fractions": [0.5], "methods": []}
+
+
+@each("kind", DOMAINS)
+def test_a_pipeline_in_half_precision_translates_images(kind: Kind) -> None:
+    model = model_from_pipeline(tiny_pipeline(kind).to(dtype=torch.bfloat16), **DOMAINS[kind])  # type: ignore[arg-type]
     images = torch.rand(2, 3, 64, 64) * 2 - 1
     translation = translate(model, create("standard"), images, 0, num_steps=2, guidance=2.0)
     assert translation.images.shape == images.shape
@@ -56,8 +61,7 @@ def test_the_hash_tells_weights_and_domains_apart_and_leaves_the_pipeline_alone(
 
 def test_a_study_takes_a_pipeline_that_is_made_for_its_data_and_no_other() -> None:
     model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7, family="edges2shoes")
-    given = {"dataset": "edges2shoes", "source": "rendered", "images": 2, "num_steps": 2, "size": 64, "seeds": 1}
-    found = pareto.STUDY.run(profile="smoke", checkpoint=model, **given)
+    found = pareto.STUDY.run(profile="smoke", checkpoint=model, **SMALL)
     assert found.attrs["checkpoint_hash"] == model.hash
     model = model_from_pipeline(tiny_pipeline("dit"), source=3, target=7)
     assert model.card["image_size"] == 64
@@ -112,9 +116,8 @@ def test_what_cannot_be_known_has_no_hash_and_is_not_kept() -> None:
     hook = pipe.transformer.register_forward_hook(lambda *_: None)
     with pytest.warns(UserWarning, match="computed and not kept, since it depends on hooks"):
         assert model.hash == ""
-    given = {"dataset": "edges2shoes", "source": "rendered", "images": 2, "num_steps": 2, "size": 64, "seeds": 1}
     with pytest.warns(UserWarning, match="computed and not stored, since it depends on a network without a hash"):
-        pareto.STUDY.run(profile="smoke", checkpoint=model, **given)
+        pareto.STUDY.run(profile="smoke", checkpoint=model, **SMALL)
     hook.remove()
     assert model.hash == known
 

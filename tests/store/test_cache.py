@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from spectral_collapse import disk
+from spectral_collapse.store import results
 from spectral_collapse.store.cache import Cache
 
 
@@ -37,7 +39,9 @@ def test_least_recently_used_goes_first(cache: Cache, monkeypatch: pytest.Monkey
     assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
 
 
-def test_what_was_put_is_there_unless_it_is_damaged_and_reading_does_not_make_it_new(cache: Cache) -> None:
+def test_what_was_put_is_there_unless_it_is_damaged_and_reading_does_not_make_it_new(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When it was written says whether it counts for a run that computes all anew."""
     cache.put("a", noise(0))
     age(cache, "a", 1000)
@@ -47,6 +51,9 @@ def test_what_was_put_is_there_unless_it_is_damaged_and_reading_does_not_make_it
     assert state.st_atime > 1000
     assert cache.get("b") is None
     np.testing.assert_array_equal(cache.get("a")["x"], noise(0)["x"])
+    with monkeypatch.context() as patch:
+        patch.setenv(results.FRESH, str(time.time() + 1000))
+        assert cache.get("a") is None
     file = cache.folder / "a.npz"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1

@@ -15,6 +15,7 @@ import torch
 from spectral_collapse import inversion
 from spectral_collapse.inversion.projectors import HighPass
 from spectral_collapse.store.identity import UnidentifiedError, identity
+from tests.each import each
 
 CELL = """
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ class Slotted:
     __slots__ = ("value",)
 
 
-@pytest.mark.parametrize(
+@each(
     "value",
     [
         torch.relu,

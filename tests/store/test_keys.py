@@ -17,6 +17,7 @@ from spectral_collapse.store.identity import UnidentifiedError, identity
 from spectral_collapse.store.keys import Package, code_hash, installed, roots_of
 from spectral_collapse.studies import STUDIES
 from spectral_collapse.studies.request import Request
+from tests.each import each
 from tests.studies.test_collapse import thumbnails
 
 
@@ -24,12 +25,13 @@ def reached(*roots: object) -> dict[str, str]:
     return installed().reached(roots_of(roots)[0])
 
 
-def edited(file: str, old: str, new: str) -> Package:
-    """The installed package with an edit of one file."""
-    sources = installed().sources
-    text = sources[f"spectral_collapse/{file}"]
-    assert old in text, f"{file} has no {old!r}"
-    return Package({**sources, f"spectral_collapse/{file}": text.replace(old, new, 1)})
+def edited(*edits: tuple[str, str, str]) -> Package:
+    """The installed package with edits: a file, what stands there, and what shall stand there."""
+    sources = {**installed().sources}
+    for file, old, new in edits:
+        assert old in sources[f"spectral_collapse/{file}"], f"{file} has no {old!r}"
+        sources[f"spectral_collapse/{file}"] = sources[f"spectral_collapse/{file}"].replace(old, new, 1)
+    return Package(sources)
 
 
 def package(files: dict[str, str]) -> Package:
@@ -61,28 +63,33 @@ def reached_from(name: str) -> frozenset[str]:
     return roots_of(STUDIES[name].roots(asked(name)))[0]
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "studies"),
+WITHOUT_VALUES = (
+    ("checks.py", "must be a number; ", "is no number; "),  # sentences of errors
+    ("checks.py", "} and finite", "}, finite"),
+    ("datasets/__init__.py", "'train' gives", "'train' has"),
+    ("datasets/download.py", "\nimport", "\nPAUSE = 9\nimport"),  # downloads
+    ("datasets/bbbc021.py", 'ADDRESS = "', 'ADDRESS = "x'),
+    ("statistics.py", "def text(", "def text_of("),  # how a number is printed
+    ("findings/pareto.py", "\nimport", "\nA = 1\nimport"),  # pages
+    ("charts/pareto.py", "\nimport", "\nA = 1\nimport"),
+    ("datasets/faces.py", "VERSION = ", "VERSION = 1 + "),  # data of no study here
+)
+
+
+@each(
+    ("studies", "edits"),
     [
-        ("checks.py", "must be a number; ", "is no number; ", ""),  # sentences of errors
-        ("checks.py", "} and finite", "}, finite", ""),
-        ("datasets/__init__.py", "'train' gives", "'train' has", ""),
-        ("datasets/download.py", "\nimport", "\nPAUSE = 9\nimport", ""),  # downloads
-        ("datasets/bbbc021.py", 'ADDRESS = "', 'ADDRESS = "x', ""),
-        ("statistics.py", "def text(", "def text_of(", ""),  # how a number is printed
-        ("findings/pareto.py", "\nimport", "\nA = 1\nimport", ""),  # pages
-        ("charts/pareto.py", "\nimport", "\nA = 1\nimport", ""),
-        ("inversion/edict.py", "float = 0.93", "float = 0.92", "own_method"),  # methods, by those who use them
-        ("inversion/taba.py", "class TABA", "class Other", "benchmark"),
-        ("inversion/base.py", "class InversionState", "class Another", "own_method benchmark"),
-        ("metrics/s_hf.py", "def s_hf", "def s_hf_", "benchmark"),  # scores
-        ("metrics/s_dc.py", "DRAWS = ", "DRAWS = 1 + ", "own_method benchmark"),
-        ("datasets/pictures.py", "MARGIN = ", "MARGIN = 1 + ", "own_method benchmark domains"),  # data
-        ("datasets/faces.py", "VERSION = ", "VERSION = 1 + ", ""),
+        ("", WITHOUT_VALUES),
+        ("own_method", [("inversion/edict.py", "float = 0.93", "float = 0.92")]),  # methods, by those who use them
+        ("benchmark", [("inversion/taba.py", "class TABA", "class Other")]),
+        ("own_method benchmark", [("inversion/base.py", "class InversionState", "class Another")]),
+        ("benchmark", [("metrics/s_hf.py", "def s_hf", "def s_hf_")]),  # scores
+        ("own_method benchmark", [("metrics/s_dc.py", "DRAWS = ", "DRAWS = 1 + ")]),
+        ("own_method benchmark domains", [("datasets/pictures.py", "MARGIN = ", "MARGIN = 1 + ")]),  # data
     ],
 )
-def test_an_edit_changes_the_keys_of_those_that_use_it(file: str, old: str, new: str, studies: str) -> None:
-    other, changed = edited(file, old, new), set()
+def test_an_edit_changes_the_keys_of_those_that_use_it(studies: str, edits: list[tuple[str, str, str]]) -> None:
+    other, changed = edited(*edits), set()
     for name in ("own_method", "benchmark", "domains"):
         found = reached_from(name)
         if other.reached(found) != installed().reached(found):
@@ -94,7 +101,7 @@ def test_what_may_be_published_changes_no_key() -> None:
     """Nor does a field that says so: neither its definition nor what a data set says there."""
     field = '    publishable: bool = field(default=True, metadata={"no_value": True})\n'
     names = reached_from("domains")
-    assert edited("datasets/base.py", field, "").reached(names) == installed().reached(names)
+    assert edited(("datasets/base.py", field, "")).reached(names) == installed().reached(names)
     info = datasets.DATASETS["photos_x8"]
     assert identity(replace(info, publishable=False)) == identity(info) != identity(replace(info, fixed=True))
 

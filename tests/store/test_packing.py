@@ -14,6 +14,7 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.store import packing
+from tests.each import each
 
 SECRET = b"the user's private key"
 LISTS = np.empty(1, object)
@@ -123,7 +124,7 @@ HOSTILE: dict[str, Callable[[h5py.File, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@each("kind", HOSTILE)
 def test_what_encode_never_writes_is_refused(kind: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET)
@@ -151,7 +152,7 @@ def test_many_texts_that_are_one_are_not_multiplied(tmp_path: Path) -> None:
         packing.read(file)
 
 
-@pytest.mark.parametrize("size", [2**19, 2**21])
+@each("size", [2**19, 2**21])
 def test_xz_unpacks_to_so_much_and_no_more(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "_FILE", 2**20)
     file = tmp_path / "a.nc.xz"
@@ -172,7 +173,7 @@ def test_xz_with_more_behind_it_or_too_little_is_damaged_and_files_of_earlier_ve
     xr.testing.assert_identical(packing.read(file), made())
 
 
-@pytest.mark.parametrize(
+@each(
     "changed",
     [
         {"a": ("x", np.array([object(), None]))},

@@ -20,6 +20,7 @@ from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts, parts_of, read_arrays
 from tests import fresh
+from tests.each import each
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -77,7 +78,7 @@ def test_load_takes_the_newest_of_those_that_fit() -> None:
     assert float(results.load("pareto", code="old")["s_hf"][1, 0]) == 1.0
 
 
-@pytest.mark.parametrize("parameters", [{}, {"b": [1, 2]}, {"dataset": "photos_x8"}, {"profile": "quick"}])
+@each("parameters", [{}, {"b": [1, 2]}, {"dataset": "photos_x8"}, {"profile": "quick"}])
 def test_whatever_is_stored_can_be_loaded(parameters: dict[str, object]) -> None:
     attrs = {"study": "mine", "parameters": results.canonical(parameters)}
     results.save(xr.Dataset({"a": ("x", [1.0])}, attrs=attrs))
@@ -107,7 +108,7 @@ def test_a_missing_result_says_what_exists_and_how_to_make_it() -> None:
     assert results.get("pareto", {**PARAMETERS, "seeds": 4}) is None
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "flipped"])
+@each("damage", ["truncated", "empty", "text", "flipped"])
 def test_a_damaged_result_is_named(damage: str) -> None:
     file = results.save(make())
     content = file.read_bytes()
@@ -122,7 +123,7 @@ def test_a_damaged_result_is_named(damage: str) -> None:
         results.load("pareto", dataset="photos_x8")
 
 
-@pytest.mark.parametrize(
+@each(
     ("failing", "error", "expected"),
     [
         ("fsync", OSError(28, "No space left on device"), DataError),
@@ -145,23 +146,6 @@ def test_a_full_disk_or_an_interrupt_leaves_the_old_result(
             results.save(make(2.0))
     if expected is DataError:
         assert "No space left on device; the earlier result is untouched" in str(caught.value)
-    assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0
-    assert leftovers() == []
-
-
-def test_a_really_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    results.save(make(1.0))
-
-    def full(file: Path, mode: str) -> object:
-        file.symlink_to("/dev/full")
-        return file.open(mode.replace("x", "w"))
-
-    with monkeypatch.context() as broken:
-        broken.setattr(disk, "open", full, raising=False)
-        with pytest.raises(DataError, match="No space left on device"):
-            results.save(make(2.0))
     assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0
     assert leftovers() == []
 
@@ -193,7 +177,7 @@ def test_a_damaged_part_counts_as_missing_wherever_the_damage_is_and_so_does_any
     content = file.read_bytes()
     mutated = [content[:length] for length in range(0, len(content), 7)]
     for place in range(len(content)):
-        for mask in (1, 16, 128, 255):
+        for mask in (1, 128):
             mutated.append(content[:place] + bytes([content[place] ^ mask]) + content[place + 1 :])
     for damaged in mutated:
         file.write_bytes(damaged)
@@ -228,15 +212,12 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_run_and_a_living_one_i
     write = f"disk.write(Path({str(target)!r}), b'half')"
     _leave(f"{kill}\n{write}")
     assert len(leftovers()) == 1
-    results.save(make())  # the same file again
-    assert leftovers() == []
-    _leave(f"{kill}\n{write}")
     mine = target.with_name(f".{target.name}-{'0' * 32}.tmp")
     foreign = paths.results() / ".notes.tmp"
     foreign.write_text("not ours")
     with open(mine, "xb") as file:
         assert disk.lock(file)
-        results.save(make())
+        results.save(make())  # the same file again
         assert sorted(leftovers()) == sorted([mine.name, foreign.name])
     results.save(make())
     assert leftovers() == [foreign.name]
@@ -324,7 +305,7 @@ def test_a_result_is_read_while_its_writer_still_has_it_locked_and_says_where_it
     assert json.loads(attrs["versions"])["xarray"] == xr.__version__
 
 
-@pytest.mark.parametrize(
+@each(
     "wrong",
     [
         {"schema": [1, 2]},
@@ -358,15 +339,15 @@ def test_attrs_of_a_wrong_type_are_one_sentence_and_hide_no_other_result(wrong: 
             results.save(good.assign_attrs(wrong))
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/evil", "a/b", "a\\b", ".hidden", "", "a\0b", "a\n", "x" * 300, "c:e"])
-def test_a_result_is_written_into_its_store_and_nowhere_else(name: str, tmp_path: Path) -> None:
+@each("name", ["../../evil", "/evil", "a/b", "a\\b", ".hidden", "", "a\0b", "a\n", "x" * 300, "c:e"])
+def test_a_result_is_written_into_its_store_and_nowhere_else(name: str, home: Path) -> None:
     for attrs in ({"study": name}, {"parameters": results.canonical({"dataset": f"x{name}/"})}):
-        before = sorted(tmp_path.rglob("*"))
+        before = sorted(home.rglob("*"))
         for keep in (results.save, results.ship):
             with pytest.raises(InvalidParameterError, match="must be short and without separators") as told:
                 keep(make().assign_attrs(attrs))
             assert len(str(told.value)) < 500
-        assert sorted(tmp_path.rglob("*")) == before
+        assert sorted(home.rglob("*")) == before
     with pytest.raises(InvalidParameterError):
         parts_of(name, "0" * 64)
 
@@ -472,7 +453,7 @@ def test_a_pipe_and_a_device_in_place_of_a_result_are_named() -> None:
         target.rmdir() if target.is_dir() else target.unlink()
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "/".join(["y" * 200] * 25)])
+@each("name", ["x" * 300, "/".join(["y" * 200] * 25)])
 def test_a_data_folder_that_is_too_long_is_named(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path / name))
     for ask in (results.stored, lambda: results.load("pareto"), lambda: results.save(make())):

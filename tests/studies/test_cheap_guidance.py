@@ -15,6 +15,7 @@ from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.sampling import as_labels, ode_step
 from spectral_collapse.studies import cheap_guidance as guidance
 from spectral_collapse.studies.request import Request
+from tests.each import each
 from tests.studies.test_collapse import thumbnails
 
 STEPS = 6
@@ -34,7 +35,7 @@ def computed() -> xr.Dataset:
     return guidance.STUDY.run(**arguments())
 
 
-@pytest.mark.parametrize("smooth", [0.0, 3.0])
+@each("smooth", [0.0, 3.0])
 def test_gradients_are_those_that_ovg_steps_along(smooth: float) -> None:
     """With scale='none', unit step sizes and no projection a step is the standard one minus the gradient."""
     axis = torch.fft.fftfreq(8, dtype=torch.float64) * 8

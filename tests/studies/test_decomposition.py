@@ -17,6 +17,7 @@ from spectral_collapse.studies import common, decomposition
 from spectral_collapse.studies.decomposition import DecompositionParameters
 from spectral_collapse.studies.request import Images, Request
 from tests import pareto_model
+from tests.each import each
 from tests.gaussian import FineVariancePreserving, draw, flat, flow_gain
 
 CARD = {"prediction": "epsilon"}
@@ -116,7 +117,7 @@ def test_true_predictions_alone_lead_to_the_forward_diffusion_and_so_to_white_no
     assert np.isnan(other)  # no image has other areas
 
 
-@pytest.mark.parametrize("variance", [1e-4, 1e-2])
+@each("variance", [1e-4, 1e-2])
 def test_a_perfect_denoiser_has_no_error_of_its_own_and_the_closed_forms_entry(
     variance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +140,7 @@ def test_levels_even_in_log_snr_come_closer_to_the_limit_and_do_not_replace_the_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     process, variance = VariancePreserving(), 1e-3
-    request = white_request(process, variance, num_steps=50, fine=999)
+    request = white_request(process, variance, num_steps=50, fine=51)
     study = decompose(request, request.model.denoiser, variance, monkeypatch)
     high = study[["value", "spaced"]].sel(measure="high_power").mean("sample")
     value = high["value"].sel(denoiser="network", drop=True)

@@ -23,6 +23,7 @@ from spectral_collapse.processes import FlowMatching, Process, VarianceExploding
 from spectral_collapse.studies import common, networks
 from spectral_collapse.studies.networks import NetworksParameters
 from spectral_collapse.studies.request import Request
+from tests.each import each
 
 from ..networks_study import VE, VP, checkpoint
 
@@ -43,26 +44,21 @@ def two(home: Path) -> list[str]:
     return ["photos", "photos-edm"]
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
-def test_the_error_of_a_perfect_denoiser_is_the_posterior_variance(process: Process) -> None:
+@each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
+def test_a_perfect_denoiser_errs_by_the_posterior_variance_and_responds_as_a_wiener_filter(process: Process) -> None:
     variance, levels = 0.5, networks.nearest_levels(process)
+    # the first of 1000 trained timesteps has 0.029, the last 14.6; neighbours lie at most 12 % apart
+    np.testing.assert_allclose([level.ratio for level in levels], networks.RATIOS, rtol=0.12)
     denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
     clean = variance**0.5 * torch.randn(16, 4, 32, 32, generator=torch.Generator().manual_seed(1))
-    found = networks.predictor_error(denoiser, clean, 1, levels, variance).mean(1)
     # var(x0 | x) = S sigma^2 / (alpha^2 S + sigma^2); 65,536 squares have a relative error of 0.6 %, 5 of them here
     expected = [level.sigma**2 / (level.alpha**2 * variance + level.sigma**2) for level in levels]
-    np.testing.assert_allclose(found, expected, rtol=0.03)
-
-
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
-def test_the_optimal_denoiser_responds_as_a_wiener_filter(process: Process) -> None:
-    variance, levels = 0.5, networks.nearest_levels(process)
-    denoiser = GaussianDenoiser(process, {1: torch.full((32, 32), variance)})
-    clean = variance**0.5 * torch.randn(8, 4, 32, 32, generator=torch.Generator().manual_seed(1))
-    found = networks.noise_response(denoiser, clean, 1, levels)
+    np.testing.assert_allclose(
+        networks.predictor_error(denoiser, clean, 1, levels, variance).mean(1), expected, rtol=0.03
+    )
     # it is linear: whatever the image, the response is the factor of the noise, up to float32
-    expected = [level.sigma**2 / (level.alpha**2 * variance + level.sigma**2) for level in levels]
-    np.testing.assert_allclose(found, np.outer(expected, np.ones(8)), rtol=2e-3)
+    found = networks.noise_response(denoiser, clean, 1, levels)
+    np.testing.assert_allclose(found, np.outer(expected, np.ones(16)), rtol=2e-3)
 
 
 def test_what_the_noisiest_level_keeps_of_a_mean() -> None:
@@ -103,15 +99,8 @@ def test_noise_grows_in_sampling_as_the_response_says() -> None:
     assert size - 1 == pytest.approx(expected, rel=0.01)  # 2000 Euler steps over ten e-foldings
 
 
-@pytest.mark.parametrize("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
-def test_levels_have_the_noise_ratios_asked_for(process: Process) -> None:
-    found = [level.sigma / level.alpha for level in networks.nearest_levels(process)]
-    # the first of 1000 trained timesteps has 0.029, the last 14.6; neighbours lie at most 12 % apart
-    np.testing.assert_allclose(found, networks.RATIOS, rtol=0.12)
-
-
 def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = run()
+    study = run(num_steps=2)
     assert study["model"].data.tolist() == two
     assert study["steps"].data.tolist() == [8, 16]
     assert all(np.isfinite(study[name]).all() for name in study.data_vars if name not in ("psnr_ceiling", "kid"))
@@ -130,7 +119,7 @@ def test_a_study_of_all_networks_that_ship(two: list[str], home: Path, monkeypat
     # thumbnails are smoother than photographs, so a filter recovers them better
     assert (filtered.sel(domain="source") < filtered.sel(domain="target"))[:3].all()
     monkeypatch.delattr(networks, "measured")  # so the second one is read
-    xr.testing.assert_identical(run(), study)
+    xr.testing.assert_identical(run(num_steps=2), study)
     assert not (home / "results" / "parts").exists()
 
 
@@ -142,7 +131,7 @@ def test_a_network_on_latents_is_judged_through_its_autoencoder(home: Path) -> N
     kind = {"family": "autoencoder", "image_size": 64, "prediction": None, "process": None, "autoencoder": None}
     library.save_network(autoencoder, paths.checkpoints() / "flat", kind)
     checkpoint(paths.checkpoints() / "photos", "epsilon", VP, autoencoder="flat")
-    study = run().isel(model=0)
+    study = run(num_steps=2).isel(model=0)
     assert (study["space"].item(), study["autoencoder"].item()) == ("latents", "flat")
     for stage in ("ceiling", "translated", "noise"):
         assert not study[f"s_hf_{stage}"].any()  # no detail at all

@@ -9,6 +9,7 @@ import pytest
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.studies import appendix_c, decomposition, pareto
 from spectral_collapse.studies.notebook import check_parameters, parameters
+from tests.each import each
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "pareto.ipynb"
 
@@ -36,7 +37,7 @@ def test_a_notebook_takes_the_parameters_of_its_studies_and_its_own() -> None:
         parameters(pareto.STUDY, namespace, history)
 
 
-@pytest.mark.parametrize(("own", "other"), [("dataset", "datasets"), ("datasets", "dataset")])
+@each(("own", "other"), [("dataset", "datasets"), ("datasets", "dataset")])
 def test_a_notebook_of_one_data_set_and_one_of_several_refuse_the_others_name(own: str, other: str) -> None:
     namespace, history = {own: "photos_x8", other: "textures_x8"}, [f"# Parameters\n{other} = 'textures_x8'\n"]
     with pytest.raises(InvalidParameterError, match=rf"unknown notebook parameter '{other}'.*, {own}\b"):

@@ -13,6 +13,7 @@ from spectral_collapse.charts import spectra
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.findings.intervals import means
 from spectral_collapse.studies import own_method
+from spectral_collapse.studies.parameters import PROFILES
 from tests import fresh
 
 pytestmark = pytest.mark.processes
@@ -34,13 +35,9 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
 
 
-def test_the_methods_without_a_choice_run_at_every_profile() -> None:
-    assert own_method.STUDY.run(profile="smoke")["series"].values.tolist() == ["white noise", "standard", "taba"]
-
-
 def test_a_registered_method_is_compared_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(inversion.METHODS, "doubled", Doubled)
-    study = own_method.STUDY.run(profile="smoke", methods=["standard", "doubled"])
+    study = own_method.STUDY.run(profile="smoke", num_steps=2, methods=["standard", "doubled"])
     assert list(study["series"].to_numpy()) == ["white noise", "standard", "doubled"]
     # Twice the latent has four times the power.
     np.testing.assert_allclose(
@@ -53,7 +50,9 @@ def test_a_registered_method_is_compared_by_its_name(monkeypatch: pytest.MonkeyP
     assert drawn == set(study["series"].to_numpy())
 
 
-def test_what_cannot_be_compared_is_refused() -> None:
+def test_usual_methods_are_compared_at_every_profile_and_what_cannot_be_compared_is_refused() -> None:
+    for profile in PROFILES:
+        assert own_method.STUDY.parameters.checked(profile=profile).methods == ("standard", "taba")
     with pytest.raises(InvalidParameterError, match="unknown inversion method 'doubled'"):
         own_method.STUDY.run(profile="smoke", methods=["doubled"])
     with pytest.raises(CheckpointError, match="image_size 64"):
@@ -71,7 +70,8 @@ class Mine(inversion.Standard):
 cell = {"Standard": inversion.Standard, "__name__": "__main__"}
 exec("class Cell(Standard):\\n    name = 'cell'", cell)  # as a notebook defines it
 inversion.METHODS.update(mine=Mine, cell=cell["Cell"])
-study = own_method.STUDY.run(profile="smoke", methods=["standard", "mine", "cell"], executor="processes:2")
+given = {"profile": "smoke", "num_steps": 2, "images": 2, "methods": ["standard", "mine", "cell"]}
+study = own_method.STUDY.run(executor="processes:1", **given)
 for name in ("mine", "cell"):
     np.testing.assert_array_equal(study["power"].sel(series=name), study["power"].sel(series="standard"))
 print("compared", study.sizes["series"] - 1, "in", __file__.rpartition("/")[2])

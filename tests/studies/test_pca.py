@@ -7,6 +7,7 @@ import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.studies import latents, pca
+from tests.each import each
 from tests.latents_study import low_pass, made, white
 from tests.studies.test_collapse import thumbnails
 
@@ -32,7 +33,7 @@ def test_each_part_leaves_out_whole_pictures(study: xr.Dataset) -> None:
     assert bool((study["effective_rank"].isel(left_out=slice(1, None)) < study.attrs["possible_rank"]).all())
 
 
-@pytest.mark.parametrize("shape", [(24, 3, 8, 8), (200, 1, 8, 8)])
+@each("shape", [(24, 3, 8, 8), (200, 1, 8, 8)])
 def test_coordinates_have_the_components_of_the_latents(shape: tuple[int, ...]) -> None:
     latents = 1 + low_pass(white(shape[0], shape[1:]), left=0.01)
     given = pca.compact(latents)

@@ -12,6 +12,7 @@ from spectral_collapse.networks.checkpoints import shipped, usual
 from spectral_collapse.studies import benchmark, common, networks
 from spectral_collapse.studies.request import Images, Request
 from tests.datasets.test_bbbc021 import write_crops
+from tests.each import each
 from tests.networks_study import VP, checkpoint
 
 KINDS = ("real", "rendered")
@@ -25,7 +26,7 @@ def network(name: str, kind: str, family: str = "bbbc021") -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
+@each(
     ("clusters", "wanted", "expected"),
     [
         ("aaaa", 3, [0, 1, 2]),
@@ -53,7 +54,7 @@ def test_of_one_large_cluster_and_many_small_ones_each_gives_one() -> None:
     assert sorted(common.spread_over(clusters, 643)) == [*range(643)]
 
 
-@pytest.mark.parametrize("count", [1, 5, 16, 64])
+@each("count", [1, 5, 16, 64])
 def test_a_study_takes_its_images_so_but_for_those_of_fixed_pictures(count: int) -> None:
     for name in ("textures_x8", "bbbc021_x8"):  # fixed, and each image its own
         images = Images(name, 64, "auto" if name == "textures_x8" else "rendered", None, count)

@@ -13,6 +13,7 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.store import keys
 from spectral_collapse.studies import scores
 from spectral_collapse.studies.request import Request
+from tests.each import each
 
 from ..metrics.images import textures
 from ..scores_study import smoke
@@ -24,7 +25,7 @@ def study(shared: Path) -> xr.Dataset:
     return smoke(shared)
 
 
-@pytest.mark.parametrize("structure", ["color", "silhouette", "edges"])
+@each("structure", ["color", "silhouette", "edges"])
 def test_the_last_stage_of_s_lf_is_what_it_compares(structure: str, generator: torch.Generator) -> None:
     images = textures(3, generator)
     stages = scores.structure_stages(images, 0.24, structure)

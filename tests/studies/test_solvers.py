@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 import xarray as xr
 
@@ -15,6 +14,7 @@ from spectral_collapse.findings import solvers as findings
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 from spectral_collapse.studies import solvers
 from spectral_collapse.studies.request import Request
+from tests.each import each
 from tests.studies.test_collapse import thumbnails
 
 SMALL = {"profile": "smoke", "reference": 16}
@@ -29,7 +29,7 @@ def asked() -> Request[solvers.SolversParameters]:
     return Request(solvers.SolversParameters.checked(**SMALL, solvers=solvers.SOLVERS, checkpoint=thumbnails()))
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@each("process", PROCESSES)
 def test_halved_twice_every_fourth_level_is_one_of_before(process: Process) -> None:
     levels = solvers.Halved(process).levels(20)
     assert levels[::4] == process.levels(5)
@@ -56,7 +56,7 @@ class Empty:
         return Prediction(noise, (x - level.sigma * noise) / level.alpha)
 
 
-@pytest.mark.parametrize("entered", [0, 1, 2, 10])
+@each("entered", [0, 1, 2, 10])
 def test_an_empty_frequency_loses_what_the_closed_form_says(entered: int) -> None:
     process = VariancePreserving(1000, 1e-4, 0.02, "linear")
     black, generator = torch.zeros(1, 3, 8, 8, dtype=torch.float64), torch.Generator

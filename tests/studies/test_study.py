@@ -23,11 +23,13 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.executors import Arrays, ExecutorError
 from spectral_collapse.store import results
 from spectral_collapse.store.parts import Parts, parts_of
+from spectral_collapse.studies import collapse
 from spectral_collapse.studies import study as study_module
 from spectral_collapse.studies.parameters import Count, Number, Parameters, by_profile
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 from tests import fresh
+from tests.each import each
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -145,15 +147,6 @@ def test_what_cannot_be_told_from_another_is_computed_and_not_stored(tmp_path: P
     assert not list((tmp_path / "results").glob("*.nc"))
 
 
-def test_here_and_processes_give_the_same_bits() -> None:
-    here = STUDY.run(executor="here", base=1.1)
-    for file in results.stored():
-        file.unlink()
-    there = STUDY.run(executor="processes:2", base=1.1)
-    executors.close()
-    np.testing.assert_array_equal(here["value"], there["value"])
-
-
 def test_a_worker_that_has_something_else_refuses_once_and_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_module, "_latest", [])
     monkeypatch.setattr(study_module, "_agreed", [])
@@ -167,7 +160,7 @@ def test_a_worker_that_has_something_else_refuses_once_and_for_all(monkeypatch: 
     assert float(work(wanted, "power 2")["value"]) == 1.3**2
 
 
-@pytest.mark.parametrize(
+@each(
     ("given", "sentence"),
     [
         ({"device": "a\nb"}, "the device 'a.*nb' is not here"),
@@ -266,3 +259,14 @@ def test_here_jobs_work_at_the_request_whose_key_was_made() -> None:
     for base in (1.7, 1.8):
         named.run("here", progress=False, base=base)
     assert [request.parameters.base for request in dict.fromkeys(seen)] == [1.7, 1.8]
+
+
+def test_several_data_sets_have_a_result_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    for datasets in ([], ["photos_x8", "photos_x8"]):
+        with pytest.raises(InvalidParameterError, match="datasets must name at least one data set, each of them once"):
+            collapse.STUDY.each(datasets)
+    monkeypatch.setattr(Study, "run", lambda self, **given: given)
+    assert collapse.STUDY.each(["photos_x8", "photos_x16"], profile="smoke") == {
+        name: {"dataset": name, "profile": "smoke"} for name in ("photos_x8", "photos_x16")
+    }
+    assert collapse.STUDY.each("photos_x8") == {"photos_x8": {"dataset": "photos_x8"}}

@@ -9,6 +9,7 @@ import xarray as xr
 from spectral_collapse.errors import DataError
 from spectral_collapse.studies import chosen, published, tuning
 from spectral_collapse.studies.request import Request
+from tests.each import each
 from tests.studies.test_collapse import thumbnails
 
 SMALL = {"profile": "smoke", "reference": 16}
@@ -18,7 +19,7 @@ def computed() -> xr.Dataset:
     return tuning.STUDY.run(**SMALL, checkpoint=thumbnails())
 
 
-@pytest.mark.parametrize("dataset", ["textures_x8", "bbbc021_x8", "edges2shoes"])
+@each("dataset", ["textures_x8", "bbbc021_x8", "edges2shoes"])
 def test_every_method_has_as_many_tries_and_its_published_setting_is_one(dataset: str) -> None:
     request = Request(tuning.TuningParameters.checked(dataset=dataset))
     for name in tuning.METHODS:
