@@ -90,10 +90,10 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
 
 
-def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
-    """Steps until half is learnt (`records.half_learnt`) with 95 % intervals, a row per noise level and band whose last
-    error is below `LEARNT`; band 'high over low': their quotient, where both are learnt."""
-    one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
+def learnt_first(runs: xr.Dataset, name: str) -> pd.DataFrame:
+    """Steps until half is learnt of sources (`records.half_learnt`), a row per noise level and band whose last error is
+    below `LEARNT`, with 95 % intervals; band 'high over low': their quotient, where both are learnt."""
+    one = runs["noise_error"].sel(model=name, domain="source").dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps, bands = one["step"].to_numpy().astype(float), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
