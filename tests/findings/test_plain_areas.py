@@ -18,7 +18,7 @@ def found() -> dict[str, xr.Dataset]:
 def test_ratios_are_those_that_were_made(found: dict[str, xr.Dataset]) -> None:
     study = found["one"]
     # values have 1 % of noise, over 12 images and 5 steps: the ratios' standard error is 0.2 %
-    wrong, wide = (findings.area_ratio(findings.early(study, name)) for name in ("error", "spread"))
+    wrong, wide = (findings.early_ratio(study, name) for name in ("error", "spread"))
     assert (wrong.mean, wide.mean) == pytest.approx((2, 0.5), rel=0.01)
     assert wrong.low < wrong.mean < wrong.high
     gain, loss = findings.way(study, "s_dc"), findings.way(study, "reconstruction")
@@ -40,17 +40,16 @@ def test_a_network_whose_own_samples_are_too_rough_makes_the_reading_count(found
 def test_only_the_first_steps_count_as_early(found: dict[str, xr.Dataset]) -> None:
     study = found["one"]
     study["spread"][:, 5:] = 7.0  # 10 % of 50 steps are 5
-    assert findings.area_ratio(findings.early(study, "spread")).mean == pytest.approx(0.5, rel=0.01)
+    assert findings.early_ratio(study, "spread").mean == pytest.approx(0.5, rel=0.01)
 
 
 def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -> None:
     study = found["one"]
     study["spread"].loc[{"area": "plain", "sample": ["0", "1", "2", "3", "4"]}] = np.nan
-    rest = findings.early(study, "spread").isel(sample=slice(5, None))
-    expected = statistics.ratio(rest.sel(area="plain"), rest.sel(area="other"))
-    assert findings.area_ratio(findings.early(study, "spread")) == pytest.approx(expected)
+    rest = study.isel(sample=slice(5, None))
+    assert findings.early_ratio(study, "spread") == pytest.approx(findings.early_ratio(rest, "spread"))
     study["spread"].loc[{"area": "plain"}] = np.nan
-    assert np.isnan(findings.area_ratio(findings.early(study, "spread")).mean)
+    assert np.isnan(findings.early_ratio(study, "spread").mean)
     panels = findings.per_step({"one": study}).query("kind == 'spread'")["series"].unique()
     assert set(panels) == {"inversion, other areas", "sampling, other areas"}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -97,7 +98,7 @@ def test_groups_and_sentence_add_up() -> None:
     counts = verdicts.tally(one for _, one in found[COLLAPSE])
     assert list(counts) == list(get_args(Verdict))
     assert {verdict: count for verdict, count in counts.items() if count} == {"holds": 2}
-    assert verdicts.sentence(MADE) == (
+    assert verdicts.sentence(MADE, {}) == (
         "**Answer.** Of the checks of the papers' claims and of our own goals, 2 hold and 1 fails on all data sets "
         "with a clear result. The others differ between data sets."
     )
@@ -107,32 +108,26 @@ def test_groups_and_sentence_add_up() -> None:
     assert table["count"].sum() == 4  # no verdict that none has
 
 
-def test_the_answer_says_what_became_of_the_claims_that_it_names() -> None:
+def test_what_is_said_of_claims_follows_their_verdicts() -> None:
+    said = {"a": ("A does", "A does not"), "b": ("B does", "B does not", "B does at times")}
+    made = {"one": [Claim("a ...", "", "", "holds"), Claim("b", "", "", "one family only", of=1)]}
+    assert verdicts.sentence(made, said).endswith(
+        "The others have a clear result on one family of data sets only. A does. B does not."
+    )
+    mixed = {"one": [Claim("a", "", "", "not measured"), Claim("b", "", "", "mixed")]}
+    assert verdicts.by_section(mixed, said) == "**Answer.** B does at times."
+    assert verdicts.by_section(mixed, {}) == "**Answer.** Of 2 claims none holds."
+
+
+@pytest.mark.parametrize(("page", "asked"), [("verdicts", "sentence"), ("depends", "by_section")])
+def test_the_answer_of_a_page_names_claims_that_there_are(page: str, asked: str) -> None:
     sources = "".join(map(inspect.getsource, verdicts.chapters().values()))
-    begun = [start.partition(" (")[0].removeprefix("x0-prediction ") for start in verdicts.NAMED | verdicts.DEPENDS]
+    cells = json.loads((NOTEBOOKS / f"{page}.ipynb").read_text())["cells"]
+    [cell] = [source for one in cells if f".{asked}(" in (source := "".join(one["source"]))]
+    said = cell[cell.index("said = {") :].partition("\n}\n")[0].removeprefix("said = ") + "}"
+    begun = [start.partition(" (")[0].removeprefix("x0-prediction ") for start in ast.literal_eval(said)]
+    assert len(begun) > 1
     assert all(start in sources for start in begun)
-    first, second = verdicts.NAMED
-    named = {"one": [Claim(f"{first} ...", "", "", "holds"), Claim(second, "", "", "one family only", of=1)]}
-    assert verdicts.sentence(named).endswith(
-        "The others have a clear result on one family of data sets only. Latents do collapse. OVG does not keep "
-        "more structure than TABA."
-    )
-    mixed = verdicts.sentence({"one": [Claim(second, "", "", "mixed")]})
-    assert mixed.endswith("OVG keeps more structure than TABA on some data sets only.")
-    assert "collapse" not in verdicts.sentence({"one": [Claim(first, "", "", "not measured")]})
-
-
-def test_the_answer_on_choices_says_what_they_change() -> None:
-    transformer, cure, target = verdicts.DEPENDS
-    made = {
-        "network": [Claim(f"{transformer} ...", "", "", "holds"), Claim(cure, "", "", "mixed")],
-        "target": [Claim(target, "", "", "fails")],
-    }
-    assert verdicts.by_section(made).startswith(
-        "**Answer.** Latents collapse with a transformer as with a U-Net. OVG raises the transformer's S_HF on "
-        "some data sets only. A network that predicts the clean image does not give more texture."
-    )
-    assert "Of 1 claims none holds." in verdicts.by_section({"space": [Claim("another", "", "", "mixed")]})
 
 
 def test_a_measurement_counts_once_and_questions_of_this_book_do_not() -> None:

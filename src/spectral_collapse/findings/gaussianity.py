@@ -8,7 +8,6 @@ jackknife intervals over parts of them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -91,11 +90,8 @@ def rejections(study: xr.Dataset) -> pd.DataFrame:
     """Shares of Shapiro-Wilk's rejections: columns panel, series, test (of what), mean, low, high."""
     elements = jackknifed(study["element_rejected"])
     elements = elements.assign(low=elements["low"].clip(lower=0), high=elements["high"].clip(upper=1))
-    tests = {
-        "an element over latents": elements,
-        "the values of a latent": means(study["latent_rejected"], bounds=SHARE),
-    }
-    return pd.concat(rows.assign(test=test) for test, rows in tests.items()).dropna(subset=["mean"])
+    values = means(study["latent_rejected"], bounds=SHARE).assign(test="the values of a latent")
+    return pd.concat([elements.assign(test="an element over latents"), values]).dropna(subset=["mean"])
 
 
 @each(stacked)
@@ -107,8 +103,8 @@ def divergences(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked)
 def moments(study: xr.Dataset) -> pd.DataFrame:
     """Skewness and excess kurtosis of latents: columns panel, series, moment, and those of `intervals.means`."""
-    kinds = {"skewness": "skewness", "kurtosis": "excess kurtosis"}
-    return pd.concat([means(study[name]).assign(moment=title) for name, title in kinds.items()])
+    kurtosis = means(study["kurtosis"]).assign(moment="excess kurtosis")
+    return pd.concat([means(study["skewness"]).assign(moment="skewness"), kurtosis])
 
 
 @each(by_series)
@@ -170,16 +166,14 @@ def bands_verdict(found: Found) -> str:
 
 def _only_norm(study: xr.Dataset) -> list[str]:
     """The series whose norm is right and whose spectrum is not, each with the bands that are off."""
-    named, distance, most = [], _distances(study), chance(study.sizes["sample"]).high
-    for name in latents.methods(study):
-        wrong = {band: _energy(study, name, band) for band in map(str, study["band"].to_numpy()) if band != ALL}
-        off = [
-            f"{band} {text(one, 2)}"
-            for band, one in wrong.items()
-            if abs(one.mean - 1) >= WRONG and below(one, 1) is not None and distance.sel(series=name, band=band) > most
-        ]
-        if off and has_mean_norm(study, name):
-            named.append(f"{called(name)} ({', '.join(off)})")
+    named, distances, most = [], _in_bands(_distances(study)), chance(study.sizes["sample"]).high
+    for name in (name for name in latents.methods(study) if has_mean_norm(study, name)):
+        off = []
+        for band, distance in zip(distances["band"].to_numpy(), distances.sel(series=name), strict=True):
+            one = _energy(study, name, band)
+            if abs(one.mean - 1) >= WRONG and below(one, 1) is not None and distance > most:
+                off.append(f"{band} {text(one, 2)}")
+        named += [f"{called(name)} ({', '.join(off)})"] * bool(off)
     return named
 
 
@@ -188,9 +182,6 @@ def claims(found: Found) -> list[Claim]:
     of `ks_distance` lies below `MARGIN`, or above: that a test does not reject is no support."""
     spectral, back = "Spectral Collapse", "There and Back Again"
 
-    def norms_of(name: str) -> Callable[[xr.Dataset], Interval | None]:
-        return lambda one: ks_distance(one, name) if name in one["series"] else None
-
     def closer(one: xr.Dataset) -> Interval | None:
         excess = one["kl_excess"]
         return jackknife(excess.sel(series="taba") - excess.sel(series="standard")) if "taba" in one["series"] else None
@@ -198,10 +189,10 @@ def claims(found: Found) -> list[Claim]:
     what = "KS distance of squared norms; its interval is that of as many independent norms as there are pictures"
     rows = [
         Rule("Squared norms of latents of the standard inversion do not follow chi-square",
-             f"{spectral}, Fig. 7 and App. B.2", what, norms_of("standard"), is_above(MARGIN),
-             "fig-gaussianity-norms", 2),
-        Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what, norms_of("ovg"), is_below(MARGIN),
-             "fig-gaussianity-ks", 2),
+             f"{spectral}, Fig. 7 and App. B.2", what, functools.partial(ks_distance, name="standard"),
+             is_above(MARGIN), "fig-gaussianity-norms", 2),
+        Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what,
+             functools.partial(ks_distance, name="ovg"), is_below(MARGIN), "fig-gaussianity-ks", 2),
         Rule("A latent of low variance lacks energy at high frequencies (energy over white noise's)",
              f"{spectral}, Sec. 4", "energy", lambda one: _energy(one, "standard", "high"), is_below(1),
              "fig-gaussianity-energy", 2),
@@ -216,11 +207,13 @@ def claims(found: Found) -> list[Claim]:
     return judge(rows, found, counted)
 
 
-def ks_distance(study: xr.Dataset, name: str) -> Interval:
-    """The Kolmogorov-Smirnov distance of the law of squared norms from chi-square. Two distribution functions are no
-    farther apart than one of them from the sample and the sample from the other, so the distance of the sample, give or
-    take what 95 % of samples of the very law do not exceed, holds the distance of the law. As independent count
-    pictures, not latents."""
+def ks_distance(study: xr.Dataset, name: str) -> Interval | None:
+    """The Kolmogorov-Smirnov distance of the law of squared norms from chi-square; None without the series. Two
+    distribution functions are no farther apart than one of them from the sample and the sample from the other, so the
+    distance of the sample, give or take what 95 % of samples of the very law do not exceed, holds the distance of the
+    law. As independent count pictures, not latents."""
+    if name not in study["series"]:
+        return None
     distance, apart = _distance(study, name), chance(len(set(groups_of(study)))).high
     return statistics.within(Interval(distance, distance - apart, distance + apart), 0, 1)
 

@@ -52,12 +52,6 @@ def stacked(found: Found, table: Callable[[xr.Dataset], pd.DataFrame]) -> pd.Dat
     return result.assign(series=result["series"].map(called)) if "series" in result else result
 
 
-def described(table: pd.DataFrame) -> str:
-    """The series and the data sets of a table of `stacked`, for the description of a chart."""
-    names, panels = (", ".join(table[column].unique()) for column in ("series", "panel"))
-    return f"{names}; {panels.replace('|', ', ')}"
-
-
 def jackknifed(values: xr.DataArray) -> pd.DataFrame:
     """A row per place along all dimensions but `left_out`: mean, low, high."""
     return as_rows(values.isel(left_out=0, drop=True), **jackknife(values)._asdict())

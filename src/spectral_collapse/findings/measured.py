@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets, statistics
 from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, described
-from spectral_collapse.statistics import Interval, pictures_of
+from spectral_collapse.statistics import Interval
 from spectral_collapse.store import results
 from spectral_collapse.studies import common
 
@@ -143,17 +142,12 @@ def alike(*held: Held) -> Held:
 
 
 class Measured(dict[str, Interval]):
-    """A quantity on each data set: title -> value with its 95 % interval; what has no value is left out. counts: title
-    -> (images, independent groups), where they are known. pooled: whether each value is of several data sets."""
+    """A quantity on each data set: title -> value with its 95 % interval; what has no value is left out. pooled:
+    whether each value is of several data sets."""
 
-    def __init__(
-        self,
-        values: Mapping[str, Interval],
-        counts: Mapping[str, tuple[int, int]] | None = None,
-        pooled: bool = False,
-    ) -> None:
+    def __init__(self, values: Mapping[str, Interval], pooled: bool = False) -> None:
         super().__init__({name: one for name, one in values.items() if not np.isnan(one.mean)})
-        self.counts, self.pooled = dict(counts or {}), pooled
+        self.pooled = pooled
 
     @classmethod
     def of(
@@ -163,9 +157,8 @@ class Measured(dict[str, Interval]):
         title: Callable[[xr.Dataset], str] = title_of,
     ) -> Measured:
         """quantity: of a result; None where it has not what it takes. title: how a result is called."""
-        values = {title(one): (one, quantity(one)) for one in found.values()}
-        known = {name: value for name, (_, value) in values.items() if value is not None}
-        return cls(known, {name: _count(values[name][0]) for name in known})
+        values = {title(one): quantity(one) for one in found.values()}
+        return cls({name: value for name, value in values.items() if value is not None})
 
     def above(self, bound: float = 0.0) -> list[str]:
         """The data sets whose whole interval lies above a bound."""
@@ -175,10 +168,6 @@ class Measured(dict[str, Interval]):
         """The data sets whose whole interval lies below a bound."""
         return [name for name, one in self.items() if below(one, bound)]
 
-    def listed(self, digits: int = 3) -> str:
-        """'Textures, x8 0.41 [0.38, 0.44]; Photos, x8 ...'."""
-        return "; ".join(f"{name} {number(one, digits)}" for name, one in self.items()) or "not measured"
-
     def span(self, digits: int = 3) -> str:
         """'between 0.41 [...] (Textures) and 0.93 [...] (Cells)'; the value alone where both read the same."""
         if not self:
@@ -186,12 +175,3 @@ class Measured(dict[str, Interval]):
         ordered = sorted(self, key=lambda name: float(self[name].mean))
         first, last = (number(self[name], digits).removesuffix(" [no interval]") for name in (ordered[0], ordered[-1]))
         return first if first == last else f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"
-
-    def table(self, column: str = "panel") -> pd.DataFrame:
-        """Tidy, a row per data set: `column`, mean, low, high; n images, of which `groups` are independent."""
-        rows = [(name, *one, *self.counts.get(name, (0, 0))) for name, one in self.items()]
-        return pd.DataFrame(rows, columns=[column, "mean", "low", "high", "n", "groups"])
-
-
-def _count(study: xr.Dataset) -> tuple[int, int]:
-    return (study.sizes["sample"], pictures_of(study)) if "sample" in study.sizes else (0, 0)

@@ -6,7 +6,7 @@ in tables are the columns of `intervals.means`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets, paths, results, statistics
-from spectral_collapse.findings import fine_detail, tidy
+from spectral_collapse.findings import fine_detail, intervals, tidy
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, from_cases
@@ -57,29 +57,23 @@ TOLD_APART = 0.1
 LEAKS = 2.0
 """Beyond this distance, in standard deviations of the noise, training hardly saw white noise as a start."""
 
-_PREDICTIONS = {
-    "epsilon": "noise (epsilon)",
-    "sample": "clean image (x0)",
-    "edm": "EDM",
-    "velocity": "velocity",
-    "flow": "flow matching",
-}
+_PREDICTIONS = {"epsilon": "noise (epsilon)", "sample": "clean image (x0)", "edm": "EDM", "flow": "flow matching"}
 
 
-def each(study: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """Every network's name with its part of a result."""
-    return ((str(name), study.sel(model=name)) for name in study["model"].to_numpy())
+def each(found: xr.Dataset | Sequence[xr.Dataset]) -> list[tuple[str, xr.Dataset]]:
+    """Every network's name with its part of a result, or of several."""
+    studies = [found] if isinstance(found, xr.Dataset) else found
+    return [(str(name), study.sel(model=name)) for study in studies for name in study["model"].to_numpy()]
 
 
 def losses(runs: xr.Dataset) -> pd.DataFrame:
     """Training loss and mean S_HF of samples of every run: columns panel (loss, s_hf), model, step, value."""
-    tables = [pd.DataFrame(columns=["panel", "model", "step", "value"])]
-    for panel, variable, step in (("loss", "train_loss", "train_step"), ("s_hf", "s_hf", "step")):
-        if variable in runs:
-            values = runs[variable] if panel == "loss" else runs[variable].mean("sample")
-            table = values.transpose("model", step).to_series().dropna().rename("value").reset_index()
-            tables.append(table.rename(columns={step: "step"}).assign(panel=panel))
-    return pd.concat([table for table in tables if len(table)] or tables)
+    if not runs.sizes["model"]:
+        return pd.DataFrame(columns=["panel", "model", "step", "value"])
+    curves = {"loss": runs["train_loss"].rename(train_step="step"), "s_hf": runs["s_hf"].mean("sample")}
+    return concat(
+        [intervals.as_rows(values, value=values).dropna().assign(panel=panel) for panel, values in curves.items()]
+    )
 
 
 def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
@@ -96,10 +90,10 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
 
 
-def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.DataFrame:
-    """Steps until half is learnt (`records.half_learnt`) with 95 % intervals, a row per noise level and band whose last
-    error is below `LEARNT`; band 'high over low': their quotient, where both are learnt."""
-    one = runs["noise_error"].sel(model=name, domain=domain).dropna("step", how="all")
+def learnt_first(runs: xr.Dataset, name: str) -> pd.DataFrame:
+    """Steps until half is learnt of sources (`records.half_learnt`), a row per noise level and band whose last error is
+    below `LEARNT`, with 95 % intervals; band 'high over low': their quotient, where both are learnt."""
+    one = runs["noise_error"].sel(model=name, domain="source").dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps, bands = one["step"].to_numpy().astype(float), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
@@ -121,18 +115,13 @@ def learnt_first(runs: xr.Dataset, name: str, domain: str = "source") -> pd.Data
 
 
 def learning_order(runs: xr.Dataset, name: str) -> str:
-    """Which frequencies a run learns first, as Markdown: what the paper's Eq. 48 speaks of."""
-    if not records.has_bands(runs, name):
-        return f"{name} has no record of its errors per frequency: train it again, or choose a network that has one."
+    """Which frequencies a run learns first, as a list of Markdown: what the paper's Eq. 48 speaks of; '' without
+    a record."""
     lines = []
-    for level, rows in learnt_first(runs, name).groupby("ratio", sort=False):
+    for level, rows in learnt_first(runs, name).groupby("ratio", sort=False) if records.has_bands(runs, name) else ():
         listed = ", ".join(f"{row.band} {text(row, 0 if row.band in BANDS else 2)}" for row in rows.itertuples())
         lines.append(f"- sigma / alpha = {level:.2g}: {listed}")
-    return (
-        f"Optimizer steps after which {name} has learnt half of what it learns about the noise in sources, per "
-        f"frequency band, and how many times as long the high band takes as the low one (bands in which it never gets "
-        f"below an error of {LEARNT:g} are left out; intervals of this one training):\n\n" + "\n".join(lines)
-    )
+    return "\n".join(lines)
 
 
 def sharing() -> pd.DataFrame:
@@ -149,22 +138,22 @@ def sharing() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["network", "alone", "domain", "ratio", "mean", "low", "high"])
 
 
-def sharing_verdict() -> str:
-    """What sharing a network costs, over all noise levels and in the S_HF of samples, as Markdown."""
-    runs = _shared_runs()
+def sharing_verdict() -> dict[str, Any]:
+    """What sharing a network costs, over all noise levels and in the S_HF of samples; names alone without records."""
+    runs, names = _shared_runs(), {"network": SHARED, "alone": ALONE}
     if runs is None:
-        return f"- **{SHARED}** and {ALONE} have no records that can be compared."
+        return names
     errors = [run["noise_error"].isel(step=-1).mean(["band", "level"]) for run in runs]
-    times = [text(ratio(*(one.sel(domain=domain) for one in errors), dim="pair"), 3) for domain in DOMAINS]
     scores = [run["s_hf"].isel(step=-1) for run in runs]  # of the same white noise
     pairs, independent = runs[0].sizes["pair"], statistics.pictures_of(runs[0], "pair")
-    pictures = "" if independent == pairs else f" from {independent} pictures"
-    return (
-        f"- **{SHARED}** ({attr(runs[0], 'data_source')} images, {pairs} pairs{pictures}) has {times[0]} times the "
-        f"error of {ALONE} on sources and {times[1]} times on targets, the mean over bands and levels. $S_{{HF}}$ of "
-        f"{len(scores[0])} samples is {float(scores[0].mean()):.3f}, against {float(scores[1].mean()):.3f}: a "
-        f"difference of {mean_text(scores[0] - scores[1])}."
-    )
+    return names | {
+        "source": attr(runs[0], "data_source"),
+        "pairs": f"{pairs} pairs" + f" from {independent} pictures" * (independent != pairs),
+        "times": {domain: ratio(*(one.sel(domain=domain) for one in errors), dim="pair") for domain in DOMAINS},
+        "count": len(scores[0]),
+        "scores": [float(score.mean()) for score in scores],
+        "gap": bootstrap_mean(scores[0] - scores[1]),
+    }
 
 
 def _shared_runs() -> list[xr.Dataset] | None:
@@ -173,7 +162,7 @@ def _shared_runs() -> list[xr.Dataset] | None:
 
 def answer(study: xr.Dataset) -> str:
     """Where the first network loses texture: the autoencoder, the network or the inversion, as Markdown."""
-    name, one = next(each(study))
+    name, one = each(study)[0]
     lost = _ratio_to_noise(one)
     blame = "The inversion loses it" if lost.high < 1 else "It is not shown that the inversion loses it"
     space = (
@@ -228,28 +217,27 @@ def every_draw(values: xr.DataArray) -> xr.DataArray:
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """'Learnt more slowly': the quotients of `learnt_first` whose interval excludes 1 lie above it."""
-    order = {}
+    order, ships = {}, available()
     for study in found.values():
-        quotients = learning_quotients([name for name, one in each(study) if one["prediction"] == "epsilon"])
-        if len(quotients):
-            under, over = int((quotients["high"] < 1).sum()), int((quotients["low"] > 1).sum())
+        names = [name for name, one in each(study) if one["prediction"] == "epsilon"]
+        runs = records.curves([name for name in names if name in ships])
+        tables = [learnt_first(runs, name) for name in names if records.has_bands(runs, name)]
+        if not tables:
+            continue
+        times = concat(tables).query("band == 'high over low'")
+        times = times[
+            (times[intervals.ENDS] != 1).any(axis=1)
+        ]  # without those that have half of either from the first look on
+        if len(times):
+            under, over = int((times["high"] < 1).sum()), int((times["low"] > 1).sum())
             order[title_of(study)] = (
-                f"below 1 with the whole interval in {under} of {len(quotients)}, above in {over}; "
-                f"{quotients['mean'].min():.2f} to {quotients['mean'].max():.2f}",
+                f"below 1 with the whole interval in {under} of {len(times)}, above in {over}; "
+                f"{times['mean'].min():.2f} to {times['mean'].max():.2f}",
                 None if bool(under) == bool(over) else not under,
             )
     steps = "steps to half of what is learnt about the noise in sources, high over low band, at each noise level"
     slower, equation = "High frequencies are learnt more slowly than low ones", "Spectral Collapse, App. C, Eq. 48"
     return [from_cases(slower, equation, order, steps, "fig-networks-learning")]
-
-
-def learning_quotients(names: Sequence[str]) -> pd.DataFrame:
-    """The rows 'high over low' of `learnt_first`, without those where both have half from the first look on."""
-    runs = records.curves([name for name in names if name in available()])
-    tables = [learnt_first(runs, name) for name in names if records.has_bands(runs, name)]
-    table = concat(tables or [pd.DataFrame(columns=["band", "mean", "low", "high"])])
-    tied = (table[["mean", "low", "high"]] == 1).all(axis=1)
-    return table[(table["band"] == "high over low") & ~tied]
 
 
 def errors(study: xr.Dataset) -> pd.DataFrame:
@@ -312,7 +300,7 @@ def ceiling(study: xr.Dataset) -> pd.DataFrame:
         if autoencoder:
             power = study["reconstructed_power"].sel(model=name, drop=True)
             tables.append(as_table(ratio(power, study["target_power"]), power).assign(autoencoder=autoencoder))
-    nothing = pd.DataFrame(columns=["autoencoder", "frequency", "mean", "low", "high"])
+    nothing = pd.DataFrame(columns=["autoencoder", "frequency", *intervals.ENDS])
     return concat(tables or [nothing], title=title_of(study))
 
 
@@ -352,13 +340,8 @@ def learnt(study: xr.Dataset) -> str:
     return "\n".join(lines)
 
 
-def _networks(found: xr.Dataset | Sequence[xr.Dataset]) -> list[tuple[str, xr.Dataset]]:
-    """`each` of one result or of several."""
-    return [pair for study in ([found] if isinstance(found, xr.Dataset) else found) for pair in each(study)]
-
-
 def _per_network(found: xr.Dataset | Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
-    rows = [{"Network": name} | row(one) for name, one in _networks(found)]
+    rows = [{"Network": name} | row(one) for name, one in each(found)]
     return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
 
 
@@ -393,53 +376,46 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
 
 def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Scores of samples and latents. SWD: mean over draws, smallest, largest; in brackets that of test targets."""
-    found = _scores(studies)
+
+    def share(values: xr.DataArray) -> str:
+        return _unbroken(bootstrap_mean(values, bounds=SHARE))
+
+    def scores(one: xr.Dataset) -> dict[str, str]:
+        return {
+            "S_HF: test targets": share(one["s_hf_real"]),
+            "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+            "white noise": share(every_draw(one["s_hf_noise"])),
+            "translated": share(one["s_hf_translated"]),
+            "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
+            "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
+            "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
+            "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
+            "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
+        }
+
+    found = _per_network(studies, scores)
     return found.drop(columns="KID") if (found["KID"] == "-").all() else found
 
 
 @tidy.each(_per_network)
-def _scores(one: xr.Dataset) -> dict[str, str]:
-    def share(values: xr.DataArray) -> str:
-        return _unbroken(bootstrap_mean(values, bounds=SHARE))
-
-    return {
-        "S_HF: test targets": share(one["s_hf_real"]),
-        "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
-        "white noise": share(every_draw(one["s_hf_noise"])),
-        "translated": share(one["s_hf_translated"]),
-        "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
-        "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
-        "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
-        "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-        "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
-    }
-
-
-@tidy.each(_per_network)
 def bars(one: xr.Dataset) -> dict[str, str]:
-    """A row per network of all results: what `BARS` ask of it, which of them it misses, and its elasticity."""
-    found = _at_bars(one)
-    values = {f"{name} {sign} {limit:g}": found[name][0] for name, (sign, limit) in BARS.items()}
-    missed = ", ".join(name for name, (_, clear) in found.items() if not clear) or "nothing"
+    """A row per network of all results: what `BARS` ask of it, which of them its mean misses, and its elasticity."""
+    texture = abs(float(every_draw(one["s_hf_noise"]).mean() - one["s_hf_real"].mean()))
+    distance, psnr = float(one["swd"].mean() / one["swd_real"]), bootstrap_mean(one["psnr_own"])
+    limits = [limit for _, limit in BARS.values()]
+    held = texture <= limits[0], distance <= limits[1], psnr.mean >= limits[2]
+    texts = f"{texture:.4f}", f"{distance:.2f}", _unbroken(psnr, 1)
+    missed = ", ".join(name for name, clear in zip(BARS, held, strict=True) if not clear) or "nothing"
+    values = {f"{name} {sign} {limit:g}": text for (name, (sign, limit)), text in zip(BARS.items(), texts, strict=True)}
     return values | {"Misses": missed, "Elasticity": _unbroken(norm_sensitivity(one)["elasticity"], 0)}
 
 
-def at_bars(studies: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """How many networks there are, how many clear each of `BARS`, and which miss one."""
-    held = [(said(name), _at_bars(one)) for name, one in _networks(studies)]
-    clear = "; ".join(f"{bar}: {sum(found[bar][1] for _, found in held)}" for bar in BARS)
-    missing = [f"`{name}`" for name, found in held if not all(clear for _, clear in found.values())]
-    return {"count": len(held), "clear": clear, "missing": ", ".join(missing) or "none"}
-
-
-def _at_bars(one: xr.Dataset) -> dict[str, tuple[str, bool]]:
-    """What a network has at each of `BARS`, and whether its mean clears it; one without a value does not."""
-    texture = abs(float(every_draw(one["s_hf_noise"]).mean() - one["s_hf_real"].mean()))
-    distance, psnr = float(one["swd"].mean() / one["swd_real"]), bootstrap_mean(one["psnr_own"])
-    texts = f"{texture:.4f}", f"{distance:.2f}", _unbroken(psnr, 1)
-    limits = [limit for _, limit in BARS.values()]
-    held = texture <= limits[0], distance <= limits[1], bool(psnr.mean >= limits[2])
-    return dict(zip(BARS, zip(texts, held, strict=True), strict=True))
+def at_bars(table: pd.DataFrame) -> dict[str, Any]:
+    """How many networks a table of `bars` has, how many clear each of them, and which miss one."""
+    missed = table["Misses"].str.split(", ")
+    clear = "; ".join(f"{bar}: {sum(bar not in which for which in missed)}" for bar in BARS)
+    missing = ", ".join(f"`{said(name)}`" for name, which in missed.items() if which != ["nothing"])
+    return {"count": len(table), "clear": clear, "missing": missing or "none"}
 
 
 @tidy.each(_per_network)
@@ -458,20 +434,19 @@ def told_apart(one: xr.Dataset) -> dict[str, str]:
 
 def counted_apart(studies: Sequence[xr.Dataset]) -> tuple[int, int]:
     """Of how many networks a classifier tells the samples from real images, and of how many there are."""
-    gaps = [float(one["c2st"] - one["c2st_training"]) for _, one in _networks(studies)]
+    gaps = [float(one["c2st"] - one["c2st_training"]) for _, one in each(studies)]
     return sum(gap > TOLD_APART for gap in gaps), len(gaps)
 
 
 def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
     """Of how many networks a classifier hardly tells the samples from real images, as a sentence of Markdown."""
-    gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for name, one in _networks(studies)}
+    gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for name, one in each(studies)}
     clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
-    apart = len(gaps) - len(clear)
     passing = f", but not of {enumerated(clear)}," if clear else ""
     return (
-        f"A classifier tells the samples of {apart} of {len(gaps)} networks{passing} from real images. "
-        f"The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that for training "
-        f"images, and we allow {TOLD_APART:g}."
+        f"A classifier tells the samples of {len(gaps) - len(clear)} of {len(gaps)} networks{passing} from real "
+        f"images. The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that for "
+        f"training images, and we allow {TOLD_APART:g}."
     )
 
 
@@ -535,16 +510,17 @@ def starts(one: xr.Dataset) -> dict[str, str]:
 
 def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
     """For which networks white noise is no start, as a sentence of Markdown."""
-    far = {name: one for name, one in _networks(studies) if float(one["leak"]) > LEAKS}
-    if not far:
-        return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
     listed = "; ".join(
         f"`{name}` {float(one['leak']):.1f} standard deviations, SWD {float(one['swd'].mean()):.2f} from white noise "
         f"and {float(one['swd_marginal'].mean()):.2f} from noised targets"
-        for name, one in far.items()
+        for name, one in each(studies)
+        if float(one["leak"]) > LEAKS
     )
-    where = "from where these networks' trajectories end"
-    return f"White noise is more than {LEAKS:g} standard deviations {where}: {listed}."
+    if not listed:
+        return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
+    return (
+        f"White noise is more than {LEAKS:g} standard deviations from where these networks' trajectories end: {listed}."
+    )
 
 
 def _times(logarithms: xr.DataArray) -> str:

@@ -1,8 +1,7 @@
 """What the Pareto study's result says: means with intervals, the front, the points worth a picture.
 
-Nothing here is stored: it follows from the scores. The unit of every mean is the image: seeds are
-averaged within an image first. Intervals are 95 % bootstrap intervals that resample what images are taken
-from, such as photographs (`statistics.bootstrap_counts`).
+The unit of every mean is the image: seeds are averaged within an image first. Intervals are 95 % bootstrap intervals
+that resample what images are taken from, such as photographs (`statistics.bootstrap_counts`).
 """
 
 from __future__ import annotations
@@ -41,24 +40,22 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
     high-frequency energy over the usual of training targets; on_front, whether no other point is better in both S_LF
     and S_HF; on_baseline_front, the same among the baselines.
     """
-    table = pd.DataFrame([_row(study, str(name)) for name in (*study["point"].data, *study["reference"].data)])
+    rows = []
+    for name in map(str, (*study["point"].data, *study["reference"].data)):
+        row = {"point": name, "method": name, "images": study.sizes["sample"]}
+        scores = [score for score in SCORES if f"reference_{score}" in study]
+        if name in study["point"]:
+            at, scores = study.sel(point=name), [*SCORES, "norm"]
+            row |= {key: at[key].item() for key in ("method", "eta_hf", "eta_lf", "fraction", "stochastic")}
+            row |= {key: at[key].mean().item() for key in ("network_calls", "clipped_hf", "s_g")}
+            row["seeds"] = study.sizes["seed"] if at["stochastic"].item() else 1
+        means = {score: mean(study, name, score) for score in scores} | {"hf_energy": hf_energy(study, name)}
+        for score, found in means.items():
+            row |= zip((score, f"{score}_low", f"{score}_high"), found, strict=True)
+        rows.append(row)
+    table = pd.DataFrame(rows)
     table = with_front(table, ~table["method"].isin(REFERENCES))
     return with_front(table, table["method"].isin(BASELINES), "on_baseline_front")
-
-
-def _row(study: xr.Dataset, name: str) -> dict[str, object]:
-    """A row of `summary`."""
-    row: dict[str, object] = {"point": name, "method": name, "images": study.sizes["sample"]}
-    scores = [score for score in SCORES if f"reference_{score}" in study]
-    if name in study["point"]:
-        at, scores = study.sel(point=name), [*SCORES, "norm"]
-        row |= {key: at[key].item() for key in ("method", "eta_hf", "eta_lf", "fraction", "stochastic")}
-        row |= {key: at[key].mean().item() for key in ("network_calls", "clipped_hf", "s_g")}
-        row["seeds"] = study.sizes["seed"] if at["stochastic"].item() else 1
-    means = {score: mean(study, name, score) for score in scores} | {"hf_energy": hf_energy(study, name)}
-    for score, (middle, low, high) in means.items():
-        row |= {score: middle, f"{score}_low": low, f"{score}_high": high}
-    return row
 
 
 def mean(study: xr.Dataset, point: str, score: str) -> Interval:
@@ -90,13 +87,13 @@ def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
 def published(study: xr.Dataset) -> dict[str, str]:
     """The points at the papers' settings: method -> label, for 'taba', 'ovg' and 'ovg+taba', where they were run."""
     setting = study.isel(point=int((study["method"] == "ovg+taba").to_numpy().argmax()))
-    same = {
-        "taba": np.isclose(study["fraction"], setting["fraction"]),
-        "ovg": np.isclose(study["eta_hf"], setting["eta_hf"]) & np.isclose(study["eta_lf"], setting["eta_lf"]),
-        "ovg+taba": np.ones(study.sizes["point"], bool),
-    }
-    found = {method: np.flatnonzero(mask & (study["method"] == method).to_numpy()) for method, mask in same.items()}
-    return {method: str(study["point"].to_numpy()[where[0]]) for method, where in found.items() if len(where)}
+    found = {}
+    for method, names in {"taba": ["fraction"], "ovg": ["eta_hf", "eta_lf"], "ovg+taba": []}.items():
+        same = [np.isclose(study[name], setting[name]) for name in names]
+        places = np.flatnonzero(np.all([study["method"] == method, *same], axis=0))
+        if len(places):
+            found[method] = str(study["point"].to_numpy()[places[0]])
+    return found
 
 
 def best_ovg(study: xr.Dataset) -> str:
@@ -159,16 +156,13 @@ def setting(study: xr.Dataset) -> str:
     )
 
 
-def answer(found: Found) -> str:
-    """Whether OVG expands the front, and with how many more points than the baselines it does."""
+def answer(found: Found) -> dict[str, str]:
+    """Where OVG expands the front, and with how many more points than the baselines it does."""
     wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
-    where = f"on {enumerated(wider)}, of {len(found)} data sets" if wider else f"on none of {len(found)} data sets"
-    points = " and ".join(dict.fromkeys("{1} against {0}".format(*_counts(study)) for study in found.values()))
-    return (
-        "**Answer.** Noise in the first steps and OVG change texture and structure at once. The area under OVG's "
-        f"front is significantly larger than that of the standard inversion and TABA {where}, although OVG has more "
-        f"points ({points}), which favours it."
-    )
+    counts = ([int(study["method"].isin(kinds).sum()) for kinds in (OVG, BASELINES)] for study in found.values())
+    points = dict.fromkeys(f"{ovg + 1} against {baselines}" for ovg, baselines in counts)
+    where = f"on {enumerated(wider)}, of" if wider else "on none of"
+    return {"where": f"{where} {len(found)} data sets", "points": " and ".join(points)}
 
 
 def settings(found: Found) -> pd.DataFrame:
@@ -180,14 +174,9 @@ def settings(found: Found) -> pd.DataFrame:
         for name, point in points.items():
             if point:
                 scores = {score.upper(): text(mean(study, point, score)) for score in ("s_hf", "s_lf")}
-                energy = text(hf_energy(study, point), 2)
-                rows.append({"Data": title_of(study), "Point": name, "Energy": energy, **scores})
+                about = {"Data": title_of(study), "Point": name, "Energy": text(hf_energy(study, point), 2)}
+                rows.append(about | scores)
     return pd.DataFrame(rows).set_index("Data")
-
-
-def _counts(study: xr.Dataset) -> tuple[int, int]:
-    """How many points are on either side of `hypervolume_gain`: of the baselines, and of OVG with the standard one."""
-    return int(study["method"].isin(BASELINES).sum()), int(study["method"].isin(OVG).sum()) + 1
 
 
 def named(point: str) -> str:
@@ -223,11 +212,7 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
     gain, structure, larger = hypervolume_gain(study).gain, gaps("s_lf"), gaps("norm").above()
     energy = gaps("hf_excess", of=larger)
     single = len(set(groups_of(study))) < 2
-    unseen = (
-        difference(study, best, "standard", "s_hf")
-        if single
-        else statistics.bootstrap_mean(chosen_on_others(study, "s_hf") - per_image(study, "standard", "s_hf"))
-    )
+    at_best = per_image(study, best, "s_hf") if single else chosen_on_others(study, "s_hf")
     return {
         "s_dc": mean(study, "standard", "s_dc"),
         "energy": hf_energy(study, "standard"),
@@ -235,7 +220,7 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
         "gain": gain,
         "area": "larger than" if gain.low > 0 else "smaller than" if gain.high < 0 else "not significantly other than",
         "best": best,
-        "unseen": unseen,
+        "unseen": statistics.bootstrap_mean(at_best - per_image(study, "standard", "s_hf")),
         "points": len(points),
         "below": len(structure.below()),
         "above": len(structure.above()),

@@ -8,6 +8,7 @@ intervals over pictures.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,8 @@ READINGS = {"set": "the set of latents", "map": "each latent by itself"}
 
 _NO_POWER = 1e-6
 """Of components, relative to white noise: what is less is rounding."""
-
+FEWER = 0.01
+"""A rank that is smaller than white noise's by this share counts as none smaller."""
 EQUAL = 0.005
 """White noise 'uses all dimensions equally' where its effective rank is off the law of Marchenko and Pastur, which
 equal variances have, by at most this share."""
@@ -43,12 +45,11 @@ def cumulative(study: xr.Dataset, reading: str) -> pd.DataFrame:
 @each(stacked)
 def relative_ranks(study: xr.Dataset) -> pd.DataFrame:
     """Relative ranks of all series but white noise: columns panel, series, reading, mean, low, high."""
-    rows = [
+    return pd.DataFrame(
         {"series": name, "reading": title, **_relative(study, name, reading)._asdict()}
         for reading, title in READINGS.items()
         for name in latents.methods(study)
-    ]
-    return pd.DataFrame(rows)
+    )
 
 
 @each(by_series)
@@ -68,7 +69,6 @@ def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
 @each(stacked)
 def growth(study: xr.Dataset) -> pd.DataFrame:
     """Effective rank against the number of latents; low, high: the range of 95 % of the random sets of that size."""
-
     return of_draws(study["subset_rank"])
 
 
@@ -76,8 +76,7 @@ def component_spectra(study: xr.Dataset) -> pd.DataFrame:
     """Radial spectra of first and last components: columns panel (which), series, frequency, mean, low, high."""
     # of logarithms, since an interval of a power must not reach below 0
     table = exponential(jackknifed(np.log(study["component_power"].clip(_NO_POWER)))).rename(columns={"end": "panel"})
-    number = {end: f"{end} components" for end in table["panel"].unique()}
-    table = table.assign(panel=table["panel"].map(number), series=table["series"].map(called))
+    table = table.assign(panel=table["panel"] + " components", series=table["series"].map(called))
     table.attrs["title"] = counted(study)
     return table
 
@@ -90,22 +89,15 @@ def predicted(study: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-FEWER = 0.01
-"""A rank that is smaller than white noise's by this share counts as none smaller."""
-
-
 def answer(study: xr.Dataset) -> dict[str, str]:
     """How many dimensions the standard inversion uses, in both readings, and the closed form's share of the loss."""
-    shares = {
-        title: share for reading, title in READINGS.items() if not np.isnan((share := _share(study, reading)).mean)
-    }
+    shares = Measured({title: _share(study, reading) for reading, title in READINGS.items()})
     told = " and ".join(f"{text(share, 2)} times ({title})" for title, share in shares.items())
+    loss = f"An ideal denoiser for Gaussian data would lose {told} as many dimensions."
     return {
         "data": counted(study),
         **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
-        "loss": f"An ideal denoiser for Gaussian data would lose {told} as many dimensions."
-        if told
-        else "There is no significant loss.",
+        "loss": loss if told else "There is no significant loss.",
     }
 
 
@@ -131,11 +123,10 @@ def lost(study: xr.Dataset) -> dict[str, Interval]:
     frequency of a component's power per ring, over that of a flat spectrum."""
     weights = study["component_power"] * study["frequency"]  # rings grow with their radius
     centre = weights.sum("frequency") / study["component_power"].sum("frequency") / study["frequency"].mean()
-    ends = zip(("first", "last"), study["end"].to_numpy(), strict=True)
+    places = itertools.product(enumerate(("first", "last")), (("", "standard"), ("white_", WHITE)))
     return {
-        f"{prefix}{name}": jackknife(centre.sel(series=series, end=end))
-        for name, end in ends
-        for prefix, series in (("", "standard"), ("white_", WHITE))
+        f"{prefix}{name}": jackknife(centre.sel(series=series).isel(end=end))
+        for (end, name), (prefix, series) in places
     }
 
 
@@ -205,10 +196,6 @@ def _share(study: xr.Dataset, reading: str) -> Interval:
 def _difference(sparse: xr.Dataset, sparser: xr.Dataset, reading: str) -> Interval:
     """Relative rank of the sparser sources minus that of the same images, less sparse."""
     if reading == "set":
-        less, more = (_set_ranks(study).sel(series="standard") for study in (sparse, sparser))
-        return jackknife(more - less)
-    ranks = [
-        study["map_rank"].sel(series="standard") / study["map_rank"].sel(series=WHITE).mean()
-        for study in (sparse, sparser)
-    ]
-    return statistics.interval(ranks[1] - ranks[0])
+        return jackknife((_set_ranks(sparser) - _set_ranks(sparse)).sel(series="standard"))
+    ranks = (study["map_rank"] / study["map_rank"].sel(series=WHITE).mean() for study in (sparser, sparse))
+    return statistics.interval(np.subtract(*ranks).sel(series="standard"))

@@ -76,12 +76,12 @@ def swaps(found: Found) -> pd.DataFrame:
     image of the low band's donor than like that of the high band's, as a difference of correlations."""
 
     def one(study: xr.Dataset) -> pd.DataFrame:
-        swapped = study["swapped"]
-        return _with_titles(means(swapped.sel(donor="low") - swapped.sel(donor="high"), "edited"))
+        return _with_titles(means(study["swapped"].sel(donor="low") - study["swapped"].sel(donor="high"), "edited"))
 
     table = stacked(found, one, "Data set").rename(columns={"series": "Latent"})
-    table["text"] = [text(row, 2) for row in table.itertuples()]
-    table["cutoff"] = table["cutoff"].map("{:g} cycles/px".format)
+    table = table.assign(
+        text=[text(row, 2) for row in table.itertuples()], cutoff=table["cutoff"].map("{:g} cycles/px".format)
+    )
     table = table.pivot_table("text", ["Data set", "Latent"], "cutoff", aggfunc="first", sort=False)
     return table.rename_axis(columns=None)
 
@@ -99,23 +99,15 @@ def edits(study: xr.Dataset) -> pd.DataFrame:
     return _with_titles(table.dropna(subset="mean"))
 
 
-def area_ratio(values: xr.DataArray) -> Interval:
-    """Mean in plain areas over the mean in the others, of values (area, drawn), of images that have both."""
-    return _ratio(values.sel(area="plain"), values.sel(area="other"))
-
-
-def early(study: xr.Dataset, name: str, walk: str = "inversion") -> xr.DataArray:
-    """A variable of a walk, error or spread, mean over the steps at the first levels: (area, images)."""
-    values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
-    return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
-
-
 def early_ratio(study: xr.Dataset, name: str, walk: str = "inversion") -> Interval:
-    """`area_ratio` of an error or a spread at the first levels."""
-    return area_ratio(early(study, name, walk))
+    """An error or a spread of a walk at its first levels: the mean in plain areas over that in the others, of images
+    that have both."""
+    values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
+    first = values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
+    return _ratio(first.sel(area="plain"), first.sel(area="other"))
 
 
-def published_step(study: xr.Dataset) -> int:
+def _published_step(study: xr.Dataset) -> int:
     """The number of replaced steps whose share is nearest to the paper's, one at least."""
     counts = study["replaced"].to_numpy()[1:]
     return int(counts[np.abs(counts / study.attrs["num_steps"] - REPLACED).argmin()])
@@ -124,7 +116,7 @@ def published_step(study: xr.Dataset) -> int:
 def ends(study: xr.Dataset, measure: str) -> list[xr.DataArray]:
     """A measure of each image with none, the paper's share and all of the steps replaced."""
     values = study["value"].sel(measure=measure, drop=True)
-    return [values.sel(replaced=k, drop=True) for k in (0, published_step(study), values["replaced"][-1])]
+    return [values.sel(replaced=k, drop=True) for k in (0, _published_step(study), values["replaced"][-1])]
 
 
 def way(study: xr.Dataset, measure: str) -> Interval:
@@ -153,8 +145,8 @@ def path_gain(study: xr.Dataset, series: str = "") -> Interval:
 
 def claims(found: Found) -> list[Claim]:
     """The paper's claims against these measurements; ratios are told from 1, differences from 0."""
-    gain, loss = _over(found, way, measure="s_dc"), _over(found, way, measure="reconstruction")
-    near_noise, near_usual = _over(found, path_gain, series=WHITE), _over(found, path_gain, series="")
+    gain, loss = (_over(found, way, measure=measure) for measure in ("s_dc", "reconstruction"))
+    near_noise, near_usual = (cases(_over(found, path_gain, series=to), is_below(0)) for to in (WHITE, ""))
     abstract = f"{_PAPER}, abstract"
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
@@ -168,7 +160,6 @@ def claims(found: Found) -> list[Claim]:
              "diversity of edits under other labels over that from the true noise",
              _over(found, manipulable), is_below(1), "fig-plain-edits"),
     ]  # fmt: skip
-    wrong, narrow, edited = judge(rows)
     replaced = from_cases(
         "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
         "of the reconstruction", f"{abstract} and Fig. 4",
@@ -177,10 +168,11 @@ def claims(found: Found) -> list[Claim]:
         f"and of the way to the error of an unrelated latent, below {MINOR:g}", "fig-plain-sweep")  # fmt: skip
     between = from_cases(
         "Replacing the first steps makes interpolations between latents better", abstract,
-        joined(cases(near_noise, is_below(0)), cases(near_usual, is_below(0)), by=alike),
+        joined(near_noise, near_usual, by=alike),
         "distance in log high-frequency energy inside the path, TABA minus standard inversion, to samples from the "
         "true noises and to the usual of training targets, both below 0; energy is a part of quality only",
         "fig-plain-path")  # fmt: skip
+    wrong, narrow, edited = judge(rows)
     return [wrong, narrow, replaced, edited, between]
 
 
@@ -203,12 +195,12 @@ def answer(found: Found) -> dict[str, Any]:
 
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
-    texts = [
+    texts = "; ".join(
         f"{title_of(study)}: {study.sizes['drawn']} drawn images, {study.sizes['edited']} of them edited, and "
         f"{images(study)}"
         for study in found.values()
-    ]
-    return f"**Counted.** {'; '.join(texts)}. An area of under 5 % of an image's places is left out."
+    )
+    return f"**Counted.** {texts}. An area of under 5 % of an image's places is left out."
 
 
 def sweep_verdict(found: Found) -> str:
@@ -226,17 +218,14 @@ def sweep_verdict(found: Found) -> str:
 
 
 def _published_share(found: Found) -> float:
-    """`published_step` as a share, the same for all data sets unless they have other numbers of steps."""
-    return max(published_step(study) / study.attrs["num_steps"] for study in found.values())
+    """`_published_step` as a share, the same for all data sets unless they have other numbers of steps."""
+    return max(_published_step(study) / study.attrs["num_steps"] for study in found.values())
 
 
 def _early_ratios(found: Found, name: str) -> Measured:
     """`early_ratio` of test images and of drawn ones."""
-    tested = _over(found, early_ratio, name=name)
-    drawn = Measured.of(
-        found, functools.partial(early_ratio, name=f"drawn_{name}"), lambda study: f"{title_of(study)}, drawn"
-    )
-    return Measured({**tested, **drawn}, tested.counts | drawn.counts)
+    drawn = {f"{title}, drawn": one for title, one in _over(found, early_ratio, name=f"drawn_{name}").items()}
+    return Measured(_over(found, early_ratio, name=name) | drawn)
 
 
 def _with_titles(table: pd.DataFrame) -> pd.DataFrame:

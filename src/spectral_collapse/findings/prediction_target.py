@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import datasets, metrics, results
 from spectral_collapse.findings import backbone, cells, comparison, paper_tables, selections
 from spectral_collapse.findings.benchmark import difference, title
-from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_below, is_higher, is_lower
 from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import UNKNOWN, title_of
@@ -38,15 +38,14 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.
         for network, study in studies.items() if baseline in studies else ():
             if network == baseline:
                 continue
-            pairs = [
-                comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
+            improved = [
+                comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))["improved"]
                 for point in selections.shared(studies, network, baseline)
             ]
             for score in scores:
-                share = float(np.mean([one["improved"].sel(score=score).item() for one in pairs]))
-                low, high = wilson(np.asarray(share), len(set(groups_of(study))))
-                row = (title_of(study), f"{network} - {baseline}", title(score), share, float(low), float(high))
-                rows.append(row)
+                share = float(np.mean([one.sel(score=score).item() for one in improved]))
+                ends = map(float, wilson(np.asarray(share), len(set(groups_of(study)))))
+                rows.append((title_of(study), f"{network} - {baseline}", title(score), share, *ends))
         for score in scores if "x0" in studies and name.startswith("bbbc021") else ():
             share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
             if share is not None:
@@ -77,15 +76,8 @@ def counts(found: Networks) -> Cells:
             share = Interval(*(100 * float(end) for end in (better, *wilson(better, len(gaps)))))
             mean = float(gaps.mean())
         paper = 100 * paper_tables.value(printed, "improved", table=6, score=theirs)
-        rows.append(
-            {
-                "Score": cells.label(title(score)),
-                "Cases": Cell(str(len(gaps)), len(gaps)),
-                "% improved": cells.number(share, 1),
-                "Mean difference": cells.number(mean, 3),
-                "% improved, the paper": Cell(f"{paper:.1f}", paper, note=paper_tables.note(6, theirs)),
-            }
-        )
+        row = {"Score": title(score), "Cases": (len(gaps), 0), "% improved": (share, 1), "Mean difference": (mean, 3)}
+        rows.append(cells.row(row | {"% improved, the paper": (paper, 1, "", paper_tables.note(6, theirs))}))
     return pd.DataFrame(rows)
 
 
@@ -112,12 +104,9 @@ def of_transformers(datasets: Sequence[str], recorded: Mapping[str, xr.Dataset],
     shipped = [name for name in datasets if name in known and not benchmark.not_shipped(["DiT"], name, **given)]
     found = benchmark.by_network(["DiT"], shipped, **given)["DiT"] if shipped else {}
     both = selections.with_records({"epsilon": found, "x0": {}}, datasets, recorded, transformer)
-    both = selections.per_data_set(both)
-    pairs = {name: studies for name, studies in both.items() if len(studies) == len(TRANSFORMERS)}
-    found = {network: {name: studies[network] for name, studies in pairs.items()} for network in TRANSFORMERS}
-    return (
-        {network: selections.of_methods(studies, methods) for network, studies in found.items()} if methods else found
-    )
+    pairs = {name: studies for name, studies in selections.per_data_set(both).items() if len(studies) == len(both)}
+    found = {network: {name: studies[network] for name, studies in pairs.items()} for network in both}
+    return {one: selections.of_methods(studies, methods) for one, studies in found.items()} if methods else found
 
 
 def transformer(network: str, dataset: str) -> str:
@@ -131,18 +120,18 @@ def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> 
         counted(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
         for studies in selections.per_data_set(found).values()
     }
-    restored = sum(gap.low > 0 for gap in gaps.values())
-    listed = "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items())
     names = dict.fromkeys(transformer(network, name) for network, studies in found.items() for name in studies)
-    if read := [name for name in names if name in recorded]:
-        absent = selections.absent(read, recorded)
+    read = [name for name in names if name in recorded]
+    if not read:
         return (
-            f"With a transformer x0 is shown to restore texture on {restored} of {len(gaps)} data sets. $S_{{HF}}$ of "
-            f"the standard inversion's images with x0 minus that with epsilon is {listed}.\n\n{absent}"
+            "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
+            "bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` measures it."
         )
+    listed = "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items())
     return (
-        "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
-        "bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` measures it."
+        f"With a transformer x0 is shown to restore texture on {sum(gap.low > 0 for gap in gaps.values())} of "
+        f"{len(gaps)} data sets. $S_{{HF}}$ of the standard inversion's images with x0 minus that with epsilon is "
+        f"{listed}.\n\n{selections.absent(read, recorded)}"
     )
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import cells
-from spectral_collapse.findings.benchmark import COLUMNS, called, difference, title, value
+from spectral_collapse.findings.benchmark import called, difference, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, above, is_higher, is_lower, judge
 from spectral_collapse.findings.intervals import bounds_of, means
@@ -45,9 +45,8 @@ def table(found: Found, factors: Mapping[str, int]) -> Cells:
     rows = []
     for name, study in found.items():
         for point in map(str, study["point"].to_numpy()):
-            row = {"Method": cells.label(called(point)), "Data": cells.label(title_of(study))}
-            row["Factor"] = Cell(f"x{factors[name]}", factors[name])
-            row |= {title(score): cells.number(value(study, score, point), digits) for score, digits in COLUMNS.items()}
+            about = {"Method": called(point), "Data": title_of(study)}
+            row = cells.row(about | {"Factor": Cell(f"x{factors[name]}", factors[name])} | scores_at(study, point))
             if name.startswith("bbbc021"):
                 row |= printed_row(study, point, 5, f"x{factors[name]}", row["Method"])
             rows.append(row)
@@ -68,13 +67,12 @@ def factors_of(found: Found) -> dict[str, int]:
 def answer(found: Found) -> dict[str, str]:
     """What the latents lack at each factor, with the network and in closed form, and how that grows."""
     factors = dict(sorted(factors_of(found).items(), key=lambda one: one[1]))
-
-    def listed(point: str) -> str:
-        lacks = (f"{text(value(found[name], _DEFICIT, point), 2)} at x{factor}" for name, factor in factors.items())
-        return ", ".join(lacks)
-
+    listed = {
+        point: ", ".join(f"{text(value(found[name], _DEFICIT, point), 2)} at x{one}" for name, one in factors.items())
+        for point in ("standard", CLOSED)
+    }
     growth = _growth([found[name] for name in factors])
-    return {"growth": growth, "standard": listed("standard"), "closed": listed(CLOSED)}
+    return {"growth": growth, "standard": listed["standard"], "closed": listed[CLOSED]}
 
 
 def _growth(order: Sequence[xr.Dataset]) -> str:

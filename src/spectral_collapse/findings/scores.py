@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ from spectral_collapse.studies.scores import CORRUPTIONS, LOUD, STANDARD, TABA
 
 _SYMBOLS = {"s_hf": "$S_{HF}$", "s_lf": "$S_{LF}$"}
 Kind = Literal["image", "latent"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 BLIND = 0.1
 """A score whose mean moves by less than this share of its whole range in the study counts as blind to a corruption."""
@@ -29,9 +28,10 @@ BLIND = 0.1
 
 def answer(study: xr.Dataset) -> str:
     """What S_HF and S_LF miss, and whether variance alone moves S_DC, as Markdown."""
-    missed = {name: _blind(study, "image").get(name, []) for name in ("s_hf", "s_lf")}
-    told = [f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items() if which]
-    both = bool(told) and not set(missed["s_hf"]) & set(missed["s_lf"])
+    blind = _blind(study, "image")
+    missed = {name: blind[name] for name in _SYMBOLS if name in blind}
+    told = [f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items()]
+    both = bool(told) and not set.intersection(*(set(missed.get(name, ())) for name in _SYMBOLS))
     weak, intact, _ = _scaled(study)
     falls = bootstrap_mean(weak - intact).high < 0
     return (
@@ -56,15 +56,14 @@ def normalised(study: xr.Dataset, kind: Kind) -> pd.DataFrame:
     1 at the best: columns score, corruption, grade; mean, low and high; strength and value, texts. Left out are single
     means that are not finite (PSNR of an undamaged image), and samples without a score."""
     response, strengths, tables = study[f"{kind}_response"], study[f"{kind}_strength"], []
-    places = itertools.product(response[f"{kind}_corruption"].to_numpy(), response["grade"].to_numpy())
-    places = [{f"{kind}_corruption": corruption, "grade": grade} for corruption, grade in places]
+    places = [*itertools.product(response[f"{kind}_corruption"].to_numpy(), response["grade"].to_numpy())]
     for name in response[f"{kind}_score"].to_numpy():
         card, scored, rows = SCORES[name], response.sel({f"{kind}_score": name}), []
-        for at in places if card.directed else ():
-            values = scored.sel(at).dropna("sample")
+        for corruption, grade in places if card.directed else ():
+            at = {f"{kind}_corruption": corruption, "grade": grade}
+            values, unit = scored.sel(at).dropna("sample"), CORRUPTIONS[kind][corruption].units
             if values.size and np.isfinite(values).all():
-                corruption, unit = at[f"{kind}_corruption"], CORRUPTIONS[kind][at[f"{kind}_corruption"]].units
-                row = {"score": name, "corruption": corruption, "grade": at["grade"]}
+                row = {"score": name, "corruption": corruption, "grade": grade}
                 row |= bootstrap_mean(card.goodness(values))._asdict()
                 row["strength"] = f"{strengths.sel(at).item():.3g} {unit if unit != '1' else ''}".strip()
                 rows.append(row | {"value": mean_text(values, bounds=bounds_of(name))})
@@ -102,16 +101,14 @@ def norm_law(study: xr.Dataset) -> pd.DataFrame:
 def without_frequencies(study: xr.Dataset) -> dict[str, Any]:
     """S_HF and S_LF of images that lost their high, or their low, frequencies, at the lowest cutoff, by filter; S_HF of
     whole images, and the differences; which filters lower it, and whether this agrees with the paper."""
-    cutoff, whole = study["filter_cutoff"].min().item(), study["image_response"].sel(image_score="s_hf", grade=0)
-    at, whole = study["filtered"].sel(filter_cutoff=cutoff), whole.isel(image_corruption=0)
+    cutoff, names = study["filter_cutoff"].min().item(), list(map(str, study["filter"].to_numpy()))
+    whole = study["image_response"].sel(image_score="s_hf", grade=0).isel(image_corruption=0)
+    at = {score: study["filtered"].sel(filter_cutoff=cutoff, filter_score=score) for score in _SYMBOLS}
     found = {
-        score: {
-            str(name): bootstrap_mean(at.sel(filter_score=score, filter=name), bounds=bounds_of(score))
-            for name in study["filter"].to_numpy()
-        }
-        for score in _SYMBOLS
+        score: {name: bootstrap_mean(values.sel(filter=name), bounds=bounds_of(score)) for name in names}
+        for score, values in at.items()
     }
-    gaps = {name: bootstrap_mean(at.sel(filter_score="s_hf", filter=name) - whole) for name in found["s_hf"]}
+    gaps = {name: bootstrap_mean(at["s_hf"].sel(filter=name) - whole) for name in names}
     lowered = [name for name, gap in gaps.items() if gap.high < 0]
     return found | {
         "cutoff": cutoff,
@@ -164,18 +161,6 @@ def _last(study: xr.Dataset, series: str, most: int | None = None) -> tuple[int,
 
 def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
     """Which scores are blind to which corruption, and which rate a corrupted sample above an intact one."""
-    blind, fooled = _missed(study, kind)
-    absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
-    return (
-        f"- **Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
-        f"{'; '.join(blind) or 'none'}.\n"
-        f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
-        f"{'; '.join(fooled) or 'none'}."
-    ) + (f"\n- **Not measured**, for want of weights in `{VARIABLE}`: {', '.join(absent)}." if absent else "")
-
-
-def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
-    """`_blind` in words, and which scores rate a corrupted sample above an intact one."""
     blind, fooled, unseen = [], [], _blind(study, kind)
     for (name, corruption), rows in normalised(study, kind).groupby(["score", "corruption"], sort=False):
         first, last, intact = rows.iloc[0], rows.iloc[-1], rows["grade"].iloc[0] == 0
@@ -183,7 +168,13 @@ def _missed(study: xr.Dataset, kind: Kind) -> tuple[list[str], list[str]]:
             blind.append(f"{SCORES[name].symbol} to {corruption}{'' if intact else ' (from its weakest grade on)'}")
         elif intact and last["low"] > first["high"]:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
-    return blind, fooled
+    absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
+    return (
+        f"- **Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
+        f"{'; '.join(blind) or 'none'}.\n"
+        f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
+        f"{'; '.join(fooled) or 'none'}."
+    ) + f"\n- **Not measured**, for want of weights in `{VARIABLE}`: {', '.join(absent)}." * bool(absent)
 
 
 def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
@@ -200,22 +191,22 @@ def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
 def readings(study: xr.Dataset) -> dict[str, Any]:
     """What each choice changes, beside the paper's own tables."""
     tables, wavelet = paper_tables.benchmark(), study.attrs["wavelet"]
-    readings = [study.sel(reading=number) for number in study["reading"].to_numpy()]
+    found = [(one["reading_score"].item(), _label(one), one) for one in _readings(study)]
 
-    def by_case(score: str, label: str) -> dict[str, Interval]:
+    def by_case(score: str, begins: str) -> dict[str, Interval]:
         """The means of both cases by the first reading of a score whose label begins so."""
-        one = next(one for one in readings if _label(one).startswith(label) and one["reading_score"] == score)
-        values = {str(case): one["reading_value"].sel(case=case) for case in one["case"].to_numpy()}
+        values = next(one["reading_value"] for of, label, one in found if of == score and label.startswith(begins))
         return {
-            case: bootstrap_mean(each.dropna("reading_sample"), bounds=bounds_of(score))
-            for case, each in values.items()
+            str(case): bootstrap_mean(values.sel(case=case).dropna("reading_sample"), bounds=bounds_of(score))
+            for case in values["case"].to_numpy()
         }
 
     drops = "; ".join(
-        f"{_label(one).partition(' (')[0]} {mean_text((values[0] - values[1]).dropna('reading_sample'))}"
-        for one, values in ((one, one["reading_value"]) for one in readings if one["reading_score"] == "s_hf")
+        f"{label.partition(' (')[0]} {mean_text((values[0] - values[1]).dropna('reading_sample'))}"
+        for score, label, values in ((score, label, one["reading_value"]) for score, label, one in found)
+        if score == "s_hf"
     )
-    scales = next(_label(one) for one in readings[::-1] if one["reading_used"] and one["reading_score"] == "ms_ssim")
+    scales = next(label for score, label, one in found[::-1] if one["reading_used"] and score == "ms_ssim")
     return {
         "least": tables[["s_dc", "s_hf"]].min(),
         "most": tables[["s_dc", "s_hf"]].max(),
@@ -234,25 +225,22 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per reading of an ambiguous definition: its means on two cases, with 95 % intervals. Of S_LF on drawings
     the one in use and the paper's."""
     rows = []
-    for number in study["reading"].to_numpy():
-        one = study.sel(reading=number)
-        values = (one["reading_value"].sel(case=case).dropna("reading_sample") for case in one["case"].to_numpy())
-        bounds = bounds_of(one["reading_score"].item())
-        cases = zip(one["reading_case"].to_numpy(), values, strict=True)
-        first, second = (f"{case}: {mean_text(each, bounds=bounds)}" for case, each in cases)
-        if one["found_own"].notnull().any() and not (one["reading_used"] or _label(one).startswith("the paper's")):
+    for one in _readings(study):
+        score, used = one["reading_score"].item(), one["reading_used"].item()
+        if one["found_own"].notnull().any() and not (used or _label(one).startswith("the paper's")):
             continue
-        rows.append(
-            {
-                "Score": SCORES[one["reading_score"].item()].symbol,
-                "Reading": _label(one),
-                "Used": "yes" if one["reading_used"].item() else "",
-                "First case": first,
-                "Second case": second,
-            }
-        )
+        row = {"Score": SCORES[score].symbol, "Reading": _label(one), "Used": "yes" if used else ""}
+        for title, case, values in zip(
+            ("First case", "Second case"), one["reading_case"].to_numpy(), one["reading_value"], strict=True
+        ):
+            row[title] = f"{case}: {mean_text(values.dropna('reading_sample'), bounds=bounds_of(score))}"
+        rows.append(row)
     return pd.DataFrame(rows).set_index(["Score", "Reading"])
 
 
-def _label(reading: xr.Dataset | xr.DataArray) -> str:
+def _readings(study: xr.Dataset) -> list[xr.Dataset]:
+    return [study.sel(reading=number) for number in study["reading"].to_numpy()]
+
+
+def _label(reading: xr.Dataset) -> str:
     return reading["reading_label"].item()

@@ -3,7 +3,7 @@ them: what the pages on Tables 3, 4 and 6 of Spectral Collapse share."""
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import pandas as pd
@@ -67,17 +67,15 @@ def with_records(
     asked = {point for studies in found.values() for study in studies.values() for point in points(study)}
     for dataset in datasets:
         names = {network: named(network, dataset) for network in joint}
-        candidates = {
-            network: studies.get(dataset, known.get((names[network], dataset))) for network, studies in joint.items()
-        }
-        both = {network: study for network, study in candidates.items() if study is not None}
+        both = {one: studies.get(dataset, known.get((names[one], dataset))) for one, studies in joint.items()}
+        both = {network: study for network, study in both.items() if study is not None}
         present = [network for network in both if dataset in joint[network]]
         if len(both) == 1 or len(present) == len(both):
             continue
         first = both[(present or list(both))[0]]
         both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
-        shared_by_all = set.intersection(*(set(points(study)) for study in both.values()))
-        wanted = [point for point in points(first) if point in shared_by_all and (point in asked or not asked)]
+        wanted = [point for point in points(first) if all(point in study["point"] for study in both.values())]
+        wanted = [point for point in wanted if point in asked or not asked]
         for network, study in both.items():
             title = title_of(study).removesuffix(f", {names[network]}")
             joint[network][dataset] = study.sel(point=wanted).assign_attrs(title=title)
@@ -102,42 +100,41 @@ def absent(checkpoints: Sequence[str], recorded: Collection[str] = ()) -> str:
     """Sentences on the networks that do not ship: those whose record the page reads, and the others."""
     if not checkpoints:
         return "All networks of this page ship with this project."
-    sentences = []
-    if read := [f"`{name}`" for name in checkpoints if name in recorded]:
-        sentences.append(
-            f"**By their record:** {', '.join(read)}. Their weights do not ship, for want of room; what was measured "
-            "on them does, and the [networks](networks.ipynb) say which bars they clear."
-        )
-    if others := [f"`{name}`" for name in checkpoints if name not in recorded]:
-        sentences.append(
-            f"**Not measured here:** {', '.join(others)}. `spectral-collapse train NAME --output "
-            "data/checkpoints/NAME` trains such a network, and this page then has its rows."
-        )
-    return "\n\n".join(sentences)
+    read, others = (
+        ", ".join(f"`{name}`" for name in checkpoints if (name in recorded) == there) for there in (True, False)
+    )
+    by_record = (
+        f"**By their record:** {read}. Their weights do not ship, for want of room; what was measured on them does, "
+        "and the [networks](networks.ipynb) say which bars they clear."
+    )
+    missing = (
+        f"**Not measured here:** {others}. `spectral-collapse train NAME --output data/checkpoints/NAME` trains such a "
+        "network, and this page then has its rows."
+    )
+    return "\n\n".join([by_record] * bool(read) + [missing] * bool(others))
 
 
 def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
     """Means of scores: columns panel (data set and score), network, method, and those of `intervals.means`."""
     tables = []
     for name, studies in per_data_set(found).items():
-        for score in scores:
-            for network, study in studies.items():
-                rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-                panel, names = f"{title_of(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
-                tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
+        for score, (network, study) in itertools.product(scores, studies.items()):
+            rows = means(study[score].mean("seed"), bounds=bounds_of(score))
+            panel, names = f"{title_of(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
+            tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None, on: str = "bbbc021_x16") -> Cells:
+def table(found: Networks, printed: Mapping[str, tuple[int, str]] | None = None) -> Cells:
     """All scores, a row per data set, network and method; in latent space with a row for the autoencoder's ceiling.
-    printed: network -> the paper's table and its condition there: rows on the data set `on` have ours / paper."""
+    printed: network -> the paper's table and its condition there: rows on cells at x16 have ours / paper."""
     rows = []
     for name, studies in per_data_set(found).items():
         for network, study in studies.items():
             for point in (*points(study), *[AUTOENCODER] * (AUTOENCODER in study["reference"])):
                 about = {"Method": called(point), "Network": network, "Data": title_of(study)}
                 row = cells.row(about | scores_at(study, point))
-                if printed and name == on:
+                if printed and name == "bbbc021_x16":
                     row |= printed_row(study, point, *printed[network], row["Method"])
                 rows.append(row)
     return pd.DataFrame(rows)
@@ -170,12 +167,11 @@ def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Ce
 def networks_answer(found: Networks, baseline: str) -> str:
     """With which networks standard latents are not white and images lack detail, and how networks differ."""
     data, studies = next(iter(per_data_set(found).items()))
-    white = {network: value(study, "s_dc", "standard") for network, study in studies.items()}
-    energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
-    smooth = [network for network, gap in energy.items() if gap.high < 0]
-    correlated = [name for name, study in studies.items() if white[name].high < value(study, "s_dc", WHITE).mean]
     missing = "high_frequency_deficit"  # S_DC falls to 0 in many channels, and then tells no networks apart
-    lacking = {network: value(study, missing, "standard") for network, study in studies.items()}
+    white, lacking = (
+        {name: value(one, score, "standard") for name, one in studies.items()} for score in ("s_dc", missing)
+    )
+    energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
     gaps = [
         f"{network} minus {baseline} {text(_gap(one, network, baseline, point, missing))}"
         for name, one, network, point in _pairs(found, baseline)
@@ -185,14 +181,17 @@ def networks_answer(found: Networks, baseline: str) -> str:
     def listed(numbers: Mapping[str, Interval]) -> str:
         return ", ".join(f"{text(one)} with {network}" for network, one in numbers.items())
 
-    def who(those: Sequence[str]) -> str:
+    def who(numbers: Mapping[str, Interval], bound: Callable[[xr.Dataset], float]) -> str:
+        """The networks whose number lies below a bound of their results."""
+        those = [network for network, one in numbers.items() if one.high < bound(studies[network])]
         return "every network" if len(those) == len(studies) else ", ".join(those) or "no network"
 
     compared = f"; on the same images, {'; '.join(gaps)}." if gaps else ", and there is no second network to compare."
     return (
         f"**Answer.** On {counted(next(iter(studies.values())))}, latents of the standard inversion are less white "
-        f"than white noise with {who(correlated)}: S_DC is {listed(white)}. Its images have less energy at high "
-        f"frequencies than true targets with {who(smooth)}: the log energy minus theirs is {listed(energy)}. "
+        f"than white noise with {who(white, lambda one: value(one, 's_dc', WHITE).mean)}: S_DC is {listed(white)}. Its "
+        f"images have less energy at high frequencies than true targets with {who(energy, lambda _: 0)}: the log "
+        f"energy minus theirs is {listed(energy)}. "
         f"The latents lack {listed(lacking)} of white noise's power at high frequencies{compared}"
     )
 
@@ -217,19 +216,18 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
     """With a network that the benchmark's claims do not speak of: S_DC of the standard inversion is below white
     noise's, OVG's is white noise's, and S_HF of OVG is above the standard inversion's."""
 
-    def cured(study: xr.Dataset, score: str, other: str) -> Interval | None:
-        return difference(study, "ovg", other, score) if "ovg" in study["point"] else None
+    def rule(what: str, point: str, other: str, score: str, side: Callable[[str], Test]) -> Rule:
+        def gap(study: xr.Dataset) -> Interval | None:
+            return difference(study, point, other, score) if point in study["point"] else None
 
-    white, texture = (
-        functools.partial(cured, score=one, other=to) for one, to in (("s_dc", WHITE), ("s_hf", "standard"))
-    )
+        return Rule(f"{words} ({network}): {what}", where, "difference", gap, side(score), figure)
+
     rows = [
-        ("S_DC of the standard inversion is below white noise's", from_white, is_lower("s_dc")),
-        ("OVG makes its latents white, S_DC is white noise's", white, is_restored("s_dc")),
-        ("OVG restores texture, S_HF is above the standard inversion's", texture, is_higher("s_hf")),
+        ("S_DC of the standard inversion is below white noise's", "standard", WHITE, "s_dc", is_lower),
+        ("OVG makes its latents white, S_DC is white noise's", "ovg", WHITE, "s_dc", is_restored),
+        ("OVG restores texture, S_HF is above the standard inversion's", "ovg", "standard", "s_hf", is_higher),
     ]
-    rules = [Rule(f"{words} ({network}): {what}", where, "difference", *rest, figure) for what, *rest in rows]
-    return judge(rules, found[network], counted)
+    return judge([rule(*row) for row in rows], found[network], counted)
 
 
 def from_white(study: xr.Dataset) -> Interval:

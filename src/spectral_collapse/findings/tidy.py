@@ -85,6 +85,12 @@ def enumerated(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(others)} {last} {end}" if others else end
 
 
+def span(numbers: Iterable[float]) -> str:
+    """'0.38 to 0.62', or one number where the ends agree; '' of no numbers."""
+    found = list(numbers)
+    return " to ".join(dict.fromkeys(f"{end(found):.2f}" for end in (min, max) if found))
+
+
 def does(count: int, verb: str) -> str:
     """'none holds', '1 holds', '2 hold'. verb: as of several."""
     return f"{count or 'none'} {verb}{'s' * (count < 2)}"

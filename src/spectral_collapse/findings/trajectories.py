@@ -6,7 +6,6 @@ from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_below, judge
-from spectral_collapse.findings.intervals import BAND_TITLES, high_mean, means, stacked
+from spectral_collapse.findings.intervals import BAND_TITLES, concat, gap, high_mean, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.findings.tidy import each, items
+from spectral_collapse.findings.tidy import each, items, span
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
 
@@ -26,8 +25,8 @@ TITLES = {WHITE: "one white noise", "standard": "standard", "taba": "TABA", "ovg
 """What tables call series; a method without a title has its own name."""
 MOST_RINGS = 16
 """Rows of the heat map: with more, a page would be larger and not clearer."""
-LATE = EARLY = 0.1
-"""The share of the steps that counts as the last, and as the first ones."""
+EDGE = 0.1
+"""The share of the steps that counts as the first, and as the last ones."""
 
 _PAPER = "Spectral Collapse, Appendix E.2, Fig. 17"
 
@@ -40,8 +39,7 @@ def heat(study: xr.Dataset) -> pd.DataFrame:
     energy = energy.coarsen(frequency=width, boundary="pad").mean()
     table = energy.to_dataframe("mean").reset_index().round({"mean": 2})
     table = table.assign(step=table["step"] + 1, series=table["series"].map(_title))
-    table.attrs = {"title": title_of(study)}
-    return table
+    return concat([table], title=title_of(study))
 
 
 @each(stacked, "panel")
@@ -82,8 +80,8 @@ def early_norms(study: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Mean square of the noise predicted in those of the first steps that TABA asks the network at, (sample), of the
     standard inversion and of TABA."""
     norm = study["noise_norm"].sel(walk="inversion", drop=True).isel(step=_first(study))
-    taba = norm.sel(series="taba", drop=True)
-    return norm.sel(series="standard", drop=True).where(taba.notnull()).mean("step"), taba.mean("step")
+    standard, taba = (norm.sel(series=name, drop=True) for name in ("standard", "taba"))
+    return standard.where(taba.notnull()).mean("step"), taba.mean("step")
 
 
 def claims(found: Found) -> list[Claim]:
@@ -103,20 +101,14 @@ def claims(found: Found) -> list[Claim]:
 
     rows = [
         Rule("The standard inversion's updates vanish at high frequencies towards t = T, beside those of white noise",
-             _PAPER, f"log10 amplitude, high frequencies, last {LATE:.0%} of the steps, minus that of white noise",
-             lambda one: _late(one, "standard", WHITE), is_below(0), "fig-way-up", 2),
+             _PAPER, f"log10 amplitude, high frequencies, last {EDGE:.0%} of the steps, minus that of white noise",
+             lambda one: gap(late_energy(one), series=("standard", WHITE)), is_below(0), "fig-way-up", 2),
         Rule("The first inversion steps fail to provide accurate noise", "There and Back Again, abstract",
-             f"mean square of the noise predicted in those of the first {EARLY:.0%} of the steps that TABA does not "
+             f"mean square of the noise predicted in those of the first {EDGE:.0%} of the steps that TABA does not "
              "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
              shorter, is_below(0), "fig-way-norm", 2, norms),
     ]  # fmt: skip
     return [claim for claim in judge(rows, found) if claim.of]
-
-
-def _late(study: xr.Dataset, series: str, other: str = "") -> Interval:
-    """`late_energy` of a series, or what it has more than another."""
-    energy = late_energy(study)
-    return statistics.interval(energy.sel(series=series) - (energy.sel(series=other) if other else 0))
 
 
 def answer(found: Found) -> dict[str, Any]:
@@ -124,22 +116,20 @@ def answer(found: Found) -> dict[str, Any]:
     and in the last, as ratios of geometric means of amplitudes; first: the mean square of its first noise."""
     first, early, late = [], [], {}
     for study in found.values():
-        energy = _high(study).sel(walk="inversion")
-        lack = energy.sel(series="standard") - energy.sel(series=WHITE)
+        up = study.sel(walk="inversion")
+        lack = _high(up).sel(series="standard") - _high(up).sel(series=WHITE)
         thirds = np.array_split(np.arange(study.sizes["step"]), 3)
         *before, late[title_of(study)] = (10 ** float(lack.isel(step=third).mean()) for third in thirds)
         early += before
-        norm = study["noise_norm"].sel(walk="inversion", series="standard")
-        first.append(float(norm.isel(step=_first(study)).mean()))
-    farther = {name: factor for name, factor in late.items() if factor > 1}
-    less = {name: factor for name, factor in late.items() if name not in farther}
-    usual, others = (farther, less) if len(farther) >= len(less) else (less, farther)
-    named = ", ".join(f"{name} {factor:.2f}" for name, factor in others.items())
+        first.append(float(up["noise_norm"].sel(series="standard").isel(step=_first(study)).mean()))
+    farther = 2 * sum(factor > 1 for factor in late.values()) >= len(late)  # on most data sets
+    usual = [factor for factor in late.values() if (factor > 1) == farther]
+    others = ", ".join(f"{name} {factor:.2f}" for name, factor in late.items() if (factor > 1) != farther)
     return {
-        "early": _span(early),
-        "late": f"{_span(usual.values())} times" + (f" ({named})" if named else ""),
-        "share": EARLY,
-        "first": _span(first),
+        "early": span(early),
+        "late": f"{span(usual)} times{f' ({others})' * bool(others)}",
+        "share": EDGE,
+        "first": span(first),
     }
 
 
@@ -153,21 +143,14 @@ def verdict(study: xr.Dataset) -> str:
     """The first and the last steps of each method in numbers, a line of Markdown per data set."""
     methods = []
     for name in study["pictured_method"].to_numpy():
-        norm = study["noise_norm"].sel(walk="inversion", series=name)
-        label = study["label_sensitivity"].sel(series=name)
+        norm, label = study["noise_norm"].sel(walk="inversion"), study["label_sensitivity"]
         ends = [
-            text(statistics.interval(values.isel(step=steps).mean("step"), bounds=POSITIVE), 2)
+            text(statistics.interval(values.sel(series=name).isel(step=at).mean("step"), bounds=POSITIVE), 2)
             for values in (norm, label)
-            for steps in (_first(study), _last(study))
+            for at in (_first(study), _last(study))
         ]
         methods.append("{} {} to {}, label {} to {}".format(_title(name), *ends))
     return f", predicted noise's mean square: {'; '.join(methods)}."
-
-
-def _span(numbers: Iterable[float]) -> str:
-    """'0.38 to 0.62', or one number where the ends agree."""
-    ordered = sorted(numbers)
-    return " to ".join(dict.fromkeys(f"{one:.2f}" for one in (ordered[0], ordered[-1])))
 
 
 def _high(study: xr.Dataset) -> xr.DataArray:
@@ -176,11 +159,11 @@ def _high(study: xr.Dataset) -> xr.DataArray:
 
 
 def _first(study: xr.Dataset) -> slice:
-    return slice(max(1, round(EARLY * study.sizes["step"])))
+    return slice(max(1, round(EDGE * study.sizes["step"])))
 
 
 def _last(study: xr.Dataset) -> slice:
-    return slice(-max(1, round(LATE * study.sizes["step"])), None)
+    return slice(-_first(study).stop, None)
 
 
 def _title(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,15 +26,15 @@ CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 @each(stacked, "panel")
 def areas(study: xr.Dataset) -> pd.DataFrame:
     """What the choice goes by: columns panel, method, setting, label (what differs), series, mean, low, high."""
-    rows = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try")
-    series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
-    tries, labels = _tries(study), []
+    rows, tries = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try"), _tries(study)
+    labels = []
     for method, settings in tries:
         others = [other for name, other in tries if name == method]
         differing = {key: one for key, one in settings.items() if any(other.get(key) != one for other in others)}
         labels.append(f"{called(method)}: {named(differing)}")
-    methods, settings = zip(*tries, strict=True)
-    return rows.assign(method=methods, setting=list(map(named, settings)), label=labels, series=series)
+    series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
+    rows = rows.assign(method=study["method"], setting=[named(one) for _, one in tries])
+    return rows.assign(label=labels, series=series)
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:
@@ -80,22 +81,22 @@ def table(found: Found) -> Cells:
     return pd.DataFrame(rows)
 
 
-def answer(found: Found) -> str:
-    """In two sentences: how settings were chosen, and whether the papers' own were."""
+def answer(found: Found) -> dict[str, Any]:
+    """Numbers on how settings were chosen, and in how many cases, a method on a data set each, the papers' own were."""
     first = next(iter(found.values()))
-    methods = dict.fromkeys(first["method"].to_numpy())
-    images = "; ".join(f"{study.sizes['sample']} of {title_of(study)}" for study in found.values())
-    kept = sum(int((study["chosen"] & study["published"]).sum()) for study in found.values())
-    cases, tries = len(methods) * len(found), first.sizes["try"] // len(methods)
+    methods = len(set(first["method"].to_numpy()))
+    cases, tries = methods * len(found), first.sizes["try"] // methods
     others = [gap for study in found.values() for gap in gains(study).values()]
-    better = sum(gap.low > 0 for gap in others)
-    return (
-        f"**Answer.** Each of {len(methods)} methods had {tries} tries on validation "
-        f"images ({images}), and the largest mean S_HF times mean S_LF won, the latter counted up to the true targets' "
-        "own. Its published or default setting was a method's best in "
-        f"{kept} of {cases} cases, and would be by chance in {cases / tries:.1f}. In {better} of the other "
-        f"{len(others)} the chosen setting has significantly more area on these images, on which it was chosen."
-    )
+    return {
+        "methods": methods,
+        "tries": tries,
+        "images": "; ".join(f"{study.sizes['sample']} of {title_of(study)}" for study in found.values()),
+        "kept": sum(int((study["chosen"] & study["published"]).sum()) for study in found.values()),
+        "cases": cases,
+        "chance": cases / tries,
+        "better": sum(gap.low > 0 for gap in others),
+        "others": len(others),
+    }
 
 
 def gains(study: xr.Dataset) -> dict[str, Interval]:

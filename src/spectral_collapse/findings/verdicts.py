@@ -161,25 +161,6 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
     return dict.fromkeys(get_args(Verdict), 0) | Counter(one.verdict for one in claims)
 
 
-NAMED = {
-    "Inverted noise maps have less high-frequency energy":
-        ("Latents do collapse", "Latents do not collapse"),
-    "OVG keeps more structure than TABA":
-        ("OVG keeps more structure than TABA", "OVG does not keep more structure than TABA",
-         "OVG keeps more structure than TABA on some data sets only"),
-}  # fmt: skip
-"""How the claims begin that the answer names -> what it says where they hold, where they fail, and otherwise."""
-DEPENDS = {
-    "The standard inversion collapses with either backbone (DiT): S_DC of":
-        ("Latents collapse with a transformer as with a U-Net", "Latents do not collapse with a transformer"),
-    "The standard inversion collapses with either backbone (DiT): OVG restores":
-        ("OVG raises the transformer's S_HF", "OVG does not raise the transformer's S_HF",
-         "OVG raises the transformer's S_HF on some data sets only"),
-    "x0-prediction restores texture":
-        ("A network that predicts the clean image gives more texture",
-         "A network that predicts the clean image does not give more texture"),
-}  # fmt: skip
-"""The same for the choices of network and target."""
 _SHORT = {f"{side} on one family only": f"{side}, one family" for side in ("holds", "fails")} | {"too few data": "open"}
 """Verdicts as columns of a table."""
 _OTHERS = {
@@ -198,8 +179,8 @@ def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
     return table.loc[:, table.loc["All"] > 0].rename(columns=_SHORT)
 
 
-def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """How many checks hold and fail, what became of the others, and of the claims in `NAMED`, as Markdown."""
+def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
+    """How many checks hold and fail, what became of the others, and what is `said` of some (`claims.told`)."""
     every = [one for made in claims.values() for one in made]
     found = tally(every)
     others = enumerated((words for verdict, words in _OTHERS.items() if found[verdict]), "or")
@@ -207,15 +188,15 @@ def sentence(claims: Mapping[str, Sequence[Claim]]) -> str:
         f"**Answer.** Of the checks of the papers' claims and of our own goals, {does(found['holds'], 'hold')} and "
         f"{does(found['fails'], 'fail')} on all data sets with a clear result."
         + f" The others {others}." * bool(others)
-        + f" {told(every, NAMED)}".rstrip()
+        + f" {told(every, said)}".rstrip()
     )
 
 
-def by_section(sections: Mapping[str, Sequence[Claim]]) -> str:
-    """What the choices change, as Markdown. sections: title -> claims."""
+def by_section(sections: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
+    """What is `said` of some claims (`claims.told`), else how many hold, as Markdown. sections: title -> claims."""
     every = [one for made in sections.values() for one in made]
-    said = told(every, DEPENDS) or f"Of {len(every)} claims {does(tally(every)['holds'], 'hold')}."
-    return f"**Answer.** {said}"
+    hold = does(tally(every)["holds"], "hold")
+    return f"**Answer.** {told(every, said) or f'Of {len(every)} claims {hold}.'}"
 
 
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:

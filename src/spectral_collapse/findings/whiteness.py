@@ -31,15 +31,16 @@ def kept(norms: Found, places: Found, dimensions: Found) -> dict[str, dict[str, 
         "Neighbours": (places, decorrelation.is_independent),
         "Dimensions": (dimensions, pca.has_dimensions),
     }
-    names = [name for name in latents.methods(next(iter(norms.values()))) if name != CLOSED]
     every = [study for found in (norms, places, dimensions) for study in found.values()]
+    names = (
+        name for name in latents.methods(every[0]) if name != CLOSED and all(name in one["series"] for one in every)
+    )
     return {
         name: {
             column: (sum(has(one, name) for one in found.values()), len(found))
             for column, (found, has) in tests.items()
         }
         for name in names
-        if all(name in one["series"] for one in every)
     }
 
 
@@ -62,9 +63,7 @@ def restored(norms: Found, places: Found, dimensions: Found) -> str:
         if name in most
     ]
     never = [said for column, said in _SAID.items() if not any(column in columns for columns in most.values())]
-    sentences = [f"On most data sets {'; '.join(told)}."] if told else []
-    if never:
-        sentences.append(f"No method restores {enumerated(never, 'or')} on most of them.")
-    if found.get("ovg", 0) == found.get("white_norm"):
-        sentences.append("By these properties OVG does no more than white norm, which multiplies a latent by a number.")
-    return " ".join(sentences)
+    no_more = "By these properties OVG does no more than white norm, which multiplies a latent by a number."
+    sentences = [f"On most data sets {'; '.join(told)}."] * bool(told)
+    sentences += [f"No method restores {enumerated(never, 'or')} on most of them."] * bool(never)
+    return " ".join(sentences + [no_more] * (found.get("ovg", 0) == found.get("white_norm")))
