@@ -39,7 +39,6 @@ def test_the_matrix_turns_scores_so_that_more_is_better() -> None:
     study["high_frequency_deficit"] = 1 - study["s_dc"]  # its target is 0: less deficit is better
     matrix = findings.matrix({"one": study, "two": study})
     assert float(matrix["r"].sel(score="high_frequency_deficit", other="s_dc")) == pytest.approx(1)
-    assert matrix.attrs["over"] == "point"
 
 
 def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise_and_says_something_of_latents() -> None:
