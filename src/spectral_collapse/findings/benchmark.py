@@ -8,7 +8,7 @@ of methods. A method that is another one on these data by another name counts on
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,6 @@ _TITLES = {
     "network_calls": "network calls",
     "seconds": "seconds",
 }
-
 
 _PAPER_SCORES = [paper_tables.OURS.get(name, name) for name in paper_tables.SCORES]
 
@@ -197,19 +196,13 @@ def ranks(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked)
 def front(study: xr.Dataset) -> pd.DataFrame:
     """Structure and texture of methods and true targets: s_lf (cut) and s_hf with ends, other scores, on_front."""
-    result = _placed(study, lambda name, score: value(cut(study), score, name))
-    for score in ("psnr", "sliced_wasserstein", "network_calls"):
-        result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
-    return result
-
-
-def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
-    """A row per method and one of true targets: method, kind, `of` it and s_lf or s_hf (mean, `_low`, `_high`),
-    on_front: whether it is a method that no other one beats in both."""
-    names = [*points(study), TARGET]
+    names, limited = [*points(study), TARGET], cut(study)
     about = pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names]})
-    scores = [beside(pd.DataFrame([of(name, score) for name in names]), score) for score in ("s_lf", "s_hf")]
-    return with_front(pd.concat([about, *scores], axis=1), about["kind"] != called(TARGET))
+    placed = [beside(pd.DataFrame([value(limited, of, name) for name in names]), of) for of in ("s_lf", "s_hf")]
+    result = with_front(pd.concat([about, *placed], axis=1), about["kind"] != called(TARGET))
+    for score in ("psnr", "sliced_wasserstein", "network_calls"):
+        result[score] = [value(study, score, name).mean for name in names]
+    return result
 
 
 def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") -> pd.DataFrame:
@@ -355,18 +348,17 @@ def claims(found: Found) -> list[Claim]:
         ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_higher, front),
         ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_lower, front),
     ]  # fmt: skip
+
+    def gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
+        run = {point, other} <= {*points(study), WHITE, TARGET}
+        return difference(study, point, other, score) if run else None
+
     rules = []
     for words, where, point, other, score, side, figure in rows:
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
-        gap = functools.partial(_gap, point=point, other=other, score=score)
-        rules.append(Rule(words, where, what, gap, side(score), figure))
+        measured = functools.partial(gap, point=point, other=other, score=score)
+        rules.append(Rule(words, where, what, measured, side(score), figure))
     return judge(rules, found, counted)
-
-
-def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
-    """`difference`; None where a method was not run."""
-    known = (*points(study), WHITE, TARGET)
-    return difference(study, point, other, score) if point in known and other in known else None
 
 
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:

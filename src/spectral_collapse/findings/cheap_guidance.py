@@ -14,10 +14,10 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, from_cases
-from spectral_collapse.findings.intervals import as_table, beside, bounds_of, means, stacked
+from spectral_collapse.findings.intervals import beside, bounds_of, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import attr, judged, title_of
-from spectral_collapse.findings.tidy import each, items, often
+from spectral_collapse.findings.tidy import by_data, each, items, often
 from spectral_collapse.statistics import HypervolumeGain, text
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
 
@@ -68,14 +68,8 @@ def costs(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked, "panel")
 def differences(study: xr.Dataset, score: str) -> pd.DataFrame:
     """A score of each variant minus exact OVG's on the same images, plain starts: columns panel, series, mean, ..."""
-    gaps = _minus_exact(study, score).sel(variant=[STANDARD, *cheap(study)])
-    return as_table(statistics.interval(gaps), gaps).rename(columns={"variant": "series"})
-
-
-def _minus_exact(study: xr.Dataset, score: str) -> xr.DataArray:
-    """A score of each variant with plain starts minus exact OVG's: (variant, sample)."""
-    values = study[score].sel(start="plain", drop=True)
-    return values - values.sel(variant=EXACT, drop=True)
+    values = study[score].sel(start="plain", drop=True).rename(variant="series")
+    return means(values.sel(series=[STANDARD, *cheap(study)]) - values.sel(series=EXACT, drop=True))
 
 
 def seconds(study: xr.Dataset) -> dict[str, float]:
@@ -147,23 +141,18 @@ def choices(study: xr.Dataset) -> str:
     )
 
 
-def choice(found: Found) -> pd.DataFrame:
+@each(by_data)
+def choice(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: what `chosen` picks within `CHEAP`, its time, exact OVG's, and its area minus that."""
-    rows = []
-    for study in found.values():
-        name, times = chosen(study, CHEAP), seconds(study)
-        gain = area_gain(study, name) if name else None
-        rows.append(
-            {
-                "Data": title_of(study),
-                "Variant": name or "none",
-                "Time": f"{times[name]:.1f}" if name else "-",
-                "Time of exact OVG": f"{times[EXACT]:.1f}",
-                "Area minus exact OVG's": text(gain.gain) if gain else "-",
-                "Area of exact OVG": f"{gain.baselines:.3f}" if gain else "-",
-            }
-        )
-    return pd.DataFrame(rows).set_index("Data")
+    name, times = chosen(study, CHEAP), seconds(study)
+    gain = area_gain(study, name) if name else None
+    return {
+        "Variant": name or "none",
+        "Time": f"{times[name]:.1f}" if name else "-",
+        "Time of exact OVG": f"{times[EXACT]:.1f}",
+        "Area minus exact OVG's": text(gain.gain) if gain else "-",
+        "Area of exact OVG": f"{gain.baselines:.3f}" if gain else "-",
+    }
 
 
 def answer(found: Found) -> str:
