@@ -101,9 +101,10 @@ def test_sentences_on_whiteness_by_force_and_without_it() -> None:
     study = made_study()
     white = study["hf_excess"].sel(point="white noise")
     study["hf_excess"].loc[{"point": list(findings.FORCED)}] = white
-    assert "on no data sets. Latents made white by force have it in all cases" in findings.by_force({"made": study})
+    assert findings.as_white({"made": study}, "standard") == "no"
+    assert findings.as_white({"made": study}, *findings.FORCED) == "all"
     study["hf_excess"].loc[{"point": "shuffled"}] = white - 1
-    assert "have it in most cases" in findings.by_force({"made": study})
+    assert findings.as_white({"made": study}, *findings.FORCED) == "most"
     study["hf_excess"].loc[{"point": findings.LOUD}] = white - 1
     assert findings.needed({"made": study}).endswith("on no data sets.")
     study["hf_excess"].loc[{"point": findings.LOUD}] = white

@@ -8,7 +8,6 @@ means also draws methods, about which it is a statement.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -189,24 +188,15 @@ def over_methods(found: Found) -> str:
     return f"Over our methods $S_{{HF}}$, as a function of $S_{{DC}}$, {told}."
 
 
-def _as_white(found: Found, points: Sequence[str]) -> tuple[int, int]:
-    """In how many cases, of how many, images have the energy of images from white noise (`_same_energy`)."""
+def as_white(found: Found, *points: str) -> str:
+    """In how many cases images have the energy of images from white noise (`_same_energy`), in words."""
     held = [_same_energy(one, name) for one in found.values() for name in points]
-    return held.count(True), len(held)
-
-
-def by_force(found: Found) -> str:
-    """Whether latents that were made white give the texture that white noise gives, as a sentence."""
-    standard, forced = (often(*_as_white(found, points)) for points in (("standard",), FORCED))
-    return (
-        "Images from the standard inversion's latents have the high-frequency energy of images from white noise, up to "
-        f"a quarter, on {standard} data sets. Latents made white by force have it in {forced} cases."
-    )
+    return often(held.count(True), len(held))
 
 
 def needed(found: Found) -> str:
     """Whether texture needs whiteness, as a sentence: coloured noise has the norm alone."""
-    share = often(*_as_white(found, (LOUD,)))
+    share = as_white(found, LOUD)
     return (
         "Noise of the right norm whose spectrum is not white gives the high-frequency energy of white noise, up to a "
         f"quarter, on {share} data sets{', so texture does not need whiteness there' * (share != 'no')}."

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
+from spectral_collapse.findings.gaussian import own_band
 from spectral_collapse.findings.intervals import ENDS, beside, means
 from spectral_collapse.findings.measured import exact
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -145,9 +146,8 @@ def cost_table(study: xr.Dataset) -> pd.DataFrame:
     added = study["power_expected"] - study["carried_expected"]
     band = {name: (added["frequency"] > low) & (added["frequency"] <= high) for name, (low, high) in BANDS.items()}
     columns = {f"Added, {name} band": added.where(inside).mean("frequency") for name, inside in band.items()}
-    own = study["frequency"] <= study.attrs["cutoff"]
     kept = study["carried_expected"] / study["power_expected"]
-    columns["Squared coherence, source's band"] = kept.where(own).mean("frequency")
+    columns["Squared coherence, source's band"] = own_band(study, kept)
     columns["Power above half the Nyquist frequency"] = study["detail_expected"]
     columns["S_LF, expected"] = study["s_lf_expected"]
     table = xr.Dataset(columns).sel(noise=list(PLACES)).to_dataframe().map("{:.3f}".format)

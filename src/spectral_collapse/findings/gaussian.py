@@ -148,8 +148,7 @@ def orders(study: xr.Dataset) -> xr.DataArray:
 def half_power(study: xr.Dataset) -> xr.DataArray:
     """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced). There
     the correlation with the source falls below 1 / sqrt(2); NaN where it never does."""
-    lost = study["correlation_expected"] ** 2 < 0.5
-    return study["frequency"].where(lost).min("frequency")
+    return study["frequency"].where(study["correlation_expected"] ** 2 < 0.5).min("frequency")
 
 
 def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
@@ -240,6 +239,4 @@ def _tidy(values: xr.DataArray, **names: str) -> pd.DataFrame:
 
 def _order(value: float) -> str:
     """An order of convergence; '-' where it was not measured."""
-    if np.isnan(value):
-        return "-"
-    return f"{value:.2f}" if value > 0 else "diverges"
+    return "-" if np.isnan(value) else f"{value:.2f}" if value > 0 else "diverges"
