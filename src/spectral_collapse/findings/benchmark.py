@@ -258,13 +258,10 @@ def _higher(study: xr.Dataset, score: str) -> int:
 def smoother(study: xr.Dataset, name: str) -> str:
     """A warning where a method's images have significantly less high-frequency energy than the standard inversion's."""
     change = difference(study, name, "standard", "hf_excess")
-    if not change.high < 0:
-        return ""
-    times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} does not restore texture: on {title_of(study)} its images have {times} times the high-"
-        "frequency energy of the standard inversion's."
-    )
+        f" {called(name)} does not restore texture: on {title_of(study)} its images have "
+        f"{text(Interval(*np.exp(change)), 2)} times the high-frequency energy of the standard inversion's."
+    ) * bool(change.high < 0)
 
 
 def beside_paper(found: Found) -> Cells:
@@ -281,16 +278,14 @@ def beside_paper(found: Found) -> Cells:
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _PAPER_SCORES)])
 
 
-def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dict[str, Cell]:
+def paper_cells(study: xr.Dataset, point: str, printed: pd.Series) -> dict[str, Cell]:
     """Ours / paper of each score of a printed row; '-' for what was not measured."""
     row = {}
     for theirs, score in zip(paper_tables.SCORES, _PAPER_SCORES, strict=True):
-        known = study is not None and point in study["point"]
-        mean = value(study, score, point).mean if known else np.nan
-        digits = COLUMNS[score]
-        mine = "-" if np.isnan(mean) else f"{mean:.{digits}f}"
+        mean = float(value(study, score, point).mean)
+        mine = cells.number(mean, COLUMNS[score]).text
         note = paper_tables.DECORRELATION if score == "s_dc" else ""
-        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean), note=note)
+        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", mean, note=note)
     return row
 
 
@@ -304,11 +299,9 @@ def agreement(found: Found) -> str:
             for score in COMPARED:
                 theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
-                cell = f"{title(score, False)} of {called(method)}, {title_of(study)}"
-                if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
-                    unclear.append(cell)
-                else:
-                    (same if (theirs[0] > theirs[1]) == (gap.low > 0) else other).append(cell)
+                clear = theirs[0] != theirs[1] and (gap.low > 0 or gap.high < 0)
+                side = unclear if not clear else same if (theirs[0] > theirs[1]) == (gap.low > 0) else other
+                side.append(f"{title(score, False)} of {called(method)}, {title_of(study)}")
     if not (same or other or unclear):
         return "None of these data sets and methods is in the paper's tables."
     against = f" ({'; '.join(other)})" if other else ""

@@ -21,7 +21,7 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, fine_detail
-from spectral_collapse.findings.benchmark import called, cut, difference, points, seeds_averaged
+from spectral_collapse.findings.benchmark import called, cut, difference, points, seeds_averaged, smoother
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
@@ -196,12 +196,10 @@ def answer(found: Found) -> str:
     ]
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
-        smoother = ", though the images are mostly smoother than the standard inversion's"
-        smooth = all(2 * sum(_smoother(one, name) for one in studies.values()) >= len(studies) for name in names)
+        note = ", though the images are mostly smoother than the standard inversion's"
+        smooth = all(2 * sum(bool(smoother(one, name)) for one in studies.values()) >= len(studies) for name in names)
         where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
-        lines.append(
-            f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{smoother * smooth}."
-        )
+        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
     aims = {task: suited(found, task) for task in (LOOKING, EDITING)}
     best = {task: _most(found, task, cheap) for task, studies in aims.items() if studies}
     everywhere = all(count == len(aims[task]) for task, (_, count) in best.items())
@@ -255,7 +253,7 @@ def beware(named: Mapping[str, Found]) -> str:
     lines = []
     for name, found in named.items():
         counts = {
-            "have less high-frequency energy": sum(_smoother(one, name) for one in found.values()),
+            "have less high-frequency energy": sum(bool(smoother(one, name)) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
             "have fine detail farther from the targets'": fine_detail.nearer(found, name)[1],
         }
@@ -264,11 +262,6 @@ def beware(named: Mapping[str, Found]) -> str:
             lines.append(f"- images of **{called(name)}** {enumerated(parts)} data sets.\n")
     head = "**Beware** of what these scores do not see. Compared with images of the standard inversion"
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
-
-
-def _smoother(study: xr.Dataset, name: str) -> bool:
-    """Whether images have less high-frequency energy than the standard inversion's."""
-    return bool(difference(study, name, "standard", "hf_excess").high < 0)
 
 
 def _farther(study: xr.Dataset, name: str) -> bool:

@@ -221,14 +221,13 @@ def left(study: xr.Dataset) -> xr.DataArray:
 def first_steps(study: xr.Dataset) -> str:
     """What true predictions in the first steps leave of it, as a Markdown list."""
     lacks, (coarse, fine) = left(study), study["num_steps"].to_numpy()
-    counts = zip(lacks["replaced"].data, lacks["replaced_ratio"].data, strict=True)
     template = (
         "- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is {left[coarse]}; "
         "with {fine} steps and true predictions up to the same level it is {left[fine]}."
     )
     return "\n".join(
         tell(template, count=count, coarse=coarse, ratio=ratio, left=lacks.sel(replaced=count), fine=fine)
-        for count, ratio in counts
+        for count, ratio in study["replaced_ratio"].to_series().items()
         if count
     )
 
