@@ -26,7 +26,7 @@ def study() -> xr.Dataset:
 
 
 def test_the_matrix_shows_each_pair_once_and_marks_the_uncertain(study: xr.Dataset) -> None:
-    matrix = comparison.correlation(study, kind="pearson", over="sample")
+    matrix = comparison.correlation(study)
     matrix["r_low"].loc[{"score": "s_lf", "other": "psnr"}] = -0.9
     matrix["r_high"].loc[{"score": "s_lf", "other": "psnr"}] = 0.9
     svg = drawn(charts.correlation(matrix))
@@ -39,7 +39,7 @@ def test_the_matrix_shows_each_pair_once_and_marks_the_uncertain(study: xr.Datas
         assert row["interval"] == f"[{row['r_low']:.2f}, {row['r_high']:.2f}]"
     assert any(row["label"].startswith("(") for row in rows)
     assert not all(row["label"].startswith("(") for row in rows)
-    assert "Pearson correlation" in svg
+    assert "Spearman correlation" in svg
 
 
 def test_differences_have_a_panel_per_score_and_correlations_are_centred_at_zero(study: xr.Dataset) -> None:

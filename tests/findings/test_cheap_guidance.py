@@ -29,11 +29,11 @@ def test_choices_are_made_on_validation_images_within_the_time(found: dict[str, 
     assert findings.chosen(study, findings.CHEAP) == "every 5"
     assert findings.chosen(study, findings.NEXT_TO_NOTHING) == "free"
     assert findings.chosen(study, 1.0) is None
-    assert findings.chosen_terms(study) == {"g_HF": "spectral", "g_LF": "free"}
+    assert "single gradients: g_HF spectral; g_LF free." in findings.choices({"one": study})
     study["s_hf"] = -study["s_hf"]  # test images have no say
     assert findings.chosen(study, findings.CHEAP) == "every 5"
     study["validation_s_hf"].loc[{"variant": "free HF"}] = 0.99
-    assert findings.chosen_terms(study)["g_HF"] == "free"
+    assert "single gradients: g_HF free" in findings.choices({"one": study})
 
 
 def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Dataset]) -> None:
@@ -90,9 +90,8 @@ def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     assert findings.choice(found)[["Variant", "Time"]].to_numpy().tolist() == [["every 5", "1.4"]] * 2
     means = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
     assert findings.direction(found) == pytest.approx(min(means))
-    assert "g_HF spectral; g_LF free" in findings.choices(found)
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
-    assert findings.chosen_terms(fewer["one"]) == {}
+    assert "single gradients: not run" in findings.choices(fewer)
 
 
 def test_the_answer_follows_the_loss_and_the_time(found: dict[str, xr.Dataset]) -> None:

@@ -39,7 +39,6 @@ def test_the_matrix_turns_scores_so_that_more_is_better() -> None:
     study["high_frequency_deficit"] = 1 - study["s_dc"]  # its target is 0: less deficit is better
     matrix = findings.matrix({"one": study, "two": study})
     assert float(matrix["r"].sel(score="high_frequency_deficit", other="s_dc")) == pytest.approx(1)
-    assert matrix.attrs["over"] == "point"
 
 
 def test_an_exception_has_a_low_s_dc_and_nearly_the_energy_of_white_noise_and_says_something_of_latents() -> None:
@@ -93,7 +92,6 @@ def test_the_answer_counts_and_the_experiment_has_each_number() -> None:
     assert "(1.00 [1.00, 1.00])" in findings.rises({"made": study}, "means of methods")
     for score in ("hf_excess", "s_hf"):
         assert findings.raised({"made": study}, score) == (3, 3)
-    assert findings.excepted({"made": study}) == 0
     said = findings.experiment_verdict({"made": study})
     assert f"shuffled {findings.gap(study, 'shuffled').mean:.3f} [" in said
     assert "shuffled 1.00 [1.00, 1.00]" in said  # of white noise's energy
@@ -103,9 +101,10 @@ def test_sentences_on_whiteness_by_force_and_without_it() -> None:
     study = made_study()
     white = study["hf_excess"].sel(point="white noise")
     study["hf_excess"].loc[{"point": list(findings.FORCED)}] = white
-    assert "on no data sets. Latents made white by force have it in all cases" in findings.by_force({"made": study})
+    assert findings.as_white({"made": study}, "standard") == "no"
+    assert findings.as_white({"made": study}, *findings.FORCED) == "all"
     study["hf_excess"].loc[{"point": "shuffled"}] = white - 1
-    assert "have it in most cases" in findings.by_force({"made": study})
+    assert findings.as_white({"made": study}, *findings.FORCED) == "most"
     study["hf_excess"].loc[{"point": findings.LOUD}] = white - 1
     assert findings.needed({"made": study}).endswith("on no data sets.")
     study["hf_excess"].loc[{"point": findings.LOUD}] = white

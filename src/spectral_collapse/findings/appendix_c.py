@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES
-from spectral_collapse.findings.intervals import as_table, high_mean, means, of_means, titled
+from spectral_collapse.findings.intervals import ENDS, as_table, concat, high_mean, means, of_means, titled
 from spectral_collapse.findings.measured import below, title_of
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.statistics import Interval, interval, ratio, text
@@ -46,11 +46,9 @@ def gain(study: xr.Dataset) -> pd.DataFrame:
     Slopes of regressions over images and rings, with 95 % bootstrap intervals; C has no width."""
     found = ratio(study["cross"], study["input_power"])
     measured = titled(as_table(found, study["cross"]), denoiser=DENOISERS)
-    constant = dict.fromkeys(("mean", "low", "high"), float(study["contraction"]))
+    constant = dict.fromkeys(ENDS, float(study["contraction"]))
     claimed = pd.DataFrame({"denoiser": CONSTANT, "frequency": study["frequency"].data, **constant})
-    table = pd.concat([measured, claimed])
-    table.attrs["title"] = title_of(study)
-    return table
+    return concat([measured, claimed], title=title_of(study))
 
 
 def entering_noise(study: xr.Dataset) -> pd.DataFrame:
@@ -132,23 +130,22 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
         title = title_of(study)
         for one in predictions(study, decomposition[name]):
             if one.nearer not in _NOT_JUDGED:
-                case = cases.setdefault((one.claim, _where(one.equation)), {})
+                case = cases.setdefault((one.claim, one.equation), {})
                 if one.nearer in _HELD:
                     rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
                     case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            case = cases.setdefault((_gives_back(method), _where("Corollary 1")), {})
+            case = cases.setdefault((_gives_back(method), "Corollary 1"), {})
             case[title] = text(error), below(error, EXACT)
-    return [from_cases(claim, where, case, figure=_FIGURES.get(where, "")) for (claim, where), case in cases.items()]
+    made = []
+    for (claim, equation), case in cases.items():
+        place = equation if equation.startswith("Cor") else f"Eq. {equation}"
+        made.append(from_cases(claim, f"Spectral Collapse, App. C, {place}", case, figure=_FIGURES.get(equation, "")))
+    return made
 
 
-def _where(equation: str) -> str:
-    """Of an equation or a corollary."""
-    return f"Spectral Collapse, App. C, {equation if equation.startswith('Cor') else f'Eq. {equation}'}"
-
-
-_FIGURES = {_where("50, 51, 56"): "fig-gain", _where("Corollary 2"): "fig-entering-noise"}
+_FIGURES = {"50, 51, 56": "fig-gain", "Corollary 2": "fig-entering-noise"}
 """Claims with a figure of their own; the numbers of the others stand in the chapter's table."""
 
 

@@ -8,7 +8,7 @@ of methods. A method that is another one on these data by another name counts on
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,6 @@ _TITLES = {
     "network_calls": "network calls",
     "seconds": "seconds",
 }
-
 
 _PAPER_SCORES = [paper_tables.OURS.get(name, name) for name in paper_tables.SCORES]
 
@@ -197,19 +196,13 @@ def ranks(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked)
 def front(study: xr.Dataset) -> pd.DataFrame:
     """Structure and texture of methods and true targets: s_lf (cut) and s_hf with ends, other scores, on_front."""
-    result = _placed(study, lambda name, score: value(cut(study), score, name))
-    for score in ("psnr", "sliced_wasserstein", "network_calls"):
-        result[score] = [value(study, score, name).mean for name in (*points(study), TARGET)]
-    return result
-
-
-def _placed(study: xr.Dataset, of: Callable[[str, str], Interval]) -> pd.DataFrame:
-    """A row per method and one of true targets: method, kind, `of` it and s_lf or s_hf (mean, `_low`, `_high`),
-    on_front: whether it is a method that no other one beats in both."""
-    names = [*points(study), TARGET]
+    names, limited = [*points(study), TARGET], cut(study)
     about = pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names]})
-    scores = [beside(pd.DataFrame([of(name, score) for name in names]), score) for score in ("s_lf", "s_hf")]
-    return with_front(pd.concat([about, *scores], axis=1), about["kind"] != called(TARGET))
+    placed = [beside(pd.DataFrame([value(limited, of, name) for name in names]), of) for of in ("s_lf", "s_hf")]
+    result = with_front(pd.concat([about, *placed], axis=1), about["kind"] != called(TARGET))
+    for score in ("psnr", "sliced_wasserstein", "network_calls"):
+        result[score] = [value(study, score, name).mean for name in names]
+    return result
 
 
 def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") -> pd.DataFrame:
@@ -265,13 +258,10 @@ def _higher(study: xr.Dataset, score: str) -> int:
 def smoother(study: xr.Dataset, name: str) -> str:
     """A warning where a method's images have significantly less high-frequency energy than the standard inversion's."""
     change = difference(study, name, "standard", "hf_excess")
-    if not change.high < 0:
-        return ""
-    times = text(Interval(*np.exp(change)), 2)
     return (
-        f" {called(name)} does not restore texture: on {title_of(study)} its images have {times} times the high-"
-        "frequency energy of the standard inversion's."
-    )
+        f" {called(name)} does not restore texture: on {title_of(study)} its images have "
+        f"{text(Interval(*np.exp(change)), 2)} times the high-frequency energy of the standard inversion's."
+    ) * bool(change.high < 0)
 
 
 def beside_paper(found: Found) -> Cells:
@@ -288,16 +278,14 @@ def beside_paper(found: Found) -> Cells:
     return pd.DataFrame(rows, columns=["Method", "Data", "Table", *map(title, _PAPER_SCORES)])
 
 
-def paper_cells(study: xr.Dataset | None, point: str, printed: pd.Series) -> dict[str, Cell]:
+def paper_cells(study: xr.Dataset, point: str, printed: pd.Series) -> dict[str, Cell]:
     """Ours / paper of each score of a printed row; '-' for what was not measured."""
     row = {}
     for theirs, score in zip(paper_tables.SCORES, _PAPER_SCORES, strict=True):
-        known = study is not None and point in study["point"]
-        mean = value(study, score, point).mean if known else np.nan
-        digits = COLUMNS[score]
-        mine = "-" if np.isnan(mean) else f"{mean:.{digits}f}"
+        mean = float(value(study, score, point).mean)
+        mine = cells.number(mean, COLUMNS[score]).text
         note = paper_tables.DECORRELATION if score == "s_dc" else ""
-        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", float(mean), note=note)
+        row[title(score)] = Cell(f"{mine} / {printed[theirs]:g}", mean, note=note)
     return row
 
 
@@ -311,11 +299,9 @@ def agreement(found: Found) -> str:
             for score in COMPARED:
                 theirs = [paper_tables.value(printed, score, dataset=name, method=one) for one in (method, "standard")]
                 gap = difference(study, method, "standard", score)
-                cell = f"{title(score, False)} of {called(method)}, {title_of(study)}"
-                if theirs[0] == theirs[1] or not (gap.low > 0 or gap.high < 0):
-                    unclear.append(cell)
-                else:
-                    (same if (theirs[0] > theirs[1]) == (gap.low > 0) else other).append(cell)
+                clear = theirs[0] != theirs[1] and (gap.low > 0 or gap.high < 0)
+                side = unclear if not clear else same if (theirs[0] > theirs[1]) == (gap.low > 0) else other
+                side.append(f"{title(score, False)} of {called(method)}, {title_of(study)}")
     if not (same or other or unclear):
         return "None of these data sets and methods is in the paper's tables."
     against = f" ({'; '.join(other)})" if other else ""
@@ -355,18 +341,17 @@ def claims(found: Found) -> list[Claim]:
         ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_higher, front),
         ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_lower, front),
     ]  # fmt: skip
+
+    def gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
+        run = {point, other} <= {*points(study), WHITE, TARGET}
+        return difference(study, point, other, score) if run else None
+
     rules = []
     for words, where, point, other, score, side, figure in rows:
         what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
-        gap = functools.partial(_gap, point=point, other=other, score=score)
-        rules.append(Rule(words, where, what, gap, side(score), figure))
+        measured = functools.partial(gap, point=point, other=other, score=score)
+        rules.append(Rule(words, where, what, measured, side(score), figure))
     return judge(rules, found, counted)
-
-
-def _gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
-    """`difference`; None where a method was not run."""
-    known = (*points(study), WHITE, TARGET)
-    return difference(study, point, other, score) if point in known and other in known else None
 
 
 def kinds(study: xr.Dataset) -> dict[str, list[str]]:

@@ -14,10 +14,10 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, from_cases
-from spectral_collapse.findings.intervals import as_table, beside, bounds_of, means, stacked
+from spectral_collapse.findings.intervals import beside, bounds_of, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import attr, judged, title_of
-from spectral_collapse.findings.tidy import each, items, often
+from spectral_collapse.findings.tidy import by_data, each, items, often
 from spectral_collapse.statistics import HypervolumeGain, text
 from spectral_collapse.studies.cheap_guidance import EXACT, STANDARD
 
@@ -68,14 +68,8 @@ def costs(study: xr.Dataset) -> pd.DataFrame:
 @each(stacked, "panel")
 def differences(study: xr.Dataset, score: str) -> pd.DataFrame:
     """A score of each variant minus exact OVG's on the same images, plain starts: columns panel, series, mean, ..."""
-    gaps = _minus_exact(study, score).sel(variant=[STANDARD, *cheap(study)])
-    return as_table(statistics.interval(gaps), gaps).rename(columns={"variant": "series"})
-
-
-def _minus_exact(study: xr.Dataset, score: str) -> xr.DataArray:
-    """A score of each variant with plain starts minus exact OVG's: (variant, sample)."""
-    values = study[score].sel(start="plain", drop=True)
-    return values - values.sel(variant=EXACT, drop=True)
+    values = study[score].sel(start="plain", drop=True).rename(variant="series")
+    return means(values.sel(series=[STANDARD, *cheap(study)]) - values.sel(series=EXACT, drop=True))
 
 
 def seconds(study: xr.Dataset) -> dict[str, float]:
@@ -105,12 +99,6 @@ def chosen(study: xr.Dataset, at_most: float) -> str | None:
     return _best(study, [name for name in cheap(study) if seconds(study)[name] <= at_most])
 
 
-def chosen_terms(study: xr.Dataset) -> dict[str, str]:
-    """For g_HF and g_LF, which origin is best on the validation images while the other gradient stays exact."""
-    best = {gradient: _best(study, variants) for gradient, variants in _TERMS.items()}
-    return {gradient: name.split()[0] for gradient, name in best.items() if name}
-
-
 def _best(study: xr.Dataset, variants: Sequence[str]) -> str | None:
     """Of the variants that were run, the one with the largest mean S_HF times mean S_LF (cut) on validation images."""
     kept = np.minimum(study["validation_s_lf"], study["validation_target_s_lf"]).mean("validated")
@@ -120,25 +108,26 @@ def _best(study: xr.Dataset, variants: Sequence[str]) -> str | None:
 
 def thirds(found: Found) -> pd.DataFrame:
     """Where the free gradients go wrong, a row per data set and third of the steps: means over images and steps."""
-    rows = []
+    rows = {}
     for study in found.values():
         steps = zip(("first", "middle", "last"), np.array_split(np.arange(study.sizes["step"]), 3), strict=True)
         for third, part in steps:
             at = study[["cosine", "log_length", "share"]].isel(step=part).mean(("step", "followed"))
             free, share = at.sel(kind="free"), at["share"].sel(gradient="g_HF", band="high")
-            numbers = {f"Cosine, {name}": free["cosine"].sel(gradient=name) for name in study["gradient"].data}
-            lengths = 10 ** free["log_length"]
-            numbers |= {f"Length, {name}": lengths.sel(gradient=name) for name in study["gradient"].data}
-            numbers |= {f"High frequencies, {name}": share.sel(origin=name) for name in (EXACT, "spectral", "free")}
-            row = {"Data": f"{title_of(study)} ({attr(study, 'space')})", "Third of the steps": third}
-            rows.append(row | {name: f"{float(number):.2f}" for name, number in numbers.items()})
-    return pd.DataFrame(rows).set_index(["Data", "Third of the steps"])
+            values = {"Cosine": free["cosine"], "Length": 10 ** free["log_length"]}
+            row = {f"{name}, {one}": of.sel(gradient=one) for name, of in values.items() for one in of["gradient"].data}
+            row |= {f"High frequencies, {name}": share.sel(origin=name) for name in (EXACT, "spectral", "free")}
+            rows[f"{title_of(study)} ({attr(study, 'space')})", third] = {name: float(one) for name, one in row.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index").map("{:.2f}".format)
+    return table.rename_axis(["Data", "Third of the steps"])
 
 
 @each(items)
 def choices(study: xr.Dataset) -> str:
-    """Which origin is best per term and within each budget, a line of Markdown per data set, and how it was chosen."""
-    terms = "; ".join(f"{gradient} {origin}" for gradient, origin in chosen_terms(study).items())
+    """Which origin is best per term, while the other gradient stays exact, and within each budget, a line of Markdown
+    per data set, and how it was chosen."""
+    best = {gradient: _best(study, variants) for gradient, variants in _TERMS.items()}
+    terms = "; ".join(f"{gradient} {name.split()[0]}" for gradient, name in best.items() if name)
     within = [f"{chosen(study, limit) or 'none'} within {limit:g} times" for limit in (CHEAP, NEXT_TO_NOTHING)]
     return (
         f", chosen on {study.sizes['validated']} validation images from "
@@ -147,23 +136,18 @@ def choices(study: xr.Dataset) -> str:
     )
 
 
-def choice(found: Found) -> pd.DataFrame:
+@each(by_data)
+def choice(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: what `chosen` picks within `CHEAP`, its time, exact OVG's, and its area minus that."""
-    rows = []
-    for study in found.values():
-        name, times = chosen(study, CHEAP), seconds(study)
-        gain = area_gain(study, name) if name else None
-        rows.append(
-            {
-                "Data": title_of(study),
-                "Variant": name or "none",
-                "Time": f"{times[name]:.1f}" if name else "-",
-                "Time of exact OVG": f"{times[EXACT]:.1f}",
-                "Area minus exact OVG's": text(gain.gain) if gain else "-",
-                "Area of exact OVG": f"{gain.baselines:.3f}" if gain else "-",
-            }
-        )
-    return pd.DataFrame(rows).set_index("Data")
+    name, times = chosen(study, CHEAP), seconds(study)
+    gain = area_gain(study, name) if name else None
+    return {
+        "Variant": name or "none",
+        "Time": f"{times[name]:.1f}" if name else "-",
+        "Time of exact OVG": f"{times[EXACT]:.1f}",
+        "Area minus exact OVG's": text(gain.gain) if gain else "-",
+        "Area of exact OVG": f"{gain.baselines:.3f}" if gain else "-",
+    }
 
 
 def answer(found: Found) -> str:

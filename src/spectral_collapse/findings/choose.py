@@ -21,8 +21,9 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, fine_detail
-from spectral_collapse.findings.benchmark import called, cut, difference, seeds_averaged
+from spectral_collapse.findings.benchmark import called, cut, difference, points, seeds_averaged, smoother
 from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, often, once
@@ -88,15 +89,9 @@ class Choice(NamedTuple):
 
 
 def suited(found: Found, task: str) -> Found:
-    """The results that a task is answered from. Raises InvalidParameterError for an unknown task."""
-    wanted = _task(task).structures
+    """The results that a task is answered from."""
+    wanted = TASKS[task].structures
     return {name: study for name, study in found.items() if not wanted or study.attrs["structure"] in wanted}
-
-
-def _task(name: str) -> Task:
-    if name not in TASKS:
-        raise unknown("task", name, TASKS)
-    return TASKS[name]
 
 
 def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
@@ -104,7 +99,9 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
 
     Raises InvalidParameterError for an unknown task, DataError where the budget leaves none.
     """
-    wanted, costs = _task(task), study["inversion_cost"].to_series()
+    if task not in TASKS:
+        raise unknown("task", task, TASKS)
+    wanted, costs = TASKS[task], study["inversion_cost"].to_series()
     allowed = _allowed(study, wanted)
     names = [str(name) for name, cost in costs.items() if cost <= budget * (1 + 1e-9) and name in allowed]
     if not names:
@@ -115,11 +112,9 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
 @once
 def _allowed(study: xr.Dataset, wanted: Task) -> set[str]:
     """The methods above the floor of a task and no farther from real targets, where it has such conditions."""
-    names = [str(name) for name in study["point"].to_numpy()]
+    names = points(study)
     if wanted.floor:
-        floor = study[wanted.floor].mean("seed")
-        gaps = interval(floor.sel(point=names) - floor.sel(point="standard", drop=True))
-        names = [name for name, high in zip(names, gaps.high, strict=True) if not high < 0]
+        names = [name for name in names if not difference(study, name, "standard", wanted.floor).high < 0]
     if wanted.near:
         names = [name for name in names if not (_farther(study, name) or fine_detail.closer(study, name) is False)]
     return set(names)
@@ -192,10 +187,6 @@ def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
     return [name for name, count in counts.items() if count == most], most
 
 
-def _share(count: int, of: int) -> str:
-    return "on the only data set" if of == 1 else f"on {often(count, of)}"
-
-
 def answer(found: Found) -> str:
     """What to try first, and whom to use for correct values, to look at images and to edit, as Markdown."""
     cheap = BUDGETS[0]
@@ -205,29 +196,27 @@ def answer(found: Found) -> str:
     ]
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
-        smoother = ", though the images are mostly smoother than the standard inversion's"
-        smooth = all(2 * sum(_smoother(one, name) for one in studies.values()) >= len(studies) for name in names)
-        lines.append(
-            f"For correct pixel values use {_bold(names, 'or')}, among the best {_share(count, len(studies))}"
-            f"{' data sets' * (len(studies) > 1)}{smoother * smooth}."
-        )
+        note = ", though the images are mostly smoother than the standard inversion's"
+        smooth = all(2 * sum(bool(smoother(one, name)) for one in studies.values()) >= len(studies) for name in names)
+        where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
+        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
     aims = {task: suited(found, task) for task in (LOOKING, EDITING)}
     best = {task: _most(found, task, cheap) for task, studies in aims.items() if studies}
     everywhere = all(count == len(aims[task]) for task, (_, count) in best.items())
     shared = [name for name in next(iter(best.values()))[0] if all(name in names for names, _ in best.values())]
     if shared and everywhere:
-        lines.append(f"{_AIMS[tuple(best)]}, {_bold(shared)} {_is(shared)} among the best everywhere.")
+        lines.append(f"{_AIMS[tuple(best)]}, {_lead(shared)} everywhere.")
     else:
-        each = [
-            f"{_AIMS[(task,)]}, {_bold(names)} {_is(names)} among the best on {count} of {len(aims[task])} data sets"
+        each = (
+            f"{_AIMS[(task,)]}, {_lead(names)} on {count} of {len(aims[task])} data sets"
             for task, (names, count) in best.items()
-        ]
-        lines.append(f"{each[0]}{''.join(f'; t{one[1:]}' for one in each[1:])}.")
+        )
+        lines.append(f"{'; '.join(each).replace('; T', '; t')}.")
     return f"**Answer.** {' '.join(lines)}"
 
 
-def _is(names: Sequence[str]) -> str:
-    return "are" if len(names) > 1 else "is"
+def _lead(names: Sequence[str]) -> str:
+    return f"{_bold(names)} {'are' if len(names) > 1 else 'is'} among the best"
 
 
 def _bold(names: Sequence[str], last: str = "and") -> str:
@@ -264,7 +253,7 @@ def beware(named: Mapping[str, Found]) -> str:
     lines = []
     for name, found in named.items():
         counts = {
-            "have less high-frequency energy": sum(_smoother(one, name) for one in found.values()),
+            "have less high-frequency energy": sum(bool(smoother(one, name)) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
             "have fine detail farther from the targets'": fine_detail.nearer(found, name)[1],
         }
@@ -275,36 +264,23 @@ def beware(named: Mapping[str, Found]) -> str:
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 
 
-def _smoother(study: xr.Dataset, name: str) -> bool:
-    """Whether images have less high-frequency energy than the standard inversion's."""
-    return bool(difference(study, name, "standard", "hf_excess").high < 0)
-
-
 def _farther(study: xr.Dataset, name: str) -> bool:
     """Whether images are farther from real targets than the standard inversion's, in every draw."""
     distance = study["sliced_wasserstein"]
     return bool((distance.sel(point=name) > distance.sel(point="standard")).all())
 
 
-def _paid(found: Found) -> tuple[list[tuple[str, xr.Dataset]], int, list[str]]:
-    """All tasks on their data sets; in how many of these cases the largest budget has another best method than the
-    smallest; and those in which this one is better, as text."""
+def worth(found: Found) -> str:
+    """In how many cases, a task on a data set each, the largest budget has another best than the smallest, and a
+    better one, as Markdown."""
     pairs = [(task, study) for task in TASKS for study in suited(found, task).values()]
     others, better = 0, []
     for task, study in pairs:
         cheap, costly = (choices(study, task, budget)[0].method for budget in ENDS)
-        if cheap != costly:
-            others += 1
-            scores = _score(study, TASKS[task].score)
-            gain = interval(scores.sel(point=costly, drop=True) - scores.sel(point=cheap, drop=True))
-            if gain.low > 0:
-                better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
-    return pairs, others, better
-
-
-def worth(found: Found) -> str:
-    """In how many cases the largest budget has another best than the smallest, and a better one, as Markdown."""
-    pairs, others, better = _paid(found)
+        others += cheap != costly
+        gain = gap(_score(study, TASKS[task].score), point=(costly, cheap))
+        if gain.low > 0:
+            better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {pays}. A budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "

@@ -173,7 +173,8 @@ def is_below(bound: float, within: float = 0.0) -> Test:
 
 def is_restored(score: str) -> Test:
     """That a difference is not below 0 by more than the registered margin of a score."""
-    return is_at_least(0, margin(score))
+    within = margin(score)
+    return Test(f"at least 0 - {within:g}", lambda one: rules.at_least(one, 0, within))
 
 
 def is_higher(score: str) -> Test:
@@ -191,11 +192,6 @@ def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, wi
         return False if within and rules.equal(one, bound, within) else rule(one, bound)
 
     return Test(f"{side} {bound:.3g}" + f" (equal within {within:g})" * bool(within), holds)
-
-
-def is_at_least(value: float, within: float) -> Test:
-    """`measured.at_least`."""
-    return Test(f"at least {value:.3g} - {within:g}", lambda one: rules.at_least(one, value, within))
 
 
 def is_equal(value: float, margin: float) -> Test:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_higher, is_lower, is_restored, judge
-from spectral_collapse.findings.intervals import high_mean, means
-from spectral_collapse.findings.measured import attr, below, images, title_of
-from spectral_collapse.statistics import POSITIVE, SHARE, Interval, groups_of
+from spectral_collapse.findings.intervals import gap, high_mean, means
+from spectral_collapse.findings.measured import below, title_of
+from spectral_collapse.findings.tidy import by_data, each
+from spectral_collapse.statistics import POSITIVE, SHARE, Interval, bootstrap_mean, groups_of, text
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -47,42 +47,32 @@ def latent_spectra(study: xr.Dataset) -> pd.DataFrame:
 
 def energy(study: xr.Dataset, series: str = "standard", over: str = "target") -> Interval:
     """The high-frequency energy of a series of images as a multiple of another's: geometric mean over images."""
-    excess = study["image_excess"]
-    gaps = excess.sel(image_series=series, drop=True) - excess.sel(image_series=over, drop=True)
-    return statistics.geometric_mean(gaps)
-
-
-def cured(study: xr.Dataset) -> str:
-    """The high-frequency energy of each cure's images over their true targets', in words."""
-    cures = {name: statistics.text(energy(study, name), 2) for name in OUTPUTS if name != "standard"}
-    return " and ".join(f"with {name} they have {times}" for name, times in cures.items())
+    return Interval(*np.exp(gap(study["image_excess"], image_series=(series, over))))
 
 
 def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
-    return {series: statistics.bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
+    return {series: bootstrap_mean(power.sel(latent_series=series), bounds=POSITIVE) for series in LATENTS}
 
 
-def table(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+@each(by_data)
+def table(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents."""
-    rows = {}
-    for study in found.values():
-        row = {f"Energy, {name}": statistics.text(energy(study, name), 2) for name in OUTPUTS}
-        row["Power"], row["S_DC"] = latents_table(study).loc[TITLES["source, network"]]
-        rows[title_of(study)] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
+    power, s_dc = latents_table(study).loc[TITLES["source, network"]]
+    return {f"Energy, {name}": text(energy(study, name), 2) for name in OUTPUTS} | {"Power": power, "S_DC": s_dc}
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
     """Numbers on how much texture the standard inversion loses, and how much the cures give back."""
-    about = {"images": images(study), "title": title_of(study), "origin": attr(study, "origin")}
     even = {
         True: "The network is not the only cause: an ideal denoiser for Gaussian data of this spectrum collapses too",
         False: "An ideal denoiser for Gaussian data of this spectrum does not collapse",
         None: "An ideal denoiser for Gaussian data of this spectrum does not collapse significantly",
     }[below(powers(study)["source, closed form"], 1)]
-    return about | {"energy": energy(study), "cured": cured(study), "even": even}
+    cures = (name for name in OUTPUTS if name != "standard")
+    cured = " and ".join(f"with {name} they have {text(energy(study, name), 2)}" for name in cures)
+    return {"energy": energy(study), "cured": cured, "even": even}
 
 
 def targets_too(study: xr.Dataset) -> str:
@@ -91,7 +81,7 @@ def targets_too(study: xr.Dataset) -> str:
     if not below(found, 1):
         return ""
     return (
-        f"Latents of the true targets have {statistics.text(found, 2)} of white noise's power at high frequencies: not "
+        f"Latents of the true targets have {text(found, 2)} of white noise's power at high frequencies: not "
         "only plain sources collapse."
     )
 
@@ -99,9 +89,9 @@ def targets_too(study: xr.Dataset) -> str:
 def latents_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per kind of latent: power above half the Nyquist frequency, and S_DC, with intervals."""
     s_dc = study["latent_s_dc"]
-    white = {one: statistics.bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
+    white = {one: bootstrap_mean(s_dc.sel(latent_series=one), bounds=SHARE) for one in LATENTS}
     columns = {"Power at high frequencies": powers(study), "S_DC": white}
-    texts = {name: {TITLES[one]: statistics.text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
+    texts = {name: {TITLES[one]: text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
     return pd.DataFrame(texts).rename_axis("Latents of")
 
 
@@ -112,8 +102,7 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         return powers(study)["source, network"]
 
     def independence(study: xr.Dataset) -> Interval:
-        s_dc = study["latent_s_dc"]
-        return statistics.bootstrap_mean(s_dc.sel(latent_series="source, OVG") - s_dc.sel(latent_series="white noise"))
+        return gap(study["latent_s_dc"], latent_series=("source, OVG", "white noise"))
 
     def energy_over(series: str, other: str) -> Callable[[xr.Dataset], Interval]:
         return lambda study: Interval(*np.log(energy(study, series, other)))

@@ -9,7 +9,6 @@ compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -18,9 +17,7 @@ from scipy import stats
 from spectral_collapse import metrics, statistics
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings.intervals import of_means
-from spectral_collapse.statistics import Interval, Kind, bootstrap_counts, groups_of, resampled, resampled_means, within
-
-Over = Literal["point", "sample"]
+from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, resampled, resampled_means, within
 
 LEVEL = 0.05
 """p-values below this are significant."""
@@ -104,27 +101,19 @@ def leaders(study: xr.Dataset, score: str) -> dict[str, str]:
 
 
 def cases(
-    studies: Sequence[xr.Dataset],
-    candidates: Sequence[str],
-    baselines: Sequence[str],
-    scores: Sequence[str] | None = None,
+    studies: Sequence[xr.Dataset], candidates: Sequence[str], baselines: Sequence[str], scores: Sequence[str]
 ) -> xr.Dataset:
     """The share of settings in which one kind of method is better than another, as Tables 1 and 6 count it.
 
     A case is a study, a seed, a point whose `method` is among `candidates` and one whose method is among `baselines`;
     it is improved where the candidate's mean over images is strictly better. The interval resamples the images of each
-    study. scores: without it those with a direction that all studies have. Returns dim score: improved with _low and
-    _high; the attr `cases` is their number.
+    study. scores: with a direction. Returns dim score: improved with _low and _high; the attr `cases` is their number.
     """
     if not studies:
         raise DataError("cases are counted in studies; give at least one")
-    if scores is None:
-        scores = [name for name in scores_of(studies[0]) if all(name in scores_of(study) for study in studies)]
+    names, actual, drawn = list(scores), [], []
     for study in studies:
-        _chosen(study, scores)
-    names = [name for name, directed in zip(scores, _directed(scores), strict=True) if directed]
-    actual, drawn = [], []
-    for study in studies:
+        _chosen(study, names)
         kinds = [study["method"].isin(list(wanted)).to_numpy() for wanted in (candidates, baselines)]
         values = np.stack([_seeds(study[name]).to_numpy() for name in names])  # (score, point, seed, sample)
         counts = bootstrap_counts(groups_of(study))
@@ -156,40 +145,20 @@ def ranks(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
     return xr.Dataset(_variables("mean_rank", found, ("point",)), {"point": study["point"].to_numpy()})
 
 
-def correlation(
-    study: xr.Dataset, scores: Sequence[str] | None = None, kind: Kind = "spearman", over: Over = "point"
-) -> xr.Dataset:
-    """The correlation of each score with each other, as Fig. 14 of Spectral Collapse, with intervals over images.
+def correlation(study: xr.Dataset, scores: Sequence[str] | None = None) -> xr.Dataset:
+    """Spearman's correlation of each score with each other between the points' means, as Fig. 14 of Spectral Collapse,
+    with intervals over images. The paper names no coefficient; this one does not depend on a score's scale.
 
-    kind: of coefficient; the paper names none, and Spearman's does not depend on a score's scale. over: 'point',
-    between the points' means, which is the paper's reading; 'sample', between all images of all points. Returns dims
-    score, other: r, with r_low and r_high, for these points and no others; NaN where a score is the same everywhere or
-    not finite.
+    Returns dims score, other: r, with r_low and r_high, for these points and no others; NaN where a score is the same
+    everywhere or not finite.
     """
-    for name, value, allowed in (("kind", kind, get_args(Kind)), ("over", over, get_args(Over))):
-        if value not in allowed:
-            raise unknown(name, value, allowed)
-    names = _chosen(study, scores)
-    values = _per_image(study, names).to_numpy()
-    _, points, samples = values.shape
-    count = points if over == "point" else points * samples
+    names, count = _chosen(study, scores), study.sizes["point"]
     if len(names) < 2 or count < 3:
         raise DataError(f"a correlation needs 2 scores and 3 values of each, got {len(names)} and {count}")
-
-    def of(counts: np.ndarray) -> np.ndarray:
-        """How often each sample counts (resamples, samples) -> (score, other, resamples)."""
-        if over == "point":
-            return statistics.correlations(resampled_means(values, counts), kind)
-        repeated = (np.repeat(values, times.astype(int), -1).reshape(len(names), -1, 1) for times in counts)
-        return np.concatenate([statistics.correlations(one, kind) for one in repeated], axis=-1)
-
-    groups = groups_of(study)
-    counts, r = bootstrap_counts(groups), of(np.ones((1, samples)))[..., 0]
-    unknown_end = np.full_like(r, np.nan)
-    alone = np.isnan(counts).any()
-    found = Interval(r, unknown_end, unknown_end) if alone else within(resampled(r, of(counts), groups), -1, 1)
-    variables = _variables("r", found, ("score", "other"), f"{kind.title()} correlation")
-    return xr.Dataset(variables, {"score": names, "other": names}, {"over": over, "points": points})
+    values, groups = _per_image(study, names), groups_of(study)
+    found = within(of_means(lambda means: statistics.correlations(means, "spearman"), values, groups=groups), -1, 1)
+    variables = _variables("r", found, ("score", "other"), "Spearman correlation")
+    return xr.Dataset(variables, {"score": names, "other": names})
 
 
 def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:

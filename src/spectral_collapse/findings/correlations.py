@@ -8,7 +8,6 @@ means also draws methods, about which it is a statement.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from spectral_collapse import metrics, statistics
-from spectral_collapse.findings import comparison
+from spectral_collapse.findings import comparison, intervals
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, is_lower, judge
 from spectral_collapse.findings.decorrelation import NEAR, white_s_dc
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, means, of_means, stacked
@@ -69,12 +68,17 @@ def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Inte
     values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
+
+    def pooled(both: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Over points and samples, of means (point, resample) of two scores' product and of their squares."""
+        return both.mean(0) / np.sqrt(one.mean(0) * other.mean(0))
+
     found = {"means of methods": _over_methods(values, groups)}
     away = {"all images": (1, 2), "given the method": 2, "given the image": 1}
     for name, dims in away.items():
         one_score, other_score = ranks - ranks.mean(dims, keepdims=True)
         products = one_score * other_score, one_score**2, other_score**2
-        found[name] = of_means(_pooled, *products, groups=groups)
+        found[name] = of_means(pooled, *products, groups=groups)
     return {name: statistics.within(one, -1, 1) for name, one in found.items()}
 
 
@@ -93,17 +97,11 @@ def _over_methods(values: np.ndarray, groups: np.ndarray) -> Interval:
     return statistics.resampled(actual, r[np.isfinite(r)], fewer)  # a method against itself has no correlation
 
 
-def _pooled(both: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Correlation over points and samples, of means (point, resample) of two scores' product and of their squares."""
-    return both.mean(0) / np.sqrt(one.mean(0) * other.mean(0))
-
-
 @each(stacked, "panel")
 def correlations(one: xr.Dataset) -> pd.DataFrame:
     """Columns panel, score (its symbol), reading, mean, low, high, of S_HF and S_LF with S_DC."""
-    tables = [pd.DataFrame(readings(one, score)).T.assign(score=metrics.SCORES[score].symbol) for score in SCORES]
-    rows = pd.concat(tables).set_axis(["mean", "low", "high", "score"], axis=1)
-    return rows.rename_axis("reading").reset_index()
+    tables = (pd.DataFrame(readings(one, score)).T.assign(score=metrics.SCORES[score].symbol) for score in SCORES)
+    return pd.concat(tables).set_axis([*ENDS, "score"], axis=1).rename_axis("reading").reset_index()
 
 
 def matrix(found: Found) -> xr.Dataset:
@@ -129,17 +127,15 @@ def matrix(found: Found) -> xr.Dataset:
 def experiment(one: xr.Dataset) -> pd.DataFrame:
     """S_DC, S_HF and S_LF of the standard inversion, `white_norm`, `nullspace` and the latents that were made."""
     shown = [*(name for name in ("standard", "white_norm", "nullspace") if name in one["point"]), *MADE]
-    rows = [
+    return pd.concat(
         means(one[name].sel(point=shown), bounds=bounds_of(name)).assign(score=metrics.SCORES[name].symbol)
-        for name in ("s_dc", "s_hf", "s_lf")
-    ]
-    return pd.concat(rows)
+        for name in ("s_dc", *SCORES)
+    )
 
 
 def gap(one: xr.Dataset, point: str, reference: str = "standard", score: str = "s_hf") -> Interval:
     """Mean difference of a score between two points on the same images."""
-    values = one[score]
-    return statistics.bootstrap_mean(values.sel(point=point, drop=True) - values.sel(point=reference, drop=True))
+    return intervals.gap(one[score], point=(point, reference))
 
 
 def exceptions(one: xr.Dataset, part: bool = False) -> str:
@@ -165,9 +161,14 @@ def _same_energy(one: xr.Dataset, name: str) -> Held:
     return equal(gap(one, name, WHITE, "hf_excess"), 0, margin("hf_ratio"))
 
 
+def _measured(found: Found, score: str, reading: str = "means of methods") -> Measured:
+    """The correlation of a score with S_DC in a reading, on each data set."""
+    return Measured.of(found, lambda one: readings(one, score)[reading])
+
+
 def rises(found: Found, reading: str) -> str:
     """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
-    r = Measured.of(found, lambda one: readings(one, "s_hf")[reading])
+    r = _measured(found, "s_hf", reading)
     return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]} ({r.span(2)})"
 
 
@@ -177,39 +178,25 @@ def raised(found: Found, score: str) -> tuple[int, int]:
     return sum(change.low > 0 for change in gaps), len(gaps)
 
 
-def excepted(found: Found) -> int:
-    """On how many data sets there are `exceptions`."""
-    return sum(bool(exceptions(one)) for one in found.values())
-
-
 def over_methods(found: Found) -> str:
     """Whether S_HF rises with S_DC over methods, as a sentence."""
-    r = Measured.of(found, lambda one: readings(one, "s_hf")["means of methods"])
-    if not r.above(0) and not r.below(0):
-        return "Over our methods this correlation is too uncertain to tell."
+    r = _measured(found, "s_hf")
     sides = {"rises": len(r.above(0)), "falls": len(r.below(0))}
+    if not any(sides.values()):
+        return "Over our methods this correlation is too uncertain to tell."
     told = enumerated(f"{verb} on {often(count, len(found))} data sets" for verb, count in sides.items() if count)
     return f"Over our methods $S_{{HF}}$, as a function of $S_{{DC}}$, {told}."
 
 
-def _as_white(found: Found, points: Sequence[str]) -> tuple[int, int]:
-    """In how many cases, of how many, images have the energy of images from white noise (`_same_energy`)."""
+def as_white(found: Found, *points: str) -> str:
+    """In how many cases images have the energy of images from white noise (`_same_energy`), in words."""
     held = [_same_energy(one, name) for one in found.values() for name in points]
-    return held.count(True), len(held)
-
-
-def by_force(found: Found) -> str:
-    """Whether latents that were made white give the texture that white noise gives, as a sentence."""
-    standard, forced = (often(*_as_white(found, points)) for points in (("standard",), FORCED))
-    return (
-        "Images from the standard inversion's latents have the high-frequency energy of images from white noise, up to "
-        f"a quarter, on {standard} data sets. Latents made white by force have it in {forced} cases."
-    )
+    return often(held.count(True), len(held))
 
 
 def needed(found: Found) -> str:
     """Whether texture needs whiteness, as a sentence: coloured noise has the norm alone."""
-    share = often(*_as_white(found, (LOUD,)))
+    share = as_white(found, LOUD)
     return (
         "Noise of the right norm whose spectrum is not white gives the high-frequency energy of white noise, up to a "
         f"quarter, on {share} data sets{', so texture does not need whiteness there' * (share != 'no')}."
@@ -254,32 +241,25 @@ def claims(found: Found) -> list[Claim]:
     is open. Structure in the latent degrades texture where coloured noise at the norm of white noise, which has the
     structure and not the missing power, gives less energy than white noise. Images of a single picture tell nothing."""
     found = {name: one for name, one in found.items() if len(set(statistics.groups_of(one))) > 1}
-
-    def r(score: str, reading: str = "means of methods") -> Callable[[xr.Dataset], Interval]:
-        return lambda one: readings(one, score)[reading]
-
     paper, figure = "Spectral Collapse", "fig-co-readings"
     rows = [
         Rule("S_HF and S_DC have a strong positive correlation over methods", f"{paper}, Sec. 4, Fig. 4a and 15",
-             "r of means", r("s_hf"), is_above(0.5), figure, 2, images),
+             "r of means", _measured(found, "s_hf"), is_above(0.5), figure, 2, images),
         Rule("S_HF and S_DC correlate positively across the images of one method, too",
              f"our reading of {paper}, Sec. 4",
-             "r given the method", r("s_hf", "given the method"), is_above(0), figure, 2, images),
+             "r given the method", _measured(found, "s_hf", "given the method"), is_above(0), figure, 2, images),
         Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises", f"{paper}, Fig. 4b and 16",
-             "r of means", r("s_lf"), is_below(0), "fig-co-lf", 2, images),
+             "r of means", _measured(found, "s_lf"), is_below(0), "fig-co-lf", 2, images),
         Rule("Structure in the latent takes texture away", f"{paper}, Sec. 4",
              "log energy of images from coloured noise at the right norm minus from white noise",
              lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_lower("hf_ratio"), "fig-co-forced", 3, images),
     ]  # fmt: skip
-    made = judge(rows, found)
-    free = {
-        title_of(one): (
-            f"{exceptions(one) or 'none'} (whole interval), {exceptions(one, part=True) or 'none'} (part of the "
-            f"interval) ({images(one)})",
-            False if exceptions(one) else None if exceptions(one, part=True) else True,
-        )
-        for one in found.values()
-    }
+    free = {}
+    for one in found.values():
+        whole, part = exceptions(one), exceptions(one, part=True)
+        said = f"{whole or 'none'} (whole interval), {part or 'none'} (part of the interval) ({images(one)})"
+        free[title_of(one)] = said, False if whole else None if part else True
     words = "Decorrelation of the latent is a prerequisite of high frequencies"
     what = "methods with an S_DC below white noise's, yet the energy of images from white noise, up to a quarter"
-    return [*made[:3], from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), *made[3:]]
+    *first, last = judge(rows, found)
+    return [*first, from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), last]

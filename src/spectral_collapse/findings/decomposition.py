@@ -12,8 +12,8 @@ import xarray as xr
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
-from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.findings.tidy import enumerated, tell
+from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
 
@@ -60,11 +60,7 @@ def split(study: xr.Dataset) -> xr.DataArray:
         "total": standard,
         "interaction": standard - entered - refined + both,
     }
-    return _stacked(gains)
-
-
-def _stacked(values: dict[str, xr.DataArray]) -> xr.DataArray:
-    return xr.concat(list(values.values()), xr.Variable("part", list(values)), coords="minimal", compat="override")
+    return xr.Dataset(gains).to_dataarray("part")
 
 
 def parts(study: xr.Dataset, titles: dict[str, str] = PARTS) -> pd.DataFrame:
@@ -94,17 +90,17 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
         coarse.replace("time", "log SNR"): study["spaced"],
         fine: value.sel(resolution="fine", drop=True),
     }
-    deficit = study["ideal"].sel(resolution="coarse", drop=True) - _stacked(walks).rename(entry="denoiser")
+    deficit = study["ideal"].sel(resolution="coarse", drop=True) - xr.Dataset(walks).to_dataarray("part").rename(
+        entry="denoiser"
+    )
     return titled(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
 
 
-def causes(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+@each(by_data)
+def causes(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: what the network's latents lack in power at high frequencies, and what each cause takes."""
-    rows = {}
-    for study in found.values():
-        lacks = split(study).sel(measure="high_power", denoiser="network")
-        rows[title_of(study)] = {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
+    lacks = split(study).sel(measure="high_power", denoiser="network")
+    return {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
 
 
 def largest(study: xr.Dataset) -> str:
@@ -164,7 +160,6 @@ def summary(study: xr.Dataset) -> str:
         "{num_steps[last]:.0f} steps, by a network of prediction type {prediction}; one draw of noise. At the first "
         "level the noise has $\\sigma_0^2/\\alpha_0^2$ = {entry:.2g}.",
         study,
-        images=images(study),
         entry=float(study["level"][0]) ** 2,
     )
 
@@ -226,14 +221,13 @@ def left(study: xr.Dataset) -> xr.DataArray:
 def first_steps(study: xr.Dataset) -> str:
     """What true predictions in the first steps leave of it, as a Markdown list."""
     lacks, (coarse, fine) = left(study), study["num_steps"].to_numpy()
-    counts = zip(lacks["replaced"].data, lacks["replaced_ratio"].data, strict=True)
     template = (
         "- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is {left[coarse]}; "
         "with {fine} steps and true predictions up to the same level it is {left[fine]}."
     )
     return "\n".join(
         tell(template, count=count, coarse=coarse, ratio=ratio, left=lacks.sel(replaced=count), fine=fine)
-        for count, ratio in counts
+        for count, ratio in study["replaced_ratio"].to_series().items()
         if count
     )
 

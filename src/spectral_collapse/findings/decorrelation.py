@@ -20,13 +20,13 @@ from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import cells
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
-from spectral_collapse.findings.intervals import ENDS, beside, means, stacked
+from spectral_collapse.findings.intervals import ENDS, beside, gap, means, stacked
 from spectral_collapse.findings.latents import Found, called, methods
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, title_of
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import each, items
 from spectral_collapse.later import torch
-from spectral_collapse.statistics import SHARE, Interval, text
+from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, interval, text
 from spectral_collapse.studies.decorrelation import PATCH
 from spectral_collapse.studies.latents import WHITE
 
@@ -59,7 +59,7 @@ def set_score(one: xr.Dataset, name: str, series: str) -> Interval:
 
 def s_dc(one: xr.Dataset, series: str) -> Interval:
     """S_DC of a series at the usual patch, mean over images."""
-    return statistics.bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
+    return bootstrap_mean(one["s_dc"].sel(series=series, patch=PATCH), bounds=SHARE)
 
 
 @each(stacked, "panel")
@@ -79,7 +79,7 @@ def correlated_patches(one: xr.Dataset) -> pd.DataFrame:
 
 def _set_scores(one: xr.Dataset, name: str) -> pd.DataFrame:
     rows = [(series, *set_score(one, name, series)) for series in one["series"].to_numpy()]
-    return pd.DataFrame(rows, columns=["series", "mean", "low", "high"])
+    return pd.DataFrame(rows, columns=["series", *ENDS])
 
 
 @each(stacked, "panel")
@@ -132,17 +132,13 @@ def in_plain_areas(one: xr.Dataset) -> Interval:
     def pooled(areas: xr.DataArray) -> xr.DataArray:
         return share.where(areas).sum("area") / one["windows"].where(areas).sum("area")
 
-    return statistics.interval(pooled(plainer) - pooled(~plainer))
+    return interval(pooled(plainer) - pooled(~plainer))
 
 
 def strongest(one: xr.Dataset, series: str) -> Interval:
     """The autocorrelation of a series at the distance at which its mean over images is largest in magnitude."""
-    means = one["autocorrelation"].sel(series=series).mean("sample")
-    return _autocorrelation(one, series, distance=np.abs(means).idxmax("distance").item())
-
-
-def _autocorrelation(one: xr.Dataset, series: str, distance: float) -> Interval:
-    return statistics.interval(one["autocorrelation"].sel(series=series, distance=distance))
+    values = one["autocorrelation"].sel(series=series)
+    return interval(values.sel(distance=np.abs(values.mean("sample")).idxmax("distance")))
 
 
 def answer(found: Found) -> dict[str, Any]:
@@ -151,6 +147,9 @@ def answer(found: Found) -> dict[str, Any]:
 
     def span(series: str) -> str:
         return Measured.of(found, functools.partial(s_dc, series=series)).span()
+
+    def neighbours(one: xr.Dataset) -> Interval:
+        return interval(one["autocorrelation"].sel(series="standard", distance=1))
 
     near = []
     for name in methods(next(iter(found.values()))):
@@ -163,7 +162,7 @@ def answer(found: Found) -> dict[str, Any]:
         "white": Measured.of(found, lambda one: exact(white_s_dc(one))).span(),
         "margin": NEAR,
         "near": " and ".join(near) or "no methods",
-        "neighbours": Measured.of(found, lambda one: _autocorrelation(one, "standard", distance=1)).span(),
+        "neighbours": Measured.of(found, neighbours).span(),
         "more": len(gaps.above(0)),
         "count": len(found),
         "gaps": gaps.span(),
@@ -198,8 +197,7 @@ def scale_verdict(found: Found) -> str:
     lines = []
     for one in found.values():
         if "white_norm" in one["series"]:
-            values = one["s_dc"].sel(patch=PATCH)
-            gain = statistics.bootstrap_mean(values.sel(series="white_norm") - values.sel(series="standard"))
+            gain = gap(one["s_dc"].sel(patch=PATCH), series=("white_norm", "standard"))
             lines.append(f"{title_of(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
     if not lines:
         return (
@@ -239,11 +237,11 @@ def calibration_verdict(found: Found) -> dict[str, Any]:
     level = rows.groupby("channels")["expected"].first()
     turned = []
     for one in found.values():
-        values, pairs = one["s_dc"].transpose("series", "patch", "sample"), []
-        for first, second in itertools.combinations(values["series"].to_numpy(), 2):
-            gap = statistics.bootstrap_mean(values.sel(series=first) - values.sel(series=second))
-            if (gap.low > 0).any() and (gap.high < 0).any():
-                pairs.append(f"{called(first)} and {called(second)}")
+        pairs = []
+        for pair in itertools.combinations(one["series"].to_numpy(), 2):
+            apart = gap(one["s_dc"], series=pair)
+            if (apart.low > 0).any() and (apart.high < 0).any():
+                pairs.append(" and ".join(map(called, pair)))
         turned += [f"{title_of(one)}: {'; '.join(pairs)}"] if pairs else []
     return {
         "rows": len(rows),

@@ -9,16 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, below, is_below, judge
-from spectral_collapse.findings.intervals import concat, exponential, high_mean, mean_text, means
+from spectral_collapse.findings.intervals import concat, exponential, gap, high_mean, mean_text, means
 from spectral_collapse.findings.measured import attr, title_of
 from spectral_collapse.metrics.radial_spectrum import BAND
-from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, geometric_mean, text
+from spectral_collapse.statistics import POSITIVE, Interval, bootstrap_mean, text
 
 PAGE = "data"
 """The notebook that shows this study."""
-
-SLOPE, NEAR = -3.5, 0.5
-"""The paper's slope of spectra, and what counts as close to it."""
 
 
 def origin(domains: Sequence[xr.Dataset]) -> str:
@@ -46,18 +43,15 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What the paper says of the data."""
-    rows = [
-        Rule("Sources are spectrally sparse: they lack the energy at high frequencies that targets have",
-             "Spectral Collapse, abstract and Sec. 1", "power at high frequencies, source over target", _high_ratio,
-             is_below(1), "fig-photos"),
-    ]  # fmt: skip
-    return judge(rows, found)
+    words = "Sources are spectrally sparse: they lack the energy at high frequencies that targets have"
+    where, what = "Spectral Collapse, abstract and Sec. 1", "power at high frequencies, source over target"
+    return judge([Rule(words, where, what, _high_ratio, is_below(1), "fig-photos")], found)
 
 
 def spectra(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Power of both domains: columns dataset, series, frequency, and those of `intervals.means`."""
-    powers = [(one.attrs["dataset"], one["power"].rename(domain="series")) for one in domains]
-    return concat([means(power, bounds=POSITIVE).assign(dataset=name) for name, power in powers])
+    tables = [means(one["power"], bounds=POSITIVE).assign(dataset=one.attrs["dataset"]) for one in domains]
+    return concat(tables).rename(columns={"domain": "series"})
 
 
 def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -79,8 +73,7 @@ def table(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 def _high_ratio(one: xr.Dataset) -> Interval:
     """Power of sources over targets above half the Nyquist frequency, geometric mean over images."""
-    high = np.log(high_mean(one["power"]))
-    return geometric_mean(high.sel(domain="source") - high.sel(domain="target"))
+    return Interval(*np.exp(gap(np.log(high_mean(one["power"])), domain=("source", "target"))))
 
 
 def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:

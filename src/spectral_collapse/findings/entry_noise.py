@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
+from spectral_collapse.findings.gaussian import own_band
 from spectral_collapse.findings.intervals import ENDS, beside, means
 from spectral_collapse.findings.measured import exact
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -42,10 +43,9 @@ def hyperbolas(study: xr.Dataset) -> pd.DataFrame:
     rows = []
     for level in np.unique(study["level_ratio"]):
         for ratio in study["ratio"].to_numpy() / level:
-            product = ratio / (1 + ratio)
-            rows += [(ratio, level > 1.5, 1.0, product), (ratio, level > 1.5, product, 1.0)]
-    found = pd.DataFrame(rows, columns=["ratio", "series", "kept", "power"])
-    return found.assign(series=found["series"].map({False: "entry level", True: "later level"}))
+            product, series = ratio / (1 + ratio), "later level" if level > 1.5 else "entry level"
+            rows += [(ratio, series, 1.0, product), (ratio, series, product, 1.0)]
+    return pd.DataFrame(rows, columns=["ratio", "series", "kept", "power"])
 
 
 def law_gap(study: xr.Dataset) -> float:
@@ -103,17 +103,16 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
     for process in study["process"].to_numpy():
         for wrong in study["spectral_error"].to_numpy():
             at = study.sel(process=process, spectral_error=wrong)
-            curves = at[["error", "calls"]].to_dataframe().reset_index()
-            first, network = at["error"].isel(steps=0), f"spectrum wrong by {wrong:.0%}"
-            beside = {FLOOR: at["floor"].to_numpy()}
+            network, beside = f"spectrum wrong by {wrong:.0%}", {FLOOR: at["floor"].to_numpy()}
             if not wrong:
-                network = "ideal denoiser"
-                slopes = enumerate(zip(ORDERS, ("Euler", "2M"), strict=True), start=1)
+                network, first = "ideal denoiser", at["error"].isel(steps=0)
                 beside = {
-                    name: float(first.sel(solver=walk)) * (steps[0] / steps) ** power for power, (name, walk) in slopes
+                    name: float(first.sel(solver=walk)) * (steps[0] / steps) ** power
+                    for power, name, walk in zip((1, 2), ORDERS, ("Euler", "2M"), strict=True)
                 }
-            lines = [pd.DataFrame({"solver": name, "calls": steps, "error": line}) for name, line in beside.items()]
-            tables.append(pd.concat([curves, *lines]).assign(panel=f"levels {process}|{network}"))
+            curves = [at[["error", "calls"]].to_dataframe().reset_index()]
+            curves += [pd.DataFrame({"solver": name, "calls": steps, "error": line}) for name, line in beside.items()]
+            tables.append(pd.concat(curves).assign(panel=f"levels {process}|{network}"))
     found = pd.concat(tables, ignore_index=True).rename(columns={"solver": "series", "error": "mean"})
     return found[["panel", "series", "calls", "mean"]]
 
@@ -135,11 +134,10 @@ def orders_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per placing of the levels and walk: order, and for each wrong network the calls that are `enough`."""
     order, calls = orders(study), enough(study)
     columns = {"Order": order.to_series().map("{:.2f}".format)}
-    for wrong in study["spectral_error"].to_numpy():
-        if wrong:
-            floor = float(study["floor"].sel(spectral_error=wrong, process=TIME)[-1])
-            needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
-            columns[f"Calls until within {NEAR:.0%} of the floor {floor:.3f}, delta = {wrong:g}"] = needed
+    for wrong in filter(None, study["spectral_error"].to_numpy()):
+        floor = float(study["floor"].sel(spectral_error=wrong, process=TIME)[-1])
+        needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
+        columns[f"Calls until within {NEAR:.0%} of the floor {floor:.3f}, delta = {wrong:g}"] = needed
     return pd.DataFrame(columns).rename_axis(["Levels", "Walk"])
 
 
@@ -148,9 +146,8 @@ def cost_table(study: xr.Dataset) -> pd.DataFrame:
     added = study["power_expected"] - study["carried_expected"]
     band = {name: (added["frequency"] > low) & (added["frequency"] <= high) for name, (low, high) in BANDS.items()}
     columns = {f"Added, {name} band": added.where(inside).mean("frequency") for name, inside in band.items()}
-    own = study["frequency"] <= study.attrs["cutoff"]
     kept = study["carried_expected"] / study["power_expected"]
-    columns["Squared coherence, source's band"] = kept.where(own).mean("frequency")
+    columns["Squared coherence, source's band"] = own_band(study, kept)
     columns["Power above half the Nyquist frequency"] = study["detail_expected"]
     columns["S_LF, expected"] = study["s_lf_expected"]
     table = xr.Dataset(columns).sel(noise=list(PLACES)).to_dataframe().map("{:.3f}".format)
@@ -178,7 +175,7 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
     drawn, expected = ends["s_lf"].sel(walk=FINE), ends["s_lf_expected"].isel(replaced=0)
     wiener = study[["law_power", "law_kept"]].sel(entering=WIENER).mean("draw")
     stops = []
-    for wrong in (wrong for wrong in study["spectral_error"].to_numpy() if wrong):
+    for wrong in filter(None, study["spectral_error"].to_numpy()):
         needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
         stops.append(f"delta = {wrong:g}: {', '.join(f'{walk} {number}' for walk, number in needed.items())}")
     early = (

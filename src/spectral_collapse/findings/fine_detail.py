@@ -12,8 +12,9 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Held, below, equal, title_of
+from spectral_collapse.findings.measured import Held, below, equal
 from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
@@ -117,10 +118,7 @@ def table(
     digits: int = 2,
 ) -> pd.DataFrame:
     """`miss` or `energy` on data sets (rows) of methods (columns), as texts."""
-    rows = {
-        title_of(study): {
-            called(name): text(measure(study, name), digits) for name in methods if name in study["point"]
-        }
-        for study in found.values()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data").fillna("-")
+    return by_data(
+        found,
+        lambda study: {called(name): text(measure(study, name), digits) for name in methods if name in study["point"]},
+    )

@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse import inversion
 from spectral_collapse.findings.claims import Case, Claim, from_cases
-from spectral_collapse.findings.intervals import high_mean, means
+from spectral_collapse.findings.intervals import ENDS, concat, high_mean, means
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.statistics import POSITIVE
@@ -33,19 +33,16 @@ ENTERING = dict(zip(NOISES, _TITLES, strict=True))
 def spectra(study: xr.Dataset) -> pd.DataFrame:
     """Power of sources and targets, and the targets' power law, without a width: columns series, frequency, and those
     of `intervals.means`; attr entry, s_0^2 of either process."""
-    law = {"series": LAW, "frequency": study["frequency"], **dict.fromkeys(("mean", "low", "high"), study["power_law"])}
-    found = pd.concat(
-        [means(study["power"].rename(domain="series"), bounds=POSITIVE), pd.DataFrame(law)], ignore_index=True
-    )
-    found.attrs = {"title": title_of(study), "entry": study["entry"].to_series().to_dict()}
-    return found
+    law = {"series": LAW, "frequency": study["frequency"], **dict.fromkeys(ENDS, study["power_law"])}
+    tables = [means(study["power"].rename(domain="series"), bounds=POSITIVE), pd.DataFrame(law)]
+    return concat(tables, title=title_of(study), entry=study["entry"].to_series().to_dict())
 
 
 def terminal_variance(study: xr.Dataset) -> pd.DataFrame:
     """Variance of the latent against that of the data, of each deterministic method and of the limit of many steps:
     columns panel (the process), series, variance, mean, and entry, its s_0^2."""
     limit = _tidy(study["limit"]).assign(series=LIMIT)
-    found = pd.concat([limit, _tidy(study["terminal"], method="series")], ignore_index=True)
+    found = concat([limit, _tidy(study["terminal"], method="series")])
     return found.assign(entry=found["process"].map(study["entry"].to_series())).rename(columns={"process": "panel"})
 
 
@@ -62,7 +59,7 @@ def closed_form(num_steps: Sequence[int] = (50, 500)) -> pd.DataFrame:
     gains = {f"{steps} steps, measured": data.mean(data.gain(standard, process, steps)).numpy() for steps in num_steps}
     found = {LIMIT: powers / (powers + entry(process))} | {name: gain**2 * powers for name, gain in gains.items()}
     tables = [pd.DataFrame({"series": name, "variance": powers, "mean": values}) for name, values in found.items()]
-    return pd.concat(tables, ignore_index=True).assign(entry=entry(process))
+    return concat(tables).assign(entry=entry(process))
 
 
 def convergence(study: xr.Dataset) -> pd.DataFrame:
@@ -71,10 +68,9 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
     slopes = xr.DataArray([1.0, 2.0], {"method": ["order 1", "order 2"]}, ["method"])
     slopes = slopes.expand_dims(process=study["process"])
     guides = (float(study["steps"][0]) / study["steps"]) ** slopes
-    found = {"mean": [study["error"], guides], "order": [orders(study), slopes]}
-    both = xr.Dataset({name: xr.concat(values, "method") for name, values in found.items()})
-    table = both.to_dataframe().reset_index().rename(columns={"process": "panel", "method": "series"})
-    return table.dropna(subset="mean")
+    mean, order = (xr.concat(pair, "method") for pair in ((study["error"], guides), (orders(study), slopes)))
+    table = xr.Dataset({"mean": mean, "order": order}).to_dataframe().reset_index().dropna(subset="mean")
+    return table.rename(columns={"process": "panel", "method": "series"})
 
 
 def entry_noise(study: xr.Dataset) -> pd.DataFrame:
@@ -83,7 +79,7 @@ def entry_noise(study: xr.Dataset) -> pd.DataFrame:
     found, exploding = _tidy(study["edm_variance"]), study.sel(process=EXPLODING)
     found["series"] = found["entry_noise"].map(ENTRIES) + found["edm_steps"].map(", {} steps".format)
     limit = _tidy(exploding["limit"]).assign(series=LIMIT)
-    return pd.concat([limit, found], ignore_index=True).assign(entry=float(exploding["entry"]))
+    return concat([limit, found]).assign(entry=float(exploding["entry"]))
 
 
 def entry_noise_drawn(study: xr.Dataset) -> pd.DataFrame:
@@ -112,10 +108,8 @@ def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
         drawn = means(study[f"{quantity}_drawn"], "draw")
         drawn = drawn.assign(mean=_tidy(study[f"{quantity}_expected"])["mean"], series=drawn["noise"].map(ENTERING))
         tables += [one.assign(quantity=title) for one in (_tidy(reference).assign(series=STANDARD), drawn)]
-    found = pd.concat(tables, ignore_index=True)
-    found = found.assign(level=found["replaced"].map("k = {}".format))
-    found.attrs["cutoff"] = study.attrs["cutoff"]
-    return found
+    found = concat(tables, cutoff=study.attrs["cutoff"])
+    return found.assign(level=found["replaced"].map("k = {}".format))
 
 
 def methods_table(study: xr.Dataset) -> pd.DataFrame:
@@ -154,8 +148,7 @@ def orders(study: xr.Dataset) -> xr.DataArray:
 def half_power(study: xr.Dataset) -> xr.DataArray:
     """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced). There
     the correlation with the source falls below 1 / sqrt(2); NaN where it never does."""
-    lost = study["correlation_expected"] ** 2 < 0.5
-    return study["frequency"].where(lost).min("frequency")
+    return study["frequency"].where(study["correlation_expected"] ** 2 < 0.5).min("frequency")
 
 
 def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
@@ -195,31 +188,24 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     high frequencies, else it fails: they collapse without any bias. Nearer to white noise: by distance to 1. An emptied
     band counts as filled from half of white noise's power on, and as empty below a hundredth."""
 
-    def cause(study: xr.Dataset) -> Case:
-        left = float(high_mean(study["standard_variance"]))
-        return f"{left:.2f}", None if left >= COLLAPSED else False
-
-    def nearer(study: xr.Dataset) -> Case:
+    causes, nearer, supplied = dict[str, Case](), dict[str, Case](), dict[str, Case]()
+    for study in found.values():
+        name, left = title_of(study), float(high_mean(study["standard_variance"]))
+        causes[name] = f"{left:.2f}", None if left >= COLLAPSED else False
         standard, ovg = (float(weak(study).sel(ovg_series=name)) for name in ("standard", "OVG"))
-        return f"{standard:.2f} to {ovg:.2f}", abs(ovg - 1) < abs(standard - 1)
-
-    def supplied(study: xr.Dataset) -> Case:
+        nearer[name] = f"{standard:.2f} to {ovg:.2f}", abs(ovg - 1) < abs(standard - 1)
         power = float(filled(study).sel(ovg_series="OVG"))
-        return f"{power:.0e}", True if power > 0.5 else False if power < 0.01 else None
-
+        supplied[name] = f"{power:.0e}", True if power > 0.5 else False if power < 0.01 else None
     paper, figure = "Spectral Collapse", "fig-gaussian-ovg"
-    rows = [
-        ("A collapse needs a network that is biased towards low frequencies", f"{paper}, App. C", cause,
-         "variance at high frequencies of an ideal denoiser's latents, white noise 1", "fig-gaussian-terminal"),
-        ("OVG brings the high frequencies of a latent nearer to white noise", f"{paper}, Sec. 5.1", nearer,
-         "power of an ideal denoiser's latent, standard to OVG", figure),
-        ("OVG supplies energy where the source has none", f"{paper}, Sec. 5.1", supplied,
-         "highest power in an emptied band, white noise 1", figure),
-    ]  # fmt: skip
     return [
-        from_cases(words, where, {title_of(study): case(study) for study in found.values()}, what, figure)
-        for words, where, case, what, figure in rows
-    ]
+        from_cases("A collapse needs a network that is biased towards low frequencies", f"{paper}, App. C", causes,
+                   "variance at high frequencies of an ideal denoiser's latents, white noise 1",
+                   "fig-gaussian-terminal"),
+        from_cases("OVG brings the high frequencies of a latent nearer to white noise", f"{paper}, Sec. 5.1", nearer,
+                   "power of an ideal denoiser's latent, standard to OVG", figure),
+        from_cases("OVG supplies energy where the source has none", f"{paper}, Sec. 5.1", supplied,
+                   "highest power in an emptied band, white noise 1", figure),
+    ]  # fmt: skip
 
 
 def weak(study: xr.Dataset) -> xr.DataArray:
@@ -253,6 +239,4 @@ def _tidy(values: xr.DataArray, **names: str) -> pd.DataFrame:
 
 def _order(value: float) -> str:
     """An order of convergence; '-' where it was not measured."""
-    if np.isnan(value):
-        return "-"
-    return f"{value:.2f}" if value > 0 else "diverges"
+    return "-" if np.isnan(value) else f"{value:.2f}" if value > 0 else "diverges"

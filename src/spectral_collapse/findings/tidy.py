@@ -122,6 +122,12 @@ def items(
     return "\n".join(f"- **{title(study)}**{told(study)}" for study in found.values())
 
 
+def by_data(found: Mapping[str, xr.Dataset], columns: Callable[[xr.Dataset], Mapping[str, str]]) -> pd.DataFrame:
+    """A table for a page, a row per data set: the texts of `columns`, '-' where a result has not one."""
+    rows = {title_of(study): columns(study) for study in found.values()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data").fillna("-")
+
+
 def by_series(found: Mapping[str, xr.Dataset], columns: Callable[[xr.Dataset, str], Mapping[str, str]]) -> pd.DataFrame:
     """A table for a page, a row per data set and series of latents: the texts of `columns`."""
     rows = [
