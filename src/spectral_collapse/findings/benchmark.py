@@ -316,6 +316,14 @@ def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Inte
     return interval(per_image(study, point, score) - per_image(study, baseline, score))
 
 
+def structure(study: xr.Dataset, point: str, baseline: str = "standard") -> Interval:
+    """S_LF of a point minus another's on the same images, each cut at that of the image's own target: what has more
+    copies its source."""
+    most = per_image(study, TARGET, "s_lf")
+    kept = (np.minimum(per_image(study, name, "s_lf"), most) for name in (point, baseline))
+    return interval(next(kept) - next(kept))
+
+
 def claims(found: Found) -> list[Claim]:
     """Claims of Sec. 6.2 and Table 2, on differences of two methods or references on the same images."""
     paper = "Spectral Collapse"

@@ -110,13 +110,13 @@ def largest(study: xr.Dataset) -> str:
 
 
 def blamed(found: Mapping[str, xr.Dataset]) -> str:
-    """Where errors of the network take most, as a sentence behind another one; '' where they do nowhere."""
+    """Where errors of the network take most, and what share, as a sentence behind another one; '' where nowhere."""
     names, shares = [], []
     for study in (one for one in found.values() if largest(one) == "own error"):
         lacks = split(study).sel(measure="high_power", denoiser="network").mean("sample")
         names.append(title_of(study))
-        shares.append("{:.2f} of {:.2f}".format(*lacks.sel(part=["own error", "total"]).values))
-    return f" On {enumerated(names)} most is lost by errors of the network: {' and '.join(shares)}." if names else ""
+        shares.append(f"{float(lacks.sel(part='own error') / lacks.sel(part='total')):.0%}")
+    return f" On {enumerated(names)} errors of the network take most: {enumerated(shares)} of it." if names else ""
 
 
 def levels_matter(study: xr.Dataset) -> str:

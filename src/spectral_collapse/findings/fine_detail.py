@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Held, below, equal
+from spectral_collapse.findings.measured import Held, below, equal, title_of
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import Interval, text

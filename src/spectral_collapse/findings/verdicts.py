@@ -185,10 +185,11 @@ def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[
     found = tally(every)
     others = enumerated((words for verdict, words in _OTHERS.items() if found[verdict]), "or")
     return (
-        f"**Answer.** Of the checks of the papers' claims and of our own goals, {does(found['holds'], 'hold')} and "
+        f"**Answer.** {told(every, said)} ".replace("  ", " ")
+        + f"Of all checks, our own goals among them, {does(found['holds'], 'hold')} and "
         f"{does(found['fails'], 'fail')} on all data sets with a clear result."
-        + f" The others {others}." * bool(others)
-        + f" {told(every, said)}".rstrip()
+        + f" The others {others}."
+        * bool(others)
     )
 
 
