@@ -67,12 +67,7 @@ TASKS = {
 }
 
 
-MEASURING, LOOKING, _, _, EDITING = TASKS
-_AIMS = {
-    (LOOKING, EDITING): "For images to look at, and to edit",
-    (LOOKING,): "For images to look at",
-    (EDITING,): "To edit images",
-}
+MEASURING, LOOKING, *_ = TASKS
 ENDS = (BUDGETS[0], BUDGETS[-1])
 _NAMED, _DRAWN = 3, 6
 """Of methods that lead, a sentence names so many, and the figure has so many."""
@@ -188,7 +183,7 @@ def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
 
 
 def answer(found: Found) -> str:
-    """What to try first, and whom to use for correct values, to look at images and to edit, as Markdown."""
+    """What to try first, and whom to use for correct values and to look at images, as Markdown."""
     cheap = BUDGETS[0]
     lines = [
         f"Try {_bold([fine_detail.best(found)])} first: among the methods that cost no more than the standard "
@@ -200,23 +195,13 @@ def answer(found: Found) -> str:
         smooth = all(2 * sum(bool(smoother(one, name)) for one in studies.values()) >= len(studies) for name in names)
         where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
         lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
-    aims = {task: suited(found, task) for task in (LOOKING, EDITING)}
-    best = {task: _most(found, task, cheap) for task, studies in aims.items() if studies}
-    everywhere = all(count == len(aims[task]) for task, (_, count) in best.items())
-    shared = [name for name in next(iter(best.values()))[0] if all(name in names for names, _ in best.values())]
-    if shared and everywhere:
-        lines.append(f"{_AIMS[tuple(best)]}, {_lead(shared)} everywhere.")
-    else:
-        each = (
-            f"{_AIMS[(task,)]}, {_lead(names)} on {count} of {len(aims[task])} data sets"
-            for task, (names, count) in best.items()
+    if studies := suited(found, LOOKING):
+        names, count = _most(found, LOOKING, cheap)
+        are = "are" if len(names) > 1 else "is"
+        lines.append(
+            f"For images to look at, {_bold(names)} {are} among the best on {count} of {len(studies)} data sets."
         )
-        lines.append(f"{'; '.join(each).replace('; T', '; t')}.")
     return f"**Answer.** {' '.join(lines)}"
-
-
-def _lead(names: Sequence[str]) -> str:
-    return f"{_bold(names)} {'are' if len(names) > 1 else 'is'} among the best"
 
 
 def _bold(names: Sequence[str], last: str = "and") -> str:
