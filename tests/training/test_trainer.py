@@ -14,14 +14,12 @@ from types import SimpleNamespace
 import accelerate
 import pytest
 import torch
-from diffusers.training_utils import EMAModel
 
 from spectral_collapse import memory, networks, results
 from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError
 from spectral_collapse.processes import VarianceExploding
 from spectral_collapse.training import precision, recipes, states, tasks, trainer
 from spectral_collapse.training.objectives import denoising_loss
-from spectral_collapse.training.pool import Pool
 from tests.training.tiny import tiny_pool, tiny_recipe
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -277,26 +275,6 @@ def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
         trainer.train(tiny_recipe("photos", 2))
 
 
-def test_the_averaged_weights_follow_the_closed_form() -> None:
-    """For weights w_k = k: the sum of (1 - decay) decay^(n - k) w_k, once diffusers' own warm-up is over."""
-    weight = torch.nn.Parameter(torch.zeros(1))
-    average = EMAModel([weight], decay=0.5)
-    values, decays = [], []
-    for step in range(1, 30):
-        weight.data.fill_(step)
-        average.step([weight])
-        values.append(step)
-        decays.append(average.cur_decay_value)
-    # the warm-up: (1 + k) / (10 + k) until it reaches the decay, and a copy at the first step
-    assert decays[:3] == pytest.approx([0, 2 / 11, 3 / 12])
-    assert decays[-1] == 0.5
-    expected = sum(
-        value * (1 - decay) * torch.tensor(decays[k + 1 :]).double().prod().item()
-        for k, (value, decay) in enumerate(zip(values, decays, strict=True))
-    )
-    assert average.shadow_params[0].item() == pytest.approx(expected, rel=1e-6)
-
-
 def test_the_checkpoint_holds_the_averaged_weights() -> None:
     """A decay of 1 keeps the weights of the only step that is copied, the one before averaging begins."""
     still, moving = (
@@ -307,11 +285,6 @@ def test_the_checkpoint_holds_the_averaged_weights() -> None:
     assert still.hash == moving.hash
     late = networks.load_model(trainer.train(tiny_recipe("photos", 4, ema_decay=1.0), name="late"))
     assert late.hash != moving.hash
-
-
-def test_the_profile_names_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pool, "choose", lambda self, count, generator: torch.arange(count) % len(self.labels))
-    assert trainer.train("photos", profile="smoke", steps=1).parent.name == "photos-smoke"
 
 
 def test_early_looks_halve_the_interval() -> None:
