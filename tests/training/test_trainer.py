@@ -263,13 +263,20 @@ def test_a_batch_in_parts_gives_the_same_losses() -> None:
     torch.testing.assert_close(*map(torch.from_numpy, losses), rtol=1e-5, atol=0)
 
 
-def test_bad_arguments_are_refused_in_one_sentence(home: Path) -> None:
+def test_bad_arguments_are_refused_in_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidParameterError, match=r"a batch of 5 .* shared out evenly among 1 devices, at most 2 at"):
         trainer.train(tiny_recipe("photos", 1, batch_size=5, device_batch=2))
     with pytest.raises(InvalidParameterError, match="source must be 'auto', 'real' or 'rendered'; 'both' was given"):
         trainer.train("photos", source="both")
-    with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the network 'patched_unet'"):
-        trainer.train(tiny_recipe("photos", 1, architecture={"depth": 3}))
+    monkeypatch.setattr(tasks, "load_pool", _never)  # what follows is refused before the images
+    for name, changed, words in (
+        ("photos", {"architecture": {"depth": 3}}, "unknown argument 'depth' of the network 'patched_unet'"),
+        ("photos", {"size": 66}, r"size in the recipe 'photos' must be a multiple of 4, .*; 66 was"),
+        ("autoencoder", {"network": "small_unet"}, "unknown autoencoder 'small_unet'; known are: patched"),
+        ("autoencoder", {"architecture": {"depth": 3}}, "unknown argument 'depth' of the autoencoder 'patched_autoenc"),
+    ):
+        with pytest.raises(InvalidParameterError, match=words):
+            trainer.train(tiny_recipe(name, 1, **changed))
     shutil.rmtree(home / "checkpoints")
     with pytest.raises(CheckpointError, match="no checkpoint 'autoencoder'"):
         trainer.train(tiny_recipe("photos", 2))
@@ -503,16 +510,3 @@ def test_what_does_not_fit_into_memory_is_one_sentence(monkeypatch: pytest.Monke
     monkeypatch.setattr(tasks, "denoising_loss", full)
     with pytest.raises(InvalidParameterError, match="does not suffice for the recipe 'photos'"):
         trainer.train(tiny_recipe("photos", 1))
-
-
-def test_a_size_that_the_autoencoder_cannot_halve_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match=r"size in the recipe 'photos' must be a multiple of 4, .*; 66 was"):
-        trainer.train(tiny_recipe("photos", 1, size=66))
-
-
-def test_an_unknown_autoencoder_network_is_refused_before_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "load_pool", _never)
-    with pytest.raises(InvalidParameterError, match="unknown autoencoder 'small_unet'; known are: patched"):
-        trainer.train(tiny_recipe("autoencoder", 1, network="small_unet"))
-    with pytest.raises(InvalidParameterError, match="unknown argument 'depth' of the autoencoder 'patched_autoenc"):
-        trainer.train(tiny_recipe("autoencoder", 1, architecture={"depth": 3}))
