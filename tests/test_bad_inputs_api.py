@@ -66,9 +66,7 @@ Call = Callable[[], object]
 NUMBERS: list[tuple[Call, str]] = [
     # the weight of guidance, wherever it is given; translate looks before it inverts
     (lambda: translated(guidance="7.5"), "guidance must be a number; '7.5' was given"),
-    (lambda: translated(guidance=None), "guidance must be a number; None was given"),
     (lambda: translated(guidance=torch.ones(2)), "guidance must be a number; a tensor of shape (2,) was given"),
-    (lambda: translated(guidance=float("nan")), "guidance must be at least 0 and finite; nan"),
     (lambda: sampled(guidance=True), "guidance must be a number; True was given"),
     (
         lambda: sampled(guidance=1e308),
@@ -79,7 +77,6 @@ NUMBERS: list[tuple[Call, str]] = [
     (lambda: sampled(num_steps=np.ones(3)), "num_steps must be a whole number from 1 to 999; an"),
     # parameters of methods
     (lambda: inversion.create("null_class", guidance=1e308), "guidance must be at least 0 and f"),
-    (lambda: inversion.create("null_class", guidance=HUGE), "guidance must be at least 0"),
     (lambda: inversion.create("null_class", tolerance=HUGE), "tolerance must be at least 0"),
     (
         lambda: inversion.create("null_class", null_label=HUGE),
@@ -89,8 +86,6 @@ NUMBERS: list[tuple[Call, str]] = [
     (lambda: inversion.create("renoise", lambda_patch=HUGE), "lambda_patch must be at least 0"),
     (lambda: inversion.create("fixed_point", tolerance=HUGE), "tolerance must be at least 0"),
     (lambda: inversion.create("ovg", clip=HUGE), "clip must be above 0 and finite, and at most 3.4e+38"),
-    (lambda: inversion.create("ovg", clip=0), "clip must be above 0 and finite; 0 was given"),
-    (lambda: inversion.create("ovg", clip=torch.ones(2)), "clip must be a number; a tensor of shape"),
     (lambda: inversion.create("ovg", scale=["step"]), "scale must be a name, one of step, none; ['step']"),
     (lambda: inversion.create("nullspace", projector="0.1"), "cutoff must be a number; '0.1' was given"),
     (lambda: inversion.DownsamplingNullSpace(1), "factor must be a whole number of at least 2; 1 was given"),
@@ -98,7 +93,6 @@ NUMBERS: list[tuple[Call, str]] = [
     # processes
     (lambda: VariancePreserving(beta_start="0.1"), "beta_start must be a number; '0.1' was given"),
     (lambda: VariancePreserving(1000, 0.9, 0.99), "leave no noise at the first level or no signal at the last"),
-    (lambda: VariancePreserving(2, 1e-30, 1e-30), "leave no noise at the first level or no signal at the last"),
     (lambda: VariancePreserving(schedule=[]), "beta schedule must be a name, one of scaled_linear, "),
     (
         lambda: VariancePreserving(10**12),
@@ -106,7 +100,6 @@ NUMBERS: list[tuple[Call, str]] = [
     ),
     (lambda: VariancePreserving().level(1000), "time must be a whole number from 0 to 999; 1000 was given"),
     (lambda: VarianceExploding(sigma_min="1"), "sigma_min must be a number; '1' was given"),
-    (lambda: VarianceExploding(sigma_max=float("inf")), "sigma_max must be finite; inf was given"),
     (lambda: VarianceExploding(rho=float("nan")), "rho must be above 0 and at most 1e+06; nan was given"),
     (lambda: VarianceExploding(rho=1e-9), "rho must be at least 0.0089 for sigmas from 0.002 to 80.0"),
     (lambda: VarianceExploding(log_mean="x"), "log_mean must be a number; 'x' was given"),
@@ -136,10 +129,6 @@ NUMBERS: list[tuple[Call, str]] = [
         "patch correlation: channels must be a whole number of at least 1; [4] was given",
     ),
     (lambda: metrics.white_noise_kl(1), "count must be a whole number of at least 2; 1 was given"),
-    (
-        lambda: evaluated(latents=None, images=IMAGES, sources=IMAGES, cutoff="0.06"),
-        "cutoff (a fraction of the Nyquist frequency) must be a number; '0.06' was given",
-    ),
 ]
 
 OBJECTS: list[tuple[Call, str]] = [
@@ -174,10 +163,6 @@ OBJECTS: list[tuple[Call, str]] = [
         "S_G: latents must be a floating-point tensor N x C x H x W; torch.sparse_coo of shape (3, 4, 16, 16)",
     ),
     (lambda: metrics.evaluate(5, latents=LATENTS), "names must be a list of scores or 'all'; 5 was given"),
-    (
-        lambda: metrics.evaluate(torch.tensor(1), latents=LATENTS),
-        "names must be a list of scores or 'all'; a tensor of shape () was given",
-    ),
     (lambda: evaluated(5), "score must be a name, one of s_hf, "),
     (lambda: evaluated(""), "unknown score ''; known are: s_hf, "),
     (lambda: evaluated(hf_reference=1), "S_HF: reference must be what metrics.hf_reference gives"),
@@ -216,21 +201,17 @@ def test_translate_refuses_before_it_computes() -> None:
             translated(model=Model(denoiser, None, {}, ""), **wrong)
 
 
-GOOD: dict[str, Call] = {
-    "numbers of numpy": lambda: sampled(guidance=np.float32(2), num_steps=np.int64(2)),
-    "parameters of numpy": lambda: inversion.create("fixed_point", tolerance=np.float32(1e-3), iterations=np.int64(3)),
-    "a clip of infinity": lambda: inversion.create("ovg", clip=float("inf")),
-    "step sizes beyond what is usual": lambda: inversion.create("ovg", eta_hf=10**18, eta_lf=1e30),
-    "labels of each image, in batches": lambda: translated(source_label=[0, 0], target_label=[1, 2], batch_size=1),
-    "scores of several, by a function's name": lambda: evaluated("pca"),
-    "no scores": lambda: metrics.evaluate([], latents=LATENTS),
-    "a device by name": lambda: evaluated("s_dc", device="cpu"),
-}
-
-
-@pytest.mark.parametrize("name", GOOD)
-def test_what_is_possible_is_taken(name: str) -> None:
-    GOOD[name]()
+def test_what_is_possible_is_taken() -> None:
+    for call in (
+        lambda: sampled(guidance=np.float32(2), num_steps=np.int64(2)),
+        lambda: inversion.create("fixed_point", tolerance=np.float32(1e-3), iterations=np.int64(3)),
+        lambda: inversion.create("ovg", clip=float("inf")),
+        lambda: inversion.create("ovg", eta_hf=10**18, eta_lf=1e30),
+        lambda: evaluated("pca"),
+        lambda: evaluated("s_dc", device="cpu"),
+        lambda: metrics.evaluate([], latents=LATENTS),
+    ):
+        call()
 
 
 def test_labels_of_each_image_stay_with_their_image() -> None:
@@ -370,20 +351,6 @@ def test_a_count_that_passes_is_a_whole_number_of_64_bits(value: object) -> None
         )
     else:
         assert torch.tensor(found).item() == value
-
-
-def test_values_are_described_in_a_line() -> None:
-    for value in (
-        10**5000,
-        "x" * 10**5,
-        list(range(1000)),
-        {"a": [1] * 1000},
-        torch.zeros(5, 5),
-        np.zeros(9),
-        object(),
-    ):
-        assert len(checks.described(value)) < 300
-        assert "\n" not in checks.described(value)
 
 
 def test_nan_in_an_image_is_said_before_anything_is_computed() -> None:

@@ -197,29 +197,6 @@ def test_methods_may_have_parameters_of_their_own(capsys: pytest.CaptureFixture[
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--images", "2.5"], "images must be a valid integer; 2.5 was given"),
-        (["--images", "two"], "images must be a valid integer; 'two' was given"),
-        (["--num-steps", "0"], "num_steps must be greater than or equal to 1; 0 was given"),
-        (["--profile", "large"], "profile must be 'smoke', 'quick' or 'paper'; 'large' was given"),
-        (["--workers", "0"], "the number of processes must be an integer of at least 1; '0' was given"),
-        (["--dataset", "mnist"], "unknown data set 'mnist'"),
-    ],
-)
-def test_impossible_options_get_one_sentence(
-    options: list[str],
-    sentence: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    assert cli.main(["study", "gaussian", "--no-progress", *options]) == 2
-    assert sentence in one_line(capsys)
-
-
 def test_a_score_needs_something_to_compare_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["score", str(tmp_path)]) == 2
     assert "give --source, --target or both" in one_line(capsys)

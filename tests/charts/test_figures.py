@@ -29,7 +29,7 @@ from spectral_collapse.findings import (
     selections,
     tuning,
 )  # fmt: skip
-from spectral_collapse.findings import gaussianity as findings_of_gaussianity
+from spectral_collapse.findings.gaussianity import LAW as LAW_OF_NOISE
 from spectral_collapse.findings.intervals import BAND_TITLES
 from spectral_collapse.findings.walks import walks
 from spectral_collapse.studies import gaussianity, pca
@@ -58,7 +58,7 @@ COMPARED = ["TABA", "OVG", "standard", "deterministic", "12 latents, 12 pictures
 MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
 SAMPLING = ["one white noise", "step of the sampling"]
-PLACES = list(entry_noise.PLACES.values())
+PLACES, DENOISERS = list(entry_noise.PLACES.values()), list(decomposition.DENOISERS.values())
 
 
 def two(study: xr.Dataset, other: xr.Dataset | None = None) -> dict[str, xr.Dataset]:
@@ -126,7 +126,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("decomposition", "parts", "", (), (), [*MEASURES, "Other areas"]),
     ("decomposition", "true_first_steps", "left_after_true_steps", (), (), MEASURES),
     ("decomposition", "other_levels", "", (), (), MEASURES),
-    ("decomposition", "noise_error", "by_level", ("error",), (), [*BAND_TITLES.values()]),
+    ("decomposition", "noise_error", "by_level", ("error",), (), [*BAND_TITLES.values(), *DENOISERS]),
     ("decomposition", "area_error", "by_level", ("area_error",), (), ["other areas"]),
     ("decomposition", "noise_norm", "by_level", ("noise_norm",), (), [*decomposition.ENTRIES.values()]),
     ("decorrelation", "scores", "", (), (), ["standard", *BOTH]),
@@ -145,7 +145,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("gaussian", "guided", "", (), (), ["OVG / standard", "OVG + TABA"]),
     ("gaussian", "noise_at_level", "", (), (), ["k = 2", "correlation with source", *gaussian.ENTERING.values()]),
     ("gaussian", "entry_noise", "", (), "entry_noise_drawn", ["entry noise, 50 steps", gaussian.LIMIT, "s₀²"]),
-    *(("gaussianity", name, "", (), (), LATENTS) for name in NORMALITY),
+    *(("gaussianity", name, "", (), (), LATENTS + [LAW_OF_NOISE] * ("distances" in name)) for name in NORMALITY),
     ("our_method", "areas", "", (), (), ["Rendered Another", "OVG + TABA", "ours"]),
     ("pca", "cumulative", "", ("set",), (), LATENTS),
     ("pca", "cumulative", "", ("map",), (), LATENTS),
@@ -206,20 +206,11 @@ COUNTED: list[tuple[tuple[Any, ...], str, int | None]] = [
         "true first steps: 1 (0.04); deficit left: ",
         None,
     ),
-    *(
-        (("decomposition", "noise_error", "by_level", ("error",)), f'stroke-dasharray="{dashes}"', None)
-        for dashes in ("6,3", "2,2")
-    ),
-    *(
-        (("decomposition", "noise_error", "by_level", ("error",)), f">{name}</text>", None)
-        for name in decomposition.DENOISERS.values()
-    ),
     (("entry_noise", "law", "", (), "hyperbolas"), POINT, 3 * len(LAW)),
     (("entry_noise", "law", "", (), "hyperbolas"), LINE, 6),
     (("gaussian", "convergence"), "clip-path", None),  # what diverges leaves the picture
     (("gaussianity", "distances"), 'aria-roledescription="area mark container"', None),  # chance
     (("gaussianity", "band_distances"), 'aria-roledescription="rect mark container"', None),
-    *((("gaussianity", name), f">{findings_of_gaussianity.LAW}<", None) for name in ("distances", "band_distances")),
     (("pca", "predicted"), "loss of the closed form", None),
 ]
 

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,16 +12,16 @@ from spectral_collapse import networks
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import shipped
-from spectral_collapse.training import recipes, states
+from spectral_collapse.training import recipes, states, train
 from spectral_collapse.training.relay import listed, relay
 
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
-TINY = "size = 32\nimages = 16\nsteps = {steps}\nbatch_size = 2\nvalidate_every = {steps}\n"
+TINY = "size = 32\nimages = 16\nsteps = {steps}\nbatch_size = 2\n"
 
 
-def tiny(folder: Path, name: str, base: str, steps: int = 3, more: str = "") -> str:
+def tiny(folder: Path, name: str, base: str, steps: int = 3, more: str = "validate_every = 3\n") -> str:
     """A file with a recipe of profile gpu, but small; `more` are lines of that profile."""
     file = folder / f"{name}.toml"
     file.write_text(f'base = ["{base}"]\n[gpu]\n{TINY.format(steps=steps)}{more}')
@@ -39,8 +36,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path) -> None:
     """Three steps of recipes of profile gpu; their autoencoder comes last in the list and is made first."""
-    encoder = tiny(home, "encoder", "autoencoder", more="architecture = { patch = 4, latent_channels = 8 }\n")
-    latent = tiny(home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\n')
+    encoder = tiny(
+        home, "encoder", "autoencoder", more="architecture = { patch = 4, latent_channels = 8 }\nvalidate_every = 0\n"
+    )
+    latent = tiny(
+        home, "few", "photos", more='autoencoder = "encoder-32"\narchitecture = { widths = [16] }\nvalidate_every = 3\n'
+    )
     broken = tiny(home, "broken", "photos")  # whose autoencoder is not there
     said: list[str] = []
     failures = relay([latent, broken, encoder], "gpu", together=2, nice=0, say=said.append)
@@ -60,27 +61,33 @@ def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path
 
 
 def test_it_goes_on_after_a_kill_and_after_an_interrupt_as_if_there_had_been_none(home: Path) -> None:
-    """60 steps in one go, and 60 with a SIGKILL of everything and a SIGTERM in between: the same weights."""
-    small = "architecture = { patch = 2, widths = [16], attention = 0 }\nsave_every = 5\n"
-    broken, whole = (tiny(home, name, "textures", 60, small) for name in ("broken", "whole"))
-    command = [sys.executable, "-m", "spectral_collapse.cli", "relay", broken, "--profile", "gpu", "--nice", "0"]
-    run = listed([broken], "gpu")[0].run
-    for number, wanted in ((signal.SIGKILL, 5), (signal.SIGTERM, 20)):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        while not any(int(one.name.removeprefix("step-")) >= wanted for one in states.saved(run)):
-            assert process.poll() is None
-            time.sleep(0.05)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.send_signal(number)
-        process.communicate()
-        assert states.saved(run)
-        [training] = listed([broken], "gpu")
-        assert training.busy == (number == signal.SIGKILL)  # which the process of the training outlives
-        if training.busy:
-            os.kill(int(children[0]), signal.SIGKILL)
-    assert process.returncode == 130
-    assert relay([broken, whole], "gpu", nice=0, say=lambda line: None) == []
-    one, other = (networks.load_model(f"{name}-32").denoiser.network.state_dict() for name in ("broken", "whole"))
+    """40 steps in one go, and 40 with a SIGKILL and an interrupted relay in between: the same weights."""
+    small = "architecture = { patch = 2, widths = [16], attention = 0 }\nsave_every = 5\nvalidate_every = 0\n"
+    file = tiny(home, "broken", "textures", 40, small)
+    [training] = listed([file], "gpu")
+
+    def reached(step: int) -> bool:
+        return any(int(one.name.removeprefix("step-")) >= step for one in states.saved(training.run))
+
+    process = training.start(0)
+    while not reached(5):
+        assert process.poll() is None, training.last_words()
+        time.sleep(0.05)
+    assert training.busy  # as after a kill of the relay alone, which the process of the training outlives
+    process.kill()
+    process.wait()
+    assert not training.busy
+    assert relay([file], "gpu", nice=0, interrupted=lambda: reached(15), say=lambda line: None) == []
+    assert not training.done
+    assert relay([file], "gpu", nice=0, say=lambda line: None) == []
+    assert training.done
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the relay's processes have
+    try:
+        whole = train(training.recipe, name="whole")
+    finally:
+        torch.set_num_threads(threads)
+    one, other = (networks.load_model(made).denoiser.network.state_dict() for made in (training.checkpoint, whole))
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from spectral_collapse.charts.lines import described, panels, tips, width, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.benchmark import title
 from spectral_collapse.findings.comparison import LEVEL
 from spectral_collapse.metrics import SCORES, ScoreInfo
 
@@ -95,8 +96,7 @@ def _told(pairs: xr.Dataset) -> pd.DataFrame:
     if "adjusted" in pairs:
         kinds = [kind if p < LEVEL else "open" for kind, p in zip(kinds, table["adjusted"], strict=True)]
     table["verdict"], table["sign"] = ([_VERDICTS[kind][part] for kind in kinds] for part in (0, 2))
-    units = {name: f" ({card.units})" * (card.units != "1") for name, card in SCORES.items()}
-    table["panel"] = [f"{SCORES[name].symbol}{units[name]} {SCORES[name].arrow}".rstrip() for name in table["score"]]
+    table["panel"] = table["score"].map(title)
     table["share"] = table["improved"].map("{:.0%}".format, na_action="ignore").fillna("-")
     ends = [table[f"improved_{end}"].map("{:.0%}".format, na_action="ignore") for end in ("low", "high")]
     return table.assign(bounds=(ends[0] + " to " + ends[1]).fillna("-"))

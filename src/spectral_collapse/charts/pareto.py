@@ -10,8 +10,7 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.benchmark import NAMES_WIDTH, labelled, names
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
-from spectral_collapse.findings.benchmark import called
-from spectral_collapse.metrics import SCORES
+from spectral_collapse.findings.benchmark import called, title
 
 KINDS = {
     "standard": ("Standard", PALETTE[0], "circle"),
@@ -26,11 +25,10 @@ KINDS = {
 
 _DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
 _PLAIN = (
-    ("s_g", f"{SCORES['s_g'].symbol} {SCORES['s_g'].arrow}", "{:.3f}"),
+    ("s_g", title("s_g"), "{:.3f}"),
     ("clipped_hf", "Clipped steps", "{:.0%}"),
     ("network_calls", "Network calls", "{:.0f}"),
 )
-_TITLES = {name: score.symbol + (f" ({score.units})" if score.units != "1" else "") for name, score in SCORES.items()}
 
 
 @lines.described
@@ -93,13 +91,13 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     references = {kind: KINDS[kind][0] for kind in findings.REFERENCES}
     shown = pd.DataFrame({"Point": rows["point"].replace(references).map(findings.named)})
     for score, digits in _DIGITS.items():
-        shown[f"{_TITLES[score]} {SCORES[score].arrow}"] = _intervals(rows, score, digits)
+        shown[title(score)] = _intervals(rows, score, digits)
         if score == "s_hf":
             shown["HF energy over that of training targets"] = _intervals(rows, "hf_energy", 2)
         elif score == "s_dc":
             shown["Norm / sqrt(d)"] = _intervals(rows, "norm", 3)
-    for column, title, form in _PLAIN:
-        shown[title] = rows[column].map(form.format, na_action="ignore").fillna("-")
+    for column, heading, form in _PLAIN:
+        shown[heading] = rows[column].map(form.format, na_action="ignore").fillna("-")
     shown["Images x seeds"] = rows["images"].map(str) + rows["seeds"].map(
         " x {:.0f}".format, na_action="ignore"
     ).fillna("")
@@ -151,7 +149,7 @@ def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
 
 
 def _tooltips() -> list[alt.Tooltip]:
-    texts = {f"{score}_text:N": f"{_TITLES[score]}, mean [95 %]" for score in _DIGITS}
+    texts = {f"{score}_text:N": f"{title(score, arrow=False)}, mean [95 %]" for score in _DIGITS}
     return [
         *lines.tips({"point:N": "Point"} | texts | {"s_g:Q": "S_G"}, ".3f"),
         *lines.tips({"clipped_hf:Q": "Steps with clipped variance correction"}, ".0%"),

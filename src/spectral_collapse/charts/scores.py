@@ -9,8 +9,8 @@ import xarray as xr
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.benchmark import title
 from spectral_collapse.findings.measured import data_title
-from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.scores import LOUD, STANDARD, TABA, WHITE
 
@@ -40,7 +40,7 @@ def filtered_scores(table: pd.DataFrame) -> alt.HConcatChart:
     x = x_axis("filter_cutoff", "cutoff (fraction of Nyquist)", format="~g")
     options = {"series": "filter", "height": 220, "panel": None, "per_row": 2, "points": True}
     panels = (
-        figure(rows, lines.bands, x, y_axis("mean", _title(score)), **options)
+        figure(rows, lines.bands, x, y_axis("mean", title(score)), **options)
         for score, rows in table.groupby("filter_score")
     )
     return alt.hconcat(*panels, spacing=30)
@@ -59,8 +59,8 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
             for view, value in zip(one["view"].to_numpy(), one["pipeline_s_lf"].to_numpy(), strict=True)
         ]
         columns = {stage.capitalize(): one["pipeline_image"].sel(stage=stage).to_numpy() for stage in stages}
-        title = data_title(one["pipeline_title"].item(), one["pipeline_source"].item())
-        rows.append(pictures.grid(columns, labels, labelled=True).properties(title=title))
+        heading = data_title(one["pipeline_title"].item(), one["pipeline_source"].item())
+        rows.append(pictures.grid(columns, labels, labelled=True).properties(title=heading))
     return alt.vconcat(*rows, spacing=20)
 
 
@@ -104,7 +104,7 @@ def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConca
 def responses(table: pd.DataFrame) -> alt.FacetChart:
     """Every per-sample score (rows) under every corruption (columns), of `findings.normalised`: 1 is the best mean of
     its row, 0 the worst. Direction and target come from the score's card; a score without a value has no row."""
-    table = table.assign(row=table["score"].map(_title))
+    table = table.assign(row=table["score"].map(title))
     x = x_axis("grade", "grade", values=[0, 0.5, 1], format="~g")
     y = y_axis("mean", domain=[-0.15, 1.15], clamp=True, values=[0, 1])
     tooltip = tips({"row:N": "Score", "corruption:N": "Corruption", "strength:N": "Strength", "value:N": "Mean [95 %]"})
@@ -117,10 +117,3 @@ def responses(table: pd.DataFrame) -> alt.FacetChart:
         column=alt.Column("corruption:N", sort=columns, title=None),
         spacing=6,
     )
-
-
-def _title(name: str) -> str:
-    """A score's symbol, unit and arrow."""
-    card = SCORES[name]
-    unit = f" ({card.units})" if card.units != "1" else ""
-    return f"{card.symbol}{unit} {card.arrow}"

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, results
-from spectral_collapse.errors import CheckpointError, problems
+from spectral_collapse.errors import problems
 from spectral_collapse.training import history
 from spectral_collapse.training.history import History
 
@@ -46,7 +46,7 @@ UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 
 class Progress(BaseModel):
     """What progress.json says. learning_rate: of the next step; averaged: the steps that the average counts; digest:
-    of all the rest, which earlier versions did not write."""
+    of all the rest."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -57,7 +57,7 @@ class Progress(BaseModel):
     averaged: Annotated[int, Field(ge=0)]
     recipe: dict[str, Any]
     files: dict[Literal["network", "average", "optimizer", "history"], str]
-    digest: str | None = None
+    digest: str = ""
 
     def own_digest(self) -> str:
         """The SHA-256 of everything but `digest`."""
@@ -101,22 +101,12 @@ def save(run: Path, trained: Trained, **progress: Any) -> None:
 
 
 def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
-    """The states whose files are all what their digests say, newest first; warns of each that is not.
-
-    Raises CheckpointError for a state that an earlier version wrote.
-    """
+    """The states that say what they are, newest first; warns of each that does not."""
     for folder in reversed(saved(run)):
         try:
-            progress = _progress(folder)
-            for name in _FILES:
-                if _digest(_file(folder, name)) != progress.files[name]:
-                    raise ValueError(f"{_file(folder, name).name} is damaged")
-        except CheckpointError:
-            raise
+            yield folder, _progress(folder)
         except UNREADABLE as error:
             pass_over(folder, error)
-            continue
-        yield folder, progress
 
 
 def restore(folder: Path, progress: Progress, trained: Trained) -> None:
@@ -167,19 +157,10 @@ def reason(error: Exception) -> str:
 
 
 def _progress(folder: Path) -> Progress:
-    content = disk.read(folder / _PROGRESS, _LARGEST)
-    try:
-        progress = Progress.model_validate_json(content)
-    except ValidationError:
-        if (folder / "scheduler.bin").exists():
-            raise CheckpointError(
-                f"the saved state {str(folder)!r} was written by an earlier version in a format that is read no more; "
-                "delete it, and train without resume"
-            ) from None
-        raise
+    progress = Progress.model_validate_json(disk.read(folder / _PROGRESS, _LARGEST))
     if set(progress.files) != set(_FILES) or folder.name != f"step-{progress.step:07d}":
         raise ValueError(f"{_PROGRESS} is of another state")
-    if progress.digest not in (None, progress.own_digest()):
+    if progress.digest != progress.own_digest():
         raise ValueError(f"{_PROGRESS} is damaged")
     return progress
 
