@@ -99,8 +99,8 @@ def test_groups_and_sentence_add_up() -> None:
     assert list(counts) == list(get_args(Verdict))
     assert {verdict: count for verdict, count in counts.items() if count} == {"holds": 2}
     assert verdicts.sentence(MADE, {}) == (
-        "**Answer.** Of the checks of the papers' claims and of our own goals, 2 hold and 1 fails on all data sets "
-        "with a clear result. The others differ between data sets."
+        "**Answer.** Of all checks, our own goals among them, 2 hold and 1 fails on all data sets with a clear result. "
+        "The others differ between data sets."
     )
     table = verdicts.by_question(MADE)
     asked = COLLAPSE.replace(" (", "|(")
@@ -111,9 +111,7 @@ def test_groups_and_sentence_add_up() -> None:
 def test_what_is_said_of_claims_follows_their_verdicts() -> None:
     said = {"a": ("A does", "A does not"), "b": ("B does", "B does not", "B does at times")}
     made = {"one": [Claim("a ...", "", "", "holds"), Claim("b", "", "", "one family only", of=1)]}
-    assert verdicts.sentence(made, said).endswith(
-        "The others have a clear result on one family of data sets only. A does. B does not."
-    )
+    assert verdicts.sentence(made, said).startswith("**Answer.** A does. B does not. Of all checks,")
     mixed = {"one": [Claim("a", "", "", "not measured"), Claim("b", "", "", "mixed")]}
     assert verdicts.by_section(mixed, said) == "**Answer.** B does at times."
     assert verdicts.by_section(mixed, {}) == "**Answer.** Of 2 claims none holds."

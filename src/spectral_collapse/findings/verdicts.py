@@ -180,17 +180,17 @@ def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
-    """How many checks hold and fail, what became of the others, and what is `said` of some (`claims.told`)."""
+    """What is `said` of some checks (`claims.told`), how many hold and fail, and what became of the others."""
     every = [one for made in claims.values() for one in made]
     found = tally(every)
     others = enumerated((words for verdict, words in _OTHERS.items() if found[verdict]), "or")
-    return (
-        f"**Answer.** {told(every, said)} ".replace("  ", " ")
-        + f"Of all checks, our own goals among them, {does(found['holds'], 'hold')} and "
-        f"{does(found['fails'], 'fail')} on all data sets with a clear result."
-        + f" The others {others}."
-        * bool(others)
-    )
+    parts = [
+        told(every, said),
+        f"Of all checks, our own goals among them, {does(found['holds'], 'hold')} and {does(found['fails'], 'fail')} "
+        "on all data sets with a clear result.",
+        f"The others {others}." * bool(others),
+    ]
+    return f"**Answer.** {' '.join(filter(None, parts))}"
 
 
 def by_section(sections: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
