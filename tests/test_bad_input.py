@@ -86,7 +86,6 @@ COMMANDS: dict[str, str] = {
 
 REFUSED: dict[str, str] = {
     "": "the following arguments are required: COMMAND",
-    "fly": "invalid choice: 'fly'",
     "study nothing": "invalid choice: 'nothing'",
     "study gaussian --wings 2": "unrecognized arguments: --wings 2",
     "study gaussian --workers two": "argument --workers: invalid int value: 'two'",

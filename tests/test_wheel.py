@@ -18,21 +18,10 @@ SHIPPED = ("edges2shoes-rendered", "textures")
 
 
 EXTRAS = (
-    *(
-        "altair",
-        "cleanfid",
-        "dask",
-        "distributed",
-        "ipykernel",
-        "IPython",
-        "latex2mathml",
-        "lpips",
-        "nbformat",
-        "papermill",
-    ),
-    *("piq", "sklearn", "stlpips_pytorch", "torchmetrics", "torchsummary", "torchvision", "transformers"),
+    "altair", "cleanfid", "dask", "distributed", "ipykernel", "IPython", "latex2mathml", "lpips", "nbformat",
+    "papermill", "piq", "sklearn", "stlpips_pytorch", "torchmetrics", "torchsummary", "torchvision", "transformers",
     "vl_convert",
-)
+)  # fmt: skip
 """What the extras bring, as it is imported."""
 
 
