@@ -73,12 +73,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _listening(interrupts: list[int]) -> Iterator[None]:
-    """Notes interrupts, which stay KeyboardInterrupts, in a list: who meets one may raise something else."""
+    """Notes interrupts, which stay KeyboardInterrupts, in a list.
+
+    An import of C code may swallow one: it comes again every few seconds until the command has ended.
+    """
     import signal
     import threading
 
     def note(number: int, _: object) -> NoReturn:
         interrupts.append(number)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, note)
+            signal.setitimer(signal.ITIMER_REAL, 3)
         raise KeyboardInterrupt
 
     # Not in a thread, which receives no signals, nor where they are ignored, as in the background of a shell.
@@ -91,6 +97,8 @@ def _listening(interrupts: list[int]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if interrupts and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _run(arguments: Sequence[str]) -> int:
