@@ -97,7 +97,15 @@ def test_the_numbers_of_the_five_sentences() -> None:
             {"image_excess": (dims, excess)}, coordinates, {"title": name, "data_source": "real"}
         )
     found = {"one": study, "two": study}
-    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study])
+    drawn, real = np.zeros((1, 2, 8)), np.zeros(6)
+    sampled = {
+        times: xr.Dataset(
+            {"excess_noise": (("model", "draw", "drawn"), drawn + np.log(times)), "excess_real": ("sample", real)},
+            attrs={"title": f"Network {times}", "data_source": "real"},
+        )
+        for times in (1.2, 3.0)
+    }
+    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled)
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["misses"]["standard"] == pytest.approx((4, 4, 4))
@@ -105,7 +113,8 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
     assert (told["best"], told["elsewhere"]) == ("OVG", pytest.approx([4 / 3, 4]))
     assert told["told"] == (1, 2)
-    assert "leaves 0.25 times the fine detail, where the first leaves 0.25" in told["again"]
+    assert "leaves 0.25 times the detail, not 0.25" in told["again"]
+    assert told["loud"] == "; samples of Network 3.0 have 3.0 times the targets' detail"  # the other within the margin
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:

@@ -194,6 +194,7 @@ def test_sentences_have_the_ratios_of_energies_and_say_where_nothing_differs(res
         "0.900 [0.900, 0.900] (white noise 0",
     ):
         assert number in network
+    assert findings.sampled(result) == pytest.approx([np.exp(-0.5 + 0.2)] * 3)
     answer = findings.answer(result)
     assert "The inversion loses it." in answer
     assert "The autoencoder keeps 0.61" in answer

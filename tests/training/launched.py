@@ -34,3 +34,4 @@ def main(home: str, name: str, device_batch: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    accelerate.PartialState().destroy_process_group()  # else its threads may abort a process that ends

@@ -14,6 +14,8 @@ from spectral_collapse.findings import collapse, decomposition, fine_detail, net
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import enumerated
 
 CURES = ("dpm_solver", "taba", "ovg")
 """What the sentences compare with the standard inversion."""
@@ -50,12 +52,13 @@ def trained_again(dataset: str) -> Sequence[xr.Dataset]:
 
 
 def answer(
-    found: Found, decomposed: Found, collapsed: Found, judged: Found, again: Sequence[xr.Dataset]
+    found: Found, decomposed: Found, collapsed: Found, judged: Found, again: Sequence[xr.Dataset], sampled: Found
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark; decomposed, collapsed, judged: of the studies decomposition, collapse and fidelity; in all
     of them the data set that the page speaks of is the first. again: of `trained_again`.
+    sampled: of the study networks.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     uncured = "noise_floor" in study["point"] and not fine_detail.closer(study, "noise_floor")
@@ -78,19 +81,24 @@ def answer(
         "best": called(best),
         "elsewhere": [fine_detail.average(beyond, name) for name in (best, "standard")],
         "told": networks.counted_apart(list(judged.values())),
+        "loud": _loud(sampled),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
     }
+
+
+def _loud(sampled: Found) -> str:
+    """Where a network draws too much detail by itself, by more than the margin in the whole interval."""
+    times = {title_of(study): networks.sampled(study) for study in sampled.values()}
+    loud = [f"of {title} have {one.mean:.1f}" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
+    return f"; samples {enumerated(loud)} times the targets' detail" * bool(loud)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
     if not studies:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
-    return (
-        f" Trained again, the network of {title_of(studies[0])} leaves {second:.2f} times the fine "
-        f"detail, where the first leaves {first:.2f}."
-    )
+    return f" Trained again, that of {title_of(studies[0])} leaves {second:.2f} times the detail, not {first:.2f}."
 
 
 def warning(study: xr.Dataset) -> str:

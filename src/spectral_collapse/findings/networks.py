@@ -529,15 +529,25 @@ def _times(logarithms: xr.DataArray) -> str:
 
 
 def _ratio_to_noise(one: xr.Dataset) -> Interval:
-    """The energy of translations over that of samples from white noise, two independent sets."""
-    noise, translated = every_draw(one["excess_noise"]), one["excess_translated"]
-    sets = [(values.to_numpy(), statistics.groups_of(values, str(values.dims[-1]))) for values in (noise, translated)]
-    of_noise, of_translated = (
+    """The energy of translations over that of samples from white noise."""
+    return _energies(one["excess_translated"], every_draw(one["excess_noise"]))
+
+
+def sampled(study: xr.Dataset) -> Interval:
+    """The high-frequency energy of what the first network samples from white noise, the best latent that there is, over
+    that of true targets."""
+    return _energies(every_draw(study["excess_noise"].isel(model=0)), study["excess_real"])
+
+
+def _energies(above: xr.DataArray, below: xr.DataArray) -> Interval:
+    """The ratio of the geometric means of two independent sets of images, from log energies."""
+    sets = [(values.to_numpy(), statistics.groups_of(values, str(values.dims[-1]))) for values in (below, above)]
+    under, over = (
         statistics.resampled_means(values, statistics.bootstrap_counts(groups, seed=seed))
         for seed, (values, groups) in enumerate(sets)
     )
-    gap = statistics.resampled(float(translated.mean() - noise.mean()), of_translated - of_noise, sets[1][1])
-    return Interval(*np.exp(gap))
+    fewer = min((groups for _, groups in sets), key=lambda groups: len(np.unique(groups)))
+    return Interval(*np.exp(statistics.resampled(float(above.mean() - below.mean()), over - under, fewer)))
 
 
 def _unbroken(interval: Interval, digits: int = 3) -> str:
