@@ -125,6 +125,11 @@ def test_the_answer_names_who_leads() -> None:
     assert "use **TABA**, among the best on the only data set, though the images are mostly smoother" in answer
     drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, structure="silhouette")
     assert "to look at" not in findings.answer({"": drawings})
+    nearer = made({"standard": {}, "taba": {"hf_excess": 1.0}}, spread=0.0)
+    nearer["reference_hf_excess"][:] = nearer["hf_excess"].sel(point="taba").mean("seed")
+    nearer["inversion_cost"][:] = 1.0
+    assert "It is significantly nearer than the standard inversion on 1 of 1 data sets" in findings.answer({"": nearer})
+    assert "not a proven one" not in answer  # the standard inversion itself
 
 
 def test_many_who_share_the_lead_are_not_all_named() -> None:

@@ -113,7 +113,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
     assert (told["best"], told["elsewhere"]) == ("OVG", pytest.approx([4 / 3, 4]))
     assert told["told"] == (1, 2)
-    assert "leaves 0.25 times the detail, not 0.25" in told["again"]
+    assert "leaves 0.25 times the detail, not 0.25 (12 images)." in told["again"]
     assert told["loud"] == "; samples of Network 3.0 have 3.0 times the targets' detail"  # the other within the margin
 
 

@@ -185,10 +185,16 @@ def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
 def answer(found: Found) -> str:
     """What to try first, and whom to use for correct values and to look at images, as Markdown."""
     cheap = BUDGETS[0]
+    best = fine_detail.best(found)
     lines = [
-        f"Try {_bold([fine_detail.best(found)])} first: among the methods that cost no more than the standard "
-        "inversion and are nowhere significantly farther from the true targets' fine detail, it is the nearest."
+        f"Try {_bold([best])} first: among the methods that cost no more than the standard inversion and are nowhere "
+        "significantly farther from the true targets' fine detail, it is the nearest."
     ]
+    if best != "standard":
+        near = f"{fine_detail.nearer(found, best)[0]} of {len(found)} data sets"
+        lines.append(
+            f"It is significantly nearer than the standard inversion on {near}: a safe choice, not a proven one."
+        )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
         note = ", though the images are mostly smoother than the standard inversion's"

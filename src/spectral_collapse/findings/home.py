@@ -98,7 +98,10 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
     if not studies:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
-    return f" Trained again, that of {title_of(studies[0])} leaves {second:.2f} times the detail, not {first:.2f}."
+    return (
+        f" Trained again, that of {title_of(studies[0])} leaves {second:.2f} times the detail, not {first:.2f} "
+        f"({studies[0].sizes['sample']} images)."
+    )
 
 
 def warning(study: xr.Dataset) -> str:
