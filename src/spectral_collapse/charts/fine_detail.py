@@ -14,12 +14,12 @@ _TICKS = (0.1, 0.3, 1, 3, 10)
 def level_and_fit(table: pd.DataFrame) -> alt.FacetChart:
     """Level (x) against fit (y) of each method, a panel per data set; dashed: the right level, and what images with all
     the same amount of detail would miss by."""
-    x = lines.log_axis(lines.x_axis("mean", "level of detail, times the targets'"), table, _TICKS)
-    y = lines.y_axis("left", "factor missed at the right level", zero=False)
+    x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, _TICKS)
+    y = lines.y_axis("left", "factor missed at the right amount", zero=False)
     tips = [
         *lines.tips({"series:N": "Method"}),
-        *lines.interval_tooltip("Level"),
-        *lines.tips({"left:Q": "Missed at the right level", "same:Q": "with the same amount in all"}, ".2f"),
+        *lines.interval_tooltip("Amount"),
+        *lines.tips({"left:Q": "Missed at the right amount", "same:Q": "with the same amount in all"}, ".2f"),
     ]
     same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))
     looks = lines.looks(table["series"].unique())

@@ -317,11 +317,8 @@ def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Inte
 
 
 def structure(study: xr.Dataset, point: str, baseline: str = "standard") -> Interval:
-    """S_LF of a point minus another's on the same images, each cut at that of the image's own target: what has more
-    copies its source."""
-    most = per_image(study, TARGET, "s_lf")
-    kept = (np.minimum(per_image(study, name, "s_lf"), most) for name in (point, baseline))
-    return interval(next(kept) - next(kept))
+    """S_LF of a point minus another's on the same images, `cut`."""
+    return difference(cut(study), point, baseline, "s_lf")
 
 
 def claims(found: Found) -> list[Claim]:
