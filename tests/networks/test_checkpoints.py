@@ -286,9 +286,10 @@ def test_the_card_gets_the_hash_and_the_folder_its_files_which_replace_nothing_o
     assert not (tmp_path / "deep").exists()
 
 
-@each("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit"])
+@each("kind", ["small_unet", "paper_unet", "small_dit", "gained_dit", "spectral_unet"])
 def test_every_kind_of_network_comes_back_with_its_labels(folder: Path, kind: str) -> None:
     small = {"paper_unet": {"widths": (32, 32), "layers": 1, "states": 8}, "small_unet": {"widths": (16, 32)}}
+    small["spectral_unet"] = {"widths": (16, 32), "attention": 0}
     network = networks.create(kind, 16, 4, 5, **small.get(kind, {"width": 16, "depth": 2, "heads": 2}))
     for weight in network.parameters():  # a fresh DiT answers with zero; weights are stored in half precision
         weight.data = (0.1 * torch.randn(weight.shape)).half().float()

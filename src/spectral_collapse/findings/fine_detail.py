@@ -79,15 +79,16 @@ def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
     return None if equal(found, 0, near) else below(found, 0)
 
 
-def gap(study: xr.Dataset, method: str, other: str = "standard") -> Interval:
-    """`distance` minus that of another method, negative where a method is nearer to the targets."""
-    return statistics.interval(distance(study, method) - distance(study, other))
+def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Interval:
+    """`distance` minus that of another method, negative where a method is nearer to the targets. beside: a result on
+    the same images that has the other method; without it, the same."""
+    return statistics.interval(distance(study, method) - distance(study if beside is None else beside, other))
 
 
-def closer(study: xr.Dataset, method: str, other: str = "standard") -> Held:
-    """Whether a method's fine detail is significantly nearer to the targets' than another's; None where the interval
-    contains 0, or lies within the registered margin, so that the two count as equal."""
-    found, near = gap(study, method, other), margin("hf_ratio")
+def closer(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Held:
+    """Whether a method's fine detail is significantly nearer to the targets' than another's, both as of `gap`; None
+    where the interval contains 0, or lies within the registered margin, so that the two count as equal."""
+    found, near = gap(study, method, other, beside), margin("hf_ratio")
     return None if equal(found, 0, near) else below(found, 0)
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse import results
 from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.findings import benchmark as benchmark_page
-from spectral_collapse.findings import cells, comparison, paper_tables
+from spectral_collapse.findings import cells, comparison, fine_detail, paper_tables
 from spectral_collapse.findings.benchmark import called, difference, points, scores_at, title, value
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_lower, is_restored, judge
@@ -29,6 +29,9 @@ Networks = Mapping[str, Found]
 
 SHOWN = ("psnr", "s_hf", "s_lf", "s_dc", "high_frequency_deficit")
 """Scores that figures of networks and factors have."""
+
+DETAIL = "detail"
+"""In place of a score: high-frequency energy over the own target's (`fine_detail.energy`)."""
 
 
 def joined(found: Mapping[str, xr.Dataset]) -> xr.Dataset:
@@ -115,12 +118,18 @@ def absent(checkpoints: Sequence[str], recorded: Collection[str] = ()) -> str:
 
 
 def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
-    """Means of scores: columns panel (data set and score), network, method, and those of `intervals.means`."""
+    """Means of scores, or of DETAIL: columns panel (data set and score), network, method, and those of `means`."""
     tables = []
     for name, studies in per_data_set(found).items():
         for score, (network, study) in itertools.product(scores, studies.items()):
-            rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-            panel, names = f"{title_of(study).replace(' (', '|(')}|{title(score)}", rows["point"].map(called)
+            if score == DETAIL:
+                rows = pd.DataFrame(
+                    [{"point": one, **fine_detail.energy(study, one)._asdict()} for one in points(study)]
+                )
+            else:
+                rows = means(study[score].mean("seed"), bounds=bounds_of(score))
+            words = "fine detail, target 1" if score == DETAIL else title(score)
+            panel, names = f"{title_of(study).replace(' (', '|(')}|{words}", rows["point"].map(called)
             tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 

@@ -193,13 +193,6 @@ def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[
     return f"**Answer.** {' '.join(filter(None, parts))}"
 
 
-def by_section(sections: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
-    """What is `said` of some claims (`claims.told`), else how many hold, as Markdown. sections: title -> claims."""
-    every = [one for made in sections.values() for one in made]
-    hold = does(tally(every)["holds"], "hold")
-    return f"**Answer.** {told(every, said) or f'Of {len(every)} claims {hold}.'}"
-
-
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
     """How many claims of each question have which verdict: question (in two lines, parted by '|'), verdict, count."""
     found = counts({words: [one for _, one in rows] for words, rows in grouped(claims).items()}, "question")

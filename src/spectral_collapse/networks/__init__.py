@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spectral_collapse.networks.own import TwoModels, open_model, two_models
     from spectral_collapse.networks.patched import PatchedUNet, patched_unet
     from spectral_collapse.networks.pipelines import model_from_pipeline
+    from spectral_collapse.networks.spectral import SpectralUNet, spectral_unet
     from spectral_collapse.networks.unet import paper_unet, small_unet
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Model",
     "PatchedAutoencoder",
     "PatchedUNet",
+    "SpectralUNet",
     "TwoModels",
     "create",
     "gained_dit",
@@ -37,7 +39,10 @@ __all__ = [
     "small_autoencoder",
     "small_dit",
     "small_unet",
+    "spectral_unet",
     "two_models",
 ]
 
-__getattr__ = members(__name__, __all__, ["autoencoder", "build", "dit", "own", "patched", "pipelines", "unet"])
+__getattr__ = members(
+    __name__, __all__, ["autoencoder", "build", "dit", "own", "patched", "pipelines", "spectral", "unet"]
+)

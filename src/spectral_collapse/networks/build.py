@@ -14,10 +14,12 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.networks.autoencoder import Autoencoder, patched_autoencoder, small_autoencoder
 from spectral_collapse.networks.dit import gained_dit, paper_dit, small_dit
 from spectral_collapse.networks.patched import patched_unet
+from spectral_collapse.networks.spectral import spectral_unet
 from spectral_collapse.networks.unet import paper_unet, small_unet
 
 NETWORKS = {
-    builder.__name__: builder for builder in (patched_unet, small_unet, paper_unet, gained_dit, small_dit, paper_dit)
+    builder.__name__: builder
+    for builder in (patched_unet, spectral_unet, small_unet, paper_unet, gained_dit, small_dit, paper_dit)
 }
 AUTOENCODERS = {builder.__name__: builder for builder in (patched_autoencoder, small_autoencoder)}
 

@@ -61,7 +61,12 @@ _PROCESSES = {
     "variance_exploding": processes.VarianceExploding,
     "flow_matching": processes.FlowMatching,
 }
-_OWN_CLASSES = {"GainedDiT": "dit", "PatchedUNet": "patched", "PatchedAutoencoder": "autoencoder"}
+_OWN_CLASSES = {
+    "GainedDiT": "dit",
+    "PatchedUNet": "patched",
+    "PatchedAutoencoder": "autoencoder",
+    "SpectralUNet": "spectral",
+}
 """Networks of this package -> the modules that they are in."""
 MODEL_HASH = "model_hash"
 """What the card of a record says of weights that are not included: the hash of their `Model`."""

@@ -55,6 +55,7 @@ _ARCHITECTURES = {
     "DiTTransformer2DModel": "DiT",
     "GainedDiT": "DiT",
     "PatchedUNet": "U-Net, patched",
+    "SpectralUNet": "U-Net, spectral",
 }
 _PER_MODEL = Layout(
     s_hf_noise=("model draw drawn", "S_HF of samples from white noise"),

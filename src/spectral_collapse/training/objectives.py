@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -45,6 +45,7 @@ def denoising_loss(
     told: Mapping[str, torch.Tensor],
     sigma_data: float = 0.5,
     min_snr_gamma: float = 0.0,
+    weighted: Callable[..., torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Mean squared error of the network's own output, per image, (N,).
 
@@ -59,6 +60,8 @@ def denoising_loss(
         sigma_data: standard deviation of the clean images, for 'edm' only.
         min_snr_gamma: where positive, the error of the clean image is weighted by min(SNR, gamma)
             (Hang et al. 2023), whatever the prediction type; 0 leaves the output's error as it is.
+        weighted: what is called with the output's error, the time and **told before it is squared, such as
+            `networks.SpectralUNet.weighted`.
     """
     noise = corruption.noise.to(clean)
     alpha, sigma = (value.view(-1, 1, 1, 1).to(clean) for value in (corruption.alpha, corruption.sigma))
@@ -72,7 +75,10 @@ def denoising_loss(
     else:
         target = (clean - c.clean_skip * x) / c.clean_out
     output = network(c.input_scale * x, corruption.time.to(clean), **told).sample
-    errors = (output.float() - target).square().mean((1, 2, 3))
+    wrong = output.float() - target
+    if weighted is not None:
+        wrong = weighted(wrong, corruption.time.to(clean), **told)
+    errors = wrong.square().mean((1, 2, 3))
     if min_snr_gamma:
         slope = torch.as_tensor(c.clean_out, device=alpha.device).expand_as(alpha)
         errors = errors * ((alpha / sigma).square().clamp(max=min_snr_gamma) * slope.square()).flatten()

@@ -16,6 +16,8 @@ from spectral_collapse.networks import Model
 from spectral_collapse.networks import autoencoder as autoencoders
 from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import downsampling, load_autoencoder_and_hash, process_card
+from spectral_collapse.networks.patched import PatchedUNet
+from spectral_collapse.networks.spectral import SpectralUNet
 from spectral_collapse.networks.unet import label_arguments
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding
 from spectral_collapse.training import latents
@@ -127,6 +129,9 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         )
         pool = load_pool(recipe, recipe.source, root, encoder)
     process = _process(recipe)
+    if isinstance(network, SpectralUNet):
+        chosen = pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
+        network.fit(pool.take(chosen, device), pool.labels[chosen], process)
     sigma_data = _sigma_data(recipe, pool)
     flips = () if recipe.autoencoder else recipe.flips  # a pool of latents holds the mirrored ones
 
@@ -146,7 +151,14 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     ) -> torch.Tensor:
         told = label_arguments(network, labels)
         return denoising_loss(
-            called, recipe.prediction, clean, Corruption(*corruption), told, sigma_data, recipe.min_snr_gamma
+            called,
+            recipe.prediction,
+            clean,
+            Corruption(*corruption),
+            told,
+            sigma_data,
+            recipe.min_snr_gamma,
+            getattr(network, "weighted", None),
         )
 
     states = label_arguments(network, torch.arange(NUM_LABELS, device=device)).get("encoder_hidden_states")
@@ -168,11 +180,14 @@ def _begin_with(recipe: Recipe, network: ModelMixin) -> dict[str, str]:
     """Gives the network the weights of the recipe's `start`, if it has one; what the card says of that.
 
     Raises CheckpointError where there is no such checkpoint, or its network is another one.
+    A `SpectralUNet` may start from the `PatchedUNet` that it holds.
     """
     if not recipe.start:
         return {}
     start = networks.load_model(recipe.start)
     weights = start.denoiser.network.state_dict()
+    if isinstance(network, SpectralUNet) and isinstance(start.denoiser.network, PatchedUNet):
+        network = network.inner
     shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
     if {name: tuple(weight.shape) for name, weight in weights.items()} != shapes:
         raise CheckpointError(

@@ -1,0 +1,59 @@
+"""Whether the images' fine detail depends on the network, the space or the factor: sentences of that chapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from spectral_collapse.findings import fine_detail, selections
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.statistics import text
+
+CURES = {"taba": "TABA", "ovg": "OVG"}
+
+
+def helped(found: Mapping[str, Found], methods: Sequence[str] = tuple(CURES)) -> str:
+    """With which networks the cures bring fine detail significantly nearer to the targets' than the standard inversion,
+    and on how many data sets. found: what a sentence says of a network -> its results."""
+    sets, said = len({name for studies in found.values() for name in studies}), []
+    for method in methods:
+        counts = [
+            f"on {near}{f' of {sets} data sets' * (not place)} {who} (farther on {far})"
+            for place, (who, studies) in enumerate(found.items())
+            for near, far in [fine_detail.nearer(studies, method)]
+        ]
+        said.append(f"{CURES[method]} brings fine detail significantly nearer to the targets' {enumerated(counts)}.")
+    return " ".join(said)
+
+
+def compared(found: selections.Networks, network: str, baseline: str) -> str:
+    """On how many data sets the standard inversion's fine detail is nearer to the targets' with one network than with
+    another, on the same images."""
+    both = [one for one in selections.per_data_set(found).values() if {network, baseline} <= set(one)]
+    held = [fine_detail.closer(one[network], "standard", "standard", one[baseline]) for one in both]
+    return f"on {held.count(True)} of {len(held)} data sets and farther on {held.count(False)}"
+
+
+def conclusion(found: Mapping[str, selections.Networks]) -> str:
+    """What the cures do to fine detail with all networks; '' where they mend it with all or with none. found: by title
+    of a section."""
+    counts = [
+        fine_detail.nearer(studies, method)
+        for method in CURES
+        for networks in found.values()
+        for studies in networks.values()
+    ]
+    near, far = (sum(one) for one in zip(*counts, strict=True))
+    if not near or not far:
+        return ""
+    return (
+        "Images do not follow: with one network a cure brings fine detail nearer to the targets', with another it "
+        "takes it farther away. So judge a method with the network that you will use."
+    )
+
+
+def by_factor(found: Found) -> str:
+    """How much of the targets' fine detail the standard inversion leaves at each factor."""
+    shares = [f"{text(fine_detail.energy(one, 'standard'), 2)} on {title_of(one)}" for one in found.values()]
+    return f"Images of the standard inversion have this share of their targets' fine detail: {', '.join(shares)}."

@@ -1,0 +1,111 @@
+"""The U-Net that begins with the best linear prediction of the noise at each frequency."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from spectral_collapse import networks
+from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks import SpectralUNet
+from spectral_collapse.processes import VarianceExploding, VariancePreserving
+from spectral_collapse.training.objectives import Corruption, denoising_loss
+from tests.each import each
+
+PROCESS = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
+SLOPE = 1.5
+
+
+def power(height: int, width: int) -> torch.Tensor:
+    """A spectrum that falls with frequency, on the grid of `rfft2`."""
+    radius = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+    return 0.02 * (radius + 1 / 64) ** (-2 * SLOPE) / 100
+
+
+def stationary(count: int, side: int, scale: float = 1.0) -> torch.Tensor:
+    """Images of a stationary Gaussian process with this spectrum, times a scale."""
+    white = torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(count))
+    spectrum = torch.fft.rfft2(white, norm="ortho") * power(side, side).sqrt()
+    return scale * torch.fft.irfft2(spectrum, (side, side), norm="ortho")
+
+
+@pytest.fixture(scope="module")
+def network() -> SpectralUNet:
+    """Fitted to a process, with twice its deviation under label 1, and with a U-Net that gives 0."""
+    torch.manual_seed(0)
+    network = networks.create("spectral_unet", 64, 3, 5, widths=[16, 32], attention=0).eval()
+    images = torch.cat([stationary(256, 64), stationary(256, 64, 2.0)])
+    network.fit(images, torch.arange(2).repeat_interleave(256), PROCESS)
+    torch.nn.init.zeros_(network.inner.unet.conv_out.weight)
+    torch.nn.init.zeros_(network.inner.unet.conv_out.bias)
+    return network.requires_grad_(False)
+
+
+def test_it_measures_the_power_of_each_label(network: SpectralUNet) -> None:
+    """256 images give the power of a ring of at least a dozen frequencies to a few per cent."""
+    measured = network.log_power.exp()
+    torch.testing.assert_close(measured[1, :, 5:] / measured[0, :, 5:], torch.full((3, 41), 4.0), rtol=0.1, atol=0)
+    torch.testing.assert_close(measured[4], measured[:2].mean(0))  # without images
+    highest = 0.02 * (2**-0.5 + 1 / 64) ** (-2 * SLOPE) / 100
+    assert measured[0, :, -1].mean() == pytest.approx(highest, rel=0.1)
+    assert network.config["betas"] == (1e-4, 0.02, "linear", 1000)
+    with pytest.raises(InvalidParameterError, match=r"process must be .* predicts noise; VarianceExploding"):
+        network.fit(stationary(2, 64), torch.arange(2), VarianceExploding())
+
+
+@each("time", [0, 300, 999])
+def test_alone_it_has_the_error_of_the_wiener_filter(network: SpectralUNet, time: int) -> None:
+    """On Gaussian images nothing predicts the noise better: the error is the mean of P / (P + (sigma / alpha)^2), but
+    for the spectrum's steps from ring to ring, which cost least where they are finest: some per cent."""
+    level, clean = PROCESS.level(time), stationary(128, 64)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    times, labels = torch.full((128,), float(time)), torch.zeros(128, dtype=torch.long)
+    found = network(level.alpha * clean + level.sigma * noise, times, labels).sample
+    both = torch.ones(33)
+    both[1:-1] = 2  # frequencies that `rfft2` leaves out
+    left = power(64, 64) / (power(64, 64) + level.ratio**2)
+    assert (found - noise).square().mean().item() == pytest.approx((left * both).sum().item() / 64**2, rel=0.05)
+
+
+def test_the_loss_weights_each_frequency_by_the_root_of_what_can_be_left(network: SpectralUNet) -> None:
+    """An error of one frequency: its power over b = sqrt(P / (P + (sigma / alpha)^2))."""
+    time, label = torch.tensor([200.0]), torch.zeros(1, dtype=torch.long)
+    wave = torch.cos(2 * torch.pi * 9 * torch.arange(64) / 64).expand(1, 3, 64, 64)
+    ring = round(9 / 64 * 2**0.5 * 45)
+    fitted = network.log_power.exp()[0, :, ring]
+    b = (fitted / (fitted + PROCESS.level(200).ratio ** 2)).sqrt()
+    weighted = network.weighted(wave, time, label)
+    torch.testing.assert_close(weighted.square().mean((2, 3)), (0.5 / b)[None], rtol=1e-4, atol=0)
+    one = torch.ones(1)
+    corruption = Corruption(wave, 0 * one, one, time)
+    plain, scaled = (
+        denoising_loss(network, "epsilon", 0 * wave, corruption, {"class_labels": label}, weighted=by)
+        for by in (None, network.weighted)
+    )
+    assert scaled.item() > plain.item()
+
+
+@each("share", [0, 1, 2])
+def test_it_knows_the_noise_of_each_time_as_the_process_does(network: SpectralUNet, share: int) -> None:
+    """A wave is scaled by sigma / (alpha^2 P + sigma^2), between timesteps too."""
+    ends = PROCESS.level(20), PROCESS.level(21)
+    level = (*ends, PROCESS.between(*ends))[share]
+    wave = torch.cos(2 * torch.pi * 9 * torch.arange(64) / 64).expand(1, 3, 64, 64)
+    fitted = network.log_power.exp()[0, :, round(9 / 64 * 2**0.5 * 45)]
+    found = network(wave, torch.tensor([level.time]), torch.zeros(1, dtype=torch.long)).sample
+    scales = level.sigma / (level.alpha**2 * fitted + level.sigma**2)
+    torch.testing.assert_close(found, scales.view(1, 3, 1, 1) * wave, rtol=1e-4, atol=1e-5)
+
+
+def test_it_takes_images_of_other_sizes_and_keeps_white_noise(network: SpectralUNet) -> None:
+    """At the last level the input is the noise: what is predicted is the input, to a relative error of alpha."""
+    noise = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(2))
+    found = network(noise, torch.full((2,), 999.0), torch.zeros(2, dtype=torch.long)).sample
+    torch.testing.assert_close(found, noise, rtol=0, atol=0.01)
+
+
+def test_half_precision_is_for_the_unet_alone(network: SpectralUNet) -> None:
+    x, time, label = stationary(1, 64), torch.tensor([500.0]), torch.zeros(1, dtype=torch.long)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(x, time, label).sample
+    torch.testing.assert_close(found, network(x, time, label).sample)
