@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LIMIT = 20e6
 """Bytes that all results that ship may have together."""
-_SUMS = ("choose", "depends", "diagnose", "helps", "index", "verdicts", "whiteness", "why")
+_SUMS = ("choose", "claims", "depends", "diagnose", "helps", "index", "verdicts", "whiteness", "why")
 """Pages of what other pages show, or of no result that is stored."""
 _FAMILIES = ("photos", "textures", "bbbc021", "edges2shoes")
 """Of the data sets that the page 'data' shows."""
@@ -203,6 +203,10 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             study = "collapse" if page == "introduction" else page
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
+            for name in given["beside"] if page == study else ():
+                if other := _findings(page).spectral(name):
+                    better = {"profile": given["profile"], "datasets": name, "checkpoint": other}
+                    yield from ((study, better), ("benchmark", better | _findings(page).IMAGES))
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]

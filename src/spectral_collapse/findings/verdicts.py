@@ -22,7 +22,7 @@ import xarray as xr
 
 from spectral_collapse import discovery, recording
 from spectral_collapse.errors import InvalidParameterError
-from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, conclusion, head, itemized, told
+from spectral_collapse.findings.claims import CONCLUDED, QUESTION, Claim, Verdict, head, itemized, told
 from spectral_collapse.findings.selections import with_records
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.studies import STUDIES, benchmark
@@ -200,9 +200,10 @@ def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
     return rows[rows["count"] > 0].assign(question=rows["question"].str.replace(" (", "|(", regex=False))
 
 
-def abstracts(claims: Mapping[str, Sequence[Claim]]) -> str:
-    """What became of the claims that a paper's abstract makes, as a Markdown list: those of each verdict."""
-    return conclusion(one for made in claims.values() for one in made if "abstract" in one.where)
+def of_abstracts(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
+    """The claims that a paper's abstract makes, by chapter."""
+    found = {name: [one for one in made if "abstract" in one.where] for name, made in claims.items()}
+    return {name: made for name, made in found.items() if made}
 
 
 def table(claims: Mapping[str, Sequence[Claim]]) -> str:

@@ -20,5 +20,4 @@ class WhiteNorm(StandardSteps):
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         x = states[-1]
         size = x.double().square().mean((1, 2, 3), keepdim=True).sqrt()
-        factor = run.levels[-1].norm / size.clamp_min(torch.finfo(torch.float64).tiny)
-        return (x.double() * factor).to(x.dtype)
+        return torch.where(size > 0, x.double() * run.levels[-1].norm / size, x).to(x.dtype)
