@@ -18,6 +18,7 @@ from spectral_collapse.studies.collapse import OUTPUTS
 IMAGES = {
     "source": ("source", Look(PALETTE[6])),
     "standard": ("standard inversion, then sampling", Look(PALETTE[0])),
+    "DPM-Solver++": ("DPM-Solver++, then sampling", Look(PALETTE[4], (1, 2))),
     "TABA": ("TABA, then sampling", Look(PALETTE[1], (2, 2))),
     "OVG": ("OVG, then sampling", Look(PALETTE[3], (8, 2, 2, 2))),
     "target": ("true target", Look(PALETTE[2], (6, 3))),
@@ -26,6 +27,7 @@ _WHITE = Look(lines.DASHED["color"], (12, 3))
 """Of white noise beside methods: like none of `lines.looks`."""
 _LATENTS = {
     "source, network": Look(PALETTE[0]),
+    "source, DPM-Solver++": Look(PALETTE[4], (1, 2)),
     "source, TABA": Look(PALETTE[1], (2, 2)),
     "source, OVG": Look(PALETTE[3], (8, 2, 2, 2)),
     "source, closed form": Look("#777777", (6, 3)),
@@ -33,7 +35,14 @@ _LATENTS = {
 }
 """The look of a series of latents."""
 
-_COLUMNS = {"Source": "source", "Standard|inversion": "standard", "TABA": "TABA", "OVG": "OVG", "True target": "target"}
+_COLUMNS = {
+    "Source": "source",
+    "Standard|inversion": "standard",
+    "DPM-|Solver++": "DPM-Solver++",
+    "TABA": "TABA",
+    "OVG": "OVG",
+    "True target": "target",
+}
 """Title of a column of pictures -> its series."""
 DETAIL = ", detail"
 

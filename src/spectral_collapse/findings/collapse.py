@@ -22,6 +22,7 @@ PAGE = "introduction"
 TITLES = {
     "white noise": "white noise",
     "source, network": "sources, our network",
+    "source, DPM-Solver++": "sources, our network, DPM-Solver++",
     "source, TABA": "sources, our network, TABA",
     "source, OVG": "sources, our network, OVG",
     "source, closed form": "sources, ideal denoiser (Gaussian data)",

@@ -24,13 +24,14 @@ from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
-OUTPUTS = ("standard", "TABA", "OVG")
-"""The sources inverted by the standard method and by the cures, and sampled as targets."""
+OUTPUTS = {"standard": "standard", "DPM-Solver++": "dpm_solver", "TABA": "taba", "OVG": "ovg"}
+"""Series of sources inverted and sampled as targets, and their methods: the standard one and those that may mend it."""
 IMAGES = ("source", *OUTPUTS, "target")
 """Series of pictures."""
 LATENTS = {
     "white noise": "white noise",
     "source, network": "standard",
+    "source, DPM-Solver++": "DPM-Solver++",
     "source, TABA": "TABA",
     "source, OVG": "OVG",
     "source, closed form": "closed form",
@@ -58,8 +59,8 @@ LAYOUT = Layout(
 
 
 def methods(request: Given) -> dict[str, InversionMethod]:
-    """The methods of `OUTPUTS`, the cures with the papers' settings."""
-    return {name: published.method(request, name.lower()) for name in OUTPUTS}
+    """The methods of `OUTPUTS`, TABA and OVG with the papers' settings."""
+    return {name: published.method(request, method) for name, method in OUTPUTS.items()}
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
