@@ -77,21 +77,6 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.error_ratios(study)["grows"] == "does not grow"
 
 
-def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less(study: xr.Dataset) -> None:
-    """Latents whose power is nearer to that of true predictions by 0.2, all of it the network's own error."""
-    better = study.copy(deep=True)
-    better["value"] += 0.2
-    table = findings.with_either({"one": study}, {"one": better}, findings.causes)
-    assert list(table.index.get_level_values("Network")) == ["default", "preconditioned"]
-    own = findings.split(study).sel(measure="high_power", denoiser="network", part="own error")
-    taken = float(own.mean()) - 0.2
-    said = findings.objective({"one": study}, {"one": better})
-    assert f"take {taken:.3f} [" in said
-    assert said.endswith(": less.")
-    assert findings.objective({"one": study}, {"one": study}).endswith(": not significantly less or more.")
-    assert findings.objective({"one": study}, {}) == ""
-
-
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
     table = findings.other_levels(study)
     assert list(table["part"].unique()) == [

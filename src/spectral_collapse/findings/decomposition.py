@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse import datasets
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
-from spectral_collapse.studies.study import Study
 
 DENOISERS = {
     "network": "our network",
@@ -120,47 +117,6 @@ def blamed(found: Mapping[str, xr.Dataset]) -> str:
         names.append(title_of(study))
         shares.append(f"{float(lacks.sel(part='own error') / lacks.sel(part='total')):.0%}")
     return f" On {enumerated(names)} errors of the network take most: {enumerated(shares)} of it." if names else ""
-
-
-IMAGES = {"methods": ("standard", "dpm_solver", "taba", "ovg"), "shown": 1}
-"""What the benchmark is asked for on preconditioned networks."""
-
-
-def preconditioned(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
-    """A study with the network of each data set that is preconditioned by the spectrum of its images
-    (`networks.SpectralUNet`), where one ships. given: further parameters."""
-    ships = {name: other for name in names if (other := spectral(name))}
-    return {name: study.run(dataset=name, checkpoint=other, **given) for name, other in ships.items()}
-
-
-def spectral(dataset: str) -> str:
-    """The name of the network for a data set that is preconditioned by the spectrum; '' where none ships."""
-    family = datasets.info(dataset).family
-    return f"{family}-spectral" if f"{family}-spectral" in shipped(family, 64) else ""
-
-
-def with_either(
-    before: Mapping[str, xr.Dataset],
-    after: Mapping[str, xr.Dataset],
-    table: Callable[[Mapping[str, xr.Dataset]], pd.DataFrame],
-) -> pd.DataFrame:
-    """A table of results with the default network and of those with the preconditioned one: two rows per data set."""
-    tables = {"default": table({name: before[name] for name in after}), "preconditioned": table(after)}
-    return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
-
-
-def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """How much less errors of the preconditioned network take, as sentences; '' without one."""
-    said = []
-    for name, study in after.items():
-        own = [
-            split(one).sel(measure="high_power", denoiser="network", part="own error") for one in (before[name], study)
-        ]
-        less = interval(own[0] - own[1])
-        kept = {True: "less", False: "more", None: "not significantly less or more"}[above(less, 0)]
-        taken = f"{_text(own[1])} of white noise's power, with the default network {float(own[0].mean()):.2f}"
-        said.append(f"On {title_of(before[name])} errors of the preconditioned network take {taken}: {kept}.")
-    return " ".join(said)
 
 
 def levels_matter(study: xr.Dataset) -> str:

@@ -26,7 +26,7 @@ class SpectralUNet(ModelMixin, ConfigMixin):
     A network that predicts noise is trained to an error of a few thousandths of the noise's power. Where images have
     less power than that, as at high frequencies, its error is larger than the image, and stays in samples as grain.
     Here the output is, at each frequency, a * x + b * U-Net(x / total^(1/4)), with P the power of training images at
-    that frequency, colour and label, and
+    that frequency and
 
         total = alpha^2 P + sigma^2         the power of x
         a = sigma / total                   the linear prediction of the noise with the least squared error (Wiener)
@@ -36,13 +36,19 @@ class SpectralUNet(ModelMixin, ConfigMixin):
     2022 (Table 1; paper, Eq. 26 and 27) with a spectrum in place of one sigma_data, but that the input keeps a part of
     its contrast between frequencies. The linear part alone is the exact denoiser of a stationary Gaussian process.
 
+    Mean colour, principal colours and P are those of each label. Without the mean, the mean brightness would count as
+    power; in red, green and blue, the linear part would not know that a bright image is bright in all of them, and
+    samples would have a cast.
+
     Args:
         sample_size, in_channels, num_labels, patch, widths, layers, attention, dropout: as in `PatchedUNet`.
-        betas: beta_start, beta_end and schedule of the process that `fit` was given, and its number of timesteps.
+        betas, mean, colours: from `fit`; of the process beta_start, beta_end, schedule and number of timesteps.
 
     Call `fit` before training: until then P is 1 everywhere.
     """
 
+    label_mean: torch.Tensor
+    label_colours: torch.Tensor
     log_power: torch.Tensor
 
     @register_to_config
@@ -57,6 +63,8 @@ class SpectralUNet(ModelMixin, ConfigMixin):
         attention: int = 1,
         dropout: float = 0.0,
         betas: tuple[float, float, BetaSchedule, int] = (1e-4, 0.02, "linear", 1000),
+        mean: list[list[float]] | None = None,
+        colours: list[list[list[float]]] | None = None,
     ) -> None:
         super().__init__()
         self.inner = PatchedUNet(
@@ -69,6 +77,14 @@ class SpectralUNet(ModelMixin, ConfigMixin):
             attention=attention,
             dropout=dropout,
         )
+        known = {
+            "label_mean": torch.zeros(num_labels, in_channels) if mean is None else torch.tensor(mean),
+            "label_colours": torch.eye(in_channels).repeat(num_labels, 1, 1)
+            if colours is None
+            else torch.tensor(colours),
+        }
+        for name, value in known.items():  # not among the weights, in whose half precision colours are not orthogonal
+            self.register_buffer(name, value, persistent=False)
         self.register_buffer("log_power", torch.zeros(num_labels, in_channels, RINGS))
 
     @property
@@ -82,53 +98,75 @@ class SpectralUNet(ModelMixin, ConfigMixin):
         return self.inner.class_embedding
 
     def fit(self, images: torch.Tensor, labels: torch.Tensor, process: Process) -> None:
-        """Measures the power of images N x C x H x W of each label; of a label without images, their mean.
+        """Measures images N x C x H x W of each label; of a label without images, all of them.
 
         Raises InvalidParameterError for a process that is not variance preserving.
         """
         check_is("process", process, VariancePreserving, "of a network that predicts noise")
-        spectra = _spectrum(images).abs().square()
-        spectra = torch.stack([spectra[labels.to(images.device) == label].mean(0) for label in labels.unique()])
         rings = _rings(*images.shape[-2:], images.device)
         there = rings.unique()  # few rings are empty, and none at 64 pixels
-        means = torch.stack([spectra[..., rings == ring].mean(-1) for ring in there], -1)
-        known = means.clamp(min=_LEAST).log().cpu().numpy()
-        filled = np.apply_along_axis(lambda row: np.interp(range(RINGS), there.cpu(), row), -1, known)
-        powers = torch.from_numpy(filled).to(self.log_power)
-        self.log_power.copy_(powers.exp().mean(0).log())
-        self.log_power[labels.unique()] = powers
-        self.register_to_config(betas=(process.beta_start, process.beta_end, process.schedule, process.num_train_steps))
+        for label in range(len(self.log_power)):
+            own = labels.to(images.device) == label
+            chosen = (images[own] if own.any() else images).float()
+            mean = chosen.mean((0, 2, 3))
+            _, vectors = torch.linalg.eigh((chosen - mean[:, None, None]).transpose(0, 1).flatten(1).double().cov())
+            self.label_mean[label], self.label_colours[label] = mean, vectors.T
+            power = (
+                _spectrum(self._turned(chosen - mean[:, None, None], self.label_colours[label])).abs().square().mean(0)
+            )
+            means = torch.stack([power[:, rings == ring].mean(-1) for ring in there], -1)
+            known = means.clamp(min=_LEAST).log().cpu().numpy()
+            filled = np.stack([np.interp(range(RINGS), there.cpu(), row) for row in known])
+            self.log_power[label] = torch.from_numpy(filled)
+        self.register_to_config(
+            betas=(process.beta_start, process.beta_end, process.schedule, process.num_train_steps),
+            mean=self.label_mean.tolist(),
+            colours=self.label_colours.tolist(),
+        )
 
     def forward(self, sample: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> UNet2DOutput:
         """sample: N x C x H x W; timestep: N numbers, whole or not; class_labels: LongTensor of N."""
-        total, linear, error = self._filters(sample, timestep, class_labels)
-        spectrum = _spectrum(sample)
-        output = self.inner(_images(spectrum / total.sqrt().sqrt(), sample), timestep, class_labels).sample
-        spectrum = linear * spectrum + error * _spectrum(output)
-        return UNet2DOutput(sample=_images(spectrum, sample))
+        signal, noise = self._levels(timestep)
+        colours, total, linear, error = self._filters(sample, signal, noise, class_labels)
+        spectrum = _spectrum(
+            self._turned(sample - signal.sqrt() * self.label_mean[class_labels][..., None, None], colours)
+        )
+        inside = self._turned(_images(spectrum / total.sqrt().sqrt(), sample), colours.mT)
+        output = self._turned(self.inner(inside, timestep, class_labels).sample, colours)
+        found = _images(linear * spectrum + error * _spectrum(output), sample)
+        return UNet2DOutput(sample=self._turned(found, colours.mT))
 
     def weighted(self, errors: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> torch.Tensor:
-        """Errors of the output N x C x H x W with their power over b, the root of what the linear part leaves.
+        """Errors of the output N x C x H x W, in principal colours, with their power over b, the root of what the
+        linear part leaves.
 
         Unweighted, frequencies where images have little power would have no part in the loss; over b^2, all of the part
         that cannot be predicted.
         """
-        *_, error = self._filters(errors, timestep, class_labels)
-        return _images(_spectrum(errors) / error.sqrt(), errors)
+        colours, *_, error = self._filters(errors, *self._levels(timestep), class_labels)
+        return _images(_spectrum(self._turned(errors, colours)) / error.sqrt(), errors)
 
-    def _filters(
-        self, sample: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """total, a and b at N x C x H x W / 2 + 1 frequencies, in float32."""
-        log_alpha_bars = _log_alpha_bars(*self.config.betas, sample.device)
+    def _levels(self, timestep: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """alpha^2 and sigma^2, N x 1 x 1 x 1; between timesteps as `VariancePreserving.between` has them."""
+        log_alpha_bars = _log_alpha_bars(*self.config.betas, timestep.device)
         time = timestep.float().clamp(0, len(log_alpha_bars) - 1)
         before = time.long().clamp(max=len(log_alpha_bars) - 2)
-        # between timesteps as `VariancePreserving.between` has it
-        log_alpha_bar = torch.lerp(log_alpha_bars[before], log_alpha_bars[before + 1], time - before)
-        signal, noise = (part.view(-1, 1, 1, 1) for part in (log_alpha_bar.exp(), -torch.expm1(log_alpha_bar)))
-        power = self.log_power.float().exp()[class_labels][:, :, _rings(*sample.shape[-2:], sample.device)]
+        found = torch.lerp(log_alpha_bars[before], log_alpha_bars[before + 1], time - before).view(-1, 1, 1, 1)
+        return found.exp(), -torch.expm1(found)
+
+    def _filters(
+        self, sample: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The principal colours, N x C x C, and total, a and b at N x C x H x W / 2 + 1 frequencies, in float32."""
+        power = self.log_power.float().exp()[labels][:, :, _rings(*sample.shape[-2:], sample.device)]
         total = signal * power + noise
-        return total, noise.sqrt() / total, (signal * power / total).sqrt()
+        return self.label_colours[labels].float(), total, noise.sqrt() / total, (signal * power / total).sqrt()
+
+    @staticmethod
+    def _turned(images: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+        """Images N x C x H x W in other colours, C x C or N x C x C: each row is one of them."""
+        with torch.autocast(images.device.type, enabled=False):  # half precision would round the noise
+            return torch.einsum("...ij,...jhw->...ihw", colours, images.to(colours.dtype)).to(images.dtype)
 
 
 def _spectrum(images: torch.Tensor) -> torch.Tensor:
