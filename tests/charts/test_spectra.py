@@ -22,12 +22,15 @@ def study() -> xr.Dataset:
     images, latents = list(spectra.IMAGES), ["white noise", *spectra._LATENTS]
     return xr.Dataset(
         {
-            "image_power": (("image_series", "sample", "image_frequency"), random.random((5, 5, 8)) + 0.1),
-            "latent_power": (("latent_series", "sample", "latent_frequency"), random.random((6, 5, 8)) + 0.1),
-            "image_excess": (("image_series", "sample"), random.normal(size=(5, 5))),
+            "image_power": (("image_series", "sample", "image_frequency"), random.random((len(images), 5, 8)) + 0.1),
+            "latent_power": (
+                ("latent_series", "sample", "latent_frequency"),
+                random.random((len(latents), 5, 8)) + 0.1,
+            ),
+            "image_excess": (("image_series", "sample"), random.normal(size=(len(images), 5))),
             "image": (
                 ("image_series", "shown", "row", "col", "rgb"),
-                random.integers(256, size=(5, 2, 4, 4, 3)).astype(np.uint8),
+                random.integers(256, size=(len(images), 2, 4, 4, 3)).astype(np.uint8),
             ),
         },
         {
@@ -50,7 +53,7 @@ def test_a_latent_has_a_panel_with_its_mean_and_a_line_per_picture(study: xr.Dat
     np.testing.assert_allclose(mean["mean"], power.mean("sample"))
     single = rows_of_one[rows_of_one["picture"] == rows_of_one["picture"].dropna().iloc[0]]
     np.testing.assert_allclose(single["mean"], power[0])
-    assert table["panel"].nunique() == 5  # white noise is a line
+    assert table["panel"].nunique() == len(spectra._LATENTS)  # white noise is a line
 
 
 def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out(study: xr.Dataset) -> None:
@@ -66,7 +69,7 @@ def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out
 
 def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     table = rows(spectra.collapse_pictures(study, detail=2))
-    assert len(table) == 5 * 2 * 2
+    assert len(table) == len(spectra.IMAGES) * 2 * 2
     middle = table[(table["column"] == "OVG") & (table["name"] == "a, detail")].iloc[0]
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(middle["url"].partition(",")[2]))))
     whole = study["image"].sel(image_series="OVG", shown="a")

@@ -43,7 +43,7 @@ def test_white_noise_is_white_and_sources_are_not(study: xr.Dataset) -> None:
     assert float(power.sel(latent_series="white noise")) == pytest.approx(1, abs=0.15)
     assert float(study["latent_variance"].sel(latent_series="white noise").mean()) == pytest.approx(1, abs=0.15)
     assert study["latent_series"].to_numpy().tolist() == list(collapse.LATENTS)
-    assert study["image_series"].to_numpy().tolist() == ["source", "standard", "TABA", "OVG", "target"]
+    assert study["image_series"].to_numpy().tolist() == ["source", *collapse.OUTPUTS, "target"]
     assert study["image"].dtype == np.uint8
     assert study.attrs["data_source"] == "real"
     assert study["rgb"].data.tolist() == ["red", "green", "blue"]
@@ -56,7 +56,7 @@ def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
         made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
     answer = findings.answer(made)
     np.testing.assert_allclose(answer["energy"], 0.25)
-    assert "with TABA they have 1.00 [1.00, 1.00] and with OVG they have 2.00 [2.00, 2.00]" in answer["cured"]
+    assert "with TABA 1.00 [1.00, 1.00] and with OVG 2.00 [2.00, 2.00]" in answer["cured"]
 
 
 def test_the_cures_have_the_papers_settings() -> None:

@@ -20,14 +20,14 @@ from spectral_collapse.findings.measured import attr, title_of
 
 Details = Callable[[str, str], dict[str, str]]
 
-SIDE, COLUMNS = 132, 5
-"""Pixels of the page that a picture has, with its frame of 4; pictures in a row, at most."""
+SIDE, COLUMNS = 132, 6
+"""Pixels of the page that a picture has, with its frame of 4; pictures in a row at most, one fewer beside labels."""
 
 UNDER = 18
 """Pixels of a line of text under a picture."""
 
 SHORT = 8
-"""Letters of a label at the left that `COLUMNS` pictures leave room for; beside a longer one there is one fewer."""
+"""Letters of a label at the left; beside a longer one there is one picture fewer still."""
 
 
 def grid(
@@ -79,7 +79,7 @@ def grid(
     pictured = pictured.properties(**size)
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
     long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
-    turns = math.ceil(len(columns) / (COLUMNS - long))
+    turns = math.ceil(len(columns) / (COLUMNS - labelled - long))
     chart = pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns))
     chart = chart.properties(spacing={"column": 0, "row": 12})
     return chart.properties(description=description) if description else chart

@@ -12,7 +12,7 @@ import xarray as xr
 from spectral_collapse.findings.claims import Claim, Rule, is_below, is_higher, is_lower, is_restored, judge
 from spectral_collapse.findings.intervals import gap, high_mean, means
 from spectral_collapse.findings.measured import below, title_of
-from spectral_collapse.findings.tidy import by_data, each
+from spectral_collapse.findings.tidy import by_data, each, enumerated
 from spectral_collapse.statistics import POSITIVE, SHARE, Interval, bootstrap_mean, groups_of, text
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
@@ -72,7 +72,7 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
         None: "An ideal denoiser for Gaussian data of this spectrum does not collapse significantly",
     }[below(powers(study)["source, closed form"], 1)]
     cures = (name for name in OUTPUTS if name != "standard")
-    cured = " and ".join(f"with {name} they have {text(energy(study, name), 2)}" for name in cures)
+    cured = enumerated(f"with {name} {text(energy(study, name), 2)}" for name in cures)
     return {"energy": energy(study), "cured": cured, "even": even}
 
 
