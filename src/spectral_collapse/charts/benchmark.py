@@ -99,11 +99,13 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
 
 
 @described
-def levels(table: pd.DataFrame, columns: int = 3, domain: Sequence[float] | None = None) -> alt.FacetChart | alt.Chart:
+def levels(
+    table: pd.DataFrame, columns: int = 3, domain: Sequence[float] | None = None, at: float | None = None
+) -> alt.FacetChart | alt.Chart:
     """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`.
 
-    domain: ends of the axis, alike in all panels; without it each panel has its own. Without rows there is only a
-    sentence.
+    domain: ends of the axis, alike in all panels; without it each panel has its own. at: of a line. Without rows there
+    is only a sentence.
     """
     if table.empty:
         return lines.sentence(_ALONE)
@@ -113,7 +115,8 @@ def levels(table: pd.DataFrame, columns: int = 3, domain: Sequence[float] | None
     look = lines.looks if networks > 1 else Look(PALETTE[0])  # without a legend
     height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
     options = {"per_row": columns, "free": "" if domain else "x", "columns": 4, "side_by_side": networks != 1}
-    return figure(table, whiskers, x, lines.rows(table, "method"), look, "network", height, **options)
+    above = [] if at is None else [lines.rule(x=at)]
+    return figure(table, whiskers, x, lines.rows(table, "method"), look, "network", height, above=above, **options)
 
 
 @described
