@@ -101,8 +101,8 @@ class Recipe(BaseModel):
         autoencoder: the frozen autoencoder of a denoiser in latent space, as `networks.load_autoencoder`
             takes it; '' in pixel space. measure_latents: whether an autoencoder without measured
             statistics gets those of the training images, or keeps its published scale.
-        start: a checkpoint of the same network, by name or folder, whose weights the training begins with; ''
-            begins anew.
+        start: a checkpoint of the same network, by name or folder, whose weights the training begins with, or for a
+            'spectral_unet' of the 'patched_unet' that it holds; '' begins anew.
         prediction: 'epsilon', 'sample' and 'velocity' are trained on the variance-preserving process, 'edm'
             on the variance-exploding one, 'flow' on that of flow matching. beta_schedule, beta_start, beta_end: of
             the first, as `processes.VariancePreserving` takes them. sigma_data: a number, or
