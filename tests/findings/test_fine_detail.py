@@ -37,6 +37,6 @@ def test_the_fit_is_what_a_factor_for_all_images_cannot_mend() -> None:
 
 def test_the_table_of_the_figure_has_a_row_per_method_and_data_set() -> None:
     study = made({"standard": {}, "taba": {}})
-    table = fine_detail.level_and_fit({"one": study, "two": study}, ("standard", "taba", "ovg"))
+    table = fine_detail.amount_and_fit({"one": study, "two": study}, ("standard", "taba", "ovg"))
     assert table.groupby("series").size().to_dict() == {"standard": 2, "TABA": 2}
     assert table["left"].iloc[0] == fine_detail.left(study, "standard").mean

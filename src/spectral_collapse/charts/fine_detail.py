@@ -1,4 +1,4 @@
-"""The figure of the level of fine detail and its fit to each image: `findings.fine_detail.level_and_fit`."""
+"""The figure of the amount of fine detail and its fit to each image: `findings.fine_detail.amount_and_fit`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _TICKS = (0.1, 0.3, 1, 3, 10)
 
 
 @lines.described
-def level_and_fit(table: pd.DataFrame) -> alt.FacetChart:
-    """Level (x) against fit (y) of each method, a panel per data set; dashed: the right level, and what images with all
-    the same amount of detail would miss by."""
+def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
+    """Amount (x) against fit (y) of each method, a panel per data set; dashed: the right amount, and what images
+    with all the same amount of detail would miss by."""
     x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, _TICKS)
     y = lines.y_axis("left", "factor missed at the right amount", zero=False)
     tips = [

@@ -36,20 +36,19 @@ def compared(found: selections.Networks, network: str, baseline: str) -> str:
 
 
 def conclusion(found: Mapping[str, selections.Networks]) -> str:
-    """What the cures do to fine detail with all networks; '' where they mend it with all or with none. found: by title
-    of a section."""
-    counts = [
-        fine_detail.nearer(studies, method)
-        for method in CURES
+    """What two networks make of one cure on the same images; '' where it nowhere mends with one what it worsens with
+    another. found: by title of a section."""
+    held = (
+        {fine_detail.closer(study, method) for study in studies.values()}
         for networks in found.values()
-        for studies in networks.values()
-    ]
-    near, far = (sum(one) for one in zip(*counts, strict=True))
-    if not near or not far:
+        for studies in selections.per_data_set(networks).values()
+        for method in CURES
+    )
+    if not any({True, False} <= one for one in held):
         return ""
     return (
-        "Images do not follow: with one network a cure brings fine detail nearer to the targets', with another it "
-        "takes it farther away. So judge a method with the network that you will use."
+        "Images do not follow: on the same data a cure brings fine detail nearer to the targets' with one network and "
+        "takes it farther away with another. So judge a method with the network that you will use."
     )
 
 

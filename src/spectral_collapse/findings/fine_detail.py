@@ -53,13 +53,13 @@ def misfit(study: xr.Dataset, method: str) -> xr.DataArray:
 
 
 def left(study: xr.Dataset, method: str) -> Interval:
-    """By which factor fine detail would miss its target's at the right level: exp of the mean `misfit`. Its interval
+    """By which factor fine detail would miss its target's at the right amount: exp of the mean `misfit`. Its interval
     takes the median as known."""
     return Interval(*np.exp(statistics.interval(misfit(study, method), bounds=statistics.POSITIVE)))
 
 
-def level_and_fit(found: Found, methods: Sequence[str] = METHODS) -> pd.DataFrame:
-    """The level (mean, low, high), `energy`, and the fit, `left`, of methods on each data set. same: of the targets'
+def amount_and_fit(found: Found, methods: Sequence[str] = METHODS) -> pd.DataFrame:
+    """The amount (mean, low, high), `energy`, and the fit, `left`, of methods on each data set. same: of the targets'
     median energy in all images."""
     rows = []
     for study in found.values():

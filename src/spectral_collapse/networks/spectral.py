@@ -102,7 +102,7 @@ class SpectralUNet(ModelMixin, ConfigMixin):
 
         Raises InvalidParameterError for a process that is not variance preserving.
         """
-        check_is("process", process, VariancePreserving, "of a network that predicts noise")
+        check_is("process", process, VariancePreserving, "variance preserving")
         rings = _rings(*images.shape[-2:], images.device)
         there = rings.unique()  # few rings are empty, and none at 64 pixels
         for label in range(len(self.log_power)):
