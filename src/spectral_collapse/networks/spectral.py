@@ -137,14 +137,18 @@ class SpectralUNet(ModelMixin, ConfigMixin):
         return UNet2DOutput(sample=self._turned(found, colours.mT))
 
     def weighted(self, errors: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> torch.Tensor:
-        """Errors of the output N x C x H x W, in principal colours, with their power over b, the root of what the
-        linear part leaves.
+        """Errors of the output N x C x H x W, in principal colours, with their power over b and over the root of the
+        number of frequencies in their ring.
 
-        Unweighted, frequencies where images have little power would have no part in the loss; over b^2, all of the part
-        that cannot be predicted.
+        Without b, the root of what the linear part leaves, frequencies where images have little power would have no
+        part in the loss; over b^2, all of the part that cannot be predicted. Without the number, the few frequencies
+        that make the colour and brightness of a whole image would have no part either.
         """
         colours, *_, error = self._filters(errors, *self._levels(timestep), class_labels)
-        return _images(_spectrum(self._turned(errors, colours)) / error.sqrt(), errors)
+        rings = _rings(*errors.shape[-2:], errors.device)
+        counts = torch.bincount(rings.flatten(), minlength=RINGS)
+        weights = (counts.max() / counts[rings]) ** 0.25 / error.sqrt()
+        return _images(_spectrum(self._turned(errors, colours)) * weights, errors)
 
     def _levels(self, timestep: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """alpha^2 and sigma^2, N x 1 x 1 x 1; between timesteps as `VariancePreserving.between` has them."""

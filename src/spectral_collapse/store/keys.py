@@ -49,6 +49,7 @@ _NO_VALUES = {
         "datasets.base:DatasetInfo.publishable",
         "metrics.base:ScoreInfo.__post_init__",
         "networks.checkpoints:Model.__post_init__",
+        "networks.checkpoints:_OWN_CLASSES",  # the class that a checkpoint names counts with the checkpoint
         "studies.parameters:Parameters.__init__",
         "studies.request:Request.answered_by",
         "studies.request:Request.attrs",
