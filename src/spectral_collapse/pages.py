@@ -203,6 +203,10 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             study = "collapse" if page == "introduction" else page
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
+            for name in given["beside"] if page == study else ():
+                if other := _findings(page).spectral(name):
+                    better = {"profile": given["profile"], "datasets": name, "checkpoint": other}
+                    yield from ((study, better), ("benchmark", better | _findings(page).IMAGES))
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]
@@ -222,8 +226,6 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield page, given
             others = _findings(page).another(given["dataset"], given["beside"])
             yield page, {"profile": given["profile"], "datasets": others}
-        case "definitions":
-            yield "scores", given
         case "scores":
             yield page, given
             yield "domains", given

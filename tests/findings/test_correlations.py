@@ -105,10 +105,17 @@ def test_sentences_on_whiteness_by_force_and_without_it() -> None:
     assert findings.as_white({"made": study}, *findings.FORCED) == "all"
     study["hf_excess"].loc[{"point": "shuffled"}] = white - 1
     assert findings.as_white({"made": study}, *findings.FORCED) == "most"
-    study["hf_excess"].loc[{"point": findings.LOUD}] = white - 1
-    assert findings.needed({"made": study}).endswith("on no data sets.")
-    study["hf_excess"].loc[{"point": findings.LOUD}] = white
-    assert "on all data sets, so texture does not need whiteness there." in findings.needed({"made": study})
+
+
+def test_texture_needs_a_high_s_dc_unless_latents_with_a_low_one_have_the_energy_of_white_noise() -> None:
+    study = made_study()
+    assert findings.needed({"made": study}).startswith("We found no latents with an S_DC of 0.1 or more below")
+    white = study.sel(point="white noise")
+    study["hf_excess"].loc[{"point": "ovg"}] = white["hf_excess"]
+    for below, free in ((0.05, False), (0.2, True)):  # either is below, beyond the margin of 0.01
+        study["s_dc"].loc[{"point": "ovg"}] = findings.white_s_dc(study) - below
+        said = findings.needed({"made": study})
+        assert ("There texture does not need a high S_DC." in said, bool(findings.exceptions(study))) == (free, free)
 
 
 def test_a_correlation_over_methods_is_told_or_too_uncertain() -> None:

@@ -77,6 +77,21 @@ def test_pages_have_their_numbers(study: xr.Dataset) -> None:
     assert findings.error_ratios(study)["grows"] == "does not grow"
 
 
+def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less(study: xr.Dataset) -> None:
+    """Latents whose power is nearer to that of true predictions by 0.2, all of it the network's own error."""
+    better = study.copy(deep=True)
+    better["value"] += 0.2
+    table = findings.with_either({"one": study}, {"one": better}, findings.causes)
+    assert list(table.index.get_level_values("Network")) == ["default", "preconditioned"]
+    own = findings.split(study).sel(measure="high_power", denoiser="network", part="own error")
+    taken = float(own.mean()) - 0.2
+    said = findings.objective({"one": study}, {"one": better})
+    assert f"take {taken:.3f} [" in said
+    assert said.endswith(": less.")
+    assert findings.objective({"one": study}, {"one": study}).endswith(": not significantly less or more.")
+    assert findings.objective({"one": study}, {}) == ""
+
+
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
     table = findings.other_levels(study)
     assert list(table["part"].unique()) == [
@@ -118,3 +133,19 @@ def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
     for number in others:
         study["corrected"].loc[{**at, "replaced": number}] = left - 0.3
     assert "it lacks 0.300 [0.300, 0.300]." in findings.early_errors(study)
+
+
+def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(study: xr.Dataset) -> None:
+    """Own errors of half of what the latents lack by this study, then made the smallest cause."""
+    lacks = findings.split(study).sel(measure="high_power", denoiser="network").mean("sample")
+    cause = findings.largest(study)
+    share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
+    said = findings.accounts({"one": study})
+    assert said.startswith(f"On {study.attrs['title']} {findings.CAUSES[cause]} accounts for most {share} of the power")
+    other = study.copy(deep=True).assign_attrs(title="Other")
+    noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
+    own = cause == "own error"
+    other["value"].loc[noisy] = other["ideal"].sel(measure="high_power") if own else 0.0
+    second = findings.accounts({"one": study, "other": other})
+    assert f"; on Other {findings.CAUSES[findings.largest(other)]} does (" in second
+    assert findings.largest(other) != cause

@@ -40,3 +40,12 @@ def test_the_table_of_the_figure_has_a_row_per_method_and_data_set() -> None:
     table = fine_detail.amount_and_fit({"one": study, "two": study}, ("standard", "taba", "ovg"))
     assert table.groupby("series").size().to_dict() == {"standard": 2, "TABA": 2}
     assert table["left"].iloc[0] == fine_detail.left(study, "standard").mean
+
+
+def test_detail_follows_the_image_where_it_fits_better_than_one_amount_for_all() -> None:
+    study = made({"standard": {}})
+    target = study["reference_hf_excess"].sel(reference="target", drop=True)
+    target[:] = np.linspace(-2, 2, target.size)
+    for held in (True, False):  # the targets' own detail, or that of other targets
+        study["hf_excess"].loc[{"point": "standard"}] = target.to_numpy()[:: 1 if held else -1]
+        assert fine_detail.follows(study) is held

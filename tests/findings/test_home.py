@@ -108,9 +108,8 @@ def test_the_numbers_of_the_five_sentences() -> None:
     told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled)
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
-    assert told["misses"]["standard"] == pytest.approx((4, 4, 4))
-    assert told["misses"]["dpm_solver"].mean == pytest.approx(4 / 1.5)
-    assert told["nearer"] == {"dpm_solver": (2, 0), "taba": (2, 0), "ovg": (2, 0)}
+    assert told["missed"] == pytest.approx((4, 4, 4))
+    assert told["nearer"] == {"dpm_solver": (2, 0), "cycle_diffusion": (0, 0), "taba": (2, 0), "ovg": (2, 0)}
     assert (told["best"], told["elsewhere"]) == ("OVG", pytest.approx([4 / 3, 4]))
     assert told["told"] == (1, 2)
     assert "leaves 0.25 times the detail, not 0.25 (12 images)." in told["again"]

@@ -40,6 +40,14 @@ def test_the_closed_form_stands_beside_what_was_measured() -> None:
     assert 0 < table[findings.PREDICTED, 0] < table[findings.PREDICTED, 0.04] < 1
 
 
-def test_the_answer_is_of_ratios_and_differences_on_the_same_images() -> None:
-    found = {name: one.mean for name, one in findings.answer(solvers()).items()}
-    np.testing.assert_allclose([found["kept"], found["second"], found["taba"]], [0.25, 1.5, 0.5])
+def test_the_answer_has_the_factors_by_which_detail_changes() -> None:
+    """Told the next timestep, detail halves on one data set; second order adds 1.5 to its logarithm, TABA 0.5."""
+    one, other = solvers(), solvers("Made up")
+    standard = one["hf_ratio"].sel(entry="no noise", up="Euler", down="Euler", drop=True)
+    for study, factor in ((one, 0.5), (other, 1.0)):
+        study["told_hf_ratio"].loc[{"start": "standard", "told": "next"}] = standard + np.log(factor)
+    changed = {"next": "0.50 to 1.00", "second": f"{np.exp(1.5):.2f}", "taba": f"{np.exp(0.5):.2f}"}
+    assert findings.answer({"one": one, "other": other}) == changed
+    row = findings.table({"one": one}).iloc[0]
+    assert row[findings.STANDARD].startswith(f"{np.exp(-2):.2f} [")
+    assert row[findings.NEXT].startswith(f"{np.exp(-2) / 2:.2f} [")

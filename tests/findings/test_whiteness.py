@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import decorrelation, gaussianity, pca, whiteness
+from spectral_collapse.statistics import Interval
 
 SERIES = ["white noise", "standard", "taba", "ovg", "closed form"]
 FOUND = {str(place): xr.Dataset({"place": place}, {"series": SERIES}) for place in range(3)}
@@ -25,11 +26,23 @@ def test_the_table_counts_data_sets_and_the_sentence_names_what_is_restored_on_m
     assert table.loc["TABA"].tolist() == ["0 of 3", "0 of 3", "2 of 3", "1 of 3"]
     assert table.loc["OVG"].tolist() == ["3 of 3", "0 of 3", "0 of 3", "0 of 3"]
     assert whiteness.restored(FOUND, FOUND, FOUND) == (
-        "On most data sets OVG restores the mean norm; TABA restores the independence of neighbours. No method "
+        "On most data sets OVG restores the mean norm; TABA restores the roughness of neighbours (S_DC). No method "
         "restores the law of norms or the number of dimensions on most of them."
     )
     fewer = {name: one.sel(series=["white noise", "standard", "taba"]) for name, one in FOUND.items()}
     assert "OVG" not in whiteness.table(FOUND, fewer, FOUND).index
     alone = {name: one.sel(series=["white noise", "standard"]) for name, one in FOUND.items()}
     said = whiteness.restored(alone, FOUND, FOUND)
-    assert said.startswith("No method restores the mean norm, the law of norms, the independence of neighbours or the")
+    assert said.startswith(
+        "No method restores the mean norm, the law of norms, the roughness of neighbours (S_DC) or the"
+    )
+
+
+def test_what_the_variance_alone_does_stands_beside_ovg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S_DC of 0.1 with the standard inversion, 0.6 with OVG, and 0.3 to 0.5 with a latent that is scaled."""
+    assert whiteness.variance_alone(FOUND) == ""
+    scaled = {name: one.assign_coords(series=[*SERIES[:4], "white_norm"]) for name, one in FOUND.items()}
+    values = {"standard": lambda place: 0.1, "ovg": lambda place: 0.6, "white_norm": lambda place: 0.3 + place / 10}
+    monkeypatch.setattr(decorrelation, "s_dc", lambda one, name: Interval(values[name](int(one["place"])), 0, 1))
+    said = whiteness.variance_alone(scaled)
+    assert "0.10 with the standard inversion, 0.60 with OVG, and 0.30 to 0.50 with *white norm*" in said

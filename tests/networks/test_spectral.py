@@ -95,12 +95,12 @@ def test_alone_it_has_the_error_of_the_wiener_filter(network: SpectralUNet, time
 
 
 def test_the_loss_weights_each_frequency_by_what_can_be_left_and_how_many_are_alike(network: SpectralUNet) -> None:
-    """An error of one frequency: its power over b = sqrt(P / (P + (sigma / alpha)^2)) and over the root of the number
-    of frequencies in its ring, in units of the ring with the most."""
+    """An error of one frequency: its power over b = sqrt(P / (P + (sigma / alpha)^2)) and over the number of
+    frequencies in its ring, in units of the ring with the most."""
     radius = torch.hypot(torch.fft.fftfreq(64)[:, None], torch.fft.rfftfreq(64)[None])
     counts = torch.histc(radius * 2**0.5 * 45, bins=46, min=-0.5, max=45.5)
-    rarity = (counts.max() / counts[round(9 / 64 * 2**0.5 * 45)]).sqrt().item()
-    assert rarity > 1.2
+    rarity = (counts.max() / counts[round(9 / 64 * 2**0.5 * 45)]).item()
+    assert rarity > 1.4
     time, label = torch.tensor([200.0]), torch.zeros(1, dtype=torch.long)
     wave, fitted = wave_of(network, colour=1)
     b = (fitted / (fitted + PROCESS.level(200).ratio ** 2)).sqrt().item()

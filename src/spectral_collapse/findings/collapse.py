@@ -59,9 +59,13 @@ def powers(study: xr.Dataset) -> dict[str, Interval]:
 
 @each(by_data)
 def table(study: xr.Dataset) -> dict[str, str]:
-    """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents."""
-    power, s_dc = latents_table(study).loc[TITLES["source, network"]]
-    return {f"Energy, {name}": text(energy(study, name), 2) for name in OUTPUTS} | {"Power": power, "S_DC": s_dc}
+    """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents of
+    sources, power of latents of targets."""
+    latents = latents_table(study)
+    power, s_dc = latents.loc[TITLES["source, network"]]
+    dense = latents.loc[TITLES["target, network"]].iloc[0]
+    found = {f"Energy, {name}": text(energy(study, name), 2) for name in OUTPUTS}
+    return found | {"Power": power, "S_DC": s_dc, "Power, targets": dense}
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
@@ -81,9 +85,10 @@ def targets_too(study: xr.Dataset) -> str:
     found = powers(study)["target, network"]
     if not below(found, 1):
         return ""
+    source = powers(study)["source, network"].mean
     return (
-        f"Latents of the true targets have {text(found, 2)} of white noise's power at high frequencies: not "
-        "only plain sources collapse."
+        f"Latents of the dense targets lack power as well: they have {found.mean:.2f} of white noise's at high "
+        f"frequencies, latents of the sources {source:.2f}."
     )
 
 

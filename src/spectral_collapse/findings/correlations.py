@@ -17,7 +17,7 @@ from scipy import stats
 from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import comparison, intervals
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, is_lower, judge
-from spectral_collapse.findings.decorrelation import NEAR, white_s_dc
+from spectral_collapse.findings.decorrelation import white_s_dc
 from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, means, of_means, stacked
 from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Held, Measured, above, equal, images, title_of
@@ -27,6 +27,8 @@ from spectral_collapse.statistics import SHARE, Interval, text
 from spectral_collapse.studies.correlations import COLOURED, FORCED, LOUD, MADE, SHUFFLED
 from spectral_collapse.studies.latents import WHITE
 
+LOW = 0.1
+"""What an S_DC must lie below white noise's to count as low: ten times the margin within which the two are equal."""
 READINGS = {
     "means of methods": "across methods (means over images)",
     "all images": "across all images of all methods",
@@ -142,14 +144,14 @@ def exceptions(one: xr.Dataset, part: bool = False) -> str:
     """Points whose latents have a low S_DC and whose images still have nearly the energy of samples from white noise,
     as a list; '' without any.
 
-    S_DC's interval ends more than `NEAR` below white noise's value, and the energy at high frequencies is at least
+    S_DC's interval ends more than `LOW` below white noise's value, and the energy at high frequencies is at least
     the registered margin of that from white noise with its whole interval; with `part` some of it need be, which few
     images do easily. Not counted: methods that hand over more than a latent, and latents whose pixels are in random
     order, which are not correlated whatever their S_DC.
     """
     found = []
     for name in map(str, one["point"].to_numpy()):
-        low = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE).high < white_s_dc(one) - NEAR
+        low = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE).high < white_s_dc(one) - LOW
         same = _same_energy(one, name)
         if low and name not in NOT_COUNTED and (same is not False if part else same):
             found.append(called(name))
@@ -195,11 +197,13 @@ def as_white(found: Found, *points: str) -> str:
 
 
 def needed(found: Found) -> str:
-    """Whether texture needs whiteness, as a sentence: coloured noise has the norm alone."""
-    share = as_white(found, LOUD)
+    """Whether texture needs a high S_DC, as a sentence."""
+    free = [title_of(one) for one in found.values() if exceptions(one)]
+    if not free:
+        return f"We found no latents with an S_DC of {LOW:g} or more below white noise's that give as much fine detail."
     return (
-        "Noise of the right norm whose spectrum is not white gives the high-frequency energy of white noise, up to a "
-        f"quarter, on {share} data sets{', so texture does not need whiteness there' * (share != 'no')}."
+        f"On {enumerated(free)} there are latents with an S_DC of at least {LOW:g} below white noise's that give as "
+        "much fine detail as white noise does, up to a quarter. There texture does not need a high S_DC."
     )
 
 
@@ -231,7 +235,7 @@ def experiment_verdict(one: xr.Dataset) -> str:
         "standard inversion's latents.\n"
         f"  - Making these latents white changes $S_{{HF}}$ by: {forced}.\n"
         f"  - High-frequency energy of images, divided by that from white noise: {times}.\n"
-        f"  - Latents with an $S_{{DC}}$ below white noise's whose images still have that energy, up to a quarter: "
+        f"  - Latents with an $S_{{DC}}$ at least {LOW:g} below white noise's whose images still have that energy, up to a quarter: "
         f"{exceptions(one) or 'none'} (whole interval); {exceptions(one, part=True) or 'none'} (part of the interval)."
     )
 
@@ -260,6 +264,6 @@ def claims(found: Found) -> list[Claim]:
         said = f"{whole or 'none'} (whole interval), {part or 'none'} (part of the interval) ({images(one)})"
         free[title_of(one)] = said, False if whole else None if part else True
     words = "Decorrelation of the latent is a prerequisite of high frequencies"
-    what = "methods with an S_DC below white noise's, yet the energy of images from white noise, up to a quarter"
+    what = f"methods with an S_DC at least {LOW:g} below white noise's, yet the energy of its images, up to a quarter"
     *first, last = judge(rows, found)
     return [*first, from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), last]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import datasets
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
+from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
+from spectral_collapse.studies.study import Study
 
 DENOISERS = {
     "network": "our network",
@@ -33,6 +36,11 @@ PARTS = {
     "entry": "start without noise",
     "discretisation": "coarse steps",
     "own error": "errors of the denoiser",
+}
+CAUSES = {
+    "entry": "the noise missing at the start",
+    "discretisation": "the length of the steps",
+    "own error": "the network's error",
 }
 AREAS = {"plain": "plain areas", "other": "other areas"}
 ENTRIES = {"none": "start without noise", "noise": "start with the level's noise"}
@@ -109,14 +117,61 @@ def largest(study: xr.Dataset) -> str:
     return str(lacks.mean("sample").idxmax("part").item())
 
 
-def blamed(found: Mapping[str, xr.Dataset]) -> str:
-    """Where errors of the network take most, and what share, as a sentence behind another one; '' where nowhere."""
-    names, shares = [], []
-    for study in (one for one in found.values() if largest(one) == "own error"):
+def accounts(found: Mapping[str, xr.Dataset]) -> str:
+    """Which cause accounts for the largest part of the power that latents lack, on which data sets, as a sentence."""
+    shares: dict[str, dict[str, str]] = {}
+    for study in found.values():
+        cause = largest(study)
         lacks = split(study).sel(measure="high_power", denoiser="network").mean("sample")
-        names.append(title_of(study))
-        shares.append(f"{float(lacks.sel(part='own error') / lacks.sel(part='total')):.0%}")
-    return f" On {enumerated(names)} errors of the network take most: {enumerated(shares)} of it." if names else ""
+        share = f"{float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%}"
+        shares.setdefault(CAUSES[cause], {})[title_of(study)] = share
+    what = ["accounts for most ({}) of the power that latents lack at high frequencies", *["does ({})"] * len(shares)]
+    said = [
+        f"on {enumerated(one)} {cause} {words.format(enumerated(one.values()))}"
+        for words, (cause, one) in zip(what, shares.items(), strict=False)
+    ]
+    return f"O{'; '.join(said)[1:]}."
+
+
+IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "ovg"), "shown": 1}
+"""What the benchmark is asked for on preconditioned networks."""
+
+
+def preconditioned(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
+    """A study with the network of each data set that is preconditioned by the spectrum of its images
+    (`networks.SpectralUNet`), where one ships. given: further parameters."""
+    ships = {name: other for name in names if (other := spectral(name))}
+    return {name: study.run(dataset=name, checkpoint=other, **given) for name, other in ships.items()}
+
+
+def spectral(dataset: str) -> str:
+    """The name of the network for a data set that is preconditioned by the spectrum; '' where none ships."""
+    family = datasets.info(dataset).family
+    return f"{family}-spectral" if f"{family}-spectral" in shipped(family, 64) else ""
+
+
+def with_either(
+    before: Mapping[str, xr.Dataset],
+    after: Mapping[str, xr.Dataset],
+    table: Callable[[Mapping[str, xr.Dataset]], pd.DataFrame],
+) -> pd.DataFrame:
+    """A table of results with the default network and of those with the preconditioned one: two rows per data set."""
+    tables = {"default": table({name: before[name] for name in after}), "preconditioned": table(after)}
+    return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
+
+
+def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
+    """How much less errors of the preconditioned network take, as sentences; '' without one."""
+    said = []
+    for name, study in after.items():
+        own = [
+            split(one).sel(measure="high_power", denoiser="network", part="own error") for one in (before[name], study)
+        ]
+        less = interval(own[0] - own[1])
+        kept = {True: "less", False: "more", None: "not significantly less or more"}[above(less, 0)]
+        taken = f"{_text(own[1])} of white noise's power, with the default network {float(own[0].mean()):.2f}"
+        said.append(f"On {title_of(before[name])} errors of the preconditioned network take {taken}: {kept}.")
+    return " ".join(said)
 
 
 def levels_matter(study: xr.Dataset) -> str:

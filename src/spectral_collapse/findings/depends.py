@@ -54,5 +54,13 @@ def conclusion(found: Mapping[str, selections.Networks]) -> str:
 
 def by_factor(found: Found) -> str:
     """How much of the targets' fine detail the standard inversion leaves at each factor."""
-    shares = [f"{text(fine_detail.energy(one, 'standard'), 2)} on {title_of(one)}" for one in found.values()]
-    return f"Images of the standard inversion have this share of their targets' fine detail: {', '.join(shares)}."
+    kept = {title_of(one): fine_detail.energy(one, "standard") for one in found.values()}
+    shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
+    means = [one.mean for one in kept.values()]
+    trend = {
+        True: " Images keep more of it as the factor grows.",
+        False: " Images keep less of it as the factor grows.",
+    }
+    ordered = [order for order in (True, False) if means == sorted(means, reverse=not order) and len(means) > 1]
+    told = "".join(trend[order] for order in ordered[:1])
+    return f"Images of the standard inversion have this share of their targets' fine detail: {shares}.{told}"

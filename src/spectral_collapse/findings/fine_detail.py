@@ -18,7 +18,7 @@ from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
-METHODS = ("standard", "dpm_solver", "nullspace", "taba", "ovg")
+METHODS = ("standard", "dpm_solver", "cycle_diffusion", "taba", "ovg")
 """What is shown, as far as the benchmark has it: the standard inversion, what costs no more, and the papers' cures."""
 
 
@@ -77,6 +77,12 @@ def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
     within the registered margin."""
     found, near = statistics.interval(misfit(study, method) - misfit(study, other)), margin("hf_ratio")
     return None if equal(found, 0, near) else below(found, 0)
+
+
+def follows(study: xr.Dataset) -> bool:
+    """Whether the detail of the standard inversion's images follows their targets': its `misfit` is significantly
+    smaller than that of the same amount in all images."""
+    return below(statistics.interval(misfit(study, "standard") - misfit(study, TARGET)), 0) is True
 
 
 def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Interval:

@@ -17,9 +17,6 @@ from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.registered import margin
 from spectral_collapse.findings.tidy import enumerated
 
-CURES = ("dpm_solver", "taba", "ovg")
-"""What the sentences compare with the standard inversion."""
-
 
 def details(found: Found) -> pd.DataFrame:
     """`fine_detail.ratio` of every image, and per method its geometric mean with a 95 % interval over pictures.
@@ -71,11 +68,10 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "lacks": decomposition.split(next(iter(decomposed.values()))).sel(measure="high_power", denoiser="network"),
-        "blamed": decomposition.blamed(decomposed),
-        "uncured": " Adding this noise does not bring the detail back." * uncured,
-        "misses": {name: fine_detail.miss(study, name) for name in ("standard", *CURES)},
-        "nearer": {name: fine_detail.nearer(found, name) for name in CURES},
+        "accounts": decomposition.accounts(decomposed),
+        "uncured": " Adding that noise does not bring the detail back." * uncured,
+        "missed": fine_detail.miss(study, "standard"),
+        "nearer": {name: fine_detail.nearer(found, name) for name in fine_detail.METHODS[1:]},
         "sets": len(found),
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "best": called(best),

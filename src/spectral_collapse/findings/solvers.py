@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,9 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, is_lower, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.tidy import each
+from spectral_collapse.findings.tidy import by_data, each, span
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import Interval
+from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.solvers import EULER, FINE, FLOOR, LOG_SNR, NOTHING, NULL_SPACE, SECOND, TABA
 
 OWN, NEXT, PREDICTED = "told its own timestep", "told the next timestep", "told the next, closed form"
@@ -128,13 +127,31 @@ def _telling(score: str, start: str) -> Callable[[xr.Dataset], Interval]:
     return lambda study: gap(study[f"told_{score}"].sel(start=start), told=("next", "own"))
 
 
-def answer(study: xr.Dataset) -> dict[str, Any]:
-    """Of one result: the power at high frequencies that is left by the standard inversion told the next timestep, over
-    that told its own; and by how much second order, and TABA, bring fine detail nearer to the target's."""
-    power = study["told_high_power"].sel(start="standard")
-    kept = statistics.ratio(power.sel(told="next"), power.sel(told="own"))
-    changed = {"second": "second order, both ways", "taba": "TABA"}
-    return {"kept": kept} | {name: _ahead(STANDARD, change)(study) for name, change in changed.items()}
+ANSWERS = {"next": NEXT, "second": "second order, both ways", "taba": "TABA"}
+"""Of `answer`: key -> what `table` calls it."""
+
+
+@each(by_data)
+def table(study: xr.Dataset) -> dict[str, str]:
+    """A row per data set: fine detail over the own targets' of the standard inversion, and with one thing changed."""
+    return {name: text(statistics.geometric_mean(values), 2) for name, values in _detail(study).items()}
+
+
+def answer(found: Found) -> dict[str, str]:
+    """By what factors the timestep, the solver and TABA change the fine detail of the standard inversion's images: the
+    smallest and the largest of all data sets."""
+    of = [{name: float(values.mean()) for name, values in _detail(study).items()} for study in found.values()]
+    changed = {key: [np.exp(one[name] - one[STANDARD]) for one in of] for key, name in ANSWERS.items()}
+    return {key: span(values) for key, values in changed.items()}
+
+
+def _detail(study: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Log energy over the own target's along sample: of the standard inversion, then of `ANSWERS`."""
+    of = changes(study)
+    told_next = study["told_hf_ratio"].sel(start="standard", told="next")
+    return {STANDARD: of[STANDARD]["hf_ratio"], NEXT: told_next} | {
+        name: of[name]["hf_ratio"] for name in ("second order, both ways", "TABA")
+    }
 
 
 def claims(found: Found) -> list[Claim]:

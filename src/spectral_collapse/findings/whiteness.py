@@ -9,13 +9,13 @@ import xarray as xr
 
 from spectral_collapse.findings import decorrelation, gaussianity, latents, pca
 from spectral_collapse.findings.latents import Found, called
-from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.findings.tidy import enumerated, span
 from spectral_collapse.studies.latents import CLOSED
 
 _SAID = {
     "Mean norm": "the mean norm",
     "Law of norms": "the law of norms",
-    "Neighbours": "the independence of neighbours",
+    "S_DC": "the roughness of neighbours (S_DC)",
     "Dimensions": "the number of dimensions",
 }
 """Properties: columns of the table, and how a sentence says them."""
@@ -28,7 +28,7 @@ def kept(norms: Found, places: Found, dimensions: Found) -> dict[str, dict[str, 
     tests: dict[str, tuple[Found, Callable[[xr.Dataset, str], bool]]] = {
         "Mean norm": (norms, gaussianity.has_mean_norm),
         "Law of norms": (norms, gaussianity.has_law),
-        "Neighbours": (places, decorrelation.is_independent),
+        "S_DC": (places, decorrelation.is_independent),
         "Dimensions": (dimensions, pca.has_dimensions),
     }
     every = [study for found in (norms, places, dimensions) for study in found.values()]
@@ -63,7 +63,22 @@ def restored(norms: Found, places: Found, dimensions: Found) -> str:
         if name in most
     ]
     never = [said for column, said in _SAID.items() if not any(column in columns for columns in most.values())]
-    no_more = "By these properties OVG does no more than white norm, which multiplies a latent by a number."
     sentences = [f"On most data sets {'; '.join(told)}."] * bool(told)
     sentences += [f"No method restores {enumerated(never, 'or')} on most of them."] * bool(never)
-    return " ".join(sentences + [no_more] * (found.get("ovg", 0) == found.get("white_norm")))
+    return " ".join(sentences)
+
+
+def variance_alone(places: Found) -> str:
+    """How much of what OVG adds to S_DC white norm adds, too, as a sentence; '' without either."""
+    of = [
+        [decorrelation.s_dc(one, name).mean for name in ("standard", "ovg", "white_norm")]
+        for one in places.values()
+        if {"ovg", "white_norm"} <= set(one["series"].to_numpy())
+    ]
+    if not of:
+        return ""
+    standard, ovg, norm = (span(values) for values in zip(*of, strict=True))
+    return (
+        f"By data set, S_DC is {standard} with the standard inversion, {ovg} with OVG, and {norm} with *white norm*, "
+        "which only multiplies the standard latent by a number."
+    )

@@ -25,16 +25,18 @@ class SpectralUNet(ModelMixin, ConfigMixin):
 
     A network that predicts noise is trained to an error of a few thousandths of the noise's power. Where images have
     less power than that, as at high frequencies, its error is larger than the image, and stays in samples as grain.
-    Here the output is, at each frequency, a * x + b * U-Net(x / total^(1/4)), with P the power of training images at
-    that frequency and
+    Here the output is, at each frequency, a * x + b * U-Net(x / min(total, 1)^(1/4)), with P the power of training
+    images at that frequency and
 
         total = alpha^2 P + sigma^2         the power of x
         a = sigma / total                   the linear prediction of the noise with the least squared error (Wiener)
         b = sqrt(alpha^2 P / total)         the root of that error
 
     so that the U-Net's output has unit power at every frequency and level. This is the preconditioning of Karras et al.
-    2022 (Table 1; paper, Eq. 26 and 27) with a spectrum in place of one sigma_data, but that the input keeps a part of
-    its contrast between frequencies. The linear part alone is the exact denoiser of a stationary Gaussian process.
+    2022 (Table 1; paper, Eq. 26 and 27) with a spectrum in place of one sigma_data, but for the input: fine detail is
+    raised by half of what would make it as strong as the noise, and coarse structure is left as it is, since a U-Net
+    that saw it weakened would not see the noise that is on it. The linear part alone is the exact denoiser of a
+    stationary Gaussian process.
 
     Mean colour, principal colours and P are those of each label. Without the mean, the mean brightness would count as
     power; in red, green and blue, the linear part would not know that a bright image is bright in all of them, and
@@ -131,14 +133,14 @@ class SpectralUNet(ModelMixin, ConfigMixin):
         spectrum = _spectrum(
             self._turned(sample - signal.sqrt() * self.label_mean[class_labels][..., None, None], colours)
         )
-        inside = self._turned(_images(spectrum / total.sqrt().sqrt(), sample), colours.mT)
+        inside = self._turned(_images(spectrum / total.clamp(max=1).sqrt().sqrt(), sample), colours.mT)
         output = self._turned(self.inner(inside, timestep, class_labels).sample, colours)
         found = _images(linear * spectrum + error * _spectrum(output), sample)
         return UNet2DOutput(sample=self._turned(found, colours.mT))
 
     def weighted(self, errors: torch.Tensor, timestep: torch.Tensor, class_labels: torch.Tensor) -> torch.Tensor:
-        """Errors of the output N x C x H x W, in principal colours, with their power over b and over the root of the
-        number of frequencies in their ring.
+        """Errors of the output N x C x H x W, in principal colours, with their power over b and over the number of
+        frequencies in their ring.
 
         Without b, the root of what the linear part leaves, frequencies where images have little power would have no
         part in the loss; over b^2, all of the part that cannot be predicted. Without the number, the few frequencies
@@ -147,7 +149,7 @@ class SpectralUNet(ModelMixin, ConfigMixin):
         colours, *_, error = self._filters(errors, *self._levels(timestep), class_labels)
         rings = _rings(*errors.shape[-2:], errors.device)
         counts = torch.bincount(rings.flatten(), minlength=RINGS)
-        weights = (counts.max() / counts[rings]) ** 0.25 / error.sqrt()
+        weights = (counts.max() / counts[rings]).sqrt() / error.sqrt()
         return _images(_spectrum(self._turned(errors, colours)) * weights, errors)
 
     def _levels(self, timestep: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
