@@ -59,7 +59,7 @@ def test_a_method_by_another_name_counts_once(study: xr.Dataset) -> None:
 
 
 def test_structure_beyond_the_target_is_copying_and_cut_from_front_and_ranks(study: xr.Dataset) -> None:
-    limited = findings.cut(study)
+    limited = findings.capped(study)
     assert float(limited["s_lf"].max()) <= 0.75
     np.testing.assert_array_equal(limited["s_lf"], study["s_lf"].clip(max=0.75))
     assert float(study["s_lf"].max()) > 0.85  # the table keeps what was measured
@@ -70,7 +70,7 @@ def test_structure_beyond_the_target_is_copying_and_cut_from_front_and_ranks(stu
     assert not table.loc[["standard", "direct"], "on_front"].any()
     assert not table.loc["true target", "on_front"]
     ranks = findings.ranks({"": study}).set_index("method")
-    expected = comparison.ranks(findings.cut(study), findings.COMPARED)["mean_rank"]
+    expected = comparison.ranks(findings.capped(study), findings.COMPARED)["mean_rank"]
     assert ranks["mean"].to_numpy().tolist() == expected.to_numpy().tolist()
     assert ranks["mean"].idxmin() == "OVG"
 

@@ -179,24 +179,24 @@ def significant(study: xr.Dataset) -> str:
 
 
 @once
-def cut(study: xr.Dataset) -> xr.Dataset:
-    """The study with S_LF of each image cut at that of its own true target: above it a method copies the source."""
+def capped(study: xr.Dataset) -> xr.Dataset:
+    """The study with S_LF of each image capped at that of its own true target: above it a method copies the source."""
     most = study["reference_s_lf"].sel(reference=TARGET, drop=True)
     return study.assign(s_lf=np.minimum(study["s_lf"], most).assign_attrs(study["s_lf"].attrs))
 
 
 @each(stacked)
 def ranks(study: xr.Dataset) -> pd.DataFrame:
-    """Mean ranks over `COMPARED`, 1 is best, S_LF cut: columns panel, method, kind (draws or not), mean, low, high."""
+    """Mean ranks over `COMPARED`, 1 is best, capped: columns panel, method, kind (draws or not), mean, low, high."""
     study = comparison.distinct(study, COMPARED)
-    placed = comparison.ranks(cut(study), COMPARED).to_dataframe().set_axis(ENDS, axis=1).reset_index()
+    placed = comparison.ranks(capped(study), COMPARED).to_dataframe().set_axis(ENDS, axis=1).reset_index()
     return placed.assign(method=placed["point"].map(called), kind=[_draws(study, name) for name in placed["point"]])
 
 
 @each(stacked)
 def front(study: xr.Dataset) -> pd.DataFrame:
-    """Structure and texture of methods and true targets: s_lf (cut) and s_hf with ends, other scores, on_front."""
-    names, limited = [*points(study), TARGET], cut(study)
+    """Structure and texture of methods and true targets: s_lf (capped) and s_hf with ends, other scores, on_front."""
+    names, limited = [*points(study), TARGET], capped(study)
     about = pd.DataFrame({"method": map(called, names), "kind": [_draws(study, name) for name in names]})
     placed = [beside(pd.DataFrame([value(limited, of, name) for name in names]), of) for of in ("s_lf", "s_hf")]
     result = with_front(pd.concat([about, *placed], axis=1), about["kind"] != called(TARGET))
@@ -214,7 +214,7 @@ def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") 
 
 @each(items, counted)
 def copying(study: xr.Dataset) -> str:
-    """Who has a higher S_LF than the true targets, and what is on the front once that is cut."""
+    """Who has a higher S_LF than the true targets, and what is on the front once that is capped."""
     above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
     placed = front({"": study})
     return (
@@ -317,8 +317,8 @@ def difference(study: xr.Dataset, point: str, baseline: str, score: str) -> Inte
 
 
 def structure(study: xr.Dataset, point: str, baseline: str = "standard") -> Interval:
-    """S_LF of a point minus another's on the same images, `cut`."""
-    return difference(cut(study), point, baseline, "s_lf")
+    """S_LF of a point minus another's on the same images, `capped`."""
+    return difference(capped(study), point, baseline, "s_lf")
 
 
 def claims(found: Found) -> list[Claim]:
@@ -349,11 +349,12 @@ def claims(found: Found) -> list[Claim]:
 
     def gap(study: xr.Dataset, point: str, other: str, score: str) -> Interval | None:
         run = {point, other} <= {*points(study), WHITE, TARGET}
-        return difference(study, point, other, score) if run else None
+        return difference(capped(study), point, other, score) if run else None
 
     rules = []
     for words, where, point, other, score, side, figure in rows:
-        what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
+        said = ", capped at the own target's," * (score == "s_lf")
+        what = f"{title(score, False)}{said} of {called(point)} minus that of {called(other)}"
         measured = functools.partial(gap, point=point, other=other, score=score)
         rules.append(Rule(words, where, what, measured, side(score), figure))
     return judge(rules, found, counted)

@@ -94,7 +94,7 @@ def area_gain(study: xr.Dataset, variant: str) -> HypervolumeGain:
 
 
 def chosen(study: xr.Dataset, at_most: float) -> str | None:
-    """The cheap variant that is best on the validation images, by mean S_HF times mean S_LF (cut at the target's).
+    """The cheap variant that is best on the validation images, by mean S_HF times mean S_LF (capped at the target's).
     at_most: time over the standard inversion's. None where no variant is as cheap. Test images play no part."""
     return _best(study, [name for name in cheap(study) if seconds(study)[name] <= at_most])
 
@@ -181,7 +181,7 @@ def direction(found: Found, share: float = 1.0) -> float:
 
 def claims(found: Found) -> list[Claim]:
     """This project's goals, on data sets whose S_LF can support a claim. A goal fails where the variant takes more time
-    than its budget, or where the whole 95 % interval of the difference of areas (S_LF cut at each target's own) is
+    than its budget, or where the whole 95 % interval of the difference of areas (S_LF capped at each target's own) is
     below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it is open."""
     best = "with the gradients chosen on validation images"
     return [

@@ -21,7 +21,7 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, fine_detail
-from spectral_collapse.findings.benchmark import called, cut, difference, points, seeds_averaged, smoother
+from spectral_collapse.findings.benchmark import called, capped, difference, points, seeds_averaged, smoother
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
@@ -33,7 +33,7 @@ BUDGETS = (1.0, 1.1, 1.6, 4.0)
 """What an inversion may cost, in standard inversions: `inversion_cost` of the benchmark."""
 
 JOINT = "joint"
-"""S_LF, cut at the true target's own, times S_HF of each image: the area under its point. It wants both."""
+"""S_LF, capped at the true target's own, times S_HF of each image: the area under its point. It wants both."""
 
 AMONG, APART = "among the best", "significantly worse than the best"
 """What `gains` calls a method that leads, and one that does not."""
@@ -281,6 +281,6 @@ def worth(found: Found) -> str:
 
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:
-    """Of each method and image, seeds averaged, S_LF cut."""
-    limited = cut(study)
+    """Of each method and image, seeds averaged, S_LF capped."""
+    limited = capped(study)
     return seeds_averaged(limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score])

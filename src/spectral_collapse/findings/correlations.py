@@ -235,8 +235,9 @@ def experiment_verdict(one: xr.Dataset) -> str:
         "standard inversion's latents.\n"
         f"  - Making these latents white changes $S_{{HF}}$ by: {forced}.\n"
         f"  - High-frequency energy of images, divided by that from white noise: {times}.\n"
-        f"  - Latents with an $S_{{DC}}$ at least {LOW:g} below white noise's whose images still have that energy, up to a quarter: "
-        f"{exceptions(one) or 'none'} (whole interval); {exceptions(one, part=True) or 'none'} (part of the interval)."
+        f"  - Latents with an $S_{{DC}}$ at least {LOW:g} below white noise's whose images still have that energy, "
+        f"up to a quarter: {exceptions(one) or 'none'} (whole interval); {exceptions(one, part=True) or 'none'} (part "
+        "of the interval)."
     )
 
 

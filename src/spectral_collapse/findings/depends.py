@@ -57,10 +57,6 @@ def by_factor(found: Found) -> str:
     kept = {title_of(one): fine_detail.energy(one, "standard") for one in found.values()}
     shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
     means = [one.mean for one in kept.values()]
-    trend = {
-        True: " Images keep more of it as the factor grows.",
-        False: " Images keep less of it as the factor grows.",
-    }
-    ordered = [order for order in (True, False) if means == sorted(means, reverse=not order) and len(means) > 1]
-    told = "".join(trend[order] for order in ordered[:1])
+    trend = "more" if means == sorted(means) else "less" if means == sorted(means, reverse=True) else ""
+    told = f" Images keep {trend} of it as the factor grows." * bool(trend and len(means) > 1)
     return f"Images of the standard inversion have this share of their targets' fine detail: {shares}.{told}"

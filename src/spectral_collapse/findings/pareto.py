@@ -16,7 +16,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
-from spectral_collapse.findings.benchmark import called, cut, per_image, with_front
+from spectral_collapse.findings.benchmark import called, capped, per_image, with_front
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
@@ -76,9 +76,9 @@ def hf_energy(study: xr.Dataset, point: str) -> Interval:
 def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
     """The area, from (0, 0), under the front of OVG's points (with and without TABA) minus that under the baselines'
     front, in the plane of S_LF and S_HF, with an interval. The standard inversion is on both sides: it is OVG with both
-    step sizes 0. S_LF of an image counts up to that of its true target (`benchmark.cut`), above it an output copies. A
-    side with more points profits more from chance: OVG has a grid and the baselines have a line."""
-    limited = cut(study[["s_lf", "s_hf", "reference_s_lf"]].mean("seed"))
+    step sizes 0. S_LF of an image counts up to that of its true target (`benchmark.capped`), above it an output copies.
+    A side with more points profits more from chance: OVG has a grid and the baselines have a line."""
+    limited = capped(study[["s_lf", "s_hf", "reference_s_lf"]].mean("seed"))
     values = np.stack([limited[score].to_numpy() for score in ("s_lf", "s_hf")], axis=-1)
     ovg, baseline = (study["method"].isin(kinds).to_numpy() for kinds in ((*OVG, BASELINES[0]), BASELINES))
     return statistics.hypervolume_gain(values[ovg], values[baseline], groups=groups_of(study))
@@ -235,7 +235,7 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
 def claims(found: Found) -> list[Claim]:
     """The paper's claim on the front (`hypervolume_gain`). What else the paper claims of texture and structure,
     `benchmark.claims` judges on more data sets."""
-    what = "area under its front minus the baselines', S_LF cut at the true target's"
+    what = "area under its front minus the baselines', S_LF capped at the true target's"
     gain = Rule("OVG expands the Pareto front", "Spectral Collapse, abstract and Fig. 6", what,
                 lambda study: hypervolume_gain(study).gain, is_above(0), "fig-pareto-front")  # fmt: skip
     return judge([gain], found)

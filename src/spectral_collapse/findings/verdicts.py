@@ -180,15 +180,20 @@ def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
 
 
 def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
-    """What is `said` of some checks (`claims.told`), how many hold and fail, and what became of the others."""
+    """What is `said` of some claims (`claims.told`), how many of each paper's hold and fail, and what became of the
+    others."""
     every = [one for made in claims.values() for one in made]
-    found = tally(every)
-    others = enumerated((words for verdict, words in _OTHERS.items() if found[verdict]), "or")
+    papers = {paper: [one for one in every if paper in one.where] for paper in (_SPECTRAL, _BACK)}
+    found = {paper: tally(own) for paper, own in papers.items() if own}
+    counted = [
+        f"of {len(papers[paper])} claims of *{paper}* {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
+        for paper, own in found.items()
+    ]
+    left = [words for verdict, words in _OTHERS.items() if any(own[verdict] for own in found.values())]
     parts = [
         told(every, said),
-        f"Of all checks, our own goals among them, {does(found['holds'], 'hold')} and {does(found['fails'], 'fail')} "
-        "on all data sets with a clear result.",
-        f"The others {others}." * bool(others),
+        f"On all data sets with a clear result, {enumerated(counted)}." * bool(counted),
+        f"The others {enumerated(left, 'or')}." * bool(left),
     ]
     return f"**Answer.** {' '.join(filter(None, parts))}"
 
