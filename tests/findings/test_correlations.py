@@ -89,7 +89,7 @@ def test_verdicts_follow_the_numbers_and_one_picture_has_none() -> None:
 
 def test_the_answer_counts_and_the_experiment_has_each_number() -> None:
     study = made_study()
-    assert "(1.00 [1.00, 1.00])" in findings.rises({"made": study}, "means of methods")
+    assert "correlations of 1.00" in findings.rises({"made": study}, "means of methods")
     for score in ("hf_excess", "s_hf"):
         assert findings.raised({"made": study}, score) == (3, 3)
     said = findings.experiment_verdict({"made": study})

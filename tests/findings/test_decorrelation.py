@@ -115,8 +115,8 @@ def test_the_answer_names_who_is_near_white_noise_and_how_neighbours_correlate(f
     lower = study.copy(deep=True)
     lower["s_dc"].loc[{"series": "taba"}] = 0.8
     answer = findings.answer({"one": study, "two": lower.assign_attrs(title="Lower")})
-    assert answer["near"].startswith("TABA (on 1 of 2 data sets; between 0.800 [0.800, 0.800] (Lower")
-    assert answer["neighbours"] == "0.125 [0.125, 0.125]"
+    assert answer["near"] == "TABA on 1 of 2 data sets"
+    assert answer["neighbours"] == "0.125"
     assert findings.answer({"two": lower})["near"] == "no methods"
 
 

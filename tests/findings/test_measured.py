@@ -69,7 +69,7 @@ def test_a_quantity_on_each_data_set() -> None:
     assert list(found) == ["A", "Rendered B"]
     assert (found.above(0), found.below(0)) == (["A"], ["Rendered B"])
 
-    assert found.span(0) == "between -2 [-3, -1] (Rendered B) and 2 [1, 3] (A)"
+    assert found.span(0) == "-2 (Rendered B) to 2 (A)"
     assert Measured({}).span() == "not measured"
     assert Measured({"A": measured.exact(2), "B": measured.exact(2)}).span() == "2.000"
 

@@ -196,13 +196,13 @@ def test_sentences_have_the_ratios_of_energies_and_say_where_nothing_differs(res
         assert number in network
     assert findings.sampled(result) == pytest.approx([np.exp(-0.5 + 0.2)] * 3)
     answer = findings.answer(result)
-    assert "The inversion loses it." in answer
+    assert "The inversion loses the detail." in answer
     assert "The autoencoder keeps 0.61" in answer
     assert "have 0.37 [0.37, 0.37] times" in answer
     result["excess_translated"][:] = -0.5
     assert "no significant difference" in findings.verdict(result)
     result["autoencoder"] = "model", [""]
-    assert "not shown that the inversion loses it. " in (answer := findings.answer(result))
+    assert "not shown that the inversion loses detail. " in (answer := findings.answer(result))
     assert "on pixels" in answer
 
 

@@ -86,8 +86,7 @@ def test_a_data_set_that_cannot_tell_leaves_the_verdict_to_the_others(found: dic
 def test_the_answer_has_the_extremes_of_the_data_sets(found: dict[str, xr.Dataset]) -> None:
     found["two"]["spread"].loc[{"area": "plain"}] *= 1.5
     answer = findings.answer(found)
-    assert answer["wide"].startswith("between 0.50 [")
-    assert " and 0.75 [" in answer["wide"]
+    assert answer["wide"] == "0.50 (One, x8) to 0.75 (Two, x8)"
     assert (answer["replaced"], answer["count"]) == (0.04, "2 data sets")
 
 

@@ -171,7 +171,7 @@ def _measured(found: Found, score: str, reading: str = "means of methods") -> Me
 def rises(found: Found, reading: str) -> str:
     """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
     r = _measured(found, "s_hf", reading)
-    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]} ({r.span(2)})"
+    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}: correlations of {r.span(2)}"
 
 
 def raised(found: Found, score: str) -> tuple[int, int]:

@@ -155,7 +155,7 @@ def answer(found: Found) -> dict[str, Any]:
     for name in methods(next(iter(found.values()))):
         known = all(name in one["series"] for one in found.values())
         if count := known and sum(is_independent(one, name) for one in found.values()):
-            near.append(f"{called(name)} (on {count} of {len(found)} data sets; {span(name)})")
+            near.append(f"{called(name)} on {count} of {len(found)} data sets")
     gaps = Measured.of(found, in_plain_areas)
     return {
         "s_dc": span("standard"),

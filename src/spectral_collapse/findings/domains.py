@@ -32,7 +32,7 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
     ratios = {title_of(one): _high_ratio(one) for one in domains}
     told = []
     for side, words in {True: "below 1", False: "above 1", None: "not significantly different from 1"}.items():
-        if which := [f"{name} ({text(one, 2)})" for name, one in ratios.items() if below(one, 1) is side]:
+        if which := [f"{name} ({one.mean:.2f})" for name, one in ratios.items() if below(one, 1) is side]:
             told.append(f"{words} on {', '.join(which)}")
     return (
         "**Answer.** Enlarged sources have fewer independent values than their targets (one pixel in 64 at x8), and "

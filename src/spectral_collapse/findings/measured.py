@@ -169,9 +169,9 @@ class Measured(dict[str, Interval]):
         return [name for name, one in self.items() if below(one, bound)]
 
     def span(self, digits: int = 3) -> str:
-        """'between 0.41 [...] (Textures) and 0.93 [...] (Cells)'; the value alone where both read the same."""
+        """'0.41 (Textures) to 0.93 (Cells)', of means; the value alone where both read the same."""
         if not self:
             return "not measured"
         ordered = sorted(self, key=lambda name: float(self[name].mean))
-        first, last = (number(self[name], digits).removesuffix(" [no interval]") for name in (ordered[0], ordered[-1]))
-        return first if first == last else f"between {first} ({ordered[0]}) and {last} ({ordered[-1]})"
+        first, last = (f"{self[name].mean:.{digits}f}" for name in (ordered[0], ordered[-1]))
+        return first if first == last else f"{first} ({ordered[0]}) to {last} ({ordered[-1]})"

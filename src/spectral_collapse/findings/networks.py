@@ -164,7 +164,7 @@ def answer(study: xr.Dataset) -> str:
     """Where the first network loses texture: the autoencoder, the network or the inversion, as Markdown."""
     name, one = each(study)[0]
     lost = _ratio_to_noise(one)
-    blame = "The inversion loses it" if lost.high < 1 else "It is not shown that the inversion loses it"
+    blame = "The inversion loses the detail" if lost.high < 1 else "It is not shown that the inversion loses detail"
     space = (
         f"The autoencoder keeps {_times(one['excess_ceiling'] - study['excess_real'])} of the targets' energy"
         if str(one["autoencoder"].item())
