@@ -135,6 +135,14 @@ def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
     assert "it lacks 0.300 [0.300, 0.300]." in findings.early_errors(study)
 
 
+def test_bars_add_up_to_what_latents_lack(study: xr.Dataset) -> None:
+    table = findings.stacks({"one": study})
+    lacks = findings.split(study).sel(measure="high_power", denoiser="network", part="total").mean("sample")
+    assert table["mean"].sum() == pytest.approx(float(lacks))
+    assert list(table["cause"]) == ["start without noise", "coarse steps", "errors of the network"]
+    assert table["share"].str.rstrip("%").astype(int).sum() == pytest.approx(100, abs=2)  # rounded
+
+
 def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(study: xr.Dataset) -> None:
     """Own errors of half of what the latents lack by this study, then made the smallest cause."""
     lacks = findings.split(study).sel(measure="high_power", denoiser="network").mean("sample")

@@ -16,6 +16,8 @@ from spectral_collapse.findings.decomposition import DENOISERS, ENTRIES
 _TWO = Look(PALETTE[1]), Look(PALETTE[0], (6, 3), "square")
 LOOKS: Looks = dict(zip(DENOISERS.values(), (*_TWO, Look(PALETTE[2], (2, 2), "triangle-up")), strict=True))
 """Of each denoiser."""
+_CAUSES = ["#8fbcd9", "#d9d0bf", "#efb184"]
+"""Start, steps, network: pale, so that numbers on them can be read."""
 
 
 @described
@@ -23,6 +25,26 @@ def parts(table: pd.DataFrame) -> alt.FacetChart:
     """The deficit of a standard inversion and its three parts per measure, with 95 % intervals."""
     shown = lines.present(LOOKS, table["denoiser"])
     return _deficits(table, shown if len(shown) > 1 else next(iter(shown.values())), "denoiser")
+
+
+@described
+def stacked(table: pd.DataFrame) -> alt.LayerChart:
+    """What each cause takes of the latents' power at high frequencies, a bar per data set, of `findings.stacks`."""
+    order = list(table["cause"].unique())
+    table = table.assign(order=table["cause"].map(order.index))
+    base = alt.Chart(table).encode(
+        alt.X("mean:Q", title="power that latents lack (white noise has 1)", stack="zero"),
+        alt.Y("data:N", title=None, sort=None).axis(labelLimit=220),
+        order="order:O",
+        tooltip=tips({"data:N": "data", "cause:N": "cause", "share:N": "of all"}) + lines.interval_tooltip("power"),
+    )
+    color = alt.Color(
+        "cause:N", title=None, scale=alt.Scale(domain=order, range=_CAUSES), legend=alt.Legend(orient="bottom")
+    )
+    number = base.mark_text(fontSize=12, color="#222222").encode(
+        alt.X("mean:Q", stack="zero", bandPosition=0.5), text="share:N"
+    )
+    return alt.layer(base.mark_bar(height=26).encode(color=color), number).properties(width=480, height=alt.Step(38))
 
 
 @described

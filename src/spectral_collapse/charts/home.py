@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from spectral_collapse.charts import lines
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.registered import margin
 
 
 def details(table: pd.DataFrame) -> alt.FacetChart:
-    """A dot per image and the mean of each method with its interval, of `findings.home.details`; 1 is the target's."""
+    """A dot per image and the mean of each method with its interval and its number, of `findings.home.details`; 1 is
+    the target's, and within the band an image counts as equal to it."""
     scale = lines.log_scale(table.assign(mean=table["ratio"], low=table["ratio"], high=table["ratio"]))
     table = table.assign(panel=table["panel"].str.replace(", ", ",|", regex=False))
     beside = min(5, table["panel"].nunique())
@@ -19,12 +22,21 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
     y = alt.Y("method:N", title=None, sort=list(table["method"].unique()))
     chart = alt.Chart()
     image = [alt.Tooltip("image:N", title="image"), alt.Tooltip("ratio:Q", title="fine detail", format=".3~g")]
+    near = np.exp(margin("hf_ratio"))
     layers = alt.layer(
-        chart.mark_rule(color="#777777", strokeDash=[4, 3]).encode(x=alt.datum(1)),
+        chart.transform_aggregate(images="count()")
+        .mark_rect(color="#777777", opacity=0.15)
+        .encode(alt.XDatum(float(1 / near), scale=scale), alt.X2Datum(float(near))),
+        chart.transform_aggregate(images="count()")
+        .mark_rule(color="#777777", strokeDash=[4, 3])
+        .encode(x=alt.datum(1)),
         chart.mark_circle(size=26, color=PALETTE[0], opacity=0.55).encode(x, y, tooltip=image),
         chart.mark_rule(color=PALETTE[1], strokeWidth=3).encode(alt.X("low:Q", scale=scale), alt.X2("high:Q"), y),
         chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
             alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
+        ),
+        chart.mark_text(align="right", baseline="bottom", dy=-4, fontSize=11).encode(
+            alt.XValue("width"), y, alt.Text("mean:Q", aggregate="max", format=".2f")
         ),
     ).properties(width=lines.width(beside, 90), height=130)
     names = ", ".join(table["panel"].str.replace("|", " ").unique())

@@ -111,6 +111,19 @@ def causes(study: xr.Dataset) -> dict[str, str]:
     return {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
 
 
+def stacks(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """`causes` for a chart: columns data, cause, mean, low, high, and share of what the latents lack, a text."""
+    rows = []
+    for study in found.values():
+        lacks = split(study).sel(measure="high_power", denoiser="network")
+        total = float(lacks.sel(part="total").mean())
+        for part, title in list(PARTS.items())[1:]:
+            one = interval(lacks.sel(part=part))
+            cause, share = title.replace("denoiser", "network"), f"{one.mean / total:.0%}"
+            rows.append({"data": title_of(study), "cause": cause, **one._asdict(), "share": share})
+    return pd.DataFrame(rows)
+
+
 def largest(study: xr.Dataset) -> str:
     """The cause that takes most of the power at high frequencies from the network's latents."""
     lacks = split(study).sel(measure="high_power", denoiser="network", part=list(PARTS)[1:])
