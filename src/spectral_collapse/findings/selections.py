@@ -128,7 +128,7 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
                 )
             else:
                 rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-            words = "fine detail, target 1" if score == DETAIL else title(score)
+            words = "fine detail" if score == DETAIL else title(score)
             panel, names = f"{title_of(study).replace(' (', '|(')}|{words}", rows["point"].map(called)
             tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
