@@ -55,7 +55,7 @@ def test_every_claim_has_its_row_the_answer_counts_them_and_an_identity_is_no_ev
     nearer = [claim.nearer for claim in claims]
     counts = [nearer.count(name) for name in ("the claim", "the closed form", "beyond the closed form", "neither")]
     answer = appendix_c.answer(study, decomposed)
-    assert f"Of {sum(counts)} testable predictions, our network follows the paper in {counts[0]}" in answer
+    assert f"our network follows the paper in {counts[0]} of {sum(counts)} testable predictions" in answer
     assert ("undecided" in answer) == (counts[3] > 0)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"{float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
@@ -108,7 +108,7 @@ def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures
 @pytest.mark.parametrize(
     ("nearer", "told"),
     [
-        (["the claim", "neither"], "in 1: high a; low b. Of the others 1 remains undecided."),
+        (["the claim", "neither"], "in 1 of 2 testable predictions: high a; low b. Of the others 1 remains undecided."),
         (["the claim", "the closed form"], "Of the others 1 follows the ideal denoiser for Gaussian data."),
         (
             ["neither", "beyond the closed form", "the closed form"],
@@ -116,14 +116,15 @@ def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures
         ),
         (
             ["the claim", "see the number"],
-            "Of 1 testable predictions, our network follows the paper in 1: high a; low b.",
+            "our network follows the paper in 1 of 1 testable predictions: high a; low b.",
         ),
     ],
 )
 def test_the_answer_says_how_the_others_fared(nearer: list[str], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [appendix_c.Prediction("High a; low b (power)", "47", "1", "1", "1", one) for one in nearer]
     monkeypatch.setattr(appendix_c, "predictions", lambda *_: made)
-    answer = appendix_c.answer(xr.Dataset(), xr.Dataset())
+    answer = appendix_c.answer(xr.Dataset(attrs={"title": "Made up", "data_source": "real"}), xr.Dataset())
+    assert answer.startswith("**Answer.** On Made up, ")
     assert told in answer
 
 

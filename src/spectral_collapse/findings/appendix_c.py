@@ -168,7 +168,10 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     counts = {verb: (sum(one.nearer == side for one in found), rest) for verb, (side, rest) in others.items()}
     rest = [f"{does(count, verb)}{words}" for verb, (count, words) in counts.items() if count]
     which = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
-    told = f"**Answer.** Of {len(found)} testable predictions, our network follows the paper in {len(followed)}{which}."
+    told = (
+        f"**Answer.** On {title_of(study)}, our network follows the paper in {len(followed)} of {len(found)} testable "
+        f"predictions{which}."
+    )
     return told + f" Of the others {enumerated(rest)}." * bool(rest)
 
 
