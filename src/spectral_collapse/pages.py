@@ -226,6 +226,8 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield page, given
             others = _findings(page).another(given["dataset"], given["beside"])
             yield page, {"profile": given["profile"], "datasets": others}
+        case "definitions":
+            yield "scores", given
         case "scores":
             yield page, given
             yield "domains", given
