@@ -8,6 +8,7 @@ from spectral_collapse.findings import decomposition as findings
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import bootstrap_mean
 from tests import decomposition_study
+from tests.benchmark_study import made
 
 
 @pytest.fixture
@@ -157,3 +158,32 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     second = findings.accounts({"one": study, "other": other})
     assert f"; on Other {findings.CAUSES[findings.largest(other)]} does (" in second
     assert findings.largest(other) != cause
+
+
+def test_bars_and_counts_of_two_networks_stand_beside_each_other(study: xr.Dataset) -> None:
+    """OVG is nearer to the targets with the second network, and no nearer with the first."""
+    table = findings.stacks_with_either({"one": study, "two": study}, {"one": study})
+    assert table["data"].tolist() == [
+        f"{study.attrs['title']}: {name}" for name in ("default", "preconditioned") for _ in range(3)
+    ]
+    before, after = (
+        made({"standard": {}, "ovg": {}}),
+        made({"standard": {}, "ovg": {"hf_excess": np.log(2)}}, spread=0.0),
+    )
+    for one in (before, after):
+        one["reference_hf_excess"][:] = one["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
+    said = findings.nearer_with_either({"one": before, "two": before}, {"one": after})
+    assert said.startswith("Of 1 data sets, ")
+    assert said.endswith("OVG on 0 (0) and on 1 (0).")
+
+
+def test_what_a_better_network_mends_stands_beside_what_was_wrong(study: xr.Dataset) -> None:
+    better = study.copy(deep=True)
+    better["value"] += 0.2
+    of = {"measure": "high_power", "denoiser": "network", "part": "own error"}
+    taken = float(findings.split(study).sel(**of).mean())
+    said = findings.mended({"one": study, "two": study}, {"one": better})
+    assert said.endswith(
+        f"take {taken - 0.2:.2f} of white noise's power on {study.attrs['title']}, instead of {taken:.2f}."
+    )
+    assert findings.mended({"one": study}, {}) == ""

@@ -10,6 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import datasets
+from spectral_collapse.findings import fine_detail
+from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
@@ -111,8 +113,9 @@ def causes(study: xr.Dataset) -> dict[str, str]:
     return {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
 
 
-def stacks(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """`causes` for a chart: columns data, cause, mean, low, high, and share of what the latents lack, a text."""
+def stacks(found: Mapping[str, xr.Dataset], network: str = "") -> pd.DataFrame:
+    """`causes` for a chart: columns data (with what is said of the network), cause, mean, low, high, and share of what
+    the latents lack, a text."""
     rows = []
     for study in found.values():
         lacks = split(study).sel(measure="high_power", denoiser="network")
@@ -120,7 +123,7 @@ def stacks(found: Mapping[str, xr.Dataset]) -> pd.DataFrame:
         for part, title in list(PARTS.items())[1:]:
             one = interval(lacks.sel(part=part))
             cause, share = title.replace("denoiser", "network"), f"{one.mean / total:.0%}"
-            rows.append({"data": title_of(study), "cause": cause, **one._asdict(), "share": share})
+            rows.append({"data": f"{title_of(study)}{network}", "cause": cause, **one._asdict(), "share": share})
     return pd.DataFrame(rows)
 
 
@@ -163,6 +166,16 @@ def spectral(dataset: str) -> str:
     return f"{family}-spectral" if f"{family}-spectral" in shipped(family, 64) else ""
 
 
+def stacks_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """`stacks` of results with the default network and with the preconditioned one, one below the other."""
+    tables = [
+        stacks({name: found[name]}, network)
+        for name in after
+        for found, network in ((before, ": default"), (after, ": preconditioned"))
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
 def with_either(
     before: Mapping[str, xr.Dataset],
     after: Mapping[str, xr.Dataset],
@@ -171,6 +184,21 @@ def with_either(
     """A table of results with the default network and of those with the preconditioned one: two rows per data set."""
     tables = {"default": table({name: before[name] for name in after}), "preconditioned": table(after)}
     return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
+
+
+def mended(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
+    """What errors of the preconditioned network take, beside those of the default one, as a sentence; '' without."""
+    shares = [
+        [float(split(one).sel(measure="high_power", denoiser="network", part="own error").mean()) for one in pair]
+        for pair in ((before[name], study) for name, study in after.items())
+    ]
+    default, better = (
+        (enumerated(f"{number:.2f}" for number in row) for row in zip(*shares, strict=True)) if after else "  "
+    )
+    return (
+        f" Where it is the network, a better network mends it: its errors take {better} of white noise's power on "
+        f"{enumerated(title_of(before[name]) for name in after)}, instead of {default}."
+    ) * bool(after)
 
 
 def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
@@ -185,6 +213,23 @@ def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset])
         taken = f"{_text(own[1])} of white noise's power, with the default network {float(own[0].mean()):.2f}"
         said.append(f"On {title_of(before[name])} errors of the preconditioned network take {taken}: {kept}.")
     return " ".join(said)
+
+
+def nearer_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
+    """Which methods come nearer to the targets than the standard inversion with the default network and with the
+    preconditioned one, as a sentence. before, after: of the benchmark."""
+    counts = [
+        "{} on {} ({}) and on {} ({})".format(
+            called(name),
+            *fine_detail.nearer({one: before[one] for one in after}, name),
+            *fine_detail.nearer(after, name),
+        )
+        for name in IMAGES["methods"][1:]
+    ]
+    return (
+        f"Of {len(after)} data sets, methods are significantly nearer to the targets than the standard inversion "
+        f"(farther), with the default networks and with the preconditioned ones: {'; '.join(counts)}."
+    )
 
 
 def levels_matter(study: xr.Dataset) -> str:
