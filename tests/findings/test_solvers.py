@@ -49,5 +49,5 @@ def test_the_answer_has_the_factors_by_which_detail_changes() -> None:
     changed = {"next": "0.50 to 1.00", "second": f"{np.exp(1.5):.2f}", "taba": f"{np.exp(0.5):.2f}"}
     assert findings.answer({"one": one, "other": other}) == changed
     row = findings.table({"one": one}).iloc[0]
-    assert row[findings.STANDARD].startswith(f"{np.exp(-2):.2f} [")
-    assert row[findings.NEXT].startswith(f"{np.exp(-2) / 2:.2f} [")
+    assert row["standard"].startswith(f"{np.exp(-2):.2f} [")
+    assert row["next timestep"].startswith(f"{np.exp(-2) / 2:.2f} [")

@@ -127,10 +127,6 @@ def _telling(score: str, start: str) -> Callable[[xr.Dataset], Interval]:
     return lambda study: gap(study[f"told_{score}"].sel(start=start), told=("next", "own"))
 
 
-ANSWERS = {"next": NEXT, "second": "second order, both ways", "taba": "TABA"}
-"""Of `answer`: key -> what `table` calls it."""
-
-
 @each(by_data)
 def table(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: fine detail over the own targets' of the standard inversion, and with one thing changed."""
@@ -141,17 +137,16 @@ def answer(found: Found) -> dict[str, str]:
     """By what factors the timestep, the solver and TABA change the fine detail of the standard inversion's images: the
     smallest and the largest of all data sets."""
     of = [{name: float(values.mean()) for name, values in _detail(study).items()} for study in found.values()]
-    changed = {key: [np.exp(one[name] - one[STANDARD]) for one in of] for key, name in ANSWERS.items()}
-    return {key: span(values) for key, values in changed.items()}
+    columns = {"next": "next timestep", "second": "second order", "taba": "TABA"}
+    return {key: span(np.exp(one[name] - one["standard"]) for one in of) for key, name in columns.items()}
 
 
 def _detail(study: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Log energy over the own target's along sample: of the standard inversion, then of `ANSWERS`."""
-    of = changes(study)
+    """Log energy over the own target's along sample: of the standard inversion, then with one thing changed."""
+    of = {title: one["hf_ratio"] for title, one in changes(study).items()}
     told_next = study["told_hf_ratio"].sel(start="standard", told="next")
-    return {STANDARD: of[STANDARD]["hf_ratio"], NEXT: told_next} | {
-        name: of[name]["hf_ratio"] for name in ("second order, both ways", "TABA")
-    }
+    second = of["second order, both ways"]
+    return {"standard": of[STANDARD], "next timestep": told_next, "second order": second, "TABA": of["TABA"]}
 
 
 def claims(found: Found) -> list[Claim]:
