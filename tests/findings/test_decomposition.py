@@ -186,4 +186,4 @@ def test_what_a_better_network_mends_stands_beside_what_was_wrong(study: xr.Data
     assert said.endswith(
         f"take {taken - 0.2:.2f} of white noise's power on {study.attrs['title']}, instead of {taken:.2f}."
     )
-    assert findings.mended({"one": study}, {}) == ""
+    assert findings.mended({"one": study}, {}) == findings.mended({"one": study}, {"one": study}) == ""

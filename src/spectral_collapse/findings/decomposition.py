@@ -187,18 +187,19 @@ def with_either(
 
 
 def mended(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """What errors of the preconditioned network take, beside those of the default one, as a sentence; '' without."""
-    shares = [
-        [float(split(one).sel(measure="high_power", denoiser="network", part="own error").mean()) for one in pair]
-        for pair in ((before[name], study) for name, study in after.items())
-    ]
-    default, better = (
-        (enumerated(f"{number:.2f}" for number in row) for row in zip(*shares, strict=True)) if after else "  "
-    )
-    return (
-        f" Where it is the network, a better network mends it: its errors take {better} of white noise's power on "
-        f"{enumerated(title_of(before[name]) for name in after)}, instead of {default}."
-    ) * bool(after)
+    """Where errors of the preconditioned network take significantly less than those of the default one, and what they
+    take, as a sentence behind another; '' where nowhere."""
+    numbers = []
+    for name, study in after.items():
+        first, second = (
+            split(one).sel(measure="high_power", denoiser="network", part="own error") for one in (before[name], study)
+        )
+        if above(interval(first - second), 0):
+            numbers.append((title_of(before[name]), f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}"))
+    if not numbers:
+        return ""
+    titles, better, default = map(enumerated, zip(*numbers, strict=True))
+    return f" Errors of a better network take {better} of white noise's power on {titles}, instead of {default}."
 
 
 def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:

@@ -97,7 +97,7 @@ def _better(found: Found) -> str:
     kept = enumerated(f"{fine_detail.energy(one, 'standard').mean:.2f} ({title_of(one)})" for one in found.values())
     near, _ = fine_detail.nearer(found, "ovg")
     said = f"times the detail are left, and OVG is nearer on {near} of {len(found)}"
-    return f" [Better networks](notebooks/why.ipynb) mend that error: then {kept} {said}." * bool(found)
+    return f" With [better networks](notebooks/why.ipynb) {kept} {said}." * bool(found)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
