@@ -146,13 +146,13 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=spectral_collapse.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    data = commands.add_parser("data", help="data sets: what there is, and their download")
+    data = commands.add_parser("data", help="list and download data sets")
     data_commands = data.add_subparsers(required=True, metavar="COMMAND")
     _add(data_commands, "list", _data_list, "list the data sets and where their images come from")
     official = "download the real images of a data set from their official address"
     fetch = _add(data_commands, "fetch", _data_fetch, official)
-    fetch.add_argument("name", metavar="NAME", help="a name that 'data list' offers for it, such as bbbc021")
-    fetch.add_argument("--folder", type=Path, help="where to put their folder NAME (default: data/downloads)")
+    fetch.add_argument("name", metavar="NAME", help="a data set that 'data list' offers for download, such as bbbc021")
+    fetch.add_argument("--folder", type=Path, help="where to create its folder NAME (default: data/downloads)")
     fetch.add_argument("--first", type=int, metavar="N", help="only the first N files (bbbc021: a table, 55 plates)")
 
     train = _add(commands, "train", _train, "train a network")
@@ -163,17 +163,17 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from the newest saved state")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
-    train.add_argument("--minutes", type=float, help="stop after so many minutes, if the steps are not over by then")
+    train.add_argument("--minutes", type=float, help="stop after so many minutes, unless the steps end before")
     train.add_argument("--source", help="real, rendered or auto images (default: the recipe's)")
     train.add_argument("--root", type=Path, help="folder with real images (default: SPECTRAL_COLLAPSE_DATA)")
     train.add_argument("--name", help="name of the run under data/runs (default: the recipe's)")
     train.add_argument("--output", type=Path, help="folder of the checkpoint (default: data/runs/NAME/model)")
 
     relay = _add(commands, "relay", _relay, "train recipes in turn at low priority; goes on where it was stopped")
-    relay.add_argument("recipes", nargs="+", metavar="RECIPE", help="names, or TOML files, in the order of their turn")
+    relay.add_argument("recipes", nargs="+", metavar="RECIPE", help="names, or TOML files, in the order of training")
     relay.add_argument("--profile", default="quick", help="smoke, quick, gpu or paper (default: %(default)s)")
-    relay.add_argument("--together", type=int, default=1, help="how many train at a time (default: %(default)s)")
-    relay.add_argument("--minutes", type=float, help="after which states are saved and the relay ends")
+    relay.add_argument("--together", type=int, default=1, help="how many to train at a time (default: %(default)s)")
+    relay.add_argument("--minutes", type=float, help="save the states and end after so many minutes")
     relay.add_argument(
         "--nice", type=int, default=10, help="by how much to lower their priority (default: %(default)s)"
     )
@@ -189,13 +189,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     results = commands.add_parser("results", help="stored results")
     results_commands = results.add_subparsers(required=True, metavar="COMMAND")
     _add(results_commands, "list", _results_list, "list what is stored")
-    shows = "list what the book's pages show, and whether it ships"
+    shows = "list the results that the book's pages show, and whether they are included"
     status = _add(results_commands, "status", _results_status, shows)
-    status.add_argument("--check", action="store_true", help="fail unless all of it ships, and nothing else")
-    computes = "compute what pages show and does not ship, so that it does"
+    status.add_argument("--check", action="store_true", help="fail unless exactly these results are included")
+    computes = "compute the results that pages show and that are not included yet"
     update = _add(results_commands, "update", _results_update, computes)
-    rekey = _add(results_commands, "rekey", _results_rekey, "carry over what ships to code that computes the same")
-    rekey.add_argument("--from", dest="since", metavar="COMMIT", help="the commit whose code made it all")
+    rekey = _add(
+        results_commands, "rekey", _results_rekey, "carry included results over to code that computes the same"
+    )
+    rekey.add_argument("--from", dest="since", metavar="COMMIT", help="the commit whose code computed the results")
     rekey.add_argument("--no-progress", action="store_true", help="show no progress bar")
     for command in (status, update, rekey):
         command.add_argument("--profile", default="quick", help="smoke, quick or paper (default: %(default)s)")
@@ -203,25 +205,25 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     translate = _add(commands, "translate", _translate, "translate a folder of images with a model of your own")
     _add_model_options(translate)
-    translate.add_argument(
-        "--output", type=Path, required=True, metavar="OUT", help="a new folder, or one to go on with"
-    )
-    translate.add_argument("--method", default="standard", help="of inversion, such as taba (default: %(default)s)")
+    translate.add_argument("--output", type=Path, required=True, metavar="OUT", help="a new folder, or one to continue")
+    translate.add_argument("--method", default="standard", help="inversion method, such as taba (default: %(default)s)")
     translate.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter of the method")
-    translate.add_argument("--steps", type=_at_least(1), default=50, help="up, and down again (default: %(default)s)")
+    translate.add_argument("--steps", type=_at_least(1), default=50, help="steps up and down (default: %(default)s)")
     translate.add_argument("--tiles", action="store_true", help="cut larger images into overlapping tiles")
-    translate.add_argument("--seed", type=int, default=0, help="of methods that draw noise (default: %(default)s)")
-    translate.add_argument("--latents", action="store_true", help="keep the latents too, as NAME.npy")
+    translate.add_argument("--seed", type=int, default=0, help="seed of random noise (default: %(default)s)")
+    translate.add_argument("--latents", action="store_true", help="also write the latents, as NAME.npy")
     translate.add_argument("--strict", action="store_true", help="stop at an image that cannot be read")
 
     score = _add(commands, "score", _score, "score a folder of images, whoever made them")
     score.add_argument("images", type=Path, metavar="OUT", help="a folder of translated images")
-    score.add_argument("--source", type=Path, metavar="DIR", help="their sources, of the same names")
-    score.add_argument("--target", type=Path, metavar="DIR", help="true targets of the same names, or any real images")
+    score.add_argument("--source", type=Path, metavar="DIR", help="their sources, with the same names")
     score.add_argument(
-        "--size", type=_at_least(1), help="height and width that all are resized to (default: their own)"
+        "--target", type=Path, metavar="DIR", help="true targets with the same names, or any real images"
     )
-    score.add_argument("--cutoff", type=float, help="of S_LF, as a fraction of Nyquist (default: 7.7 cycles per image)")
+    score.add_argument("--size", type=_at_least(1), help="resize all to this height and width (default: their own)")
+    score.add_argument(
+        "--cutoff", type=float, help="cutoff of S_LF, as a fraction of Nyquist (default: 7.7 cycles per image)"
+    )
     score.add_argument("--weights", type=Path, metavar="DIR", help="a folder with weights of Inception and LPIPS")
     score.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ... (default: %(default)s)")
     score.add_argument("--csv", type=Path, metavar="FILE", help="write the table to a file")
@@ -229,20 +231,20 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     diagnose = _add(commands, "diagnose", _diagnose, "does your model collapse, and which method mends it?")
     _add_model_options(diagnose)
-    diagnose.add_argument("--target", type=Path, metavar="DIR", help="real images of the target domain, pairs by name")
+    diagnose.add_argument("--target", type=Path, metavar="DIR", help="real images of the target domain, paired by name")
     diagnose.add_argument(
         "--output", type=Path, required=True, metavar="REPORT", help="writes REPORT.html and REPORT.nc"
     )
     diagnose.add_argument(
-        "--sample", type=_at_least(2), default=16, help="how many of the images (default: %(default)s)"
+        "--sample", type=_at_least(2), default=16, help="how many of the images to use (default: %(default)s)"
     )
-    diagnose.add_argument("--steps", type=_at_least(1), default=16, help="up, and down again (default: %(default)s)")
-    diagnose.add_argument("--seed", type=int, default=0, help="of all noise (default: %(default)s)")
-    diagnose.add_argument("--all", action="store_true", help="try all methods, not the cheap ones alone")
-    diagnose.add_argument("--check", action="store_true", help="exit status 1 where it collapses")
+    diagnose.add_argument("--steps", type=_at_least(1), default=16, help="steps up and down (default: %(default)s)")
+    diagnose.add_argument("--seed", type=int, default=0, help="seed of all noise (default: %(default)s)")
+    diagnose.add_argument("--all", action="store_true", help="try all methods, not only the cheap ones")
+    diagnose.add_argument("--check", action="store_true", help="exit with status 1 if the model collapses")
     diagnose.add_argument("--overwrite", action="store_true", help="replace an earlier report")
 
-    _add(commands, "doctor", _doctor, "what is installed and found here, and whether it is sound")
+    _add(commands, "doctor", _doctor, "check what is installed and found here, and whether it is intact")
     return parser
 
 
@@ -276,21 +278,23 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         metavar="MODEL",
-        help="a checkpoint, or a folder of diffusers; none with one of the next three",
+        help="a checkpoint, or a folder of diffusers; leave it out with --model or --source-model",
     )
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="a folder of images, with its sub-folders")
+    parser.add_argument("images", type=Path, metavar="IMAGES", help="a folder of images; sub-folders are included")
     parser.add_argument(
         "--model", dest="function", metavar="MODULE:FUNCTION", help="your function that returns the model"
     )
-    parser.add_argument("--source-model", metavar="A", help="the model that images are inverted with, and")
-    parser.add_argument("--target-model", metavar="B", help="the model that latents are sampled with")
-    parser.add_argument("--source-prompt", metavar="WORDS", help="what the source is, for a model that reads prompts")
-    parser.add_argument("--target-prompt", metavar="WORDS", help="what the target is")
+    parser.add_argument("--source-model", metavar="A", help="a model for inversion, used with --target-model")
+    parser.add_argument("--target-model", metavar="B", help="a model for sampling, used with --source-model")
+    parser.add_argument("--source-prompt", metavar="WORDS", help="words for the source, for a model that reads prompts")
+    parser.add_argument("--target-prompt", metavar="WORDS", help="words for the target")
     parser.add_argument("--source-class", type=int, metavar="N", help="the source's class, for a model of classes")
     parser.add_argument("--target-class", type=int, metavar="N", help="the target's class")
-    parser.add_argument("--guidance", type=float, default=1.0, help="scale of guidance in sampling (default: 1, none)")
     parser.add_argument(
-        "--size", type=_at_least(1), help="height and width that images are resized to (default: the model's)"
+        "--guidance", type=float, default=1.0, help="guidance scale in sampling (default: 1, no guidance)"
+    )
+    parser.add_argument(
+        "--size", type=_at_least(1), help="resize images to this height and width (default: the model's)"
     )
     parser.add_argument("--batch", type=_at_least(1), default=16, help="images at a time (default: %(default)s)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16 or float16 (default: %(default)s)")
@@ -541,7 +545,7 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--workers", type=int, metavar="N", help="processes that share the jobs (default: one per core)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler whose workers share the jobs")
     parser.add_argument("--no-progress", action="store_true", help="show no progress bar")
-    parser.add_argument("--fresh", action="store_true", help="compute anew what is stored or cached")
+    parser.add_argument("--fresh", action="store_true", help="recompute what is stored or cached")
 
 
 def _where(options: argparse.Namespace) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""What is installed and found on this machine, and whether it is sound: `spectral-collapse doctor`."""
+"""Checks what is installed and found on this machine, and whether it is intact: `spectral-collapse doctor`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAMED = 4
 
 @dataclass(frozen=True)
 class Line:
-    """One finding: what it is about, what was found, and whether something is broken that was to work."""
+    """One finding: its subject, what was found, and whether something that should work is broken."""
 
     about: str
     text: str
@@ -40,7 +40,7 @@ class Line:
 
 
 def examine() -> list[Line]:
-    """Everything that is looked at, in the order in which it is told; nothing is raised, written or downloaded."""
+    """All findings, in the order in which they are reported; raises, writes and downloads nothing."""
     found = []
     for look in _LOOKS:
         about = look.__name__.removeprefix("_")
@@ -54,7 +54,7 @@ def examine() -> list[Line]:
 
 
 def report(found: list[Line]) -> str:
-    """Findings as a text of one screen: a line each, what is broken marked, and what is to be made of it all."""
+    """The findings as one screen of text: a line each, with broken ones marked, and a conclusion."""
     width = max(len(line.about) for line in found)
     lines = [f"{'BROKEN' if line.broken else 'ok':<6}  {line.about:<{width}}  {line.text}" for line in found]
     broken = sum(line.broken for line in found)

@@ -1,9 +1,9 @@
 """Where a study's jobs run: in this process, in processes of this machine, or on a dask cluster.
 
-Every job runs on one torch thread, wherever it runs: results are then the same bit for bit, and a small network
-gains less from a second thread than a study does from a second process. Processes are loky's: they talk through pipes,
-so nobody else can reach them. A cluster is dask's, behind the address of its scheduler, with the security that dask is
-configured for. Either way, a job whose worker dies is run again, and the others go on.
+Every job runs on one torch thread, wherever it runs: results are then the same bit for bit, and a small network gains
+less from a second thread than a study does from a second process. loky manages the processes of this machine: they
+communicate through pipes, so nobody else can reach them. dask manages a cluster, at its scheduler's address and with
+dask's security settings. Either way, a job whose worker dies is run again, and the others go on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Work = Callable[[str], Arrays]
 """The name of a job -> its arrays; what is sent to a worker."""
 
 SHARED = "SPECTRAL_COLLAPSE_SHARED"
-"""Environment variable: how many processes beside each other share the cores, as the kernels of two pages do."""
+"""Environment variable: how many processes share the cores at the same time, as the kernels of two pages do."""
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -69,11 +69,11 @@ _BY_MEMORY = "by memory most likely; what was finished is kept: run it again wit
 
 
 class ExecutorError(SpectralCollapseError, RuntimeError):
-    """The jobs cannot be run where they were asked to run."""
+    """The requested executor cannot run the jobs."""
 
 
 class Executor(Protocol):
-    """Runs jobs by name and hands over each one's arrays as it is done."""
+    """Runs named jobs and hands over each one's arrays when it is done."""
 
     workers: int
 
@@ -93,9 +93,9 @@ class Here:
 
 
 class Processes:
-    """Processes of this machine, kept for the studies to come. What jobs use of a script is sent to them by value.
+    """Processes of this machine, kept for later studies. Objects of the running script that jobs use are sent by value.
 
-    Raises ExecutorError where processes cannot be started.
+    Raises ExecutorError if processes cannot be started.
     """
 
     def __init__(self, workers: int) -> None:
@@ -160,9 +160,9 @@ class Processes:
 
 
 class Cluster:
-    """The workers behind a dask client, of this machine or of many.
+    """The workers of a dask client, on this machine or on many.
 
-    patience: seconds that jobs wait where all workers are lost, for another one to join.
+    patience: seconds that jobs wait for a new worker after all have been lost.
     """
 
     def __init__(self, client: Client, patience: float = 60.0) -> None:
@@ -297,7 +297,7 @@ class Cluster:
 
 
 def check(executor: object) -> None:
-    """Raises InvalidParameterError for what `get` does not know; starts and connects nothing."""
+    """Raises InvalidParameterError for an executor that `get` does not know; starts and connects nothing."""
     if not isinstance(executor, str):
         if isinstance(executor, type) or not (hasattr(executor, "run") and hasattr(executor, "workers")):
             raise InvalidParameterError(
@@ -320,10 +320,10 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
     """An executor by name.
 
     Args:
-        executor: 'here'; 'processes', one of one thread per core; 'processes:4'; the address of a dask
-            scheduler, such as 'tcp://10.0.0.1:8786' or 'tls://10.0.0.1:8786'; 'auto': processes where there are
-            several cores and several `jobs` and processes can be started, else here. One process is this one.
-            An executor is taken as it is.
+        executor: 'here'; 'processes', one per core, with one thread each; 'processes:4'; the address of a dask
+            scheduler, such as 'tcp://10.0.0.1:8786' or 'tls://10.0.0.1:8786'; 'auto': processes if there are several
+            cores and several `jobs` and processes can be started, else 'here'. A single process is this one. An
+            `Executor` is returned as it is.
 
     Raises:
         InvalidParameterError: an unknown name, or a number of processes below 1.
@@ -353,8 +353,11 @@ def get(executor: str | Executor = "auto", jobs: int = 2) -> Executor:
 
 
 def cores() -> int:
-    """The cores that this process may use, by its affinity and the quota of its container; its share of them where
-    others are beside it (`SHARED`). Raises InvalidParameterError for a `SHARED` that is no number."""
+    """The number of cores that this process may use.
+
+    It is limited by the process's affinity, by its container's quota, and by other processes that share the cores
+    (`SHARED`). Raises InvalidParameterError for a `SHARED` that is not a number.
+    """
     from loky import cpu_count
 
     beside = os.environ.get(SHARED, "1")
@@ -367,9 +370,9 @@ def cores() -> int:
 
 
 def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Raises ExecutorError, at a worker, where it would compute something else than was asked for.
+    """Raises ExecutorError, on a worker, if it would compute something other than what was requested.
 
-    wanted: all that changes a value, as the machine that asks has it. found: the same, as this worker has it.
+    wanted: all that changes a value, on the machine that asks. found: the same, on this worker.
     """
     if differing := [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]:
         raise ExecutorError(
@@ -421,7 +424,7 @@ def _on_one_thread(work: Work, name: str) -> Arrays:
 
 
 def close() -> None:
-    """Ends the processes and connections that `get` made; the next study that needs some makes new ones."""
+    """Ends the processes and connections that `get` made; the next study that needs any makes new ones."""
     while _pools:
         _pools.pop().shutdown(kill_workers=True)
     while _clients:

@@ -1,4 +1,4 @@
-"""Noise processes: which levels (alpha, sigma) an image passes on its way to noise and back.
+"""Noise processes: the levels (alpha, sigma) that an image passes on its way to noise and back.
 
 Every process corrupts an image as x = alpha * x0 + sigma * eps with eps ~ N(0, I).
 """
@@ -31,9 +31,9 @@ Spacing = Literal["time", "log_snr"]
 class Level:
     """One point of a process: x = alpha * x0 + sigma * eps.
 
-    time is what a network is told there: the integer training timestep for a variance-preserving
-    process, log(sigma) / 4 (`c_noise` of Karras et al. 2022, Table 1) for a variance-exploding one, 1000 sigma
-    for flow matching.
+    time: what a network receives as its time there. It is the integer training timestep for a variance-preserving
+    process, log(sigma) / 4 (`c_noise` of Karras et al. 2022, Table 1) for a variance-exploding one, and 1000 sigma for
+    flow matching.
     """
 
     alpha: float
@@ -52,30 +52,30 @@ class Level:
 
 
 def check_levels(*levels: object) -> None:
-    """Raises InvalidParameterError for what is no `Level`."""
+    """Raises InvalidParameterError unless all arguments are a `Level`."""
     for level in levels:
         check_is("a level", level, Level, "a processes.Level, as process.levels(50) gives them")
 
 
 class Process(Protocol):
-    """What inversion, sampling and training ask of a noise schedule."""
+    """What inversion, sampling and training need from a noise schedule."""
 
     def levels(self, num_steps: int) -> list[Level]:
         """The num_steps + 1 levels of a discretised trajectory, cleanest first."""
         ...
 
     def interval(self, level: Level, following: Level) -> float:
-        """The length dt of a step in the unit in which OVG's step sizes are given."""
+        """The length dt of a step, in the unit of OVG's step sizes."""
         ...
 
     def between(self, level: Level, following: Level) -> Level:
-        """The level half way between two in what the network is told."""
+        """The level half way between two others, measured in the time that a network receives."""
         ...
 
     def draw(
         self, count: int, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """alpha, sigma and time, each of shape (count,), drawn as training draws them."""
+        """Random alpha, sigma and time for training, each of shape (count,)."""
         ...
 
 
@@ -83,17 +83,17 @@ class Process(Protocol):
 class VariancePreserving:
     """DDPM / DDIM's process (paper, Eq. 15), with the betas of Stable Diffusion unless others are given.
 
-    schedule 'scaled_linear' (Stable Diffusion): sqrt(beta) is linear between sqrt(beta_start) and
-    sqrt(beta_end). 'linear' (DDPM, and DiT from 1e-4 to 0.02): beta is. alpha_bar_t is the product of
-    1 - beta up to and including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
+    schedule 'scaled_linear' (Stable Diffusion): sqrt(beta) is linear between sqrt(beta_start) and sqrt(beta_end).
+    'linear' (DDPM, and DiT from 1e-4 to 0.02): beta itself is linear. alpha_bar_t is the product of 1 - beta up to and
+    including t, so the cleanest level t = 0 has alpha_bar = 1 - beta_start, not 1.
 
-    spacing: what the levels of a trajectory are evenly spaced in. 'time', as networks are used; 'log_snr',
-    log(alpha_bar / (1 - alpha_bar)) between the same two ends. The logistic schedule (Lin et al. 2024),
-    alpha_bar = 1 / (1 + exp(k (t - t0))), is the latter by another name: its log SNR is -k (t - t0).
+    spacing: the quantity in which a trajectory's levels are evenly spaced. 'time' is how networks are normally used;
+    'log_snr' is log(alpha_bar / (1 - alpha_bar)) between the same two ends. The logistic schedule (Lin et al. 2024),
+    alpha_bar = 1 / (1 + exp(k (t - t0))), is the same spacing under another name: its log SNR is -k (t - t0).
 
     Raises InvalidParameterError for num_train_steps outside 2 to `MOST_LEVELS`, for betas that are not
-    0 < beta_start <= beta_end < 1, for an unknown schedule, and for betas that leave no noise at the
-    first level or no signal at the last.
+    0 < beta_start <= beta_end < 1, for an unknown schedule, and for betas that leave no noise at the first level or no
+    signal at the last.
     """
 
     num_train_steps: int = 1000
@@ -128,10 +128,9 @@ class VariancePreserving:
     def levels(self, num_steps: int) -> list[Level]:
         """The levels at t = 0, 1, 1 + T/N, 1 + 2T/N, ... (N + 1 of them, cleanest first).
 
-        This is diffusers' spacing 'leading' with steps_offset 1, walked upwards, with t = 0 in place
-        of the final alpha, where N divides T; elsewhere diffusers rounds T / N down and ends earlier.
-        With spacing 'log_snr' the levels between these ends lie at timesteps that are not whole.
-        Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
+        Where N divides T, this is diffusers' spacing 'leading' with steps_offset 1, upwards, with t = 0 in place of the
+        final alpha. Elsewhere diffusers rounds T / N down and ends earlier. With spacing 'log_snr' the levels between
+        these ends lie at fractional timesteps. Raises InvalidParameterError unless 1 <= num_steps < num_train_steps.
         """
         num_steps = check_count("num_steps", num_steps, 1, self.num_train_steps - 1)
         times = [0, *(1 + i * self.num_train_steps // num_steps for i in range(num_steps))]
@@ -152,7 +151,7 @@ class VariancePreserving:
         return following.time - level.time
 
     def between(self, level: Level, following: Level) -> Level:
-        """The level at the mean timestep, whole or not: between training timesteps log(alpha_bar) is linear."""
+        """The level at the mean timestep; for fractional timesteps, log(alpha_bar) is interpolated linearly."""
         check_levels(level, following)
         time = (level.time + following.time) / 2
         alpha_bar = math.exp(np.interp(time, np.arange(self.num_train_steps), np.log(self.alpha_bars)))
@@ -178,10 +177,10 @@ class VariancePreserving:
 class VarianceExploding:
     """EDM's process (Karras et al. 2022; paper, Eq. 24 and 25): alpha = 1, sigma from sigma_min to sigma_max.
 
-    log_mean and log_std are P_mean and P_std of the log-normal noise levels that training draws.
+    log_mean and log_std are P_mean and P_std of the log-normal distribution of noise levels in training.
 
-    Raises InvalidParameterError for numbers that are not finite, unless 0 < sigma_min < sigma_max, for a
-    rho or log_std that is not positive, and for a rho with which a double does not hold the levels.
+    Raises InvalidParameterError for numbers that are not finite, unless 0 < sigma_min < sigma_max, for a rho or log_std
+    that is not positive, and for a rho with which a double does not hold the levels.
     """
 
     sigma_min: float = 0.002
@@ -241,14 +240,13 @@ class VarianceExploding:
 
 @dataclass(frozen=True)
 class FlowMatching:
-    """The straight path of flow matching and rectified flow (Lipman et al. 2023; Liu et al. 2023): alpha = 1 - t,
-    sigma = t.
+    """The straight path of flow matching and rectified flow: alpha = 1 - t, sigma = t.
 
-    shift moves the levels towards noise, t -> shift t / (1 + (shift - 1) t), as Stable Diffusion 3 and FLUX do for
-    large images (Esser et al. 2024); 1 leaves them evenly spaced. first, last: where a trajectory begins
-    and ends, before the shift. An image cannot enter at t = 0, where no noise tells a network anything, and enters
-    at 0.001 as it is. At t = 1 nothing of the image is left; methods whose steps divide by alpha need a last level
-    below it.
+    Sources: Lipman et al. 2023; Liu et al. 2023. shift moves the levels towards noise, t -> shift t / (1 + (shift - 1)
+    t), as Stable Diffusion 3 and FLUX do for large images (Esser et al. 2024); 1 leaves them evenly spaced. first,
+    last: the two ends of a trajectory, before the shift. An image cannot start at t = 0, where there is no noise for a
+    network to see; it starts, unchanged, at 0.001. At t = 1 nothing of the image is left; methods whose steps divide by
+    alpha need a last level below it.
 
     Raises InvalidParameterError unless shift > 0 and 0 < first < last <= 1.
     """
@@ -269,7 +267,7 @@ class FlowMatching:
     def levels(self, num_steps: int) -> list[Level]:
         """The levels at t = first, last / N, 2 last / N, ..., last (N + 1 of them, shifted), cleanest first.
 
-        With last = 1 these are the sigmas of diffusers' FLUX pipeline, walked upwards, with `first` in place of 0.
+        With last = 1 these are the sigmas of diffusers' FLUX pipeline in ascending order, with `first` in place of 0.
         Raises InvalidParameterError unless num_steps is at least 1 and last / num_steps is above first.
         """
         num_steps = check_count("num_steps", num_steps, 1, max(1, math.ceil(self.last / self.first) - 1))

@@ -4,12 +4,11 @@ A study hands over one xarray.Dataset and gets the same one back. The schema, wh
 
 - every dimension has a coordinate; dimensions have plain names (point, seed, sample, row, ...);
 - every data variable carries `long_name` and `units` ('1' for a dimensionless number);
-- attrs: `study`; `parameters`, the JSON of everything that changes the values (among it the hash of
-  the checkpoint, the fingerprint of the data and the hash of the computing source files);
-  `data_source` ('real' or 'rendered') and `origin`, one sentence for captions; `checkpoint_hash`;
-  `versions`, JSON of package versions; `device`; `seconds` of computing; `git_revision` ('' outside
-  a checkout); `created`, UTC; `withheld`, one sentence, where a result that ships lacks pictures of
-  its data because their terms do not let them be published.
+- attrs: `study`; `parameters`, the JSON of everything that changes the values (among it the hash of the checkpoint, the
+  fingerprint of the data and the hash of the computing source files); `data_source` ('real' or 'rendered') and
+  `origin`, one sentence for captions; `checkpoint_hash`; `versions`, JSON of package versions; `device`; `seconds` of
+  computing; `git_revision` ('' outside a checkout); `created`, UTC; `withheld`, one sentence, if an included result
+  lacks pictures of its data because the data's terms do not allow their publication.
 
 The Pareto study, for example, prints as::
 
@@ -36,15 +35,15 @@ The Pareto study, for example, prints as::
         study:       pareto
         parameters:  {"checkpoint": "5f0c...", "code": "77ab...", "dataset": "photos_x8", ...}
 
-Files are named so that a person can read them, `pareto-photos_x8-quick-1f0c9a3e.nc`: study, data
-set, profile and the first eight digits of the key. They are replaced as a whole or not at all: a full
-disk or an interrupt leaves the earlier result as it was. While a long study runs, its finished parts
-lie beside them in a folder of their own (`store.parts`), from which an interrupted study goes on.
+Files have names that a person can read, `pareto-photos_x8-quick-1f0c9a3e.nc`: study, data set, profile and the first
+eight digits of the key. A file is replaced as a whole or not at all: a full disk or an interrupt leaves the earlier
+result as it was. While a long study runs, its finished parts are stored beside the results in a folder of their own
+(`store.parts`), and an interrupted study continues from them.
 
-What the book shows ships in `paths.shipped()`, which is in git: the same files packed by xz, `NAME.nc.xz` (`ship`). A
-result is looked for there first. Nothing but `make results` writes them.
+What the book shows is included in `paths.shipped()`, which is in git: the same files packed by xz, `NAME.nc.xz`
+(`ship`). The store looks for a result there first. Nothing but `make results` writes these files.
 
-With SPECTRAL_COLLAPSE_FRESH, a time in seconds since 1970, whatever was stored or cached before does not count.
+With SPECTRAL_COLLAPSE_FRESH, a time in seconds since 1970, whatever was stored or cached before then is ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one deterministic step, and sampling with it."""
+"""The deterministic step that inversion and sampling share, and sampling with it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from spectral_collapse.processes import Level, check_levels
 class Step:
     """What a callback sees after each step of an inversion or a sampling.
 
-    x and following_x are the states before and after it, `prediction` what the denoiser said of x,
-    or None where the step did not ask it.
+    x and following_x are the states before and after it. prediction: the denoiser's answer for x, or None if the step
+    did not call it.
     """
 
     index: int
@@ -56,10 +56,10 @@ def ode_step(prediction: Prediction, following: Level) -> torch.Tensor:
 
 
 def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Level) -> torch.Tensor:
-    """`ode_step` from x at `level` with any noise; clean is then what the noise leaves of x.
+    """`ode_step` from x at `level` with any given noise; the clean image is what remains of x without that noise.
 
-    With the same noise the step back from the result is its inverse. Raises InvalidParameterError at a level without
-    signal, where x is noise alone and no other noise leaves anything of it.
+    A step back from the result with the same noise undoes it. Raises InvalidParameterError at a level without signal,
+    where x is pure noise and nothing would remain without it.
     """
     check_states(x=x, noise=noise)
     check_levels(level, following)
@@ -75,18 +75,19 @@ def noise_step(x: torch.Tensor, noise: torch.Tensor, level: Level, following: Le
 def increment(prediction: Prediction, level: Level, following: Level) -> torch.Tensor:
     """What an Euler step from `level` adds to a state: (alpha' - alpha) * clean + (sigma' - sigma) * noise.
 
-    With the prediction at the state itself, state + increment is `ode_step`. With one from elsewhere on the way it is
-    the slope of a rule of higher order; on a flow-matching process it is the step's length times the velocity.
+    With the prediction at the state itself, state + increment is `ode_step`. With a prediction from another point of
+    the trajectory, it is the slope that a higher-order rule uses. On a flow-matching process it is the step's length
+    times the velocity.
     """
     _check_step(prediction, level, following)
     return (following.alpha - level.alpha) * prediction.clean + (following.sigma - level.sigma) * prediction.noise
 
 
 def step_with(prediction: Prediction, x: torch.Tensor, level: Level, following: Level) -> torch.Tensor:
-    """The Euler step from x at `level` with a prediction from elsewhere, as published methods take it.
+    """The Euler step from x at `level` with a prediction made at another state, as published methods take it.
 
-    On a variance-preserving process that is DDIM's, which takes the noise alone (`noise_step`); elsewhere `increment`,
-    which is EDM's step, and flow matching's with the velocity.
+    On a variance-preserving process this is DDIM's step, which uses only the predicted noise (`noise_step`). On others
+    it adds `increment`, which is EDM's step, or flow matching's with the velocity.
     """
     check_states(x=x)
     _check_step(prediction, level, following)
@@ -127,7 +128,7 @@ def as_labels(label: torch.Tensor | int, x: torch.Tensor) -> torch.Tensor:
 
 
 def check_label(name: str, value: object) -> None:
-    """Raises InvalidParameterError for what is neither a label nor labels, of any number of images."""
+    """Raises InvalidParameterError unless the argument is one label, or labels for any number of images."""
     several = isinstance(value, list | tuple) or (isinstance(value, torch.Tensor | np.ndarray) and value.ndim)
     try:
         as_labels(value, torch.empty(len(value) if several else 1))
@@ -136,10 +137,10 @@ def check_label(name: str, value: object) -> None:
 
 
 class CountingDenoiser:
-    """A denoiser whose answers are looked at, and that counts how often the network is asked per image of `images`.
+    """A denoiser that checks another one's answers and counts its network calls per image of `images`.
 
-    Raises InvalidParameterError where an answer is no Prediction of two floating-point tensors of the shape of x, and
-    NotFiniteError where the first one holds NaN or infinity.
+    Raises InvalidParameterError if an answer is not a Prediction of two floating-point tensors of the shape of x, and
+    NotFiniteError if the first answer holds NaN or infinity.
     """
 
     def __init__(self, denoiser: Denoiser, images: int) -> None:
@@ -156,11 +157,11 @@ class CountingDenoiser:
         return self._checked(self.denoiser(x, level, label), x)
 
     def embed(self, label: torch.Tensor) -> torch.Tensor:
-        """The embeddings of labels; for denoisers that have them."""
+        """The embeddings of labels; for denoisers that provide them."""
         return self.denoiser.embed(label)
 
     def conditioned(self, x: torch.Tensor, level: Level, embedding: torch.Tensor) -> Prediction:
-        """The prediction under embeddings in place of labels; for denoisers that have it."""
+        """The prediction under embeddings in place of labels; for denoisers that provide it."""
         return self._checked(self.denoiser.conditioned(x, level, embedding), x)
 
     def _checked(self, answer: Prediction, x: torch.Tensor) -> Prediction:
@@ -184,10 +185,10 @@ class CountingDenoiser:
 
 
 def look(step: Step, what: str, steps: int, callback: Callback | None) -> torch.Tensor:
-    """The state that a step leads to, once it is known to be one and the callback has seen the step.
+    """Checks the state that a step leads to, calls the callback, and returns the state.
 
-    Raises InvalidParameterError where its shape is another, and NotFiniteError, with `what` and the step, where it is
-    not finite.
+    Raises InvalidParameterError if the step changed the state's shape, and NotFiniteError, with `what` and the step, if
+    the state is not finite.
     """
     x = step.following_x
     if x.shape != step.x.shape:
@@ -239,10 +240,10 @@ def guide(null: Prediction, conditional: Prediction, weight: float) -> Predictio
 
 @dataclass
 class SamplingState:
-    """Where a sampling is, and all that one of its steps may use.
+    """The current position of a sampling, and everything that a step may use.
 
-    denoiser: as given, then a `CountingDenoiser` of it; guided: that one under guidance. labels: N domain labels to
-    sample in. levels: all of them, cleanest first. memory: what the inversion stored; steps may write to it.
+    denoiser: the given one, wrapped in a `CountingDenoiser`; guided: the same under guidance. labels: N domain labels
+    to sample in. levels: all of them, cleanest first. memory: what the inversion stored; steps may write to it.
     """
 
     denoiser: Denoiser
@@ -280,7 +281,7 @@ def descend(
     step: Callable[[SamplingState, torch.Tensor], tuple[torch.Tensor, Prediction | None]],
     callback: Callback | None,
 ) -> torch.Tensor:
-    """From a latent of unit variance at the last of `run.levels` to the state at the first, by `step`."""
+    """Samples from a latent of unit variance, at the last of `run.levels`, down to the first level, by `step`."""
     check_callback(callback)
     steps = len(run.levels) - 1
     with torch.no_grad():

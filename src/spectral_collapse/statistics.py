@@ -1,19 +1,20 @@
 """Pareto fronts of two scores, their area, and intervals by resampling what is independent.
 
-All functions work on any leading dimensions at once. More is better in both scores. Images of one photograph, field of
-view or product depend on each other: studies store which these are in a coordinate `{dim}_group` along the dimension
-of the samples, and all intervals draw whole groups (`bootstrap_counts`). Where the pictures are fixed, since a page
-speaks of just these, the coordinate is called `{dim}_stratum`, and samples are drawn within each of them.
+All functions work on any leading dimensions at once. More is better in both scores. Images of the same photograph,
+field of view or product depend on each other. Studies store their origin in a coordinate `{dim}_group` along the
+dimension of the samples, and all intervals resample whole groups (`bootstrap_counts`). If results are about one fixed
+set of pictures, the coordinate is called `{dim}_stratum`, and samples are resampled within each picture.
 
 Intervals are percentile bootstrap intervals (Efron and Tibshirani, 1993, Ch. 13), corrected for the number of groups.
-Plain ones of few groups are too short: of the mean of four normal values they cover 80 %, of sixteen 92 %. Here they
-are stretched about their estimate by a factor (`stretch`) with which they are as wide as Student's interval where
-values are normal, and cover 94 to 95 % of means of three groups and more. They stay as lopsided as the resamples are,
-and one rule serves means, ratios, ranks, correlations and areas alike. Hesterberg, 'What teachers should know about
-the bootstrap' (2015, Sec. 3 and 5), has the shortness and its two causes.
+Without correction, intervals of few groups are too short: they cover the mean of four normal values in 80 % of cases,
+of sixteen in 92 %. Here they are stretched about their estimate by a factor (`stretch`) that makes them as wide as
+Student's interval for normal values. They then cover the mean of three or more groups in 94 to 95 % of cases. They keep
+the asymmetry of the resamples, and the same rule serves means, ratios, ranks, correlations and areas. Hesterberg, 'What
+teachers should know about the bootstrap' (2015, Sec. 3 and 5), explains the two causes of the shortness.
 
-Every function raises InvalidParameterError for what is no array of numbers of the shape that it names. An infinite
-value, such as the PSNR of identical images, makes a mean infinite, which then has no interval (NaN); a warning says so.
+Every function raises InvalidParameterError unless it gets an array of numbers of the shape that it names. An infinite
+value, such as the PSNR of identical images, makes a mean infinite; it then has no interval (NaN), and a warning says
+so.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _CONFIDENT = float(stats.norm.ppf((1 + COVERAGE) / 2))
 """Standard deviations either side in a 95 % interval."""
 
 FLIPS = 20000
-"""Patterns of signs that `sign_flip` draws: a p-value of 0.05 has a standard error of 0.0015."""
+"""Random patterns of signs in `sign_flip`: a p-value of 0.05 has a standard error of 0.0015."""
 
 Kind = Literal["spearman", "pearson"]
 
 Bounds = tuple[float, float]
 REAL, POSITIVE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
-"""Between which bounds a quantity lies, by its kind: any number, a power or an error, a share."""
+"""The bounds of a quantity, by its kind: any number, a power or an error, a share."""
 
 
 class Interval(NamedTuple):
@@ -102,15 +103,18 @@ def hypervolume(points: np.ndarray, reference: tuple[float, float] = (0.0, 0.0))
 
 
 class Within(NamedTuple):
-    """A group that is drawn within its stratum alone, such as a window of one of a few fixed pictures."""
+    """A group that is resampled only within its stratum, such as a window of one of a few fixed pictures."""
 
     stratum: object
     group: object
 
 
 def groups_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> np.ndarray:
-    """What each sample along `dim` is taken from: the coordinate `{dim}_group`; without it each is its own group,
-    `Within` a stratum where the coordinate `{dim}_stratum` names one."""
+    """The group of each sample along `dim`.
+
+    A coordinate `{dim}_stratum` makes each sample a group `Within` its stratum; else the coordinate `{dim}_group` names
+    the groups; without either, each sample is its own group.
+    """
     if not isinstance(data, xr.DataArray | xr.Dataset) or not isinstance(dim, str) or dim not in data.dims:
         raise InvalidParameterError(f"xarray data along a dimension {described(dim)} are needed; {_named(data)} given")
     if (name := f"{dim}_stratum") in data.coords:
@@ -127,18 +131,18 @@ def pictures_of(data: xr.Dataset | xr.DataArray, dim: str = "sample") -> int:
 
 
 def bootstrap_counts(groups: Sequence[object] | np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each sample is drawn, (resamples, samples); the same for the same arguments.
+    """How often each resample contains each sample, (resamples, samples); the same for the same arguments.
 
-    Drawn are groups, as many as there are, each with all of its samples (the cluster bootstrap; Davison and
-    Hinkley, 1997, Sec. 3.8), so a mean of a resample is over more or fewer samples than there are. All
-    methods of a study are resampled with one such matrix, so that they keep sharing their images.
+    Whole groups are resampled, as many as there are, each with all of its samples (the cluster bootstrap; Davison and
+    Hinkley, 1997, Sec. 3.8), so resamples differ in their number of samples. All methods of a study are resampled with
+    one such matrix, so that they keep sharing their images.
 
-    This is no call of `scipy.stats.bootstrap`, which draws single samples: on sums over groups it gives the
-    same intervals of means, but fronts, ranks and ratios need the same draws again and again.
+    `scipy.stats.bootstrap` resamples single samples. On sums over groups it gives the same intervals of means, but
+    fronts, ranks and ratios need the same resamples again and again.
 
-    groups: the group of each sample (`groups_of`), a range where each is its own; those `Within` a stratum are drawn
-    there, as many as it has. The numbers are whole, as floats, and read-only: who asks for the same gets the same
-    array. All are NaN where there is only one group, or one in every stratum, and so no interval.
+    groups: the group of each sample (`groups_of`), a range if each is its own. Groups `Within` a stratum are resampled
+    there, as many as it has. The numbers are whole, as floats, and read-only, since all callers with the same arguments
+    get the same array. All are NaN if there is only one group, or one in every stratum: there is no interval then.
 
     Raises InvalidParameterError for no samples or no resamples.
     """
@@ -168,12 +172,12 @@ def _counts(number: tuple[int, ...], strata: tuple[int, ...], resamples: int, se
 
 
 def stretch(groups: np.ndarray | int, strata: int = 1) -> np.ndarray:
-    """How much too short percentile bootstrap intervals of a mean over so many independent groups are (...).
+    """The factor (...) by which percentile bootstrap intervals of a mean over so many independent groups are too short.
 
     Resamples of G groups have the variance that divides by G, not by G - 1, and their quantiles are those of the normal
-    distribution, not of Student's with G - 1 degrees of freedom: 2.69 for 3 groups, 1.87 for 4, 1.12 for 16, 1.03 for
-    64. Drawn within H strata they have G - H, in equally large strata of one variance. NaN for one group, or one in
-    every stratum, which have no interval.
+    distribution, not of Student's with G - 1 degrees of freedom. The factor is 2.69 for 3 groups, 1.87 for 4, 1.12 for
+    16, 1.03 for 64. Resampling within H strata leaves G - H degrees of freedom, for equally large strata of one
+    variance. NaN for one group, or one in every stratum, which have no interval.
     """
     count, strata = _numbers("groups", groups, 0).astype(float), check_count("strata", strata, 1)
     count = np.where(count > strata, count, np.nan)
@@ -184,8 +188,8 @@ def stretch(groups: np.ndarray | int, strata: int = 1) -> np.ndarray:
 def corrected(found: Interval, groups: np.ndarray | int, bounds: Bounds = REAL, strata: int = 1) -> Interval:
     """A percentile bootstrap interval over so many groups, in so many strata, stretched about its estimate.
 
-    bounds: between which the quantity lies, by its kind: it is stretched on the scale of the logarithm or the logit,
-    and so stays within them. An estimate at a bound has no place on that scale; its interval is cut at the bounds.
+    bounds: of the quantity, by its kind. The interval is stretched on a logarithmic or logit scale and so stays within
+    them. An estimate at a bound has no value on that scale; its interval is clipped to the bounds.
     """
     _check_interval(found)
     (low, high), factor = _bounds(bounds), stretch(groups, strata)
@@ -216,8 +220,10 @@ def resampled(
     groups: Sequence[object] | np.ndarray,
     bounds: Bounds = REAL,
 ) -> Interval:
-    """The interval of any statistic of all samples, (...), from its resamples (..., R); groups: of the samples; bounds:
-    as of `corrected`. Without resamples there is none, and its ends are NaN."""
+    """The interval of any statistic of all samples, (...), from its resamples (..., R).
+
+    groups: of the samples; bounds: as in `corrected`. Without resamples there is no interval: its ends are NaN.
+    """
     _numbers("estimate", estimate, 0)
     draws = _numbers("draws", draws)
     ends = percentiles(draws) if draws.shape[-1] else (np.nan, np.nan)
@@ -226,7 +232,7 @@ def resampled(
 
 
 def within(found: Interval, least: float, most: float) -> Interval:
-    """An interval of what has bounds, cut there."""
+    """An interval, clipped to the bounds of its quantity."""
     _check_interval(found)
     least, most = check_number("least", least), check_number("most", most)
     return Interval(found.mean, *(np.clip(end, least, most)[()] for end in found[1:]))
@@ -240,9 +246,8 @@ def bootstrap_mean(
 ) -> Interval:
     """Mean over the last dimension of `values` (..., N) with its 95 % interval, each (...).
 
-    groups: of the N samples, as in `bootstrap_counts`; without it those that a DataArray has along its
-    last dimension (`groups_of`). bounds: as of `corrected`. The interval is NaN where there is none: with a single
-    group, or with a value that is not finite.
+    groups: of the N samples, as in `bootstrap_counts`; by default those of a DataArray along its last dimension
+    (`groups_of`). bounds: as in `corrected`. The interval is NaN for a single group, or a value that is not finite.
 
     Raises InvalidParameterError for no samples.
     """
@@ -258,15 +263,15 @@ def bootstrap_mean(
 
 
 def geometric_mean(logarithms: xr.DataArray) -> Interval:
-    """The geometric mean over the last dimension, with its 95 % interval, of what these are the logarithms of."""
+    """Geometric mean over the last dimension, with its 95 % interval, of values that are given as logarithms."""
     return Interval(*np.exp(bootstrap_mean(logarithms)))
 
 
 def without_blocks(groups: Sequence[object] | np.ndarray, blocks: int = 10) -> list[np.ndarray]:
-    """For `jackknife`: which samples are left, indices in order, when a block of groups is left out, for each block.
+    """For `jackknife`: for each block of groups, the indices in order of the samples that are left without it.
 
-    Groups keep together; there are as many blocks as groups, or `blocks` of about as many groups each. None for a
-    single group, which leaves nothing.
+    Groups keep together. Each group is a block, or there are `blocks` of about as many groups each. None for a single
+    group, without which nothing is left.
     """
     blocks = check_count("blocks", blocks, 1)
     number, count = _groups(groups)
@@ -279,8 +284,8 @@ def without_blocks(groups: Sequence[object] | np.ndarray, blocks: int = 10) -> l
 def interval(values: xr.DataArray, dim: str = "sample", bounds: Bounds = REAL) -> Interval:
     """Mean over the samples along `dim` with its 95 % interval, each along the other dimensions.
 
-    Samples without a value (NaN) are left out; all three are NaN where fewer than two have one. Groups as of
-    `groups_of`; bounds as of `corrected`.
+    Samples without a value (NaN) are left out; all three are NaN if fewer than two samples have one. Groups as in
+    `groups_of`; bounds as in `corrected`.
     """
     values, groups = _along(values, dim), groups_of(values, dim)
     rows = values.to_numpy().reshape(-1, values.sizes[dim])
@@ -295,8 +300,10 @@ def interval(values: xr.DataArray, dim: str = "sample", bounds: Bounds = REAL) -
 
 
 def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample") -> Interval:
-    """Ratio of two means over samples, with its 95 % interval, that of a positive quantity where all of it is positive;
-    both are resampled together."""
+    """Ratio of two means over samples, which are resampled together, with its 95 % interval.
+
+    If the whole interval is positive, it is that of a positive quantity.
+    """
     groups = groups_of(numerator, dim)
     top, bottom = (_along(values, dim).to_numpy() for values in (numerator, denominator))
     _check_alike("numerator and denominator", top.shape, bottom.shape)
@@ -308,12 +315,12 @@ def ratio(numerator: xr.DataArray, denominator: xr.DataArray, dim: str = "sample
 
 
 def jackknife(estimate: np.ndarray | float, without: np.ndarray) -> Interval:
-    """A statistic of a whole set, (...), with its 95 % interval from those without each of B parts, (..., B).
+    """A statistic of a whole set, (...), with its 95 % interval from its values without each of B parts, (..., B).
 
-    The delete-a-group jackknife (Efron and Tibshirani, 1993, Ch. 11) with Student's t of B - 1 degrees of freedom,
-    for what a bootstrap would change by drawing a sample twice, such as a rank. Parts are independent of each other
-    and about equally large. The statistic must not depend on the size of the set, or little. NaN for fewer than two
-    parts.
+    The delete-a-group jackknife (Efron and Tibshirani, 1993, Ch. 11) with Student's t of B - 1 degrees of freedom. It
+    is for statistics that a bootstrap would change by taking a sample twice, such as a rank. Parts are independent of
+    each other and about equally large. The statistic must depend little, or not at all, on the size of the set. NaN for
+    fewer than two parts.
     """
     numbers, without = _numbers("estimate", estimate, 0), _numbers("without", without)
     _check_alike("estimate and each of without", numbers.shape, without.shape[:-1])
@@ -334,14 +341,13 @@ def hypervolume_gain(
 ) -> HypervolumeGain:
     """How much more area candidates (P, N, 2) dominate than baselines (Q, N, 2), with a 95 % interval.
 
-    The scores are per sample; a method's point is its mean over the N samples, which both sides share
-    and which are resampled together, in `groups` as in `bootstrap_counts`. The gain is a difference,
-    negative where the candidates are worse: the area that they *add* to the baselines' could not shrink,
-    and its interval never show a loss. A side with more points profits more from chance, which resampling
-    images does not take away.
-    A point with a missing value counts for nothing; a single group has no interval (NaN).
+    The scores are per sample; a method's point is its mean over the N samples, which both sides share and which are
+    resampled together, in `groups` as in `bootstrap_counts`. The gain is a difference, negative if the candidates are
+    worse. (The area that they *add* to the baselines' is never negative, and its interval would never show a loss.) A
+    side with more points profits more from chance, and resampling images does not correct that. A point with a missing
+    value is ignored; a single group has no interval (NaN).
 
-    Raises DataError where the sides differ in their samples, InvalidParameterError for wrong shapes.
+    Raises DataError if the sides differ in their samples, InvalidParameterError for wrong shapes.
     """
     candidates, baselines = (
         _numbers(name, values).astype(float) for name, values in (("candidates", candidates), ("baselines", baselines))
@@ -378,7 +384,7 @@ def _points(points: np.ndarray) -> np.ndarray:
 
 
 def resampled_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Means of the resamples, (..., N) -> (..., resamples), of counts as `bootstrap_counts` gives them."""
+    """Means of the resamples, (..., N) -> (..., resamples), with the counts of `bootstrap_counts`."""
     values, counts = _numbers("values", values), _numbers("counts", counts)
     if counts.ndim != 2 or counts.shape[1] != values.shape[-1]:
         raise InvalidParameterError(
@@ -390,7 +396,7 @@ def resampled_means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the 95 % interval of draws along the last dimension."""
+    """Both ends of the 95 % interval of resamples along the last dimension."""
     draws = _numbers("draws", draws).astype(float)
     if not draws.shape[-1]:
         raise InvalidParameterError("draws are empty; an interval needs one at least")
@@ -399,7 +405,7 @@ def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def text(interval: Interval, digits: int = 3) -> str:
-    """'mean [low, high]', '-' where nothing was measured, the mean alone where it has no interval."""
+    """'mean [low, high]'; '-' if nothing was measured, the mean alone if it has no interval."""
     digits = check_count("digits", digits, 0, 100)
     try:
         mean, low, high = (float(getattr(interval, end)) for end in Interval._fields)
@@ -431,9 +437,9 @@ def correlations(values: np.ndarray, kind: Kind) -> np.ndarray:
 def sign_flip(values: np.ndarray, groups: Sequence[object] | np.ndarray, seed: int = 0) -> np.ndarray:
     """The two-sided p-value (...) of paired differences (..., N) with the mean 0, by flipping signs of whole groups.
 
-    If nothing differs, the sum over a group is as likely to have the other sign (Fisher's randomisation test): p is the
-    share of patterns of signs with a sum that is as far from 0 at least. All 2^G patterns for up to 12 groups, and so
-    never less than 2 / 2^G; else as many drawn ones as `FLIPS`. NaN where a difference is not known.
+    If nothing differs, the sum over a group is as likely to have the other sign (Fisher's randomisation test). p is the
+    share of sign patterns whose sum is at least as far from 0. With up to 12 groups all 2^G patterns are tried, so p is
+    at least 2 / 2^G; with more groups, `FLIPS` random ones. NaN if a difference is not known.
     """
     values, seed = _numbers("values", values).astype(float), check_count("seed", seed, 0)
     number, count = _groups(groups, values.shape[-1])

@@ -49,10 +49,12 @@ else:
 
 @dataclass(frozen=True)
 class Translation:
-    """images: N x 3 x H x W in [-1, 1]; latents: N x c x h x w, unit variance if the inversion is
-    perfect; network_calls per image, both ways, the most of any batch; diagnostics: name ->
-    (num_steps, N) of the inversion; seconds of inverting and sampling; rebuilt: images from the same
-    latents under their own label, without guidance, where they were asked for.
+    """The result of a translation of N images.
+
+    images: N x 3 x H x W in [-1, 1]; latents: N x c x h x w, unit variance if the inversion is perfect; network_calls:
+    per image, both ways, the most of any batch; diagnostics: name -> (num_steps, N) of the inversion; seconds: of
+    inverting and sampling; rebuilt: images sampled from the same latents under their own label, without guidance, if
+    they were requested.
     """
 
     images: torch.Tensor
@@ -83,22 +85,22 @@ def translate(
     Args:
         model: a trained model (`networks.load_model`).
         method: an inversion method (`inversion.create`).
-        images: N x 3 x H x W in [-1, 1], H and W those the model was made for. A warning says where all of them
-            look as if they were in [0, 1] (`checks.warn_of_unit_range`).
-        source_label, target_label: domain labels, N or one for all. null_label: the label that training
-            dropped labels to.
+        images: N x 3 x H x W in [-1, 1], with the H and W that the model was made for. If all of them look as if they
+            were in [0, 1], a warning says so (`checks.warn_of_unit_range`).
+        source_label, target_label: domain labels, N or one for all. null_label: the label that training dropped labels
+            to.
         num_steps: steps of the inversion and of the sampling.
         guidance: classifier-free guidance, in sampling only, as both papers use it.
         generator: for stochastic methods, as `invert` takes it; the result does not depend on batch_size.
         batch_size: images at a time.
         progress: show a bar over the batches.
-        device: where the model is moved to before, as `Model.to` takes it; None leaves it where it is. What is
-            returned is on the model's device.
-        rebuild: also sample each latent under its source label (`Translation.rebuilt`), which costs no inversion; it
-            counts neither as calls nor as seconds.
+        device: the model is moved there first, as by `Model.to`; None leaves it where it is. The result is on the
+            model's device.
+        rebuild: also sample each latent under its source label (`Translation.rebuilt`), without inverting again;
+            network_calls and seconds do not include it.
 
-    Raises InvalidParameterError and NotFiniteError as `invert` and `sample` do; all parameters are looked
-    at before anything is computed.
+    Raises InvalidParameterError and NotFiniteError as `invert` and `sample` do; all parameters are checked before
+    anything is computed.
     """
     _check(model, method, images)
     low, high = torch.aminmax(images.detach())
@@ -147,11 +149,12 @@ def translated(
     seed: int = 0,
     rebuild: bool = False,
 ) -> Translation:
-    """`translate`, computed once and kept (`cache`): the unit that studies share.
+    """`translate` with a cache (`cache`), whose results all studies share.
 
-    Latents are rounded to half precision and images to 256 levels, whether they come from the cache or not; both
-    are on the CPU. Another network, method, image, parameter or code is another entry. seed: of the generator of a
-    stochastic method, of no effect on others. rebuild: as of `translate`; an entry without these images is replaced.
+    Latents are rounded to half precision and images to 256 levels, whether they come from the cache or not; both are on
+    the CPU. A different network, method, image, parameter or code makes a different entry. seed: of the generator of a
+    stochastic method; other methods ignore it. rebuild: as in `translate`; a cached entry without these images is
+    replaced.
 
     Raises as `translate` does.
     """
@@ -200,10 +203,10 @@ def inverted(
     seed: int = 0,
     batch_size: int = 64,
 ) -> torch.Tensor:
-    """The latents of images, N x c x h x w, without the way back: computed once and kept, for scores of large sets.
+    """The latents of images, N x c x h x w, without sampling; computed once and cached, for scores of large sets.
 
-    They are rounded to half precision and are on the CPU, as those of `translated`. label: of the domain that all
-    images are inverted under. seed: as in `translated`. batch_size: images at a time, of no effect on what comes out.
+    They are rounded to half precision and are on the CPU, as those of `translated`. label: the domain that all images
+    are inverted under. seed: as in `translated`. batch_size: images at a time; it does not change the result.
 
     Raises as `InversionMethod.invert` does.
     """
@@ -223,15 +226,15 @@ def inverted(
 
 
 COLUMNS = ("file", "output", "bytes", "modified", "width", "height", "made_of", "network_calls", "seconds", "problem")
-"""Of the manifest of `translate_folder`: bytes and modified tell whether an image has changed since; seconds are of
+"""The manifest of `translate_folder`: bytes and modified show whether an image has changed since; seconds are of
 computing, its share of a batch; problem is why there is no output."""
 
 
 @dataclass(frozen=True)
 class FolderTranslation:
-    """How many images were translated now, and had been before; file -> why it could not be read.
+    """How many images this run translated, how many it kept from earlier runs, and why files could not be read.
 
-    changed: how many of those translated now were resized or cut into tiles.
+    changed: how many of those translated now were resized or cut into tiles. problems: file -> reason.
     """
 
     translated: int
@@ -260,28 +263,28 @@ def translate_folder(
     progress: bool = False,
     device: str | torch.device | None = None,
 ) -> FolderTranslation:
-    """Translates every image of a folder and its sub-folders: a PNG for each, of its name, in the same sub-folder.
+    """Translates every image of a folder and its sub-folders into a PNG of the same name in the same sub-folder.
 
-    It goes on where it stopped: images that `manifest.csv` lists, unchanged since, are left alone. Each file is there
-    whole or not at all. The noise of a stochastic method follows from the seed and from an image's place in the order
-    of names, whatever the batches are and however often it was stopped.
+    A second run continues where the first one stopped: it skips images that `manifest.csv` lists and that have not
+    changed since. A file is written as a whole or not at all. The noise of a stochastic method depends on the seed and
+    on an image's position in the sorted names alone, not on batches or interruptions.
 
     Args:
         model: a `Model`, or what `networks.open_model` takes.
         images: a folder of images of any size and of the formats in `datasets.folders.FORMATS`, 8 or 16 bits.
         output: a new or empty folder, or one that was made with the same settings (`settings.json`).
-        method: of `inversion.METHODS`, by its name or made by `inversion.create`.
-        num_steps, guidance, source_label, target_label, null_label, device: as of `translate`.
-        size: height and width that images are resized to; without it those of the model's own.
-        tiles: cut images that are larger into tiles of that size, which overlap by a quarter and fade into each other,
-            in place of resizing them. Textures of two tiles are averaged where they overlap.
+        method: a method of `inversion.METHODS`, by its name or made by `inversion.create`.
+        num_steps, guidance, source_label, target_label, null_label, device: as in `translate`.
+        size: height and width that images are resized to; by default the model's own.
+        tiles: cut larger images into tiles of that size instead of resizing them. Tiles overlap by a quarter and fade
+            into each other, which averages the textures of both tiles there.
         batch_size: images or tiles at a time.
         keep_latents: also write the latents, N x c x h x w (N tiles, or 1) in single precision, as NAME.npy.
-        strict: stop at an image that cannot be read; it is left out otherwise, with the reason in the manifest.
+        strict: stop at an image that cannot be read; otherwise it is left out, with the reason in the manifest.
         progress: show a bar over the images.
 
-    Raises InvalidParameterError for a folder of other settings or of somebody's files, DataError where no image can be
-    read, NotFiniteError with the names of the images, and as `translate` does.
+    Raises InvalidParameterError if the output folder was made with other settings or holds somebody's files, DataError
+    if no image can be read, NotFiniteError with the names of the images, and as `translate` does.
     """
     model = model if isinstance(model, Model) else own.open_model(model)
     method = inversion.create(method) if isinstance(method, str) else method

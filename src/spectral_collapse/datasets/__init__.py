@@ -57,7 +57,7 @@ _announced: set[str] = set()
 
 
 def info(name: str | DatasetInfo) -> DatasetInfo:
-    """The registered facts about a data set; one's own are taken as they are. Raises InvalidParameterError."""
+    """The registered facts about a data set; a `DatasetInfo` is returned as it is. Raises InvalidParameterError."""
     if isinstance(name, DatasetInfo):
         return name
     if not isinstance(name, str) or name not in DATASETS:
@@ -98,7 +98,7 @@ def load(
         (`images.read_rgb`).
 
     Raises:
-        InvalidParameterError: unknown name, split or source, a size that cannot be had, or a root that is no path.
+        InvalidParameterError: unknown name, split or source, a size that is not available, or a root that is no path.
         DataError: source='real' where there are no images, or images that cannot be read.
     """
     entry = info(name)
@@ -149,7 +149,7 @@ def fetch(name: str, root: str | Path | None = None, first: int | None = None, p
         name: the family of a data set that has a download, such as 'bbbc021'.
         root: the folder under which they are put, for `load(root=)` or SPECTRAL_COLLAPSE_DATA; by default
             data/downloads, where `load` looks by itself.
-        first: only the first so many archives.
+        first: download only so many archives, from the first on.
         progress: whether to show progress bars.
 
     Returns:

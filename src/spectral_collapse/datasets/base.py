@@ -84,7 +84,7 @@ class DomainImages(Protocol):
 class Published:
     """The papers' settings of the cures: OVG's step sizes, and the share of steps that TABA replaces.
 
-    The defaults are those of the paper's super-resolution, for data sets that the papers do not know.
+    The defaults are those of the paper's super-resolution, for data sets that are not in the papers.
     """
 
     eta_hf: float = 1000.0
@@ -94,22 +94,20 @@ class Published:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a study must know of a data set, whatever its images.
+    """What a study needs to know about a data set, whatever its images.
 
-    name: as in `datasets.load`; family: data sets that one network serves ('photos' for photos_x8
-    ... _x32), whose name shipped checkpoints have (`checkpoints.usual`); source_label: the label that this
-    data set's source domain has in that network; guidance: the papers' guidance scale in sampling.
-    source_band: size in pixels -> up to which frequency, in cycles per pixel of the image, a source
-    says what the target is like: a property of the data, whatever scores are made of it.
-    structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the
-    Nyquist frequency. structure: 'color' compares the channels, 'silhouette' and 'edges' are for
-    drawings (`metrics.structure_view`). companion: whether studies of other families show this data set
-    beside their own. fixed: whether results speak of just these pictures, other parts of which networks were trained
-    on: intervals then resample windows within each picture (`statistics.groups_of`). published: the papers' settings
-    of the cures on it. publishable: whether pictures of its real images may be published; without it, results ship
-    without them.
+    name: as in `datasets.load`; family: data sets that one network serves ('photos' for photos_x8 ... _x32), whose name
+    included checkpoints have (`checkpoints.usual`); source_label: the label that this data set's source domain has in
+    that network; guidance: the papers' guidance scale in sampling. source_band: size in pixels -> the frequency, in
+    cycles per pixel of the image, up to which a source determines its target: a property of the data, whatever scores
+    use it. structure_cutoff: size in pixels -> kappa of Eq. (41), the cut of S_LF as a fraction of the Nyquist
+    frequency. structure: 'color' compares the channels, 'silhouette' and 'edges' are for drawings
+    (`metrics.structure_view`). companion: whether studies of other families show this data set beside their own. fixed:
+    whether results are about just these pictures, on other parts of which networks were trained: intervals then
+    resample windows within each picture (`statistics.groups_of`). published: the papers' settings of the cures on it.
+    publishable: whether pictures of its real images may be published; if not, the included results lack them.
 
-    Raises InvalidParameterError for what is no name, label, number or function.
+    Raises InvalidParameterError for a field that is not the name, label, number or function that it should be.
     """
 
     name: str
@@ -149,7 +147,7 @@ class DatasetInfo:
 
     @property
     def remedy(self) -> str:
-        """How the real images are had: the end of a sentence, empty for those that are always there."""
+        """How to get the real images: the end of a sentence, empty for those that are always there."""
         if self.download:
             return f"'spectral-collapse data fetch {self.family}' gets the real images"
         return f"{self.homepage} says how to get the real images" if self.homepage else ""
@@ -201,7 +199,7 @@ def rendered(
 
 
 class ValidationImages:
-    """Of the images of a training split those that training shows as targets."""
+    """The images of a training split that training shows as targets."""
 
     def __init__(self, training: DomainImages) -> None:
         self._training = training
@@ -247,7 +245,7 @@ class DomainDataset(Dataset):
 
     @property
     def clusters(self) -> Sequence[str]:
-        """Of each image, what it was taken from: images of different clusters are independent."""
+        """What each image was taken from: images of different clusters are independent."""
         return self.images.clusters
 
     def __len__(self) -> int:

@@ -3,9 +3,9 @@
 R is actin, G tubulin, B DNA. Source: Caie et al. 2010, image set BBBC021v1 of the Broad Bioimage
 Benchmark Collection. Real images, in the first folder that has any:
 
-- cut-out crops with a `manifest.csv` beside them (columns `CROP_COLUMNS`; `file` is relative to it,
-  `size` in pixels, `coverage` the share of measured pixels). Crops of the asked size are taken, else the
-  centres of the next larger ones; they are never enlarged.
+- cut-out crops with a `manifest.csv` beside them (columns `CROP_COLUMNS`; `file` is relative to it, `size` in pixels,
+  `coverage` the share of measured pixels). Crops of the requested size are taken, else the centres of the next larger
+  ones; they are never enlarged.
 - the official layout: `BBBC021_v1_image.csv` and the plates as ZIP archives or unpacked. Three 16-bit
   TIFFs make one field, stretched per channel and cut into crops that do not overlap.
 

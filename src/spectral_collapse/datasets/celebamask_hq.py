@@ -1,7 +1,7 @@
 """CelebAMask-HQ: label maps of faces, 19 classes in colours, against their photographs.
 
-Source: Lee et al. 2020 (MaskGAN); CelebAMask-HQ is for non-commercial research, and people get it from `HOMEPAGE`
-by their own hand. Real images, in the first folder that has any:
+Source: Lee et al. 2020 (MaskGAN); CelebAMask-HQ is for non-commercial research, and users have to get it from
+`HOMEPAGE` themselves. Real images, in the first folder that has any:
 
 - the official layout, `CelebAMask-HQ/CelebA-HQ-img/*.jpg` (0.jpg ...) and
   `CelebAMask-HQ/CelebAMask-HQ-mask-anno/{0..14}/NNNNN_part.png`, a mask per part. Later classes cover earlier ones,
@@ -12,9 +12,9 @@ by their own hand. Real images, in the first folder that has any:
 
 Who is shown is not published, so two pictures of one person can be on both sides. The twin is drawn by `faces`.
 
-S_LF compares the channels (structure 'color'). The other way, 'edges', takes what is not white for the shape, and a
-label map is never white, so that a lost structure would pass for a kept one. But the colours of classes are codes, and
-'color' hardly does more. Structure on this data set is judged by eye, or by a segmentation network of the reader's.
+S_LF compares the channels (structure 'color'). The alternative, 'edges', takes everything that is not white as the
+shape; a label map is never white, so lost structure would go unnoticed. But the colours of classes are codes, and
+'color' is hardly more informative. Judge structure on this data set by eye, or with a segmentation network of your own.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _LOCK = ".fetch.lock"
 class Archive:
     """One file of a data set at its official address; size in bytes.
 
-    sha256 is None where nobody published it: the first download that proves whole then binds later ones.
+    sha256: None if nobody published it; later downloads must then match the first one that proved whole.
     """
 
     url: str
@@ -75,10 +75,10 @@ _ENDS = (".sha256", ".part", ".part.tag")
 def fetch(archives: Iterable[Archive], folder: str | Path, unpack: bool = True, progress: bool = True) -> list[Path]:
     """Download archives into a folder and unpack them there; what is there already stays.
 
-    A broken download leaves a `.part` file, from which the next call goes on where the server says which version of
-    the file it sends. Size and sha256 are checked; a hash that nobody published is written to `<filename>.sha256` when
-    the archive has proved whole, and binds every later download. An archive that was unpacked once may be deleted: a
-    marker beside it says what was unpacked, and as long as that is there, nothing is fetched. What a killed run left
+    A broken download leaves a `.part` file, from which the next call goes on where the server says which version of the
+    file it sends. Size and sha256 are checked; a hash that nobody published is written to `<filename>.sha256` when the
+    archive has proved whole, and every later download must match it. An archive that was unpacked once may be deleted:
+    a marker beside it says what was unpacked, and as long as that is there, nothing is fetched. What a killed run left
     behind is removed.
 
     Args:
@@ -112,7 +112,7 @@ def fetch(archives: Iterable[Archive], folder: str | Path, unpack: bool = True, 
 
 
 def is_unfinished(archive: Path) -> bool:
-    """Whether an archive is one that `fetch` has not unpacked: it broke off then, or found it damaged."""
+    """Whether `fetch` has not unpacked an archive, since it broke off or found the archive damaged."""
     return (archive.parent / _LOCK).exists() and not (archive.parent / f".{archive.name}.unpacked").exists()
 
 

@@ -1,4 +1,4 @@
-"""What the renderers share that draw with lines and areas: curves, noise, light, and random numbers per purpose."""
+"""Shared code of the renderers that draw lines and areas: curves, noise, light, and random numbers per purpose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Plane = NDArray[np.float32]
 
 
 def generator(seed: int, index: int, purpose: int) -> np.random.Generator:
-    """Own random numbers for design, photograph and drawing, so that either picture can be had alone."""
+    """Separate random numbers for design, photograph and drawing, so that either picture can be made alone."""
     return np.random.default_rng((seed, index, purpose))
 
 
@@ -55,5 +55,5 @@ def facing(height: Plane, way: NDArray[np.float64]) -> Plane:
 
 
 def flat(curve: Curve) -> list[float]:
-    """x, y, x, y ... as Pillow's pen takes them."""
+    """x, y, x, y ... as Pillow's drawing functions take them."""
     return curve.ravel().tolist()

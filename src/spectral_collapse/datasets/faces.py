@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from spectral_collapse.datasets.drawing import CANVAS, generator, noise
 
 VERSION = 2
-"""Part of the twin's fingerprint: count it up when the pictures change."""
+"""Part of the twin's fingerprint: increase it when the pictures change."""
 
 CLASSES = (
     "background", "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear", "mouth", "u_lip",

@@ -1,4 +1,4 @@
-"""What data sets that are read from files share: stable splits, fingerprints, leaving out what is corrupt."""
+"""Shared code of data sets that are read from files: stable splits, fingerprints, leaving out corrupt files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def file_size(path: Path) -> int:
 
 
 def images_in(folder: Path, pattern: str = "*") -> list[Path]:
-    """The JPEG and PNG files that match in a folder, by name, with links to nothing, so that these can be named.
+    """The JPEG and PNG files that match in a folder, by name, including broken links, so that errors can name them.
 
     Hidden files are left out, as are folders, pipes and devices, whatever they are called.
     """
@@ -70,11 +70,10 @@ def held_out(name: str, share: float) -> bool:
 def usable(
     items: Sequence[Item], read: Callable[[Item], object], what: str, where: str, skip_corrupt: bool
 ) -> list[Item]:
-    """The items of a split; with `skip_corrupt` those that `read` does not refuse with a DataError, and a warning
-    counts the others.
+    """The items of a split; with `skip_corrupt` only those that `read` accepts.
 
-    what: the items in the plural; where: what they are of. Both are for messages. Shows a progress bar when more than
-    500 are read. Raises DataError where none is left.
+    A warning then says how many raised a DataError. what: the items in the plural; where: what they are of. Both are
+    for messages. Shows a progress bar when more than 500 are read. Raises DataError if none is left.
     """
     kept, refused = [], []
     for item in tqdm(items, desc=f"checking {what}", disable=not skip_corrupt or len(items) <= 500, leave=False):
@@ -94,5 +93,5 @@ def usable(
 
 
 def files_fingerprint(settings: str, paths: Iterable[Path]) -> str:
-    """The fingerprint of image files, by their names and sizes. Raises DataError for a link to nothing."""
+    """The fingerprint of image files, by their names and sizes. Raises DataError for a broken link."""
     return fingerprint([settings, *(f"{path.name}:{file_size(path)}" for path in paths)])

@@ -1,5 +1,7 @@
-"""A user's own folders of images: which images there are, how each becomes what a network takes, and pairs of folders
-as a data set for the studies."""
+"""A user's own folders of images, and pairs of them as a data set for the studies.
+
+It finds the images and prepares each for a network.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,8 @@ Size = tuple[int, int]
 OWN = "own"
 """The name and the family of a data set that is a pair of folders."""
 CYCLES = 7.7
-"""Cycles per image up to which a source is taken to say what its target is like, for S_LF: the paper's 0.06 of the
-Nyquist frequency at 256 pixels."""
+"""Cycles per image up to which a source is assumed to determine its target, for S_LF: the paper's 0.06 of the Nyquist
+frequency at 256 pixels."""
 
 
 def find(folder: str | Path, what: str, without: Path | None = None) -> dict[str, Path]:
@@ -76,7 +78,7 @@ def pairs(source: Path, target: Path, split: Split, size: int) -> Images:
     """One split of a pair of folders: images of one name are a pair.
 
     Images in one sub-folder belong together, such as those of a patient: they are in one split, and intervals resample
-    sub-folders. Every second one, in the order of names, is a test image; the others serve as the training split, of
+    sub-folders. Every second one, in the order of names, is a test image; the others serve as the training split, from
     which the studies take the reference images of their scores.
 
     Raises DataError for folders that `find` refuses, and for too few pairs.
@@ -113,7 +115,7 @@ def pairs(source: Path, target: Path, split: Split, size: int) -> Images:
 def pair(source: str | Path, target: str | Path, source_label: int = SOURCE) -> DatasetInfo:
     """A data set for the studies, of two folders whose images belong together by their names (`pairs`).
 
-    Raises InvalidParameterError for what is no path.
+    Raises InvalidParameterError unless both are paths.
     """
     source, target = paths.expanded(source, "source_images"), paths.expanded(target, "target_images")
 
@@ -135,14 +137,14 @@ def pair(source: str | Path, target: str | Path, source_label: int = SOURCE) -> 
 
 
 def renamed(found: dict[str, Path], ending: str) -> dict[str, str]:
-    """Each file's name with another ending; after its own, where two differ in that alone."""
+    """Each file's name with another ending, which follows its own if two names differ in that alone."""
     stems = {name: name[: -len(path.suffix)] for name, path in found.items()}
     counts = Counter(stem.lower() for stem in stems.values())
     return {name: f"{name if counts[stem.lower()] > 1 else stem}{ending}" for name, stem in stems.items()}
 
 
 def state(path: Path) -> dict[str, str]:
-    """What tells, without reading it, whether a file has changed."""
+    """A file's state, which shows without reading the file whether it has changed."""
     try:
         found = path.stat()
     except OSError:  # a link to nothing, which reading names
@@ -151,7 +153,7 @@ def state(path: Path) -> dict[str, str]:
 
 
 def read(path: Path) -> np.ndarray:
-    """An image as `images.read_rgb` reads it, whose errors give advice for data sets of one's own, not for commands."""
+    """Reads an image as `images.read_rgb` does, but errors do not advise skip_corrupt."""
     try:
         return images.read_rgb(path)
     except DataError as error:
@@ -171,8 +173,8 @@ def warn_of_labels(pictures: list[np.ndarray], what: str) -> None:
 def fitted(pixels: np.ndarray, size: Size, tiles: bool = False) -> tuple[torch.Tensor, str]:
     """Pixels (H x W x 3 bytes) as N images of a size, N x 3 x h x w in [-1, 1], and what was done, for a manifest.
 
-    An image of another size is resized, whatever its shape; or cut into N tiles of that size, which `joined` puts
-    together, where it is as large at least and `tiles` asks for it. N is 1 otherwise.
+    An image of another size is resized, whatever its shape, and N is 1. With `tiles` an image that is at least as large
+    is cut into N tiles of that size instead, which `joined` puts together.
     """
     height, width = pixels.shape[:2]
     if (height, width) == size:
@@ -200,7 +202,7 @@ def joined(tiles: torch.Tensor, whole: Size) -> torch.Tensor:
 
 
 LARGEST = 8192
-"""Pixels of a side: images that are resized to more are a slip of the pen, and would fill the memory."""
+"""Pixels of a side: a larger size is a typing error, and would fill the memory."""
 
 
 def stack(found: dict[str, Path], what: str, size: Size | None = None) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The one reader of image files: formats that Pillow knows, and TIFFs, whose layout tifffile tells."""
+"""The one reader of image files: formats that Pillow knows, and TIFFs, whose layout tifffile reads."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ Turn = Callable[[Pixels], Pixels]
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """An image file as height x width x 3 pixels, 0..255, upright as its orientation tag says.
 
-    8 bits a channel are taken as they are, grey is repeated, and what is transparent goes on white. 16 bits are
+    8 bits a channel are taken as they are, grey is repeated, and transparent pixels are put on white. 16 bits are
     divided by 257: black is 0 and white 65535, whatever the brightest pixel. Floats are multiplied by 255: black is 0
     and white 1. A TIFF holds one picture, or three pages of one size that are its red, green and blue.
 
-    Warns of a file of 16 bits without a value above 4095: a camera of 12 bits writes such ones, and they are dark.
+    Warns of a file of 16 bits without a value above 4095: cameras of 12 bits write such files, which look dark.
 
     Raises:
         DataError: a file that is missing or damaged or has more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, an
@@ -82,7 +82,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_pixels(opener: Callable[[], BinaryIO], name: str) -> Pixels:
-    """The values of an image file as they are stored, upright; black is the least of them.
+    """The values of an image file as they are stored, upright; the smallest value is black.
 
     name: how messages call the file. Raises DataError as `read_rgb` does, but takes values of every type.
     """
@@ -97,14 +97,13 @@ def read_pixels(opener: Callable[[], BinaryIO], name: str) -> Pixels:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Image.Image, Turn]]:
-    """An image file in Pillow's hands, and what makes its pixels upright. What goes wrong, in the body too, is a
-    DataError."""
+    """An image file, opened by Pillow, and how to turn it upright. Any failure, in the body too, is a DataError."""
     with _named(shown(path)), open_file(path) as file, Image.open(file) as image:
         yield image, _turn(image, shown(path))
 
 
 def open_file(path: Path) -> BinaryIO:
-    """A file to read. Raises DataError for what is no file: opening a pipe could wait for ever."""
+    """Opens a file for reading. Raises DataError unless it is a regular file: opening a pipe could wait for ever."""
     if path.exists() and not path.is_file():
         raise DataError(f"{shown(path)} is a folder, a pipe or a device, and no file; remove it, {_SKIP}")
     return path.open("rb")

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def sparsify(images: Tensor, factor: int) -> Tensor:
-    """Reduce images by nearest neighbour and repeat the pixels back to the old size, as the paper's x8, x16
-    and x32 sources are made (Appendix B.2).
+    """Reduces images by nearest neighbour and repeats the pixels back to the old size.
 
-    Of each `factor` x `factor` block the pixel at row and column `factor // 2` is kept: the centre, and for
-    an even factor, which has none, the one below and to the right of it. This is PyTorch's
-    'nearest-exact'. Frequencies above 1 / (2 factor) cycles per pixel fold back; nothing is averaged.
+    The paper's x8, x16 and x32 sources are made in this way (Appendix B.2). Of each `factor` x `factor` block the pixel
+    at row and column `factor // 2` is kept: the centre, and for an even factor, which has none, the one below and to
+    the right of it. This is PyTorch's 'nearest-exact'. Frequencies above 1 / (2 factor) cycles per pixel fold back;
+    nothing is averaged.
 
     Args:
         images: any float or integer tensor (..., C, H, W); H and W are multiples of `factor`.
@@ -43,7 +43,7 @@ def sparsify(images: Tensor, factor: int) -> Tensor:
 
 
 def nyquist_limit(factor: int, size: int) -> float:
-    """Up to which frequency a source made by `sparsify` holds the target's own, in cycles per pixel at any size."""
+    """The frequency, in cycles per pixel, up to which a source made by `sparsify` keeps the target, at any size."""
     return 1 / (2 * factor)
 
 

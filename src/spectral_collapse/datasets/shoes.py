@@ -29,7 +29,7 @@ Color = NDArray[np.float32]
 """rgb, 0..255."""
 
 VERSION = 2
-"""Part of the twin's fingerprint: count it up when the pictures change."""
+"""Part of the twin's fingerprint: increase it when the pictures change."""
 PUBLISHED = (136, 102)
 """Width and height at which the genuine photographs were published before they were stretched to 256 x 256."""
 WHITEST = 248

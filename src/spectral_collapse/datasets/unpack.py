@@ -18,7 +18,7 @@ from spectral_collapse.errors import DownloadError, shown
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 TEMPORARY = ".unpacking-"
-"""What the name of a folder begins with in which an archive is unpacked; a killed run leaves it."""
+"""How the name of the folder begins in which an archive is unpacked; a killed run leaves that folder."""
 _MOST_RATIO = 50
 """An archive may grow this many times: images shrink to a half at best, tables to a twentieth."""
 _SMALL = 64 << 20

@@ -1,7 +1,7 @@
-"""Denoisers: what turns a noisy image into a noise and a clean image, whatever it predicts inside.
+"""Denoisers turn a noisy image into noise and a clean image, whatever their network predicts.
 
-A denoiser is any callable `(x, level, label) -> Prediction` with a `.process`. Its Prediction always
-satisfies x = alpha * clean + sigma * noise, so nothing downstream asks what kind of network it is.
+A denoiser is any callable `(x, level, label) -> Prediction` with a `.process`. Its Prediction always satisfies
+x = alpha * clean + sigma * noise, so nothing downstream asks what kind of network it is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every denoiser is: its call and its answer."""
+"""The interface of every denoiser: its call and its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Prediction(NamedTuple):
 
 
 class Denoiser(Protocol):
-    """What inversion and sampling need of a model.
+    """The model that inversion and sampling need.
 
     x is N x C x H x W, label a LongTensor of N domain labels, level a `processes.Level`.
     """
@@ -29,7 +29,7 @@ class Denoiser(Protocol):
 
 
 def check_denoiser(value: object) -> None:
-    """Raises InvalidParameterError for what cannot be asked as a denoiser."""
+    """Raises InvalidParameterError unless the argument can be called as a denoiser."""
     if isinstance(value, type) or not callable(value) or not hasattr(value, "process"):
         raise InvalidParameterError(
             "denoiser must be a denoiser, a function (x, level, label) -> Prediction with a .process, such as "
@@ -54,7 +54,7 @@ def check_states(**states: object) -> None:
 
 
 def check_asked(x: object, level: object, label: object) -> None:
-    """Raises InvalidParameterError for what no denoiser can be asked."""
+    """Raises InvalidParameterError for arguments that no denoiser takes."""
     check_states(x=x)
     check_levels(level)
     check_labels(label, len(x))
@@ -83,7 +83,7 @@ def check_values(name: str, value: object, shape: str, dimensions: tuple[int, ..
 
 
 def check_process(process: object) -> None:
-    """Raises InvalidParameterError for what has no levels."""
+    """Raises InvalidParameterError unless the argument is a process with levels."""
     if isinstance(process, type) or not callable(getattr(process, "levels", None)):
         raise InvalidParameterError(
             f"process must be a noise process, such as processes.VariancePreserving(); {described(process)} was given"

@@ -1,4 +1,4 @@
-"""Denoisers made of others: one that is told the truth for a while, one of which half is believed, and the like."""
+"""Denoisers made of others, for experiments: with true answers, with half of an answer, or on other levels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spectral_collapse.processes import Level, Process
 
 
 class TrueBelow:
-    """A denoiser that knows image and noise apart below a noise ratio sigma / alpha, and asks another one above."""
+    """An oracle: it returns the true image and noise below a noise ratio sigma / alpha, and calls another one above."""
 
     def __init__(self, denoiser: Denoiser, truth: Prediction, ratio: float) -> None:
         check_denoiser(denoiser)
@@ -28,7 +28,7 @@ class TrueBelow:
 
 
 class FromClean:
-    """A denoiser whose clean image alone is believed; the noise follows from it (Spectral Collapse, Eq. 53)."""
+    """Uses only the clean image of a denoiser's answer; the noise follows from it (Spectral Collapse, Eq. 53)."""
 
     def __init__(self, denoiser: Denoiser) -> None:
         check_denoiser(denoiser)
@@ -42,7 +42,7 @@ class FromClean:
 
 
 class OnProcess:
-    """A denoiser that is walked on another process, whose levels it was trained at too."""
+    """A denoiser used on another process, at whose levels it was trained too."""
 
     def __init__(self, denoiser: Denoiser, process: Process) -> None:
         check_denoiser(denoiser)

@@ -12,15 +12,15 @@ from spectral_collapse.processes import Level, Process
 
 
 class CovarianceDenoiser:
-    """The optimal denoiser of Gaussian data with a mean and a covariance, whatever the covariance.
+    """The optimal denoiser of Gaussian data with a mean and any covariance.
 
-    The covariance has `variances` (r,) along the orthonormal `directions` (d, r) and `rest` in all
-    directions orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
-    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2), and the clean image likewise. It
-    knows one domain and ignores labels.
+    The covariance has `variances` (r,) along the orthonormal `directions` (d, r) and `rest` in all directions
+    orthogonal to them; d = C H W. As in `GaussianDenoiser`, along a direction of variance S
+    noise = sigma * (x - alpha * mean) / (alpha^2 S + sigma^2), and the clean image likewise. It knows one domain and
+    ignores labels.
 
-    Raises InvalidParameterError for what is no process, for what is no finite real tensor of these shapes, and for
-    negative variances.
+    Raises InvalidParameterError for a process without levels, unless all else are finite real tensors of these shapes,
+    and for negative variances.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ def covariance_denoiser(
 ) -> CovarianceDenoiser:
     """The optimal denoiser of Gaussian data with the mean and covariance of encoded images N x C x H x W.
 
-    Directions are the principal ones of two thirds of the groups; the variances along them, and the
-    mean variance in all directions beyond, are measured on the other third: along a direction that was
-    fitted to them, few images always have too much or too little.
+    Directions are the principal ones of two thirds of the groups. The variances along them, and the mean variance in
+    all other directions, are measured on the remaining third, since few images always have too much or too little
+    variance along directions that were fitted to them.
 
-    groups: of each image, as in `DomainImages`, so that no held-out image shares pixels with a fitted one;
-    without them each image is its own. Raises DataError for fewer than three, InvalidParameterError and
-    NotFiniteError for what is no process, no batch of finite images, or another number of groups.
+    groups: of each image, as in `DomainImages`, so that no held-out image shares pixels with a fitted one; without them
+    each image is its own. Raises DataError for fewer than three, InvalidParameterError and NotFiniteError for an
+    invalid process, for anything but a batch of finite images, or for another number of groups.
     """
     check_process(process)
     check_images(encoded, "encoded")

@@ -1,4 +1,4 @@
-"""The transformers of Stable Diffusion 3 and FLUX, asked with a latent, a time and a domain label."""
+"""The transformers of Stable Diffusion 3 and FLUX, called with a latent, a time and a domain label."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MODEL_TIME = 1000
 class FlowTransformer(torch.nn.Module):
     """A text-conditional flow transformer with a text per domain label; it predicts noise - clean.
 
-    The texts' encodings of a label are one row of `class_embedding`: what the network is told by a label can be
-    replaced, as in every other network here.
+    The encodings of a label's text are one row of `class_embedding`, so that a label's conditioning can be replaced, as
+    in every other network here.
 
     Args:
-        transformer: shared, not copied; as torch.compile has it, or itself.
+        transformer: shared, not copied; compiled by torch.compile or not.
         context: labels x tokens x channels. pooled: labels x channels.
-        channels, sample_size: of the latents, sample_size the usual height and width. size_multiple: of their sides.
-        largest: how long a side of theirs may be; None where any may.
+        channels, sample_size: of the latents, sample_size the default height and width. size_multiple: of their sides.
+        largest: the largest side of the latents; None for no limit.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class StableDiffusion3(FlowTransformer):
 
 
 class Flux(FlowTransformer):
-    """FluxTransformer2DModel: 2 x 2 blocks of the latent are its tokens, and each is told its place.
+    """FluxTransformer2DModel: 2 x 2 blocks of the latent are its tokens, and each receives its position.
 
-    guidance: what a guidance-distilled network is told; None for one that is not.
+    guidance: the guidance input of a guidance-distilled network; None for other networks.
     """
 
     guidance: float | None = None

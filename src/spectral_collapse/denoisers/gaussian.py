@@ -12,7 +12,7 @@ from spectral_collapse.processes import Level, Process
 
 
 class GaussianDenoiser:
-    """The optimal denoiser of stationary Gaussian data, in closed form: a perfect network.
+    """The optimal denoiser of stationary Gaussian data, in closed form.
 
     Data of label y has, for each coefficient f of its orthonormal 2-D FFT, the variance
     spectra[y][f] around the FFT of means[y]. Then (Wiener filter, per frequency)
@@ -26,9 +26,9 @@ class GaussianDenoiser:
             symmetric under f -> -f, as the spectrum of real images is.
         means: label -> image that broadcasts to C x H x W, a number or H x W for one; zero without it.
 
-    Raises InvalidParameterError for what is no process, for spectra and means that are no finite real tensors, for
-    spectra of differing shapes, empty, negative or asymmetric ones, means that do not broadcast, and, when called,
-    for a label without a spectrum or an image of another size.
+    Raises InvalidParameterError for an invalid process, for spectra and means that are not finite real tensors, for
+    spectra of differing shapes, empty, negative or asymmetric ones, means that do not broadcast, and, when called, for
+    a label without a spectrum or an image of another size.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ def gaussian_denoiser(process: Process, encoded: torch.Tensor, label: int) -> Ga
 
     One spectrum for all channels (their average) and one mean per channel. It knows one domain, `label`.
 
-    Raises InvalidParameterError and NotFiniteError for what is no batch of finite images, process or label.
+    Raises InvalidParameterError and NotFiniteError unless it gets a process, a batch of finite images and a label.
     """
     check_process(process)
     check_images(encoded, "encoded")

@@ -85,10 +85,10 @@ def _check_coefficients(prediction: object, alpha: object, sigma: object, sigma_
 
 
 def size_multiple(network: torch.nn.Module) -> int:
-    """What the height and width of a network's input must be a multiple of: a DiT's patch, a U-Net's halvings,
-    or what the network itself says by `size_multiple`.
+    """What the height and width of a network's input must be a multiple of.
 
-    1 for a network of another kind, which has to say for itself what it takes.
+    This is a DiT's patch, a U-Net's halvings, or the network's own `size_multiple`; 1 for a network of another kind,
+    which has to check its input itself.
     """
     check_is("network", network, torch.nn.Module, "a torch.nn.Module")
     if hasattr(network, "size_multiple"):
@@ -114,7 +114,7 @@ def unwrapped(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def called(network: torch.nn.Module) -> torch.nn.Module:
-    """`unwrapped`, but as torch.compile has it where that is the outermost wrapper: it is faster."""
+    """`unwrapped`, but keeps torch.compile if it is the outermost wrapper, since it is faster."""
     core = unwrapped(network)
     return network if network._modules.get(_COMPILED) is core else core
 
@@ -136,10 +136,10 @@ class NetworkDenoiser:
         added: for UNet2DConditionModel of the SDXL kind, the `added_cond_kwargs` by name, each with a
             row per domain label, or with one row that all labels share (`time_ids`).
 
-    The network is used as it is: it is put into evaluation mode for the call where it is not, and its
-    weights never receive a gradient through a denoiser; x does. It is called in its own precision, and
-    everything around the call is done in that of x. Threads that share a network wait for each other. Of wrappers
-    around it (DataParallel, peft, ...) torch.compile's alone stays.
+    The network is used as it is: it is put into evaluation mode for the call where it is not, and its weights never
+    receive a gradient through a denoiser; x does. It is called in its own precision, and everything around the call is
+    done in that of x. Threads that share a network wait for each other. Wrappers around it (DataParallel, peft, ...)
+    are taken off, except torch.compile's.
 
     Raises:
         InvalidParameterError: an argument of another type, an unknown prediction type, one that says nothing of the
@@ -196,7 +196,7 @@ class NetworkDenoiser:
         return self._predict(x, level, self._class_of(label), inputs, {})
 
     def told(self) -> dict[str, torch.Tensor]:
-        """What reaches the network beside x and time, by name: a row per label (or one for all), or its class."""
+        """What the network receives besides x and time, by name: a row per label (or one for all), or its class."""
         classes = {} if self._classes is None else {"classes": self._classes}
         return classes | self._shared | self._per_label_inputs
 
@@ -407,12 +407,12 @@ def _evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 
 def device_of(network: torch.nn.Module) -> torch.device | None:
-    """Where a network computes: where hooks of accelerate or diffusers bring its weights, or where these are."""
+    """The device on which a network computes: where hooks of accelerate or diffusers bring its weights, or theirs."""
     return offloaded_to(network) or next((weight.device for weight in network.parameters()), None)
 
 
 def offloaded_to(network: torch.nn.Module) -> torch.device | None:
-    """Where a network computes whose weights are brought there for a call alone; None for any other."""
+    """The device to which a network's weights are brought only for a call; None for any other network."""
     for module in network.modules():
         found = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
         if (hooks := getattr(module, "_diffusers_hook", None)) is not None:

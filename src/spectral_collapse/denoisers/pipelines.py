@@ -44,8 +44,8 @@ def from_pipeline(
         prompt: words that both domains share, for a text-conditional pipeline. "{}" in it stands for the
             domain's words; without it they follow after a comma: 'a shoe' and 'a sketch' give
             'a shoe, a sketch'.
-        distilled_guidance: what a network that was distilled from guided ones (FLUX.1-dev) is told; of no effect
-            on others. Inversion is usually done at 1.
+        distilled_guidance: the guidance input of a network that was distilled from guided ones (FLUX.1-dev); others
+            ignore it. Inversion is usually done at 1.
 
     The null label is the prompt that the pipeline itself guides away from: '' (an SDXL pipeline may be
     configured to take zeros instead, `force_zeros_for_empty_prompt`); or the class after the last one.
@@ -53,12 +53,12 @@ def from_pipeline(
     prediction type are those of `pipe.scheduler`; its way of choosing and taking steps is not used. To invert as
     diffusers' DDIMInverseScheduler does, give a method told='next' (`inversion.StandardSteps`).
 
-    A flow-matching pipeline's process is `FlowMatching` with the shift of its scheduler, where that depends on the
-    size of the image the one of the pipeline's usual size.
+    A flow-matching pipeline's process is `FlowMatching` with the shift of its scheduler; if that depends on the image
+    size, it is that of the pipeline's default size.
 
-    Raises InvalidParameterError, one sentence, for a pipeline of another kind (inpainting, a ControlNet, a U-Net that
-    is told the guidance weight, ...), for a noise schedule that `VariancePreserving` or `FlowMatching` does not have,
-    and for domains that are not words or not classes, or that the network is told alike.
+    Raises InvalidParameterError, one sentence, for a pipeline of another kind (inpainting, a ControlNet, a U-Net with
+    the guidance weight as an input, ...), for a noise schedule that `VariancePreserving` or `FlowMatching` does not
+    have, and for domains that are not words or not classes, or that give the network the same input.
     """
     from diffusers import DiTTransformer2DModel, FluxTransformer2DModel, SD3Transformer2DModel, UNet2DConditionModel
 
@@ -99,7 +99,7 @@ def from_pipeline(
 
 
 def sides(network: torch.nn.Module) -> tuple[int, int]:
-    """The height and width of a network's usual latents. Raises InvalidParameterError where it does not say."""
+    """The height and width of a network's default latents. Raises InvalidParameterError if it does not state them."""
     if not isinstance(network, torch.nn.Module) or not hasattr(network, "config"):
         raise InvalidParameterError(f"network must be a network of diffusers; {described(network)} was given")
     size = network.config.get("sample_size")
@@ -203,7 +203,7 @@ def _process(pipe: DiffusionPipeline) -> VariancePreserving:
 
 
 def process_and_prediction(pipe: Any) -> tuple[VariancePreserving, PredictionType]:
-    """What the scheduler of a pipeline says of its network: noise process and prediction type.
+    """The noise process and the prediction type of a pipeline's network, from its scheduler.
 
     Raises InvalidParameterError for a schedule that `VariancePreserving` does not have.
     """

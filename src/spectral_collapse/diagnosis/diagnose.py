@@ -24,15 +24,15 @@ from spectral_collapse.studies import common
 from spectral_collapse.translation import translate
 
 STANDARD, WHITE, DRAWN, TRUE, GIVEN = "standard", "white noise", "white noise, sampled", "target", "source"
-"""Names of series: the method that collapses, drawn latents, images that the model makes of them, real targets, images
+"""Names of series: the method that collapses, random latents, images that the model makes of them, real targets, images
 as they were given."""
 SHARES = {"taba": 0.04, "taba, stronger": 0.2, "nullspace": 0.1, "nullspace, second order": 0.2}
-"""Of the steps that noise takes the place of, one step at least: of TABA the papers' share, and of all a share that was
-chosen on validation images of one of our data sets (`studies.chosen`)."""
+"""Shares of the steps that noise replaces, at least one step: TABA's published share, and for each method a share that
+was chosen on validation images of one of our data sets (`studies.chosen`)."""
 SHOWN, LARGEST = 4, 128
 """Images that are kept as pictures, and the most pixels of their sides; of larger ones the middle is kept."""
 FLOOR = -20.0
-"""Logarithm of the energy of an image without any detail, over the usual one."""
+"""Logarithm of the energy of an image without any detail, over the reference's."""
 
 
 def cheap_methods(num_steps: int) -> dict[str, InversionMethod]:
@@ -70,9 +70,9 @@ def diagnose(
     Args:
         model: a `Model`, or what `networks.open_model` takes.
         images: a folder, or N x 3 x H x W in [-1, 1]: source images. Of a folder `count` are taken, spread evenly.
-        target: real images of the target domain, a folder or a batch: of the same names, or of the same number as a
-            batch of images, true targets; else a set. Without it outputs are compared with what the model makes of
-            white noise.
+        target: real images of the target domain, a folder or a batch: true targets if they have the same names or are a
+            batch of the same number; else a set. Without it outputs are compared with the model's samples from white
+            noise.
         size: height and width that images of folders are resized to; without it the model's own.
         methods: name -> method, the first of which is judged; without it `cheap_methods`, with all_methods every other
             of `inversion.METHODS` too, at its defaults. One that cannot work with this model is noted, not raised.
@@ -81,8 +81,8 @@ def diagnose(
 
     Returns, along series (white noise, then the methods), output (source, the methods, white noise sampled), method,
     sample, frequency: `latent_power`, `hf_power`, `s_dc`, `norm`; `image_power`; `excess`, the log of the energy at
-    high frequencies over the reference's usual one, and `reference_excess` of the references themselves; `s_lf` to the
-    source, `seconds` an image, `network_calls`; and pictures. attrs have what was compared with what.
+    high frequencies over the reference's, and `reference_excess` of the references themselves; `s_lf` to the source,
+    `seconds` an image, `network_calls`; and pictures. attrs say what was compared with what.
 
     Raises DataError and InvalidParameterError for what cannot be diagnosed, and what the first method raises.
     """

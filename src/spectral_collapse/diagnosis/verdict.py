@@ -1,4 +1,4 @@
-"""What a diagnosis says: three sentences, and the bounds that they were judged by."""
+"""What a diagnosis says: three sentences, and the bounds behind them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from spectral_collapse.findings.measured import Held, above, all_of, below, said
 from spectral_collapse.statistics import POSITIVE, SHARE, Interval, text
 
 HALF, ENERGY = 0.5, 1.25
-"""The bounds: latents collapse below half of white noise's power at high frequencies, or half of its S_DC; what steps
-of finite length cost is less. Images lose detail below 1 / 1.25 of the references' energy at high frequencies, and have
-too much above 1.25 times it. A bound counts as crossed where the whole 95 % interval is beyond it."""
+"""The bounds: latents collapse below half of white noise's power at high frequencies, or half of its S_DC; the loss
+from steps of finite length is smaller. Images lose detail below 1 / 1.25 of the references' energy at high frequencies,
+and have too much above 1.25 times it. A bound is crossed if the whole 95 % interval is beyond it."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judged diagnosis. study: of `diagnose`."""
+    """A judged diagnosis. study: the result of `diagnose`."""
 
     study: xr.Dataset
 
@@ -30,7 +30,7 @@ class Verdict:
         return str(self.study["method"].values[0])
 
     def power(self, name: str) -> Interval:
-        """Of latents at high frequencies, white noise has 1."""
+        """The latents' power at high frequencies; white noise has 1."""
         return statistics.bootstrap_mean(self.study["hf_power"].sel(series=name), bounds=POSITIVE)
 
     def s_dc(self, name: str) -> Interval:
@@ -40,7 +40,7 @@ class Verdict:
         return statistics.bootstrap_mean(self.study["norm"].sel(series=name), bounds=POSITIVE)
 
     def energy(self, name: str) -> Interval:
-        """Of images at high frequencies over the references': geometric mean, of pairs each over its own."""
+        """The images' energy at high frequencies over the references': geometric mean, for pairs each over its own."""
         own, reference = self.study["excess"].sel(output=name, drop=True), self.study["reference_excess"].values
         if self.study.attrs["paired"]:
             return statistics.geometric_mean(own - reference)
@@ -50,8 +50,11 @@ class Verdict:
         return Interval(*(float(np.exp(end)) for end in (ends.mean, ends.mean - down, ends.mean + up)))
 
     def distance(self, name: str) -> float:
-        """How far its energy is from the references', as a logarithm: of pairs the mean of each image's own, so that
-        too much in one does not make up for too little in another. Without energies that of the latents' power."""
+        """How far a method's energy is from the references', as a logarithm.
+
+        For pairs it is the mean of each image's own distance, so that too much in one does not make up for too little
+        in another. Without energies it is that of the latents' power.
+        """
         gaps = self.study["excess"].sel(output=name).values
         if self.study.attrs["paired"]:
             gaps = np.abs(gaps - self.study["reference_excess"].values)
@@ -59,7 +62,7 @@ class Verdict:
         return found if math.isfinite(found) else abs(math.log(max(self.power(name).mean, 1e-9)))
 
     def white(self, name: str) -> Held:
-        """Whether latents do not collapse; None where these images leave it open."""
+        """Whether latents do not collapse; None if these images leave it open."""
         return all_of(above(self.power(name), HALF), above(self.s_dc(name), HALF * self.study.attrs["white_s_dc"]))
 
     @property
@@ -75,10 +78,13 @@ class Verdict:
 
     @property
     def recommended(self) -> str:
-        """The first method where nothing has to be mended. Else, of those whose power at high frequencies is within a
-        quarter of white noise's, or off by half as much as the first one's, and whose energy comes a quarter nearer to
-        the references', the one that keeps most of the source's structure among those within the bounds, or the
-        nearest; '' where there is none."""
+        """The first method if nothing has to be mended, else the best of the others; '' if none is good enough.
+
+        A method is good enough if its power at high frequencies is within a quarter of white noise's, or off by at most
+        half as much as the first one's, and if its energy is a quarter nearer to the references' than the first one's.
+        Of those within the bounds the best one keeps most of the source's structure; if none is within them, it is the
+        nearest.
+        """
         if self.collapses is False and not self.loses:
             return self.first
 

@@ -38,21 +38,20 @@ from spectral_collapse.sampling import (
 )
 
 Told = Literal["own", "next"]
-"""Whose timestep a network is told when a step up asks it about the state that the step starts from."""
+"""Which timestep a network receives in an inversion step: that of the state's own level or that of the next level."""
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """An image's way to noise.
+    """The result of an inversion.
 
-    latent: N x C x H x W, the terminal state divided by the last level's norm sqrt(alpha^2 + sigma^2)
-    (1 for variance-preserving processes), so that a perfect latent is white noise of unit variance
-    whatever the process. levels: the levels passed, cleanest first; all N + 1 of them unless the
-    method stops below the noisiest one. network_calls: forward passes per image, rounded up where
-    images differ. trajectory: len(levels) x N x C x H x W states in the process's own scale, if it
-    was recorded. diagnostics: name -> one value per step and sample, (steps, N). memory: what the
-    method's own way back (`InversionMethod.sample`) needs beside the latent; a 'null_label' in it is
-    what sampling is guided away from.
+    latent: N x C x H x W, the terminal state divided by the last level's norm sqrt(alpha^2 + sigma^2) (1 for
+    variance-preserving processes), so that a perfect latent is white noise of unit variance whatever the process.
+    levels: the levels passed, cleanest first; all N + 1 of them unless the method stops below the noisiest one.
+    network_calls: forward passes per image, rounded up where images differ. trajectory: len(levels) x N x C x H x W
+    states in the process's own scale, if it was recorded. diagnostics: name -> one value per step and sample, (steps,
+    N). memory: what the method's own sampling (`InversionMethod.sample`) needs besides the latent; a 'null_label' in it
+    is what sampling is guided away from.
     """
 
     latent: torch.Tensor
@@ -64,10 +63,10 @@ class Inversion:
 
 
 class ForwardNoise:
-    """White noise of N images, `draws` maps of each: `torch.randn(draws, C, H, W)` for one image after the other.
+    """White noise of N images, `draws` maps each: `torch.randn(draws, C, H, W)` for one image after the other.
 
-    One call per image, in their order: what an image is given does not depend on how a batch is split, on any
-    generator. It does depend on how many images came before it.
+    There is one call per image, in their order. An image's noise therefore does not depend on how a batch is split, on
+    any generator. It does depend on how many images come before it.
     """
 
     def __init__(self, like: torch.Tensor, draws: int, generator: torch.Generator | None) -> None:
@@ -81,12 +80,12 @@ class ForwardNoise:
 
 @dataclass
 class InversionState:
-    """Where an inversion is, and all that one of its steps may use.
+    """The current position of an inversion, and everything that a step may use.
 
-    labels: N domain labels to invert under. levels: all of them, cleanest first. clean: the
-    encoded input. noise: the method's draws, `noise[0]` and on, N x C x H x W each. told: whose timestep the network
-    is told (`ask`). memory: what the sampling will need; scratch: what later steps alone need, dropped at the end.
-    diagnostics: a dict per step, name -> N values.
+    labels: N domain labels to invert under. levels: all of them, cleanest first. clean: the encoded input. noise: the
+    method's noise maps, `noise[0]` and on, N x C x H x W each. told: which timestep the network receives (`ask`).
+    memory: what the sampling will need; scratch: what only later steps need, dropped at the end. diagnostics: a dict
+    per step, name -> N values.
     """
 
     denoiser: CountingDenoiser
@@ -119,27 +118,27 @@ class InversionState:
 
     @property
     def asked(self) -> Level:
-        """The level of the state with the time that the network is told: its own, or with told='next' the following."""
+        """The level of the state with the time that the network receives: its own or, for told='next', the next."""
         return self.level if self.told == "own" else dataclasses.replace(self.level, time=self.following.time)
 
     def ask(self, x: torch.Tensor) -> Prediction:
-        """What the denoiser says of a state x (N x C x H x W) at `level`, told the time of `asked`."""
+        """The denoiser's prediction for a state x (N x C x H x W) at `level`, with the time of `asked`."""
         return self.denoiser(x, self.asked, self.labels)
 
 
 @dataclass(frozen=True)
 class InversionMethod:
-    """A way from an image to a latent; subclasses say what they change.
+    """A way from an image to a latent; subclasses define what they change.
 
-    The shared loop (`invert`) goes up the process's levels. It can let noise in: where the image enters
-    (`entry_noise`), and by replacing the first steps by forward diffusion (`replaced_steps`). Each
-    other step is `step`. `sample` is the way back, each of its steps `step_back`.
+    The shared loop (`invert`) goes up the process's levels. Noise can be added where the image enters (`entry_noise`),
+    and forward diffusion can replace the first steps (`replaced_steps`). All other steps call `step`. `sample` goes
+    back down with `step_back`.
 
-    entry_noise: the image enters as alpha_0 * x0 + sigma_0 * noise, not as it is. fresh: each replaced
-    step draws noise of its own; else one draw serves them all. keeps_states: `finish` is given the
-    states of all levels. replaced_by: the parameter that is the share of the steps to replace, if there is one. told:
-    whose timestep the network is told (`StandardSteps`). remembers: whether the way back uses more of the image than
-    the latent; if not, `Inversion.memory` holds nothing of it.
+    entry_noise: the image enters as alpha_0 * x0 + sigma_0 * noise, not as it is. fresh: each replaced step has new
+    noise; otherwise all of them share one noise map. keeps_states: `finish` receives the states of all levels.
+    replaced_by: the name of the parameter that sets the share of the steps to replace, if there is one. told: which
+    timestep the network receives (`StandardSteps`). remembers: whether sampling uses more of the image than the latent;
+    if not, `Inversion.memory` holds nothing of the image.
     """
 
     name: ClassVar[str]
@@ -153,7 +152,7 @@ class InversionMethod:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The method's parameters as they were given or defaulted."""
+        """The method's parameters, given or default."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @property
@@ -174,7 +173,7 @@ class InversionMethod:
         return share_of(num_steps, self.replaced_share, f"{self.name} replaces", self.replaced_by or "the share")
 
     def walked_steps(self, num_steps: int) -> int:
-        """How many of the process's steps are taken at all: the latent lies at that level."""
+        """How many of the process's steps the method takes; the latent lies at the level that they reach."""
         check_count("num_steps", num_steps, 1)
         return num_steps
 
@@ -187,12 +186,12 @@ class InversionMethod:
         return k
 
     def draws(self, num_steps: int) -> int:
-        """How many noise maps are drawn for each image."""
+        """How many random noise maps each image needs."""
         replaced = self.replaced_steps(num_steps)
         return replaced + self.entry_noise if self.fresh else int(replaced > 0 or self.entry_noise)
 
     def enter(self, clean: torch.Tensor, noise: torch.Tensor, level: Level) -> torch.Tensor:
-        """Where images (N x C x H x W) enter at a level with noise: their forward diffusion."""
+        """The state of images (N x C x H x W) that enter at a level with noise: their forward diffusion."""
         check_states(clean=clean, noise=noise)
         check_levels(level)
         return level.alpha * clean + level.sigma * noise
@@ -201,12 +200,12 @@ class InversionMethod:
         """Called before the first step; raises where the method can't work with this denoiser."""
 
     def step(self, run: InversionState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
-        """One inversion step from x at `run.level`: the state at `run.following`, and what the denoiser said of x."""
+        """One inversion step from x at `run.level`: the state at `run.following` and the denoiser's answer for x."""
         prediction = run.ask(x)
         return ode_step(prediction, run.following), prediction
 
     def finish(self, run: InversionState, states: list[torch.Tensor]) -> torch.Tensor:
-        """The terminal state; states holds that of each level, or the last alone unless `keeps_states`."""
+        """The terminal state. states: those of all levels with `keeps_states`, else the last one alone."""
         return states[-1]
 
     def step_back(self, run: SamplingState, x: torch.Tensor) -> tuple[torch.Tensor, Prediction | None]:
@@ -286,10 +285,10 @@ class InversionMethod:
         null_label: torch.Tensor | int = NULL,
         callback: Callback | None = None,
     ) -> torch.Tensor:
-        """The method's way back from its latent to an image, N x C x H x W, in any domain.
+        """Samples an image, N x C x H x W, from the method's latent, in any domain.
 
-        Args as in `sampling.sample`, and `inversion`, what `invert` returned. For methods whose way
-        back is plain sampling it is `sampling.sample` from the latent.
+        Args as in `sampling.sample`, and `inversion`, what `invert` returned. Methods without a way back of their own
+        use `sampling.sample` from the latent.
 
         Raises InvalidParameterError and NotFiniteError as `sampling.sample` does.
         """
@@ -304,13 +303,13 @@ class InversionMethod:
 
 @dataclass(frozen=True)
 class StandardSteps(InversionMethod):
-    """Methods whose steps up ask the network about the state that they start from, as the standard one does.
+    """Methods whose inversion steps call the network at the state that they start from, as the standard one does.
 
-    told: the timestep that the network is told then, 'own' of the state's level or 'next' of the level that the step
-    leads to. 'own' is DDIM's (Song et al. 2020; paper, Eq. 13). 'next' is what diffusers' DDIMInverseScheduler does,
-    and the code of prompt-to-prompt and what is built on it: the timestep that sampling will be told there. The level's
-    alpha and sigma stay, and on the way down the network is told its own timestep always. 'own' is the default for all
-    methods, so that they differ in nothing but what their papers differ in.
+    told: the timestep that the network then receives, 'own' of the state's level or 'next' of the level that the step
+    leads to. 'own' is DDIM's (Song et al. 2020; paper, Eq. 13). 'next' is what diffusers' DDIMInverseScheduler uses,
+    and the code of prompt-to-prompt and its successors: it is the timestep that the network will receive in sampling.
+    The level's alpha and sigma do not change, and in sampling the network always receives its own timestep. 'own' is
+    the default, so that methods differ only in what their papers differ in.
     """
 
     told: Told = field(default="own", kw_only=True)
@@ -320,10 +319,10 @@ class StandardSteps(InversionMethod):
 
 
 def share_of(num_steps: int, share: float, what: str, name: str) -> int:
-    """round(num_steps * share), half to even as Python rounds: how many of the steps a share is.
+    """How many of the steps a share is: round(num_steps * share), half to even as Python rounds.
 
-    what: who does what to the steps; name: of the parameter. Raises InvalidParameterError, with the least share that
-    helps, for one above 0 that rounds to no step.
+    what: what happens to the steps, for the message; name: of the parameter. Raises InvalidParameterError, with the
+    smallest share that works, if a share above 0 rounds to no step.
     """
     check_count("num_steps", num_steps, 1)
     count = round(num_steps * share)
@@ -334,7 +333,7 @@ def share_of(num_steps: int, share: float, what: str, name: str) -> int:
 
 
 def least_share(near: float, works: Callable[[float], object]) -> float:
-    """The least number of two digits, from a positive one upwards, with which something works."""
+    """The smallest number of two digits, from a positive one upwards, for which `works` is true."""
     digits = 1 - math.floor(math.log10(near))
     shares = (place / 10**digits for place in itertools.count(math.floor(near * 10**digits)))
     return next(filter(works, shares))

@@ -17,12 +17,12 @@ from spectral_collapse.sampling import ode_step
 class BDIA(Paired):
     """Bi-directional integration approximation (Zhang et al. 2023, Eq. 16 to 18).
 
-    Sampling goes x_(i-1) = down(x_i) + gamma * (x_(i+1) - up(x_i)): the step down, and what the step
-    up would have missed on the way here. Both come from one prediction at x_i, and the line can be
-    solved for x_(i+1), so the round trip is exact but for rounding. One network call per step, up and
-    down. gamma: above 0, to 1; at 1 the step is the leapfrog rule, of second order. Below 1 sampling
-    damps what was missed by gamma in each step, and inversion amplifies it by as much. Two steps are the
-    least: the latent is a pair of states, and after a single step the image is one of them.
+    A sampling step is x_(i-1) = down(x_i) + gamma * (x_(i+1) - up(x_i)): the step down, plus the error that the step up
+    would have made on the way here. Both come from one prediction at x_i, and the equation can be solved for x_(i+1),
+    so the round trip is exact but for rounding. One network call per step, up and down. gamma: above 0, to 1; at 1 the
+    step is the leapfrog rule, of second order. Below 1 each sampling step damps that error by gamma, and each inversion
+    step amplifies it by as much. At least two steps are needed: the latent is a pair of states, and after a single step
+    the image is one of them.
     """
 
     gamma: float = 1.0

@@ -13,11 +13,11 @@ from spectral_collapse.later import torch
 class DDPMFriendly(NoiseMaps):
     """Edit-friendly noise maps (Huberman-Spiegelglas et al. 2023, Alg. 1), eta = 1.
 
-    The path is no sample of the diffusion process: each state is the image with a noise of its own,
-    x_t = alpha_t x_0 + sigma_t noise_t, so neighbours differ more and the noise maps are stronger.
-    The paper skips 36 % of the steps (`skip`) when it edits. The authors' code sets the last noise map to 0, which has
-    no variance on their levels. On those here, whose cleanest is t = 0 and not the image, it has one and is kept: else
-    the image would not come back.
+    The path is not a sample of the diffusion process: each state is the image with its own noise, x_t = alpha_t
+    x_0 + sigma_t noise_t, so neighbours differ more and the noise maps are stronger. The paper skips 36 % of the steps
+    (`skip`) when it edits. The authors' code sets the last noise map to 0, since it has no variance on their levels.
+    Here the cleanest level is t = 0 and not the image, so that map has a variance and is kept; otherwise the image
+    would not come back.
     """
 
     name = "ddpm_friendly"

@@ -14,11 +14,11 @@ from spectral_collapse.sampling import SamplingState, ode_step
 class Direct(StandardSteps):
     """Standard inversion; each sampling step corrects the source branch to the inversion's own state.
 
-    Two branches are sampled together, under the source and the target label (Ju et al. 2023, Alg. 1).
-    The same correction is added to the target branch, which keeps its difference to the source branch. The paper
-    corrects the source branch alone and leaves the target branch to attention control, which needs a network
-    with text attention: this is not the published baseline. Under the source label the image comes back to
-    float error, at any guidance. The authors' inversion tells the network the next timestep: told='next'.
+    Two branches are sampled together, under the source and the target label (Ju et al. 2023, Alg. 1). The same
+    correction is added to the target branch, which keeps its difference to the source branch. The paper corrects the
+    source branch alone and leaves the target branch to attention control, which needs a network with text attention:
+    this is not the published baseline. Under the source label the image comes back to float error, at any guidance. The
+    authors' inversion gives the network the next timestep: told='next'.
     """
 
     name = "direct"

@@ -1,4 +1,4 @@
-"""DPM-Solver++ of second order, walked upwards."""
+"""DPM-Solver++ of second order, also used upwards."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class DPMSolver(BothWays, StandardSteps):
     """The multistep solver DPM-Solver++(2M) (Lu et al. 2022), up and down.
 
     A step is exact for a clean image that is linear in log(alpha / sigma), extrapolated from this prediction and the
-    last one. Of second order for one network call per step; the first step, and one to a level without signal, is a
-    standard one. No solver's inverse: a round trip is not exact.
+    last one. It is of second order with one network call per step. The first step, and a step to a level without
+    signal, are standard ones. The two directions are not inverses of each other: a round trip is not exact.
     """
 
     name = "dpm_solver"

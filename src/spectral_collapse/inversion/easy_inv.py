@@ -1,4 +1,4 @@
-"""EasyInv: states pulled back to the one before."""
+"""EasyInv: each new state is mixed with the one before."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class EasyInv(StandardSteps):
     """In a window of the steps each new state is eta times itself and 1 - eta times the one before (Zhang et al. 2024).
 
     eta: 0 to 1; 1 is the standard inversion. start, stop: the window, as shares of the steps; step i = 0, 1, ... of N
-    is in it where start N < i < stop N. The defaults are the authors' for Stable Diffusion 1.4. predict_first: noise
-    is predicted before a state is mixed with the one before it, as in the code of the authors' experiments, and not
-    after, as in their example and here by default. told: both tell the network the next timestep, 'next'.
+    is in it where start N < i < stop N. The defaults are the authors' for Stable Diffusion 1.4. predict_first: noise is
+    predicted before a state is mixed with the one before it, as in the code of the authors' experiments, and not after,
+    as in their example and here by default. told: both give the network the next timestep, 'next'.
 
-    By its construction it keeps more of the image and lets in less noise: less variance, and more collapse, are to be
+    By construction it keeps more of the image and adds less noise, so less variance and more collapse are to be
     expected.
     """
 

@@ -19,8 +19,8 @@ class EDM(BothWays):
     demands; without it, and without Heun, this is the standard inversion. heun: the trapezoidal rule
     in sigma / alpha, of second order, for two network calls per step; up and down alike.
 
-    On a variance-preserving process the same is done at its levels (alpha, sigma). The network is told log(sigma) / 4
-    (`processes.Level`), as by Karras et al. and the OVG paper's appendix. The OVG authors' code tells it sigma itself:
+    On a variance-preserving process the same is done at its levels (alpha, sigma). The network receives log(sigma) / 4
+    (`processes.Level`), as in Karras et al. and the OVG paper's appendix. The OVG authors' code gives it sigma itself:
     weights trained with that code need a process that does so too.
     """
 

@@ -14,8 +14,8 @@ from spectral_collapse.sampling import increment
 class FireFlow(BothWays):
     """The midpoint rule, whose half step takes the slope of the step before (Deng et al. 2024).
 
-    Of second order, with one network call per step and one more at the start; up and down alike. The way back begins
-    without a slope of its own, too: a round trip is not exact.
+    It is of second order, with one network call per step and one more at the start, up and down. Sampling starts
+    without a previous slope as well, so a round trip is not exact.
     """
 
     name = "fireflow"

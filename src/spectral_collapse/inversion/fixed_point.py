@@ -52,7 +52,7 @@ def anderson(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Solves y = g(y, rows) for each sample of a batch by Anderson's acceleration (Walker and Ni 2011).
 
-    g is asked for the samples `rows` (a LongTensor) that have not converged yet, at y (rows x ...).
+    g is called with y (rows x ...) for the samples `rows` (a LongTensor) that have not converged yet.
 
     Returns:
         g of the last iterate (N x ...), its relative residual (N,), and the calls of g per sample (N,).

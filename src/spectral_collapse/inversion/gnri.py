@@ -14,14 +14,14 @@ from spectral_collapse.sampling import step_with
 class GNRI(InversionMethod):
     """Guided Newton-Raphson inversion (Samuel et al. 2025).
 
-    The step that sampling will take, solved for its origin: Newton-Raphson on the scalar r(z) = mean of
+    Solves the step that sampling will take for its starting state, by Newton-Raphson on the scalar r(z) = mean of
     |z - f(z)| + weight / 2 * ((f(z) - alpha x0) / sigma)^2, f one implicit step (`sampling.step_with`). The first z is
-    the state that the step starts from. The second term pulls z to where the noised image would be. Of the iterates the
-    f(z) of the least r is taken.
+    the state that the step starts from. The second term pulls z to where the noised image would be. The result is the
+    f(z) of the iterate with the smallest r.
 
     iterations: per step, one network call and one vector-Jacobian product each. weight: of the pull. floor: gradients
-    smaller than this, relative to their mean, are raised to it, since r is divided by each. The authors use 2 and 0.1;
-    their published code leaves the network out of the gradient, the paper and this do not.
+    smaller than this, relative to their mean, are raised to it, since r is divided by each. The authors use 2
+    iterations and 0.1; their published code leaves the network out of the gradient, the paper and this code do not.
     Diagnostics: 'residual', the mean |z - f(z)| of the iterate taken.
     """
 

@@ -1,4 +1,4 @@
-"""Low-pass consistency: no inversion, and the source's low frequencies put into every sampling step."""
+"""Low-pass consistency: no inversion; every sampling step takes its low frequencies from the source."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PUBLISHED = {"state": 1.0, "clean": 0.85}
 class ILVR(InversionMethod):
     """Iterative latent variable refinement (Choi et al. 2021, Alg. 1), and the null-space variant of it.
 
-    The latent is drawn white noise, whatever the image. Each sampling step then takes its low frequencies from the
+    The latent is random white noise, whatever the image. Each sampling step then takes its low frequencies from the
     source.
 
-    projector: a cutoff in cycles per pixel (of what is inverted), or a callable that keeps what is *not* taken from
-    the source, as in `nullspace`. consistent: 'state' replaces the low frequencies of the state by those of the
-    noised source (ILVR; the noise is drawn for each step), 'clean' those of the predicted clean image by the source's
-    own (DDNM, Wang et al. 2023). The structure that S_LF measures is put in by hand: at a cutoff above the score's
-    the score is 1 for nothing.
+    projector: a cutoff in cycles per pixel (of what is inverted), or a callable that keeps what is *not* taken from the
+    source, as in `nullspace`. consistent: 'state' replaces the low frequencies of the state by those of the noised
+    source (ILVR, with new noise in each step), 'clean' those of the predicted clean image by the source's own (DDNM,
+    Wang et al. 2023). Either inserts the very structure that S_LF measures: at a cutoff above the score's, a score of 1
+    says nothing.
 
-    eta: 0 to 1, the stochasticity of the sampling steps, whose noise `invert` draws. None is what the authors publish:
-    1, DDPM's steps, for 'state'; for 'clean' 0.85, the share of each level's sigma that DDNM's code draws. At 0 the
+    eta: 0 to 1, the stochasticity of the sampling steps; `invert` generates their noise. None is the authors' choice:
+    1, DDPM's steps, for 'state'; for 'clean' 0.85, the random share of each level's sigma in DDNM's code. At 0 the
     steps are deterministic.
     """
 

@@ -1,7 +1,7 @@
 """Products with the transposed Jacobian of the predicted noise, without differentiating a network.
 
-For Gaussian data with a covariance J = sigma (alpha^2 Sigma + sigma^2)^-1, which is symmetric. Nothing here asks the
-network: a product is read off the data's spectrum, or off the trajectory.
+For Gaussian data with a covariance Sigma, J = sigma (alpha^2 Sigma + sigma^2)^-1, which is symmetric. Nothing here
+calls the network: a product follows from the data's spectrum or from the trajectory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def product(
 ) -> torch.Tensor:
     """J^T v, for N vectors v (N x C x H x W) along the predicted noise.
 
-    clean: the encoded images, for their spectra. 'secant' is 'free' at the first step, which has none before it.
+    clean: the encoded images, for their spectra. At the first step, which has no step before it, 'secant' is 'free'.
     """
     if kind == "spectral":
         return spectral(v, clean, level)
@@ -35,8 +35,10 @@ def product(
 
 
 def spectral(v: torch.Tensor, clean: torch.Tensor, level: Level) -> torch.Tensor:
-    """J^T v of Gaussian data whose spectrum S is each image's own, averaged over rings and channels:
-    sigma / (alpha^2 S + sigma^2) at every frequency."""
+    """J^T v of Gaussian data: sigma / (alpha^2 S + sigma^2) at every frequency.
+
+    S is each image's own spectrum, averaged over rings and channels.
+    """
     gain = level.sigma / (level.alpha**2 * radial(clean) + level.sigma**2)
     wide = v.to(torch.promote_types(v.dtype, torch.float32))  # the FFT knows no half precision
     return torch.fft.irfft2(torch.fft.rfft2(wide) * gain.to(wide), s=v.shape[-2:]).to(v.dtype)

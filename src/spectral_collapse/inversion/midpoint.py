@@ -12,9 +12,9 @@ from spectral_collapse.sampling import increment, ode_step
 
 @dataclass(frozen=True)
 class Midpoint(BothWays):
-    """Each step with the slope half way, at the cost of a second network call; up and down alike.
+    """Each step takes the slope half way, at the cost of a second network call; up and down alike.
 
-    Of second order. On a flow-matching process this is RF-Solver (Wang et al. 2024): its Taylor step with
+    The rule is of second order. On a flow-matching process this is RF-Solver (Wang et al. 2024): its Taylor step with
     the second derivative taken as a difference over half a step is algebraically the explicit midpoint rule.
     """
 

@@ -1,4 +1,4 @@
-"""What rules that work alike up and down share, and what those share that keep a pair of states."""
+"""Base classes of rules that work alike up and down, and of methods that keep a pair of states."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from spectral_collapse.sampling import SamplingState, plain_step
 
 @dataclass(frozen=True)
 class Move:
-    """A step from one level to another, up or down, and whom to ask.
+    """A step from one level to another, up or down, and the denoiser that it calls.
 
-    memory: of earlier steps in this direction. asked: `level` with the time that the network is told there.
+    memory: of earlier steps in this direction. asked: `level` with the time that the network receives there.
     """
 
     denoiser: Denoiser
@@ -29,7 +29,7 @@ class Move:
     asked: Level
 
     def ask(self, x: torch.Tensor, level: Level | None = None) -> Prediction:
-        """What the denoiser says of a state, N x C x H x W, at a level, or where the step begins."""
+        """The denoiser's prediction for a state, N x C x H x W, at a level, by default where the step begins."""
         return self.denoiser(x, self.asked if level is None else level, self.labels)
 
     @property
@@ -40,7 +40,7 @@ class Move:
 
 @dataclass(frozen=True)
 class BothWays(InversionMethod, ABC):
-    """A rule from one level to another that does not ask which is the cleaner one."""
+    """A rule from one level to another that is the same in both directions."""
 
     @abstractmethod
     def rule(self, x: torch.Tensor, move: Move) -> tuple[torch.Tensor, Prediction]:
@@ -59,7 +59,7 @@ class Paired(InversionMethod, ABC):
     """A rule over three levels that can be solved for the state at either end.
 
     So the round trip is exact but for rounding. The latent is a pair of states, and the first step is a standard one:
-    two steps are the least.
+    at least two steps are needed.
     """
 
     remembers = True

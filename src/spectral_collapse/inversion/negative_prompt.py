@@ -11,9 +11,9 @@ from spectral_collapse.inversion.base import InversionState, StandardSteps
 class NegativePrompt(StandardSteps):
     """Standard inversion; sampling is guided away from the source label, not from the null label.
 
-    What `null_class` would find if the inversion could be retraced exactly, without optimising
-    (Miyake et al. 2023, Sec. 3.2). Under the source label any guidance is none. The
-    authors' inversion is prompt-to-prompt's, which tells the network the next timestep: told='next'.
+    This is what `null_class` would find without optimising if the inversion could be retraced exactly (Miyake et al.
+    2023, Sec. 3.2). Under the source label guidance has no effect. The authors' inversion is prompt-to-prompt's, which
+    gives the network the next timestep: told='next'.
     """
 
     name = "negative_prompt"

@@ -11,8 +11,8 @@ from spectral_collapse.inversion.base import StandardSteps
 class NoiseFloor(StandardSteps):
     """Standard inversion of alpha_0 * x0 + sigma_0 * noise (ours).
 
-    The least that the marginal of the entry level asks for, and what a perfect denoiser of Gaussian
-    data needs for a white latent. It is `nullspace` at k = 0 with the identity for a projector.
+    This is the least noise that the marginal of the entry level requires, and what an optimal denoiser of Gaussian data
+    needs for a white latent. It is `nullspace` at k = 0 with the identity as its projector.
     """
 
     name = "noise_floor"

@@ -18,10 +18,10 @@ from spectral_collapse.sampling import SamplingState
 class NoiseMaps(InversionMethod, ABC):
     """A path of noisy images from forward diffusion, and a noise map per step that leads down it.
 
-    Subclasses say how the path is drawn (`path`), and with which `eta` sampling is stochastic. Under
-    the source label `sample` retraces the path to the image, to float error. skip: the share of the
-    steps, from the noisiest, that is left out: the latent lies at a lower level and keeps more of the
-    image; 0 to below 1, and small enough that a step is left.
+    Subclasses define the random path (`path`) and the `eta` of stochastic sampling. Under the source label `sample`
+    retraces the path to the image, to float error. skip: the share of the steps, from the noisiest, that is left out,
+    so that the latent lies at a lower level and keeps more of the image; 0 to below 1, and small enough that a step is
+    left.
     """
 
     skip: float = 0.0
@@ -49,7 +49,7 @@ class NoiseMaps(InversionMethod, ABC):
 
     @abstractmethod
     def path(self, run: InversionState) -> list[torch.Tensor]:
-        """The states at all levels but the cleanest, from that level's neighbour on."""
+        """The states at all levels but the cleanest, in ascending order of noise."""
 
     def prepare(self, run: InversionState) -> None:
         run.scratch["path"], run.memory["maps"] = self.path(run), []

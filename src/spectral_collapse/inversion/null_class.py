@@ -17,18 +17,17 @@ from spectral_collapse.sampling import SamplingState, guide, ode_step
 class NullClass(StandardSteps):
     """Standard inversion, then a null embedding per step that makes guided sampling retrace it.
 
-    Mokady et al. 2022, Alg. 1, with the embedding of the null label where they have that of the empty
-    prompt. From the noisiest level down, the embedding is optimised by Adam, warm-started from the
-    level before, until guided sampling under the source label meets the inversion's state. Rate and tolerance change
-    from level to level as in the authors' code, whose inversion tells the network the next timestep: told='next'.
+    Mokady et al. 2022, Alg. 1, with the embedding of the null label where they have that of the empty prompt. From the
+    noisiest level down, the embedding is optimised by Adam, warm-started from the level before, until guided sampling
+    under the source label meets the inversion's state. Rate and tolerance change from level to level as in the authors'
+    code, whose inversion gives the network the next timestep: told='next'.
 
     Args:
-        guidance: the weight that sampling will have; at any other the embeddings were made for
-            something else, and at 1 they play no part.
+        guidance: the weight that sampling will have; the embeddings do not fit any other, and at 1 they have no effect.
         iterations: at most this many steps of Adam per level.
         learning_rate: Adam's at the noisiest level; i levels below it is 1 - i / 100 of that, 0 from the 100th on.
         tolerance: mean squared difference of the two states below which an image's optimisation stops; i levels below
-            the noisiest it is 1 + 2 i times that. It is looked at after a step of Adam, so that there is one at least.
+            the noisiest it is 1 + 2 i times that. It is checked after each step of Adam, so there is at least one.
         null_label: whose embedding to start from.
 
     Needs a denoiser with label embeddings (`NetworkDenoiser.embed` and `conditioned`). Diagnostics,

@@ -23,8 +23,8 @@ class NullSpace(StandardSteps):
     as the autoencoder compresses), above which the noise lives, or a callable such as those of
     `inversion.projectors`, or your own. The band of the source that P leaves out enters without noise.
 
-    order: 1 for standard steps, 2 for those of `DPMSolver`, upwards alone: the latent is another, the way back is
-    plain sampling in both cases.
+    order: 1 for standard steps, 2 for those of `DPMSolver`, in inversion only: the latent differs, sampling is plain in
+    both cases.
 
     eta_lf: step size of OVG's structure gradient without its Jacobian, >= 0: each step is moved by
     eta_lf * dt * (2 / alpha) * (x0 - clean), by at most its own length. It costs no network call.

@@ -16,10 +16,10 @@ from spectral_collapse.processes import Level
 class OBELM(Paired):
     """Bidirectional explicit linear multistep sampler with optimal coefficients (Wang et al. 2024).
 
-    Sampling combines the state, the one above it and the predicted noise, in x / alpha and sigma / alpha; the line
+    Sampling combines the state, the one above it and the predicted noise, in x / alpha and sigma / alpha; the equation
     can be solved for the state above, so the round trip is exact but for rounding. One network call per step. With
-    equal steps in sigma / alpha it is the leapfrog rule. Two steps are the least, as for `bdia`. Where a step is q
-    times as long as the one before it, the inversion multiplies what the last step missed by -q^2: on schedules whose
+    equal steps in sigma / alpha it is the leapfrog rule. At least two steps are needed, as for `bdia`. Where a step is
+    q times as long as the one before it, the inversion multiplies the last step's error by -q^2: on schedules whose
     steps grow, latents can be far from noise, though they lead back to the image.
     """
 

@@ -42,8 +42,8 @@ class OVG(StandardSteps):
         \quad\text{and likewise}\quad \tilde g_{LF}.
 
     Args:
-        eta_hf: step size of the variance gradient, >= 0. At 0 it does not move the state, and the other
-            gradient still loses its component along it (authors' code).
+        eta_hf: step size of the variance gradient, >= 0. At 0 this gradient does not move the state, but the other one
+            still loses its component along it (authors' code).
         eta_lf: step size of the structure gradient, likewise. With both at 0 this is the standard
             inversion, and no gradient is computed.
         clip: each correction is shrunk to at most clip times the norm of the standard step's change,
@@ -53,14 +53,14 @@ class OVG(StandardSteps):
         forward_fraction: share of the steps, at the start, that forward diffusion replaces (OVG + TABA).
         entry_noise: whether the image enters with the entry level's noise (OVG + EDM in the paper, on a
             variance-exploding process).
-        gradient: where g_HF = 4 J^T v, v = (||noise||^2 - d) noise, and g_LF = (2 / alpha) (r - sigma J^T r),
-            r = clean - x0, come from; J is the Jacobian of the predicted noise. 'exact': two vector-Jacobian
-            products. 'combined': one product with both, each weighted by its step size and clip; their lengths
-            and their angle, which decide on clip and conflict, are measured at every fifth step and scaled in
-            between. The others cost no product (ours): 'spectral', the Jacobian of Gaussian data with the
-            image's own radial spectrum; 'secant', J v from the change of the noise along the trajectory;
-            'free', J = I / sigma for g_HF. With the last two J = 0 for g_LF.
-        gradient_lf: the same for g_LF alone, where it is to come from elsewhere.
+        gradient: how g_HF = 4 J^T v, v = (||noise||^2 - d) noise, and g_LF = (2 / alpha) (r - sigma J^T r),
+            r = clean - x0, are computed; J is the Jacobian of the predicted noise. 'exact': two vector-Jacobian
+            products. 'combined': one product with both, each weighted by its step size and clip; their lengths and
+            their angle, which decide on clip and conflict, are measured at every fifth step and scaled in between. The
+            others need no product (ours): 'spectral', the Jacobian of Gaussian data with the image's own radial
+            spectrum; 'secant', J v from the change of the noise along the trajectory; 'free', J = I / sigma for g_HF.
+            With the last two J = 0 for g_LF.
+        gradient_lf: the same for g_LF alone, if it is to be computed differently.
         every: gradients are computed at every k-th step and used for k steps, with each one's dt and clip.
         scale: 'step' is the rule behind the published numbers (authors' code): the correction is
             -eta * g * dt, dt being `process.interval`, and then clipped. 'none' is the literal
@@ -137,7 +137,7 @@ class OVG(StandardSteps):
         g_hf: torch.Tensor | None,
         g_lf: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Where a step from x to `base` ends with both gradients, as far as there are any; N x C x H x W each."""
+        """The end of a step from x to `base`, corrected by the gradients that there are; N x C x H x W each."""
         following_x = base
         for name, eta, gradient in (("lf", self.eta_lf, g_lf), ("hf", self.eta_hf, g_hf)):
             if gradient is not None and eta:
@@ -212,7 +212,7 @@ class OVG(StandardSteps):
 
 
 def free_structure(residual: torch.Tensor, level: Level) -> torch.Tensor:
-    """The gradient of ||residual||^2, residual = clean - x0, N x C x H x W, where the noise stays as x moves."""
+    """The gradient of ||residual||^2, residual = clean - x0, N x C x H x W, if the noise does not change with x."""
     return 2 / level.alpha * residual
 
 

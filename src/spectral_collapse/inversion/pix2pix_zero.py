@@ -17,12 +17,13 @@ from spectral_collapse.sampling import noise_step
 class Pix2PixZero(StandardSteps):
     """Regularised DDIM inversion (Parmar et al. 2023).
 
-    The predicted noise is moved by gradient steps on its autocorrelation and on its Kullback-Leibler divergence from
-    N(0, 1), then the step is made with it. No further network call.
+    Gradient steps reduce the predicted noise's autocorrelation and its Kullback-Leibler divergence from N(0, 1) before
+    the step uses it. This takes no further network call.
 
     iterations: rounds per step. shifts: gradient steps on the autocorrelation in each round, at distances of 1, 2, ...
-    pixels (the authors draw them; here a run can be repeated). lambda_pair, lambda_kl: weights, 0 switches one off;
-    the defaults are the authors' for latents of 16,384 values, and with a hundred values the gradient steps diverge.
+    pixels (random in the authors' code; fixed here, so that a run can be repeated). lambda_pair, lambda_kl: weights, 0
+    switches one off; the defaults are the authors' for latents of 16,384 values, and with a hundred values the gradient
+    steps diverge.
     """
 
     iterations: int = 5

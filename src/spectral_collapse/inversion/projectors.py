@@ -19,7 +19,7 @@ Projector = Callable[["torch.Tensor"], "torch.Tensor"]
 class HighPass:
     """Keeps the frequencies with |f_x| or |f_y| above `cutoff`, in cycles per pixel, 0 to 0.5.
 
-    The complement is the square that an image of 2 * cutoff times the resolution can hold.
+    It removes the square of frequencies that an image of 2 * cutoff times the resolution can hold.
     """
 
     cutoff: float
@@ -40,7 +40,7 @@ class HighPass:
 
 @dataclass(frozen=True)
 class DownsamplingNullSpace:
-    """Keeps what averaging over blocks of factor x factor pixels does not see: P = I - A^+ A.
+    """Keeps what averages over blocks of factor x factor pixels cannot show: P = I - A^+ A.
 
     factor: a whole number of at least 2 that divides height and width.
     """

@@ -24,9 +24,9 @@ SMALLEST = 8  # pixels: the pyramid of the pair loss ends here (Parmar et al. 20
 class ReNoise(StandardSteps):
     """Renoising iterations (Garibi et al. 2024, Alg. 1).
 
-    A step begins as the standard one, with the network told the next timestep (`told`; paper and authors' code); then
+    A step begins as the standard one, but gives the network the next timestep (`told`; paper and authors' code); then
     the noise is predicted at the state that was reached, and the step repeated from its beginning with that noise,
-    `iterations` times: a fixed-point iteration for the step that sampling will take. At last the step is made with the
+    `iterations` times: a fixed-point iteration for the step that sampling will take. Finally the step is made with the
     mean of the last `averaged` predictions.
 
     Args:

@@ -1,4 +1,4 @@
-"""RF-Inversion: a flow towards the drawn noise and the network's own, mixed."""
+"""RF-Inversion: the network's flow, mixed with one towards random noise."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from spectral_collapse.sampling import SamplingState, noise_step, ode_step, plai
 class RFInversion(StandardSteps):
     """Controlled inversion of rectified flow (Rout et al. 2024), on any process.
 
-    Each step is (1 - gamma) times the network's and gamma times the one on the straight path to a drawn white noise
-    map. gamma: 0 to 1; at 0 this is the standard inversion, at 1 the network is never asked. The paper uses 0.5.
+    Each step is (1 - gamma) times the network's and gamma times the one on the straight path to a random white noise
+    map. gamma: 0 to 1; at 0 this is the standard inversion, at 1 the network is never called. The paper uses 0.5.
 
-    eta: 0 to 1, the same in sampling, towards the image that was inverted; until: in this share of the sampling
-    steps, rounded down. The paper edits with eta up to 1 for the first quarter of the steps; at 0, the default,
+    eta: 0 to 1, the same mixture in sampling, towards the inverted image; until: the share of the sampling steps that
+    use it, rounded down. The paper edits with eta up to 1 for the first quarter of the steps; at 0, the default,
     sampling is plain, as for the other methods here.
     """
 

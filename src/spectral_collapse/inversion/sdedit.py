@@ -15,14 +15,14 @@ from spectral_collapse.sampling import SamplingState
 
 @dataclass(frozen=True)
 class SDEdit(InversionMethod):
-    """Forward diffusion of the image to a share of the steps; the network is not asked (Meng et al. 2022).
+    """Forward diffusion of the image to a share of the steps, without calling the network (Meng et al. 2022).
 
-    strength: above 0, to 1; the latent lies at level round(num_steps * strength), where `sample`
-    starts. At strength 1 the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.07 for
-    Stable Diffusion's schedule) is dropped.
+    strength: above 0, to 1; the latent lies at level round(num_steps * strength), where `sample` starts. At strength 1
+    the latent is white noise alone: the residual alpha_T x0 (alpha_T = 0.07 for Stable Diffusion's schedule) is
+    dropped.
 
-    eta: 0 to 1, the stochasticity of the sampling steps, whose noise `invert` draws. At 1 they solve the reverse SDE as
-    the paper does, with the variance of DDPM's posterior; at 0 they are the deterministic ones of diffusers'
+    eta: 0 to 1, the stochasticity of the sampling steps; `invert` generates their noise. At 1 they solve the reverse
+    SDE as the paper does, with the variance of DDPM's posterior; at 0 they are the deterministic ones of diffusers'
     image-to-image pipelines with DDIM.
     """
 

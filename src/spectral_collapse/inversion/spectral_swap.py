@@ -1,4 +1,4 @@
-"""Spectral swap: the latent's high frequencies exchanged for those of fresh noise."""
+"""Spectral swap: random noise replaces the latent's high frequencies."""
 
 from __future__ import annotations
 

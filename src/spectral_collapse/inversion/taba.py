@@ -12,11 +12,12 @@ from spectral_collapse.inversion.base import StandardSteps
 class TABA(StandardSteps):
     """Replaces the first steps by x = alpha * x0 + sigma * noise (Staniszewski et al. 2025, Sec. 5).
 
-    fraction: the share of the steps that is replaced, 0 to 1; the papers use 0.02 to 0.04. With 0 this
-    is standard inversion; with 1 the latent is the forward diffusion of the image and the network is
-    never asked. fresh: the noise is drawn anew at each replaced step, as the OVG authors' code has TABA, or one draw
-    serves them all, as in TABA's own; the latent's law is the same, the trajectory's is not. told: TABA's code for
-    latent diffusion models, DiT and IF tells the network the next timestep, its code for ADM the state's own, as here.
+    fraction: the share of the steps that is replaced, 0 to 1; the papers use 0.02 to 0.04. With 0 this is standard
+    inversion; with 1 the latent is the forward diffusion of the image and the network is never called. fresh: True
+    gives each replaced step new noise, as the OVG authors' version of TABA does; False uses one noise map for all, as
+    TABA's own code does. The latent has the same distribution either way, the trajectory does not. told: TABA's code
+    for latent diffusion models, DiT and IF gives the network the next timestep, its code for ADM the state's own, as
+    here.
     """
 
     fraction: float = 0.04

@@ -12,12 +12,12 @@ from spectral_collapse.sampling import step_with
 
 @dataclass(frozen=True)
 class UniInv(InversionMethod):
-    """One iteration of the step that sampling will take, from a guess with the last step's slope (UniEdit-Flow, Jiao et
-    al. 2025).
+    """One iteration of the step that sampling will take, from a guess with the last step's slope.
 
-    The network is asked at the level that a step leads to, as sampling will ask it there. One call per step, and one
-    more at the start. On a variance-preserving process it is the authors' version for DDIM, whose steps take the noise
-    alone of both predictions (`sampling.step_with`); elsewhere it is `fixed_point` with a warm start and one iteration.
+    Source: UniEdit-Flow (Jiao et al. 2025). The network is called at the level that a step leads to, as sampling will
+    call it there. One call per step, and one more at the start. On a variance-preserving process it is the authors'
+    version for DDIM, whose steps use only the noise of both predictions (`sampling.step_with`); elsewhere it is
+    `fixed_point` with a warm start and one iteration.
     """
 
     name = "uni_inv"

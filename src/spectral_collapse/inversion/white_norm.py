@@ -1,4 +1,4 @@
-"""White norm: the latent scaled to the norm that white noise has."""
+"""White norm: the latent scaled to the norm of white noise."""
 
 from __future__ import annotations
 

@@ -20,12 +20,13 @@ class Wiener(DPMSolver):
 
         alpha * sqrt(1 + p) * x0 + sigma * sqrt(p) * noise, at every frequency.
 
-    Its power is that of the forward diffusion, S + s^2 in units of alpha^2, so that a perfect denoiser of Gaussian data
-    makes a white latent of it; its squared correlation with the image is 1 - p^2, where forward diffusion (TABA,
-    `noise_floor`) has 1 - p. Where the image is empty nothing but noise enters, where it is strong next to none.
+    Its power is that of the forward diffusion, S + s^2 in units of alpha^2, so an optimal denoiser of Gaussian data
+    turns it into a white latent. Its squared correlation with the image is 1 - p^2, where forward diffusion (TABA,
+    `noise_floor`) has 1 - p. Where the image has no power only noise enters; where it has much, next to none.
 
-    A spectrum is an average over places. An image with edges in one place and plain areas in another has power at high
-    frequencies, and gets too little noise where it is plain: on images that are not stationary the latent is not white.
+    A spectrum is an average over the whole image. An image with edges here and plain areas there has power at high
+    frequencies, and too little noise enters its plain areas: for images that are not stationary the latent is not
+    white.
 
     k: the level of entry, 0 to num_steps; the steps below it are skipped. Steps up and down are `DPMSolver`'s.
     """

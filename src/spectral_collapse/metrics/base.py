@@ -1,4 +1,4 @@
-"""What every score says about itself, as data: charts take arrows, axes and sorting from here."""
+"""The metadata of every score: charts take arrows, axes and sorting from here."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class ScoreInfo:
     """Metadata of one score.
 
     name: as in stored results, and the key in `metrics.SCORES`; function: computes it, and is given a batch for each
-    word of `inputs`, in their order; symbol: how figures write it; higher_is_better: None where neither side is;
-    range: smallest and largest possible value; inputs: what it is computed from; per: what one value belongs to, a
-    sample or the whole set, and so what a mean or a bootstrap runs over; source: the paper's equations; units:
+    word of `inputs`, in their order; symbol: how figures write it; higher_is_better: None if neither direction is
+    better; range: smallest and largest possible value; inputs: what it is computed from; per: what one value belongs
+    to, a sample or the whole set, and so what a mean or a bootstrap runs over; source: the paper's equations; units:
     physical ones, "1" for a plain number; target: the ideal value, where it is neither end of the range; field: where
     the function returns a named tuple, the field that holds the value; weights: the name in `metrics.weights.SOURCES`
-    of the pretrained weights that it needs; notes: the shape of the first batch -> what belongs beside the value, its
-    expectation where there is no defect (`white_noise` for latents, `chance` for what is found by luck), or how it
-    was computed. The functions of this package's cards are no lambdas: keys of results name them.
+    of the pretrained weights that it needs; notes: the shape of the first batch -> what to report beside the value: its
+    expectation without any defect (`white_noise` for latents, `chance` for two equal sets), or how it was computed. The
+    functions of this package's cards are not lambdas, since keys of results name them.
     """
 
     name: str

@@ -13,7 +13,7 @@ BLOCK = 1 << 24
 def element_blocks(*batches: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
     """Batches (N, ...) of equal shape, flattened and cut alike along elements: float64 blocks (N, about BLOCK / N).
 
-    Of float64 batches they are views: no one may write into them.
+    Blocks of float64 batches are views and must not be written into.
     """
     rows = [batch.flatten(1) for batch in batches]
     width = max(1, BLOCK // len(rows[0]))

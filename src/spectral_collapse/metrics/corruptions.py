@@ -16,8 +16,11 @@ GRADES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class Corruption:
-    """apply: (batch (N, C, H, W), strength) -> a batch like it; strongest: the strength at grade 1, as a
-    function of the height in pixels; units: of the strength; meaning: what the strength is."""
+    """A corruption of a batch, graded by its strength.
+
+    apply: (batch (N, C, H, W), strength) -> a batch like it; strongest: the strength at grade 1, as a function of the
+    height in pixels; units: of the strength; meaning: what the strength is.
+    """
 
     apply: Callable[[torch.Tensor, float], torch.Tensor]
     strongest: Callable[[int], float]
@@ -71,12 +74,12 @@ IMAGES: dict[str, Corruption] = {
     "contrast": Corruption(lambda x, share: (1 - share) * x, lambda height: 0.8, "1", "share of the contrast lost"),
     "blocks": Corruption(_blocks, lambda height: 4.0, "octaves", "log2 of the side of a block in pixels"),
 }
-"""Of images in [-1, 1]. Blur and shift grow with the image, so that they mean the same at any size."""
+"""Corruptions of images in [-1, 1]. Blur and shift grow with the image, so that they mean the same at any size."""
 
 LATENTS: dict[str, Corruption] = {
     "smoothing": Corruption(gaussian_blur, lambda height: 1.0, "px", "standard deviation"),
     "scaling": Corruption(lambda x, share: (1 - share) * x, lambda height: 0.5, "1", "share of the amplitude lost"),
     "smooth field": Corruption(_mixed, lambda height: 0.8, "1", "share of the variance"),
 }
-"""Of latents of unit variance. 'smoothing' takes variance away, as a collapse does; 'smooth field'
-replaces white noise by correlated values of the same variance."""
+"""Corruptions of latents of unit variance. 'smoothing' removes variance, as a collapse does; 'smooth field' replaces
+white noise by correlated values of the same variance."""

@@ -42,7 +42,7 @@ INPUTS: dict[Inputs, tuple[Choices, ...]] = {
     "image and set": (("images",), ("hf_reference", "reference_set")),
     "two sets": (("images",), ("reference_set",)),
 }
-"""What the inputs of a card are here, in the order in which its function takes them."""
+"""The arguments of `evaluate` for the inputs of a card, in the order in which its function takes them."""
 
 SETTINGS = ("cutoff", "structure", "weights")
 """Arguments that are passed on under their own name to each function that has a parameter of that name."""
@@ -84,7 +84,7 @@ def evaluate(
     device: torch.device | str | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
-    """Scores by name, each called once with what it needs of the inputs.
+    """Computes scores by name, each called once with the inputs that it needs.
 
     Args:
         names: names of `metrics.SCORES`, or of functions that compute several of them ('pca', 'moments',
@@ -94,11 +94,11 @@ def evaluate(
         references: the true targets, as many, in the same order.
         sources: the source images, likewise (S_LF).
         reference_set: M x C x H x W, real images (S_HF and the distances of sets).
-        hf_reference: what S_HF knows of the real images; without it it is computed from reference_set.
+        hf_reference: the real images' statistics for S_HF; by default they are computed from reference_set.
         latents: N x c x h x w, inverted.
         noise, clean: as many noise maps and the images sampled from them, in the latents' space.
         cutoff, structure: of S_LF, as in `metrics.s_lf`.
-        weights: a folder with weights of LPIPS and Inception, beside the places of `weights.find`.
+        weights: a further folder with weights of LPIPS and Inception, as in `weights.find`.
         device: where to compute; without it, where the inputs are.
         progress: show a bar over the scores.
 

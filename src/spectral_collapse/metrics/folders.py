@@ -1,4 +1,4 @@
-"""All scores that folders of images allow, whoever made them."""
+"""All scores that can be computed for folders of images, whoever made them."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ def evaluate_folders(
     device: str | torch.device | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
-    """Every score that a folder of images allows, beside those of its sources and of true targets.
+    """Computes every score that a folder of images allows, with its sources and real targets if they are given.
 
-    Files belong together by their place in the folder and their name without its ending. Where all images have a
-    target of their name, targets are true ones and a set too; where none has, they are a set; sources need their names.
-    What only some have is scored on those. Latents count where each image has a NAME.npy of one beside it.
+    Files are matched by their place in the folder and their name without its ending. If all images have a target of
+    their name, targets serve as true targets and as a set; if none has, as a set alone. Sources are always matched by
+    name. If only some images have a match, those alone are scored. Latents are scored if each image has its own as
+    NAME.npy beside it.
 
     Args:
-        images: a folder of what is scored, such as `translation.translate_folder` or any other tool makes it.
+        images: a folder of images to score, from `translation.translate_folder` or any other tool.
         source, target: folders of the source images, and of real images of the target domain.
         size: height and width that all are resized to (at most `folders.LARGEST`); without it they have one size.
-        cutoff: of S_LF, as a fraction of the Nyquist frequency; without it that of `datasets.folders.CYCLES` per image.
-        weights, device, progress: as of `evaluate`.
+        cutoff: of S_LF, as a fraction of the Nyquist frequency; by default that of `datasets.folders.CYCLES` per image.
+        weights, device, progress: as in `evaluate`.
 
-    Returns what `evaluate` does, with the names of the images along `sample`, and a variable without values for each
-    score that lacks something, whose attribute `missing` says what. attrs['notes'] says what was left out and paired.
+    Returns what `evaluate` does, with the names of the images along `sample`. A score that lacks something has a
+    variable without values, whose attribute `missing` says what. attrs['notes'] says what was left out and paired.
 
     Raises DataError for an empty folder, files that cannot be read, and images of several sizes; InvalidParameterError
     for a size that images cannot be resized to; what `evaluate` does.

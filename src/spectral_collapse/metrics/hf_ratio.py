@@ -1,4 +1,4 @@
-"""How much fine detail an image has, beside its own target."""
+"""How much fine detail an image has, compared with its own target."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ WAVELET = "sym4"
 
 
 def hf_ratio(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-    """Natural logarithm of the high-frequency energy over that of the own target, (N,) float64.
+    """Natural logarithm of an image's high-frequency energy over that of its own target, (N,) float64.
 
-    0 is as much fine detail as the target has, log(1/2) half, log 2 twice; its absolute value is how far off an image
-    is. images and references (their targets): (N, C, H, W) in [-1, 1]. The energy is that of Eq. (38) of 'Spectral
-    Collapse', the finest wavelet details of all channels, always by sym4: S_HF compares with the mean over all
-    targets, by which a smooth image with ten times its target's detail can be a success. -inf where the image alone
-    has no detail, inf where the target alone has none, 0 where neither has any.
+    0 means as much fine detail as the target, log(1/2) half as much, log 2 twice as much; the absolute value is the
+    distance from the target. images and references (their targets): (N, C, H, W) in [-1, 1]. The energy is that of Eq.
+    (38) of 'Spectral Collapse', the finest wavelet details of all channels, always by sym4. S_HF compares with the mean
+    over all targets, so that a smooth image with ten times its target's detail can be a success there. -inf if the
+    image alone has no detail, inf if the target alone has none, 0 if neither has any.
 
     Raises InvalidParameterError (range, shapes), DataError (no images), NotFiniteError.
     """

@@ -27,10 +27,10 @@ def features(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Features (N, 2048) and (M, 2048), float64, of two sets of images (.., 1 or 3, H, W) in [-1, 1].
 
-    The images are rounded to 8 bits, as if stored, then resized to 299 x 299 by clean-fid, bicubic with
-    a filter that widens as the image shrinks (Parmar et al. 2022). The two sets may differ in size; a
-    single channel counts as three equal ones. The last sets are remembered, so that several scores of
-    the same sets cost one pass. weights: see `weights.find`.
+    The images are rounded to 8 bits, as if stored, then resized to 299 x 299 by clean-fid, bicubic with a filter that
+    widens as the image shrinks (Parmar et al. 2022). The two sets may differ in size; a single channel counts as three
+    equal ones. The last sets are cached, so that several scores of the same sets cost one pass. weights: see
+    `weights.find`.
 
     Raises MissingWeightsError, CheckpointError (not clean-fid's network), InvalidParameterError (range,
     channels), DataError (fewer than `smallest` images), NotFiniteError.

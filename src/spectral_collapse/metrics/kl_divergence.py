@@ -17,11 +17,11 @@ from spectral_collapse.metrics.ranges import check_latents
 def kl_divergence(latents: torch.Tensor) -> float:
     """KL(N(m, s^2) || N(0, 1)) in nats, m and s^2 fitted over the latents (N, C, H, W), mean over the C H W elements.
 
-    As in TABA, each element has its own Gaussian over samples, so that a pattern which all latents
-    share is seen; correlation between elements is not. TABA's code fits the reference to drawn noise
-    as well, takes KL(noise || latent) and adds 1e-6 to the standard deviations; here the reference is
-    N(0, 1) itself and an element that never varies gives infinity. The fit alone costs
-    `white_noise_kl(N)`, 1 / N for large N: report it beside the score, and compare sets of equal N.
+    As in TABA, each element has its own Gaussian over samples, so that a pattern which all latents share is seen;
+    correlation between elements is not. TABA's code fits the reference to sampled noise as well, takes KL(noise ||
+    latent) and adds 1e-6 to the standard deviations; here the reference is N(0, 1) itself and an element that never
+    varies gives infinity. The fit alone costs `white_noise_kl(N)`, 1 / N for large N: report it beside the score, and
+    compare sets of equal N.
 
     Raises DataError (fewer than two latents), InvalidParameterError (not a batch), NotFiniteError.
     """

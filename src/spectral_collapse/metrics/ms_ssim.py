@@ -14,8 +14,10 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def scales(height: int, width: int) -> int:
-    """How many of the five scales images of this size allow: each halves the side, and the coarsest must hold
-    the window of SSIM, so that 5 need 161 px, 4 need 81, 3 need 41, 2 need 21 and 1 needs 11.
+    """How many of the five scales images of this size allow.
+
+    Each scale halves the side, and the coarsest must hold the window of SSIM: 5 need 161 px, 4 need 81, 3 need 41, 2
+    need 21 and 1 needs 11.
     """
     height, width = check_count("height", height, 1), check_count("width", width, 1)
     return min(len(WEIGHTS), ((min(height, width) - 1) // (WINDOW - 1)).bit_length())
@@ -24,9 +26,9 @@ def scales(height: int, width: int) -> int:
 def ms_ssim(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
     """MS-SSIM per sample, (N,) float64, of images (N, C, H, W) in [-1, 1] to their references, mean over channels.
 
-    With fewer than five scales (see `scales`) the exponents that remain, of the finest, are divided by
-    their sum, so that with one scale left it is SSIM; values of different numbers of scales do not
-    compare. A scale whose mean structure is negative counts as 0.
+    With fewer than five scales (see `scales`) the exponents that remain, of the finest, are divided by their sum, so
+    that with one scale left it is SSIM; values of different numbers of scales cannot be compared. A scale whose mean
+    structure is negative counts as 0.
 
     Raises InvalidParameterError (range, shapes, under 11 px), DataError (no images), NotFiniteError.
     """

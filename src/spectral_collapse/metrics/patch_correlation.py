@@ -21,11 +21,11 @@ VALUES = 1 << 23
 def patch_correlation(latents: torch.Tensor, patch: int = 8, top: int = 20) -> float:
     """Mean of the `top` largest |Pearson r| inside each patch, mean over patches, of latents (N, C, H, W).
 
-    r is that of two elements of one patch over the N latents; the C x patch x patch elements of all
-    channels are paired with each other, and patches tile the latent (what does not fill a patch at
-    the right and lower border is left out). An element that never varies correlates with nothing: 0.
-    The largest of many correlations is far from 0 by chance: `white_noise_correlation` is the value
-    of white noise, 0.116 for 1000 latents of 4 channels, and what a score must be read against.
+    r is that of two elements of one patch over the N latents; the C x patch x patch elements of all channels are paired
+    with each other, and patches tile the latent (what does not fill a patch at the right and lower border is left out).
+    An element that never varies correlates with nothing: 0. The largest of many correlations is far from 0 by chance:
+    compare a score with `white_noise_correlation`, the value of white noise, which is 0.116 for 1000 latents of 4
+    channels.
 
     Raises DataError (fewer than 3 latents), InvalidParameterError (latents under a patch's size,
     more pairs asked for than there are, not a batch), NotFiniteError.

@@ -62,9 +62,9 @@ def area_error(images: torch.Tensor, predicted: torch.Tensor, true: torch.Tensor
 
 
 def area_means(values: torch.Tensor, plain: torch.Tensor, least: float = 0.0) -> torch.Tensor:
-    """Means of values (N, ..., H, W) over the plain and the other places (N, H, W): (2, N, ...) float64.
+    """Means of values (N, ..., H, W) over the plain and over the other positions (N, H, W): (2, N, ...) float64.
 
-    NaN where an area has no place, or less than the share `least` of all: the mean of a few is mostly chance.
+    NaN if an area has no position, or less than the share `least` of all: the mean of a few is mostly chance.
 
     Raises InvalidParameterError if the numbers, heights or widths differ.
     """

@@ -28,9 +28,9 @@ class Coverage(NamedTuple):
 def precision(images: torch.Tensor, references: torch.Tensor, weights: str | Path | None = None) -> Coverage:
     """Share of the images (N, 1 or 3, H, W) in [-1, 1] that lie on the manifold of the references (M, ...).
 
-    On the Inception features of FID, where the paper takes VGG-16's: values compare with each other,
-    not with published ones. See `inception.features` for resizing, weights and the errors raised; four
-    images and four references at least.
+    It uses the Inception features of FID, where the paper takes VGG-16's: values can be compared with each other, not
+    with published ones. See `inception.features` for resizing, weights and the errors raised; four images and four
+    references at least.
     """
     x, y = features("precision", images, references, weights, smallest=NEIGHBOURS + 1)
     return Coverage(float(coverage(x, y)), chance(coverage, x, y), len(x), len(y))

@@ -13,7 +13,7 @@ BAND = (0.005, 0.4)
 """Frequencies of the slope's fit in cycles per pixel (Appendix B.4 of 'Spectral Collapse')."""
 
 BANDS = {"low": (0.0, 0.125), "middle": (0.125, 0.25), "high": (0.25, 0.5)}
-"""Bands in cycles per pixel, each with its lower end; the last holds the Nyquist frequency, the mean is in none."""
+"""Bands in cycles per pixel, each including its lower end; the last includes the Nyquist frequency, none the mean."""
 
 
 ENERGY_BANDS = ("mean", *BANDS, "corners")
@@ -44,9 +44,9 @@ def radial_spectrum(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def band_power(images: torch.Tensor) -> torch.Tensor:
     """Mean power per ring in each of `BANDS`, (N, 3) float64, of images or latents (N, C, H, W).
 
-    Ring k belongs to the band of k / min(H, W), at every size; the mean radius of its coefficients lies a little
-    to one side of that or the other. A ring counts as much as another, whatever its number of coefficients. A
-    band without a ring, as images under 8 x 8 have it, is NaN. Raises as `radial_spectrum` does.
+    Ring k belongs to the band of k / min(H, W), at every size; the mean radius of its coefficients lies a little to one
+    side of that or the other. All rings have the same weight, whatever their number of coefficients. A band without a
+    ring is NaN, as in images under 8 x 8. Raises as `radial_spectrum` does.
     """
     _, power = radial_spectrum(images)
     rings = torch.arange(1, power.shape[1], dtype=torch.float64, device=power.device) / min(images.shape[-2:])

@@ -9,7 +9,7 @@ from spectral_collapse.errors import DataError, InvalidParameterError, NotFinite
 from spectral_collapse.later import torch
 
 SLACK = 1e-3
-"""How far an image may leave [-1, 1]: rounding, not an undecoded latent or a 0..255 image."""
+"""How far an image may leave [-1, 1]: enough for rounding, not for an undecoded latent or a 0..255 image."""
 
 CHUNK = 1 << 19
 """Values per piece in `pieces`: a few temporaries of this size stay in a CPU's cache, and memory
@@ -17,11 +17,10 @@ stays bounded for any number of images."""
 
 
 def check_latents(score: str, latents: torch.Tensor, name: str = "latents") -> torch.Tensor:
-    """`latents` (N, C, H, W) to compute with, once they are known to be a finite, non-empty batch.
+    """Checks that `latents` (N, C, H, W) are a finite, non-empty batch, and returns them for computing.
 
-    What is returned is in single precision at least and carries no gradient: a score measures, and numpy,
-    scipy and the FFT take neither half precision nor a graph. It shares its memory with what was given
-    where that was so already; no score may write into it.
+    The result has single precision at least and no gradient, since numpy, scipy and the FFT take neither half precision
+    nor a graph. If the input was so already, the result shares its memory; no score may write into it.
 
     Raises InvalidParameterError (not a floating-point batch), DataError (empty), NotFiniteError.
     """
@@ -30,7 +29,7 @@ def check_latents(score: str, latents: torch.Tensor, name: str = "latents") -> t
 
 
 def check_images(score: str, images: torch.Tensor, name: str = "images") -> torch.Tensor:
-    """`images` (N, C, H, W) to compute with, as `check_latents`, once they are known to be inside [-1, 1].
+    """Checks that `images` (N, C, H, W) are inside [-1, 1], and returns them as `check_latents` does.
 
     Raises as `check_latents` does, and InvalidParameterError beyond [-1 - SLACK, 1 + SLACK].
     """
@@ -89,8 +88,10 @@ def rescale(images: torch.Tensor, top: float) -> torch.Tensor:
 
 
 def unit(images: torch.Tensor) -> torch.Tensor:
-    """Images from [-1, 1] to [0, 1] for piq: rounding beyond it cut off, which it refuses, and channels last,
-    where its filters take half the time."""
+    """Images from [-1, 1] to [0, 1] for piq, channels last.
+
+    Rounding beyond [0, 1], which piq refuses, is cut off; with channels last its filters take half the time.
+    """
     return rescale(images, 1.0).clamp_(0, 1).contiguous(memory_format=torch.channels_last)
 
 

@@ -1,4 +1,4 @@
-"""S_HF: whether an image has the high-frequency energy that is usual for its data set."""
+"""S_HF: whether an image has the high-frequency energy that is typical of its data set."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ sides, and that jump would count as texture just in the smooth images that the s
 
 @dataclass(frozen=True)
 class HFReference:
-    """What S_HF knows of a data set's real images.
+    """Statistics of a data set's real images, for S_HF.
 
-    mean_log_energy: mu of Eq. (39), natural logarithm, on 0..255; wavelet: pywt's name; slope: of
-    the radial spectrum, which chose the wavelet; count: number of images; shape: (C, H, W) of each,
-    since the energy is a sum over pixels and channels.
+    mean_log_energy: mu of Eq. (39), natural logarithm, on 0..255; wavelet: pywt's name; slope: of the radial spectrum,
+    which chose the wavelet; count: number of images; shape: (C, H, W) of each, since the energy is a sum over pixels
+    and channels.
 
-    Raises InvalidParameterError for an energy that is not positive, an unknown wavelet and a shape that is none.
+    Raises InvalidParameterError for an energy that is not positive, an unknown wavelet and an invalid shape.
     """
 
     mean_log_energy: float
@@ -82,9 +82,9 @@ def check_reference(reference: object) -> None:
 
 
 def hf_excess(images: torch.Tensor, reference: HFReference) -> torch.Tensor:
-    """Logarithm of the high-frequency energy over the reference's usual one, per sample, (N,) float64.
+    """Logarithm of an image's high-frequency energy over the reference's geometric mean, per sample, (N,) float64.
 
-    S_HF with its sign: 0 is usual, log(1/2) half the energy, -inf no detail at all. images: (N, C, H, W) in
+    S_HF with its sign: 0 is the reference's energy, log(1/2) half of it, -inf no detail at all. images: (N, C, H, W) in
     [-1, 1]. Raises as `s_hf` does.
     """
     images = check_images("S_HF", images)

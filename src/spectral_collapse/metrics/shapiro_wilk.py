@@ -14,7 +14,7 @@ from spectral_collapse.metrics.base import ScoreInfo
 from spectral_collapse.metrics.ranges import check_latents
 
 LEVEL = 0.05
-"""Of the test where none is given, and so the rate at which it rejects white noise."""
+"""The default level of the test, and so the rate at which it rejects white noise."""
 
 LIMIT = 5000
 """Values per test: Royston's p-value is valid up to here, and TABA's published code draws as many."""

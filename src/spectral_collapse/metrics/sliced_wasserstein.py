@@ -40,11 +40,11 @@ class SlicedWasserstein(NamedTuple):
 def sliced_wasserstein(images: torch.Tensor, references: torch.Tensor) -> SlicedWasserstein:
     """Sliced Wasserstein-1 distance of images (N, C, H, W) in [-1, 1] to references (M, C, H, W), over levels.
 
-    Each level of the Laplacian pyramid down to 16 px is cut into 7 x 7 patches at 128 random places,
-    the same for every image; the distributions of 128 random projections are compared, in standard
-    deviations of the references' level and channel. The paper's code divides each set by its own
-    deviations, and does not see a loss of contrast or of high frequencies; here the references' are the
-    yardstick of both, so that exchanging the sets changes the value. The paper's values are 1000 times these.
+    Each level of the Laplacian pyramid down to 16 px is cut into 7 x 7 patches at 128 random positions, the same for
+    every image; the distributions of 128 random projections are compared, in standard deviations of the references'
+    level and channel. The paper's code divides each set by its own deviations, and does not see a loss of contrast or
+    of high frequencies; here both are divided by the references', so that exchanging the sets changes the value. The
+    paper's values are 1000 times these.
 
     Raises InvalidParameterError (range, shapes, under 16 px), DataError (fewer than two images, or
     references without any contrast in a channel), NotFiniteError.

@@ -14,9 +14,9 @@ from spectral_collapse.metrics.st_lpips import st_lpips_features
 def st_frechet(images: torch.Tensor, references: torch.Tensor) -> FID:
     """Frechet distance of images (N, 1 or 3, H, W) to references (M, ...), in [-1, 1], on features of ST-LPIPS.
 
-    FID's formula on `st_lpips_features` in place of those of Inception: its values compare with no FID. With fewer
-    images than features, 2304, most of the value is bias: read it beside `chance`, and compare values of the same N
-    and M only. Raises as `st_lpips_features`, and DataError for fewer than two images in either set.
+    FID's formula on `st_lpips_features` in place of those of Inception: its values cannot be compared with FID. With
+    fewer images than features, 2304, most of the value is bias: read it beside `chance`, and compare values of the same
+    N and M only. Raises as `st_lpips_features`, and DataError for fewer than two images in either set.
     """
     x, y = _features("ST-LPIPS Frechet distance", images, references, 2)
     return FID(float(frechet_distance(x, y)), chance(frechet_distance, x, y), len(x), len(y))
@@ -25,9 +25,9 @@ def st_frechet(images: torch.Tensor, references: torch.Tensor) -> FID:
 def st_kernel(images: torch.Tensor, references: torch.Tensor) -> KID:
     """Kernel distance of images (N, 1 or 3, H, W) to references (M, ...), in [-1, 1], on features of ST-LPIPS.
 
-    KID's formula, the unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, on
-    `st_lpips_features` in place of those of Inception: its values compare with no KID. Slightly negative where two
-    sets do not differ. Raises as `st_frechet`; three images and three references at least.
+    KID's formula, the unbiased squared maximum mean discrepancy with the kernel (x.y / D + 1)^3, on `st_lpips_features`
+    in place of those of Inception: its values cannot be compared with KID. They are slightly negative where two sets do
+    not differ. Raises as `st_frechet`; three images and three references at least.
     """
     x, y = _features("ST-LPIPS kernel distance", images, references, 3)
     return KID(*(float(value) for value in kernel_distance(x, y)), len(x), len(y))

@@ -23,8 +23,8 @@ def st_lpips(images: torch.Tensor, references: torch.Tensor, network: Network = 
     """Shift-tolerant LPIPS per sample, (N,) float64, of images (N, 1 or 3, H, W) in [-1, 1] to their references.
 
     Ghildyal and Liu, 'Shift-tolerant Perceptual Similarity Metric', ECCV 2022, with the weights that the package
-    stlpips_pytorch holds; AlexNet or VGG-16 with blurred pooling. It is not LPIPS, and its values compare with none of
-    LPIPS. A single channel counts as three equal ones. An image against itself gives 0.
+    stlpips_pytorch holds; AlexNet or VGG-16 with blurred pooling. It is not LPIPS, and its values cannot be compared
+    with those of LPIPS. A single channel counts as three equal ones. An image against itself gives 0.
 
     Raises MissingWeightsError (the package is not installed), InvalidParameterError (range, shapes, channels, network,
     too small), DataError (no images), NotFiniteError.
@@ -44,10 +44,10 @@ def st_lpips_vgg(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor
 
 @torch.no_grad()
 def st_lpips_features(images: torch.Tensor, network: Network = "alex") -> torch.Tensor:
-    """What distances of sets see of images (N, 1 or 3, H, W) in [-1, 1]: features (N, D), float64.
+    """Features (N, D), float64, of images (N, 1 or 3, H, W) in [-1, 1], for distances of sets.
 
-    Mean and standard deviation over the places of each channel of the five layers that shift-tolerant LPIPS compares:
-    D is 2304 with AlexNet, 2944 with VGG-16. Raises as `st_lpips` does.
+    Mean and standard deviation over the positions of each channel of the five layers that shift-tolerant LPIPS
+    compares: D is 2304 with AlexNet, 2944 with VGG-16. Raises as `st_lpips` does.
     """
     model = _model(network)
     images = check_images("features of ST-LPIPS", images)

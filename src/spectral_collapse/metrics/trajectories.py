@@ -1,4 +1,4 @@
-"""What happens on the way between an image and its latent, step by step, seen through the callback."""
+"""Measures every step between an image and its latent, through the callback."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ MEASURES: dict[str, tuple[str, str]] = {
     "clean_spectrum": ("|F (x̂0 - x0)|²", "ours: clean_error per frequency"),
     "label_sensitivity": ("|ε_other - ε| / |ε|", "ours: relative L2 change of the predicted noise"),
 }
-"""What `Trajectory` measures at each step and of each sample -> symbol, source; its `diagnostics` are the methods'
-own. A run is watched here, so these are no scores of `metrics.SCORES`."""
+"""What `Trajectory` measures at each step for each sample -> symbol, source; `diagnostics` come from the methods. These
+describe a run, so they are not in `metrics.SCORES`."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class Trajectory:
         inverted = method.invert(denoiser, images, label=0, callback=watch)
         found = watch.dataset(inverted.diagnostics)
 
-    clean: the encoded input, N x C x H x W; without it there is no clean_error or clean_spectrum. denoiser
-    and other_label (N labels, or one): together, and only for label_sensitivity, which costs a network call
-    per step; under guidance the prediction that is compared with is the guided one. A new walk (index 0) starts
-    anew, so a second batch needs its own Trajectory, and `xarray.concat(..., 'sample')` joins them.
+    clean: the encoded input, N x C x H x W; without it there is no clean_error or clean_spectrum. denoiser and
+    other_label (N labels, or one): together, and only for label_sensitivity, which costs a network call per step; under
+    guidance it is compared with the guided prediction. A new run (index 0) starts anew, so a second batch needs its own
+    Trajectory, and `xarray.concat(..., 'sample')` joins them.
 
     Raises InvalidParameterError if only one of denoiser and other_label is given, or if clean is no batch or has
     another shape than the states.
@@ -103,7 +103,7 @@ class Trajectory:
         return ["noise_norm", *errors, *(("label_sensitivity",) if self.denoiser is not None else ())]
 
     def dataset(self, diagnostics: Mapping[str, torch.Tensor] | None = None) -> xr.Dataset:
-        """All steps, in the order of the walk: dims step, sample and, for velocities and spectrum, frequency.
+        """All steps in order: dims step, sample and, for velocities and spectrum, frequency.
 
         velocity is the root mean square, over each ring of width 1 / min(H, W) and over channels, of the
         orthonormal FFT of the update z_next - z, in the state's own scale. Fig. 17 shows its logarithm
@@ -116,7 +116,7 @@ class Trajectory:
         diagnostics: `Inversion.diagnostics`, among them OVG's 'conflict', whose mean over steps is the
         share of steps in conflict.
 
-        Raises DataError before any step was seen, InvalidParameterError for diagnostics of another walk.
+        Raises DataError before any step was seen, InvalidParameterError for diagnostics of another run.
         """
         if diagnostics is not None:
             check_is("diagnostics", diagnostics, Mapping, "a dict, as Inversion.diagnostics")

@@ -34,8 +34,8 @@ def c2st(images: torch.Tensor, references: torch.Tensor) -> C2ST:
 
     Logistic regression on standardised features of shift-tolerant LPIPS (`st_lpips_features`), cross-validated in eight
     folds with a fixed seed; the score is the area under the ROC curve of what it says of the images left out (Lopez-Paz
-    and Oquab, ICLR 2017, with the area in place of the accuracy). More images tell more: compare values of equal N and
-    M, and beside that of two real sets. Images of one picture in both sets make it too small.
+    and Oquab, ICLR 2017, with the area in place of the accuracy). The test is stronger with more images: compare values
+    of equal N and M, and with that of two real sets. Images of one picture in both sets make it too small.
 
     Raises as `st_lpips_features`, and DataError for fewer than eight images in either set, MissingWeightsError where
     scikit-learn is not installed.

@@ -27,8 +27,7 @@ VARIABLE = "SPECTRAL_COLLAPSE_WEIGHTS"
 
 
 class MissingWeightsError(DataError):
-    """A score cannot be computed because its weights, or the package that computes it, are nowhere: its value is
-    missing, with this reason."""
+    """A score has no value because its weights, or the package that computes it, were not found."""
 
 
 def package(module: str) -> ModuleType:
@@ -57,8 +56,8 @@ class Source:
 class Found:
     """A file of weights on this machine.
 
-    published: whether its sha256 is the published one; a file in a named folder need not have it, and
-    a score computed with it then bears the name only by courtesy. The three belong into any result.
+    published: whether its sha256 is the published one. A file in a named folder need not have it; a score computed with
+    it is then not comparable with the published one, so store all three fields in any result.
     """
 
     path: Path
@@ -81,11 +80,13 @@ SOURCES: dict[str, Source] = {
 
 
 def find(name: str, folder: str | Path | None = None) -> Found:
-    """The weights called `name`: in `folder`, in the folder that SPECTRAL_COLLAPSE_WEIGHTS names, where
-    `download` puts them, or where torchvision and clean-fid keep theirs; the first that is there.
+    """Finds the weights called `name`, in the first folder that has them.
 
-    Raises MissingWeightsError where there are none, DataError for a file with a wrong checksum outside
-    of the named folders, InvalidParameterError (unknown name).
+    The folders are `folder`, the one that SPECTRAL_COLLAPSE_WEIGHTS names, where `download` puts them, and where
+    torchvision and clean-fid keep theirs.
+
+    Raises MissingWeightsError if there are none, DataError for a file with a wrong checksum outside of the named
+    folders, InvalidParameterError (unknown name).
     """
     source = _source(name)
     given = [("weights", folder), (VARIABLE, os.environ.get(VARIABLE) or None)]
@@ -160,7 +161,7 @@ def _sha256(path: Path, modified: int) -> str:
 
 
 def checksum(weights: str, folder: str | Path | None = None) -> str:
-    """The checksum of pretrained weights, or '' where there are none: a value appears with its weights."""
+    """The checksum of pretrained weights, or '' if there are none: a value appears once its weights do."""
     try:
         return find(weights, folder).sha256
     except DataError:

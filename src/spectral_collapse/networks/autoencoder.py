@@ -18,12 +18,12 @@ _NO_VARIANCE = -30.0  # a logarithm: the code is the posterior's mean
 
 
 class PatchedAutoencoder(ModelMixin, ConfigMixin):
-    """An autoencoder that begins with the best linear one and keeps texture, called as diffusers' AutoencoderKL is.
+    """An autoencoder that begins with the best linear one and keeps texture; it is called as diffusers' AutoencoderKL.
 
-    Each `patch` x `patch` block of pixels is a vector of 3 * patch^2 numbers. Its code is linear, its `latent_channels`
-    first principal components over training images (`fit`), plus what a small convolutional network adds from the
-    blocks around it; so is the way back. Both networks begin at 0, so training begins where no linear code is better
-    (Eckart and Young 1936), and not at random weights.
+    Each `patch` x `patch` block of pixels is a vector of 3 * patch^2 numbers. Its code has a linear part, its
+    `latent_channels` first principal components over training images (`fit`), and a part that a small convolutional
+    network computes from the blocks around it. The decoder has the same two parts. Both networks begin at 0, so
+    training begins at the best linear code (Eckart and Young 1936), and not at random weights.
 
     Args:
         patch: side of a block in pixels. latent_channels: numbers per block. width: channels inside both networks.
@@ -159,10 +159,10 @@ def decode(autoencoder: Autoencoder, latents: torch.Tensor, batch_size: int = 64
 
 
 def latent_statistics(autoencoder: Autoencoder) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `training.latents.measure` left them.
+    """Mean and standard deviation per latent channel, 1 x c x 1 x 1, as `training.latents.measure` stored them.
 
-    An autoencoder that nobody measured, such as Stable Diffusion's, has its `scaling_factor` and
-    `shift_factor` instead.
+    An autoencoder that was not measured, such as Stable Diffusion's, has its `scaling_factor` and `shift_factor`
+    instead.
     """
     config, like = autoencoder.config, next(autoencoder.parameters())
     if config.get("latents_mean") is None:

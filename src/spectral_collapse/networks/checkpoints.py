@@ -10,9 +10,9 @@ The card of a denoiser names its autoencoder: a checkpoint that lies beside it, 
 one, or a name on the Hugging Face hub. `latents_mean` and `latents_std` in the card are per channel and
 replace the autoencoder's own scale.
 
-Nothing in a checkpoint is ever unpickled, and no weights are read but those that its hash is of: other weight
-files in the folder, and indices that name them, are passed over. A variant, such as
-diffusion_pytorch_model.fp16.safetensors, is read where it alone is there.
+Nothing in a checkpoint is ever unpickled, and only the weights that its hash covers are read: other weight files in the
+folder, and indices that name them, are ignored. A variant, such as diffusion_pytorch_model.fp16.safetensors, is read
+where it alone is there.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _OWN_CLASSES = {
 }
 """Networks of this package -> the modules that they are in."""
 MODEL_HASH = "model_hash"
-"""What the card of a record says of weights that are not included: the hash of their `Model`."""
+"""The key in a record's card: the hash of the `Model` whose weights are not included."""
 _MOST_STEPS = 1_000_000
 _READING = ("prediction", "process", "sigma_data", "latents_mean", "latents_std")
 _SLACK = 1e-3  # how far an image may leave [-1, 1], as the scores have it: rounding, not 0..255
@@ -111,7 +111,7 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are; a closed form without networks goes where its input is, and has the CPU here."""
+        """The device of the networks; a closed form without networks computes on its input's, and has the CPU here."""
         found = (device_of(network) for network in self._networks())
         return next((device for device in found if device is not None), torch.device("cpu"))
 
@@ -154,8 +154,8 @@ class Model:
 
         Images of any floating-point precision are taken, and computed with in that of the autoencoder.
 
-        Raises InvalidParameterError for what is no floating-point tensor, for images of a size that the
-        networks cannot take, and for values beyond [-1, 1], NaN among them.
+        Raises InvalidParameterError for anything but a floating-point tensor, for images of a size that the networks
+        cannot take, and for values beyond [-1, 1], NaN among them.
         """
         step = self._size_multiple()
         _check_tensor("images", images, "in [-1, 1]")
@@ -177,8 +177,8 @@ class Model:
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents N x c x h x w -> images N x 3 x H x W in [-1, 1].
 
-        Raises InvalidParameterError for what is no floating-point tensor, for another number of channels and
-        for NaN or infinity.
+        Raises InvalidParameterError for anything but a floating-point tensor, for another number of channels and for
+        NaN or infinity.
         """
         channels = 3 if self.autoencoder is None else self.autoencoder.config.latent_channels
         _check_tensor("latents", latents, "as encode gives them")
@@ -239,8 +239,10 @@ def check_made_for(card: Mapping[str, Any], dataset: str, family: str, image_siz
 
 
 class Facts(NamedTuple):
-    """What the files of a model say of it: card, hash and downsampling of the `Model`, its noise process, and the
-    classes whose code it runs."""
+    """What the files of a model say of it.
+
+    card, hash and downsampling of the `Model`, its noise process, and the classes whose code it runs.
+    """
 
     card: dict[str, Any]
     hash: str
@@ -250,7 +252,7 @@ class Facts(NamedTuple):
 
 
 def facts(name: str | Path) -> Facts:
-    """What identifies a model by name or folder, whose networks are not made for it.
+    """What identifies a model by name or folder, without building its networks.
 
     A network whose weights are not included is known by the name of its record (`recording`), whose card has its hash.
 
@@ -353,7 +355,7 @@ def _on_hub(name: str | Path) -> bool:
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a checkpoint: a path as it is (or its vae), else a shipped one, else a training run's."""
+    """The folder of a checkpoint: a path as it is (or its vae), else an included checkpoint, else a training run's."""
     given = paths.expanded(name, "a checkpoint")
     candidates = [given, given / "vae", *(folder / name for folder in _shelves()), paths.runs() / name / "model"]
     try:
@@ -387,7 +389,7 @@ def find(name: str | Path) -> Path:
 
 
 def recorded(name: str | Path) -> Path | None:
-    """The record of a network of this name whose weights are nowhere here; None where there is none."""
+    """The record of a network of this name whose weights are not on this machine; None if there is none."""
     if str(name) != Path(name).name or any((folder / name).is_dir() for folder in _shelves()):
         return None
     folder = paths.records() / name
@@ -401,7 +403,7 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def available(file: str = "config.json") -> dict[str, Path]:
-    """The folders of the shipped checkpoints that have this file, by name, in the order of names."""
+    """The folders of the included checkpoints that have this file, by name, in the order of names."""
     found = {one.parent.name: one.parent for shelf in reversed(_shelves()) for one in shelf.glob(f"[!.]*/{file}")}
     return dict(sorted(found.items()))
 
@@ -418,10 +420,10 @@ def process_card(process: Process) -> dict[str, Any]:
 
 
 def usual(family: str, kind: str) -> str:
-    """The name of the network that translates a family's images where nobody names one. kind: 'real' or 'rendered'.
+    """The name of the default network for a family's images. kind: 'real' or 'rendered'.
 
-    `FAMILY` was trained on real images and `FAMILY-rendered` on their rendered twins. Where one of the two is missing
-    it is the other one, and `FAMILY` where both are.
+    `FAMILY` was trained on real images and `FAMILY-rendered` on their rendered twins. If one of the two is missing, the
+    other one is the default; if both are, `FAMILY`.
     """
     names = [family, f"{family}-rendered"]
     there = available()
@@ -429,10 +431,10 @@ def usual(family: str, kind: str) -> str:
 
 
 def shipped(family: str, image_size: int, kind: str | None = None) -> list[str]:
-    """The names of the networks that ship for a family of data sets and an image size, its `usual` one first.
+    """The names of the networks that are included for a family of data sets and an image size, its `usual` one first.
 
-    kind: 'real' or 'rendered', for networks that were trained on such images alone, if there are any.
-    Raises CheckpointError for a card that cannot be read.
+    kind: 'real' or 'rendered', for networks that were trained on such images alone, if there are any. Raises
+    CheckpointError for a card that cannot be read.
     """
     cards = {name: read_card(folder) for name, folder in available("card.json").items()}
     wanted = {"family": family, "image_size": image_size}
@@ -443,9 +445,9 @@ def shipped(family: str, image_size: int, kind: str | None = None) -> list[str]:
 
 
 def called(checkpoint: str | Path | Model) -> str:
-    """What a network is called: as its folder or, where that is the 'model' of a training run, as the run.
+    """The name of a network: that of its folder or, if this is the 'model' of a training run, that of the run.
 
-    One that is loaded already, and has no folder, is called by its hash, if it has one.
+    A loaded network without a folder is called by its hash, if it has one.
     """
     if isinstance(checkpoint, Model):
         return checkpoint.hash or "model"

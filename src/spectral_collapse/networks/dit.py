@@ -22,8 +22,9 @@ D = TypeVar("D", bound=DiTTransformer2DModel)
 class GainedDiT(DiTTransformer2DModel):
     """A DiT whose output is that of diffusers plus gain(time) * input, one learned gain per channel (`networks.gain`).
 
-    A token is a few times as wide as what it holds of the input in networks of the papers, and hardly wider in a small
-    one on latents of many channels. Without a gain such a network loses the noise that it shall predict.
+    In the papers' networks a token is a few times as wide as the part of the input that it holds; in a small network on
+    latents of many channels it is hardly wider. Without a gain such a network loses part of the noise that it has to
+    predict.
     """
 
     @functools.wraps(DiTTransformer2DModel.__init__)  # diffusers reads the signature
@@ -55,14 +56,14 @@ def small_dit(
     heads: int = 4,
     patch: int = 2,
 ) -> DiTTransformer2DModel:
-    """A class-conditional DiT with adaLN-zero, of 0.8 million parameters unless told otherwise.
+    """A class-conditional DiT with adaLN-zero, of 0.8 million parameters by default.
 
     size and channels are those of its input; num_labels counts the domain labels with the null one,
     which is a class like the others; width is a multiple of 4 and of heads.
 
-    Its first output is zero, as adaLN-zero asks: diffusers leaves out that initialisation. diffusers
-    also drops class labels by itself, in each block another; that is switched off, since training
-    drops labels for the whole network at once.
+    Its first output is zero, as adaLN-zero asks: diffusers leaves out that initialisation. diffusers also drops class
+    labels by itself, differently in each block; that is switched off, since training drops labels for the whole network
+    at once.
     """
     return _zeroed(DiTTransformer2DModel, size, channels, num_labels, width, depth, heads, patch)
 

@@ -1,9 +1,9 @@
 """The part of a network's output that follows the size of its input: gain(time) * input, one gain per channel.
 
 A network that ends in a normalisation gives an output whose size does not follow the size of its input, and one whose
-layers are not much wider than its input loses part of the noise in it. At high noise the noise in an input is very
-nearly the input itself, and what of it is not predicted stays in the sample. The gain, which is learned and starts at
-0, carries it through.
+layers are not much wider than its input loses part of the noise in it. At high noise the input is very nearly the noise
+itself, and the part of it that is not predicted stays in the sample. The gain, which is learned and starts at 0,
+carries it through.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TIME_CHANNELS = 32
 
 
 def gain(channels: int) -> torch.nn.Sequential:
-    """The layers that make the gains of so many channels from a time."""
+    """A small network from the embedding of a time to one gain per channel."""
     layers = torch.nn.Sequential(torch.nn.Linear(_TIME_CHANNELS, 64), torch.nn.SiLU(), torch.nn.Linear(64, channels))
     torch.nn.init.zeros_(layers[-1].weight)
     torch.nn.init.zeros_(layers[-1].bias)
@@ -25,7 +25,7 @@ def gain(channels: int) -> torch.nn.Sequential:
 def with_gain(
     layers: torch.nn.Sequential, output: torch.Tensor, sample: torch.Tensor, timestep: torch.Tensor
 ) -> torch.Tensor:
-    """An output with the gain's part of its input sample, both N x C x H x W, at N timesteps."""
+    """An output plus the gain times its input sample, both N x C x H x W, at N timesteps."""
     with torch.autocast(sample.device.type, enabled=False):  # half precision would round the gain to 0.4 %
         time = get_timestep_embedding(timestep, _TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0)
         gains = layers(time.to(layers[0].weight)).to(sample.dtype)

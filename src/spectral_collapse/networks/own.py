@@ -1,4 +1,4 @@
-"""A user's own model, however it is kept: a checkpoint, a folder of diffusers, two of them, or a function."""
+"""A user's own model, in any supported form: a checkpoint, a folder of diffusers, two of them, or a function."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Domain = str | int | None
 
 
 class GreyModel(Model):
-    """A `Model` of one channel in pixel space: images keep the mean of their three, and get three alike."""
+    """A `Model` of one channel in pixel space: it averages an image's channels and repeats its output in all."""
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         return super().encode(images).mean(1, keepdim=True)
@@ -85,7 +85,7 @@ class TwoModels(Model):
 def two_models(source: Model, target: Model) -> TwoModels:
     """Two models as one: images are inverted with the first, latents sampled with the second.
 
-    Raises InvalidParameterError where they do not meet: other processes, or other image sizes.
+    Raises InvalidParameterError if their processes or their image sizes differ.
     """
     if source.denoiser.process != target.denoiser.process:
         raise InvalidParameterError(
@@ -112,7 +112,7 @@ def open_model(
     dtype: str = "float32",
     device: str | torch.device = "cpu",
 ) -> Model:
-    """A model from wherever a user has it, on a device.
+    """Opens a user's model, in any supported form, on a device.
 
     Args:
         model: a `Model`; a checkpoint of this library, by name or folder (`load_model`); a folder of diffusers: a
@@ -156,13 +156,13 @@ def shapes(model: Model, size: int | None = None) -> tuple[tuple[int, int], torc
 
 
 def precision(model: Model) -> torch.dtype:
-    """Of the weights of its network."""
+    """The precision of the weights of a model's network."""
     found = (weights.dtype for network in model._networks() for weights in network.parameters())
     return next(found, torch.float32)
 
 
 def fingerprint(model: Model) -> str:
-    """The model's hash; of one that has none a digest of its weights, '' where it has none of those either."""
+    """The model's hash; without one, a digest of its weights, or '' if it has no weights either."""
     if model.hash:
         return model.hash
     digest, seen = hashlib.sha256(), False

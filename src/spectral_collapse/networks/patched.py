@@ -15,7 +15,7 @@ from spectral_collapse.networks.sketch import sketched
 
 
 class PatchedUNet(ModelMixin, ConfigMixin):
-    """A class-conditional U-Net that sees each `patch` x `patch` block of pixels as the channels of one place.
+    """A class-conditional U-Net that sees each `patch` x `patch` block of pixels as the channels of one position.
 
     Space-to-depth only sorts the numbers of an image: it is orthonormal, white noise stays white, and no
     frequency is lost. Input and output are images, N x in_channels x H x W.
@@ -101,7 +101,7 @@ def patched_unet(
     attention: int = 1,
     dropout: float = 0.0,
 ) -> PatchedUNet:
-    """A `PatchedUNet`, of 2.7 million parameters for images of 64 x 64 x 3 unless told otherwise."""
+    """A `PatchedUNet`, of 2.7 million parameters for images of 64 x 64 x 3 by default."""
     return PatchedUNet(  # diffusers takes what is given by position for a default
         sample_size=size,
         in_channels=channels,

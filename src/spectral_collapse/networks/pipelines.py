@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class PipelineModel(Model):
-    """A `Model` whose hash is taken whenever it is asked for, since a pipeline's adapters and settings may change.
+    """A `Model` whose hash is computed at each access, since a pipeline's adapters and settings may change.
 
-    It is of all that denoiser and autoencoder compute with: weights, settings of all layers, adapters and their
-    strengths, attention processors, and what the network is told by each label. All weights are read for it, about a
-    second for each gigabyte. Where it cannot be known (hooks, offloading, weights of 8 bits, a patched layer) it is
-    '', which a warning says, and nothing that the model makes is kept.
+    It covers all that denoiser and autoencoder compute with: weights, settings of all layers, adapters and their
+    strengths, attention processors, and the input that the network receives for each label. All weights are read for
+    it, about a second for each gigabyte. If it cannot be known (hooks, offloading, weights of 8 bits, a patched layer),
+    it is '', a warning says so, and nothing that the model makes is stored.
     """
 
     @property
     def hash(self) -> str:
-        """Twelve hex digits, or '' where what the model computes cannot be told from what another does."""
+        """Twelve hex digits, or '' if they could not identify what the model computes."""
         try:
             return _digest(self.denoiser, self.autoencoder)
         except UnidentifiedError as error:
@@ -62,7 +62,7 @@ def model_from_pipeline(
 ) -> Model:
     """A model from a pipeline: its network as a denoiser (`denoisers.from_pipeline`) with its autoencoder.
 
-    family: of the data sets that it translates, as `datasets.info` has it; a study takes the model with these alone.
+    family: of the data sets that it translates, as `datasets.info` has it; a study accepts the model only with these.
     The other arguments are those of `from_pipeline`. Images are N x 3 x H x W in [-1, 1], at best of the `image_size`
     in the model's card, which is a study's `size`. The autoencoder is used in float32, in a copy where the pipeline is
     in half precision or offloaded: SDXL's overflows in half. The hash is that of a `PipelineModel`.

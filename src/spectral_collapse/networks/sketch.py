@@ -1,4 +1,4 @@
-"""What cannot be built is said in one sentence, before it takes memory."""
+"""Refuses networks that cannot be built, in one sentence and before they take memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIXED = ("size", "channels", "num_labels")
 
 
 def sketched(builder: Callable[P, N]) -> Callable[P, N]:
-    """A builder of networks that looks at its numbers and makes a sketch without weights first.
+    """A builder of networks that first checks its arguments and builds the network without weights.
 
     Lists are taken as tuples. Raises InvalidParameterError for what cannot be built or does not fit into memory.
     """

@@ -208,7 +208,7 @@ def spectral_unet(
     attention: int = 1,
     dropout: float = 0.0,
 ) -> SpectralUNet:
-    """A `SpectralUNet`, of 2.7 million parameters for images of 64 x 64 x 3 unless told otherwise."""
+    """A `SpectralUNet`, of 2.7 million parameters for images of 64 x 64 x 3 by default."""
     return SpectralUNet(
         sample_size=size,
         in_channels=channels,

@@ -84,7 +84,7 @@ def tiny_tokenizer() -> CLIPTokenizer:
 
 
 def tiny_text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
-    """Of a CLIP text encoder for this tokenizer."""
+    """The configuration of a CLIP text encoder for this tokenizer."""
     from transformers import CLIPTextConfig
 
     return CLIPTextConfig(

@@ -16,11 +16,11 @@ def small_unet(
     widths: tuple[int, ...] = (48, 96, 112),
     attention: int | None = None,
 ) -> UNet2DModel:
-    """A class-conditional U-Net, of 3.1 million parameters for latents of 16 x 16 x 4 unless told otherwise.
+    """A class-conditional U-Net, of 3.1 million parameters for latents of 16 x 16 x 4 by default.
 
-    size and channels are those of its input (64 and 3 in pixel space); num_labels counts the domain
-    labels with the null one; widths are the channels per resolution, each half the one before;
-    attention is how many of the coarsest resolutions have self-attention, all but the finest without it.
+    size and channels are those of its input (64 and 3 in pixel space); num_labels counts the domain labels with the
+    null one; widths are the channels per resolution, each half the one before; attention is how many of the coarsest
+    resolutions have self-attention, by default all but the finest.
     """
     attention = len(widths) - 1 if attention is None else attention
     plain = len(widths) - attention
@@ -47,11 +47,11 @@ def paper_unet(
     layers: int = 2,
     states: int = 768,
 ) -> UNet2DConditionModel:
-    """Stable Diffusion v1.5's U-Net, 860 million parameters, told the domain label through cross-attention.
+    """Stable Diffusion v1.5's U-Net, 860 million parameters, which receives the domain label through cross-attention.
 
-    Where Stable Diffusion has the states of a text, this has one learned state per label: diffusers'
-    own projection of the text states takes the label as a one-hot vector, so that its columns are the
-    table of labels and are trained and saved with everything else. See `label_arguments`.
+    Where Stable Diffusion has the states of a text, this has one learned state per label: diffusers' own projection of
+    the text states takes the label as a one-hot vector, so that its columns are the table of labels and are trained and
+    saved with everything else. See `label_arguments`.
     """
     deeper = len(widths) - 1
     return UNet2DConditionModel(
@@ -70,7 +70,7 @@ def paper_unet(
 
 
 def label_arguments(network: torch.nn.Module, label: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The keyword arguments that tell a network in training N domain labels: one-hot states, or class labels."""
+    """The keyword arguments that give a network in training N domain labels: one-hot states, or class labels."""
     if isinstance(network, UNet2DConditionModel):
         one_hot = torch.nn.functional.one_hot(label, network.config.encoder_hid_dim)
         return {"encoder_hidden_states": one_hot[:, None].to(network.dtype)}
@@ -80,9 +80,8 @@ def label_arguments(network: torch.nn.Module, label: torch.Tensor) -> dict[str, 
 def take_label_states(network: torch.nn.Module) -> torch.Tensor | None:
     """The cross-attention states of each label, (labels, 1, channels), taken out of a `paper_unet`.
 
-    The network is then called with such states, as any other UNet2DConditionModel is, and a method that
-    searches for better states (null-class inversion) has all their channels. None for a network that
-    is told class labels.
+    The network is then called with such states, as any other UNet2DConditionModel is, and a method that searches for
+    better states (null-class inversion) has all their channels. None for a network that takes class labels.
     """
     if not isinstance(network, UNet2DConditionModel) or network.config.encoder_hid_dim_type != "text_proj":
         return None

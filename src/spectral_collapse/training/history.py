@@ -1,4 +1,4 @@
-"""What a training run leaves to be looked at: its loss at every step and its validations, as one xarray file."""
+"""What a training run records for inspection: its loss at every step and its validations, as one xarray file."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _DIMS = {
 class History:
     """Losses and validations of one run.
 
-    The dataset has `train_loss` (iteration), the mean over the batch at every optimizer step, and over
-    `step`, the number of optimizer steps before each validation: `loss` (step, level) at levels of
-    noise-to-signal ratio `sigma_over_alpha`, `noise_error` (step, level, band, domain, pair) of held-out
-    images at the same levels, `s_hf` (step, sample), `psnr` and `s_hf_reconstructed` (step, test_image),
-    and `image` (step, sample, row, col, rgb), bytes. What a run does not measure is not there.
+    The dataset has `train_loss` (iteration), the mean over the batch at every optimizer step, and over `step`, the
+    number of optimizer steps before each validation: `loss` (step, level) at levels of noise-to-signal ratio
+    `sigma_over_alpha`, `noise_error` (step, level, band, domain, pair) of held-out images at the same levels, `s_hf`
+    (step, sample), `psnr` and `s_hf_reconstructed` (step, test_image), and `image` (step, sample, row, col, rgb),
+    bytes. Measures that a run does not make are missing.
     """
 
     def __init__(self, levels: list[Level] | None = None) -> None:
@@ -93,7 +93,7 @@ class History:
         return {name: round(mean, 4) for name, mean in means.items()}
 
     def files(self, attrs: dict[str, Any]) -> dict[str, bytes]:
-        """What goes with a checkpoint: the curves without pictures, and the last samples as one PNG."""
+        """Files that go with a checkpoint: the curves without pictures, and the last samples as one PNG."""
         found = {FILE: results.encode(self.dataset(attrs).drop_vars(["image", "row", "col", "rgb"], errors="ignore"))}
         if "image" in self._series:
             found["samples.png"] = _png(self._series["image"][-1][:8])

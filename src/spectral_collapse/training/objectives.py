@@ -26,10 +26,10 @@ class Corruption(NamedTuple):
 def draw_corruption(
     process: Process, shape: tuple[int, ...], generator: torch.Generator, device: torch.device | None = None
 ) -> Corruption:
-    """The corruption of a batch of this shape, at levels drawn as the process draws them for training.
+    """A random corruption of a batch of this shape, at levels from `process.draw`.
 
-    device: where the noise is drawn, which a CPU would be slow at for a GPU; on another kind of device than the
-    generator's it has a generator of its own, of the same seed.
+    device: where the noise is generated, since a CPU would be slow for a GPU. On another kind of device than the
+    generator's, the noise comes from a separate generator of the same seed.
     """
     alpha, sigma, time = process.draw(shape[0], generator)
     if device is not None and device.type != generator.device.type:
@@ -56,11 +56,11 @@ def denoising_loss(
     Args:
         network: called with (x, time, **told).
         clean: N x C x H x W.
-        told: what tells the network its labels, from `label_arguments`.
+        told: the network's label arguments, from `label_arguments`.
         sigma_data: standard deviation of the clean images, for 'edm' only.
         min_snr_gamma: where positive, the error of the clean image is weighted by min(SNR, gamma)
             (Hang et al. 2023), whatever the prediction type; 0 leaves the output's error as it is.
-        weighted: what is called with the output's error, the time and **told before it is squared, such as
+        weighted: a function of the output's error, the time and **told, applied before the error is squared, such as
             `networks.SpectralUNet.weighted`.
     """
     noise = corruption.noise.to(clean)

@@ -1,4 +1,4 @@
-"""The training images of a run, in a file that is read as needed, drawn so that any step can be drawn again."""
+"""The training images of a run, in a file that is read as needed; any step can repeat its random choices."""
 
 from __future__ import annotations
 
@@ -114,8 +114,8 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
 def open_split(name: str, split: str, recipe: Recipe, source: str, root: str | Path | None) -> DomainDataset:
     """One split of a data set at the recipe's size.
 
-    Beside rendered data sets one without a rendered twin has its real images; alone it is refused, as by
-    `datasets.load`.
+    A data set without a rendered twin gives its real images when it is used together with rendered ones; alone it is
+    refused, as by `datasets.load`.
     """
     real_only = datasets.info(name).render is None and any(datasets.info(one).render for one in recipe.datasets)
     return datasets.load(name, split, recipe.size, "real" if real_only else source, root)
@@ -127,7 +127,7 @@ def drop_labels(labels: torch.Tensor, share: float, generator: torch.Generator) 
 
 
 def draw_flips(count: int, axes: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Which of `count` images are mirrored along which axis, count x axes, each with probability 1/2."""
+    """A random choice of the images, of `count`, to mirror along each axis: count x axes, each with probability 1/2."""
     return torch.rand(count, len(axes), generator=generator) < 0.5
 
 

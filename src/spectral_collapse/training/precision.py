@@ -1,4 +1,4 @@
-"""Which precision a training computes in, and what the hardware makes of it."""
+"""Which precision a training computes in, and what the hardware supports."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 from spectral_collapse.training.recipes import Precision
 
 NAMES = {"no": "float32", "bf16": "bfloat16"}
-"""How a precision is called where a person reads it."""
+"""The names of the precisions for readers."""
 
 
 def choose(asked: Precision, device: torch.device, saved: object = None) -> Literal["no", "bf16"]:
-    """The precision of a run: what was asked for, and for 'auto' that of the saved state, else what the device has.
+    """The precision of a run: the requested one; for 'auto' that of the saved state, else the device's.
 
-    Warns where the device would only imitate bfloat16, which can take over ten times as long as float32.
+    Warns if the device would only imitate bfloat16, which can take over ten times as long as float32.
     """
     chosen = asked
     if asked == "auto":
@@ -29,7 +29,7 @@ def choose(asked: Precision, device: torch.device, saved: object = None) -> Lite
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for bfloat16; of other kinds than CPU and CUDA it is not assumed."""
+    """Whether the device has instructions for bfloat16; devices other than CPU and CUDA are assumed not to."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():

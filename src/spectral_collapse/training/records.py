@@ -1,4 +1,4 @@
-"""What trainings recorded, read again: curves of runs side by side, and when a run had learnt half of it all."""
+"""Reads what trainings recorded: curves of runs side by side, and when a run had learnt half of it all."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from spectral_collapse.training.history import FILE
 from spectral_collapse.training.validation import held_out_indices
 
 BIN = 50
-"""Optimizer steps whose training losses are drawn as one point."""
+"""Optimizer steps whose training losses are plotted as one point."""
 
 
 def read(folder: Path) -> xr.Dataset | None:
     """What a training recorded beside its checkpoint, with `pair_group`: what its validation pairs were taken from.
 
-    None where there is no record. The file does not say what pairs were taken from, but which images of the test
-    split they are is known; where these images are always the same, real ones without a twin, so is what they were
-    taken from. Other pairs count as independent, which rendered ones are.
+    None if there is no such file. The file does not store what pairs were taken from, but which test images they are is
+    known. For real images without a twin, which are always the same, that is enough. Other pairs are treated as
+    independent, which rendered ones are.
     """
     if not (folder / FILE).is_file():
         return None
@@ -73,10 +73,11 @@ def has_bands(runs: xr.Dataset, name: str) -> bool:
 
 
 def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Steps (...) after which half of all that a run learns is learnt, from its errors (step, ...).
+    """Steps (...) after which a run has learnt half of all that it learns, from its errors (step, ...).
 
-    Half of the way from an error of 1, that of predicting no noise at all, to the run's last; between looks
-    the error is taken as linear in the logarithm of the step. The first look where it is already below.
+    That is half of the way from an error of 1, that of predicting no noise at all, to the run's last error. Between
+    validations the error is interpolated linearly in the logarithm of the step. If the first validation is already
+    below, its step is the result.
     """
     half = (1 + errors[-1]) / 2
     after = (errors <= half).argmax(0)
@@ -87,7 +88,7 @@ def half_learnt(errors: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def alike(*folders: Path) -> list[xr.Dataset] | None:
-    """What several trainings recorded; None where that is missing or where more than their data differs."""
+    """What several trainings recorded; None if that is missing or if more than their data differs."""
     runs = [read(folder) for folder in folders]
     if any(run is None or "noise_error" not in run for run in runs):
         return None

@@ -8,7 +8,7 @@ trains two of these recipes at a time, each in a process of its own with one thr
     data/runs/photos/           its saved states, as long as it is not done
     data/runs/photos.log        what its process said
 
-Asked again, whatever ended it, the relay goes on where it stopped: finished trainings are left alone, others resume
+Started again, whatever ended it, the relay goes on where it stopped: finished trainings are left alone, others resume
 from their last state.
 """
 
@@ -152,8 +152,8 @@ def relay(
         together: how many are trained at a time: processes of one thread each, and on a GPU beside each other.
         minutes: after which those under way save their states and end; without it they all finish.
         nice: by how much their priority is lowered, from 0 to 19 as of the command of that name.
-        interrupted: asked all the time; where it is so, the same happens.
-        say: is given a line on each training at the beginning, every ten minutes, and when it ends.
+        interrupted: called all the time; when it is true, the same happens.
+        say: receives a line on each training at the beginning, every ten minutes, and when it ends.
 
     Raises:
         InvalidParameterError: a recipe that is unknown or impossible, together below 1, minutes that are not above 0.

@@ -41,7 +41,7 @@ _LARGEST = 2**20
 _FILES = ("network", "average", "optimizer", "history")
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-"""What a damaged or foreign state leads the layers below to raise."""
+"""The errors that a damaged or foreign state raises in lower layers."""
 
 
 class Progress(BaseModel):
@@ -66,7 +66,7 @@ class Progress(BaseModel):
 
 @dataclass(frozen=True)
 class Trained:
-    """What a state is of: the parts of a run that change as it goes."""
+    """The parts of a run that change as it goes, which a state holds."""
 
     network: torch.nn.Module
     optimizer: torch.optim.Optimizer
@@ -101,7 +101,7 @@ def save(run: Path, trained: Trained, **progress: Any) -> None:
 
 
 def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
-    """The states that say what they are, newest first; warns of each that does not."""
+    """The states whose progress.json can be read, newest first; warns of each other one."""
     for folder in reversed(saved(run)):
         try:
             yield folder, _progress(folder)
@@ -110,9 +110,9 @@ def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
 
 
 def restore(folder: Path, progress: Progress, trained: Trained) -> None:
-    """Puts a state back. Raises one of `UNREADABLE` where it does not fit; what was changed is then half the state's.
+    """Puts a state back. Raises one of `UNREADABLE` if it does not fit; the run may then be partly overwritten.
 
-    Weights and moments are copied into the tensors that there are, whose device and memory layout stay.
+    Weights and moments are copied into the existing tensors, whose device and memory layout stay.
     """
     read = {name: _read(folder, name, progress) for name in _FILES}
     parameters = dict(trained.network.named_parameters())
@@ -141,7 +141,7 @@ def pass_over(folder: Path, error: Exception) -> None:
 
 
 def sweep(run: Path) -> None:
-    """Puts right what a killed run left; no other may be under way in this folder."""
+    """Cleans up what a killed run left; no other may be under way in this folder."""
     for folder in disk.hidden(run, "step-*"):
         disk.recover(folder)
     for leftover in run.glob(f".{history.FILE}*.tmp"):

@@ -1,4 +1,4 @@
-"""What a recipe trains: its network, its pool, how a batch is drawn and what it costs."""
+"""What a recipe trains: its network, its pool, how a batch is made and how its loss is computed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from diffusers import ModelMixin
 
 NUM_LABELS = 5
-"""x8 or the only source, target, null, x16, x32."""
+"""The domain labels: x8 or the only source, target, null, x16, x32."""
 _MEASURED = 2048
 """Images on which latents, and sigma_data, are measured."""
 
@@ -45,13 +45,13 @@ Batch = tuple[torch.Tensor, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One training run, but for the optimisation.
+    """One training run without its optimisation.
 
-    network: what is saved; model: what is called in training, the network or a module around it.
-    draw: all the randomness of one optimizer step, tensors with a row per image, from its generator.
-    take: a part of those rows with the images that they name. loss: per image, from what `take` gave.
-    validate: without it, nothing is looked at. levels: of the loss in a `Record`. finish: what is left to
-    be done to the trained network. card: what the checkpoint's card says beside the recipe.
+    network: what is saved; model: what is called in training, the network or a module around it. draw: the random
+    tensors of one optimizer step, with a row per image, from its generator. take: a part of those rows with the images
+    that they name. loss: per image, from what `take` gave. validate: makes a validation; None for none. levels: of the
+    loss in a `Record`. finish: what remains to be done to the trained network. card: what the checkpoint's card says
+    besides the recipe.
     """
 
     network: ModelMixin

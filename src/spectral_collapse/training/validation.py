@@ -1,4 +1,4 @@
-"""What is looked at while a network trains: loss per noise level, samples, and their S_HF."""
+"""What is measured while a network trains: loss per noise level, samples, and their S_HF."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class HeldOut:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One look at a network.
+    """The result of one validation.
 
-    s_hf: (samples,), of `images`, against real ones; images: (samples, 3, H, W) in [-1, 1], made from
-    noise or, by an autoencoder, from held-out images. psnr: (test images,) in dB, of what the autoencoder
-    reconstructs; s_hf_reconstructed: (test images,), of the same. Both are what every result in this latent
-    space is bounded by, and None in pixel space. For a denoiser, loss: (levels,), without any weight of
-    min-SNR; noise_error: (levels, bands, domains, pairs), mean square of the error of the predicted noise
-    per band (`metrics.radial_spectrum.BANDS`) of held-out source and target images.
+    s_hf: (samples,), of `images`, against real ones; images: (samples, 3, H, W) in [-1, 1], made from noise or, by an
+    autoencoder, from held-out images. psnr: (test images,) in dB, of what the autoencoder reconstructs;
+    s_hf_reconstructed: (test images,), of the same. Both bound every result in this latent space, and are None in pixel
+    space. For a denoiser, loss: (levels,), without any weight of min-SNR; noise_error: (levels, bands, domains, pairs),
+    mean square of the error of the predicted noise per band (`metrics.radial_spectrum.BANDS`) of held-out source and
+    target images.
     """
 
     s_hf: torch.Tensor
@@ -61,7 +61,7 @@ def held_out(recipe: Recipe, source: str, root: str | Path | None) -> HeldOut:
 
 
 def held_out_indices(available: int) -> list[int]:
-    """Which images of a test split are looked at: the first of them make the pairs of `Record.noise_error`."""
+    """Which images of a test split a validation uses: the first of them make the pairs of `Record.noise_error`."""
     count = min(_IMAGES, available)
     return [i * available // count for i in range(count)]
 
