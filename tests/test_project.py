@@ -128,8 +128,7 @@ def test_what_ships_was_trained_by_the_recipe_of_its_name(path: Path) -> None:
 def test_what_ships_is_of_the_size_that_is_allowed() -> None:
     files = [file for file in (ROOT / "data" / "checkpoints").rglob("*") if file.is_file()]
     assert CHECKPOINTS
-    # 45 MB may ship; the former two networks of real images stay until all results are of the preconditioned ones
-    assert sum(file.stat().st_size for file in files) <= 45e6 + 2 * 5.6e6
+    assert sum(file.stat().st_size for file in files) <= 45e6
 
 
 def test_the_readmes_commands_exist_and_are_understood() -> None:

@@ -204,9 +204,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
             for name in given["beside"] if page == study else ():
-                if other := _findings(page).spectral(name):
-                    better = {"profile": given["profile"], "datasets": name, "checkpoint": other}
-                    yield from ((study, better), ("benchmark", better | _findings(page).IMAGES))
+                if other := _findings(page).plain_network(name):
+                    plain = {"profile": given["profile"], "datasets": name, "checkpoint": other}
+                    yield from ((study, plain), ("benchmark", plain | _findings(page).IMAGES))
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]

@@ -53,7 +53,7 @@ from tests.findings import test_choose, test_our_method
 
 METHODS = {"standard": {}, "taba": {"s_hf": 0.1, "s_lf": -0.1}, "ovg": {"s_lf": 0.2, "inversion_cost": 3.0}}
 BOTH = ["Made up", "Another"]
-LATENTS = ["white norm", "closed form", "white noise", "16 latents, 8 pictures", *BOTH]
+LATENTS = ["white norm", "ideal denoiser", "white noise", "16 latents, 8 pictures", *BOTH]
 COMPARED = ["TABA", "OVG", "standard", "deterministic", "12 latents, 12 pictures", *BOTH]
 MEASURES = ["High frequencies", "Neighbouring values, S_DC"]
 NORMALITY = ["norms", "distances", "pvalues", "energies", "band_distances", "rejections", "divergences", "moments"]
@@ -203,7 +203,7 @@ COUNTED: list[tuple[tuple[Any, ...], str, int | None]] = [
     (("decomposition", "parts"), ">Plain areas</text>", 0),
     (
         ("decomposition", "true_first_steps", "left_after_true_steps"),
-        "true first steps: 1 (0.04); deficit left: ",
+        "first steps with true predictions: 1 (0.04); remaining deficit: ",
         None,
     ),
     (("entry_noise", "law", "", (), "hyperbolas"), POINT, 3 * len(LAW)),
@@ -211,7 +211,7 @@ COUNTED: list[tuple[tuple[Any, ...], str, int | None]] = [
     (("gaussian", "convergence"), "clip-path", None),  # what diverges leaves the picture
     (("gaussianity", "distances"), 'aria-roledescription="area mark container"', None),  # chance
     (("gaussianity", "band_distances"), 'aria-roledescription="rect mark container"', None),
-    (("pca", "predicted"), "loss of the closed form", None),
+    (("pca", "predicted"), "loss with the ideal denoiser", None),
 ]
 
 
@@ -309,7 +309,7 @@ def test_networks_shares_and_factors_are_named() -> None:
             ours.shares(cases),
             [deterministic_stochastic.PAPER, deterministic_stochastic.ALL_METHODS, "S_HF ↑", "S_LF ↑"],
         ),
-        (ours.factors(factors), ["closed form", "white noise", "standard", "HF deficit → 0", "8", "16"]),
+        (ours.factors(factors), ["ideal denoiser", "white noise", "standard", "HF deficit → 0", "8", "16"]),
     ):
         svg = drawn(chart)
         assert [text for text in texts if f">{text}<" not in svg] == []

@@ -38,8 +38,8 @@ def test_charts_carry_their_tables_and_the_filter_comes_last_in_the_legend(study
 def test_what_there_is_no_record_of_is_a_sentence() -> None:
     nothing = xr.Dataset(coords={"model": np.array([], str)})
     sentence = charts.learning(findings.learning(nothing, "c"))
-    assert rows(sentence)["words"].tolist() == ["this network has no record of its errors per frequency"]
-    assert sentence.to_dict()["description"] == "this network has no record of its errors per frequency"
+    assert rows(sentence)["words"].tolist() == ["no errors per frequency are stored for this network"]
+    assert sentence.to_dict()["description"] == "no errors per frequency are stored for this network"
     assert charts.losses(findings.losses(nothing)).to_dict()["hconcat"]
     words = rows(charts.ceiling(findings.ceiling(made_up().sel(model=["photos-pixel"]))))["words"].tolist()
     assert words == ["none of these networks has an autoencoder"]
@@ -52,7 +52,7 @@ def test_sharing_is_drawn_per_domain_or_said_to_be_unknown() -> None:
     assert set(table["panel"]) == {"held-out sources", "held-out targets"}
     assert set(table["network"]) == {"photos / photos-x8only"}
     nothing = rows(charts.sharing(pd.DataFrame(columns=columns)))
-    assert nothing["words"].tolist() == ["there is no record of a network that shares and of one that does not"]
+    assert nothing["words"].tolist() == ["no results are stored for both a shared and a separate network"]
 
 
 def test_every_network_has_its_own_samples_below_targets_that_may_be_shown(study: xr.Dataset) -> None:

@@ -29,11 +29,11 @@ def test_choices_are_made_on_validation_images_within_the_time(found: dict[str, 
     assert findings.chosen(study, findings.CHEAP) == "every 5"
     assert findings.chosen(study, findings.NEXT_TO_NOTHING) == "free"
     assert findings.chosen(study, 1.0) is None
-    assert "single gradients: g_HF spectral; g_LF free." in findings.choices({"one": study})
+    assert "single gradient: 'spectral' for g_HF, 'free' for g_LF." in findings.choices({"one": study})
     study["s_hf"] = -study["s_hf"]  # test images have no say
     assert findings.chosen(study, findings.CHEAP) == "every 5"
     study["validation_s_hf"].loc[{"variant": "free HF"}] = 0.99
-    assert "single gradients: g_HF free" in findings.choices({"one": study})
+    assert "single gradient: 'free' for g_HF" in findings.choices({"one": study})
 
 
 def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Dataset]) -> None:
@@ -56,7 +56,7 @@ def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Datas
     found["two"].attrs |= {"title": "Edges2Shoes", "parameters": '{"dataset": "edges2shoes"}'}
     [goal, _] = findings.claims(found)  # by outlines, S_LF supports no claim
     assert goal.of == 1
-    assert "(without Edges2Shoes: S_LF compares outlines)" in goal.measured
+    assert "(without Edges2Shoes, where S_LF compares outlines)" in goal.measured
 
 
 def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
@@ -91,7 +91,7 @@ def test_sentences_name_what_goes_wrong(found: dict[str, xr.Dataset]) -> None:
     means = [float(study["cosine"].sel(kind="free", gradient="g_HF").mean()) for study in found.values()]
     assert findings.direction(found) == pytest.approx(min(means))
     fewer = {"one": found["one"].sel(variant=["standard", "exact", "free"])}
-    assert "single gradients: not run" in findings.choices(fewer)
+    assert "single gradient: not run" in findings.choices(fewer)
 
 
 def test_the_answer_follows_the_loss_and_the_time(found: dict[str, xr.Dataset]) -> None:

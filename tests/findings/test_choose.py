@@ -85,7 +85,7 @@ def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> 
     assert list(cells["Budget"].map(lambda cell: cell.text))[:2] == ["1", "1.1 to 1.6"]  # a row while the leaders stay
     row = cells[(cells["Task"].map(lambda cell: cell.text) == MEASURE)].iloc[-1]
     assert (row["Best"].text, row["Budget"].text, row["Cost"].text) == ("OVG", "4", "3.00")
-    assert row["Not significantly worse"].text == "none"
+    assert row["Others not significantly worse"].text == "none"
     table = findings.gains({"one": study})
     assert set(table["standing"]) == {"among the best", "significantly worse than the best"}
     assert table["panel"].nunique() == 4
@@ -157,9 +157,9 @@ def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
     text = findings.worth({"one": study})
     assert "more?** Mostly" in text
     assert re.search(
-        rf"in 4 of 4 cases, and makes it significantly better in 4 \({MEASURE}, Made up: OVG (1.0|0.99)", text
+        rf"in 4 of 4 cases, and it is significantly better in 4 \({MEASURE}, Made up: OVG (1.0|0.99)", text
     )
     alike = made({"standard": {}, "taba": {"psnr": -5.0, "s_hf": -0.1, "reconstruction": -5.0, "s_lf": -0.1}})
     alike["inversion_cost"].loc[{"point": "taba"}] = 3.0
     assert "more?** Not shown" in findings.worth({"": alike})
-    assert "in 0 of 4 cases, and makes it significantly better in 0." in findings.worth({"": alike})
+    assert "in 0 of 4 cases, and it is significantly better in 0." in findings.worth({"": alike})

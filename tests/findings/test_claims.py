@@ -77,7 +77,7 @@ def test_a_row_is_judged_on_each_data_set_by_the_rule_that_it_shows() -> None:
         claims.Rule("it is known", "there", "size", Measured({}), claims.is_above(1)),
     ]  # fmt: skip
     large, own, known = claims.judge(rows, found)
-    assert large.measured == "size, above 1: A 2.0 [1.8, 2.2]; B 0.5 [0.3, 0.7]: no"
+    assert large.measured == "size (claim: above 1): A 2.0 [1.8, 2.2]; B 0.5 [0.3, 0.7]: no"
     assert (large.verdict, large.told, large.figure) == ("mixed", "mixed, 1 of 2", "fig-a")
     assert own.measured == "size: A 2.0 [1.8, 2.2] (above 1; 2 images); B 0.5 [0.3, 0.7] (above -0.5; 2 images)"
     assert own.told == "holds, 2 of 2"
@@ -150,5 +150,5 @@ def test_what_is_equal_within_the_margin_is_neither_above_nor_below(found: Inter
     above, mirrored = claims.is_higher("s_hf"), Interval(-found.mean, -found.high, -found.low)
     assert above.holds(found) is holds
     assert claims.is_lower("s_hf").holds(mirrored) is holds
-    assert above.words == "above 0 (equal within 0.02)"
+    assert above.words == "above 0 and not within 0.02 of it"
     assert claims.is_above(0).holds(Interval(0.006, 0.002, 0.01)) is True

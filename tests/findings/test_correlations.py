@@ -109,7 +109,7 @@ def test_sentences_on_whiteness_by_force_and_without_it() -> None:
 
 def test_texture_needs_a_high_s_dc_unless_latents_with_a_low_one_have_the_energy_of_white_noise() -> None:
     study = made_study()
-    assert findings.needed({"made": study}).startswith("We found no latents with an S_DC of 0.1 or more below")
+    assert findings.needed({"made": study}).startswith("We found no latents with an S_DC at least 0.1 below")
     white = study.sel(point="white noise")
     study["hf_excess"].loc[{"point": "ovg"}] = white["hf_excess"]
     for below, free in ((0.05, False), (0.2, True)):  # either is below, beyond the margin of 0.01
@@ -121,7 +121,7 @@ def test_texture_needs_a_high_s_dc_unless_latents_with_a_low_one_have_the_energy
 def test_a_correlation_over_methods_is_told_or_too_uncertain() -> None:
     rising, falling = made_study(1, 1), made_study(-1, -1)
     falling.attrs["title"] = "Falling"
-    assert findings.over_methods({"made": rising}).endswith("as a function of $S_{DC}$, rises on all data sets.")
+    assert findings.over_methods({"made": rising}).endswith("as a function of $S_{DC}$ rises on all data sets.")
     both = findings.over_methods({"rising": rising, "falling": falling})
     assert both.endswith("rises on some data sets and falls on some data sets.")
     rising["s_hf"][:] = np.random.default_rng(0).random(rising["s_hf"].shape)

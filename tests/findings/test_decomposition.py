@@ -37,7 +37,7 @@ def test_every_part_of_every_denoiser_has_its_interval_and_the_table_the_interac
     assert len(table) == 3 * 4 * 3  # measures that were measured, parts, denoisers
     assert "Plain areas" not in set(table["measure"])
     row = table[(table["denoiser"] == "our network") & (table["measure"] == "High frequencies")]
-    total = row[row["part"] == "standard inversion: all"].iloc[0]
+    total = row[row["part"] == "standard inversion: total"].iloc[0]
     expected = bootstrap_mean(findings.split(study).sel(denoiser="network", part="total", measure="high_power"))
     assert (total["mean"], total["low"], total["high"]) == pytest.approx(tuple(expected))
     assert (total["n"], total["groups"]) == (5, 5)
@@ -83,14 +83,14 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     better = study.copy(deep=True)
     better["value"] += 0.2
     table = findings.with_either({"one": study}, {"one": better}, findings.causes)
-    assert list(table.index.get_level_values("Network")) == ["default", "preconditioned"]
+    assert list(table.index.get_level_values("Network")) == ["plain", "preconditioned"]
     own = findings.split(study).sel(measure="high_power", denoiser="network", part="own error")
     taken = float(own.mean()) - 0.2
     said = findings.objective({"one": study}, {"one": better})
-    assert f"take {taken:.3f} [" in said
-    assert said.endswith(": less.")
-    assert findings.objective({"one": study}, {"one": study}).endswith(": not significantly less or more.")
-    assert findings.objective({"one": study}, {}) == ""
+    assert f"remove {taken:.3f} [" in said
+    assert said.endswith(", which is less.")
+    assert findings.objective({"one": study}, {"one": study}).endswith(", which is not significantly more or less.")
+    assert findings.objective({}, {"one": study}) == ""
 
 
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
@@ -102,10 +102,10 @@ def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: x
     ]
     spaced = (study["ideal"].sel(resolution="coarse") - study["spaced"]).sel(entry="noise", measure="high_power")
     row = table[(table["part"] == "50 steps, even in log SNR") & (table["measure"] == "High frequencies")]
-    row = row.set_index("denoiser").loc["start with the level's noise"]
+    row = row.set_index("denoiser").loc["start with the first level's noise"]
     assert row["mean"] == pytest.approx(float(spaced.mean()))
     gained = (study["spaced"] - study["value"].sel(denoiser="network", resolution="coarse")).sel(measure="s_dc")
-    assert f"change S_DC by {float(gained.sel(entry='none').mean()):.3f} [" in findings.levels_matter(study)
+    assert f"S_DC changes by {float(gained.sel(entry='none').mean()):.3f} [" in findings.levels_matter(study)
     assert findings.other_levels(study.drop_vars("spaced")) is None
 
 
@@ -118,7 +118,7 @@ def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(s
         study["corrected"].loc[at | {"replaced": 2}] = ideal - 0.5 * left
         [claim] = findings.claims({"one": study})
         assert claim.side == verdict
-        assert f"Made up {1 - left:.2f} in the first 2 of 50 steps: 0.500 [0.500, 0.500] to" in claim.measured
+        assert f"Made up {1 - left:.2f} in the first 2 of 50 steps, from 0.500 [0.500, 0.500] to" in claim.measured
     assert findings.claims({"one": study.sel(replaced=[0, 1])})[0].side == "not measured"
 
 
@@ -162,9 +162,9 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
 
 def test_bars_and_counts_of_two_networks_stand_beside_each_other(study: xr.Dataset) -> None:
     """OVG is nearer to the targets with the second network, and no nearer with the first."""
-    table = findings.stacks_with_either({"one": study, "two": study}, {"one": study})
+    table = findings.stacks_with_either({"one": study}, {"one": study, "two": study})
     assert table["data"].tolist() == [
-        f"{study.attrs['title']}: {name}" for name in ("default", "preconditioned") for _ in range(3)
+        f"{study.attrs['title']}: {name}" for name in ("plain", "preconditioned") for _ in range(3)
     ]
     before, after = (
         made({"standard": {}, "ovg": {}}),
@@ -172,9 +172,9 @@ def test_bars_and_counts_of_two_networks_stand_beside_each_other(study: xr.Datas
     )
     for one in (before, after):
         one["reference_hf_excess"][:] = one["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
-    said = findings.nearer_with_either({"one": before, "two": before}, {"one": after})
-    assert said.startswith("Of 1 data sets, ")
-    assert said.endswith("OVG on 0 (0) and on 1 (0).")
+    said = findings.nearer_with_either({"one": before}, {"one": after, "two": after})
+    assert said.startswith("Number of data sets, of 1, on which ")
+    assert said.endswith("OVG 0 (0) and 1 (0).")
 
 
 def test_what_a_better_network_mends_stands_beside_what_was_wrong(study: xr.Dataset) -> None:
@@ -182,8 +182,8 @@ def test_what_a_better_network_mends_stands_beside_what_was_wrong(study: xr.Data
     better["value"] += 0.2
     of = {"measure": "high_power", "denoiser": "network", "part": "own error"}
     taken = float(findings.split(study).sel(**of).mean())
-    said = findings.mended({"one": study, "two": study}, {"one": better})
+    said = findings.mended({"one": study}, {"one": better, "two": study})
     assert said.endswith(
-        f"take {taken - 0.2:.2f} of white noise's power on {study.attrs['title']}, instead of {taken:.2f}."
+        f"{taken - 0.2:.2f} of white noise's power on {study.attrs['title']}, those of plain networks {taken:.2f}."
     )
-    assert findings.mended({"one": study}, {}) == findings.mended({"one": study}, {"one": study}) == ""
+    assert findings.mended({}, {"one": study}) == findings.mended({"one": study}, {"one": study}) == ""

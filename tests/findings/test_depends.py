@@ -22,10 +22,12 @@ def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_d
     mended, worsened = study(standard=4.0, taba=4.0, ovg=1.0), study(standard=2.0, taba=2.0, ovg=9.0)
     said = depends.helped({"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}, ["ovg"])
     assert said == (
-        "OVG brings fine detail significantly nearer to the targets' on 2 of 2 data sets with a (farther on 0) and on "
-        "0 with b (farther on 1)."
+        "Of 2 data sets, OVG brings fine detail significantly nearer to that of the targets on 2 with a and on 0 with "
+        "b, and takes it farther away on 0 and 1."
     )
-    assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": worsened}}}).startswith("Images do not follow")
+    assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": worsened}}}).startswith(
+        "Images depend on the network"
+    )
     assert depends.conclusion({"": {"a": {"one": mended}, "b": {"two": worsened}}}) == ""
     assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": mended}}}) == ""
 
@@ -34,4 +36,4 @@ def test_two_networks_are_compared_on_the_same_images() -> None:
     far, near = study(standard=4.0), study(standard=1.0)
     found = {"epsilon": {"one": far, "two": near, "three": far}, "x0": {"one": near, "two": far}}
     assert depends.compared(found, "x0", "epsilon") == "on 1 of 2 data sets and farther on 1"
-    assert depends.by_factor({"one": far}).endswith("fine detail: 4.00 [4.00, 4.00] on Made up.")
+    assert depends.by_factor({"one": far}).endswith("of their targets: 4.00 [4.00, 4.00] on Made up.")

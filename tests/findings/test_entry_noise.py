@@ -55,7 +55,7 @@ def test_parts_lie_on_top_of_each_other_and_the_cost_is_what_is_added_in_each_ba
     assert len(table) == 2 * 3
     assert (table[[name for name in table if name.startswith("Added")]] == "0.250").all(axis=None)
     mean = float(study["s_lf"].sel(walk=FINE, noise=EVERYWHERE, replaced=2).mean())
-    assert table.loc[(EVERYWHERE, 2), "S_LF, drawn"].startswith(f"{mean:.3f} [")
+    assert table.loc[(EVERYWHERE, 2), "S_LF, measured"].startswith(f"{mean:.3f} [")
 
 
 def test_the_trade_begins_without_noise_and_then_goes_up_the_levels(study: xr.Dataset) -> None:

@@ -21,7 +21,7 @@ def test_the_claims_follow_the_numbers(found: Networks) -> None:
     turned = {findings.EPSILON: found[findings.FLOW], findings.FLOW: found[findings.EPSILON]}
     *_, energy, whiteness = findings.claims(turned)
     assert (energy.side, whiteness.side) == ("fails", "fails")
-    assert "log HF energy, standard inversion" in energy.measured
+    assert "log HF energy, flow matching minus epsilon" in energy.measured
 
 
 def test_a_flow_network_by_itself_is_compared_with_nothing(found: Networks) -> None:
@@ -32,12 +32,12 @@ def test_a_flow_network_by_itself_is_compared_with_nothing(found: Networks) -> N
 def test_the_answer_has_both_networks(found: Networks) -> None:
     text = findings.answer(found)
     assert text.count("on 1 of 1 data sets (Made up)") == 2
-    assert "TABA brings energy back (0.10 [" in text
-    assert "OVG brings energy back (0.20 [" in text
+    assert "by 0.10 [" in text
+    assert "with TABA (a significant gain) and by 0.20 [" in text
     same = {"textures_x8": made({"standard": {"s_dc": 0.6, "hf_excess": 0.5}, "taba": {}, "ovg": {}})}
     text = findings.answer(dict.fromkeys(found, same))
     assert text.count("on 0 of 1 data sets") == 2
-    assert "TABA is not shown to bring energy back (-0.50 [" in text
+    assert "by -0.50 [" in text
     both = {name: {"same": same["textures_x8"], **studies} for name, studies in found.items()}
     assert findings.answer(both).count("on 1 of 2 data sets (Made up)") == 2
 
@@ -45,5 +45,5 @@ def test_the_answer_has_both_networks(found: Networks) -> None:
 def test_a_path_is_entered_where_its_first_level_is() -> None:
     flow, preserving = processes.FlowMatching(first=0.001), processes.VariancePreserving()
     first, second = findings.entries({"flow": flow, "epsilon": preserving}).splitlines()
-    assert "= 0.001, and the closed form halves what has a variance of 1e-06." in first
+    assert "= 0.001. With the ideal denoiser, a coefficient of variance 1e-06 ends with half the power" in first
     assert "**epsilon**" in second

@@ -28,7 +28,7 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
     STUDY.run(executor="here")  # the second time it is loaded, and this page has computed it all the same
     assert footer.table()["Here"].tolist() == ["loaded", "computed here"]
     assert footer.sentence() == (
-        "This page shows 2 results, 1 loaded, 1 computed here. 1 of them does not ship with the book."
+        "This page shows 2 results, 1 loaded, 1 computed here. 1 of them is not included with the book."
     )
     for line, base in zip(footer.table()["In Python"], (3, 2), strict=True):
         assert eval(line, {"results": results})["value"].values.tolist() == [1, base, base**2, base**3]
@@ -89,7 +89,7 @@ def test_a_page_says_where_s_lf_compares_outlines() -> None:
         parameters = json.dumps({"dataset": dataset, "number": number})
         attrs = {"parameters": parameters, "title": f"Title {number}", "structure": structure}
         ledger.note(make().assign(s_lf=make()["s_hf"]).assign_attrs(attrs), "loaded", State("stored"))
-    assert "S_LF of Title 0 compares outlines" in footer.sentence()
+    assert "In older results of Title 0, S_LF compares outlines" in footer.sentence()
 
 
 def test_images_are_counted_with_the_pictures_they_are_of() -> None:

@@ -50,7 +50,10 @@ def test_chance_is_the_distance_of_white_noise() -> None:
 def test_a_right_norm_with_a_wrong_spectrum_is_found_in_the_bands(study: xr.Dataset) -> None:
     found = {"made": study}
     norms = findings.norms_verdict(found)
-    assert "norms not told from white noise's: TABA, OVG, shuffled, shared pattern, heavy tails." in norms
+    assert (
+        "norms do not differ significantly from white noise's: TABA, OVG, shuffled, shared pattern, heavy tails."
+        in norms
+    )
     bands = findings.bands_verdict(found)
     named = bands.split("\n- ")[1]
     assert "OVG (" in named
@@ -77,9 +80,9 @@ def test_the_pvalue_falls_with_the_number_of_latents_and_the_distance_does_not(s
     assert distances.loc[("standard", 64), "mean"] == pytest.approx(1, abs=0.02)
     law = distances.loc[findings.LAW, "mean"]
     assert law[8] / law[64] == pytest.approx(8**0.5, rel=0.1)
-    assert "in every random set of 8 or more at" in findings.norms_verdict({"made": study})
+    assert "in every random set of 8 or more latents." in findings.norms_verdict({"made": study})
     alike = study.assign(ks_pvalue=xr.ones_like(study["ks_pvalue"]))
-    assert "in no set at" in findings.norms_verdict({"made": alike})
+    assert "in no set." in findings.norms_verdict({"made": alike})
 
 
 def test_norms_have_the_range_of_chi_square(study: xr.Dataset) -> None:

@@ -82,7 +82,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     cures = {
         "dpm_solver": {"hf_excess": np.log(1.5)},
         "taba": {"hf_excess": np.log(2)},
-        "ovg": {"hf_excess": np.log(3)},
+        "ovg": {"hf_excess": np.log(3), "s_lf": -0.2},
         "nullspace": {"s_lf": 0.2},
     }
     study = made({"standard": {}, **cures}, spread=0.0).assign_attrs(title="Squares")
@@ -105,18 +105,24 @@ def test_the_numbers_of_the_five_sentences() -> None:
         )
         for times in (1.2, 3.0)
     }
-    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled, found)
+    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled)
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["missed"] == pytest.approx((4, 4, 4))
-    assert told["nearer"] == {"dpm_solver": (2, 0), "cycle_diffusion": (0, 0), "taba": (2, 0), "ovg": (2, 0)}
+    assert told["nearer"] == {
+        "dpm_solver": (2, 0),
+        "cycle_diffusion": (0, 0),
+        "taba": (2, 0),
+        "ovg": (2, 0),
+        "ovg+taba": (0, 0),
+    }
     assert told["best"] == "OVG"
-    assert told["better"].endswith(
-        "0.25 (Squares) and 0.25 (Squares) times the detail are left, and OVG is nearer on 2 of 2."
-    )
     assert told["told"] == (1, 2)
-    assert "leaves 0.25 times the detail, not 0.25 (12 images)." in told["again"]
-    assert told["loud"] == "; samples of Network 3.0 have 3.0 times the targets' detail"  # the other within the margin
+    assert told["less"] == 2
+    assert "images have 0.25 times the targets' detail instead of 0.25 (12 images)." in told["again"]
+    assert (
+        told["loud"] == ". Samples have 3.0 times (Network 3.0) the fine detail of true targets"
+    )  # the other within the margin
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:

@@ -102,7 +102,7 @@ def test_drawings_by_outlines_are_left_out_and_said() -> None:
 
     older = {"one": made("edges2shoes"), "two": made("textures_x8", title="Textures")}
     kept, note = measured.judged(older)
-    assert (list(kept), note) == (["two"], " (without Edges2Shoes: S_LF compares outlines)")
+    assert (list(kept), note) == (["two"], " (without Edges2Shoes, where S_LF compares outlines)")
     assert measured.warning(older).startswith("**Edges2Shoes:** $S_{LF}$ compares outlines here")
     filled = {"one": made("edges2shoes", structure="silhouette"), "two": xr.Dataset()}
     assert measured.judged(filled) == (filled, "")

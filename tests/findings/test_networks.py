@@ -191,7 +191,7 @@ def test_sentences_have_the_ratios_of_energies_and_say_where_nothing_differs(res
         "0.61 [0.61, 0.61]",
         "0.22 [0.22, 0.22]",
         "0.37 [0.37, 0.37]",
-        "0.900 [0.900, 0.900] (white noise 0",
+        "0.900 [0.900, 0.900]; white noise has 0",
     ):
         assert number in network
     assert findings.sampled(result) == pytest.approx([np.exp(-0.5 + 0.2)] * 3)
@@ -210,8 +210,8 @@ def test_sentences_have_the_ratios_of_energies_and_say_where_nothing_differs(res
     ("high", "verdict", "numbers"),
     [
         ([1.0, 0.9, 0.6, 0.2], "not measured", ""),  # as the low band: the record does not tell them apart
-        ([1.0, 0.6, 0.4, 0.2], "fails", "in 2 of 2, above in 0; 0.10 to 0.10"),
-        ([1.0, 0.9, 0.8, 0.2], "holds", "in 0 of 2, above in 2; 2.15 to 2.15"),
+        ([1.0, 0.6, 0.4, 0.2], "fails", "at 2 of 2 levels, above 1 at 0; means 0.10 to 0.10"),
+        ([1.0, 0.9, 0.8, 0.2], "holds", "at 0 of 2 levels, above 1 at 2; means 2.15 to 2.15"),
     ],
 )
 def test_high_frequencies_are_learnt_more_slowly_where_their_half_comes_later(
@@ -317,7 +317,7 @@ def test_the_tables_have_a_row_per_network_of_every_study(study: xr.Dataset) -> 
     assert (about["Architecture"], about["Predicts"]) == ("DiT, latents", "clean image (x0)")
     assert (what.iloc[1]["Steps"], what.iloc[1]["Weights"]) == ("5,000 after photos", "1.00 M")
     assert what["Training images"].tolist() == ["100 real", "100 rendered", "-", "100 rendered"] * 2
-    assert what["Judged on"].tolist() == ["Rendered Made up"] * 4 + ["Rendered Another"] * 4
+    assert what["Tested on"].tolist() == ["Rendered Made up"] * 4 + ["Rendered Another"] * 4
     assert table.iloc[3]["autoencoder"] == "-"
     swd = study["swd"].sel(model="photos-dit").to_numpy()
     assert row["SWD (test targets)"] == f"{swd.mean():.2f} [{swd.min():.2f},\u00a0{swd.max():.2f}] (0.10)"
@@ -331,7 +331,7 @@ def test_every_column_of_the_table_has_its_own_scores(study: xr.Dataset) -> None
         "white noise": ("s_hf_noise", SHARE, 3),
         "translated": ("s_hf_translated", SHARE, 3),
         "PSNR of autoencoder (dB)": ("psnr_ceiling", REAL, 1),
-        "PSNR of own targets (dB)": ("psnr_own", REAL, 1),
+        "PSNR of reconstructed targets (dB)": ("psnr_own", REAL, 1),
         "S_DC (white noise)": ("s_dc", SHARE, 3),
     }
     for column, (name, bounds, digits) in columns.items():
@@ -376,7 +376,9 @@ def test_samples_are_told_apart_by_what_training_images_leave() -> None:
     assert table["At most 0.1 more"].tolist() == ["yes", "no"]
     assert table["Samples"].tolist() == ["0.790 ± 0.010", "0.810 ± 0.010"]
     told = findings.told_apart_verdict([one])
-    assert told.startswith("A classifier tells the samples of 1 of 2 networks, but not of `near`, from real images.")
+    assert told.startswith(
+        "A classifier can distinguish the samples of 1 of 2 networks, but not of `near`, from real images."
+    )
     assert "is 0.09 to 0.11 above" in told
 
 
@@ -388,7 +390,7 @@ def test_the_table_of_norms_has_its_numbers(study: xr.Dataset) -> None:
     assert row["Elasticity"].startswith(f"{found['elasticity'].mean:.0f} [")
     assert row["Correlation"].startswith(f"{found['correlation'].mean:.2f} [")
     grown = (14 / 0.03) ** 0.5  # half of a change is noticed
-    assert row["1 % at the start becomes (%)"] == f"{grown:.1f} [{grown:.1f},\u00a0{grown:.1f}]"
+    assert row["1 % excess at the start becomes (%)"] == f"{grown:.1f} [{grown:.1f},\u00a0{grown:.1f}]"
     assert row["with the filter (%)"] == f"{grown:.1f}"
     spread = 100 * float(study["norm_noise"].sel(model="photos-pixel").std())
     assert row["Spread of white noise's norms (%)"] == f"{spread:.1f}"
@@ -412,4 +414,4 @@ def test_starts_that_training_hardly_saw_are_named() -> None:
     listed = findings.starts_verdict([study])
     assert [f"`{name}`" in listed for name in MODELS] == [False, True, False, True]
     study["leak"][:] = 0.1
-    assert "no network" in findings.starts_verdict([study])
+    assert "all mean targets" in findings.starts_verdict([study])

@@ -82,23 +82,23 @@ def outlined(one: xr.Dataset) -> xr.Dataset:
 def test_the_answer_is_of_chosen_settings_and_of_areas_that_count() -> None:
     better = chosen()
     text = findings.answer({"one": better})
-    assert "our inversion costs about a quarter of that of OVG + TABA; its area of structure" in text
+    assert "our inversion costs about a quarter as much as OVG + TABA; its area of structure" in text
     assert "texture is 1.20 times as large." in text
-    assert text.endswith("nearer to the targets' on 1 of 1 data sets and farther on 0.")
+    assert text.endswith("nearer to that of the targets on 1 of 1 data sets and farther on 0.")
     both = findings.answer({"one": better, "two": outlined(chosen(ours=0.9))})
-    assert "texture is 1.20 times as large (without Rendered shoes: S_LF compares outlines)." in both
+    assert "texture is 1.20 times as large (without Rendered shoes, where S_LF compares outlines)." in both
     assert "on 2 of 2 data sets" in both
     better["inversion_cost"][1] = 2.88
-    assert "costs about a third of that of OVG + TABA" in findings.answer({"one": better})
+    assert "costs about a third as much as OVG + TABA" in findings.answer({"one": better})
     better["inversion_cost"][1] = 1.5
-    assert "costs 0.64 times that of OVG + TABA" in findings.answer({"one": better})
-    assert "not run" in findings.answer({"one": study()})
+    assert "costs 0.64 times as much as OVG + TABA" in findings.answer({"one": better})
+    assert "None of these data sets" in findings.answer({"one": study()})
 
 
 def test_areas_by_outlines_support_no_claim() -> None:
     made = findings.claims({"one": study(), "two": outlined(study(ours=0.9, title="Two"))})
     assert [claim.told for claim in made[:2]] == ["holds on one family only, 1 of 1"] * 2
-    assert "(without Rendered shoes: S_LF compares outlines)" in made[0].measured
+    assert "(without Rendered shoes, where S_LF compares outlines)" in made[0].measured
     assert made[2].of == 2
     assert list(findings.gains({"one": chosen(), "two": outlined(chosen())})) == ["Rendered One"]
 

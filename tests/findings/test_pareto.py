@@ -178,7 +178,7 @@ def test_the_conclusion_has_the_numbers_and_says_only_what_the_intervals_carry(s
     assert table.loc["TABA 0.04", "S_HF minus that of TABA 0.04"] == ""
     assert table.loc["TABA 0.04", "Energy"].startswith("0.60 [")
     study["s_hf"][:], study["s_lf"][:] = 0.5, 0.5
-    assert findings.numbers(study)["area"] == "not significantly other than"
+    assert findings.numbers(study)["area"] == "not significantly different from"
 
 
 def test_the_conclusion_counts_where_structure_is_paid_and_where_a_norm_brings_energy(study: xr.Dataset) -> None:
@@ -221,7 +221,7 @@ def test_the_setting_says_when_images_are_rendered_and_what_is_missing_is_not_to
     one = study.isel(sample=[0])
     assert findings.compared(one).loc["TABA 0.04", "S_HF minus that of standard"] == "0.100 [no interval]"
     told = findings.numbers(one)
-    assert told["area"] == "not significantly other than"
+    assert told["area"] == "not significantly different from"
     assert (told["below"], told["above"]) == (0, 0)
     assert findings.another("one", ["two", "three"]) == ["two"]
     assert findings.another("two", ["two", "three"]) == ["three"]

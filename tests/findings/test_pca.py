@@ -94,9 +94,9 @@ def test_first_components_of_a_low_pass_are_low(study: xr.Dataset) -> None:
 
 def test_the_verdict_names_what_has_fewer_dimensions(study: xr.Dataset) -> None:
     text = findings.verdict({"made": study})
-    named = re.search(r"in the set of latents: (.*?); in each", text).group(1)
+    named = re.search(r"In the set of latents: (.*?)\. In each", text).group(1)
     assert re.findall(r"([a-z ]+) \(0\.\d{3}\)", named) == [
-        "standard", " rank deficient", " duplicated", " shuffled", " closed form",
+        "standard", " rank deficient", " duplicated", " shuffled", " ideal denoiser",
     ]  # fmt: skip
     assert np.isfinite(list(findings.lost(study).values())).all()
     table = findings.rank_table({"made": study})

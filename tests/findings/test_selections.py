@@ -174,7 +174,10 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
 def test_a_page_without_such_transformers_says_so() -> None:
     none = prediction_target.of_transformers(["photos_x8"], {}, profile="quick")
     assert none == {"epsilon": {}, "x0": {}}
-    assert "No transformer that predicts the clean image is recorded" in prediction_target.transformers_answer(none, {})
+    assert (
+        "No results of a transformer that predicts the clean image are stored"
+        in prediction_target.transformers_answer(none, {})
+    )
     assert {one.side for one in prediction_target.transformer_claims(none)} == {"not measured"}
     for chart in (charts.levels(findings.levels(none)), charts.shares(prediction_target.improved(none, "epsilon"))):
         assert "no two to compare" in chart.to_json()
@@ -246,7 +249,7 @@ def test_a_network_that_is_missing_leaves_the_rest(found: findings.Networks) -> 
     assert "All networks" in findings.absent([])
     both = findings.absent(["photos-pixel", "edges2shoes-dit"], {"edges2shoes-dit": made(WORSE)})
     assert re.findall(r"\*\*(.*?):\*\* (`.*?`)\.", both) == [
-        ("By their record", "`edges2shoes-dit`"),
+        ("Stored results only", "`edges2shoes-dit`"),
         ("Not measured here", "`photos-pixel`"),
     ]
     assert "Not measured" not in findings.absent(["edges2shoes-dit"], ["edges2shoes-dit"])
@@ -284,7 +287,7 @@ def test_factors() -> None:
     factors = scale_factor.factors_of(found)
     assert factors == {"bbbc021_x8": 8, "bbbc021_x32": 32}
     rows = scale_factor.by_factor(found, factors, ["s_dc"])
-    assert set(rows["series"]) == {"standard", "white noise", "closed form"}
+    assert set(rows["series"]) == {"standard", "white noise", "ideal denoiser"}
     falls = rows[rows["series"] == "standard"].set_index("factor")["mean"]
     assert falls[32] - falls[8] == pytest.approx(-0.2, abs=0.01)
     full = {name: made({"standard": {"s_dc": shift}, "taba": {"psnr": -1.0}, "ovg": {"s_hf": 0.1}})
@@ -302,11 +305,11 @@ def test_factors() -> None:
 @pytest.mark.parametrize(
     ("own", "closed", "said"),
     [
-        (0.2, 0.2, "It grows with each factor: the deficit changes by 0.20 [0.20, 0.20]"),
-        (0.2, 0.4, "more than that (0.40 [0.40, 0.40])"),
-        (0.2, 0.1, "less than that (0.10 [0.10, 0.10])"),
-        (-0.2, -0.2, "It shrinks"),
-        (0.0, 0.0, "It does not grow, or shrink"),
+        (0.2, 0.2, "This deficit grows with each factor. It changes by 0.20 [0.20, 0.20]"),
+        (0.2, 0.4, "0.40 [0.40, 0.40], which is more."),
+        (0.2, 0.1, "0.10 [0.10, 0.10], which is less."),
+        (-0.2, -0.2, "This deficit shrinks"),
+        (0.0, 0.0, "This deficit does not grow (or shrink)"),
     ],
 )
 def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(own: float, closed: float, said: str) -> None:

@@ -67,7 +67,7 @@ def test_the_answer_names_data_sets_on_the_rarer_side_of_1(found: dict[str, xr.D
         study = trajectories(name.title())
         study["log_velocity"].loc[{"series": "standard"}] = study["log_velocity"].sel(series="white noise") + shift
         found[name] = study
-    assert findings.answer(found)["late"] == "10.00 to 15.85 times (Two 0.10)"
+    assert findings.answer(found)["late"] == "10.00 to 15.85 times (on Two 0.10)"
 
 
 def test_noise_of_the_first_step_stands_beside_that_of_the_steps_that_taba_asks(found: dict[str, xr.Dataset]) -> None:
@@ -79,9 +79,9 @@ def test_noise_of_the_first_step_stands_beside_that_of_the_steps_that_taba_asks(
     assert measured.count("in the first step 0.10 [0.10, 0.10])") == 2
     # TABA asks for the first step of two on the second data set alone
     first, second = measured.split("Two, x8 ")
-    assert "(0.30 [0.30, 0.30] and " in first
+    assert "(standard 0.30 [0.30, 0.30], TABA " in first
     assert "from step 2 on" in first
-    assert "(0.20 [" in second
+    assert "(standard 0.20 [" in second
     assert "from step 1 on" in second
 
 

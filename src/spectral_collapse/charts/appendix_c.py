@@ -18,7 +18,7 @@ from spectral_collapse.findings.appendix_c import CONSTANT
 def gain(table: pd.DataFrame) -> alt.LayerChart:
     """What an input coefficient is multiplied by on its way to the latent, per frequency, and C of Eq. 56."""
     x = x_axis("frequency", "spatial frequency of the latent (cycles per pixel)")
-    y = y_axis("mean", "gain of the latent on the input")
+    y = y_axis("mean", "gain from input to latent")
     looks = LOOKS | {CONSTANT: Look(PALETTE[6], (1, 3))}
     return figure(table, bands, x, y, looks, "denoiser", 260, panel=None, columns=1)
 
@@ -26,7 +26,7 @@ def gain(table: pd.DataFrame) -> alt.LayerChart:
 @described
 def entering_noise(table: pd.DataFrame) -> alt.FacetChart:
     """Measures of the latent against the noise that the image enters with, in units of the first level's."""
-    x = x_axis("gamma", "entering noise, gamma (level's = 1)")
-    y = y_axis("mean", "measure of the latent (white noise: 1)")
+    x = x_axis("gamma", "noise added at the start, gamma (that of the first level: 1)")
+    y = y_axis("mean", "value for the latent (white noise: 1)")
     options = {"points": True, "columns": 1, "opacity": 0.15}
     return figure(table, bands, x, y, LOOKS, "denoiser", 220, [rule(y=1)], panel="measure", free="y", **options)

@@ -35,7 +35,9 @@ _ALONE = "there are no two to compare for these data sets"
 @described
 def front(table: pd.DataFrame) -> alt.FacetChart:
     """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
-    x = x_axis("s_lf", "structure kept, S_LF, at most the target's →", zero=False, nice=False, padding=14, tickCount=5)
+    x = x_axis(
+        "s_lf", "structure kept, S_LF (capped at the target's) →", zero=False, nice=False, padding=14, tickCount=5
+    )
     y = y_axis("s_hf", "texture, S_HF →", zero=False, nice=False, padding=14, tickCount=5)
     titles = {"s_lf": "S_LF, capped", "s_hf": "S_HF", "psnr": "PSNR (dB)", "sliced_wasserstein": "SWD"}
     tooltip = tips({"method:N": " ", "kind:N": " "} | {f"{name}:Q": title for name, title in titles.items()}, ".3f")

@@ -13,7 +13,7 @@ from spectral_collapse.findings.choose import AMONG, APART
 def gains(table: pd.DataFrame) -> alt.ConcatChart:
     """What the leading methods gain over the standard inversion in a task's score, with 95 % intervals: a panel per
     task, the best on top, a colour per data set, pale where the method is significantly worse than the best."""
-    x, looks = lines.x_axis("mean", "minus the standard inversion's", tickCount=4), lines.looks(table["series"])
+    x, looks = lines.x_axis("mean", "score minus the standard inversion's", tickCount=4), lines.looks(table["series"])
     pale = alt.Scale(domain=[AMONG, APART], range=[1, 0.3])
     standing = alt.Opacity("standing:O", title=None, scale=pale).legend(orient="bottom")
     charts = []

@@ -31,7 +31,7 @@ _CELL, _ROW = 62, 20
 def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     """How scores go together, Fig. 14 of Spectral Collapse: a result of `findings.comparison.correlation`.
 
-    Blue goes together, orange against each other. A value in brackets has a 95 % interval that holds 0;
+    Blue goes together, orange against each other. A value in brackets has a 95 % interval that contains 0;
     hover for the intervals. Each pair stands once, below the diagonal.
     """
     names = [str(name) for name in matrix["score"].to_numpy()]
@@ -61,7 +61,9 @@ def correlation(matrix: xr.Dataset) -> alt.LayerChart:
     return alt.layer(
         base.mark_rect(stroke="white", strokeWidth=2).encode(color),
         base.mark_text(fontSize=13).encode(text="label:N", color=ink),
-    ).properties(width=side, height=side, description=f"{kind} between scores, in brackets where its interval holds 0")
+    ).properties(
+        width=side, height=side, description=f"{kind} between scores, in brackets where its interval contains 0"
+    )
 
 
 @described

@@ -36,7 +36,8 @@ def stacked(table: pd.DataFrame) -> alt.LayerChart:
         alt.X("mean:Q", title="power that latents lack (white noise has 1)", stack="zero"),
         alt.Y("data:N", title=None, sort=None).axis(labelLimit=220),
         order="order:O",
-        tooltip=tips({"data:N": "data", "cause:N": "cause", "share:N": "of all"}) + lines.interval_tooltip("power"),
+        tooltip=tips({"data:N": "data", "cause:N": "cause", "share:N": "share of what is lacking"})
+        + lines.interval_tooltip("power"),
     )
     color = alt.Color(
         "cause:N", title=None, scale=alt.Scale(domain=order, range=_CAUSES), legend=alt.Legend(orient="bottom")
@@ -55,7 +56,7 @@ def other_levels(table: pd.DataFrame) -> alt.FacetChart:
 
 def _deficits(table: pd.DataFrame, looks: Looks | Look, series: str) -> alt.FacetChart:
     """Rows of `part`, a mark for each `denoiser`, which a tooltip calls `series`; a panel per measure."""
-    x, y = x_axis("mean", "deficit against white noise"), lines.rows(table, "part", labelLimit=200)
+    x, y = x_axis("mean", "deficit relative to white noise"), lines.rows(table, "part", labelLimit=200)
     tooltip = [*tips({"part:N": "part", "denoiser:N": series}), *lines.interval_tooltip("deficit")]
     options = {"columns": 1, "tooltip": tooltip, "side_by_side": not isinstance(looks, Look), "panel": "measure"}
     options["per_row"] = 3 if table["measure"].nunique() == 3 else 2
@@ -64,12 +65,12 @@ def _deficits(table: pd.DataFrame, looks: Looks | Look, series: str) -> alt.Face
 
 @described
 def true_first_steps(table: pd.DataFrame) -> alt.FacetChart:
-    """The network's deficit that is left after true predictions up to a level, with 95 % intervals."""
+    """The network's remaining deficit after true predictions up to a level, with 95 % intervals."""
     looks = dict(zip(table["resolution"].unique(), _TWO, strict=True))
-    x = x_axis("replaced:O", "true first steps (to sigma / alpha)", sort=None, labelAngle=-40)
-    y = y_axis("mean", "deficit left against white noise")
-    tooltip = tips({"resolution:N": "inversion", "replaced:N": "true first steps"})
-    options = {"points": True, "tooltip": [*tooltip, *lines.interval_tooltip("deficit left")], "panel": "measure"}
+    x = x_axis("replaced:O", "first steps with true predictions (up to sigma / alpha)", sort=None, labelAngle=-40)
+    y = y_axis("mean", "remaining deficit relative to white noise")
+    tooltip = tips({"resolution:N": "inversion", "replaced:N": "first steps with true predictions"})
+    options = {"points": True, "tooltip": [*tooltip, *lines.interval_tooltip("remaining deficit")], "panel": "measure"}
     return figure(table, bands, x, y, looks, "resolution", 190, [lines.rule(y=0)], **options)
 
 
@@ -87,7 +88,7 @@ def area_error(table: pd.DataFrame) -> alt.FacetChart:
 
 @described
 def noise_norm(table: pd.DataFrame) -> alt.FacetChart:
-    """Mean square of the predicted noise along the inversions, entered without and with noise."""
+    """Mean square of the predicted noise along the inversions, started without and with noise."""
     return _levels(table, "mean square of the predicted noise", log=False)
 
 

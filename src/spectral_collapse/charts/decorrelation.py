@@ -47,7 +47,7 @@ def scores(table: pd.DataFrame) -> alt.FacetChart:
     """S_G against S_DC, a marker per series (Fig. 8), of `findings.scores`; in the grey corner is white noise."""
     table = _named(table)
     x = x_axis("mean", "S_DC, mean over images", zero=False, padding=12)
-    y = y_axis("s_g", "S_G of the set", domain=[0, 1])
+    y = y_axis("s_g", "S_G of the set of latents", domain=[0, 1])
     tooltip = [
         *tips({"series:N": " "}),
         *lines.interval_tooltip("S_DC"),
@@ -71,7 +71,7 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     what as many white latents have."""
     table = _named(table)
     x = x_axis("mean", "mean of the 20 largest |r|", zero=False, padding=8, tickCount=4)
-    tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("top-20 |r|")]
+    tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("mean of the 20 largest |r|")]
     tooltip += [*tips({"white:Q": "by chance"}, ".3f"), *tips({"n:Q": "latents"})]
     options = {"height": 24 * table["series"].nunique(), "below": [of_panel(x="white")]}
     return figure(table, lines.whiskers, x, lines.rows(table), Look(PALETTE[0]), free="x", tooltip=tooltip, **options)
@@ -124,8 +124,8 @@ def single_maps(
 def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
     """The share of flagged windows against how much of them is plain, of `findings.over_plain_areas`."""
     x = x_axis("area:O", "how much of the window is plain", labelAngle=-30, domain=list(AREAS))
-    y = y_axis("mean", "share flagged", domain=[0, 1])
-    tooltip = [*tips({"series:N": " ", "area:N": "plain"}), *lines.interval_tooltip("share flagged")]
+    y = y_axis("mean", "share of flagged windows", domain=[0, 1])
+    tooltip = [*tips({"series:N": " ", "area:N": "plain"}), *lines.interval_tooltip("share of flagged windows")]
     tooltip += [*tips({"windows:Q": "share of windows"}, ".2f"), *tips({"n:Q": "images"})]
     options = {"points": True, "columns": 4, "opacity": 0.12, "tooltip": tooltip}
     return figure(_named(table), lines.bands, x, y, looks, **options)

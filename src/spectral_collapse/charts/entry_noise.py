@@ -93,7 +93,9 @@ def trade(table: pd.DataFrame) -> alt.FacetChart:
     images with their intervals. The table is `findings.trade`."""
     x = x_axis("detail", "log of the power of fine detail over the target's", nice=False, padding=14)
     y = y_axis("s_lf", "S_LF", zero=False, nice=False, padding=14, format="~g")
-    tooltip = tips({"series:N": " ", "label:N": "enters"}) + with_ends({"s_lf": "S_LF", "detail": "log power"}, ".4f")
+    tooltip = tips({"series:N": " ", "label:N": "added noise"}) + with_ends(
+        {"s_lf": "S_LF", "detail": "log power"}, ".4f"
+    )
     encoded = lines.channels(_WALKS, points=True)
     path = alt.Chart().encode(color=encoded["color"], tooltip=tooltip).mark_line(strokeWidth=1.5)
     sides = ({"align": "left", "dx": 9}, {"dy": -11}, {"dy": 13})

@@ -12,14 +12,14 @@ _TICKS = (0.1, 0.3, 1, 3, 10)
 
 @lines.described
 def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
-    """Amount (x) against fit (y) of each method, a panel per data set; dashed: the right amount, and what images
-    with all the same amount of detail would miss by."""
+    """Amount (x) against fit (y) of each method, a panel per data set; dashed: the right amount, and by how
+    much images with all the same amount of detail would be off."""
     x = lines.log_axis(lines.x_axis("mean", "amount of detail, times the targets'"), table, _TICKS)
-    y = lines.y_axis("left", "factor missed at the right amount", zero=False)
+    y = lines.y_axis("left", "factor by which detail is off at the right amount", zero=False)
     tips = [
         *lines.tips({"series:N": "Method"}),
         *lines.interval_tooltip("Amount"),
-        *lines.tips({"left:Q": "Missed at the right amount", "same:Q": "with the same amount in all"}, ".2f"),
+        *lines.tips({"left:Q": "Off by, at the right amount", "same:Q": "Off by, with the same amount in all"}, ".2f"),
     ]
     same = alt.Chart().mark_rule(**lines.DASHED).encode(alt.Y("mean(same):Q"))
     looks = lines.looks(table["series"].unique())

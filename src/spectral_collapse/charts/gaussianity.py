@@ -76,13 +76,15 @@ def _heat(table: pd.DataFrame, color: alt.Color, dark: str) -> alt.FacetChart:
 @described
 def rejections(table: pd.DataFrame) -> alt.FacetChart:
     """Shares of Shapiro-Wilk's rejections, of `findings.rejections`."""
-    return _rows(table, "share rejected", "test", LEVEL)
+    return _rows(table, "share of rejections", "test", LEVEL)
 
 
 @described
 def divergences(table: pd.DataFrame) -> alt.FacetChart:
     """Divergence of elements from N(0, 1), of `findings.divergences`."""
-    return _rows(table.assign(measured="set of latents"), "nat per element", "measured", 0)
+    return _rows(
+        table.assign(measured="set of latents"), "divergence minus white noise's (nat per element)", "measured", 0
+    )
 
 
 @described

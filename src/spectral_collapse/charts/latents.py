@@ -13,14 +13,14 @@ from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.latents import called
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
-_FIXED = {WHITE: Look(PALETTE[6], (1, 0), "triangle-left"), CLOSED: Look("#777777", (12, 3), "stroke")}
+_FIXED = {WHITE: Look(PALETTE[6], (1, 0), "triangle-left"), called(CLOSED): Look("#777777", (12, 3), "stroke")}
 
 
 def looks(series: Iterable[str]) -> dict[str, Look]:
-    """Series as pages write them -> looks: white noise black, the closed form grey, methods in between."""
-    names = list(dict.fromkeys(map(str, series)))
+    """Series as pages write them -> looks: white noise black, the ideal denoiser grey, methods in between."""
+    names = list(dict.fromkeys(called(str(name)) for name in series))
     methods = lines.looks(name for name in names if name not in _FIXED)
-    return {called(name): (_FIXED | methods)[name] for name in names}
+    return {name: (_FIXED | methods)[name] for name in names}
 
 
 def counts(table: pd.DataFrame) -> alt.X:

@@ -48,7 +48,7 @@ def learning(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     Without rows there is only a sentence.
     """
     if table.empty:
-        return lines.sentence("this network has no record of its errors per frequency")
+        return lines.sentence("no errors per frequency are stored for this network")
     values = [10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
     x = x_axis("step", "optimizer steps", log=True, format="~s", values=values)
     y = y_axis("mean", "error of the predicted noise")
@@ -63,7 +63,7 @@ def sharing(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
     Without rows there is only a sentence.
     """
     if table.empty:
-        return lines.sentence("there is no record of a network that shares and of one that does not")
+        return lines.sentence("no results are stored for both a shared and a separate network")
     rows = table.assign(panel="held-out " + table["domain"] + "s", network=table["network"] + " / " + table["alone"])
     return _against_noise(rows, y_axis("mean", "error, shared / alone", zero=False))
 
@@ -102,7 +102,7 @@ def quality(energies: pd.DataFrame, decorrelation: pd.DataFrame) -> alt.HConcatC
         white.encode(alt.X("white:Q"), tooltip=tips({"white:Q": "S_DC of white noise"}, ".3f")),
         base.mark_rule(strokeWidth=2, color=inverted.color).encode(alt.X("low:Q"), alt.X2("high:Q")),
         base.mark_point(size=55, color=inverted.color, shape=inverted.shape).encode(
-            x_axis("mean", "decorrelation of the latents S_DC", domain=[0, 1])
+            x_axis("mean", "S_DC of the latents", domain=[0, 1])
         ),
     ).properties(width=210, height=height)
     return alt.hconcat(texture, collapse)

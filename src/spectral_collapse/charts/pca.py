@@ -64,7 +64,7 @@ def component_spectra(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def predicted(table: pd.DataFrame) -> alt.LayerChart:
     """The closed form's loss of rank over the standard inversion's, of `findings.predicted`."""
-    x = x_axis("mean", "loss of the closed form / loss of the standard inversion", format="~g", tickCount=6)
+    x = x_axis("mean", "loss with the ideal denoiser / loss of the standard inversion", format="~g", tickCount=6)
     y = lines.rows(table, "panel", labelExpr="split(datum.label, '|')", labelLimit=300)
     looks, height = lines.looks(READINGS.values()), 50 * table["panel"].nunique()
     options = {"above": [lines.rule(x=0), lines.rule(x=1)], "panel": None, "side_by_side": True}

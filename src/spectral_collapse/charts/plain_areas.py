@@ -32,7 +32,7 @@ _STEPS = {
     f"sampling, {AREAS['other']}": Look(PALETTE[2], (8, 2, 2, 2)),
 }
 _COLUMNS = {
-    "image": "Drawn image",
+    "image": "Generated image",
     "plain areas": "Plain areas|(white)",
     "noise": "Its noise",
     "latent": "Latent",
@@ -90,7 +90,7 @@ def path_pictures(study: xr.Dataset) -> alt.FacetChart:
 def path(table: pd.DataFrame) -> alt.FacetChart:
     """High-frequency energy of the samples on the way from one latent to another."""
     x, y = (
-        x_axis("place", "place between two latents", format="~g"),
+        x_axis("place", "position between two latents", format="~g"),
         y_axis("mean", "log energy over that of training targets"),
     )
     options = {"height": 150, "below": [lines.rule(y=0)], "points": True, "columns": 3}

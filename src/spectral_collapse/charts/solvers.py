@@ -23,7 +23,7 @@ def latents(table: pd.DataFrame) -> alt.FacetChart:
     """Power of latents at high frequencies against the share of steps that forward diffusion replaces, a panel per data
     set; white noise has 1."""
     x = lines.x_axis("share", "share of steps replaced by noise", format="%")
-    y = lines.y_axis("mean", "power of latents, high frequencies")
+    y = lines.y_axis("mean", "power of latents at high frequencies")
     return lines.figure(table, lines.bands, x, y, _TOLD, points=True, columns=3, below=[lines.rule(y=1)])
 
 
@@ -38,7 +38,7 @@ def told(table: pd.DataFrame, title: str, target: float) -> alt.FacetChart:
 @lines.described
 def gains(table: pd.DataFrame) -> alt.FacetChart:
     """How much nearer each change brings images to their own targets' fine detail, a panel per data set."""
-    x = lines.x_axis("mean", "Δ distance to target")
+    x = lines.x_axis("mean", "change of the distance to the target")
     y, height = lines.rows(table, "row", labelLimit=260), alt.Step(18)
     return lines.figure(table, lines.whiskers, x, y, _KINDS, height=height, columns=3, below=[lines.rule(x=0)])
 

@@ -29,7 +29,7 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
         }
         for step in steps
     }
-    return pictures.sliders(frames, list(_VIEWS.values()), ["Move on: "], [min(2, len(steps) - 1)])
+    return pictures.sliders(frames, list(_VIEWS.values()), ["Step: "], [min(2, len(steps) - 1)])
 
 
 @described
@@ -46,7 +46,7 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
     rows = alt.InlineData(values=table.to_dict("records"))  # more than Altair takes as a table
     chart = alt.Chart(rows).mark_rect()
     chart = chart.encode(
-        lines.x_axis("step:O", "step of the walk", values=_ticks(table["step"]), labelAngle=0),
+        lines.x_axis("step:O", "step of the inversion or sampling", values=_ticks(table["step"]), labelAngle=0),
         lines.y_axis("frequency:O", "cycles per pixel", sort=shown[::-1], values=shown[::every]),
         color=alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False),
         tooltip=lines.tips({"step:O": "step", "frequency:O": "cycles per pixel", "mean:Q": "log10 |F Δx|"}),

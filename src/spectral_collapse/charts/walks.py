@@ -19,7 +19,7 @@ _MANY = 4
 @lines.described
 def schematic(table: pd.DataFrame) -> alt.HConcatChart:
     """For each method the levels at which the network is asked, up and down, as dots, and the share of the state's
-    noise that was drawn, as a strip."""
+    noise that is random, as a strip."""
     methods = list(dict.fromkeys(table["method"]))
     sides = (_side(table[table["direction"] == way], methods, way) for way in (UP, DOWN))
     return alt.hconcat(*sides, spacing=12).resolve_scale(color="shared", size="shared", shape="shared")
@@ -42,9 +42,9 @@ def _side(table: pd.DataFrame, methods: list[str], way: str) -> alt.LayerChart:
     base = alt.Chart(table).encode(y=y)
     tooltip = tips({"method:N": "method", "level:Q": "level", "calls:Q": "network calls", "kind:N": "kind"})
     if way == UP:
-        tooltip += tips({"drawn:Q": "share of drawn noise"}, ".2f")
+        tooltip += tips({"drawn:Q": "share of random noise"}, ".2f")
     strip = base.transform_filter("isValid(datum.drawn) && datum.level == floor(datum.level)")
-    share = alt.Color("drawn:Q", title="share of the noise that was drawn")
+    share = alt.Color("drawn:Q", title="share of the noise that is random")
     share = share.scale(range=["#dddddd", PALETTE[1]], domain=[0, 1])
     share = share.legend(orient="bottom", format="%", titleLimit=240)
     dots = base.transform_filter("datum.calls > 0").mark_point(

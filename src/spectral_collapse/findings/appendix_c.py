@@ -13,6 +13,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES
 from spectral_collapse.findings.intervals import ENDS, as_table, concat, high_mean, means, of_means, titled
+from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import below, title_of
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.statistics import Interval, interval, ratio, text
@@ -23,19 +24,19 @@ CONSTANT = "Eq. 56: the input times C"
 EXACT = 0.05
 """A relative error below this counts as none."""
 
-_BEYOND = "beyond the closed form"
+_BEYOND = "beyond the ideal denoiser"
 _RISING = {
     (True, True): "both rise",
     (True, False): "only the network rises",
-    (False, True): "only the closed form rises",
+    (False, True): "only the ideal denoiser rises",
     (False, False): "neither rises",
 }
-"""What is said of the network's and the closed form's numbers, by whether each rises."""
-_HELD = {"the claim": True, "the closed form": False, _BEYOND: False, "neither": None} | {
+"""What is said of the network's and the ideal denoiser's numbers, by whether each rises."""
+_HELD = {"the claim": True, "the ideal denoiser": False, _BEYOND: False, "neither": None} | {
     said: rises for (rises, _), said in _RISING.items()
 }
 """Whether a claim holds, by what it is nearer to."""
-_NO_PLACES = "not measured: no such places in these images"
+_NO_PLACES = "not measured: these images have no such areas"
 _NOT_JUDGED = ("by construction", "see the number")
 _SIDES = ("network", "covariance")
 """Denoisers: the measured one, and the perfect one of Gaussian data."""
@@ -59,10 +60,10 @@ def entering_noise(study: xr.Dataset) -> pd.DataFrame:
 
 
 class Prediction(NamedTuple):
-    """A claim of Appendix C with the number it predicts, the measured one, and the closed form's.
+    """A claim of Appendix C with the number it predicts, the measured one, and the ideal denoiser's.
 
-    nearer: 'the claim', 'the closed form', 'beyond the closed form' (the whole interval is farther from the claim),
-    'neither' (it crosses the midpoint of the two), or why there is no such comparison, such as 'by construction'.
+    nearer: 'the claim', 'the ideal denoiser', 'beyond the ideal denoiser' (the whole interval is farther from the
+    claim), 'neither' (it crosses the midpoint of the two), or why there is no such comparison ('by construction').
     """
 
     claim: str
@@ -90,12 +91,14 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
     rows = [
         ("At the first level the network predicts no noise at high frequencies (power of the predicted noise)", "49",
          0.0, at_first("predicted", band="high")),
-        ("Nor does it predict noise in plain areas (squared error of the predicted noise)", "49",
+        ("At the first level the network predicts no noise in plain areas (squared error of the predicted noise)", "49",
          1.0, at_first("area_error", area="plain")),
-        ("High frequencies decay by C (gain of the latent on the input)", "50, 51, 56", contraction, of_input("cross")),
-        ("So does their power, by C squared", "51, 56", contraction**2, of_input("latent_power")),
+        ("High frequencies decay by the factor C (gain from input to latent)", "50, 51, 56", contraction,
+         of_input("cross")),
+        ("The power of high frequencies decays by the factor C squared", "51, 56", contraction**2,
+         of_input("latent_power")),
     ]  # fmt: skip
-    gap = "Predicting clean images instead of noise changes the latent (largest change, optimal denoiser)"
+    gap = "Predicting clean images instead of noise changes the latent (largest change, ideal denoiser)"
     found = [
         _spectral_bias(decomposed),
         *(compared(claim, equation, predicted, *sides) for claim, equation, predicted, sides in rows),
@@ -106,7 +109,7 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
         error, power = (
             text(interval(study[name].sel(inverse=method))) for name in ("reconstruction_error", "rebuilt_high_power")
         )
-        claim = _gives_back(f"{method}; the latent's power at high frequencies is {power}")
+        claim = _gives_back(f"{called(method)}; power of the latent at high frequencies: {power}")
         found.append(Prediction(claim, "Corollary 1", "0", error, "0 in the limit of many steps", "see the number"))
     plain, gammas = study["entered"].sel(measure="plain"), study["gamma"].to_numpy()
     network, closed = ([interval(plain.sel(denoiser=side, gamma=gamma)) for gamma in gammas] for side in _SIDES)
@@ -117,7 +120,7 @@ def predictions(study: xr.Dataset, decomposed: xr.Dataset) -> list[Prediction]:
 
 
 def _gives_back(method: str) -> str:
-    return f"The latent gives the image back (relative error, {method})"
+    return f"Sampling from the latent returns the image (relative error, {method})"
 
 
 def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Dataset]) -> list[Claim]:
@@ -133,10 +136,10 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
                 case = cases.setdefault((one.claim, one.equation), {})
                 if one.nearer in _HELD:
                     rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
-                    case[title] = f"{one.measured}, closed form {one.closed_form}{rises}", _HELD[one.nearer]
+                    case[title] = f"{one.measured}, ideal denoiser {one.closed_form}{rises}", _HELD[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            case = cases.setdefault((_gives_back(method), "Corollary 1"), {})
+            case = cases.setdefault((_gives_back(called(method)), "Corollary 1"), {})
             case[title] = text(error), below(error, EXACT)
     made = []
     for (claim, equation), case in cases.items():
@@ -157,12 +160,12 @@ def table(found: list[Prediction]) -> pd.DataFrame:
 
 def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     """Which claims that predict a number our network follows, and how the others fared, as Markdown."""
-    judged = ("the claim", "the closed form", _BEYOND, "neither")
+    judged = ("the claim", "the ideal denoiser", _BEYOND, "neither")
     found = [one for one in predictions(study, decomposed) if one.nearer in judged]
     followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
     others = {
-        "follow": ("the closed form", " the ideal denoiser for Gaussian data"),
-        "lie": (_BEYOND, " beyond it, still farther from the paper"),
+        "follow": ("the ideal denoiser", " the ideal denoiser for Gaussian data"),
+        "lie": (_BEYOND, " beyond it (even farther from the paper)"),
         "remain": ("neither", " undecided"),
     }
     counts = {verb: (sum(one.nearer == side for one in found), rest) for verb, (side, rest) in others.items()}
@@ -172,7 +175,7 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
         f"**Answer.** On {title_of(study)}, our network follows the paper in {len(followed)} of {len(found)} testable "
         f"predictions{which}."
     )
-    return told + f" Of the others {enumerated(rest)}." * bool(rest)
+    return told + f" Of the others, {enumerated(rest)}." * bool(rest)
 
 
 def explained(study: xr.Dataset) -> str:
@@ -181,9 +184,10 @@ def explained(study: xr.Dataset) -> str:
     own = (one["cross"] ** 2 / one["input_power"]).where(one["input_power"] > 0, 0.0)
     share = ratio(high_mean(own), high_mean(one["latent_power"]))
     return (
-        "The gain counts what a coefficient of the latent owes to the same coefficient of the input; the power counts "
-        f"all. Of the network's power at high frequencies a share of {text(share)} goes back to these coefficients. "
-        f"The rest{', which is most of the power,' * bool(share.high < 0.5)} comes from the network."
+        "The gain counts only what a coefficient of the latent takes from the same coefficient of the input; the power "
+        f"counts everything. With the network, a share of {text(share)} of the power at high frequencies comes from "
+        f"these coefficients. The rest{', which is most of the power,' * bool(share.high < 0.5)} comes from the "
+        "network."
     )
 
 
@@ -207,7 +211,7 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
         nearer = "the claim"
     else:
         beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
-        nearer = _BEYOND if beyond else "the closed form"
+        nearer = _BEYOND if beyond else "the ideal denoiser"
     return Prediction(claim, equation, f"{predicted:.3f}", text(measured), text(closed), nearer)
 
 
@@ -230,7 +234,10 @@ def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
 
     measured = of_means(quotient, *sides, groups=statistics.groups_of(error))
     nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
-    claim = "High frequencies are fitted worse than low ones (squared error over the optimum's, high over low band)"
+    claim = (
+        "High frequencies are fitted worse than low ones (squared error divided by the optimum's, ratio of the high to "
+        "the low band)"
+    )
     return Prediction(claim, "47", "> 1", text(measured), "1", nearer)
 
 

@@ -8,7 +8,7 @@ of methods. A method that is another one on these data by another name counts on
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from spectral_collapse.findings.intervals import ENDS, beside, bounds_of
 from spectral_collapse.findings.latents import Found, counted, stacked
 from spectral_collapse.findings.latents import called as series_called
 from spectral_collapse.findings.measured import UNKNOWN, title_of
-from spectral_collapse.findings.tidy import each, items, once
+from spectral_collapse.findings.tidy import by_data, each, items, once
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import Interval, groups_of, interval, text
 from spectral_collapse.studies.benchmark import AUTOENCODER, CHEAP, TARGET
@@ -58,7 +58,7 @@ _YARDSTICKS = {TARGET: "true target", AUTOENCODER: "target after the autoencoder
 _TITLES = {
     "hf_excess": "log HF energy / training mean",
     "norm": "norm / √d",
-    "reconstruction": "PSNR of sources back (dB) ↑",
+    "reconstruction": "PSNR of reconstruction (dB) ↑",
     "inversion_cost": "cost of inversion",
     "network_calls": "network calls",
     "seconds": "seconds",
@@ -125,7 +125,7 @@ def table(found: Found) -> Cells:
     for study in found.values():
         best = {score: comparison.leaders(study, score) for score in COLUMNS if score in comparison.scores_of(study)}
         for name in map(str, (*study["point"].data, *study["reference"].data, *study["known"].data)):
-            about = {"Method": called(name), "Data": title_of(study), "Draws": _draws(study, name)}
+            about = {"Method": called(name), "Data": title_of(study), "Kind": _draws(study, name)}
             marks = {score: found.get(name, "") for score, found in best.items()}
             rows.append(cells.row(about | scores_at(study, name, marks)))
     return pd.DataFrame(rows)
@@ -170,12 +170,15 @@ def significant(study: xr.Dataset) -> str:
         one = pairs.sel(score=score)
         told = one["adjusted"] < comparison.LEVEL
         up, down = (int((told & (sign * one["difference"] > 0)).sum()) for sign in (1, -1))
-        parts.append(f"{title(score, False)} {up} above, {down} below")
+        parts.append(f"{title(score, False)} {up} ({down})")
     unable = (
         f" With {len(set(groups_of(study)))} independent pictures no p-value is below {_least(study):.3g}, so the test "
         "cannot find a difference on this data set."
     )
-    return f", of {pairs.sizes['point']} methods: {'; '.join(parts)}.{unable * (not _enough(study))}"
+    return (
+        f". Of {pairs.sizes['point']} methods, significantly above the standard inversion (in brackets: below it): "
+        f"{'; '.join(parts)}.{unable * (not _enough(study))}"
+    )
 
 
 @once
@@ -205,6 +208,17 @@ def front(study: xr.Dataset) -> pd.DataFrame:
     return result
 
 
+def set_distances(found: Found, methods: Sequence[str]) -> pd.DataFrame:
+    """Sliced Wasserstein distance to real targets of all images of a method together, and of as many true targets:
+    means over seeds, a row per data set."""
+
+    def row(study: xr.Dataset) -> dict[str, str]:
+        names = [*(name for name in methods if name in study["point"]), TARGET]
+        return {called(name): f"{value(study, 'sliced_wasserstein', name).mean:.2f}" for name in names}
+
+    return by_data(found, row)
+
+
 def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") -> pd.DataFrame:
     """A table with a column for whether no other row of those `among` it is better in both s_lf and s_hf."""
     table[column] = False
@@ -218,8 +232,8 @@ def copying(study: xr.Dataset) -> str:
     above = [called(name) for name in points(study) if difference(study, name, TARGET, "s_lf").low > 0]
     placed = front({"": study})
     return (
-        f": S_LF of true targets {text(value(study, 's_lf', TARGET))}; significantly above it: "
-        f"{', '.join(above) or 'none'}. On the front with S_LF capped: "
+        f": true targets have an S_LF of {text(value(study, 's_lf', TARGET))}. Methods significantly above it: "
+        f"{', '.join(above) or 'none'}. Methods on the front with S_LF capped: "
         f"{', '.join(placed.loc[placed['on_front'], 'method'])}."
     )
 
@@ -236,15 +250,18 @@ def answer(found: Found) -> str:
         f"{' to '.join(map(str, dict.fromkeys([each[0], each[-1]])))} in {title(score, False)}"
         for score, each in counts.items()
     )
-    rule = "after correction for their number" if able else "by their own 95 % intervals, uncorrected"
+    rule = "after correction for the number of methods" if able else "by their own 95 % intervals, uncorrected"
     unable = [title_of(one) for one in found.values() if not _enough(one)]
-    too_few = f" {', '.join(unable)}: too few pictures for a significant corrected difference." if unable else ""
+    too_few = (
+        f" With too few pictures, no corrected difference can be significant: {'; '.join(unable)}." if unable else ""
+    )
     name = next(name for name in points(study) if called(name) == first.method)
-    apart = "significantly better than" if first.high < second.low else "not significantly better than"
+    apart = "is" if first.high < second.low else "is not"
     return (
-        f"**Answer.** Depending on the data set, so many of {differences(study).sizes['point']} methods are "
-        f"significantly above the standard inversion: {listed} ({rule}).{too_few} On {counted(study)}, {first.method} "
-        f"has the best mean rank over {len(COMPARED)} scores, {apart} {second.method}'s."
+        f"**Answer.** Number of methods, of {differences(study).sizes['point']}, that are significantly above the "
+        f"standard inversion, depending on the data set: {listed} ({rule}).{too_few} On {counted(study)}, "
+        f"{first.method} has the best mean rank over {len(COMPARED)} scores; it {apart} significantly better than that "
+        f"of {second.method}."
     ) + smoother(study, name)
 
 
@@ -260,7 +277,7 @@ def smoother(study: xr.Dataset, name: str) -> str:
     change = difference(study, name, "standard", "hf_excess")
     return (
         f" {called(name)} does not restore texture: on {title_of(study)} its images have "
-        f"{text(Interval(*np.exp(change)), 2)} times the high-frequency energy of the standard inversion's."
+        f"{text(Interval(*np.exp(change)), 2)} times the high-frequency energy of those of the standard inversion."
     ) * bool(change.high < 0)
 
 
@@ -271,7 +288,9 @@ def beside_paper(found: Found) -> Cells:
         for _, line in printed[printed["dataset"] == name].iterrows():
             method, note = line["method"], paper_tables.note(line["table"], name, line["method"])
             if other := method in ("edm", "ovg+edm"):
-                note = f"{note} Not measured here: it is another network's, see the page on prediction targets.".strip()
+                note = (
+                    f"{note} Not measured here: it needs another network, see the page on prediction targets.".strip()
+                )
             row = {"Method": Cell(called(method), called(method), note=note), "Data": title_of(study)}
             row |= {"Table": str(line["table"])} | paper_cells(study, "" if other else method, line)
             rows.append(cells.row(row))
@@ -304,10 +323,11 @@ def agreement(found: Found) -> str:
                 side.append(f"{title(score, False)} of {called(method)}, {title_of(study)}")
     if not (same or other or unclear):
         return "None of these data sets and methods is in the paper's tables."
-    against = f" ({'; '.join(other)})" if other else ""
+    against = f" On the opposite side: {'; '.join(other)}." if other else ""
     return (
-        f"Above or below the standard inversion as in the paper: {len(same)} cells; the opposite: {len(other)}"
-        f"{against}; undecided, here (the interval contains 0) or there (equal numbers): {len(unclear)}."
+        f"In {len(same)} cells a method is on the same side of the standard inversion as in the paper, in {len(other)} "
+        f"on the opposite side. {len(unclear)} cells are undecided, since our interval contains 0 or the paper's "
+        f"numbers are equal.{against}"
     )
 
 
@@ -330,18 +350,19 @@ def claims(found: Found) -> list[Claim]:
         ("Latents of the standard inversion are not white: S_DC, which falls with correlation and with missing power, "
          "is below white noise's",
          tables, "standard", WHITE, "s_dc", is_lower, differences),
-        ("The standard inversion has less texture than true targets: S_HF below theirs",
+        ("The standard inversion has less texture than true targets: S_HF is lower",
          tables, "standard", TARGET, "s_hf", is_lower, front),
-        ("TABA restores latent independence: S_DC is white noise's",
+        ("TABA restores latent independence: S_DC is that of white noise",
          tables, "taba", WHITE, "s_dc", is_restored, differences),
-        ("TABA restores texture: S_HF above the standard inversion's",
+        ("TABA restores texture: S_HF is above the standard inversion's",
          tables, "taba", "standard", "s_hf", is_higher, differences),
-        ("Adding noise costs structure: S_LF of TABA below the standard inversion's",
+        ("Adding noise costs structure: S_LF of TABA is below the standard inversion's",
          f"{paper}, abstract and Fig. 4", "taba", "standard", "s_lf", is_lower, front),
-        ("OVG restores texture: S_HF above the standard inversion's",
+        ("OVG restores texture: S_HF is above the standard inversion's",
          abstract, "ovg", "standard", "s_hf", is_higher, differences),
-        ("OVG keeps more structure than TABA: S_LF above", abstract, "ovg", "taba", "s_lf", is_higher, front),
-        ("OVG keeps more of the image than TABA: PSNR above", tables, "ovg", "taba", "psnr", is_higher, differences),
+        ("OVG keeps more structure than TABA: S_LF is higher", abstract, "ovg", "taba", "s_lf", is_higher, front),
+        ("OVG keeps more of the image than TABA: PSNR is higher",
+         tables, "ovg", "taba", "psnr", is_higher, differences),
         ("OVG has a better LPIPS than TABA", tables, "ovg", "taba", "lpips_alex", is_lower, "fig-benchmark-pictures"),
         ("OVG + TABA has a higher S_LF than TABA", tables, "ovg+taba", "taba", "s_lf", is_higher, front),
         ("Direct inversion has a lower S_HF than TABA", tables, "direct", "taba", "s_hf", is_lower, front),
@@ -353,7 +374,7 @@ def claims(found: Found) -> list[Claim]:
 
     rules = []
     for words, where, point, other, score, side, figure in rows:
-        said = ", capped at the own target's," * (score == "s_lf")
+        said = " (capped at the own target's)" * (score == "s_lf")
         what = f"{title(score, False)}{said} of {called(point)} minus that of {called(other)}"
         measured = functools.partial(gap, point=point, other=other, score=score)
         rules.append(Rule(words, where, what, measured, side(score), figure))

@@ -127,12 +127,12 @@ def choices(study: xr.Dataset) -> str:
     """Which origin is best per term, while the other gradient stays exact, and within each budget, a line of Markdown
     per data set, and how it was chosen."""
     best = {gradient: _best(study, variants) for gradient, variants in _TERMS.items()}
-    terms = "; ".join(f"{gradient} {name.split()[0]}" for gradient, name in best.items() if name)
-    within = [f"{chosen(study, limit) or 'none'} within {limit:g} times" for limit in (CHEAP, NEXT_TO_NOTHING)]
+    terms = ", ".join(f"'{name.split()[0]}' for {gradient}" for gradient, name in best.items() if name)
+    within = [f"'{chosen(study, limit) or 'none'}' within {limit:g} times" for limit in (CHEAP, NEXT_TO_NOTHING)]
     return (
         f", chosen on {study.sizes['validated']} validation images from "
-        f"{statistics.pictures_of(study, 'validated')} pictures. Best single gradients: {terms or 'not run'}. Best "
-        f"variant: {', '.join(within)} the standard inversion's time."
+        f"{statistics.pictures_of(study, 'validated')} pictures. Best replacement of a single gradient: "
+        f"{terms or 'not run'}. Best variant: {', '.join(within)} the standard inversion's time."
     )
 
 
@@ -198,11 +198,11 @@ def _goal(found: Found, which: str, pick: Callable[[xr.Dataset], str | None], li
             gain, took = area_gain(study, name), seconds(study)[name]
             kept = gain.gain.low > -MARGIN * gain.baselines
             held = False if took > limit or gain.gain.high < 0 else True if kept else None
-            case = f"'{name}' {text(gain.gain)} of {gain.baselines:.3f} at {took:.2f} times", held
+            case = f"'{name}' {text(gain.gain)}, exact OVG {gain.baselines:.3f}, time {took:.2f}", held
         cases[title_of(study)] = case
     words = (
         f"OVG {which} keeps exact OVG's area under the front (not significantly lower, and less than {MARGIN:.0%} "
         f"lower) within {limit:g} times the standard inversion's time"
     )
-    what = f"difference of areas, S_LF capped at the targets' own, and time{note}"
+    what = f"area minus that of exact OVG (S_LF capped at the targets' own); time over the standard inversion's{note}"
     return from_cases(words, "This project's goal", cases, what, "fig-cheap-cost")

@@ -154,8 +154,8 @@ def table(found: Found) -> Cells:
                     "Best": called(name),
                     "Cost": (best.cost, 2),
                     "Score": _SCORES[wanted.score],
-                    "Minus the standard inversion's": (best.gain, 3),
-                    "Not significantly worse": Cell(", ".join(map(called, alike)) or "none", len(alike)),
+                    "Score minus the standard inversion's": (best.gain, 3),
+                    "Others not significantly worse": Cell(", ".join(map(called, alike)) or "none", len(alike)),
                 }
                 rows.append(cells.row(row))
     return pd.DataFrame(rows)
@@ -187,8 +187,8 @@ def answer(found: Found) -> str:
     cheap = BUDGETS[0]
     best = fine_detail.best(found)
     lines = [
-        f"Try {_bold([best])} first: among the methods that cost no more than the standard inversion and are nowhere "
-        "significantly farther from the true targets' fine detail, it is the nearest."
+        f"Try {_bold([best])} first. Of the methods that cost no more than the standard inversion and are nowhere "
+        "significantly farther from the true targets' fine detail, it is the nearest on average."
     ]
     if best != "standard":
         near = f"{fine_detail.nearer(found, best)[0]} of {len(found)} data sets"
@@ -197,7 +197,7 @@ def answer(found: Found) -> str:
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
-        note = ", though the images are mostly smoother than the standard inversion's"
+        note = ", though the images are mostly smoother than those of the standard inversion"
         smooth = all(2 * sum(bool(smoother(one, name)) for one in studies.values()) >= len(studies) for name in names)
         where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
         lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
@@ -246,12 +246,12 @@ def beware(named: Mapping[str, Found]) -> str:
         counts = {
             "have less high-frequency energy": sum(bool(smoother(one, name)) for one in found.values()),
             "are farther from real targets (SWD)": sum(_farther(one, name) for one in found.values()),
-            "have fine detail farther from the targets'": fine_detail.nearer(found, name)[1],
+            "have fine detail farther from that of the targets": fine_detail.nearer(found, name)[1],
         }
         parts = [f"{words} on {n} of {len(found)}" for words, n in counts.items() if 2 * n >= len(found)]
         if parts:
             lines.append(f"- images of **{called(name)}** {enumerated(parts)} data sets.\n")
-    head = "**Beware** of what these scores do not see. Compared with images of the standard inversion"
+    head = "**Beware** of what these scores miss. Compared with images of the standard inversion"
     return f"{head}:\n\n{''.join(lines)}\n" if lines else ""
 
 
@@ -274,8 +274,8 @@ def worth(found: Found) -> str:
             better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
-        f"**Does it pay to spend more?** {pays}. A budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
-        f"inversions changes the best method in {others} of {len(pairs)} cases, and makes it significantly better in "
+        f"**Does it pay to spend more?** {pays}. With a budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
+        f"inversions, another method is best in {others} of {len(pairs)} cases, and it is significantly better in "
         f"{len(better)}{' (' * bool(better)}{'; '.join(better)}{')' * bool(better)}."
     )
 

@@ -174,7 +174,7 @@ def is_below(bound: float, within: float = 0.0) -> Test:
 def is_restored(score: str) -> Test:
     """That a difference is not below 0 by more than the registered margin of a score."""
     within = margin(score)
-    return Test(f"at least 0 - {within:g}", lambda one: rules.at_least(one, 0, within))
+    return Test(f"at least {-within:g}", lambda one: rules.at_least(one, 0, within))
 
 
 def is_higher(score: str) -> Test:
@@ -191,12 +191,12 @@ def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, wi
     def holds(one: Interval) -> Held:
         return False if within and rules.equal(one, bound, within) else rule(one, bound)
 
-    return Test(f"{side} {bound:.3g}" + f" (equal within {within:g})" * bool(within), holds)
+    return Test(f"{side} {bound:.3g}" + f" and not within {within:g} of it" * bool(within), holds)
 
 
 def is_equal(value: float, margin: float) -> Test:
     """`measured.equal`."""
-    return Test(f"{value:.3g} within {margin:g}", lambda one: rules.equal(one, value, margin))
+    return Test(f"{value:.3g} to within {margin:g}", lambda one: rules.equal(one, value, margin))
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def judge(
             notes = [tested[name].words] * (not single) + ([row.note(studies[name])] if row.note else [])
             bracket = f" ({'; '.join(notes)})" if notes else ""
             listed[name] = f"{number(one, row.digits)}{bracket}", tested[name].holds(one) if next(told) else None
-        what = f"{row.what}, {row.rule.words}" if single else row.what
+        what = f"{row.what} (claim: {row.rule.words})" if single else row.what
         made.append(from_cases(row.claim, row.where, listed, what, row.figure, known.pooled))
     return made
 

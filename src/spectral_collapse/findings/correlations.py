@@ -171,7 +171,7 @@ def _measured(found: Found, score: str, reading: str = "means of methods") -> Me
 def rises(found: Found, reading: str) -> str:
     """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
     r = _measured(found, "s_hf", reading)
-    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}: correlations of {r.span(2)}"
+    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}, with correlations of {r.span(2)}"
 
 
 def raised(found: Found, score: str) -> tuple[int, int]:
@@ -185,9 +185,9 @@ def over_methods(found: Found) -> str:
     r = _measured(found, "s_hf")
     sides = {"rises": len(r.above(0)), "falls": len(r.below(0))}
     if not any(sides.values()):
-        return "Over our methods this correlation is too uncertain to tell."
+        return "Across our methods this correlation is too uncertain to tell."
     told = enumerated(f"{verb} on {often(count, len(found))} data sets" for verb, count in sides.items() if count)
-    return f"Over our methods $S_{{HF}}$, as a function of $S_{{DC}}$, {told}."
+    return f"Across our methods, $S_{{HF}}$ as a function of $S_{{DC}}$ {told}."
 
 
 def as_white(found: Found, *points: str) -> str:
@@ -200,10 +200,14 @@ def needed(found: Found) -> str:
     """Whether texture needs a high S_DC, as a sentence."""
     free = [title_of(one) for one in found.values() if exceptions(one)]
     if not free:
-        return f"We found no latents with an S_DC of {LOW:g} or more below white noise's that give as much fine detail."
+        return (
+            f"We found no latents with an S_DC at least {LOW:g} below that of white noise whose images have as much "
+            "fine detail as images from white noise."
+        )
     return (
-        f"On {enumerated(free)} there are latents with an S_DC of at least {LOW:g} below white noise's that give as "
-        "much fine detail as white noise does, up to a quarter. There texture does not need a high S_DC."
+        f"On {enumerated(free)} some latents have an S_DC at least {LOW:g} below that of white noise, but their images "
+        "have as much fine detail as images from white noise, to within a quarter. There texture does not need a high "
+        "S_DC."
     )
 
 
@@ -234,10 +238,10 @@ def experiment_verdict(one: xr.Dataset) -> str:
         f", {images(one)}: $S_{{HF}}$ is {white} for images from white noise and {standard} for images from the "
         "standard inversion's latents.\n"
         f"  - Making these latents white changes $S_{{HF}}$ by: {forced}.\n"
-        f"  - High-frequency energy of images, divided by that from white noise: {times}.\n"
-        f"  - Latents with an $S_{{DC}}$ at least {LOW:g} below white noise's whose images still have that energy, "
-        f"up to a quarter: {exceptions(one) or 'none'} (whole interval); {exceptions(one, part=True) or 'none'} (part "
-        "of the interval)."
+        f"  - High-frequency energy of images, divided by that of images from white noise: {times}.\n"
+        f"  - Methods whose latents have an $S_{{DC}}$ at least {LOW:g} below that of white noise, but whose images "
+        f"have the energy of images from white noise to within a quarter: {exceptions(one) or 'none'} with the whole "
+        f"interval; {exceptions(one, part=True) or 'none'} with a part of it."
     )
 
 
@@ -248,23 +252,27 @@ def claims(found: Found) -> list[Claim]:
     found = {name: one for name, one in found.items() if len(set(statistics.groups_of(one))) > 1}
     paper, figure = "Spectral Collapse", "fig-co-readings"
     rows = [
-        Rule("S_HF and S_DC have a strong positive correlation over methods", f"{paper}, Sec. 4, Fig. 4a and 15",
-             "r of means", _measured(found, "s_hf"), is_above(0.5), figure, 2, images),
+        Rule("S_HF and S_DC have a strong positive correlation across methods", f"{paper}, Sec. 4, Fig. 4a and 15",
+             "rank correlation of the methods' means", _measured(found, "s_hf"), is_above(0.5), figure, 2, images),
         Rule("S_HF and S_DC correlate positively across the images of one method, too",
              f"our reading of {paper}, Sec. 4",
-             "r given the method", _measured(found, "s_hf", "given the method"), is_above(0), figure, 2, images),
+             "rank correlation given the method", _measured(found, "s_hf", "given the method"), is_above(0),
+             figure, 2, images),
         Rule("Enforcing Gaussianity costs structure: S_LF falls where S_DC rises", f"{paper}, Fig. 4b and 16",
-             "r of means", _measured(found, "s_lf"), is_below(0), "fig-co-lf", 2, images),
+             "rank correlation of the methods' means", _measured(found, "s_lf"), is_below(0), "fig-co-lf", 2, images),
         Rule("Structure in the latent takes texture away", f"{paper}, Sec. 4",
-             "log energy of images from coloured noise at the right norm minus from white noise",
+             "log energy of images from coloured noise with the norm of white noise minus that from white noise",
              lambda one: gap(one, LOUD, WHITE, "hf_excess"), is_lower("hf_ratio"), "fig-co-forced", 3, images),
     ]  # fmt: skip
     free = {}
     for one in found.values():
         whole, part = exceptions(one), exceptions(one, part=True)
-        said = f"{whole or 'none'} (whole interval), {part or 'none'} (part of the interval) ({images(one)})"
+        said = f"whole interval: {whole or 'none'}; part of it: {part or 'none'} ({images(one)})"
         free[title_of(one)] = said, False if whole else None if part else True
     words = "Decorrelation of the latent is a prerequisite of high frequencies"
-    what = f"methods with an S_DC at least {LOW:g} below white noise's, yet the energy of its images, up to a quarter"
+    what = (
+        f"methods whose S_DC is at least {LOW:g} below that of white noise, but whose images have the energy of images "
+        "from white noise to within a quarter"
+    )
     *first, last = judge(rows, found)
     return [*first, from_cases(words, f"{paper}, Fig. 4", free, what, "fig-co-forced"), last]

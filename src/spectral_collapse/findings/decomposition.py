@@ -18,14 +18,14 @@ from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import shipped
+from spectral_collapse.networks.checkpoints import available, recorded
 from spectral_collapse.statistics import POSITIVE, interval, ratio, text
 from spectral_collapse.studies.study import Study
 
 DENOISERS = {
     "network": "our network",
-    "covariance": "ideal for Gaussian data: covariance",
-    "spectrum": "ideal for Gaussian data: spectrum only",
+    "covariance": "ideal denoiser, given the covariance",
+    "spectrum": "ideal denoiser, given the spectrum only",
 }
 MEASURE_TITLES = {
     "high_power": "High frequencies",
@@ -34,7 +34,7 @@ MEASURE_TITLES = {
     "other": "Other areas",
 }
 PARTS = {
-    "total": "standard inversion: all",
+    "total": "standard inversion: total",
     "entry": "start without noise",
     "discretisation": "coarse steps",
     "own error": "errors of the denoiser",
@@ -45,7 +45,7 @@ CAUSES = {
     "own error": "the network's error",
 }
 AREAS = {"plain": "plain areas", "other": "other areas"}
-ENTRIES = {"none": "start without noise", "noise": "start with the level's noise"}
+ENTRIES = {"none": "start without noise", "noise": "start with the first level's noise"}
 """What tables call the places of a result, in the order in which they are shown."""
 
 
@@ -150,28 +150,28 @@ def accounts(found: Mapping[str, xr.Dataset]) -> str:
 
 
 IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "ovg"), "shown": 1}
-"""What the benchmark is asked for on preconditioned networks."""
+"""What the benchmark is asked for on networks without preconditioning."""
 
 
-def preconditioned(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
-    """A study with the network of each data set that is preconditioned by the spectrum of its images
-    (`networks.SpectralUNet`), where one ships. given: further parameters."""
-    ships = {name: other for name in names if (other := spectral(name))}
-    return {name: study.run(dataset=name, checkpoint=other, **given) for name, other in ships.items()}
+def plain(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
+    """A study with the network of each data set that is not preconditioned by the spectrum of its images
+    (`networks.SpectralUNet`), where there is one. given: further parameters."""
+    there = {name: network for name in names if (network := plain_network(name))}
+    return {name: study.run(dataset=name, checkpoint=network, **given) for name, network in there.items()}
 
 
-def spectral(dataset: str) -> str:
-    """The name of the network for a data set that is preconditioned by the spectrum; '' where none ships."""
-    family = datasets.info(dataset).family
-    return f"{family}-spectral" if f"{family}-spectral" in shipped(family, 64) else ""
+def plain_network(dataset: str) -> str:
+    """The name of the network for a data set that is not preconditioned; '' where there is none."""
+    name = f"{datasets.info(dataset).family}-plain"
+    return name if recorded(name) or name in available() else ""
 
 
 def stacks_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """`stacks` of results with the default network and with the preconditioned one, one below the other."""
+    """`stacks` of results with the plain network and with the preconditioned one, one below the other."""
     tables = [
         stacks({name: found[name]}, network)
-        for name in after
-        for found, network in ((before, ": default"), (after, ": preconditioned"))
+        for name in before
+        for found, network in ((before, ": plain"), (after, ": preconditioned"))
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -181,55 +181,59 @@ def with_either(
     after: Mapping[str, xr.Dataset],
     table: Callable[[Mapping[str, xr.Dataset]], pd.DataFrame],
 ) -> pd.DataFrame:
-    """A table of results with the default network and of those with the preconditioned one: two rows per data set."""
-    tables = {"default": table({name: before[name] for name in after}), "preconditioned": table(after)}
+    """A table of results with the plain network and of those with the preconditioned one: two rows per data set."""
+    tables = {"plain": table(before), "preconditioned": table({name: after[name] for name in before})}
     return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
 
 
 def mended(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """Where errors of the preconditioned network take significantly less than those of the default one, and what they
+    """Where errors of the preconditioned network take significantly less than those of the plain one, and what they
     take, as a sentence behind another; '' where nowhere."""
     numbers = []
-    for name, study in after.items():
-        first, second = (
-            split(one).sel(measure="high_power", denoiser="network", part="own error") for one in (before[name], study)
-        )
+    for name, study in before.items():
+        first, second = _own(study), _own(after[name])
         if above(interval(first - second), 0):
-            numbers.append((title_of(before[name]), f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}"))
+            numbers.append((title_of(after[name]), f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}"))
     if not numbers:
         return ""
-    titles, better, default = map(enumerated, zip(*numbers, strict=True))
-    return f" Errors of a better network take {better} of white noise's power on {titles}, instead of {default}."
+    titles, better, plain = map(enumerated, zip(*numbers, strict=True))
+    return (
+        f" Errors of our networks remove {better} of white noise's power on {titles}, those of plain networks {plain}."
+    )
 
 
 def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
     """How much less errors of the preconditioned network take, as sentences; '' without one."""
     said = []
-    for name, study in after.items():
-        own = [
-            split(one).sel(measure="high_power", denoiser="network", part="own error") for one in (before[name], study)
-        ]
-        less = interval(own[0] - own[1])
-        kept = {True: "less", False: "more", None: "not significantly less or more"}[above(less, 0)]
-        taken = f"{_text(own[1])} of white noise's power, with the default network {float(own[0].mean()):.2f}"
-        said.append(f"On {title_of(before[name])} errors of the preconditioned network take {taken}: {kept}.")
+    for name, study in before.items():
+        first, second = _own(study), _own(after[name])
+        kept = {True: "less", False: "more", None: "not significantly more or less"}[above(interval(first - second), 0)]
+        said.append(
+            f"On {title_of(after[name])}, errors of the plain network remove {float(first.mean()):.2f} of white "
+            f"noise's power. Those of the preconditioned network remove {_text(second)}, which is {kept}."
+        )
     return " ".join(said)
 
 
+def _own(study: xr.Dataset) -> xr.DataArray:
+    return split(study).sel(measure="high_power", denoiser="network", part="own error")
+
+
 def nearer_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """Which methods come nearer to the targets than the standard inversion with the default network and with the
+    """Which methods come nearer to the targets than the standard inversion with the plain network and with the
     preconditioned one, as a sentence. before, after: of the benchmark."""
     counts = [
-        "{} on {} ({}) and on {} ({})".format(
+        "{} {} ({}) and {} ({})".format(
             called(name),
-            *fine_detail.nearer({one: before[one] for one in after}, name),
-            *fine_detail.nearer(after, name),
+            *fine_detail.nearer(before, name),
+            *fine_detail.nearer({one: after[one] for one in before}, name),
         )
         for name in IMAGES["methods"][1:]
     ]
     return (
-        f"Of {len(after)} data sets, methods are significantly nearer to the targets than the standard inversion "
-        f"(farther), with the default networks and with the preconditioned ones: {'; '.join(counts)}."
+        f"Number of data sets, of {len(before)}, on which fine detail is significantly nearer to that of the targets "
+        "than with the standard inversion (in brackets: farther), first with the plain and then with the "
+        f"preconditioned networks: {'; '.join(counts)}."
     )
 
 
@@ -239,10 +243,11 @@ def levels_matter(study: xr.Dataset) -> str:
         return "This network's process has no other levels to compare."
     coarse = study["value"].sel(denoiser="network", resolution="coarse", measure="s_dc", drop=True)
     gained = study["spaced"].sel(measure="s_dc") - coarse
-    listed = " and ".join(f"{_text(gained.sel(entry=entry))} {title}" for entry, title in ENTRIES.items())
+    listed = " and by ".join(f"{_text(gained.sel(entry=entry))} ({title})" for entry, title in ENTRIES.items())
     return (
-        f"As many steps, spaced evenly in log SNR instead of time, change S_DC by {listed}. With levels even in time, "
-        f"entry noise changes it by {_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))}."
+        f"If the same number of steps is evenly spaced in log SNR instead of time, S_DC changes by {listed}. With "
+        "steps evenly spaced in time, entry noise changes it by "
+        f"{_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))}."
     )
 
 
@@ -270,9 +275,9 @@ def by_level(study: xr.Dataset, name: str) -> pd.DataFrame:
 def summary(study: xr.Dataset) -> str:
     """What was measured, as one line of Markdown."""
     return tell(
-        "**{title}**, {images}: {origin}. Inverted are {space}, in {num_steps[first]:.0f} and in "
-        "{num_steps[last]:.0f} steps, by a network of prediction type {prediction}; one draw of noise. At the first "
-        "level the noise has $\\sigma_0^2/\\alpha_0^2$ = {entry:.2g}.",
+        "**{title}**, {images}: {origin}. We invert {space} in {num_steps[first]:.0f} and in {num_steps[last]:.0f} "
+        "steps with a network whose prediction type is {prediction}, for one random seed. At the first level, "
+        "$\\sigma_0^2/\\alpha_0^2$ = {entry:.2g}.",
         study,
         entry=float(study["level"][0]) ** 2,
     )
@@ -299,10 +304,10 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         lacks = left(study).sel(resolution="coarse")
         before, after = lacks.sel(replaced=0, drop=True), lacks.sel(replaced=count, drop=True)
         share = 1 - float(after.mean() / before.mean())
-        measured = f"{share:.2f} in the first {count} of {coarse} steps: {_text(before)} to {_text(after)}"
+        measured = f"{share:.2f} in the first {count} of {coarse} steps, from {_text(before)} to {_text(after)}"
         cases[title_of(study)] = measured, above(interval(before - 2 * after), 0)
     words = "With entry noise, the remaining errors of the network occur in the first steps"
-    what = "share of the network's deficit of S_DC that true predictions there remove"
+    what = "share of the missing S_DC that true predictions in the first steps restore"
     return [from_cases(words, "our reading of There and Back Again", cases, what, "fig-true-first-steps")]
 
 
@@ -311,8 +316,9 @@ def of_network(study: xr.Dataset) -> str:
     found, ideal = split(study).sel(denoiser="network"), study["ideal"].sel(resolution="coarse").mean("sample")
     titles = {"high_power": "High frequencies.", "s_dc": "Neighbouring values (S_DC).", "plain": "Plain areas."}
     template = (
-        "- **{title}** A standard inversion lacks {part[total]} of {ideal:.3f}. The missing entry noise accounts for "
-        "{part[entry]}, coarse steps for {part[discretisation]}, and errors of the network for {part[own error]}."
+        "- **{title}** Latents of the standard inversion lack {part[total]} of the ideal {ideal:.3f}. Of this, the "
+        "missing entry noise accounts for {part[entry]}, coarse steps for {part[discretisation]}, and errors of the "
+        "network for {part[own error]}."
     )
     measured = [name for name in titles if found.sel(measure=name, part="total").notnull().sum() > 1]
     return "\n".join(
@@ -336,8 +342,8 @@ def first_steps(study: xr.Dataset) -> str:
     """What true predictions in the first steps leave of it, as a Markdown list."""
     lacks, (coarse, fine) = left(study), study["num_steps"].to_numpy()
     template = (
-        "- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}) it is {left[coarse]}; "
-        "with {fine} steps and true predictions up to the same level it is {left[fine]}."
+        "- With true predictions up to step {count} of {coarse} (sigma / alpha = {ratio:.2f}), it lacks "
+        "{left[coarse]}. With {fine} steps and true predictions up to the same level, it lacks {left[fine]}."
     )
     return "\n".join(
         tell(template, count=count, coarse=coarse, ratio=ratio, left=lacks.sel(replaced=count), fine=fine)
@@ -353,10 +359,11 @@ def early_errors(study: xr.Dataset) -> str:
     tried = lacks["replaced"].to_numpy()
     count = next((number for number in tried if number >= 2), tried[-1])
     all_errors, later = (interval(lacks.sel(replaced=number)) for number in (0, count))
-    early = ": most of the network's errors occur there" if later.high < all_errors.mean / 2 else ""
+    early = ", so most of the network's errors occur there" if later.high < all_errors.mean / 2 else ""
     return (
-        f"With the noise of the first level, S_DC lacks {text(all_errors)}. With true predictions in the first {count} "
-        f"of {study['num_steps'].to_numpy()[0]} steps as well, it lacks {text(later)}{early}."
+        f"If the noise of the first level is added, S_DC lacks {text(all_errors)}. If the network's predictions in the "
+        f"first {count} of {study['num_steps'].to_numpy()[0]} steps are also replaced by the true noise, it lacks "
+        f"{text(later)}{early}."
     )
 
 

@@ -204,8 +204,8 @@ def scale_verdict(found: Found) -> str:
             "The method white norm was not run, so too little variance cannot be separated from too much correlation."
         )
     return (
-        "**Only too weak?** Scaled to the norm of white noise (*white norm*), the standard inversion's latents regain "
-        f"of what $S_{{DC}}$ lacks: {'; '.join(lines)}."
+        "**Is it only too little variance?** If the standard inversion's latents are scaled to the norm of white noise "
+        f"(*white norm*), $S_{{DC}}$ changes by this much of what it lacks: {'; '.join(lines)}."
     )
 
 
@@ -259,17 +259,17 @@ def claims(found: Found) -> list[Claim]:
     paper, back = "Spectral Collapse", "There and Back Again"
     rows = [
         Rule("S_DC and S_G are strongly correlated", f"{paper}, Sec. 4 and Fig. 14",
-             "Rank correlation; the interval draws series",
+             "rank correlation (the interval resamples series)",
              Measured({sizes: joint} if np.isfinite(joint.low) else {}, pooled=len(found) > 1), is_above(STRONG),
              "fig-dc-scores", 2),
         Rule("Standard deterministic inversion leaves strong spatial correlations in the latent", f"{paper}, Sec. 4",
-             "largest autocorrelation at any distance, mean of the whole latent, strong",
+             "largest autocorrelation at any distance, averaged over the whole latent",
              lambda one: strongest(one, "standard"), is_above(NEIGHBOURS), "fig-dc-distance", note=images),
         Rule("DDIM latents are much more correlated than noise, inside 8 x 8 patches", f"{back}, Fig. 2",
-             "top-20 |r|, beside white noise's", lambda one: set_score(one, "patch_correlation", "standard"),
+             "mean of the 20 largest |r|", lambda one: set_score(one, "patch_correlation", "standard"),
              lambda one: is_above(white_correlation(one)), "fig-dc-patches", note=images),
         Rule("Latents are less diverse over smooth areas of the image than elsewhere", f"{back}, Fig. 1 and 5",
-             "flagged share, mostly plain minus other windows", in_plain_areas, is_above(0), "fig-dc-plain",
+             "share of flagged windows, mostly plain ones minus others", in_plain_areas, is_above(0), "fig-dc-plain",
              note=images),
     ]  # fmt: skip
     return judge(rows, found)

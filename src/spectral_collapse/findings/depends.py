@@ -18,12 +18,12 @@ def helped(found: Mapping[str, Found], methods: Sequence[str] = tuple(CURES)) ->
     and on how many data sets. found: what a sentence says of a network -> its results."""
     sets, said = len({name for studies in found.values() for name in studies}), []
     for method in methods:
-        counts = [
-            f"on {near}{f' of {sets} data sets' * (not place)} {who} (farther on {far})"
-            for place, (who, studies) in enumerate(found.items())
-            for near, far in [fine_detail.nearer(studies, method)]
-        ]
-        said.append(f"{CURES[method]} brings fine detail significantly nearer to the targets' {enumerated(counts)}.")
+        near, far = zip(*(fine_detail.nearer(studies, method) for studies in found.values()), strict=True)
+        where = enumerated(f"on {number} {who}" for number, who in zip(near, found, strict=True))
+        said.append(
+            f"Of {sets} data sets, {CURES[method]} brings fine detail significantly nearer to that of the targets "
+            f"{where}, and takes it farther away on {enumerated(map(str, far))}."
+        )
     return " ".join(said)
 
 
@@ -47,8 +47,8 @@ def conclusion(found: Mapping[str, selections.Networks]) -> str:
     if not any({True, False} <= one for one in held):
         return ""
     return (
-        "Images do not follow: on the same data a cure brings fine detail nearer to the targets' with one network and "
-        "takes it farther away with another. So judge a method with the network that you will use."
+        "Images depend on the network: on the same data, a cure brings fine detail nearer to that of the targets with "
+        "one network and takes it farther away with another. So judge a method with the network that you will use."
     )
 
 
@@ -58,5 +58,5 @@ def by_factor(found: Found) -> str:
     shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
     means = [one.mean for one in kept.values()]
     trend = "more" if means == sorted(means) else "less" if means == sorted(means, reverse=True) else ""
-    told = f" Images keep {trend} of it as the factor grows." * bool(trend and len(means) > 1)
-    return f"Images of the standard inversion have this share of their targets' fine detail: {shares}.{told}"
+    told = f" As the factor grows, images keep {trend} of it." * bool(trend and len(means) > 1)
+    return f"Images of the standard inversion have this many times the fine detail of their targets: {shares}.{told}"

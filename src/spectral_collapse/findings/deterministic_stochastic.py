@@ -76,7 +76,7 @@ def claims(found: Found) -> list[Claim]:
         share = Measured({name: stored(one, "improved", score=score) for name, one in of_each.items()})
         words = (
             f"TABA is better than the standard and the direct inversion by {title(score, False)} in {more} than half "
-            f"of the cases (the paper, of stochastic methods, has {theirs:.1%})"
+            f"of the cases (stochastic methods in the paper: {theirs:.1%})"
         )
         what = "share of cases, three seeds each"
         made.append(Rule(words, "Spectral Collapse, Table 1", what, share, side, "fig-cases", 2))

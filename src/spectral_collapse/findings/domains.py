@@ -36,8 +36,8 @@ def answer(domains: Sequence[xr.Dataset]) -> str:
             told.append(f"{words} on {', '.join(which)}")
     return (
         "**Answer.** Enlarged sources have fewer independent values than their targets (one pixel in 64 at x8), and "
-        "drawings have neither shading nor material. Power at high frequencies need not be missing: that of sources "
-        f"over that of targets is {'; '.join(told)}."
+        "drawings have neither shading nor material. But sources need not lack power at high frequencies: their power "
+        f"divided by that of the targets is {'; '.join(told)}."
     )
 
 
@@ -93,8 +93,8 @@ def power_laws(domains: Sequence[xr.Dataset]) -> pd.DataFrame:
 def wavelets(domains: Sequence[xr.Dataset]) -> str:
     """Slopes of the spectra of test targets and of S_HF's reference, and the wavelets that follow from the latter."""
     return "\n".join(
-        f"- **{title_of(one)}** ({one.sizes['sample']} test images): slope "
-        f"{mean_text(one['slope'], 2)}; {one.attrs['reference_slope']:.2f} for the training "
-        f"images that $S_{{HF}}$ takes as its reference, hence {attr(one, 'wavelet')}."
+        f"- **{title_of(one)}** ({one.sizes['sample']} test images): the slope is {mean_text(one['slope'], 2)}. It is "
+        f"{one.attrs['reference_slope']:.2f} for the training images that are the reference of $S_{{HF}}$, so we use "
+        f"{attr(one, 'wavelet')}."
         for one in domains
     )

@@ -21,7 +21,7 @@ PUBLISHED = 0.04
 """The share of the steps that TABA replaces."""
 NEAR = 0.1
 """An error this close to its floor, relative to it, gains nothing from more steps."""
-EXACT, FLOOR = "exact flow", "floor: exact flow of the wrong network"
+EXACT, FLOOR = "exact flow", "lower bound: exact flow of the wrong network"
 PLACES = {EVERYWHERE: "noise everywhere", ABOVE: "noise above the source's band"}
 CARRIED, ADDED, TOTAL = "from the source", "from the noise", "both together"
 ORDERS = ("order 1", "order 2")
@@ -137,8 +137,8 @@ def orders_table(study: xr.Dataset) -> pd.DataFrame:
     for wrong in filter(None, study["spectral_error"].to_numpy()):
         floor = float(study["floor"].sel(spectral_error=wrong, process=TIME)[-1])
         needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
-        columns[f"Calls until within {NEAR:.0%} of the floor {floor:.3f}, delta = {wrong:g}"] = needed
-    return pd.DataFrame(columns).rename_axis(["Levels", "Walk"])
+        columns[f"Calls until within {NEAR:.0%} of the lower bound {floor:.3f}, delta = {wrong:g}"] = needed
+    return pd.DataFrame(columns).rename_axis(["Levels", "Solver"])
 
 
 def cost_table(study: xr.Dataset) -> pd.DataFrame:
@@ -152,8 +152,8 @@ def cost_table(study: xr.Dataset) -> pd.DataFrame:
     columns["S_LF, expected"] = study["s_lf_expected"]
     table = xr.Dataset(columns).sel(noise=list(PLACES)).to_dataframe().map("{:.3f}".format)
     drawn = means(study["s_lf"].sel(walk=FINE, noise=list(PLACES)), "draw")
-    table["S_LF, drawn"] = list(map(text, drawn.itertuples()))
-    return table.rename_axis(["Noise enters", "k"])
+    table["S_LF, measured"] = list(map(text, drawn.itertuples()))
+    return table.rename_axis(["Noise is added", "k"])
 
 
 def walk_table(study: xr.Dataset) -> pd.DataFrame:
@@ -179,8 +179,8 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
         needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
         stops.append(f"delta = {wrong:g}: {', '.join(f'{walk} {number}' for walk, number in needed.items())}")
     early = (
-        f"\n- **First steps.** Of the squared error of Euler's latents {share:.0%} is gone where the first "
-        f"{PUBLISHED:.0%} of the steps are replaced."
+        f"\n- **First steps.** If the first {PUBLISHED:.0%} of the steps are replaced, {share:.0%} of the squared "
+        "error of Euler's latents is gone."
     )
     return {
         "change": expected.sel(noise=EVERYWHERE) - expected.sel(noise=NOWHERE),
@@ -199,7 +199,7 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
 
 def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """What a perfect network says to the first steps' part in the error (`first_steps`), without an interval."""
-    what = f"share of the squared error of an ideal denoiser's latent in the first {PUBLISHED:.0%} of the steps"
+    what = f"share of the squared error of the latent from the first {PUBLISHED:.0%} of the steps"
     words = "With an ideal denoiser for Gaussian data, the error of Euler's method occurs in its first steps"
     share = Rule(words, "our reading of There and Back Again", what, lambda one: exact(first_steps(one)), is_above(0.5),
                  "fig-entry-trade", 2)  # fmt: skip

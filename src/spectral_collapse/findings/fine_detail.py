@@ -18,7 +18,7 @@ from spectral_collapse.findings.tidy import by_data
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
-METHODS = ("standard", "dpm_solver", "cycle_diffusion", "taba", "ovg")
+METHODS = ("standard", "dpm_solver", "cycle_diffusion", "taba", "ovg", "ovg+taba")
 """What is shown, as far as the benchmark has it: the standard inversion, what costs no more, and the papers' cures."""
 
 

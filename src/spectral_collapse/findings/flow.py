@@ -37,8 +37,8 @@ def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
     first = {name: process.levels(num_steps)[0] for name, process in processes.items()}
     ratios = {name: level.sigma / level.alpha for name, level in first.items()}
     return "\n".join(
-        f"- **{name}**: an image enters at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}, and the closed form halves "
-        f"what has a variance of {ratio**2:.1g}."
+        f"- **{name}**: the inversion starts at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}. With the ideal denoiser, a "
+        f"coefficient of variance {ratio**2:.1g} ends with half the power of white noise."
         for name, ratio in ratios.items()
     )
 
@@ -49,8 +49,8 @@ def answer(found: Networks) -> str:
 
     def brought(point: str) -> str:
         gain = difference(studies[FLOW], point, "standard", "hf_excess")
-        words = "brings energy back" if gain.low > 0 else "is not shown to bring energy back"
-        return f"{called(point)} {words} ({text(gain, 2)})"
+        words = "a significant gain" if gain.low > 0 else "no significant gain"
+        return f"by {text(gain, 2)} with {called(point)} ({words})"
 
     def where(gap: Callable[[xr.Dataset], Interval]) -> str:
         names = [title_of(one) for one in found[FLOW].values() if gap(one).high < 0]
@@ -59,8 +59,9 @@ def answer(found: Networks) -> str:
 
     off = _minus("standard", TARGET, "hf_excess")
     return (
-        f"**Answer.** Flow matching collapses in the latent {where(from_white)}, and in the image {where(off)}. On "
-        f"{counted(studies[FLOW])} {brought('taba')}, and {brought('ovg')} (change of log energy at high frequencies)."
+        f"**Answer.** With flow matching, latents collapse {where(from_white)}, and images lack high-frequency energy "
+        f"{where(off)}. On {counted(studies[FLOW])}, log energy at high frequencies changes {brought('taba')} and "
+        f"{brought('ovg')}."
     )
 
 
@@ -85,14 +86,18 @@ def claims(found: Networks) -> list[Claim]:
     energy, whiteness = "log HF energy", "S_DC"
     rows = [
         ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", from_white, is_below),
-        ("Its images have less energy at high frequencies than true targets", f"difference of {energy}",
+        ("Images of flow matching have less energy at high frequencies than true targets", f"difference of {energy}",
          _minus("standard", TARGET, "hf_excess"), is_below),
-        ("TABA brings energy back", f"difference of {energy}", _minus("taba", "standard", "hf_excess"), is_above),
-        ("OVG brings energy back", f"difference of {energy}", _minus("ovg", "standard", "hf_excess"), is_above),
-        ("TABA makes its latents whiter", f"difference of {whiteness}", _minus("taba", "standard", "s_dc"), is_above),
-        ("It loses less energy than a network that predicts noise", f"{energy}, standard inversion",
+        ("TABA adds energy with flow matching", f"difference of {energy}",
+         _minus("taba", "standard", "hf_excess"), is_above),
+        ("OVG adds energy with flow matching", f"difference of {energy}",
+         _minus("ovg", "standard", "hf_excess"), is_above),
+        ("TABA makes latents of flow matching whiter", f"difference of {whiteness}",
+         _minus("taba", "standard", "s_dc"), is_above),
+        ("Flow matching loses less energy than a network that predicts noise", f"{energy}, flow matching minus epsilon",
          between("hf_excess"), is_above),
-        ("Its latents are whiter than that network's", f"{whiteness}, standard inversion", between("s_dc"), is_above),
+        ("Latents of flow matching are whiter than those of a network that predicts noise",
+         f"{whiteness}, flow matching minus epsilon", between("s_dc"), is_above),
     ]  # fmt: skip
     rules = [Rule(words, QUESTION, what, gap, side(0), "fig-flow-levels") for words, what, gap, side in rows]
     return judge(rules, found[FLOW], counted)

@@ -32,11 +32,11 @@ def sentence() -> str:
         said.append(f"{older} of them {'was' if older == 1 else 'were'} made by an earlier version of the code.")
     for (kind, why), number in Counter((entry.state.kind, entry.state.why) for entry in entries).items():
         if kind == "missing":
-            said.append(f"{number} of them {'does' if number == 1 else 'do'} not ship with the book.")
+            said.append(f"{number} of them {'is' if number == 1 else 'are'} not included with the book.")
         elif kind in ("stale", "damaged"):
             said.append(f"Of {number} of them {why}.")
     if old := dict.fromkeys(_title(entry.attrs) for entry in entries if entry.outlines):
-        said.append(f"S_LF of {' and '.join(old)} compares outlines, by the paper's rule, where results are older.")
+        said.append(f"In older results of {' and '.join(old)}, S_LF compares outlines, which is the paper's rule.")
     said += dict.fromkeys(str(entry.attrs["withheld"]) for entry in entries if "withheld" in entry.attrs)
     return " ".join(said)
 

@@ -25,7 +25,7 @@ LAW = "power law of the targets"
 LIMIT = "limit of many steps"
 STANDARD = "standard inversion"
 ENTRIES = {False: "no noise", True: "entry noise"}
-_TITLES = "noise everywhere (noise floor, TABA)", "noise in the empty band (nullspace)"
+_TITLES = "noise everywhere (noise floor, TABA)", "noise in the empty band (null-space noise)"
 ENTERING = dict(zip(NOISES, _TITLES, strict=True))
 """What tables call series."""
 
@@ -132,7 +132,7 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
         "Variance, high frequencies": high_mean(variance),
         "Correlation, source's own band": own_band(study, correlation),
         "Correlation, high frequencies": high_mean(correlation),
-        "Less than half from the source, from (cycles per pixel)": half_power(study),
+        "Less than half of the power from the source, above (cycles per pixel)": half_power(study),
     }
     found = xr.Dataset(columns).to_dataframe().rename_axis(["Noise", "k"])
     return found.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
@@ -199,12 +199,12 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     paper, figure = "Spectral Collapse", "fig-gaussian-ovg"
     return [
         from_cases("A collapse needs a network that is biased towards low frequencies", f"{paper}, App. C", causes,
-                   "variance at high frequencies of an ideal denoiser's latents, white noise 1",
+                   "variance of latents at high frequencies with an ideal denoiser (white noise: 1)",
                    "fig-gaussian-terminal"),
         from_cases("OVG brings the high frequencies of a latent nearer to white noise", f"{paper}, Sec. 5.1", nearer,
-                   "power of an ideal denoiser's latent, standard to OVG", figure),
+                   "power of the latent with an ideal denoiser, from the standard inversion to OVG", figure),
         from_cases("OVG supplies energy where the source has none", f"{paper}, Sec. 5.1", supplied,
-                   "highest power in an emptied band, white noise 1", figure),
+                   "highest power in an emptied band (white noise: 1)", figure),
     ]  # fmt: skip
 
 

@@ -116,9 +116,9 @@ def score_table(study: xr.Dataset, name: str) -> dict[str, str]:
         "Squared norm / d": text(_energy(study, name, ALL), 3),
         "S_G": f"{1 - distance:.3f}",
         "KS distance": f"{distance:.3f}",
-        "95 % of white sets below": f"{chance(study.sizes['sample']).high:.3f}",
+        "95 % of white sets are below": f"{chance(study.sizes['sample']).high:.3f}",
         "p": f"{pvalue:.2g}" if pvalue > SMALLEST else f"< {SMALLEST:g}",
-        "KL above white noise (nat)": text(jackknife(one["kl_excess"]), 3),
+        "KL minus white noise's (nat)": text(jackknife(one["kl_excess"]), 3),
         "Excess kurtosis": text(statistics.interval(one["kurtosis"]), 2),
     }
 
@@ -148,18 +148,20 @@ def norms_verdict(study: xr.Dataset) -> str:
     """Whose norms have the law of white noise, and from which N on the test says so, as a Markdown list."""
     rejected = (study["ks_pvalue"].sel(series="standard") < LEVEL).all("draw").to_numpy()
     lasting = np.logical_and.accumulate(rejected[::-1])[::-1]  # from here on in all sizes
-    first = f"every random set of {study['count'].data[lasting.argmax()]} or more" if lasting.any() else "no set"
+    first = (
+        f"every random set of {study['count'].data[lasting.argmax()]} or more latents" if lasting.any() else "no set"
+    )
     return (
-        f": norms not told from white noise's: {', '.join(_inside(study)) or 'none'}. The test rejects the "
-        f"standard inversion in {first} at 5 %."
+        f": methods whose norms do not differ significantly from white noise's: {', '.join(_inside(study)) or 'none'}. "
+        f"At the 5 % level, the test rejects the standard inversion in {first}."
     )
 
 
 def bands_verdict(found: Found) -> str:
     """Whose norm is right and whose spectrum is not, as a Markdown list."""
     return (
-        f"Series whose mean squared norm is within {RIGHT:.0%} of white noise's while the energy of a band is off by "
-        f"{WRONG:.0%} or more, with its interval on one side of 1 and its KS distance above chance:\n\n"
+        f"Methods whose mean squared norm is within {RIGHT:.0%} of white noise's although the energy of a band is off "
+        f"by {WRONG:.0%} or more (its interval is on one side of 1, and its KS distance is above chance):\n\n"
         + items(found, lambda study: f": {'; '.join(_only_norm(study)) or 'none'}.", counted)
     )
 
@@ -186,7 +188,7 @@ def claims(found: Found) -> list[Claim]:
         excess = one["kl_excess"]
         return jackknife(excess.sel(series="taba") - excess.sel(series="standard")) if "taba" in one["series"] else None
 
-    what = "KS distance of squared norms; its interval is that of as many independent norms as there are pictures"
+    what = "KS distance of squared norms, with an interval for as many independent norms as there are pictures"
     rows = [
         Rule("Squared norms of latents of the standard inversion do not follow chi-square",
              f"{spectral}, Fig. 7 and App. B.2", what, functools.partial(ks_distance, name="standard"),
@@ -194,14 +196,16 @@ def claims(found: Found) -> list[Claim]:
         Rule("OVG restores Gaussianity (squared norms)", f"{spectral}, Sec. 1", what,
              functools.partial(ks_distance, name="ovg"), is_below(MARGIN), "fig-gaussianity-ks", 2),
         Rule("A latent of low variance lacks energy at high frequencies (energy over white noise's)",
-             f"{spectral}, Sec. 4", "energy", lambda one: _energy(one, "standard", "high"), is_below(1),
+             f"{spectral}, Sec. 4", "energy at high frequencies",
+             lambda one: _energy(one, "standard", "high"), is_below(1),
              "fig-gaussianity-energy", 2),
         Rule(f"Latents deviate from Gaussian statistics (share of elements that Shapiro-Wilk rejects; white noise "
              f"{LEVEL})", f"{back}, Sec. 1", "share",
              lambda one: jackknife(one["element_rejected"].sel(series="standard")), is_above(LEVEL),
              "fig-gaussianity-shapiro", 2),
         Rule("Forward diffusion in the first steps brings latents closer to Gaussian noise (divergence of TABA minus "
-             "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference", closer, is_below(0),
+             "that of the standard inversion, nat per element)", f"{back}, Fig. 4", "difference of divergences",
+             closer, is_below(0),
              "fig-gaussianity-kl", 2),
     ]  # fmt: skip
     return judge(rows, found, counted)

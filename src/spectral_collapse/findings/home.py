@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import recording, results
-from spectral_collapse.findings import collapse, decomposition, fine_detail, networks
+from spectral_collapse.findings import benchmark, collapse, decomposition, fine_detail, networks
 from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.claims import is_lower
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.registered import margin
@@ -55,13 +56,12 @@ def answer(
     judged: Found,
     again: Sequence[xr.Dataset],
     sampled: Found,
-    better: Found,
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark; decomposed, collapsed, judged: of the studies decomposition, collapse and fidelity; in all
     of them the data set that the page speaks of is the first. again: of `trained_again`.
-    sampled: of the study networks. better: of the benchmark, on preconditioned networks.
+    sampled: of the study networks.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     counts = sorted({one.sizes["sample"] for one in found.values()})
@@ -75,12 +75,12 @@ def answer(
         "missed": fine_detail.miss(study, "standard"),
         "nearer": {name: fine_detail.nearer(found, name) for name in fine_detail.METHODS[1:]},
         "sets": len(found),
+        "less": sum(is_lower("s_lf").holds(benchmark.structure(one, "ovg")) is True for one in found.values()),
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "best": called(fine_detail.best(found)),
         "told": networks.counted_apart(list(judged.values())),
         "loud": _loud(sampled),
         "again": _again(again),
-        "better": _better(better),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
     }
 
@@ -88,16 +88,8 @@ def answer(
 def _loud(sampled: Found) -> str:
     """Where a network draws too much detail by itself, by more than the margin in the whole interval."""
     times = {title_of(study): networks.sampled(study) for study in sampled.values()}
-    loud = [f"of {title} have {one.mean:.1f}" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
-    return f"; samples {enumerated(loud)} times the targets' detail" * bool(loud)
-
-
-def _better(found: Found) -> str:
-    """What the standard inversion and OVG do with preconditioned networks."""
-    kept = enumerated(f"{fine_detail.energy(one, 'standard').mean:.2f} ({title_of(one)})" for one in found.values())
-    near, _ = fine_detail.nearer(found, "ovg")
-    said = f"times the detail are left, and OVG is nearer on {near} of {len(found)}"
-    return f" With [better networks](notebooks/why.ipynb) {kept} {said}." * bool(found)
+    loud = [f"{one.mean:.1f} times ({title})" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
+    return f". Samples have {enumerated(loud)} the fine detail of true targets" * bool(loud)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
@@ -105,8 +97,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f" Trained again, that of {title_of(studies[0])} leaves {second:.2f} times the detail, not {first:.2f} "
-        f"({studies[0].sizes['sample']} images)."
+        f" With a second training of the network for {title_of(studies[0])}, images have {second:.2f} times the "
+        f"targets' detail instead of {first:.2f} ({studies[0].sizes['sample']} images)."
     )
 
 

@@ -91,16 +91,16 @@ def judged(found: Mapping[str, xr.Dataset]) -> tuple[dict[str, xr.Dataset], str]
     """The results whose S_LF can support a claim, and a note, behind what was measured, of those that are left out."""
     kept = {name: study for name, study in found.items() if not outlined(study)}
     left = dict.fromkeys(title_of(study) for name, study in found.items() if name not in kept)
-    return kept, f" (without {' and '.join(left)}: S_LF compares outlines)" if left else ""
+    return kept, f" (without {' and '.join(left)}, where S_LF compares outlines)" if left else ""
 
 
 def warning(found: Mapping[str, xr.Dataset]) -> str:
     """A sentence, as Markdown, where S_LF of some results compares outlines; '' where it is of none."""
     left = dict.fromkeys(title_of(study) for study in found.values() if outlined(study))
     return (
-        f"**{' and '.join(left)}:** $S_{{LF}}$ compares outlines here, by the paper's rule for drawings. By this rule "
-        "a copy of a drawing is better than its own photograph ([the scores](scores.ipynb)). So no claim on $S_{LF}$ "
-        "or areas counts these results."
+        f"**{' and '.join(left)}:** $S_{{LF}}$ compares outlines here, which is the paper's rule for drawings. By "
+        "this rule a copy of the drawing scores higher than its own photograph ([the scores](scores.ipynb)). So no "
+        "claim on $S_{LF}$ or areas uses these results."
     ) * bool(left)
 
 

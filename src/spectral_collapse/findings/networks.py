@@ -187,17 +187,21 @@ def verdict(study: xr.Dataset) -> str:
     ]
     for one in (study.sel(model=name) for autoencoder, name in first_with(study).items() if autoencoder):
         lines.append(
-            f"- **The autoencoder** leaves {_times(one['excess_ceiling'] - real)} of that of test targets, at "
-            f"{mean_text(one['psnr_ceiling'], 1)} dB."
+            f"- **The autoencoder** keeps {_times(one['excess_ceiling'] - real)} of the energy of test targets, with a "
+            f"PSNR of {mean_text(one['psnr_ceiling'], 1)} dB."
         )
     for name, one in each(study):
         gap = _ratio_to_noise(one)
-        apart = f"{text(gap, 2)} times as much" if gap.low > 1 or gap.high < 1 else "no significant difference"
+        apart = (
+            f"{text(gap, 2)} times as much as from white noise"
+            if gap.low > 1 or gap.high < 1
+            else "no significant difference"
+        )
         lines.append(
-            f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times that mean when "
-            f"they start from white noise, and {_times(one['excess_translated'])} times when they start from inverted "
-            f"sources: {apart}. Its latents have an S_DC of {mean_text(one['s_dc'], bounds=SHARE)} (white noise "
-            f"{float(one['white_s_dc']):.3f})."
+            f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times the mean energy of "
+            "training targets if they start from white noise. From inverted sources they have "
+            f"{_times(one['excess_translated'])} times that energy ({apart}). Its latents have an S_DC of "
+            f"{mean_text(one['s_dc'], bounds=SHARE)}; white noise has {float(one['white_s_dc']):.3f}."
         )
     return "\n".join(lines)
 
@@ -231,11 +235,11 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
         if len(times):
             under, over = int((times["high"] < 1).sum()), int((times["low"] > 1).sum())
             order[title_of(study)] = (
-                f"below 1 with the whole interval in {under} of {len(times)}, above in {over}; "
+                f"interval below 1 at {under} of {len(times)} levels, above 1 at {over}; means "
                 f"{times['mean'].min():.2f} to {times['mean'].max():.2f}",
                 None if bool(under) == bool(over) else not under,
             )
-    steps = "steps to half of what is learnt about the noise in sources, high over low band, at each noise level"
+    steps = "steps until half is learnt about the noise in sources, high over low band, at each noise level"
     slower, equation = "High frequencies are learnt more slowly than low ones", "Spectral Collapse, App. C, Eq. 48"
     return [from_cases(slower, equation, order, steps, "fig-networks-learning")]
 
@@ -352,7 +356,7 @@ def norms_table(one: xr.Dataset) -> dict[str, str]:
     return {
         "Elasticity": _unbroken(found["elasticity"], 0),
         "Correlation": _unbroken(found["correlation"], 2),
-        "1 % at the start becomes (%)": _unbroken(amplification(one), 1),
+        "1 % excess at the start becomes (%)": _unbroken(amplification(one), 1),
         "with the filter (%)": f"{amplification(one, 'closed form').mean:.1f}",
         "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
         "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
@@ -370,7 +374,7 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
         "Training images": f"{_whole(one['train_images'])} {one['train_source'].item()}".rstrip(),
         "Steps": _whole(one["steps"]) + (f" after {start}" if start else ""),
         "Seconds": _whole(one["train_seconds"]),
-        "Judged on": title_of(one),
+        "Tested on": title_of(one),
     }
 
 
@@ -387,7 +391,7 @@ def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
             "white noise": share(every_draw(one["s_hf_noise"])),
             "translated": share(one["s_hf_translated"]),
             "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
-            "PSNR of own targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
+            "PSNR of reconstructed targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
             "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
             "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
@@ -444,9 +448,9 @@ def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
     clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
     passing = f", but not of {enumerated(clear)}," if clear else ""
     return (
-        f"A classifier tells the samples of {len(gaps) - len(clear)} of {len(gaps)} networks{passing} from real "
-        f"images. The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that for "
-        f"training images, and we allow {TOLD_APART:g}."
+        f"A classifier can distinguish the samples of {len(gaps) - len(clear)} of {len(gaps)} networks{passing} from "
+        f"real images. The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that "
+        f"for training images; we allow {TOLD_APART:g}."
     )
 
 
@@ -475,9 +479,9 @@ def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
         lines.append(
             f"- **{title}**: latents are less white than white noise with "
             f"{sum(latents.high < white.mean for latents, white in whiteness)} of {len(networks)} networks. Images "
-            f"have less fine detail than their true targets with {sum(times.high < 1 for times in energy)}: "
-            f"{' and '.join(text(times, 2) for times in energy)} times, "
-            f"intervals that {'do not ' if apart else ''}overlap."
+            f"have less fine detail than their true targets with {sum(times.high < 1 for times in energy)}. They have "
+            f"{' and '.join(text(times, 2) for times in energy)} times as much, with intervals that "
+            f"{'do not ' if apart else ''}overlap."
         )
     return "\n".join(lines)
 
@@ -517,10 +521,8 @@ def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
         if float(one["leak"]) > LEAKS
     )
     if not listed:
-        return f"At the noisiest level no network's mean target lies more than {LEAKS:g} standard deviations off."
-    return (
-        f"White noise is more than {LEAKS:g} standard deviations from where these networks' trajectories end: {listed}."
-    )
+        return f"At the noisiest level, all mean targets are within {LEAKS:g} standard deviations of white noise."
+    return f"White noise is more than {LEAKS:g} standard deviations from the ends of these trajectories: {listed}."
 
 
 def _times(logarithms: xr.DataArray) -> str:

@@ -114,7 +114,7 @@ def answer(found: Found) -> str:
     targets' and farther from them, as Markdown."""
     fair = list(pairs(found, [CHOSEN]))
     if not fair:
-        return "**Answer.** Both methods were not run with chosen settings on any of these data sets."
+        return "**Answer.** None of these data sets has results of both methods with chosen settings."
     cost = sum(_calls(study, ours) / _calls(study, rival) for study, ours, rival in fair) / len(fair)
     word = {2: "half", 3: "a third", 4: "a quarter"}.get(round(1 / cost))
     near = word and abs(cost * round(1 / cost) - 1) < _NEAR
@@ -123,8 +123,8 @@ def answer(found: Found) -> str:
     held = [fine_detail.closer(*pair) for pair in fair]
     return (
         "**Answer.** With settings chosen on validation images, our inversion costs "
-        f"{f'about {word} of' if near else f'{cost:.2f} times'} that of OVG + TABA{area}. Its fine detail is "
-        f"significantly nearer to the targets' on {held.count(True)} of {len(held)} data sets and farther on "
+        f"{f'about {word}' if near else f'{cost:.2f} times'} as much as OVG + TABA{area}. Its fine detail is "
+        f"significantly nearer to that of the targets on {held.count(True)} of {len(held)} data sets and farther on "
         f"{held.count(False)}."
     )
 
@@ -145,8 +145,8 @@ def claims(found: Found) -> list[Claim]:
         near[name] = f"SWD {farther.mean():+.3f}, PSNR {text(psnr, 2)} dB", held
     what = f"area over that of OVG + TABA{judged(found)[1]}"
     rules = [
-        Rule(f"{ours_is} has at least {MORE:.0%} of OVG + TABA's area where the true targets' area is as large", where,
-             what, Measured(roomy), is_above(MORE), figure, 2),
+        Rule(f"{ours_is} has at least {MORE:.0%} of OVG + TABA's area where the true targets' area is that large",
+             where, what, Measured(roomy), is_above(MORE), figure, 2),
         Rule(f"{ours_is} never has less area than OVG + TABA", where, what, Measured(every), is_above(1), figure, 2),
     ]  # fmt: skip
     words = (

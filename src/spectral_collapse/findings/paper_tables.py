@@ -14,12 +14,12 @@ SCORES = ("psnr", "ms_ssim", "lpips", "fid", "s_hf", "s_lf", "s_dc")
 """The scores of the tables."""
 
 SETTING = (
-    "The paper's numbers are means over 3 seeds at 256 px, of an SD-1.5-sized latent network (Table 3: DiT-L/2) and "
-    "real images, with a guidance of 7.5 for drawings; ours are of 64-px images and networks of one to three million "
-    "weights, without guidance, and LPIPS is AlexNet's. Levels do not compare; which method is higher does."
+    "The paper's numbers are means over 3 seeds for real images at 256 px, with a latent network of the size of SD 1.5 "
+    "(Table 3: DiT-L/2) and a guidance of 7.5 for drawings. Ours are for images of 64 px and networks of one to three "
+    "million weights, without guidance; our LPIPS uses AlexNet. So compare which method is higher, not the values."
 )
 
-DECORRELATION = "S_DC in the tables is 1 - Eq. (36), which counts correlated patches."
+DECORRELATION = "S_DC in the tables is 1 - Eq. (36); Eq. (36) counts correlated patches."
 
 
 def benchmark() -> pd.DataFrame:

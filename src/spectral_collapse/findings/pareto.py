@@ -20,7 +20,7 @@ from spectral_collapse.findings.benchmark import called, capped, per_image, with
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Measured, images, title_of
+from spectral_collapse.findings.measured import Measured, above, images, title_of
 from spectral_collapse.findings.tidy import enumerated, tell
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
@@ -218,7 +218,7 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
         "energy": hf_energy(study, "standard"),
         "true_energy": hf_energy(study, "target"),
         "gain": gain,
-        "area": "larger than" if gain.low > 0 else "smaller than" if gain.high < 0 else "not significantly other than",
+        "area": {True: "larger than", False: "smaller than", None: "not significantly different from"}[above(gain, 0)],
         "best": best,
         "unseen": statistics.bootstrap_mean(at_best - per_image(study, "standard", "s_hf")),
         "points": len(points),

@@ -59,9 +59,9 @@ def rank_table(study: xr.Dataset, name: str) -> dict[str, str]:
         "Effective rank": f"{_rank(study, name):.1f}",
         "Largest possible": f"{study.attrs['possible_rank']}",
         "White noise in the limit": f"{study.attrs['white_rank']:.1f}",
-        "Over white noise's": text(_relative(study, name, "set"), 2),
+        "Rank over white noise's": text(_relative(study, name, "set"), 2),
         "Components for 95 %": f"{_components(study, name):.0f}",
-        "Over white noise's ": text(_relative_components(study, name), 2),
+        "Components over white noise's": text(_relative_components(study, name), 2),
         "Effective rank of a latent": text(statistics.interval(study["map_rank"].sel(series=name)), 1),
     }
 
@@ -93,7 +93,7 @@ def answer(study: xr.Dataset) -> dict[str, str]:
     """How many dimensions the standard inversion uses, in both readings, and the closed form's share of the loss."""
     shares = Measured({title: _share(study, reading) for reading, title in READINGS.items()})
     told = " and ".join(f"{text(share, 2)} times ({title})" for title, share in shares.items())
-    loss = f"An ideal denoiser for Gaussian data would lose {told} as many dimensions."
+    loss = f"With an ideal denoiser for Gaussian data, the loss of dimensions would be {told} as large."
     return {
         "data": counted(study),
         **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
@@ -110,9 +110,9 @@ def verdict(study: xr.Dataset) -> str:
         return ", ".join(f"{name} ({rank.mean:.3f})" for name, rank in ranks.items() if below(rank, 1)) or "none"
 
     return (
-        f": fewer dimensions than white noise (share of its effective rank) in the set of latents: {fewer('set')}; in "
-        f"each latent by itself: {fewer('map')}. 95 % of the variance of the set are in "
-        f"{_components(study, 'standard'):.0f} components for the standard inversion, in "
+        ": methods with fewer dimensions than white noise (in brackets: effective rank over that of white noise). In "
+        f"the set of latents: {fewer('set')}. In each latent by itself: {fewer('map')}. 95 % of the variance of the "
+        f"set is in {_components(study, 'standard'):.0f} components for the standard inversion and in "
         f"{_components(study, WHITE):.0f} for white noise (ratio "
         f"{text(_relative_components(study, 'standard'), 2)})."
     )

@@ -1,7 +1,7 @@
 """What `studies.plain_areas` says: tables for charts, claims of 'There and Back Again', sentences.
 
-All take the results of several data sets by their names. Drawn images are independent of each other; test images are
-resampled in what they are taken from (`statistics.bootstrap_counts`).
+All take the results of several data sets by their names. Generated images are independent of each other; test images
+are resampled in what they are taken from (`statistics.bootstrap_counts`).
 """
 
 from __future__ import annotations
@@ -151,26 +151,28 @@ def claims(found: Found) -> list[Claim]:
     early_steps = f"first {EARLY:.0%} of the steps"
     rows = [
         Rule("In the first inversion steps the error of the predicted noise is larger in plain areas than elsewhere",
-             f"{_PAPER}, Fig. 1", f"error in plain over other areas, {early_steps}", _early_ratios(found, "error"),
-             is_above(1), "fig-plain-error"),
+             f"{_PAPER}, Fig. 1", f"error in plain areas over that in others, {early_steps}",
+             _early_ratios(found, "error"), is_above(1), "fig-plain-error"),
         Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere",
-             f"{abstract} and Fig. 1", f"standard deviation in plain over other areas, {early_steps}",
+             f"{abstract} and Fig. 1", f"standard deviation in plain areas over that in others, {early_steps}",
              _early_ratios(found, "spread"), is_below(1), "fig-plain-spread"),
         Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from", abstract,
-             "diversity of edits under other labels over that from the true noise",
+             "diversity of edits over that of edits from the true noise",
              _over(found, manipulable), is_below(1), "fig-plain-edits"),
     ]  # fmt: skip
     replaced = from_cases(
         "Replacing the first 4 % of the steps brings latents closer to Gaussian noise without a major degradation "
         "of the reconstruction", f"{abstract} and Fig. 4",
         joined(cases(gain, is_above(MOST_OF_THE_WAY), 2), cases(loss, is_below(MINOR), 2)),
-        f"{_published_share(found):.0%} replaced; share of the way to white noise in S_DC, above {MOST_OF_THE_WAY:g}, "
-        f"and of the way to the error of an unrelated latent, below {MINOR:g}", "fig-plain-sweep")  # fmt: skip
+        f"with {_published_share(found):.0%} replaced, share of the way to white noise in S_DC (claim: above "
+        f"{MOST_OF_THE_WAY:g}) and share of the way to the error of an unrelated latent (claim: below {MINOR:g})",
+        "fig-plain-sweep")  # fmt: skip
     between = from_cases(
         "Replacing the first steps makes interpolations between latents better", abstract,
         joined(near_noise, near_usual, by=alike),
-        "distance in log high-frequency energy inside the path, TABA minus standard inversion, to samples from the "
-        "true noises and to the usual of training targets, both below 0; energy is a part of quality only",
+        "distance in log high-frequency energy inside the path, TABA minus standard inversion, first to samples from "
+        "the true noises and then to the mean of training targets (claim: both below 0; energy is only a part of "
+        "quality)",
         "fig-plain-path")  # fmt: skip
     wrong, narrow, edited = judge(rows)
     return [wrong, narrow, replaced, edited, between]
@@ -196,11 +198,11 @@ def answer(found: Found) -> dict[str, Any]:
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
     texts = "; ".join(
-        f"{title_of(study)}: {study.sizes['drawn']} drawn images, {study.sizes['edited']} of them edited, and "
-        f"{images(study)}"
+        f"{title_of(study)}: {images(study)} and {study.sizes['drawn']} generated images, of which we edit "
+        f"{study.sizes['edited']}"
         for study in found.values()
     )
-    return f"**Counted.** {texts}. An area of under 5 % of an image's places is left out."
+    return f"**Images.** {texts}. We leave out areas of less than 5 % of an image."
 
 
 def sweep_verdict(found: Found) -> str:
@@ -212,7 +214,7 @@ def sweep_verdict(found: Found) -> str:
             for study in found.values()
         )
         lines.append(
-            f"- **{title[0].upper()}{title[1:]}**, none, {share:.0%} and all of the steps replaced: {numbers}."
+            f"- **{title[0].upper()}{title[1:]}**, with none, {share:.0%} and all of the steps replaced: {numbers}."
         )
     return "\n".join(lines)
 
@@ -223,8 +225,8 @@ def _published_share(found: Found) -> float:
 
 
 def _early_ratios(found: Found, name: str) -> Measured:
-    """`early_ratio` of test images and of drawn ones."""
-    drawn = {f"{title}, drawn": one for title, one in _over(found, early_ratio, name=f"drawn_{name}").items()}
+    """`early_ratio` of test images and of generated ones."""
+    drawn = {f"{title}, generated": one for title, one in _over(found, early_ratio, name=f"drawn_{name}").items()}
     return Measured(_over(found, early_ratio, name=name) | drawn)
 
 

@@ -124,14 +124,15 @@ def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> 
     read = [name for name in names if name in recorded]
     if not read:
         return (
-            "No transformer that predicts the clean image is recorded for these data sets; `spectral-collapse train "
-            "bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` measures it."
+            "No results of a transformer that predicts the clean image are stored for these data sets; "
+            "`spectral-collapse train bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` "
+            "measures it."
         )
     listed = "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items())
     return (
-        f"With a transformer x0 is shown to restore texture on {sum(gap.low > 0 for gap in gaps.values())} of "
-        f"{len(gaps)} data sets. $S_{{HF}}$ of the standard inversion's images with x0 minus that with epsilon is "
-        f"{listed}.\n\n{selections.absent(read, recorded)}"
+        "With a transformer, x0-prediction significantly restores texture on "
+        f"{sum(gap.low > 0 for gap in gaps.values())} of {len(gaps)} data sets. $S_{{HF}}$ of the standard inversion's "
+        f"images with x0 minus that with epsilon is {listed}.\n\n{selections.absent(read, recorded)}"
     )
 
 
@@ -152,7 +153,7 @@ def _rules(network: str, subject: str) -> list[tuple[str, str, str, str, Test]]:
         for words, score, side in (
             ("whitens latents: S_DC is higher than with epsilon", "s_dc", is_higher),
             ("restores texture: S_HF is higher", "s_hf", is_higher),
-            ("costs structure, as the text on x0 has it: S_LF is lower", "s_lf", is_lower),
-            ("costs accuracy, as the text on x0 has it: PSNR is lower", "psnr", is_lower),
+            ("costs structure, as the paper's text says of x0: S_LF is lower", "s_lf", is_lower),
+            ("costs accuracy, as the paper's text says of x0: PSNR is lower", "psnr", is_lower),
         )
     ]

@@ -18,6 +18,7 @@ from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import BBBC021, Found, counted
 from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import Selection
 from spectral_collapse.studies.latents import CLOSED
@@ -35,7 +36,8 @@ def by_factor(found: Found, factors: Mapping[str, int], scores: Sequence[str] = 
             rows = means(study[score].mean("seed"), bounds=bounds_of(score))
             rows = [rows.assign(series=rows["point"].map(called))]
             if f"known_{score}" in study:
-                rows.append(means(study[f"known_{score}"].rename(known="series"), bounds=bounds_of(score)))
+                known = means(study[f"known_{score}"], bounds=bounds_of(score))
+                rows.append(known.assign(series=known["known"].map(called)))
             tables.append(pd.concat(rows).assign(factor=factors[name], panel=title(score)))
     return pd.concat(tables, ignore_index=True)
 
@@ -83,15 +85,15 @@ def _growth(order: Sequence[xr.Dataset]) -> str:
     lacks = [one[_DEFICIT].sel(point="standard", drop=True).mean("seed") for one in order]
     closed = [one[f"known_{_DEFICIT}"].sel(known=CLOSED, drop=True) for one in order]
     steps = [interval(two - one) for one, two in itertools.pairwise(lacks)]
-    each = {True: "It grows with each factor", False: "It shrinks with each factor"}
-    grows = each.get(alike(*(above(step, 0) for step in steps)), "It does not grow, or shrink, with each factor")
+    each = {True: "grows", False: "shrinks", None: "does not grow (or shrink)"}
+    grows = each[alike(*(above(step, 0) for step in steps))]
     whole, known = lacks[-1] - lacks[0], closed[-1] - closed[0]
-    explained = {True: "more than that", False: "less than that", None: "not significantly more or less"}
-    steps = ", ".join(text(step, 2) for step in steps)
+    explained = {True: "more", False: "less", None: "not significantly more or less"}
+    steps = enumerated(text(step, 2) for step in steps)
     return (
-        f"{grows}: the deficit changes by {steps} from one to the next and by {text(interval(whole), 2)} in all, and "
-        f"the spectrum of the sources explains {explained[above(interval(known - whole), 0)]} "
-        f"({text(interval(known), 2)}). "
+        f"This deficit {grows} with each factor. It changes by {steps} from one factor to the next, and by "
+        f"{text(interval(whole), 2)} from the first to the last. The spectrum of the sources explains a change of "
+        f"{text(interval(known), 2)}, which is {explained[above(interval(known - whole), 0)]}. "
     )
 
 

@@ -36,9 +36,9 @@ def answer(study: xr.Dataset) -> str:
     falls = bootstrap_mean(weak - intact).high < 0
     return (
         f"**Answer.** {' and '.join(told) or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}"
-        f"{f' (its mean moves by less than {BLIND:.0%} of its range)' * bool(told)}. "
-        f"{'What one of them misses the other sees, so judge an image by both. ' * both}"
-        f"Of latents, $S_{{DC}}$ {'falls' if falls else 'does not fall'} where independent noise only loses variance."
+        f"{f' (its mean changes by less than {BLIND:.0%} of its range)' * bool(told)}. "
+        f"{'Each sees what the other misses, so judge an image by both. ' * both}"
+        f"For latents, $S_{{DC}}$ {'falls' if falls else 'does not fall'} if independent noise only loses variance."
     )
 
 
@@ -170,11 +170,11 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
     absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
     return (
-        f"- **Blind** (the mean moves by less than {BLIND:.0%} of the score's range in this study): "
+        f"- **Blind** (the mean changes by less than {BLIND:.0%} of the score's range in this study): "
         f"{'; '.join(blind) or 'none'}.\n"
-        f"- **Better than undistorted** at the strongest grade, without overlap of the intervals: "
+        f"- **Rated above the undistorted sample** at the strongest grade, with intervals that do not overlap: "
         f"{'; '.join(fooled) or 'none'}."
-    ) + f"\n- **Not measured**, for want of weights in `{VARIABLE}`: {', '.join(absent)}." * bool(absent)
+    ) + f"\n- **Not measured**, since `{VARIABLE}` has no weights for them: {', '.join(absent)}." * bool(absent)
 
 
 def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
@@ -229,13 +229,13 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
         score, used = one["reading_score"].item(), one["reading_used"].item()
         if one["found_own"].notnull().any() and not (used or _label(one).startswith("the paper's")):
             continue
-        row = {"Score": SCORES[score].symbol, "Reading": _label(one), "Used": "yes" if used else ""}
+        row = {"Score": SCORES[score].symbol, "Interpretation": _label(one), "Used": "yes" if used else ""}
         for title, case, values in zip(
             ("First case", "Second case"), one["reading_case"].to_numpy(), one["reading_value"], strict=True
         ):
             row[title] = f"{case}: {mean_text(values.dropna('reading_sample'), bounds=bounds_of(score))}"
         rows.append(row)
-    return pd.DataFrame(rows).set_index(["Score", "Reading"])
+    return pd.DataFrame(rows).set_index(["Score", "Interpretation"])
 
 
 def _readings(study: xr.Dataset) -> list[xr.Dataset]:

@@ -19,6 +19,7 @@ from spectral_collapse.findings.claims import Claim, Rule, Test, is_higher, is_l
 from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
+from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
@@ -102,17 +103,17 @@ def by_title(found: Networks) -> dict[str, xr.Dataset]:
 def absent(checkpoints: Sequence[str], recorded: Collection[str] = ()) -> str:
     """Sentences on the networks that do not ship: those whose record the page reads, and the others."""
     if not checkpoints:
-        return "All networks of this page ship with this project."
+        return "All networks of this page are included with their weights."
     read, others = (
         ", ".join(f"`{name}`" for name in checkpoints if (name in recorded) == there) for there in (True, False)
     )
     by_record = (
-        f"**By their record:** {read}. Their weights do not ship, for want of room; what was measured on them does, "
-        "and the [networks](networks.ipynb) say which bars they clear."
+        f"**Stored results only:** {read}. To save space, the weights of these networks are not included, but their "
+        "results are. [The networks](networks.ipynb) shows which quality thresholds they pass."
     )
     missing = (
-        f"**Not measured here:** {others}. `spectral-collapse train NAME --output data/checkpoints/NAME` trains such a "
-        "network, and this page then has its rows."
+        f"**Not measured here:** {others}. After `spectral-collapse train NAME --output data/checkpoints/NAME` this "
+        "page includes such a network, too."
     )
     return "\n\n".join([by_record] * bool(read) + [missing] * bool(others))
 
@@ -182,26 +183,26 @@ def networks_answer(found: Networks, baseline: str) -> str:
     )
     energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
     gaps = [
-        f"{network} minus {baseline} {text(_gap(one, network, baseline, point, missing))}"
+        f"{network} minus {baseline} is {text(_gap(one, network, baseline, point, missing))}"
         for name, one, network, point in _pairs(found, baseline)
         if name == data and point == "standard"
     ]
 
     def listed(numbers: Mapping[str, Interval]) -> str:
-        return ", ".join(f"{text(one)} with {network}" for network, one in numbers.items())
+        return enumerated(f"{text(one)} with {network}" for network, one in numbers.items())
 
     def who(numbers: Mapping[str, Interval], bound: Callable[[xr.Dataset], float]) -> str:
         """The networks whose number lies below a bound of their results."""
         those = [network for network, one in numbers.items() if one.high < bound(studies[network])]
         return "every network" if len(those) == len(studies) else ", ".join(those) or "no network"
 
-    compared = f"; on the same images, {'; '.join(gaps)}." if gaps else ", and there is no second network to compare."
+    compared = f"On the same images, {enumerated(gaps)}." if gaps else "There is no second network to compare."
     return (
         f"**Answer.** On {counted(next(iter(studies.values())))}, latents of the standard inversion are less white "
         f"than white noise with {who(white, lambda one: value(one, 's_dc', WHITE).mean)}: S_DC is {listed(white)}. Its "
-        f"images have less energy at high frequencies than true targets with {who(energy, lambda _: 0)}: the log "
-        f"energy minus theirs is {listed(energy)}. "
-        f"The latents lack {listed(lacking)} of white noise's power at high frequencies{compared}"
+        f"images have less energy at high frequencies than true targets with {who(energy, lambda _: 0)}: log energy "
+        f"minus that of the targets is {listed(energy)}. Of white noise's power at high frequencies, the latents lack "
+        f"{listed(lacking)}. {compared}"
     )
 
 
@@ -216,7 +217,7 @@ def networks_claims(
             for _, studies, one, method in _pairs(found, baseline)
             if (one, method) == (network, point)
         }
-        what = f"{title(score, False)} with {network} minus with {baseline}, {called(point)}"
+        what = f"{title(score, False)} with {network} minus that with {baseline}, method {called(point)}"
         rows.append(Rule(words, where, what, Measured(gaps), side, figure))
     return judge(rows)
 
@@ -229,12 +230,13 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
         def gap(study: xr.Dataset) -> Interval | None:
             return difference(study, point, other, score) if point in study["point"] else None
 
-        return Rule(f"{words} ({network}): {what}", where, "difference", gap, side(score), figure)
+        measured = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
+        return Rule(f"{words} ({network}): {what}", where, measured, gap, side(score), figure)
 
     rows = [
-        ("S_DC of the standard inversion is below white noise's", "standard", WHITE, "s_dc", is_lower),
-        ("OVG makes its latents white, S_DC is white noise's", "ovg", WHITE, "s_dc", is_restored),
-        ("OVG restores texture, S_HF is above the standard inversion's", "ovg", "standard", "s_hf", is_higher),
+        ("S_DC of its latents is below that of white noise", "standard", WHITE, "s_dc", is_lower),
+        ("OVG makes latents white, with the S_DC of white noise", "ovg", WHITE, "s_dc", is_restored),
+        ("OVG restores texture, with a higher S_HF than the standard inversion", "ovg", "standard", "s_hf", is_higher),
     ]
     return judge([rule(*row) for row in rows], found[network], counted)
 

@@ -22,7 +22,7 @@ from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.solvers import EULER, FINE, FLOOR, LOG_SNR, NOTHING, NULL_SPACE, SECOND, TABA
 
-OWN, NEXT, PREDICTED = "told its own timestep", "told the next timestep", "told the next, closed form"
+OWN, NEXT, PREDICTED = "told its own timestep", "told the next timestep", "told the next, ideal denoiser"
 TELLING = {"own": OWN, "next": NEXT}
 
 ENTRY, SOLVER, BOTH = "entry", "solver", "entry and solver"
@@ -153,16 +153,17 @@ def claims(found: Found) -> list[Claim]:
     """What this book asks of timesteps and solvers; each claim holds where the whole interval is below 0."""
     rows = [
         Rule("Told the next timestep, the standard inversion leaves less power at high frequencies", QUESTION,
-             "power of latents, next minus own", _telling("high_power", "standard"), is_below(0),
+             "power of latents, next timestep minus own", _telling("high_power", "standard"), is_below(0),
              "fig-solvers-latents"),
-        Rule("Told the next timestep, latents of TABA at 4 % are less decorrelated", QUESTION, "S_DC, next minus own",
+        Rule("Told the next timestep, latents of TABA at 4 % are less decorrelated", QUESTION,
+             "S_DC, next timestep minus own",
              _telling("s_dc", "TABA, 4%"), is_lower("s_dc"), "fig-solvers-latents"),
     ]  # fmt: skip
-    nearer, standard_steps = "fine detail nearer to the target's", "than TABA with standard steps"
+    nearer, standard_steps = "fine detail nearer to that of the target", "than TABA with standard steps"
     solved = [
         (f"A solver of second order both ways brings {nearer}", "second order, both ways", STANDARD),
-        ("A solver of second order on the way up alone does", "second order, up alone", STANDARD),
-        ("A solver of second order on the way down alone does", "second order, down alone", STANDARD),
+        (f"A solver of second order on the way up alone brings {nearer}", "second order, up alone", STANDARD),
+        (f"A solver of second order on the way down alone brings {nearer}", "second order, down alone", STANDARD),
         (f"Four times the steps both ways bring {nearer}", "four times the steps, both ways", STANDARD),
         (f"Without any noise, a solver of second order comes nearer {standard_steps}", "second order, both ways",
          "TABA"),
@@ -170,7 +171,7 @@ def claims(found: Found) -> list[Claim]:
          "TABA"),
     ]  # fmt: skip
     rows += [
-        Rule(claim, QUESTION, f"distance to the target's log energy, minus that of {of}", _ahead(change, of),
+        Rule(claim, QUESTION, f"distance to the log energy of the target, minus that of {of}", _ahead(change, of),
              is_lower("hf_ratio"), "fig-solvers-gains", 2)
         for claim, change, of in solved
     ]  # fmt: skip

@@ -97,15 +97,16 @@ def claims(found: Found) -> list[Claim]:
         three = *early_norms(one), norm.sel(series="standard").isel(step=0)
         standard, taba, first = (text(statistics.interval(values, bounds=POSITIVE), 2) for values in three)
         asked = int(norm.sel(series="taba").notnull().all("sample").argmax("step")) + 1
-        return f"{standard} and {taba}, from step {asked} on; in the first step {first}"
+        return f"standard {standard}, TABA {taba}, from step {asked} on; standard in the first step {first}"
 
     rows = [
-        Rule("The standard inversion's updates vanish at high frequencies towards t = T, beside those of white noise",
-             _PAPER, f"log10 amplitude, high frequencies, last {EDGE:.0%} of the steps, minus that of white noise",
+        Rule("The standard inversion's updates vanish at high frequencies towards t = T, compared with white noise's",
+             _PAPER,
+             f"log10 amplitude at high frequencies in the last {EDGE:.0%} of the steps, minus that of white noise",
              lambda one: gap(late_energy(one), series=("standard", WHITE)), is_below(0), "fig-way-up", 2),
         Rule("The first inversion steps fail to provide accurate noise", "There and Back Again, abstract",
-             f"mean square of the noise predicted in those of the first {EDGE:.0%} of the steps that TABA does not "
-             "replace, minus that of TABA at the same levels, where the state has the noise that its level stands for",
+             "mean square of the predicted noise minus that of TABA, whose states have the right amount of noise, in "
+             f"those of the first {EDGE:.0%} of the steps that TABA does not replace",
              shorter, is_below(0), "fig-way-norm", 2, norms),
     ]  # fmt: skip
     return [claim for claim in judge(rows, found) if claim.of]
@@ -124,7 +125,7 @@ def answer(found: Found) -> dict[str, Any]:
         first.append(float(up["noise_norm"].sel(series="standard").isel(step=_first(study)).mean()))
     farther = 2 * sum(factor > 1 for factor in late.values()) >= len(late)  # on most data sets
     usual = [factor for factor in late.values() if (factor > 1) == farther]
-    others = ", ".join(f"{name} {factor:.2f}" for name, factor in late.items() if (factor > 1) != farther)
+    others = ", ".join(f"on {name} {factor:.2f}" for name, factor in late.items() if (factor > 1) != farther)
     return {
         "early": span(early),
         "late": f"{span(usual)} times{f' ({others})' * bool(others)}",
@@ -135,7 +136,7 @@ def answer(found: Found) -> dict[str, Any]:
 
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
-    return f"**Counted.** {'; '.join(f'{title_of(study)}: {images(study)}' for study in found.values())}."
+    return f"**Images.** {'; '.join(f'{title_of(study)}: {images(study)}' for study in found.values())}."
 
 
 @each(items)
@@ -149,8 +150,11 @@ def verdict(study: xr.Dataset) -> str:
             for values in (norm, label)
             for at in (_first(study), _last(study))
         ]
-        methods.append("{} {} to {}, label {} to {}".format(_title(name), *ends))
-    return f", predicted noise's mean square: {'; '.join(methods)}."
+        methods.append("{} {} to {} (label: {} to {})".format(_title(name), *ends))
+    return (
+        ", mean square of the predicted noise from the first to the last steps (in brackets: effect of the label): "
+        f"{'; '.join(methods)}."
+    )
 
 
 def _high(study: xr.Dataset) -> xr.DataArray:

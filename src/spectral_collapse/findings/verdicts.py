@@ -186,13 +186,13 @@ def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[
     papers = {paper: [one for one in every if paper in one.where] for paper in (_SPECTRAL, _BACK)}
     found = {paper: tally(own) for paper, own in papers.items() if own}
     counted = [
-        f"of {len(papers[paper])} claims of *{paper}* {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
+        f"of {len(papers[paper])} claims of *{paper}*, {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
         for paper, own in found.items()
     ]
     left = [words for verdict, words in _OTHERS.items() if any(own[verdict] for own in found.values())]
     parts = [
         told(every, said),
-        f"On all data sets with a clear result, {enumerated(counted)}." * bool(counted),
+        f"On all data sets with a clear result, {'; '.join(counted)}." * bool(counted),
         f"The others {enumerated(left, 'or')}." * bool(left),
     ]
     return f"**Answer.** {' '.join(filter(None, parts))}"

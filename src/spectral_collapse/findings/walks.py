@@ -17,7 +17,7 @@ from spectral_collapse.labels import NULL, SOURCE, TARGET
 from spectral_collapse.later import torch
 from spectral_collapse.processes import Level, VariancePreserving
 
-UP, DOWN = "inversion: from image to noise", "way back: from noise to image"
+UP, DOWN = "inversion: from image to noise", "sampling: from noise to image"
 WITHOUT = ("null_class",)
 """Methods that optimise what a network is told of the label; the closed form is told a number."""
 STEPS = 25

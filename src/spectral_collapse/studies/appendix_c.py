@@ -1,9 +1,9 @@
-"""Appendix C of 'Spectral Collapse in Diffusion Inversion': what its claims are measured by.
+"""Appendix C of 'Spectral Collapse in Diffusion Inversion': measurements that test its claims.
 
-The appendix derives the collapse from a network that predicts no noise where its input is smooth
-(Eq. 47 to 51 and 56), argues that predicting the clean image instead amplifies what little is there
-(Eq. 52 to 55), and draws two corollaries. Every claim has a number that it predicts; the closed form,
-a perfect network of Gaussian data, predicts another one. Here both are measured.
+The appendix derives the collapse from a network that predicts no noise where its input is smooth (Eq. 47 to 51 and 56),
+argues that predicting the clean image instead amplifies what little is there (Eq. 52 to 55), and draws two corollaries.
+Every claim predicts a number; the closed form, an optimal denoiser of Gaussian data, predicts another one. Here both
+are measured.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LAYOUT = Layout(
 
 
 class AppendixCParameters(NetworkParameters):
-    """Test images of one data set, a network to invert them with, and the noise that they enter with."""
+    """Test images of one data set, a network to invert them with, and the amount of noise that is added to them."""
 
     gammas: tuple[Annotated[Number, Field(ge=0)], ...] = by_profile(
         (0.0, 1.0),
@@ -60,7 +60,7 @@ Given = Request[AppendixCParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per denoiser and entering noise, and one for each of the other claims."""
+    """A job per denoiser and amount of added noise, and one for each of the other claims."""
     found: dict[str, Job] = {
         f"{name}-gamma-{gamma:g}": lambda n=name, g=gamma: _entered(request, n, g)
         for name in DENOISERS
@@ -74,8 +74,11 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of sources inverted under their own label: the spectra of input and latent as means over the Fourier coefficients
-    of a ring, and the measures of latents of images that enter with gamma times the first level's noise."""
+    """The measures of sources inverted under their own label.
+
+    Spectra of input and latent are means over the Fourier coefficients of a ring. The measures of latents are of images
+    that start with gamma times the first level's noise.
+    """
     gammas = request.parameters.entering
     levels = request.model.denoiser.process.levels(request.parameters.num_steps)
     standard = [parts[f"{name}-gamma-0"] for name in DENOISERS]

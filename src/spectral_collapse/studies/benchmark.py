@@ -50,7 +50,7 @@ CHEAP = (
     "ddpm_friendly",
     "spectral_swap",
 )
-"""The default of the profile quick: those of the papers first that cost one call per step, or little more. The others
+"""The default of the profile quick: methods that cost one call per step, or little more, the papers' first. The others
 take many calls or gradients per step."""
 
 IMAGE_SCORES = ("psnr", "ssim", "ms_ssim", "lpips_alex", "s_hf", "s_lf", "sliced_wasserstein", "fid", "kid")
@@ -73,7 +73,7 @@ LAYOUT = Layout(
 """What is stored beside the scores."""
 
 ROUNDED = float(10 * np.log10(12 * 255**2))
-"""PSNR in dB of an image that is right up to rounding to 256 levels; a reconstruction counts up to there."""
+"""PSNR in dB of an image that is right up to rounding to 256 levels, and so the largest value of a reconstruction."""
 
 TARGET, AUTOENCODER, SOURCE = "target", "autoencoder", "source"
 """Pictures that are scored beside the outputs: what should come out, the best that a latent network can give, and a
@@ -91,7 +91,7 @@ NETWORKS = {
 """How tables call the networks of a family, and how their checkpoints' names end; all but the last work on latents."""
 
 IN_PIXELS = ("bbbc021", "edges2shoes", "textures")
-"""Families whose own network works on pixels. The other families' works on latents, and is called '-latent' nowhere."""
+"""Families whose own network works on pixels. That of the others works on latents, without '-latent' in its name."""
 
 
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -102,6 +102,7 @@ class BenchmarkParameters(NetworkParameters):
     """Test images of one data set, a network, and the methods that translate them."""
 
     images: Count | None = Field(None, ge=2, description="test images, from as many pictures as possible")
+    shown: Count = by_profile(2, 3, 2, ge=1, description="how many of the images are stored as pictures")
     methods: Annotated[tuple[str, ...], AfterValidator(_known)] = by_profile(
         ("standard", "taba", "ovg"),
         CHEAP,
@@ -120,10 +121,10 @@ class BenchmarkParameters(NetworkParameters):
 
 @dataclass(frozen=True)
 class Selection:
-    """What a page takes of the benchmark, as its notebook's parameters have it.
+    """The part of the benchmark that a page shows, by its notebook's parameters.
 
-    methods: those of the profile where there are none. networks: as `NETWORKS` calls them, without any the one that
-    ships for a data set. datasets: those that the page can be about, without any all.
+    methods: by default those of the profile. networks: as `NETWORKS` calls them; by default the one that is included
+    for a data set. datasets: those that the page can be about; by default all.
     """
 
     methods: tuple[str, ...] | None = None
@@ -135,8 +136,7 @@ Given = Request[BenchmarkParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per method and seed, one for all seeds of a method that draws nothing, one for the yardsticks and one for
-    what the methods cost."""
+    """A job per method and seed (one for all seeds without random noise), one for the references, one for the costs."""
     found: dict[str, Job] = {"references": partial(references, request), "costs": partial(costs, request)}
     for name, seeds in _names(request).items():
         found |= {job: partial(measured, request, name, seed) for seed, job in enumerate(dict.fromkeys(seeds))}
@@ -174,7 +174,7 @@ def reconstruction(request: Given, rebuilt: torch.Tensor) -> np.ndarray:
 
 
 def references(request: Given) -> Arrays:
-    """The scores of what methods stand beside: pictures, (references, ...), and latents, (2, ...)."""
+    """The scores of the references: pictures, (references, ...), and latents, (2, ...)."""
     source, target = request.pair
     pictures = {TARGET: target, SOURCE: source}
     if request.model.autoencoder is not None:
@@ -187,7 +187,7 @@ def references(request: Given) -> Arrays:
 
 
 def costs(request: Given) -> Arrays:
-    """What each inversion costs in those of the standard one: network calls and vector-Jacobian products per step."""
+    """What each inversion costs, relative to the standard one: network calls and vector-Jacobian products per step."""
     image, label, steps = request.encoded[:1], request.info.source_label, request.parameters.num_steps
     found = []
     for method in methods(request).values():
@@ -198,12 +198,12 @@ def costs(request: Given) -> Arrays:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """A variable per score, `missing` says why it has no values; those of methods that draw nothing (`stochastic`
-    False) are repeated along seed, pictures and reconstructions are at seed 0.
+    """A variable per score; `missing` says why one has no values.
 
-    `reference_*`: the scores of true targets, of sources, and in latent space of targets after the autoencoder;
-    `known_*`: those of white noise and of the closed form's latents. `inversion_cost` is that of `costs`, where a
-    product takes one to two calls' time; `seconds` are as the images were first computed on this machine.
+    Scores of methods without random noise (`stochastic` False) are repeated along seed; pictures and reconstructions
+    are at seed 0. `reference_*`: the scores of true targets, of sources, and in latent space of targets after the
+    autoencoder; `known_*`: those of white noise and of the closed form's latents. `inversion_cost` is that of `costs`,
+    where a product takes one to two calls' time; `seconds` are as the images were first computed on this machine.
     """
     runs = [[parts[job] for job in seeds] for seeds in _names(request).values()]
     beside, names = parts["references"], request.images.names
@@ -247,11 +247,12 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 def by_network(
     networks: Sequence[str], datasets: str | Sequence[str], **given: Any
 ) -> dict[str, dict[str, xr.Dataset]]:
-    """Network, as `NETWORKS` calls it -> data set -> result, for the networks that ship for a data set's family.
+    """Network, as `NETWORKS` calls it -> data set -> result, for the included networks of a data set's family.
 
-    given: as of `Study.each`, without a checkpoint. Networks that do not ship are left out: `not_shipped` names them.
+    given: as in `Study.each`, without a checkpoint. Networks that are not included are left out: `not_shipped` names
+    them.
 
-    Raises InvalidParameterError for an unknown network and where none ships, and what `Study.each` raises.
+    Raises InvalidParameterError for an unknown network and if none is included, and what `Study.each` raises.
     """
     names = [datasets] if isinstance(datasets, str) else list(datasets)
     absent = not_shipped(networks, names, **given)
@@ -270,9 +271,9 @@ def by_network(
 
 
 def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given: Any) -> list[str]:
-    """The checkpoints of these networks for these data sets that do not ship at the size that is `given`.
+    """The checkpoints of these networks for these data sets that are not included at the size that is `given`.
 
-    Those whose weights are not included count as shipped at profile quick: results on them ship.
+    At profile quick, networks whose results are included count as included without their weights.
     """
     for network in networks:
         if network not in NETWORKS:
@@ -285,14 +286,14 @@ def not_shipped(networks: Sequence[str], datasets: str | Sequence[str], **given:
 
 
 def has_results(checkpoint: str, family: str, size: int, profile: str) -> bool:
-    """Whether results on a network can be had: its weights ship at this size, or, at profile quick, results do."""
+    """Whether results on a network are available: its weights are included at this size or, at quick, its results."""
     return checkpoint in shipped(family, size) or (profile == "quick" and recorded(checkpoint) is not None)
 
 
 def checkpoint(network: str, dataset: str) -> str:
-    """The name of the checkpoint of a network for a data set, whether it ships or not.
+    """The name of the checkpoint of a network for a data set, whether it is included or not.
 
-    Of the family's own it is that of rendered images, where two ship: the other networks were trained on these.
+    If a family has two of its own, it is that of rendered images: the other networks were trained on these.
     """
     family, ending = _family(dataset), NETWORKS[network]
     own = "-pixel" if family in IN_PIXELS else "-latent"

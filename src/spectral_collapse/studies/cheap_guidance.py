@@ -1,8 +1,8 @@
 """Can OVG be had at the price of the standard inversion? Its gradients, from cheaper sources.
 
 OVG's two gradients are products with the transposed Jacobian of the predicted noise (`inversion.OVG`). Here the
-products are compared with what costs none, level by level on the exact method's own walk; then every variant is
-timed, and judged by its images.
+products are compared with substitutes that cost none, level by level on the exact method's own trajectory; then every
+variant is timed, and judged by its images.
 """
 
 from __future__ import annotations
@@ -127,10 +127,10 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """What is measured of the variants, the first of which is the standard inversion, and of cheap gradients.
+    """The measures of the variants, the first of which is the standard inversion, and of cheap gradients.
 
-    Gradients are compared at the states of the exact method's walk; 'secant' of g_LF, which is 'free', is NaN. Calls,
-    products and seconds are of the inversion. `validation_*` are without TABA's start.
+    Gradients are compared at the states of the exact method's trajectory; 'secant' of g_LF, which is 'free', is NaN.
+    Calls, products and seconds are of the inversion. `validation_*` are without TABA's start.
     """
     names, shown = np.array(request.images.names), request.shown
     held, variants, followed = request.validation(request.parameters.validation), rows(request), _followed(request)

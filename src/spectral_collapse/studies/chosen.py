@@ -1,6 +1,6 @@
 """The settings that were chosen on validation images (`tuning`), for the studies that report: chosen.toml beside this.
 
-`make settings` writes the file; nobody else does.
+Only `make settings` writes the file.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _SHARES = ("fraction", "forward_fraction")
 
 
 def settings(dataset: str, name: str, num_steps: int) -> dict[str, Any]:
-    """What was chosen for a method on a data set, for so many steps: a level k lies at the same share of them as it did
-    when it was chosen. Raises DataError where nothing was."""
+    """The settings that were chosen for a method on a data set, for so many steps.
+
+    A level k lies at the same share of the steps as when it was chosen. Raises DataError if nothing was chosen.
+    """
     table = _read().get(dataset, {})
     found = table.get("settings", {}).get(name)
     if found is None:
@@ -43,12 +45,12 @@ def settings(dataset: str, name: str, num_steps: int) -> dict[str, Any]:
 
 
 def methods() -> set[str]:
-    """The methods that settings were chosen for, on any data set."""
+    """The methods with chosen settings, on any data set."""
     return {name for table in _read().values() for name in table["settings"]}
 
 
 def write(found: Mapping[str, xr.Dataset], file: Path = FILE) -> None:
-    """Keeps what results of `tuning` chose, data set -> result; what is there of other data sets stays."""
+    """Stores what results of `tuning` chose, data set -> result; the settings for other data sets stay."""
     tables = dict(_read()) if file == FILE else {}
     for dataset, study in found.items():
         picked = study.isel({"try": study["chosen"].to_numpy()})

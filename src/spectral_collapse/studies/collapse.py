@@ -37,8 +37,8 @@ LATENTS = {
     "source, closed form": "closed form",
     "target, network": "inverted target",
 }
-"""Series of latents and the jobs that make them: drawn noise; the sources inverted with the network by each method, and
-with the optimal denoiser of Gaussian data that has the mean and the spectrum of encoded training sources; and the
+"""Series of latents and the jobs that make them: random noise; the sources inverted with the network by each method,
+and with the optimal denoiser of Gaussian data that has the mean and the spectrum of encoded training sources; and the
 targets under their own label."""
 
 
@@ -53,7 +53,7 @@ LAYOUT = Layout(
     image_excess=("image_series sample", "log high-frequency energy over the usual of training targets"),
     image=("image_series shown row col rgb", "picture"),
     latent_power=("latent_series sample latent_frequency", "power per coefficient"),
-    latent_variance=("latent_series sample", "mean square of a latent"),
+    latent_colour=("latent_series sample", "power of a latent's mean colour, 1 in white noise"),
     latent_s_dc=("latent_series sample", "decorrelation of a latent S_DC"),
 )
 
@@ -120,7 +120,7 @@ def _latents(found: torch.Tensor) -> Arrays:
     return {
         "latent_frequency": frequency,
         "latent_power": power[0],
-        "latent_variance": found.square().mean((1, 2, 3)).numpy(),
+        "latent_colour": (found.mean((2, 3)).square().mean(1) * found[0, 0].numel()).numpy(),
         "latent_s_dc": metrics.s_dc(found).numpy(),
     }
 

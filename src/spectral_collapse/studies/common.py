@@ -26,8 +26,10 @@ Variable = tuple[str | tuple[str, ...], Any, dict[str, str]]
 def variable(
     dims: str | tuple[str, ...], values: object, long_name: str, units: str = "1", bits: int | None = None
 ) -> Variable:
-    """A variable of a result. bits: how many significant bits of its values a page needs, for large ones; as many are
-    kept where it ships (`results.ship`)."""
+    """A variable of a result. bits: how many significant bits a page needs, for large ones.
+
+    As many bits are kept in included results (`results.ship`).
+    """
     return dims, values, {"long_name": long_name, "units": units} | ({"significant_bits": bits} if bits else {})
 
 
@@ -44,7 +46,7 @@ def spread(available: int, wanted: int) -> list[int]:
 def spread_over(clusters: Sequence[str], wanted: int) -> list[int]:
     """`wanted` indices of images from as many clusters as possible, the first ones all of different ones.
 
-    Of at least as many clusters as are wanted, the first images of clusters spread evenly, in the order in which they
+    If there are enough clusters, these are the first images of clusters spread evenly, in the order in which they
     appear; else the first images of all clusters, then their second ones, and so on.
     """
     members: dict[str, list[int]] = {}
@@ -95,7 +97,7 @@ def spectra(series: Mapping[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]
 
 
 def images(study: xr.Dataset) -> str:
-    """'16 real test images from 13 pictures': how many a result has, of which kind, and how many are independent."""
+    """'16 real test images from 13 pictures': how many images a result has, of which kind, how many independent."""
     count, independent = study.sizes["sample"], pictures_of(study)
     pictures = "" if independent == count else f" from {independent} picture{'s' * (independent > 1)}"
     return f"{count} {study.attrs['data_source']} test images{pictures}"

@@ -1,8 +1,8 @@
-"""Whether images have texture where their latents are white: scores of latents beside scores of what is sampled.
+"""Whether images have texture where their latents are white: scores of latents beside scores of their images.
 
-After Figs. 4 and 14 to 16 of Spectral Collapse in Diffusion Inversion. The scores of every method's latents and images,
-image by image; and an experiment: latents that are made white by force, or white noise that is made smooth, sampled
-as any other.
+After Figs. 4 and 14 to 16 of Spectral Collapse in Diffusion Inversion. The study scores every method's latents and
+images, image by image. In an experiment it samples latents that are made white by force, and white noise that is made
+smooth, as any other.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ def flat_spectrum(found: torch.Tensor) -> torch.Tensor:
 def patches_of_noise(found: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """White noise whose patches of PATCH x PATCH are put in the order that is most like the latents, all (N, C, H, W).
 
-    Every patch is white; what is left of a latent is which patch lies where: the assignment with the largest sum of
-    products, for each latent by itself. What does not fill a patch stays as it was.
+    Every patch is white; only the arrangement of the patches comes from the latent: the assignment with the largest sum
+    of products, for each latent by itself. Values that do not fill a patch stay as they were.
     """
     made = noise.clone()
     height, width = (side - side % PATCH for side in found.shape[-2:])
@@ -168,8 +168,7 @@ def _tiles(x: torch.Tensor) -> torch.Tensor:
 
 
 def shuffled(found: torch.Tensor) -> torch.Tensor:
-    """Latents (N, C, H, W) at the norm of white noise with their pixels in a random order, the same for all channels:
-    their values without an arrangement."""
+    """Latents (N, C, H, W) at the norm of white noise, their pixels in a random order that all channels share."""
     generator = torch.Generator().manual_seed(0)
     rows = at_norm(found).flatten(2)
     order = torch.rand(rows[:, :1].shape, generator=generator).argsort(-1)
@@ -182,8 +181,10 @@ def at_norm(found: torch.Tensor) -> torch.Tensor:
 
 
 def coloured(noise: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """White noise with the power that latents have on average over all images, at every frequency of every channel:
-    as weak and as smooth as they are on average, without anything of an image and without its smooth places."""
+    """White noise with the mean power of the latents at every frequency of every channel.
+
+    It is as weak and as smooth as they are on average, but holds nothing of an image or its smooth places.
+    """
     power = torch.fft.fft2(found.double(), norm="ortho").abs().square().mean(0)
     return torch.fft.ifft2(torch.fft.fft2(noise.double()) * power.sqrt()).real.float()
 
@@ -209,7 +210,7 @@ def measured(request: Given, found: torch.Tensor, images: torch.Tensor) -> Array
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Scores of every point, and `made`: whether it is a latent of the experiment and no method's."""
+    """Scores of every point, and `made`: whether it is a latent of the experiment, not of a method."""
     points, names = [*request.parameters.methods, *MADE], request.images.names
     cards = {name: metrics.SCORES[name] for name in SCORES}
     layout = Layout(**{name: ("point sample", card.symbol, card.units) for name, card in cards.items()}, **LAYOUT)

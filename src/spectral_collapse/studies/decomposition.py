@@ -1,13 +1,13 @@
 """Where the collapse comes from: the deficit of a latent split into three causes, by intervention.
 
-Two things are wrong with a standard inversion whatever the denoiser: the image enters without the
-noise of the first level, and the steps are coarse. Each can be put right alone, with the same network,
-the same image and the same noise, so each one's share of the deficit can be read off; what is left when
-both are right is the denoiser's own error. Where along the way that error is made shows when the first
-predictions are swapped for true ones ('There and Back Again' does so for the first steps).
+Two things are wrong with a standard inversion whatever the denoiser: the image starts without the noise of the first
+level, and the steps are coarse. Each can be put right alone, with the same network, the same image and the same noise,
+so the share of each in the deficit can be read off; what is left when both are right is the error of the denoiser.
+Replacing the first predictions by true ones shows where on the trajectory that error is made ('There and Back Again'
+does so for the first steps).
 
-Two denoisers that are perfect for Gaussian data stand beside the network: one knows the spectrum of the
-encoded sources, one their covariance, which a spectrum does not describe where images are not stationary.
+Two denoisers that are optimal for Gaussian data are compared with the network: one knows the spectrum of the encoded
+sources, one their covariance, which a spectrum does not describe if images are not stationary.
 """
 
 from __future__ import annotations
@@ -119,17 +119,17 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of the sources, inverted under their own label with one draw of noise.
+    """Results of the sources, inverted under their own label with one noise map each.
 
-    `value`: the four combinations of entering without or with the noise of the first level, in `num_steps` steps or in
-    fine ones. `corrected`: entered with the noise, with true predictions up to the level that `replaced` of the coarse
-    steps reach; 0 is the denoiser alone. `spaced`, for variance-preserving processes only: the network in as many
-    steps as the coarse ones that are even in log SNR. `ideal`: all predictions true, so the same noise without any
-    deficit. `error`, `predicted` and `area_error` are of sources noised to the level of every coarse step. `empty`: of
-    the latent's directions, in which held-out training sources, which share no pixel with those that the directions
-    are from, have less variance than the first level's noise.
+    `value`: the four combinations of starting without or with the noise of the first level, in `num_steps` steps or in
+    fine ones. `corrected`: starts with the noise, with true predictions up to the level that `replaced` of the coarse
+    steps reach; 0 is the denoiser alone. `spaced`, for variance-preserving processes only: the network in as many steps
+    as the coarse ones that are even in log SNR. `ideal`: all predictions true, so the same noise without any deficit.
+    `error`, `predicted` and `area_error` are of sources noised to the level of every coarse step. `empty`: the share of
+    the latent's directions in which held-out training sources have less variance than the first level's noise; they
+    share no pixel with the sources that the directions are from.
 
-    Samples with too few plain places have NaN there.
+    Samples with too few plain positions have NaN there.
     """
     levels, replaced = _levels(request), (0, *request.parameters.replaced)
 
@@ -198,7 +198,7 @@ def _closed_forms(request: Request[NetworkParameters]) -> dict[str, Denoiser]:
 
 
 def noise(request: Request[NetworkParameters]) -> torch.Tensor:
-    """The one draw of white noise that every intervention shares."""
+    """The one white noise map that every intervention shares."""
     return latents.white_noise(request).to(request.encoded)
 
 

@@ -109,7 +109,7 @@ def sources(request: Given) -> Arrays:
 
 
 def calibration(request: Given) -> Arrays:
-    """S_DC of as much white noise of each number of channels as there are images, (channels, patches, N)."""
+    """S_DC of white noise of each number of channels, as many as there are images, (channels, patches, N)."""
     count, _, height, width = request.encoded.shape
     generator = torch.Generator().manual_seed(1)
     noise = (torch.randn((count, channels, height, width), generator=generator) for channels in CHANNELS)
@@ -127,10 +127,13 @@ def _with_left_out(
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """`_left_out`: a score of what is left without a block of independent images. `flagged_over`: of an image's windows
-    that have this much of themselves over plain areas of the source, the flagged ones, NaN where there are none;
-    `windows`: the share of such windows. `latent`: its first channel. `white_s_dc`: a draw of white noise in place of
-    each image."""
+    """The variables of a result.
+
+    `_left_out`: a score of what is left without a block of independent images. `flagged_over`: the flagged share of an
+    image's windows that lie over plain areas of the source with this much of themselves, NaN where there are none;
+    `windows`: the share of such windows. `latent`: its first channel. `white_s_dc`: random white noise in place of each
+    image.
+    """
     names, ids = latents.series(request), request.images.names
     arrays = LAYOUT.stacked("series", [parts[name] for name in names]) | parts["sources"] | parts["calibration"]
     reach = np.arange(1, arrays["autocorrelation"].shape[-1] + 1)

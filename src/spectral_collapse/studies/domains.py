@@ -111,7 +111,7 @@ def with_companions(dataset: str, beside: list[str] | None = None, **given: Any)
     """The results of a data set and of those beside it, for a page of another study.
 
     Args:
-        dataset, beside: as of that study; without `beside` those of `datasets.companions`.
+        dataset, beside: as in that study; without `beside` those of `datasets.companions`.
         **given: the other parameters of that study; those that say which images are of the first data set alone.
 
     Raises what `STUDY.run` raises.

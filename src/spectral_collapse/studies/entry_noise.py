@@ -1,10 +1,10 @@
-"""Noise that enters with the image: why it works on Gaussian data, what it costs, and how far a better walk helps.
+"""Noise that enters with the image: why it works on Gaussian data, what it costs, and how far better solvers help.
 
 An image that enters level k with the share P of that level's noise is, in every Fourier coefficient, a sum of two
 independent parts. A linear flow multiplies both by one number. From this follow the product law (power times squared
-correlation do not depend on P), what each frequency of a translation is made of, the expected S_LF, and the error that
-is left by coarse steps and by a wrong network. Closed forms are of the exact flow; beside them stands what the
-library's own `invert` and `sample` make of drawn images.
+correlation does not depend on P), what each frequency of a translation is made of, the expected S_LF, and the error
+that is left by coarse steps and by a wrong network. Closed forms describe the exact flow; they are compared with the
+library's own `invert` and `sample` on random images.
 
 Words: S and T, the power of a coefficient in the source's and the target's data; s_k = sigma_k / alpha_k.
 """
@@ -98,7 +98,7 @@ LAYOUT = Layout(
 
 
 class EntryNoiseParameters(ImageParameters):
-    """Where noise enters, and how finely the flow is walked."""
+    """Where noise enters, and how fine the steps are."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 8, "quick": 64, "paper": 64}
 
@@ -175,14 +175,16 @@ class Through(VariancePreserving):
 
 
 WALKS = {EULER: 1, SECOND: 2, FINE: 2}
-"""The walks of translations and their orders, up by `NullSpace`, down by standard steps or by `DPMSolver`; the last one
-has the levels of `Through`, the others those of networks. `NullSpace` with all of the noise is the noise floor (k = 0)
-and TABA with one draw."""
+"""The solvers of translations and their orders, up by `NullSpace`, down by standard steps or by `DPMSolver`; the last
+one has the levels of `Through`, the others those of networks. `NullSpace` with all of the noise is the noise floor
+(k = 0) and TABA with one noise map."""
 
 
 class Spectra(NamedTuple):
-    """Of translated images, H x W each: power, the mean squared magnitude of a coefficient; carried, the part of it
-    that a multiple of the source's coefficient makes up."""
+    """Spectra of translated images, H x W each.
+
+    power: the mean squared magnitude of a coefficient; carried: the part of it that is a multiple of the source's.
+    """
 
     power: torch.Tensor
     carried: torch.Tensor
@@ -245,9 +247,8 @@ def expected_s_lf(source: torch.Tensor, translated: Spectra, cutoff: float, cont
 def in_phase(images: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
     """The power that a real multiple of the source has in each coefficient of images N x C x H x W, one value each.
 
-    Noise lies in phase with the source as often as a quarter of a turn beside it; the source's part only in phase. So
-    the mean of the difference of both powers is the source's part, for any spectrum. 0 where the source is empty, to
-    rounding.
+    Noise has as much power in phase with the source as a quarter of a turn off; the source's part is only in phase. So
+    the mean difference of both powers is the source's part, for any spectrum. 0 where the source is empty, to rounding.
     """
     image, source = (torch.fft.fft2(x.double(), norm="ortho") for x in (images, sources))
     size = source.abs()
@@ -257,10 +258,10 @@ def in_phase(images: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
 
 
 def relative_error(gain: torch.Tensor, exact: torch.Tensor, spectrum: torch.Tensor, last: Level) -> torch.Tensor:
-    """Of latents that entered with the full noise of their level: root of expected squared error over squared norm.
+    """The error of latents that start with their level's full noise: root of expected squared error over squared norm.
 
-    Exactly inverted, each coefficient has the power of `marginal` at the last level, so the errors of the gains count
-    with that as their weight. gain, exact: (..., H, W); spectrum: H x W, the true one.
+    Exactly inverted, each coefficient has the power of `marginal` at the last level, so this is the weight of the
+    gains' errors. gain, exact: (..., H, W); spectrum: H x W, the true one.
     """
     weight = marginal(spectrum, last)
     return ((gain / exact - 1).square() * weight).sum((-2, -1)).div(weight.sum()).sqrt()
@@ -294,11 +295,13 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims: entering (LAW), ratio (S / s_0^2), draw; walk (WALKS), noise (NOISES), replaced (k), frequency (rings);
+    """The variables of a result.
+
+    Dims: entering (LAW), ratio (S / s_0^2), draw; walk (WALKS), noise (NOISES), replaced (k), frequency (rings);
     process (PROCESSES), solver (SOLVERS), spectral_error (delta), steps.
 
-    `*_expected` are expectations of what is drawn; `law_power` is in units of the last level's marginal; `walk_error`,
-    `error` and `floor` are of `relative_error`.
+    `*_expected` are expectations over random images and noise; `law_power` is in units of the last level's marginal;
+    `walk_error`, `error` and `floor` are of `relative_error`.
     """
     given, arrays = request.parameters, {name: array for part in parts.values() for name, array in part.items()}
     coordinates = {

@@ -1,4 +1,4 @@
-"""Can samples of a network be told from real images, and are they copies of training images?"""
+"""Whether samples of a network can be distinguished from real images, and whether they copy training images."""
 
 from __future__ import annotations
 
@@ -50,15 +50,17 @@ Given = Request[FidelityParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per network, and one for the training images, which no classifier should tell from test images."""
+    """A job per network, and one for the training images, which no classifier should distinguish from test images."""
     networks = {name: functools.partial(_samples, request, name) for name in request.checkpoints}
     return {TRAINING: functools.partial(_training, request), **networks}
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Along `model`, for as many samples from white noise as there are test images: `metrics.c2st` against test
-    targets, beside that of as many training targets against the same, and `metrics.memorised`, 0.5 where samples are
-    as far from training images as test images are."""
+    """Measures along `model`, of as many samples from white noise as there are test images.
+
+    `metrics.c2st` compares them with test targets, and as many training targets with the same. `metrics.memorised` is
+    0.5 if samples are as far from training images as test images are.
+    """
     arrays = LAYOUT.stacked("model", [parts[model] for model in request.checkpoints])
     training, names = parts[TRAINING], request.images.names
     arrays |= {"c2st_training": training["c2st"], "c2st_training_error": training["c2st_error"]}

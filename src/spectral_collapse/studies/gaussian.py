@@ -1,13 +1,13 @@
-"""Inversion of Gaussian data under a perfect denoiser: what each method does, frequency by frequency, exactly.
+"""Inversion of Gaussian data under an optimal denoiser: what each method does, frequency by frequency, exactly.
 
-For stationary Gaussian data of power S(f) the optimal denoiser is known (`denoisers.GaussianDenoiser`)
-and linear in each Fourier coefficient. So is every inversion method here but OVG: a latent is a gain
-times the source plus a gain times the noise that the method lets in. The gains are measured with the
-library's own `invert` on one image whose coefficients are all 1, so nothing about them is random;
-closed forms stand beside them, and where a method draws noise, drawn images too.
+For stationary Gaussian data of power S(f) the optimal denoiser is known (`denoisers.GaussianDenoiser`) and linear in
+each Fourier coefficient. So is every inversion method here but OVG: a latent is a gain times the source plus a gain
+times the noise that the method adds. The gains are measured with the library's own `invert` on one image whose
+coefficients are all 1, so nothing about them is random. They are compared with closed forms and, if a method adds
+noise, with random images.
 
-Two sets of powers S are used: a ladder of powers, for curves against S, and the two-dimensional
-spectrum of a data set's sources, in pixel space.
+Two sets of powers S are used: a ladder of powers, for curves against S, and the two-dimensional spectrum of a data
+set's sources, in pixel space.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ OVG_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
 """OVG with the published step sizes of BBBC021, its parts and its partner."""
 
 NOISES = ("everywhere", "empty band")
-"""Where the noise lives that a method lets in: at all frequencies (noise floor at k = 0, TABA), or at
-those that the source can't hold (nullspace)."""
+"""The frequencies of the noise that a method adds: all (noise floor at k = 0, TABA), or those that the source can't
+hold (nullspace)."""
 
 EMPTIED = (0.2, 0.3)
 """The band, in cycles per pixel, that is emptied to see what OVG does with it."""
@@ -110,7 +110,7 @@ LAYOUT = Layout(
 
 
 class GaussianParameters(ImageParameters):
-    """How finely the exact inversion is looked at."""
+    """How finely the exact inversion is resolved."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 8, "quick": 64, "paper": 64}
 
@@ -132,10 +132,10 @@ class GaussianParameters(ImageParameters):
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Stationary Gaussian data, and the bands of frequencies in which it is looked at.
+    """Stationary Gaussian data, and its bands of frequencies.
 
-    spectrum: H x W, the power S of each coefficient. band: H x W, the number of the coefficient's band,
-    0 to B - 1, or -1 in none.
+    spectrum: H x W, the power S of each coefficient. band: H x W, the number of the coefficient's band, 0 to B - 1, or
+    -1 in none.
     """
 
     spectrum: torch.Tensor
@@ -153,11 +153,11 @@ class Gaussian:
         return Gaussian(self.spectrum.where(~inside, 0), self.band)
 
     def denoiser(self, process: Process) -> GaussianDenoiser:
-        """The perfect denoiser of this data under label 0."""
+        """The optimal denoiser of this data under label 0."""
         return GaussianDenoiser(process, {0: self.spectrum})
 
     def draw(self, count: int, seed: int) -> torch.Tensor:
-        """Images of this data, count x 3 x H x W."""
+        """Random images of this data, count x 3 x H x W."""
         generator = torch.Generator().manual_seed(seed)
         white = torch.randn(count, 3, *self.spectrum.shape, generator=generator, dtype=torch.float64)
         return torch.fft.ifft2(torch.fft.fft2(white) * self.spectrum.sqrt()).real
@@ -184,10 +184,10 @@ class Gaussian:
         return cross / (banded(one.abs().square()) * banded(other.abs().square())).sqrt()
 
     def gain(self, method: InversionMethod, process: Process, num_steps: int) -> torch.Tensor:
-        """What an inversion multiplies each coefficient of the source by, H x W; NaN where it overflows.
+        """The factor by which an inversion multiplies each coefficient of the source, H x W; NaN where it overflows.
 
-        What a method adds without looking at the image, its noise, is the latent of a black image under the
-        same generator; the difference to it is the source's part, since all is linear.
+        The noise that a method adds without looking at the image is the latent of a black image under the same
+        generator. Since all is linear, the difference to it is the source's part.
         """
         impulse = torch.fft.ifft2(torch.ones_like(self.spectrum), norm="ortho").real[None, None]
         denoiser = self.denoiser(process)
@@ -228,11 +228,11 @@ def modelled(images: torch.Tensor) -> Gaussian:
 
 
 def flow_gain(spectrum: torch.Tensor, process: Process, num_steps: int) -> torch.Tensor:
-    """What the exact probability flow from the entry level to the last one multiplies an amplitude by.
+    """The factor by which the exact probability flow multiplies an amplitude from the entry level to the last one.
 
-    The flow carries N(0, alpha^2 S + sigma^2) of one level into that of another, linearly, so it is the
-    ratio of the two standard deviations; the latent is divided by the last level's norm. With
-    alpha_0 = 1 and no signal left at the last level, S * gain^2 = S / (S + s_0^2).
+    The flow carries N(0, alpha^2 S + sigma^2) of one level into that of another, linearly, so it is the ratio of the
+    two standard deviations; the latent is divided by the last level's norm. With alpha_0 = 1 and no signal left at the
+    last level, S * gain^2 = S / (S + s_0^2).
     """
     levels = process.levels(num_steps)
     start, end = (level.alpha**2 * spectrum + level.sigma**2 for level in (levels[0], levels[-1]))
@@ -267,13 +267,16 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS); variance, the ladder of powers S; frequency, the rings
-    of a spectrum; steps; draw.
+    """The variables of a result.
 
-    `power`, `slope`, `power_law` are of the data; `below_entry` and `empty` of the sources' Fourier coefficients, with
-    less mean power than s_0^2 and with none; `data_limit` is the closed form's variance of the sources' latents.
-    `error`: largest over the ladder. `ovg_image`: of the one image that the latents come from, whose band EMPTIED is
-    empty. `*_expected`, `*_drawn`: latents of noise that enters at level k = replaced. Round trips are in float64.
+    Dims: process; method (DETERMINISTIC), trip (ROUND_TRIPS); variance, the ladder of powers S; frequency, the rings of
+    a spectrum; steps; draw.
+
+    `power`, `slope`, `power_law` are of the data; `below_entry` and `empty` are the shares of the sources' Fourier
+    coefficients with less mean power than s_0^2 and with none; `data_limit` is the closed form's variance of the
+    sources' latents. `error`: largest over the ladder. `ovg_image`: of the one image that the latents come from, whose
+    band EMPTIED is empty. `*_expected`, `*_drawn`: latents of noise that enters at level k = replaced. Round trips are
+    in float64.
     """
     given, arrays = request.parameters, {name: array for part in parts.values() for name, array in part.items()}
     coordinates = {

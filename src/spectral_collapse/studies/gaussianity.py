@@ -55,9 +55,9 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
     """`energy` is over the band's degrees of freedom, the coordinate `freedom`; the band 'all' has the squared norm.
-    `left_out`: of all latents, and without parts of them; NaN where too few are left. `element_rejected`: Shapiro-Wilk
-    at 5 %, of the values of an element over latents; `latent_rejected`: of the values of a latent. `kl_excess`:
-    `metrics.kl_divergence` minus `white_noise_kl`.
+    `left_out`: values for all latents, and without parts of them; NaN where too few are left. `element_rejected`:
+    Shapiro-Wilk at 5 %, of the values of an element over latents; `latent_rejected`: of the values of a latent.
+    `kl_excess`: `metrics.kl_divergence` minus `white_noise_kl`.
 
     The attributes `dimension` and `white_kl` are the elements of a latent and what the fit alone costs.
     """
@@ -75,7 +75,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def measured(request: Given, name: str) -> Arrays:
-    """All of a series."""
+    """All results of a series."""
     found, parts = latents.latents(request, name), latents.left_out(request)
     energy, freedom = band_energy(found)
     energy, freedom = (torch.cat([x.sum(-1, keepdim=True), x], -1) for x in (energy, freedom))

@@ -32,7 +32,7 @@ LATENT_SCORES = {
     "s_dc": ("decorrelation of the latent S_DC", "1"),
     "norm": ("norm of the latent over the square root of d", "1"),
 }
-"""The same of latents."""
+"""The same for latents."""
 
 
 def image_scores(request: Request[NetworkParameters], images: torch.Tensor, pair: Pair) -> Arrays:
@@ -64,12 +64,12 @@ def rebuilt(request: Request[NetworkParameters]) -> torch.Tensor:
 
 
 def finite(psnr: np.ndarray) -> np.ndarray:
-    """PSNR without that of images against themselves."""
+    """PSNR without the infinite values of images against themselves."""
     return np.where(np.isinf(psnr), np.nan, psnr)
 
 
 def by_seed(methods: Mapping[str, InversionMethod], seeds: int) -> dict[str, list[str]]:
-    """The job of each method at each seed: the same at all seeds for what draws nothing."""
+    """The job of each method at each seed; methods without random noise have the same job at all seeds."""
     return {
         name: [f"{name}, seed {seed if method.stochastic else 0}" for seed in range(seeds)]
         for name, method in methods.items()

@@ -20,7 +20,7 @@ from spectral_collapse.studies.request import Request
 from spectral_collapse.translation import inverted
 
 WHITE = "white noise"
-"""The series of drawn noise, the yardstick of all others."""
+"""The series of random noise, with which all others are compared."""
 CLOSED = "closed form"
 """The series of the standard inversion with the optimal denoiser of Gaussian data that has the mean and the spectrum of
 encoded training sources."""
@@ -75,7 +75,7 @@ def latents(request: Request[LatentParameters], name: str) -> torch.Tensor:
 
 
 def white_noise(request: Request[NetworkParameters]) -> torch.Tensor:
-    """As many drawn latents as there are test images, always the same."""
+    """As many random latents as there are test images, always the same."""
     return torch.randn(request.encoded.shape, generator=torch.Generator().manual_seed(0))
 
 

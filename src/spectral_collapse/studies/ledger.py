@@ -1,4 +1,4 @@
-"""What studies have handed over in this process: the lines of a page's footer."""
+"""The results that studies have handed over in this process: the lines of a page's footer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ How = Literal["computed here", "loaded"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A result that was handed over: its attrs, the numbers of its images and of the independent pictures that these
-    were taken from (0 without images), and whether it ships. outlines: whether its S_LF compares the outlines of
-    drawings, as results from before that of silhouettes do."""
+    """A result that was handed over: its attrs, its numbers of images and of pictures, and whether it is included.
+
+    The pictures are independent; the images were taken from them. Both numbers are 0 without images. outlines: whether
+    its S_LF compares the outlines of drawings, as results from before that of silhouettes do.
+    """
 
     study: str
     key: str

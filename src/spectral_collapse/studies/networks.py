@@ -1,8 +1,8 @@
-"""How good the networks are: what they predict, what they make from noise, and what bounds them.
+"""How good the networks are: what they predict, what they sample from noise, and what limits them.
 
-A translation loses texture for three reasons: the autoencoder does not write it, the network has not
-learnt it, or the inversion handed over a latent that is no noise. Real images after the autoencoder show
-the first alone, samples from true white noise the first two, translations all three.
+A translation loses texture for three reasons: the autoencoder cannot reproduce it, the network has not learnt it, or
+the latent from the inversion is not noise. Real images after the autoencoder show the first alone, samples from true
+white noise the first two, translations all three.
 """
 
 from __future__ import annotations
@@ -129,8 +129,10 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Along `model`, whose coordinates say what it is, with the standard inversion without guidance, whatever the data
-    set's. `drawn`: samples from white noise, as many in each draw as there are test images.
+    """The measures along `model`, whose coordinates say what it is.
+
+    All are of the standard inversion without guidance, whatever the data set's. `drawn`: samples from white noise, as
+    many in each draw as there are test images.
 
     - `excess_...`: `metrics.hf_excess` of the same images as `s_hf_...`, in which too little and too much differ;
       `norm_noise`, `norm_translated`: what both start from. PSNR of the ceiling is NaN in pixel space.
@@ -166,12 +168,12 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any) -> list[xr.Dataset]:
-    """The results for the first data set of each family but that of `dataset`, with all networks that ship for it.
+    """The results for the first data set of each family but that of `dataset`, with all networks included for it.
 
-    Where some are for real images and others for their rendered twins, both.
+    If some are for real images and others for their rendered twins, both.
 
-    study: this one, or another of networks. given: its parameters; those that are of one data set alone (source,
-    checkpoints, images) do not count. A family without networks for images of this size is left out.
+    study: this one, or another of networks. given: its parameters; those of one data set alone (source, checkpoints,
+    images) are ignored. A family without networks for images of this size is left out.
     """
     given = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
     size = NetworksParameters.checked(**{name: given[name] for name in ("profile", "size") if name in given}).size
@@ -187,14 +189,14 @@ def others(dataset: str = "photos_x8", study: Study | None = None, **given: Any)
 
 
 def twins(dataset: str, size: int) -> bool:
-    """Whether networks of real images ship for a data set and others for its rendered twin."""
+    """Whether networks of real images are included for a data set, and others for its rendered twin."""
     family = datasets.info(dataset).family
     return not set(shipped(family, size, "real")) & set(shipped(family, size, "rendered"))
 
 
 @functools.lru_cache(maxsize=1)
 def training_images(request: Given) -> dict[str, torch.Tensor]:
-    """What all networks are judged against: images N x 3 x H x W that training shows in each of `DOMAINS`."""
+    """The images that all networks are judged against: N x 3 x H x W that training shows in each of `DOMAINS`."""
     train, count = request.images.train, request.parameters.reference
     sources = common.training_sources(train, count // 2)  # for a mean and a spectrum, enough
     return {"source": sources, "target": common.real_targets(train, count)}
@@ -299,10 +301,10 @@ def predictor_error(
 def noise_response(denoiser: Denoiser, clean: torch.Tensor, label: int, levels: Sequence[Level]) -> np.ndarray:
     """How much of a change of the noise's size a denoiser notices, (level, N), on noised clean N x C x H x W.
 
-    The noise n of an image is scaled to 1 - `LOUDER` and 1 + `LOUDER` times its size. Of the difference, the
-    predicted noise should have all along n where image and noise can be told apart: a response of 1. With a
-    response of m at all levels, sampling blows a noise that is too large by a share r up to
-    r (s_T / s_0)^(1 - m), s = sigma / alpha, as follows from Eq. (3) of the paper for an empty frequency.
+    The noise n of an image is scaled to 1 - `LOUDER` and 1 + `LOUDER` times its size. If image and noise can be
+    distinguished, the predicted noise should change by the whole difference along n: a response of 1. With a response
+    of m at all levels, sampling turns an excess of the noise by a share r into r (s_T / s_0)^(1 - m),
+    s = sigma / alpha, as follows from Eq. (3) of the paper for an empty frequency.
     """
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0)).to(clean)
     labels, found = as_labels(label, clean), []
@@ -318,7 +320,7 @@ def noise_response(denoiser: Denoiser, clean: torch.Tensor, label: int, levels: 
 
 
 def nearest_levels(process: Process) -> list[Level]:
-    """Of the process's finest levels those nearest to `RATIOS`."""
+    """Those of the process's finest levels that are nearest to `RATIOS`."""
     finest = process.levels(getattr(process, "num_train_steps", 1000) - 1)
     return [min(finest, key=lambda level: abs(np.log(level.ratio / ratio))) for ratio in RATIOS]
 

@@ -56,10 +56,10 @@ def check_parameters(known: Sequence[str], history: Iterable[str] | None = None)
 
     Args:
         known: the names of the notebook's parameters.
-        history: the sources of the cells run so far; without it those of the running kernel. In
-            JupyterLab, where nothing is injected, there is nothing to refuse.
+        history: the sources of the cells run so far; without it those of the running kernel. In JupyterLab, where
+            nothing is injected, nothing is refused.
 
-    From here on the notebook shows an error that its reader can fix as its sentence, without a traceback.
+    From here on the notebook shows an error that its reader can fix as one sentence, without a traceback.
 
     Raises InvalidParameterError, with the known names, for the first unknown one.
     """

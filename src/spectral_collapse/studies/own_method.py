@@ -1,4 +1,4 @@
-"""A first look at a method of one's own: its latents beside other methods' and white noise."""
+"""A first look at a method of your own: its latents beside other methods' and white noise."""
 
 from __future__ import annotations
 

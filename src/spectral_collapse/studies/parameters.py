@@ -23,7 +23,7 @@ Profile = Literal["smoke", "quick", "paper"]
 DataSource = Literal["auto", "real", "rendered"]
 
 MOST = 100_000
-"""Values, or characters, of a parameter: more are a slip, and would be looked at one by one."""
+"""The most values, or characters, of a parameter: more are a mistake, and each would be checked."""
 
 Count = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -31,14 +31,14 @@ Checkpoint = str | Path | Model
 
 
 def by_profile(smoke: object, quick: object, paper: object, **field: Any) -> Any:
-    """A field with another default at each profile; None asks for it too. `field` is as of pydantic's Field."""
+    """A field with another default at each profile; None asks for it too. `field` is as in pydantic's Field."""
     return Field(
         default=None, json_schema_extra={"profiles": {"smoke": smoke, "quick": quick, "paper": paper}}, **field
     )
 
 
 class Parameters(BaseModel):
-    """What every study takes. Subclasses add fields, each with a description.
+    """The parameters of every study. Subclasses add fields, each with a description.
 
     smoke: seconds, shows that everything runs; quick: minutes on two cores, for the book; paper: the papers' 256
     px, 32 images and 3 seeds, for networks that you train.
@@ -138,7 +138,7 @@ class NetworkParameters(ImageParameters):
 
 
 def check_parameters(parameters: object) -> None:
-    """Raises InvalidParameterError for what is no type of parameters."""
+    """Raises InvalidParameterError unless the argument is a type of parameters."""
     if not isinstance(parameters, type) or not issubclass(parameters, Parameters):
         raise InvalidParameterError(
             f"parameters must be a subclass of studies.parameters.Parameters; {described(parameters)} was given"
@@ -175,8 +175,8 @@ def takes_several(parameters: type[Parameters], name: str) -> bool:
 
 
 def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]) -> dict[str, Any]:
-    """Parameters that were typed on a command line, as `checked` takes them: numbers where numbers are asked for, a
-    JSON object where names have values of their own."""
+    """Parameters that were typed on a command line, as `checked` takes them: numbers where numbers are expected, a JSON
+    object where names have values of their own."""
     check_parameters(parameters)
     check_is("given", given, Mapping, "a dict of texts")
     for name in given:

@@ -1,10 +1,9 @@
 """The Pareto study: what each inversion method changes in texture and in structure.
 
-Every method inverts the same source images and samples them in the target domain; a point is a
-method with its parameters, its place is (S_LF, S_HF). OVG's points are a grid over (eta_HF, eta_LF);
-the standard inversion and TABA with several fractions are the baselines (Spectral Collapse in
-Diffusion Inversion, Sec. 5.2 and Fig. 6). Any other method of `inversion.METHODS`, among them one's
-own, can stand beside them.
+Every method inverts the same source images and samples them in the target domain; a point is a method with its
+parameters, its place is (S_LF, S_HF). OVG's points are a grid over (eta_HF, eta_LF); the standard inversion and TABA
+with several fractions are the baselines (Spectral Collapse in Diffusion Inversion, Sec. 5.2 and Fig. 6). Any other
+method of `inversion.METHODS`, including your own, can be added.
 """
 
 from __future__ import annotations
@@ -158,6 +157,7 @@ class ParetoParameters(NetworkParameters):
     """Test images of one data set, a network to invert them with, and the points."""
 
     images: Count | None = Field(None, ge=2, description="test images, from as many pictures as possible")
+    shown: Count = by_profile(2, 3, 2, ge=1, description="how many of the images are stored as pictures")
     seeds: Count = by_profile(2, 3, 3, ge=1, description="draws (seeds 0, 1, ...) of the stochastic methods")
     eta_hf: Etas | None = Field(
         None,
@@ -202,7 +202,7 @@ Given = Request[ParetoParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per point and seed, one for all seeds of a point that draws nothing, and one for the references."""
+    """A job per point and seed (one for all seeds of a point without random noise), and one for the references."""
     found: dict[str, Job] = {"references": partial(references, request)}
     for names, point in zip(_names(request), points(request), strict=True):
         found |= {name: partial(measure, request, point, seed) for seed, name in enumerate(dict.fromkeys(names))}
@@ -251,7 +251,7 @@ def references(request: Given) -> Arrays:
 
 
 def measure(request: Given, point: Point, seed: int) -> Arrays:
-    """Everything that is stored of one point at one seed."""
+    """Everything that is stored for one point at one seed."""
     translation = request.translated(point.method, seed)
     gaussianity = metrics.s_g(translation.latents)
     shares = {name: float(values.nanmean()) for name, values in translation.diagnostics.items()}
@@ -264,10 +264,11 @@ def measure(request: Given, point: Point, seed: int) -> Arrays:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Methods that draw nothing (`stochastic` False) are repeated along seed; pictures are at seed 0.
+    """The scores of all points.
 
-    `reference_*`: the same scores for the true targets and, in latent space, for these after the autoencoder. Latents
-    and outputs are those of `translation.translated`, of half precision and 256 levels.
+    Methods without random noise (`stochastic` False) are repeated along seed; pictures are at seed 0. `reference_*`:
+    the same scores for the true targets and, in latent space, for these after the autoencoder. Latents and outputs are
+    those of `translation.translated`, of half precision and 256 levels.
     """
     runs, found = [[parts[name] for name in names] for names in _names(request)], points(request)
     beside, names = parts["references"], np.array(request.images.names)

@@ -49,8 +49,10 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """What is of a set has `left_out`: of all latents, and without each of several parts of the independent pictures;
-    what needs more latents than are left is NaN. `component_power`: of the mean component, 1 for white noise;
+    """The variables of a result.
+
+    Measures of a set have `left_out`: of all latents, and without each of several parts of the independent pictures;
+    those that need more latents than are left are NaN. `component_power`: of the mean component, 1 for white noise;
     `component_image`: the first channel of components, mid-grey at 0.
 
     The attribute `white_rank` is the effective rank that white noise has in the limit (`metrics.pca.white_noise_rank`),
@@ -74,7 +76,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def measured(request: Given, name: str) -> Arrays:
-    """All of a series."""
+    """All results of a series."""
     found = latents.latents(request, name)
     each, given = metrics.map_pca(found), compact(found)
     sets = [_of_set(given, kept) for kept in latents.left_out(request)]
@@ -93,8 +95,7 @@ def measured(request: Given, name: str) -> Arrays:
 class Compact(NamedTuple):
     """A set of N latents as coordinates (N, R) float64 of an orthonormal basis (R, C, H, W), R = min(N, C H W).
 
-    Coordinates have the principal components of the latents, which a subset of them is searched for at no cost in
-    C H W.
+    The coordinates have the same principal components as the latents, so those of a subset cost nothing in C H W.
     """
 
     coordinates: torch.Tensor

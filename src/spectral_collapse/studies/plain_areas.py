@@ -1,10 +1,10 @@
 """'There and Back Again': what inversion gets wrong in plain areas, and what replacing its first steps changes.
 
-Two experiments. *Drawn images*: from drawn noise the network samples an image in the source domain, which is inverted
-again, so that the true noise of each latent is known: errors and diversity of the predicted noise per step, the
-triangle of noise, image and latent, and what can be done with a latent that can be done with noise (bands swapped,
-interpolated, edited under other labels). *Test images*: their first k inversion steps replaced by forward diffusion,
-for k over the whole range; and their plain areas, which are true ones, step by step.
+There are two experiments. *Generated images*: the network samples an image in the source domain from random noise, and
+the image is inverted again, so that the true noise of each latent is known. The study measures errors and diversity of
+the predicted noise per step, the triangle of noise, image and latent, and whether a latent can be used as noise can
+(bands swapped, interpolated, edited under other labels). *Test images*: forward diffusion replaces their first k
+inversion steps, for k over the whole range; and their plain areas, which are true ones, step by step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from spectral_collapse.studies.study import Job, Study
 
 METHODS = ("standard", "taba")
 SERIES = (WHITE, *METHODS)
-"""The noise that the images were drawn from, and the latents that each method finds for them."""
+"""The noise that the images were sampled from, and the latents that each method finds for them."""
 AREAS = ("plain", "other")
 MEASURES = {
     "s_dc": "S_DC of the latent",
@@ -45,7 +45,7 @@ MEASURES = {
     "reconstruction": "error of the reconstruction (RMSE)",
     "s_lf": "structure of the translation S_LF",
 }
-"""Of a test image whose first k steps were replaced. Reconstruction is under the label of the inversion."""
+"""Measures of a test image whose first k steps were replaced. Reconstruction is under the label of the inversion."""
 CORNERS = (
     "angle_at_noise",
     "angle_at_image",
@@ -57,7 +57,7 @@ CORNERS = (
 CUTOFFS = (0.0, 0.0625, 0.125, 0.25, 0.5)
 """Where two latents' bands are swapped, in cycles per pixel: at 0 all is the second one's, at 0.5 the first one's."""
 PATH = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Places on the way from one latent to another."""
+"""Positions on the path from one latent to another."""
 PICTURES = ("image", "plain areas", "noise", "latent", "error")
 LAYOUT = Layout(
     error=("step area sample", "mean absolute error of the predicted noise"),
@@ -78,7 +78,7 @@ _LEAST = 0.05  # share of the places that an area must have
 
 
 class PlainAreaParameters(NetworkParameters):
-    """Test images of one data set, a network, and noises to draw images from."""
+    """Test images of one data set, a network, and noises to sample images from."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 256}
 
@@ -101,7 +101,7 @@ Given = Request[PlainAreaParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per kind of latent of drawn images, one per number of replaced steps, and one for the steps themselves."""
+    """A job per kind of latent of generated images, one per number of replaced steps, and one for the steps."""
     return {
         "steps": functools.partial(_steps, request),
         **{f"drawn, {name}": functools.partial(_drawn, request, name) for name in SERIES},
@@ -110,14 +110,13 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Of drawn images along `drawn`, and of the first of them pictures; of test images along `sample`.
+    """Generated images are along `drawn`, with pictures of the first of them; test images along `sample`.
 
     `error`, `spread`: of the noise that the standard inversion predicts, against that of the sampling that leads back,
     and 1 for white noise; steps count from the image. `geometry`: of the triangle of noise, image and latent, the
     latter another noise in the series of the white noise. `edits`: over labels, root mean square over an area.
     `swapped`: with the images of the two latents that gave the low and the high band. `path_excess`:
-    `metrics.hf_excess` of what is sampled on the way from one latent to another. NaN where an area is too small to
-    tell.
+    `metrics.hf_excess` of the samples between one latent and another. NaN where an area is too small.
     """
     counts, num_steps = steps_replaced(request), request.parameters.num_steps
     drawn, replaced = [parts[f"drawn, {name}"] for name in SERIES], [parts[f"first {count}"] for count in counts]
@@ -155,8 +154,10 @@ def steps_replaced(request: Given) -> list[int]:
 
 
 def labels(request: Given) -> list[int]:
-    """The labels under which drawn images are edited: the targets', the data set's own, and those of all data sets that
-    the network's card says it was trained on."""
+    """The labels under which generated images are edited.
+
+    These are the targets', the data set's own, and those of all data sets in the training of the network, by its card.
+    """
     trained = request.model.card.get("recipe", {}).get("datasets", [])
     others = (datasets.info(name).source_label for name in trained if name in datasets.DATASETS)
     return sorted({TARGET, request.info.source_label, *others})
@@ -184,7 +185,7 @@ def swap_bands(low: torch.Tensor, high: torch.Tensor, cutoff: float) -> torch.Te
 
 
 def spread(values: torch.Tensor, plain: torch.Tensor) -> torch.Tensor:
-    """Standard deviation of values (N, C, H, W) over the plain and the other places (N, H, W): (2, N).
+    """Standard deviation of values (N, C, H, W) over the plain and the other positions (N, H, W): (2, N).
 
     Of each channel about its own mean over the area; the variances are averaged over channels.
     """

@@ -11,7 +11,7 @@ from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 
 COMBINED = {"ovg+taba": "ovg", "ovg+edm": "ovg", "nullspace+dpm": "nullspace"}
-"""What counts as a method of its own, two of the papers' and one of ours: with which method it is made."""
+"""Combinations with a name of their own, two of the papers' and one of ours: the method that makes each."""
 
 
 CHOSEN = "*"
@@ -19,24 +19,26 @@ CHOSEN = "*"
 
 
 def names() -> list[str]:
-    """All that `method` makes: methods, papers' combinations, and both with chosen settings where there are some."""
+    """All names that `method` takes: methods, papers' combinations, and both with chosen settings if there are some."""
     plain = [*inversion.METHODS, *COMBINED]
     return [*plain, *(f"{name}{CHOSEN}" for name in plain if name in chosen.methods())]
 
 
 def method(request: Request[NetworkParameters], name: str) -> InversionMethod:
-    """A method of `inversion.METHODS`, or of `COMBINED`, with `settings`. Raises InvalidParameterError for an unknown
-    name, DataError for 'taba*' where nothing was chosen."""
+    """A method of `inversion.METHODS`, or of `COMBINED`, with `settings`.
+
+    Raises InvalidParameterError for an unknown name, DataError for 'taba*' if nothing was chosen.
+    """
     plain = name.removesuffix(CHOSEN)
     return inversion.create(COMBINED.get(plain, plain), **settings(request, name))
 
 
 def settings(request: Request[NetworkParameters], name: str) -> dict[str, Any]:
-    """What a method is given for this data set and number of steps; nothing where its own defaults are meant.
+    """The settings of a method for this data set and number of steps; empty if its own defaults are meant.
 
-    TABA replaces one step at least. 'nullspace' enters where TABA does, with noise above the source's band: that of
-    the data, not S_LF's cutoff, by which the method is judged. 'nullspace+dpm' is the same with steps of second order;
-    a structure gradient comes with chosen settings alone.
+    TABA replaces one step at least. 'nullspace' enters where TABA does, with noise above the source's band: that of the
+    data, not S_LF's cutoff, by which the method is judged. 'nullspace+dpm' is the same with steps of second order; only
+    chosen settings add a structure gradient.
     """
     given, papers = request.parameters, request.info.published
     if name.endswith(CHOSEN):

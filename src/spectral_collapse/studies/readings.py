@@ -1,8 +1,8 @@
-"""Where a score's definition leaves a choice: the readings, each with its values on the same samples.
+"""Scores whose definition leaves a choice: the possible readings, each with its values on the same samples.
 
-'Spectral Collapse in Diffusion Inversion' defines S_DC the other way up from its tables, gives no
-intensity scale for S_HF and no thresholds for S_LF on drawings, and its cutoff of S_LF means something
-else at every image size. SSIM and MS-SSIM have variants of their own.
+'Spectral Collapse in Diffusion Inversion' defines S_DC the other way up from its tables, gives no intensity scale for
+S_HF and no thresholds for S_LF on drawings, and its cutoff of S_LF means something else at every image size. SSIM and
+MS-SSIM have variants of their own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a study computes on: checked parameters, and the data and networks that they name, loaded when asked for."""
+"""What a study computes on: checked parameters, and the data and networks that they select, loaded on demand."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Images:
 
 
 class Request(Generic[P]):
-    """A study's parameters with what they name: images, a network, references. Nothing is loaded twice."""
+    """A study's parameters together with the images, networks and references that they select; each is loaded once."""
 
     def __init__(self, parameters: P) -> None:
         self.parameters = parameters
@@ -115,7 +115,7 @@ class Request(Generic[P]):
 
     @cached_property
     def dataset(self) -> str | DatasetInfo:
-        """The name of the data set, or a pair of folders that stands in its place."""
+        """The name of the data set, or a pair of folders in its place."""
         given = self.parameters
         if given.source_images is None:
             return given.dataset
@@ -129,7 +129,7 @@ class Request(Generic[P]):
         return Images(self.dataset, given.size, given.source, given.root, default, given.images, given.split)
 
     def validation(self, count: int) -> Images:
-        """So many validation images of `dataset`, on which a study chooses what it reports on the test images.
+        """`count` validation images of `dataset`, on which a study chooses what it reports on the test images.
 
         Raises InvalidParameterError for more than there are.
         """
@@ -138,7 +138,7 @@ class Request(Generic[P]):
 
     @cached_property
     def beside(self) -> dict[str, Images]:
-        """The images of the data sets of `beside`, without it those of `datasets.companions`."""
+        """The images of the data sets of `beside`, by default those of `datasets.companions`."""
         given = self.parameters
         names = datasets.companions(self.info) if given.beside is None else given.beside
         default = given.default_images[given.profile]
@@ -176,10 +176,9 @@ class Request(Generic[P]):
 
     @cached_property
     def checkpoints(self) -> dict[str, Checkpoint]:
-        """The networks of `checkpoints` by what they are called, without it all that ship for these images and were
-        trained on such.
+        """The networks of `checkpoints` by name; by default all that are included for, and trained on, such images.
 
-        Raises InvalidParameterError where two are called the same.
+        Raises InvalidParameterError if two have the same name.
         """
         return self._several_for()
 
@@ -227,7 +226,7 @@ class Request(Generic[P]):
             )
 
     def facts(self, checkpoint: Checkpoint) -> Facts:
-        """What identifies a network made for these images, which is not loaded for it. Raises CheckpointError."""
+        """What identifies a network made for these images, without loading it. Raises CheckpointError."""
         checkpoint = self._opened(checkpoint)
         if isinstance(checkpoint, Model):
             process, classes = checkpoint.denoiser.process, _classes(checkpoint)
@@ -244,13 +243,12 @@ class Request(Generic[P]):
 
     @cached_property
     def downsampling(self) -> int:
-        """How many pixels, along each axis, a pixel of what is inverted stands for."""
+        """How many pixels, along each axis, one pixel of the inverted latents stands for."""
         return self.facts(self._named).downsampling
 
     @property
     def guidance(self) -> float:
-        """The guidance scale of sampling: the given one; without it the published one of this data set at profile
-        paper, and none (1) below.
+        """The guidance scale of sampling: as given, else the published one at profile paper, and none (1) below.
 
         The published 7.5 for drawings is for a network of the papers' size: with a small one it blackens shoes, which
         the Pareto study shows with guidance=7.5.
@@ -266,8 +264,10 @@ class Request(Generic[P]):
         return torch.cat([self.model.encode(batch) for batch in images.split(64)])
 
     def translated(self, method: InversionMethod, seed: int = 0, rebuild: bool = False) -> Translation:
-        """The test sources inverted by a method and sampled as targets, and as sources again where `rebuild`; computed
-        once for all studies."""
+        """The test sources inverted by a method and sampled as targets; computed once for all studies.
+
+        With `rebuild` they are sampled as sources again, too.
+        """
         return translated(
             self.model,
             method,
@@ -280,7 +280,7 @@ class Request(Generic[P]):
         )
 
     def inverted(self, method: InversionMethod, seed: int = 0) -> torch.Tensor:
-        """The latents of the test sources by a method, without the way back; computed once for all studies."""
+        """The latents of the test sources by a method, without sampling; computed once for all studies."""
         label, steps = self.info.source_label, self.parameters.num_steps
         return inverted(self.model, method, self.pair.source, label, steps, seed)
 
@@ -295,7 +295,7 @@ class Request(Generic[P]):
         return metrics.hf_reference(self.real_targets)
 
     def identity(self) -> dict[str, Any]:
-        """All that changes a value but the code, as JSON knows it."""
+        """All that changes a value, except the code, as JSON can store it."""
         fields = self.parameters.model_dump(exclude=_NOT_IN_KEY)
         known = type(self.parameters).model_fields
         if "dataset" in known:
@@ -310,8 +310,10 @@ class Request(Generic[P]):
         return fields
 
     def networks_for(self, kind: str | None = None) -> dict[str, Any]:
-        """What `identity` says of networks where the images are 'real' or 'rendered', which chooses the networks that
-        nobody names; without `kind` where they are as they are."""
+        """What `identity` says of networks if the images are 'real' or 'rendered', which selects the default networks.
+
+        Without `kind` the images are taken as they are.
+        """
         known, found = type(self.parameters).model_fields, {}
         if "checkpoint" in known:
             found["checkpoint"] = self.facts(self._named_for(kind)).hash
@@ -320,7 +322,7 @@ class Request(Generic[P]):
         return found
 
     def code(self) -> Iterable[object]:
-        """Objects whose code the jobs run, found by name at run time."""
+        """Objects whose code the jobs run, but which they find by name at run time."""
         known = type(self.parameters).model_fields
         if "dataset" in known:
             yield (
@@ -334,7 +336,7 @@ class Request(Generic[P]):
             yield from (_computing(images.info) for images in self.beside.values())
 
     def attrs(self) -> dict[str, str]:
-        """What a result says of its data and its network beside the parameters."""
+        """What a result says of its data and its network besides the parameters."""
         known = type(self.parameters).model_fields
         found = {"device": str(self.device)}
         if "dataset" in known:
@@ -358,7 +360,7 @@ _loaded: ContextVar[dict[Any, Any] | None] = ContextVar("loaded", default=None)
 
 @contextlib.contextmanager
 def loading_once() -> Iterator[None]:
-    """Meanwhile all requests share data sets and networks, which are taken not to change: for many keys at once."""
+    """While this is active, all requests share data sets and networks, which must not change: for many keys at once."""
     token = _loaded.set({} if _loaded.get() is None else _loaded.get())
     try:
         yield

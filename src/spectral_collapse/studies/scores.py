@@ -31,12 +31,12 @@ from spectral_collapse.studies.request import Images, Request
 from spectral_collapse.studies.study import Job, Study
 
 CUTOFFS = (0.125, 0.25, 0.375, 0.5, 0.75, 1.0)
-"""Of the Fourier filters, as fractions of the Nyquist frequency."""
+"""Cutoffs of the Fourier filters, as fractions of the Nyquist frequency."""
 FILTERS = ("low-pass", "high-pass")
 FILTERED = ("image", *(f"{name} {cutoff:g}" for name in FILTERS for cutoff in (0.125, 0.25, 0.5)))
 """What there are pictures of."""
 STAGES = ("image", "grey", "mask", "silhouette", "compared", "difference")
-"""Of S_LF's pipeline; colours have the first and the last two."""
+"""The stages of S_LF's pipeline; colours have the first and the last two."""
 WHITE, STANDARD, TABA = "white noise", "standard inversion", "TABA"
 LOUD = "white noise, 1 % too strong"
 CORRUPTIONS: dict[str, dict[str, Corruption]] = {"image": corruptions.IMAGES, "latent": corruptions.LATENTS}
@@ -185,8 +185,10 @@ def white_noise(request: Given, count: int, seed: int = 0) -> torch.Tensor:
 
 
 def latents_of(request: Given, series: str) -> torch.Tensor:
-    """White noise, or the sources of `latent_indices` inverted by the standard method or by TABA, which replaces one
-    step at least. Of the study's own images they are those that other studies have."""
+    """White noise, or the sources of `latent_indices` inverted by the standard method or by TABA.
+
+    TABA replaces one step at least. The latents of the study's own images are those of the other studies.
+    """
     steps, indices = request.parameters.num_steps, latent_indices(request)
     if series == WHITE:
         return white_noise(request, len(indices))
@@ -215,7 +217,7 @@ def measured_latents(request: Given, series: str) -> Arrays:
 
 
 def loud_noise(request: Given) -> Arrays:
-    """The test on many draws of white noise, and on the same ones 1 % too strong."""
+    """The test on many samples of white noise, and on the same ones 1 % too strong."""
     draws = request.parameters.draws
     noise = white_noise(request, draws, seed=2)
     return {"white": ks_tests(noise, counts(draws)), "loud": ks_tests(1.01 * noise, counts(draws))}
@@ -296,8 +298,10 @@ def pipeline(images: Images) -> Arrays:
 
 
 def structure_stages(images: torch.Tensor, cutoff: float, structure: Structure) -> dict[str, torch.Tensor]:
-    """The stages of what S_LF compares, of a source and what it is compared with, each (N, C or 1, H, W) in [0, 1], and
-    how far the last one is from the source's (absolute difference)."""
+    """The stages of what S_LF compares, of a source and its counterparts, each (N, C or 1, H, W) in [0, 1].
+
+    The last stage is the absolute difference from what is compared of the source.
+    """
     views = [metrics.structure_view(x, cutoff, structure, fill=fill) for x, fill in _source_first(images)]
     compared, stages = torch.cat(views), {"image": (images + 1) / 2}
     if structure != "color":
@@ -313,8 +317,10 @@ def _source_first(images: torch.Tensor) -> list[tuple[torch.Tensor, bool]]:
 
 
 def responses(request: Given, kind: str, name: str) -> Arrays:
-    """Every per-sample score at the grades of a corruption above 0, or of what is intact: `values` (score, grade,
-    sample), why some are `missing`, and the `strength` at all grades."""
+    """Every per-sample score at the grades of a corruption above 0, or of intact images and latents.
+
+    `values` (score, grade, sample), why some are `missing`, and the `strength` at all grades.
+    """
     target = request.pair.target
     batch = target if kind == "image" else white_noise(request, len(target))
     corruption = CORRUPTIONS[kind].get(name)

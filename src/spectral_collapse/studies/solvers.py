@@ -1,9 +1,9 @@
-"""How are the steps taken? The solver on the way up and on the way down, and the timestep that the network is told.
+"""How are the steps taken? The solvers of inversion and sampling, and the timestep that the network receives.
 
-Papers on inversion compare entries and corrections and leave both open. Here images enter without noise, with the
-noise of the first level, and at a later one. Each solver inverts and samples them; two different ones are paired where
-one is the standard one. Every image has one noise. Then the network is told the timestep of the state's level or of the
-next one (`StandardSteps`).
+Papers on inversion compare entries and corrections and leave both open. Here images enter without noise, with the noise
+of the first level, and at a later one. Each solver inverts and samples them; pairs of two different solvers include the
+standard one. Every image has one noise map. Then the network receives the timestep of the state's level or of the next
+one (`StandardSteps`).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ENTRIES = (NOTHING, FLOOR, TABA, NULL_SPACE)
 above the source's band. One noise of each image serves all of them."""
 
 SHARES = (0.02, 0.04, 0.06, 0.1, 0.2)
-"""Shares of the steps that TABA replaces where the network is told either timestep."""
+"""Shares of the steps that TABA replaces for either timestep."""
 TOLD = ("own", "next")
 
 LAYOUT = Layout(
@@ -87,7 +87,7 @@ Given = Request[SolversParameters]
 
 
 class Walk(NamedTuple):
-    """A solver: its method of steps, the network on the levels that it passes, and how many steps these are."""
+    """A solver: its method of steps, the network on its levels, and the number of steps."""
 
     method: DPMSolver | Standard
     denoiser: Denoiser
@@ -115,7 +115,7 @@ class Halved:
 
 
 class On:
-    """A denoiser on other levels than those of its own process."""
+    """A denoiser on levels other than those of its own process."""
 
     def __init__(self, denoiser: Denoiser, process: Process) -> None:
         self.denoiser, self.process = denoiser, process
@@ -130,13 +130,13 @@ def everywhere(noise: torch.Tensor) -> torch.Tensor:
 
 
 def solvers(request: Given) -> list[str]:
-    """Those of the parameters that this network's process has."""
+    """Those solvers of the parameters that this network's process allows."""
     even = isinstance(request.model.denoiser.process, VariancePreserving)
     return [name for name in request.parameters.solvers if even or name != LOG_SNR]
 
 
 def walk(request: Given, solver: str) -> Walk:
-    """What a solver of `SOLVERS` asks, and how it steps."""
+    """The network that a solver of `SOLVERS` calls, and how it steps."""
     denoiser, steps = request.model.denoiser, request.parameters.num_steps
     if solver == FINE:
         return Walk(Standard(), On(denoiser, Halved(denoiser.process)), 4 * steps)
@@ -148,7 +148,7 @@ def walk(request: Given, solver: str) -> Walk:
 def entering(request: Given, entry: str, solver: str) -> InversionMethod:
     """The inversion with an entry of `ENTRIES` and the steps of a solver.
 
-    Images enter at the level whose noise over signal is nearest to that of the entry's level among the usual ones.
+    Images enter at the level whose noise over signal is nearest to that of the standard solver's entry level.
     """
     if entry == NOTHING:
         return walk(request, solver).method
@@ -161,7 +161,7 @@ def entering(request: Given, entry: str, solver: str) -> InversionMethod:
 
 
 def starts(request: Given) -> dict[str, dict[str, InversionMethod]]:
-    """What is told either timestep: start -> timestep -> method."""
+    """The starts that are combined with either timestep: start -> timestep -> method."""
     steps, found = request.parameters.num_steps, {"standard": ("standard", {}), "noise floor": ("noise_floor", {})}
     for count in dict.fromkeys(max(1, round(share * steps)) for share in SHARES):
         found[f"TABA, {count / steps:.0%}"] = "taba", {"fraction": count / steps}
@@ -179,7 +179,7 @@ def uses(request: Given) -> Iterable[InversionMethod]:
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per entry and solver upwards, and one per start and timestep told."""
+    """A job per entry and solver of the inversion, and one per start and timestep."""
     walked = {f"{entry}, {up}": partial(_walked, request, entry, up) for entry in ENTRIES for up in solvers(request)}
     told = {
         f"{start}, told {told}": partial(_told, request, method)
@@ -190,8 +190,11 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Scores along `entry`, `up` and `down`, latents along the first two; those of the told timestep along `told` and
-    `start`. `image`: of some images, the standard start told either timestep, and no noise by each solver both ways."""
+    """Scores along `entry`, `up` and `down`, latents along the first two.
+
+    Those of either timestep are along `told` and `start`. `image`: of some images, the standard start with either
+    timestep, and no noise by each solver both ways.
+    """
     chosen, begun = solvers(request), list(starts(request))
     walked = [[parts[f"{entry}, {up}"] for up in chosen] for entry in ENTRIES]
     told = [[parts[f"{start}, told {told}"] for start in begun] for told in TOLD]

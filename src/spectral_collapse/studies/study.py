@@ -1,9 +1,9 @@
 """A study is data: parameters, jobs, and what combines them; one runner for all.
 
-A study names its parameters (a `Parameters`), says which independent jobs answer its question, and puts their
-arrays together as one xarray.Dataset. Everything else is done here: parameters are checked, the key is made of
-all that changes a value, a stored result is found, the missing jobs run where they are asked to run, and the
-result is stored with its provenance. A killed run goes on with the jobs that are missing.
+A study names its parameters (a `Parameters`), says which independent jobs answer its question, and puts their arrays
+together as one xarray.Dataset. Everything else is done here: the runner checks the parameters, makes the key of all
+that changes a value, looks for a stored result, runs the missing jobs on the chosen executor, and stores the result
+with its provenance. A killed run goes on with the jobs that are missing.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _REGISTRIES: tuple[dict[str, Any], ...] = (inversion.METHODS, metrics.SCORES, da
 class Study(Generic[P]):
     """One question.
 
-    name: of the study, its notebook and its results. question: one line, for the command line and the book.
-    parameters: the type of its parameters. jobs: the request -> name -> a function without arguments that
-    returns arrays; no job needs another. combine: the request and every job's arrays (with the `seconds` that it
-    took) -> the result. uses: the request -> methods and other objects whose code the jobs run but their modules do not
-    name, for the key. made: pictures that are none of the data's: name of the variable -> {} for all of them, or the
-    labels along a dimension of those that a network made. Others do not ship where the data's terms forbid it
-    (`store.withheld`), and neither does what reproduces the data, such as reconstructions of sources.
+    name: of the study, its notebook and its results. question: one line, for the command line and the book. parameters:
+    the type of its parameters. jobs: the request -> name -> a function without arguments that returns arrays; no job
+    needs another. combine: the request and every job's arrays (with the `seconds` that it took) -> the result. uses:
+    the request -> methods and other objects whose code the jobs run but their modules do not name, for the key. made:
+    pictures that a network made, not the data's: name of the variable -> {} for all of them, or their labels along a
+    dimension. Other pictures, and those that reproduce the data, such as reconstructions of sources, are not included
+    if the data's terms forbid it (`store.withheld`).
     """
 
     name: str
@@ -126,8 +126,10 @@ class Study(Generic[P]):
         return [self.jobs, self.combine, *request.code(), *used]
 
     def state(self, request: Request[P], identity: dict[str, Any], named: bool = True) -> shipping.State:
-        """Whether the result of a request ships, and if not, why. identity: that of the request. named: whether it says
-        which definitions have changed, which takes a second."""
+        """Whether the result of a request is included, and if not, why.
+
+        identity: that of the request. named: also name the definitions that have changed, which takes a second.
+        """
         names: Collection[str] = ()
         with contextlib.suppress(UnidentifiedError):  # what a function has closed over may have changed since its key
             names = keys.roots_of(self.roots(request))[0] if named else ()

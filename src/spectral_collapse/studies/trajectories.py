@@ -1,7 +1,8 @@
-"""What happens on the way: updates, predictions and their errors at every step of an inversion and a sampling.
+"""What happens during inversion and sampling: updates, predictions and their errors at every step.
 
 Fig. 17 of 'Spectral Collapse in Diffusion Inversion' shows the energy of the updates of one sample per step and
-frequency; here it is that of many, beside the walk that a true latent would take: forward diffusion with one noise.
+frequency. Here it is averaged over many, and compared with a true latent's trajectory: forward diffusion with one
+noise.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ _LEAST = 1e-12  # of an amplitude, so that its logarithm is a number
 
 
 class TrajectoryParameters(latents.LatentParameters):
-    """Test images of one data set, a network, and the methods whose walks are watched."""
+    """Test images of one data set, a network, and the methods whose trajectories are measured."""
 
     default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 64, "paper": 64}
 
@@ -66,7 +67,7 @@ Given = Request[TrajectoryParameters]
 
 
 def jobs(request: Given) -> Mapping[str, Job]:
-    """A job per series: its walk up and its walk down. Raises InvalidParameterError for a method that stops halfway."""
+    """A job per series: inversion and sampling. Raises InvalidParameterError for a method that stops halfway."""
     steps = request.parameters.num_steps
     for name in request.parameters.methods:
         if method_of(request, name).walked_steps(steps) < steps:
@@ -77,22 +78,22 @@ def jobs(request: Given) -> Mapping[str, Job]:
 
 
 def series(request: Given) -> list[str]:
-    """The yardstick, white noise that is mixed with the images step by step and sampled from, and the methods."""
+    """The reference, white noise that is mixed with the images step by step and sampled from, and the methods."""
     return [WHITE, *request.parameters.methods]
 
 
 def method_of(request: Given, name: str) -> InversionMethod:
-    """A method with the papers' settings; of the yardstick, forward diffusion with one noise at all steps."""
+    """A method with the papers' settings; for the reference, forward diffusion with one noise at all steps."""
     return inversion.create("taba", fraction=1.0, fresh=False) if name == WHITE else published.method(request, name)
 
 
 def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
-    """Steps count along the walk; `ratio` is of the level that a step starts from.
+    """The measures of each step, in order; `ratio` is of the level that a step starts from.
 
     `log_velocity`: of `Trajectory`'s velocity. Of the inversion alone `clean_error`, per coefficient, a mean over a
-    band's rings, and `label_sensitivity` against the target label; NaN at steps that ask the network nothing.
+    band's rings, and `label_sensitivity` against the target label; NaN at steps that do not call the network.
     `picture`: of the first image; x and noise are first channels from -3 to 3, x over its level's norm, and mid-grey
-    where nothing was asked.
+    where the network was not called.
     """
     names, methods = series(request), request.parameters.methods
     arrays = LAYOUT.stacked("series", [parts[name] for name in names])

@@ -1,7 +1,7 @@
 """Which settings does each method get? As many tries for each, on validation images, never on those that are reported.
 
-A setting is judged by mean S_HF times mean S_LF, the latter counted up to that of the true targets: beyond it a method
-copies the source. What is chosen is kept in `chosen`.
+A setting is judged by mean S_HF times mean S_LF, the latter only up to that of the true targets: beyond it a method
+copies the source. The choices are stored in `chosen`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ a multiple."""
 
 
 def candidates(request: Request[NetworkParameters], name: str) -> list[dict[str, Any]]:
-    """The settings of a method that are tried, `TRIES` of them, the papers' among them where they have some.
+    """The `TRIES` settings of a method that are tried, the papers' among them if there are some.
 
     Raises InvalidParameterError for a method without settings to choose.
     """
@@ -129,7 +129,7 @@ def combine(request: Given, parts: Mapping[str, Arrays]) -> xr.Dataset:
 
 
 def choices(found: xr.Dataset) -> np.ndarray:
-    """Of each try whether it is its method's choice: the largest area, the first of equals, (try,)."""
+    """Whether each try is its method's choice, which has the largest area, the first of equals: (try,)."""
     kept = np.minimum(found["s_lf"].mean("sample"), found["target_s_lf"].mean("sample"))
     areas, methods = (found["s_hf"].mean("sample") * kept).to_numpy(), found["method"].to_numpy()
     best = [max(np.flatnonzero(methods == name), key=areas.__getitem__) for name in dict.fromkeys(methods)]

@@ -44,7 +44,7 @@ _LARGEST = 2**31 - 1
 
 
 def check_name(name: str) -> str:
-    """A name of which files and folders are named. Raises InvalidParameterError for one that leaves its folder."""
+    """A name that files and folders will have. Raises InvalidParameterError for one that leaves its folder."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w .+=-]{0,99}", name):
         raise InvalidParameterError(
             "a name must begin with a letter or digit and have at most 100 characters, of letters, digits, spaces and "
