@@ -88,8 +88,8 @@ def answer(
 def _loud(sampled: Found) -> str:
     """Where a network draws too much detail by itself, by more than the margin in the whole interval."""
     times = {title_of(study): networks.sampled(study) for study in sampled.values()}
-    loud = [f"{one.mean:.1f} times ({title})" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
-    return f". Samples have {enumerated(loud)} the fine detail of true targets" * bool(loud)
+    loud = [f"of {title} have {one.mean:.1f}" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
+    return f". Samples {enumerated(loud)} times the fine detail of true targets" * bool(loud)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
