@@ -110,11 +110,11 @@ def test_what_both_trainings_agree_on_is_said(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(type(benchmark.STUDY), "stored", lambda _, **given: usual)
     said = findings.again_verdict({"cells-again": result("benchmark")})
     assert "less white than white noise with 2 of 2 networks" in said
-    assert "than their true targets with 2:" in said
+    assert "than their true targets with 2." in said
     assert said.endswith("intervals that overlap.")
     usual["hf_excess"].loc[{"point": "standard"}] += 3  # now above the targets'
     said = findings.again_verdict({"cells-again": result("benchmark")})
-    assert "than their true targets with 1:" in said
+    assert "than their true targets with 1." in said
     assert said.endswith("intervals that do not overlap.")
     monkeypatch.setattr(type(benchmark.STUDY), "stored", lambda _, **given: None)
     assert findings.again_verdict({"cells-again": result("benchmark")}) == ""

@@ -254,7 +254,7 @@ def test_every_profile_holds_the_published_setting_and_both_axes() -> None:
 
 
 def test_profiles_have_the_papers_sizes_and_pictures_stay_under_10_megabytes() -> None:
-    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 64, 3, 50, 512, 6), "paper": (256, 64, 3, 50, 2048, 2)}
+    sizes = {"smoke": (64, 4, 2, 5, 32, 2), "quick": (64, 64, 3, 50, 512, 3), "paper": (256, 64, 3, 50, 2048, 2)}
     for profile, expected in sizes.items():
         given = ParetoParameters.checked(profile=profile)
         found = (given.size, given.default_images[profile], given.seeds, given.num_steps, given.reference, given.shown)
