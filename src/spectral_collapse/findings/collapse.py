@@ -99,7 +99,7 @@ def latents_table(study: xr.Dataset) -> pd.DataFrame:
     columns = {
         "Power at high frequencies": powers(study),
         "S_DC": _of_latents(study, "latent_s_dc", SHARE),
-        "Power of the mean colour": _of_latents(study, "latent_colour", POSITIVE),
+        "Mean colour": _of_latents(study, "latent_colour", POSITIVE),
     }
     texts = {name: {TITLES[one]: text(by[one], 2) for one in LATENTS} for name, by in columns.items()}
     return pd.DataFrame(texts).rename_axis("Latents of")
