@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.charts import home as charts
+from spectral_collapse.findings import decomposition as causes
 from spectral_collapse.findings import fine_detail, home
 from spectral_collapse.studies.benchmark import TARGET
 from tests.benchmark_study import made
@@ -105,7 +106,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
         )
         for times in (1.2, 3.0)
     }
-    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled)
+    told = home.answer(found, {"one": decomposed}, collapsed, {"one": apart}, [study, study], sampled, {})
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["missed"] == pytest.approx((4, 4, 4))
@@ -118,7 +119,8 @@ def test_the_numbers_of_the_five_sentences() -> None:
     }
     assert told["best"] == "OVG"
     assert told["told"] == (1, 2)
-    assert told["less"] == 2
+    assert told["less"] == {"ovg": 2, "ovg+taba": 0}
+    assert not told["accounts"].endswith("errors do.")
     assert "images have 0.25 times the targets' detail instead of 0.25 (12 images)." in told["again"]
     # the other network is within the margin
     assert told["loud"] == ". Samples of Network 3.0 have 3.0 times the fine detail of true targets"
@@ -139,3 +141,13 @@ def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere
     assert fine_detail.average(found, "taba") == pytest.approx(2)
     found["one"]["inversion_cost"].loc[{"point": "taba"}] = 1.2
     assert fine_detail.best(found) == "standard"
+
+
+def test_the_networks_errors_are_named_where_they_are_the_largest_cause_with_plainer_networks() -> None:
+    study = decomposition()
+    cause = causes.largest(study)
+    said = home._plainer({"one": study})
+    assert said.endswith("errors do.") == (cause == "own error")
+    white = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
+    study["value"].loc[white] = study["ideal"].sel(measure="high_power") if cause == "own error" else 0.0
+    assert home._plainer({"one": study}).endswith("errors do.") != said.endswith("errors do.")

@@ -56,12 +56,13 @@ def answer(
     judged: Found,
     again: Sequence[xr.Dataset],
     sampled: Found,
+    plain: Found,
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark; decomposed, collapsed, judged: of the studies decomposition, collapse and fidelity; in all
     of them the data set that the page speaks of is the first. again: of `trained_again`.
-    sampled: of the study networks.
+    sampled: of the study networks. plain: of decomposition, with networks that are not preconditioned.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     counts = sorted({one.sizes["sample"] for one in found.values()})
@@ -71,11 +72,11 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "accounts": decomposition.accounts(decomposed),
+        "accounts": f"{decomposition.accounts(decomposed)}{_plainer(plain)}",
         "missed": fine_detail.miss(study, "standard"),
         "nearer": {name: fine_detail.nearer(found, name) for name in fine_detail.METHODS[1:]},
         "sets": len(found),
-        "less": sum(is_lower("s_lf").holds(benchmark.structure(one, "ovg")) is True for one in found.values()),
+        "less": {name: _less(found, name) for name in ("ovg", "ovg+taba")},
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "best": called(fine_detail.best(found)),
         "told": networks.counted_apart(list(judged.values())),
@@ -83,6 +84,18 @@ def answer(
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
     }
+
+
+def _plainer(plain: Found) -> str:
+    """That with other networks their errors are the largest cause, where they are on all data sets."""
+    blamed = plain and all(decomposition.largest(one) == "own error" for one in plain.values())
+    return " With [plainer networks](notebooks/why.ipynb) of the paper's data, the network's errors do." * bool(blamed)
+
+
+def _less(found: Found, method: str) -> int:
+    """On how many data sets a method keeps significantly less structure than the standard inversion."""
+    there = [one for one in found.values() if method in one["point"]]
+    return sum(is_lower("s_lf").holds(benchmark.structure(one, method)) is True for one in there)
 
 
 def _loud(sampled: Found) -> str:
