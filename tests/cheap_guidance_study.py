@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.studies.cheap_guidance import EXACT, GRADIENTS, KINDS, STARTS
+from spectral_collapse.studies.cheap_guidance import EXACT, GRADIENTS, KINDS, LAYOUT, STARTS
 
 VARIANTS = ("standard", EXACT, "every 5", "spectral HF", "free HF", "spectral LF", "free LF", "free")
 S_HF = (0.70, 0.90, 0.90, 0.90, 0.60, 0.90, 0.90, 0.60)
@@ -34,32 +34,29 @@ def cheap_guidance(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
     share[:, :, -1] = 0.5
     share[0, -1] = np.array([0.6, 0.3, 0.1])[:, None, None]  # the free g_HF has little at high frequencies
     pixels = generator.integers(0, 255, (len(VARIANTS), 2, 2, 16, 16, 3), np.uint8)
-    along = ("gradient", "kind", "step", "followed")
-    every, held = ("variant", "start", "sample"), ("variant", "validated")
-    return xr.Dataset(
-        {
-            "cosine": (along, cosine),
-            "log_length": (along, np.where(np.isnan(cosine), np.nan, np.log10(2.0))),
-            "share": (("gradient", "origin", "band", "step", "followed"), share),
-            "s_hf": (every, near(S_HF, *tested)),
-            "hf_excess": (every, 10 * near(S_HF, *tested) - 9),
-            "s_lf": (every, near(S_LF, *tested)),
-            "psnr": (every, 20 * near(S_HF, *tested)),
-            "s_dc": (every, near(S_HF, *tested)),
-            "norm": (every, near(S_HF, *tested)),
-            "validation_s_hf": (held, near(S_HF, VALIDATED)),
-            "validation_s_lf": (held, near(S_LF, VALIDATED)),
-            "target_s_lf": ("sample", np.full(SAMPLES, 0.7)),
-            "validation_target_s_lf": ("validated", np.full(VALIDATED, 0.7)),
-            "clipped_hf": (("variant", "start"), np.full((len(VARIANTS), 2), 0.5)),
-            "clipped_lf": (("variant", "start"), np.full((len(VARIANTS), 2), 0.25)),
-            "calls": ("variant", np.ones(len(VARIANTS))),
-            "products": ("variant", [0.0, 2.0, 0.4, 1.0, 1.0, 1.0, 1.0, 0.0]),
-            "seconds": (("variant", "repeat"), np.outer(SECONDS, [0.5, 1.0, 9.0]) / np.array([0.5, 1.0, 9.0])),
-            "image": (("variant", "start", "shown", "row", "col", "rgb"), pixels),
-            "source_image": (("shown", "row", "col", "rgb"), pixels[0, 0]),
-            "target_image": (("shown", "row", "col", "rgb"), pixels[0, 1]),
-        },
+    arrays = {
+        **{name: near(S_HF, *tested) for name in ("s_hf", "s_dc", "norm")},
+        "hf_excess": 10 * near(S_HF, *tested) - 9,
+        "s_lf": near(S_LF, *tested),
+        "psnr": 20 * near(S_HF, *tested),
+        "validation_s_hf": near(S_HF, VALIDATED),
+        "validation_s_lf": near(S_LF, VALIDATED),
+        "target_s_lf": np.full(SAMPLES, 0.7),
+        "validation_target_s_lf": np.full(VALIDATED, 0.7),
+        "clipped_hf": np.full((len(VARIANTS), 2), 0.5),
+        "clipped_lf": np.full((len(VARIANTS), 2), 0.25),
+        "cosine": cosine,
+        "log_length": np.where(np.isnan(cosine), np.nan, np.log10(2.0)),
+        "share": share,
+        "calls": np.ones(len(VARIANTS)),
+        "products": [0.0, 2.0, 0.4, 1.0, 1.0, 1.0, 1.0, 0.0],
+        "seconds": np.outer(SECONDS, [0.5, 1.0, 9.0]) / np.array([0.5, 1.0, 9.0]),
+        "image": pixels,
+        "source_image": pixels[0, 0],
+        "target_image": pixels[0, 1],
+    }
+    return LAYOUT.dataset(
+        arrays,
         {
             "variant": list(VARIANTS),
             "start": list(STARTS),

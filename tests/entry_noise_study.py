@@ -6,14 +6,14 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse.studies import entry_noise
+from tests.made_results import drawn
 
 FREQUENCY = np.arange(1, 17) / 32
 
 
 def made_up() -> xr.Dataset:
     """A small result of `studies.entry_noise`, whose law holds and whose errors fall as they should to a floor."""
-    random = np.random.default_rng(0)
-    sizes = {
+    coords = {
         "entering": list(entry_noise.LAW),
         "ratio": list(entry_noise.RATIOS),
         "draw": range(4),
@@ -26,11 +26,7 @@ def made_up() -> xr.Dataset:
         "spectral_error": [0.0, 0.3],
         "steps": [10, 100, 1000],
     }
-    found = {
-        name: (dims, random.uniform(0.1, 1, [len(sizes[dim]) for dim in dims]))
-        for name, dims in ((name, row.dims.split()) for name, row in entry_noise.LAYOUT.items())
-    }
-    study = xr.Dataset(found, sizes, {"title": "Made up", "cutoff": 0.125, "num_steps": 50})
+    study = drawn(entry_noise.LAYOUT, coords, {"title": "Made up", "cutoff": 0.125, "num_steps": 50})
     study["level_ratio"] = ("entering", [1.0, 1, 1, 1, 4, 4, 1])
     ratio = study["ratio"] / study["level_ratio"]
     study["law_kept"] = (

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from spectral_collapse.denoisers import Denoiser, GaussianDenoiser, Prediction
+from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.processes import FlowMatching, Level, Process, VarianceExploding, VariancePreserving
 
 SIZE = 16
@@ -59,6 +60,13 @@ def flat(process: Process, variance: float, size: int = SIZE, labels: tuple[int,
     """The perfect denoiser of white data of one variance, the same under every label."""
     spectrum = torch.full((size, size), variance, dtype=torch.float64)
     return GaussianDenoiser(process, dict.fromkeys(labels, spectrum))
+
+
+def two_means(size: int, **card: object) -> Model:
+    """A model in pixel space: a dark source domain and a bright target domain, whose means are 1 apart."""
+    spectra = {label: torch.full((size, size), 0.01) for label in (0, 1, 2)}
+    means = {label: torch.tensor([[[mean]]]) for label, mean in enumerate((-0.5, 0.5, 0.0))}
+    return Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, card, "")
 
 
 def draw(variance: float, count: int = 8, channels: int = 3, size: int = SIZE) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 
 from spectral_collapse import networks as library
+from spectral_collapse import paths
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import networks
 from spectral_collapse.training.history import History
@@ -33,8 +34,11 @@ def checkpoint(
     steps: int = 8,
     autoencoder: str = "",
     family: str = "photos",
+    **about: object,
 ) -> Path:
-    """An untrained U-Net with the curves of a training that never was, in pixel space or on latents of 4 x 16 x 16."""
+    """An untrained U-Net with the curves of a training that never was, in pixel space or on latents of 4 x 16 x 16.
+
+    about: what its card says besides, or in place of the usual."""
     torch.manual_seed(0)
     size, channels = (16, 4) if autoencoder else (64, 3)
     network = library.create("small_unet", size, channels, 6, widths=[16, 16], attention=0)
@@ -44,6 +48,8 @@ def checkpoint(
         "prediction": prediction,
         "process": process,
         "autoencoder": autoencoder,
+        "recipe": {"steps": steps},
+        "seconds": 3,
     }
     history = History(VariancePreserving().levels(2))
     history.losses = [float(step) for step in range(steps)]
@@ -51,9 +57,16 @@ def checkpoint(
         images = torch.zeros(8, 3, 16, 16)
         record = Record(torch.full((8,), 0.1 * step), images, None, None, torch.full((3,), 1 / step))
         history.add(step, record)
-    about = {"study": "training", "parameters": json.dumps({"prediction": prediction})}
-    library.save_network(network, folder, {**card, "recipe": {"steps": steps}, "seconds": 3}, history.files(about))
+    attrs = {"study": "training", "parameters": json.dumps({"prediction": prediction})}
+    library.save_network(network, folder, card | about, history.files(attrs))
     return folder
+
+
+def two_checkpoints() -> list[str]:
+    """One with a process of each kind, the second trained for longer; their names in the order of the study."""
+    checkpoint(paths.checkpoints() / "photos-edm", "edm", VE, 16)
+    checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
+    return ["photos", "photos-edm"]
 
 
 def made_up() -> xr.Dataset:

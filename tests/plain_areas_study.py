@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from spectral_collapse.studies.plain_areas import AREAS, CORNERS, CUTOFFS, MEASURES, PATH, PICTURES, SERIES
+from spectral_collapse.studies.plain_areas import AREAS, CORNERS, CUTOFFS, LAYOUT, MEASURES, PATH, PICTURES, SERIES
 
 DRAWN, EDITED, SAMPLES, STEPS = 12, 6, 9, 50
 
@@ -18,12 +18,11 @@ def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
         return 1 + 0.01 * generator.standard_normal(shape)
 
     replaced = [0, 1, 2, STEPS]
-    steps: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
-    for prefix, dim, count in (("", "sample", SAMPLES), ("drawn_", "drawn", DRAWN)):
+    steps: dict[str, np.ndarray] = {}
+    for prefix, count in (("", SAMPLES), ("drawn_", DRAWN)):
         wrong = np.array([0.6, 0.3])[:, None] * near(STEPS, 2, count)
         wide = np.array([0.9, 0.4])[:, None, None, None] * np.array([0.5, 1.0])[:, None] * near(2, STEPS, 2, count)
-        steps[f"{prefix}error"] = ("step", "area", dim), wrong
-        steps[f"{prefix}spread"] = ("walk", "step", "area", dim), wide
+        steps |= {f"{prefix}error": wrong, f"{prefix}spread": wide}
     value = np.ones((len(replaced), len(MEASURES), SAMPLES))
     value[:, list(MEASURES).index("s_dc")] = np.array([0.4, 0.8, 0.85, 0.9])[:, None]
     value[:, list(MEASURES).index("reconstruction")] = np.array([0.1, 0.105, 0.106, 0.4])[:, None]
@@ -32,17 +31,17 @@ def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
     low = np.array([-0.8, 0.1, 0.4, 0.6, 0.8])[:, None] * near(3, len(CUTOFFS), EDITED)
     excess = np.array([0.0, -1.0, 0.1])[:, None, None] * near(3, len(PATH), EDITED)
     pixels = generator.integers(0, 255, (3, 5, 16, 16, 3), np.uint8)
-    return xr.Dataset(
+    return LAYOUT.dataset(
         {
             **steps,
-            "geometry": (("series", "corner", "drawn"), 60 * near(3, len(CORNERS), DRAWN)),
-            "nearest": ("series", [1 / DRAWN, 1.0, 0.5]),
-            "edits": (("series", "area", "edited"), edits),
-            "swapped": (("series", "cutoff", "donor", "edited"), np.stack([low, 0 * low], 2)),
-            "path_excess": (("series", "place", "edited"), excess),
-            "image": (("series", "picture", "row", "col", "rgb"), pixels),
-            "path_image": (("series", "place", "row", "col", "rgb"), pixels),
-            "value": (("replaced", "measure", "sample"), value),
+            "geometry": 60 * near(3, len(CORNERS), DRAWN),
+            "nearest": [1 / DRAWN, 1.0, 0.5],
+            "edits": edits,
+            "swapped": np.stack([low, 0 * low], 2),
+            "path_excess": excess,
+            "image": pixels,
+            "path_image": pixels,
+            "value": value,
         },
         {
             "series": list(SERIES),

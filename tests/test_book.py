@@ -15,6 +15,7 @@ from sphinx.util.docutils import docutils_namespace
 from sphinx.util.parallel import make_chunks
 
 from spectral_collapse import book, executors, vega
+from tests.sphinx_app import sphinx
 
 
 @pytest.fixture
@@ -85,9 +86,8 @@ def test_the_first_page_is_read_after_those_that_it_collects(tmp_path: Path) -> 
     (tmp_path / "index.md").write_text("# First\n\n```{toctree}\nnotebook\n```\n")
     (tmp_path / "notebook.md").write_text("# Second\n")
     read: list[str] = []
-    settings = {"extensions": ["myst_parser", "spectral_collapse.book"]}
     with docutils_namespace():  # other tests build with Sphinx in this process too
-        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "trees", "html", settings, status=None)
+        app = sphinx(tmp_path, "book")
         app.connect("source-read", lambda app, name, source: read.append(name))
         app.build()
     assert read == ["notebook", "index"]
@@ -99,21 +99,8 @@ def test_pages_have_formulas_and_chart_scripts_without_a_network(tmp_path: Path)
     chart = f'<div class="{vega.CHART_CLASS}"></div>'
     (tmp_path / "index.md").write_text(f"# With a chart\n\n{words}\n\n{chart}\n\n```{{toctree}}\nformula\n```\n")
     (tmp_path / "formula.md").write_text("# With formulas\n\nInline $S_0^2$ and\n\n$$\n\\frac{S}{S + s_0^2}\n$$ (eq)\n")
-    app = Sphinx(
-        tmp_path,
-        None,
-        tmp_path / "out",
-        tmp_path / "trees",
-        "html",
-        confoverrides={
-            "extensions": ["myst_parser", "spectral_collapse.book"],
-            "myst_enable_extensions": ["dollarmath"],
-            "html_math_renderer": "mathml",
-        },
-        status=None,
-        warningiserror=True,
-    )
-    app.build()
+    settings = {"myst_enable_extensions": ["dollarmath"], "html_math_renderer": "mathml"}
+    sphinx(tmp_path, "book", settings, warningiserror=True).build()
     chart, formula = ((tmp_path / "out" / f"{name}.html").read_text() for name in ("index", "formula"))
     assert "_static/charts.js" in chart
     assert "_static/charts.js" not in formula
@@ -134,9 +121,8 @@ def test_two_pages_are_read_at_a_time_and_their_warnings_count(tmp_path: Path, m
     for name in names:
         (tmp_path / f"{name}.md").write_text(f"# {name}\n" + "{nothing}`x`\n" * (name == "f"))
     (tmp_path / "index.md").write_text("# Pages\n\n```{toctree}\n" + "\n".join(names[1:]) + "\n```\n")
-    settings = {"extensions": ["myst_parser", "spectral_collapse.book"], "html_math_renderer": "mathml"}
-    folders = tmp_path, None, tmp_path / "out", tmp_path / "trees"
-    app = Sphinx(*folders, "html", settings, status=None, warning=None, warningiserror=True, keep_going=True)
+    counted = {"warning": None, "warningiserror": True, "keep_going": True}
+    app = sphinx(tmp_path, "book", {"html_math_renderer": "mathml"}, **counted)
     log = tmp_path / "log"
 
     def note(app: Sphinx, name: str, source: list[str]) -> None:

@@ -63,17 +63,10 @@ def flip(file: Path) -> None:
     file.write_bytes(content)
 
 
+WEIGHTS = "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"
 BREAKS: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "weights cut short": (
-        lambda home: truncate(home / "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"),
-        "weights",
-        "does not hold the weights",
-    ),
-    "one bit of the weights": (
-        lambda home: flip(home / "checkpoints/bbbc021-dit/diffusion_pytorch_model.safetensors"),
-        "weights",
-        "are not those of its card",
-    ),
+    "weights cut short": (lambda home: truncate(home / WEIGHTS), "weights", "does not hold the weights"),
+    "one bit of the weights": (lambda home: flip(home / WEIGHTS), "weights", "are not those of its card"),
     "a card that is no JSON": (
         lambda home: (home / "checkpoints/autoencoder/card.json").write_text("{"),
         "weights",

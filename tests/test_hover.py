@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
+
+from tests.sphinx_app import sphinx
 
 GLOSSARY = """
 # Words
@@ -43,17 +44,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (folder / "index.md").write_text(GLOSSARY)
     (folder / "page.md").write_text(PAGE)
     with docutils_namespace():
-        extensions = ["myst_parser", "spectral_collapse.hover"]
-        app = Sphinx(
-            folder,
-            None,
-            folder / "out",
-            folder / "trees",
-            "html",
-            confoverrides={"extensions": extensions},
-            status=None,
-            warning=None,  # what another test has registered in this process is registered again
-        )
+        # without warnings: what another test has registered in this process is registered again
+        app = sphinx(folder, "hover", warning=None)
         app.build()
     assert app.statuscode == 0
     return {name: (folder / "out" / f"{name}.html").read_text() for name in ("index", "page")}

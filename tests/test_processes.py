@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,10 @@ from spectral_collapse.errors import InvalidParameterError
 from spectral_collapse.processes import BetaSchedule, FlowMatching, VarianceExploding, VariancePreserving
 
 
-def test_variance_preserving_visits_the_published_timesteps() -> None:
-    times = [level.time for level in VariancePreserving().levels(50)]
-    assert times == [0, *range(1, 1000, 20)]
+def test_variance_preserving_visits_the_published_timesteps_and_keeps_the_variance() -> None:
+    levels = VariancePreserving().levels(50)
+    assert [level.time for level in levels] == [0, *range(1, 1000, 20)]
+    assert all(level.norm == pytest.approx(1, abs=1e-12) for level in levels)
 
 
 @pytest.mark.parametrize(("schedule", "start", "end"), [("scaled_linear", 0.00085, 0.012), ("linear", 1e-4, 0.02)])
@@ -57,10 +59,6 @@ def test_levels_rise_from_clean_to_noise(process: VariancePreserving | VarianceE
     assert all(process.interval(low, high) > 0 for low, high in pairwise(levels))
 
 
-def test_variance_preserving_keeps_the_variance() -> None:
-    assert all(level.norm == pytest.approx(1, abs=1e-12) for level in VariancePreserving().levels(20))
-
-
 def test_karras_levels_end_at_the_extremes_and_are_even_in_the_seventh_root() -> None:
     sigmas = np.array([level.sigma for level in VarianceExploding().levels(18)])
     assert sigmas[0] == pytest.approx(0.002)
@@ -87,24 +85,26 @@ def test_training_draws_the_levels_that_it_names(generator: torch.Generator) -> 
     assert sigma.log().std().item() == pytest.approx(1.2, abs=5 * 0.006)
 
 
-@pytest.mark.parametrize("num_steps", [0, -3, 1000, 2.5, True, "50"])
-def test_steps_out_of_range_are_refused_in_one_sentence(num_steps: object) -> None:
-    with pytest.raises(InvalidParameterError, match="num_steps must be") as error:
-        VariancePreserving().levels(num_steps)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (lambda: VariancePreserving(beta_start=0.02, beta_end=0.01), "beta_start"),
+        (lambda: VariancePreserving(num_train_steps=1), "num_train_steps"),
+        (
+            lambda: VariancePreserving(schedule="cosine"),
+            "unknown beta schedule 'cosine'; known are: scaled_linear",
+        ),
+        (lambda: VarianceExploding(sigma_min=0), "sigma_min"),
+        (lambda: VarianceExploding(rho=0), "rho"),
+        (lambda: FlowMatching(first=0.5, last=0.2), "0 < first < last <= 1; 0.5 and 0.2 were given"),
+        (lambda: FlowMatching().levels(1000), "num_steps must be a whole number from 1 to 999; 1000 was given"),
+        *((lambda n=n: VariancePreserving().levels(n), "num_steps must be") for n in (0, -3, 1000, 2.5, True, "50")),
+    ],
+)
+def test_impossible_schedules_and_steps_are_refused_in_one_sentence(made: Callable, sentence: str) -> None:
+    with pytest.raises(InvalidParameterError, match=sentence) as error:
+        made()
     assert "\n" not in str(error.value)
-
-
-def test_impossible_schedules_are_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="beta_start"):
-        VariancePreserving(beta_start=0.02, beta_end=0.01)
-    with pytest.raises(InvalidParameterError, match="num_train_steps"):
-        VariancePreserving(num_train_steps=1)
-    with pytest.raises(InvalidParameterError, match="unknown beta schedule 'cosine'; known are: scaled_linear, linear"):
-        VariancePreserving(schedule="cosine")  # type: ignore[arg-type]
-    with pytest.raises(InvalidParameterError, match="sigma_min"):
-        VarianceExploding(sigma_min=0)
-    with pytest.raises(InvalidParameterError, match="rho"):
-        VarianceExploding(rho=0)
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
@@ -130,10 +130,3 @@ def test_flow_matching_draws_times_evenly_before_the_shift(generator: torch.Gene
     assert stats.kstest(even.numpy(), "uniform").statistic < 0.014
     torch.testing.assert_close(alpha + sigma, torch.ones(20_000))
     torch.testing.assert_close(time, 1000 * sigma)
-
-
-def test_flow_matching_refuses_impossible_ends() -> None:
-    with pytest.raises(InvalidParameterError, match=r"0 < first < last <= 1; 0.5 and 0.2 were given"):
-        FlowMatching(first=0.5, last=0.2)
-    with pytest.raises(InvalidParameterError, match="num_steps must be a whole number from 1 to 999; 1000 was given"):
-        FlowMatching().levels(1000)

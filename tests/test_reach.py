@@ -19,6 +19,7 @@ from sphinx.util.docutils import docutils_namespace
 from spectral_collapse import reach, vega
 from spectral_collapse.charts import lines, theme
 from spectral_collapse.charts.pictures import grid
+from tests.sphinx_app import sphinx
 
 LOOK = Path(__file__).parents[1] / ".ci" / "look_at_book.py"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -48,10 +49,8 @@ def built(tmp_path: Path, **settings: object) -> Sphinx:
     (tmp_path / "_static" / "fontawesome.js").write_text("icons")
     (tmp_path / "_static" / "locales" / "fi").mkdir(parents=True)
     (tmp_path / "_static" / "locales" / "fi" / "theme.po").write_text("")
-    settings |= {"extensions": ["myst_parser", "spectral_collapse.reach"], "html_static_path": ["_static"]}
-    out = tmp_path / "out"
     with docutils_namespace():  # other tests build with Sphinx in this process too
-        app = Sphinx(tmp_path, None, out, tmp_path / "trees", "html", confoverrides=settings, status=None)
+        app = sphinx(tmp_path, "reach", settings | {"html_static_path": ["_static"]})
         app.build()
     return app
 

@@ -26,9 +26,8 @@ def result(study: str, **given: object) -> xr.Dataset:
 
 
 @pytest.fixture
-def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trained(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a training leaves, and studies that compute nothing."""
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     folder = paths.runs() / "cells-again" / "model"
     folder.mkdir(parents=True)
     for name in ("config.json", "card.json"):

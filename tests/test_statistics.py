@@ -252,9 +252,9 @@ def test_gain_interval_is_the_bootstrap_of_the_fronts(rng: np.random.Generator) 
     assert np.isnan(hypervolume_gain(candidates[:, :1], baselines[:, :1]).gain.low)
 
 
-def test_what_is_no_array_of_numbers_is_refused() -> None:
+def test_what_is_no_array_of_numbers_no_interval_and_no_bounds_is_refused() -> None:
     values, data, groups = np.ones((3, 4)), xr.DataArray(np.ones((3, 4)), dims=("a", "sample")), [0, 0, 1, 1]
-    points, no_group = np.ones((3, 4, 2)), [0, 1, 2, None]
+    points, no_group, good = np.ones((3, 4, 2)), [0, 1, 2, None], Interval(1.0, 0.5, 2.0)
     for wrong in (
         None,
         "text",
@@ -293,6 +293,13 @@ def test_what_is_no_array_of_numbers_is_refused() -> None:
         lambda: statistics.sign_flip(values, no_group),
         lambda: statistics.wilson([1.5], 10),
         lambda: statistics.percentiles(np.ones((3, 0))),
+        lambda: statistics.corrected((1.0, 0.5, 2.0), 4),
+        lambda: statistics.corrected(Interval(1.0, "a", 2.0), 4),
+        lambda: statistics.corrected(good, 4, (1.0, 0.0)),
+        lambda: interval(data, bounds=None),
+        lambda: statistics.within(good, 0, "b"),
+        lambda: statistics.resampled("a", np.arange(3.0), [0, 1]),
+        lambda: statistics.resampled(1.0, 5, [0, 1]),
     ):
         with pytest.raises(InvalidParameterError):
             call()
@@ -374,21 +381,6 @@ def test_drawn_sign_flips_are_near_the_normal_law() -> None:
     expected = 2 * stats.norm.sf(abs(values.sum(-1)) / np.sqrt((values**2).sum(-1)))
     # 20000 draws: a standard error of 0.0035 at most, and the law itself is near
     np.testing.assert_allclose(statistics.sign_flip(values, range(200)), expected, atol=0.02)
-
-
-def test_what_is_no_interval_and_no_bounds_is_refused() -> None:
-    good, corrected, within = Interval(1.0, 0.5, 2.0), statistics.corrected, statistics.within
-    for call in (
-        lambda: corrected((1.0, 0.5, 2.0), 4),
-        lambda: corrected(Interval(1.0, "a", 2.0), 4),
-        lambda: corrected(good, 4, (1.0, 0.0)),
-        lambda: interval(xr.DataArray([1.0, 2.0], dims="sample"), bounds=None),
-        lambda: within(good, 0, "b"),
-        lambda: statistics.resampled("a", np.arange(3.0), [0, 1]),
-        lambda: statistics.resampled(1.0, 5, [0, 1]),
-    ):
-        with pytest.raises(InvalidParameterError):
-            call()
 
 
 def windows(values: np.ndarray) -> xr.DataArray:

@@ -16,12 +16,11 @@ from PIL import Image
 
 from spectral_collapse import cli, disk, translation
 from spectral_collapse.datasets import folders
-from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.errors import DataError, InvalidParameterError, NotFiniteError, SpectralCollapseError
 from spectral_collapse.inversion import create
 from spectral_collapse.networks import Model, open_model
-from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.translation import translate, translate_folder
+from tests.gaussian import two_means
 from tests.pipelines_tiny import tiny_pipeline
 
 SIZE = 16
@@ -29,10 +28,7 @@ SIZE = 16
 
 @pytest.fixture
 def model() -> Model:
-    """A dark source domain and a bright target domain, in closed form."""
-    spectra = {label: torch.full((SIZE, SIZE), 0.01) for label in (0, 1, 2)}
-    means = {label: torch.tensor([[[mean]]]) for label, mean in enumerate((-0.5, 0.5, 0.0))}
-    return Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, {"image_size": SIZE}, "")
+    return two_means(SIZE, image_size=SIZE)
 
 
 def draw(file: Path, mode: str = "RGB", size: tuple[int, int] = (SIZE, SIZE), seed: int = 0) -> None:

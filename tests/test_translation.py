@@ -9,19 +9,15 @@ import torch
 from spectral_collapse.denoisers import GaussianDenoiser
 from spectral_collapse.inversion import create
 from spectral_collapse.networks import Model
-from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.translation import inverted, translate, translated
-from tests.gaussian import draw
+from tests.gaussian import draw, two_means
 
 SIZE = 8
 
 
 @pytest.fixture
 def model() -> Model:
-    """A pixel-space model with closed-form denoisers: a dark source domain and a brighter target domain."""
-    spectra = {label: torch.full((SIZE, SIZE), 0.01) for label in (0, 1, 2)}
-    means = {0: torch.tensor([[[-0.5]]]), 1: torch.tensor([[[0.5]]]), 2: torch.tensor([[[0.0]]])}
-    return Model(GaussianDenoiser(VariancePreserving(), spectra, means), None, {}, "")
+    return two_means(SIZE)
 
 
 def test_translation_moves_an_image_from_one_mean_to_the_other(model: Model) -> None:
@@ -56,9 +52,8 @@ def test_diagnostics_cover_all_images(model: Model) -> None:
 
 
 def test_latents_alone_are_those_of_the_translation_and_computed_once(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     known, images = dataclasses.replace(model, hash="0" * 12), draw(0.01, 5, 3, SIZE)
     method = create("taba", fraction=0.2)
     whole = translated(known, method, images, 0, num_steps=10, seed=3)
@@ -69,10 +64,9 @@ def test_latents_alone_are_those_of_the_translation_and_computed_once(
 
 
 def test_images_are_rebuilt_from_the_latents_of_their_translation(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a second inversion would give, with one: 10 calls up, 10 down to the targets and 10 to the sources."""
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     known, images, calls = dataclasses.replace(model, hash="0" * 12), draw(0.01, 5, 3, SIZE) - 0.5, []
     for name, given in {"taba": {"fraction": 0.2}, "edict": {}, "direct": {}}.items():
         method = create(name, **given)

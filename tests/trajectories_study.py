@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.studies.latents import WHITE
-from spectral_collapse.studies.trajectories import VIEWS, WALKS
+from spectral_collapse.studies.trajectories import LAYOUT, VIEWS, WALKS
 
 SERIES = (WHITE, "standard", "taba", "ovg")
 STEPS, SAMPLES, RINGS = 20, 6, 8
@@ -35,13 +35,13 @@ def trajectories(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
     pictured = [0, 1, 10, 19]
     pixels = generator.integers(0, 255, (3, len(pictured), len(VIEWS), 16, 16, 3), np.uint8)
     ratio = np.geomspace(0.03, 14, STEPS)
-    return xr.Dataset(
+    return LAYOUT.dataset(
         {
-            "log_velocity": (("series", "walk", "step", "frequency", "sample"), velocity),
-            "noise_norm": (("series", "walk", "step", "sample"), norm),
-            "clean_error": (("series", "step", "band", "sample"), wrong),
-            "label_sensitivity": (("series", "step", "sample"), label),
-            "picture": (("pictured_method", "pictured", "view", "row", "col", "rgb"), pixels),
+            "log_velocity": velocity,
+            "noise_norm": norm,
+            "clean_error": wrong,
+            "label_sensitivity": label,
+            "picture": pixels,
         },
         {
             "series": list(SERIES),

@@ -191,6 +191,11 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
         case "benchmark":
             yield "benchmark", given
             yield "benchmark", given | {"datasets": given["datasets"][0], "methods": _findings(page).OTHERS, "shown": 1}
+            yield "perception", {"profile": given["profile"], "datasets": given["datasets"]}
+        case "depends":
+            for section in ("backbone", "prediction_target", "space"):
+                part = _findings(section)
+                yield from _calls(section, given | {"methods": part.SELECTION.methods, "shown": part.PICTURES})
         case "deterministic_stochastic" | "scale_factor":
             yield "benchmark", given
         case "data":
@@ -204,9 +209,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
             for name in given["beside"] if page == study else ():
-                if other := _findings(page).plain_network(name):
-                    plain = {"profile": given["profile"], "datasets": name, "checkpoint": other}
-                    yield from ((study, plain), ("benchmark", plain | _findings(page).IMAGES))
+                if other := _findings(page).bare_network(name):
+                    bare = {"profile": given["profile"], "datasets": name, "checkpoint": other}
+                    yield from ((study, bare), ("benchmark", bare | _findings(page).IMAGES))
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]
@@ -224,7 +229,7 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield "own_method", given | {"methods": ["standard", "unit_noise", "taba"]}
         case "pareto":
             yield page, given
-            others = _findings(page).another(given["dataset"], given["beside"])
+            others = [name for name in given["beside"] if name != given["dataset"]][:1]
             yield page, {"profile": given["profile"], "datasets": others}
         case "definitions":
             yield "scores", given

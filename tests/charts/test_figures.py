@@ -113,7 +113,7 @@ FIGURES: list[tuple[Any, ...]] = [
     ("benchmark", "front", "", (), (), [*COMPARED[:3], *BOTH]),
     ("benchmark", "ranks", "", (), (), COMPARED),
     ("cheap_guidance", "per_step", "gradients", ("cosine",), ("cosine", 1), ["cosine", "secant"]),
-    ("cheap_guidance", "per_step", "high_shares", (), ("share", 0.3), ["exact", "spectral"]),
+    ("cheap_guidance", "per_step", "gradients", ("share",), ("share", 0.3), ["exact", "spectral"]),
     ("cheap_guidance", "front", "", (), (), ["One, x8", "free HF", "standard"]),
     ("cheap_guidance", "costs", "", (), ((cheap_guidance.CHEAP, 1.05),), ["Two, x8", "every 5"]),
     ("cheap_guidance", "differences", "", ("hf_excess",), ("energy",), ["free LF", "Two, x8"]),
@@ -302,7 +302,7 @@ def test_networks_shares_and_factors_are_named() -> None:
     found = {network: {"bbbc021_x8": study} for network in ("U-Net", "DiT")}
     cells = {"bbbc021_x8": study, "bbbc021_x16": study}
     cases = deterministic_stochastic.cases({"one": study})
-    factors = scale_factor.by_factor(cells, scale_factor.factors_of(cells))
+    factors = scale_factor.by_factor(cells)
     for chart, texts in (
         (ours.levels(selections.levels(found)), ["U-Net", "DiT", "TABA", "OVG", "Made up", "S_DC ↑", "PSNR (dB) ↑"]),
         (

@@ -74,9 +74,8 @@ def test_hovering_tells_the_images_own_energy_and_scores(found: dict[str, xr.Dat
     assert second["HF energy over that of training targets"] == "0.25"
     psnr = study["psnr"].sel(point="taba", seed=0, sample="image 1")
     assert second["PSNR (dB)"] == f"{float(psnr):.2f}"
-    assert (
-        next(cell for cell in kept if cell["column"] == "Source")["HF energy over that of training targets"] == "0.01"
-    )
+    source = next(cell for cell in kept if cell["column"] == "Source")
+    assert source["HF energy over that of training targets"] == "0.01"
     own = study["reference_hf_excess"].sel(reference="target", sample="image 1")
     assert second[charts.ENERGY] == f"{0.25 / np.exp(float(own)):.2f} x target"
 
@@ -104,9 +103,8 @@ def test_the_example_of_the_most_typical_detail_comes_first(found: dict[str, xr.
 def test_rows_are_about_as_long_and_settings_stay_as_they_are(found: dict[str, xr.Dataset]) -> None:
     chart = charts.gallery({"one": found["one"]}, examples=1).to_dict()
     assert chart["vconcat"][1]["columns"] == 4  # seven pictures in two rows
-    study = found["one"].assign_coords(
-        point=["standard", "TABA 0.2", "OVG (1e+09, 7e-05)", "OVG (1, 2) + TABA 0.2", "o"]
-    )
+    settings = ["standard", "TABA 0.2", "OVG (1e+09, 7e-05)", "OVG (1, 2) + TABA 0.2", "o"]
+    study = found["one"].assign_coords(point=settings)
     titles = dict.fromkeys(cell["column"] for cell in cells({"one": study}))
     assert [list(titles)[place] for place in (2, 3, 4)] == ["TABA 0.2", "OVG|(1e+09,|7e-05)", "OVG|(1,|2)|+ TABA 0.2"]
 

@@ -6,11 +6,9 @@ end raises Python's own TypeError or IndexError, as any sequence does.
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import json
-import lzma
 import re
 import shutil
 import struct
@@ -33,8 +31,9 @@ from spectral_collapse.datasets.images import read_rgb
 from spectral_collapse.errors import DataError, DownloadError, InvalidParameterError
 from tests.each import each
 
-from .server import Server, tarred, zipped
+from .server import Server, special, tarred, zipped
 from .test_bbbc021 import FIELDS, official, table, write_crops, write_manifest
+from .test_edges2shoes import write_pairs, write_photos
 
 LONG = "x" * 5000
 
@@ -91,28 +90,15 @@ def test_an_image_is_refused_by_name(tmp_path: Path) -> None:
 # Every reader of image files uses that one: what it refuses is named, and left out where that is asked for.
 
 
-def write_cells(root: Path) -> None:
-    write_crops(root / "bbbc021", sizes=(64,))
-
-
-def write_pairs(root: Path) -> None:
+def write_both_parts(root: Path) -> None:
     for part in ("train", "val"):
-        folder = root / "edges2shoes" / part
-        folder.mkdir(parents=True)
-        for i in range(1, 4):
-            Image.new("RGB", (512, 256), (90, 90, 90)).save(folder / f"{i}_AB.png")
+        write_pairs(root / "edges2shoes" / part, 3)
 
 
-def write_photos(root: Path) -> None:
-    (root / "shoes").mkdir()
-    for i in range(40):
-        Image.new("RGB", (256, 256), (90, 90, 90)).save(root / "shoes" / f"shoe{i}.1.png")
-
-
-READERS = {
-    "crops": ("bbbc021_x8", write_cells),
-    "pairs": ("edges2shoes", write_pairs),
-    "photos": ("edges2shoes", write_photos),
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "crops": ("bbbc021_x8", lambda root: write_crops(root / "bbbc021", sizes=(64,))),
+    "pairs": ("edges2shoes", write_both_parts),
+    "photos": ("edges2shoes", lambda root: write_photos(root / "shoes", products=40, colors=1)),
 }
 
 
@@ -284,11 +270,8 @@ LOADS: dict[str, tuple[dict[str, object], str]] = {
     **{f"size {size}": ({"size": size}, "size must be a whole number of at least 32") for size in (0, 64.0, True)},
     "size 50": ({"size": 50}, "size must be a multiple of 32"),
     "name list": ({"name": ["edges2shoes"]}, r"unknown data set \['edges2shoes'\]; known are"),
-    "name None": ({"name": None}, "unknown data set None; known are"),
-    "root 5": ({"root": 5}, "root must be a path; 5 was given"),
     "root 0": ({"root": 0}, "root must be a path; 0 was given"),
     "root list": ({"root": ["a"]}, r"root must be a path; \['a'\] was given"),
-    "root empty list": ({"root": []}, r"root must be a path; \[\] was given"),
     "root ~nouser": ({"root": "~no-such-user/x"}, "root is '~no-such-user/x', and there is no such home folder"),
     "root 5000 letters": ({"root": LONG}, r"root is 'xx.*\.\.\..*xx', which is too long for a path"),
     "root with a zero byte": ({"root": "a\0b"}, r"root is 'a\\x00b', which can be no path"),
@@ -323,7 +306,7 @@ def test_folders_that_there_are_not(
 
 def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may read everything, so the refusal is acted."""
-    write_cells(tmp_path)
+    write_crops(tmp_path / "bbbc021", sizes=(64,))
 
     def refuse(*given: object) -> None:
         raise PermissionError(13, "Permission denied", "manifest.csv")
@@ -344,20 +327,6 @@ def flipped(content: bytes, place: int) -> bytes:
     return bytes(changed)
 
 
-def compressed_zip(method: int) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in TIFFS.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def sparse_tar() -> bytes:
-    member = tarfile.TarInfo("sparse")
-    member.type = tarfile.GNUTYPE_SPARSE
-    return tarred(TIFFS, member)
-
-
 DAMAGED = r"is truncated or damaged \([^\n]+\); delete it and fetch it again"
 REFUSED = "was not unpacked: "
 ARCHIVES: dict[str, tuple[str, bytes, str]] = {
@@ -369,16 +338,10 @@ ARCHIVES: dict[str, tuple[str, bytes, str]] = {
     "zip overwrites the table beside it": ("a.zip", zipped({"b.csv": b""}), f"{REFUSED}.*'b.csv' would replace"),
     "gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), 20_000), DAMAGED),
     "gz, wrong CRC": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), -8), DAMAGED),
-    "gz, wrong length": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:gz"), -1), DAMAGED),
-    "gz, stored and flipped": ("a.tar.gz", flipped(gzip.compress(tarred(TIFFS), 0), 20_000), DAMAGED),
     "xz named gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:xz"), 20_000), DAMAGED),
-    "xz, wrong check": ("a.tar.xz", flipped(lzma.compress(tarred(TIFFS)), -40), DAMAGED),
     "bz2 named gz, flipped bit": ("a.tar.gz", flipped(tarred(TIFFS, mode="w:bz2"), 20_000), DAMAGED),
-    "bz2, wrong CRC": ("a.tar.bz2", flipped(bz2.compress(tarred(TIFFS)), -5), DAMAGED),
-    "zip, stored and flipped": ("a.zip", flipped(compressed_zip(zipfile.ZIP_STORED), 20_000), DAMAGED),
-    "zip, deflate damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_DEFLATED), 20_000), DAMAGED),
-    "zip, bzip2 damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_BZIP2), 20_000), DAMAGED),
-    "zip, lzma damaged": ("a.zip", flipped(compressed_zip(zipfile.ZIP_LZMA), 20_000), DAMAGED),
+    "zip, stored and flipped": ("a.zip", flipped(zipped(TIFFS, zipfile.ZIP_STORED), 20_000), DAMAGED),
+    "zip, deflate damaged": ("a.zip", flipped(zipped(TIFFS, zipfile.ZIP_DEFLATED), 20_000), DAMAGED),
     "zip, unknown compression": ("a.zip", altered(zipped(TIFFS), 10, 99), DAMAGED),
     "zip, encrypted": ("a.zip", altered(zipped(TIFFS), 8, 1), DAMAGED),
     "tar, empty file": ("a.tar.gz", b"", DAMAGED),
@@ -391,7 +354,11 @@ ARCHIVES: dict[str, tuple[str, bytes, str]] = {
     "zip, empty file": ("a.zip", b"", DAMAGED),
     "tar without members": ("a.tar", tarred({}), f"{REFUSED}it holds no files"),
     "zip without members": ("a.zip", zipped({}), f"{REFUSED}it holds no files"),
-    "tar, sparse": ("a.tar", sparse_tar(), f"{REFUSED}its member 'sparse' is neither"),
+    "tar, sparse": (
+        "a.tar",
+        tarred(TIFFS, special("sparse", tarfile.GNUTYPE_SPARSE)),
+        f"{REFUSED}.*'sparse' is neither",
+    ),
 }
 
 
@@ -415,11 +382,7 @@ def test_an_archive_is_refused_and_can_be_repaired(
 
 
 def bomb_zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("zeros", "w") as member:
-        for _ in range(100):
-            member.write(bytes(1 << 20))
-    return buffer.getvalue()
+    return zipped({"zeros": bytes(100 << 20)}, zipfile.ZIP_DEFLATED)
 
 
 def bomb_tar() -> bytes:
@@ -584,17 +547,6 @@ def test_a_first_download_that_was_cut_is_repaired_as_the_message_says(
     server.headers.clear()
     fetch([archive], tmp_path, progress=False)
     assert (tmp_path / "a.tif").read_bytes() == FILE
-
-
-def test_a_table_whose_first_download_was_wrong_can_be_repaired(server: Server, tmp_path: Path) -> None:
-    """Nothing tells that a table is whole, so its hash binds; the message names the file that holds it."""
-    fetch([server.offer("a.csv", b"wrong")], tmp_path, progress=False)
-    (tmp_path / "a.csv").unlink()
-    with pytest.raises(DownloadError, match=r"of the first download .* delete '.*a\.csv\.sha256' to accept"):
-        fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
-    (tmp_path / "a.csv.sha256").unlink()
-    [path] = fetch([server.offer("a.csv", FILE)], tmp_path, progress=False)
-    assert path.read_bytes() == FILE
 
 
 @each("headers", [{}, {"ETag": None}, {"ETag": 'W/"weak"'}])

@@ -314,26 +314,14 @@ def test_twin_has_one_nucleus_per_area_at_every_size() -> None:
     assert small[:, 24:40, 24:40].mean() > 1.5 * small.mean()  # a nucleus lies in the middle
 
 
-def slopes(images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Slope of log power over log frequency, 0.05 to 0.4 cycles per pixel, a channel each."""
-    side = images.shape[-1]
-    power = (np.abs(np.fft.fft2(images - images.mean((2, 3), keepdims=True))) ** 2).mean(0)
-    radius = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None, :])
-    ring = np.digitize(radius, np.arange(0.05, 0.4, 1 / side))
-    rings = range(1, ring.max())
-    frequency = [np.log(radius[ring == k].mean()) for k in rings]
-    energy = [[np.log(channel[ring == k].mean()) for channel in power] for k in rings]
-    return np.polyfit(frequency, energy, 1)[0]
-
-
-def test_twin_is_like_the_real_crops() -> None:
+def test_twin_is_as_bright_as_the_real_crops() -> None:
+    """It is as rough as they are, too: tests/datasets/test_rendered_texture.py, without the real ones."""
     folder = os.environ.get("SPECTRAL_COLLAPSE_DATA")
     if not folder or not (Path(folder) / "bbbc021" / "manifest.csv").is_file():
         pytest.skip("SPECTRAL_COLLAPSE_DATA names no folder with bbbc021 crops to compare with")
     split = read(NAME, "train", Path(folder))
     real = np.stack([(split.images.target(i).numpy() + 1) / 2 for i in range(0, len(split), len(split) // 256)])
     drawn = twin(256)
-    assert np.abs(slopes(drawn) - slopes(real)).max() < 0.3
     axes = (0, 2, 3)
     assert drawn.mean(axes) == pytest.approx(real.mean(axes), abs=0.04)
     assert drawn.std(axes) == pytest.approx(real.std(axes), rel=0.25)

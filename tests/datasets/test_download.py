@@ -20,19 +20,13 @@ from spectral_collapse.datasets.download import Archive, fetch
 from spectral_collapse.errors import DownloadError
 from tests.each import each
 
-from .server import Server, tarred, zipped
+from .server import Server, special, tarred, zipped
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB: more than a chunk, so that a break falls inside
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = kind, target
-    return member
 
 
 def contents(folder: Path) -> list[str]:
@@ -104,6 +98,13 @@ def test_an_unpublished_hash_is_written_down_and_binds(
     path.write_bytes(b"other bytes")
     with pytest.raises(DownloadError, match="delete it to have it downloaded again"):
         fetch([archive], tmp_path, progress=False)
+    path.unlink()
+    archive = server.offer("images.bin", b"published anew")
+    with pytest.raises(DownloadError, match=r"of the first download .* delete '.*images\.bin\.sha256' to accept"):
+        fetch([archive], tmp_path, progress=False)
+    (tmp_path / "images.bin.sha256").unlink()
+    fetch([archive], tmp_path, progress=False)
+    assert path.read_bytes() == b"published anew"
 
 
 def test_offline_says_in_one_sentence_what_to_do(server: Server, tmp_path: Path) -> None:
@@ -154,12 +155,6 @@ def test_two_archives_may_share_a_folder(server: Server, tmp_path: Path) -> None
     assert contents(tmp_path / "Week1") == ["a.tif", "b.tif"]
 
 
-def device() -> tarfile.TarInfo:
-    member = tarfile.TarInfo("inside/device")
-    member.type = tarfile.CHRTYPE
-    return member
-
-
 def zipped_link() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -176,13 +171,13 @@ EVIL = [
     ("link.zip", zipped_link(), "inside/link"),
     ("up.tar", tarred({"good": b"", "a/../../evil": b"x"}), "a/../../evil"),
     ("root.tar", tarred({"good": b"", "/evil": b"x"}), "/evil"),
-    ("symlink.tar", tarred({}, link("inside/link", "../../evil")), "inside/link"),
-    ("absolute.tar", tarred({}, link("inside/link", "/evil")), "inside/link"),
-    ("hardlink.tar", tarred({}, link("inside/link", "../evil", tarfile.LNKTYPE)), "inside/link"),
-    ("inside.tar", tarred({"there/file": b"x"}, link("there/link", "file")), "there/link"),
-    ("behind.tar", tarred({"there/evil": b"x"}, link("there", ".")), "there"),
+    ("symlink.tar", tarred({}, special("inside/link", tarfile.SYMTYPE, "../../evil")), "inside/link"),
+    ("absolute.tar", tarred({}, special("inside/link", tarfile.SYMTYPE, "/evil")), "inside/link"),
+    ("hardlink.tar", tarred({}, special("inside/link", tarfile.LNKTYPE, "../evil")), "inside/link"),
+    ("inside.tar", tarred({"there/file": b"x"}, special("there/link", tarfile.SYMTYPE, "file")), "there/link"),
+    ("behind.tar", tarred({"there/evil": b"x"}, special("there", tarfile.SYMTYPE, ".")), "there"),
     ("drive.zip", zipped({"good": b"", "C:/evil": b"x"}), "C:/evil"),
-    ("device.tar.gz", tarred({}, device(), mode="w:gz"), "inside/device"),
+    ("device.tar.gz", tarred({}, special("inside/device", tarfile.CHRTYPE), mode="w:gz"), "inside/device"),
 ]
 
 

@@ -136,13 +136,11 @@ class TestPhotosAlone:
 
 class TestFolders:
     @each("name", ["edges2shoes", "shoes"])
-    def test_an_empty_folder_is_an_error(self, tmp_path: Path, name: str) -> None:
+    def test_no_folder_is_no_data_and_an_empty_one_an_error(self, tmp_path: Path, name: str) -> None:
+        assert open_real([tmp_path], "train", 64) is None
         (tmp_path / name).mkdir()
         with pytest.raises(DataError, match="has no images"):
             open_real([tmp_path], "train", 64)
-
-    def test_no_folder_is_no_data(self, tmp_path: Path) -> None:
-        assert open_real([tmp_path], "train", 64) is None
 
     def test_the_first_folder_with_images_is_taken(self, official: Path, tmp_path: Path) -> None:
         other = tmp_path / "other"

@@ -21,6 +21,7 @@ from spectral_collapse.errors import DataError
 from tests.each import each
 
 from .test_bbbc021 import FIELDS, write_crops
+from .test_edges2shoes import write_photos
 
 Y, X = np.mgrid[:24, :32]
 CHANNELS = np.stack([np.sin(X / 5), np.sin(Y / 7), np.cos((X + Y) / 9)]) / 2 + 0.5
@@ -242,14 +243,12 @@ def test_a_camera_of_12_bits_is_warned_of(tmp_path: Path) -> None:
 
 def test_pipes_are_never_opened(tmp_path: Path) -> None:
     """Opening one waits until somebody writes to it; this test would not end."""
-    (tmp_path / "shoes").mkdir()
-    for i in range(40):
-        Image.new("RGB", (256, 256)).save(tmp_path / "shoes" / f"shoe{i}.png")
+    write_photos(tmp_path / "shoes", products=3)
     names = images_in(tmp_path / "shoes")
     os.mkfifo(tmp_path / "shoes" / "pipe.jpg")
     (tmp_path / "shoes" / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "shoes" / "folder.png").mkdir()
-    (tmp_path / "shoes" / "._shoe0.png").write_bytes(b"what a Mac leaves")
+    (tmp_path / "shoes" / "._Ankle_8000000.0.jpg").write_bytes(b"what a Mac leaves")
     assert images_in(tmp_path / "shoes") == names
     (tmp_path / "shoes" / "gone.png").symlink_to("nowhere")
     assert [path.name for path in images_in(tmp_path / "shoes") if path not in names] == ["gone.png"]

@@ -40,22 +40,22 @@ def test_a_mean_of_any_shape_that_broadcasts_is_the_mean(shape: tuple[int, ...])
 
 
 def test_gaussian_denoiser_refuses_what_it_cannot_do() -> None:
-    process = VariancePreserving()
-    with pytest.raises(InvalidParameterError, match="one shape"):
-        GaussianDenoiser(process, {0: torch.ones(4, 4), 1: torch.ones(8, 8)})
-    asymmetric = torch.ones(4, 4)
+    process, flat, asymmetric = VariancePreserving(), torch.ones(4, 4), torch.ones(4, 4)
     asymmetric[0, 1] = 2
-    with pytest.raises(InvalidParameterError, match="symmetric"):
-        GaussianDenoiser(process, {0: asymmetric})
-    with pytest.raises(InvalidParameterError, match="no spectrum"):
-        GaussianDenoiser(process, {0: torch.ones(4, 4)}, {1: torch.zeros(1)})
-    with pytest.raises(InvalidParameterError, match=r"mean of label 0 must broadcast to C x 4 x 4; \(5, 4\) was given"):
-        GaussianDenoiser(process, {0: torch.ones(4, 4)}, {0: torch.zeros(5, 4)})
-    denoiser = GaussianDenoiser(process, {0: torch.ones(4, 4)})
-    with pytest.raises(InvalidParameterError, match="no spectrum for the domain labels"):
-        denoiser(torch.zeros(1, 1, 4, 4), process.levels(5)[0], torch.tensor([1]))
-    with pytest.raises(InvalidParameterError, match="images of"):
-        denoiser(torch.zeros(1, 1, 8, 8), process.levels(5)[0], torch.tensor([0]))
+    label, level = torch.tensor([0]), process.levels(5)[0]
+    for call, sentence in (
+        (lambda: GaussianDenoiser(process, {0: flat, 1: torch.ones(8, 8)}), "one shape"),
+        (lambda: GaussianDenoiser(process, {0: asymmetric}), "symmetric"),
+        (lambda: GaussianDenoiser(process, {0: flat}, {1: torch.zeros(1)}), "no spectrum"),
+        (lambda: GaussianDenoiser(process, {0: flat}, {0: torch.zeros(5, 4)}), r"broadcast to C x 4 x 4; \(5, 4\) was"),
+        (
+            lambda: GaussianDenoiser(process, {0: flat})(flat[None, None], level, label + 1),
+            "no spectrum for the domain",
+        ),
+        (lambda: GaussianDenoiser(process, {0: flat})(torch.zeros(1, 1, 8, 8), level, label), "images of"),
+    ):
+        with pytest.raises(InvalidParameterError, match=sentence):
+            call()
 
 
 def test_what_is_no_spectrum_mean_process_or_image_is_refused() -> None:

@@ -37,13 +37,8 @@ def test_an_exact_network_output_gives_both_halves_back(prediction: PredictionTy
     # Dividing by sigma = 0.002 or multiplying by sigma / alpha = 80 loses three of float64's sixteen digits.
     torch.testing.assert_close(c.noise_skip * x + c.noise_out * output, noise, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(c.clean_skip * x + c.clean_out * output, clean, rtol=1e-9, atol=1e-9)
-
-
-def test_edm_input_has_unit_variance_for_data_of_sigma_data() -> None:
-    for level in LEVELS:
-        c = coefficients("edm", level.alpha, level.sigma, 0.7)
-        variance = level.alpha**2 * 0.7**2 + level.sigma**2
-        assert c.input_scale * variance**0.5 == pytest.approx(1)
+    if prediction == "edm":  # whose input has unit variance, for data of sigma_data
+        assert c.input_scale * (level.alpha**2 * data**2 + level.sigma**2) ** 0.5 == pytest.approx(1)
 
 
 def test_labels_reach_a_conditional_unet_through_its_context() -> None:

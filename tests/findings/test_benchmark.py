@@ -123,7 +123,6 @@ def test_claims_follow_the_numbers(study: xr.Dataset) -> None:
     table = verdicts(a=study)
     assert table["TABA restores texture: S_HF is above the standard inversion's"] == "holds"
     assert table["OVG keeps more of the image than TABA: PSNR is higher"] == "holds"
-    assert table["OVG has a better LPIPS than TABA"] == "not measured"
     assert table["Adding noise costs structure: S_LF of TABA is below the standard inversion's"] == "holds"
     assert table["OVG keeps more structure than TABA: S_LF is higher"] == "holds"
     assert table["The standard inversion has less texture than true targets: S_HF is lower"] == "holds"

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.findings import choose as findings
 from tests.benchmark_study import made
+from tests.studies.test_perception import made as distances
 
-MEASURE, LOOK, DRAWING, BACK, EDIT = findings.TASKS
+DETAIL, MEASURE, LOOK, DRAWING, BACK, EDIT = findings.TASKS
 SHIFTS = {
     "standard": {},
     "taba": {"s_hf": 0.15, "s_lf": -0.3, "inversion_cost": 0.98},
@@ -32,6 +34,12 @@ def best(study: xr.Dataset, task: str, budget: float) -> tuple[str, set[str]]:
     return found[0].method, {one.method for one in found if one.leads}
 
 
+def answered(found: dict[str, xr.Dataset]) -> str:
+    """The answer where a perceptual network finds all methods alike."""
+    study = next(iter(found.values()))
+    return findings.answer(found, {"": distances(dict.fromkeys(study["point"].to_numpy(), 0.0))})
+
+
 def test_the_best_of_what_the_budget_allows(study: xr.Dataset) -> None:
     assert best(study, MEASURE, 4.0) == ("ovg", {"ovg"})
     assert "ovg" not in {one.method for one in findings.choices(study, MEASURE, 1.6)}
@@ -41,6 +49,15 @@ def test_the_best_of_what_the_budget_allows(study: xr.Dataset) -> None:
     gain = findings.choices(study, MEASURE, 4.0)[0].gain
     assert gain.low < gain.mean < gain.high
     assert gain.mean == pytest.approx(1, abs=0.02)
+
+
+def test_the_nearest_in_fine_detail_is_near_on_either_side_of_the_target() -> None:
+    """The standard inversion has a third of the target's energy, 'taba' two thirds, 'direct' three times it."""
+    study = made({"standard": {}, "taba": {"hf_excess": np.log(2)}, "direct": {"hf_excess": np.log(9)}}, spread=0.0)
+    study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(3)
+    assert best(study, DETAIL, 1.0) == ("taba", {"taba"})
+    gains = {one.method: one.gain.mean for one in findings.choices(study, DETAIL, 1.0)}
+    assert gains == pytest.approx({"taba": np.log(2), "standard": 0, "direct": 0}, abs=1e-6)
 
 
 def test_who_is_not_told_apart_leads_too(study: xr.Dataset) -> None:
@@ -77,7 +94,7 @@ def test_who_leads_on_most_data_sets_comes_first() -> None:
     assert next(iter(findings.leading(found, MEASURE, 1.0).items())) == ("direct", 3)
     assert findings.leading(found, MEASURE, 1.0)["taba"] == 2
     assert findings.leaders(found).loc[MEASURE, "Best at cost 1"] == "direct (3 of 3)"
-    assert "use **direct**, among the best on all data sets." in findings.answer(found)
+    assert "use **direct**, among the best on all data sets." in answered(found)
 
 
 def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> None:
@@ -88,7 +105,7 @@ def test_the_table_has_a_row_per_task_data_set_and_budget(study: xr.Dataset) -> 
     assert row["Others not significantly worse"].text == "none"
     table = findings.gains({"one": study})
     assert set(table["standing"]) == {"among the best", "significantly worse than the best"}
-    assert table["panel"].nunique() == 4
+    assert table["panel"].nunique() == 5
 
 
 def test_bad_input(study: xr.Dataset) -> None:
@@ -117,25 +134,42 @@ def test_what_the_scores_do_not_see_is_named() -> None:
 
 
 def test_the_answer_names_who_leads() -> None:
-    answer = findings.answer({"": made({"standard": {}, "taba": {"s_hf": 0.2, "s_lf": -0.05}})})
-    assert "For images to look at, **TABA** is among the best on 1 of 1 data sets." in answer
+    answer = answered({"": made({"standard": {}, "taba": {"s_hf": 0.2, "s_lf": -0.05}})})
+    assert "For images to look at use **TABA**, among the best on 1 of 1." in answer
     assert answer.startswith("**Answer.** Try **standard** first")
     smooth = made({"standard": {}, "taba": {"psnr": 1.0, "hf_excess": -0.5}})
-    answer = findings.answer({"": smooth})
+    answer = answered({"": smooth})
     assert "use **TABA**, among the best on the only data set, though the images are mostly smoother" in answer
     drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, structure="silhouette")
-    assert "to look at" not in findings.answer({"": drawings})
+    assert "to look at" not in answered({"": drawings})
     nearer = made({"standard": {}, "taba": {"hf_excess": 1.0}}, spread=0.0)
     nearer["reference_hf_excess"][:] = nearer["hf_excess"].sel(point="taba").mean("seed")
     nearer["inversion_cost"][:] = 1.0
-    assert "It is significantly nearer than the standard inversion on 1 of 1 data sets" in findings.answer({"": nearer})
-    assert "not a proven one" not in answer  # the standard inversion itself
+    assert "It is significantly nearer than the standard inversion on 1 of 1 data sets" in answered({"": nearer})
+    assert "It is significantly nearer" not in answer  # the standard inversion itself
+
+
+def test_a_tie_in_fine_detail_goes_to_the_nearest_by_the_next_score() -> None:
+    found = {"": made({"standard": {}, "taba": {}, "direct": {}})}
+    seen = {"": distances({"standard": 0.0, "taba": -0.05, "direct": 0.1})}
+    assert findings.best(found, seen) == "taba"
+    assert "first. Of the methods" in (said := findings.answer(found, seen))
+    assert "3 are about as near on average, and of these it is the nearest by ST-LPIPS" in said
+    mapped = {"": made({"standard": {}, "taba": {}, "cycle_diffusion": {}})}
+    seen_mapped = {"": distances({"standard": 0.0, "taba": 0.1, "cycle_diffusion": -0.1})}
+    assert findings.best(mapped, seen_mapped) == "cycle_diffusion"
+    assert findings.best(mapped, seen_mapped, latent=True) == "standard"
+    assert "Of methods with one latent, **standard** is the first" in findings.answer(mapped, seen_mapped)
+    assert "one latent" not in said
+    table = findings.ranked(found, seen)
+    assert table.loc["TABA", "ST-LPIPS"] == "0.250"
+    assert table["Times the first"].tolist().count("1") == 1
 
 
 def test_many_who_share_the_lead_are_not_all_named() -> None:
     alike = made({name: {} for name in ("standard", "taba", "direct", "bdia", "easy_inv")})
-    assert ", and others" not in findings.answer({"": alike})
-    assert findings.answer({"": alike}).count(" or others, among the best") == 1
+    assert ", and others" not in answered({"": alike})
+    assert answered({"": alike}).count(" or others, among the best") == 2
     assert "drawing to photo" not in findings.unseen({"": alike})
     assert findings.unseen({"": alike}).endswith("Measured on Made up (12 latents, 12 pictures).")
 
@@ -157,9 +191,9 @@ def test_more_calls_pay_where_their_best_is_better(study: xr.Dataset) -> None:
     text = findings.worth({"one": study})
     assert "more?** Mostly" in text
     assert re.search(
-        rf"in 4 of 4 cases, and it is significantly better in 4 \({MEASURE}, Made up: OVG (1.0|0.99)", text
+        rf"in 4 of 5 cases, and it is significantly better in 4 \({MEASURE}, Made up: OVG (1.0|0.99)", text
     )
     alike = made({"standard": {}, "taba": {"psnr": -5.0, "s_hf": -0.1, "reconstruction": -5.0, "s_lf": -0.1}})
     alike["inversion_cost"].loc[{"point": "taba"}] = 3.0
     assert "more?** Not shown" in findings.worth({"": alike})
-    assert "in 0 of 4 cases, and it is significantly better in 0." in findings.worth({"": alike})
+    assert "in 0 of 5 cases, and it is significantly better in 0." in findings.worth({"": alike})

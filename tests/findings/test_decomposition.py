@@ -32,6 +32,19 @@ def test_the_parts_add_up_exactly_and_do_not_depend_on_an_order(study: xr.Datase
     np.testing.assert_allclose(other.sel(part="interaction"), parts.sel(part="interaction"))
 
 
+def test_the_parts_of_known_deficits(study: xr.Dataset) -> None:
+    """A standard inversion lacks 0.9, with fine steps 0.8, with the noise of the first level 0.4, with both 0.1."""
+    study["ideal"][:] = 1.0
+    lacks = {("none", "coarse"): 0.9, ("none", "fine"): 0.8, ("noise", "coarse"): 0.4, ("noise", "fine"): 0.1}
+    for (entry, resolution), lack in lacks.items():
+        study["value"].loc[{"entry": entry, "resolution": resolution}] = 1 - lack
+    parts = findings.split(study).sel(denoiser="network", measure="high_power").isel(sample=0, drop=True).to_series()
+    # the noise gains 0.5 before the fine steps and 0.7 after them, these 0.1 before the noise and 0.3 after it
+    expected = {"entry": 0.6, "discretisation": 0.2, "own error": 0.1, "total": 0.9, "interaction": -0.2}
+    assert parts.to_dict() == pytest.approx(expected)
+    assert findings.largest(study) == "entry"
+
+
 def test_every_part_of_every_denoiser_has_its_interval_and_the_table_the_interaction_too(study: xr.Dataset) -> None:
     table = findings.parts(study)
     assert len(table) == 3 * 4 * 3  # measures that were measured, parts, denoisers
@@ -82,15 +95,20 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     """Latents whose power is nearer to that of true predictions by 0.2, all of it the network's own error."""
     better = study.copy(deep=True)
     better["value"] += 0.2
-    table = findings.with_either({"one": study}, {"one": better}, findings.causes)
-    assert list(table.index.get_level_values("Network")) == ["plain", "preconditioned"]
-    own = findings.split(study).sel(measure="high_power", denoiser="network", part="own error")
-    taken = float(own.mean()) - 0.2
-    said = findings.objective({"one": study}, {"one": better})
-    assert f"remove {taken:.3f} [" in said
+    before, after, title = {"one": study}, {"one": better, "two": study}, study.attrs["title"]
+    table = findings.with_either(before, after, findings.causes)
+    assert list(table.index.get_level_values("Network")) == ["bare", "preconditioned"]
+    table = findings.stacks_with_either(before, after)
+    assert table["data"].tolist() == [f"{title}: {name}" for name in ("bare", "preconditioned") for _ in range(3)]
+    taken = float(findings.lacking(study).sel(part="own error").mean())
+    said = findings.objective(before, after)
+    assert f"errors of the bare network remove {taken:.2f} of" in said
+    assert f"remove {taken - 0.2:.3f} [" in said
     assert said.endswith(", which is less.")
-    assert findings.objective({"one": study}, {"one": study}).endswith(", which is not significantly more or less.")
-    assert findings.objective({}, {"one": study}) == ""
+    said = findings.mended(before, after)
+    assert said.endswith(f"{taken - 0.2:.2f} of white noise's power on {title}, those of bare networks {taken:.2f}.")
+    assert findings.objective(before, before).endswith(", which is not significantly more or less.")
+    assert findings.objective({}, after) == findings.mended({}, after) == findings.mended(before, before) == ""
 
 
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
@@ -123,30 +141,26 @@ def test_the_first_steps_are_to_blame_where_true_predictions_there_remove_most(s
 
 
 def test_errors_of_the_first_steps_in_words(study: xr.Dataset) -> None:
-    left = study["ideal"].sel(measure="s_dc", resolution="coarse", drop=True)
+    ideal = study["ideal"].sel(measure="s_dc", resolution="coarse", drop=True)
     at = {"measure": "s_dc", "denoiser": "network", "resolution": "coarse"}
-    first, *others = study["replaced"].to_numpy()
-    study["corrected"].loc[{**at, "replaced": first}] = left - 0.4
-    for number in others:
-        study["corrected"].loc[{**at, "replaced": number}] = left - 0.1
-    assert "S_DC lacks 0.400" in findings.early_errors(study)
-    assert findings.early_errors(study).endswith("most of the network's errors occur there.")
-    for number in others:
-        study["corrected"].loc[{**at, "replaced": number}] = left - 0.3
-    assert "it lacks 0.300 [0.300, 0.300]." in findings.early_errors(study)
+    for left_over in (0.1, 0.3):
+        study["corrected"].loc[at] = ideal - left_over
+        study["corrected"].loc[{**at, "replaced": 0}] = ideal - 0.4
+        said = findings.early_errors(study)
+        assert "S_DC lacks 0.400 [" in said
+        assert f"it lacks {left_over:.3f} [{left_over:.3f}, {left_over:.3f}]" in said
 
 
 def test_bars_add_up_to_what_latents_lack(study: xr.Dataset) -> None:
     table = findings.stacks({"one": study})
-    lacks = findings.split(study).sel(measure="high_power", denoiser="network", part="total").mean("sample")
-    assert table["mean"].sum() == pytest.approx(float(lacks))
+    assert table["mean"].sum() == pytest.approx(float(findings.lacking(study).sel(part="total").mean()))
     assert list(table["cause"]) == ["start without noise", "coarse steps", "errors of the network"]
     assert table["share"].str.rstrip("%").astype(int).sum() == pytest.approx(100, abs=2)  # rounded
 
 
 def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(study: xr.Dataset) -> None:
     """Own errors of half of what the latents lack by this study, then made the smallest cause."""
-    lacks = findings.split(study).sel(measure="high_power", denoiser="network").mean("sample")
+    lacks = findings.lacking(study).mean("sample")
     cause = findings.largest(study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
     said = findings.accounts({"one": study})
@@ -160,12 +174,8 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     assert findings.largest(other) != cause
 
 
-def test_bars_and_counts_of_two_networks_stand_beside_each_other(study: xr.Dataset) -> None:
+def test_methods_are_counted_that_come_nearer_with_either_network() -> None:
     """OVG is nearer to the targets with the second network, and no nearer with the first."""
-    table = findings.stacks_with_either({"one": study}, {"one": study, "two": study})
-    assert table["data"].tolist() == [
-        f"{study.attrs['title']}: {name}" for name in ("plain", "preconditioned") for _ in range(3)
-    ]
     before, after = (
         made({"standard": {}, "ovg": {}}),
         made({"standard": {}, "ovg": {"hf_excess": np.log(2)}}, spread=0.0),
@@ -175,15 +185,3 @@ def test_bars_and_counts_of_two_networks_stand_beside_each_other(study: xr.Datas
     said = findings.nearer_with_either({"one": before}, {"one": after, "two": after})
     assert said.startswith("Number of data sets, of 1, on which ")
     assert said.endswith("OVG 0 (0) and 1 (0).")
-
-
-def test_what_a_better_network_mends_stands_beside_what_was_wrong(study: xr.Dataset) -> None:
-    better = study.copy(deep=True)
-    better["value"] += 0.2
-    of = {"measure": "high_power", "denoiser": "network", "part": "own error"}
-    taken = float(findings.split(study).sel(**of).mean())
-    said = findings.mended({"one": study}, {"one": better, "two": study})
-    assert said.endswith(
-        f"{taken - 0.2:.2f} of white noise's power on {study.attrs['title']}, those of plain networks {taken:.2f}."
-    )
-    assert findings.mended({}, {"one": study}) == findings.mended({"one": study}, {"one": study}) == ""

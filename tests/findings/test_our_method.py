@@ -84,7 +84,8 @@ def test_the_answer_is_of_chosen_settings_and_of_areas_that_count() -> None:
     text = findings.answer({"one": better})
     assert "our inversion costs about a quarter as much as OVG + TABA; its area of structure" in text
     assert "texture is 1.20 times as large." in text
-    assert text.endswith("nearer to that of the targets on 1 of 1 data sets and farther on 0.")
+    assert "nearer to the targets' than that of OVG + TABA on 1 of 1 data sets and farther on 0; all its images" in text
+    assert text.endswith("farther from real targets (SWD, every seed) on 0.")
     both = findings.answer({"one": better, "two": outlined(chosen(ours=0.9))})
     assert "texture is 1.20 times as large (without Rendered shoes, where S_LF compares outlines)." in both
     assert "on 2 of 2 data sets" in both

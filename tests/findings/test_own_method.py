@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import xarray as xr
 
 from spectral_collapse.findings import own_method as findings
@@ -16,8 +15,6 @@ def test_numbers_of_a_method_beside_the_standard_inversion_and_white_noise() -> 
         {"power": (("series", "frequency", "sample"), power), "s_dc": (("series", "sample"), s_dc)},
         {"series": series, "frequency": frequency, "sample": range(5)},
     )
-    numbers = findings.numbers(study)
-    assert numbers["power"]["standard"] == pytest.approx((0.5, 0.5, 0.5))
-    assert numbers["power"]["mine"] == pytest.approx((1.25, 1.25, 1.25))
-    assert numbers["s_dc"]["mine"] == pytest.approx((0.75, 0.75, 0.75))
-    assert "- **mine**: power at high frequencies 1.250 [1.250, 1.250], $S_{DC}$ 0.750" in findings.listed(study)
+    listed = findings.listed(study).splitlines()
+    assert listed[1] == "- **standard**: power at high frequencies 0.500 [0.500, 0.500], $S_{DC}$ 0.125 [0.125, 0.125]"
+    assert listed[2] == "- **mine**: power at high frequencies 1.250 [1.250, 1.250], $S_{DC}$ 0.750 [0.750, 0.750]"

@@ -275,8 +275,7 @@ def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:
     cells = findings.table({"U-Net": {"bbbc021_x16": study}}, {"U-Net": (3, "U-Net")})
     assert cells["S_DC ↑"][0].text.endswith(" / 0.69")
     assert cells["Method"][2].note == paper_tables.note(3, "U-Net", "ovg")
-    factors = {"bbbc021_x8": 8, "bbbc021_x16": 16}
-    rows = scale_factor.table(dict.fromkeys(factors, study), factors)
+    rows = scale_factor.table(dict.fromkeys(("bbbc021_x8", "bbbc021_x16"), study))
     assert rows["PSNR (dB) ↑"][4].text.endswith(" / 18.69")
     assert rows["Method"][4].note.startswith("Table 5's row is the pixel-space row")
 
@@ -284,9 +283,8 @@ def test_the_papers_tables_stand_beside_with_their_contradictions() -> None:
 def test_factors() -> None:
     one, two = made({"standard": {}}), made({"standard": {"s_dc": -0.2}})
     found = {"bbbc021_x8": one, "bbbc021_x32": two}
-    factors = scale_factor.factors_of(found)
-    assert factors == {"bbbc021_x8": 8, "bbbc021_x32": 32}
-    rows = scale_factor.by_factor(found, factors, ["s_dc"])
+    assert scale_factor.factors_of(found) == {"bbbc021_x8": 8, "bbbc021_x32": 32}
+    rows = scale_factor.by_factor(found, ["s_dc"])
     assert set(rows["series"]) == {"standard", "white noise", "ideal denoiser"}
     falls = rows[rows["series"] == "standard"].set_index("factor")["mean"]
     assert falls[32] - falls[8] == pytest.approx(-0.2, abs=0.01)
@@ -324,3 +322,11 @@ def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(own: fl
     assert answer["standard"].startswith(f"{lacks:.2f}")
     other = last.assign_coords(sample=[f"other {name}" for name in last["sample"].data])
     assert scale_factor.answer({"bbbc021_x8": first, "bbbc021_x32": other})["growth"] == ""
+
+
+def test_networks_are_compared_on_the_images_that_all_have() -> None:
+    many = xr.Dataset({"score": ("sample", [1.0, 2.0, 3.0])}, {"sample": list("abc")})
+    few, other = many.isel(sample=[2, 0]), many.assign_coords(sample=list("def"))
+    for one in findings.on_shared_images({"first": many, "again": few}).values():
+        assert one["score"].to_numpy().tolist() == [1, 3]
+    assert findings.on_shared_images({"first": many, "other": other})["other"] is other

@@ -38,16 +38,9 @@ def test_a_choice_is_compared_with_the_published_setting_on_the_same_images() ->
     np.testing.assert_allclose(gaps["ovg"].mean, (0.91 - 0.61) * 0.6)
     two = {"one": tuning(), "two": tuning("Another")}
     # of two images, whose structure differs, the interval is too wide to say anything
-    assert findings.answer(two) == {
-        "methods": 2,
-        "tries": 2,
-        "images": "2 of Made up; 2 of Another",
-        "kept": 2,
-        "cases": 4,
-        "chance": 2,
-        "better": 0,
-        "others": 2,
-    }
+    told = {"methods": 2, "tries": 2, "images": "2 of Made up; 2 of Another"}
+    told |= {"kept": 2, "cases": 4, "chance": 2, "better": 0, "others": 2}
+    assert findings.answer(two) == told
     for study in two.values():
         study["target_s_lf"][:] = 0.6
     assert findings.answer(two)["better"] == 2

@@ -100,7 +100,7 @@ def test_groups_and_sentence_add_up() -> None:
     assert {verdict: count for verdict, count in counts.items() if count} == {"holds": 2}
     assert verdicts.sentence(MADE, {}) == (
         "**Answer.** On all data sets with a clear result, of 3 claims of *Spectral Collapse*, 2 hold and none fails. "
-        "The others differ between data sets."
+        "The others differ between data sets (1)."
     )
     table = verdicts.by_question(MADE)
     asked = COLLAPSE.replace(" (", "|(")

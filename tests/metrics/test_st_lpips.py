@@ -36,7 +36,6 @@ def photos() -> torch.Tensor:
 
 def test_it_grows_with_damage_and_hardly_with_a_shift(photos: torch.Tensor, generator: torch.Generator) -> None:
     noise = torch.randn(photos.shape, generator=generator)
-    assert st_lpips(photos, photos).abs().max() < 1e-6  # rounding
     damaged = [st_lpips((photos + size * noise).clamp(-1, 1), photos) for size in (0.05, 0.1, 0.2, 0.4)]
     assert (torch.stack(damaged).diff(dim=0) > 0).all()
     other = st_lpips(photos.flip(0), photos)

@@ -43,7 +43,7 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
     cases = [
         (
             ("resnet", 16, {}),
-            "unknown network 'resnet'; known are: patched_unet, spectral_unet, small_unet, paper_unet, gained_dit",
+            "unknown network 'resnet'; known are: patched_unet, spectral_unet, small_unet",
         ),
         (("small_unet", 16, {"width": 3}), "unknown argument 'width' .* known are: widths, attention"),
         (("paper_dit", 16, {"width": 3}), "unknown argument 'width' .* known are: none"),

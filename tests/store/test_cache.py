@@ -16,8 +16,7 @@ from spectral_collapse.store.cache import Cache
 
 
 @pytest.fixture
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cache:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+def cache(home: Path) -> Cache:
     return Cache("some")
 
 

@@ -235,10 +235,7 @@ def test_other_commits_can_be_read() -> None:
     assert keys.committed("0" * 40) is None
 
 
-def test_a_hash_is_kept_for_other_processes_while_no_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+def test_a_hash_is_kept_for_other_processes_while_no_file_changes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = keys._files()
     keys._definitions_hash.cache_clear()
     first = code_hash(taba.TABA)

@@ -177,9 +177,8 @@ def test_a_bad_file_is_named_and_computed_anew_only_on_request(
 
 def network(name: str, kind: str, **card: object) -> None:
     """One that ships, untrained, of which its card says the kind of its images."""
-    file = checkpoint(paths.checkpoints() / name, "epsilon", VP, family="bbbc021") / "card.json"
-    about = {"data_source": kind, "sigma_data": 1 if kind == "real" else 2}
-    file.write_text(json.dumps(json.loads(file.read_text()) | about | card))
+    about = {"data_source": kind, "sigma_data": 1 if kind == "real" else 2} | card
+    checkpoint(paths.checkpoints() / name, "epsilon", VP, family="bbbc021", **about)
 
 
 def request(study: Study, **given: object) -> Request:

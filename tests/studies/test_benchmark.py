@@ -74,9 +74,8 @@ def test_networks_on_pixels_are_named() -> None:
         card = json.loads(path.read_text())
         if path.parent.name.removesuffix("-rendered") == card["family"] != "autoencoder":
             assert (card["autoencoder"] is None) == (card["family"] in benchmark.IN_PIXELS)
-    assert (
-        benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes-rendered"
-    )  # whose images the others were trained on
+    # on whose images the others were trained
+    assert benchmark.checkpoint("pixel", "edges2shoes") == "edges2shoes-rendered"
     assert benchmark.checkpoint("pixel", "textures_x8") == "textures"
     assert benchmark.checkpoint("U-Net", "edges2shoes") == "edges2shoes-latent"  # beside '-dit', on latents too
     assert benchmark.checkpoint("epsilon", "photos_x8") == "photos"

@@ -72,7 +72,18 @@ def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
         made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
     answer = findings.answer(made)
     np.testing.assert_allclose(answer["energy"], 0.25)
-    assert "with TABA 1.00 [1.00, 1.00] and with OVG 2.00 [2.00, 2.00]" in answer["cured"]
+    assert answer["miss"] == pytest.approx(4)  # a quarter is as far off as four times
+    assert "with TABA by 1.0 and with OVG by 2.0" in answer["cured"]
+
+
+def test_data_whose_targets_collapse_as_much_as_its_sources_are_named(study: xr.Dataset) -> None:
+    made = study.copy(deep=True)
+    spread = xr.DataArray([0.39, 0.41, 0.4, 0.4], dims="sample")
+    for series, power in (("source, network", spread), ("target, network", spread + 0.2)):
+        made["latent_power"].loc[{"latent_series": series}] = power
+    assert findings.no_denser({"one": made}) == ""
+    made["latent_power"].loc[{"latent_series": "target, network"}] = spread
+    assert f"on {made.attrs['title']} (0.40 and 0.40)" in findings.no_denser({"one": made})
 
 
 def test_the_cures_have_the_papers_settings() -> None:

@@ -147,9 +147,8 @@ def test_noise_costs_more_correlation_the_later_it_enters_but_none_in_the_source
 
 def test_exact_methods_return_the_image(study: xr.Dataset) -> None:
     exact = ["EDICT", "BDIA", "DirectInversion", "cycle diffusion", "edit-friendly DDPM", "fixed point"]
-    assert (
-        float(study["round_trip"].sel(trip=exact).max()) < 1e-6
-    )  # float64, amplified by the gains on the way, and by 1 / alpha = 1000 at flow matching's end
+    # float64, amplified by the gains on the way, and by 1 / alpha = 1000 at flow matching's end
+    assert float(study["round_trip"].sel(trip=exact).max()) < 1e-6
     assert float(study["round_trip"].sel(trip="Euler (standard)").min()) > 1e-3
 
 

@@ -23,9 +23,8 @@ def test_white_noise_is_white_by_every_measure(study: xr.Dataset) -> None:
     errors = abs(drawn["energy"].mean("sample") - 1) / np.sqrt(2 / 16 / study["freedom"])
     assert float(errors.max()) < 5
     assert float(drawn["ks_pvalue"].min()) > 1e-3
-    assert (
-        float(drawn["element_rejected"].sel(left_out="nothing")) < 0.2
-    )  # 64 tests at 5 %: 0.2 is five standard errors away
+    # 64 tests at 5 %: 0.2 is five standard errors away
+    assert float(drawn["element_rejected"].sel(left_out="nothing")) < 0.2
     assert float(drawn["kl_excess"].sel(left_out="nothing")) == pytest.approx(0, abs=0.02)
     assert abs(drawn["kurtosis"]).mean() < 0.5
 

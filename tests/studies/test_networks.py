@@ -25,7 +25,7 @@ from spectral_collapse.studies.networks import NetworksParameters
 from spectral_collapse.studies.request import Request
 from tests.each import each
 
-from ..networks_study import VE, VP, checkpoint
+from ..networks_study import VP, checkpoint, two_checkpoints
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -38,10 +38,7 @@ def run(**given: object) -> xr.Dataset:
 
 @pytest.fixture
 def two(home: Path) -> list[str]:
-    """One with a process of each kind, the second trained for longer."""
-    checkpoint(paths.checkpoints() / "photos-edm", "edm", VE, 16)
-    checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
-    return ["photos", "photos-edm"]
+    return two_checkpoints()
 
 
 @each("process", [VariancePreserving(), VarianceExploding(), FlowMatching()])
@@ -146,8 +143,7 @@ def test_a_network_on_latents_is_judged_through_its_autoencoder(home: Path) -> N
 def test_others_are_judged_on_a_data_set_of_their_own(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for family in ("bbbc021", "textures"):
         checkpoint(paths.checkpoints() / family, "epsilon", VP, family=family)
-    card = checkpoint(paths.checkpoints() / "edges2shoes", "epsilon", VP, family="edges2shoes") / "card.json"
-    card.write_text(card.read_text().replace('"image_size": 64', '"image_size": 256'))
+    checkpoint(paths.checkpoints() / "edges2shoes", "epsilon", VP, family="edges2shoes", image_size=256)
     asked = []
     monkeypatch.setattr(networks, "STUDY", SimpleNamespace(run=lambda **named: asked.append(named)))
     for_all = {"profile": "smoke", "root": "there", "progress": False}

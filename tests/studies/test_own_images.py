@@ -74,19 +74,11 @@ def test_what_cannot_be_a_pair_of_folders_is_said_in_one_sentence(pair: dict[str
     for number in range(3):
         Image.new("RGB", (64, 64)).save(three / f"{number}.png")
     cases = [
-        (
-            InvalidParameterError,
-            {**pair, "checkpoint": "textures", "size": 32},
-            "give that number as size",
-        ),
+        (InvalidParameterError, {**pair, "checkpoint": "textures", "size": 32}, "give that number as size"),
         (InvalidParameterError, {"source_images": three, "checkpoint": "textures"}, "must be given together"),
         (InvalidParameterError, {**pair, "dataset": "photos_x8"}, "in place of dataset"),
         (InvalidParameterError, pair, "name one by checkpoint"),
-        (
-            DataError,
-            {"source_images": three, "target_images": three, "checkpoint": "textures"},
-            "four pairs are needed",
-        ),
+        (DataError, dict.fromkeys(pair, three) | {"checkpoint": "textures"}, "four pairs are needed"),
         (DataError, {**pair, "target_images": three, "checkpoint": "textures"}, "0 of 24 images"),
         (DataError, {**pair, "target_images": tmp_path / "none", "checkpoint": "textures"}, "does not exist"),
     ]

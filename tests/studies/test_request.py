@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,10 @@ from tests.networks_study import VP, checkpoint
 KINDS = ("real", "rendered")
 
 
-def network(name: str, kind: str, family: str = "bbbc021") -> Path:
+def network(name: str, kind: str, family: str = "bbbc021") -> None:
     """An untrained one, whose card says of which kind of images it is."""
-    folder = checkpoint(paths.checkpoints() / name, "epsilon", VP, family=family)
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps(card | {"data_source": kind, "sigma_data": 1 + len(name)}))
-    return folder
+    folder = paths.checkpoints() / name
+    checkpoint(folder, "epsilon", VP, family=family, data_source=kind, sigma_data=1 + len(name))
 
 
 @each(

@@ -14,21 +14,14 @@ from spectral_collapse.training import records
 from spectral_collapse.training.history import FILE, History
 from spectral_collapse.training.validation import Record
 
-from ..networks_study import VE, VP, checkpoint
+from ..networks_study import VP, checkpoint, two_checkpoints
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
 def two(home: Path) -> list[str]:
-    """One with a process of each kind, the second trained for longer."""
-    checkpoint(paths.checkpoints() / "photos-edm", "edm", VE, 16)
-    checkpoint(paths.checkpoints() / "photos", "epsilon", VP)
-    return ["photos", "photos-edm"]
+    return two_checkpoints()
 
 
 def test_curves_of_runs_of_different_lengths_lie_side_by_side(two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

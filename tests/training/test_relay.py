@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -13,7 +14,7 @@ from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.networks.build import create_autoencoder
 from spectral_collapse.networks.checkpoints import shipped
 from spectral_collapse.training import recipes, states, train
-from spectral_collapse.training.relay import listed, relay
+from spectral_collapse.training.relay import Training, listed, relay
 
 pytestmark = pytest.mark.processes
 
@@ -32,6 +33,19 @@ def tiny(folder: Path, name: str, base: str, steps: int = 3, more: str = "valida
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     return tmp_path
+
+
+def test_a_trainings_process_has_a_low_priority_among_sessions_too(home: Path) -> None:
+    """Linux ignores the priority of a process beside those of other sessions, if it groups them."""
+    training = Training("none", recipes.get("photos"), None)
+    process = training.start(nice=7)
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 7
+        grouped = Path(f"/proc/{process.pid}/autogroup")
+        assert not grouped.exists() or grouped.read_text().endswith("nice 7\n")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_what_another_needs_comes_first_and_one_that_fails_stops_none(home: Path) -> None:

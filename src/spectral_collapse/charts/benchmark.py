@@ -34,7 +34,12 @@ _ALONE = "there are no two to compare for these data sets"
 
 @described
 def front(table: pd.DataFrame) -> alt.FacetChart:
-    """Structure against texture, a marker per method, of `findings.front`; the line is the front."""
+    """Structure against texture, a marker per method, of `findings.front`; the line is the front. Methods of `SERIES`
+    and those of the front are named at the right."""
+    table = table.assign(series=table["method"].where(table["method"].isin(list(SERIES)), OTHERS))
+    table["name"] = table["method"].where(table["on_front"] | (table["series"] != OTHERS))
+    placed = [labelled(rows, HEIGHT) for _, rows in table.groupby("panel", sort=False)]
+    table = pd.concat(placed, ignore_index=True)
     x = x_axis(
         "s_lf", "structure kept, S_LF (capped at the target's) →", zero=False, nice=False, padding=14, tickCount=5
     )
@@ -43,24 +48,10 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     tooltip = tips({"method:N": " ", "kind:N": " "} | {f"{name}:Q": title for name, title in titles.items()}, ".3f")
     tooltip += tips({"network_calls:Q": "network calls"}, ".0f")
     step = alt.Chart().transform_filter("datum.on_front").mark_line(color="#777777", interpolate="step-before")
-    marks = lines.crossed(x, y, present(SERIES, series(table)), "series", tooltip, size=75, columns=6, opacity=0.35)
-    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks)
-    return named_panels(chart, table)
-
-
-def series(table: pd.DataFrame) -> pd.Series:
-    """The method of each row, where it has a look of its own."""
-    return table["method"].where(table["method"].isin(list(SERIES)), OTHERS)
-
-
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Places s_lf, s_hf with a name for those of `SERIES` and of the front."""
-
-    def of(rows: pd.DataFrame) -> pd.DataFrame:
-        named = rows["method"].isin(list(SERIES)) | rows["on_front"]
-        return labelled(rows.assign(series=series(rows), name=rows["method"].where(named)), HEIGHT)
-
-    return pd.concat([of(rows) for _, rows in table.groupby("panel", sort=False)], ignore_index=True)
+    marks = lines.crossed(x, y, present(SERIES, table["series"]), "series", tooltip, size=75, columns=6, opacity=0.35)
+    chart = alt.layer(*names(x, y), step.encode(x, y, order="s_lf:Q"), *marks).properties(width=WIDTH, height=HEIGHT)
+    chart = lines.panels(chart, table, columns=2, x="independent", y="independent")
+    return chart.properties(spacing={"column": 20, "row": 20})
 
 
 def labelled(rows: pd.DataFrame, height: int) -> pd.DataFrame:
@@ -83,13 +74,6 @@ def names(x: alt.X, y: alt.Y, width: int = WIDTH) -> list[alt.Chart]:
     line = named.mark_rule(color="#999999", strokeWidth=0.7).encode(x, y, x2=alt.value(width + 4), y2="label_y:Q")
     text = named.mark_text(align="left", fontSize=12, color="#222222")  # orange could not be read
     return [line, text.encode(alt.Y("label_y:Q"), x=alt.value(width + 7), text="name:N")]
-
-
-def named_panels(chart: alt.LayerChart, table: pd.DataFrame) -> alt.FacetChart:
-    """Panels of `shown`."""
-    chart = chart.properties(width=WIDTH, height=HEIGHT)
-    chart = lines.panels(chart, shown(table), columns=2, x="independent", y="independent")
-    return chart.properties(spacing={"column": 20, "row": 20})
 
 
 @described
@@ -138,7 +122,7 @@ def shares(table: pd.DataFrame) -> alt.FacetChart | alt.Chart:
 
 @described
 def factors(table: pd.DataFrame) -> alt.FacetChart:
-    """Scores against the scale factor, a panel per score, of `selections.by_factor`."""
+    """Scores against the scale factor, a panel per score, of `scale_factor.by_factor`."""
     values = sorted(table["factor"].unique())
     x = x_axis("factor", "scale factor (log scale)", log=True, base=2, padding=10, values=values, format="~g")
     y = y_axis("mean", "mean over images", zero=False, tickCount=5)

@@ -28,7 +28,7 @@ _ORIGINS = {EXACT: Look(PALETTE[6]), **lines.looks(KINDS)}
 def per_step(table: pd.DataFrame, title: str, reference: float) -> alt.FacetChart:
     """Means with intervals against the step of exact OVG's walk, a panel per data set and gradient.
 
-    table: of `findings.gradients` or `high_shares`. reference: where a dashed line is drawn.
+    table: of `findings.gradients`. reference: where a dashed line is drawn.
     """
     x, y, below = x_axis("step", "step of the inversion"), y_axis("mean", title), [lines.rule(y=reference)]
     looks = partial(present, _ORIGINS)

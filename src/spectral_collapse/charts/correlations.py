@@ -7,10 +7,10 @@ import pandas as pd
 
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.decorrelation import GREY
+from spectral_collapse.charts.latents import named
 from spectral_collapse.charts.lines import tips, x_axis, y_axis
 from spectral_collapse.findings.correlations import READINGS
 from spectral_collapse.findings.decorrelation import Found
-from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics import SCORES
 from spectral_collapse.studies.correlations import MADE
@@ -20,7 +20,7 @@ from spectral_collapse.studies.correlations import MADE
 def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
     """A score of images against S_DC of latents, a marker per method (Figs. 4, 15, 16), of `findings.latent_means`;
     dashed, white noise and what is sampled from it."""
-    table, symbol = _named(table), SCORES[score].symbol
+    table, symbol = named(table, "point"), SCORES[score].symbol
     x = x_axis("mean", "S_DC of the latents", zero=False, padding=8)
     y = y_axis("score", f"{symbol} of the images", zero=False, padding=8)
     tooltip = [
@@ -35,17 +35,15 @@ def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
 
 
 @lines.described
-def single_images(table: pd.DataFrame, score: str = "s_hf") -> alt.FacetChart:
+def single_images(table: pd.DataFrame) -> alt.FacetChart:
     """A score against S_DC, a small mark per image, with a straight line for each method and a black one for all, of
     `findings.single_images`."""
-    table, symbol = _named(table), SCORES[score].symbol
+    table = named(table, "point")
     look = lines.channels(lines.looks(table["point"].unique()), "point", points=True, columns=4)
     x = x_axis("s_dc", "S_DC of the latent", zero=False)
-    base = alt.Chart().encode(x, y_axis(score, f"{symbol} of the image", zero=False), color=look["color"])
-    tooltip = tips(
-        {"point:N": " ", "sample:N": " "} | {f"{name}:Q": SCORES[name].symbol for name in ("s_dc", score)}, ".3f"
-    )
-    each, every = (base.transform_regression("s_dc", score, groupby=by) for by in (["point", "panel"], ["panel"]))
+    base = alt.Chart().encode(x, y_axis("s_hf", "S_HF of the image", zero=False), color=look["color"])
+    tooltip = tips({"point:N": " ", "sample:N": " ", "s_dc:Q": "S_DC", "s_hf:Q": "S_HF"}, ".3f")
+    each, every = (base.transform_regression("s_dc", "s_hf", groupby=by) for by in (["point", "panel"], ["panel"]))
     marks = [
         base.mark_point(size=14, opacity=0.5).encode(shape=look["shape"], tooltip=tooltip),
         each.mark_line(strokeWidth=2).encode(strokeDash=look["strokeDash"]),
@@ -65,7 +63,7 @@ def correlations(table: pd.DataFrame) -> alt.FacetChart:
 @lines.described
 def experiment(table: pd.DataFrame) -> alt.FacetChart:
     """S_DC, S_HF and S_LF of latents that were made, a row of panels per data set, of `findings.experiment`."""
-    table = _named(table)
+    table = named(table, "point")
     points, scores, panels = (list(table[name].unique()) for name in ("point", "score", "panel"))
     x = x_axis("mean", zero=False, padding=8, tickCount=4)
     y = y_axis("point:N", sort=points)
@@ -86,20 +84,13 @@ def experiment(table: pd.DataFrame) -> alt.FacetChart:
 @lines.described
 def experiment_pictures(found: Found) -> alt.FacetChart:
     """A source of each data set, what is sampled from each latent of the experiment, and the true target."""
-    studies, columns = list(found.values()), {"Source": [one["source_image"][0].to_numpy() for one in found.values()]}
+    studies, columns = list(found.values()), {}
     for name in ("standard", *MADE):
-        columns[_wrapped(name)] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
-    columns["True target"] = [one["target_image"][0].to_numpy() for one in studies]
+        title = name.capitalize().replace(" noise", "|noise").replace(" of|", " of ")  # in two lines
+        columns[title] = [one["image"].sel(point=name)[0].to_numpy() for one in studies]
+    source, target = ([one[f"{side}_image"][0].to_numpy() for one in studies] for side in ("source", "target"))
+    columns = {"Source": source, **columns, "True target": target}
     return pictures.grid(columns, [title_of(one).replace(", ", ",|") for one in studies], labelled=True)
-
-
-def _wrapped(name: str) -> str:
-    return name.capitalize().replace(" noise", "|noise").replace(" of|", " of ")
-
-
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose points are written as on pages."""
-    return table.assign(point=table["point"].map(called))
 
 
 def _panels(marks: list[alt.Chart], table: pd.DataFrame) -> alt.FacetChart:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
+from spectral_collapse.charts.latents import named
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, s_dc
@@ -17,9 +18,11 @@ from spectral_collapse.findings.latents import called
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.statistics import text
 from spectral_collapse.studies.decorrelation import AREAS
-from spectral_collapse.studies.latents import WHITE
+from spectral_collapse.studies.latents import CLOSED, WHITE
 
 GREY = "#777777"
+_MAPPED = ("standard", "white_norm", "taba", CLOSED, WHITE)
+"""Series whose flagged windows are shown, where they are there."""
 _BORDER, _LEVELS, _SIDE = 160, 255, 60
 
 
@@ -31,11 +34,6 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     return others | white
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose series are written as on pages."""
-    return table.assign(series=table["series"].map(called))
-
-
 def of_panel(**columns: str) -> alt.Chart:
     """Grey dashed lines: of each panel the mean of a column, x="white" for example."""
     base = alt.Chart().transform_aggregate(groupby=["panel"], **{name: f"mean({name})" for name in columns.values()})
@@ -45,7 +43,7 @@ def of_panel(**columns: str) -> alt.Chart:
 @described
 def scores(table: pd.DataFrame) -> alt.FacetChart:
     """S_G against S_DC, a marker per series (Fig. 8), of `findings.scores`; in the grey corner is white noise."""
-    table = _named(table)
+    table = named(table)
     x = x_axis("mean", "S_DC, mean over images", zero=False, padding=12)
     y = y_axis("s_g", "S_G of the set of latents", domain=[0, 1])
     tooltip = [
@@ -69,7 +67,7 @@ def scores(table: pd.DataFrame) -> alt.FacetChart:
 def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     """The 20 largest |r| inside patches (Fig. 2 of TABA), a row per series, of `findings.correlated_patches`; dashed,
     what as many white latents have."""
-    table = _named(table)
+    table = named(table)
     x = x_axis("mean", "mean of the 20 largest |r|", zero=False, padding=8, tickCount=4)
     tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("mean of the 20 largest |r|")]
     tooltip += [*tips({"white:Q": "by chance"}, ".3f"), *tips({"n:Q": "latents"})]
@@ -99,21 +97,18 @@ def flagged_maps(found: Found) -> alt.FacetChart:
 
 @pictures.explained
 @described
-def single_maps(
-    found: Found, series: Iterable[str] = ("standard", "white_norm", "taba", "closed form")
-) -> alt.VConcatChart:
+def single_maps(found: Found) -> alt.VConcatChart:
     """Single sources, their plain areas, the latent of the standard inversion (first channel, from -3 to 3), and the
     flagged windows of some series (black; grey is the border where no window fits)."""
     grids = []
     for one in found.values():
-        shown = [name for name in series if name in one["series"]]
         latent = one["latent"].sel(series="standard").to_numpy()
         columns = {
             "Source": one["source_image"].to_numpy(),
             "Plain|areas": _grey(one["plain_place"].to_numpy()),
             "Latent,|standard": _grey((latent / 3 + 1) / 2),
         }
-        for name in (*shown, WHITE):
+        for name in (name for name in _MAPPED if name in one["series"]):
             columns[f"Flagged,|{called(name)}"] = _framed(one["flagged"].sel(series=name).to_numpy(), latent.shape[-2:])
         names = list(one["shown"].to_numpy())
         grids.append(pictures.grid(columns, names).properties(title=title_of(one)))
@@ -128,7 +123,7 @@ def over_plain_areas(table: pd.DataFrame) -> alt.FacetChart:
     tooltip = [*tips({"series:N": " ", "area:N": "plain"}), *lines.interval_tooltip("share of flagged windows")]
     tooltip += [*tips({"windows:Q": "share of windows"}, ".2f"), *tips({"n:Q": "images"})]
     options = {"points": True, "columns": 4, "opacity": 0.12, "tooltip": tooltip}
-    return figure(_named(table), lines.bands, x, y, looks, **options)
+    return figure(named(table), lines.bands, x, y, looks, **options)
 
 
 @described
@@ -136,7 +131,7 @@ def by_distance(table: pd.DataFrame) -> alt.FacetChart:
     """Autocorrelation of latents against distance, of `findings.by_distance`; white noise has 0."""
     x = x_axis("distance", "distance (latent pixels)", nice=False, tickMinStep=1, tickCount=6)
     y, below = y_axis("mean", "autocorrelation", tickCount=5), [lines.rule(y=0)]
-    return figure(_named(table), lines.bands, x, y, looks, below=below, free="xy", columns=4, opacity=0.15)
+    return figure(named(table), lines.bands, x, y, looks, below=below, free="xy", columns=4, opacity=0.15)
 
 
 @described
@@ -146,7 +141,7 @@ def by_patch(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("patch", "side of the window (latent pixels)", zero=False, padding=8, values=sides)
     y, below = y_axis("mean", "S_DC", zero=False), [of_panel(y="white")]
     options = {"points": True, "columns": 4, "opacity": 0.12}
-    return figure(_named(table), lines.bands, x, y, looks, below=below, free="y", **options)
+    return figure(named(table), lines.bands, x, y, looks, below=below, free="y", **options)
 
 
 @described

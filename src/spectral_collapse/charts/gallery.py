@@ -11,6 +11,7 @@ import xarray as xr
 from spectral_collapse.charts import pictures
 from spectral_collapse.charts.lines import described
 from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.cells import number
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.pareto import named
 from spectral_collapse.studies.benchmark import SOURCE, TARGET
@@ -40,67 +41,56 @@ def gallery(
     smoothing); hovering tells the scores of an image, at seed 0 as the picture. Under each stands its high-frequency
     energy over its own target's.
     """
-    chosen = {
-        key: [str(point) for point in (study["point"].to_numpy() if points is None else points)]
-        for key, study in found.items()
-    }
-    frames = {
-        f"{title_of(study)}, {name}": _grid(study, name, chosen[key], changes)
-        for key, study in found.items()
-        for name in _typical(study, chosen[key])[:examples]
-    }
-    every = dict.fromkeys(point for names in chosen.values() for point in names)
-    titles = ", ".join(map(_wrapped, every)).replace("|", " ")
-    return pictures.menu(frames, f"Sources, true targets and outputs with details: {titles}")
+    frames, titles = {}, {}
+    for study in found.values():
+        chosen = list(map(str, study["point"].to_numpy() if points is None else points))
+        titles |= {_wrapped(point).replace("|", " "): point for point in chosen}
+        for name in _typical(study, chosen)[:examples]:
+            frames[f"{title_of(study)}, {name}"] = _grid(study, name, chosen, changes)
+    return pictures.menu(frames, f"Sources, true targets and outputs with details: {', '.join(titles)}")
 
 
 @pictures.explained
 @described
-def along_etas(study: xr.Dataset, examples: int = 1) -> alt.VConcatChart:
+def along_etas(study: xr.Dataset) -> alt.VConcatChart:
     """OVG's grid in pictures: a slider for each of its two step sizes, between source and true target.
 
-    Args:
-        study: a result of `studies.pareto`, whose grid has every combination of its step sizes; (0, 0), which is the
-            standard inversion, stands where both step sizes have 0.
-        examples: how many of the stored examples there are, at most, below each other.
+    study: a result of `studies.pareto`, whose grid has every combination of its step sizes; (0, 0), which is the
+    standard inversion, stands where both step sizes have 0. The picture is the most typical example.
     """
-    names = _typical(study, study["point"].to_numpy())[:examples]
-    ovg = study["point"].to_numpy()[(study["method"] == "ovg").to_numpy()]
-    points = {tuple(study[name].sel(point=point).item() for name in ("eta_hf", "eta_lf")): point for point in ovg}
+    [name, *_] = _typical(study, study["point"].to_numpy())
+    one, ovg = study.sel(shown=name), study["point"].to_numpy()[study["method"] == "ovg"]
+    points = {(one["eta_hf"].sel(point=point).item(), one["eta_lf"].sel(point=point).item()): point for point in ovg}
     if all(0.0 in part for part in zip(*points, strict=True)):
         points[0.0, 0.0] = "standard"
-    ends = {"Source": study["source_image"], "True target": study["target_image"]}
 
     def shown(point: str) -> dict[str, list[np.ndarray]]:
-        found = {"Source": ends["Source"], "OVG": study["image"].sel(point=point), "True target": ends["True target"]}
-        return {title: list(images.sel(shown=names).to_numpy()) for title, images in found.items()}
+        columns = {"Source": one["source_image"], "OVG": one["image"].sel(point=point)}
+        columns["True target"] = one["target_image"]
+        return {title: [image.to_numpy()] for title, image in columns.items()}
 
     frames = {(f"eta_HF {hf:g}", f"eta_LF {lf:g}"): shown(points[hf, lf]) for hf, lf in sorted(points)}
     sizes = [len({*part}) - 1 for part in zip(*frames, strict=True)]
-    return pictures.sliders(frames, names, ["texture, eta_HF: ", "structure, eta_LF: "], sizes)
+    return pictures.sliders(frames, [name], ["texture, eta_HF: ", "structure, eta_LF: "], sizes)
 
 
 def _grid(study: xr.Dataset, name: str, points: Sequence[str], changes: bool) -> alt.FacetChart:
     """The pictures of one example."""
     one = study.sel(shown=name)
     source, target = one["source_image"].to_numpy(), one["target_image"].to_numpy()
-    shown = {"Source": (SOURCE, source)}
-    shown |= {_wrapped(point): (point, one["image"].sel(point=point).to_numpy()) for point in points}
-    shown["True target"] = TARGET, target
-    window, places = _most_detailed(target), {title: place for title, (place, _) in shown.items()}
-    columns = {title: [pixels, pixels[window]] for title, (_, pixels) in shown.items()}
-    if changes:
-        columns = {
-            title: [*rows, source if "withheld" in study.attrs else _changed(rows[0], source)]
-            for title, rows in columns.items()
-        }
-    return pictures.grid(
-        columns,
-        ["whole", "detail", "minus|source"][: 2 + changes],
-        details=lambda title, _: _scores(study, places[title], name),
-        labelled=True,
-        under=ENERGY,
-    )
+    window, hidden = _most_detailed(target), "withheld" in study.attrs
+    made = [(_wrapped(point), point, one["image"].sel(point=point).to_numpy()) for point in points]
+    columns, places = {}, {}
+    for title, place, pixels in [("Source", SOURCE, source), *made, ("True target", TARGET, target)]:
+        rows = {"whole": pixels, "detail": pixels[window]}
+        if changes:
+            rows["minus|source"] = source if hidden else _changed(pixels, source)
+        columns[title], places[title] = list(rows.values()), place
+
+    def details(title: str, _: str) -> dict[str, str]:
+        return _scores(study, places[title], name)
+
+    return pictures.grid(columns, list(rows), details=details, labelled=True, under=ENERGY)
 
 
 def _typical(study: xr.Dataset, points: Sequence[str]) -> list[str]:
@@ -140,12 +130,9 @@ def _scores(study: xr.Dataset, place: str, name: str) -> dict[str, str]:
     """An example's scores as texts, '-' for what has none. place: a point or a reference."""
     energy = _value(study, place, "hf_excess", name)
     over = energy - _value(study, TARGET, "hf_excess", name)
-    texts = {"HF energy over that of training targets": "-" if np.isnan(energy) else f"{np.exp(energy):.2f}"}
+    texts = {"HF energy over that of training targets": number(np.exp(energy), 2).text}
     texts[ENERGY] = "" if np.isnan(over) else f"{np.exp(over):.2f} x target"
-    for title, score, digits in _SCORES:
-        value = _value(study, place, score, name)
-        texts[title] = "-" if np.isnan(value) else f"{value:.{digits}f}"
-    return texts
+    return texts | {title: number(_value(study, place, score, name), digits).text for title, score, digits in _SCORES}
 
 
 def _value(study: xr.Dataset, place: str, score: str, name: str) -> float:

@@ -9,7 +9,7 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.spectra import CYCLES, FREQUENCY, IMAGES, radial
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.gaussian import ENTERING, LAW, LIMIT, STANDARD
+from spectral_collapse.findings.gaussian import ENTERING, ENTRIES, LAW, LIMIT, STANDARD
 from spectral_collapse.studies.gaussian import EMPTIED
 
 _METHODS: lines.Looks = {
@@ -29,8 +29,11 @@ _OVG: lines.Looks = {
     "OVG, variance gradient alone": Look(PALETTE[6], (6, 3)),
     "OVG + TABA": Look(PALETTE[4], (2, 2)),
 }
-_THREE = Look(PALETTE[6], (2, 2)), Look(PALETTE[1]), Look(PALETTE[0], (6, 3))
-_NOISES: lines.Looks = dict(zip((STANDARD, *ENTERING.values()), _THREE, strict=True))
+_NOISES: lines.Looks = {
+    STANDARD: Look(PALETTE[6], (2, 2)),
+    ENTERING["everywhere"]: Look(PALETTE[1]),
+    ENTERING["empty band"]: Look(PALETTE[0], (6, 3)),
+}
 _GREY = "#555555"
 _POWER = x_axis("variance", "variance S of the data", log=True, format="~e", tickCount=6)
 _VARIANCE = y_axis("mean", "power of the latent (white noise = 1)")
@@ -80,14 +83,10 @@ def convergence(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def entry_noise(expected: pd.DataFrame, drawn: pd.DataFrame) -> alt.LayerChart:
     """EDM's inversion with and without the noise of the entry level, expected (lines) and drawn (points)."""
-    few = drawn["series"].unique()
-    colors = {name.partition(",")[0]: color for name, color in zip(few, (PALETTE[1], PALETTE[0]), strict=True)}
-    looks = {
-        name: _METHODS[LIMIT]
-        if name == LIMIT
-        else Look(colors[name.partition(",")[0]], (1, 0) if name in few else (6, 3))
-        for name in expected["series"].unique()
-    }
+    few, colors = drawn["series"].unique(), dict(zip(ENTRIES.values(), (PALETTE[1], PALETTE[0]), strict=True))
+    looks = {LIMIT: _METHODS[LIMIT]}
+    for name in expected["series"].unique()[1:]:
+        looks[name] = Look(colors[name.partition(",")[0]], (1, 0) if name in few else (6, 3))
     tooltip = tips({"series:N": " ", "variance:Q": "S"}, ".2~e") + lines.interval_tooltip("power of the latent")
     points = alt.Chart(drawn).encode(_POWER, lines.channels(looks)["color"], tooltip=tooltip)
     return alt.layer(

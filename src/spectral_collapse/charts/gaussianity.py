@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import latents, lines
-from spectral_collapse.charts.lines import Look, described, figure, x_axis, y_axis
+from spectral_collapse.charts.lines import described, figure, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.gaussianity import LAW
 from spectral_collapse.metrics.shapiro_wilk import LEVEL
-
-_LAW = {LAW: Look(PALETTE[6], (1, 3), "stroke")}
 
 
 @described
@@ -103,9 +100,6 @@ def _rows(table: pd.DataFrame, title: str, kind: str, white: float, free: str = 
 
 
 def _against_count(table: pd.DataFrame, y: alt.Y, *above: alt.Chart) -> alt.FacetChart:
-    x = latents.counts(table)
-    return figure(table, lines.bands, x, y, _looks, height=180, above=above, columns=4, opacity=0.15)
-
-
-def _looks(names: Iterable[str]) -> dict[str, Look]:
-    return latents.looks(name for name in names if name != LAW) | _LAW
+    x, names = latents.counts(table), table["series"].unique()
+    looks = {name: look for name, look in latents.looks([*names, LAW]).items() if name in names}
+    return figure(table, lines.bands, x, y, looks, height=180, above=above, columns=4, opacity=0.15)

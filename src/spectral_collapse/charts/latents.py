@@ -10,17 +10,25 @@ import pandas as pd
 from spectral_collapse.charts import lines
 from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
+from spectral_collapse.findings.gaussianity import LAW
 from spectral_collapse.findings.latents import called
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
-_FIXED = {WHITE: Look(PALETTE[6], (1, 0), "triangle-left"), called(CLOSED): Look("#777777", (12, 3), "stroke")}
+_FIXED = {
+    WHITE: Look(PALETTE[6], (1, 0), "triangle-left"),
+    called(CLOSED): Look("#777777", (12, 3), "stroke"),
+    LAW: Look(PALETTE[6], (1, 3), "stroke"),
+}
 
 
 def looks(series: Iterable[str]) -> dict[str, Look]:
-    """Series as pages write them -> looks: white noise black, the ideal denoiser grey, methods in between."""
-    names = list(dict.fromkeys(called(str(name)) for name in series))
-    methods = lines.looks(name for name in names if name not in _FIXED)
-    return {name: (_FIXED | methods)[name] for name in names}
+    """Series as pages write them -> looks: white noise black, the ideal denoiser grey, what chance gives dotted."""
+    return lines.looks((called(str(name)) for name in series), _FIXED)
+
+
+def named(table: pd.DataFrame, column: str = "series") -> pd.DataFrame:
+    """A table whose series are written as on pages."""
+    return table.assign(**{column: table[column].map(called)})
 
 
 def counts(table: pd.DataFrame) -> alt.X:

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -43,6 +44,8 @@ METHODS = {
     "ovg + taba": 4,
     "ovg+taba": 4,
     "null-space noise + dpm": 5,
+    "dpm-solver++": 6,
+    "cycle diffusion": 12,
 }
 """Series that look the same in every chart -> the number of their look."""
 
@@ -57,14 +60,14 @@ _DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (10, 4), (1, 3))
 _SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for each series: that of `METHODS`, and of others by their order. The first seven differ in all three
-    properties, and those beyond have a colour again, with another dash and another shape; all are different up to 49.
-    """
+def looks(names: Iterable[str], fixed: Looks = MappingProxyType({})) -> dict[str, Look]:
+    """A look for each series: one that is fixed, that of `METHODS`, and of others by their order. The first seven
+    differ in all three properties, and those beyond have a colour again, with another dash and another shape; all are
+    different up to 49."""
     series = list(dict.fromkeys(map(str, names)))
-    known = {name: METHODS[name.lower()] for name in series if name.lower() in METHODS}
+    known = {name: METHODS[name.lower()] for name in series if name not in fixed and name.lower() in METHODS}
     free = (number for number in itertools.count() if number not in known.values())
-    return {name: _look(known[name] if name in known else next(free)) for name in series}
+    return {name: fixed.get(name) or _look(known[name] if name in known else next(free)) for name in series}
 
 
 def _look(number: int) -> Look:
@@ -246,10 +249,10 @@ def crossed(
     ]
 
 
-def log_scale(table: pd.DataFrame, *columns: str) -> alt.Scale:
-    """A logarithmic scale from the smallest number above 0 in these columns to the largest: mean, low and high without
-    any. What is 0, but for rounding, lies on its edge; no row is left out."""
-    values = table[list(columns or ("mean", "low", "high"))].to_numpy(float)
+def log_scale(table: pd.DataFrame) -> alt.Scale:
+    """A logarithmic scale from the smallest number above 0 in the columns mean, low and high to the largest. What is 0,
+    but for rounding, lies on its edge; no row is left out."""
+    values = table[["mean", "low", "high"]].to_numpy(float)
     values = values[np.isfinite(values) & (values > ROUNDING * np.nanmax(values, initial=0.0))]
     return alt.Scale(type="log", nice=False, clamp=True, domain=[float(values.min()), float(values.max())])
 
@@ -359,13 +362,9 @@ def _told(of: Any) -> str:
     if not isinstance(of, pd.DataFrame):
         return ", ".join(map(_told, of.values() if isinstance(of, Mapping) else of))
     series = next((name for name in ("method", "series", "point") if name in of), "")
-    names = [listed(of, name) for name in (series, "network", "panel") if name in of]
+    columns = [of[name].unique() for name in (series, "network", "panel") if name in of]
+    names = [", ".join(map(str, column)).replace("|", ", ") for column in columns]
     return "; ".join([*names, *(of.attrs[name] for name in ("title", "network") if of.attrs.get(name))])
-
-
-def listed(table: pd.DataFrame, column: str) -> str:
-    """What a column has, for the description of a chart."""
-    return ", ".join(map(str, table[column].unique())).replace("|", ", ")
 
 
 def _named(looks: Looks | Look, series: str, x: alt.X) -> list[alt.Tooltip]:

@@ -11,6 +11,7 @@ from spectral_collapse.charts.benchmark import NAMES_WIDTH, labelled, names
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings import pareto as findings
 from spectral_collapse.findings.benchmark import called, title
+from spectral_collapse.statistics import Interval, text
 
 KINDS = {
     "standard": ("Standard", PALETTE[0], "circle"),
@@ -24,15 +25,12 @@ KINDS = {
 """What each kind of point is called, its colour and its shape; colour is never the only difference."""
 
 _DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
-_PLAIN = (
-    ("s_g", title("s_g"), "{:.3f}"),
-    ("clipped_hf", "Clipped steps", "{:.0%}"),
-    ("network_calls", "Network calls", "{:.0f}"),
-)
+_WIDTH, _HEIGHT = 760, 420
+"""Pixels of `front`, with the names of points at its right."""
 
 
 @lines.described
-def front(study: xr.Dataset, width: int = 760, height: int = 420) -> alt.LayerChart:
+def front(study: xr.Dataset) -> alt.LayerChart:
     """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
@@ -45,13 +43,12 @@ def front(study: xr.Dataset, width: int = 760, height: int = 420) -> alt.LayerCh
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     written = _labels(study, findings.published(study).get("ovg"))
-    table = labelled(table.assign(name=table["point"].map(written)), height)
-    kinds = [kind for kind in KINDS if kind in set(table["style"])]
-    kinds, colors, shapes = zip(*(KINDS[kind] for kind in kinds), strict=True)
+    table = labelled(table.assign(name=table["point"].map(written)), _HEIGHT)
+    kinds, colors, shapes = zip(*lines.present(KINDS, table["style"]).values(), strict=True)
     menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
     picked = alt.selection_point(fields=["kind"], bind=menu)
-    left, right, place = table["s_lf_low"].min(), table["s_lf_high"].max(), width - NAMES_WIDTH
-    room = alt.Scale(domain=[left, left + (right - left) * width / place], nice=False)
+    left, right, place = table["s_lf_low"].min(), table["s_lf_high"].max(), _WIDTH - NAMES_WIDTH
+    room = alt.Scale(domain=[left, left + (right - left) * _WIDTH / place], nice=False)
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
     x = x.axis(labelExpr="datum.value > 1 ? '' : datum.label")
     scale = alt.Scale(zero=False, nice=False, padding=12)
@@ -77,7 +74,7 @@ def front(study: xr.Dataset, width: int = 760, height: int = 420) -> alt.LayerCh
         marks,
         *(part.encode(opacity=shown) for part in names(x, y, place)),
     ]
-    return alt.layer(*layers, data=table).properties(width=width, height=height).interactive()
+    return alt.layer(*layers, data=table).properties(width=_WIDTH, height=_HEIGHT).interactive()
 
 
 def table(study: xr.Dataset) -> pd.DataFrame:
@@ -96,11 +93,10 @@ def table(study: xr.Dataset) -> pd.DataFrame:
             shown["HF energy over that of training targets"] = _intervals(rows, "hf_energy", 2)
         elif score == "s_dc":
             shown["Norm / sqrt(d)"] = _intervals(rows, "norm", 3)
-    for column, heading, form in _PLAIN:
-        shown[heading] = rows[column].map(form.format, na_action="ignore").fillna("-")
-    shown["Images x seeds"] = rows["images"].map(str) + rows["seeds"].map(
-        " x {:.0f}".format, na_action="ignore"
-    ).fillna("")
+    shown[title("s_g")] = _written(rows["s_g"], "{:.3f}")
+    shown["Clipped steps"] = _written(rows["clipped_hf"], "{:.0%}")
+    shown["Network calls"] = _written(rows["network_calls"], "{:.0f}")
+    shown["Images x seeds"] = rows["images"].map(str) + _written(rows["seeds"], " x {:.0f}", missing="")
     shown["On the front"] = rows["on_front"].map({True: "yes", False: ""})
     return shown.set_index("Point").rename_axis(index=None, columns="Point")
 
@@ -122,11 +118,12 @@ def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
 
 def _intervals(rows: pd.DataFrame, score: str, digits: int) -> pd.Series:
     """'mean [low, high]' of a score, the interval not to be broken; '-' where it has no value."""
-    texts = [
-        "-" if pd.isna(mean) else f"{mean:.{digits}f} [{low:.{digits}f},\u00a0{high:.{digits}f}]"
-        for mean, low, high in zip(rows[score], rows[f"{score}_low"], rows[f"{score}_high"], strict=True)
-    ]
-    return pd.Series(texts, index=rows.index)
+    ends = rows[[score, f"{score}_low", f"{score}_high"]].to_numpy()
+    return pd.Series([text(Interval(*one), digits).replace(", ", ",\u00a0") for one in ends], rows.index)
+
+
+def _written(values: pd.Series, form: str, missing: str = "-") -> pd.Series:
+    return values.map(form.format, na_action="ignore").fillna(missing)
 
 
 def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
@@ -138,14 +135,11 @@ def _grid_lines(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
 
 def _labels(study: xr.Dataset, published: str | None) -> dict[str | None, str]:
     """What is written for points: all but OVG's, of which the published one and the best of the grid have a name."""
-    kept = {"standard": "standard", "target": KINDS["target"][0]}
-    taba = [str(point) for point in study["point"].to_numpy()[study["method"] == "taba"]]
-    best = findings.best_ovg(study)
-    named = {best: "OVG, best of grid", published: "OVG, published"}
-    if best == published:
-        named = {best: "OVG, published, best"}
+    kept = ["standard", *map(str, study["point"].to_numpy()[study["method"] == "taba"])]
     own = {point: called(point.partition(" (")[0]) for point in findings.others(study)}
-    return kept | named | own | {point: point for point in taba}
+    best = findings.best_ovg(study)
+    ovg = {best: "OVG, best of grid", published: "OVG, published" + ", best" * (best == published)}
+    return dict(zip(kept, kept, strict=True)) | {"target": KINDS["target"][0]} | own | ovg
 
 
 def _tooltips() -> list[alt.Tooltip]:

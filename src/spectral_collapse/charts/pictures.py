@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image
 
+from spectral_collapse.charts.lines import tips
 from spectral_collapse.findings.measured import attr, title_of
 
 Details = Callable[[str, str], dict[str, str]]
@@ -37,8 +38,9 @@ def grid(
     details: Details = lambda title, name: {},
     labelled: bool = False,
     under: str = "",
+    across: int = COLUMNS,
 ) -> alt.FacetChart:
-    """Pictures in columns, `COLUMNS` beside each other at most, the others below them; pixels stay as they are,
+    """Pictures in columns, `across` beside each other at most, the others below them; pixels stay as they are,
     hovering tells what is shown.
 
     Args:
@@ -48,7 +50,9 @@ def grid(
         details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
         labelled: whether the names stand at the left, too; '|' in a name breaks the line.
         under: which of the details of the first row is printed under a column.
+        across: columns beside each other; if they do not fit the page otherwise, pictures are smaller.
     """
+    side = min(SIDE, SIDE * COLUMNS // across)
     table = pd.DataFrame(
         {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
         for title, pictures in columns.items()
@@ -59,27 +63,23 @@ def grid(
     named = alt.Y("name:N", sort=list(names), title=None).axis(**label, domain=False, ticks=False, grid=False)
     pictured = (
         alt.Chart()
-        .mark_image(width=SIDE - 4, height=SIDE - 4, smooth=False)
+        .mark_image(width=side - 4, height=side - 4, smooth=False)
         .encode(
-            x=alt.value(SIDE / 2),
+            x=alt.value(side / 2),
             y=named if labelled else alt.Y("row:O").axis(None),
             url="url:N",
-            tooltip=[
-                alt.Tooltip("column:N", title="Column"),
-                alt.Tooltip("name:N", title="Image"),
-                *(alt.Tooltip(f"{name}:N", title=name) for name in further),
-            ],
+            tooltip=tips({"column:N": "Column", "name:N": "Image"} | {f"{name}:N": name for name in further}),
         )
     )
-    size = {"width": SIDE, "height": SIDE * len(names)}
+    size = {"width": side, "height": side * len(names)}
     if under:
         first = alt.Chart().transform_filter(alt.datum.row == 0).mark_text(fontSize=12)
-        printed = first.encode(x=alt.value(SIDE / 2), y=alt.value(size["height"] + UNDER / 2), text=f"{under}:N")
+        printed = first.encode(x=alt.value(side / 2), y=alt.value(size["height"] + UNDER / 2), text=f"{under}:N")
         pictured = alt.layer(pictured, printed)
     pictured = pictured.properties(**size)
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
     long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
-    turns = math.ceil(len(columns) / (COLUMNS - labelled - long))
+    turns = math.ceil(len(columns) / (across - labelled - long))
     chart = pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns))
     chart = chart.properties(spacing={"column": 0, "row": 12})
     return chart.properties(description=description) if description else chart
@@ -121,12 +121,9 @@ def sliders(
     of each part that is shown first.
     """
     grids = {key: grid(columns, names, labelled=True) for key, columns in frames.items()}
-    counts = [len({*parts}) for parts in zip(*grids, strict=True)]
-    binds = [
-        alt.binding_range(min=0, max=count - 1, step=1, name=control)
-        for control, count in zip(controls, counts, strict=True)
-    ]
-    return _one_of(grids, binds, start)
+    most = [len({*parts}) - 1 for parts in zip(*grids, strict=True)]
+    ranges = zip(controls, most, strict=True)
+    return _one_of(grids, [alt.binding_range(min=0, max=last, step=1, name=name) for name, last in ranges], start)
 
 
 def menu(frames: Mapping[str, alt.FacetChart], description: str) -> alt.VConcatChart:
@@ -135,8 +132,7 @@ def menu(frames: Mapping[str, alt.FacetChart], description: str) -> alt.VConcatC
 
     frames: what the menu calls a grid -> that grid. description: for readers who do not see the pictures.
     """
-    names = list(frames)
-    chosen = alt.binding_select(options=list(range(len(names))), labels=names, name="Show: ")
+    chosen = alt.binding_select(options=list(range(len(frames))), labels=list(frames), name="Show: ")
     return _one_of({(name,): one for name, one in frames.items()}, [chosen], [0]).properties(description=description)
 
 

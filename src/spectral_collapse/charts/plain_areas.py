@@ -15,14 +15,13 @@ from spectral_collapse.charts.lines import Look, described, figure, x_axis, y_ax
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.plain_areas import AREAS, KINDS, SERIES
+from spectral_collapse.studies.latents import WHITE
 
-_SERIES = dict(
-    zip(
-        SERIES.values(),
-        (Look(PALETTE[6]), Look(PALETTE[1], (6, 3), "triangle-up"), Look(PALETTE[0], (8, 2, 2, 2), "diamond")),
-        strict=True,
-    )
-)
+_SERIES = {
+    SERIES[WHITE]: Look(PALETTE[6]),
+    SERIES["standard"]: Look(PALETTE[1], (6, 3), "triangle-up"),
+    SERIES["taba"]: Look(PALETTE[0], (8, 2, 2, 2), "diamond"),
+}
 _STEPS = {
     AREAS["plain"]: Look(PALETTE[1]),
     AREAS["other"]: Look(PALETTE[0], (6, 3)),
@@ -72,10 +71,9 @@ def sweep(table: pd.DataFrame) -> alt.FacetChart:
 @described
 def geometry(table: pd.DataFrame) -> alt.FacetChart:
     """Angles and distances of noise, image and latent, and how often a latent is nearest to its own noise."""
-    titles = SERIES | {"white noise": "another noise"}
-    table = table.replace({"series": {SERIES[name]: title for name, title in titles.items()}})
-    looks = dict(zip(titles.values(), _SERIES.values(), strict=True))
-    return _rows(table, x_axis("mean", zero=False), looks, per_row=3)
+    called = {SERIES[WHITE]: "another noise"}
+    looks = {called.get(name, name): look for name, look in _SERIES.items()}
+    return _rows(table.replace({"series": called}), x_axis("mean", zero=False), looks, per_row=3)
 
 
 @described
@@ -89,10 +87,8 @@ def path_pictures(study: xr.Dataset) -> alt.FacetChart:
 @described
 def path(table: pd.DataFrame) -> alt.FacetChart:
     """High-frequency energy of the samples on the way from one latent to another."""
-    x, y = (
-        x_axis("place", "position between two latents", format="~g"),
-        y_axis("mean", "log energy over that of training targets"),
-    )
+    x = x_axis("place", "position between two latents", format="~g")
+    y = y_axis("mean", "log energy over that of training targets")
     options = {"height": 150, "below": [lines.rule(y=0)], "points": True, "columns": 3}
     return figure(table, lines.bands, x, y, _SERIES, **options)
 

@@ -24,13 +24,11 @@ _SERIES = {
 
 @pictures.explained
 @described
-def filtered_pictures(study: xr.Dataset, rows: int = 3) -> alt.FacetChart:
+def filtered_pictures(study: xr.Dataset) -> alt.FacetChart:
     """Images and what is left of them below and above three cutoffs (Fig. 11 of the paper)."""
-    image = study["filtered_image"].isel(shown=slice(rows))
-    columns = {
-        name.replace(" ", "|").capitalize(): image.sel(filtered_picture=name).to_numpy()
-        for name in image["filtered_picture"].to_numpy()
-    }
+    image = study["filtered_image"].isel(shown=slice(3))
+    names = [str(name) for name in image["filtered_picture"].to_numpy()]
+    columns = {name.replace(" ", "|").capitalize(): image.sel(filtered_picture=name).to_numpy() for name in names}
     return pictures.grid(columns, list(image["shown"].to_numpy()))
 
 
@@ -68,7 +66,7 @@ def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
 def flag_masks(study: xr.Dataset, table: pd.DataFrame) -> alt.FacetChart:
     """Latents and which of their patches S_DC flags (Fig. 8 calls the latter the flag mask).
 
-    table: their mean S_DC, of `findings.decorrelation`.
+    table: their mean S_DC, of `findings.scores.decorrelation`.
     """
     columns = {}
     for number in range(min(study.sizes["shown"], 2)):
@@ -84,10 +82,8 @@ def norms_against_chi_square(study: xr.Dataset, law: pd.DataFrame) -> alt.VConca
     names = [str(name) for name in study["latent_series"].to_numpy()]
     table = study["norm"].to_dataframe("value").reset_index()
     both = pd.concat([table["value"], law["value"]])
-    low, high = both.min(), both.max()
-    axis = x_axis("value", "squared norm / d", domain=[low, high], nice=True, zero=False)
-    outline = {"color": PALETTE[6], "strokeWidth": 1.5}
-    curve = alt.Chart(law).mark_area(opacity=0.25, color=PALETTE[6], line=outline)
+    axis = x_axis("value", "squared norm / d", domain=[both.min(), both.max()], nice=True, zero=False)
+    curve = alt.Chart(law).mark_area(opacity=0.25, color=PALETTE[6], line={"color": PALETTE[6], "strokeWidth": 1.5})
     density = y_axis("density", f"density, χ²({study.attrs['dimension']})", tickCount=4)
     ticks = alt.Chart(table).mark_tick(thickness=2, size=22, opacity=0.8)
     ticks = ticks.encode(

@@ -57,9 +57,8 @@ def shown(found: Mapping[str, xr.Dataset]) -> alt.VConcatChart:
 
     def grid(study: xr.Dataset) -> alt.FacetChart:
         columns = {"Source": study["source_image"], "True target": study["target_image"]}
-        columns |= {
-            str(name).replace(", ", ",|"): study["image"].sel(picture=name) for name in study["picture"].to_numpy()
-        }
+        for name in map(str, study["picture"].to_numpy()):
+            columns[name.replace(", ", ",|")] = study["image"].sel(picture=name)
         names = list(map(str, study["shown"].to_numpy()))
         return pictures.grid({title: list(images.to_numpy()) for title, images in columns.items()}, names)
 

@@ -15,21 +15,17 @@ from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.collapse import TITLES
 from spectral_collapse.studies.collapse import OUTPUTS
 
+_OUTPUTS = lines.looks(OUTPUTS)
 IMAGES = {
-    "source": ("source", Look(PALETTE[6])),
-    "standard": ("standard inversion, then sampling", Look(PALETTE[0])),
-    "DPM-Solver++": ("DPM-Solver++, then sampling", Look(PALETTE[4], (1, 2))),
-    "TABA": ("TABA, then sampling", Look(PALETTE[1], (2, 2))),
-    "OVG": ("OVG, then sampling", Look(PALETTE[3], (8, 2, 2, 2))),
+    "source": ("source", Look("#999999")),
+    **{name: (f"{name}, then sampling", look) for name, look in _OUTPUTS.items()},
     "target": ("true target", Look(PALETTE[2], (6, 3))),
 }
 _WHITE = Look(lines.DASHED["color"], (12, 3))
 """Of white noise beside methods: like none of `lines.looks`."""
 _LATENTS = {
-    "source, network": Look(PALETTE[0]),
-    "source, DPM-Solver++": Look(PALETTE[4], (1, 2)),
-    "source, TABA": Look(PALETTE[1], (2, 2)),
-    "source, OVG": Look(PALETTE[3], (8, 2, 2, 2)),
+    "source, network": _OUTPUTS["standard"],
+    **{f"source, {name}": _OUTPUTS[name] for name in ("DPM-Solver++", "TABA", "OVG")},
     "source, closed form": Look("#777777", (6, 3)),
     "target, network": Look(PALETTE[2]),
 }
@@ -39,15 +35,14 @@ _COLUMNS = {
     "Source": "source",
     "Standard|inversion": "standard",
     "DPM-|Solver++": "DPM-Solver++",
+    "Cycle|diffusion": "cycle diffusion",
     "TABA": "TABA",
     "OVG": "OVG",
     "True target": "target",
 }
 """Title of a column of pictures -> its series."""
 DETAIL = ", detail"
-
 CYCLES = "spatial frequency (cycles per pixel)"
-
 FREQUENCY = x_axis("frequency", CYCLES, log=True, format="~g")
 """The axis of spectra."""
 
@@ -62,12 +57,11 @@ def image_spectra(table: pd.DataFrame) -> alt.LayerChart:
 def latent_spectra(table: pd.DataFrame) -> alt.FacetChart:
     """Power against frequency of inverted latents, a panel each, of `findings.collapse.latent_spectra`: the mean, and a
     thin line per picture. The dashed line is white noise."""
-    shown = table.assign(panel=table["series"].map({name: TITLES[name] for name in _LATENTS}))
-    shown = shown.dropna(subset="panel")
-    y = lines.log_axis(
-        alt.Y("mean:Q", title="power, white noise = 1 (log)"), shown, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
-    )
-    color = lines.channels({TITLES[name]: look for name, look in _LATENTS.items()}, "panel")["color"].legend(None)
+    titles = {name: TITLES[name] for name in _LATENTS}
+    shown = table.assign(panel=table["series"].map(titles)).dropna(subset="panel")
+    y = alt.Y("mean:Q", title="power, white noise = 1 (log)")
+    y = lines.log_axis(y, shown, [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30])
+    color = lines.channels({titles[name]: look for name, look in _LATENTS.items()}, "panel")["color"].legend(None)
     tooltip = tips({"panel:N": " ", "picture:N": "picture", "frequency:Q": CYCLES, "mean:Q": "power"}, ".3~g")
     base = alt.Chart().encode(FREQUENCY, y, color, tooltip=tooltip)
     single = base.transform_filter("isValid(datum.picture)").mark_line(strokeWidth=1, opacity=0.6)
@@ -100,22 +94,19 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
     names = list(study["shown"].to_numpy()[:rows])
     image = study["image"].sel(shown=names)
     series = {title: name for title, name in _COLUMNS.items() if "withheld" not in study.attrs or name in OUTPUTS}
-    endings = ("", DETAIL) if detail else ("",)
     middle = slice(image.sizes["row"] // 2 - detail // 2, image.sizes["row"] // 2 + detail // 2)
+    parts = {"": image} | ({DETAIL: image.isel(row=middle, col=middle)} if detail else {})
     columns = {
-        title: [
-            picture.to_numpy()
-            for whole in image.sel(image_series=name)
-            for picture in (whole, whole.isel(row=middle, col=middle))[: len(endings)]
-        ]
-        for title, name in series.items()
+        title: [part.sel(image_series=one, shown=name).to_numpy() for name in names for part in parts.values()]
+        for title, one in series.items()
     }
 
     def energy(title: str, name: str) -> dict[str, str]:
         value = float(study["image_excess"].sel(image_series=series[title], sample=name.removesuffix(DETAIL)))
         return {"High-frequency energy over that of training targets": f"{np.exp(value):.2f}"}
 
-    return pictures.grid(columns, [name + ending for name in names for ending in endings], details=energy)
+    rows = [name + ending for name in names for ending in parts]
+    return pictures.grid(columns, rows, details=energy, across=len(_COLUMNS))
 
 
 @described

@@ -4,68 +4,18 @@ from __future__ import annotations
 
 import uuid
 from html import escape
+from pathlib import Path
 
 import pandas as pd
 
 from spectral_collapse.findings.cells import Cell, Cells, Page, cells_of
 
-_STYLE = """
-#ID .scroll{overflow-x:auto;max-height:38em;overflow-y:auto}
-#ID .more{mask-image:linear-gradient(to right,#000 calc(100% - 4em),#0002)}
-#ID table{border-collapse:separate;border-spacing:0;font-size:.85em;width:max-content}
-#ID .caption{margin:.3em 0;font-size:.95em;color:var(--pst-color-text-muted,#555)}
-#ID th,#ID td{padding:.25em .6em;text-align:right;border-bottom:1px solid var(--pst-color-border,#ddd);
-  white-space:nowrap;background:var(--pst-color-background,#fff);color:var(--pst-color-text-base,#222)}
-#ID th{position:sticky;top:0;z-index:1}
-#ID tr>:first-child{position:sticky;left:0;text-align:left;z-index:1;
-  border-right:1px solid var(--pst-color-border,#bbb)}
-#ID .text{text-align:left}
-#ID .long{white-space:normal;min-width:9em;max-width:24em}
-#ID tbody .long{min-width:16em}
-#ID tbody .long:first-child{position:static}
-#ID thead tr>:first-child{z-index:2}
-#ID th button{all:unset;cursor:pointer;font-weight:600}
-#ID th button:focus-visible{outline:2px solid currentColor}
-#ID .best{font-weight:700}
-#ID .second{text-decoration:underline}
-#ID .controls label{margin-right:.8em;font-size:.85em;white-space:nowrap}
-"""
+_ASSETS = Path(__file__).parents[1] / "assets"
+_STYLE, _SCRIPT = ("\n" + (_ASSETS / name).read_text("utf-8") for name in ("table.css", "table.js"))
+"""With ID in place of a table's own name."""
 
 LONG = 26
 """Letters of a text that breaks into lines; shorter ones stay in one."""
-
-_SCRIPT = """
-(() => {
-  const root = document.getElementById("ID"), table = root.querySelector("table"), body = table.tBodies[0];
-  const heads = [...table.tHead.rows[0].cells], frame = root.querySelector(".scroll");
-  // What scrolls fades out at the right, until its end is in sight.
-  const fade = () => frame.classList.toggle("more", frame.scrollWidth - frame.clientWidth - frame.scrollLeft > 4);
-  frame.addEventListener("scroll", fade);
-  new ResizeObserver(fade).observe(frame);
-  const key = (row, place) => row.cells[place].dataset.sort;
-  heads.forEach((head, place) => head.querySelector("button").addEventListener("click", () => {
-    const down = head.getAttribute("aria-sort") === "descending";
-    heads.forEach(other => other.removeAttribute("aria-sort"));
-    head.setAttribute("aria-sort", down ? "ascending" : "descending");
-    const sign = down ? 1 : -1;
-    [...body.rows].sort((one, other) => {
-      const a = key(one, place), b = key(other, place);
-      if (a === "" || b === "") return (a === "") - (b === "");
-      const numbers = !isNaN(a) && !isNaN(b);
-      return sign * (numbers ? a - b : a.localeCompare(b));
-    }).forEach(row => body.append(row));
-  }));
-  root.querySelectorAll("input").forEach(box => {
-    const show = () => [...table.rows].forEach(row => { row.cells[box.value].hidden = !box.checked; });
-    box.addEventListener("change", show);
-    show();
-  });
-  root.querySelectorAll("select").forEach(choice => choice.addEventListener("change", () =>
-    [...body.rows].forEach(row => {
-      row.hidden = choice.value !== "" && key(row, choice.dataset.column) !== choice.value;
-    })));
-})();
-"""
 
 
 def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidden: tuple[str, ...] = ()) -> Page:
@@ -140,8 +90,6 @@ def _cell(cell: Cell, notes: list[str], look: list[str], first: bool) -> str:
 
 
 def _menu(cells: Cells, column: str) -> str:
-    values = list(dict.fromkeys(str(cell.value) for cell in cells[column]))
-    options = "".join(f'<option value="{escape(value)}">{escape(value)}</option>' for value in ("", *values))
-    options = options.replace('<option value=""></option>', '<option value="">all</option>')
-    place = cells.columns.get_loc(column)
-    return f'<label>{escape(column)} <select data-column="{place}">{options}</select></label>'
+    values = dict.fromkeys(escape(str(cell.value)) for cell in cells[column])
+    options = '<option value="">all</option>' + "".join(f'<option value="{one}">{one}</option>' for one in values)
+    return f'<label>{escape(column)} <select data-column="{cells.columns.get_loc(column)}">{options}</select></label>'

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 
 import altair as alt
 import pandas as pd
 import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.lines import Looks, described
+from spectral_collapse.charts.lines import described
 from spectral_collapse.charts.theme import PALETTE
-from spectral_collapse.findings.trajectories import TITLES
+from spectral_collapse.findings.latents import called
+from spectral_collapse.findings.trajectories import YARDSTICK
 
+_looks = partial(lines.looks, fixed={YARDSTICK: lines.Look(PALETTE[6], (1, 3))})
 _VIEWS = {"state": "state x", "noise": "predicted|noise", "clean": "predicted|clean image"}
 
 
@@ -24,7 +26,7 @@ def slider(study: xr.Dataset) -> alt.VConcatChart:
     ratios = study["ratio"].sel(walk="inversion").to_numpy()
     frames = {
         (f"step {step + 1} of {study.sizes['step']}, from noise ratio {ratios[step]:.3g}",): {
-            TITLES.get(name, name): list(study["picture"].sel(pictured_method=name, pictured=step).to_numpy())
+            called(name): list(study["picture"].sel(pictured_method=name, pictured=step).to_numpy())
             for name in study["pictured_method"].to_numpy()
         }
         for step in steps
@@ -84,13 +86,6 @@ def clean_error(table: pd.DataFrame) -> alt.FacetChart:
         column=alt.Column("panel:N", title=None, sort=list(table["panel"].unique())),
         spacing=10,
     )
-
-
-def _looks(names: Iterable[str]) -> Looks:
-    """The look of the yardstick, and those of the methods in their order, the same in every figure."""
-    yardstick = next(iter(TITLES.values()))
-    methods = lines.looks(name for name in names if name != yardstick)
-    return {name: lines.Look(PALETTE[6], (1, 3)) if name == yardstick else methods[name] for name in names}
 
 
 def _ticks(steps: pd.Series) -> list[int]:

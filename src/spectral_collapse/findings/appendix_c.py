@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from spectral_collapse.findings.claims import Case, Claim, from_cases
 from spectral_collapse.findings.decomposition import DENOISERS, MEASURE_TITLES
 from spectral_collapse.findings.intervals import ENDS, as_table, concat, high_mean, means, of_means, titled
 from spectral_collapse.findings.latents import called
-from spectral_collapse.findings.measured import below, title_of
+from spectral_collapse.findings.measured import above, below, title_of
 from spectral_collapse.findings.tidy import does, enumerated
 from spectral_collapse.statistics import Interval, interval, ratio, text
 
@@ -25,19 +26,18 @@ EXACT = 0.05
 """A relative error below this counts as none."""
 
 _BEYOND = "beyond the ideal denoiser"
+_NEARER = {"the claim": True, "the ideal denoiser": False, _BEYOND: False, "neither": None}
 _RISING = {
-    (True, True): "both rise",
-    (True, False): "only the network rises",
-    (False, True): "only the ideal denoiser rises",
-    (False, False): "neither rises",
+    "both rise": True,
+    "only the network rises": True,
+    "only the ideal denoiser rises": False,
+    "neither rises": False,
 }
-"""What is said of the network's and the ideal denoiser's numbers, by whether each rises."""
-_HELD = {"the claim": True, "the ideal denoiser": False, _BEYOND: False, "neither": None} | {
-    said: rises for (rises, _), said in _RISING.items()
-}
-"""Whether a claim holds, by what it is nearer to."""
+"""Whether a claim holds, by what the measurement is nearer to, or by whose numbers rise."""
 _NO_PLACES = "not measured: these images have no such areas"
 _NOT_JUDGED = ("by construction", "see the number")
+_FIGURES = {"50, 51, 56": "fig-gain", "Corollary 2": "fig-entering-noise"}
+"""Claims with a figure of their own; the numbers of the others stand in the chapter's table."""
 _SIDES = ("network", "covariance")
 """Denoisers: the measured one, and the perfect one of Gaussian data."""
 
@@ -128,28 +128,25 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
     claim holds on a data set where the measurement is nearer to it than to the closed form, and fails where it is
     nearer to the closed form or beyond it (`compared`); what is to rise holds where the network's number rises.
     Corollary 1 holds where the relative error of the image that a latent gives back lies below `EXACT`."""
-    cases: dict[tuple[str, str], dict[str, Case]] = {}
+    held, cases = _NEARER | _RISING, collections.defaultdict[tuple[str, str], dict[str, Case]](dict)
     for name, study in found.items():
         title = title_of(study)
         for one in predictions(study, decomposition[name]):
-            if one.nearer not in _NOT_JUDGED:
-                case = cases.setdefault((one.claim, one.equation), {})
-                if one.nearer in _HELD:
-                    rises = f" ({one.nearer})" if one.nearer in _RISING.values() else ""
-                    case[title] = f"{one.measured}, ideal denoiser {one.closed_form}{rises}", _HELD[one.nearer]
+            if one.nearer in _NOT_JUDGED:
+                continue
+            case = cases[one.claim, one.equation]
+            if one.nearer in held:
+                rises = f" ({one.nearer})" * (one.nearer in _RISING)
+                case[title] = f"{one.measured}, ideal denoiser {one.closed_form}{rises}", held[one.nearer]
         for method in study["inverse"].to_numpy():
             error = interval(study["reconstruction_error"].sel(inverse=method))
-            case = cases.setdefault((_gives_back(called(method)), "Corollary 1"), {})
-            case[title] = text(error), below(error, EXACT)
+            cases[_gives_back(called(method)), "Corollary 1"][title] = text(error), below(error, EXACT)
+
     made = []
     for (claim, equation), case in cases.items():
-        place = equation if equation.startswith("Cor") else f"Eq. {equation}"
-        made.append(from_cases(claim, f"Spectral Collapse, App. C, {place}", case, figure=_FIGURES.get(equation, "")))
+        where = f"Spectral Collapse, App. C, {'' if equation.startswith('Cor') else 'Eq. '}{equation}"
+        made.append(from_cases(claim, where, case, figure=_FIGURES.get(equation, "")))
     return made
-
-
-_FIGURES = {"50, 51, 56": "fig-gain", "Corollary 2": "fig-entering-noise"}
-"""Claims with a figure of their own; the numbers of the others stand in the chapter's table."""
 
 
 def table(found: list[Prediction]) -> pd.DataFrame:
@@ -160,22 +157,20 @@ def table(found: list[Prediction]) -> pd.DataFrame:
 
 def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     """Which claims that predict a number our network follows, and how the others fared, as Markdown."""
-    judged = ("the claim", "the ideal denoiser", _BEYOND, "neither")
-    found = [one for one in predictions(study, decomposed) if one.nearer in judged]
+    found = [one for one in predictions(study, decomposed) if one.nearer in _NEARER]
     followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
     others = {
-        "follow": ("the ideal denoiser", " the ideal denoiser for Gaussian data"),
-        "lie": (_BEYOND, " beyond it (even farther from the paper)"),
-        "remain": ("neither", " undecided"),
+        "the ideal denoiser": ("follow", "the ideal denoiser for Gaussian data"),
+        _BEYOND: ("lie", "beyond it (even farther from the paper)"),
+        "neither": ("remain", "undecided"),
     }
-    counts = {verb: (sum(one.nearer == side for one in found), rest) for verb, (side, rest) in others.items()}
-    rest = [f"{does(count, verb)}{words}" for verb, (count, words) in counts.items() if count]
+    counts = collections.Counter(one.nearer for one in found)
+    rest = [f"{does(counts[side], verb)} {words}" for side, (verb, words) in others.items() if counts[side]]
     which = f": {'; '.join(words[0].lower() + words[1:] for words in followed)}" if followed else ""
-    told = (
+    return (
         f"**Answer.** On {title_of(study)}, our network follows the paper in {len(followed)} of {len(found)} testable "
-        f"predictions{which}."
+        f"predictions{which}.{f' Of the others, {enumerated(rest)}.' * bool(rest)}"
     )
-    return told + f" Of the others, {enumerated(rest)}." * bool(rest)
 
 
 def explained(study: xr.Dataset) -> str:
@@ -202,16 +197,15 @@ def entered_with_noise(study: xr.Dataset) -> str:
 def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Prediction:
     """A claim that predicts a number, with the side of the midpoint on which the whole measured interval lies."""
     middle = (predicted + closed.mean) / 2
-    sides = np.sign([measured.low - middle, measured.high - middle])
-    if not np.isfinite(sides).all():
+    side = above(measured, middle)
+    if not np.isfinite([middle, measured.low, measured.high]).all():
         nearer = _NO_PLACES
-    elif sides[0] != sides[1]:
+    elif side is None:
         nearer = "neither"
-    elif sides[0] == np.sign(predicted - middle):
+    elif side == (predicted > middle):
         nearer = "the claim"
     else:
-        beyond = min(sides[0] * (end - closed.mean) for end in (measured.low, measured.high)) > 0
-        nearer = _BEYOND if beyond else "the ideal denoiser"
+        nearer = _BEYOND if above(measured, closed.mean) is side else "the ideal denoiser"
     return Prediction(claim, equation, f"{predicted:.3f}", text(measured), text(closed), nearer)
 
 
@@ -220,20 +214,23 @@ def rising(network: list[Interval], closed: list[Interval]) -> str:
     means = np.array([[one.mean for one in found] for found in (network, closed)])
     if np.isnan(means).any():
         return _NO_PLACES
-    return _RISING[tuple(bool(rises) for rises in (np.diff(means) > 0).all(1))]
+    ours, ideal = (np.diff(means) > 0).all(1)
+    if ours:
+        return "both rise" if ideal else "only the network rises"
+    return "only the ideal denoiser rises" if ideal else "neither rises"
 
 
 def _spectral_bias(decomposed: xr.Dataset) -> Prediction:
     """Does the network's error, in units of the closed form's, grow with frequency?"""
     error = decomposed["error"].sum("step")
-    high, low = (error.sel(band=band, denoiser=list(_SIDES)) for band in ("high", "low"))
-    sides = (high.transpose("denoiser", "sample"), low.transpose("denoiser", "sample"))
+    error = error.sel(denoiser=list(_SIDES)).transpose("band", "denoiser", "sample")
 
     def quotient(high: np.ndarray, low: np.ndarray) -> np.ndarray:
         return high[0] / high[1] / (low[0] / low[1])
 
-    measured = of_means(quotient, *sides, groups=statistics.groups_of(error))
-    nearer = "the claim" if measured.low > 1 else _BEYOND if measured.high < 1 else "neither"
+    bands = error.sel(band="high"), error.sel(band="low")
+    measured = of_means(quotient, *bands, groups=statistics.groups_of(error))
+    nearer = {True: "the claim", False: _BEYOND, None: "neither"}[above(measured, 1)]
     claim = (
         "High frequencies are fitted worse than low ones (squared error divided by the optimum's, ratio of the high to "
         "the low band)"

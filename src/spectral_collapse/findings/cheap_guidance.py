@@ -32,18 +32,10 @@ _TERMS = {"g_HF": ("spectral HF", "secant HF", "free HF"), "g_LF": ("spectral LF
 
 @each(stacked, "dataset")
 def gradients(study: xr.Dataset, value: str) -> pd.DataFrame:
-    """`cosine` or `log_length` along exact OVG's walk: columns panel, series (origin), step (from 1), ..."""
-    return _steps(study, study[value].rename(kind="series"))
-
-
-@each(stacked, "dataset")
-def high_shares(study: xr.Dataset) -> pd.DataFrame:
-    """Share of the energy of g_HF at high frequencies: columns panel, series (origin), step, and those of `means`."""
-    return _steps(study, study["share"].sel(gradient=["g_HF"], band="high", drop=True).rename(origin="series"))
-
-
-def _steps(study: xr.Dataset, values: xr.DataArray) -> pd.DataFrame:
-    table = means(values, "followed").dropna(subset="mean")
+    """`cosine` or `log_length` along exact OVG's walk, or the `share` of g_HF's energy at high frequencies: columns
+    panel, series (origin), step (from 1), and those of `means`."""
+    values = study[value].sel(gradient=["g_HF"], band="high", drop=True) if value == "share" else study[value]
+    table = means(values, "followed").dropna(subset="mean").rename(columns={"kind": "series", "origin": "series"})
     panel = f"{title_of(study)}, {attr(study, 'space')}|" + table["gradient"]
     return table.assign(step=table["step"] + 1, panel=panel)
 
@@ -86,21 +78,22 @@ def area_gain(study: xr.Dataset, variant: str) -> HypervolumeGain:
     """The area under the front of a variant with and without TABA's start, minus exact OVG's, from (0, 0). S_LF counts
     up to that of each image's true target only."""
     kept = np.minimum(study["s_lf"], study["target_s_lf"])
-    values = {
-        name: np.stack([of.sel(variant=name).transpose("start", "sample") for of in (kept, study["s_hf"])], -1)
+    ours, exact = (
+        np.stack([of.sel(variant=name).transpose("start", "sample") for of in (kept, study["s_hf"])], -1)
         for name in (variant, EXACT)
-    }
-    return statistics.hypervolume_gain(values[variant], values[EXACT], groups=statistics.groups_of(study))
+    )
+    return statistics.hypervolume_gain(ours, exact, groups=statistics.groups_of(study))
 
 
 def chosen(study: xr.Dataset, at_most: float) -> str | None:
-    """The cheap variant that is best on the validation images, by mean S_HF times mean S_LF (capped at the target's).
-    at_most: time over the standard inversion's. None where no variant is as cheap. Test images play no part."""
+    """The cheap variant that is best on the validation images. at_most: time over the standard inversion's. None where
+    no variant is as cheap."""
     return _best(study, [name for name in cheap(study) if seconds(study)[name] <= at_most])
 
 
 def _best(study: xr.Dataset, variants: Sequence[str]) -> str | None:
-    """Of the variants that were run, the one with the largest mean S_HF times mean S_LF (cut) on validation images."""
+    """Of the variants that were run, the one with the largest mean S_HF times mean S_LF (capped at the target's) on
+    validation images; test images play no part."""
     kept = np.minimum(study["validation_s_lf"], study["validation_target_s_lf"]).mean("validated")
     values = (study["validation_s_hf"].mean("validated") * kept).to_series()
     return max((name for name in variants if name in values), key=lambda name: values[name], default=None)
@@ -152,25 +145,21 @@ def choice(study: xr.Dataset) -> dict[str, str]:
 
 def answer(found: Found) -> str:
     """Whether the chosen variants lose area against exact OVG, and at what cost, as Markdown."""
-    picked = {name: chosen(study, CHEAP) for name, study in found.items()}
-    known = {name: variant for name, variant in picked.items() if variant is not None}
+    known = {name: variant for name, study in found.items() if (variant := chosen(study, CHEAP))}
     if not known:
         return f"**Answer.** No: no variant ran in {CHEAP:g} times the standard inversion's time."
     slowest = max(seconds(found[name])[variant] for name, variant in known.items())
     fastest = min(seconds(found[name])[EXACT] for name in known)
     counted, note = judged({name: found[name] for name in known})
     lost = sum(bool(area_gain(study, known[name]).gain.high < 0) for name, study in counted.items())
-    word = (
-        "Not on all data sets" if lost or len(known) < len(found) else "Nearly" if slowest > NEXT_TO_NOTHING else "Yes"
-    )
-    where = f"significantly worse than exact OVG on {often(lost, len(counted))} data sets"
-    told = (
-        f"**Answer.** {word}. In structure and texture together{note}, a cheap variant, chosen for each data set on "
-        f"validation images, is {where if lost else 'nowhere significantly worse than exact OVG'}. It takes at most "
-        f"{slowest:.1f} times as long as the standard inversion, exact OVG at least {fastest:.1f} times."
-    )
     slow = len(found) - len(known)
-    return told + f" On {often(slow, len(found))} data sets no variant is fast enough." * bool(slow)
+    word = "Not on all data sets" if lost or slow else "Nearly" if slowest > NEXT_TO_NOTHING else "Yes"
+    nowhere, somewhere = "" if lost else "nowhere ", f" on {often(lost, len(counted))} data sets" if lost else ""
+    return (
+        f"**Answer.** {word}. In structure and texture together{note}, a cheap variant, chosen for each data set on "
+        f"validation images, is {nowhere}significantly worse than exact OVG{somewhere}. It takes at most "
+        f"{slowest:.1f} times as long as the standard inversion, exact OVG at least {fastest:.1f} times."
+    ) + f" On {often(slow, len(found))} data sets no variant is fast enough." * bool(slow)
 
 
 def direction(found: Found, share: float = 1.0) -> float:
@@ -183,9 +172,8 @@ def claims(found: Found) -> list[Claim]:
     """This project's goals, on data sets whose S_LF can support a claim. A goal fails where the variant takes more time
     than its budget, or where the whole 95 % interval of the difference of areas (S_LF capped at each target's own) is
     below 0; it holds where the interval is not, and lies above -5 % of exact OVG's area; else it is open."""
-    best = "with the gradients chosen on validation images"
     return [
-        _goal(found, best, lambda study: chosen(study, CHEAP), CHEAP),
+        _goal(found, "with the gradients chosen on validation images", lambda study: chosen(study, CHEAP), CHEAP),
         _goal(found, "'free', without backward passes,", lambda study: _best(study, ["free"]), NEXT_TO_NOTHING),
     ]
 

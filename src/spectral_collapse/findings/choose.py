@@ -10,6 +10,7 @@ not corrected for the number of methods, and the best is chosen on the images th
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,17 +21,32 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.errors import DataError, unknown
-from spectral_collapse.findings import cells, fine_detail
-from spectral_collapse.findings.benchmark import called, capped, difference, points, seeds_averaged, smoother
+from spectral_collapse.findings import cells, comparison, fine_detail, perception
+from spectral_collapse.findings.benchmark import (
+    called,
+    capped,
+    difference,
+    points,
+    seeds_averaged,
+    smoother,
+    structure,
+)
 from spectral_collapse.findings.cells import Cell, Cells
+from spectral_collapse.findings.claims import is_lower
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import enumerated, often, once
+from spectral_collapse.inversion import METHODS
+from spectral_collapse.inversion.noise_maps import NoiseMaps
 from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.studies.published import COMBINED
 
 BUDGETS = (1.0, 1.1, 1.6, 4.0)
 """What an inversion may cost, in standard inversions: `inversion_cost` of the benchmark."""
+
+DETAIL = "detail"
+"""Minus how far the fine detail of each image is from that of its true target, `fine_detail.distance`."""
 
 JOINT = "joint"
 """S_LF, capped at the true target's own, times S_HF of each image: the area under its point. It wants both."""
@@ -39,6 +55,7 @@ AMONG, APART = "among the best", "significantly worse than the best"
 """What `gains` calls a method that leads, and one that does not."""
 
 _SCORES = {
+    DETAIL: "nearness in fine detail (minus log of the factor)",
     "psnr": "PSNR to the true target (dB)",
     JOINT: "S_LF (capped) times S_HF",
     "reconstruction": "PSNR to the source (dB)",
@@ -59,15 +76,16 @@ class Task:
 
 
 TASKS = {
-    "super-resolution, to measure in": Task("psnr", ("color",)),
-    "super-resolution, to look at": Task(JOINT, ("color",), near=True),
+    "fine detail": Task(DETAIL),
+    "super-resolution: values": Task("psnr", ("color",)),
+    "super-resolution: looks": Task(JOINT, ("color",), near=True),
     "drawing to photo": Task(JOINT, ("silhouette", "edges"), near=True),
     "reconstruction": Task("reconstruction"),
-    "editing": Task("s_lf", floor="s_hf"),
+    "keeping structure": Task("s_lf", floor="s_hf"),
 }
 
 
-MEASURING, LOOKING, *_ = TASKS
+_, MEASURING, LOOKING, *_ = TASKS
 ENDS = (BUDGETS[0], BUDGETS[-1])
 _NAMED, _DRAWN = 3, 6
 """Of methods that lead, a sentence names so many, and the figure has so many."""
@@ -182,18 +200,44 @@ def _most(found: Found, task: str, budget: float) -> tuple[list[str], int]:
     return [name for name, count in counts.items() if count == most], most
 
 
-def answer(found: Found) -> str:
+def best(found: Found, seen: Found, latent: bool = False) -> str:
+    """What to try first: of the methods that are `fine_detail.tied`, the one with the smallest ST-LPIPS on average.
+
+    found, seen: of the benchmark and of the study perception, on the same data sets. latent: of those alone whose
+    inversion is one latent, without the noise of every step.
+    """
+    tied = fine_detail.tied(found, has_latent if latent else lambda name: True)
+    return min(tied, key=functools.partial(perception.average, seen))
+
+
+def has_latent(name: str) -> bool:
+    """Whether a method's inversion is one latent, without the noise of every step (`inversion.noise_maps`)."""
+    return not issubclass(METHODS[COMBINED.get(name, name)], NoiseMaps)
+
+
+def answer(found: Found, seen: Found) -> str:
     """What to try first, and whom to use for correct values and to look at images, as Markdown."""
     cheap = BUDGETS[0]
-    best = fine_detail.best(found)
-    lines = [
-        f"Try {_bold([best])} first. Of the methods that cost no more than the standard inversion and are nowhere "
-        "significantly farther from the true targets' fine detail, it is the nearest on average."
-    ]
-    if best != "standard":
-        near = f"{fine_detail.nearer(found, best)[0]} of {len(found)} data sets"
+    tied, first = fine_detail.tied(found), best(found, seen)
+    miss, usual = (fine_detail.average(found, name) for name in (first, "standard"))
+    alone = "it is the nearest on average"
+    among = f"{len(tied)} are about as near on average, and of these it is the nearest by ST-LPIPS"
+    said = (
+        f"Try {_bold([first])} first. Of the methods that cost no more than the standard inversion and are nowhere "
+        f"significantly farther from the true targets' fine detail, {among if len(tied) > 1 else alone}. Its fine "
+        f"detail is off by a factor of {miss:.1f} on average, that of the standard inversion by {usual:.1f}."
+    )
+    if first != "standard":
+        near = f"{fine_detail.nearer(found, first)[0]} of {len(found)} data sets"
+        said += f" It is significantly nearer than the standard inversion on {near}."
+    lines = []
+    if worse := [title_of(one) for one in found.values() if is_lower("s_lf").holds(structure(one, first)) is True]:
+        lines.append(f"It keeps significantly less structure than the standard inversion on {enumerated(worse)}.")
+    if not has_latent(first):
         lines.append(
-            f"It is significantly nearer than the standard inversion on {near}: a safe choice, not a proven one."
+            f"{called(first)[0].upper()}{called(first)[1:]} keeps the noise of every step, and its latent alone is "
+            f"random. Of methods with one latent, {_bold([best(found, seen, latent=True)])} is the first; we did not "
+            "test edits."
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
@@ -203,11 +247,21 @@ def answer(found: Found) -> str:
         lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
     if studies := suited(found, LOOKING):
         names, count = _most(found, LOOKING, cheap)
-        are = "are" if len(names) > 1 else "is"
-        lines.append(
-            f"For images to look at, {_bold(names)} {are} among the best on {count} of {len(studies)} data sets."
-        )
-    return f"**Answer.** {' '.join(lines)}"
+        lines.append(f"For images to look at use {_bold(names, 'or')}, among the best on {count} of {len(studies)}.")
+    return "\n".join([f"**Answer.** {said}", "", *(f"- {line}" for line in lines)])
+
+
+def ranked(found: Found, seen: Found) -> pd.DataFrame:
+    """The methods of `fine_detail.ranking`: by which factor each misses the targets on average, how many times that of
+    the first it is, and the mean ST-LPIPS."""
+    distinct = comparison.distinct(next(iter(found.values())), ("psnr", "s_hf"))["point"]
+    ranking = {name: more for name, more in fine_detail.ranking(found).items() if name in distinct}
+    columns = {
+        "Off by a factor of": [f"{fine_detail.average(found, name):.2f}" for name in ranking],
+        "Times the first": [text(more, 2) if index else "1" for index, more in enumerate(ranking.values())],
+        "ST-LPIPS": [f"{perception.average(seen, name):.3f}" for name in ranking],
+    }
+    return pd.DataFrame(columns, pd.Index(map(called, ranking), name="Method"))
 
 
 def _bold(names: Sequence[str], last: str = "and") -> str:
@@ -282,5 +336,8 @@ def worth(found: Found) -> str:
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:
     """Of each method and image, seeds averaged, S_LF capped."""
+    if score == DETAIL:
+        names = pd.Index(points(study), name="point")
+        return xr.concat([-fine_detail.distance(study, name) for name in names], names)
     limited = capped(study)
     return seeds_averaged(limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score])

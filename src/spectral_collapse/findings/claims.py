@@ -87,7 +87,7 @@ def itemized(measured: str, many: int = MANY) -> str:
     listed = f"<ul>{lines}</ul>"
     if len(items) > many:
         listed = f"<details><summary>{len(items)} results</summary>{listed}</details>"
-    return f"{escape(before)}{listed}"
+    return escape(before) + listed
 
 
 CONCLUDED = {
@@ -161,14 +161,14 @@ class Test:
     holds: Callable[[Interval], Held]
 
 
-def is_above(bound: float, within: float = 0.0) -> Test:
-    """`measured.above`; with a margin `within`, not what is equal to the bound within it (`measured.equal`)."""
-    return _beyond("above", above, bound, within)
+def is_above(bound: float) -> Test:
+    """`measured.above`."""
+    return Test(f"above {bound:.3g}", lambda one: above(one, bound))
 
 
-def is_below(bound: float, within: float = 0.0) -> Test:
-    """`measured.below`; with a margin, not what is equal to the bound within it."""
-    return _beyond("below", below, bound, within)
+def is_below(bound: float) -> Test:
+    """`measured.below`."""
+    return Test(f"below {bound:.3g}", lambda one: below(one, bound))
 
 
 def is_restored(score: str) -> Test:
@@ -179,19 +179,20 @@ def is_restored(score: str) -> Test:
 
 def is_higher(score: str) -> Test:
     """Of a difference of a score: above 0, and not within the margin that is registered for it."""
-    return is_above(0, margin(score))
+    return _beyond(is_above(0), margin(score))
 
 
 def is_lower(score: str) -> Test:
     """Of a difference of a score: below 0, and not within the margin that is registered for it."""
-    return is_below(0, margin(score))
+    return _beyond(is_below(0), margin(score))
 
 
-def _beyond(side: str, rule: Callable[[Interval, float], Held], bound: float, within: float) -> Test:
-    def holds(one: Interval) -> Held:
-        return False if within and rules.equal(one, bound, within) else rule(one, bound)
-
-    return Test(f"{side} {bound:.3g}" + f" and not within {within:g} of it" * bool(within), holds)
+def _beyond(side: Test, within: float) -> Test:
+    """That a difference is on a side of 0, and does not equal 0 within a margin, where there is one."""
+    if not within:
+        return side
+    words = f"{side.words} and not within {within:g} of it"
+    return Test(words, lambda one: False if rules.equal(one, 0, within) else side.holds(one))
 
 
 def is_equal(value: float, margin: float) -> Test:
@@ -224,25 +225,20 @@ def judge(
     Benjamini and Hochberg's correction, at 5 %, among those of all cases of the group.
     """
     studies = {title(one): one for one in (found or {}).values()}
-    rows = list(rows)
-    measured = [
-        row.measured if isinstance(row.measured, Measured) else Measured.of(found or {}, row.measured, title)
-        for row in rows
-    ]
-    tests = [
-        {name: row.rule if isinstance(row.rule, Test) else row.rule(studies[name]) for name in known}
-        for row, known in zip(rows, measured, strict=True)
-    ]
-    pvalues = [pvalue(one[name], known[name]) for one, known in zip(tests, measured, strict=True) for name in known]
-    told = iter(false_discovery_control(pvalues) <= LEVEL if pvalues else ())
+    judged, pvalues = [], []
+    for row in rows:
+        known = row.measured if isinstance(row.measured, Measured) else Measured.of(studies, row.measured, title)
+        tests = {name: row.rule if isinstance(row.rule, Test) else row.rule(studies[name]) for name in known}
+        judged.append((row, known, tests))
+        pvalues += [pvalue(tests[name], one) for name, one in known.items()]
+    decided = iter(false_discovery_control(pvalues) <= LEVEL if pvalues else ())
     made = []
-    for row, known, tested in zip(rows, measured, tests, strict=True):
-        single = isinstance(row.rule, Test)
-        listed = {}
+    for row, known, tests in judged:
+        single, listed = isinstance(row.rule, Test), {}
         for name, one in known.items():
-            notes = [tested[name].words] * (not single) + ([row.note(studies[name])] if row.note else [])
+            notes = [tests[name].words] * (not single) + ([row.note(studies[name])] if row.note else [])
             bracket = f" ({'; '.join(notes)})" if notes else ""
-            listed[name] = f"{number(one, row.digits)}{bracket}", tested[name].holds(one) if next(told) else None
+            listed[name] = f"{number(one, row.digits)}{bracket}", tests[name].holds(one) if next(decided) else None
         what = f"{row.what} (claim: {row.rule.words})" if single else row.what
         made.append(from_cases(row.claim, row.where, listed, what, row.figure, known.pooled))
     return made

@@ -13,7 +13,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_below, is_higher, 
 from spectral_collapse.findings.intervals import gap, high_mean, means
 from spectral_collapse.findings.measured import above, below, title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated
-from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, groups_of, text
+from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, groups_of, interval, text
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -51,6 +51,13 @@ def energy(study: xr.Dataset, series: str = "standard", over: str = "target") ->
     return Interval(*np.exp(gap(study["image_excess"], image_series=(series, over))))
 
 
+def miss(study: xr.Dataset, series: str = "standard") -> Interval:
+    """By which factor fine detail of a series of images misses that of their targets, as of `fine_detail.miss`."""
+    excess = study["image_excess"]
+    gaps = np.abs(excess.sel(image_series=series) - excess.sel(image_series="target"))
+    return Interval(*np.exp(interval(gaps, bounds=POSITIVE)))
+
+
 def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
@@ -58,14 +65,18 @@ def powers(study: xr.Dataset) -> dict[str, Interval]:
 
 
 @each(by_data)
-def table(study: xr.Dataset) -> dict[str, str]:
-    """A row per data set: high-frequency energy of outputs over the true targets', power and S_DC of latents of
-    sources, power of latents of targets."""
+def energies(study: xr.Dataset) -> dict[str, str]:
+    """A row per data set: high-frequency energy of outputs divided by that of the true targets."""
+    return {name: text(energy(study, name), 2) for name in OUTPUTS}
+
+
+@each(by_data)
+def collapsed(study: xr.Dataset) -> dict[str, str]:
+    """A row per data set: power and S_DC of latents of sources by the standard inversion, power of latents of
+    targets."""
     latents = latents_table(study)
     power, s_dc, _ = latents.loc[TITLES["source, network"]]
-    dense = latents.loc[TITLES["target, network"]].iloc[0]
-    found = {f"Energy, {name}": text(energy(study, name), 2) for name in OUTPUTS}
-    return found | {"Power": power, "S_DC": s_dc, "Power, targets": dense}
+    return {"Power": power, "S_DC": s_dc, "Power, targets": latents.loc[TITLES["target, network"]].iloc[0]}
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
@@ -76,20 +87,37 @@ def answer(study: xr.Dataset) -> dict[str, Any]:
         None: "latents do not collapse significantly",
     }[below(powers(study)["source, closed form"], 1)]
     cures = (name for name in OUTPUTS if name != "standard")
-    cured = enumerated(f"with {name} {text(energy(study, name), 2)}" for name in cures)
+    cured = enumerated(f"with {name} by {miss(study, name).mean:.1f}" for name in cures)
     even = f"With an ideal denoiser for Gaussian data of this spectrum, {even}"
-    return {"energy": energy(study), "cured": cured, "even": even}
+    return {"energy": energy(study), "miss": miss(study).mean, "cured": cured, "even": even}
 
 
 def targets_too(study: xr.Dataset) -> str:
     """Whether latents of true targets lack power as well, as a sentence; '' where they do not."""
-    found = powers(study)["target, network"]
-    if not below(found, 1):
+    found = powers(study)
+    target, source = found["target, network"], found["source, network"]
+    if not below(target, 1):
         return ""
-    source = powers(study)["source, network"].mean
     return (
-        f"Latents of the dense targets lack power too: at high frequencies they have {found.mean:.2f} times the power "
-        f"of white noise, latents of the sources {source:.2f} times."
+        "Latents of the dense targets lack power too: at high frequencies they have "
+        f"{target.mean:.2f} times the power of white noise, latents of the sources {source.mean:.2f} times."
+    )
+
+
+def no_denser(found: Mapping[str, xr.Dataset]) -> str:
+    """On which data sets latents of targets do not have significantly more power than those of sources, as a sentence;
+    '' where on none."""
+    alike = []
+    for study in found.values():
+        power = high_mean(study["latent_power"], "latent_frequency")
+        if not above(gap(power, latent_series=("target, network", "source, network")), 0):
+            target, source = (power.sel(latent_series=f"{one}, network").mean() for one in ("target", "source"))
+            alike.append(f"on {title_of(study)} ({target:.2f} and {source:.2f})")
+    if not alike:
+        return ""
+    return (
+        f"Latents of targets do not have significantly more power than those of sources {enumerated(alike)}: there, "
+        "dense images collapse as much as sparse ones."
     )
 
 
@@ -110,9 +138,9 @@ def coloured(found: Mapping[str, xr.Dataset]) -> str:
     inversion's latents, as sentences; '' where on none. S_DC and the power at high frequencies cannot see it."""
     strong = []
     for study in found.values():
-        colours = _of_latents(study, "latent_colour", POSITIVE)
-        ours, usual = colours["source, OVG"], colours["source, network"]
-        more = gap(study["latent_colour"], latent_series=("source, OVG", "source, network"))
+        colour, both = study["latent_colour"], ("source, OVG", "source, network")
+        ours, usual = (bootstrap_mean(colour.sel(latent_series=one), bounds=POSITIVE) for one in both)
+        more = gap(colour, latent_series=both)
         if above(ours, 1) and above(more, 0):
             strong.append(f"{ours.mean:.0f} on {title_of(study)} (standard inversion: {usual.mean:.1f})")
     if not strong:

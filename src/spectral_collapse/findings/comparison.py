@@ -53,7 +53,8 @@ def paired(
     candidates, reference = values.sel(point=points).to_numpy(), values.sel(point=[baseline]).to_numpy()
     gap = candidates - reference
     better = _goodness(names, candidates) > _goodness(names, reference)
-    share = np.where(_directed(names)[:, None] & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
+    directed = np.array([[metrics.SCORES[name].directed] for name in names])
+    share = np.where(directed & np.isfinite(gap).all(-1), better.mean(-1), np.nan)
     improved = Interval(share, *statistics.wilson(share, len(set(groups_of(study)))))
     return xr.Dataset(
         _variables("difference", statistics.bootstrap_mean(gap, groups_of(study)), ("score", "point"))
@@ -170,10 +171,6 @@ def _chosen(study: xr.Dataset, scores: Sequence[str] | None) -> list[str]:
         if name not in known:
             raise unknown("score of this study", name, known)
     return chosen
-
-
-def _directed(scores: Sequence[str]) -> np.ndarray:
-    return np.array([metrics.SCORES[name].directed for name in scores], bool)
 
 
 def _seeds(values: xr.DataArray) -> xr.DataArray:

@@ -18,7 +18,7 @@ from spectral_collapse import metrics, statistics
 from spectral_collapse.findings import comparison, intervals
 from spectral_collapse.findings.claims import Claim, Rule, from_cases, is_above, is_below, is_lower, judge
 from spectral_collapse.findings.decorrelation import white_s_dc
-from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, means, of_means, stacked
+from spectral_collapse.findings.intervals import ENDS, beside, bounds_of, mean_text, means, of_means, stacked
 from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import Held, Measured, above, equal, images, title_of
 from spectral_collapse.findings.registered import margin
@@ -36,7 +36,6 @@ READINGS = {
     "given the image": "across the methods on one image",
 }
 """Ways to correlate two scores over methods and images."""
-_COMPARED = ("means of methods", "given the method")
 SCORES = ("s_hf", "s_lf")
 """Of images, beside S_DC of latents."""
 NOT_COUNTED = ("direct", "cycle_diffusion", "ddpm_friendly", SHUFFLED)
@@ -58,9 +57,9 @@ def latent_means(one: xr.Dataset, score: str) -> pd.DataFrame:
 
 
 @each(stacked, "panel")
-def single_images(one: xr.Dataset, score: str = "s_hf") -> pd.DataFrame:
-    """Every image of every method: columns panel, point, sample, s_dc, and the score."""
-    return methods(one)[["s_dc", score]].to_dataframe().reset_index()
+def single_images(one: xr.Dataset) -> pd.DataFrame:
+    """Every image of every method: columns panel, point, sample, s_dc and s_hf."""
+    return methods(one)[["s_dc", "s_hf"]].to_dataframe().reset_index()
 
 
 def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Interval]:
@@ -216,7 +215,7 @@ def readings_verdict(found: Found) -> str:
     paradox, lines = "; **Simpson's paradox**: the signs are opposite, and neither interval contains 0", []
     for one, score in itertools.product(found.values(), SCORES):
         r = readings(one, score)
-        sides = {above(r[name], 0) for name in _COMPARED}
+        sides = {above(r[name], 0) for name in ("means of methods", "given the method")}
         values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
         opposite = paradox * (sides == {True, False})
         lines.append(f"- **{title_of(one)}**, $S_{{{score[2:].upper()}}}$: {values}{opposite}.")
@@ -226,9 +225,7 @@ def readings_verdict(found: Found) -> str:
 @each(items)
 def experiment_verdict(one: xr.Dataset) -> str:
     """For each data set what white noise's samples have, what force and colour change, and the exceptions."""
-    white, standard = (
-        text(statistics.bootstrap_mean(one["s_hf"].sel(point=name), bounds=SHARE)) for name in (WHITE, "standard")
-    )
+    white, standard = (mean_text(one["s_hf"].sel(point=name), bounds=SHARE) for name in (WHITE, "standard"))
     forced = ", ".join(f"{name} {text(gap(one, name))}" for name in FORCED)
     times = ", ".join(
         f"{name} {text(Interval(*np.exp(gap(one, name, WHITE, 'hf_excess'))), 2)}"

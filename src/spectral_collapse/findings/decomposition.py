@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,8 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
-from spectral_collapse.findings.measured import title_of
+from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import Held, title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, recorded
@@ -100,46 +101,45 @@ def other_levels(study: xr.Dataset) -> pd.DataFrame | None:
         coarse.replace("time", "log SNR"): study["spaced"],
         fine: value.sel(resolution="fine", drop=True),
     }
-    deficit = study["ideal"].sel(resolution="coarse", drop=True) - xr.Dataset(walks).to_dataarray("part").rename(
-        entry="denoiser"
-    )
-    return titled(means(deficit, title=title_of(study)), denoiser=ENTRIES, measure=MEASURE_TITLES)
+    deficit = study["ideal"].sel(resolution="coarse", drop=True) - xr.Dataset(walks).to_dataarray("part")
+    found = means(deficit.rename(entry="denoiser"), title=title_of(study))
+    return titled(found, denoiser=ENTRIES, measure=MEASURE_TITLES)
+
+
+def lacking(study: xr.Dataset) -> xr.DataArray:
+    """The power at high frequencies that the network's latents lack, and its parts: (part, sample)."""
+    return split(study).sel(measure="high_power", denoiser="network")
 
 
 @each(by_data)
 def causes(study: xr.Dataset) -> dict[str, str]:
     """A row per data set: what the network's latents lack in power at high frequencies, and what each cause takes."""
-    lacks = split(study).sel(measure="high_power", denoiser="network")
-    return {title: _text(lacks.sel(part=part)) for part, title in PARTS.items()}
+    return {title: _text(lacking(study).sel(part=part)) for part, title in PARTS.items()}
 
 
-def stacks(found: Mapping[str, xr.Dataset], network: str = "") -> pd.DataFrame:
-    """`causes` for a chart: columns data (with what is said of the network), cause, mean, low, high, and share of what
-    the latents lack, a text."""
+def stacks(found: Found) -> pd.DataFrame:
+    """`causes` for a chart: columns data, cause, mean, low, high, and share of what the latents lack, a text."""
     rows = []
     for study in found.values():
-        lacks = split(study).sel(measure="high_power", denoiser="network")
-        total = float(lacks.sel(part="total").mean())
-        for part, title in list(PARTS.items())[1:]:
-            one = interval(lacks.sel(part=part))
-            cause, share = title.replace("denoiser", "network"), f"{one.mean / total:.0%}"
-            rows.append({"data": f"{title_of(study)}{network}", "cause": cause, **one._asdict(), "share": share})
+        power = lacking(study)
+        for part in CAUSES:
+            one = interval(power.sel(part=part))
+            cause, share = PARTS[part].replace("denoiser", "network"), one.mean / float(power.sel(part="total").mean())
+            rows.append({"data": title_of(study), "cause": cause, **one._asdict(), "share": f"{share:.0%}"})
     return pd.DataFrame(rows)
 
 
 def largest(study: xr.Dataset) -> str:
     """The cause that takes most of the power at high frequencies from the network's latents."""
-    lacks = split(study).sel(measure="high_power", denoiser="network", part=list(PARTS)[1:])
-    return str(lacks.mean("sample").idxmax("part").item())
+    return str(lacking(study).sel(part=list(CAUSES)).mean("sample").idxmax("part").item())
 
 
-def accounts(found: Mapping[str, xr.Dataset]) -> str:
+def accounts(found: Found) -> str:
     """Which cause accounts for the largest part of the power that latents lack, on which data sets, as a sentence."""
     shares: dict[str, dict[str, str]] = {}
     for study in found.values():
-        cause = largest(study)
-        lacks = split(study).sel(measure="high_power", denoiser="network").mean("sample")
-        share = f"{float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%}"
+        cause, power = largest(study), lacking(study).mean("sample")
+        share = f"{float(power.sel(part=cause) / power.sel(part='total')):.0%}"
         shares.setdefault(CAUSES[cause], {})[title_of(study)] = share
     what = ["accounts for most ({}) of the power that latents lack at high frequencies", *["does ({})"] * len(shares)]
     said = [
@@ -153,86 +153,80 @@ IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "ovg"), "
 """What the benchmark is asked for on networks without preconditioning."""
 
 
-def plain(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
+def bare(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
     """A study with the network of each data set that is not preconditioned by the spectrum of its images
     (`networks.SpectralUNet`), where there is one. given: further parameters."""
-    there = {name: network for name in names if (network := plain_network(name))}
+    there = {name: network for name in names if (network := bare_network(name))}
     return {name: study.run(dataset=name, checkpoint=network, **given) for name, network in there.items()}
 
 
-def plain_network(dataset: str) -> str:
+def bare_network(dataset: str) -> str:
     """The name of the network for a data set that is not preconditioned; '' where there is none."""
     name = f"{datasets.info(dataset).family}-plain"
     return name if recorded(name) or name in available() else ""
 
 
-def stacks_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """`stacks` of results with the plain network and with the preconditioned one, one below the other."""
-    tables = [
-        stacks({name: found[name]}, network)
+def stacks_with_either(before: Found, after: Found) -> pd.DataFrame:
+    """`stacks` of results with the bare network and with the preconditioned one, one below the other."""
+    both = {
+        (name, network): found[name].assign_attrs(title=f"{title_of(found[name])}: {network}")
         for name in before
-        for found, network in ((before, ": plain"), (after, ": preconditioned"))
-    ]
-    return pd.concat(tables, ignore_index=True)
+        for network, found in (("bare", before), ("preconditioned", after))
+    }
+    return stacks(both)
 
 
-def with_either(
-    before: Mapping[str, xr.Dataset],
-    after: Mapping[str, xr.Dataset],
-    table: Callable[[Mapping[str, xr.Dataset]], pd.DataFrame],
-) -> pd.DataFrame:
-    """A table of results with the plain network and of those with the preconditioned one: two rows per data set."""
-    tables = {"plain": table(before), "preconditioned": table({name: after[name] for name in before})}
+def with_either(before: Found, after: Found, table: Callable[[Found], pd.DataFrame]) -> pd.DataFrame:
+    """A table of results with the bare network and of those with the preconditioned one: two rows per data set."""
+    tables = {"bare": table(before), "preconditioned": table({name: after[name] for name in before})}
     return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
 
 
-def mended(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """Where errors of the preconditioned network take significantly less than those of the plain one, and what they
-    take, as a sentence behind another; '' where nowhere."""
-    numbers = []
+def _own_errors(before: Found, after: Found) -> Iterator[tuple[str, xr.DataArray, xr.DataArray, Held]]:
+    """What errors of the bare network and of the preconditioned one take of each data set's latents, and whether the
+    second is significantly less; False where it is more."""
     for name, study in before.items():
-        first, second = _own(study), _own(after[name])
-        if above(interval(first - second), 0):
-            numbers.append((title_of(after[name]), f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}"))
+        first, second = (lacking(one).sel(part="own error") for one in (study, after[name]))
+        yield title_of(after[name]), first, second, above(interval(first - second), 0)
+
+
+def mended(before: Found, after: Found) -> str:
+    """Where errors of the preconditioned network take significantly less than those of the bare one, and what they
+    take, as a sentence behind another; '' where nowhere."""
+    numbers = [
+        (title, f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}")
+        for title, first, second, less in _own_errors(before, after)
+        if less
+    ]
     if not numbers:
         return ""
-    titles, better, plain = map(enumerated, zip(*numbers, strict=True))
+    titles, better, worse = map(enumerated, zip(*numbers, strict=True))
     return (
-        f" Errors of our networks remove {better} of white noise's power on {titles}, those of plain networks {plain}."
+        f" Errors of our networks remove {better} of white noise's power on {titles}, those of bare networks {worse}."
     )
 
 
-def objective(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
+def objective(before: Found, after: Found) -> str:
     """How much less errors of the preconditioned network take, as sentences; '' without one."""
-    said = []
-    for name, study in before.items():
-        first, second = _own(study), _own(after[name])
-        kept = {True: "less", False: "more", None: "not significantly more or less"}[above(interval(first - second), 0)]
-        said.append(
-            f"On {title_of(after[name])}, errors of the plain network remove {float(first.mean()):.2f} of white "
-            f"noise's power. Those of the preconditioned network remove {_text(second)}, which is {kept}."
-        )
-    return " ".join(said)
+    words = {True: "less", False: "more", None: "not significantly more or less"}
+    return " ".join(
+        f"On {title}, errors of the bare network remove {float(first.mean()):.2f} of white noise's power. Those of "
+        f"the preconditioned network remove {_text(second)}, which is {words[less]}."
+        for title, first, second, less in _own_errors(before, after)
+    )
 
 
-def _own(study: xr.Dataset) -> xr.DataArray:
-    return split(study).sel(measure="high_power", denoiser="network", part="own error")
-
-
-def nearer_with_either(before: Mapping[str, xr.Dataset], after: Mapping[str, xr.Dataset]) -> str:
-    """Which methods come nearer to the targets than the standard inversion with the plain network and with the
+def nearer_with_either(before: Found, after: Found) -> str:
+    """Which methods come nearer to the targets than the standard inversion with the bare network and with the
     preconditioned one, as a sentence. before, after: of the benchmark."""
+    networks = before, {name: after[name] for name in before}
     counts = [
-        "{} {} ({}) and {} ({})".format(
-            called(name),
-            *fine_detail.nearer(before, name),
-            *fine_detail.nearer({one: after[one] for one in before}, name),
-        )
+        f"{called(name)} " + " and ".join("{} ({})".format(*fine_detail.nearer(found, name)) for found in networks)
         for name in IMAGES["methods"][1:]
     ]
     return (
         f"Number of data sets, of {len(before)}, on which fine detail is significantly nearer to that of the targets "
-        "than with the standard inversion (in brackets: farther), first with the plain and then with the "
+        "than with the standard inversion (in brackets: farther), first with the bare and then with the "
         f"preconditioned networks: {'; '.join(counts)}."
     )
 
@@ -242,23 +236,24 @@ def levels_matter(study: xr.Dataset) -> str:
     if "spaced" not in study:
         return "This network's process has no other levels to compare."
     coarse = study["value"].sel(denoiser="network", resolution="coarse", measure="s_dc", drop=True)
-    gained = study["spaced"].sel(measure="s_dc") - coarse
-    listed = " and by ".join(f"{_text(gained.sel(entry=entry))} ({title})" for entry, title in ENTRIES.items())
-    return (
-        f"If the same number of steps is evenly spaced in log SNR instead of time, S_DC changes by {listed}. With "
-        "steps evenly spaced in time, entry noise changes it by "
-        f"{_text(coarse.sel(entry='noise') - coarse.sel(entry='none'))}."
+    return tell(
+        "If the same number of steps is evenly spaced in log SNR instead of time, S_DC changes by {gain[none]} "
+        "({entries[none]}) and by {gain[noise]} ({entries[noise]}). With steps evenly spaced in time, entry noise "
+        "changes it by {entry}.",
+        gain=study["spaced"].sel(measure="s_dc") - coarse,
+        entries=ENTRIES,
+        entry=coarse.sel(entry="noise") - coarse.sel(entry="none"),
     )
 
 
 def left_after_true_steps(study: xr.Dataset) -> pd.DataFrame:
     """The network's deficit after true predictions up to a level, per measure, steps and number of true ones."""
-    left = (study["ideal"] - study["corrected"]).sel(denoiser="network", drop=True)
     steps = dict(zip(study["resolution"].data, (f"{count} steps" for count in study["num_steps"].data), strict=True))
     counted = zip(study["replaced"].data, study["replaced_ratio"].data, strict=True)
     true = {count: f"{count} ({ratio:.2f})" if count else "none" for count, ratio in counted}
     measured = {name: MEASURE_TITLES[name] for name in ("high_power", "s_dc", "plain")}
-    return titled(means(left, title=title_of(study)), replaced=true, resolution=steps, measure=measured)
+    found = means(left(study, list(measured)), title=title_of(study))
+    return titled(found, replaced=true, resolution=steps, measure=measured)
 
 
 _LEVELS = {"error": ("band", BAND_TITLES), "area_error": ("area", AREAS), "noise_norm": ("entry", ENTRIES)}
@@ -291,7 +286,7 @@ def error_ratios(study: xr.Dataset) -> dict[str, Any]:
     return {"error": errors, "grows": "grows" if grows else "does not grow"}
 
 
-def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
+def claims(found: Found) -> list[Claim]:
     """What a trained network says to the first steps' part in its own error: the share of its deficit of S_DC, entered
     with the right noise, that true predictions in TABA's published share of the steps remove. It holds where these
     remove more than they leave, with the whole interval of the difference, and fails where they leave more."""
@@ -333,9 +328,9 @@ def untrained(study: xr.Dataset) -> xr.DataArray:
     return entry.sel(denoiser="network") - entry.sel(denoiser="covariance")
 
 
-def left(study: xr.Dataset) -> xr.DataArray:
-    """The network's deficit of S_DC with entry noise, and with true predictions up to a level: (..., sample)."""
-    return (study["ideal"] - study["corrected"]).sel(denoiser="network", measure="s_dc", drop=True)
+def left(study: xr.Dataset, measure: str | list[str] = "s_dc") -> xr.DataArray:
+    """The network's deficit with entry noise, and with true predictions up to a level: (..., sample)."""
+    return (study["ideal"] - study["corrected"]).sel(denoiser="network", measure=measure, drop=True)
 
 
 def first_steps(study: xr.Dataset) -> str:
@@ -359,11 +354,10 @@ def early_errors(study: xr.Dataset) -> str:
     tried = lacks["replaced"].to_numpy()
     count = next((number for number in tried if number >= 2), tried[-1])
     all_errors, later = (interval(lacks.sel(replaced=number)) for number in (0, count))
-    early = ", so most of the network's errors occur there" if later.high < all_errors.mean / 2 else ""
     return (
         f"If the noise of the first level is added, S_DC lacks {text(all_errors)}. If the network's predictions in the "
         f"first {count} of {study['num_steps'].to_numpy()[0]} steps are also replaced by the true noise, it lacks "
-        f"{text(later)}{early}."
+        f"{text(later)}."
     )
 
 

@@ -7,7 +7,6 @@ patches, where it is calibrated for the number of latents.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from typing import Any
 
@@ -142,30 +141,21 @@ def strongest(one: xr.Dataset, series: str) -> Interval:
 
 
 def answer(found: Found) -> dict[str, Any]:
-    """How much of the latents is too smooth, which methods' is not within `NEAR` of white noise's on any data set, how
-    far neighbours correlate, and where it lies: numbers over data sets, as `Measured` says them."""
-
-    def span(series: str) -> str:
-        return Measured.of(found, functools.partial(s_dc, series=series)).span()
-
-    def neighbours(one: xr.Dataset) -> Interval:
-        return interval(one["autocorrelation"].sel(series="standard", distance=1))
-
+    """S_DC, which methods' is within `NEAR` of white noise's and on how many data sets, how far neighbours correlate,
+    and on how many data sets S_DC flags plain areas more often than others."""
     near = []
-    for name in methods(next(iter(found.values()))):
-        known = all(name in one["series"] for one in found.values())
-        if count := known and sum(is_independent(one, name) for one in found.values()):
+    for name in methods(*found.values()):
+        if count := sum(is_independent(one, name) for one in found.values()):
             near.append(f"{called(name)} on {count} of {len(found)} data sets")
-    gaps = Measured.of(found, in_plain_areas)
+    neighbours = Measured.of(found, lambda one: interval(one["autocorrelation"].sel(series="standard", distance=1)))
     return {
-        "s_dc": span("standard"),
+        "s_dc": Measured.of(found, lambda one: s_dc(one, "standard")).span(),
         "white": Measured.of(found, lambda one: exact(white_s_dc(one))).span(),
         "margin": NEAR,
         "near": " and ".join(near) or "no methods",
-        "neighbours": Measured.of(found, neighbours).span(),
-        "more": len(gaps.above(0)),
+        "neighbours": neighbours.span(),
+        "more": len(Measured.of(found, in_plain_areas).above(0)),
         "count": len(found),
-        "gaps": gaps.span(),
     }
 
 

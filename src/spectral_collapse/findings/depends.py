@@ -58,5 +58,5 @@ def by_factor(found: Found) -> str:
     shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
     means = [one.mean for one in kept.values()]
     trend = "more" if means == sorted(means) else "less" if means == sorted(means, reverse=True) else ""
-    told = f" As the factor grows, images keep {trend} of it." * bool(trend and len(means) > 1)
+    told = f" On these data images keep {trend} of it as the factor grows." * bool(trend and len(means) > 1)
     return f"Images of the standard inversion have this many times the fine detail of their targets: {shares}.{told}"

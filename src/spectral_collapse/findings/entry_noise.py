@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.gaussian import own_band
-from spectral_collapse.findings.intervals import ENDS, beside, means
+from spectral_collapse.findings.intervals import ENDS, beside, concat, means
 from spectral_collapse.findings.measured import exact
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import interval, text
@@ -34,7 +34,7 @@ def law(study: xr.Dataset) -> pd.DataFrame:
     for name in ("power", "kept"):
         found = means(study[f"law_{name}"], "draw").set_index(["entering", "ratio"])[ENDS]
         tables += [beside(found, name), study[f"law_{name}_expected"].to_series().rename(f"{name}_expected")]
-    return pd.concat(tables, axis=1).reset_index().rename(columns={"entering": "series"})
+    return pd.concat(tables, axis=1).reset_index(names=["series", "ratio"])
 
 
 def hyperbolas(study: xr.Dataset) -> pd.DataFrame:
@@ -61,10 +61,8 @@ def parts(study: xr.Dataset) -> pd.DataFrame:
     level, series (`CARRIED` or `ADDED`), frequency, low, high. Attr cutoff: where the source's band ends."""
     lower, upper = study["carried_expected"], study["power_expected"]
     ends = {CARRIED: (xr.zeros_like(lower), lower), ADDED: (lower, upper)}
-    tables = [
-        xr.Dataset({"low": low, "high": high}).to_dataframe().assign(series=name) for name, (low, high) in ends.items()
-    ]
-    return _placed(pd.concat(tables).reset_index(), study)
+    areas = {name: xr.Dataset({"low": low, "high": high}).to_dataframe() for name, (low, high) in ends.items()}
+    return _placed(pd.concat(areas, names=["series"]).reset_index(), study)
 
 
 def parts_drawn(study: xr.Dataset) -> pd.DataFrame:
@@ -85,8 +83,7 @@ def trade(study: xr.Dataset) -> pd.DataFrame:
     tables, levels = [], study["replaced"].to_numpy()
     for place, shown in PLACES.items():
         for turn, (noise, k) in enumerate([(NOWHERE, levels[0]), *((place, k) for k in levels)]):
-            at = {"noise": noise, "replaced": k}
-            columns = {"series": [EXACT, *study["walk"].to_numpy()]}
+            at, columns = {"noise": noise, "replaced": k}, {"series": [EXACT, *study["walk"].to_numpy()]}
             for name, values in drawn.items():
                 mean, low, high = interval(values.sel(at), "draw")
                 columns[name] = [float(exact[name].sel(at)), *mean]
@@ -136,7 +133,7 @@ def orders_table(study: xr.Dataset) -> pd.DataFrame:
     columns = {"Order": order.to_series().map("{:.2f}".format)}
     for wrong in filter(None, study["spectral_error"].to_numpy()):
         floor = float(study["floor"].sel(spectral_error=wrong, process=TIME)[-1])
-        needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
+        needed = _written(calls.sel(spectral_error=wrong))
         columns[f"Calls until within {NEAR:.0%} of the lower bound {floor:.3f}, delta = {wrong:g}"] = needed
     return pd.DataFrame(columns).rename_axis(["Levels", "Solver"])
 
@@ -176,12 +173,12 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
     wiener = study[["law_power", "law_kept"]].sel(entering=WIENER).mean("draw")
     stops = []
     for wrong in filter(None, study["spectral_error"].to_numpy()):
-        needed = calls.sel(spectral_error=wrong).to_series().map(_calls)
+        needed = _written(calls.sel(spectral_error=wrong))
         stops.append(f"delta = {wrong:g}: {', '.join(f'{walk} {number}' for walk, number in needed.items())}")
     early = (
         f"\n- **First steps.** If the first {PUBLISHED:.0%} of the steps are replaced, {share:.0%} of the squared "
         "error of Euler's latents is gone."
-    )
+    ) * bool(np.isfinite(share))
     return {
         "change": expected.sel(noise=EVERYWHERE) - expected.sel(noise=NOWHERE),
         "gap": law_gap(study),
@@ -189,7 +186,7 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
         "lost": drawn.isel(replaced=1) - drawn.isel(replaced=0).sel(noise=NOWHERE),
         "apart": abs(study["s_lf"].sel(walk=FINE).mean("draw") - study["s_lf_expected"]).max(),
         "exact": study["detail_expected"].sel(noise=EVERYWHERE).min(),
-        "early": early if np.isfinite(share) else "",
+        "early": early,
         "order": orders(study),
         "near": NEAR,
         "stops": "; ".join(stops) or "no wrong network was tried",
@@ -208,12 +205,11 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
 
 def _placed(table: pd.DataFrame, study: xr.Dataset) -> pd.DataFrame:
     """The rows where noise enters, with the columns place and level."""
-    found = table[table["noise"] != NOWHERE].reset_index(drop=True)
+    found = table[table["noise"] != NOWHERE]
     found = found.assign(place=found["noise"].map(PLACES), level=found["replaced"].map("k = {}".format))
-    found.attrs["cutoff"] = study.attrs["cutoff"]
-    return found
+    return concat([found], cutoff=study.attrs["cutoff"])
 
 
-def _calls(number: float) -> str:
-    """A number of network calls; '-' where it was never enough."""
-    return "-" if np.isnan(number) else f"{int(number)}"
+def _written(calls: xr.DataArray) -> pd.Series:
+    """Numbers of network calls; '-' where none was enough."""
+    return calls.to_series().map(lambda number: "-" if np.isnan(number) else f"{number:.0f}")

@@ -11,6 +11,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.claims import family
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Held, below, equal, title_of
 from spectral_collapse.findings.registered import margin
@@ -110,12 +111,30 @@ def average(found: Found, method: str) -> float:
     return float(np.exp(np.mean([float(distance(study, method).mean()) for study in found.values()])))
 
 
-def best(found: Found) -> str:
-    """Of the methods that cost no more than the standard inversion on the first data set, and are significantly farther
-    from the targets on none: the one of the smallest `average`."""
+def ranking(found: Found, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Interval]:
+    """The wanted methods that cost no more than the standard inversion on the first data set, and are significantly
+    farther from the targets on none, the smallest `average` first: by which factor each misses more than the first.
+
+    The interval is of the mean over data sets. Half-widths are added within a family of data sets, which share images,
+    and in quadrature between families.
+    """
     costs = next(iter(found.values()))["inversion_cost"].to_series()
     names = [name for name in costs[costs <= 1 + 1e-9].index if all(name in one["point"] for one in found.values())]
-    return min((name for name in names if not nearer(found, name)[1]), key=functools.partial(average, found))
+    names = [name for name in names if wanted(name) and not nearer(found, name)[1]]
+    first, *others = sorted(names, key=functools.partial(average, found))
+    return {first: Interval(1.0, 1.0, 1.0)} | {name: _more(found, name, first) for name in others}
+
+
+def _more(found: Found, method: str, other: str) -> Interval:
+    studies, gaps = list(found.values()), pd.DataFrame([gap(study, method, other) for study in found.values()])
+    widths = gaps[["low", "high"]].sub(gaps["mean"], axis="index").groupby([family(title_of(one)) for one in studies])
+    low, high = np.linalg.norm(widths.sum(), axis=0) / len(studies)
+    return Interval(*np.exp(gaps["mean"].mean() + np.array([0, -low, high])))
+
+
+def tied(found: Found, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
+    """The first of `ranking`, and those that are not significantly farther from the targets on average."""
+    return [name for name, more in ranking(found, wanted).items() if not more.low > 1]
 
 
 def table(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import xarray as xr
 
 from spectral_collapse import datasets
-from spectral_collapse.findings.benchmark import called, difference
+from spectral_collapse.findings.benchmark import called, difference, per_image
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import Measured, title_of
@@ -32,10 +32,9 @@ def named(network: str, dataset: str) -> str:
     return f"{family}-flow" if network == FLOW else usual(family, "rendered")
 
 
-def entries(processes: Mapping[str, Process], num_steps: int = 50) -> str:
+def entries(processes: Mapping[str, Process]) -> str:
     """Where an image enters each process: sigma / alpha of its first level, and the variance that is halved there."""
-    first = {name: process.levels(num_steps)[0] for name, process in processes.items()}
-    ratios = {name: level.sigma / level.alpha for name, level in first.items()}
+    ratios = {name: process.levels(1)[0].ratio for name, process in processes.items()}
     return "\n".join(
         f"- **{name}**: the inversion starts at $s_0 = \\sigma_0/\\alpha_0$ = {ratio:.2g}. With the ideal denoiser, a "
         f"coefficient of variance {ratio**2:.1g} ends with half the power of white noise."
@@ -77,9 +76,7 @@ def claims(found: Networks) -> list[Claim]:
         """The standard inversion's score with flow matching minus that with epsilon, image by image."""
         values = {}
         for both in pairs:
-            flow, epsilon = (
-                both[name][score].sel(point="standard", drop=True).mean("seed") for name in (FLOW, EPSILON)
-            )
+            flow, epsilon = (per_image(both[name], "standard", score) for name in (FLOW, EPSILON))
             values[counted(both[FLOW])] = interval(flow - epsilon)
         return Measured(values)
 

@@ -15,7 +15,7 @@ from spectral_collapse.findings.intervals import ENDS, concat, high_mean, means
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.statistics import POSITIVE
-from spectral_collapse.studies.gaussian import EXPLODING, NOISES, PRESERVING, PROCESSES, emptied_rings, entry, ladder
+from spectral_collapse.studies.gaussian import EXPLODING, PRESERVING, PROCESSES, emptied_rings, entry, ladder
 
 DDPM = VariancePreserving(beta_start=1e-4, beta_end=0.02, schedule="linear")
 """The noise process of the book's networks that predict noise."""
@@ -25,8 +25,10 @@ LAW = "power law of the targets"
 LIMIT = "limit of many steps"
 STANDARD = "standard inversion"
 ENTRIES = {False: "no noise", True: "entry noise"}
-_TITLES = "noise everywhere (noise floor, TABA)", "noise in the empty band (null-space noise)"
-ENTERING = dict(zip(NOISES, _TITLES, strict=True))
+ENTERING = {
+    "everywhere": "noise everywhere (noise floor, TABA)",
+    "empty band": "noise in the empty band (null-space noise)",
+}
 """What tables call series."""
 
 
@@ -102,9 +104,11 @@ def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
     level, series, frequency; mean, the expectation; low and high, the 95 % bootstrap interval of the mean over draws,
     which the standard inversion does not have. Attr cutoff: where the source's own band ends."""
     standard = study["standard_variance"].expand_dims(replaced=study["replaced"])
-    references = {"power of the latent": standard, "correlation with source": xr.ones_like(standard)}
     tables = []
-    for quantity, (title, reference) in zip(("variance", "correlation"), references.items(), strict=True):
+    for quantity, title, reference in (
+        ("variance", "power of the latent", standard),
+        ("correlation", "correlation with source", xr.ones_like(standard)),
+    ):
         drawn = means(study[f"{quantity}_drawn"], "draw")
         drawn = drawn.assign(mean=_tidy(study[f"{quantity}_expected"])["mean"], series=drawn["noise"].map(ENTERING))
         tables += [one.assign(quantity=title) for one in (_tidy(reference).assign(series=STANDARD), drawn)]
@@ -115,24 +119,21 @@ def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
 def methods_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per method: fitted order, network calls of an inversion, and the error of the round trip, by process."""
     order = orders(study).rename(method="trip").reindex(trip=study["trip"])
-    written = {"Order": (order, _order), "Round trip": (study["round_trip"], "{:.0e}".format)}
-    columns = {
-        f"{title}, {name}": list(map(text, values.sel(process=name).data))
-        for title, (values, text) in written.items()
-        for name in study["process"].data
-    }
-    columns["Network calls"] = study["calls"].sel(process=PRESERVING).data
-    return pd.DataFrame(columns, pd.Index(study["trip"].data, name="Method"))
+    shown = {"Order": order.to_pandas().map(_order), "Round trip": study["round_trip"].to_pandas().map("{:.0e}".format)}
+    columns = {f"{title}, {name}": table.loc[name] for title, table in shown.items() for name in table.index}
+    columns["Network calls"] = study["calls"].sel(process=PRESERVING).to_series()
+    return pd.DataFrame(columns, study["trip"]).rename_axis("Method")
 
 
 def noise_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per noise and level k: the latent at high frequencies, and how much of the source it keeps."""
     variance, correlation = study["variance_expected"], study["correlation_expected"]
+    half = study["frequency"].where(correlation**2 < 0.5).min("frequency")
     columns = {
         "Variance, high frequencies": high_mean(variance),
         "Correlation, source's own band": own_band(study, correlation),
         "Correlation, high frequencies": high_mean(correlation),
-        "Less than half of the power from the source, above (cycles per pixel)": half_power(study),
+        "Less than half of the power from the source, above (cycles per pixel)": half,
     }
     found = xr.Dataset(columns).to_dataframe().rename_axis(["Noise", "k"])
     return found.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
@@ -145,12 +146,6 @@ def orders(study: xr.Dataset) -> xr.DataArray:
     return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()
 
 
-def half_power(study: xr.Dataset) -> xr.DataArray:
-    """The lowest frequency at which less than half of a latent's power comes from the source (noise, replaced). There
-    the correlation with the source falls below 1 / sqrt(2); NaN where it never does."""
-    return study["frequency"].where(study["correlation_expected"] ** 2 < 0.5).min("frequency")
-
-
 def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """The mean over the frequencies that the source can hold, up to its own Nyquist frequency."""
     return values.where(values["frequency"] <= study.attrs["cutoff"], drop=True).mean("frequency")
@@ -158,20 +153,20 @@ def own_band(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
 
 def numbers(study: xr.Dataset) -> dict[str, Any]:
     """What the page says beside what is stored: on what a perfect network loses and what brings it back."""
-    preserving, last = study.sel(process=PRESERVING), study.isel(replaced=-1)
-    faint = study.sel(variance=_entry(study, EXPLODING) / 10, method="nearest")
+    preserving, last, entries = study.sel(process=PRESERVING), study.isel(replaced=-1), study["entry"].to_series()
+    faint = study.sel(variance=entries[EXPLODING] / 10, method="nearest")
     order = orders(study).sel(process=EXPLODING).to_series()
     wild = study["error"].max("steps").to_series().unstack("method").max()
     return {
-        "faint": preserving["terminal"].sel(variance=_entry(study) / 10, method="nearest").max(),
+        "faint": preserving["terminal"].sel(variance=entries[PRESERVING] / 10, method="nearest").max(),
         "left": high_mean(study["standard_variance"]),
         "limit": high_mean(preserving["data_limit"]),
         "noised": high_mean(study["variance_expected"]),
         "weak": weak(study),
         "filled": filled(study),
         "ddpm": entry(DDPM),
-        "at_entry": _highest(study, _entry(study)),
-        "below_it": _highest(study, _entry(study) * 0.1),
+        "at_entry": _highest(preserving, entries[PRESERVING]),
+        "below_it": _highest(preserving, entries[PRESERVING] * 0.1),
         "orders": ", ".join(f"{name} {value:.2f}" for name, value in order.items() if value > 0),
         "unstable": ", ".join(f"{name} (up to {value:.0e})" for name, value in wild.items() if not value < 1) or "none",
         "faintest": faint["variance"],
@@ -218,14 +213,9 @@ def filled(study: xr.Dataset) -> xr.DataArray:
     return study["ovg_power"].where(emptied_rings(study["frequency"])).max("frequency")
 
 
-def _entry(study: xr.Dataset, process: str = PRESERVING) -> float:
-    """s_0^2 of a process."""
-    return float(study["entry"].sel(process=process))
-
-
 def _highest(study: xr.Dataset, variance: float) -> str:
     """The most variance that a method without noise reaches where the data has about this one, beside the limit."""
-    at = study[["terminal", "limit"]].sel(process=PRESERVING).sel(variance=variance, method="nearest")
+    at = study[["terminal", "limit"]].sel(variance=variance, method="nearest")
     return (
         f"{float(at['terminal'].max('method')):.2f} ({at['terminal'].idxmax('method').item()}) where $S$ = "
         f"{float(at['variance']):.1e}, with a limit of {float(at['limit']):.2f}"

@@ -10,13 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import recording, results
-from spectral_collapse.findings import benchmark, collapse, decomposition, fine_detail, networks
+from spectral_collapse.findings import benchmark, choose, collapse, decomposition, fine_detail, networks, perception
 from spectral_collapse.findings.benchmark import called
-from spectral_collapse.findings.claims import is_lower
+from spectral_collapse.findings.claims import is_higher, is_lower
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.registered import margin
-from spectral_collapse.findings.tidy import enumerated
 
 
 def details(found: Found) -> pd.DataFrame:
@@ -51,18 +49,19 @@ def trained_again(dataset: str) -> Sequence[xr.Dataset]:
 
 def answer(
     found: Found,
+    seen: Found,
     decomposed: Found,
     collapsed: Found,
     judged: Found,
     again: Sequence[xr.Dataset],
-    sampled: Found,
-    plain: Found,
+    bare: Found,
+    bare_images: Found,
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
-    found: of the benchmark; decomposed, collapsed, judged: of the studies decomposition, collapse and fidelity; in all
-    of them the data set that the page speaks of is the first. again: of `trained_again`.
-    sampled: of the study networks. plain: of decomposition, with networks that are not preconditioned.
+    found: of the benchmark; seen, decomposed, collapsed, judged: of the studies perception, decomposition, collapse and
+    fidelity; in all of them the data set that the page speaks of is the first. again: of `trained_again`.
+    bare, bare_images: of decomposition and of the benchmark, with networks that are not preconditioned.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     counts = sorted({one.sizes["sample"] for one in found.values()})
@@ -72,37 +71,57 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "accounts": f"{decomposition.accounts(decomposed)}{_plainer(plain)}",
-        "missed": fine_detail.miss(study, "standard"),
-        "nearer": {name: fine_detail.nearer(found, name) for name in fine_detail.METHODS[1:]},
+        "accounts": f"{decomposition.accounts(decomposed)}{_barer(bare)}",
+        "floor": fine_detail.nearer(found, "noise_floor")[0],
         "sets": len(found),
-        "less": {name: _less(found, name) for name in ("ovg", "ovg+taba")},
+        "either": _with_bare(bare_images),
+        "missed": fine_detail.miss(study, "standard"),
+        "best": called(best := choose.best(found, seen)),
+        "mended": fine_detail.miss(study, best).mean,
+        "ovg": fine_detail.miss(study, "ovg").mean,
         "price": float(study["inversion_cost"].sel(point="ovg")),
-        "best": called(fine_detail.best(found)),
+        "colours": " and with other colours" * bool(collapse.coloured(collapsed)),
+        "latent": called(choose.best(found, seen, latent=True)),
         "told": networks.counted_apart(list(judged.values())),
-        "loud": _loud(sampled),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
     }
 
 
-def _plainer(plain: Found) -> str:
+def helped(found: Found, seen: Found) -> pd.DataFrame:
+    """A row per method: its cost, and on how many data sets it is significantly nearer to the targets than the standard
+    inversion (in brackets: farther), in fine detail and by ST-LPIPS, and on how many it keeps more structure (less).
+
+    found, seen: of the benchmark and of the study perception, on the same data sets.
+    """
+    costs = next(iter(found.values()))["inversion_cost"].to_series()
+    rows = {}
+    for name in (one for one in fine_detail.METHODS[1:] if one in costs):
+        kept = [benchmark.structure(one, name) for one in found.values() if name in one["point"]]
+        more, less = (sum(side("s_lf").holds(gap) is True for gap in kept) for side in (is_higher, is_lower))
+        rows[called(name)] = {
+            "Cost": f"{costs[name]:.1f}",
+            "Fine detail": "{} ({})".format(*fine_detail.nearer(found, name)),
+            "Perceptual network": "{} ({})".format(*perception.nearer(seen, name)),
+            "Structure": f"{more} ({less})",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
+
+
+def _barer(bare: Found) -> str:
     """That with other networks their errors are the largest cause, where they are on all data sets."""
-    blamed = plain and all(decomposition.largest(one) == "own error" for one in plain.values())
-    return " With [plainer networks](notebooks/why.ipynb) of the paper's data, the network's errors do." * bool(blamed)
+    blamed = bare and all(decomposition.largest(one) == "own error" for one in bare.values())
+    return " With [bare networks](notebooks/why.ipynb), the network's errors do." * bool(blamed)
 
 
-def _less(found: Found, method: str) -> int:
-    """On how many data sets a method keeps significantly less structure than the standard inversion."""
-    there = [one for one in found.values() if method in one["point"]]
-    return sum(is_lower("s_lf").holds(benchmark.structure(one, method)) is True for one in there)
-
-
-def _loud(sampled: Found) -> str:
-    """Where a network draws too much detail by itself, by more than the margin in the whole interval."""
-    times = {title_of(study): networks.sampled(study) for study in sampled.values()}
-    loud = [f"of {title} have {one.mean:.1f}" for title, one in times.items() if np.log(one.low) > margin("hf_ratio")]
-    return f". Samples {enumerated(loud)} times the fine detail of true targets" * bool(loud)
+def _with_bare(found: Found) -> str:
+    """On how many data sets methods are nearer to the targets with bare networks (in brackets: farther)."""
+    counts = [
+        "{} {} ({})".format(called(name), *fine_detail.nearer(found, name))
+        for name in fine_detail.METHODS[1:]
+        if all(name in one["point"] for one in found.values())
+    ]
+    return f" Fine detail with bare networks, of {len(found)} data sets: {', '.join(counts)}." * bool(found)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
@@ -110,8 +129,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f" With a second training of the network for {title_of(studies[0])}, images have {second:.2f} times the "
-        f"targets' detail instead of {first:.2f} ({studies[0].sizes['sample']} images)."
+        f" A second training for {title_of(studies[0])} gives {second:.2f} times the detail instead of "
+        f"{first:.2f} ({studies[0].sizes['sample']} images)."
     )
 
 

@@ -19,7 +19,6 @@ Found = Mapping[str, xr.Dataset]
 BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
 """The same cells at growing sparsity."""
 
-
 _ACRONYMS = ("taba", "ovg", "edm", "bdia", "dpm", "edict", "gnri", "ilvr")
 _NAMES = {
     "closed form": "ideal denoiser",
@@ -64,6 +63,7 @@ def jackknife(values: xr.DataArray) -> Interval:
     return statistics.jackknife(values[..., 0][()], values[..., 1:])
 
 
-def methods(study: xr.Dataset) -> list[str]:
-    """All series but white noise."""
-    return [str(name) for name in study["series"].to_numpy() if name != WHITE]
+def methods(first: xr.Dataset, *others: xr.Dataset) -> list[str]:
+    """All series but white noise; of several results, those that all of them have."""
+    names = [str(name) for name in first["series"].to_numpy() if name != WHITE]
+    return [name for name in names if all(name in one["series"] for one in others)]

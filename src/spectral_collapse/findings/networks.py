@@ -6,6 +6,8 @@ in tables are the columns of `intervals.means`.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
 from spectral_collapse.findings.measured import attr, images, said, title_of
+from spectral_collapse.findings.selections import on_shared_images
 from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
@@ -83,42 +86,40 @@ def learning(runs: xr.Dataset, name: str) -> pd.DataFrame:
     ratios = runs["ratio"].sel(model=name).to_numpy()
     levels = np.linspace(0, len(ratios) - 2, 4).round().astype(int)
     one = runs["noise_error"].sel(model=name, domain="source", drop=True).dropna("step", how="all").isel(level=levels)
-    one = one.assign_coords(
-        level=[f"sigma / alpha = {at:.2g}" for at in ratios[levels]],
-        band=list(BAND_TITLES.values()),
-    )
-    return means(one.rename(level="panel").transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
+    titles = [f"sigma / alpha = {at:.2g}" for at in ratios[levels]]
+    one = one.assign_coords(level=titles, band=list(BAND_TITLES.values())).rename(level="panel")
+    return means(one.transpose("panel", "band", "step", "pair"), "pair", POSITIVE, network=name)
 
 
 def learnt_first(runs: xr.Dataset, name: str) -> pd.DataFrame:
     """Steps until half is learnt of sources (`records.half_learnt`), a row per noise level and band whose last error is
-    below `LEARNT`, with 95 % intervals; band 'high over low': their quotient, where both are learnt."""
+    below `LEARNT`, with 95 % intervals; band 'high over low': their quotient, where both are learnt. No rows without a
+    record."""
+    if not records.has_bands(runs, name):
+        return pd.DataFrame(columns=["ratio", "band", *intervals.ENDS])
     one = runs["noise_error"].sel(model=name, domain="source").dropna("step", how="all")
     values = one.transpose("step", "level", "band", "pair").to_numpy()
     steps, bands = one["step"].to_numpy().astype(float), [str(band) for band in one["band"].data]
     low, high = bands.index("low"), bands.index("high")
 
     def half(errors: np.ndarray) -> np.ndarray:
-        return records.half_learnt(errors, steps)
+        """Steps of each level and band, with the quotient as one more band."""
+        found = records.half_learnt(errors, steps)
+        return np.concatenate([found, found[:, [high]] / found[:, [low]]], axis=1)
 
-    def quotient(errors: np.ndarray) -> np.ndarray:
-        return half(errors)[:, high] / half(errors)[:, low]
-
-    groups, last, rows = statistics.groups_of(one, "pair"), values[-1].mean(-1), []
-    ends, times = (of_means(statistic, values, groups=groups) for statistic in (half, quotient))
-    for level, at in enumerate(runs["ratio"].sel(model=name).to_numpy()):
-        for band in np.flatnonzero(last[level] < LEARNT):
-            rows.append((at, bands[band], *(end[level, band] for end in ends), last[level, band]))
-        if (last[level, [low, high]] < LEARNT).all():
-            rows.append((at, "high over low", *(end[level] for end in times), np.nan))
-    return pd.DataFrame(rows, columns=["ratio", "band", "mean", "low", "high", "error"])
+    ends, last = of_means(half, values, groups=statistics.groups_of(one, "pair")), values[-1].mean(-1)
+    last = np.column_stack([last, last[:, [low, high]].max(axis=1)])  # both are learnt where the worse one is
+    level, band = np.nonzero(last < LEARNT)
+    ratios, names = runs["ratio"].sel(model=name).to_numpy(), np.array([*bands, "high over low"])
+    shown = {end: values[level, band] for end, values in ends._asdict().items()}
+    return pd.DataFrame({"ratio": ratios[level], "band": names[band], **shown})
 
 
 def learning_order(runs: xr.Dataset, name: str) -> str:
     """Which frequencies a run learns first, as a list of Markdown: what the paper's Eq. 48 speaks of; '' without
     a record."""
     lines = []
-    for level, rows in learnt_first(runs, name).groupby("ratio", sort=False) if records.has_bands(runs, name) else ():
+    for level, rows in learnt_first(runs, name).groupby("ratio", sort=False):
         listed = ", ".join(f"{row.band} {text(row, 0 if row.band in BANDS else 2)}" for row in rows.itertuples())
         lines.append(f"- sigma / alpha = {level:.2g}: {listed}")
     return "\n".join(lines)
@@ -171,10 +172,9 @@ def answer(study: xr.Dataset) -> str:
         else "The network works on pixels"
     )
     return (
-        f"{blame}. With the network `{name}` ({title_of(study)}, "
-        f"{images(study)}), translations have {text(lost, 2)} times the high-frequency energy of samples "
-        f"from white noise. {space}, and samples from white noise have {_times(every_draw(one['excess_noise']))} "
-        "times the mean energy of training targets."
+        f"{blame}. With the network `{name}` ({title_of(study)}, {images(study)}), translations have {text(lost, 2)} "
+        f"times the high-frequency energy of samples from white noise. {space}, and samples from white noise have "
+        f"{_times(every_draw(one['excess_noise']))} times the mean energy of training targets."
     )
 
 
@@ -192,16 +192,13 @@ def verdict(study: xr.Dataset) -> str:
         )
     for name, one in each(study):
         gap = _ratio_to_noise(one)
-        apart = (
-            f"{text(gap, 2)} times as much as from white noise"
-            if gap.low > 1 or gap.high < 1
-            else "no significant difference"
-        )
+        differs = gap.low > 1 or gap.high < 1
+        apart = f"{text(gap, 2)} times as much as from white noise" if differs else "no significant difference"
         lines.append(
             f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times the mean energy of "
             "training targets if they start from white noise. From inverted sources they have "
             f"{_times(one['excess_translated'])} times that energy ({apart}). Its latents have an S_DC of "
-            f"{mean_text(one['s_dc'], bounds=SHARE)}; white noise has {float(one['white_s_dc']):.3f}."
+            f"{_share(one['s_dc'])}; white noise has {float(one['white_s_dc']):.3f}."
         )
     return "\n".join(lines)
 
@@ -223,20 +220,15 @@ def claims(found: Mapping[str, xr.Dataset]) -> list[Claim]:
     """'Learnt more slowly': the quotients of `learnt_first` whose interval excludes 1 lie above it."""
     order, ships = {}, available()
     for study in found.values():
-        names = [name for name, one in each(study) if one["prediction"] == "epsilon"]
-        runs = records.curves([name for name in names if name in ships])
-        tables = [learnt_first(runs, name) for name in names if records.has_bands(runs, name)]
-        if not tables:
-            continue
-        times = concat(tables).query("band == 'high over low'")
-        times = times[
-            (times[intervals.ENDS] != 1).any(axis=1)
-        ]  # without those that have half of either from the first look on
-        if len(times):
-            under, over = int((times["high"] < 1).sum()), int((times["low"] > 1).sum())
+        names = [name for name, one in each(study) if one["prediction"] == "epsilon" and name in ships]
+        runs = records.curves(names)
+        rows = [row for name in names for row in learnt_first(runs, name).itertuples() if row.band == "high over low"]
+        # without levels at which half of either band was learnt from the first look on
+        if times := [row for row in rows if not row.low == row.mean == row.high == 1]:
+            under, over = sum(row.high < 1 for row in times), sum(row.low > 1 for row in times)
             order[title_of(study)] = (
                 f"interval below 1 at {under} of {len(times)} levels, above 1 at {over}; means "
-                f"{times['mean'].min():.2f} to {times['mean'].max():.2f}",
+                f"{min(row.mean for row in times):.2f} to {max(row.mean for row in times):.2f}",
                 None if bool(under) == bool(over) else not under,
             )
     steps = "steps until half is learnt about the noise in sources, high over low band, at each noise level"
@@ -345,8 +337,9 @@ def learnt(study: xr.Dataset) -> str:
 
 
 def _per_network(found: xr.Dataset | Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
+    """A row of texts per network, in which no line break parts an interval."""
     rows = [{"Network": name} | row(one) for name, one in each(found)]
-    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
+    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network").map(_unbroken)
 
 
 @tidy.each(_per_network)
@@ -354,12 +347,12 @@ def norms_table(one: xr.Dataset) -> dict[str, str]:
     """What the norm of the start does to samples (`norm_sensitivity`, `amplification`), and inverted latents' norms."""
     found = norm_sensitivity(one)
     return {
-        "Elasticity": _unbroken(found["elasticity"], 0),
-        "Correlation": _unbroken(found["correlation"], 2),
-        "1 % excess at the start becomes (%)": _unbroken(amplification(one), 1),
+        "Elasticity": text(found["elasticity"], 0),
+        "Correlation": text(found["correlation"], 2),
+        "1 % excess at the start becomes (%)": text(amplification(one), 1),
         "with the filter (%)": f"{amplification(one, 'closed form').mean:.1f}",
         "Spread of white noise's norms (%)": f"{100 * float(one['norm_noise'].std()):.1f}",
-        "Norm of inverted latents / sqrt(d)": _unbroken(bootstrap_mean(one["norm_translated"])),
+        "Norm of inverted latents / sqrt(d)": mean_text(one["norm_translated"]),
     }
 
 
@@ -381,20 +374,17 @@ def recipes(one: xr.Dataset) -> dict[str, str]:
 def table(studies: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Scores of samples and latents. SWD: mean over draws, smallest, largest; in brackets that of test targets."""
 
-    def share(values: xr.DataArray) -> str:
-        return _unbroken(bootstrap_mean(values, bounds=SHARE))
-
     def scores(one: xr.Dataset) -> dict[str, str]:
         return {
-            "S_HF: test targets": share(one["s_hf_real"]),
-            "autoencoder": share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
-            "white noise": share(every_draw(one["s_hf_noise"])),
-            "translated": share(one["s_hf_translated"]),
-            "PSNR of autoencoder (dB)": _unbroken(bootstrap_mean(one["psnr_ceiling"]), 1),
-            "PSNR of reconstructed targets (dB)": _unbroken(bootstrap_mean(one["psnr_own"]), 1),
+            "S_HF: test targets": _share(one["s_hf_real"]),
+            "autoencoder": _share(one["s_hf_ceiling"]) if one["autoencoder"].item() else "-",
+            "white noise": _share(every_draw(one["s_hf_noise"])),
+            "translated": _share(one["s_hf_translated"]),
+            "PSNR of autoencoder (dB)": mean_text(one["psnr_ceiling"], 1),
+            "PSNR of reconstructed targets (dB)": mean_text(one["psnr_own"], 1),
             "SWD (test targets)": f"{_extent(one['swd'])} ({float(one['swd_real']):.2f})",
             "KID": "-" if np.isnan(one["kid"]) else f"{float(one['kid']):.4f}",
-            "S_DC (white noise)": f"{share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
+            "S_DC (white noise)": f"{_share(one['s_dc'])} ({float(one['white_s_dc']):.3f})",
         }
 
     found = _per_network(studies, scores)
@@ -408,10 +398,10 @@ def bars(one: xr.Dataset) -> dict[str, str]:
     distance, psnr = float(one["swd"].mean() / one["swd_real"]), bootstrap_mean(one["psnr_own"])
     limits = [limit for _, limit in BARS.values()]
     held = texture <= limits[0], distance <= limits[1], psnr.mean >= limits[2]
-    texts = f"{texture:.4f}", f"{distance:.2f}", _unbroken(psnr, 1)
+    texts = f"{texture:.4f}", f"{distance:.2f}", text(psnr, 1)
     missed = ", ".join(name for name, clear in zip(BARS, held, strict=True) if not clear) or "nothing"
-    values = {f"{name} {sign} {limit:g}": text for (name, (sign, limit)), text in zip(BARS.items(), texts, strict=True)}
-    return values | {"Misses": missed, "Elasticity": _unbroken(norm_sensitivity(one)["elasticity"], 0)}
+    values = {f"{name} {sign} {limit:g}": told for (name, (sign, limit)), told in zip(BARS.items(), texts, strict=True)}
+    return values | {"Misses": missed, "Elasticity": text(norm_sensitivity(one)["elasticity"], 0)}
 
 
 def at_bars(table: pd.DataFrame) -> dict[str, Any]:
@@ -459,20 +449,18 @@ def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
     stored on images of the same source. S_DC of standard latents, and fine detail over the true targets' by method."""
     rows = []
     for title, networks in trainings(recorded).items():
-        for network, one in networks.items() if len(networks) > 1 else ():
-            row = {"Data": title, "Network": network, "S_DC, standard": _unbroken(mean_of(one, "s_dc", "standard"))}
-            for point in ("standard", "taba", "ovg", "ovg+taba"):
-                row[called(point)] = _unbroken(fine_detail.energy(one, point), 2)
-            rows.append(row)
-    return pd.DataFrame(rows).set_index(["Data", "Network"]) if rows else pd.DataFrame(columns=["Network"])
+        for network, one in networks.items():
+            row = {"Data": title, "Network": network, "S_DC, standard": text(mean_of(one, "s_dc", "standard"))}
+            methods = ("standard", "taba", "ovg", "ovg+taba")
+            rows.append(row | {called(point): text(fine_detail.energy(one, point), 2) for point in methods})
+    names = ["Data", "Network"]
+    return pd.DataFrame(rows, columns=None if rows else names).set_index(names).map(_unbroken)
 
 
 def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
     """With how many trainings per data set standard latents are not white, and images lack energy, as Markdown."""
     lines = []
     for title, networks in trainings(recorded).items():
-        if len(networks) < 2:
-            continue
         whiteness = [(mean_of(one, "s_dc", "standard"), mean_of(one, "s_dc", WHITE)) for one in networks.values()]
         energy = [fine_detail.energy(one, "standard") for one in networks.values()]
         apart = max(times.low for times in energy) > min(times.high for times in energy)
@@ -487,7 +475,8 @@ def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
 
 
 def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
-    """Title of the data -> network -> result of the benchmark: that which ships, where it is stored, and the others."""
+    """Title of the data -> network -> result of the benchmark, on the images that all have: that which ships, and the
+    others; without data for which there is one alone."""
     found: dict[str, dict[str, xr.Dataset]] = {}
     for name, study in recorded.items():
         given = results.parameters(study.attrs)
@@ -497,7 +486,7 @@ def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Data
             other = first is None or first.attrs["data_source"] != study.attrs["data_source"]
             found[info.title] = {} if other else {usual(info.family, first.attrs["data_source"]): first}
         found[info.title][name] = study
-    return found
+    return {title: on_shared_images(networks) for title, networks in found.items() if len(networks) > 1}
 
 
 @tidy.each(_per_network)
@@ -552,14 +541,18 @@ def _energies(above: xr.DataArray, below: xr.DataArray) -> Interval:
     return Interval(*np.exp(statistics.resampled(float(above.mean() - below.mean()), over - under, fewer)))
 
 
-def _unbroken(interval: Interval, digits: int = 3) -> str:
-    """An interval that no line break parts."""
-    return text(interval, digits).replace(", ", ",\u00a0")
+_share = functools.partial(mean_text, bounds=SHARE)
+"""The mean of a score between 0 and 1 with its interval."""
+
+
+def _unbroken(shown: str) -> str:
+    """A text in which no line break parts an interval."""
+    return re.sub(r"(\[\S+), ", "\\1,\u00a0", shown)
 
 
 def _extent(values: xr.DataArray) -> str:
     """Mean, smallest and largest."""
-    return f"{values.mean().item():.2f} [{values.min().item():.2f},\u00a0{values.max().item():.2f}]"
+    return f"{values.mean().item():.2f} [{values.min().item():.2f}, {values.max().item():.2f}]"
 
 
 def _whole(value: xr.DataArray) -> str:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import xarray as xr
 
-from spectral_collapse.findings.intervals import high_mean
-from spectral_collapse.statistics import Interval, bootstrap_mean, text
-
-
-def numbers(study: xr.Dataset) -> dict[str, dict[str, Interval]]:
-    """Power above half the Nyquist frequency and S_DC of each series, with 95 % bootstrap intervals."""
-    values = {"power": high_mean(study["power"]), "s_dc": study["s_dc"]}
-    return {
-        name: {str(series): bootstrap_mean(one.sel(series=series)) for series in study["series"].to_numpy()}
-        for name, one in values.items()
-    }
+from spectral_collapse.findings.intervals import high_mean, mean_text
 
 
 def listed(study: xr.Dataset) -> str:
-    """The same as a Markdown list."""
-    power, s_dc = numbers(study).values()
-    return "\n".join(
-        f"- **{name}**: power at high frequencies {text(power[name])}, $S_{{DC}}$ {text(s_dc[name])}" for name in power
-    )
+    """Power above half the Nyquist frequency and S_DC of each series, with 95 % bootstrap intervals, as a Markdown
+    list."""
+    lines = []
+    for name in study["series"].to_numpy():
+        one = study.sel(series=name)
+        power, s_dc = mean_text(high_mean(one["power"])), mean_text(one["s_dc"])
+        lines.append(f"- **{name}**: power at high frequencies {power}, $S_{{DC}}$ {s_dc}")
+    return "\n".join(lines)

@@ -7,7 +7,6 @@ that resample what images are taken from, such as photographs (`statistics.boots
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +23,7 @@ from spectral_collapse.findings.measured import Measured, above, images, title_o
 from spectral_collapse.findings.tidy import enumerated, tell
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
+from spectral_collapse.store import results
 
 SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
@@ -129,17 +129,12 @@ def others(study: xr.Dataset) -> list[str]:
     return [str(label) for label in study["point"].to_numpy()[~study["method"].isin((*BASELINES, *OVG))]]
 
 
-def another(dataset: str, beside: Sequence[str]) -> list[str]:
-    """The first of some data sets that is not `dataset`, by itself; none where there is none."""
-    return [name for name in beside if name != dataset][:1]
-
-
 def choose(study: xr.Dataset) -> list[str]:
     """The points to show as pictures: standard, published settings, the first further methods, and the best of OVG's
     grid."""
-    known = published(study)
-    labels = ["standard", known.get("taba"), *others(study)[:3], known.get("ovg"), best_ovg(study), known["ovg+taba"]]
-    return list(dict.fromkeys(label for label in labels if label is not None))
+    known = published(study).get
+    labels = ["standard", known("taba"), *others(study)[:3], known("ovg"), best_ovg(study), known("ovg+taba")]
+    return list(dict.fromkeys(filter(None, labels)))
 
 
 def setting(study: xr.Dataset) -> str:
@@ -152,7 +147,7 @@ def setting(study: xr.Dataset) -> str:
         points=study.sizes["point"],
         seeds="1 seed" if study.sizes["seed"] == 1 else f"{study.sizes['seed']} seeds",
         kind="" if study.attrs["data_source"] == "real" else " **These images are rendered, not real.**",
-        **{name: json.loads(study.attrs["parameters"])[name] for name in ("num_steps", "guidance")},
+        **{name: results.parameters(study.attrs)[name] for name in ("num_steps", "guidance")},
     )
 
 
@@ -189,7 +184,7 @@ def compared(study: xr.Dataset) -> pd.DataFrame:
     """Points at the papers' settings, further methods and the best of OVG's grid: energy over training targets', and
     paired differences of texture and structure from the standard inversion and from TABA."""
     known = published(study)
-    taba = known.get("taba", known["ovg+taba"])
+    taba = known.get("taba") or known["ovg+taba"]
     points = dict.fromkeys([taba, *others(study), known.get("ovg", best_ovg(study)), best_ovg(study)])
     rows = []
     for point in points:

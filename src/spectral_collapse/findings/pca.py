@@ -8,7 +8,6 @@ intervals over pictures.
 from __future__ import annotations
 
 import functools
-import itertools
 
 import numpy as np
 import pandas as pd
@@ -123,10 +122,10 @@ def lost(study: xr.Dataset) -> dict[str, Interval]:
     frequency of a component's power per ring, over that of a flat spectrum."""
     weights = study["component_power"] * study["frequency"]  # rings grow with their radius
     centre = weights.sum("frequency") / study["component_power"].sum("frequency") / study["frequency"].mean()
-    places = itertools.product(enumerate(("first", "last")), (("", "standard"), ("white_", WHITE)))
     return {
-        f"{prefix}{name}": jackknife(centre.sel(series=series).isel(end=end))
-        for (end, name), (prefix, series) in places
+        f"{prefix}{end}": jackknife(centre.sel(series=series).isel(end=place))
+        for place, end in enumerate(("first", "last"))
+        for prefix, series in (("", "standard"), ("white_", WHITE))
     }
 
 

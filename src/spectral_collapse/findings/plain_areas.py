@@ -7,6 +7,7 @@ are resampled in what they are taken from (`statistics.bootstrap_counts`).
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,8 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
 from spectral_collapse.findings.intervals import gap, means, stacked
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, images, title_of
-from spectral_collapse.findings.tidy import each
+from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, title_of
+from spectral_collapse.findings.tidy import each, tell
 from spectral_collapse.statistics import POSITIVE, Interval, text
 from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.plain_areas import MEASURES
@@ -75,15 +76,12 @@ def swaps(found: Found) -> pd.DataFrame:
     """A row per data set and kind of latent, a column per cutoff, for a page: how much more the output is like the
     image of the low band's donor than like that of the high band's, as a difference of correlations."""
 
-    def one(study: xr.Dataset) -> pd.DataFrame:
-        return _with_titles(means(study["swapped"].sel(donor="low") - study["swapped"].sel(donor="high"), "edited"))
-
-    table = stacked(found, one, "Data set").rename(columns={"series": "Latent"})
-    table = table.assign(
-        text=[text(row, 2) for row in table.itertuples()], cutoff=table["cutoff"].map("{:g} cycles/px".format)
-    )
-    table = table.pivot_table("text", ["Data set", "Latent"], "cutoff", aggfunc="first", sort=False)
-    return table.rename_axis(columns=None)
+    rows = []
+    for study, name in itertools.product(found.values(), SERIES):
+        more = study["swapped"].sel(donor="low", series=name) - study["swapped"].sel(donor="high", series=name)
+        cells = {f"{row.cutoff:g} cycles/px": text(row, 2) for row in means(more, "edited").itertuples()}
+        rows.append({"Data set": title_of(study), "Latent": SERIES[name], **cells})
+    return pd.DataFrame(rows).set_index(["Data set", "Latent"])
 
 
 @each(stacked, "panel")
@@ -126,10 +124,11 @@ def way(study: xr.Dataset, measure: str) -> Interval:
     return _ratio(some - none, every - none)
 
 
-def manipulable(study: xr.Dataset, series: str = "standard") -> Interval:
-    """Diversity of the edits from a method's latents over that from the true noises, over the whole image."""
+def manipulable(study: xr.Dataset) -> Interval:
+    """Diversity of the edits from the standard inversion's latents over that from the true noises, over the whole
+    image."""
     whole = study["edits"].mean("area")
-    return _ratio(whole.sel(series=series), whole.sel(series=WHITE), "edited")
+    return _ratio(whole.sel(series="standard"), whole.sel(series=WHITE), "edited")
 
 
 def path_gain(study: xr.Dataset, series: str = "") -> Interval:
@@ -198,8 +197,7 @@ def answer(found: Found) -> dict[str, Any]:
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
     texts = "; ".join(
-        f"{title_of(study)}: {images(study)} and {study.sizes['drawn']} generated images, of which we edit "
-        f"{study.sizes['edited']}"
+        tell("{title}: {images} and {sizes[drawn]} generated images, of which we edit {sizes[edited]}", study)
         for study in found.values()
     )
     return f"**Images.** {texts}. We leave out areas of less than 5 % of an image."

@@ -35,17 +35,16 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.
     rows, printed = [], paper_tables.counts()
     for name, studies in selections.per_data_set(found).items():
         joint, panel = selections.joined(studies), title_of(next(iter(studies.values())))
-        for network, study in studies.items() if baseline in studies else ():
-            if network == baseline:
-                continue
+        others = [network for network in studies if network != baseline and baseline in studies]
+        for network in others:
             improved = [
                 comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))["improved"]
                 for point in selections.shared(studies, network, baseline)
             ]
             for score in scores:
                 share = float(np.mean([one.sel(score=score).item() for one in improved]))
-                ends = map(float, wilson(np.asarray(share), len(set(groups_of(study)))))
-                rows.append((title_of(study), f"{network} - {baseline}", title(score), share, *ends))
+                ends = map(float, wilson(np.asarray(share), len(set(groups_of(joint)))))
+                rows.append((panel, f"{network} - {baseline}", title(score), share, *ends))
         for score in scores if "x0" in studies and name.startswith("bbbc021") else ():
             share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
             if share is not None:

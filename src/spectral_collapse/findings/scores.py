@@ -28,17 +28,16 @@ BLIND = 0.1
 
 def answer(study: xr.Dataset) -> str:
     """What S_HF and S_LF miss, and whether variance alone moves S_DC, as Markdown."""
-    blind = _blind(study, "image")
+    blind, weak, intact = _blind(study, "image"), *_scaled(study)[:2]
     missed = {name: blind[name] for name in _SYMBOLS if name in blind}
-    told = [f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items()]
-    both = bool(told) and not set.intersection(*(set(missed.get(name, ())) for name in _SYMBOLS))
-    weak, intact, _ = _scaled(study)
-    falls = bootstrap_mean(weak - intact).high < 0
+    told = " and ".join(f"{_SYMBOLS[name]} misses {enumerated(which)}" for name, which in missed.items())
+    told += f" (its mean changes by less than {BLIND:.0%} of its range)" * bool(told)
+    apart = missed and not set.intersection(*(set(missed.get(name, ())) for name in _SYMBOLS))
+    falls = "falls" if bootstrap_mean(weak - intact).high < 0 else "does not fall"
     return (
-        f"**Answer.** {' and '.join(told) or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}"
-        f"{f' (its mean changes by less than {BLIND:.0%} of its range)' * bool(told)}. "
-        f"{'Each sees what the other misses, so judge an image by both. ' * both}"
-        f"For latents, $S_{{DC}}$ {'falls' if falls else 'does not fall'} if independent noise only loses variance."
+        f"**Answer.** {told or 'Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions'}. "
+        f"{'Each sees what the other misses, so judge an image by both. ' * bool(apart)}"
+        f"For latents, $S_{{DC}}$ {falls} if independent noise only loses variance."
     )
 
 
@@ -133,30 +132,27 @@ def of_latents(study: xr.Dataset) -> dict[str, Any]:
 
 def norms_verdict(study: xr.Dataset) -> str:
     """Squared norms, and what the number of latents does to the test."""
-    lines, latents = [], study.sizes["latent_sample"]
+
+    def tested(series: str, most: float = np.inf) -> tuple[int, float, float]:
+        """The largest number of latents, at most `most`, that the test was made with; its distance and p-value."""
+        one = study[["ks_distance", "ks_pvalue"]].sel(ks_series=series).dropna("count")
+        end = one.sel(count=one["count"] <= most).isel(count=-1)
+        return int(end["count"]), end["ks_distance"].item(), end["ks_pvalue"].item()
+
+    lines, latents, law = [], study.sizes["latent_sample"], (2 / study.attrs["dimension"]) ** 0.5
     for name in study["latent_series"].to_numpy():
         values = study["norm"].sel(latent_series=name)
-        count, distance, _ = _last(study, name, latents)
+        count, distance, _ = tested(name, latents)
         lines.append(
-            f"- **{name}**: $\\|x\\|^2 / d$ is {text(bootstrap_mean(values))}, with a standard deviation of "
-            f"{float(values.std(ddof=1)):.3f}; with {count} latents $S_G$ = {1 - distance:.3f}."
+            f"- **{name}**: $\\|x\\|^2 / d$ is {mean_text(values)}, with a standard deviation of "
+            f"{float(values.std(ddof=1)):.3f}; with {count} latents $S_G$ = {1 - distance:.3f}.\n"
         )
-    law = (2 / study.attrs["dimension"]) ** 0.5
-    (few, _, first), (many, distance, last) = _last(study, LOUD, latents), _last(study, LOUD)
-    lines += [
-        f"- For white noise the exact mean is 1 and the standard deviation {law:.3f}.",
+    (few, _, first), (many, distance, last) = tested(LOUD, latents), tested(LOUD)
+    return (
+        f"{''.join(lines)}- For white noise the exact mean is 1 and the standard deviation {law:.3f}.\n"
         f"- **{LOUD}**: p falls from {first:.0e} with {few} latents to {last:.0e} with {many}, while the distance "
-        f"settles at {distance:.3f}.",
-    ]
-    return "\n".join(lines)
-
-
-def _last(study: xr.Dataset, series: str, most: int | None = None) -> tuple[int, float, float]:
-    """The largest number of latents, at most `most`, that the test was made with; its distance and p-value."""
-    one = study[["ks_distance", "ks_pvalue"]].sel(ks_series=series).dropna("count")
-    one = one.sel(count=one["count"] <= most) if most else one
-    end = one.isel(count=-1)
-    return int(end["count"]), end["ks_distance"].item(), end["ks_pvalue"].item()
+        f"settles at {distance:.3f}."
+    )
 
 
 def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
@@ -169,12 +165,13 @@ def responses_verdict(study: xr.Dataset, kind: Kind) -> str:
         elif intact and last["low"] > first["high"]:
             fooled.append(f"{SCORES[name].symbol} under {corruption}")
     absent = [SCORES[name].symbol for name in missing(study) if name in study[f"{kind}_score"].to_numpy()]
+    unknown = f"\n- **Not measured**, since `{VARIABLE}` has no weights for them: {', '.join(absent)}." * bool(absent)
     return (
         f"- **Blind** (the mean changes by less than {BLIND:.0%} of the score's range in this study): "
         f"{'; '.join(blind) or 'none'}.\n"
         f"- **Rated above the undistorted sample** at the strongest grade, with intervals that do not overlap: "
-        f"{'; '.join(fooled) or 'none'}."
-    ) + f"\n- **Not measured**, since `{VARIABLE}` has no weights for them: {', '.join(absent)}." * bool(absent)
+        f"{'; '.join(fooled) or 'none'}.{unknown}"
+    )
 
 
 def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
@@ -191,7 +188,7 @@ def _blind(study: xr.Dataset, kind: Kind) -> dict[str, list[str]]:
 def readings(study: xr.Dataset) -> dict[str, Any]:
     """What each choice changes, beside the paper's own tables."""
     tables, wavelet = paper_tables.benchmark(), study.attrs["wavelet"]
-    found = [(one["reading_score"].item(), _label(one), one) for one in _readings(study)]
+    found = _readings(study)
 
     def by_case(score: str, begins: str) -> dict[str, Interval]:
         """The means of both cases by the first reading of a score whose label begins so."""
@@ -201,11 +198,8 @@ def readings(study: xr.Dataset) -> dict[str, Any]:
             for case in values["case"].to_numpy()
         }
 
-    drops = "; ".join(
-        f"{label.partition(' (')[0]} {mean_text((values[0] - values[1]).dropna('reading_sample'))}"
-        for score, label, values in ((score, label, one["reading_value"]) for score, label, one in found)
-        if score == "s_hf"
-    )
+    gaps = {label: one["reading_value"][0] - one["reading_value"][1] for of, label, one in found if of == "s_hf"}
+    drops = (f"{label.partition(' (')[0]} {mean_text(gap.dropna('reading_sample'))}" for label, gap in gaps.items())
     scales = next(label for score, label, one in found[::-1] if one["reading_used"] and score == "ms_ssim")
     return {
         "least": tables[["s_dc", "s_hf"]].min(),
@@ -214,7 +208,7 @@ def readings(study: xr.Dataset) -> dict[str, Any]:
         "unflagged": by_case("s_dc", "share of patches not"),
         "on_bytes": by_case("s_hf", f"{wavelet} of"),
         "on_unit": by_case("s_hf", f"{wavelet}, intensities 0..1"),
-        "drops": drops,
+        "drops": "; ".join(drops),
         "scales": scales.partition(",")[0],
         "few": by_case("ms_ssim", scales),
         "five": by_case("ms_ssim", "5 scales"),
@@ -225,22 +219,19 @@ def readings_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per reading of an ambiguous definition: its means on two cases, with 95 % intervals. Of S_LF on drawings
     the one in use and the paper's."""
     rows = []
-    for one in _readings(study):
-        score, used = one["reading_score"].item(), one["reading_used"].item()
-        if one["found_own"].notnull().any() and not (used or _label(one).startswith("the paper's")):
-            continue
-        row = {"Score": SCORES[score].symbol, "Interpretation": _label(one), "Used": "yes" if used else ""}
-        for title, case, values in zip(
-            ("First case", "Second case"), one["reading_case"].to_numpy(), one["reading_value"], strict=True
-        ):
-            row[title] = f"{case}: {mean_text(values.dropna('reading_sample'), bounds=bounds_of(score))}"
-        rows.append(row)
-    return pd.DataFrame(rows).set_index(["Score", "Interpretation"])
+    for score, label, one in _readings(study):
+        used = one["reading_used"].item()
+        if used or label.startswith("the paper's") or one["found_own"].isnull().all():
+            first, second = (
+                f"{case}: {mean_text(values.dropna('reading_sample'), bounds=bounds_of(score))}"
+                for case, values in zip(one["reading_case"].to_numpy(), one["reading_value"], strict=True)
+            )
+            rows.append((SCORES[score].symbol, label, "yes" if used else "", first, second))
+    columns = ["Score", "Interpretation", "Used", "First case", "Second case"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:2])
 
 
-def _readings(study: xr.Dataset) -> list[xr.Dataset]:
-    return [study.sel(reading=number) for number in study["reading"].to_numpy()]
-
-
-def _label(reading: xr.Dataset) -> str:
-    return reading["reading_label"].item()
+def _readings(study: xr.Dataset) -> list[tuple[str, str, xr.Dataset]]:
+    """The score, the words and the values of each reading."""
+    every = [study.sel(reading=number) for number in study["reading"].to_numpy()]
+    return [(one["reading_score"].item(), one["reading_label"].item(), one) for one in every]

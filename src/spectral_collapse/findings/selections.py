@@ -49,9 +49,17 @@ def joined(found: Mapping[str, xr.Dataset]) -> xr.Dataset:
 
 
 def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
-    """Data set -> network -> result, of the networks that there are."""
+    """Data set -> network -> result, of the networks that there are, `on_shared_images`."""
     names = dict.fromkeys(name for studies in found.values() for name in studies)
-    return {name: {network: studies[name] for network, studies in found.items() if name in studies} for name in names}
+    grouped = {name: {key: studies[name] for key, studies in found.items() if name in studies} for name in names}
+    return {name: on_shared_images(studies) for name, studies in grouped.items()}
+
+
+def on_shared_images(found: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Results on the images that all of them have; as they are if there is none."""
+    names = [one["sample"].to_numpy().tolist() for one in found.values()]
+    shared = [name for name in names[0] if all(name in others for others in names)]
+    return {name: one.sel(sample=shared) if shared else one for name, one in found.items()}
 
 
 def with_records(
@@ -78,8 +86,8 @@ def with_records(
             continue
         first = both[(present or list(both))[0]]
         both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
-        wanted = [point for point in points(first) if all(point in study["point"] for study in both.values())]
-        wanted = [point for point in wanted if point in asked or not asked]
+        wanted = set.intersection(*(set(points(study)) for study in both.values()))
+        wanted = [point for point in points(first) if point in wanted and (point in asked or not asked)]
         for network, study in both.items():
             title = title_of(study).removesuffix(f", {names[network]}")
             joint[network][dataset] = study.sel(point=wanted).assign_attrs(title=title)
@@ -104,18 +112,18 @@ def absent(checkpoints: Sequence[str], recorded: Collection[str] = ()) -> str:
     """Sentences on the networks that do not ship: those whose record the page reads, and the others."""
     if not checkpoints:
         return "All networks of this page are included with their weights."
-    read, others = (
-        ", ".join(f"`{name}`" for name in checkpoints if (name in recorded) == there) for there in (True, False)
-    )
-    by_record = (
-        f"**Stored results only:** {read}. To save space, the weights of these networks are not included, but their "
-        "results are. [The networks](networks.ipynb) shows which quality thresholds they pass."
-    )
-    missing = (
-        f"**Not measured here:** {others}. After `spectral-collapse train NAME --output data/checkpoints/NAME` this "
-        "page includes such a network, too."
-    )
-    return "\n\n".join([by_record] * bool(read) + [missing] * bool(others))
+    told = []
+    if read := [f"`{name}`" for name in checkpoints if name in recorded]:
+        told.append(
+            f"**Stored results only:** {', '.join(read)}. To save space, the weights of these networks are not "
+            "included, but their results are. [The networks](networks.ipynb) shows which quality thresholds they pass."
+        )
+    if others := [f"`{name}`" for name in checkpoints if name not in recorded]:
+        told.append(
+            f"**Not measured here:** {', '.join(others)}. After `spectral-collapse train NAME --output "
+            "data/checkpoints/NAME` this page includes such a network, too."
+        )
+    return "\n\n".join(told)
 
 
 def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
@@ -124,12 +132,10 @@ def levels(found: Networks, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
     for name, studies in per_data_set(found).items():
         for score, (network, study) in itertools.product(scores, studies.items()):
             if score == DETAIL:
-                rows = pd.DataFrame(
-                    [{"point": one, **fine_detail.energy(study, one)._asdict()} for one in points(study)]
-                )
+                rows = [{"point": one, **fine_detail.energy(study, one)._asdict()} for one in points(study)]
+                rows, words = pd.DataFrame(rows), "fine detail"
             else:
-                rows = means(study[score].mean("seed"), bounds=bounds_of(score))
-            words = "fine detail" if score == DETAIL else title(score)
+                rows, words = means(study[score].mean("seed"), bounds=bounds_of(score)), title(score)
             panel, names = f"{title_of(study).replace(' (', '|(')}|{words}", rows["point"].map(called)
             tables.append(rows.assign(network=network, panel=panel, method=names, dataset=name))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
@@ -160,13 +166,13 @@ def printed_row(study: xr.Dataset, point: str, number: int, condition: str, name
     return {"Method": method} | benchmark_page.paper_cells(study, point, lines.iloc[0])
 
 
-def against(found: Networks, baseline: str, scores: Sequence[str] = SHOWN) -> Cells:
+def against(found: Networks, baseline: str) -> Cells:
     """Every network against one, method by method on the same images: mean difference, share of images improved."""
     rows = []
     for _, studies, network, point in _pairs(found, baseline):
-        pairs = comparison.paired(joined(studies), f"{baseline}: {point}", [f"{network}: {point}"], list(scores))
+        pairs = comparison.paired(joined(studies), f"{baseline}: {point}", [f"{network}: {point}"], list(SHOWN))
         row = {"Method": called(point), "Network": f"{network} - {baseline}", "Data": title_of(studies[network])}
-        for score in scores:
+        for score in SHOWN:
             gap, share = (stored(pairs, name, score=score) for name in ("difference", "improved"))
             row[f"Δ {title(score)}"] = gap, benchmark_page.COLUMNS.get(score, 3)
             row[f"% improved, {title(score, False)}"] = Interval(*(100 * end for end in share)), 0
@@ -178,10 +184,10 @@ def networks_answer(found: Networks, baseline: str) -> str:
     """With which networks standard latents are not white and images lack detail, and how networks differ."""
     data, studies = next(iter(per_data_set(found).items()))
     missing = "high_frequency_deficit"  # S_DC falls to 0 in many channels, and then tells no networks apart
-    white, lacking = (
-        {name: value(one, score, "standard") for name, one in studies.items()} for score in ("s_dc", missing)
-    )
+    white = {network: value(study, "s_dc", "standard") for network, study in studies.items()}
+    lacking = {network: value(study, missing, "standard") for network, study in studies.items()}
     energy = {network: difference(study, "standard", TARGET, "hf_excess") for network, study in studies.items()}
+    less_white = [one for one, study in studies.items() if white[one].high < value(study, "s_dc", WHITE).mean]
     gaps = [
         f"{network} minus {baseline} is {text(_gap(one, network, baseline, point, missing))}"
         for name, one, network, point in _pairs(found, baseline)
@@ -191,18 +197,15 @@ def networks_answer(found: Networks, baseline: str) -> str:
     def listed(numbers: Mapping[str, Interval]) -> str:
         return enumerated(f"{text(one)} with {network}" for network, one in numbers.items())
 
-    def who(numbers: Mapping[str, Interval], bound: Callable[[xr.Dataset], float]) -> str:
-        """The networks whose number lies below a bound of their results."""
-        those = [network for network, one in numbers.items() if one.high < bound(studies[network])]
-        return "every network" if len(those) == len(studies) else ", ".join(those) or "no network"
+    def who(networks: Sequence[str]) -> str:
+        return "every network" if len(networks) == len(studies) else ", ".join(networks) or "no network"
 
     compared = f"On the same images, {enumerated(gaps)}." if gaps else "There is no second network to compare."
     return (
         f"**Answer.** On {counted(next(iter(studies.values())))}, latents of the standard inversion are less white "
-        f"than white noise with {who(white, lambda one: value(one, 's_dc', WHITE).mean)}: S_DC is {listed(white)}. Its "
-        f"images have less energy at high frequencies than true targets with {who(energy, lambda _: 0)}: log energy "
-        f"minus that of the targets is {listed(energy)}. Of white noise's power at high frequencies, the latents lack "
-        f"{listed(lacking)}. {compared}"
+        f"than white noise with {who(less_white)}: S_DC is {listed(white)}. Its images have less energy at high "
+        f"frequencies than true targets with {who(Measured(energy).below())}: log energy minus that of the targets is "
+        f"{listed(energy)}. Of white noise's power at high frequencies, the latents lack {listed(lacking)}. {compared}"
     )
 
 
@@ -226,19 +229,18 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
     """With a network that the benchmark's claims do not speak of: S_DC of the standard inversion is below white
     noise's, OVG's is white noise's, and S_HF of OVG is above the standard inversion's."""
 
-    def rule(what: str, point: str, other: str, score: str, side: Callable[[str], Test]) -> Rule:
-        def gap(study: xr.Dataset) -> Interval | None:
-            return difference(study, point, other, score) if point in study["point"] else None
-
-        measured = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
-        return Rule(f"{words} ({network}): {what}", where, measured, gap, side(score), figure)
-
     rows = [
         ("S_DC of its latents is below that of white noise", "standard", WHITE, "s_dc", is_lower),
         ("OVG makes latents white, with the S_DC of white noise", "ovg", WHITE, "s_dc", is_restored),
         ("OVG restores texture, with a higher S_HF than the standard inversion", "ovg", "standard", "s_hf", is_higher),
     ]
-    return judge([rule(*row) for row in rows], found[network], counted)
+    rules = []
+    for claim, point, other, score, side in rows:
+        there = {name: study for name, study in found[network].items() if point in study["point"]}
+        gaps = Measured.of(there, lambda study, row=(point, other, score): difference(study, *row), counted)
+        what = f"{title(score, False)} of {called(point)} minus that of {called(other)}"
+        rules.append(Rule(f"{words} ({network}): {claim}", where, what, gaps, side(score), figure))
+    return judge(rules)
 
 
 def from_white(study: xr.Dataset) -> Interval:

@@ -15,14 +15,14 @@ import xarray as xr
 from spectral_collapse import statistics
 from spectral_collapse.findings.claims import Claim, Rule, is_below, judge
 from spectral_collapse.findings.intervals import BAND_TITLES, concat, gap, high_mean, means, stacked
-from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import images, title_of
 from spectral_collapse.findings.tidy import each, items, span
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
 
-TITLES = {WHITE: "one white noise", "standard": "standard", "taba": "TABA", "ovg": "OVG"}
-"""What tables call series; a method without a title has its own name."""
+YARDSTICK = "one white noise"
+"""What tables call the series of images with the same noise at all levels."""
 MOST_RINGS = 16
 """Rows of the heat map: with more, a page would be larger and not clearer."""
 EDGE = 0.1
@@ -170,5 +170,5 @@ def _last(study: xr.Dataset) -> slice:
     return slice(-_first(study).stop, None)
 
 
-def _title(name: str) -> str:
-    return TITLES.get(name, name.replace("_", " "))
+def _title(series: str) -> str:
+    return YARDSTICK if series == WHITE else called(series)

@@ -26,15 +26,14 @@ CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 @each(stacked, "panel")
 def areas(study: xr.Dataset) -> pd.DataFrame:
     """What the choice goes by: columns panel, method, setting, label (what differs), series, mean, low, high."""
-    rows, tries = as_table(area(study), study["s_hf"].transpose("try", "sample")).drop(columns="try"), _tries(study)
-    labels = []
+    labels, tries = [], _tries(study)
     for method, settings in tries:
         others = [other for name, other in tries if name == method]
         differing = {key: one for key, one in settings.items() if any(other.get(key) != one for other in others)}
         labels.append(f"{called(method)}: {named(differing)}")
     series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
-    rows = rows.assign(method=study["method"], setting=[named(one) for _, one in tries])
-    return rows.assign(label=labels, series=series)
+    rows = as_table(area(study), study["s_hf"]).drop(columns="try")
+    return rows.assign(method=study["method"], setting=[named(one) for _, one in tries], label=labels, series=series)
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:

@@ -189,11 +189,12 @@ def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[
         f"of {len(papers[paper])} claims of *{paper}*, {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
         for paper, own in found.items()
     ]
-    left = [words for verdict, words in _OTHERS.items() if any(own[verdict] for own in found.values())]
+    left = {words: sum(own[verdict] for own in found.values()) for verdict, words in _OTHERS.items()}
     parts = [
         told(every, said),
         f"On all data sets with a clear result, {'; '.join(counted)}." * bool(counted),
-        f"The others {enumerated(left, 'or')}." * bool(left),
+        f"The others {enumerated((f'{words} ({count})' for words, count in left.items() if count), 'or')}."
+        * any(left.values()),
     ]
     return f"**Answer.** {' '.join(filter(None, parts))}"
 

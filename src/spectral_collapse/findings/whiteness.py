@@ -32,25 +32,23 @@ def kept(norms: Found, places: Found, dimensions: Found) -> dict[str, dict[str, 
         "Dimensions": (dimensions, pca.has_dimensions),
     }
     every = [study for found in (norms, places, dimensions) for study in found.values()]
-    names = (
-        name for name in latents.methods(every[0]) if name != CLOSED and all(name in one["series"] for one in every)
-    )
     return {
         name: {
             column: (sum(has(one, name) for one in found.values()), len(found))
             for column, (found, has) in tests.items()
         }
-        for name in names
+        for name in latents.methods(*every)
+        if name != CLOSED
     }
 
 
 def table(norms: Found, places: Found, dimensions: Found) -> pd.DataFrame:
     """`kept` for a page: a row per method."""
-    rows = [
-        {"Latents": called(name), **{column: f"{count} of {of}" for column, (count, of) in one.items()}}
+    rows = {
+        called(name): {column: f"{count} of {of}" for column, (count, of) in one.items()}
         for name, one in kept(norms, places, dimensions).items()
-    ]
-    return pd.DataFrame(rows).set_index("Latents")
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Latents")
 
 
 def restored(norms: Found, places: Found, dimensions: Found) -> str:

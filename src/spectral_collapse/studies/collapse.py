@@ -24,7 +24,13 @@ from spectral_collapse.studies.parameters import NetworkParameters
 from spectral_collapse.studies.request import Request
 from spectral_collapse.studies.study import Job, Study
 
-OUTPUTS = {"standard": "standard", "DPM-Solver++": "dpm_solver", "TABA": "taba", "OVG": "ovg"}
+OUTPUTS = {
+    "standard": "standard",
+    "DPM-Solver++": "dpm_solver",
+    "cycle diffusion": "cycle_diffusion",
+    "TABA": "taba",
+    "OVG": "ovg",
+}
 """Series of sources inverted and sampled as targets, and their methods: the standard one and those that may mend it."""
 IMAGES = ("source", *OUTPUTS, "target")
 """Series of pictures."""

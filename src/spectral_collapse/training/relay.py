@@ -97,6 +97,8 @@ class Training:
             )
         with contextlib.suppress(AttributeError, OSError):  # no such call on this system, or the process has ended
             os.setpriority(os.PRIO_PROCESS, process.pid, nice)
+        with contextlib.suppress(OSError):  # Linux weighs sessions by a number of their own, and this is a new session
+            Path(f"/proc/{process.pid}/autogroup").write_text(str(nice), encoding="ascii")
         return process
 
     @property

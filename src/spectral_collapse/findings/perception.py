@@ -1,0 +1,100 @@
+"""What a perceptual network says of translations: the registered score after fine detail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.claims import Claim, Rule, is_lower, judge
+from spectral_collapse.findings.latents import Found, counted
+from spectral_collapse.findings.measured import Held, below, equal
+from spectral_collapse.findings.registered import margin
+from spectral_collapse.findings.tidy import by_data
+from spectral_collapse.statistics import POSITIVE, Interval, interval, text
+from spectral_collapse.studies.perception import SOURCE, TRAINING
+
+_TABLES = "Spectral Collapse, Sec. 6.2 and Tables 2, 8 to 11"
+PAGE = "benchmark"
+"""The notebook that shows this study."""
+
+
+def distance(study: xr.Dataset, method: str) -> xr.DataArray:
+    """ST-LPIPS of each image of a method to its own true target, seeds averaged."""
+    return study["st_lpips"].sel(point=method, drop=True).mean("seed")
+
+
+def gap(study: xr.Dataset, method: str, other: str = "standard") -> Interval:
+    """`distance` minus that of another method, negative where a method is nearer to the targets."""
+    return interval(distance(study, method) - distance(study, other))
+
+
+def closer(study: xr.Dataset, method: str, other: str = "standard") -> Held:
+    """Whether a method is significantly nearer to the targets than another; None where it is not, or where both are
+    equal within the registered margin."""
+    found = gap(study, method, other)
+    return None if equal(found, 0, margin("st_lpips")) else below(found, 0)
+
+
+def nearer(found: Found, method: str) -> tuple[int, int]:
+    """On how many data sets a method is `closer` than the standard inversion, and on how many it is farther."""
+    held = [closer(study, method) for study in found.values() if method in study["point"]]
+    return held.count(True), held.count(False)
+
+
+def average(found: Found, method: str) -> float:
+    """The mean `distance` over images and data sets, all data sets alike."""
+    return float(np.mean([float(distance(study, method).mean()) for study in found.values()]))
+
+
+def helped(found: Found, methods: Sequence[str]) -> str:
+    """On how many data sets methods are `nearer` than the standard inversion, and on how many farther, as Markdown."""
+    counts = "; ".join(f"{called(name)} {near} ({far})" for name in methods for near, far in [nearer(found, name)])
+    return (
+        f"Number of data sets, of {len(found)}, on which a method is significantly nearer to the targets than the "
+        f"standard inversion by this score (in brackets: farther): {counts}."
+    )
+
+
+def table(found: Found, methods: Sequence[str]) -> pd.DataFrame:
+    """A row per data set: the mean `distance` of methods, and that of the sources."""
+
+    def row(study: xr.Dataset) -> dict[str, str]:
+        means = {called(name): distance(study, name) for name in methods if name in study["point"]}
+        means["source"] = study["source_st_lpips"]
+        return {name: text(interval(values, bounds=POSITIVE), 2) for name, values in means.items()}
+
+    return by_data(found, row)
+
+
+def sets(found: Found, methods: Sequence[str]) -> pd.DataFrame:
+    """A row per data set: a thousand times the kernel distance of all images of methods to the true targets, with its
+    standard error, seeds averaged; of sources and training targets too."""
+
+    def row(study: xr.Dataset) -> dict[str, str]:
+        seeds = study[["kernel", "kernel_error"]].mean("seed")
+        shown = {called(name): seeds.sel(point=name) for name in methods if name in study["point"]}
+        known = study[["reference_kernel", "reference_kernel_error"]]
+        known = known.rename(reference_kernel="kernel", reference_kernel_error="kernel_error")
+        shown |= {name: known.sel(reference=name) for name in (SOURCE, TRAINING)}
+        return {
+            name: f"{1000 * float(one['kernel']):.1f} \u00b1 {1000 * float(one['kernel_error']):.1f}"
+            for name, one in shown.items()
+        }
+
+    return by_data(found, row)
+
+
+def claims(found: Found) -> list[Claim]:
+    """What the paper's tables say of LPIPS, with ST-LPIPS in its place: differences on the same images."""
+    rows = []
+    for one, other in (("ovg", "standard"), ("taba", "standard"), ("ovg", "taba"), ("ovg+taba", "taba")):
+        words = f"{called(one)} has a better LPIPS than {called(other)} (here ST-LPIPS)"
+        what = f"ST-LPIPS of {called(one)} minus that of {called(other)}"
+        measured = partial(gap, method=one, other=other)
+        rows.append(Rule(words, _TABLES, what, measured, is_lower("st_lpips"), "fig-benchmark-pictures"))
+    return judge(rows, found, counted)
