@@ -50,8 +50,8 @@ class Job:
 def asked_for(profile: str) -> Iterator[tuple[str, BenchmarkParameters]]:
     """Each result of the tables once, with its page, at the profile; a notebook's own settings stay."""
     found: dict[BenchmarkParameters, str] = {}
-    for page, _, given in pages.asked():
-        if page not in PAGES or (given["methods"] == OTHERS and profile != "quick"):
+    for page, study, given in pages.asked():
+        if page not in PAGES or study.name != "benchmark" or (given["methods"] == OTHERS and profile != "quick"):
             continue  # the first table has those at the other profiles
         network = given.get("checkpoint") or usual(datasets.info(given["dataset"]).family, "real")
         found.setdefault(BenchmarkParameters.checked(**given | {"checkpoint": network, "profile": profile}), page)

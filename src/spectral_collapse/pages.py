@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LIMIT = 20e6
 """Bytes that all results that ship may have together."""
-_SUMS = ("choose", "claims", "depends", "diagnose", "helps", "index", "verdicts", "whiteness", "why")
+_SUMS = ("choose", "claims", "diagnose", "helps", "index", "verdicts", "whiteness", "why")
 """Pages of what other pages show, or of no result that is stored."""
 _FAMILIES = ("photos", "textures", "bbbc021", "edges2shoes")
 """Of the data sets that the page 'data' shows."""
@@ -229,7 +229,7 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield "own_method", given | {"methods": ["standard", "unit_noise", "taba"]}
         case "pareto":
             yield page, given
-            others = [name for name in given["beside"] if name != given["dataset"]][:1]
+            others = _findings(page).another(given["dataset"], given["beside"])
             yield page, {"profile": given["profile"], "datasets": others}
         case "definitions":
             yield "scores", given

@@ -95,6 +95,7 @@ REASONS = {
     "spectral_collapse:__getattr__": "imports a module when it is named",
     "spectral_collapse.inversion.base:InversionMethod.stochastic": "for keys of cached translations, where no seed "
     "matters; keys of studies that draw several seeds have it",
+    "spectral_collapse.inversion.noise_maps:NoiseMaps.stochastic": "as above",
 }
 """Functions that studies run and keys do not have, and why they change no value."""
 

@@ -129,6 +129,11 @@ def others(study: xr.Dataset) -> list[str]:
     return [str(label) for label in study["point"].to_numpy()[~study["method"].isin((*BASELINES, *OVG))]]
 
 
+def another(dataset: str, beside: Sequence[str]) -> list[str]:
+    """The first of some data sets that is not `dataset`, by itself; none where there is none."""
+    return [name for name in beside if name != dataset][:1]
+
+
 def choose(study: xr.Dataset) -> list[str]:
     """The points to show as pictures: standard, published settings, the first further methods, and the best of OVG's
     grid."""
