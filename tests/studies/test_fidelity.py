@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectral_collapse import studies
+from spectral_collapse import paths, studies
 
 
 def test_it_says_of_each_network_whether_its_samples_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_RESULTS", str(tmp_path))
+    (tmp_path / "checkpoints").symlink_to(paths.checkpoints())
+    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
     given = {"dataset": "textures_x8", "checkpoints": ["textures", "textures-flow"], "images": 8, "num_steps": 1}
     found = studies.STUDIES["fidelity"].run(profile="smoke", size=64, progress=False, **given)
     assert found["model"].values.tolist() == ["textures", "textures-flow"]
