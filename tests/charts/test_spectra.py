@@ -69,7 +69,7 @@ def test_a_power_of_0_lies_on_the_edge_of_a_logarithmic_axis_and_is_not_left_out
 
 def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     table = rows(spectra.collapse_pictures(study, detail=2))
-    assert len(table) == len(spectra.IMAGES) * 2 * 2
+    assert len(table) == len(spectra._COLUMNS) * 2 * 2
     middle = table[(table["column"] == "OVG") & (table["name"] == "a, detail")].iloc[0]
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(middle["url"].partition(",")[2]))))
     whole = study["image"].sel(image_series="OVG", shown="a")

@@ -38,9 +38,8 @@ def grid(
     details: Details = lambda title, name: {},
     labelled: bool = False,
     under: str = "",
-    across: int = COLUMNS,
 ) -> alt.FacetChart:
-    """Pictures in columns, `across` beside each other at most, the others below them; pixels stay as they are,
+    """Pictures in columns, `COLUMNS` beside each other at most, the others below them; pixels stay as they are,
     hovering tells what is shown.
 
     Args:
@@ -50,9 +49,7 @@ def grid(
         details: (column title, row name) -> further lines of the tooltip, the same ones for every picture.
         labelled: whether the names stand at the left, too; '|' in a name breaks the line.
         under: which of the details of the first row is printed under a column.
-        across: columns beside each other; if they do not fit the page otherwise, pictures are smaller.
     """
-    side = min(SIDE, SIDE * COLUMNS // across)
     table = pd.DataFrame(
         {"column": title, "row": row, "name": name, "url": data_uri(pictures[row])} | details(title, name)
         for title, pictures in columns.items()
@@ -63,23 +60,23 @@ def grid(
     named = alt.Y("name:N", sort=list(names), title=None).axis(**label, domain=False, ticks=False, grid=False)
     pictured = (
         alt.Chart()
-        .mark_image(width=side - 4, height=side - 4, smooth=False)
+        .mark_image(width=SIDE - 4, height=SIDE - 4, smooth=False)
         .encode(
-            x=alt.value(side / 2),
+            x=alt.value(SIDE / 2),
             y=named if labelled else alt.Y("row:O").axis(None),
             url="url:N",
             tooltip=tips({"column:N": "Column", "name:N": "Image"} | {f"{name}:N": name for name in further}),
         )
     )
-    size = {"width": side, "height": side * len(names)}
+    size = {"width": SIDE, "height": SIDE * len(names)}
     if under:
         first = alt.Chart().transform_filter(alt.datum.row == 0).mark_text(fontSize=12)
-        printed = first.encode(x=alt.value(side / 2), y=alt.value(size["height"] + UNDER / 2), text=f"{under}:N")
+        printed = first.encode(x=alt.value(SIDE / 2), y=alt.value(size["height"] + UNDER / 2), text=f"{under}:N")
         pictured = alt.layer(pictured, printed)
     pictured = pictured.properties(**size)
     titles = alt.Facet("column:N", sort=list(columns), title=None).header(**label, labelPadding=4)
     long = labelled and max(len(line) for name in names for line in name.split("|")) > SHORT
-    turns = math.ceil(len(columns) / (across - labelled - long))
+    turns = math.ceil(len(columns) / (COLUMNS - labelled - long))
     chart = pictured.facet(titles, data=table, columns=math.ceil(len(columns) / turns))
     chart = chart.properties(spacing={"column": 0, "row": 12})
     return chart.properties(description=description) if description else chart

@@ -34,7 +34,6 @@ _LATENTS = {
 _COLUMNS = {
     "Source": "source",
     "Standard|inversion": "standard",
-    "DPM-|Solver++": "DPM-Solver++",
     "Cycle|diffusion": "cycle diffusion",
     "TABA": "TABA",
     "OVG": "OVG",
@@ -106,7 +105,7 @@ def collapse_pictures(study: xr.Dataset, rows: int = 4, detail: int = 24) -> alt
         return {"High-frequency energy over that of training targets": f"{np.exp(value):.2f}"}
 
     rows = [name + ending for name in names for ending in parts]
-    return pictures.grid(columns, rows, details=energy, across=len(_COLUMNS))
+    return pictures.grid(columns, rows, details=energy)
 
 
 @described
