@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse.charts import home as charts
 from spectral_collapse.findings import decomposition as causes
-from spectral_collapse.findings import fine_detail, home
+from spectral_collapse.findings import fine_detail, home, perception
 from spectral_collapse.studies.benchmark import TARGET
 from tests.benchmark_study import made
 from tests.decomposition_study import decomposition
@@ -111,7 +111,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     )
     assert told["mended"] == told["ovg"] == pytest.approx(4 / 3)
     assert told["missed"] == pytest.approx((4, 4, 4))
-    table = home.helped({"one": study, "two": study}, seen)
+    table = perception.counts({"one": study, "two": study}, seen)
     assert table["Fine detail"].to_dict() == {"DPM-Solver++": "2 (0)", "TABA": "2 (0)", "OVG": "2 (0)"}
     assert table["Structure"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (0)", "OVG": "0 (2)"}
     assert table["Perceptual network"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (1)", "OVG": "1 (0)"}
@@ -144,8 +144,8 @@ def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere
 def test_the_networks_errors_are_named_where_they_are_the_largest_cause_with_bare_networks() -> None:
     study = decomposition()
     cause = causes.largest(study)
-    said = home._barer({"one": study})
+    said = home._bare_errors({"one": study})
     assert said.endswith("errors do.") == (cause == "own error")
     white = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
     study["value"].loc[white] = study["ideal"].sel(measure="high_power") if cause == "own error" else 0.0
-    assert home._barer({"one": study}).endswith("errors do.") != said.endswith("errors do.")
+    assert home._bare_errors({"one": study}).endswith("errors do.") != said.endswith("errors do.")

@@ -10,9 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import recording, results
-from spectral_collapse.findings import benchmark, choose, collapse, decomposition, fine_detail, networks, perception
+from spectral_collapse.findings import choose, collapse, decomposition, fine_detail, networks
 from spectral_collapse.findings.benchmark import called
-from spectral_collapse.findings.claims import is_higher, is_lower
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 
@@ -71,10 +70,10 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "accounts": f"{decomposition.accounts(decomposed)}{_barer(bare)}",
+        "accounts": f"{decomposition.accounts(decomposed)}{_bare_errors(bare)}",
         "floor": fine_detail.nearer(found, "noise_floor")[0],
         "sets": len(found),
-        "either": _with_bare(bare_images),
+        "either": _bare_counts(bare_images),
         "missed": fine_detail.miss(study, "standard"),
         "best": called(best := choose.best(found, seen)),
         "mended": fine_detail.miss(study, best).mean,
@@ -88,33 +87,13 @@ def answer(
     }
 
 
-def helped(found: Found, seen: Found) -> pd.DataFrame:
-    """A row per method: its cost, and on how many data sets it is significantly nearer to the targets than the standard
-    inversion (in brackets: farther), in fine detail and by ST-LPIPS, and on how many it keeps more structure (less).
-
-    found, seen: of the benchmark and of the study perception, on the same data sets.
-    """
-    costs = next(iter(found.values()))["inversion_cost"].to_series()
-    rows = {}
-    for name in (one for one in fine_detail.METHODS[1:] if one in costs):
-        kept = [benchmark.structure(one, name) for one in found.values() if name in one["point"]]
-        more, less = (sum(side("s_lf").holds(gap) is True for gap in kept) for side in (is_higher, is_lower))
-        rows[called(name)] = {
-            "Cost": f"{costs[name]:.1f}",
-            "Fine detail": "{} ({})".format(*fine_detail.nearer(found, name)),
-            "Perceptual network": "{} ({})".format(*perception.nearer(seen, name)),
-            "Structure": f"{more} ({less})",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
-
-
-def _barer(bare: Found) -> str:
+def _bare_errors(bare: Found) -> str:
     """That with other networks their errors are the largest cause, where they are on all data sets."""
     blamed = bare and all(decomposition.largest(one) == "own error" for one in bare.values())
     return " With [bare networks](notebooks/why.ipynb), the network's errors do." * bool(blamed)
 
 
-def _with_bare(found: Found) -> str:
+def _bare_counts(found: Found) -> str:
     """On how many data sets methods are nearer to the targets with bare networks (in brackets: farther)."""
     counts = [
         "{} {} ({})".format(called(name), *fine_detail.nearer(found, name))

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings.benchmark import called
-from spectral_collapse.findings.claims import Claim, Rule, is_lower, judge
+from spectral_collapse.findings import fine_detail
+from spectral_collapse.findings.benchmark import called, structure
+from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, judge
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Held, below, equal
 from spectral_collapse.findings.registered import margin
@@ -51,13 +52,24 @@ def average(found: Found, method: str) -> float:
     return float(np.mean([float(distance(study, method).mean()) for study in found.values()]))
 
 
-def helped(found: Found, methods: Sequence[str]) -> str:
-    """On how many data sets methods are `nearer` than the standard inversion, and on how many farther, as Markdown."""
-    counts = "; ".join(f"{called(name)} {near} ({far})" for name in methods for near, far in [nearer(found, name)])
-    return (
-        f"Number of data sets, of {len(found)}, on which a method is significantly nearer to the targets than the "
-        f"standard inversion by this score (in brackets: farther): {counts}."
-    )
+def counts(found: Found, seen: Found) -> pd.DataFrame:
+    """A row per method: its cost, and on how many data sets it is significantly nearer to the targets than the standard
+    inversion (in brackets: farther), in fine detail and by ST-LPIPS, and on how many it keeps more structure (less).
+
+    found, seen: of the benchmark and of the study perception, on the same data sets.
+    """
+    costs = next(iter(found.values()))["inversion_cost"].to_series()
+    rows = {}
+    for name in (one for one in fine_detail.METHODS[1:] if one in costs):
+        kept = [structure(one, name) for one in found.values() if name in one["point"]]
+        more, less = (sum(side("s_lf").holds(gap) is True for gap in kept) for side in (is_higher, is_lower))
+        rows[called(name)] = {
+            "Cost": f"{costs[name]:.1f}",
+            "Fine detail": "{} ({})".format(*fine_detail.nearer(found, name)),
+            "Perceptual network": "{} ({})".format(*nearer(seen, name)),
+            "Structure": f"{more} ({less})",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 
 
 def table(found: Found, methods: Sequence[str]) -> pd.DataFrame:
@@ -93,7 +105,8 @@ def claims(found: Found) -> list[Claim]:
     """What the paper's tables say of LPIPS, with ST-LPIPS in its place: differences on the same images."""
     rows = []
     for one, other in (("ovg", "standard"), ("taba", "standard"), ("ovg", "taba"), ("ovg+taba", "taba")):
-        words = f"{called(one)} has a better LPIPS than {called(other)} (here ST-LPIPS)"
+        than = "the standard inversion" if other == "standard" else called(other)
+        words = f"{called(one)} has a better LPIPS than {than} (here ST-LPIPS)"
         what = f"ST-LPIPS of {called(one)} minus that of {called(other)}"
         measured = partial(gap, method=one, other=other)
         rows.append(Rule(words, _TABLES, what, measured, is_lower("st_lpips"), "fig-benchmark-pictures"))
