@@ -109,6 +109,11 @@ def test_a_record_of_other_images_stands_beside_nothing_and_a_page_names_its_net
     other = other.assign_coords(sample=[f"real {name}" for name in other["sample"].to_numpy()])
     joint = findings.with_records(found, ["edges2shoes"], {"edges2shoes-sample": other})
     assert "edges2shoes" not in joint["x0"]
+    few = record("edges2shoes", BETTER, "edges2shoes-sample").isel(sample=slice(3, 9))
+    joint = findings.with_records(found, ["edges2shoes"], {"edges2shoes-sample": few})
+    assert [one["edges2shoes"]["sample"].equals(few["sample"]) for one in joint.values()] == [True, True]
+    distances = [one["edges2shoes"]["sliced_wasserstein"] for one in joint.values()]  # of twelve images, and of six
+    assert [bool(one.isnull().any()) for one in distances] == [True, False]
     own = {flow.EPSILON: {"edges2shoes": made(WORSE)}, flow.FLOW: {}}
     recorded = {"edges2shoes-flow": record("edges2shoes", BETTER, "edges2shoes-flow")}
     joint = findings.with_records(own, ["edges2shoes"], recorded, flow.named)

@@ -71,6 +71,16 @@ def test_each_image_is_of_one_domain_and_the_targets_count_once() -> None:
 
 
 @pytest.mark.usefixtures("made")
+def test_a_recipe_can_show_each_image_in_both_domains() -> None:
+    pool = load_pool(RECIPE.replace(both_domains=True), "auto", None)
+    values = (pool.take(torch.arange(len(pool.labels)))[:, 0, 0, 0] * 100).round().int()
+    assert values[pool.labels == 1].sort().values.tolist() == list(range(-29, 1))  # targets, negative, count once
+    for label in (0, 3, 4):
+        assert values[pool.labels == label].tolist() == list(range(30))
+    assert len(pool.labels) == 4 * 30
+
+
+@pytest.mark.usefixtures("made")
 def test_latents_of_every_mirror_image_are_made_once(tmp_path: Path) -> None:
     calls: list[int] = []
 

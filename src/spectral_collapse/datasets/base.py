@@ -229,8 +229,9 @@ class DomainDataset(Dataset):
 
     Training items are `Unpaired`: every underlying image appears in one domain only, decided by a
     hash of its group, so that the same pixels are never seen both as source and as target, in any of
-    the data sets of one family. A test item is a `Pair`, and so is a validation item: of a training image
-    that training shows as a target, so that its source is new to every network.
+    the data sets of one family; a recipe can show each as both (`both_domains`). A test item is a `Pair`, and so is a
+    validation item: of a training image that training shows as a target, so that its source is new to every network
+    of the other recipes.
     """
 
     def __init__(self, info: DatasetInfo, split: Shown, size: int, images: DomainImages) -> None:

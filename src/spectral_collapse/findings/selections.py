@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -20,6 +21,7 @@ from spectral_collapse.findings.intervals import bounds_of, means, stored
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Measured, title_of
 from spectral_collapse.findings.tidy import enumerated
+from spectral_collapse.metrics import SCORES
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import AUTOENCODER, TARGET
@@ -56,10 +58,18 @@ def per_data_set(found: Networks) -> dict[str, dict[str, xr.Dataset]]:
 
 
 def on_shared_images(found: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Results on the images that all of them have; as they are if there is none."""
+    """Results on the images that all of them have; as they are if there is none. Scores of a set are NaN where it had
+    more images."""
     names = [one["sample"].to_numpy().tolist() for one in found.values()]
     shared = [name for name in names[0] if all(name in others for others in names)]
-    return {name: one.sel(sample=shared) if shared else one for name, one in found.items()}
+    return {name: _of_some(one, shared) if shared else one for name, one in found.items()}
+
+
+def _of_some(study: xr.Dataset, shared: list[str]) -> xr.Dataset:
+    """A result on some of its images."""
+    sets = [name for name, card in SCORES.items() if card.per == "set" and len(shared) < study.sizes["sample"]]
+    ofs = [of for name in sets for of in (name, f"reference_{name}", f"known_{name}") if of in study]
+    return study.sel(sample=shared).assign({of: study[of] * np.nan for of in ofs})
 
 
 def with_records(
@@ -71,7 +81,7 @@ def with_records(
     """Results of several networks, with those of records (`recording.recorded`) where a network does not ship for one
     of `datasets`. named: the name of a network for a data set.
 
-    A data set that records complete has two networks or more, on the same images, each with the methods that all of
+    A data set that records complete has two networks or more, `on_shared_images`, each with the methods that all of
     them have, of those that `found` has where it has any.
     """
     joint = {network: dict(studies) for network, studies in found.items()}
@@ -85,7 +95,9 @@ def with_records(
         if len(both) == 1 or len(present) == len(both):
             continue
         first = both[(present or list(both))[0]]
-        both = {network: study for network, study in both.items() if study["sample"].equals(first["sample"])}
+        alike = {one: study for one, study in both.items() if study["sample"].isin(first["sample"]).any()}
+        both = on_shared_images(alike)
+        first = both[(present or list(both))[0]]
         wanted = set.intersection(*(set(points(study)) for study in both.values()))
         wanted = [point for point in points(first) if point in wanted and (point in asked or not asked)]
         for network, study in both.items():

@@ -60,9 +60,13 @@ def restored(norms: Found, places: Found, dimensions: Found) -> str:
         for name in _NAMED
         if name in most
     ]
-    never = [said for column, said in _SAID.items() if not any(column in columns for columns in most.values())]
+    highest = {column: max(one[column][0] for one in found.values()) for column in _SAID}
+    nowhere = [said for column, said in _SAID.items() if not highest[column]]
+    often = {column for columns in most.values() for column in columns}
+    rarely = [said for column, said in _SAID.items() if highest[column] and column not in often]
     sentences = [f"On most data sets {'; '.join(told)}."] * bool(told)
-    sentences += [f"No method restores {enumerated(never, 'or')} on most of them."] * bool(never)
+    sentences += [f"No method restores {enumerated(nowhere, 'or')} on any data set."] * bool(nowhere)
+    sentences += [f"No method restores {enumerated(rarely, 'or')} on most data sets."] * bool(rarely)
     return " ".join(sentences)
 
 

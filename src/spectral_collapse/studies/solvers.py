@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -72,6 +72,8 @@ LAYOUT = Layout(
 class SolversParameters(NetworkParameters):
     """Test images of one data set, a network, and the solvers."""
 
+    default_images: ClassVar[Mapping[str, int]] = {"smoke": 4, "quick": 16, "paper": 64}
+    """Few at quick: some paths have four times the steps both ways."""
     solvers: Annotated[
         tuple[str, ...], Field(min_length=1), AfterValidator(partial(known, "solver", among=SOLVERS))
     ] = by_profile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +74,8 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
     Raises DataError for data sets with too few training images, or where the cache cannot be written.
     """
     splits = [open_split(name, "train", recipe, source, root) for name in recipe.datasets]
-    chosen = list(_chosen(splits, recipe.images))
-    labels = torch.tensor([TARGET if split.is_target(i) else split.info.source_label for split, i in chosen])
+    chosen = list(_chosen(splits, recipe.images, recipe.both_domains))
+    labels = torch.tensor([label for *_, label in chosen])
     if not bool((labels == TARGET).any()) or not bool((labels != TARGET).any()):
         raise DataError(
             f"the recipe {recipe.name!r} found {len(labels)} training images in {', '.join(recipe.datasets)}, "
@@ -89,6 +88,7 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
         "count": recipe.images,
         "encoder": encoder.hash if encoder else "",
         "views": views,
+        **({"both_domains": True} if recipe.both_domains else {}),
     }
     fingerprint = hashlib.sha256(results.canonical(key).encode()).hexdigest()[:16]
     file = paths.cache() / "training" / f"{recipe.family}-{fingerprint}.npy"
@@ -138,14 +138,16 @@ def flip(images: torch.Tensor, axes: tuple[int, ...], chosen: torch.Tensor) -> t
     return images
 
 
-def _chosen(splits: list[DomainDataset], limit: int) -> Iterator[tuple[DomainDataset, int]]:
-    """The images of all data sets; the target domain is the same in all of one family and counts once."""
+def _chosen(splits: list[DomainDataset], limit: int, both: bool) -> Iterator[tuple[DomainDataset, int, int]]:
+    """The images of all data sets, each with its label or, for `both`, with either; the target domain is the same in
+    all of one family and counts once."""
     families: set[str] = set()
     for split in splits:
         count = min(limit or len(split), len(split))
         for index in (i * len(split) // count for i in range(count)):
-            if split.info.family not in families or not split.is_target(index):
-                yield split, index
+            for target in (True, False) if both else (split.is_target(index),):
+                if not target or split.info.family not in families:
+                    yield split, index, TARGET if target else split.info.source_label
         families.add(split.info.family)
 
 
@@ -160,24 +162,22 @@ def _stored(file: Path, count: int) -> torch.Tensor | None:
 
 
 def _write(
-    file: Path, chosen: list[tuple[DomainDataset, int]], views: list[tuple[int, ...]], encoder: Encoder | None
+    file: Path, chosen: list[tuple[DomainDataset, int, int]], views: list[tuple[int, ...]], encoder: Encoder | None
 ) -> None:
     """Writes the items, views side by side, chunk by chunk: they need not fit into memory."""
     temporary = file.with_name(f".{file.name}.tmp")
     try:
         store, row = None, 0
         bar = tqdm(total=len(chosen), desc="preparing the training images", unit="image")
-        for split, group in itertools.groupby(chosen, key=lambda entry: entry[0]):
-            indices = [index for _, index in group]
-            for start in range(0, len(indices), _CHUNK):
-                images = split.stack(indices[start : start + _CHUNK]).image
-                items = torch.stack([_item(images.flip(axes), encoder) for axes in views], dim=1).flatten(0, 1).numpy()
-                if store is None:
-                    shape = (len(chosen) * len(views), *items.shape[1:])
-                    store = np.lib.format.open_memmap(temporary, "w+", items.dtype, shape)
-                store[row : row + len(items)] = items
-                row += len(items)
-                bar.update(len(images))
+        for start in range(0, len(chosen), _CHUNK):
+            images = torch.stack([_image(*entry) for entry in chosen[start : start + _CHUNK]])
+            items = torch.stack([_item(images.flip(axes), encoder) for axes in views], dim=1).flatten(0, 1).numpy()
+            if store is None:
+                shape = (len(chosen) * len(views), *items.shape[1:])
+                store = np.lib.format.open_memmap(temporary, "w+", items.dtype, shape)
+            store[row : row + len(items)] = items
+            row += len(items)
+            bar.update(len(images))
         bar.close()
         store.flush()
         disk.replace(temporary, file)
@@ -194,6 +194,10 @@ def _sweep(folder: Path) -> None:
 
 def _lock(file: Path) -> Path:
     return file.with_name(f".{file.name}.lock")
+
+
+def _image(split: DomainDataset, index: int, label: int) -> torch.Tensor:
+    return split.images.target(index) if label == TARGET else split.images.source(index)
 
 
 def _item(images: torch.Tensor, encoder: Encoder | None) -> torch.Tensor:

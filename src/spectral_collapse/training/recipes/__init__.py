@@ -91,7 +91,8 @@ class Recipe(BaseModel):
         kind: 'autoencoder', or 'denoiser' for a class-conditional network.
         family, datasets: data sets whose training splits are used together, unpaired; those of one
             family share a network, each under its own source label. images: at most that many of each
-            data set, 0 for all. source: real, rendered or auto. size: height and width in pixels.
+            data set, 0 for all. both_domains: whether each is shown as a target and as a source, and not, by
+            a hash of its group, as one of them. source: real, rendered or auto. size: height and width in pixels.
         flips: axes of the images (-1 horizontal, -2 vertical) that are mirrored at random.
         label_dropout: share of the labels that are replaced by the null label.
 
@@ -143,6 +144,7 @@ class Recipe(BaseModel):
     ema_decay: Share
     architecture: dict[str, Any] = {}
     images: Whole = 0
+    both_domains: bool = False
     size: Annotated[int, Field(ge=32, le=8192)] = 64
     flips: Annotated[tuple[Literal[-1, -2], ...], BeforeValidator(_listed), AfterValidator(_flips)] = (-1,)
     label_dropout: Share = 0.1
