@@ -22,13 +22,15 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 STARTS := textures-sd textures-first textures-second textures-third bbbc021-rendered-sd \
 	bbbc021-rendered-first edges2shoes-rendered-sd
 SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-dit textures-flow photos
-# In three stages, of which the first two want a GPU; the first two networks want the real images.
-LONG := bbbc021 edges2shoes textures-long
+# In three stages, of which the first two want a GPU; the first two networks want the real images, as do those after.
+LONG := bbbc021-plain edges2shoes-plain textures-long
+AFTER := bbbc021-first bbbc021-second bbbc021 edges2shoes-first edges2shoes-second edges2shoes-third edges2shoes \
+	textures-wide-first textures-wide
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
 TOGETHER = $(words $(RECIPES))
 else
-RECIPES ?= autoencoder $(STARTS) $(SHIPPED) $(foreach one,$(LONG),$(one)-first $(one)-second $(one))
+RECIPES ?= autoencoder $(STARTS) $(SHIPPED) $(foreach one,$(LONG),$(one)-first $(one)-second $(one)) $(AFTER)
 endif
 # What `make settings` chooses the methods' settings for.
 DATASETS ?= textures_x8 bbbc021_x8 edges2shoes

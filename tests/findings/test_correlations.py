@@ -101,10 +101,10 @@ def test_sentences_on_whiteness_by_force_and_without_it() -> None:
     study = made_study()
     white = study["hf_excess"].sel(point="white noise")
     study["hf_excess"].loc[{"point": list(findings.FORCED)}] = white
-    assert findings.as_white({"made": study}, "standard") == "no"
-    assert findings.as_white({"made": study}, *findings.FORCED) == "all"
+    assert findings.as_white({"made": study}, "standard") == "0 of 1"
+    assert findings.as_white({"made": study}, *findings.FORCED) == "3 of 3"
     study["hf_excess"].loc[{"point": "shuffled"}] = white - 1
-    assert findings.as_white({"made": study}, *findings.FORCED) == "most"
+    assert findings.as_white({"made": study}, *findings.FORCED) == "2 of 3"
 
 
 def test_texture_needs_a_high_s_dc_unless_latents_with_a_low_one_have_the_energy_of_white_noise() -> None:
@@ -116,6 +116,11 @@ def test_texture_needs_a_high_s_dc_unless_latents_with_a_low_one_have_the_energy
         study["s_dc"].loc[{"point": "ovg"}] = findings.white_s_dc(study) - below
         said = findings.needed({"made": study})
         assert ("There texture does not need a high S_DC." in said, bool(findings.exceptions(study))) == (free, free)
+    assert "latents of OVG have" in said
+    assert "No inversion method" not in said
+    other = {"ovg": "flat spectrum", "flat spectrum": "ovg"}
+    study = study.assign_coords(point=[other.get(name, name) for name in study["point"].to_numpy()])
+    assert findings.needed({"made": study}).endswith("high S_DC. No inversion method is such an exception.")
 
 
 def test_a_correlation_over_methods_is_told_or_too_uncertain() -> None:

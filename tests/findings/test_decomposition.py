@@ -106,7 +106,8 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     assert f"remove {taken - 0.2:.3f} [" in said
     assert said.endswith(", which is less.")
     said = findings.mended(before, after)
-    assert said.endswith(f"{taken - 0.2:.2f} of white noise's power on {title}, those of bare networks {taken:.2f}.")
+    assert f"On {title}, errors of bare networks take {taken:.2f} of" in said
+    assert said.endswith(f"those of preconditioned ones take {taken - 0.2:.2f}.")
     assert findings.objective(before, before).endswith(", which is not significantly more or less.")
     assert findings.objective({}, after) == findings.mended({}, after) == findings.mended(before, before) == ""
 

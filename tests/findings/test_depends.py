@@ -20,11 +20,15 @@ def study(**times: float) -> xr.Dataset:
 
 def test_what_a_cure_does_is_counted_by_network_and_concluded_only_of_the_same_data() -> None:
     mended, worsened = study(standard=4.0, taba=4.0, ovg=1.0), study(standard=2.0, taba=2.0, ovg=9.0)
-    said = depends.helped({"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}, ["ovg"])
-    assert said == (
-        "Of 2 data sets, OVG brings fine detail significantly nearer to that of the targets on 2 with a and on 0 with "
-        "b, and takes it farther away on 0 and 1."
+    networks = {"with a": {"one": mended, "two": mended}, "with b": {"one": worsened}}
+    assert depends.helped(networks, "ovg") == (
+        "Of 2 data sets, OVG brings fine detail nearer to the targets with a on 2, and farther on 0; with b on 0, and "
+        "farther on 1."
     )
+    assert depends.counts(networks).to_dict("index") == {
+        "TABA": {"with a": "0 (0)", "with b": "0 (0)"},
+        "OVG": {"with a": "2 (0)", "with b": "0 (1)"},
+    }
     assert depends.conclusion({"": {"a": {"one": mended}, "b": {"one": worsened}}}).startswith(
         "Images depend on the network"
     )

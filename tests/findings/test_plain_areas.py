@@ -34,7 +34,7 @@ def test_a_network_whose_own_samples_are_too_rough_makes_the_reading_count(found
         study["path_excess"] += 1.0  # as far as the standard inversion's lie below: they have the usual energy now
         to_noise, to_usual = (findings.path_gain(study, series).mean for series in (WHITE, ""))
         assert (to_noise, to_usual) == pytest.approx((0.1 - 1.0, 1.1 - 0.0), abs=0.03)
-    assert findings.claims(found)[4].side == "too few data"
+    assert findings.claims(found)[5].side == "too few data"
 
 
 def test_only_the_first_steps_count_as_early(found: dict[str, xr.Dataset]) -> None:
@@ -55,7 +55,8 @@ def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -
 
 
 def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict[str, xr.Dataset]) -> None:
-    assert [claim.side for claim in findings.claims(found)] == ["holds"] * 5
+    sides = ["holds", "holds", "too few data", "holds", "holds", "holds"]  # the sampling has the same spread
+    assert [claim.side for claim in findings.claims(found)] == sides
     assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in findings.claims(found))
     for study in found.values():
         for name in ("error", "spread", "drawn_error", "drawn_spread"):
@@ -64,7 +65,12 @@ def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict
         series = list(study["series"].data)
         study["edits"] = study["edits"].isel(series=[1, 0, 2]).assign_coords(series=series)
         study["path_excess"] = study["path_excess"].isel(series=[0, 2, 1]).assign_coords(series=series)
-    assert [claim.side for claim in findings.claims(found)] == ["fails"] * 5
+    assert [claim.side for claim in findings.claims(found) if claim.side != "too few data"] == ["fails"] * 5
+    for study in found.values():
+        for times, side in ((0.5, "holds"), (4.0, "fails")):
+            study["spread"].loc[{"area": "plain", "walk": "inversion"}] *= times
+            assert findings.beyond_sampling(study).mean == pytest.approx(times if side == "holds" else 2, rel=0.02)
+    assert findings.claims(found)[2].side == "fails"
 
 
 def test_a_data_set_that_cannot_tell_leaves_the_verdict_to_the_others(found: dict[str, xr.Dataset]) -> None:
@@ -103,4 +109,5 @@ def test_tables_have_a_row_for_each_place_and_the_shares_wilsons_interval(found:
     assert findings.swaps(found).iloc[0, 0].startswith("-0.80 [-0.8")
     assert set(findings.path(found)["series"]) == set(findings.SERIES.values())
     assert list(findings.edits(found)["panel"].unique()) == ["plain areas", "other areas"]
-    assert [line.count("[") for line in findings.sweep_verdict(found).splitlines()] == [6] * 6
+    assert findings.replacing(found).shape == (12, 3)
+    assert findings.replacing(found).columns.tolist() == ["none", "4%", "all"]

@@ -237,17 +237,19 @@ def answer(found: Found, seen: Found) -> str:
         lines.append(
             f"{called(first)[0].upper()}{called(first)[1:]} keeps the noise of every step, and its latent alone is "
             f"random. Of methods with one latent, {_bold([best(found, seen, latent=True)])} is the first; we did not "
-            "test edits."
+            "test edits by prompts."
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
-        note = ", though the images are mostly smoother than those of the standard inversion"
-        smooth = all(2 * sum(bool(smoother(one, name)) for one in studies.values()) >= len(studies) for name in names)
+        smooth = [title_of(one) for one in studies.values() if any(smoother(one, name) for name in names)]
+        note = f"; on {enumerated(smooth)} the images are smoother than those of the standard inversion" * bool(smooth)
         where = f"{often(count, len(studies))} data sets" if len(studies) > 1 else "the only data set"
-        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note * smooth}.")
+        lines.append(f"For correct pixel values use {_bold(names, 'or')}, among the best on {where}{note}.")
     if studies := suited(found, LOOKING):
         names, count = _most(found, LOOKING, cheap)
-        lines.append(f"For images to look at use {_bold(names, 'or')}, among the best on {count} of {len(studies)}.")
+        ours = ", [our own method](our_method.ipynb)," * any(name.startswith("nullspace") for name in names)
+        best_of = f"among the best on {count} of {len(studies)}"
+        lines.append(f"For images to look at use {_bold(names, 'or')}{ours or ','} {best_of}.")
     return "\n".join([f"**Answer.** {said}", "", *(f"- {line}" for line in lines)])
 
 

@@ -117,7 +117,7 @@ def no_denser(found: Mapping[str, xr.Dataset]) -> str:
         return ""
     return (
         f"Latents of targets do not have significantly more power than those of sources {enumerated(alike)}: there, "
-        "dense images collapse as much as sparse ones."
+        "real targets collapse as much as enlarged images or drawings."
     )
 
 

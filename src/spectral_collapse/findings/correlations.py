@@ -146,13 +146,13 @@ def exceptions(one: xr.Dataset, part: bool = False) -> str:
     S_DC's interval ends more than `LOW` below white noise's value, and the energy at high frequencies is at least
     the registered margin of that from white noise with its whole interval; with `part` some of it need be, which few
     images do easily. Not counted: methods that hand over more than a latent, and latents whose pixels are in random
-    order, which are not correlated whatever their S_DC.
+    order, which are not correlated whatever their S_DC. With `part` only those that are none with the whole interval.
     """
     found = []
     for name in map(str, one["point"].to_numpy()):
         low = statistics.bootstrap_mean(one["s_dc"].sel(point=name), bounds=SHARE).high < white_s_dc(one) - LOW
         same = _same_energy(one, name)
-        if low and name not in NOT_COUNTED and (same is not False if part else same):
+        if low and name not in NOT_COUNTED and (same is None if part else same):
             found.append(called(name))
     return ", ".join(found)
 
@@ -170,7 +170,15 @@ def _measured(found: Found, score: str, reading: str = "means of methods") -> Me
 def rises(found: Found, reading: str) -> str:
     """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
     r = _measured(found, "s_hf", reading)
-    return f"on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}, with correlations of {r.span(2)}"
+    if not r.above(0) and not r.below(0):
+        return (
+            f"{READINGS[reading][0].upper()}{READINGS[reading][1:]}, we cannot tell whether $S_{{HF}}$ rises with "
+            f"$S_{{DC}}$: correlations are {r.span(2)}, and the intervals of all {len(found)} contain 0"
+        )
+    return (
+        f"$S_{{HF}}$ rises with $S_{{DC}}$ on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}, with "
+        f"correlations of {r.span(2)}"
+    )
 
 
 def raised(found: Found, score: str) -> tuple[int, int]:
@@ -190,23 +198,25 @@ def over_methods(found: Found) -> str:
 
 
 def as_white(found: Found, *points: str) -> str:
-    """In how many cases images have the energy of images from white noise (`_same_energy`), in words."""
+    """In how many cases images have the energy of images from white noise (`_same_energy`), such as '7 of 15'."""
     held = [_same_energy(one, name) for one in found.values() for name in points]
-    return often(held.count(True), len(held))
+    return f"{held.count(True)} of {len(held)}"
 
 
 def needed(found: Found) -> str:
-    """Whether texture needs a high S_DC, as a sentence."""
-    free = [title_of(one) for one in found.values() if exceptions(one)]
+    """Whether texture needs a high S_DC, as sentences."""
+    free = {title_of(one): exceptions(one) for one in found.values() if exceptions(one)}
     if not free:
         return (
             f"We found no latents with an S_DC at least {LOW:g} below that of white noise whose images have as much "
             "fine detail as images from white noise."
         )
+    names = list(dict.fromkeys(name for listed in free.values() for name in listed.split(", ")))
+    methods = [name for name in names if name not in FORCED]
     return (
-        f"On {enumerated(free)} some latents have an S_DC at least {LOW:g} below that of white noise, but their images "
-        "have as much fine detail as images from white noise, to within a quarter. There texture does not need a high "
-        "S_DC."
+        f"On {enumerated(free)} latents of {enumerated(names)} have an S_DC at least {LOW:g} below that of white "
+        "noise, but their images have as much fine detail as images from white noise, to within a quarter. There "
+        f"texture does not need a high S_DC.{'' if methods else ' No inversion method is such an exception.'}"
     )
 
 

@@ -149,7 +149,7 @@ def accounts(found: Found) -> str:
     return f"O{'; '.join(said)[1:]}."
 
 
-IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "ovg"), "shown": 1}
+IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "cycle_diffusion", "ovg"), "shown": 1}
 """What the benchmark is asked for on networks without preconditioning."""
 
 
@@ -202,7 +202,8 @@ def mended(before: Found, after: Found) -> str:
         return ""
     titles, better, worse = map(enumerated, zip(*numbers, strict=True))
     return (
-        f" Errors of our networks remove {better} of white noise's power on {titles}, those of bare networks {worse}."
+        f" On {titles}, errors of bare networks take {worse} of white noise's power away; those of preconditioned ones "
+        f"take {better}."
     )
 
 

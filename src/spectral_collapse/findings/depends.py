@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+import pandas as pd
 
 from spectral_collapse.findings import fine_detail, selections
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
-from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.statistics import text
 
 CURES = {"taba": "TABA", "ovg": "OVG"}
 
 
-def helped(found: Mapping[str, Found], methods: Sequence[str] = tuple(CURES)) -> str:
-    """With which networks the cures bring fine detail significantly nearer to the targets' than the standard inversion,
-    and on how many data sets. found: what a sentence says of a network -> its results."""
-    sets, said = len({name for studies in found.values() for name in studies}), []
-    for method in methods:
-        near, far = zip(*(fine_detail.nearer(studies, method) for studies in found.values()), strict=True)
-        where = enumerated(f"on {number} {who}" for number, who in zip(near, found, strict=True))
-        said.append(
-            f"Of {sets} data sets, {CURES[method]} brings fine detail significantly nearer to that of the targets "
-            f"{where}, and takes it farther away on {enumerated(map(str, far))}."
-        )
-    return " ".join(said)
+def helped(found: Mapping[str, Found], method: str) -> str:
+    """On how many data sets a cure brings fine detail significantly nearer to the targets' than the standard inversion
+    with each network, as a sentence. found: what the sentence says of a network -> its results."""
+    counts = {who: fine_detail.nearer(studies, method) for who, studies in found.items()}
+    where = "; ".join(f"{who} on {near}, and farther on {far}" for who, (near, far) in counts.items())
+    return f"Of {_sets(found)} data sets, {CURES[method]} brings fine detail nearer to the targets {where}."
+
+
+def counts(found: Mapping[str, Found]) -> pd.DataFrame:
+    """On how many data sets the cures are significantly nearer to the targets than the standard inversion (in brackets:
+    farther), a column per network; `helped` as a table."""
+    rows = {
+        title: {who: "{} ({})".format(*fine_detail.nearer(studies, method)) for who, studies in found.items()}
+        for method, title in CURES.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"Of {_sets(found)} data sets")
+
+
+def _sets(found: Mapping[str, Found]) -> int:
+    return len({name for studies in found.values() for name in studies})
 
 
 def compared(found: selections.Networks, network: str, baseline: str) -> str:

@@ -24,10 +24,20 @@ METHODS = ("standard", "dpm_solver", "cycle_diffusion", "taba", "ovg", "ovg+taba
 
 
 def ratio(study: xr.Dataset, method: str) -> xr.DataArray:
-    """The energy at high frequencies of each image of a method over its own true target's, along `sample`."""
-    own = study["hf_excess"].sel(point=method, drop=True)
-    own = own.mean("seed") if "seed" in own.dims else own
-    return np.exp(own - study["reference_hf_excess"].sel(reference=TARGET, drop=True)).rename("ratio")
+    """The energy at high frequencies of each image of a method over its own true target's, along `sample`: of methods
+    that draw noise, the geometric mean of their runs."""
+    return np.exp(_over_runs(_log_ratio(study, method))).rename("ratio")
+
+
+def _log_ratio(study: xr.Dataset, method: str) -> xr.DataArray:
+    """Log energy of every output over its own target's, along `sample` and, where there is one, `seed`."""
+    return study["hf_excess"].sel(point=method, drop=True) - study["reference_hf_excess"].sel(
+        reference=TARGET, drop=True
+    )
+
+
+def _over_runs(values: xr.DataArray) -> xr.DataArray:
+    return values.mean("seed") if "seed" in values.dims else values
 
 
 def energy(study: xr.Dataset, method: str) -> Interval:
@@ -36,8 +46,9 @@ def energy(study: xr.Dataset, method: str) -> Interval:
 
 
 def distance(study: xr.Dataset, method: str) -> xr.DataArray:
-    """How far the fine detail of each image is from its own target's: |log of `ratio`|, the registered outcome."""
-    return np.abs(np.log(ratio(study, method)))
+    """How far the fine detail of each image is from its own target's, the registered outcome: |log of an output's
+    energy over its target's|, of methods that draw noise the mean of their runs."""
+    return _over_runs(np.abs(_log_ratio(study, method)))
 
 
 def miss(study: xr.Dataset, method: str) -> Interval:
@@ -49,8 +60,8 @@ def misfit(study: xr.Dataset, method: str) -> xr.DataArray:
     """What is left of `distance` when all images of a method get the same factor more or less fine detail, their median
     one. Of TARGET: that of images which all have the targets' median energy, whatever their sources."""
     own = study["reference_hf_excess"].sel(reference=TARGET, drop=True)
-    own = own if method == TARGET else np.log(ratio(study, method))
-    return np.abs(own - own.median("sample"))
+    own = own if method == TARGET else _log_ratio(study, method)
+    return _over_runs(np.abs(own - own.median()))
 
 
 def left(study: xr.Dataset, method: str) -> Interval:

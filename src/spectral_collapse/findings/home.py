@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import recording, results
-from spectral_collapse.findings import choose, collapse, decomposition, fine_detail, networks
+from spectral_collapse.findings import choose, collapse, decomposition, fine_detail, networks, perception
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
@@ -63,6 +63,7 @@ def answer(
     bare, bare_images: of decomposition and of the benchmark, with networks that are not preconditioned.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
+    latent = choose.best(found, seen, latent=True)
     counts = sorted({one.sizes["sample"] for one in found.values()})
     beside = " and ".join(f"{collapse.energy(one).mean:.2f} ({title_of(one)})" for one in others)
     return {
@@ -71,16 +72,14 @@ def answer(
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
         "accounts": f"{decomposition.accounts(decomposed)}{_bare_errors(bare)}",
-        "floor": fine_detail.nearer(found, "noise_floor")[0],
-        "sets": len(found),
         "either": _bare_counts(bare_images),
         "missed": fine_detail.miss(study, "standard"),
         "best": called(best := choose.best(found, seen)),
         "mended": fine_detail.miss(study, best).mean,
         "ovg": fine_detail.miss(study, "ovg").mean,
         "price": float(study["inversion_cost"].sel(point="ovg")),
-        "colours": " and with other colours" * bool(collapse.coloured(collapsed)),
-        "latent": called(choose.best(found, seen, latent=True)),
+        "lost": perception.kept(found, "ovg")[1],
+        "latent": f"{'our own ' * latent.startswith('nullspace')}{called(latent)}",
         "told": networks.counted_apart(list(judged.values())),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
@@ -90,17 +89,21 @@ def answer(
 def _bare_errors(bare: Found) -> str:
     """That with other networks their errors are the largest cause, where they are on all data sets."""
     blamed = bare and all(decomposition.largest(one) == "own error" for one in bare.values())
-    return " With [bare networks](notebooks/why.ipynb), the network's errors do." * bool(blamed)
+    return (
+        " With [bare networks](notebooks/why.ipynb), U-Nets without our preconditioning, the network's errors do."
+        * bool(blamed)
+    )
 
 
 def _bare_counts(found: Found) -> str:
-    """On how many data sets methods are nearer to the targets with bare networks (in brackets: farther)."""
+    """On how many data sets methods bring detail nearer to the targets with bare networks (in brackets: farther)."""
     counts = [
         "{} {} ({})".format(called(name), *fine_detail.nearer(found, name))
         for name in fine_detail.METHODS[1:]
         if all(name in one["point"] for one in found.values())
     ]
-    return f" Fine detail with bare networks, of {len(found)} data sets: {', '.join(counts)}." * bool(found)
+    told = f" With bare ones, detail is nearer (farther) on, of {len(found)} data sets: {', '.join(counts)}."
+    return told * bool(found)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:

@@ -16,7 +16,17 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.claims import Claim, Rule, cases, from_cases, is_above, is_below, joined, judge
+from spectral_collapse.findings.claims import (
+    QUESTION,
+    Claim,
+    Rule,
+    cases,
+    from_cases,
+    is_above,
+    is_below,
+    joined,
+    judge,
+)
 from spectral_collapse.findings.intervals import gap, means, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import UNKNOWN, Measured, alike, title_of
@@ -101,8 +111,20 @@ def early_ratio(study: xr.Dataset, name: str, walk: str = "inversion") -> Interv
     """An error or a spread of a walk at its first levels: the mean in plain areas over that in the others, of images
     that have both."""
     values = study[name].sel(walk=walk, drop=True) if "walk" in study[name].dims else study[name]
-    first = values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
+    first = _early(study, values)
     return _ratio(first.sel(area="plain"), first.sel(area="other"))
+
+
+def _early(study: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+    return values.isel(step=slice(max(1, round(EARLY * study.attrs["num_steps"])))).mean("step")
+
+
+def beyond_sampling(study: xr.Dataset) -> Interval:
+    """The spread of the predicted noise in plain areas over that in others, at the first levels of the inversion over
+    those of the sampling: image by image, the geometric mean."""
+    first = np.log(_early(study, study["spread"]))
+    plain = first.sel(area="plain") - first.sel(area="other")
+    return statistics.geometric_mean((plain.sel(walk="inversion") - plain.sel(walk="sampling")).dropna("sample"))
 
 
 def _published_step(study: xr.Dataset) -> int:
@@ -155,6 +177,9 @@ def claims(found: Found) -> list[Claim]:
         Rule("In the first inversion steps the predicted noise is less diverse in plain areas than elsewhere",
              f"{abstract} and Fig. 1", f"standard deviation in plain areas over that in others, {early_steps}",
              _early_ratios(found, "spread"), is_below(1), "fig-plain-spread"),
+        Rule("This difference between areas is larger in the inversion than in the sampling", QUESTION,
+             f"that ratio over the same in the sampling, {early_steps}",
+             _over(found, beyond_sampling), is_below(1), "fig-plain-spread"),
         Rule("Latents of the DDIM inversion are less manipulable than the noise that an image was made from", abstract,
              "diversity of edits over that of edits from the true noise",
              _over(found, manipulable), is_below(1), "fig-plain-edits"),
@@ -173,8 +198,8 @@ def claims(found: Found) -> list[Claim]:
         "the true noises and then to the mean of training targets (claim: both below 0; energy is only a part of "
         "quality)",
         "fig-plain-path")  # fmt: skip
-    wrong, narrow, edited = judge(rows)
-    return [wrong, narrow, replaced, edited, between]
+    wrong, narrow, more, edited = judge(rows)
+    return [wrong, narrow, more, replaced, edited, between]
 
 
 def _over(found: Found, quantity: Callable[..., Interval], **given: str) -> Measured:
@@ -187,6 +212,7 @@ def answer(found: Found) -> dict[str, Any]:
         "early": EARLY,
         "wide": _over(found, early_ratio, name="spread").span(2),
         "back": _over(found, early_ratio, name="spread", walk="sampling").span(2),
+        "beyond": _over(found, beyond_sampling).span(2),
         "replaced": _published_share(found),
         "gain": _over(found, way, measure="s_dc").span(2),
         "loss": _over(found, way, measure="reconstruction").span(2),
@@ -203,18 +229,19 @@ def counted(found: Found) -> str:
     return f"**Images.** {texts}. We leave out areas of less than 5 % of an image."
 
 
-def sweep_verdict(found: Found) -> str:
-    """What replacing the paper's share of the steps does, a line of Markdown per measure."""
-    lines, share = [], _published_share(found)
-    for name, title in MEASURES.items():
-        numbers = "; ".join(
-            f"{title_of(study)} {', '.join(text(statistics.interval(end), 2) for end in ends(study, name))}"
-            for study in found.values()
-        )
-        lines.append(
-            f"- **{title[0].upper()}{title[1:]}**, with none, {share:.0%} and all of the steps replaced: {numbers}."
-        )
-    return "\n".join(lines)
+def replacing(found: Found) -> pd.DataFrame:
+    """A row per measure and data set, for a page: with none, the paper's share and all of the steps replaced."""
+    columns = ["none", f"{_published_share(found):.0%}", "all"]
+    rows = {
+        (title[0].upper() + title[1:], title_of(study)): [
+            text(statistics.interval(end), 2) for end in ends(study, name)
+        ]
+        for name, title in MEASURES.items()
+        for study in found.values()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).set_axis(
+        pd.MultiIndex.from_tuples(rows, names=["Score", "Data set"])
+    )
 
 
 def _published_share(found: Found) -> float:
