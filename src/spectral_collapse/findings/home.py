@@ -89,10 +89,7 @@ def answer(
 def _bare_errors(bare: Found) -> str:
     """That with other networks their errors are the largest cause, where they are on all data sets."""
     blamed = bare and all(decomposition.largest(one) == "own error" for one in bare.values())
-    return (
-        " With [bare networks](notebooks/why.ipynb), U-Nets without our preconditioning, the network's errors do."
-        * bool(blamed)
-    )
+    return " With [bare networks](notebooks/why.ipynb), without our preconditioning, their errors do." * bool(blamed)
 
 
 def _bare_counts(found: Found) -> str:
@@ -102,7 +99,7 @@ def _bare_counts(found: Found) -> str:
         for name in fine_detail.METHODS[1:]
         if all(name in one["point"] for one in found.values())
     ]
-    told = f" With bare ones, detail is nearer (farther) on, of {len(found)} data sets: {', '.join(counts)}."
+    told = f" With bare networks, nearer (farther) on, of {len(found)}: {', '.join(counts)}."
     return told * bool(found)
 
 
