@@ -22,7 +22,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 STARTS := textures-sd textures-first textures-second textures-third bbbc021-rendered-sd \
 	bbbc021-rendered-first edges2shoes-rendered-sd
 SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-dit textures-flow photos
-# In three stages, of which the first two want a GPU; the first two networks want the real images, as do those after.
+# In three stages, of which the first two want a GPU. All networks of bbbc021 and edges2shoes want the real images.
 LONG := bbbc021-plain edges2shoes-plain textures-long
 AFTER := bbbc021-first bbbc021-second bbbc021 edges2shoes-first edges2shoes-second edges2shoes-third edges2shoes \
 	textures-wide-first textures-wide

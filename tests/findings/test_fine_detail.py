@@ -29,6 +29,17 @@ def test_averages_of_a_family_share_their_images_and_those_of_others_do_not(monk
         assert np.log(more) == pytest.approx((0.1, 0.1 - 0.2 * scale, 0.1 + 0.4 * scale))
 
 
+def test_each_run_of_a_method_that_draws_noise_counts() -> None:
+    """One run with twice the target's energy and one with half of it are off by a factor of 2, not right on average."""
+    study = made({"standard": {}, "other": {}}, spread=0.0)
+    target = study["reference_hf_excess"].sel(reference="target", drop=True)
+    for seed, times in zip(study["seed"].to_numpy(), (2.0, 0.5), strict=True):
+        study["hf_excess"].loc[{"point": "other", "seed": seed}] = target + np.log(times)
+    assert fine_detail.energy(study, "other").mean == pytest.approx(1)
+    assert fine_detail.miss(study, "other").mean == pytest.approx(2)
+    assert fine_detail.left(study, "other").mean == pytest.approx(2)
+
+
 def test_the_fit_is_what_a_factor_for_all_images_cannot_mend() -> None:
     study = made({"standard": {}, "other": {}, "louder": {}})
     target = study["reference_hf_excess"].sel(reference="target", drop=True)

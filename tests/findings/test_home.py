@@ -107,7 +107,7 @@ def test_the_numbers_of_the_five_sentences() -> None:
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["lost"] == 2
     counts = "DPM-Solver++ 1 (0), TABA 1 (0), OVG 1 (0)"
-    assert told["either"] == f" With bare networks, nearer (farther) on, of 1: {counts}."
+    assert told["either"] == f" With bare networks, detail is nearer (farther) on, of 1: {counts}."
     assert told["mended"] == told["ovg"] == pytest.approx(4 / 3)
     assert told["missed"] == pytest.approx((4, 4, 4))
     table = perception.counts({"one": study, "two": study}, seen)

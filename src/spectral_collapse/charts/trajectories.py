@@ -48,7 +48,7 @@ def heat(table: pd.DataFrame) -> alt.FacetChart:
     rows = alt.InlineData(values=table.to_dict("records"))  # more than Altair takes as a table
     chart = alt.Chart(rows).mark_rect()
     chart = chart.encode(
-        lines.x_axis("step:O", "step of the inversion or sampling", values=_ticks(table["step"]), labelAngle=0),
+        lines.x_axis("step:O", "step", values=_ticks(table["step"]), labelAngle=0),
         lines.y_axis("frequency:O", "cycles per pixel", sort=shown[::-1], values=shown[::every]),
         color=alt.Color("mean:Q", title="log10 |F Δx|").scale(scheme="viridis", nice=False, zero=False),
         tooltip=lines.tips({"step:O": "step", "frequency:O": "cycles per pixel", "mean:Q": "log10 |F Δx|"}),

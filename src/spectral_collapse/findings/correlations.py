@@ -143,10 +143,10 @@ def exceptions(one: xr.Dataset, part: bool = False) -> str:
     """Points whose latents have a low S_DC and whose images still have nearly the energy of samples from white noise,
     as a list; '' without any.
 
-    S_DC's interval ends more than `LOW` below white noise's value, and the energy at high frequencies is at least
-    the registered margin of that from white noise with its whole interval; with `part` some of it need be, which few
-    images do easily. Not counted: methods that hand over more than a latent, and latents whose pixels are in random
-    order, which are not correlated whatever their S_DC. With `part` only those that are none with the whole interval.
+    S_DC's interval ends more than `LOW` below white noise's value, and the whole interval of the energy at high
+    frequencies is within the registered margin of that from white noise; with `part`, a part of that interval and not
+    the whole. Not counted: methods that hand over more than a latent, and latents whose pixels are in random order,
+    which are not correlated whatever their S_DC.
     """
     found = []
     for name in map(str, one["point"].to_numpy()):

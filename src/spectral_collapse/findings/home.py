@@ -99,7 +99,7 @@ def _bare_counts(found: Found) -> str:
         for name in fine_detail.METHODS[1:]
         if all(name in one["point"] for one in found.values())
     ]
-    told = f" With bare networks, nearer (farther) on, of {len(found)}: {', '.join(counts)}."
+    told = f" With bare networks, detail is nearer (farther) on, of {len(found)}: {', '.join(counts)}."
     return told * bool(found)
 
 
