@@ -15,6 +15,7 @@ from spectral_collapse.processes import VariancePreserving
 from spectral_collapse.studies import networks
 from spectral_collapse.training.history import History
 from spectral_collapse.training.validation import Record
+from tests.made_results import drawn
 
 VP = {"kind": "variance_preserving"}
 VE = {"kind": "variance_exploding"}
@@ -71,17 +72,13 @@ def two_checkpoints() -> list[str]:
 
 def made_up() -> xr.Dataset:
     """A small result of `studies.networks`."""
-    random = np.random.default_rng(0)
-    sizes = {"draw": 2, "drawn": 3, "sample": 3, "predictor": 2, "domain": 2, "level": 4, "frequency": 5, "shown": 2}
-    sizes |= {"row": 8, "col": 8, "rgb": 3}
-    found = xr.Dataset(
-        {
-            name: (dims, random.random([len(MODELS), *(sizes[dim] for dim in dims[1:])]) + 0.1)
-            for name, dims in ((name, row.dims.split()) for name, row in networks._PER_MODEL.items())
-        },
+    sizes = {"draw": 2, "drawn": 3, "sample": 3, "level": 4, "shown": 2, "row": 8, "col": 8, "rgb": 3}
+    found = drawn(
+        networks.Layout(**networks._PER_MODEL, **networks._REAL),
         {
             "model": list(MODELS),
             **{kind: ("model", [about[index] for about in MODELS.values()]) for index, kind in enumerate(KINDS)},
+            **{dim: range(size) for dim, size in sizes.items()},
             "domain": list(networks.DOMAINS),
             "predictor": ["network", "closed form"],
             "frequency": np.linspace(0.1, 0.5, 5),
@@ -95,11 +92,8 @@ def made_up() -> xr.Dataset:
         {"title": "Made up", "data_source": "rendered"},
     )
     found["ratio"][:] = np.geomspace(0.03, 14, 4)
-    found["s_hf_real"] = "sample", random.random(3)
-    found["excess_real"] = "sample", random.normal(size=3)
-    found["target_power"] = ("sample", "frequency"), random.random((3, 5)) + 1
-    found["swd_real"] = (), 0.1
+    found["swd_real"][()] = 0.1
     found["kid"][:] = np.nan
-    found["image"] = found["image"].astype(np.uint8)
-    found["real_image"] = found["image"].isel(model=0, drop=True)
+    for name in ("image", "real_image"):
+        found[name] = found[name].astype(np.uint8)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffusers import DiTTransformer2DModel, UNet2DConditionModel, UNet2DModel
+from diffusers import DiTTransformer2DModel, UNet2DModel
 
 
 def tiny_unet(**config: object) -> UNet2DModel:
@@ -20,21 +20,6 @@ def tiny_unet(**config: object) -> UNet2DModel:
         "num_class_embeds": 3,
     }
     return UNet2DModel(**settings | config)
-
-
-def tiny_conditional_unet(**config: object) -> UNet2DConditionModel:
-    """A U-Net with cross-attention to states of 6 channels."""
-    return UNet2DConditionModel(
-        sample_size=16,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=6,
-        attention_head_dim=4,
-        norm_num_groups=4,
-        **config,
-    )
 
 
 def tiny_dit(num_embeds_ada_norm: int = 2, num_layers: int = 1) -> DiTTransformer2DModel:

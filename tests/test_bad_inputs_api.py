@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from spectral_collapse import checks, inversion, metrics, studies, translation
 from spectral_collapse.denoisers import GaussianDenoiser, NetworkDenoiser
-from spectral_collapse.errors import InvalidParameterError, NotFiniteError, SpectralCollapseError
+from spectral_collapse.errors import InvalidParameterError, SpectralCollapseError
 from spectral_collapse.networks import Model
-from spectral_collapse.processes import VarianceExploding, VariancePreserving
+from spectral_collapse.processes import FlowMatching, VarianceExploding, VariancePreserving
 from spectral_collapse.sampling import sample
 from spectral_collapse.translation import translate
 from tests.gaussian import flat, two_means
@@ -75,6 +75,8 @@ NUMBERS: list[tuple[Call, str]] = [
     (lambda: sampled(guidance=HUGE), "which single precision holds; a whole number of about 401 digits was given"),
     (lambda: sampled(guidance=2**70), "guidance must be written as a float beyond 64 bits"),
     (lambda: sampled(num_steps=np.ones(3)), "num_steps must be a whole number from 1 to 999; an"),
+    (lambda: sampled(guidance=-1), "guidance must be at least 0 and finite; -1 was given"),
+    (lambda: sampled(num_steps=0), "num_steps must be a whole number from 1 to 999; 0 was given"),
     # parameters of methods
     (lambda: inversion.create("null_class", guidance=1e308), "guidance must be at least 0 and f"),
     (lambda: inversion.create("null_class", tolerance=HUGE), "tolerance must be at least 0"),
@@ -95,8 +97,19 @@ NUMBERS: list[tuple[Call, str]] = [
     (lambda: VariancePreserving(1000, 0.9, 0.99), "leave no noise at the first level or no signal at the last"),
     (lambda: VariancePreserving(schedule=[]), "beta schedule must be a name, one of scaled_linear, "),
     (lambda: VariancePreserving(10**12), "num_train_steps must be a whole number from 2 to 1000000; 1000000000000"),
+    (lambda: VariancePreserving(num_train_steps=1), "num_train_steps must be a whole number from 2 to 1000000; 1 was"),
+    (lambda: VariancePreserving(schedule="cosine"), "unknown beta schedule 'cosine'; known are: scaled_linear"),
+    (lambda: VariancePreserving(beta_start=0.02, beta_end=0.01), "0 < beta_start <= beta_end < 1; 0.02 and 0.01 were"),
+    *(
+        (lambda n=n: VariancePreserving().levels(n), f"num_steps must be a whole number from 1 to 999; {n!r} was given")
+        for n in (0, -3, 1000, 2.5, True, "50")
+    ),
+    (lambda: FlowMatching().levels(1000), "num_steps must be a whole number from 1 to 999; 1000 was given"),
+    (lambda: FlowMatching(first=0.5, last=0.2), "0 < first < last <= 1; 0.5 and 0.2 were given"),
     (lambda: VariancePreserving().level(1000), "time must be a whole number from 0 to 999; 1000 was given"),
     (lambda: VarianceExploding(sigma_min="1"), "sigma_min must be a number; '1' was given"),
+    (lambda: VarianceExploding(sigma_min=0), "sigmas must satisfy 0 < sigma_min < sigma_max; 0 and 80.0 were given"),
+    (lambda: VarianceExploding(rho=0), "rho must be above 0 and at most 1e+06; 0 was given"),
     (lambda: VarianceExploding(rho=float("nan")), "rho must be above 0 and at most 1e+06; nan was given"),
     (lambda: VarianceExploding(rho=1e-9), "rho must be at least 0.0089 for sigmas from 0.002 to 80.0"),
     (lambda: VarianceExploding(log_mean="x"), "log_mean must be a number; 'x' was given"),
@@ -135,6 +148,18 @@ OBJECTS: list[tuple[Call, str]] = [
     (lambda: inverted(record=1), "record must be True or False; 1 was given"),
     (lambda: inverted(callback=1), "callback must be a function; 1 was given"),
     (lambda: sampled(callback="print"), "callback must be a function; 'print'"),
+    (lambda: sampled(label=torch.tensor([0, 1, 0])), "2 images need 2 domain labels; labels of shape (3,) were given"),
+    (lambda: sampled(label=range(10**9)), "2 images need 2 domain labels; labels of shape (1000000000,) were given"),
+    (lambda: sampled(label=torch.tensor([0.0, 1.0])), "domain labels must be integers; torch.float32 was given"),
+    (lambda: sampled(latent=X[:0]), "latent must not be empty; a tensor of shape (0, 3, 8, 8) was given"),
+    (
+        lambda: translated(images=torch.stack([X[0], X[1] * torch.nan])),
+        "images: NaN or infinity was given (samples [1] of the batch)",
+    ),
+    (
+        lambda: sampled(latent=torch.stack([X[0], X[1] * torch.nan])),
+        "latent: NaN or infinity was given (samples [1] of the batch)",
+    ),
     (lambda: sampled(latent=X.to_sparse()), "latent must be a floating-point tensor N x C x H x W"),
     (lambda: inversion.create(["taba"]), "inversion method must be a name, one of standard, bdia, "),
     (lambda: metrics.s_hf(IMAGES, None), "S_HF: reference must be what metrics.hf_reference gives, or a batch"),
@@ -334,8 +359,3 @@ def test_a_count_that_passes_is_a_whole_number_of_64_bits(value: object) -> None
         )
     else:
         assert torch.tensor(found).item() == value
-
-
-def test_nan_in_an_image_is_said_before_anything_is_computed() -> None:
-    with pytest.raises(NotFiniteError, match=r"images: NaN or infinity was given \(samples \[1\] of the batch\)"):
-        translated(images=torch.stack([X[0], X[1] * torch.nan]))

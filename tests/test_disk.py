@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from spectral_collapse import disk
+from spectral_collapse.errors import DataError
+from spectral_collapse.store.parts import Parts
+from spectral_collapse.training.history import History
 
 
 def _tree(folder: Path) -> dict[str, str]:
@@ -99,6 +102,24 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="No space left") as full, disk._named(tmp_path / "a"):
             os.write(os.open("/dev/full", os.O_WRONLY), b"x")
         assert full.value.filename == str(tmp_path / "a")
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "old").write_text("old")
+    history = History()
+    history.losses = [1.0]
+    monkeypatch.setattr(os, "fsync", full)
+    for save, name, kept in (
+        (lambda: disk.save(tmp_path / "old", b"new"), "old", "; the earlier file is untouched"),
+        (lambda: Parts(tmp_path).put("part", {}), r"part-\w+\.npz", ""),
+        (lambda: history.save(tmp_path, {}), r"training\.nc", ""),
+    ):
+        with pytest.raises(DataError, match=rf"^could not write '.*/{name}': No space left on device{kept}$"):
+            save()
+    assert _tree(tmp_path) == {"old": "old"}
 
 
 def test_what_can_be_written_is_told_and_left_as_it_was(tmp_path: Path) -> None:

@@ -201,7 +201,6 @@ DOORS: dict[str, tuple[Door, set[str]]] = {
     "study, parameters": (lambda v: study(parameters=v), set()),
     "study, uses": (lambda v: study(uses=v), set()),
     "parameters of a study": (lambda v: study_parameters.NetworkParameters(num_steps=v), {"None", "huge"}),
-    "names of a study": (lambda v: study_parameters.takes_several(study_parameters.Parameters, v), set()),
     "help of": (study_parameters.describe, set()),
     "notebook": (lambda v: notebook.parameters(v, {}, []), set()),
     "run": (lambda v: STUDIES["domains"].run(executor=v, profile="smoke"), set()),
@@ -242,14 +241,3 @@ def test_an_index_beyond_the_last_ends_a_loop_and_is_said() -> None:
 def test_white_noise_of_more_than_an_hour_is_refused() -> None:
     with pytest.raises(InvalidParameterError, match=r"takes hours|needs at least"):
         metrics.white_noise_correlation(10**9, 2, 1, 1)
-
-
-def test_networks_that_diffusers_cannot_build_get_one_sentence() -> None:
-    for build in (
-        lambda: networks.small_unet(16, 3, 5, (8, 8)),
-        lambda: networks.PatchedUNet(sample_size=16, widths=(8, 8)),
-        lambda: networks.small_dit(16, 3, 5, width=15, heads=4),
-        lambda: networks.gained_dit(8192, 3, 5, width=8192, patch=1),
-    ):
-        with pytest.raises(InvalidParameterError, match=r"multiples of 16|cannot be built|needs at least"):
-            build()

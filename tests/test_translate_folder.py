@@ -231,7 +231,7 @@ def test_what_is_wrong_is_said_in_one_sentence(
         (lambda: open_model(tmp_path / "words"), "give prompts for the source and for the target"),
         (lambda: open_model(pickled), "with safetensors"),
         (lambda: open_model(plain, source="a", target="b"), "reads no prompts"),
-        (lambda: open_model(plain / "scheduler"), "no checkpoint|has no config.json"),
+        (lambda: open_model(plain / "scheduler"), "holds no model_index.json and no config.json"),
         (lambda: open_model(source_model=plain, target_model=other), "different noise processes"),
         (lambda: open_model(source_model=plain), "source_model and target_model together"),
         (lambda: open_model("mine:broken"), "returned 3; it must return"),

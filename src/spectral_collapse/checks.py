@@ -10,7 +10,7 @@ from types import UnionType
 import numpy as np
 
 from spectral_collapse import memory
-from spectral_collapse.errors import InvalidParameterError, NotFiniteError, described, listed, unknown
+from spectral_collapse.errors import InvalidParameterError, NotFiniteError, described, first_line, listed, unknown
 from spectral_collapse.later import torch
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -211,7 +211,7 @@ def check_device(device: str | torch.device) -> torch.device:
         torch.empty(1, device=found)
     except (TypeError, ValueError, OverflowError, RuntimeError, AssertionError) as error:
         raise InvalidParameterError(
-            f"the device {described(device)} is not here ({str(error).splitlines()[0][:100]}); 'cpu' always is"
+            f"the device {described(device)} is not here ({first_line(error, 100)}); 'cpu' always is"
         ) from error
     if found.type == "meta":
         raise InvalidParameterError("the device 'meta' holds no weights; 'cpu' is always there")

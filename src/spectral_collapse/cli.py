@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What imports something while it is interrupted may say so by an error of its own.
         if interrupts or isinstance(error, KeyboardInterrupt):
             return _say("interrupted; what was finished is kept", INTERRUPTED)
-        from spectral_collapse.errors import SpectralCollapseError, shown
+        from spectral_collapse.errors import SpectralCollapseError, first_line, out_of_memory, shown
 
         if isinstance(error, SpectralCollapseError):
             return _say(error, 2)
@@ -65,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):
             where = "" if error.filename is None else f": {shown(error.filename)}"
             return _say(f"{error.strerror or error}{where}", 2)
-        if isinstance(error, MemoryError) or "allocate memory" in str(error) or "out of memory" in str(error):
-            said = " ".join(str(error).split())[:200]
-            return _say(f"the memory does not suffice ({said}); fewer images at a time, or smaller ones, need less", 2)
+        if out_of_memory(error):
+            said = f"the memory does not suffice ({first_line(error)})"
+            return _say(f"{said}; fewer images at a time, or smaller ones, need less", 2)
         raise
 
 
@@ -309,8 +309,6 @@ def _model(options: argparse.Namespace) -> Model:
     from spectral_collapse.networks import open_model
 
     diffusers.utils.logging.disable_progress_bar()
-    for given in (options.model, options.source_model, options.target_model):
-        _check_place(given)
     if None not in (options.model, options.function):
         raise InvalidParameterError("MODEL and --model were given; give one of them")
 
@@ -327,29 +325,6 @@ def _model(options: argparse.Namespace) -> Model:
         dtype=options.dtype,
         device=options.device,
     )
-
-
-def _check_place(given: str | None) -> None:
-    """Raises CheckpointError for a folder or a file that is there, where no model can be read from it."""
-    from pathlib import Path
-
-    from spectral_collapse.errors import CheckpointError, shown
-    from spectral_collapse.networks import checkpoints
-
-    place = Path(given or "")
-    inside = (place / file for file in ("model_index.json", "unet/config.json"))
-    if given is None or not place.exists() or any(file.is_file() for file in inside):
-        return
-    try:
-        checkpoints.find(given)
-    except CheckpointError as error:
-        if isinstance(error.__cause__, OSError):
-            raise
-        lacks = "holds no model_index.json and no config.json" if place.is_dir() else "is a file, and no folder"
-        raise CheckpointError(
-            f"{shown(place)} {lacks}; name the folder that save_pretrained has written, of a pipeline of diffusers or "
-            "of a UNet2DModel with its scheduler"
-        ) from error
 
 
 def _settings(given: list[str]) -> dict[str, object]:

@@ -1,4 +1,7 @@
-"""Files and folders that are there whole or not at all, also after a kill or a crash of the machine. OSError passes."""
+"""Files and folders that are there whole or not at all, also after a kill or a crash of the machine.
+
+OSError passes, but from `save`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from spectral_collapse.errors import DataError, shown
 
 try:
     import fcntl
@@ -49,6 +54,15 @@ def write(target: Path, content: bytes | memoryview) -> None:
         except FileNotFoundError:  # a run of the same study has just finished and cleared the folder
             if attempt == _ATTEMPTS - 1:
                 raise
+
+
+def save(target: Path, content: bytes | memoryview) -> None:
+    """`write`, with one sentence where the file cannot be written. Raises DataError."""
+    try:
+        write(target, content)
+    except OSError as error:
+        kept = "; the earlier file is untouched" if target.exists() else ""
+        raise DataError(f"could not write {shown(target)}: {error.strerror or error}{kept}") from error
 
 
 def _write(target: Path, content: bytes | memoryview) -> None:

@@ -90,6 +90,16 @@ def listed(items: Iterable[object], most: int = 10) -> str:
     return ", ".join([*map(str, items[:most]), *more])
 
 
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what a library says, or the name of its error where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:most]
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory does not suffice: torch has no type of its own for the CPU's."""
+    return isinstance(error, MemoryError) or any(f"{word} memory" in str(error) for word in ("allocate", "out of"))
+
+
 def _short(text: str, most: int) -> str:
     """The text in one line, without its middle where it is too long."""
     text = " ".join(text.splitlines())

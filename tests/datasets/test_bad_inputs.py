@@ -11,6 +11,7 @@ import io
 import json
 import re
 import shutil
+import stat
 import struct
 import tarfile
 import zipfile
@@ -329,7 +330,39 @@ def flipped(content: bytes, place: int) -> bytes:
 
 DAMAGED = r"is truncated or damaged \([^\n]+\); delete it and fetch it again"
 REFUSED = "was not unpacked: "
+
+
+def zipped_link() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        member = zipfile.ZipInfo("inside/link")
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, "/etc")
+    return buffer.getvalue()
+
+
+def tarred_link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> bytes:
+    return tarred({"there/file": b"x"}, special(name, kind, target))
+
+
+def outside(member: str) -> str:
+    return f"{REFUSED}its member .*{re.escape(member)}"
+
+
 ARCHIVES: dict[str, tuple[str, bytes, str]] = {
+    "zip, up": ("a.zip", zipped({"good": b"", "../evil": b"x"}), outside("../evil")),
+    "zip, from the root": ("a.zip", zipped({"good": b"", "/evil": b"x"}), outside("/evil")),
+    "zip, backslashes": ("a.zip", zipped({"good": b"", "a\\..\\..\\evil": b"x"}), outside("evil")),
+    "zip, a link": ("a.zip", zipped_link(), outside("inside/link")),
+    "tar, up": ("a.tar", tarred({"good": b"", "a/../../evil": b"x"}), outside("a/../../evil")),
+    "tar, from the root": ("a.tar", tarred({"good": b"", "/evil": b"x"}), outside("/evil")),
+    "tar, a link up": ("a.tar", tarred_link("inside/link", "../../evil"), outside("inside/link")),
+    "tar, a link to the root": ("a.tar", tarred_link("inside/link", "/evil"), outside("inside/link")),
+    "tar, a hard link": ("a.tar", tarred_link("inside/link", "../evil", tarfile.LNKTYPE), outside("inside/link")),
+    "tar, a link inside": ("a.tar", tarred_link("there/link", "file"), outside("there/link")),
+    "tar, a link that others lie behind": ("a.tar", tarred_link("there", "."), outside("there")),
+    "tar, a device": ("a.tar", tarred_link("inside/device", "", tarfile.CHRTYPE), outside("inside/device")),
+    "zip, drive": ("a.zip", zipped({"good": b"", "C:/evil": b"x"}), outside("C:/evil")),
     "zip drive, relative": ("a.zip", zipped({"C:x.tif": b"x"}), f"{REFUSED}its member 'C:x.tif' lies outside"),
     "tar overwrites its archive": ("a.tar", tarred({"a.tar": b"x"}), f"{REFUSED}its member 'a.tar' would replace"),
     "tar overwrites, other case": ("a.tar", tarred({"A.TAR": b"x"}), f"{REFUSED}its member 'A.TAR' would replace"),
@@ -367,18 +400,19 @@ def test_an_archive_is_refused_and_can_be_repaired(
     server: Server, tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     """Nothing of it is unpacked, no hash is written down, and what the message advises, done twice, works."""
-    table = server.offer("b.csv", b"a,b\n")
+    table, folder = server.offer("b.csv", b"a,b\n"), tmp_path / "outer" / "target"
     before = sorted([download._LOCK, "b.csv", "b.csv.sha256", name])
     for _ in range(2):
         with pytest.raises(DownloadError, match=message) as caught:
-            fetch([table, server.offer(name, content)], tmp_path, progress=False)
-        assert str(tmp_path / name) in str(caught.value)
-        assert sorted(path.name for path in tmp_path.iterdir()) == before
-        assert (tmp_path / name).read_bytes() == content
-    (tmp_path / name).unlink()
+            fetch([table, server.offer(name, content)], folder, progress=False)
+        assert str(folder / name) in str(caught.value)
+        assert [path.name for path in (*tmp_path.iterdir(), *folder.parent.iterdir())] == ["outer", "target"]
+        assert sorted(path.name for path in folder.iterdir()) == before
+        assert (folder / name).read_bytes() == content
+    (folder / name).unlink()
     good = zipped(TIFFS) if name.endswith("zip") else tarred(TIFFS)
-    fetch([table, server.offer(name, good)], tmp_path, progress=False)
-    assert {member: (tmp_path / member).read_bytes() for member in TIFFS} == TIFFS
+    fetch([table, server.offer(name, good)], folder, progress=False)
+    assert {member: (folder / member).read_bytes() for member in TIFFS} == TIFFS
 
 
 def bomb_zip() -> bytes:

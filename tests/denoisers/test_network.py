@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 
 import accelerate
@@ -9,9 +10,12 @@ import torch
 from spectral_collapse import inversion
 from spectral_collapse.denoisers import PREDICTION_TYPES, NetworkDenoiser, PredictionType, coefficients
 from spectral_collapse.errors import InvalidParameterError
+from spectral_collapse.networks.tiny import tiny_text_unet
 from spectral_collapse.processes import FlowMatching, Level, VarianceExploding, VariancePreserving
 from tests.each import each
-from tests.networks_tiny import tiny_conditional_unet, tiny_dit, tiny_unet
+from tests.networks_tiny import tiny_dit, tiny_unet
+
+tiny_conditional_unet = functools.partial(tiny_text_unet, cross_attention_dim=6)
 
 PROCESSES = (VariancePreserving(), VarianceExploding(), FlowMatching(last=0.98))
 LEVELS = [process.levels(50)[i] for process in PROCESSES for i in (0, 25, 50)]

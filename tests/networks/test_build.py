@@ -61,6 +61,9 @@ def test_a_network_that_cannot_be_built_is_refused_in_one_sentence() -> None:
         (("small_dit", 16, {"heads": 0}), "cannot be built: heads must be"),
         (("small_unet", 18, {"widths": [16, 16, 16]}), "multiples of 4; 18 was given"),
         (("small_dit", 15, {}), "multiples of 2; 15 was given"),
+        (("small_dit", 16, {"width": 15, "heads": 4}), "cannot be built: "),
+        (("patched_unet", 16, {"widths": [8, 8]}), "widths must be multiples of 16"),
+        (("gained_dit", 8192, {"width": 8192, "patch": 1}), "needs at least"),
     ]
     for (name, size, architecture), message in cases:
         with pytest.raises(InvalidParameterError, match=message) as error:

@@ -131,7 +131,7 @@ def test_a_full_disk_or_an_interrupt_leaves_the_old_result(
         with pytest.raises(DataError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
             results.save(make(2.0))
     if isinstance(error, OSError):
-        assert "No space left on device; the earlier result is untouched" in str(caught.value)
+        assert "No space left on device; the earlier file is untouched" in str(caught.value)
     assert float(results.get("pareto", PARAMETERS)["s_hf"][1, 0]) == 1.0
     assert leftovers() == []
 
@@ -421,10 +421,9 @@ def test_parts_are_fresh_by_when_they_were_written(monkeypatch: pytest.MonkeyPat
         os.utime(file, (used, used))
         assert list(parts.get("one")) == ["a"]
     for written, expected in ((now - 150, False), (now + 1000, False), (now - 50, True)):
-        payload = io.BytesIO()
-        np.savez_compressed(payload, a=np.arange(3.0))  # of an earlier version, which did not say when
-        file.write_bytes(payload.getvalue() + hashlib.sha256(payload.getvalue()).digest())
-        os.utime(file, (written, written))
+        with monkeypatch.context() as clock:
+            clock.setattr(time, "time", lambda written=written: written)
+            parts.put("one", {"a": np.arange(3.0)})
         assert (parts.get("one") is not None) is expected
 
 

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from spectral_collapse import paths, studies
+from spectral_collapse import studies
 
 
-def test_it_says_of_each_network_whether_its_samples_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "checkpoints").symlink_to(paths.checkpoints())
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("linked")
+def test_it_says_of_each_network_whether_its_samples_are_told() -> None:
     given = {"dataset": "textures_x8", "checkpoints": ["textures", "textures-flow"], "images": 8, "num_steps": 1}
     found = studies.STUDIES["fidelity"].run(profile="smoke", size=64, progress=False, **given)
     assert found["model"].values.tolist() == ["textures", "textures-flow"]

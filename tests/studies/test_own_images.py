@@ -10,11 +10,14 @@ import torch
 from diffusers import DDIMScheduler, DDPMPipeline, UNet2DModel
 from PIL import Image
 
-from spectral_collapse import datasets, paths, studies
+from spectral_collapse import datasets, studies
 from spectral_collapse.datasets import folders
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.networks import load_model, open_model
 from spectral_collapse.studies import notebook, own_method
+
+# results of an earlier run have the titles of its folders: keys have the images, not where they are
+pytestmark = pytest.mark.usefixtures("linked")
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +33,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             pixels = ((image + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             Image.fromarray(pixels).save(file)
     return {"source_images": found["low"], "target_images": found["high"]}
-
-
-@pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Results of an earlier run have the titles of its folders: keys have the images, not where they are."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "checkpoints").symlink_to(paths.checkpoints())
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(home))
 
 
 def test_a_study_takes_two_folders_and_any_network(pair: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

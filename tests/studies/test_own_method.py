@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectral_collapse import inversion, paths
+from spectral_collapse import inversion
 from spectral_collapse.charts import spectra
 from spectral_collapse.errors import CheckpointError, InvalidParameterError
 from spectral_collapse.findings.intervals import means
@@ -16,7 +16,7 @@ from spectral_collapse.studies import own_method
 from spectral_collapse.studies.parameters import PROFILES
 from tests import fresh
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("linked")]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,6 @@ class Doubled(inversion.InversionMethod):
 
     def finish(self, run: inversion.InversionState, states: list[torch.Tensor]) -> torch.Tensor:
         return 2 * states[-1]
-
-
-@pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "checkpoints").symlink_to(paths.checkpoints())
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
 
 
 def test_a_registered_method_is_compared_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,8 +11,8 @@ import pytest
 import torch
 import xarray as xr
 
-from spectral_collapse import datasets, inversion, metrics, paths, results
-from spectral_collapse.errors import CheckpointError, DataError, NotFiniteError, SpectralCollapseError
+from spectral_collapse import datasets, inversion, metrics, results
+from spectral_collapse.errors import CheckpointError, NotFiniteError, SpectralCollapseError
 from spectral_collapse.inversion import Inversion, InversionMethod
 from spectral_collapse.networks.checkpoints import Model
 from spectral_collapse.store import keys
@@ -202,17 +201,6 @@ def test_another_score_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None
     assert not np.array_equal(second["s_hf"], first["s_hf"])
     scored = ["s_hf", "reference_s_hf"]
     xr.testing.assert_equal(second.drop_vars(scored), first.drop_vars(scored))
-
-
-def test_a_full_disk_while_a_part_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
-        with pytest.raises(DataError, match=r"could not write .*\.npz': No space left on device$"):
-            run()
-    assert [path for path in paths.results().rglob("*") if path.is_file()] == []
 
 
 def test_nan_is_named_with_its_method_and_step() -> None:

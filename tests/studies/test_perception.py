@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
 
-from spectral_collapse import metrics, paths
+from spectral_collapse import metrics
 from spectral_collapse.findings import perception as findings
 from spectral_collapse.studies import perception, published
 from spectral_collapse.studies.request import Request
 
 
-def test_each_image_is_compared_with_its_own_target_and_all_with_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "checkpoints").symlink_to(paths.checkpoints())
-    monkeypatch.setenv("SPECTRAL_COLLAPSE_HOME", str(tmp_path))
+@pytest.mark.usefixtures("linked")
+def test_each_image_is_compared_with_its_own_target_and_all_with_all() -> None:
     given = {"profile": "smoke", "num_steps": 2, "methods": ("standard", "taba")}
     study = perception.STUDY.run(**given)
     request = Request(perception.PerceptionParameters.checked(**given))

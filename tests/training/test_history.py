@@ -7,9 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from spectral_collapse import disk, networks, results
+from spectral_collapse import networks, results
 from spectral_collapse.denoisers import NetworkDenoiser
-from spectral_collapse.errors import DataError
 from spectral_collapse.metrics.radial_spectrum import BANDS, band_power
 from spectral_collapse.networks import Model
 from spectral_collapse.processes import VarianceExploding, VariancePreserving
@@ -80,15 +79,6 @@ def test_a_checkpoint_gets_the_curves_and_the_last_samples(tmp_path: Path) -> No
     assert picture.shape == (32, 64, 3)
     assert (picture == 255).all()
     assert _history().scores() == {"loss": 0.125, "s_hf": 0.5}
-
-
-def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(disk, "write", full)
-    with pytest.raises(DataError, match=r"could not write .*training.nc': No space left on device"):
-        _history().save(tmp_path, ATTRS)
 
 
 def test_a_network_that_says_nothing_costs_the_power_of_the_noise() -> None:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from spectral_collapse import metrics
 from spectral_collapse.datasets import folders
-from spectral_collapse.errors import DataError, InvalidParameterError, listed
+from spectral_collapse.errors import DataError, InvalidParameterError, first_line, listed
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.evaluate import INPUTS, evaluate
 
@@ -104,6 +104,5 @@ def _latents(files: list[Path]) -> torch.Tensor:
         return torch.cat([torch.from_numpy(np.load(file, allow_pickle=False)).float() for file in files])
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         raise InvalidParameterError(
-            f"the .npy files beside the images are no latents of one shape ({str(error).splitlines()[0]}); move them "
-            "elsewhere"
+            f"the .npy files beside the images are no latents of one shape ({first_line(error)}); move them elsewhere"
         ) from error

@@ -36,11 +36,11 @@ from pydantic_core import core_schema
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, paths, processes
-from spectral_collapse.checks import check_count, check_device, check_is, check_text, described
+from spectral_collapse.checks import check_batch, check_count, check_device, check_is, check_text, described
 from spectral_collapse.denoisers import NetworkDenoiser, size_multiple, unwrapped
 from spectral_collapse.denoisers.base import check_denoiser
 from spectral_collapse.denoisers.network import device_of, offloaded_to
-from spectral_collapse.errors import CheckpointError, InvalidParameterError, problems, shown
+from spectral_collapse.errors import CheckpointError, InvalidParameterError, first_line, problems, shown
 from spectral_collapse.later import Later, accelerate, diffusers, safetensors, torch
 from spectral_collapse.processes import Process
 from spectral_collapse.store.identity import Named
@@ -158,8 +158,8 @@ class Model:
         cannot take, and for values beyond [-1, 1], NaN among them.
         """
         step = self._size_multiple()
-        _check_tensor("images", images, "in [-1, 1]")
-        if images.ndim != 4 or images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
+        check_batch(images, "images")
+        if images.shape[1] != 3 or any(side % step or not side for side in images.shape[2:]):
             raise InvalidParameterError(
                 f"this model takes images N x 3 x H x W with H and W multiples of {step}; "
                 f"{tuple(images.shape)} was given"
@@ -181,8 +181,8 @@ class Model:
         NaN or infinity.
         """
         channels = 3 if self.autoencoder is None else self.autoencoder.config.latent_channels
-        _check_tensor("latents", latents, "as encode gives them")
-        if latents.ndim != 4 or latents.shape[1] != channels or not latents.numel():
+        check_batch(latents, "latents")
+        if latents.shape[1] != channels or not latents.numel():
             raise InvalidParameterError(
                 f"this model takes latents N x {channels} x h x w; {tuple(latents.shape)} was given"
             )
@@ -541,12 +541,6 @@ def check_free(folder: Path, files: Iterable[str] = (), recipe: Mapping[str, Any
             )
 
 
-def _check_tensor(what: str, given: object, kind: str) -> None:
-    if not isinstance(given, torch.Tensor) or not given.is_floating_point() or given.is_meta:
-        name = given.dtype if isinstance(given, torch.Tensor) and not given.is_meta else type(given).__name__
-        raise InvalidParameterError(f"{what} must be a floating-point tensor {kind}; {name} was given")
-
-
 def _beside(folder: Path, autoencoder: str) -> str | Path:
     """Where the autoencoder that a card names is: beside its checkpoint, if it is there."""
     try:
@@ -593,11 +587,6 @@ def _from_hub(name: str, device: torch.device) -> tuple[diffusers.AutoencoderKL,
     for key, weight in autoencoder.state_dict().items():
         digest.update(key.encode() + weight.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return autoencoder.eval().requires_grad_(False).to(device), digest.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what went wrong, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _load_network(folder: Path, device: torch.device) -> tuple[diffusers.ModelMixin, str]:

@@ -22,7 +22,7 @@ from spectral_collapse import paths
 from spectral_collapse.checks import check_count, check_name, described
 from spectral_collapse.denoisers import Denoiser, NetworkDenoiser, Prediction
 from spectral_collapse.denoisers.pipelines import process_and_prediction, sides
-from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, shown
+from spectral_collapse.errors import CheckpointError, InvalidParameterError, SpectralCollapseError, first_line, shown
 from spectral_collapse.labels import NULL, SOURCE
 from spectral_collapse.networks.checkpoints import (
     Model,
@@ -30,7 +30,6 @@ from spectral_collapse.networks.checkpoints import (
     _read_json,
     downsampling,
     find,
-    first_line,
     load_model,
     process_card,
 )
@@ -202,12 +201,27 @@ def _opened(given: str | Path | Model, source: Domain, target: Domain, dtype: st
         return _identified(_from_unet_folder(folder / "unet", source, target))
     if not folder.exists() and isinstance(given, str) and _HUB_NAME.fullmatch(given):
         return _identified(_from_pipeline(_pipeline(_fetched(given), dtype), source, target))
+    _check_place(given, folder)
     model = load_model(given)
     if (source, target) != (None, None):
         raise InvalidParameterError(
             f"{shown(find(given))} is a checkpoint whose domains its training has fixed; leave out prompts and classes"
         )
     return model
+
+
+def _check_place(given: str | Path, folder: Path) -> None:
+    """Raises CheckpointError for a folder or a file that is there, where no model can be read from it."""
+    try:
+        find(given)
+    except CheckpointError as error:
+        if not folder.exists() or isinstance(error.__cause__, OSError):
+            raise
+        lacks = "holds no model_index.json and no config.json" if folder.is_dir() else "is a file, and no folder"
+        raise CheckpointError(
+            f"{shown(given)} {lacks}; name the folder that save_pretrained has written, of a pipeline of diffusers or "
+            "of a UNet2DModel with its scheduler"
+        ) from error
 
 
 def _identified(model: Model) -> Model:

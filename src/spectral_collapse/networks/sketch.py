@@ -12,7 +12,7 @@ import torch
 
 from spectral_collapse import memory
 from spectral_collapse.checks import check_counts, check_number, check_widths
-from spectral_collapse.errors import InvalidParameterError, described
+from spectral_collapse.errors import InvalidParameterError, described, first_line
 
 P = ParamSpec("P")
 N = TypeVar("N", bound=torch.nn.Module)
@@ -41,8 +41,7 @@ def sketched(builder: Callable[P, N]) -> Callable[P, N]:
             with torch.device("meta"), torch.random.fork_rng(devices=[]), warnings.catch_warnings(action="ignore"):
                 sketch = builder(**settled)
         except Exception as error:  # diffusers checks little: widths that it cannot use fail where they are used first
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise InvalidParameterError(f"{what} cannot be built: {reason[0]}") from error
+            raise InvalidParameterError(f"{what} cannot be built: {first_line(error)}") from error
         weights = [weight.numel() for weight in sketch.parameters()]
         if not all(weights):
             raise InvalidParameterError(

@@ -24,7 +24,7 @@ import xarray as xr
 
 from spectral_collapse import disk, paths
 from spectral_collapse.checks import check_is
-from spectral_collapse.errors import DataError, InvalidParameterError, shown
+from spectral_collapse.errors import DataError, InvalidParameterError, first_line, shown
 
 LIMIT = 2**30
 """Bytes that a result may have, packed, unpacked and as arrays: 300 times the largest that ships, and what a laptop has
@@ -105,7 +105,8 @@ def _encoded(dataset: xr.Dataset, complevel: int) -> bytes:
         _decoded(content)  # what is stored can be read again
     except Exception as error:  # xarray, h5netcdf and h5py have errors of all kinds for what they cannot write
         raise InvalidParameterError(
-            f"a result holds numbers and texts, of {LIMIT} bytes at most; this one cannot be stored: {_first(error)}"
+            f"a result holds numbers and texts, of {LIMIT} bytes at most; this one cannot be stored: "
+            f"{first_line(error)}"
         ) from error
     return content
 
@@ -267,8 +268,3 @@ def _hidden(array: h5py.Dataset, name: str) -> Any:
     if not _is_number(kind) and (kind.get_class() != h5py.h5t.STRING or kind.is_variable_str()):
         raise _ForeignError(f"its attribute {shown(name)} is of another type")
     return array.attrs[name]
-
-
-def _first(error: Exception) -> str:
-    """The first line of what a library says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

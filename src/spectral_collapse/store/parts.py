@@ -47,10 +47,7 @@ class Parts:
 
     def put(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Store the arrays of a finished part. Raises DataError when they cannot be written."""
-        try:
-            disk.write(self._file(name), encode_arrays(arrays))
-        except OSError as error:
-            raise DataError(f"could not write {shown(self._file(name))}: {error.strerror or error}") from error
+        disk.save(self._file(name), encode_arrays(arrays))
 
     def lease(self, name: str) -> SoftFileLease | None:
         """The right to compute a part, or None while another run has it; it ends with `release` or with its process.
@@ -112,7 +109,7 @@ def read_arrays(file: Path) -> dict[str, np.ndarray] | None:
             return None
         with np.load(io.BytesIO(payload), allow_pickle=False) as stored:
             arrays = {array: stored[array] for array in stored.files}
-        written = float(arrays.pop(_WRITTEN, file.stat().st_mtime))  # earlier versions did not say
+        written = float(arrays.pop(_WRITTEN))
     except Exception:  # a right digest says nothing about what is in it
         return None
     whole = all(isinstance(array, np.ndarray) for array in arrays.values())

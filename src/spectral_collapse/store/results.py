@@ -109,7 +109,7 @@ def save(dataset: xr.Dataset) -> Path:
 
     Raises:
         InvalidParameterError: the attrs are missing or of a wrong type, or the file could not hold something.
-        DataError: the file cannot be written (a full disk, say); the earlier result is untouched.
+        DataError: the file cannot be written (a full disk, say); the earlier result stays.
     """
     return _write(dataset, paths.results(), "", encode)
 
@@ -132,12 +132,7 @@ def _write(dataset: xr.Dataset, folder: Path, suffix: str, encoded: Callable[[xr
     if wrong := _wrong(dataset.attrs):
         raise InvalidParameterError(f"the attrs of a result: {wrong}")
     target = folder / f"{path(dataset.attrs['study'], parameters(dataset.attrs)).name}{suffix}"
-    content = encoded(dataset.assign_attrs(schema=SCHEMA))
-    try:
-        disk.write(target, content)
-    except OSError as error:
-        kept = "; the earlier result is untouched" if target.exists() else ""
-        raise DataError(f"could not write {shown(target)}: {error.strerror or error}{kept}") from error
+    disk.save(target, encoded(dataset.assign_attrs(schema=SCHEMA)))
     _saved[target.absolute()] = os.environ.get(FRESH, "")
     return target
 

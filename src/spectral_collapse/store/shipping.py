@@ -147,10 +147,7 @@ def carry(found: list[dict[str, Any]]) -> None:
         one | {"files": {name: one["files"][name] for name in sorted(there & one["files"].keys())}} for one in found
     ]
     text = json.dumps([one for one in kept if one["files"]], indent=0)
-    try:
-        disk.write(index(), f"{text}\n".encode())
-    except OSError as error:
-        raise DataError(f"could not write {str(index())!r}: {error.strerror or error}") from error
+    disk.save(index(), f"{text}\n".encode())
 
 
 def _carried() -> dict[str, tuple[str, str]]:

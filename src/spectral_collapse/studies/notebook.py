@@ -38,8 +38,6 @@ def parameters(
     """
     for one in (study, *(beside if isinstance(beside, Sequence) else [beside])):
         check_is("study", one, Study, "a Study")
-    check_is("namespace", namespace, Mapping, "the notebook's globals()")
-    check_is("own", own, Sequence, "a list of names")
     history, known = _cells(history), [*study.parameters.model_fields, *_RUN]
     if {"dataset", "datasets"} <= namespace.keys():  # the notebook has one of them, and papermill was given the other
         known = [name for name in known if name not in {"dataset", "datasets"} & {*_given(history)}]
@@ -73,10 +71,7 @@ def _cells(history: Iterable[str] | None) -> list[str]:
     """`history`, or the cells that the running kernel has run, which from here on shows sentences of errors, and what
     ships although other code made it (`shipping.SHOWN`)."""
     if history is not None:
-        cells = [*history] if isinstance(history, Iterable) else [None]
-        for cell in cells:
-            check_is("history", cell, str, "the sources of cells")
-        return cells
+        return [*history]
     from IPython import get_ipython
 
     shell = get_ipython()

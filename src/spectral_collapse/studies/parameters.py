@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
-from spectral_collapse.checks import check_is, check_name
+from spectral_collapse.checks import check_is
 from spectral_collapse.errors import InvalidParameterError, described, problems, shown, unknown
 from spectral_collapse.networks.checkpoints import Model
 
@@ -163,24 +163,17 @@ def describe(parameters: type[Parameters]) -> Mapping[str, str]:
 
 def by_profile_names(parameters: type[Parameters]) -> list[str]:
     """The parameters with another default at each profile."""
-    check_parameters(parameters)
     return [name for name in parameters.model_fields if _by_profile(parameters, name)]
 
 
 def takes_several(parameters: type[Parameters], name: str) -> bool:
     """Whether a parameter is a list of values, or names with values."""
-    check_parameters(parameters)
-    check_name("parameter", name, parameters.model_fields)
     return any(issubclass(kind, tuple | list | dict) for kind in _kinds(parameters, name))
 
 
 def from_text(parameters: type[Parameters], given: Mapping[str, str | list[str]]) -> dict[str, Any]:
     """Parameters that were typed on a command line, as `checked` takes them: numbers where numbers are expected, a JSON
     object where names have values of their own."""
-    check_parameters(parameters)
-    check_is("given", given, Mapping, "a dict of texts")
-    for name in given:
-        check_name("parameter", name, parameters.model_fields)
     return {name: _from_text(value, _kinds(parameters, name)) for name, value in given.items()}
 
 

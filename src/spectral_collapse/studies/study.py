@@ -86,10 +86,13 @@ class Study(Generic[P]):
         request = self._request(executor, progress, given)
         identity = self._identity_or_warning(request)
         result = self._look_up(request, identity)
-        if result is None:
-            arrays = self._run_jobs(request, identity, executor, progress)
-            result = self._store(request, identity, self._combined(request, identity, arrays))
-        return result
+        if result is not None:
+            return result
+        try:
+            result = self._combined(request, identity, self._run_jobs(request, identity, executor, progress))
+        except _StoredElsewhereError:
+            result = None
+        return self._store(request, identity, result)
 
     def stored(self, **given: Any) -> xr.Dataset | None:
         """The result for these parameters if the present code has made and stored it, else None.
@@ -177,9 +180,11 @@ class Study(Generic[P]):
 
     def _run_jobs(
         self, request: Request[P], identity: dict[str, Any] | None, executor: str | Executor, progress: bool
-    ) -> dict[str, Arrays] | None:
-        """The arrays of every job by its name, from the parts where an earlier run got that far; None where another run
-        has stored the whole result meanwhile."""
+    ) -> dict[str, Arrays]:
+        """The arrays of every job by its name, from the parts where an earlier run got that far.
+
+        Raises _StoredElsewhereError where another run has stored the whole result meanwhile.
+        """
         jobs = self.jobs(request)
         check_is(f"what `jobs` of the study {self.name!r} gives", jobs, Mapping, "a dict of functions")
         parts = None if identity is None else self._parts(identity)
@@ -195,13 +200,10 @@ class Study(Generic[P]):
                     running = chosen.run(work, iter(missing))
                 else:
                     running = _shared(chosen, work, missing, parts, lambda: results.where(self.name, identity))
-                try:
-                    for name, arrays in running:
-                        bar.set_postfix_str(name)
-                        bar.update()
-                        done[name] = arrays
-                except _StoredElsewhereError:
-                    return None
+                for name, arrays in running:
+                    bar.set_postfix_str(name)
+                    bar.update()
+                    done[name] = arrays
         return {name: done[name] for name in jobs}
 
     def _work_of(self, request: Request[P], identity: dict[str, Any] | None, executor: Executor) -> executors.Work:
@@ -214,12 +216,8 @@ class Study(Generic[P]):
         _latest[:] = [(which, request)]  # it has loaded already what its key is made of
         return functools.partial(_work, self, request.parameters, _REGISTRIES, which, wanted)
 
-    def _combined(
-        self, request: Request[P], identity: dict[str, Any] | None, arrays: dict[str, Arrays] | None
-    ) -> xr.Dataset | None:
-        """The result of all jobs, with what every result has; None where another run has made it."""
-        if arrays is None:
-            return None
+    def _combined(self, request: Request[P], identity: dict[str, Any] | None, arrays: dict[str, Arrays]) -> xr.Dataset:
+        """The result of all jobs, with what every result has."""
         result = self.combine(request, arrays)
         check_is(f"what `combine` of the study {self.name!r} gives", result, xr.Dataset, "an xarray.Dataset")
         if "sample" in result.dims and hasattr(request.parameters, "dataset"):

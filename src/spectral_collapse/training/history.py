@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from spectral_collapse import disk, results
-from spectral_collapse.errors import DataError
 from spectral_collapse.later import torch
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.processes import Level
@@ -19,23 +18,16 @@ from spectral_collapse.training.validation import Record
 
 FILE = "training.nc"
 _ABOUT = {
-    "train_loss": ("training loss", "1"),
-    "loss": ("validation loss", "1"),
-    "noise_error": ("squared error of the predicted noise", "1"),
-    "sigma_over_alpha": ("noise-to-signal ratio", "1"),
-    "s_hf": ("S_HF of samples", "1"),
-    "s_hf_reconstructed": ("S_HF of the autoencoder's reconstructions", "1"),
-    "psnr": ("PSNR of the autoencoder's reconstructions", "dB"),
-    "image": ("sample", "1"),
+    "train_loss": (("iteration",), "training loss", "1"),
+    "sigma_over_alpha": (("level",), "noise-to-signal ratio", "1"),
+    "loss": (("step", "level"), "validation loss", "1"),
+    "noise_error": (("step", "level", "band", "domain", "pair"), "squared error of the predicted noise", "1"),
+    "s_hf": (("step", "sample"), "S_HF of samples", "1"),
+    "s_hf_reconstructed": (("step", "test_image"), "S_HF of the autoencoder's reconstructions", "1"),
+    "psnr": (("step", "test_image"), "PSNR of the autoencoder's reconstructions", "dB"),
+    "image": (("step", "sample", "row", "col", "rgb"), "sample", "1"),
 }
-_DIMS = {
-    "loss": ("step", "level"),
-    "noise_error": ("step", "level", "band", "domain", "pair"),
-    "s_hf": ("step", "sample"),
-    "s_hf_reconstructed": ("step", "test_image"),
-    "psnr": ("step", "test_image"),
-    "image": ("step", "sample", "row", "col", "rgb"),
-}
+"""Name of a variable -> its dimensions, its long name, its units. What validations measure is over `step`."""
 
 
 class History:
@@ -72,18 +64,16 @@ class History:
 
     def dataset(self, attrs: dict[str, Any] | None = None) -> xr.Dataset:
         """All of it, with the schema of `results`."""
-        stacked = {name: (_DIMS[name], np.stack(values)) for name, values in self._series.items()}
         losses = np.array(self.losses, np.float32)  # what they were computed in
-        found = xr.Dataset({"train_loss": ("iteration", losses), **stacked}, attrs=attrs)
+        arrays = {"train_loss": losses} | {name: np.stack(values) for name, values in self._series.items()}
+        found = xr.Dataset({name: _variable(name, values) for name, values in arrays.items()}, attrs=attrs)
         coordinates = {dim: np.arange(size) for dim, size in found.sizes.items()}
         known = {"step": np.array(self.steps), "band": list(BANDS), "domain": ["source", "target"]}
         coordinates |= {dim: values for dim, values in known.items() if dim in coordinates}
         found = found.assign_coords(coordinates)
         if self.levels is not None and "level" in found.dims:
-            found = found.assign_coords(sigma_over_alpha=("level", [level.ratio for level in self.levels]))
-        for name in (*found.data_vars, *(found.coords.keys() & _ABOUT.keys())):
-            long_name, units = _ABOUT[name]
-            found[name].attrs.update(long_name=long_name, units=units)
+            ratios = np.array([level.ratio for level in self.levels])
+            found = found.assign_coords(sigma_over_alpha=_variable("sigma_over_alpha", ratios))
         return found
 
     def scores(self) -> dict[str, float]:
@@ -101,10 +91,7 @@ class History:
 
     def save(self, folder: Path, attrs: dict[str, Any]) -> None:
         """Writes training.nc, whole or not at all. Raises DataError when it cannot be written."""
-        try:
-            disk.write(folder / FILE, results.encode(self.dataset(attrs)))
-        except OSError as error:
-            raise DataError(f"could not write {str(folder / FILE)!r}: {error.strerror or error}") from error
+        disk.save(folder / FILE, results.encode(self.dataset(attrs)))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All of it, bit by bit, for a saved state; `restore` takes it."""
@@ -114,14 +101,20 @@ class History:
 
     def restore(self, tensors: Mapping[str, torch.Tensor], step: int) -> None:
         """Takes over what `tensors` gave after `step` optimizer steps. Raises ValueError for anything else."""
-        series = {name: tensor for name, tensor in tensors.items() if name in _DIMS}
+        dims = {name: dims for name, (dims, *_) in _ABOUT.items() if "step" in dims}
+        series = {name: tensor for name, tensor in tensors.items() if name in dims}
         losses, steps = tensors.get("train_loss"), tensors.get("step")
         if losses is None or steps is None or len(tensors) != len(series) + 2 or losses.shape != (step,):
             raise ValueError("it holds no history of its steps")
-        if any(len(tensor) != len(steps) or tensor.ndim != len(_DIMS[name]) for name, tensor in series.items()):
+        if any(len(tensor) != len(steps) or tensor.ndim != len(dims[name]) for name, tensor in series.items()):
             raise ValueError("its history is not of its validations")
         self.losses, self.steps = losses.tolist(), steps.tolist()
         self._series = {name: list(tensor.numpy()) for name, tensor in series.items()}
+
+
+def _variable(name: str, values: np.ndarray) -> xr.Variable:
+    dims, long_name, units = _ABOUT[name]
+    return xr.Variable(dims, values, {"long_name": long_name, "units": units})
 
 
 def _png(images: np.ndarray) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def load_pool(recipe: Recipe, source: str, root: str | Path | None, encoder: Enc
             f"the recipe {recipe.name!r} found {len(labels)} training images in {', '.join(recipe.datasets)}, "
             "too few for both domains; add images"
         )
-    views = list(_mirrored(recipe.flips)) if encoder else [()]
+    most = len(recipe.flips) if encoder else 0
+    views = [view for count in range(most + 1) for view in itertools.combinations(recipe.flips, count)]
     key = {
         "images": [split.fingerprint for split in splits],
         "size": recipe.size,
@@ -202,11 +204,3 @@ def _image(split: DomainDataset, index: int, label: int) -> torch.Tensor:
 
 def _item(images: torch.Tensor, encoder: Encoder | None) -> torch.Tensor:
     return ((images + 1) * 127.5).round().to(torch.uint8) if encoder is None else encoder.encode(images)
-
-
-def _mirrored(axes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Every combination of mirrored axes, the original first."""
-    yield ()
-    for i, axis in enumerate(axes):
-        for others in _mirrored(axes[:i]):
-            yield (*others, axis)

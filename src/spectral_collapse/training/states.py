@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from spectral_collapse import disk, results
-from spectral_collapse.errors import problems
+from spectral_collapse.errors import first_line, problems
 from spectral_collapse.training import history
 from spectral_collapse.training.history import History
 
@@ -106,10 +106,28 @@ def readable(run: Path) -> Iterator[tuple[Path, Progress]]:
         try:
             yield folder, _progress(folder)
         except UNREADABLE as error:
-            pass_over(folder, error)
+            _pass_over(folder, error)
 
 
-def restore(folder: Path, progress: Progress, trained: Trained) -> None:
+def resume(
+    found: Iterable[tuple[Path, Progress]], trained: Trained, check: Callable[[Path, Progress], None]
+) -> Progress | None:
+    """Puts back the first of some states that fits, and returns what it says of itself; None where none does.
+
+    check: raises for a state that shall not be gone on from.
+    """
+    for folder, progress in found:
+        check(folder, progress)
+        try:
+            _restore(folder, progress, trained)
+        except UNREADABLE as error:
+            _pass_over(folder, error)
+        else:
+            return progress
+    return None
+
+
+def _restore(folder: Path, progress: Progress, trained: Trained) -> None:
     """Puts a state back. Raises one of `UNREADABLE` if it does not fit; the run may then be partly overwritten.
 
     Weights and moments are copied into the existing tensors, whose device and memory layout stay.
@@ -133,8 +151,7 @@ def restore(folder: Path, progress: Progress, trained: Trained) -> None:
     trained.history.restore(read["history"], progress.step)
 
 
-def pass_over(folder: Path, error: Exception) -> None:
-    """Warns of a state that cannot be read."""
+def _pass_over(folder: Path, error: Exception) -> None:
     warnings.warn(
         f"the saved state {str(folder)!r} cannot be read ({reason(error)}); trying the one before it", stacklevel=4
     )
@@ -152,8 +169,7 @@ def reason(error: Exception) -> str:
     """The first line of what went wrong."""
     if isinstance(error, ValidationError):
         return problems(error, Progress.model_fields)
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
+    return getattr(error, "strerror", None) or first_line(error)
 
 
 def _progress(folder: Path) -> Progress:

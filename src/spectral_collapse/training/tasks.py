@@ -79,7 +79,7 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
     network = network.to(device)
     pool = load_pool(recipe, recipe.source, root)
     if isinstance(network, autoencoders.PatchedAutoencoder):
-        network.fit(pool.take(pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))).to(device))
+        network.fit(pool.take(_some(pool, recipe)).to(device))
     model = Reconstruction(network)
 
     def draw(generator: torch.Generator) -> Batch:
@@ -95,8 +95,7 @@ def _autoencoding(recipe: Recipe, root: str | Path | None, device: torch.device)
         return autoencoding_loss(called, images, noise, recipe.kl_weight, recipe.texture_weight)
 
     def finish() -> None:
-        images = pool.take(pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
-        latents.measure(network, images.to(device))
+        latents.measure(network, pool.take(_some(pool, recipe)).to(device))
 
     images = held_out(recipe, recipe.source, root) if recipe.validate_every else None
     validate = None if images is None else lambda: validate_autoencoder(network, images)
@@ -121,8 +120,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
     else:
         if recipe.measure_latents and autoencoder.config.get("latents_mean") is None:
             pixels = load_pool(recipe, recipe.source, root)
-            images = pixels.take(pixels.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed)))
-            latents.measure(autoencoder, images.to(device))
+            latents.measure(autoencoder, pixels.take(_some(pixels, recipe)).to(device))
             statistics = {key: autoencoder.config[key] for key in ("latents_mean", "latents_std")}
         encoder = Encoder(
             lambda images: autoencoders.encode(autoencoder, images.to(device)).cpu(), f"{digest[:12]} {statistics}"
@@ -130,7 +128,7 @@ def _denoising(recipe: Recipe, root: str | Path | None, device: torch.device) ->
         pool = load_pool(recipe, recipe.source, root, encoder)
     process = _process(recipe)
     if isinstance(network, SpectralUNet):
-        chosen = pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
+        chosen = _some(pool, recipe)
         network.fit(pool.take(chosen, device), pool.labels[chosen], process)
     sigma_data = _sigma_data(recipe, pool)
     flips = () if recipe.autoencoder else recipe.flips  # a pool of latents holds the mirrored ones
@@ -212,8 +210,12 @@ def _sigma_data(recipe: Recipe, pool: Pool) -> float:
     """Standard deviation of what the network is trained on, unless the recipe gives one."""
     if recipe.sigma_data != "measured":
         return float(recipe.sigma_data)
-    chosen = pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
-    return round(float(pool.take(chosen).std()), 4)
+    return round(float(pool.take(_some(pool, recipe)).std()), 4)
+
+
+def _some(pool: Pool, recipe: Recipe) -> torch.Tensor:
+    """The items on which something is measured, always the same ones."""
+    return pool.choose(_MEASURED, torch.Generator().manual_seed(recipe.seed))
 
 
 def _latent_side(recipe: Recipe, autoencoder: autoencoders.Autoencoder) -> int:

@@ -28,7 +28,14 @@ from tqdm.auto import tqdm
 
 from spectral_collapse import disk, paths, results
 from spectral_collapse.checks import check_device, check_flag, check_is, check_name, check_number
-from spectral_collapse.errors import CheckpointError, InvalidParameterError, NotFiniteError, shown
+from spectral_collapse.errors import (
+    CheckpointError,
+    InvalidParameterError,
+    NotFiniteError,
+    first_line,
+    out_of_memory,
+    shown,
+)
 from spectral_collapse.networks import save_network
 from spectral_collapse.networks.checkpoints import check_free
 from spectral_collapse.training import precision, recipes, states, tasks
@@ -213,7 +220,7 @@ def _accelerator(recipe: Recipe, device: str | torch.device = "auto") -> acceler
     except ValueError as error:
         raise InvalidParameterError(
             "this process has an accelerate.Accelerator of mixed precision already, which would also rule this "
-            f"training; train in a process of its own ({str(error).splitlines()[0]})"
+            f"training; train in a process of its own ({first_line(error)})"
         ) from error
     if wanted not in (None, accelerator.device):
         raise InvalidParameterError(
@@ -257,7 +264,9 @@ def _optimise(
     average.to(accelerator.device)
     trained = Trained(network, optimizer, average, history)
     content = _content(recipe, task)
-    before = None if saved is None else _restore(saved, run, content, trained)
+    before = None if saved is None else states.resume(saved, trained, functools.partial(_check_same, content=content))
+    if saved is not None and before is None:
+        raise _nothing_to_resume(run)
     first, seconds = (0, 0.0) if before is None else (before.step, before.seconds)
     done = first
     schedule = _schedule(recipe, optimizer, first)
@@ -350,19 +359,6 @@ def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, first: int) -> t
     )
 
 
-def _restore(saved: Iterator[tuple[Path, Progress]], run: Path, content: dict[str, Any], trained: Trained) -> Progress:
-    """Puts back the first state that fits; returns what it says of itself."""
-    for folder, progress in saved:
-        _check_same(folder, progress, content)
-        try:
-            states.restore(folder, progress, trained)
-        except states.UNREADABLE as error:
-            states.pass_over(folder, error)
-            continue
-        return progress
-    raise _nothing_to_resume(run)
-
-
 def _content(recipe: Recipe, task: Task | None = None) -> dict[str, Any]:
     """What a state says that it was trained by; with the images, where they are known."""
     data = {} if task is None else {"data": task.pool.fingerprint}
@@ -396,11 +392,11 @@ def _last(run: Path) -> str:
 
 @contextmanager
 def _out_of_memory(recipe: Recipe) -> Iterator[None]:
-    """One sentence where torch finds no memory: CUDA has an error of its own for it, the CPU has not."""
+    """One sentence where torch finds no memory."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+        if not out_of_memory(error):
             raise
         raise InvalidParameterError(
             f"the memory does not suffice for the recipe {recipe.name!r}; make device_batch smaller (it is "
