@@ -209,9 +209,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield study, given
             yield study, {"profile": given["profile"], "datasets": given["beside"]}
             for name in given["beside"] if page == study else ():
-                if other := _findings(page).bare_network(name):
-                    bare = {"profile": given["profile"], "datasets": name, "checkpoint": other}
-                    yield from ((study, bare), ("benchmark", bare | _findings(page).IMAGES))
+                if other := _findings(page).ordinary_network(name):
+                    ordinary = {"profile": given["profile"], "datasets": name, "checkpoint": other}
+                    yield from ((study, ordinary), ("benchmark", ordinary | _findings(page).IMAGES))
         case "networks":
             others = {name: value for name, value in given.items() if name not in ("source", "checkpoints", "images")}
             beside = ["bbbc021_x8", "edges2shoes", "textures_x8"]

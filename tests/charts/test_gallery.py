@@ -41,14 +41,15 @@ def pictured(chart: dict[str, Any]) -> list[dict[str, Any]]:
     return [row | {"url": urls[row["picture"]]} for row in rows if "url" not in row]
 
 
-def pixels(cell: dict[str, Any]) -> np.ndarray:
+def pixels(cell: Any) -> np.ndarray:
+    """The picture of a row of a chart's data."""
     webp = base64.b64decode(cell["url"].removeprefix("data:image/webp;base64,"))
     return np.asarray(Image.open(io.BytesIO(webp))).astype(int)
 
 
 def test_every_method_has_its_picture_a_detail_and_what_it_changed(found: dict[str, xr.Dataset]) -> None:
     kept = cells(found)
-    titles = ["Source", "Standard", "TABA", "OVG|+ TABA", "DDPM friendly", "White norm", "True target"]
+    titles = ["Source", "Standard", "TABA", "OVG|+ TABA", "Edit-friendly DDPM", "White norm", "True target"]
     assert list(dict.fromkeys(cell["column"] for cell in kept)) == titles
     assert len(kept) == 2 * 2 * 3 * len(titles)  # data sets, images
     first = {(cell["column"], cell["name"]): pixels(cell) for cell in kept if cell["frame_number"] == 0}

@@ -58,6 +58,8 @@ def test_a_chart_without_series_has_no_legend_and_a_facet_may_bring_the_data(tab
 def test_seven_series_differ_in_more_than_colour() -> None:
     found = list(lines.looks("abcdefg").values())
     assert all(len(set(values)) == 7 for values in zip(*found, strict=True))
+    fixed = {"white noise": lines.Look(PALETTE[6], (1, 3))}
+    assert lines.looks(["white noise", "a"], fixed) == fixed | lines.looks("a")
     many = lines.looks(map(str, range(49))).values()
     assert len({(look.color, look.dash) for look in many}) == len({(look.color, look.shape) for look in many}) == 49
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from spectral_collapse.charts import scores as charts
 from spectral_collapse.findings import scores as findings
+from spectral_collapse.store.withheld import placeholder
 from tests.charts.test_lines import rows
 
 from ..scores_study import smoke
@@ -53,6 +54,11 @@ def test_a_pipeline_has_no_empty_stages_and_responses_a_row_per_score_with_its_a
     columns = [{row["column"] for row in table} for table in tables]
     few = {"Image", "Compared", "Difference"}
     assert columns == [few, few, few | {"Grey", "Mask", "Silhouette"}]
+    tile = placeholder(study.sizes["row"], study.sizes["col"])[..., None]
+    study["pipeline_image"][0] = tile  # its pictures may not be shown
+    assert len(charts.pipeline_pictures(study).to_dict()["vconcat"]) == len(columns) - 1
+    study["pipeline_image"][:] = tile
+    assert len(charts.pipeline_pictures(study).to_dict()["vconcat"]) == len(columns)
     found = findings.normalised(study, "image")
     table = rows(charts.responses(found))
     assert table["row"].nunique() == found["score"].nunique()

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
 import xarray as xr
-from PIL import Image
 
 from spectral_collapse.charts import pictures, spectra
 from spectral_collapse.findings import collapse as findings
+from tests.charts.test_gallery import pixels
 from tests.charts.test_lines import drawn, rows
 
 FREQUENCY = np.arange(1, 9) / 16
@@ -71,14 +68,12 @@ def test_pictures_are_shown_as_they_are(study: xr.Dataset) -> None:
     table = rows(spectra.collapse_pictures(study, detail=2))
     assert len(table) == len(spectra._COLUMNS) * 2 * 2
     middle = table[(table["column"] == "OVG") & (table["name"] == "a, detail")].iloc[0]
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(middle["url"].partition(",")[2]))))
     whole = study["image"].sel(image_series="OVG", shown="a")
-    np.testing.assert_array_equal(pixels, whole[1:3, 1:3])
+    np.testing.assert_array_equal(pixels(middle), whole[1:3, 1:3])
     energy = float(np.exp(study["image_excess"].sel(image_series="OVG", sample="a")))
     assert middle["High-frequency energy over that of training targets"] == f"{energy:.2f}"
-    url = table[(table["column"] == "True target") & (table["name"] == "b")]["url"].item()
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))))
-    np.testing.assert_array_equal(pixels, study["image"].sel(image_series="target", shown="b"))
+    target = table[(table["column"] == "True target") & (table["name"] == "b")].iloc[0]
+    np.testing.assert_array_equal(pixels(target), study["image"].sel(image_series="target", shown="b"))
 
 
 def test_a_grid_keeps_the_order_of_its_columns() -> None:

@@ -22,7 +22,7 @@ def test_a_table_has_caption_marks_notes_and_numbers_to_sort_by() -> None:
     html = page()
     assert "<b>Table 3.</b> Scores &amp; more</p>" in html
     assert "a &lt;b&gt;</th>" in html
-    assert '<td data-sort="2.0" class="best">2.00 [1.00, 3.00]</td>' in html
+    assert '<td data-sort="2.0" class="best">2.00 <span class="interval">[1.00, 3.00]</span></td>' in html
     assert '<td data-sort="10.0" class="second">10.0</td>' in html
     assert '<td data-sort="" title="not there">-<sup>1</sup></td>' in html  # what has no value sorts last
     assert "<ol><li>not there</li></ol>" in html

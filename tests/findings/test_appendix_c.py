@@ -26,6 +26,8 @@ def decomposed() -> xr.Dataset:
         (0.6, 1.2, "the ideal denoiser"),
         (1.1, 1.2, "beyond the ideal denoiser"),
         (0.4, 0.6, "neither"),
+        (-0.4, -0.1, "the claim"),
+        (-0.8, -0.6, "neither"),
     ],
 )
 def test_a_measurement_is_nearer_to_one_side_only_with_its_whole_interval(low: float, high: float, nearer: str) -> None:

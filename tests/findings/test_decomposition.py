@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.findings import decomposition as findings
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.statistics import bootstrap_mean
 from tests import decomposition_study
@@ -97,19 +98,16 @@ def test_two_networks_stand_side_by_side_and_the_better_one_is_said_to_take_less
     better["value"] += 0.2
     before, after, title = {"one": study}, {"one": better, "two": study}, study.attrs["title"]
     table = findings.with_either(before, after, findings.causes)
-    assert list(table.index.get_level_values("Network")) == ["bare", "preconditioned"]
+    assert list(table.index.get_level_values("Network")) == ["ordinary", "preconditioned"]
     table = findings.stacks_with_either(before, after)
-    assert table["data"].tolist() == [f"{title}: {name}" for name in ("bare", "preconditioned") for _ in range(3)]
+    assert table["data"].tolist() == [f"{title}: {name}" for name in ("ordinary", "preconditioned") for _ in range(3)]
     taken = float(findings.lacking(study).sel(part="own error").mean())
     said = findings.objective(before, after)
-    assert f"errors of the bare network remove {taken:.2f} of" in said
+    assert f"errors of the ordinary network remove {taken:.2f} of" in said
     assert f"remove {taken - 0.2:.3f} [" in said
     assert said.endswith(", which is less.")
-    said = findings.mended(before, after)
-    assert f"On {title}, errors of bare networks take {taken:.2f} of" in said
-    assert said.endswith(f"those of preconditioned ones take {taken - 0.2:.2f}.")
     assert findings.objective(before, before).endswith(", which is not significantly more or less.")
-    assert findings.objective({}, after) == findings.mended({}, after) == findings.mended(before, before) == ""
+    assert findings.objective({}, after) == ""
 
 
 def test_other_levels_stand_beside_the_usual_ones_against_one_reference(study: xr.Dataset) -> None:
@@ -165,7 +163,9 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     cause = findings.largest(study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
     said = findings.accounts({"one": study})
-    assert said.startswith(f"On {study.attrs['title']} {findings.CAUSES[cause]} accounts for most {share} of the power")
+    assert said.startswith(
+        f"On {study.attrs['title']} {findings.CAUSES[cause]} accounts for most {share} of the high-frequency"
+    )
     other = study.copy(deep=True).assign_attrs(title="Other")
     noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
     own = cause == "own error"
@@ -175,14 +175,11 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     assert findings.largest(other) != cause
 
 
-def test_methods_are_counted_that_come_nearer_with_either_network() -> None:
-    """OVG is nearer to the targets with the second network, and no nearer with the first."""
-    before, after = (
-        made({"standard": {}, "ovg": {}}),
-        made({"standard": {}, "ovg": {"hf_excess": np.log(2)}}, spread=0.0),
-    )
-    for one in (before, after):
-        one["reference_hf_excess"][:] = one["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
-    said = findings.nearer_with_either({"one": before}, {"one": after, "two": after})
-    assert said.startswith("Number of data sets, of 1, on which ")
-    assert said.endswith("OVG 0 (0) and 1 (0).")
+def test_less_detail_with_the_preconditioned_network_is_said_with_both_numbers() -> None:
+    """Of the targets' energy images have a quarter with one network, and a half with the other."""
+    quarter, half = (made({"standard": {}}, spread=0.0) for _ in range(2))
+    for study, share in ((quarter, 4), (half, 2)):
+        study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(share)
+    said = [f"0.25 and 0.50 on {title_of(half)}"]
+    assert findings.collapsing_more({"one": half}, {"one": quarter, "two": half}) == said
+    assert findings.collapsing_more({"one": quarter}, {"one": half}) == []

@@ -56,23 +56,14 @@ def test_few_directions_correlate_and_white_noise_does_by_chance(found: dict[str
 def test_the_white_part_of_a_smooth_latent_is_its_scale(found: dict[str, xr.Dataset]) -> None:
     values = found["made"]["s_dc"].sel(patch=5)
     gain = float((values.sel(series="white_norm") - values.sel(series="standard")).mean())
-    assert f"Made up {gain:.3f} [" in findings.scale_verdict(found)
+    assert f"Made up {gain:.3f} [" in findings.scale_gains(found)
 
 
-def test_the_strongest_correlation_may_be_far_away_and_its_reach_ends_where_its_interval_holds_zero(
-    study: xr.Dataset, found: dict[str, xr.Dataset]
-) -> None:
+def test_the_strongest_correlation_may_be_far_away(study: xr.Dataset) -> None:
     one = study.copy(deep=True)
     one["autocorrelation"].loc[{"series": "taba"}] = 0.1
     one["autocorrelation"].loc[{"series": "taba", "distance": 3}] = -0.3
     assert findings.strongest(one, "taba").mean == pytest.approx(-0.3)
-    values = found["made"]["autocorrelation"]
-    values.loc[{"series": "taba"}] = np.where(values["distance"] <= 3, 0.5, 0.0) + np.linspace(-0.1, 0.1, 48)[:, None]
-    values.loc[{"series": "ovg"}] = 0.5 + np.linspace(-0.1, 0.1, 48)[:, None]
-    text = findings.distance_verdict(found)
-    assert "TABA 0.500 [" in text
-    assert "] (3 px)" in text
-    assert "] (all distances)" in text
 
 
 def test_independent_noise_of_little_variance_has_a_low_s_dc(found: dict[str, xr.Dataset]) -> None:

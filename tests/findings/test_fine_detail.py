@@ -70,3 +70,4 @@ def test_detail_follows_the_image_where_it_fits_better_than_one_amount_for_all()
     for held in (True, False):  # the targets' own detail, or that of other targets
         study["hf_excess"].loc[{"point": "standard"}] = target.to_numpy()[:: 1 if held else -1]
         assert fine_detail.follows(study) is held
+        assert fine_detail.unfitted({"one": study}) == [study.attrs["title"]] * (not held)

@@ -30,16 +30,17 @@ def test_a_flow_network_by_itself_is_compared_with_nothing(found: Networks) -> N
 
 
 def test_the_answer_has_both_networks(found: Networks) -> None:
-    text = findings.answer(found)
-    assert text.count("on 1 of 1 data sets (Made up)") == 2
-    assert "by 0.10 [" in text
-    assert "with TABA (a significant gain) and by 0.20 [" in text
+    answer = findings.answer(found)
+    assert answer["collapse"] == answer["lack"] == "1 of 1 data sets (Made up)"
+    assert (answer["taba"].mean, answer["ovg"].mean) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.2, abs=0.02))
+    assert (answer["taba_gains"], answer["ovg_gains"]) == (True, True)
     same = {"textures_x8": made({"standard": {"s_dc": 0.6, "hf_excess": 0.5}, "taba": {}, "ovg": {}})}
-    text = findings.answer(dict.fromkeys(found, same))
-    assert text.count("on 0 of 1 data sets") == 2
-    assert "by -0.50 [" in text
-    both = {name: {"same": same["textures_x8"], **studies} for name, studies in found.items()}
-    assert findings.answer(both).count("on 1 of 2 data sets (Made up)") == 2
+    answer = findings.answer(dict.fromkeys(found, same))
+    assert answer["collapse"] == answer["lack"] == "0 of 1 data sets"
+    assert (answer["taba"].mean, answer["taba_gains"]) == (pytest.approx(-0.5, abs=0.02), False)
+    other = same["textures_x8"].assign_attrs(title="Same")
+    both = {name: {"same": other, **studies} for name, studies in found.items()}
+    assert findings.answer(both)["collapse"] == "1 of 2 data sets (Made up)"
 
 
 def test_a_path_is_entered_where_its_first_level_is() -> None:

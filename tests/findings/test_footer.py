@@ -41,7 +41,7 @@ def test_every_result_is_named_with_where_it_comes_from() -> None:
 def test_a_page_of_many_results_does_not_list_them() -> None:
     for number in range(footer.MANY + 1):
         ledger.note(make(seeds=number).assign_attrs(data_source="real", title="Photos"), "loaded", State("stored"))
-    assert f"{footer.MANY + 1}; <code>spectral-collapse results status</code> lists them" in footer.html()
+    assert f"{footer.MANY + 1} results: <code>spectral-collapse results status</code>" in footer.html()
     assert "<tr" not in footer.html()
     assert 'class="spectral-collapse-results"' in footer.html()
 

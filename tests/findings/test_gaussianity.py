@@ -54,8 +54,7 @@ def test_a_right_norm_with_a_wrong_spectrum_is_found_in_the_bands(study: xr.Data
         "norms do not differ significantly from white noise's: TABA, OVG, shuffled, shared pattern, heavy tails."
         in norms
     )
-    bands = findings.bands_verdict(found)
-    named = bands.split("\n- ")[1]
+    named = findings.only_norms(found)
     assert "OVG (" in named
     assert "high 0." in named
     assert "TABA" not in named

@@ -7,7 +7,7 @@ import xarray as xr
 
 from spectral_collapse.charts import home as charts
 from spectral_collapse.findings import decomposition as causes
-from spectral_collapse.findings import fine_detail, home, perception
+from spectral_collapse.findings import fine_detail, home, measured, perception
 from spectral_collapse.studies.benchmark import TARGET
 from tests.benchmark_study import made
 from tests.decomposition_study import decomposition
@@ -101,23 +101,26 @@ def test_the_numbers_of_the_five_sentences() -> None:
         collapsed[name] = xr.Dataset(variables, coordinates, {"title": name, "data_source": "real"})
     found = {"one": study, "two": study}
     seen = {"one": distances({"standard": 0.0, "dpm_solver": 0.0, "taba": 0.1, "ovg": -0.1, "nullspace": 0.0})}
-    judged, bare = {"one": apart}, {"one": study}
-    told = home.answer(found, seen, {"one": decomposed}, collapsed, judged, [study, study], {}, bare)
+    told = home.answer(found, seen, {"one": decomposed}, collapsed, {"one": apart}, [study, study], {}, {"one": study})
     assert (told["first"], told["energy"]) == ("Squares", pytest.approx((0.2, 0.2, 0.2)))
     assert told["beside"] == "; on the paper's data 0.50 (Circles)"
     assert told["lost"] == 2
-    counts = "DPM-Solver++ 1 (0), TABA 1 (0), OVG 1 (0)"
-    assert told["either"] == f" With bare networks, detail is nearer (farther) on, of 1: {counts}."
+    assert told["either"] == " With ordinary networks 3 of 6 methods helped and none harmed."
     assert told["mended"] == told["ovg"] == pytest.approx(4 / 3)
     assert told["missed"] == pytest.approx((4, 4, 4))
-    table = perception.counts({"one": study, "two": study}, seen)
-    assert table["Fine detail"].to_dict() == {"DPM-Solver++": "2 (0)", "TABA": "2 (0)", "OVG": "2 (0)"}
-    assert table["Structure"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (0)", "OVG": "0 (2)"}
-    assert table["Perceptual network"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (1)", "OVG": "1 (0)"}
+    cells = {"bbbc021_x8": study, "bbbc021_x16": study}  # their own network is preconditioned; that of textures is not
+    table = perception.counts({**cells, "textures_x8": study}, seen, {"bbbc021_x8": study})
+    three = ["DPM-Solver++", "TABA", "OVG"]
+    for kind in ("Detail", "Detail, ordinary"):
+        assert table[f"{kind} (2)"].to_dict() == dict.fromkeys(three, "2 (0)")
+    assert table["Structure (3)"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (0)", "OVG": "0 (3)"}
+    assert table["Perceptual (1)"].to_dict() == {"DPM-Solver++": "0 (0)", "TABA": "0 (1)", "OVG": "1 (0)"}
+    absent = perception.counts(cells, seen, {"bbbc021_x8": study.drop_sel(point="taba")})
+    assert absent.loc["TABA", "Detail, ordinary (1)"] == "-"
     assert told["best"] == "OVG"
     assert told["told"] == (1, 2)
-    assert not told["accounts"].endswith("errors do.")
-    assert "gives 0.25 times the detail instead of 0.25 (12 images)." in told["again"]
+    assert told["blamed"] == ""
+    assert "trained again, gave 0.25 times the detail, not 0.25 (12 images)." in told["again"]
 
 
 def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere() -> None:
@@ -140,11 +143,30 @@ def test_the_advice_is_the_cheap_method_that_misses_least_and_is_farther_nowhere
     assert fine_detail.tied(found) == ["standard"]
 
 
-def test_the_networks_errors_are_named_where_they_are_the_largest_cause_with_bare_networks() -> None:
+def test_the_largest_cause_with_ordinary_networks_is_named_with_its_share() -> None:
     study = decomposition()
-    cause = causes.largest(study)
-    said = home._bare_errors({"one": study})
-    assert said.endswith("errors do.") == (cause == "own error")
     white = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
-    study["value"].loc[white] = study["ideal"].sel(measure="high_power") if cause == "own error" else 0.0
-    assert home._bare_errors({"one": study}).endswith("errors do.") != said.endswith("errors do.")
+    for power, cause in (
+        (study["ideal"].sel(measure="high_power"), ("entry", "discretisation")),
+        (0.0, ("own error",)),
+    ):
+        study["value"].loc[white] = power
+        assert causes.largest(study) in cause
+        said = causes.blamed({"one": study}, "[such networks](why)")
+        assert said.startswith(
+            f" With [such networks](why) on {measured.title_of(study)} {causes.CAUSES[causes.largest(study)]}"
+        )
+
+
+def test_methods_that_help_with_ordinary_networks_and_those_that_harm_are_counted() -> None:
+    """Of the targets' energy the standard inversion has a quarter; TABA twice as much, the others half of it."""
+    worse = {name: {"hf_excess": -np.log(2)} for name in ("dpm_solver", "ovg")}
+    study = made({"standard": {}, **worse, "taba": {"hf_excess": np.log(2)}}, spread=0.0)
+    study["reference_hf_excess"][:] = study["hf_excess"].sel(point="standard").mean("seed") + np.log(4)
+    said = fine_detail.ordinary({"one": study})
+    assert said.endswith(", 1 of 6 methods brought fine detail nearer, and 2 took it farther away.")
+    assert ", none of 6 methods brought" in fine_detail.ordinary({"one": study.drop_sel(point="taba")})
+    assert fine_detail.ordinary({}) == ""
+    table = fine_detail.detail_and_structure({"one": study}).set_index("series")
+    assert table["miss"].to_dict() == pytest.approx({"standard": 4, "DPM-Solver++": 8, "TABA": 2, "OVG": 8})
+    assert table.loc["standard", ["mean", "low", "high"]].tolist() == [0, 0, 0]  # structure, minus its own

@@ -105,7 +105,7 @@ def test_the_answer_says_what_is_missed_and_whether_variance_alone_moves_s_dc(
             "$S_{HF}$ misses shift and $S_{LF}$ misses blur and noise (its",
         ),
         ({"s_hf": ["shift"], "s_lf": ["shift"]}, "$S_{HF}$ misses shift and $S_{LF}$ misses shift (its"),
-        ({"s_lf": ["blur"]}, "**Answer.** $S_{LF}$ misses blur (its mean changes by less than 10% of its range)."),
+        ({"s_lf": ["blur"]}, "$S_{LF}$ misses blur (its mean changes by less than 10% of its range)."),
         ({}, "Neither $S_{HF}$ nor $S_{LF}$ misses any of these distortions."),
     ):
         monkeypatch.setattr(findings, "_blind", lambda *_, missed=missed: missed)

@@ -70,7 +70,7 @@ def test_networks_are_compared_method_by_method(found: findings.Networks) -> Non
     low, high = benchmark.statistics.wilson(np.asarray(1.0), 12)
     assert cells["% improved, S_HF"]["standard"].text == f"100 [{100 * low:.0f}, {100 * high:.0f}]"
     assert high == pytest.approx(1)
-    assert set(cells["Network"].map(lambda cell: cell.text)) == {"x0 - epsilon"}
+    assert set(by_text(cells, "Network").index) == {"x0 - epsilon"}
 
 
 def record(dataset: str, shifts: dict, name: str) -> xr.Dataset:
@@ -154,13 +154,13 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
     assert list(better["point"].to_numpy()) == ["standard", "ovg"]
     assert float(better.mean()) == pytest.approx(0.1, abs=0.02)
     answer = prediction_target.transformers_answer(both, recorded)
-    assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in answer
-    assert "Not measured" not in answer
+    assert "`textures-dit`, `bbbc021-dit-sample`, `textures-dit-sample`." in answer["read"]
+    assert "Not measured" not in answer["read"]
     # 0.1 higher with x0, by construction
-    assert "on 2 of 2 data sets" in answer
-    assert "minus that with epsilon is 0.1" in answer
+    assert (answer["restored"], answer["count"]) == (2, 2)
+    assert answer["gaps"].startswith("0.1")
     swapped = {"x0": both["epsilon"], "epsilon": both["x0"]}
-    assert "on 0 of 2 data sets" in prediction_target.transformers_answer(swapped, recorded)
+    assert prediction_target.transformers_answer(swapped, recorded)["restored"] == 0
     verdicts = {one.claim: (one.side, one.where) for one in prediction_target.transformer_claims(both)}
     for words in ("restores texture: S_HF is higher", "leaves more power at high frequencies: the deficit is smaller"):
         held = verdicts[f"With a transformer too, x0-prediction {words}"]
@@ -179,10 +179,7 @@ def test_transformers_are_compared_where_both_are_known(monkeypatch: pytest.Monk
 def test_a_page_without_such_transformers_says_so() -> None:
     none = prediction_target.of_transformers(["photos_x8"], {}, profile="quick")
     assert none == {"epsilon": {}, "x0": {}}
-    assert (
-        "No results of a transformer that predicts the clean image are stored"
-        in prediction_target.transformers_answer(none, {})
-    )
+    assert prediction_target.transformers_answer(none, {})["read"] == ""
     assert {one.side for one in prediction_target.transformer_claims(none)} == {"not measured"}
     for chart in (charts.levels(findings.levels(none)), charts.shares(prediction_target.improved(none, "epsilon"))):
         assert "no two to compare" in chart.to_json()
@@ -207,7 +204,7 @@ def test_shares_stand_beside_table_6_which_is_counted_by_cases_too(found: findin
     assert "about 17 to 35 %" in rows.loc["PSNR (dB) ↑", "% improved, the paper"].note
     assert (rows.loc["FID ↓", "Cases"].text, rows.loc["FID ↓", "% improved"].text) == ("0", "-")
     alone = prediction_target.counts({"epsilon": found["epsilon"], "x0": {}})
-    assert set(alone["Cases"].map(lambda cell: cell.text)) == {"0"}
+    assert set(by_text(alone, "Cases").index) == {"0"}
 
 
 def test_claims_on_networks(found: findings.Networks) -> None:
@@ -289,7 +286,8 @@ def test_factors() -> None:
     one, two = made({"standard": {}}), made({"standard": {"s_dc": -0.2}})
     found = {"bbbc021_x8": one, "bbbc021_x32": two}
     assert scale_factor.factors_of(found) == {"bbbc021_x8": 8, "bbbc021_x32": 32}
-    rows = scale_factor.by_factor(found, ["s_dc"])
+    rows = scale_factor.by_factor(found)
+    rows = rows[rows["panel"] == "S_DC ↑"]
     assert set(rows["series"]) == {"standard", "white noise", "ideal denoiser"}
     falls = rows[rows["series"] == "standard"].set_index("factor")["mean"]
     assert falls[32] - falls[8] == pytest.approx(-0.2, abs=0.01)
@@ -306,27 +304,25 @@ def test_factors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "closed", "said"),
-    [
-        (0.2, 0.2, "This deficit grows with each factor. It changes by 0.20 [0.20, 0.20]"),
-        (0.2, 0.4, "0.40 [0.40, 0.40], which is more."),
-        (0.2, 0.1, "0.10 [0.10, 0.10], which is less."),
-        (-0.2, -0.2, "This deficit shrinks"),
-        (0.0, 0.0, "This deficit does not grow (or shrink)"),
-    ],
+    ("own", "closed", "grows", "more"),
+    [(0.2, 0.4, True, True), (0.2, 0.1, True, False), (-0.2, -0.1, False, True), (0.0, 0.0, None, None)],
 )
-def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(own: float, closed: float, said: str) -> None:
+def test_the_answer_on_factors_says_whether_collapse_grows_and_with_what(
+    own: float, closed: float, grows: bool | None, more: bool | None
+) -> None:
     first = made({"standard": {}})
     last = first.copy(deep=True)
     last["high_frequency_deficit"] = last["high_frequency_deficit"] + own
     known = last["known_high_frequency_deficit"]
     last["known_high_frequency_deficit"] = known + xr.where(known["known"] == "closed form", closed, 0.0)
     answer = scale_factor.answer({"bbbc021_x32": last, "bbbc021_x8": first})
-    assert said in answer["growth"]
+    assert (answer["grows"], answer["steps"]) == (grows, [f"{own:.2f} [{own:.2f}, {own:.2f}]"])
+    assert (answer["whole"].mean, answer["known"].mean) == (pytest.approx(own), pytest.approx(closed))
+    assert answer["more"] is more
     lacks = float(first["high_frequency_deficit"].sel(point="standard").mean())
     assert answer["standard"].startswith(f"{lacks:.2f}")
     other = last.assign_coords(sample=[f"other {name}" for name in last["sample"].data])
-    assert scale_factor.answer({"bbbc021_x8": first, "bbbc021_x32": other})["growth"] == ""
+    assert scale_factor.answer({"bbbc021_x8": first, "bbbc021_x32": other})["steps"] is None
 
 
 def test_networks_are_compared_on_the_images_that_all_have() -> None:

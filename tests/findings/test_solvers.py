@@ -47,7 +47,10 @@ def test_the_answer_has_the_factors_by_which_detail_changes() -> None:
     for study, factor in ((one, 0.5), (other, 1.0)):
         study["told_hf_ratio"].loc[{"start": "standard", "told": "next"}] = standard + np.log(factor)
     changed = {"next": "0.50 to 1.00", "second": f"{np.exp(1.5):.2f}", "taba": f"{np.exp(0.5):.2f}"}
-    assert findings.answer({"one": one, "other": other}) == changed
+    assert findings.answer({"one": one, "other": other}) == changed | {"yes": "Yes"}  # log 2 is more than 0.5
+    assert findings.raised({"one": one, "other": other}) == []
+    other["told_hf_ratio"].loc[{"start": "standard", "told": "next"}] = standard + np.log(2)
+    assert findings.raised({"one": one, "other": other}) == ["Made up"]  # its latents have a quarter of the power
     row = findings.table({"one": one}).iloc[0]
     assert row["standard"].startswith(f"{np.exp(-2):.2f} [")
     assert row["next timestep"].startswith(f"{np.exp(-2) / 2:.2f} [")

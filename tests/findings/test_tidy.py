@@ -24,6 +24,16 @@ def test_numbers_of_a_sentence_have_their_names_and_places() -> None:
         tidy.tell("{nothing}", study)
 
 
+def test_a_sentence_chooses_among_alternatives_and_enumerates_lists() -> None:
+    held = "{one:holds|fails|is open}, {one:holds|does not hold}"
+    told = [tidy.tell(held, one=one) for one in (True, False, None)]
+    assert told == ["holds, holds", "fails, does not hold", "is open, does not hold"]
+    where = "{titles:on {titles}|nowhere}, at {gain:2} or {titles:or}"
+    gain = Interval(0.5, 0.25, 0.75)
+    assert tidy.tell(where, titles=["a", "b"], gain=gain) == "on a and b, at 0.50 [0.25, 0.75] or a or b"
+    assert tidy.tell(where, titles=[], gain=gain) == "nowhere, at 0.50 [0.25, 0.75] or "
+
+
 def test_lines_of_a_paragraph_become_one_and_lists_and_paragraphs_stay() -> None:
     assert tidy.tell("\none\ntwo\n\n- three\nfour\n- {five}\n", five="a\nb") == "one two\n\n- three four\n- a\nb"
 

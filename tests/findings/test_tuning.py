@@ -29,7 +29,7 @@ def test_each_setting_is_shown_as_what_it_is_by_what_differs_between_the_tries()
     settings = ['{"k":1,"projector":0.1}', '{"k":2,"projector":0.1}', *study["settings"].to_numpy()[2:]]
     study["settings"] = "try", settings
     assert findings.areas({"one": study})["label"].tolist()[:2] == ["TABA: k 1", "TABA: k 2"]
-    assert findings.areas({"one": study})["setting"][0] == "k 1, projector 0.1"
+    assert findings.named({"k": 1, "projector": 0.1}) == "k 1, projector 0.1"
 
 
 def test_a_choice_is_compared_with_the_published_setting_on_the_same_images() -> None:

@@ -68,12 +68,8 @@ def test_latents_whose_colour_is_stronger_than_white_noise_are_said_to_be_so(stu
 def test_the_answer_is_in_times_the_targets_energy(study: xr.Dataset) -> None:
     made = study.copy(deep=True)
     made["image_excess"].loc[{"image_series": "target"}] = np.linspace(-1, 1, 4)
-    for name, factor in (("standard", 0.25), ("TABA", 1.0), ("OVG", 2.0)):
-        made["image_excess"].loc[{"image_series": name}] = np.linspace(-1, 1, 4) + np.log(factor)
-    answer = findings.answer(made)
-    np.testing.assert_allclose(answer["energy"], 0.25)
-    assert answer["miss"] == pytest.approx(4)  # a quarter is as far off as four times
-    assert "with TABA by 1.0 and with OVG by 2.0" in answer["cured"]
+    made["image_excess"].loc[{"image_series": "standard"}] = np.linspace(-1, 1, 4) + np.log(0.25)
+    np.testing.assert_allclose(findings.answer(made)["energy"], 0.25)
 
 
 def test_data_whose_targets_collapse_as_much_as_its_sources_are_named(study: xr.Dataset) -> None:

@@ -42,6 +42,11 @@ def test_a_data_set_stands_beside_one_of_each_other_family_with_the_wavelet_of_i
     overview = charts.overview(found, findings.spectra(found)).to_dict()
     assert len(overview["vconcat"]) == 3
     assert all(len(rows) < 200 for rows in overview["datasets"].values())
+    hidden = [found[0], found[1].assign_attrs(withheld="Left out."), found[2]]
+    [rows] = charts.wavelet_details(hidden).to_dict()["datasets"].values()
+    assert len({row["name"] for row in rows}) == 2
+    overview = charts.overview(hidden, findings.spectra(hidden)).to_dict()
+    assert [len(row["hconcat"]) for row in overview["vconcat"]] == [2, 1, 2]
 
 
 def test_an_unknown_family_is_named_with_the_known_ones() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import altair as alt
@@ -85,24 +84,21 @@ def ranks(table: pd.DataFrame) -> alt.FacetChart:
 
 
 @described
-def levels(
-    table: pd.DataFrame, columns: int = 3, domain: Sequence[float] | None = None, ratio: bool = False
-) -> alt.FacetChart | alt.Chart:
+def levels(table: pd.DataFrame, columns: int = 3, ratio: bool = False) -> alt.FacetChart | alt.Chart:
     """Means of scores, rows methods, markers networks, a panel per score and data set, of `selections.levels`.
 
-    domain: ends of the axis, alike in all panels; without it each panel has its own. ratio: of a score that is one: all
-    panels have one logarithmic axis with a line at 1. Without rows there is only a sentence.
+    Each panel has its own axis. ratio: of a score that is one: all panels have one logarithmic axis with a line at 1.
+    Without rows there is only a sentence.
     """
     if table.empty:
         return lines.sentence(_ALONE)
-    ends = {"domain": domain} if domain else {"zero": False}
-    x = x_axis("mean", "mean over images", **ends, tickCount=min(4, 12 // columns))
+    x = x_axis("mean", "mean over images", zero=False, tickCount=min(4, 12 // columns))
     if ratio:
         x = lines.log_axis(x_axis("mean", "times the target's"), table, (0.1, 0.3, 1, 3, 10, 30))
     networks = table["network"].nunique()
     look = lines.looks if networks > 1 else Look(PALETTE[0])  # without a legend
     height = table["method"].nunique() * (18 if networks == 1 else 10 + 10 * networks)
-    options = {"per_row": columns, "free": "" if domain or ratio else "x", "columns": 4, "side_by_side": networks != 1}
+    options = {"per_row": columns, "free": "" if ratio else "x", "columns": 4, "side_by_side": networks != 1}
     above = [lines.rule(x=1)] * ratio
     return figure(table, whiskers, x, lines.rows(table, "method"), look, "network", height, above=above, **options)
 

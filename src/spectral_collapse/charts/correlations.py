@@ -6,7 +6,6 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts import lines, pictures
-from spectral_collapse.charts.decorrelation import GREY
 from spectral_collapse.charts.latents import named
 from spectral_collapse.charts.lines import tips, x_axis, y_axis
 from spectral_collapse.findings.correlations import READINGS
@@ -28,10 +27,8 @@ def method_means(table: pd.DataFrame, score: str) -> alt.FacetChart:
         *lines.interval_tooltip("S_DC"),
         *tips({"score:Q": symbol, "score_low:Q": "95 % from", "score_high:Q": "to"}, ".3f"),
     ]
-    rules = alt.Chart().transform_aggregate(groupby=["panel"], white="mean(white)", limit="mean(limit)")
-    rules = rules.mark_rule(color=GREY, strokeDash=[4, 4])
     marks = lines.crossed(x, y, lines.looks(table["point"].unique()), "point", tooltip, size=65)
-    return _panels([rules.encode(x="white:Q"), rules.encode(y="limit:Q"), *marks], table)
+    return _panels([lines.of_panel(x="white"), lines.of_panel(y="limit"), *marks], table)
 
 
 @lines.described

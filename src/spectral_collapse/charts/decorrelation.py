@@ -11,7 +11,7 @@ import xarray as xr
 
 from spectral_collapse.charts import lines, pictures
 from spectral_collapse.charts.latents import named
-from spectral_collapse.charts.lines import Look, described, figure, tips, x_axis, y_axis
+from spectral_collapse.charts.lines import GREY, Look, described, figure, tips, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.decorrelation import Found, s_dc
 from spectral_collapse.findings.latents import called
@@ -20,7 +20,6 @@ from spectral_collapse.statistics import text
 from spectral_collapse.studies.decorrelation import AREAS
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
-GREY = "#777777"
 _MAPPED = ("standard", "white_norm", "taba", CLOSED, WHITE)
 """Series whose flagged windows are shown, where they are there."""
 _BORDER, _LEVELS, _SIDE = 160, 255, 60
@@ -32,12 +31,6 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     others = lines.looks(name for name in names if name != WHITE)
     white = {WHITE: Look(GREY, (12, 3), "triangle-left")} if WHITE in names else {}
     return others | white
-
-
-def of_panel(**columns: str) -> alt.Chart:
-    """Grey dashed lines: of each panel the mean of a column, x="white" for example."""
-    base = alt.Chart().transform_aggregate(groupby=["panel"], **{name: f"mean({name})" for name in columns.values()})
-    return base.mark_rule(color=GREY, strokeDash=[4, 4]).encode(**{axis: f"{name}:Q" for axis, name in columns.items()})
 
 
 @described
@@ -56,7 +49,7 @@ def scores(table: pd.DataFrame) -> alt.FacetChart:
     )
     corner = white.mark_rule(color=GREY, strokeWidth=7, opacity=0.5)
     chart = alt.layer(
-        white.mark_rule(color=GREY, strokeDash=[4, 4]).encode(x="white:Q"),
+        lines.of_panel(x="white"),
         corner.encode(x="white:Q", y=alt.Y("white_low:Q"), y2="white_high:Q"),
         *lines.crossed(x, y, looks(table["series"].unique()), "series", tooltip, size=75),
     ).properties(width=lines.width(3), height=190)
@@ -71,7 +64,7 @@ def correlated_patches(table: pd.DataFrame) -> alt.FacetChart:
     x = x_axis("mean", "mean of the 20 largest |r|", zero=False, padding=8, tickCount=4)
     tooltip = [*tips({"series:N": " "}), *lines.interval_tooltip("mean of the 20 largest |r|")]
     tooltip += [*tips({"white:Q": "by chance"}, ".3f"), *tips({"n:Q": "latents"})]
-    options = {"height": 24 * table["series"].nunique(), "below": [of_panel(x="white")]}
+    options = {"height": 24 * table["series"].nunique(), "below": [lines.of_panel(x="white")]}
     return figure(table, lines.whiskers, x, lines.rows(table), Look(PALETTE[0]), free="x", tooltip=tooltip, **options)
 
 
@@ -139,7 +132,7 @@ def by_patch(table: pd.DataFrame) -> alt.FacetChart:
     """S_DC against the side of its window, of `findings.by_patch`; the dashed line is white noise in expectation."""
     sides = [int(side) for side in table["patch"].unique()]
     x = x_axis("patch", "side of the window (latent pixels)", zero=False, padding=8, values=sides)
-    y, below = y_axis("mean", "S_DC", zero=False), [of_panel(y="white")]
+    y, below = y_axis("mean", "S_DC", zero=False), [lines.of_panel(y="white")]
     options = {"points": True, "columns": 4, "opacity": 0.12}
     return figure(named(table), lines.bands, x, y, looks, below=below, free="y", **options)
 

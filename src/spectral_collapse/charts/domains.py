@@ -15,23 +15,27 @@ from spectral_collapse.findings.measured import title_of
 @pictures.explained
 @lines.described
 def overview(domains: Sequence[xr.Dataset], table: pd.DataFrame) -> alt.VConcatChart:
-    """Of each data set some pairs and the spectra of both domains, of `findings.domains.spectra`."""
+    """Of each data set some pairs, where they may be shown, and the spectra of both domains, of
+    `findings.domains.spectra`."""
     rows, scale = [], lines.log_scale(table)
     series = {name: spectra.IMAGES[name] for name in ("source", "target")}
     for one in domains:
         of = table[table["dataset"] == one.attrs["dataset"]]
         power = spectra.radial(of, series, "power (log scale)", scale=scale)
         power = power.properties(width=240, height=160)
-        rows.append(alt.hconcat(_pairs(one), power, spacing=30, title=title_of(one)))
+        parts = [power] if "withheld" in one.attrs else [_pairs(one), power]
+        rows.append(alt.hconcat(*parts, spacing=30, title=title_of(one)))
     return alt.vconcat(*rows, spacing=30)
 
 
 @pictures.explained
 @lines.described
 def wavelet_details(domains: Sequence[xr.Dataset]) -> alt.FacetChart:
-    """An image of each data set and the magnitudes of its finest wavelet details (Fig. 10 of the paper)."""
-    names = [f"{title_of(one)}|{one.attrs['wavelet']}" for one in domains]
-    bands = xr.concat([one["detail"] for one in domains], "dataset")
+    """An image of each data set that may be shown, if any may, and the magnitudes of its finest wavelet details
+    (Fig. 10 of the paper)."""
+    shown = [one for one in domains if "withheld" not in one.attrs] or domains
+    names = [f"{title_of(one)}|{one.attrs['wavelet']}" for one in shown]
+    bands = xr.concat([one["detail"] for one in shown], "dataset")
     columns = {band.capitalize(): bands.sel(band=band).to_numpy() for band in bands["band"].to_numpy()}
     return pictures.grid(columns, names, labelled=True)
 

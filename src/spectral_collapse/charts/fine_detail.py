@@ -1,4 +1,5 @@
-"""The figure of the amount of fine detail and its fit to each image: `findings.fine_detail.amount_and_fit`."""
+"""The figures of fine detail: its amount, its fit to each image, and the structure that methods keep, of tables of
+`findings.fine_detail`."""
 
 from __future__ import annotations
 
@@ -25,4 +26,20 @@ def amount_and_fit(table: pd.DataFrame) -> alt.FacetChart:
     looks = lines.looks(table["series"].unique())
     marks = lines.crossed(x, y, looks, "series", tips, size=75, columns=5, opacity=0.45)
     chart = alt.layer(lines.rule(x=1), same, *marks).properties(width=lines.width(3), height=190)
+    return lines.panels(chart, table)
+
+
+@lines.described
+def detail_and_structure(table: pd.DataFrame) -> alt.FacetChart:
+    """Structure kept (x) against how far fine detail is off (y) of each method, a panel per data set; dashed: the
+    structure of the standard inversion. Right and down is better."""
+    x = lines.x_axis("mean", "S_LF, minus the standard's", zero=False, tickCount=4)
+    y = lines.y_axis("miss", "factor by which detail is off", zero=False)
+    tips = [
+        *lines.tips({"series:N": "Method"}),
+        *lines.interval_tooltip("Structure"),
+        *lines.tips({"miss:Q": "Detail off by a factor of"}, ".2f"),
+    ]
+    marks = lines.crossed(x, y, lines.looks(table["series"].unique()), "series", tips, size=75, columns=4, opacity=0.45)
+    chart = alt.layer(lines.rule(x=0), *marks).properties(width=lines.width(3), height=190)
     return lines.panels(chart, table)

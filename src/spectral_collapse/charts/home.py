@@ -10,6 +10,9 @@ from spectral_collapse.charts import lines
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.registered import margin
 
+_NUMBER = 26
+"""Pixels of the number to the right of a row."""
+
 
 def details(table: pd.DataFrame) -> alt.FacetChart:
     """A dot per image and the mean of each method with its interval and its number, of `findings.home.details`; 1 is
@@ -35,11 +38,11 @@ def details(table: pd.DataFrame) -> alt.FacetChart:
         chart.mark_point(shape="diamond", size=90, color=PALETTE[1], filled=True).encode(
             alt.X("mean:Q", scale=scale), y, tooltip=lines.interval_tooltip("geometric mean")
         ),
-        chart.mark_text(align="right", baseline="bottom", dy=-4, fontSize=11).encode(
+        chart.mark_text(align="left", dx=5, fontSize=11).encode(
             alt.XValue("width"), y, alt.Text("mean:Q", aggregate="max", format=".2f")
         ),
-    ).properties(width=lines.width(beside, 90), height=130)
+    ).properties(width=lines.width(beside, 150) - _NUMBER, height=150)
     names = ", ".join(table["panel"].str.replace("|", " ").unique())
     return lines.panels(layers, table, columns=beside).properties(
-        spacing=14, description=f"Energy at high frequencies of every image over its own target's, on {names}"
+        spacing=14 + _NUMBER, description=f"Energy at high frequencies of every image over its own target's, on {names}"
     )

@@ -52,6 +52,8 @@ METHODS = {
 PAGE = 850
 """Pixels of the page's text, which a figure fills."""
 
+GREY = "#777777"
+"""Of white noise and other references."""
 DASHED = {"color": "#555555", "strokeDash": [4, 4]}
 """The look of a line to compare with."""
 _SCALE = {"type", "domain", "zero", "nice", "padding", "base", "clamp", "constant", "reverse"}
@@ -270,6 +272,12 @@ def rule(**place: float) -> alt.Chart:
     where = {axis: alt.datum(number) for axis, number in place.items()}
     once = alt.Chart().transform_aggregate(rows="count()")  # and not for every row of the data
     return once.mark_rule(**DASHED).encode(**where)
+
+
+def of_panel(**columns: str) -> alt.Chart:
+    """Grey dashed lines: of each panel the mean of a column, x="white" for example."""
+    base = alt.Chart().transform_aggregate(groupby=["panel"], **{name: f"mean({name})" for name in columns.values()})
+    return base.mark_rule(color=GREY, strokeDash=[4, 4]).encode(**{axis: f"{name}:Q" for axis, name in columns.items()})
 
 
 def panels(

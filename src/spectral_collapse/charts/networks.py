@@ -92,19 +92,11 @@ def quality(energies: pd.DataFrame, decorrelation: pd.DataFrame) -> alt.HConcatC
     x = x_axis("mean", title, log=True, format="~g", values=values)
     stages = lines.whiskers(energies, x, y, LOOKS, "stage", side_by_side=True)
     texture = alt.layer(lines.rule(x=1), stages).properties(width=330, height=height)
-    inverted = LOOKS[STAGES["translated"]]
-    base = alt.Chart(decorrelation).encode(
-        y.axis(labels=False, ticks=False, grid=True),
-        tooltip=[*tips({"network:N": "Network"}), *lines.interval_tooltip("S_DC")],
-    )
-    white = base.mark_tick(color="#555555", thickness=2, size=30)
-    collapse = alt.layer(
-        white.encode(alt.X("white:Q"), tooltip=tips({"white:Q": "S_DC of white noise"}, ".3f")),
-        base.mark_rule(strokeWidth=2, color=inverted.color).encode(alt.X("low:Q"), alt.X2("high:Q")),
-        base.mark_point(size=55, color=inverted.color, shape=inverted.shape).encode(
-            x_axis("mean", "S_DC of the latents", domain=[0, 1])
-        ),
-    ).properties(width=210, height=height)
+    x, y = x_axis("mean", "S_DC of the latents", domain=[0, 1]), y.axis(labels=False, ticks=False, grid=True)
+    white = alt.Chart(decorrelation).mark_tick(color="#555555", thickness=2, size=30)
+    white = white.encode(alt.X("white:Q"), y, tooltip=tips({"white:Q": "S_DC of white noise"}, ".3f"))
+    inverted = lines.whiskers(decorrelation, x, y, LOOKS[STAGES["translated"]])
+    collapse = alt.layer(white, inverted).properties(width=210, height=height)
     return alt.hconcat(texture, collapse)
 
 
@@ -122,9 +114,7 @@ def norms(table: pd.DataFrame) -> alt.FacetChart:
         encoded["shape"],
         tooltip=[*tooltip, *tips({"times:Q": "Times the energy of training targets"}, ".3f")],
     )
-    networks = alt.Facet("network:N", title=None, sort=list(table["network"].unique()))
-    chart = chart.properties(width=lines.width(3), height=150).facet(networks, data=table, columns=3)
-    return chart.resolve_scale(x="independent")
+    return lines.panels(chart.properties(width=lines.width(3), height=150), table, "network", x="independent")
 
 
 @described

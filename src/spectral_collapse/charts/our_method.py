@@ -18,4 +18,4 @@ def areas(table: pd.DataFrame) -> alt.FacetChart:
     """The area of each method with 95 % intervals, a panel per data set; dashed: the true targets' own."""
     most = alt.Chart().mark_rule(**lines.DASHED).encode(alt.X("mean(target):Q", scale=AREA["scale"]))
     y, height = lines.rows(table, "method"), alt.Step(19)
-    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=height, below=[most], per_row=2, free="x")
+    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=height, below=[most], free="x")

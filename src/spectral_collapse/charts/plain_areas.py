@@ -17,11 +17,7 @@ from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.plain_areas import AREAS, KINDS, SERIES
 from spectral_collapse.studies.latents import WHITE
 
-_SERIES = {
-    SERIES[WHITE]: Look(PALETTE[6]),
-    SERIES["standard"]: Look(PALETTE[1], (6, 3), "triangle-up"),
-    SERIES["taba"]: Look(PALETTE[0], (8, 2, 2, 2), "diamond"),
-}
+_SERIES = lines.looks(SERIES.values(), {SERIES[WHITE]: Look(PALETTE[6], (2, 2), "square")})
 _STEPS = {
     AREAS["plain"]: Look(PALETTE[1]),
     AREAS["other"]: Look(PALETTE[0], (6, 3)),

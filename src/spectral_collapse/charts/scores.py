@@ -12,14 +12,10 @@ from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.benchmark import title
 from spectral_collapse.findings.measured import data_title
 from spectral_collapse.statistics import text
+from spectral_collapse.store.withheld import placeholder
 from spectral_collapse.studies.scores import LOUD, STANDARD, TABA, WHITE
 
-_SERIES = {
-    WHITE: Look(PALETTE[6]),
-    LOUD: Look(PALETTE[6], (2, 2), "square"),
-    STANDARD: Look(PALETTE[0], (6, 3), "triangle-up"),
-    TABA: Look(PALETTE[1], (8, 2, 2, 2), "diamond"),
-}
+_SERIES = lines.looks([WHITE, LOUD, STANDARD, TABA], dict.fromkeys((WHITE, LOUD), Look(PALETTE[6])))
 
 
 @pictures.explained
@@ -47,9 +43,12 @@ def filtered_scores(table: pd.DataFrame) -> alt.HConcatChart:
 @pictures.explained
 @described
 def pipeline_pictures(study: xr.Dataset) -> alt.VConcatChart:
-    """What S_LF compares, stage by stage, for a source, its own and another target (Fig. 13)."""
-    rows = []
-    for name in study["pipeline"].to_numpy():
+    """What S_LF compares, stage by stage, for a source, its own and another target (Fig. 13), of each data set whose
+    pictures may be shown, if any may."""
+    rows, image = [], study["pipeline_image"]
+    cross = xr.DataArray(placeholder(image.sizes["row"], image.sizes["col"]), dims=("row", "col"))
+    hidden = (image == cross).all([dim for dim in image.dims if dim != "pipeline"]).to_numpy()
+    for name in study["pipeline"].to_numpy()[~hidden | hidden.all()]:
         one = study.sel(pipeline=name)
         stages = [stage for stage in one["stage"].to_numpy() if one["pipeline_image"].sel(stage=stage).any()]
         labels = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from html import escape
 from pathlib import Path
@@ -17,10 +18,15 @@ _STYLE, _SCRIPT = ("\n" + (_ASSETS / name).read_text("utf-8") for name in ("tabl
 LONG = 26
 """Letters of a text that breaks into lines; shorter ones stay in one."""
 
+MANY = 9
+"""A table of more columns has boxes that hide them."""
+
+_WITH_INTERVAL = re.compile(r" (\[\S+, \S+\])")
+
 
 def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidden: tuple[str, ...] = ()) -> Page:
-    """A table for a page: a click on a column's head sorts by it, boxes hide columns, a menu picks rows. One without
-    rows is a sentence.
+    """A table for a page: a click on a column's head sorts by it, boxes hide columns of a wide one, a menu picks rows.
+    One without rows is a sentence.
 
     Args:
         cells: a `Cell` in every place; the first column stays in sight. The best cells are bold, the second underlined;
@@ -50,12 +56,13 @@ def sortable(cells: Cells, number: int, caption: str, filter_by: str = "", hidde
         for place, column in enumerate(columns)
         if place
     )
+    boxes = f"<details><summary>Columns</summary>{boxes}</details>" * (len(columns) > MANY or bool(hidden))
     menu = _menu(cells, filter_by) if filter_by else ""
+    controls = f'<div class="controls">{menu}{boxes}</div>' * bool(menu or boxes)
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return Page(
         f'<div id="{name}"><style>{_STYLE.replace("ID", name)}</style>'
-        f'<div class="controls">{menu}<details><summary>Columns</summary>{boxes}</details></div>'
-        f'<p class="caption" id="{name}-caption">{titled}</p>'
+        f'{controls}<p class="caption" id="{name}-caption">{titled}</p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="Table {number}">'
         f'<table aria-labelledby="{name}-caption">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -86,7 +93,8 @@ def _cell(cell: Cell, notes: list[str], look: list[str], first: bool) -> str:
     value = "" if pd.isna(cell.value) else escape(str(cell.value))
     classes = _class(*look, *[cell.mark] * bool(cell.mark))
     title = f' title="{escape(cell.note)}"' if cell.note else ""
-    return f'<{kind}{scope} data-sort="{value}"{classes}{title}>{escape(cell.text)}{star}</{kind}>'
+    words = _WITH_INTERVAL.sub(r' <span class="interval">\1</span>', escape(cell.text))  # on a line of its own
+    return f'<{kind}{scope} data-sort="{value}"{classes}{title}>{words}{star}</{kind}>'
 
 
 def _menu(cells: Cells, column: str) -> str:

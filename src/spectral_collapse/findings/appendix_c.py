@@ -63,7 +63,8 @@ class Prediction(NamedTuple):
     """A claim of Appendix C with the number it predicts, the measured one, and the ideal denoiser's.
 
     nearer: 'the claim', 'the ideal denoiser', 'beyond the ideal denoiser' (the whole interval is farther from the
-    claim), 'neither' (it crosses the midpoint of the two), or why there is no such comparison ('by construction').
+    claim), 'neither' (it crosses the midpoint of the two, or lies far beyond the claim), or why there is no such
+    comparison ('by construction').
     """
 
     claim: str
@@ -195,7 +196,8 @@ def entered_with_noise(study: xr.Dataset) -> str:
 
 
 def compared(claim: str, equation: str, predicted: float, measured: Interval, closed: Interval) -> Prediction:
-    """A claim that predicts a number, with the side of the midpoint on which the whole measured interval lies."""
+    """A claim that predicts a number, with the side of the midpoint on which the whole measured interval lies. A mean
+    that lies beyond the claim, and farther from it than the midpoint, is nearer to neither."""
     middle = (predicted + closed.mean) / 2
     side = above(measured, middle)
     if not np.isfinite([middle, measured.low, measured.high]).all():
@@ -203,7 +205,7 @@ def compared(claim: str, equation: str, predicted: float, measured: Interval, cl
     elif side is None:
         nearer = "neither"
     elif side == (predicted > middle):
-        nearer = "the claim"
+        nearer = "the claim" if abs(measured.mean - predicted) <= abs(middle - predicted) else "neither"
     else:
         nearer = _BEYOND if above(measured, closed.mean) is side else "the ideal denoiser"
     return Prediction(claim, equation, f"{predicted:.3f}", text(measured), text(closed), nearer)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pandas as pd
 import xarray as xr
 
+from spectral_collapse import results
 from spectral_collapse.errors import DataError, unknown
 from spectral_collapse.findings import cells, comparison, fine_detail, perception
 from spectral_collapse.findings.benchmark import (
@@ -85,7 +86,7 @@ TASKS = {
 }
 
 
-_, MEASURING, LOOKING, *_ = TASKS
+_, MEASURING, LOOKING, DRAWING, *_ = TASKS
 ENDS = (BUDGETS[0], BUDGETS[-1])
 _NAMED, _DRAWN = 3, 6
 """Of methods that lead, a sentence names so many, and the figure has so many."""
@@ -124,8 +125,10 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
 
 @once
 def _allowed(study: xr.Dataset, wanted: Task) -> set[str]:
-    """The methods above the floor of a task and no farther from real targets, where it has such conditions."""
-    names = points(study)
+    """The methods above the floor of a task and no farther from real targets, where it has such conditions; one that
+    equals an earlier one on every image is left out."""
+    distinct = comparison.distinct(study, ("psnr", "s_hf", "hf_excess"))["point"]
+    names = [name for name in points(study) if name in distinct]
     if wanted.floor:
         names = [name for name in names if not difference(study, name, "standard", wanted.floor).high < 0]
     if wanted.near:
@@ -215,29 +218,29 @@ def has_latent(name: str) -> bool:
     return not issubclass(METHODS[COMBINED.get(name, name)], NoiseMaps)
 
 
-def answer(found: Found, seen: Found) -> str:
-    """What to try first, and whom to use for correct values and to look at images, as Markdown."""
+def answer(found: Found, seen: Found, ordinary: Found) -> str:
+    """What to try first, and whom to use for correct values, to look at images and for drawings, as Markdown. ordinary:
+    of the benchmark, with ordinary networks."""
     cheap = BUDGETS[0]
     tied, first = fine_detail.tied(found), best(found, seen)
     miss, usual = (fine_detail.average(found, name) for name in (first, "standard"))
     alone = "it is the nearest on average"
     among = f"{len(tied)} are about as near on average, and of these it is the nearest by ST-LPIPS"
     said = (
-        f"Try {_bold([first])} first. Of the methods that cost no more than the standard inversion and are nowhere "
+        f"Try {_bold([first])} first: of the methods that cost no more than the standard inversion and are nowhere "
         f"significantly farther from the true targets' fine detail, {among if len(tied) > 1 else alone}. Its fine "
         f"detail is off by a factor of {miss:.1f} on average, that of the standard inversion by {usual:.1f}."
+        f"{fine_detail.ordinary(ordinary)}"
     )
-    if first != "standard":
-        near = f"{fine_detail.nearer(found, first)[0]} of {len(found)} data sets"
-        said += f" It is significantly nearer than the standard inversion on {near}."
     lines = []
     if worse := [title_of(one) for one in found.values() if is_lower("s_lf").holds(structure(one, first)) is True]:
         lines.append(f"It keeps significantly less structure than the standard inversion on {enumerated(worse)}.")
     if not has_latent(first):
+        steps = results.parameters(next(iter(found.values())).attrs).get("num_steps", "its")
+        other = _bold([best(found, seen, latent=True)])
         lines.append(
-            f"{called(first)[0].upper()}{called(first)[1:]} keeps the noise of every step, and its latent alone is "
-            f"random. Of methods with one latent, {_bold([best(found, seen, latent=True)])} is the first; we did not "
-            "test edits by prompts."
+            f"{called(first)[0].upper()}{called(first)[1:]} stores the noise of all {steps} steps, and its latent "
+            f"alone is random. Of methods with one latent, {other} is the first; we did not test edits by prompts."
         )
     if studies := suited(found, MEASURING):
         names, count = _most(found, MEASURING, cheap)
@@ -250,6 +253,11 @@ def answer(found: Found, seen: Found) -> str:
         ours = ", [our own method](our_method.ipynb)," * any(name.startswith("nullspace") for name in names)
         best_of = f"among the best on {count} of {len(studies)}"
         lines.append(f"For images to look at use {_bold(names, 'or')}{ours or ','} {best_of}.")
+    for study in suited(found, DRAWING).values():
+        _, costly, gain = _ends(study, DRAWING)
+        if gain.low > 0:
+            more = f"is significantly better, at {costly.cost:.1f} times the standard inversion's cost"
+            lines.append(f"For drawings, as on {title_of(study)}, {_bold([costly.method])} {more}.")
     return "\n".join([f"**Answer.** {said}", "", *(f"- {line}" for line in lines)])
 
 
@@ -323,17 +331,22 @@ def worth(found: Found) -> str:
     pairs = [(task, study) for task in TASKS for study in suited(found, task).values()]
     others, better = 0, []
     for task, study in pairs:
-        cheap, costly = (choices(study, task, budget)[0].method for budget in ENDS)
-        others += cheap != costly
-        gain = gap(_score(study, TASKS[task].score), point=(costly, cheap))
+        cheap, costly, gain = _ends(study, task)
+        others += cheap.method != costly.method
         if gain.low > 0:
-            better.append(f"{task}, {title_of(study)}: {called(costly)} {text(gain, 3)}")
+            better.append(f"{task}, {title_of(study)}: {called(costly.method)} {text(gain, 3)}")
     pays = "Mostly" if 2 * len(better) > len(pairs) else "Seldom" if better else "Not shown"
     return (
         f"**Does it pay to spend more?** {pays}. With a budget of {BUDGETS[-1]:g} instead of {BUDGETS[0]:g} standard "
         f"inversions, another method is best in {others} of {len(pairs)} cases, and it is significantly better in "
         f"{len(better)}{' (' * bool(better)}{'; '.join(better)}{')' * bool(better)}."
     )
+
+
+def _ends(study: xr.Dataset, task: str) -> tuple[Choice, Choice, Interval]:
+    """The best of a task at the smallest budget and at the largest, and what the second gains over the first."""
+    cheap, costly = (choices(study, task, budget)[0] for budget in ENDS)
+    return cheap, costly, gap(_score(study, TASKS[task].score), point=(costly.method, cheap.method))
 
 
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:

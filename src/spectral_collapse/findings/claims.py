@@ -33,8 +33,8 @@ QUESTION = "a question of this book"
 @dataclass(frozen=True)
 class Claim:
     """One checkable claim. where: paper and section, figure or table. measured: the numbers. verdict: of `overall`.
-    figure: the name of the figure, on the chapter's page, that shows it. holds, of: on how many data sets it holds, of
-    those on which it was measured."""
+    figure: the name of the figure, on the chapter's page, that shows it. holds, fails, of: on how many data sets it
+    holds and fails, of those on which it was measured."""
 
     claim: str
     where: str
@@ -43,6 +43,7 @@ class Claim:
     figure: str = ""
     holds: int = 0
     of: int = 0
+    fails: int = 0
 
     @property
     def side(self) -> str:
@@ -56,7 +57,9 @@ class Claim:
 
     @property
     def told(self) -> str:
-        """`words`, with the number of data sets on which the claim holds."""
+        """`words`, with the number of data sets on which the claim holds; where they disagree, of both sides."""
+        if self.verdict == "mixed":
+            return f"mixed, {self.holds} yes and {self.fails} no"
         return f"{self.words}, {self.holds} of {self.of}" if self.of else self.words
 
 
@@ -114,10 +117,9 @@ def told(claims: Iterable[Claim], named: Mapping[str, Sequence[str]]) -> str:
     return " ".join(said)
 
 
-def conclusion(claims: Iterable[Claim], named: Mapping[str, Sequence[str]] | None = None) -> str:
-    """What a chapter concludes of its claims, as Markdown: `told`, and a list with the claims of each verdict."""
-    found = list(claims)
-    lines = [told(found, named), ""] if named else []
+def conclusion(claims: Iterable[Claim]) -> str:
+    """What a chapter concludes of its claims: a list, as Markdown, with the claims of each verdict."""
+    found, lines = list(claims), []
     for words, heading in CONCLUDED.items():
         if which := [f"  - {said(one.claim)}" for one in found if one.words == words]:
             lines += [f"- **{heading}:**", *which]
@@ -287,4 +289,5 @@ def from_cases(
     listed = "; ".join(f"{title} {measured}{words[held]}" for title, (measured, held) in cases.items())
     held = {title: one for title, (_, one) in cases.items()}
     measured = f"{what}: {listed}" if what else listed
-    return Claim(claim, where, measured, overall(held, pooled), figure, [*held.values()].count(True), len(held))
+    yes, no = ([*held.values()].count(side) for side in (True, False))
+    return Claim(claim, where, measured, overall(held, pooled), figure, yes, len(held), no)

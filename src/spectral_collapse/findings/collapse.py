@@ -13,7 +13,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_below, is_higher, 
 from spectral_collapse.findings.intervals import gap, high_mean, means
 from spectral_collapse.findings.measured import above, below, title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated
-from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, groups_of, interval, text
+from spectral_collapse.statistics import POSITIVE, SHARE, Bounds, Interval, bootstrap_mean, groups_of, text
 from spectral_collapse.studies.collapse import LATENTS, OUTPUTS
 
 PAGE = "introduction"
@@ -51,13 +51,6 @@ def energy(study: xr.Dataset, series: str = "standard", over: str = "target") ->
     return Interval(*np.exp(gap(study["image_excess"], image_series=(series, over))))
 
 
-def miss(study: xr.Dataset, series: str = "standard") -> Interval:
-    """By which factor fine detail of a series of images misses that of their targets, as of `fine_detail.miss`."""
-    excess = study["image_excess"]
-    gaps = np.abs(excess.sel(image_series=series) - excess.sel(image_series="target"))
-    return Interval(*np.exp(interval(gaps, bounds=POSITIVE)))
-
-
 def powers(study: xr.Dataset) -> dict[str, Interval]:
     """The mean power of each kind of latent above half the Nyquist frequency, 1 for white noise."""
     power = high_mean(study["latent_power"], "latent_frequency")
@@ -80,16 +73,13 @@ def collapsed(study: xr.Dataset) -> dict[str, str]:
 
 
 def answer(study: xr.Dataset) -> dict[str, Any]:
-    """Numbers on how much texture the standard inversion loses, and how much the cures give back."""
+    """How much texture the standard inversion loses, and whether latents collapse with an ideal denoiser too."""
     even = {
         True: "latents collapse too, so the network is not the only cause",
         False: "latents do not collapse",
         None: "latents do not collapse significantly",
     }[below(powers(study)["source, closed form"], 1)]
-    cures = (name for name in OUTPUTS if name != "standard")
-    cured = enumerated(f"with {name} by {miss(study, name).mean:.1f}" for name in cures)
-    even = f"With an ideal denoiser for Gaussian data of this spectrum, {even}"
-    return {"energy": energy(study), "miss": miss(study).mean, "cured": cured, "even": even}
+    return {"energy": energy(study), "even": f"With an ideal denoiser for Gaussian data of this spectrum, {even}"}
 
 
 def targets_too(study: xr.Dataset) -> str:

@@ -8,6 +8,7 @@ means also draws methods, about which it is a statement.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,13 +30,9 @@ from spectral_collapse.studies.latents import WHITE
 
 LOW = 0.1
 """What an S_DC must lie below white noise's to count as low: ten times the margin within which the two are equal."""
-READINGS = {
-    "means of methods": "across methods (means over images)",
-    "all images": "across all images of all methods",
-    "given the method": "across the images of one method",
-    "given the image": "across the methods on one image",
-}
-"""Ways to correlate two scores over methods and images."""
+READINGS = ("means of methods", "all images", "given the method", "given the image")
+"""Ways to correlate two scores over methods and images: across methods, across all images of all methods, across the
+images of one method, and across the methods on one image."""
 SCORES = ("s_hf", "s_lf")
 """Of images, beside S_DC of latents."""
 NOT_COUNTED = ("direct", "cycle_diffusion", "ddpm_friendly", SHUFFLED)
@@ -62,11 +59,11 @@ def single_images(one: xr.Dataset) -> pd.DataFrame:
     return methods(one)[["s_dc", "s_hf"]].to_dataframe().reset_index()
 
 
-def readings(one: xr.Dataset, score: str, other: str = "s_dc") -> dict[str, Interval]:
-    """The rank correlation of two scores over methods, in each of `READINGS`. Ranks are those among all images of all
-    methods; a resample keeps them. Given the method, each method's mean rank is taken away first, which is the partial
-    correlation given the method as a category; given the image, each image's."""
-    values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, other)])
+def readings(one: xr.Dataset, score: str) -> dict[str, Interval]:
+    """The rank correlation of a score with S_DC over methods, in each of `READINGS`. Ranks are those among all images
+    of all methods; a resample keeps them. Given the method, each method's mean rank is taken away first, which is the
+    partial correlation given the method as a category; given the image, each image's."""
+    values = np.stack([methods(one)[name].transpose("point", "sample").to_numpy() for name in (score, "s_dc")])
     ranks = stats.rankdata(values.reshape(2, -1), axis=1).reshape(values.shape)
     groups = statistics.groups_of(one)
 
@@ -167,18 +164,12 @@ def _measured(found: Found, score: str, reading: str = "means of methods") -> Me
     return Measured.of(found, lambda one: readings(one, score)[reading])
 
 
-def rises(found: Found, reading: str) -> str:
-    """On how many data sets S_HF rises with S_DC in a reading, and its correlations."""
-    r = _measured(found, "s_hf", reading)
-    if not r.above(0) and not r.below(0):
-        return (
-            f"{READINGS[reading][0].upper()}{READINGS[reading][1:]}, we cannot tell whether $S_{{HF}}$ rises with "
-            f"$S_{{DC}}$: correlations are {r.span(2)}, and the intervals of all {len(found)} contain 0"
-        )
-    return (
-        f"$S_{{HF}}$ rises with $S_{{DC}}$ on {len(r.above(0))} of {len(found)} data sets {READINGS[reading]}, with "
-        f"correlations of {r.span(2)}"
-    )
+def rising(found: Found) -> dict[str, Any]:
+    """On how many data sets S_HF rises with S_DC over the methods' means, and its correlations; clear: whether any
+    interval lies on one side of 0."""
+    r = _measured(found, "s_hf")
+    rises, clear = len(r.above(0)), bool(r.above(0) or r.below(0))
+    return {"clear": clear, "rises": rises, "count": len(found), "correlations": r.span(2)}
 
 
 def raised(found: Found, score: str) -> tuple[int, int]:
@@ -220,16 +211,15 @@ def needed(found: Found) -> str:
     )
 
 
-def readings_verdict(found: Found) -> str:
-    """A list: for each data set and score, whether the methods' means and single images say the same."""
-    paradox, lines = "; **Simpson's paradox**: the signs are opposite, and neither interval contains 0", []
+def paradoxes(found: Found) -> list[str]:
+    """Data sets and scores with Simpson's paradox: correlations with S_DC over the methods' means and over the images
+    of a method that lie on different sides of 0."""
+    named = []
     for one, score in itertools.product(found.values(), SCORES):
         r = readings(one, score)
-        sides = {above(r[name], 0) for name in ("means of methods", "given the method")}
-        values = ", ".join(f"{name} {text(r[name], 2)}" for name in READINGS)
-        opposite = paradox * (sides == {True, False})
-        lines.append(f"- **{title_of(one)}**, $S_{{{score[2:].upper()}}}$: {values}{opposite}.")
-    return "\n".join(lines)
+        if {above(r[name], 0) for name in ("means of methods", "given the method")} == {True, False}:
+            named.append(f"{title_of(one)} ($S_{{{score[2:].upper()}}}$)")
+    return named
 
 
 @each(items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,12 +11,11 @@ import xarray as xr
 
 from spectral_collapse import datasets
 from spectral_collapse.findings import fine_detail
-from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.claims import Claim, above, from_cases
 from spectral_collapse.findings.entry_noise import PUBLISHED
 from spectral_collapse.findings.intervals import BAND_TITLES, means, titled
 from spectral_collapse.findings.latents import Found
-from spectral_collapse.findings.measured import Held, title_of
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, enumerated, tell
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, recorded
@@ -134,14 +133,20 @@ def largest(study: xr.Dataset) -> str:
     return str(lacking(study).sel(part=list(CAUSES)).mean("sample").idxmax("part").item())
 
 
-def accounts(found: Found) -> str:
-    """Which cause accounts for the largest part of the power that latents lack, on which data sets, as a sentence."""
+def _by_cause(found: Found) -> dict[str, dict[str, str]]:
+    """The largest cause -> the data sets on which it is that, and its share of what the latents lack there."""
     shares: dict[str, dict[str, str]] = {}
     for study in found.values():
         cause, power = largest(study), lacking(study).mean("sample")
         share = f"{float(power.sel(part=cause) / power.sel(part='total')):.0%}"
         shares.setdefault(CAUSES[cause], {})[title_of(study)] = share
-    what = ["accounts for most ({}) of the power that latents lack at high frequencies", *["does ({})"] * len(shares)]
+    return shares
+
+
+def accounts(found: Found) -> str:
+    """Which cause accounts for the largest part of the power that latents lack, on which data sets, as a sentence."""
+    shares = _by_cause(found)
+    what = ["accounts for most ({}) of the high-frequency power that latents lack", *["does ({})"] * len(shares)]
     said = [
         f"on {enumerated(one)} {cause} {words.format(enumerated(one.values()))}"
         for words, (cause, one) in zip(what, shares.items(), strict=False)
@@ -149,87 +154,79 @@ def accounts(found: Found) -> str:
     return f"O{'; '.join(said)[1:]}."
 
 
-IMAGES = {"methods": ("standard", "noise_floor", "dpm_solver", "taba", "cycle_diffusion", "ovg"), "shown": 1}
-"""What the benchmark is asked for on networks without preconditioning."""
+def blamed(found: Found, networks: str = "ordinary networks") -> str:
+    """What accounts for most with the ordinary networks of these data sets, as a sentence behind `accounts`."""
+    shares = _by_cause(found)
+    said = [f"on {enumerated(one)} {cause} does ({enumerated(one.values())})" for cause, one in shares.items()]
+    return f" With {networks} {'; '.join(said)}." * bool(found)
 
 
-def bare(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
-    """A study with the network of each data set that is not preconditioned by the spectrum of its images
-    (`networks.SpectralUNet`), where there is one. given: further parameters."""
-    there = {name: network for name in names if (network := bare_network(name))}
+IMAGES = {
+    "methods": ("standard", "noise_floor", "dpm_solver", "taba", "cycle_diffusion", "ovg", "ovg+taba", "nullspace+dpm"),
+    "shown": 1,
+}
+"""What the benchmark is asked for on ordinary networks."""
+
+
+def ordinary(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.Dataset]:
+    """A study with the ordinary network of each data set, where there is one beside a network that is preconditioned by
+    the spectrum of its images (`networks.SpectralUNet`). given: further parameters."""
+    there = {name: network for name in names if (network := ordinary_network(name))}
     return {name: study.run(dataset=name, checkpoint=network, **given) for name, network in there.items()}
 
 
-def bare_network(dataset: str) -> str:
-    """The name of the network for a data set that is not preconditioned; '' where there is none."""
+def ordinary_network(dataset: str) -> str:
+    """The name of the ordinary network of a data set whose own is preconditioned; '' where there is none."""
     name = f"{datasets.info(dataset).family}-plain"
     return name if recorded(name) or name in available() else ""
 
 
+def by_network(found: Found, others: Found) -> dict[str, Found]:
+    """Results with preconditioned networks and with ordinary ones. found: with each data set's own network; others: of
+    `ordinary`."""
+    own = {name: one for name, one in found.items() if ordinary_network(name)}
+    rest = {name: one for name, one in found.items() if name not in own}
+    return {"preconditioned": own, "ordinary": {**rest, **others}}
+
+
 def stacks_with_either(before: Found, after: Found) -> pd.DataFrame:
-    """`stacks` of results with the bare network and with the preconditioned one, one below the other."""
+    """`stacks` of results with the ordinary network and with the preconditioned one, one below the other."""
     both = {
         (name, network): found[name].assign_attrs(title=f"{title_of(found[name])}: {network}")
         for name in before
-        for network, found in (("bare", before), ("preconditioned", after))
+        for network, found in (("ordinary", before), ("preconditioned", after))
     }
     return stacks(both)
 
 
 def with_either(before: Found, after: Found, table: Callable[[Found], pd.DataFrame]) -> pd.DataFrame:
-    """A table of results with the bare network and of those with the preconditioned one: two rows per data set."""
-    tables = {"bare": table(before), "preconditioned": table({name: after[name] for name in before})}
+    """A table of results with the ordinary network and of those with the preconditioned one: two rows per data set."""
+    tables = {"ordinary": table(before), "preconditioned": table({name: after[name] for name in before})}
     return pd.concat(tables, names=["Network"]).swaplevel().sort_index(level="Data", sort_remaining=False)
 
 
-def _own_errors(before: Found, after: Found) -> Iterator[tuple[str, xr.DataArray, xr.DataArray, Held]]:
-    """What errors of the bare network and of the preconditioned one take of each data set's latents, and whether the
-    second is significantly less; False where it is more."""
+def objective(before: Found, after: Found) -> str:
+    """How much less errors of the preconditioned network take than those of the ordinary one, as sentences."""
+    words, told = {True: "less", False: "more", None: "not significantly more or less"}, []
     for name, study in before.items():
         first, second = (lacking(one).sel(part="own error") for one in (study, after[name]))
-        yield title_of(after[name]), first, second, above(interval(first - second), 0)
+        less = above(interval(first - second), 0)
+        told.append(
+            f"On {title_of(after[name])}, errors of the ordinary network remove {float(first.mean()):.2f} of white "
+            f"noise's power. Those of the preconditioned network remove {_text(second)}, which is {words[less]}."
+        )
+    return " ".join(told)
 
 
-def mended(before: Found, after: Found) -> str:
-    """Where errors of the preconditioned network take significantly less than those of the bare one, and what they
-    take, as a sentence behind another; '' where nowhere."""
-    numbers = [
-        (title, f"{float(second.mean()):.2f}", f"{float(first.mean()):.2f}")
-        for title, first, second, less in _own_errors(before, after)
-        if less
+def collapsing_more(before: Found, after: Found) -> list[str]:
+    """The data sets on which images of the standard inversion have less fine detail with the preconditioned network
+    than with the ordinary one, and how much of the targets' with the first and with the second. before, after: of the
+    benchmark."""
+    pairs = [
+        (title_of(after[name]), *(fine_detail.energy(one, "standard").mean for one in (after[name], study)))
+        for name, study in before.items()
     ]
-    if not numbers:
-        return ""
-    titles, better, worse = map(enumerated, zip(*numbers, strict=True))
-    return (
-        f" On {titles}, errors of bare networks take {worse} of white noise's power away; those of preconditioned ones "
-        f"take {better}."
-    )
-
-
-def objective(before: Found, after: Found) -> str:
-    """How much less errors of the preconditioned network take, as sentences; '' without one."""
-    words = {True: "less", False: "more", None: "not significantly more or less"}
-    return " ".join(
-        f"On {title}, errors of the bare network remove {float(first.mean()):.2f} of white noise's power. Those of "
-        f"the preconditioned network remove {_text(second)}, which is {words[less]}."
-        for title, first, second, less in _own_errors(before, after)
-    )
-
-
-def nearer_with_either(before: Found, after: Found) -> str:
-    """Which methods come nearer to the targets than the standard inversion with the bare network and with the
-    preconditioned one, as a sentence. before, after: of the benchmark."""
-    networks = before, {name: after[name] for name in before}
-    counts = [
-        f"{called(name)} " + " and ".join("{} ({})".format(*fine_detail.nearer(found, name)) for found in networks)
-        for name in IMAGES["methods"][1:]
-    ]
-    return (
-        f"Number of data sets, of {len(before)}, on which fine detail is significantly nearer to that of the targets "
-        "than with the standard inversion (in brackets: farther), first with the bare and then with the "
-        f"preconditioned networks: {'; '.join(counts)}."
-    )
+    return [f"{first:.2f} and {second:.2f} on {title}" for title, first, second in pairs if first < second]
 
 
 def levels_matter(study: xr.Dataset) -> str:

@@ -23,7 +23,7 @@ from spectral_collapse.findings.intervals import ENDS, beside, gap, means, stack
 from spectral_collapse.findings.latents import Found, called, methods
 from spectral_collapse.findings.measured import Measured, at_least, exact, images, title_of
 from spectral_collapse.findings.registered import margin
-from spectral_collapse.findings.tidy import each, items
+from spectral_collapse.findings.tidy import each
 from spectral_collapse.later import torch
 from spectral_collapse.statistics import SHARE, Interval, bootstrap_mean, interval, text
 from spectral_collapse.studies.decorrelation import PATCH
@@ -182,21 +182,15 @@ def table(found: Found) -> Cells:
     return pd.DataFrame(map(cells.row, rows))
 
 
-def scale_verdict(found: Found) -> str:
-    """How much of the standard inversion's missing S_DC comes back when its latents get the norm of white noise."""
-    lines = []
+def scale_gains(found: Found) -> str:
+    """How much S_DC of the standard inversion's latents changes when they get the norm of white noise, of how much it
+    lacks, on each data set with the method white norm."""
+    told = []
     for one in found.values():
         if "white_norm" in one["series"]:
             gain = gap(one["s_dc"].sel(patch=PATCH), series=("white_norm", "standard"))
-            lines.append(f"{title_of(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
-    if not lines:
-        return (
-            "The method white norm was not run, so too little variance cannot be separated from too much correlation."
-        )
-    return (
-        "**Is it only too little variance?** If the standard inversion's latents are scaled to the norm of white noise "
-        f"(*white norm*), $S_{{DC}}$ changes by this much of what it lacks: {'; '.join(lines)}."
-    )
+            told.append(f"{title_of(one)} {text(gain)} of {white_s_dc(one) - s_dc(one, 'standard').mean:.3f}")
+    return "; ".join(told)
 
 
 def weak_noise(found: Found) -> dict[str, Any]:
@@ -206,18 +200,6 @@ def weak_noise(found: Found) -> dict[str, Any]:
     noise = torch.randn(_DRAWN, one.attrs["latent_channels"], side, side, generator=torch.Generator().manual_seed(0))
     listed = ", ".join(f"{metrics.s_dc(noise * sd).mean():.2f} at {sd:g}" for sd in DEVIATIONS)
     return {"listed": listed, "draws": _DRAWN, "side": side}
-
-
-@each(items)
-def distance_verdict(one: xr.Dataset) -> str:
-    """How far the correlation of each series reaches: the first distance whose interval holds 0."""
-    told = []
-    for name, rows in means(one["autocorrelation"]).groupby("series", sort=False):
-        holds = rows[(rows["low"] <= 0) & (rows["high"] >= 0)]
-        upto = f"{holds['distance'].iloc[0] - 1} px" if len(holds) else "all distances"
-        nearest = rows[rows["distance"] == 1] if name != WHITE else rows[:0]
-        told += [f"{called(name)} {text(row)} ({upto})" for row in nearest.itertuples()]
-    return f": {', '.join(told)}."
 
 
 def calibration_verdict(found: Found) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
-from spectral_collapse.findings.gaussian import own_band
+from spectral_collapse.findings.gaussian import orders, own_band
 from spectral_collapse.findings.intervals import ENDS, beside, concat, means
 from spectral_collapse.findings.measured import exact
 from spectral_collapse.metrics.radial_spectrum import BANDS
@@ -29,11 +29,9 @@ ORDERS = ("order 1", "order 2")
 
 def law(study: xr.Dataset) -> pd.DataFrame:
     """Power and squared correlation of latents, a row per way to enter and power of the data. Columns series, ratio (S
-    / s_0^2), power and kept, each with _low and _high, 95 % bootstrap intervals over draws, and _expected."""
-    tables = []
-    for name in ("power", "kept"):
-        found = means(study[f"law_{name}"], "draw").set_index(["entering", "ratio"])[ENDS]
-        tables += [beside(found, name), study[f"law_{name}_expected"].to_series().rename(f"{name}_expected")]
+    / s_0^2), power and kept, each with _low and _high, 95 % bootstrap intervals over draws."""
+    places = ["entering", "ratio"]
+    tables = [beside(means(study[f"law_{of}"], "draw").set_index(places)[ENDS], of) for of in ("power", "kept")]
     return pd.concat(tables, axis=1).reset_index(names=["series", "ratio"])
 
 
@@ -114,10 +112,9 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
     return found[["panel", "series", "calls", "mean"]]
 
 
-def orders(study: xr.Dataset) -> xr.DataArray:
-    """The perfect network's orders: minus the slope of log error against log steps of the last two runs."""
-    perfect = study["error"].sel(spectral_error=0.0).isel(steps=[-2, -1])
-    return -(np.log(perfect).diff("steps") / np.log(perfect["steps"]).diff("steps")).isel(steps=0, drop=True)
+def perfect_orders(study: xr.Dataset) -> xr.DataArray:
+    """The orders of the perfect network, of the last two runs."""
+    return orders(study["error"].sel(spectral_error=0.0), runs=2)
 
 
 def enough(study: xr.Dataset) -> xr.DataArray:
@@ -129,7 +126,7 @@ def enough(study: xr.Dataset) -> xr.DataArray:
 
 def orders_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per placing of the levels and walk: order, and for each wrong network the calls that are `enough`."""
-    order, calls = orders(study), enough(study)
+    order, calls = perfect_orders(study), enough(study)
     columns = {"Order": order.to_series().map("{:.2f}".format)}
     for wrong in filter(None, study["spectral_error"].to_numpy()):
         floor = float(study["floor"].sel(spectral_error=wrong, process=TIME)[-1])
@@ -187,7 +184,7 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
         "apart": abs(study["s_lf"].sel(walk=FINE).mean("draw") - study["s_lf_expected"]).max(),
         "exact": study["detail_expected"].sel(noise=EVERYWHERE).min(),
         "early": early,
-        "order": orders(study),
+        "order": perfect_orders(study),
         "near": NEAR,
         "stops": "; ".join(stops) or "no wrong network was tried",
         "coarse": study["error"].sel(process=TIME, solver="2M", spectral_error=0.0).min(),

@@ -10,16 +10,16 @@ import pandas as pd
 import xarray as xr
 
 from spectral_collapse import statistics
-from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.claims import family
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import Held, below, equal, title_of
 from spectral_collapse.findings.registered import margin
-from spectral_collapse.findings.tidy import by_data
+from spectral_collapse.findings.tidy import by_data, enumerated
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.benchmark import TARGET
 
-METHODS = ("standard", "dpm_solver", "cycle_diffusion", "taba", "ovg", "ovg+taba")
+METHODS = ("standard", "dpm_solver", "cycle_diffusion", "nullspace+dpm", "taba", "ovg", "ovg+taba")
 """What is shown, as far as the benchmark has it: the standard inversion, what costs no more, and the papers' cures."""
 
 
@@ -84,6 +84,17 @@ def amount_and_fit(found: Found, methods: Sequence[str] = METHODS) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
+def detail_and_structure(found: Found) -> pd.DataFrame:
+    """The structure (mean, low, high) that methods keep on each data set, minus the standard inversion's; `miss`."""
+    rows = []
+    for study in found.values():
+        for name in (one for one in METHODS if one in study["point"]):
+            off = dict(zip(("miss", "miss_low", "miss_high"), miss(study, name), strict=True))
+            kept = structure(study, name)._asdict()
+            rows.append({"panel": title_of(study), "series": called(name), **kept, **off})
+    return pd.DataFrame(rows)
+
+
 def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
     """Whether a method's `misfit` is significantly smaller than another's; None where they do not differ or are equal
     within the registered margin."""
@@ -91,10 +102,19 @@ def fits(study: xr.Dataset, method: str, other: str = "standard") -> Held:
     return None if equal(found, 0, near) else below(found, 0)
 
 
-def follows(study: xr.Dataset) -> bool:
-    """Whether the detail of the standard inversion's images follows their targets': its `misfit` is significantly
-    smaller than that of the same amount in all images."""
-    return below(statistics.interval(misfit(study, "standard") - misfit(study, TARGET)), 0) is True
+def follows(study: xr.Dataset, method: str = "standard") -> bool:
+    """Whether the detail of a method's images follows their targets': its `misfit` is significantly smaller than that
+    of the same amount in all images."""
+    return below(statistics.interval(misfit(study, method) - misfit(study, TARGET)), 0) is True
+
+
+def unfitted(found: Found) -> list[str]:
+    """The data sets on which the detail of no method `follows` the targets'."""
+    return [
+        title_of(study)
+        for study in found.values()
+        if not any(follows(study, name) for name in METHODS if name in study["point"])
+    ]
 
 
 def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Interval:
@@ -115,6 +135,21 @@ def nearer(found: Found, method: str) -> tuple[int, int]:
     farther from them."""
     held = [closer(study, method) for study in found.values() if method in study["point"]]
     return held.count(True), held.count(False)
+
+
+def with_ordinary_networks(found: Found) -> tuple[int, int, int]:
+    """How many methods bring fine detail nearer to the targets on any of these data sets, how many take it farther away
+    on any, and of how many."""
+    counts = [nearer(found, name) for name in METHODS[1:]]
+    return sum(near > 0 for near, _ in counts), sum(far > 0 for _, far in counts), len(counts)
+
+
+def ordinary(found: Found) -> str:
+    """`with_ordinary_networks` as a sentence behind another; '' without results."""
+    better, worse, of = with_ordinary_networks(found)
+    where = enumerated(map(title_of, found.values()))
+    told = f"{better or 'none'} of {of} methods brought fine detail nearer, and {worse or 'none'} took it farther away"
+    return f" With ordinary networks on {where}, {told}." * bool(found)
 
 
 def average(found: Found, method: str) -> float:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import xarray as xr
 
 from spectral_collapse import datasets
-from spectral_collapse.findings.benchmark import called, difference, per_image
+from spectral_collapse.findings.benchmark import difference, per_image
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, is_below, judge
 from spectral_collapse.findings.latents import counted
-from spectral_collapse.findings.measured import Measured, title_of
-from spectral_collapse.findings.selections import Networks, from_white, per_data_set
+from spectral_collapse.findings.measured import Measured
+from spectral_collapse.findings.selections import Networks, per_data_set
 from spectral_collapse.networks.checkpoints import usual
 from spectral_collapse.processes import Process
-from spectral_collapse.statistics import Interval, interval, text
+from spectral_collapse.statistics import Interval, interval
 from spectral_collapse.studies.benchmark import TARGET
+from spectral_collapse.studies.latents import WHITE
 
 EPSILON, FLOW = "epsilon", "flow"
 """How the page calls its networks: the one that ships for the data, and one of flow matching."""
@@ -42,30 +44,28 @@ def entries(processes: Mapping[str, Process]) -> str:
     )
 
 
-def answer(found: Networks) -> str:
-    """On which data sets flow matching collapses, what is left with either network, and whether cures help."""
-    studies = next(iter(per_data_set(found).values()))
-
-    def brought(point: str) -> str:
-        gain = difference(studies[FLOW], point, "standard", "hf_excess")
-        words = "a significant gain" if gain.low > 0 else "no significant gain"
-        return f"by {text(gain, 2)} with {called(point)} ({words})"
+def answer(found: Networks) -> dict[str, Any]:
+    """On which data sets latents of flow matching collapse, and their images lack energy; how TABA and OVG change the
+    energy on the first data set, and whether that is a gain."""
+    study = next(iter(per_data_set(found).values()))[FLOW]
+    taba, ovg = (difference(study, point, "standard", "hf_excess") for point in ("taba", "ovg"))
 
     def where(gap: Callable[[xr.Dataset], Interval]) -> str:
-        names = [title_of(one) for one in found[FLOW].values() if gap(one).high < 0]
-        listed = f" ({'; '.join(names)})" if names else ""
-        return f"on {len(names)} of {len(found[FLOW])} data sets{listed}"
+        names = Measured.of(found[FLOW], gap).below()
+        return f"{len(names)} of {len(found[FLOW])} data sets" + f" ({'; '.join(names)})" * bool(names)
 
-    off = _minus("standard", TARGET, "hf_excess")
-    return (
-        f"**Answer.** With flow matching, latents collapse {where(from_white)}, and images lack high-frequency energy "
-        f"{where(off)}. On {counted(studies[FLOW])}, log energy at high frequencies changes {brought('taba')} and "
-        f"{brought('ovg')}."
-    )
+    return {
+        "collapse": where(_FROM_WHITE), "lack": where(_LACK), "data": counted(study),
+        "taba": taba, "taba_gains": taba.low > 0, "ovg": ovg, "ovg_gains": ovg.low > 0,
+    }  # fmt: skip
 
 
 def _minus(point: str, baseline: str, score: str) -> Callable[[xr.Dataset], Interval]:
     return functools.partial(difference, point=point, baseline=baseline, score=score)
+
+
+_FROM_WHITE, _LACK = _minus("standard", WHITE, "s_dc"), _minus("standard", TARGET, "hf_excess")
+"""S_DC of the standard inversion's latents minus that of white noise, and log energy minus that of true targets."""
 
 
 def claims(found: Networks) -> list[Claim]:
@@ -82,9 +82,9 @@ def claims(found: Networks) -> list[Claim]:
 
     energy, whiteness = "log HF energy", "S_DC"
     rows = [
-        ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", from_white, is_below),
+        ("Latents of flow matching are less white than white noise", "S_DC minus white noise's", _FROM_WHITE, is_below),
         ("Images of flow matching have less energy at high frequencies than true targets", f"difference of {energy}",
-         _minus("standard", TARGET, "hf_excess"), is_below),
+         _LACK, is_below),
         ("TABA adds energy with flow matching", f"difference of {energy}",
          _minus("taba", "standard", "hf_excess"), is_above),
         ("OVG adds energy with flow matching", f"difference of {energy}",

@@ -46,12 +46,13 @@ MANY = 13
 
 
 def html() -> str:
-    """`sentence`, and `table` behind it, to be opened, with links to published files; for `MANY` results a line."""
+    """`sentence`, and `table` behind it, to be opened, with links to published files; of more than `MANY` results the
+    number."""
     if not ledger.USED:
         return ""
     if len(ledger.USED) > MANY:
-        said = f"{len(ledger.USED)}; <code>spectral-collapse results status</code> lists them."
-        return f'<p class="spectral-collapse-results"><strong>Results behind this page:</strong> {said}</p>'
+        said = f"{len(ledger.USED)} results: <code>spectral-collapse results status</code>"
+        return f'<p class="spectral-collapse-results">{said}</p>'
     with pd.option_context("display.max_colwidth", None):
         rows = table().map(markup.escape)
         rows["In Python"] = "<code>" + rows["In Python"] + "</code>"

@@ -70,7 +70,7 @@ def convergence(study: xr.Dataset) -> pd.DataFrame:
     slopes = xr.DataArray([1.0, 2.0], {"method": ["order 1", "order 2"]}, ["method"])
     slopes = slopes.expand_dims(process=study["process"])
     guides = (float(study["steps"][0]) / study["steps"]) ** slopes
-    mean, order = (xr.concat(pair, "method") for pair in ((study["error"], guides), (orders(study), slopes)))
+    mean, order = (xr.concat(pair, "method") for pair in ((study["error"], guides), (orders(study["error"]), slopes)))
     table = xr.Dataset({"mean": mean, "order": order}).to_dataframe().reset_index().dropna(subset="mean")
     return table.rename(columns={"process": "panel", "method": "series"})
 
@@ -118,7 +118,7 @@ def noise_at_level(study: xr.Dataset) -> pd.DataFrame:
 
 def methods_table(study: xr.Dataset) -> pd.DataFrame:
     """A row per method: fitted order, network calls of an inversion, and the error of the round trip, by process."""
-    order = orders(study).rename(method="trip").reindex(trip=study["trip"])
+    order = orders(study["error"]).rename(method="trip").reindex(trip=study["trip"])
     shown = {"Order": order.to_pandas().map(_order), "Round trip": study["round_trip"].to_pandas().map("{:.0e}".format)}
     columns = {f"{title}, {name}": table.loc[name] for title, table in shown.items() for name in table.index}
     columns["Network calls"] = study["calls"].sel(process=PRESERVING).to_series()
@@ -139,9 +139,9 @@ def noise_table(study: xr.Dataset) -> pd.DataFrame:
     return found.map(lambda value: "-" if np.isnan(value) else f"{value:.3f}")
 
 
-def orders(study: xr.Dataset) -> xr.DataArray:
-    """Minus the slope of log error against log steps of the three finest runs; NaN if one overflowed."""
-    finest = np.log(study["error"].isel(steps=slice(-3, None)))
+def orders(error: xr.DataArray, runs: int = 3) -> xr.DataArray:
+    """Minus the slope of log error against log steps of the finest runs; NaN if one overflowed."""
+    finest = np.log(error.isel(steps=slice(-runs, None)))
     distance = np.log(finest["steps"]) - np.log(finest["steps"]).mean()
     return -(finest * distance).sum("steps", skipna=False) / (distance**2).sum()
 
@@ -155,7 +155,7 @@ def numbers(study: xr.Dataset) -> dict[str, Any]:
     """What the page says beside what is stored: on what a perfect network loses and what brings it back."""
     preserving, last, entries = study.sel(process=PRESERVING), study.isel(replaced=-1), study["entry"].to_series()
     faint = study.sel(variance=entries[EXPLODING] / 10, method="nearest")
-    order = orders(study).sel(process=EXPLODING).to_series()
+    order = orders(study["error"]).sel(process=EXPLODING).to_series()
     wild = study["error"].max("steps").to_series().unstack("method").max()
     return {
         "faint": preserving["terminal"].sel(variance=entries[PRESERVING] / 10, method="nearest").max(),

@@ -53,14 +53,14 @@ def answer(
     collapsed: Found,
     judged: Found,
     again: Sequence[xr.Dataset],
-    bare: Found,
-    bare_images: Found,
+    ordinary: Found,
+    ordinary_images: Found,
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark; seen, decomposed, collapsed, judged: of the studies perception, decomposition, collapse and
     fidelity; in all of them the data set that the page speaks of is the first. again: of `trained_again`.
-    bare, bare_images: of decomposition and of the benchmark, with networks that are not preconditioned.
+    ordinary, ordinary_images: of decomposition and of the benchmark, with networks that are not preconditioned.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     latent = choose.best(found, seen, latent=True)
@@ -71,36 +71,27 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "accounts": f"{decomposition.accounts(decomposed)}{_bare_errors(bare)}",
-        "either": _bare_counts(bare_images),
+        "accounts": decomposition.accounts(decomposed),
+        "blamed": decomposition.blamed(ordinary, "[ordinary networks](notebooks/why.ipynb)"),
+        "either": _either(ordinary_images),
         "missed": fine_detail.miss(study, "standard"),
         "best": called(best := choose.best(found, seen)),
         "mended": fine_detail.miss(study, best).mean,
         "ovg": fine_detail.miss(study, "ovg").mean,
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "lost": perception.kept(found, "ovg")[1],
-        "latent": f"{'our own ' * latent.startswith('nullspace')}{called(latent)}",
+        "latent": f"{'our ' * latent.startswith('nullspace')}{called(latent)}",
         "told": networks.counted_apart(list(judged.values())),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
+        "total": len(found),
     }
 
 
-def _bare_errors(bare: Found) -> str:
-    """That with other networks their errors are the largest cause, where they are on all data sets."""
-    blamed = bare and all(decomposition.largest(one) == "own error" for one in bare.values())
-    return " With [bare networks](notebooks/why.ipynb), without our preconditioning, their errors do." * bool(blamed)
-
-
-def _bare_counts(found: Found) -> str:
-    """On how many data sets methods bring detail nearer to the targets with bare networks (in brackets: farther)."""
-    counts = [
-        "{} {} ({})".format(called(name), *fine_detail.nearer(found, name))
-        for name in fine_detail.METHODS[1:]
-        if all(name in one["point"] for one in found.values())
-    ]
-    told = f" With bare networks, detail is nearer (farther) on, of {len(found)}: {', '.join(counts)}."
-    return told * bool(found)
+def _either(ordinary: Found) -> str:
+    better, worse, of = fine_detail.with_ordinary_networks(ordinary)
+    told = f" With ordinary networks {better or 'none'} of {of} methods helped and {worse or 'none'} harmed."
+    return told * bool(ordinary)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:
@@ -108,8 +99,8 @@ def _again(studies: Sequence[xr.Dataset]) -> str:
         return ""
     first, second = (fine_detail.energy(one, "standard").mean for one in studies)
     return (
-        f" A second training for {title_of(studies[0])} gives {second:.2f} times the detail instead of "
-        f"{first:.2f} ({studies[0].sizes['sample']} images)."
+        f"The network of {title_of(studies[0])}, trained again, gave {second:.2f} times the detail, not {first:.2f} "
+        f"({studies[0].sizes['sample']} images). "
     )
 
 

@@ -22,7 +22,7 @@ BBBC021 = ("bbbc021_x8", "bbbc021_x16", "bbbc021_x32")
 _ACRONYMS = ("taba", "ovg", "edm", "bdia", "dpm", "edict", "gnri", "ilvr")
 _NAMES = {
     "closed form": "ideal denoiser",
-    "ddpm_friendly": "DDPM friendly",
+    "ddpm_friendly": "edit-friendly DDPM",
     "dpm_solver": "DPM-Solver++",
     "easy_inv": "EasyInv",
     "fireflow": "FireFlow",

@@ -7,7 +7,6 @@ in tables are the columns of `intervals.means`.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,14 +20,12 @@ from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
-from spectral_collapse.findings.measured import attr, images, said, title_of
+from spectral_collapse.findings.measured import attr, said, title_of
 from spectral_collapse.findings.selections import on_shared_images
-from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, usual
 from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, text
 from spectral_collapse.studies import benchmark
-from spectral_collapse.studies.latents import WHITE
 from spectral_collapse.studies.networks import DOMAINS
 from spectral_collapse.training import records
 
@@ -161,46 +158,16 @@ def _shared_runs() -> list[xr.Dataset] | None:
     return records.alike(paths.checkpoints() / SHARED, paths.records() / ALONE)
 
 
-def answer(study: xr.Dataset) -> str:
-    """Where the first network loses texture: the autoencoder, the network or the inversion, as Markdown."""
+def answer(study: xr.Dataset) -> dict[str, Any]:
+    """Of the first network: lost, the energy of translations over that of samples from white noise; kept, what the
+    autoencoder leaves of the targets' energy, None in pixel space; sampled, the energy of samples from white noise over
+    that of training targets."""
     name, one = each(study)[0]
-    lost = _ratio_to_noise(one)
-    blame = "The inversion loses the detail" if lost.high < 1 else "It is not shown that the inversion loses detail"
-    space = (
-        f"The autoencoder keeps {_times(one['excess_ceiling'] - study['excess_real'])} of the targets' energy"
-        if str(one["autoencoder"].item())
-        else "The network works on pixels"
-    )
-    return (
-        f"{blame}. With the network `{name}` ({title_of(study)}, {images(study)}), translations have {text(lost, 2)} "
-        f"times the high-frequency energy of samples from white noise. {space}, and samples from white noise have "
-        f"{_times(every_draw(one['excess_noise']))} times the mean energy of training targets."
-    )
-
-
-def verdict(study: xr.Dataset) -> str:
-    """What the numbers say, as a Markdown list, with 95 % bootstrap intervals."""
-    real = study["excess_real"]
-    lines = [
-        f"- **Test targets** ({attr(study, 'data_source')}) have {_times(real)} times the mean high-frequency "
-        f"energy of training targets."
-    ]
-    for one in (study.sel(model=name) for autoencoder, name in first_with(study).items() if autoencoder):
-        lines.append(
-            f"- **The autoencoder** keeps {_times(one['excess_ceiling'] - real)} of the energy of test targets, with a "
-            f"PSNR of {mean_text(one['psnr_ceiling'], 1)} dB."
-        )
-    for name, one in each(study):
-        gap = _ratio_to_noise(one)
-        differs = gap.low > 1 or gap.high < 1
-        apart = f"{text(gap, 2)} times as much as from white noise" if differs else "no significant difference"
-        lines.append(
-            f"- **Samples of `{name}`** have {_times(every_draw(one['excess_noise']))} times the mean energy of "
-            "training targets if they start from white noise. From inverted sources they have "
-            f"{_times(one['excess_translated'])} times that energy ({apart}). Its latents have an S_DC of "
-            f"{_share(one['s_dc'])}; white noise has {float(one['white_s_dc']):.3f}."
-        )
-    return "\n".join(lines)
+    lost, kept = _energies(one["excess_translated"], every_draw(one["excess_noise"])), None
+    if str(one["autoencoder"].item()):
+        kept = statistics.geometric_mean(one["excess_ceiling"] - study["excess_real"])
+    sampled = statistics.geometric_mean(every_draw(one["excess_noise"]))
+    return {"network": name, "lost": lost, "loses": lost.high < 1, "kept": kept, "sampled": sampled}
 
 
 def first_with(study: xr.Dataset) -> dict[str, str]:
@@ -337,9 +304,9 @@ def learnt(study: xr.Dataset) -> str:
 
 
 def _per_network(found: xr.Dataset | Sequence[xr.Dataset], row: Callable[[xr.Dataset], dict[str, str]]) -> pd.DataFrame:
-    """A row of texts per network, in which no line break parts an interval."""
+    """A row of texts per network."""
     rows = [{"Network": name} | row(one) for name, one in each(found)]
-    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network").map(_unbroken)
+    return pd.DataFrame(rows).set_index("Network").rename_axis(index=None, columns="Network")
 
 
 @tidy.each(_per_network)
@@ -432,16 +399,13 @@ def counted_apart(studies: Sequence[xr.Dataset]) -> tuple[int, int]:
     return sum(gap > TOLD_APART for gap in gaps), len(gaps)
 
 
-def told_apart_verdict(studies: Sequence[xr.Dataset]) -> str:
-    """Of how many networks a classifier hardly tells the samples from real images, as a sentence of Markdown."""
-    gaps = {said(name): float(one["c2st"] - one["c2st_training"]) for name, one in each(studies)}
-    clear = [f"`{name}`" for name, gap in gaps.items() if gap <= TOLD_APART]
-    passing = f", but not of {enumerated(clear)}," if clear else ""
-    return (
-        f"A classifier can distinguish the samples of {len(gaps) - len(clear)} of {len(gaps)} networks{passing} from "
-        f"real images. The area under its ROC curve is {min(gaps.values()):.2f} to {max(gaps.values()):.2f} above that "
-        f"for training images; we allow {TOLD_APART:g}."
-    )
+def telling_apart(studies: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """`counted_apart`; clear, the networks whose samples are hardly told from real images; least and most, by how much
+    the area for samples exceeds that for training images."""
+    gaps = {f"`{said(name)}`": float(one["c2st"] - one["c2st_training"]) for name, one in each(studies)}
+    (apart, count), least, most = counted_apart(studies), min(gaps.values()), max(gaps.values())
+    clear = [name for name, gap in gaps.items() if gap <= TOLD_APART]
+    return {"apart": apart, "count": count, "clear": clear, "least": least, "most": most, "allowed": TOLD_APART}
 
 
 def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
@@ -454,24 +418,7 @@ def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
             methods = ("standard", "taba", "ovg", "ovg+taba")
             rows.append(row | {called(point): text(fine_detail.energy(one, point), 2) for point in methods})
     names = ["Data", "Network"]
-    return pd.DataFrame(rows, columns=None if rows else names).set_index(names).map(_unbroken)
-
-
-def again_verdict(recorded: Mapping[str, xr.Dataset]) -> str:
-    """With how many trainings per data set standard latents are not white, and images lack energy, as Markdown."""
-    lines = []
-    for title, networks in trainings(recorded).items():
-        whiteness = [(mean_of(one, "s_dc", "standard"), mean_of(one, "s_dc", WHITE)) for one in networks.values()]
-        energy = [fine_detail.energy(one, "standard") for one in networks.values()]
-        apart = max(times.low for times in energy) > min(times.high for times in energy)
-        lines.append(
-            f"- **{title}**: latents are less white than white noise with "
-            f"{sum(latents.high < white.mean for latents, white in whiteness)} of {len(networks)} networks. Images "
-            f"have less fine detail than their true targets with {sum(times.high < 1 for times in energy)}. They have "
-            f"{' and '.join(text(times, 2) for times in energy)} times as much, with intervals that "
-            f"{'do not ' if apart else ''}overlap."
-        )
-    return "\n".join(lines)
+    return pd.DataFrame(rows, columns=None if rows else names).set_index(names)
 
 
 def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
@@ -501,27 +448,9 @@ def starts(one: xr.Dataset) -> dict[str, str]:
     }
 
 
-def starts_verdict(studies: Sequence[xr.Dataset]) -> str:
-    """For which networks white noise is no start, as a sentence of Markdown."""
-    listed = "; ".join(
-        f"`{name}` {float(one['leak']):.1f} standard deviations, SWD {float(one['swd'].mean()):.2f} from white noise "
-        f"and {float(one['swd_marginal'].mean()):.2f} from noised targets"
-        for name, one in each(studies)
-        if float(one["leak"]) > LEAKS
-    )
-    if not listed:
-        return f"At the noisiest level, all mean targets are within {LEAKS:g} standard deviations of white noise."
-    return f"White noise is more than {LEAKS:g} standard deviations from the ends of these trajectories: {listed}."
-
-
-def _times(logarithms: xr.DataArray) -> str:
-    """The geometric mean of what these are the logarithms of."""
-    return text(statistics.geometric_mean(logarithms), 2)
-
-
-def _ratio_to_noise(one: xr.Dataset) -> Interval:
-    """The energy of translations over that of samples from white noise."""
-    return _energies(one["excess_translated"], every_draw(one["excess_noise"]))
+def far(studies: Sequence[xr.Dataset]) -> list[str]:
+    """The networks whose mean targets at the noisiest level are more than `LEAKS` from white noise."""
+    return [f"`{said(name)}`" for name, one in each(studies) if float(one["leak"]) > LEAKS]
 
 
 def sampled(study: xr.Dataset) -> Interval:
@@ -543,11 +472,6 @@ def _energies(above: xr.DataArray, below: xr.DataArray) -> Interval:
 
 _share = functools.partial(mean_text, bounds=SHARE)
 """The mean of a score between 0 and 1 with its interval."""
-
-
-def _unbroken(shown: str) -> str:
-    """A text in which no line break parts an interval."""
-    return re.sub(r"(\[\S+), ", "\\1,\u00a0", shown)
 
 
 def _extent(values: xr.DataArray) -> str:

@@ -19,7 +19,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_below, is_equal, j
 from spectral_collapse.findings.intervals import exponential, means
 from spectral_collapse.findings.latents import Found, called, counted, jackknife, jackknifed, stacked
 from spectral_collapse.findings.measured import UNKNOWN, Measured, at_least, below, exact
-from spectral_collapse.findings.tidy import by_series, each, items, of_draws
+from spectral_collapse.findings.tidy import by_series, each, of_draws
 from spectral_collapse.statistics import Interval, text
 from spectral_collapse.studies.latents import CLOSED, WHITE
 
@@ -98,23 +98,6 @@ def answer(study: xr.Dataset) -> dict[str, str]:
         **{reading: text(_relative(study, "standard", reading), 2) for reading in READINGS},
         "loss": loss if told else "There is no significant loss.",
     }
-
-
-@each(items, counted)
-def verdict(study: xr.Dataset) -> str:
-    """What each data set says, as a Markdown list."""
-
-    def fewer(reading: str) -> str:
-        ranks = {called(name): _relative(study, name, reading) for name in latents.methods(study)}
-        return ", ".join(f"{name} ({rank.mean:.3f})" for name, rank in ranks.items() if below(rank, 1)) or "none"
-
-    return (
-        ": methods with fewer dimensions than white noise (in brackets: effective rank over that of white noise). In "
-        f"the set of latents: {fewer('set')}. In each latent by itself: {fewer('map')}. 95 % of the variance of the "
-        f"set is in {_components(study, 'standard'):.0f} components for the standard inversion and in "
-        f"{_components(study, WHITE):.0f} for white noise (ratio "
-        f"{text(_relative_components(study, 'standard'), 2)})."
-    )
 
 
 def lost(study: xr.Dataset) -> dict[str, Interval]:

@@ -12,6 +12,7 @@ import xarray as xr
 from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.claims import Claim, Rule, is_higher, is_lower, judge
+from spectral_collapse.findings.decomposition import by_network
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import Held, below, equal
 from spectral_collapse.findings.registered import margin
@@ -52,21 +53,30 @@ def average(found: Found, method: str) -> float:
     return float(np.mean([float(distance(study, method).mean()) for study in found.values()]))
 
 
-def counts(found: Found, seen: Found) -> pd.DataFrame:
+def counts(found: Found, seen: Found, ordinary: Found) -> pd.DataFrame:
     """A row per method: its cost, and on how many data sets it is significantly nearer to the targets than the standard
     inversion (in brackets: farther), in fine detail and by ST-LPIPS, and on how many it keeps more structure (less).
 
-    found, seen: of the benchmark and of the study perception, on the same data sets.
+    found, seen: of the benchmark and of the study perception, on the same data sets. ordinary: of the benchmark, with
+    the networks of `decomposition.ordinary`; fine detail has a column for each kind of network. Heads count data sets.
     """
     costs = next(iter(found.values()))["inversion_cost"].to_series()
+    titles, kinds = {"preconditioned": "Detail", "ordinary": "Detail, ordinary"}, by_network(found, ordinary).items()
+    networks = {f"{titles[kind]} ({len(some)})": some for kind, some in kinds if some}
     rows = {}
     for name in (one for one in fine_detail.METHODS[1:] if one in costs):
         more, less = kept(found, name)
+        detail = {
+            column: "{} ({})".format(*fine_detail.nearer(some, name))
+            if any(name in one["point"] for one in some.values())
+            else "-"
+            for column, some in networks.items()
+        }
         rows[called(name)] = {
             "Cost": f"{costs[name]:.1f}",
-            "Fine detail": "{} ({})".format(*fine_detail.nearer(found, name)),
-            "Perceptual network": "{} ({})".format(*nearer(seen, name)),
-            "Structure": f"{more} ({less})",
+            **detail,
+            f"Perceptual ({len(seen)})": "{} ({})".format(*nearer(seen, name)),
+            f"Structure ({len(found)})": f"{more} ({less})",
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Method")
 

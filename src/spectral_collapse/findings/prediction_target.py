@@ -16,7 +16,7 @@ from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.claims import QUESTION, Claim, Test, is_below, is_higher, is_lower
 from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import UNKNOWN, title_of
-from spectral_collapse.findings.selections import Networks
+from spectral_collapse.findings.selections import SHOWN, Networks
 from spectral_collapse.statistics import Interval, groups_of, text, wilson
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.benchmark import Selection
@@ -29,7 +29,7 @@ TRANSFORMERS = {"epsilon": "-dit", "x0": "-dit-sample"}
 """What a transformer predicts -> how the name of its checkpoint ends."""
 
 
-def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.SHOWN) -> pd.DataFrame:
+def improved(found: Networks, baseline: str) -> pd.DataFrame:
     """Table 6: the share of images that another network (series) improves, all methods of a data set together, with
     Wilson's interval, which counts independent pictures; and the paper's shares for 'x0', which count settings."""
     rows, printed = [], paper_tables.counts()
@@ -38,14 +38,14 @@ def improved(found: Networks, baseline: str, scores: Sequence[str] = selections.
         others = [network for network in studies if network != baseline and baseline in studies]
         for network in others:
             improved = [
-                comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(scores))["improved"]
+                comparison.paired(joint, f"{baseline}: {point}", [f"{network}: {point}"], list(SHOWN))["improved"]
                 for point in selections.shared(studies, network, baseline)
             ]
-            for score in scores:
+            for score in SHOWN:
                 share = float(np.mean([one.sel(score=score).item() for one in improved]))
                 ends = map(float, wilson(np.asarray(share), len(set(groups_of(joint)))))
                 rows.append((panel, f"{network} - {baseline}", title(score), share, *ends))
-        for score in scores if "x0" in studies and name.startswith("bbbc021") else ():
+        for score in SHOWN if "x0" in studies and name.startswith("bbbc021") else ():
             share = paper_tables.value(printed, "improved", table=6, score=paper_tables.printed_name(score))
             if share is not None:
                 rows.append((panel, "the paper, Table 6", title(score), share, share, share))
@@ -113,26 +113,21 @@ def transformer(network: str, dataset: str) -> str:
     return datasets.info(dataset).family + TRANSFORMERS[network]
 
 
-def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> str:
-    """Whether transformers that predict the clean image restore texture, and which are read from their record."""
+def transformers_answer(found: Networks, recorded: Mapping[str, xr.Dataset]) -> dict[str, Any]:
+    """On how many data sets transformers that predict the clean image restore texture, and the differences; and what is
+    said of the networks that are read from their record, '' of none."""
     gaps = {
         counted(studies["x0"]): difference(selections.joined(studies), "x0: standard", "epsilon: standard", "s_hf")
         for studies in selections.per_data_set(found).values()
     }
     names = dict.fromkeys(transformer(network, name) for network, studies in found.items() for name in studies)
     read = [name for name in names if name in recorded]
-    if not read:
-        return (
-            "No results of a transformer that predicts the clean image are stored for these data sets; "
-            "`spectral-collapse train bbbc021-dit-sample` trains one, and `spectral_collapse.recording.record` "
-            "measures it."
-        )
-    listed = "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items())
-    return (
-        "With a transformer, x0-prediction significantly restores texture on "
-        f"{sum(gap.low > 0 for gap in gaps.values())} of {len(gaps)} data sets. $S_{{HF}}$ of the standard inversion's "
-        f"images with x0 minus that with epsilon is {listed}.\n\n{selections.absent(read, recorded)}"
-    )
+    return {
+        "restored": sum(gap.low > 0 for gap in gaps.values()),
+        "count": len(gaps),
+        "gaps": "; ".join(f"{text(gap)} on {data}" for data, gap in gaps.items()),
+        "read": selections.absent(read, recorded) if read else "",
+    }
 
 
 def transformer_claims(found: Networks) -> list[Claim]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -18,7 +19,6 @@ from spectral_collapse.findings.intervals import bounds_of, means
 from spectral_collapse.findings.latents import BBBC021, Found, counted
 from spectral_collapse.findings.measured import Measured, alike, title_of
 from spectral_collapse.findings.selections import SHOWN, printed_row
-from spectral_collapse.findings.tidy import enumerated
 from spectral_collapse.statistics import interval, text
 from spectral_collapse.studies.benchmark import Selection
 from spectral_collapse.studies.latents import CLOSED
@@ -31,11 +31,11 @@ PICTURES = 1
 _DEFICIT = "high_frequency_deficit"
 
 
-def by_factor(found: Found, scores: Sequence[str] = SHOWN) -> pd.DataFrame:
+def by_factor(found: Found) -> pd.DataFrame:
     """Table 5: scores (panel) against the scale factor by series."""
     tables, factors = [], factors_of(found)
     for name, study in found.items():
-        for score in scores:
+        for score in SHOWN:
             for dim, values in (("point", study[score].mean("seed")), ("known", study.get(f"known_{score}"))):
                 if values is not None:
                     rows = means(values, bounds=bounds_of(score))
@@ -70,33 +70,24 @@ def factors_of(found: Found) -> dict[str, int]:
     return {name: int(tails[name]) for name in sorted(tails, key=lambda name: int(tails[name]))}
 
 
-def answer(found: Found) -> dict[str, str]:
-    """What the latents lack at each factor, with the network and in closed form, and how that grows."""
-    factors = factors_of(found)
-    standard, closed = (
-        ", ".join(f"{text(value(found[name], _DEFICIT, point), 2)} at x{one}" for name, one in factors.items())
-        for point in ("standard", CLOSED)
-    )
-    return {"growth": _growth([found[name] for name in factors]), "standard": standard, "closed": closed}
-
-
-def _growth(order: Sequence[xr.Dataset]) -> str:
-    """Whether what latents lack grows from each factor to the next on the same images, and whether the sources'
-    spectrum explains the change from the smallest to the largest; '' for a single factor or other images."""
-    steps = _steps(order, _DEFICIT).values()
-    if not steps:
-        return ""
-    grows = {True: "grows", False: "shrinks", None: "does not grow (or shrink)"}
-    explained = {True: "more", False: "less", None: "not significantly more or less"}
-    whole, known = (
-        per_image(order[-1], point, _DEFICIT) - per_image(order[0], point, _DEFICIT) for point in ("standard", CLOSED)
-    )
-    return (
-        f"This deficit {grows[alike(*(above(step, 0) for step in steps))]} with each factor. It changes by "
-        f"{enumerated(text(step, 2) for step in steps)} from one factor to the next, and by {text(interval(whole), 2)} "
-        f"from the first to the last. The spectrum of the sources explains a change of {text(interval(known), 2)}, "
-        f"which is {explained[above(interval(known - whole), 0)]}. "
-    )
+def answer(found: Found) -> dict[str, Any]:
+    """What the latents lack at each factor, with the network and in closed form. Of the same images and two factors at
+    least: steps, how that changes from each factor to the next; grows, what these say together; whole, the change from
+    the smallest to the largest; known, the one that the sources' spectrum explains; more, whether that is more."""
+    factors, about = factors_of(found), dict.fromkeys(("steps", "grows", "whole", "known", "more"))
+    order = [found[name] for name in factors]
+    for which, point in (("standard", "standard"), ("closed", CLOSED)):
+        lacks = zip(order, factors.values(), strict=True)
+        about[which] = ", ".join(f"{text(value(study, _DEFICIT, point), 2)} at x{one}" for study, one in lacks)
+    if steps := _steps(order, _DEFICIT).values():
+        whole, known = (
+            per_image(order[-1], point, _DEFICIT) - per_image(order[0], point, _DEFICIT)
+            for point in ("standard", CLOSED)
+        )
+        about["steps"] = [text(step, 2) for step in steps]
+        about["grows"] = alike(*(above(step, 0) for step in steps))
+        about |= {"whole": interval(whole), "known": interval(known), "more": above(interval(known - whole), 0)}
+    return about
 
 
 def _steps(order: Sequence[xr.Dataset], score: str) -> Measured:

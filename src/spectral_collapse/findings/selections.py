@@ -255,11 +255,6 @@ def collapse_claims(found: Networks, network: str, where: str, words: str, figur
     return judge(rules)
 
 
-def from_white(study: xr.Dataset) -> Interval:
-    """S_DC of the standard inversion's latents minus that of white noise."""
-    return difference(study, "standard", WHITE, "s_dc")
-
-
 def _gap(studies: Mapping[str, xr.Dataset], network: str, baseline: str, point: str, score: str) -> Interval:
     return difference(joined(studies), f"{network}: {point}", f"{baseline}: {point}", score)
 

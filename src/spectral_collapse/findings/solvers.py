@@ -17,6 +17,7 @@ from spectral_collapse import statistics
 from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_below, is_lower, judge
 from spectral_collapse.findings.intervals import as_table, bounds_of, gap, means, stacked
 from spectral_collapse.findings.latents import Found
+from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import by_data, each, span
 from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval, text
@@ -133,12 +134,27 @@ def table(study: xr.Dataset) -> dict[str, str]:
     return {name: text(statistics.geometric_mean(values), 2) for name, values in _detail(study).items()}
 
 
-def answer(found: Found) -> dict[str, str]:
-    """By what factors the timestep, the solver and TABA change the fine detail of the standard inversion's images: the
-    smallest and the largest of all data sets."""
-    of = [{name: float(values.mean()) for name, values in _detail(study).items()} for study in found.values()]
+def _changes_of_detail(found: Found) -> dict[str, list[float]]:
+    """By which factor the timestep, the solver and TABA change fine detail on each data set."""
     columns = {"next": "next timestep", "second": "second order", "taba": "TABA"}
-    return {key: span(np.exp(one[name] - one["standard"]) for one in of) for key, name in columns.items()}
+    of = [{name: float(values.mean()) for name, values in _detail(study).items()} for study in found.values()]
+    return {key: [math.exp(one[name] - one["standard"]) for one in of] for key, name in columns.items()}
+
+
+def answer(found: Found) -> dict[str, str]:
+    """The smallest and the largest of these factors; yes: whether the timestep changes detail more than TABA does."""
+    factors = _changes_of_detail(found)
+    most = {key: max(abs(math.log(one)) for one in of) for key, of in factors.items()}
+    return {key: span(of) for key, of in factors.items()} | {
+        "yes": "Yes" if most["next"] > most["taba"] else "Not quite"
+    }
+
+
+def raised(found: Found) -> list[str]:
+    """The data sets on which the next timestep adds detail to images although it takes power from latents."""
+    more = zip(found.values(), _changes_of_detail(found)["next"], strict=True)
+    power = _telling("high_power", "standard")
+    return [title_of(study) for study, factor in more if factor > 1 and power(study).high < 0]
 
 
 def _detail(study: xr.Dataset) -> dict[str, xr.DataArray]:

@@ -44,6 +44,13 @@ class _Numbers(string.Formatter):
         return _Place(value) if isinstance(value, xr.DataArray) else value
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" in format_spec:
+            words = format_spec.split("|")
+            return words[0] if value else words[2] if value is None and len(words) == 3 else words[1]
+        if value is None:
+            return ""
+        if isinstance(value, list):
+            return enumerated(map(str, value), format_spec or "and")
         return text(value, int(format_spec or 3)) if isinstance(value, Interval) else format(value, format_spec)
 
 
@@ -52,8 +59,11 @@ def tell(template: str, study: xr.Dataset | None = None, /, **numbers: Any) -> s
     of a result; `images`, of which it is, and `sizes`, along its dimensions.
 
     Of an `Interval` the digits alone are given, as in '{gain:2}'. Of values '{loss[pixels][last]:2}' is the mean with
-    its interval at a place, by coordinates, and '{loss[pixels][last]:.2f}' the mean. Lines of a paragraph, or of an
-    item of a list, become one.
+    its interval at a place, by coordinates, and '{loss[pixels][last]:.2f}' the mean. A list is `enumerated`, as
+    '{titles}' or '{titles:or}'. Of alternatives, as in '{held:holds|fails|is open}', the first is for what is true or
+    not empty, the third, where there is one, for None, and the second for all else. They may have places themselves;
+    None is written as nothing there.
+    Lines of a paragraph, or of an item of a list, become one.
     """
     if study is not None:
         attrs = {name: said(one) if isinstance(one, str) else one for name, one in study.attrs.items()}

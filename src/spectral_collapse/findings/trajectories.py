@@ -17,7 +17,7 @@ from spectral_collapse.findings.claims import Claim, Rule, is_below, judge
 from spectral_collapse.findings.intervals import BAND_TITLES, concat, gap, high_mean, means, stacked
 from spectral_collapse.findings.latents import Found, called
 from spectral_collapse.findings.measured import images, title_of
-from spectral_collapse.findings.tidy import each, items, span
+from spectral_collapse.findings.tidy import each, span
 from spectral_collapse.statistics import POSITIVE, REAL, Bounds, Interval, text
 from spectral_collapse.studies.latents import WHITE
 
@@ -137,24 +137,6 @@ def answer(found: Found) -> dict[str, Any]:
 def counted(found: Found) -> str:
     """How many images each data set has, as one sentence of Markdown."""
     return f"**Images.** {'; '.join(f'{title_of(study)}: {images(study)}' for study in found.values())}."
-
-
-@each(items)
-def verdict(study: xr.Dataset) -> str:
-    """The first and the last steps of each method in numbers, a line of Markdown per data set."""
-    methods = []
-    for name in study["pictured_method"].to_numpy():
-        norm, label = study["noise_norm"].sel(walk="inversion"), study["label_sensitivity"]
-        ends = [
-            text(statistics.interval(values.sel(series=name).isel(step=at).mean("step"), bounds=POSITIVE), 2)
-            for values in (norm, label)
-            for at in (_first(study), _last(study))
-        ]
-        methods.append("{} {} to {} (label: {} to {})".format(_title(name), *ends))
-    return (
-        ", mean square of the predicted noise from the first to the last steps (in brackets: effect of the label): "
-        f"{'; '.join(methods)}."
-    )
 
 
 def _high(study: xr.Dataset) -> xr.DataArray:

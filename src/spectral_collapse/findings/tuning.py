@@ -25,7 +25,7 @@ CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 
 @each(stacked, "panel")
 def areas(study: xr.Dataset) -> pd.DataFrame:
-    """What the choice goes by: columns panel, method, setting, label (what differs), series, mean, low, high."""
+    """What the choice goes by: columns panel, method, label (what differs), series, mean, low, high."""
     labels, tries = [], _tries(study)
     for method, settings in tries:
         others = [other for name, other in tries if name == method]
@@ -33,7 +33,7 @@ def areas(study: xr.Dataset) -> pd.DataFrame:
         labels.append(f"{called(method)}: {named(differing)}")
     series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
     rows = as_table(area(study), study["s_hf"]).drop(columns="try")
-    return rows.assign(method=study["method"], setting=[named(one) for _, one in tries], label=labels, series=series)
+    return rows.assign(method=study["method"], label=labels, series=series)
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:

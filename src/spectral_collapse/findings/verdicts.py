@@ -179,24 +179,35 @@ def counts(claims: Mapping[str, Sequence[Claim]], of: str) -> pd.DataFrame:
     return table.loc[:, table.loc["All"] > 0].rename(columns=_SHORT)
 
 
-def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
-    """What is `said` of some claims (`claims.told`), how many of each paper's hold and fail, and what became of the
-    others."""
+def _by_paper(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
     every = [one for made in claims.values() for one in made]
-    papers = {paper: [one for one in every if paper in one.where] for paper in (_SPECTRAL, _BACK)}
-    found = {paper: tally(own) for paper, own in papers.items() if own}
-    counted = [
-        f"of {len(papers[paper])} claims of *{paper}*, {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
-        for paper, own in found.items()
-    ]
-    left = {words: sum(own[verdict] for own in found.values()) for verdict, words in _OTHERS.items()}
-    parts = [
-        told(every, said),
-        f"On all data sets with a clear result, {'; '.join(counted)}." * bool(counted),
-        f"The others {enumerated((f'{words} ({count})' for words, count in left.items() if count), 'or')}."
-        * any(left.values()),
-    ]
-    return f"**Answer.** {' '.join(filter(None, parts))}"
+    found = {paper: [one for one in every if paper in one.where] for paper in (_SPECTRAL, _BACK)}
+    return {paper: own for paper, own in found.items() if own}
+
+
+def sentence(claims: Mapping[str, Sequence[Claim]], said: Mapping[str, Sequence[str]]) -> str:
+    """What is `said` of some claims (`claims.told`), and how many of each paper's hold and fail."""
+    found = {paper: (len(own), tally(own)) for paper, own in _by_paper(claims).items()}
+    counted = "; ".join(
+        f"of {count} claims of *{paper}*, {does(own['holds'], 'hold')} and {does(own['fails'], 'fail')}"
+        for paper, (count, own) in found.items()
+    )
+    parts = [told([one for made in claims.values() for one in made], said), f"{counted[:1].upper()}{counted[1:]}."]
+    return f"**Answer.** {' '.join(filter(None, parts[: 1 + bool(found)]))}"
+
+
+def others(claims: Mapping[str, Sequence[Claim]]) -> str:
+    """What became of the papers' claims that neither hold nor fail, as a sentence; '' where there are none."""
+    found = tally(one for own in _by_paper(claims).values() for one in own)
+    left = [f"{words} ({found[verdict]})" for verdict, words in _OTHERS.items() if found[verdict]]
+    return f"The claims that neither hold nor fail {enumerated(left, 'or')}." * bool(left)
+
+
+def failing(claims: Mapping[str, Sequence[Claim]]) -> dict[str, list[Claim]]:
+    """The papers' claims that fail, by chapter."""
+    fail = [one for own in _by_paper(claims).values() for one in own if one.words == "fails"]
+    found = {name: [one for one in made if one in fail] for name, made in claims.items()}
+    return {name: made for name, made in found.items() if made}
 
 
 def by_question(claims: Mapping[str, Sequence[Claim]]) -> pd.DataFrame:
