@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from spectral_collapse.charts.decomposition import LOOKS
-from spectral_collapse.charts.lines import Look, bands, described, figure, log_axis, rule, x_axis, y_axis
+from spectral_collapse.charts.lines import Look, bands, described, figure, rule, x_axis, y_axis
 from spectral_collapse.charts.theme import PALETTE
 from spectral_collapse.findings.appendix_c import CONSTANT
 
@@ -18,7 +18,9 @@ from spectral_collapse.findings.appendix_c import CONSTANT
 def gain(table: pd.DataFrame) -> alt.LayerChart:
     """What an input coefficient is multiplied by on its way to the latent, per frequency, and C of Eq. 56."""
     x = x_axis("frequency", "spatial frequency of the latent (cycles per pixel)")
-    y = log_axis(y_axis("mean", "gain from input to latent (log scale)"), table)
+    ticks = [-10, -1, -0.1, 0, 0.1, 1, 10]
+    y = y_axis("mean", "gain from input to latent (log scale beyond 0.1)", values=ticks, format="~g")
+    y = y.scale(type="symlog", constant=0.1)  # a gain can be negative
     looks = LOOKS | {CONSTANT: Look(PALETTE[6], (1, 3))}
     return figure(table, bands, x, y, looks, "denoiser", 260, panel=None, columns=1)
 

@@ -153,7 +153,8 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
 def table(found: list[Prediction]) -> pd.DataFrame:
     """The claims as a table to show."""
     columns = ["Claim", "Equation", "Predicted", "Measured", "Ideal denoiser for Gaussian data", "Nearer to"]
-    return pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
+    table = pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
+    return table[["Nearer to", *columns[1:-1]]]  # the result stays in sight on a narrow page
 
 
 def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
