@@ -48,6 +48,8 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "GOMP_SPINCOUNT": "1000",  # OpenMP's threads spin while they wait, which slows busy processes beside them
+    "MALLOC_MMAP_THRESHOLD_": "33554432",  # the most that every glibc takes; it gives memory of larger tensors back,
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",  # and the system clears each page anew, a tenth of a U-Net's time
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # a network that stays loaded is no leak
 }
 """Environment of the processes of this machine, read when they load torch and loky."""

@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 
 from spectral_collapse.charts import latents
+from spectral_collapse.charts import our_method as our_charts
 from spectral_collapse.findings import (
     appendix_c,
     benchmark,
@@ -146,7 +147,8 @@ FIGURES: list[tuple[Any, ...]] = [
     ("gaussian", "noise_at_level", "", (), (), ["k = 2", "correlation with source", *gaussian.ENTERING.values()]),
     ("gaussian", "entry_noise", "", (), "entry_noise_drawn", ["entry noise, 50 steps", gaussian.LIMIT, "s₀²"]),
     *(("gaussianity", name, "", (), (), LATENTS + [LAW_OF_NOISE] * ("distances" in name)) for name in NORMALITY),
-    ("our_method", "areas", "", (), (), ["Rendered Another", "OVG + TABA", "ours"]),
+    ("our_method", "methods", "areas", (), (our_charts.AREA,), ["Rendered Another", "OVG + TABA", "ours"]),
+    ("our_method", "methods", "details", (), (our_charts.DETAIL,), ["Rendered Another", "OVG + TABA", "ours"]),
     ("pca", "cumulative", "", ("set",), (), LATENTS),
     ("pca", "cumulative", "", ("map",), (), LATENTS),
     ("pca", "relative_ranks", "", (), (), LATENTS[:2] + LATENTS[3:]),

@@ -8,6 +8,7 @@ import xarray as xr
 
 from spectral_collapse.errors import DataError, InvalidParameterError
 from spectral_collapse.findings import choose as findings
+from spectral_collapse.findings.benchmark import capped
 from tests.benchmark_study import made
 from tests.studies.test_perception import made as distances
 
@@ -17,7 +18,7 @@ SHIFTS = {
     "taba": {"s_hf": 0.15, "s_lf": -0.3, "inversion_cost": 0.98},
     "ovg": {"psnr": 1.0, "s_lf": 0.1, "s_hf": 0.1, "inversion_cost": 3.0},
     "bdia": {"reconstruction": 20.0, "inversion_cost": 1.05},
-    "blurred": {"s_lf": 0.1, "s_hf": -0.1},
+    "blurred": {"s_lf": 0.1, "hf_excess": -0.3},
     "costly": {"psnr": 5.0, "inversion_cost": 5.0},
 }
 """Differences of ten times an image's noise and more, or none: who is best for what is known."""
@@ -45,7 +46,7 @@ def test_the_best_of_what_the_budget_allows(study: xr.Dataset) -> None:
     assert "ovg" not in {one.method for one in findings.choices(study, MEASURE, 1.6)}
     assert best(study, BACK, 1.1) == ("bdia", {"bdia"})
     assert "bdia" not in best(study, BACK, 1.0)[1]
-    assert best(study, LOOK, 4.0) == ("ovg", {"ovg"})  # 0.75, cut, times 0.9; nobody has more of both
+    assert best(study, LOOK, 4.0) == ("ovg", {"ovg"})  # 0.75, cut, times 0.9; and fine detail as near as others'
     gain = findings.choices(study, MEASURE, 4.0)[0].gain
     assert gain.low < gain.mean < gain.high
     assert gain.mean == pytest.approx(1, abs=0.02)
@@ -58,6 +59,9 @@ def test_the_nearest_in_fine_detail_is_near_on_either_side_of_the_target() -> No
     assert best(study, DETAIL, 1.0) == ("taba", {"taba"})
     gains = {one.method: one.gain.mean for one in findings.choices(study, DETAIL, 1.0)}
     assert gains == pytest.approx({"taba": np.log(2), "standard": 0, "direct": 0}, abs=1e-6)
+    joint = {one.method: one.gain.mean for one in findings.choices(study, LOOK, 1.0)}
+    kept = float(capped(study)["s_lf"].mean())
+    assert joint == pytest.approx({"taba": kept / 3, "standard": 0, "direct": 0}, abs=1e-3)  # 2/3 - 1/3 and 1/3 - 1/3
 
 
 def test_who_is_not_told_apart_leads_too(study: xr.Dataset) -> None:
@@ -69,16 +73,16 @@ def test_who_is_not_told_apart_leads_too(study: xr.Dataset) -> None:
     assert found[0].behind.mean == 0
 
 
-def test_structure_counts_up_to_the_targets_own_and_texture_must_not_fall(study: xr.Dataset) -> None:
+def test_structure_counts_up_to_the_targets_own_and_detail_must_not_be_farther(study: xr.Dataset) -> None:
     method, leads = best(study, EDIT, 1.0)
-    assert method == "standard"  # 'blurred' keeps more, and loses texture; TABA keeps less
+    assert method == "standard"  # 'blurred' keeps more, and loses detail; TABA keeps less
     assert leads == {"standard"}
     copies = made({"standard": {}, "direct": {"s_lf": 0.4}, "easy_inv": {"s_lf": 0.6}}, seed=1)
     assert best(copies, EDIT, 1.0)[1] == {"direct", "easy_inv"}  # both beyond the target's 0.75
 
 
 def test_tasks_are_answered_from_their_own_data(study: xr.Dataset) -> None:
-    drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, title="Drawings", structure="silhouette")
+    drawings = made({"standard": {}, "taba": {"hf_excess": 0.3}}, title="Drawings", structure="silhouette")
     found = {"one": study, "two": drawings}
     assert list(findings.suited(found, DRAWING)) == ["two"]
     assert list(findings.suited(found, MEASURE)) == ["one"]
@@ -134,17 +138,17 @@ def test_what_the_scores_do_not_see_is_named() -> None:
 
 
 def test_the_answer_names_who_leads() -> None:
-    answer = answered({"": made({"standard": {}, "taba": {"s_hf": 0.2, "s_lf": -0.05}})})
+    answer = answered({"": made({"standard": {}, "taba": {"hf_excess": 0.3, "s_lf": -0.05}})})
     assert "For images to look at use **TABA**, among the best on 1 of 1." in answer
-    assert answer.startswith("**Answer.** Try **standard** first")
+    assert answer.startswith("**Answer.** Try **TABA** first")
     smooth = made({"standard": {}, "taba": {"psnr": 1.0, "hf_excess": -0.5}})
     answer = answered({"": smooth})
     title = smooth.attrs["title"]
     said = f"use **TABA**, among the best on the only data set; on {title} the images are smoother than those of the"
     assert said in answer
-    drawings = made({"standard": {}, "taba": {"s_hf": 0.2}}, structure="silhouette")
+    drawings = made({"standard": {}, "taba": {"hf_excess": 0.3}}, structure="silhouette")
     assert "to look at" not in answered({"": drawings})
-    costly = made({"standard": {}, "ovg+taba": {"s_hf": 0.2}}, spread=0.0, structure="silhouette")
+    costly = made({"standard": {}, "ovg+taba": {"hf_excess": 0.3}}, spread=0.0, structure="silhouette")
     costly["inversion_cost"].loc[{"point": "ovg+taba"}] = 3.0
     said = f"For drawings, as on {costly.attrs['title']}, **OVG + TABA** is significantly better, at 3.0 times"
     assert said in answered({"": costly})

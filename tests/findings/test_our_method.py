@@ -14,13 +14,15 @@ TEXTURE = np.linspace(0.8, 0.9, SAMPLES)
 
 def study(s_lf: float = 0.5, ours: float = 1.2, swd: float = -0.1, psnr: float = 0.5, title: str = "One") -> xr.Dataset:
     """Ours has `ours` times the rival's texture, 2 draws, and differs by `swd` and `psnr`; the targets' own S_LF is
-    0.6, their S_HF 1."""
+    0.6, their S_HF 1. Outputs have half and twice the targets' fine detail, by turns."""
     ones = np.ones((2, 2, SAMPLES))
     texture = np.stack([ours * 0.7 * TEXTURE, 0.7 * TEXTURE])[:, None] * ones
     return xr.Dataset(
         {
             "s_hf": (("point", "seed", "sample"), texture),
             "s_lf": (("point", "seed", "sample"), s_lf * ones),
+            "hf_excess": (("point", "seed", "sample"), np.log(np.resize([0.5, 2.0], SAMPLES)) * ones),
+            "reference_hf_excess": (("reference", "sample"), np.zeros((1, SAMPLES))),
             "psnr": (("point", "seed", "sample"), np.array([psnr, 0.0])[:, None, None] + 20 * ones),
             "sliced_wasserstein": (("point", "seed"), np.array([[0.3 + swd] * 2, [0.3] * 2])),
             "inversion_cost": ("point", [0.96, 3.6]),
@@ -92,6 +94,11 @@ def test_the_answer_is_of_chosen_settings_and_names_cycle_diffusion_as_another_c
     usual = better.assign_coords(point=["cycle_diffusion", OURS])
     assert findings.answer({"one": better}, {"one": usual}).endswith("so use ours where you need a single latent.")
     assert "None of these data sets" in findings.answer({"one": study()}, {})
+
+
+def test_details_are_factors_and_too_much_counts_like_too_little() -> None:
+    table = findings.details({"one": study()})
+    assert (table["mean"].tolist(), set(table["target"])) == ([pytest.approx(2.0)] * len(table), {1.0})
 
 
 def test_areas_by_outlines_support_no_claim() -> None:

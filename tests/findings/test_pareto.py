@@ -99,6 +99,20 @@ def test_the_gain_is_the_area_under_ovg_minus_that_under_the_baselines(study: xr
     np.testing.assert_allclose(findings.hypervolume_gain(study).gain, 0, atol=1e-12)
 
 
+def test_the_area_in_fine_detail_takes_too_much_energy_like_too_little(study: xr.Dataset) -> None:
+    """With targets of energy 1 and outputs of S_HF times that, nearness is S_HF; so it is with 1 / S_HF times."""
+    study["reference_s_lf"][:], study["reference_hf_excess"][:] = 10.0, 0.0
+    for sign in (1, -1):
+        study["hf_excess"][:] = sign * np.log([hf for _, hf in PLACES])[:, None, None]
+        gain = findings.hypervolume_gain(study, findings.DETAIL)
+        assert (gain.candidates, gain.baselines) == pytest.approx((0.36 + 0.18 + 0.08, 0.42))
+        table = findings.summary(study, findings.DETAIL).set_index("point")
+        assert table.loc[["standard", "target"], findings.DETAIL].tolist() == pytest.approx([0.5, 1.0])
+        assert table["on_front"].sum() == 4
+    study["s_hf"].loc[{"point": "TABA 0.02"}] = 5.0  # plays no part
+    assert findings.hypervolume_gain(study, findings.DETAIL).baselines == pytest.approx(0.42)
+
+
 def test_the_answer_names_the_data_sets_where_the_area_is_larger(study: xr.Dataset) -> None:
     study["reference_s_lf"] += 10
     found = {"one": study, "two": study.assign_attrs(title="Other")}

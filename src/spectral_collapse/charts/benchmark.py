@@ -53,17 +53,17 @@ def front(table: pd.DataFrame) -> alt.FacetChart:
     return chart.properties(spacing={"column": 20, "row": 20})
 
 
-def labelled(rows: pd.DataFrame, height: int) -> pd.DataFrame:
+def labelled(rows: pd.DataFrame, height: int, y: str = "s_hf") -> pd.DataFrame:
     """Rows with the heights of their names at the right of a panel, label_y: as near to their places as the height of a
     line allows, so that no name covers another."""
-    named = rows.dropna(subset="name").sort_values("s_hf")
-    low, high = rows["s_hf_low"].min(), rows["s_hf_high"].max()
-    places, gap = named["s_hf"].to_numpy(copy=True), 15 / height * (high - low)
+    named = rows.dropna(subset="name").sort_values(y)
+    low, high = rows[f"{y}_low"].min(), rows[f"{y}_high"].max()
+    places, gap = named[y].to_numpy(copy=True), 15 / height * (high - low)
     for here in range(1, len(places)):
         places[here] = max(places[here], places[here - 1] + gap)
     places -= max(0, places[-1] - high)
     for here in range(len(places) - 2, -1, -1):
-        places[here] = min(max(places[here], named["s_hf"].iloc[here]), places[here + 1] - gap)
+        places[here] = min(max(places[here], named[y].iloc[here]), places[here + 1] - gap)
     return rows.assign(label_y=pd.Series(places, named.index))
 
 

@@ -1,4 +1,4 @@
-"""The figure of the page on a method of our own: `findings.our_method.areas`."""
+"""The figures of the page on a method of our own, of tables of `findings.our_method`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from spectral_collapse.charts.lines import Look
 from spectral_collapse.charts.theme import PALETTE
 
 LOOKS = {"ours": Look(PALETTE[5], shape="diamond"), "others": Look("#777777", shape="circle")}
-AREA = lines.x_axis("mean", "mean S_HF times mean S_LF", zero=False, padding=8, tickCount=4)
+AREA, DETAIL = (
+    lines.x_axis("mean", title, zero=False, padding=8, tickCount=4)
+    for title in ("mean S_HF times mean S_LF", "factor by which detail is off")
+)
 
 
 @lines.described
-def areas(table: pd.DataFrame) -> alt.FacetChart:
-    """The area of each method with 95 % intervals, a panel per data set; dashed: the true targets' own."""
-    most = alt.Chart().mark_rule(**lines.DASHED).encode(alt.X("mean(target):Q", scale=AREA["scale"]))
+def methods(table: pd.DataFrame, x: alt.X) -> alt.FacetChart:
+    """What each method has, with 95 % intervals, a panel per data set; dashed: what the true targets have."""
+    most = alt.Chart().mark_rule(**lines.DASHED).encode(alt.X("mean(target):Q", scale=x["scale"]))
     y, height = lines.rows(table, "method"), alt.Step(19)
-    return lines.figure(table, lines.whiskers, AREA, y, LOOKS, height=height, below=[most], free="x")
+    return lines.figure(table, lines.whiskers, x, y, LOOKS, height=height, below=[most], free="x")

@@ -24,26 +24,28 @@ KINDS = {
 }
 """What each kind of point is called, its colour and its shape; colour is never the only difference."""
 
-_DIGITS = {"s_hf": 3, "s_lf": 3, "s_dc": 3, "psnr": 2}
+TITLES = {"s_hf": "texture restored, S_HF (dimensionless) →", findings.DETAIL: "nearness in fine detail →"}
+"""What is called texture -> how its axis says so."""
+_DIGITS = {"s_hf": 3, findings.DETAIL: 2, "s_lf": 3, "s_dc": 3, "psnr": 2}
 _WIDTH, _HEIGHT = 760, 420
 """Pixels of `front`, with the names of points at its right."""
 
 
 @lines.described
-def front(study: xr.Dataset) -> alt.LayerChart:
-    """Structure S_LF (x) against texture S_HF (y): every point with its intervals, and two fronts.
+def front(study: xr.Dataset, texture: str = "s_hf") -> alt.LayerChart:
+    """Structure S_LF (x) against texture (y), a key of `TITLES`: every point with its intervals, and two fronts.
 
     A marker is a mean over images (seeds averaged first), its bars the 95 % bootstrap intervals. OVG's
     points are joined along eta_HF where they share eta_LF. A menu singles out a kind of points, drag and scroll
     to move and zoom, hover for all numbers. The study is a result of `studies.pareto`.
     """
-    table = findings.summary(study)
+    table = findings.summary(study, texture)
     table["style"] = table["method"].where(table["method"].isin(list(KINDS)), "other")
     table["kind"] = table["style"].map(lambda style: KINDS[style][0])
     for score, digits in _DIGITS.items():
         table[f"{score}_text"] = _intervals(table, score, digits)
     written = _labels(study, findings.published(study).get("ovg"))
-    table = labelled(table.assign(name=table["point"].map(written)), _HEIGHT)
+    table = labelled(table.assign(name=table["point"].map(written)), _HEIGHT, texture)
     kinds, colors, shapes = zip(*lines.present(KINDS, table["style"]).values(), strict=True)
     menu = alt.binding_select(options=[None, *kinds], labels=["all", *kinds], name="Single out: ")
     picked = alt.selection_point(fields=["kind"], bind=menu)
@@ -52,7 +54,7 @@ def front(study: xr.Dataset) -> alt.LayerChart:
     x = alt.X("s_lf:Q", title="structure kept, S_LF (dimensionless) →", scale=room)
     x = x.axis(labelExpr="datum.value > 1 ? '' : datum.label")
     scale = alt.Scale(zero=False, nice=False, padding=12)
-    y = alt.Y("s_hf:Q", title="texture restored, S_HF (dimensionless) →", scale=scale)
+    y = alt.Y(f"{texture}:Q", title=TITLES[texture], scale=scale)
     legend = alt.Legend(title=None, symbolOpacity=1, orient="bottom", columns=6)
     color, shape = (
         channel("kind:N", legend=legend, scale=alt.Scale(domain=kinds, range=shown))
@@ -67,10 +69,10 @@ def front(study: xr.Dataset) -> alt.LayerChart:
     )
     bars = base.mark_rule(strokeWidth=1).encode(opacity=alt.condition(picked, alt.value(0.45), alt.value(0.06)))
     layers = [
-        *_fronts(table, x, y),
+        *_fronts(table, x, y, texture),
         _grid_lines(table, x, y),
         bars.encode(alt.X("s_lf_low:Q"), y, x2="s_lf_high:Q"),
-        bars.encode(x, alt.Y("s_hf_low:Q"), y2="s_hf_high:Q"),
+        bars.encode(x, alt.Y(f"{texture}_low:Q"), y2=f"{texture}_high:Q"),
         marks,
         *(part.encode(opacity=shown) for part in names(x, y, place)),
     ]
@@ -101,15 +103,15 @@ def table(study: xr.Dataset) -> pd.DataFrame:
     return shown.set_index("Point").rename_axis(index=None, columns="Point")
 
 
-def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _fronts(rows: pd.DataFrame, x: alt.X, y: alt.Y, texture: str) -> list[alt.Chart]:
     """The staircases of all points and of the baselines: what lies below and left of them is dominated."""
-    left, floor = rows["s_lf_low"].min(), rows["s_hf_low"].min()
+    left, floor = rows["s_lf_low"].min(), rows[f"{texture}_low"].min()
     stairs = []
     for column, dash, color in (("on_front", [1, 0], "#777777"), ("on_baseline_front", [6, 4], PALETTE[0])):
-        corners = rows.loc[rows[column], ["s_lf", "s_hf"]].sort_values("s_lf")
-        steps = [(left, corners["s_hf"].max()), *corners.itertuples(index=False), (corners["s_lf"].max(), floor)]
+        corners = rows.loc[rows[column], ["s_lf", texture]].sort_values("s_lf")
+        steps = [(left, corners[texture].max()), *corners.itertuples(index=False), (corners["s_lf"].max(), floor)]
         stairs.append(
-            alt.Chart(pd.DataFrame(steps, columns=["s_lf", "s_hf"]).reset_index())
+            alt.Chart(pd.DataFrame(steps, columns=["s_lf", texture]).reset_index())
             .mark_line(interpolate="step-before", strokeDash=dash, color=color, strokeWidth=1.5, opacity=0.8)
             .encode(x, y, order="index:Q")
         )

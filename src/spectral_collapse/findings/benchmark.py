@@ -57,6 +57,7 @@ _YARDSTICKS = {TARGET: "true target", AUTOENCODER: "target after the autoencoder
 
 _TITLES = {
     "hf_excess": "log HF energy / training mean",
+    "detail": "nearness in fine detail ↑",
     "norm": "norm / √d",
     "reconstruction": "PSNR of reconstruction (dB) ↑",
     "inversion_cost": "cost of inversion",
@@ -219,10 +220,10 @@ def set_distances(found: Found, methods: Sequence[str]) -> pd.DataFrame:
     return by_data(found, row)
 
 
-def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front") -> pd.DataFrame:
-    """A table with a column for whether no other row of those `among` it is better in both s_lf and s_hf."""
+def with_front(table: pd.DataFrame, among: pd.Series, column: str = "on_front", texture: str = "s_hf") -> pd.DataFrame:
+    """A table with a column for whether no other row of those `among` it is better in both s_lf and texture."""
     table[column] = False
-    table.loc[among, column] = statistics.pareto_front(table.loc[among, ["s_lf", "s_hf"]].to_numpy())
+    table.loc[among, column] = statistics.pareto_front(table.loc[among, ["s_lf", texture]].to_numpy())
     return table
 
 

@@ -2,10 +2,9 @@
 
 The rule. On a data set of the task, those methods are candidates whose inversion costs no more than the budget. The
 best has the highest mean of the task's score; all candidates lead with it that are not significantly worse (paired
-difference). A task may have a floor: a score in which a candidate must not be worse than the standard inversion. Where
-outputs are to be looked at, a candidate's must not be farther from real targets than the standard inversion's: neither
-as a set (sliced Wasserstein distance, every draw) nor, significantly, in the fine detail of each image. Intervals are
-not corrected for the number of methods, and the best is chosen on the images that it is judged on.
+difference). Where outputs are to be looked at, a candidate's must not be farther from real targets than the standard
+inversion's: neither as a set (sliced Wasserstein distance, every draw) nor, significantly, in the fine detail of each
+image. Intervals are not corrected for the number of methods, and the best is chosen on the images that it is judged on.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -26,7 +26,6 @@ from spectral_collapse.findings import cells, comparison, fine_detail, perceptio
 from spectral_collapse.findings.benchmark import (
     called,
     capped,
-    difference,
     points,
     seeds_averaged,
     smoother,
@@ -50,7 +49,7 @@ DETAIL = "detail"
 """Minus how far the fine detail of each image is from that of its true target, `fine_detail.distance`."""
 
 JOINT = "joint"
-"""S_LF, capped at the true target's own, times S_HF of each image: the area under its point. It wants both."""
+"""S_LF, capped at the true target's own, times `fine_detail.nearness` of each image. It wants both."""
 
 AMONG, APART = "among the best", "significantly worse than the best"
 """What `gains` calls a method that leads, and one that does not."""
@@ -58,7 +57,7 @@ AMONG, APART = "among the best", "significantly worse than the best"
 _SCORES = {
     DETAIL: "nearness in fine detail (minus log of the factor)",
     "psnr": "PSNR to the true target (dB)",
-    JOINT: "S_LF (capped) times S_HF",
+    JOINT: "S_LF (capped) times nearness in fine detail",
     "reconstruction": "PSNR to the source (dB)",
     "s_lf": "S_LF (capped)",
 }
@@ -67,12 +66,10 @@ _SCORES = {
 @dataclass(frozen=True)
 class Task:
     """What is asked of a method. score: of single images, more is better. structures: what S_LF
-    compares on its data sets, () for all. floor: a score that must not fall. near: images must not be
-    farther from real targets."""
+    compares on its data sets, () for all. near: images must not be farther from real targets."""
 
     score: str
     structures: tuple[str, ...] = ()
-    floor: str = ""
     near: bool = False
 
 
@@ -82,7 +79,7 @@ TASKS = {
     "super-resolution: looks": Task(JOINT, ("color",), near=True),
     "drawing to photo": Task(JOINT, ("silhouette", "edges"), near=True),
     "reconstruction": Task("reconstruction"),
-    "keeping structure": Task("s_lf", floor="s_hf"),
+    "keeping structure": Task("s_lf", near=True),
 }
 
 
@@ -125,12 +122,10 @@ def choices(study: xr.Dataset, task: str, budget: float) -> list[Choice]:
 
 @once
 def _allowed(study: xr.Dataset, wanted: Task) -> set[str]:
-    """The methods above the floor of a task and no farther from real targets, where it has such conditions; one that
-    equals an earlier one on every image is left out."""
+    """The methods that are no farther from real targets, where a task has this condition; one that equals an earlier
+    one on every image is left out."""
     distinct = comparison.distinct(study, ("psnr", "s_hf", "hf_excess"))["point"]
     names = [name for name in points(study) if name in distinct]
-    if wanted.floor:
-        names = [name for name in names if not difference(study, name, "standard", wanted.floor).high < 0]
     if wanted.near:
         names = [name for name in names if not (_farther(study, name) or fine_detail.closer(study, name) is False)]
     return set(names)
@@ -352,7 +347,6 @@ def _ends(study: xr.Dataset, task: str) -> tuple[Choice, Choice, Interval]:
 def _score(study: xr.Dataset, score: str) -> xr.DataArray:
     """Of each method and image, seeds averaged, S_LF capped."""
     if score == DETAIL:
-        names = pd.Index(points(study), name="point")
-        return xr.concat([-fine_detail.distance(study, name) for name in names], names)
+        return seeds_averaged(-np.abs(fine_detail.log_ratio(study)))
     limited = capped(study)
-    return seeds_averaged(limited["s_lf"] * limited["s_hf"] if score == JOINT else limited[score])
+    return seeds_averaged(limited["s_lf"] * fine_detail.nearness(study) if score == JOINT else limited[score])

@@ -29,11 +29,19 @@ def ratio(study: xr.Dataset, method: str) -> xr.DataArray:
     return np.exp(_over_runs(_log_ratio(study, method))).rename("ratio")
 
 
+def log_ratio(study: xr.Dataset) -> xr.DataArray:
+    """Log energy of every output over its own target's, along `point`, `sample` and, where there is one, `seed`."""
+    return study["hf_excess"] - study["reference_hf_excess"].sel(reference=TARGET, drop=True)
+
+
+def nearness(study: xr.Dataset) -> xr.DataArray:
+    """The smaller of an output's and its own target's energy at high frequencies over the larger, in (0, 1], along the
+    same as `log_ratio`."""
+    return np.exp(-np.abs(log_ratio(study)))
+
+
 def _log_ratio(study: xr.Dataset, method: str) -> xr.DataArray:
-    """Log energy of every output over its own target's, along `sample` and, where there is one, `seed`."""
-    return study["hf_excess"].sel(point=method, drop=True) - study["reference_hf_excess"].sel(
-        reference=TARGET, drop=True
-    )
+    return log_ratio(study).sel(point=method, drop=True)
 
 
 def _over_runs(values: xr.DataArray) -> xr.DataArray:

@@ -58,10 +58,20 @@ def on_networks(networks: Mapping[str, str], **given: Any) -> Found:
 @each(stacked)
 def areas(study: xr.Dataset) -> pd.DataFrame:
     """Every method's area, draws averaged: columns panel, method, series, mean, low, high, target."""
-    names = points(study)
-    area = area_of(*_parts(study, names))._asdict()
-    ours = ["ours" if name.removesuffix(CHOSEN) == OURS else "others" for name in names]
-    return pd.DataFrame({"method": map(called, names), "series": ours, **area, "target": room(study)})
+    area = area_of(*_parts(study, points(study)))._asdict()
+    return _rows(study).assign(**area, target=room(study))
+
+
+@each(stacked)
+def details(study: xr.Dataset) -> pd.DataFrame:
+    """By which factor every method's fine detail misses the targets', `fine_detail.miss`: columns as of `areas`."""
+    missed = pd.DataFrame([fine_detail.miss(study, name) for name in points(study)])
+    return _rows(study).join(missed).assign(target=1.0)
+
+
+def _rows(study: xr.Dataset) -> pd.DataFrame:
+    ours = ["ours" if name.removesuffix(CHOSEN) == OURS else "others" for name in points(study)]
+    return pd.DataFrame({"method": map(called, points(study)), "series": ours})
 
 
 def room(study: xr.Dataset) -> float:

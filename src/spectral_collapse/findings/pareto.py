@@ -15,6 +15,7 @@ import xarray as xr
 
 from spectral_collapse import statistics
 from spectral_collapse.errors import DataError
+from spectral_collapse.findings import fine_detail
 from spectral_collapse.findings.benchmark import called, capped, per_image, with_front
 from spectral_collapse.findings.claims import Claim, Rule, is_above, judge
 from spectral_collapse.findings.intervals import bounds_of
@@ -24,23 +25,26 @@ from spectral_collapse.findings.tidy import enumerated, tell
 from spectral_collapse.inversion import METHODS
 from spectral_collapse.statistics import HypervolumeGain, Interval, groups_of, text
 from spectral_collapse.store import results
+from spectral_collapse.studies.benchmark import TARGET
 
-SCORES = ("s_hf", "s_lf", "s_dc", "psnr")
+DETAIL = "detail"
+"""`fine_detail.nearness`, of methods and of references."""
+SCORES = ("s_hf", DETAIL, "s_lf", "s_dc", "psnr")
 BASELINES = ("standard", "taba")
 OVG = ("ovg", "ovg+taba")
 REFERENCES = ("target", "autoencoder")
 
 
-def summary(study: xr.Dataset) -> pd.DataFrame:
+def summary(study: xr.Dataset, texture: str = "s_hf") -> pd.DataFrame:
     """One row per point, and one for each reference (true target; after the autoencoder, where there is one).
 
     Columns: point, method, eta_hf, eta_lf, fraction, stochastic, images, seeds; network_calls, clipped_hf and
-    s_g, means over seeds; for each of s_hf, s_lf, s_dc, psnr and norm (of the latents over sqrt(d)) the mean and
-    its interval (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of the
-    high-frequency energy over the usual of training targets; on_front, whether no other point is better in both S_LF
-    and S_HF; on_baseline_front, the same among the baselines.
+    s_g, means over seeds; for each of `SCORES` and norm (of the latents over sqrt(d)) the mean and its interval
+    (`_low`, `_high`), NaN where a score has no meaning; hf_energy likewise, the geometric mean of the high-frequency
+    energy over the usual of training targets; on_front, whether no other point is better in both S_LF and texture, S_HF
+    or `DETAIL`; on_baseline_front, the same among the baselines.
     """
-    rows = []
+    study, rows = with_detail(study), []
     for name in map(str, (*study["point"].data, *study["reference"].data)):
         row = {"point": name, "method": name, "images": study.sizes["sample"]}
         scores = [score for score in SCORES if f"reference_{score}" in study]
@@ -54,8 +58,15 @@ def summary(study: xr.Dataset) -> pd.DataFrame:
             row |= zip((score, f"{score}_low", f"{score}_high"), found, strict=True)
         rows.append(row)
     table = pd.DataFrame(rows)
-    table = with_front(table, ~table["method"].isin(REFERENCES))
-    return with_front(table, table["method"].isin(BASELINES), "on_baseline_front")
+    table = with_front(table, ~table["method"].isin(REFERENCES), texture=texture)
+    return with_front(table, table["method"].isin(BASELINES), "on_baseline_front", texture)
+
+
+def with_detail(study: xr.Dataset) -> xr.Dataset:
+    """The study with `DETAIL` as a score."""
+    energies = study["reference_hf_excess"]
+    references = np.exp(-np.abs(energies - energies.sel(reference=TARGET, drop=True)))
+    return study.assign({DETAIL: fine_detail.nearness(study), f"reference_{DETAIL}": references})
 
 
 def mean(study: xr.Dataset, point: str, score: str) -> Interval:
@@ -73,13 +84,14 @@ def hf_energy(study: xr.Dataset, point: str) -> Interval:
     return statistics.geometric_mean(per_image(study, point, "hf_excess"))
 
 
-def hypervolume_gain(study: xr.Dataset) -> HypervolumeGain:
+def hypervolume_gain(study: xr.Dataset, texture: str = "s_hf") -> HypervolumeGain:
     """The area, from (0, 0), under the front of OVG's points (with and without TABA) minus that under the baselines'
-    front, in the plane of S_LF and S_HF, with an interval. The standard inversion is on both sides: it is OVG with both
-    step sizes 0. S_LF of an image counts up to that of its true target (`benchmark.capped`), above it an output copies.
-    A side with more points profits more from chance: OVG has a grid and the baselines have a line."""
-    limited = capped(study[["s_lf", "s_hf", "reference_s_lf"]].mean("seed"))
-    values = np.stack([limited[score].to_numpy() for score in ("s_lf", "s_hf")], axis=-1)
+    front, in the plane of S_LF and texture, S_HF or `DETAIL`, with an interval. The standard inversion is on both
+    sides: it is OVG with both step sizes 0. S_LF of an image counts up to that of its true target (`benchmark.capped`),
+    above it an output copies. A side with more points profits more from chance: OVG has a grid, the baselines a line.
+    """
+    limited = capped(with_detail(study)[["s_lf", texture, "reference_s_lf"]].mean("seed"))
+    values = np.stack([limited[score].transpose("point", "sample") for score in ("s_lf", texture)], axis=-1)
     ovg, baseline = (study["method"].isin(kinds).to_numpy() for kinds in ((*OVG, BASELINES[0]), BASELINES))
     return statistics.hypervolume_gain(values[ovg], values[baseline], groups=groups_of(study))
 
@@ -157,12 +169,15 @@ def setting(study: xr.Dataset) -> str:
 
 
 def answer(found: Found) -> dict[str, str]:
-    """Where OVG expands the front, and with how many more points than the baselines it does."""
-    wider = [title_of(study) for study in found.values() if hypervolume_gain(study).gain.low > 0]
+    """Where OVG expands the front in S_HF and in fine detail, and with how many more points than the baselines."""
+
+    def where(texture: str) -> str:
+        wider = [title_of(study) for study in found.values() if hypervolume_gain(study, texture).gain.low > 0]
+        return f"{f'on {enumerated(wider)}, of' if wider else 'on none of'} {len(found)} data sets"
+
     counts = ([int(study["method"].isin(kinds).sum()) for kinds in (OVG, BASELINES)] for study in found.values())
     points = dict.fromkeys(f"{ovg + 1} against {baselines}" for ovg, baselines in counts)
-    where = f"on {enumerated(wider)}, of" if wider else "on none of"
-    return {"where": f"{where} {len(found)} data sets", "points": " and ".join(points)}
+    return {"where": where("s_hf"), "in_detail": where(DETAIL), "points": " and ".join(points)}
 
 
 def settings(found: Found) -> pd.DataFrame:
@@ -210,6 +225,8 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
         return Measured({point: difference(study, point, other, score) for point in of})
 
     gain, structure, larger = hypervolume_gain(study).gain, gaps("s_lf"), gaps("norm").above()
+    in_detail = hypervolume_gain(study, DETAIL).gain
+    areas = {True: "larger than", False: "smaller than", None: "not significantly different from"}
     energy = gaps("hf_excess", of=larger)
     single = len(set(groups_of(study))) < 2
     at_best = per_image(study, best, "s_hf") if single else chosen_on_others(study, "s_hf")
@@ -218,7 +235,9 @@ def numbers(study: xr.Dataset) -> dict[str, object]:
         "energy": hf_energy(study, "standard"),
         "true_energy": hf_energy(study, "target"),
         "gain": gain,
-        "area": {True: "larger than", False: "smaller than", None: "not significantly different from"}[above(gain, 0)],
+        "area": areas[above(gain, 0)],
+        "gain_in_detail": in_detail,
+        "area_in_detail": areas[above(in_detail, 0)],
         "best": best,
         "unseen": statistics.bootstrap_mean(at_best - per_image(study, "standard", "s_hf")),
         "points": len(points),
