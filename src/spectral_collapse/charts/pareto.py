@@ -27,7 +27,7 @@ KINDS = {
 TITLES = {"s_hf": "texture restored, S_HF (dimensionless) →", findings.DETAIL: "nearness in fine detail →"}
 """What is called texture -> how its axis says so."""
 _DIGITS = {"s_hf": 3, findings.DETAIL: 2, "s_lf": 3, "s_dc": 3, "psnr": 2}
-_WIDTH, _HEIGHT = 760, 420
+_WIDTH, _HEIGHT = 745, 420
 """Pixels of `front`, with the names of points at its right."""
 
 
