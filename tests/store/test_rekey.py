@@ -31,13 +31,16 @@ class Pair:
     """Stands for the processes of old and new code: what they answer."""
 
     def __init__(self, lines: list[set[int]], arrays: tuple[dict[str, str], dict[str, str]]) -> None:
-        self.lines, self.arrays, self.runs = lines, arrays, 0
+        self.lines, self.arrays, self.runs, self.code = lines, arrays, 0, "of-objects"
 
     def run(self, study: str, parameters: dict[str, Any], files: list[list[str]]) -> list[Any]:
         self.runs += 1
-        assert files == [["spectral_collapse/a.py"]] * 2
+        assert files in ([["spectral_collapse/a.py"]] * 2, [[]] * 2)
         both = zip(self.lines, self.arrays, strict=True)
-        return [{"arrays": arrays, "lines": {"spectral_collapse/a.py": sorted(lines)}} for lines, arrays in both]
+        return [
+            {"code": self.code, "arrays": arrays, "lines": {"spectral_collapse/a.py": sorted(lines)}}
+            for lines, arrays in both
+        ]
 
 
 def compared(monkeypatch: pytest.MonkeyPatch, new: str, pair: Pair, **given: Any) -> str:
@@ -89,13 +92,24 @@ def test_what_cannot_be_compared_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     new = OLD.replace("x * SIZE", "SIZE * x")
     pair = Pair([set(), set()], SAME)
     for given, sentence in (
-        ({"code": "123-objects"}, "it was not made by the code of commit 1111111"),
         ({"code": f"{keys.digest(package(OLD).reached(NAMES))}-others"}, "its methods have other parameters"),
         ({"parameters": None}, "its page has a study, a method or a network of its own, and a.f has changed"),
     ):
         with pytest.raises(DataError, match=sentence):
             compared(monkeypatch, new, pair, **given)
     assert pair.runs == 0
+
+
+def test_a_result_from_before_other_rules_for_keys_is_known_by_the_key_that_its_own_code_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pair = Pair([{4, 5, 6, 8}] * 2, SAME)
+    for new in (OLD, OLD.replace("x * SIZE", "SIZE * x")):
+        assert compared(monkeypatch, new, pair, code="of-objects") == "1 arrays"
+        with pytest.raises(DataError, match="it was not made by the code of commit 1111111"):
+            compared(monkeypatch, new, pair, code="123-objects")
+    with pytest.raises(DataError, match="a network of its own, and what counts as its code has changed"):
+        compared(monkeypatch, OLD, pair, code="of-objects", parameters=None)
 
 
 def test_commits_that_cannot_be_used_and_files_that_differ_from_the_last_one_are_refused(

@@ -82,7 +82,8 @@ def answer(asked):
             found["images", "training"] = request.real_targets.numpy()
         arrays |= {f"{given['profile']}, {job}, {name}": digest(values) for (job, name), values in found.items()
                    if "seconds" not in name}
-    return {"arrays": arrays, "lines": {file: sorted(found) for file, found in seen.items()}}
+    code = study.identity(request)["code"]
+    return {"code": code, "arrays": arrays, "lines": {file: sorted(found) for file, found in seen.items()}}
 
 for line in sys.stdin:
     try:
@@ -167,18 +168,22 @@ def _compared(one: _Wanted, commit: str, pair: _Pair) -> str:
     old, new = keys.committed(commit), keys.installed()
     before, now = old.reached(one.names), new.reached(one.names)
     known, _, objects = one.state.code.partition("-")
-    if objects and known != keys.digest(before):
-        raise DataError(f"it was not made by the code of commit {commit[:7]}; name another one with --from")
     if objects != one.code.partition("-")[2] if objects else _git("diff", "--name-only", commit, "--", *_NO_CODE):
         raise DataError("its methods have other parameters")
     changed = keys.differing(before, now)
-    if not changed:
+    told = not objects or known == keys.digest(before)
+    if told and not changed:
         return "definitions"
     if one.parameters is None:
-        raise DataError(f"its page has a study, a method or a network of its own, and {_name(changed[0])} has changed")
+        raise DataError(
+            "its page has a study, a method or a network of its own, and "
+            f"{_name(changed[0]) if changed else 'what counts as its code'} has changed"
+        )
     sides = (old, before), (new, now)
     files = [_files(package, reached, changed) for package, reached in sides]
     found = pair.run(one.study, one.parameters, files)
+    if not told and known != found[0]["code"].partition("-")[0]:  # by the rules for keys of its own time
+        raise DataError(f"it was not made by the code of commit {commit[:7]}; name another one with --from")
     arrays = [answer["arrays"] for answer in found]
     if unlike := sorted(name for name in {*arrays[0], *arrays[1]} if arrays[0].get(name) != arrays[1].get(name)):
         raise DataError(f"{len(unlike)} of {len(arrays[0])} arrays differ, the first of them {unlike[0]!r}")
