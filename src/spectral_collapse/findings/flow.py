@@ -17,7 +17,7 @@ from spectral_collapse.findings.claims import QUESTION, Claim, Rule, is_above, i
 from spectral_collapse.findings.latents import counted
 from spectral_collapse.findings.measured import Measured
 from spectral_collapse.findings.selections import Networks, per_data_set
-from spectral_collapse.networks.checkpoints import usual
+from spectral_collapse.networks.checkpoints import ordinary
 from spectral_collapse.processes import Process
 from spectral_collapse.statistics import Interval, interval
 from spectral_collapse.studies.benchmark import TARGET
@@ -28,10 +28,9 @@ EPSILON, FLOW = "epsilon", "flow"
 
 
 def named(network: str, dataset: str) -> str:
-    """The name of the checkpoint of a network for a data set: its family's own, or the one of flow matching, which was
-    trained on rendered images where there are such."""
+    """The name of the checkpoint of a network for a data set: its family's ordinary one, or that of flow matching."""
     family = datasets.info(dataset).family
-    return f"{family}-flow" if network == FLOW else usual(family, "rendered")
+    return f"{family}-flow" if network == FLOW else ordinary(family)
 
 
 def entries(processes: Mapping[str, Process]) -> str:

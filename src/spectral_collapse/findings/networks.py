@@ -19,11 +19,12 @@ from spectral_collapse.findings import fine_detail, intervals, tidy
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, from_cases
+from spectral_collapse.findings.decomposition import IMAGES
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
 from spectral_collapse.findings.measured import attr, said, title_of
 from spectral_collapse.findings.selections import on_shared_images
 from spectral_collapse.metrics.radial_spectrum import BANDS
-from spectral_collapse.networks.checkpoints import available, usual
+from spectral_collapse.networks.checkpoints import available, ordinary, usual
 from spectral_collapse.statistics import POSITIVE, REAL, SHARE, Bounds, Interval, bootstrap_mean, ratio, text
 from spectral_collapse.studies import benchmark
 from spectral_collapse.studies.networks import DOMAINS
@@ -422,16 +423,18 @@ def again(recorded: Mapping[str, xr.Dataset]) -> pd.DataFrame:
 
 
 def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Dataset]]:
-    """Title of the data -> network -> result of the benchmark, on the images that all have: that which ships, and the
+    """Title of the data -> network -> result of the benchmark, on the images that all have: the `ordinary` one and the
     others; without data for which there is one alone."""
     found: dict[str, dict[str, xr.Dataset]] = {}
     for name, study in recorded.items():
         given = results.parameters(study.attrs)
         info = datasets.info(given["dataset"])
         if info.title not in found:
-            first = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"])
+            network = ordinary(info.family)
+            own = {} if network == usual(info.family, "real") else {"checkpoint": network, **IMAGES}
+            first = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"], **own)
             other = first is None or first.attrs["data_source"] != study.attrs["data_source"]
-            found[info.title] = {} if other else {usual(info.family, first.attrs["data_source"]): first}
+            found[info.title] = {} if other else {network: first}
         found[info.title][name] = study
     return {title: on_shared_images(networks) for title, networks in found.items() if len(networks) > 1}
 

@@ -430,6 +430,13 @@ def usual(family: str, kind: str) -> str:
     return next((name for name in (names[::-1] if kind == "rendered" else names) if name in there), family)
 
 
+def ordinary(family: str) -> str:
+    """The name of the network of a family that networks with one other choice (flow matching, a transformer, another
+    training) are compared with: `FAMILY-rendered`, else `FAMILY-plain`, which may be a record, else `FAMILY`."""
+    names = (f"{family}-rendered", f"{family}-plain")
+    return next((name for name in names if name in available() or recorded(name)), family)
+
+
 def shipped(family: str, image_size: int, kind: str | None = None) -> list[str]:
     """The names of the networks that are included for a family of data sets and an image size, its `usual` one first.
 

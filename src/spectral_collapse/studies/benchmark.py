@@ -22,7 +22,7 @@ from spectral_collapse.executors import Arrays
 from spectral_collapse.inversion import METHODS, InversionMethod
 from spectral_collapse.later import torch
 from spectral_collapse.metrics import evaluate
-from spectral_collapse.networks.checkpoints import recorded, shipped, usual
+from spectral_collapse.networks.checkpoints import ordinary, recorded, shipped
 from spectral_collapse.studies import common, latents, published
 from spectral_collapse.studies import image_scores as scored
 from spectral_collapse.studies.layout import Layout, Row, sides
@@ -297,7 +297,7 @@ def checkpoint(network: str, dataset: str) -> str:
     """
     family, ending = _family(dataset), NETWORKS[network]
     own = "-pixel" if family in IN_PIXELS else "-latent"
-    return usual(family, "rendered") if ending == own else family + ending
+    return ordinary(family) if ending == own else family + ending
 
 
 def _family(dataset: str) -> str:
