@@ -198,6 +198,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
                 yield from _calls(section, given | {"methods": part.SELECTION.methods, "shown": part.PICTURES})
         case "deterministic_stochastic" | "scale_factor":
             yield "benchmark", given
+        case "cheap_guidance":
+            yield page, given
+            yield "benchmark", {"profile": given["profile"], "datasets": given["datasets"]}
         case "data":
             members = [name for name, info in datasets.DATASETS.items() if info.family in _FAMILIES]
             yield "domains", given | {"datasets": members}

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from spectral_collapse.findings import cheap_guidance as findings
+from spectral_collapse.store import results
+from spectral_collapse.studies.study import Study
 from tests.cheap_guidance_study import COSINE, SECONDS, VARIANTS, cheap_guidance
 
 
@@ -21,6 +24,29 @@ def test_copying_is_not_counted(found: dict[str, xr.Dataset]) -> None:
     lost = findings.area_gain(study, "free HF").gain
     assert lost.mean == pytest.approx(-0.3 * 0.7, abs=0.005)
     assert lost.high < 0
+
+
+def test_detail_is_judged_by_the_targets_of_the_benchmark(
+    found: dict[str, xr.Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = {name: study["hf_excess"].sel(variant="exact", start="plain", drop=True) for name, study in found.items()}
+    benchmarked = {
+        name: xr.Dataset({"reference_hf_excess": own[::-1].expand_dims(reference=["target"])})  # in another order
+        for name, own in targets.items()
+    }
+    known = {"One, x8": "one", "Two, x8": "two"}
+    monkeypatch.setattr(results, "parameters", lambda attrs: {"dataset": known[attrs["title"]], "profile": "quick"})
+    monkeypatch.setattr(Study, "stored", lambda self, dataset, profile: benchmarked.get(dataset))
+    found["one"]["hf_excess"].loc[{"variant": "free"}] = targets["one"] - np.log(4)
+    detailed = findings.with_detail(found)
+    assert list(detailed) == ["one", "two"]
+    plain = detailed["one"]["detail"].sel(start="plain")
+    assert plain.sel(variant="exact").data == pytest.approx(1)
+    assert plain.sel(variant="free").data == pytest.approx(1 / 4)
+    assert [findings.farther({"one": detailed["one"]}, name) for name in ("free", "exact")] == [1, 0]
+    benchmarked["one"] = benchmarked["one"].isel(sample=slice(1, None))  # not all images: left out
+    del benchmarked["two"]
+    assert findings.with_detail(found) == {}
 
 
 def test_choices_are_made_on_validation_images_within_the_time(found: dict[str, xr.Dataset]) -> None:
