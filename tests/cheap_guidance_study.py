@@ -19,7 +19,7 @@ COSINE = {"spectral": 0.9, "secant": 0.8, "free": 0.4}
 STEPS, SAMPLES, FOLLOWED, VALIDATED = 6, 6, 4, 5
 
 
-def cheap_guidance(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
+def cheap_guidance(title: str = "Made up x8", seed: int = 0) -> xr.Dataset:
     """Images that differ by 1 % or less; S_LF of the targets is 0.70 without noise."""
     generator = np.random.default_rng(seed)
 

@@ -10,7 +10,7 @@ from spectral_collapse.studies.plain_areas import AREAS, CORNERS, CUTOFFS, LAYOU
 DRAWN, EDITED, SAMPLES, STEPS = 12, 6, 9, 50
 
 
-def plain_areas(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
+def plain_areas(title: str = "Made up x8", seed: int = 0) -> xr.Dataset:
     """Twice the error and half the spread in plain areas; k = 2 of 50 takes S_DC 0.9 of its way, the error 0.02."""
     generator = np.random.default_rng(seed)
 

@@ -11,7 +11,7 @@ STARTS = ("standard", "noise floor", "TABA, 4%", "OVG")
 SAMPLES, SIDE = 6, 8
 
 
-def solvers(title: str = "Textures, x8") -> xr.Dataset:
+def solvers(title: str = "Textures x8") -> xr.Dataset:
     """Each image lacks so much log energy: 2, less 0.5 for second order on the way up and 1 on the way down, less 0.25
     per place of the entry; latents told the next timestep have a quarter of the power of those told their own."""
     rng = np.random.default_rng(0)

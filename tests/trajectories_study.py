@@ -15,7 +15,7 @@ LATE = {WHITE: -0.5, "standard": -0.8, "taba": -0.5, "ovg": 0.3}
 """log10 of the amplitude above 0.25 cycles per pixel; 0.1 at lower frequencies."""
 
 
-def trajectories(title: str = "Made up, x8", seed: int = 0) -> xr.Dataset:
+def trajectories(title: str = "Made up x8", seed: int = 0) -> xr.Dataset:
     """`LATE` at high frequencies; noise of mean square 0.2 in the first two steps, but for TABA, and 1 elsewhere."""
     generator = np.random.default_rng(seed)
 

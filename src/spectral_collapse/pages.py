@@ -234,6 +234,10 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield page, given
             others = _findings(page).another(given["dataset"], given["beside"])
             yield page, {"profile": given["profile"], "datasets": others}
+        case "tuning":
+            yield page, given
+            chosen = {"datasets": given["datasets"], "profile": given["profile"]}
+            yield from (("benchmark", chosen), ("benchmark", chosen | _findings(page).ON_TEST_IMAGES))
         case "definitions":
             yield "scores", given
         case "scores":

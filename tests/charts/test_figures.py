@@ -82,7 +82,7 @@ def made(name: str) -> Any:
         "appendix_c": decomposition_study.appendix_c,
         "benchmark": lambda: two(benchmark_study.made(METHODS)),
         "cheap_guidance": lambda: two(
-            cheap_guidance_study.cheap_guidance("One, x8"), cheap_guidance_study.cheap_guidance("Two, x8", seed=1)
+            cheap_guidance_study.cheap_guidance("One x8"), cheap_guidance_study.cheap_guidance("Two x8", seed=1)
         ),
         "choose": lambda: two(
             benchmark_study.made(test_choose.SHIFTS),
@@ -97,9 +97,9 @@ def made(name: str) -> Any:
         "gaussianity": lambda: two(latents_study.made(gaussianity, series_of_latents())),
         "our_method": lambda: two(test_our_method.study()),
         "pca": lambda: two(latents_study.made(pca, series_of_latents())),
-        "plain_areas": lambda: two(plain_areas_study.plain_areas("One, x8"), plain_areas_study.plain_areas("Two, x8")),
+        "plain_areas": lambda: two(plain_areas_study.plain_areas("One x8"), plain_areas_study.plain_areas("Two x8")),
         "trajectories": lambda: two(
-            trajectories_study.trajectories("One, x8"), trajectories_study.trajectories("Two, x8", seed=1)
+            trajectories_study.trajectories("One x8"), trajectories_study.trajectories("Two x8", seed=1)
         ),
         "solvers": lambda: two(solvers_study.solvers("Made up")),
         "tuning": lambda: two(tuning_study.tuning()),
@@ -115,9 +115,9 @@ FIGURES: list[tuple[Any, ...]] = [
     ("benchmark", "ranks", "", (), (), COMPARED),
     ("cheap_guidance", "per_step", "gradients", ("cosine",), ("cosine", 1), ["cosine", "secant"]),
     ("cheap_guidance", "per_step", "gradients", ("share",), ("share", 0.3), ["exact", "spectral"]),
-    ("cheap_guidance", "front", "", (), (), ["One, x8", "free HF", "standard"]),
-    ("cheap_guidance", "costs", "", (), ((cheap_guidance.CHEAP, 1.05),), ["Two, x8", "every 5"]),
-    ("cheap_guidance", "differences", "", ("hf_excess",), ("energy",), ["free LF", "Two, x8"]),
+    ("cheap_guidance", "front", "", (), (), ["One x8", "free HF", "standard"]),
+    ("cheap_guidance", "costs", "", (), ((cheap_guidance.CHEAP, 1.05),), ["Two x8", "every 5"]),
+    ("cheap_guidance", "differences", "", ("hf_excess",), ("energy",), ["free LF", "Two x8"]),
     ("choose", "gains", "", (), (), [*choose.TASKS, choose.AMONG, choose.APART, "OVG", "BDIA", "Made up", "Drawings"]),
     ("correlations", "method_means", "latent_means", ("s_hf",), ("s_hf",), ["Made up"]),
     ("correlations", "method_means", "latent_means", ("s_lf",), ("s_lf",), ["Made up"]),
@@ -153,15 +153,15 @@ FIGURES: list[tuple[Any, ...]] = [
     ("pca", "cumulative", "", ("map",), (), LATENTS),
     ("pca", "relative_ranks", "", (), (), LATENTS[:2] + LATENTS[3:]),
     ("pca", "growth", "", (), (), LATENTS),
-    ("plain_areas", "per_step", "", (), ("error",), ["One, x8", "plain areas", "other areas"]),
-    ("plain_areas", "per_step", "", (), ("spread",), ["inversion, plain areas", "Two, x8"]),
-    ("plain_areas", "sweep", "", (), (), ["S_DC of the latent", "One, x8", "100%"]),
+    ("plain_areas", "per_step", "", (), ("error",), ["One x8", "plain areas", "other areas"]),
+    ("plain_areas", "per_step", "", (), ("spread",), ["inversion, plain areas", "Two x8"]),
+    ("plain_areas", "sweep", "", (), (), ["S_DC of the latent", "One x8", "100%"]),
     ("plain_areas", "geometry", "", (), (), ["another noise", "TABA", plain_areas.NEAREST]),
-    ("plain_areas", "path", "", (), (), ["the true noise", "Two, x8"]),
-    ("plain_areas", "edits", "", (), (), ["plain areas", "One, x8", "standard inversion"]),
+    ("plain_areas", "path", "", (), (), ["the true noise", "Two x8"]),
+    ("plain_areas", "edits", "", (), (), ["plain areas", "One x8", "standard inversion"]),
     ("trajectories", "per_step", "high_energy", ("sampling",), ("energy", "sampling", 0), SAMPLING),
-    ("trajectories", "per_step", "noise_norm", (), ("norm",), ["One, x8", "Two, x8", "standard", "TABA"]),
-    ("trajectories", "clean_error", "", (), (), ["high: 0.25 to 0.5 cycles/px", "Two, x8"]),
+    ("trajectories", "per_step", "noise_norm", (), ("norm",), ["One x8", "Two x8", "standard", "TABA"]),
+    ("trajectories", "clean_error", "", (), (), ["high: 0.25 to 0.5 cycles/px", "Two x8"]),
     ("solvers", "told", "", ("hf_ratio",), ("log energy", 0), ["OVG", "told the next timestep", *BOTH]),
     ("solvers", "gains", "", (), (), ["entry and solver", "TABA", *BOTH]),
     ("solvers", "detail", "", (), (), ["null-space noise", "second order", *BOTH]),

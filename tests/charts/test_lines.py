@@ -55,13 +55,13 @@ def test_a_chart_without_series_has_no_legend_and_a_facet_may_bring_the_data(tab
     assert drawn(chart).count('aria-roledescription="line mark container"') == 2
 
 
-def test_seven_series_differ_in_more_than_colour() -> None:
-    found = list(lines.looks("abcdefg").values())
-    assert all(len(set(values)) == 7 for values in zip(*found, strict=True))
+def test_eight_series_differ_in_more_than_colour() -> None:
+    found = list(lines.looks("abcdefgh").values())
+    assert all(len(set(values)) == 8 for values in zip(*found, strict=True))
     fixed = {"white noise": lines.Look(PALETTE[6], (1, 3))}
     assert lines.looks(["white noise", "a"], fixed) == fixed | lines.looks("a")
-    many = lines.looks(map(str, range(49))).values()
-    assert len({(look.color, look.dash) for look in many}) == len({(look.color, look.shape) for look in many}) == 49
+    many = lines.looks(map(str, range(64))).values()
+    assert len({(look.color, look.dash) for look in many}) == len({(look.color, look.shape) for look in many}) == 64
 
 
 def test_a_row_has_a_marker_and_a_bar_for_each_series(table: pd.DataFrame) -> None:

@@ -60,7 +60,7 @@ def test_every_claim_has_its_row_the_answer_counts_them_and_an_identity_is_no_ev
     ]
     answer = appendix_c.answer(study, decomposed)
     assert f"our network follows the paper in {counts[0]} of {sum(counts)} testable predictions" in answer
-    assert ("undecided" in answer) == (counts[3] > 0)
+    assert ("near neither" in answer) == (counts[3] > 0)
     ends = study["entered"].sel(denoiser="covariance", gamma=1).mean("sample")
     assert f"{float(ends.sel(measure='high_power')):.3f} [" in appendix_c.entered_with_noise(study)
     rows = appendix_c.table(claims)
@@ -114,12 +114,13 @@ def test_tables_have_the_gain_beside_the_claimed_constant_and_leave_out_measures
     [
         (
             ["the claim", "neither"],
-            "in 1 of 2 testable predictions: high a; low b. Of the others, 1 remains undecided.",
+            "in 1 of 2 testable predictions: high a; low b. Of the others, 1 lies near neither.",
         ),
-        (["the claim", "the ideal denoiser"], "Of the others, 1 follows the ideal denoiser for Gaussian data."),
+        (["the claim", "the ideal denoiser"], "Of the others, 1 lies nearer to the ideal denoiser for Gaussian data."),
         (
             ["neither", "beyond the ideal denoiser", "the ideal denoiser"],
-            "1 follows the ideal denoiser for Gaussian data, 1 lies beyond it (even farther from the paper) and 1 rem",
+            "1 lies nearer to the ideal denoiser for Gaussian data, 1 lies beyond it (even farther from the paper) "
+            "and 1 lies near neither.",
         ),
         (
             ["the claim", "see the number"],

@@ -12,7 +12,7 @@ from tests.cheap_guidance_study import COSINE, SECONDS, VARIANTS, cheap_guidance
 
 @pytest.fixture
 def found() -> dict[str, xr.Dataset]:
-    return {"one": cheap_guidance("One, x8"), "two": cheap_guidance("Two, x8", seed=1)}
+    return {"one": cheap_guidance("One x8"), "two": cheap_guidance("Two x8", seed=1)}
 
 
 def test_copying_is_not_counted(found: dict[str, xr.Dataset]) -> None:
@@ -34,7 +34,7 @@ def test_detail_is_judged_by_the_targets_of_the_benchmark(
         name: xr.Dataset({"reference_hf_excess": own[::-1].expand_dims(reference=["target"])})  # in another order
         for name, own in targets.items()
     }
-    known = {"One, x8": "one", "Two, x8": "two"}
+    known = {"One x8": "one", "Two x8": "two"}
     monkeypatch.setattr(results, "parameters", lambda attrs: {"dataset": known[attrs["title"]], "profile": "quick"})
     monkeypatch.setattr(Study, "stored", lambda self, dataset, profile: benchmarked.get(dataset))
     found["one"]["hf_excess"].loc[{"variant": "free"}] = targets["one"] - np.log(4)
@@ -87,15 +87,15 @@ def test_goals_need_both_area_and_time_and_an_interval(found: dict[str, xr.Datas
 
 def test_tables_have_what_was_measured(found: dict[str, xr.Dataset]) -> None:
     table = findings.gradients(found, "cosine")
-    assert set(table["panel"]) == {f"{name}, x8, pixels|{g}" for name in ("One", "Two") for g in ("g_HF", "g_LF")}
+    assert set(table["panel"]) == {f"{name} x8, pixels|{g}" for name in ("One", "Two") for g in ("g_HF", "g_LF")}
     assert not table["mean"].isna().any()
-    of = table[table["panel"] == "One, x8, pixels|g_HF"].groupby("series")["mean"].mean()
+    of = table[table["panel"] == "One x8, pixels|g_HF"].groupby("series")["mean"].mean()
     assert of.to_dict() == pytest.approx(COSINE, abs=0.01)
     assert table["step"].min() == 1
     shares = findings.gradients(found, "share").groupby("series")["mean"].mean()
     assert (shares["exact"], shares["free"]) == pytest.approx((0.5, 0.1))
     gaps = findings.differences(found, "psnr").set_index(["panel", "series"])["mean"]
-    assert gaps["One, x8", "free HF"] == pytest.approx(-6)
+    assert gaps["One x8", "free HF"] == pytest.approx(-6)
     assert findings.front(found).groupby("panel").size().tolist() == [2 * len(VARIANTS)] * 2
     assert "exact" not in set(findings.costs(found)["series"])
 

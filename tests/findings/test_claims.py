@@ -21,11 +21,11 @@ def test_a_claim_is_a_row() -> None:
 
 
 def test_what_several_data_sets_say_is_a_list_that_is_folded_where_it_is_long() -> None:
-    measured = claims.itemized("power: Textures, x8 0.3 [0.2, 0.4]; Rendered cells, x16 0.4: no. Edges2Shoes, 1; 2")
-    items = ["Textures, x8 0.3 [0.2, 0.4]", "Rendered cells, x16 0.4: no", "Edges2Shoes, 1; 2"]
+    measured = claims.itemized("power: Textures x8 0.3 [0.2, 0.4]; Rendered cells x16 0.4: no. Edges2Shoes, 1; 2")
+    items = ["Textures x8 0.3 [0.2, 0.4]", "Rendered cells x16 0.4: no", "Edges2Shoes, 1; 2"]
     assert measured == f"power:<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
-    assert claims.itemized("Textures, x8 0.3; one < two") == "Textures, x8 0.3; one &lt; two"
-    few, many = ("; ".join(["Textures, x8 0.3"] * count) for count in (claims.MANY, claims.MANY + 1))
+    assert claims.itemized("Textures x8 0.3; one < two") == "Textures x8 0.3; one &lt; two"
+    few, many = ("; ".join(["Textures x8 0.3"] * count) for count in (claims.MANY, claims.MANY + 1))
     assert "<details>" not in claims.itemized(few)
     assert claims.itemized(many).startswith(f"<details><summary>{claims.MANY + 1} results</summary><ul><li>")
 
@@ -43,13 +43,13 @@ def test_a_conclusion_has_every_claim_once_below_its_verdict() -> None:
 
 
 def test_a_verdict_is_what_two_families_say_that_can_tell() -> None:
-    cells, shoes, photos = "BBBC021, x8", "Rendered shoes", "Photos, x8"
+    cells, shoes, photos = "BBBC021 x8", "Rendered shoes", "Photos x8"
     verdicts = {
         ((cells, True), (shoes, True)): "holds",
         ((cells, False), (shoes, False), (photos, None)): "fails",
         ((cells, True), (shoes, False)): "mixed",
-        ((cells, True), ("BBBC021, x16", True), (shoes, None)): "one family only",
-        ((cells, True), ("BBBC021, x16", False)): "mixed",
+        ((cells, True), ("BBBC021 x16", True), (shoes, None)): "one family only",
+        ((cells, True), ("BBBC021 x16", False)): "mixed",
         ((cells, False),): "one family only",
         ((cells, None), (shoes, None)): "too few data",
         (("a network", True), ("another", True)): "holds",

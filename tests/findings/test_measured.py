@@ -77,14 +77,14 @@ def test_a_quantity_on_each_data_set() -> None:
 def test_a_text_of_a_result_brings_no_markup() -> None:
     for text in ("<script>alert(1)</script>", "[x](java:1)", "`a`", "$\\href{x}$", "a\n```{raw} html", "{eval}`1`"):
         assert not set("<>[]`{}$\\\n") & set(measured.said(text))
-    assert measured.said("BBBC021, x8 & 2 * 3_4 (real)") == "BBBC021, x8 & 2 * 3_4 (real)"
+    assert measured.said("BBBC021 x8 & 2 * 3_4 (real)") == "BBBC021 x8 & 2 * 3_4 (real)"
 
 
 @pytest.mark.parametrize(
     ("title", "source", "called"),
     [
-        ("BBBC021, x8", "real", "BBBC021, x8"),
-        ("BBBC021, x16, DiT", "rendered", "Rendered cells, x16, DiT"),
+        ("BBBC021 x8", "real", "BBBC021 x8"),
+        ("BBBC021, x16, DiT", "rendered", "Rendered cells x16, DiT"),
         ("Edges to shoes", "real", "Edges2Shoes"),
         ("Edges to shoes", "rendered", "Rendered shoes"),
         ("Rendered shoes, again", "rendered", "Rendered shoes, again"),

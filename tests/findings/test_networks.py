@@ -353,7 +353,7 @@ def test_samples_are_told_apart_by_what_training_images_leave() -> None:
         {name: ("model", values) for name, values in given.items()}
         | {"c2st_training": 0.7, "c2st_training_error": 0.02, "image": ("sample", np.zeros(3))},
         {"model": ["near", "far"], "sample": ["a", "b", "c"]},
-        {"title": "Textures, x8", "data_source": "real"},
+        {"title": "Textures x8", "data_source": "real"},
     )
     table = findings.told_apart([one])
     assert table["At most 0.1 more"].tolist() == ["yes", "no"]

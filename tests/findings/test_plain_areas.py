@@ -12,7 +12,7 @@ from tests.plain_areas_study import plain_areas
 
 @pytest.fixture
 def found() -> dict[str, xr.Dataset]:
-    return {"one": plain_areas("One, x8"), "two": plain_areas("Two, x8", seed=1)}
+    return {"one": plain_areas("One x8"), "two": plain_areas("Two x8", seed=1)}
 
 
 def test_ratios_are_those_that_were_made(found: dict[str, xr.Dataset]) -> None:
@@ -57,7 +57,7 @@ def test_images_without_plain_areas_are_left_out(found: dict[str, xr.Dataset]) -
 def test_claims_that_hold_are_supported_and_their_contraries_refuted(found: dict[str, xr.Dataset]) -> None:
     sides = ["holds", "holds", "too few data", "holds", "holds", "holds"]  # the sampling has the same spread
     assert [claim.side for claim in findings.claims(found)] == sides
-    assert all("One, x8 " in claim.measured and "Two, x8 " in claim.measured for claim in findings.claims(found))
+    assert all("One x8 " in claim.measured and "Two x8 " in claim.measured for claim in findings.claims(found))
     for study in found.values():
         for name in ("error", "spread", "drawn_error", "drawn_spread"):
             study[name] = study[name].isel(area=[1, 0]).assign_coords(area=["plain", "other"])
@@ -82,7 +82,7 @@ def test_a_data_set_that_cannot_tell_leaves_the_verdict_to_the_others(found: dic
     assert ", 4 of 4" not in told
     two.loc[{"area": "plain"}] = np.nan
     assert findings.claims(found)[0].side == "holds"  # by the others, drawn images among them
-    assert findings.claims(found)[0].measured.count("Two, x8") == 1
+    assert findings.claims(found)[0].measured.count("Two x8") == 1
     for study in found.values():
         for name in ("error", "drawn_error"):
             study[name].loc[{"area": "plain"}] = np.nan
@@ -92,7 +92,7 @@ def test_a_data_set_that_cannot_tell_leaves_the_verdict_to_the_others(found: dic
 def test_the_answer_has_the_extremes_of_the_data_sets(found: dict[str, xr.Dataset]) -> None:
     found["two"]["spread"].loc[{"area": "plain"}] *= 1.5
     answer = findings.answer(found)
-    assert answer["wide"] == "0.50 (One, x8) to 0.75 (Two, x8)"
+    assert answer["wide"] == "0.50 (One x8) to 0.75 (Two x8)"
     assert (answer["replaced"], answer["count"]) == (0.04, "2 data sets")
 
 

@@ -12,7 +12,7 @@ from tests.trajectories_study import LATE, RINGS, SERIES, STEPS, trajectories
 
 @pytest.fixture
 def found() -> dict[str, xr.Dataset]:
-    return {"one": trajectories("One, x8"), "two": trajectories("Two, x8", seed=1)}
+    return {"one": trajectories("One x8"), "two": trajectories("Two x8", seed=1)}
 
 
 def test_the_energy_is_that_of_the_high_rings_in_the_last_steps(found: dict[str, xr.Dataset]) -> None:
@@ -32,7 +32,7 @@ def test_claims_that_hold_are_supported_and_nothing_is_claimed_of_methods_that_a
     assert [claim.side for claim in made] == ["holds"] * 2
     late = findings.late_energy(found["one"])
     late = late.sel(series="standard") - late.sel(series="white noise")
-    assert f"One, x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
+    assert f"One x8 {statistics.text(statistics.interval(late), 2)}" in made[0].measured
     fewer = {name: study.sel(series=list(SERIES[:2])) for name, study in found.items()}
     assert [claim.claim[:12] for claim in findings.claims(fewer)] == ["The standard"]
 
@@ -77,7 +77,7 @@ def test_noise_of_the_first_step_stands_beside_that_of_the_steps_that_taba_asks(
     measured = findings.claims(found)[-1].measured
     assert measured.count("in the first step 0.10 [0.10, 0.10])") == 2
     # TABA asks for the first step of two on the second data set alone
-    first, second = measured.split("Two, x8 ")
+    first, second = measured.split("Two x8 ")
     assert "(standard 0.30 [0.30, 0.30], TABA " in first
     assert "from step 2 on" in first
     assert "(standard 0.20 [" in second

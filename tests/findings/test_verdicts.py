@@ -294,8 +294,8 @@ def test_sparsity_of_data(ratio: float, expected: str) -> None:
     [sparse] = domains.claims({"one": study, "two": rendered})
     assert "Rendered Drawn" in sparse.measured
     side = {0.1: "below 1 on", 2.0: "above 1 on", 1.0: "not significantly different from 1 on"}[ratio]
-    answer = domains.answer([study.assign_attrs(title="Made up, x8"), rendered])
-    assert f"is {side} Made up, x8 ({ratio:.2f}" in answer
+    answer = domains.answer([study.assign_attrs(title="Made up x8"), rendered])
+    assert f"is {side} Made up x8 ({ratio:.2f}" in answer
 
 
 def test_numbers_of_a_trial_run_are_called_that() -> None:

@@ -45,7 +45,7 @@ METHODS = {
     "ovg+taba": 4,
     "null-space noise + dpm": 5,
     "dpm-solver++": 6,
-    "cycle diffusion": 12,
+    "cycle diffusion": 7,
 }
 """Series that look the same in every chart -> the number of their look."""
 
@@ -58,14 +58,14 @@ DASHED = {"color": "#555555", "strokeDash": [4, 4]}
 """The look of a line to compare with."""
 _SCALE = {"type", "domain", "zero", "nice", "padding", "base", "clamp", "constant", "reverse"}
 """What of an axis is told to `alt.Scale`; the rest is for `alt.Axis`."""
-_DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (10, 4), (1, 3))
-_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right")
+_DASHES = ((1, 0), (6, 3), (2, 2), (8, 2, 2, 2), (4, 4), (10, 4), (1, 3), (12, 3, 3, 3))
+_SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 
 
 def looks(names: Iterable[str], fixed: Looks = MappingProxyType({})) -> dict[str, Look]:
-    """A look for each series: one that is fixed, that of `METHODS`, and of others by their order. The first seven
+    """A look for each series: one that is fixed, that of `METHODS`, and of others by their order. The first eight
     differ in all three properties, and those beyond have a colour again, with another dash and another shape; all are
-    different up to 49."""
+    different up to 64."""
     series = list(dict.fromkeys(map(str, names)))
     known = {name: METHODS[name.lower()] for name in series if name not in fixed and name.lower() in METHODS}
     free = (number for number in itertools.count() if number not in known.values())
@@ -74,7 +74,7 @@ def looks(names: Iterable[str], fixed: Looks = MappingProxyType({})) -> dict[str
 
 def _look(number: int) -> Look:
     turn, kind = divmod(number, len(PALETTE))
-    dash, shape = ((kind + shift * turn) % len(PALETTE) for shift in (1, 2))
+    dash, shape = ((kind + shift * turn) % len(PALETTE) for shift in (1, 3))
     return Look(PALETTE[kind], _DASHES[dash], _SHAPES[shape])
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from spectral_collapse import vega
 
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#882255")
 """Okabe and Ito's colours, told apart with every common colour vision; in this order the first four
 also differ in lightness."""
 

@@ -38,7 +38,7 @@ FLOOR = -20.0
 def cheap_methods(num_steps: int) -> dict[str, InversionMethod]:
     """The methods that `diagnose` tries: none takes more network calls than the standard one, which is the first."""
     steps = {name: max(1, round(share * num_steps)) for name, share in SHARES.items()}
-    found = {name: inversion.create(name) for name in (STANDARD, "noise_floor", "dpm_solver")}
+    found = {name: inversion.create(name) for name in (STANDARD, "noise_floor", "dpm_solver", "cycle_diffusion")}
     for name in ("taba", "taba, stronger"):
         found[name] = inversion.create("taba", fraction=steps[name] / num_steps)
     for order, name in enumerate(("nullspace", "nullspace, second order"), 1):

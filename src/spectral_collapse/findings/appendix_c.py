@@ -162,9 +162,9 @@ def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:
     found = [one for one in predictions(study, decomposed) if one.nearer in _NEARER]
     followed = [one.claim.partition(" (")[0] for one in found if one.nearer == "the claim"]
     others = {
-        "the ideal denoiser": ("follow", "the ideal denoiser for Gaussian data"),
+        "the ideal denoiser": ("lie", "nearer to the ideal denoiser for Gaussian data"),
         _BEYOND: ("lie", "beyond it (even farther from the paper)"),
-        "neither": ("remain", "undecided"),
+        "neither": ("lie", "near neither"),
     }
     counts = collections.Counter(one.nearer for one in found)
     rest = [f"{does(counts[side], verb)} {words}" for side, (verb, words) in others.items() if counts[side]]

@@ -33,6 +33,7 @@ from spectral_collapse.findings.benchmark import (
 )
 from spectral_collapse.findings.cells import Cell, Cells
 from spectral_collapse.findings.claims import is_lower
+from spectral_collapse.findings.decomposition import by_network
 from spectral_collapse.findings.intervals import gap
 from spectral_collapse.findings.latents import Found, counted
 from spectral_collapse.findings.measured import title_of
@@ -225,7 +226,7 @@ def answer(found: Found, seen: Found, ordinary: Found) -> str:
         f"Try {_bold([first])} first: of the methods that cost no more than the standard inversion and are nowhere "
         f"significantly farther from the true targets' fine detail, {among if len(tied) > 1 else alone}. Its fine "
         f"detail is off by a factor of {miss:.1f} on average, that of the standard inversion by {usual:.1f}."
-        f"{fine_detail.ordinary(ordinary)}"
+        f"{fine_detail.ordinary(by_network(found, ordinary)['ordinary'])}"
     )
     lines = []
     if worse := [title_of(one) for one in found.values() if is_lower("s_lf").holds(structure(one, first)) is True]:

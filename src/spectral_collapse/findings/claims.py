@@ -107,13 +107,14 @@ CONCLUDED = {
 
 def told(claims: Iterable[Claim], named: Mapping[str, Sequence[str]]) -> str:
     """Sentences on some claims. named: how a claim begins -> what to say where it holds, where it fails and, if at all,
-    where data sets disagree ('on some data sets only' gets their number); nothing is said of other verdicts."""
+    where data sets disagree; nothing is said of other verdicts. In brackets: on how many data sets, if not on all."""
     found, said = list(claims), []
     for start, words in named.items():
         for one in (one for one in found if one.claim.startswith(start)):
             place = {"holds": 0, "fails": 1, "mixed": 2}.get(one.side, len(words))
-            count = f" ({one.holds} of {one.of})"
-            said += [f"{text}{count * text.endswith('some data sets only')}." for text in words[place : place + 1]]
+            agree = one.fails if place == 1 else one.holds
+            count = f" ({agree} of {one.of})" * (agree < one.of)
+            said += [f"{text}{count}." for text in words[place : place + 1]]
     return " ".join(said)
 
 

@@ -143,22 +143,18 @@ def _by_cause(found: Found) -> dict[str, dict[str, str]]:
     return shares
 
 
-def accounts(found: Found) -> str:
-    """Which cause accounts for the largest part of the power that latents lack, on which data sets, as a sentence."""
-    shares = _by_cause(found)
-    what = ["accounts for most ({}) of the high-frequency power that latents lack", *["does ({})"] * len(shares)]
-    said = [
-        f"on {enumerated(one)} {cause} {words.format(enumerated(one.values()))}"
-        for words, (cause, one) in zip(what, shares.items(), strict=False)
-    ]
-    return f"O{'; '.join(said)[1:]}."
-
-
-def blamed(found: Found, networks: str = "ordinary networks") -> str:
-    """What accounts for most with the ordinary networks of these data sets, as a sentence behind `accounts`."""
-    shares = _by_cause(found)
-    said = [f"on {enumerated(one)} {cause} does ({enumerated(one.values())})" for cause, one in shares.items()]
-    return f" With {networks} {'; '.join(said)}." * bool(found)
+def accounts(found: Found, others: Found, ordinary: str = "ordinary") -> str:
+    """Which cause accounts for the largest part of the power that latents lack, on which data sets, with either kind of
+    network, as sentences. found, others: as of `by_network`. ordinary: how ordinary networks are called."""
+    said, what = [], "the largest part of the high-frequency power that latents lack"
+    for kind, some in by_network(found, others).items():
+        parts = [
+            f"to {cause} on {enumerated(one)} ({enumerated(one.values())})" for cause, one in _by_cause(some).items()
+        ]
+        if parts:
+            said.append(f"With {ordinary if kind == 'ordinary' else kind} networks {what} is due {'; '.join(parts)}.")
+            what = "it"
+    return " ".join(said)
 
 
 IMAGES = {
@@ -177,13 +173,13 @@ def ordinary(study: Study, names: Sequence[str], **given: Any) -> dict[str, xr.D
 
 def ordinary_network(dataset: str) -> str:
     """The name of the ordinary network of a data set whose own is preconditioned; '' where there is none."""
-    name = f"{datasets.info(dataset).family}-plain"
-    return name if recorded(name) or name in available() else ""
+    name = f"{datasets.DATASETS[dataset].family}-plain" if dataset in datasets.DATASETS else ""
+    return name if name and (recorded(name) or name in available()) else ""
 
 
 def by_network(found: Found, others: Found) -> dict[str, Found]:
     """Results with preconditioned networks and with ordinary ones. found: with each data set's own network; others: of
-    `ordinary`."""
+    `ordinary`, which has a network for every data set whose own is preconditioned."""
     own = {name: one for name, one in found.items() if ordinary_network(name)}
     rest = {name: one for name, one in found.items() if name not in own}
     return {"preconditioned": own, "ordinary": {**rest, **others}}

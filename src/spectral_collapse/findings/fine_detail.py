@@ -131,6 +131,9 @@ def gap(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Data
     return statistics.interval(distance(study, method) - distance(study if beside is None else beside, other))
 
 
+_SIDES = {"nearer": True, "farther": False}
+
+
 def closer(study: xr.Dataset, method: str, other: str = "standard", beside: xr.Dataset | None = None) -> Held:
     """Whether a method's fine detail is significantly nearer to the targets' than another's, both as of `gap`; None
     where the interval contains 0, or lies within the registered margin, so that the two count as equal."""
@@ -145,19 +148,32 @@ def nearer(found: Found, method: str) -> tuple[int, int]:
     return held.count(True), held.count(False)
 
 
-def with_ordinary_networks(found: Found) -> tuple[int, int, int]:
-    """How many methods bring fine detail nearer to the targets on any of these data sets, how many take it farther away
-    on any, and of how many."""
-    counts = [nearer(found, name) for name in METHODS[1:]]
-    return sum(near > 0 for near, _ in counts), sum(far > 0 for _, far in counts), len(counts)
+def where(found: Found, method: str) -> str:
+    """On which data sets a method is `closer` to the targets than the standard inversion, and on which farther."""
+    held = {title_of(study): closer(study, method) for study in found.values() if method in study["point"]}
+    sides = {word: [title for title, one in held.items() if one is side] for word, side in _SIDES.items()}
+    said = [
+        f"{word} on {enumerated(titles) if len(titles) < len(held) else f'all {len(held)} data sets'}"
+        for word, titles in sides.items()
+        if titles
+    ]
+    return " and ".join(said) or "neither nearer nor farther on any data set"
 
 
 def ordinary(found: Found) -> str:
-    """`with_ordinary_networks` as a sentence behind another; '' without results."""
-    better, worse, of = with_ordinary_networks(found)
-    where = enumerated(map(title_of, found.values()))
-    told = f"{better or 'none'} of {of} methods brought fine detail nearer, and {worse or 'none'} took it farther away"
-    return f" With ordinary networks on {where}, {told}." * bool(found)
+    """How many methods bring fine detail nearer to the targets with ordinary networks, on which data sets, and how many
+    take it farther away on any, as a sentence behind another; '' without results."""
+    told: dict[int, list[str]] = {}
+    harmful = set()
+    for study in found.values():
+        held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
+        told.setdefault(list(held.values()).count(True), []).append(title_of(study))
+        harmful |= {name for name, near in held.items() if near is False}
+    nearer = [f"{count or 'none'} on {enumerated(titles)}" for count, titles in told.items()]
+    return (
+        f" With ordinary networks, of {len(METHODS) - 1} methods {', '.join(nearer)} brought fine detail nearer, and "
+        f"{len(harmful) or 'none'} took it farther away somewhere."
+    ) * bool(found)
 
 
 def average(found: Found, method: str) -> float:
@@ -176,10 +192,11 @@ def ranking(found: Found, wanted: Callable[[str], bool] = lambda name: True) -> 
     names = [name for name in costs[costs <= 1 + 1e-9].index if all(name in one["point"] for one in found.values())]
     names = [name for name in names if wanted(name) and not nearer(found, name)[1]]
     first, *others = sorted(names, key=functools.partial(average, found))
-    return {first: Interval(1.0, 1.0, 1.0)} | {name: _more(found, name, first) for name in others}
+    return {first: Interval(1.0, 1.0, 1.0)} | {name: more(found, name, first) for name in others}
 
 
-def _more(found: Found, method: str, other: str) -> Interval:
+def more(found: Found, method: str, other: str) -> Interval:
+    """How many times as far a method's `average` is from right as another's, with the interval of `ranking`."""
     studies, gaps = list(found.values()), pd.DataFrame([gap(study, method, other) for study in found.values()])
     widths = gaps[["low", "high"]].sub(gaps["mean"], axis="index").groupby([family(title_of(one)) for one in studies])
     low, high = np.linalg.norm(widths.sum(), axis=0) / len(studies)

@@ -14,6 +14,7 @@ from spectral_collapse.findings import choose, collapse, decomposition, fine_det
 from spectral_collapse.findings.benchmark import called
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
+from spectral_collapse.studies.published import CHOSEN
 
 
 def details(found: Found) -> pd.DataFrame:
@@ -55,12 +56,14 @@ def answer(
     again: Sequence[xr.Dataset],
     ordinary: Found,
     ordinary_images: Found,
+    chosen: Found,
 ) -> dict[str, Any]:
     """Numbers on what happens, why, what helps, what to do, and how sure that is.
 
     found: of the benchmark; seen, decomposed, collapsed, judged: of the studies perception, decomposition, collapse and
     fidelity; in all of them the data set that the page speaks of is the first. again: of `trained_again`.
-    ordinary, ordinary_images: of decomposition and of the benchmark, with networks that are not preconditioned.
+    ordinary, ordinary_images: of decomposition and of the benchmark, with networks that are not preconditioned. chosen:
+    of `tuning.ON_TEST_IMAGES`.
     """
     study, (first, *others) = next(iter(found.values())), collapsed.values()
     latent = choose.best(found, seen, latent=True)
@@ -71,27 +74,22 @@ def answer(
         "first": title_of(first),
         "energy": collapse.energy(first),
         "beside": f"; on the paper's data {beside}" if beside else "",
-        "accounts": decomposition.accounts(decomposed),
-        "blamed": decomposition.blamed(ordinary, "[ordinary networks](notebooks/why.ipynb)"),
-        "either": _either(ordinary_images),
-        "missed": fine_detail.miss(study, "standard"),
+        "accounts": decomposition.accounts(decomposed, ordinary, "[ordinary](notebooks/why.ipynb)"),
+        "either": fine_detail.ordinary(decomposition.by_network(found, ordinary_images)["ordinary"]),
         "best": called(best := choose.best(found, seen)),
-        "mended": fine_detail.miss(study, best).mean,
-        "ovg": fine_detail.miss(study, "ovg").mean,
+        **{name: fine_detail.average(found, name) for name in ("standard", "ovg")},
+        "mended": fine_detail.average(found, best),
+        "more": fine_detail.more(found, "standard", best),
         "price": float(study["inversion_cost"].sel(point="ovg")),
         "lost": perception.kept(found, "ovg")[1],
+        "still": perception.kept(chosen, f"ovg{CHOSEN}")[1],
+        "chosen": len(chosen),
         "latent": f"{'our ' * latent.startswith('nullspace')}{called(latent)}",
         "told": networks.counted_apart(list(judged.values())),
         "again": _again(again),
         "images": " to ".join(map(str, dict.fromkeys([counts[0], counts[-1]]))),
         "total": len(found),
     }
-
-
-def _either(ordinary: Found) -> str:
-    better, worse, of = fine_detail.with_ordinary_networks(ordinary)
-    told = f" With ordinary networks {better or 'none'} of {of} methods helped and {worse or 'none'} harmed."
-    return told * bool(ordinary)
 
 
 def _again(studies: Sequence[xr.Dataset]) -> str:

@@ -73,6 +73,7 @@ def title_of(study: xr.Dataset) -> str:
 def data_title(title: str, source: str) -> str:
     """The title of a data set, behind which more may stand; where its images are rendered, that of the twin."""
     title = title.replace("Edges to shoes", "Edges2Shoes")  # as results of older code call it
+    title = title.replace(", x", " x")  # in a list of data sets 'BBBC021, x8' would read as two
     if source == "real" or title.startswith("Rendered "):
         return title
     known = next(filter(title.startswith, _TWINS), "")

@@ -21,7 +21,7 @@ from spectral_collapse.findings.benchmark import value as mean_of
 from spectral_collapse.findings.claims import Claim, from_cases
 from spectral_collapse.findings.decomposition import IMAGES
 from spectral_collapse.findings.intervals import BAND_TITLES, as_table, concat, exponential, mean_text, means, of_means
-from spectral_collapse.findings.measured import attr, said, title_of
+from spectral_collapse.findings.measured import attr, data_title, said, title_of
 from spectral_collapse.findings.selections import on_shared_images
 from spectral_collapse.metrics.radial_spectrum import BANDS
 from spectral_collapse.networks.checkpoints import available, ordinary, usual
@@ -429,13 +429,14 @@ def trainings(recorded: Mapping[str, xr.Dataset]) -> dict[str, dict[str, xr.Data
     for name, study in recorded.items():
         given = results.parameters(study.attrs)
         info = datasets.info(given["dataset"])
-        if info.title not in found:
+        title = data_title(info.title, "real")
+        if title not in found:
             network = ordinary(info.family)
             own = {} if network == usual(info.family, "real") else {"checkpoint": network, **IMAGES}
             first = benchmark.STUDY.stored(dataset=given["dataset"], profile=given["profile"], **own)
             other = first is None or first.attrs["data_source"] != study.attrs["data_source"]
-            found[info.title] = {} if other else {network: first}
-        found[info.title][name] = study
+            found[title] = {} if other else {network: first}
+        found[title][name] = study
     return {title: on_shared_images(networks) for title, networks in found.items() if len(networks) > 1}
 
 

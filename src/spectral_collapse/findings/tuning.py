@@ -10,15 +10,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings import cells
-from spectral_collapse.findings.benchmark import called
+from spectral_collapse.findings import cells, fine_detail
+from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
 from spectral_collapse.findings.latents import Found
 from spectral_collapse.findings.measured import title_of
 from spectral_collapse.findings.tidy import each
-from spectral_collapse.statistics import Interval, bootstrap_counts, groups_of, interval, resampled, resampled_means
+from spectral_collapse.statistics import (
+    Interval,
+    bootstrap_counts,
+    groups_of,
+    interval,
+    resampled,
+    resampled_means,
+    text,
+)
+from spectral_collapse.studies import published
 
+ON_TEST_IMAGES = {"methods": ("standard", "ovg*"), "shown": 1}
+"""What the benchmark is asked for to see what the choice of OVG's step sizes is worth on test images."""
 CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 """What a setting is; one that is chosen and published counts as chosen."""
 
@@ -34,6 +45,19 @@ def areas(study: xr.Dataset) -> pd.DataFrame:
     series = np.where(study["chosen"], CHOSEN, np.where(study["published"], PUBLISHED, OTHER))
     rows = as_table(area(study), study["s_hf"]).drop(columns="try")
     return rows.assign(method=study["method"], label=labels, series=series)
+
+
+def step_sizes(found: Found, chosen: Found) -> pd.DataFrame:
+    """A row per data set: fine detail and structure of OVG on test images, at published and at chosen step sizes.
+
+    found: of the benchmark. chosen: of `ON_TEST_IMAGES`.
+    """
+    rows = {}
+    for name, study in chosen.items():
+        both = {"published": (found[name], "ovg"), "chosen": (study, f"ovg{published.CHOSEN}")}
+        row = {f"Detail off by, {kind}": text(fine_detail.miss(*one), 1) for kind, one in both.items()}
+        rows[title_of(study)] = row | {f"S_LF, {kind}": text(structure(*one), 2) for kind, one in both.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
 
 def _tries(study: xr.Dataset) -> list[tuple[str, dict[str, object]]]:
