@@ -236,8 +236,9 @@ def _calls(page: str, given: dict[str, Any]) -> Iterator[Call]:
             yield page, {"profile": given["profile"], "datasets": others}
         case "tuning":
             yield page, given
-            chosen = {"datasets": given["datasets"], "profile": given["profile"]}
-            yield from (("benchmark", chosen), ("benchmark", chosen | _findings(page).ON_TEST_IMAGES))
+            tested = {"datasets": given["datasets"], "profile": given["profile"]}
+            for study in ("benchmark", "perception"):
+                yield from ((study, tested), (study, tested | _findings(page).ON_TEST_IMAGES))
         case "definitions":
             yield "scores", given
         case "scores":

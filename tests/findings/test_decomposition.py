@@ -163,14 +163,14 @@ def test_the_sentence_names_the_largest_cause_of_each_data_set_with_its_share(st
     cause = findings.largest(study)
     share = f"({float(lacks.sel(part=cause) / lacks.sel(part='total')):.0%})"
     said = findings.accounts({"one": study}, {})
-    start = "With ordinary networks the largest part of the high-frequency power that latents lack is due to"
-    assert said == f"{start} {findings.CAUSES[cause]} on {study.attrs['title']} {share}."
+    what = f"{findings.CAUSES[cause]} accounts for most of the high-frequency power that latents lack"
+    assert said == f"With ordinary networks {what} on {study.attrs['title']} {share}."
     other = study.copy(deep=True).assign_attrs(title="Other")
     noisy = {"entry": "noise", "denoiser": "network", "measure": "high_power"}
     own = cause == "own error"
     other["value"].loc[noisy] = other["ideal"].sel(measure="high_power") if own else 0.0
     second = findings.accounts({"one": study, "other": other}, {})
-    assert f"; to {findings.CAUSES[findings.largest(other)]} on Other (" in second
+    assert f" and {findings.CAUSES[findings.largest(other)]} does on Other (" in second
     assert findings.largest(other) != cause
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from spectral_collapse.findings import tuning as findings
 from spectral_collapse.statistics import bootstrap_mean
+from tests.benchmark_study import made
+from tests.studies.test_perception import made as distances
 from tests.tuning_study import tuning
 
 
@@ -44,6 +47,22 @@ def test_a_choice_is_compared_with_the_published_setting_on_the_same_images() ->
     for study in two.values():
         study["target_s_lf"][:] = 0.6
     assert findings.answer(two)["better"] == 2
+
+
+def test_step_sizes_are_compared_on_test_images() -> None:
+    """OVG as published loses 0.2 of S_LF and is 0.1 farther in ST-LPIPS, as chosen it gains 0.1 and is 0.1 nearer."""
+    found, chosen = (
+        made({"standard": {}, name: {"s_lf": change}}, spread=0.0) for name, change in (("ovg", -0.2), ("ovg*", 0.1))
+    )
+    for study in (found, chosen):
+        study["reference_s_lf"][:] = 1.0
+    seen, chosen_seen = (distances({"standard": 0.0, name: more}) for name, more in (("ovg", 0.1), ("ovg*", -0.1)))
+    [row] = findings.step_sizes(*({"one": study} for study in (found, seen, chosen, chosen_seen))).to_dict("records")
+    numbers = {what: float(words.split()[0]) for what, words in row.items()}
+    assert numbers["S_LF, published"] == pytest.approx(-0.2)
+    assert numbers["S_LF, chosen"] == pytest.approx(0.1)
+    assert numbers["ST-LPIPS, published"] == -numbers["ST-LPIPS, chosen"] == pytest.approx(0.1)
+    assert numbers["Detail off by, published"] == numbers["Detail off by, chosen"]
 
 
 def test_an_area_has_the_interval_of_its_factor_and_structure_up_to_the_targets_own_mean() -> None:

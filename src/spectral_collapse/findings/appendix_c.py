@@ -152,9 +152,17 @@ def claims(found: Mapping[str, xr.Dataset], decomposition: Mapping[str, xr.Datas
 
 def table(found: list[Prediction]) -> pd.DataFrame:
     """The claims as a table to show."""
-    columns = ["Claim", "Equation", "Predicted", "Measured", "Ideal denoiser for Gaussian data", "Nearer to"]
-    table = pd.DataFrame([list(claim) for claim in found], columns=columns).set_index("Claim")
-    return table[["Nearer to", *columns[1:-1]]]  # the result stays in sight on a narrow page
+    rows = [
+        {
+            "Claim": f"{one.claim} ({'Eq. ' * one.equation[0].isdigit()}{one.equation})",
+            "Nearer to": one.nearer,  # stays in sight on a narrow page
+            "Predicted": one.predicted,
+            "Measured": one.measured,
+            "Ideal denoiser": one.closed_form,
+        }
+        for one in found
+    ]
+    return pd.DataFrame(rows).set_index("Claim")
 
 
 def answer(study: xr.Dataset, decomposed: xr.Dataset) -> str:

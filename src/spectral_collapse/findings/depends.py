@@ -62,10 +62,11 @@ def conclusion(found: Mapping[str, selections.Networks]) -> str:
 
 
 def by_factor(found: Found) -> str:
-    """How much of the targets' fine detail the standard inversion leaves at each factor."""
+    """How much of the targets' fine detail the standard inversion leaves at each factor, the smallest first, and whether
+    the intervals of the smallest and of the largest part."""
     kept = {title_of(one): fine_detail.energy(one, "standard") for one in found.values()}
     shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
-    means = [one.mean for one in kept.values()]
-    trend = "more" if means == sorted(means) else "less" if means == sorted(means, reverse=True) else ""
-    told = f" On these data images keep {trend} of it as the factor grows." * bool(trend and len(means) > 1)
+    first, last = [*kept.values()][0], [*kept.values()][-1]
+    trend = "less" if last.high < first.low else "more" if last.low > first.high else ""
+    told = f" At the largest factor they keep {trend} of it than at the smallest." * bool(trend)
     return f"Images of the standard inversion have this many times the fine detail of their targets: {shares}.{told}"

@@ -169,11 +169,9 @@ def ordinary(found: Found) -> str:
         held = {name: closer(study, name) for name in METHODS[1:] if name in study["point"]}
         told.setdefault(list(held.values()).count(True), []).append(title_of(study))
         harmful |= {name for name, near in held.items() if near is False}
-    nearer = [f"{count or 'none'} on {enumerated(titles)}" for count, titles in told.items()]
-    return (
-        f" With ordinary networks, of {len(METHODS) - 1} methods {', '.join(nearer)} brought fine detail nearer, and "
-        f"{len(harmful) or 'none'} took it farther away somewhere."
-    ) * bool(found)
+    counts = [f"with {count or 'none'} of {len(METHODS) - 1} methods on {enumerated(on)}" for count, on in told.items()]
+    farther = f"{len(harmful) or 'none'} take it farther away on one at least"
+    return f" With ordinary networks fine detail comes nearer {enumerated(counts)}; {farther}." * bool(found)
 
 
 def average(found: Found, method: str) -> float:

@@ -154,7 +154,7 @@ def claims(found: Found) -> list[Claim]:
     where, figure, ours_is = "a goal of this project", "fig-our-areas", "Null-space noise with second-order steps"
     every, roomy, near = {}, {}, {}
     for study, ours, rival in pairs(found):
-        name = f"{counted(study)}, {'chosen' if ours.endswith(CHOSEN) else 'published'} settings"
+        name = f"{counted(study)}, {'chosen' if ours.endswith(CHOSEN) else 'default'} settings"
         if not outlined(study):
             every[name] = gain(study, ours, rival)
             if room(study) / float(area_draws(*_parts(study, [rival]))[0, 0]) >= MORE:

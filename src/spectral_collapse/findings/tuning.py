@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from spectral_collapse.findings import cells, fine_detail
+from spectral_collapse.findings import cells, fine_detail, perception
 from spectral_collapse.findings.benchmark import called, structure
 from spectral_collapse.findings.cells import Cells
 from spectral_collapse.findings.intervals import as_table, bounds_of, stacked
@@ -28,8 +28,8 @@ from spectral_collapse.statistics import (
 )
 from spectral_collapse.studies import published
 
-ON_TEST_IMAGES = {"methods": ("standard", "ovg*"), "shown": 1}
-"""What the benchmark is asked for to see what the choice of OVG's step sizes is worth on test images."""
+ON_TEST_IMAGES = {"methods": ("standard", "ovg*")}
+"""What the benchmark and perception are asked for, to see what OVG's chosen step sizes are worth on test images."""
 CHOSEN, PUBLISHED, OTHER = "chosen", "published or default", "another"
 """What a setting is; one that is chosen and published counts as chosen."""
 
@@ -47,16 +47,23 @@ def areas(study: xr.Dataset) -> pd.DataFrame:
     return rows.assign(method=study["method"], label=labels, series=series)
 
 
-def step_sizes(found: Found, chosen: Found) -> pd.DataFrame:
-    """A row per data set: fine detail and structure of OVG on test images, at published and at chosen step sizes.
+def step_sizes(found: Found, seen: Found, chosen: Found, chosen_seen: Found) -> pd.DataFrame:
+    """A row per data set: detail, structure and ST-LPIPS of OVG on test images, at published and at chosen step sizes.
 
-    found: of the benchmark. chosen: of `ON_TEST_IMAGES`.
+    found, seen: of the benchmark and of perception. chosen, chosen_seen: the same of `ON_TEST_IMAGES`.
     """
     rows = {}
     for name, study in chosen.items():
-        both = {"published": (found[name], "ovg"), "chosen": (study, f"ovg{published.CHOSEN}")}
-        row = {f"Detail off by, {kind}": text(fine_detail.miss(*one), 1) for kind, one in both.items()}
-        rows[title_of(study)] = row | {f"S_LF, {kind}": text(structure(*one), 2) for kind, one in both.items()}
+        measured = {
+            "Detail off by": (fine_detail.miss, found[name], study, 1),
+            "S_LF": (structure, found[name], study, 2),
+            "ST-LPIPS": (perception.gap, seen[name], chosen_seen[name], 2),
+        }
+        rows[title_of(study)] = {
+            f"{what}, {kind}": text(measure(one, method), digits)
+            for what, (measure, *both, digits) in measured.items()
+            for kind, one, method in zip(("published", "chosen"), both, ("ovg", f"ovg{published.CHOSEN}"), strict=True)
+        }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("Data")
 
 
