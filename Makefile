@@ -23,9 +23,9 @@ STARTS := textures-sd textures-first textures-second textures-third bbbc021-rend
 	bbbc021-rendered-first edges2shoes-rendered-sd
 SHIPPED := textures bbbc021-rendered edges2shoes-rendered bbbc021-dit textures-flow photos
 # In three stages, of which the first two want a GPU. All networks of bbbc021 and edges2shoes want the real images.
-LONG := bbbc021-plain edges2shoes-plain textures-long
+LONG := bbbc021-plain edges2shoes-plain
 AFTER := bbbc021-first bbbc021-second bbbc021 edges2shoes-first edges2shoes-second edges2shoes-third edges2shoes \
-	textures-wide-first textures-wide
+	textures-spectral textures-wide-first textures-wide
 ifeq ($(PROFILE),gpu)
 RECIPES ?= autoencoder $(SHIPPED) edges2shoes-256
 TOGETHER = $(words $(RECIPES))

@@ -62,11 +62,11 @@ def conclusion(found: Mapping[str, selections.Networks]) -> str:
 
 
 def by_factor(found: Found) -> str:
-    """How much of the targets' fine detail the standard inversion leaves at each factor, the smallest first, and whether
-    the intervals of the smallest and of the largest part."""
+    """How much of the targets' fine detail the standard inversion leaves at each factor, the smallest first, and how
+    the largest compares with it where their intervals do not touch."""
     kept = {title_of(one): fine_detail.energy(one, "standard") for one in found.values()}
     shares = ", ".join(f"{text(one, 2)} on {title}" for title, one in kept.items())
-    first, last = [*kept.values()][0], [*kept.values()][-1]
+    first, last = next(iter(kept.values())), next(reversed(kept.values()))
     trend = "less" if last.high < first.low else "more" if last.low > first.high else ""
     told = f" At the largest factor they keep {trend} of it than at the smallest." * bool(trend)
     return f"Images of the standard inversion have this many times the fine detail of their targets: {shares}.{told}"
